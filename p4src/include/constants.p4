@@ -1,0 +1,125 @@
+/* Numbers of the protocols, and enumerations shared with the controller.
+ *
+ * The enumerations and flags below are exported to compiled/fullnat.constants.json when the program is compiled; the
+ * controller reads them from there and types none of them again. */
+#ifndef _CONSTANTS_P4_
+#define _CONSTANTS_P4_
+
+const bit<16> ETHERTYPE_IPV4 = 0x0800;
+const bit<16> ETHERTYPE_ARP  = 0x0806;
+
+const bit<8> PROTO_ICMP = 1;
+const bit<8> PROTO_TCP  = 6;
+
+const bit<16> ARP_REQUEST = 1;
+const bit<16> ARP_REPLY   = 2;
+
+const bit<8> ICMP_ECHO_REPLY   = 0;
+const bit<8> ICMP_ECHO_REQUEST = 8;
+
+/* TCP option kinds (RFC 9293, 2018, 7323, 6994). */
+const bit<8> OPT_EOL  = 0;
+const bit<8> OPT_NOP  = 1;
+const bit<8> OPT_MSS  = 2;
+const bit<8> OPT_SACK = 5;
+const bit<8> OPT_TIMESTAMPS = 8;
+const bit<8> OPT_EXPERIMENT_1 = 253;
+const bit<8> OPT_EXPERIMENT_2 = 254;
+
+/* TOA for an IPv4 client: kind 254, length 8, port, address. Two 32-bit words of data offset. */
+const bit<8>  TOA_KIND = 254;
+const bit<8>  TOA_V4_LENGTH = 8;
+const bit<4>  TOA_V4_WORDS = 2;
+const bit<16> TOA_V4_BYTES = 8;
+
+/* The default MSS of RFC 9293: making room for TOA never goes below it. */
+const bit<16> MSS_FLOOR = 536;
+
+/* What a packet_out asks for. */
+enum bit<8> PacketOutAction {
+    FORWARD = 0,  /* send the packet unchanged to `port` */
+    INJECT  = 1,  /* process the packet as if received on `port` */
+    RESET   = 2   /* a bare RST of session `session_id`: fill in seq, rewrite and send */
+}
+
+/* packet_out flags. */
+enum bit<8> PacketOutFlag {
+    NEW_SESSION = 1  /* forget what the session_id's registers hold from its previous user */
+}
+
+/* Why a packet was sent to the controller. */
+enum bit<8> PuntReason {
+    SERVICE_SYN = 1,  /* SYN to a virtual service, no session */
+    SESSION_SYN = 2,  /* client SYN on an existing session: retransmission or reuse */
+    NO_SESSION  = 3,  /* other segment to a service that answers with RST, no session */
+    NO_NEIGHBOR = 4,  /* next hop has no link-layer address yet */
+    ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
+    PUNT_REASONS = 6
+}
+
+/* virtual_service flags. */
+enum bit<8> ServiceFlag {
+    RESET_ON_MISS = 1  /* segments without session go to the controller, which answers RST */
+}
+
+/* session flags. */
+enum bit<8> SessionFlag {
+    TOA = 1,              /* tell the real server the client's address */
+    KEEP_TIMESTAMPS = 2,  /* leave the timestamp option in the client's SYN */
+    KEEP_MSS = 4          /* leave the MSS of the server's SYN-ACK alone */
+}
+
+/* Bits of a session's event byte; each is reported once, when it is first set. */
+enum bit<8> SessionEvent {
+    SYN_ACK     = 1,   /* the server answered SYN-ACK */
+    ESTABLISHED = 2,   /* first ACK from the client */
+    FIN_IN      = 4,
+    FIN_OUT     = 8,
+    RST_IN      = 16,
+    RST_OUT     = 32
+}
+
+enum bit<8> Direction {
+    NONE = 0,
+    IN   = 1,  /* client to real server (OUT2IN) */
+    OUT  = 2   /* real server to client (IN2OUT) */
+}
+
+/* What became of TOA in a segment that should carry it (LVS: fullnat_add_toa_*). */
+enum bit<8> ToaResult {
+    OK        = 0,
+    FAIL_LEN  = 1,  /* would pass the MTU towards the server */
+    HEAD_FULL = 2,  /* less than 8 free option bytes */
+    TOA_RESULTS = 3
+}
+
+/* Why a packet was dropped: index of drop_ctr. */
+enum bit<8> DropReason {
+    NONE            = 0,
+    PARSER          = 1,   /* truncated inside a header */
+    NOT_FOR_US      = 2,   /* destination MAC is neither ours nor broadcast */
+    ETHERTYPE       = 3,   /* neither IPv4 nor ARP */
+    IPV4_HEADER     = 4,   /* version, IHL or total length is wrong */
+    IPV4_CHECKSUM   = 5,
+    IPV4_ADDRESS    = 6,   /* source or destination that no router forwards (RFC 1812 5.3.7) */
+    TTL             = 7,
+    FRAGMENT        = 8,   /* IP fragment to an address of ours */
+    TCP_HEADER      = 9,   /* data offset below 5 or beyond the segment */
+    TCP_OPTIONS     = 10,  /* option length 0, 1 or past the header */
+    TCP_FLAGS       = 11,  /* SYN together with FIN or RST */
+    NO_SERVICE      = 12,  /* to a VIP, but no virtual service on the port */
+    NO_SESSION      = 13,  /* not a SYN, and no session (LVS: defence_tcp_drop) */
+    PROTOCOL        = 14,  /* protocol that this address does not serve */
+    NO_ROUTE        = 15,
+    ROUTE           = 16,  /* a route that says drop */
+    NO_NEIGHBOR     = 17,  /* next hop unresolved; the packet went to the controller */
+    MTU             = 18,  /* longer than the outgoing link takes */
+    PUNT_METER      = 19,  /* over the rate allowed to the controller */
+    INJECT_MISS     = 20,  /* injected, but its session is gone */
+    RESET_UNKNOWN   = 21,  /* reset of a session whose server never answered */
+    PACKET_OUT      = 22,  /* unknown packet_out action */
+    ARP             = 23,  /* ARP that concerns no address of ours */
+    DROP_REASONS    = 24
+}
+
+#endif

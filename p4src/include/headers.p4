@@ -1,0 +1,99 @@
+/* Wire formats. Every target uses these; struct headers_t is the target's own (arch/<target>/headers.p4). */
+#ifndef _HEADERS_P4_
+#define _HEADERS_P4_
+
+#include "sizes.p4"
+
+typedef bit<48> mac_t;
+typedef bit<32> ipv4_t;
+typedef bit<16> l4_port_t;
+typedef bit<16> port_num_t;
+typedef bit<SESSION_ID_BITS> session_id_t;
+typedef bit<16> server_id_t;
+
+@controller_header("packet_in")
+header packet_in_t {
+    @id(1) bit<8>  reason;      /* PuntReason */
+    @id(2) bit<8> service_flags; /* ServiceFlag of the service, with NO_SESSION */
+    @id(3) port_num_t ingress_port;
+    @id(4) bit<32> session_id;  /* with SESSION_SYN */
+}
+
+@controller_header("packet_out")
+header packet_out_t {
+    @id(1) bit<8>  action;      /* PacketOutAction */
+    @id(2) bit<8>  flags;       /* PacketOutFlag */
+    @id(3) port_num_t port;
+    @id(4) bit<32> session_id;
+}
+
+header ethernet_t {
+    mac_t   dst;
+    mac_t   src;
+    bit<16> type;
+}
+
+header arp_t {
+    bit<16> hw_type;
+    bit<16> proto_type;
+    bit<8>  hw_len;
+    bit<8>  proto_len;
+    bit<16> operation;
+    mac_t   sender_mac;
+    ipv4_t  sender_ip;
+    mac_t   target_mac;
+    ipv4_t  target_ip;
+}
+
+header ipv4_h {
+    bit<4>  version;
+    bit<4>  ihl;
+    bit<8>  tos;
+    bit<16> total_len;
+    bit<16> id;
+    bit<1>  reserved;
+    bit<1>  dont_fragment;
+    bit<1>  more_fragments;
+    bit<13> fragment_offset;
+    bit<8>  ttl;
+    bit<8>  protocol;
+    bit<16> checksum;
+    ipv4_t  src;
+    ipv4_t  dst;
+}
+
+header icmp_t {
+    bit<8>  type;
+    bit<8>  code;
+    bit<16> checksum;
+}
+
+header tcp_t {
+    l4_port_t src_port;
+    l4_port_t dst_port;
+    bit<32> seq;
+    bit<32> ack;
+    bit<4>  data_offset;
+    bit<4>  reserved;
+    bit<1>  cwr;
+    bit<1>  ece;
+    bit<1>  urg;
+    bit<1>  ack_flag;
+    bit<1>  psh;
+    bit<1>  rst;
+    bit<1>  syn;
+    bit<1>  fin;
+    bit<16> window;
+    bit<16> checksum;
+    bit<16> urgent;
+}
+
+/* TOA for an IPv4 client, put right after the base TCP header. */
+header toa_v4_t {
+    bit<8>    kind;
+    bit<8>    length;
+    l4_port_t client_port;
+    ipv4_t    client;
+}
+
+#endif

@@ -1,0 +1,42 @@
+/* P4Runtime ids. Once released an id is never reused for something else. p4c adds the type's prefix byte. */
+#ifndef _IDS_P4_
+#define _IDS_P4_
+
+/* tables */
+#define ID_T_PORT            1
+#define ID_T_OWN_ADDRESS     2
+#define ID_T_SERVICE         3
+#define ID_T_SESSION_IN      4
+#define ID_T_SESSION_OUT     5
+#define ID_T_ROUTE           6
+#define ID_T_NEIGHBOR        7
+
+/* actions */
+#define ID_A_PORT_SET        1
+#define ID_A_OWN_VIP         2
+#define ID_A_OWN_LOCAL       3
+#define ID_A_OWN_INTERFACE   4
+#define ID_A_SERVICE_PUNT    5
+#define ID_A_FULLNAT_IN      6
+#define ID_A_FULLNAT_OUT     7
+#define ID_A_ROUTE_VIA       8
+#define ID_A_ROUTE_CONNECTED 9
+#define ID_A_ROUTE_DROP      10
+#define ID_A_NEIGHBOR_SET    11
+
+/* counters, meters, registers, digests */
+#define ID_C_DROP            1
+#define ID_C_PUNT            2
+#define ID_C_TOA             3
+#define ID_C_SERVER_IN       4
+#define ID_C_SERVER_OUT      5
+#define ID_DC_SESSION_IN     6
+#define ID_DC_SESSION_OUT    7
+#define ID_M_PUNT            1
+#define ID_R_EVENTS          1
+#define ID_R_FIRST_DATA_SEQ  2
+#define ID_R_SERVER_END_SEQ  3
+#define ID_R_SERVER_ACK_SEQ  4
+#define ID_D_SESSION_EVENT   1
+
+#endif

@@ -1,0 +1,78 @@
+"""The configuration, validated by construction. Every field says its unit and default; files are read by config.file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """A port of the switch, its MAC address, and its address and prefix in that subnet."""
+
+    port: int
+    mac: int
+    address: IPv4Interface
+    mtu: int = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticRoute:
+    prefix: IPv4Network
+    gateway: IPv4Address | None
+    """None: packets to the prefix are dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealServer:
+    address: IPv4Address
+    port: int
+    weight: int = 1
+    """0 takes no new sessions and keeps the old."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualServer:
+    address: IPv4Address
+    port: int
+    protocol: str = "tcp"
+    scheduler: str = "wrr"
+    """rr or wrr."""
+    local_addresses: tuple[IPv4Address, ...] = ()
+    real_servers: tuple[RealServer, ...] = ()
+    established_timeout: float = 90.0
+    """Seconds without a packet in either direction after which an established session is reset and removed."""
+    toa: bool = True
+    keep_timestamps: bool = False
+    keep_mss: bool = False
+    reset_on_miss: bool = False
+    """Answer RST to segments that belong to no session, instead of dropping them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds a session stays in a TCP state without packets (LVS: ip_vs_proto_tcp.c tcp_timeouts)."""
+
+    none: float = 2.0
+    syn_sent: float = 3.0
+    syn_recv: float = 30.0
+    fin_wait: float = 7.0
+    time_wait: float = 7.0
+    close: float = 3.0
+    close_wait: float = 7.0
+    last_ack: float = 7.0
+    listen: float = 120.0
+    synack: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    interfaces: tuple[Interface, ...]
+    routes: tuple[StaticRoute, ...] = ()
+    virtual_servers: tuple[VirtualServer, ...] = ()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    local_port_min: int = 5000
+    local_port_max: int = 65535
+    punt_rate: int = 20_000
+    """Packets per second that the switch may send to the controller."""
+    punt_burst: int = 20_000

@@ -1,0 +1,293 @@
+"""The contract between the P4Runtime server and the forwarding engine.
+
+:mod:`p4soft.server` speaks P4Runtime and P4Info; it knows nothing of C. :mod:`p4soft.engine` compiles and runs the
+pipeline; it knows nothing of gRPC or P4Info. They meet here: the server looks objects up by the names of the BMv2 JSON
+(which are the P4Info preamble names), and hands over keys and parameters as packed bytes.
+
+Byte layout of keys and parameters: every field takes ``(bits + 7) // 8`` bytes, big endian, in the order of the BMv2 JSON
+(which is the order of the P4Info ids). A match field of kind LPM is followed by a 2-byte prefix length, TERNARY and OPTIONAL by a
+mask of the value's width (an omitted field has an all-zero value and mask; OPTIONAL masks are all ones or all zeros),
+RANGE is low then high.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class MatchKind(Enum):
+    EXACT = "exact"
+    LPM = "lpm"
+    TERNARY = "ternary"
+    RANGE = "range"
+    OPTIONAL = "optional"
+
+
+class EngineError(Exception):
+    """Base of everything an engine refuses."""
+
+
+class PipelineError(EngineError):
+    """The BMv2 JSON cannot be run: the message names the construct and what to do about it."""
+
+
+class ToolchainError(EngineError):
+    """No working C compiler: the message says what to install."""
+
+
+class EntryExists(EngineError):
+    """An entry with this key (and priority) is in the table."""
+
+
+class EntryNotFound(EngineError):
+    """No entry with this key (and priority), or no such index or group."""
+
+
+class TableFull(EngineError):
+    """The table holds as many entries as its declared size."""
+
+
+class InvalidValue(EngineError):
+    """A key, parameter, index or port is outside what the object can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchField:
+    name: str
+    bits: int
+    kind: MatchKind
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """``index`` is the engine's number of the action inside its table."""
+
+    name: str
+    index: int
+    param_bits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: str
+    index: int
+    fields: tuple[MatchField, ...]
+    actions: tuple[Action, ...]
+    size: int
+    has_counter: bool
+    has_meter: bool
+    support_timeout: bool
+    const_entries: bool
+    const_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One table entry. ``cookie`` is P4Runtime's controller_metadata; ``priority`` is 0 unless the key has a ternary,
+    range or optional field, and larger wins. ``idle_ns`` 0 means: never reported idle."""
+
+    key: bytes
+    action: int
+    params: bytes
+    priority: int = 0
+    idle_ns: int = 0
+    cookie: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EntryState:
+    """What the data plane adds to an entry. ``since_hit_ns`` counts from the last lookup that matched, or the insert."""
+
+    entry: Entry
+    packets: int
+    bytes: int
+    since_hit_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterConfig:
+    """Two-rate three-colour meter (RFC 2698). Rates per second, in the meter's unit (packets or bytes)."""
+
+    cir: int
+    cburst: int
+    pir: int
+    pburst: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketIn:
+    """A packet sent to the CPU port, with the packet_in header still in front."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One ``digest()`` call. ``name`` is the learn list's name in the JSON; ``data`` packs the fields as keys are packed."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """An entry was not hit for its ``idle_ns``; repeated once per ``idle_ns`` while that stays so."""
+
+    table: int
+    entry: Entry
+
+
+Event = PacketIn | Digest | Idle
+
+
+@dataclass(slots=True)
+class PortStats:
+    port: int
+    name: str
+    rx_packets: int = 0
+    rx_bytes: int = 0
+    rx_dropped: int = 0
+    tx_packets: int = 0
+    tx_bytes: int = 0
+    tx_dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A multicast group's or clone session's copy: egress port and replication id (egress_rid)."""
+
+    port: int
+    instance: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The objects of a loaded pipeline, by the JSON's names."""
+
+    tables: dict[str, Table]
+    counters: dict[str, int] = field(default_factory=dict)
+    """Indirect counters: name to size."""
+    meters: dict[str, int] = field(default_factory=dict)
+    """Indirect meters: name to size."""
+    registers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Name to (size, bits)."""
+    digests: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Learn list name to the bits of its fields."""
+
+
+class Engine(Protocol):
+    """A forwarding engine. Every method may be called from any one thread while packets flow; each call is atomic with
+    respect to packets (a packet sees an entry entirely or not at all), and has taken effect when it returns."""
+
+    def load(self, config: bytes) -> Program:
+        """Replace the pipeline; all state starts empty. Raises PipelineError or ToolchainError, leaving the old one running."""
+        ...
+
+    def verify(self, config: bytes) -> None:
+        """Raise PipelineError if ``config`` could not be loaded; change nothing."""
+        ...
+
+    @property
+    def program(self) -> Program | None: ...
+
+    # ports
+    def add_interface(self, port: int, interface: str) -> None:
+        """Attach a network interface (AF_PACKET; needs CAP_NET_RAW). Raises InvalidValue with a reason."""
+        ...
+
+    def add_memory_port(self, port: int) -> None:
+        """Attach an in-process port, fed by :meth:`inject` and emptied by :meth:`collect`; needs no privileges."""
+        ...
+
+    def remove_port(self, port: int) -> None: ...
+
+    def port_stats(self) -> list[PortStats]: ...
+
+    def inject(self, port: int, data: bytes) -> None:
+        """Receive ``data`` on an in-process port (or any port number, including the CPU port for packet-outs)."""
+        ...
+
+    def collect(self) -> list[tuple[int, bytes]]:
+        """Take everything that left by in-process ports since the last call, in order per port."""
+        ...
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until everything received so far has been processed and its outputs are in collect()/poll()/on the wire."""
+        ...
+
+    # events to the control plane
+    def fileno(self) -> int:
+        """Readable while :meth:`poll` has something."""
+        ...
+
+    def poll(self, limit: int = 1024) -> list[Event]: ...
+
+    def packet_out(self, data: bytes) -> None:
+        """Receive ``data`` (packet_out header included) on the CPU port."""
+        ...
+
+    # tables
+    def insert(self, table: int, entry: Entry) -> None:
+        """Raises EntryExists, TableFull or InvalidValue."""
+        ...
+
+    def modify(self, table: int, entry: Entry) -> None:
+        """Replace action, parameters, idle_ns and cookie; counters are kept, the idle timer restarts. Raises EntryNotFound."""
+        ...
+
+    def delete(self, table: int, key: bytes, priority: int = 0) -> None:
+        """Raises EntryNotFound."""
+        ...
+
+    def get(self, table: int, key: bytes, priority: int = 0) -> EntryState | None: ...
+
+    def entries(self, table: int) -> Iterator[EntryState]:
+        """Every entry once; entries that come or go during the iteration may or may not be seen."""
+        ...
+
+    def count(self, table: int) -> int: ...
+
+    def set_default(self, table: int, action: int | None, params: bytes = b"") -> None:
+        """``None`` restores the program's own default action."""
+        ...
+
+    def default(self, table: int) -> tuple[int, bytes] | None: ...
+
+    def set_direct_counter(self, table: int, key: bytes, priority: int, packets: int, bytes_: int) -> None: ...
+
+    def set_direct_meter(self, table: int, key: bytes, priority: int, config: MeterConfig | None) -> None: ...
+
+    def direct_meter(self, table: int, key: bytes, priority: int) -> MeterConfig | None: ...
+
+    # indirect objects
+    def read_counter(self, name: str, index: int) -> tuple[int, int]: ...
+
+    def write_counter(self, name: str, index: int, packets: int, bytes_: int) -> None: ...
+
+    def read_meter(self, name: str, index: int) -> MeterConfig | None:
+        """``None`` while unconfigured: every packet is green."""
+        ...
+
+    def write_meter(self, name: str, index: int, config: MeterConfig | None) -> None: ...
+
+    def read_register(self, name: str, index: int) -> int: ...
+
+    def write_register(self, name: str, index: int, value: int) -> None: ...
+
+    # replication
+    def set_multicast_group(self, group: int, replicas: Sequence[Replica] | None) -> None:
+        """``None`` removes the group."""
+        ...
+
+    def set_clone_session(self, session: int, replicas: Sequence[Replica] | None, truncate: int = 0) -> None: ...
+
+    def close(self) -> None:
+        """Stop the thread, detach every port, free everything. Idempotent."""
+        ...
+
+
+EngineFactory = Callable[[int, int | None], Engine]
+"""(device_id, cpu_port) to a stopped engine without pipeline."""
