@@ -20,7 +20,7 @@ control Port(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         port.apply();
-        if (hdr.ethernet.dst != m.port_mac && hdr.ethernet.dst != 48w0xffffffffffff) {
+        if (hdr.ethernet.dst != m.port_mac && !(hdr.arp.isValid() && hdr.ethernet.dst == 48w0xffffffffffff)) {
             m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
         }
     }

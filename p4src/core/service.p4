@@ -46,19 +46,20 @@ control Service(inout headers_t hdr, inout metadata_t m) {
         size = SERVICE_TABLE_SIZE;
     }
 
+    @hidden
     action drop(DropReason reason) { m.verdict.drop = (bit<8>)reason; }
 
     /* A TCP segment to a VIP that has no session. */
+    @hidden
     action punt(PuntReason reason) { m.verdict.punt = (bit<8>)reason; }
 
     apply {
         own_address.apply();
         if (hdr.arp.isValid()) {
-            if (hdr.arp.operation == ARP_REPLY) {
-                /* An answer to the controller's question, or an announcement. */
-                if (is_own || hdr.arp.sender_ip == hdr.arp.target_ip) { punt(PuntReason.ARP); }
-                else { drop(DropReason.ARP); }
-            } else if (!is_own) {
+            if (hdr.arp.sender_ip == hdr.arp.target_ip || (is_own && hdr.arp.operation == ARP_REPLY)) {
+                /* An announcement, or an answer to the controller's question. */
+                punt(PuntReason.ARP);
+            } else if (!is_own || hdr.arp.operation == ARP_REPLY) {
                 drop(DropReason.ARP);
             } else {
                 hdr.arp.operation = ARP_REPLY;

@@ -7,8 +7,8 @@
 #define _SESSION_P4_
 
 control Session(inout headers_t hdr, inout metadata_t m) {
-    DIRECT_COUNTER(ID_DC_SESSION_IN, session_in_ctr)
-    DIRECT_COUNTER(ID_DC_SESSION_OUT, session_out_ctr)
+    DIRECT_COUNTER(ID_DC_SESSION_IN, ".session_in_ctr", session_in_ctr)
+    DIRECT_COUNTER(ID_DC_SESSION_OUT, ".session_out_ctr", session_out_ctr)
 
     @id(ID_A_FULLNAT_IN) @name(".fullnat_in")
     action fullnat_in(@id(1) session_id_t session_id, @id(2) server_id_t server_id, @id(3) bit<8> flags,

@@ -5,6 +5,8 @@
 #ifndef _CONSTANTS_P4_
 #define _CONSTANTS_P4_
 
+const bit<16> ETHERNET_BYTES = 14;
+const bit<16> PACKET_OUT_BYTES = 8;
 const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP  = 0x0806;
 

@@ -21,7 +21,7 @@ header packet_in_t {
 
 @controller_header("packet_out")
 header packet_out_t {
-    @id(1) bit<8>  action;      /* PacketOutAction */
+    @id(1) bit<8>  request;     /* PacketOutAction */
     @id(2) bit<8>  flags;       /* PacketOutFlag */
     @id(3) port_num_t port;
     @id(4) bit<32> session_id;

@@ -1,0 +1,86 @@
+/* v1model: incremental checksums (RFC 1624 equation 3): HC' = ~(~HC + sum(~m) + sum(m')).
+ *
+ * csum16 is the complement of the one's complement sum, so one hash over { ~old checksum, ~old words, new words } is the
+ * new checksum. A packet that came damaged leaves damaged: nothing is summed afresh. Every word stands at an even offset of
+ * its header, options included, because the option list is edited as whole words. */
+#ifndef _V1MODEL_CHECKSUM_P4_
+#define _V1MODEL_CHECKSUM_P4_
+
+/* Keep the fields that the pipeline may change. Before any rewrite. */
+control SaveOriginal(inout headers_t hdr, inout metadata_t m) {
+    apply {
+        m.original.src = hdr.ipv4.src;
+        m.original.dst = hdr.ipv4.dst;
+        m.original.total_len = hdr.ipv4.total_len;
+        m.original.ttl_protocol = hdr.ipv4.ttl ++ hdr.ipv4.protocol;
+        m.original.src_port = hdr.tcp.src_port;
+        m.original.dst_port = hdr.tcp.dst_port;
+        m.original.seq = hdr.tcp.seq;
+        m.original.ack = hdr.tcp.ack;
+        m.original.offset_flags = hdr.tcp.data_offset ++ 12w0;
+    }
+}
+
+/* After every rewrite. */
+control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
+    @hidden
+    action update_ipv4() {
+        hash(hdr.ipv4.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.ipv4.checksum,
+            ~m.original.total_len, ~m.original.ttl_protocol, ~m.original.src, ~m.original.dst,
+            hdr.ipv4.total_len, hdr.ipv4.ttl, hdr.ipv4.protocol, hdr.ipv4.src, hdr.ipv4.dst
+        }, 32w65536);
+    }
+
+    @hidden
+    action update_tcp() {
+        hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.tcp.checksum,
+            ~m.original.src, ~m.original.dst, ~m.original.src_port, ~m.original.dst_port, ~m.original.seq, ~m.original.ack,
+            hdr.ipv4.src, hdr.ipv4.dst, hdr.tcp.src_port, hdr.tcp.dst_port, hdr.tcp.seq, hdr.tcp.ack
+        }, 32w65536);
+    }
+
+    /* TOA also changes the data offset and the length in the pseudo header. */
+    @hidden
+    action add_toa() {
+        hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.tcp.checksum,
+            ~m.original.offset_flags, hdr.tcp.data_offset, 12w0, TOA_V4_BYTES,
+            hdr.toa_v4.kind, hdr.toa_v4.length, hdr.toa_v4.client_port, hdr.toa_v4.client
+        }, 32w65536);
+    }
+
+    @hidden
+    action update_options() {
+        hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.tcp.checksum, ~m.target.original, m.target.list
+        }, 32w65536);
+    }
+
+    apply {
+        if (hdr.ipv4.isValid()) { update_ipv4(); }
+        if (m.session.direction != (bit<8>)Direction.NONE) {
+            update_tcp();
+            if (hdr.toa_v4.isValid()) { add_toa(); }
+            if (m.target.edited) { update_options(); }
+        }
+    }
+}
+
+/* A router drops what fails the header checksum (RFC 1812 5.2.2). */
+control VerifyIpv4Checksum(inout headers_t hdr, inout metadata_t m) {
+    apply {
+        verify_checksum(hdr.ipv4.isValid(), {
+            hdr.ipv4.version, hdr.ipv4.ihl, hdr.ipv4.tos, hdr.ipv4.total_len, hdr.ipv4.id, hdr.ipv4.reserved,
+            hdr.ipv4.dont_fragment, hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset, hdr.ipv4.ttl, hdr.ipv4.protocol,
+            hdr.ipv4.src, hdr.ipv4.dst, hdr.ipv4_options.options
+        }, hdr.ipv4.checksum, HashAlgorithm.csum16);
+    }
+}
+
+control NoChecksum(inout headers_t hdr, inout metadata_t m) {
+    apply { }
+}
+
+#endif

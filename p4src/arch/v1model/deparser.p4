@@ -1,0 +1,19 @@
+/* v1model: headers in wire order; the invalid ones are left out. */
+#ifndef _V1MODEL_DEPARSER_P4_
+#define _V1MODEL_DEPARSER_P4_
+
+control FullnatDeparser(packet_out packet, in headers_t hdr) {
+    apply {
+        packet.emit(hdr.packet_in);
+        packet.emit(hdr.ethernet);
+        packet.emit(hdr.arp);
+        packet.emit(hdr.ipv4);
+        packet.emit(hdr.ipv4_options);
+        packet.emit(hdr.icmp);
+        packet.emit(hdr.tcp);
+        packet.emit(hdr.toa_v4);
+        packet.emit(hdr.tcp_options);
+    }
+}
+
+#endif

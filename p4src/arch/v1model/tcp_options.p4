@@ -1,0 +1,60 @@
+/* v1model: edits of the TCP option list, in place, so that length and order never change.
+ *
+ * The list is one 320-bit number (see headers.p4). Reads m.edit and m.target; writes hdr.tcp_options. */
+#ifndef _V1MODEL_TCP_OPTIONS_P4_
+#define _V1MODEL_TCP_OPTIONS_P4_
+
+control TcpOptions(inout headers_t hdr, inout metadata_t m) {
+    @hidden
+    action blank(option_bits_t mask) {
+        /* 40 NOPs */
+        option_bits_t nops = 320w0x01010101010101010101010101010101010101010101010101010101010101010101010101010101;
+        m.target.list = m.target.list & ~mask | nops & mask;
+        m.target.edited = true;
+    }
+
+    @hidden
+    action set_mss(bit<16> mss) {
+        option_bits_t change = (option_bits_t)(m.target.mss ^ mss);
+        m.target.list = m.target.list ^ change << m.target.mss_shift << m.target.mss_shift;
+        m.target.edited = true;
+    }
+
+    @hidden
+    action shift_sack() {
+        bit<32> d = m.session.delta;
+        bit<256> s = (bit<256>)(m.target.list >> m.target.sack_shift >> m.target.sack_shift);
+        s = (s[255:224] - d) ++ (s[223:192] - d) ++ (s[191:160] - d) ++ (s[159:128] - d)
+            ++ (s[127:96] - d) ++ (s[95:64] - d) ++ (s[63:32] - d) ++ (s[31:0] - d);
+        option_bits_t shifted = (option_bits_t)s << m.target.sack_shift << m.target.sack_shift;
+        m.target.list = m.target.list & ~m.target.sack | shifted & m.target.sack;
+        m.target.edited = true;
+    }
+
+    @hidden
+    action store_words() {
+        hdr.tcp_options[0].word = m.target.list[319:288];
+        hdr.tcp_options[1].word = m.target.list[287:256];
+        hdr.tcp_options[2].word = m.target.list[255:224];
+        hdr.tcp_options[3].word = m.target.list[223:192];
+        hdr.tcp_options[4].word = m.target.list[191:160];
+        hdr.tcp_options[5].word = m.target.list[159:128];
+        hdr.tcp_options[6].word = m.target.list[127:96];
+        hdr.tcp_options[7].word = m.target.list[95:64];
+        hdr.tcp_options[8].word = m.target.list[63:32];
+        hdr.tcp_options[9].word = m.target.list[31:0];
+    }
+
+    apply {
+        if (m.edit.remove_timestamps && m.target.has_timestamps) { blank(m.target.timestamps); }
+        if (m.edit.remove_experiments && m.target.has_experiments) { blank(m.target.experiments); }
+        if (m.edit.lower_mss) {
+            if (m.target.mss >= MSS_FLOOR + TOA_V4_BYTES) { set_mss(m.target.mss - TOA_V4_BYTES); }
+            else if (m.target.mss > MSS_FLOOR) { set_mss(MSS_FLOOR); }
+        }
+        if (m.edit.shift_sack && m.target.has_sack) { shift_sack(); }
+        if (m.target.edited) { store_words(); }
+    }
+}
+
+#endif

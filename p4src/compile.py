@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Compile the P4 program with p4c and refresh p4src/compiled/ (``make p4``), or check that it is fresh (``--check``).
+
+Writes fullnat.json (BMv2), fullnat.p4info.txtpb, fullnat.constants.json (the enumerations of include/constants.p4 and the sizes
+that the controller shares) and manifest.json (hash of the sources, p4c's version, the pipeline's cookie).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+COMPILED = HERE / "compiled"
+TOP = "fullnat_v1model.p4"
+ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "fullnat.constants.json")
+
+
+def sources() -> list[Path]:
+    """Every P4 file, in a fixed order."""
+    return sorted(path for path in HERE.rglob("*.p4"))
+
+
+def source_hash() -> str:
+    """SHA-256 over the names and contents of the sources."""
+    digest = hashlib.sha256()
+    for path in sources():
+        digest.update(f"{path.relative_to(HERE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def constants() -> dict[str, dict[str, int] | int]:
+    """The enumerations and sizes that the controller reads, from the P4 sources."""
+    text = re.sub(r"/\*.*?\*/", "", (HERE / "include/constants.p4").read_text(), flags=re.S)
+    result: dict[str, dict[str, int] | int] = {}
+    for name, body in re.findall(r"enum bit<\d+> (\w+) \{(.*?)\}", text, flags=re.S):
+        result[name] = {member: int(value, 0) for member, value in re.findall(r"(\w+)\s*=\s*(\w+)", body)}
+    sizes = (HERE / "include/sizes.p4").read_text()
+
+    def size(name: str) -> int:
+        match = re.search(rf"#define {name} (\d+)$", sizes, flags=re.M)
+        if match is None:
+            raise SystemExit(f"p4src/include/sizes.p4: no #define {name}")
+        return int(match[1])
+
+    result["session_ids"] = 1 << size("SESSION_ID_BITS")
+    result["server_ids"] = size("SERVER_TABLE_SIZE")
+    return result
+
+
+def compile_to(directory: Path, compiler: str) -> None:
+    """Run p4c with warnings as errors; write the artifacts into ``directory``."""
+    subprocess.run(
+        [compiler, "--arch", "v1model", "--std", "p4-16", "--Werror"]
+        + ["--p4runtime-files", str(directory / "fullnat.p4info.txtpb"), "-o", str(directory / "fullnat.json"), TOP],
+        cwd=HERE,
+        check=True,
+    )
+    config = json.loads((directory / "fullnat.json").read_text(), object_hook=without_include_path)
+    (directory / "fullnat.json").write_text(json.dumps(config, indent=1) + "\n")
+    (directory / "fullnat.constants.json").write_text(json.dumps(constants(), indent=2) + "\n")
+
+
+def without_include_path(node: dict[str, object]) -> dict[str, object]:
+    """Cut the compiler's own directory out of source positions, so that the output is the same on every machine."""
+    if isinstance(name := node.get("filename"), str) and "p4include/" in name:
+        node["filename"] = name[name.index("p4include/") :]
+    return node
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compile and compare; write nothing")
+    parser.add_argument("--p4c", default="p4c-bm2-ss", help="the compiler (default: %(default)s)")
+    arguments = parser.parse_args()
+    if shutil.which(arguments.p4c) is None:
+        print(f"{arguments.p4c} is not on PATH: see docs/installing-p4c.md, or use the committed p4src/compiled/", file=sys.stderr)
+        return 1
+    version = subprocess.run([arguments.p4c, "--version"], check=True, capture_output=True, text=True).stdout.split()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        try:
+            compile_to(directory, arguments.p4c)
+        except subprocess.CalledProcessError:
+            print("p4c refused the program (its messages are above)", file=sys.stderr)
+            return 1
+        if arguments.check:
+            stale = [a for a in ARTIFACTS if (COMPILED / a).read_text() != (directory / a).read_text()]
+            for artifact in stale:
+                print(f"p4src/compiled/{artifact} is stale: run make p4", file=sys.stderr)
+            return 1 if stale else 0
+        pipeline = hashlib.sha256()
+        COMPILED.mkdir(exist_ok=True)
+        for artifact in ARTIFACTS:
+            shutil.copyfile(directory / artifact, COMPILED / artifact)
+            pipeline.update((directory / artifact).read_bytes())
+        manifest = {
+            "sources_sha256": source_hash(),
+            "pipeline_cookie": int.from_bytes(pipeline.digest()[:7], "big"),
+            "p4c": next((word for word in version if re.match(r"\d+\.\d+", word)), "unknown"),
+        }
+        (COMPILED / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+/* Validate: what is wrong with a packet before anything is looked up. One reason each, the first that applies.
+ *
+ * Target parsers do not check lengths against each other (Tofino ignores verify), so that is done here. Reads hdr and
+ * m.frame_len; writes m.verdict.drop, m.tcp_len and m.state.payload_len. */
+#ifndef _VALIDATE_P4_
+#define _VALIDATE_P4_
+
+control Validate(inout headers_t hdr, inout metadata_t m) {
+    @hidden
+    action drop(DropReason reason) { m.verdict.drop = (bit<8>)reason; }
+
+    apply {
+        bit<16> header_len = (bit<16>)hdr.ipv4.ihl << 2;
+        m.tcp_len = hdr.ipv4.total_len - header_len;
+        bit<16> tcp_header_len = (bit<16>)hdr.tcp.data_offset << 2;
+        m.state.payload_len = m.tcp_len - tcp_header_len;
+        if (m.parser_error) {
+            drop(DropReason.PARSER);
+        } else if (hdr.arp.isValid()) {
+            if (hdr.arp.hw_type != 1 || hdr.arp.proto_type != ETHERTYPE_IPV4 || hdr.arp.hw_len != 6 || hdr.arp.proto_len != 4) {
+                drop(DropReason.ARP);
+            } else if (hdr.arp.operation != ARP_REQUEST && hdr.arp.operation != ARP_REPLY) {
+                drop(DropReason.ARP);
+            }
+        } else if (!hdr.ipv4.isValid()) {
+            drop(DropReason.ETHERTYPE);
+        } else if (hdr.ipv4.version != 4 || hdr.ipv4.ihl < 5 || hdr.ipv4.total_len < header_len) {
+            drop(DropReason.IPV4_HEADER);
+        } else if (m.frame_len != 0 && hdr.ipv4.total_len > m.frame_len - ETHERNET_BYTES) {
+            drop(DropReason.IPV4_HEADER);
+        } else if (m.checksum_error) {
+            drop(DropReason.IPV4_CHECKSUM);
+        } else if (hdr.ipv4.src[31:28] == 4w0xe || hdr.ipv4.src[31:28] == 4w0xf || hdr.ipv4.src[31:24] == 8w0x7f || hdr.ipv4.src[31:24] == 8w0) {
+            drop(DropReason.IPV4_ADDRESS);
+        } else if (hdr.ipv4.dst[31:28] == 4w0xe || hdr.ipv4.dst[31:28] == 4w0xf || hdr.ipv4.dst[31:24] == 8w0x7f || hdr.ipv4.dst[31:24] == 8w0) {
+            drop(DropReason.IPV4_ADDRESS);
+        } else if (hdr.tcp.isValid()) {
+            if (m.tcp_len < 20 || hdr.tcp.data_offset < 5 || m.tcp_len < tcp_header_len) {
+                drop(DropReason.TCP_HEADER);
+            }
+        }
+    }
+}
+
+#endif
