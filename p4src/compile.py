@@ -83,7 +83,8 @@ def main() -> int:
     if shutil.which(arguments.p4c) is None:
         print(f"{arguments.p4c} is not on PATH: see docs/installing-p4c.md, or use the committed p4src/compiled/", file=sys.stderr)
         return 1
-    version = subprocess.run([arguments.p4c, "--version"], check=True, capture_output=True, text=True).stdout.split()
+    asked = subprocess.run([arguments.p4c, "--version"], check=True, capture_output=True, text=True)
+    version = (asked.stdout + asked.stderr).split()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         try:

@@ -96,10 +96,8 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
                 if (hdr.arp.isValid()) { m.next_hop = hdr.arp.target_ip; }
                 if (hdr.tcp.isValid()) { session.apply(hdr, m); }
                 if (m.session.direction != (bit<8>)Direction.NONE) {
-                    if (hdr.tcp.syn == 1 && (hdr.tcp.fin == 1 || hdr.tcp.rst == 1)) {
-                        drop(DropReason.TCP_FLAGS);
-                    } else if (m.bad_options) {
-                        drop(DropReason.TCP_OPTIONS);
+                    if (m.segment_fault != (bit<8>)DropReason.NONE) {
+                        m.verdict.drop = m.segment_fault;
                     } else if (m.session.direction == (bit<8>)Direction.IN && hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0 && !m.injected) {
                         m.verdict.punt = (bit<8>)PuntReason.SESSION_SYN;
                     } else {

@@ -9,8 +9,8 @@
  *   TOA           SYN, and until the client acknowledges   -
  *                 data of the server
  *
- * Before it: Session, SessionState and Route (for the MTU). Reads m.session and m.state; writes hdr, m.edit and
- * m.add_toa, which the target's TcpOptions and this control's InsertToa carry out. */
+ * Before it: Session, SessionState and Route (for the MTU). Reads m.session and m.state; writes hdr
+ * and m.edit, which the target's TcpOptions carries out. */
 #ifndef _FULLNAT_P4_
 #define _FULLNAT_P4_
 

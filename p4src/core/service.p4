@@ -83,6 +83,8 @@ control Service(inout headers_t hdr, inout metadata_t m) {
                 drop(DropReason.PROTOCOL);
             } else if (!virtual_service.apply().hit) {
                 drop(DropReason.NO_SERVICE);
+            } else if (m.segment_fault != (bit<8>)DropReason.NONE) {
+                m.verdict.drop = m.segment_fault;
             } else if (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0) {
                 if (m.injected) { drop(DropReason.INJECT_MISS); } else { punt(PuntReason.SERVICE_SYN); }
             } else if (m.verdict.service_flags & (bit<8>)ServiceFlag.RESET_ON_MISS != 0 && hdr.tcp.rst == 0 && !m.injected) {

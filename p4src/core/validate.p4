@@ -1,7 +1,7 @@
 /* Validate: what is wrong with a packet before anything is looked up. One reason each, the first that applies.
  *
  * Target parsers do not check lengths against each other (Tofino ignores verify), so that is done here. Reads hdr and
- * m.frame_len; writes m.verdict.drop, m.tcp_len and m.state.payload_len. */
+ * m.frame_len; writes m.verdict.drop, m.segment_fault, m.tcp_len and m.state.payload_len. */
 #ifndef _VALIDATE_P4_
 #define _VALIDATE_P4_
 
@@ -37,6 +37,10 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
         } else if (hdr.tcp.isValid()) {
             if (m.tcp_len < 20 || hdr.tcp.data_offset < 5 || m.tcp_len < tcp_header_len) {
                 drop(DropReason.TCP_HEADER);
+            } else if (hdr.tcp.syn == 1 && (hdr.tcp.fin == 1 || hdr.tcp.rst == 1)) {
+                m.segment_fault = (bit<8>)DropReason.TCP_FLAGS;
+            } else if (m.bad_options) {
+                m.segment_fault = (bit<8>)DropReason.TCP_OPTIONS;
             }
         }
     }

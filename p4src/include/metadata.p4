@@ -65,9 +65,8 @@ struct metadata_t {
     bool       parser_error;
     bool       checksum_error; /* IPv4 header */
     bool       bad_options;
+    bit<8>     segment_fault;  /* DropReason of a TCP segment that is routed, but neither translated nor punted */
     bool       own_packet;     /* made by the switch or the controller: TTL stays */
-    bool       is_tcp_session_packet;
-    bool       add_toa;
     mac_t      port_mac;
     bit<16>    mtu;
     bit<16>    frame_len;      /* bytes from Ethernet on; 0 = this target does not know */
