@@ -1,0 +1,58 @@
+# p4-fullnat: `make demo` and `make test` each do their whole set-up on a fresh machine with Python 3.11+ and make.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
+TARGET ?= p4soft
+HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
+HAVE_BMV2 := $(shell command -v simple_switch_grpc)
+
+.PHONY: help setup p4 lint test ptf e2e bench demo clean
+
+help:  ## this list
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(VENV)/.installed  ## the virtual environment with everything in it
+
+# Without a C compiler, the one in the ziglang wheel serves.
+$(VENV)/.installed: pyproject.toml requirements.txt requirements-cc.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
+	  echo "python3 -m venv failed: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing into $(VENV)"
+	@$(PIP) --require-hashes -r requirements.txt
+ifeq ($(HAVE_CC),)
+	@$(PIP) --require-hashes -r requirements-cc.txt
+endif
+	@$(PIP) --no-build-isolation -e .
+	@touch $@
+
+p4: setup  ## compile the P4 program (needs p4c-bm2-ss)
+	$(BIN)/python p4src/compile.py
+
+lint: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint  ## lint, unit, property, packet (PTF) and, as root, end-to-end tests
+	$(BIN)/pytest tests ptf_tests --target p4soft
+ifneq ($(HAVE_BMV2),)
+	$(BIN)/pytest ptf_tests --target bmv2
+endif
+
+ptf: setup  ## packet tests of the P4 program: make ptf TARGET=p4soft|bmv2
+	$(BIN)/pytest ptf_tests --target $(TARGET)
+
+e2e: setup  ## end-to-end tests at full size: 1 GB transfers, 30 s of load; as root
+	FULLNAT_E2E=full $(BIN)/pytest tests/e2e --target $(TARGET) --timeout 900
+
+bench: setup  ## measure, side by side in one run; writes docs/bench/
+	$(BIN)/python -m bench
+
+demo: setup  ## see it work: clients, a VIP, three real servers, real HTTP; as root with the kernel's TCP
+	@$(BIN)/python -m demo
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
