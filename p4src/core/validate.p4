@@ -34,6 +34,8 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
             drop(DropReason.IPV4_ADDRESS);
         } else if (hdr.ipv4.dst[31:28] == 4w0xe || hdr.ipv4.dst[31:28] == 4w0xf || hdr.ipv4.dst[31:24] == 8w0x7f || hdr.ipv4.dst[31:24] == 8w0) {
             drop(DropReason.IPV4_ADDRESS);
+        } else if (hdr.icmp.isValid() && m.tcp_len < ICMP_BYTES) {
+            drop(DropReason.IPV4_HEADER);
         } else if (hdr.tcp.isValid()) {
             if (m.tcp_len < 20 || hdr.tcp.data_offset < 5 || m.tcp_len < tcp_header_len) {
                 drop(DropReason.TCP_HEADER);
