@@ -1,4 +1,4 @@
-"""P4Runtime bytestrings: big-endian values in their shortest form on the way out, any zero-padded form on the way in."""
+"""P4Runtime bytestrings: big-endian, the shortest form on the way out, any zero-padded form on the way in."""
 
 from __future__ import annotations
 

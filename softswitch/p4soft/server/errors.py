@@ -103,7 +103,9 @@ def from_engine(error: api.EngineError, what: str) -> RpcError:
     """The engine's refusal as the client sees it; ``what`` names the object (a table, a counter)."""
     for kind, code in _ENGINE_CODES:
         if isinstance(error, kind):
-            return RpcError(code, f"{what}: {error}" if str(error) else f"{what}: {code.name.lower().replace('_', ' ')}")
+            return RpcError(
+                code, f"{what}: {error}" if str(error) else f"{what}: {code.name.lower().replace('_', ' ')}"
+            )
     return RpcError(Code.INTERNAL, f"{what}: {error}")
 
 

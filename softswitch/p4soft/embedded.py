@@ -1,0 +1,102 @@
+"""A whole switch as one object: engine, P4Runtime service, event pump and, if wanted, a gRPC server.
+
+::
+
+    async with Switch(device_id=1, cpu_port=255, grpc_addr="127.0.0.1:0", ports={1: "veth1", 2: None}) as switch:
+        stub = switch.stub()        # in-process client
+        print(switch.address)       # gRPC clients
+
+A port whose interface is None is an in-process port (``engine.inject`` / ``engine.collect``) and needs no privileges.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from finsy.proto import p4r
+
+from p4soft.api import Engine, EngineFactory
+from p4soft.inprocess import InProcessStub
+from p4soft.server.events import EventPump
+from p4soft.server.rpc import Tls, start_server
+from p4soft.server.service import P4RuntimeService
+
+
+def native_engine(device_id: int, cpu_port: int | None) -> Engine:
+    """The engine that compiles and runs pipelines natively (:mod:`p4soft.engine`)."""
+    from p4soft.engine import NativeEngine  # loads the C runtime, so only when it is wanted
+
+    engine: Engine = NativeEngine(device_id, cpu_port)
+    return engine
+
+
+class Switch:
+    """One P4 switch. Start and stop it once, in one event loop; ``service`` and ``engine`` are there from the start."""
+
+    def __init__(
+        self,
+        device_id: int = 0,
+        cpu_port: int | None = None,
+        grpc_addr: str | None = None,
+        ports: Mapping[int, str | None] | None = None,
+        *,
+        tls: Tls | None = None,
+        engine_factory: EngineFactory = native_engine,
+    ) -> None:
+        self.engine: Engine = engine_factory(device_id, cpu_port)
+        self.service = P4RuntimeService(self.engine, device_id, cpu_port)
+        self.address: str | None = None
+        """Where the gRPC server listens (with its real port), once started."""
+        self._grpc_addr = grpc_addr
+        self._tls = tls
+        self._ports = dict(ports or {})
+        self._server: Any = None
+        self._pump: EventPump | None = None
+
+    async def start(self) -> None:
+        """Attach the ports, then serve. Raises EngineError for a port, ServerError for the address; stops then."""
+        try:
+            for port, interface in self._ports.items():
+                if interface is None:
+                    self.engine.add_memory_port(port)
+                else:
+                    self.engine.add_interface(port, interface)
+            self._pump = EventPump(self.service.events, time.monotonic_ns, asyncio.get_running_loop())
+            if self._grpc_addr is not None:
+                self._server, number = await start_server(self.service, self._grpc_addr, self._tls)
+                host, _, tail = self._grpc_addr.rpartition(":")
+                self.address = f"{host}:{number}" if tail.isdigit() and host != "unix" else self._grpc_addr
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self, grace: float | None = 0.2) -> None:
+        """End all RPCs, detach the ports and free the engine. Idempotent."""
+        if self._server is not None:
+            await self._server.stop(grace)
+            self._server = None
+        if self._pump is not None:
+            self._pump.stop()
+            self._pump = None
+        self.engine.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def stub(self) -> InProcessStub:
+        """An in-process P4Runtime client, with the methods of a grpc.aio stub."""
+        return InProcessStub(self.service)
+
+    def load(self, p4info: Any, device_config: bytes) -> None:
+        """Load a pipeline without a client; raises RpcError when it cannot be run."""
+        self.service.load(p4r.ForwardingPipelineConfig(p4info=p4info, p4_device_config=device_config))

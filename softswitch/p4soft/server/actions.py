@@ -1,0 +1,113 @@
+"""Actions of a table: ``Action`` messages to the engine's number and packed parameters, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from finsy.proto import p4i, p4r
+
+from p4soft.server.bytestrings import ZERO, pack, width
+from p4soft.server.errors import RpcError, denied, invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    id: int
+    name: str
+    bits: int
+    what: str
+
+
+class ActionCodec:
+    """One action as one table uses it. ``index`` is the engine's number of it in that table."""
+
+    def __init__(self, table: str, action: p4i.Action, index: int, scope: p4i.ActionRef.Scope.ValueType) -> None:
+        self.id = action.preamble.id
+        self.name = action.preamble.name
+        self.index = index
+        self._scope = scope
+        self._table = table
+        self.params = tuple(
+            Param(param.id, param.name, param.bitwidth, f"action {self.name}: parameter {param.name}")
+            for param in action.params
+        )
+        self._plan = tuple((param.id, width(param.bits)) for param in self.params)
+        self._size = sum(size for _, size in self._plan)
+        self._spare = []
+        start = 0
+        for param in self.params:
+            if param.bits % 8:
+                self._spare.append((start, param.bits % 8))
+            start += width(param.bits)
+
+    def encode(self, params: Sequence[p4r.Action.Param]) -> bytes:
+        """The packed parameters; INVALID_ARGUMENT for ids, OUT_OF_RANGE for values that do not fit."""
+        if len(params) != len(self._plan):
+            return self._encode_checked(params)
+        parts = []
+        for param, (param_id, size) in zip(params, self._plan, strict=True):
+            value = param.value
+            if param.param_id != param_id or not value:
+                return self._encode_checked(params)
+            parts.append(value.rjust(size, ZERO))
+        packed = b"".join(parts)
+        if len(packed) == self._size and not any(packed[at] >> bits for at, bits in self._spare):
+            return packed
+        return self._encode_checked(params)
+
+    def _encode_checked(self, params: Sequence[p4r.Action.Param]) -> bytes:
+        given: dict[int, bytes] = {}
+        known = {param.id for param in self.params}
+        for param in params:
+            if param.param_id not in known:
+                raise invalid(f"action {self.name}: no parameter with id {param.param_id}")
+            if param.param_id in given:
+                raise invalid(f"action {self.name}: parameter {param.param_id} is given twice")
+            given[param.param_id] = param.value
+        missing = [param.name for param in self.params if param.id not in given]
+        if missing:
+            raise invalid(f"action {self.name}: missing parameter {', '.join(missing)}")
+        return b"".join(pack(given[param.id], param.bits, param.what) for param in self.params)
+
+    def decode_into(self, packed: bytes, action: p4r.Action) -> None:
+        """Fill in an Action message from packed parameters."""
+        action.action_id = self.id
+        start = 0
+        for param_id, size in self._plan:
+            end = start + size
+            action.params.add(param_id=param_id, value=packed[start:end].lstrip(ZERO) or ZERO)
+            start = end
+
+    def check_scope(self, *, default: bool) -> None:
+        """PERMISSION_DENIED where the program marked the action ``@tableonly`` or ``@defaultonly``."""
+        if default and self._scope == p4i.ActionRef.TABLE_ONLY:
+            raise denied(f"table {self._table}: action {self.name} is not allowed as the default action (@tableonly)")
+        if not default and self._scope == p4i.ActionRef.DEFAULT_ONLY:
+            raise denied(
+                f"table {self._table}: action {self.name} is allowed as the default action only (@defaultonly)"
+            )
+
+
+class ActionSet:
+    """All actions of one table, by P4Info id and by the engine's number."""
+
+    def __init__(self, table: str, codecs: Sequence[ActionCodec]) -> None:
+        self._table = table
+        self.by_id = {codec.id: codec for codec in codecs}
+        self.by_index = {codec.index: codec for codec in codecs}
+
+    def encode(self, action: p4r.TableAction, *, default: bool = False) -> tuple[int, bytes]:
+        """(engine action number, packed parameters) of a direct table's action."""
+        message = action.action
+        codec = self.by_id.get(message.action_id)
+        if codec is None:
+            raise self._refusal(action)
+        codec.check_scope(default=default)
+        return codec.index, codec.encode(message.params)
+
+    def _refusal(self, action: p4r.TableAction) -> RpcError:
+        kind = action.WhichOneof("type")
+        if kind != "action":
+            return invalid(f"table {self._table}: needs a direct action, {kind or 'nothing'} is given")
+        return invalid(f"table {self._table}: has no action with id {action.action.action_id}")

@@ -1,0 +1,175 @@
+"""Dispatch of updates and read requests to the handlers of a pipeline, by entity type."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from finsy.proto import p4r
+
+from p4soft.api import EngineError
+from p4soft.server.errors import RpcError, from_engine, from_unexpected, invalid, unimplemented
+from p4soft.server.pipeline import Pipeline
+
+_log = logging.getLogger(__name__)
+_Handler = TypeVar("_Handler")
+
+_NO_PROFILES = "action profiles (members, groups, one-shot action sets) are not supported"
+_NO_VALUE_SETS = "parser value sets are not supported"
+_NO_EXTERNS = "there are no extern instances on this target"
+
+
+def _lookup(handlers: Mapping[int, _Handler], number: int, kind: str) -> _Handler:
+    try:
+        return handlers[number]
+    except KeyError:
+        raise invalid(f"there is no {kind} with id {number:#010x} in P4Info") from None
+
+
+class EntityWriter:
+    """Applies updates to one pipeline."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def write(self, updates: Iterable[p4r.Update]) -> dict[int, RpcError]:
+        """Apply all of them in order; the errors by position."""
+        errors: dict[int, RpcError] = {}
+        tables = self._pipeline.tables
+        insert, modify, delete = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
+        for index, update in enumerate(updates):
+            try:
+                kind = update.type
+                entity = update.entity
+                if not entity.HasField("table_entry"):
+                    self._write_other(kind, entity)
+                    continue
+                entry = entity.table_entry
+                table = tables.get(entry.table_id)
+                if table is None:
+                    _lookup(tables, entry.table_id, "table")
+                elif kind == insert:
+                    table.insert(entry)
+                elif kind == delete:
+                    table.delete(entry)
+                elif kind == modify:
+                    table.modify(entry)
+                else:
+                    raise invalid("the update's type is not set")
+            except RpcError as error:
+                errors[index] = error
+            except EngineError as error:
+                errors[index] = from_engine(error, self._name(update))
+            except Exception as error:
+                _log.exception("an update failed")
+                errors[index] = from_unexpected(error, self._name(update))
+        return errors
+
+    def _name(self, update: p4r.Update) -> str:
+        """The object an update is about, for messages."""
+        which = update.entity.WhichOneof("entity")
+        table = self._pipeline.tables.get(update.entity.table_entry.table_id)
+        return f"table {table.name}" if table is not None else str(which)
+
+    def _write_other(self, kind: p4r.Update.Type.ValueType, entity: p4r.Entity) -> None:
+        which = entity.WhichOneof("entity")
+        if kind == p4r.Update.UNSPECIFIED:
+            raise invalid("the update's type is not set")
+        write = _WRITERS.get(which or "")
+        if write is None:
+            raise _unsupported(which)
+        write(self._pipeline, kind, getattr(entity, which or ""))
+
+
+def _unsupported(which: str | None) -> RpcError:
+    if which is None:
+        return invalid("the entity is not set")
+    if which in ("action_profile_member", "action_profile_group"):
+        return unimplemented(_NO_PROFILES)
+    if which == "value_set_entry":
+        return unimplemented(_NO_VALUE_SETS)
+    return unimplemented(_NO_EXTERNS)
+
+
+_WRITERS: dict[str, Callable[[Pipeline, p4r.Update.Type.ValueType, Any], None]] = {
+    "counter_entry": lambda p, kind, e: _lookup(p.counters, e.counter_id, "counter").write(kind, e),
+    "meter_entry": lambda p, kind, e: _lookup(p.meters, e.meter_id, "meter").write(kind, e),
+    "register_entry": lambda p, kind, e: _lookup(p.registers, e.register_id, "register").write(kind, e),
+    "digest_entry": lambda p, kind, e: _lookup(p.digests, e.digest_id, "digest").write(kind, e),
+    "direct_counter_entry": lambda p, kind, e: _lookup(
+        p.direct_counters, e.table_entry.table_id, "table with a direct counter"
+    ).write(kind, e),
+    "direct_meter_entry": lambda p, kind, e: _lookup(
+        p.direct_meters, e.table_entry.table_id, "table with a direct meter"
+    ).write(kind, e),
+    "packet_replication_engine_entry": lambda p, kind, e: p.replication.write(kind, e),
+}
+
+
+class EntityReader:
+    """Answers read requests from one pipeline. Id 0 means all objects of the kind."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def read(self, query: p4r.Entity) -> Iterator[p4r.Entity]:
+        which = query.WhichOneof("entity")
+        if which == "table_entry":
+            return self._tables(query.table_entry)
+        read = _READERS.get(which or "")
+        if read is None:
+            return self._nothing(query, which)
+        return read(self._pipeline, getattr(query, which or ""))
+
+    def _tables(self, query: p4r.TableEntry) -> Iterator[p4r.Entity]:
+        tables = self._pipeline.tables
+        if query.table_id:
+            yield from _lookup(tables, query.table_id, "table").read(query)
+            return
+        if query.match or query.priority or query.HasField("action"):
+            raise invalid("a read of all tables (table_id 0) cannot select by match, priority or action")
+        for table in tables.values():
+            yield from table.read(query, wildcard_table=True)
+
+    def _nothing(self, query: p4r.Entity, which: str | None) -> Iterator[p4r.Entity]:
+        """Wildcard reads of what the program does not have are empty; anything else of these kinds is refused."""
+        pipeline = self._pipeline
+        empty = (
+            (which == "action_profile_member" and not pipeline.has_profiles)
+            or (which == "action_profile_group" and not pipeline.has_profiles)
+            or (which == "value_set_entry" and not pipeline.has_value_sets)
+            or which == "extern_entry"
+        )
+        message = getattr(query, which) if which else None
+        number = (
+            next((value for field, value in message.ListFields() if field.name.endswith("_id")), 0) if message else 0
+        )
+        if not empty or number:
+            raise _unsupported(which)
+        return iter(())
+
+
+def _wildcard(
+    handlers: Mapping[int, Any], number: int, kind: str, read: Callable[[Any], Iterator[p4r.Entity]]
+) -> Iterator[p4r.Entity]:
+    if number:
+        yield from read(_lookup(handlers, number, kind))
+        return
+    for handler in handlers.values():
+        yield from read(handler)
+
+
+_READERS: dict[str, Callable[[Pipeline, Any], Iterator[p4r.Entity]]] = {
+    "counter_entry": lambda p, q: _wildcard(p.counters, q.counter_id, "counter", lambda h: h.read(q)),
+    "meter_entry": lambda p, q: _wildcard(p.meters, q.meter_id, "meter", lambda h: h.read(q)),
+    "register_entry": lambda p, q: _wildcard(p.registers, q.register_id, "register", lambda h: h.read(q)),
+    "digest_entry": lambda p, q: _wildcard(p.digests, q.digest_id, "digest", lambda h: h.read()),
+    "direct_counter_entry": lambda p, q: _wildcard(
+        p.direct_counters, q.table_entry.table_id, "table with a direct counter", lambda h: h.read(q)
+    ),
+    "direct_meter_entry": lambda p, q: _wildcard(
+        p.direct_meters, q.table_entry.table_id, "table with a direct meter", lambda h: h.read(q)
+    ),
+    "packet_replication_engine_entry": lambda p, q: p.replication.read(q),
+}

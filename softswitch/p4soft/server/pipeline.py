@@ -1,0 +1,156 @@
+"""A loaded pipeline: every P4Info object bound to the engine's, checked once.
+
+:func:`bind` compares the P4Info with the program it claims to describe: names must exist in both and widths be
+equal, or the config is refused with INVALID_ARGUMENT naming the object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from finsy.proto import p4i, p4r
+
+from p4soft.api import MatchKind, Program, Table
+from p4soft.server.actions import ActionCodec, ActionSet
+from p4soft.server.cells import CounterHandler, MeterHandler, RegisterHandler, register_bits
+from p4soft.server.digest_data import DigestDecoder
+from p4soft.server.digests import DigestHandler
+from p4soft.server.direct import DirectCounterHandler, DirectMeterHandler
+from p4soft.server.errors import invalid
+from p4soft.server.keys import KeyCodec, KeyField, key_fields
+from p4soft.server.meters import MeterRules
+from p4soft.server.packetio import ControllerHeader, controller_header
+from p4soft.server.replication import ReplicationHandler
+from p4soft.server.tables import State, TableHandler
+
+_Object = TypeVar("_Object")
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Handlers of everything a client can name, by P4Info id."""
+
+    config: p4r.ForwardingPipelineConfig
+    tables: dict[int, TableHandler] = field(default_factory=dict)
+    tables_by_index: dict[int, TableHandler] = field(default_factory=dict)
+    direct_counters: dict[int, DirectCounterHandler] = field(default_factory=dict)
+    """By table id."""
+    direct_meters: dict[int, DirectMeterHandler] = field(default_factory=dict)
+    """By table id."""
+    counters: dict[int, CounterHandler] = field(default_factory=dict)
+    meters: dict[int, MeterHandler] = field(default_factory=dict)
+    registers: dict[int, RegisterHandler] = field(default_factory=dict)
+    digests: dict[int, DigestHandler] = field(default_factory=dict)
+    digests_by_name: dict[str, DigestHandler] = field(default_factory=dict)
+    replication: ReplicationHandler = field(init=False)
+    packet_in: ControllerHeader = field(init=False)
+    packet_out: ControllerHeader = field(init=False)
+    has_profiles: bool = False
+    has_value_sets: bool = False
+
+
+def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) -> Pipeline:
+    """The handlers of ``config`` over ``engine``, which has loaded ``program``; INVALID_ARGUMENT if they do not fit."""
+    info = config.p4info
+    pipeline = Pipeline(config)
+    actions = {action.preamble.id: action for action in info.actions}
+    meters = {meter.preamble.id: meter for meter in info.direct_meters}
+    counters = {counter.preamble.id for counter in info.direct_counters}
+    for table in info.tables:
+        handler = _bind_table(table, program, engine, actions, meters)
+        pipeline.tables[handler.id] = handler
+        pipeline.tables_by_index[handler.index] = handler
+        if counters.intersection(table.direct_resource_ids):
+            if not handler.has_counter:
+                raise invalid(f"table {handler.name}: has a direct counter in P4Info, but none in the program")
+            pipeline.direct_counters[handler.id] = DirectCounterHandler(engine, handler)
+        else:
+            handler.has_counter = False
+        if handler.meter is not None:
+            pipeline.direct_meters[handler.id] = DirectMeterHandler(engine, handler)
+    for counter in info.counters:
+        size = _find(program.counters, "counter", counter.preamble.name)
+        pipeline.counters[counter.preamble.id] = CounterHandler(engine, counter, size)
+    for meter in info.meters:
+        size = _find(program.meters, "meter", meter.preamble.name)
+        pipeline.meters[meter.preamble.id] = MeterHandler(engine, meter, size)
+    for register in info.registers:
+        size, bits = _find(program.registers, "register", register.preamble.name)
+        declared = register_bits(register)
+        if declared is not None and declared != bits:
+            raise invalid(f"register {register.preamble.name}: {declared} bits in P4Info, {bits} in the program")
+        pipeline.registers[register.preamble.id] = RegisterHandler(engine, register, size, bits)
+    for digest in info.digests:
+        _bind_digest(pipeline, digest, program)
+    pipeline.replication = ReplicationHandler(engine)
+    pipeline.packet_in = controller_header(info, "packet_in")
+    pipeline.packet_out = controller_header(info, "packet_out")
+    pipeline.has_profiles = bool(info.action_profiles)
+    pipeline.has_value_sets = bool(info.value_sets)
+    return pipeline
+
+
+def _find(objects: Mapping[str, _Object], kind: str, name: str) -> _Object:
+    try:
+        return objects[name]
+    except KeyError:
+        raise invalid(f"{kind} {name}: is in P4Info, but not in the program") from None
+
+
+def _bind_table(
+    info: p4i.Table,
+    program: Program,
+    engine: State,
+    actions: Mapping[int, p4i.Action],
+    meters: Mapping[int, p4i.DirectMeter],
+) -> TableHandler:
+    name = info.preamble.name
+    table = _find(program.tables, "table", name)
+    fields = key_fields(info)
+    _check_key(name, fields, table)
+    numbers = {action.name: action for action in table.actions}
+    codecs = []
+    for reference in info.action_refs:
+        action = actions.get(reference.id)
+        if action is None:
+            raise invalid(f"table {name}: refers to action id {reference.id}, which P4Info does not have")
+        number = _find(numbers, f"table {name}: action", action.preamble.name)
+        widths = tuple(param.bitwidth for param in action.params)
+        if widths != number.param_bits:
+            raise invalid(
+                f"action {action.preamble.name}: parameters of {widths} bits in P4Info, "
+                f"{number.param_bits} in the program"
+            )
+        codecs.append(ActionCodec(name, action, number.index, reference.scope))
+    if info.idle_timeout_behavior == p4i.Table.NOTIFY_CONTROL and not table.support_timeout:
+        raise invalid(f"table {name}: supports idle timeout in P4Info, but not in the program")
+    meter = next((meters[number] for number in info.direct_resource_ids if number in meters), None)
+    if meter is not None and not table.has_meter:
+        raise invalid(f"table {name}: has a direct meter in P4Info, but none in the program")
+    rules = MeterRules(meter.preamble.name, meter.spec) if meter is not None else None
+    return TableHandler(engine, info, table, KeyCodec(name, fields), ActionSet(name, codecs), rules)
+
+
+def _check_key(name: str, fields: tuple[KeyField, ...], table: Table) -> None:
+    if len(fields) != len(table.fields):
+        raise invalid(f"table {name}: {len(fields)} match fields in P4Info, {len(table.fields)} in the program")
+    for ours, theirs in zip(fields, table.fields, strict=True):
+        if ours.bits != theirs.bits:
+            raise invalid(f"{ours.what}: {ours.bits} bits in P4Info, {theirs.bits} in the program")
+        # The BMv2 JSON writes optional fields as ternary ones.
+        as_written = MatchKind.TERNARY if ours.kind is MatchKind.OPTIONAL else ours.kind
+        if theirs.kind not in (ours.kind, as_written):
+            raise invalid(f"{ours.what}: {ours.kind.value} in P4Info, {theirs.kind.value} in the program")
+
+
+def _bind_digest(pipeline: Pipeline, info: p4i.Digest, program: Program) -> None:
+    name = info.preamble.name
+    decoder = DigestDecoder(info, pipeline.config.p4info.type_info)
+    bits = _find(program.digests, "digest", name)
+    if decoder.bits != bits:
+        raise invalid(f"digest {name}: fields of {decoder.bits} bits in P4Info, {bits} in the program")
+    handler = DigestHandler(info, decoder)
+    pipeline.digests[handler.id] = handler
+    pipeline.digests_by_name[name] = handler

@@ -1,0 +1,191 @@
+"""The P4Runtime service without a transport: message objects in, message objects or :class:`RpcError` out.
+
+One instance serves one engine (one P4Runtime device). It is not thread-safe and never blocks except while a pipeline is
+being compiled: every call runs to its end on the caller's thread, which makes requests strictly serializable.
+Transports are :mod:`p4soft.server.rpc` (gRPC) and :mod:`p4soft.inprocess`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from finsy.proto import p4r
+
+from p4soft.api import Engine, EngineError
+from p4soft.server.arbitration import Arbitration, election_key, unknown_device
+from p4soft.server.entities import EntityReader, EntityWriter
+from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, not_found, unimplemented
+from p4soft.server.events import EventDispatcher
+from p4soft.server.pipeline import Pipeline
+from p4soft.server.pipelines import PipelineStore
+from p4soft.server.streams import Send, Stream
+
+API_VERSION = "1.5.0"
+"""The P4Runtime version Capabilities reports."""
+
+READ_CHUNK = 512
+"""Entities per ReadResponse: some 60 kB, and a few milliseconds until the next request gets its turn."""
+READ_CHUNK_BYTES = 1 << 20
+"""A ReadResponse is also ended when its large ``metadata`` add up to this."""
+
+_log = logging.getLogger(__name__)
+
+
+class P4RuntimeService:
+    """Serves ``engine`` as the P4Runtime device ``device_id``.
+
+    ``monotonic`` and ``epoch`` return nanoseconds; they are parameters for tests.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        device_id: int,
+        cpu_port: int | None = None,
+        *,
+        monotonic: Callable[[], int] = time.monotonic_ns,
+        epoch: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.engine = engine
+        self.device_id = device_id
+        self.cpu_port = cpu_port
+        self.arbitration = Arbitration(device_id)
+        self.pipelines = PipelineStore(engine)
+        self.events = EventDispatcher(engine, self.pipelines, self.arbitration, monotonic, epoch)
+
+    # RPCs
+
+    def write(self, request: p4r.WriteRequest) -> p4r.WriteResponse:
+        """Apply every update; UNKNOWN with one detail per update if any failed."""
+        self._check_primary(request.device_id, request.role, request)
+        pipeline = self._pipeline()
+        if request.atomicity != p4r.WriteRequest.CONTINUE_ON_ERROR:
+            raise unimplemented("only the atomicity CONTINUE_ON_ERROR is supported")
+        errors = EntityWriter(pipeline).write(request.updates)
+        if errors:
+            details: list[RpcError | None] = [errors.get(index) for index in range(len(request.updates))]
+            raise RpcError(Code.UNKNOWN, _summary(details), details)
+        return p4r.WriteResponse()
+
+    def read(self, request: p4r.ReadRequest) -> Iterator[p4r.ReadResponse]:
+        """The entities asked for, in chunks. Requests that fail are reported together at the end (UNKNOWN).
+
+        One chunk is consistent; writes may come between two. A pipeline replaced meanwhile ends the read (ABORTED).
+        """
+        self._check_device(request.device_id)
+        pipeline = self._pipeline()
+        return self._read(request, pipeline)
+
+    def _read(self, request: p4r.ReadRequest, pipeline: Pipeline) -> Iterator[p4r.ReadResponse]:
+        reader = EntityReader(pipeline)
+        errors: dict[int, RpcError] = {}
+        response = p4r.ReadResponse()
+        entities = response.entities
+        count = 0
+        extra = 0
+        for index, query in enumerate(request.entities):
+            try:
+                for entity in reader.read(query):
+                    entities.append(entity)
+                    count += 1
+                    extra += len(entity.table_entry.metadata)
+                    if count >= READ_CHUNK or extra >= READ_CHUNK_BYTES:
+                        yield response
+                        if self.pipelines.current is not pipeline:
+                            raise RpcError(Code.ABORTED, "the pipeline was replaced during the read")
+                        response = p4r.ReadResponse()
+                        entities = response.entities
+                        count = extra = 0
+            except RpcError as error:
+                if error.code is Code.ABORTED:
+                    raise
+                errors[index] = error
+            except EngineError as error:
+                errors[index] = from_engine(error, "read")
+            except Exception as error:
+                _log.exception("reading an entity failed")
+                errors[index] = from_unexpected(error, "read")
+        if count:
+            yield response
+        if errors:
+            details: list[RpcError | None] = [errors.get(index) for index in range(len(request.entities))]
+            raise RpcError(Code.UNKNOWN, _summary(details), details)
+
+    def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> p4r.SetForwardingPipelineConfigResponse:
+        """Verify, save, commit or reconcile a pipeline. Blocks while the engine compiles it."""
+        self._check_primary(request.device_id, request.role, request)
+        config = request.config if request.HasField("config") else None
+        action = request.action
+        actions = p4r.SetForwardingPipelineConfigRequest
+        if action == actions.VERIFY:
+            self.pipelines.verify(config)
+        elif action == actions.VERIFY_AND_SAVE:
+            self.pipelines.save(config)
+        elif action == actions.VERIFY_AND_COMMIT:
+            self.pipelines.commit(config)
+        elif action == actions.COMMIT:
+            self.pipelines.commit_saved(config)
+        elif action == actions.RECONCILE_AND_COMMIT:
+            self.pipelines.reconcile(config)
+        else:
+            raise invalid(f"unknown SetForwardingPipelineConfig action {action}")
+        return p4r.SetForwardingPipelineConfigResponse()
+
+    def get_pipeline(self, request: p4r.GetForwardingPipelineConfigRequest) -> p4r.GetForwardingPipelineConfigResponse:
+        """The config last set, or the parts of it asked for; ``config`` stays unset while there is none."""
+        self._check_device(request.device_id)
+        response = p4r.GetForwardingPipelineConfigResponse()
+        current = self.pipelines.current
+        if current is None:
+            return response
+        config = response.config
+        kinds = p4r.GetForwardingPipelineConfigRequest
+        if request.response_type in (kinds.ALL, kinds.P4INFO_AND_COOKIE):
+            config.p4info.CopyFrom(current.config.p4info)
+        if request.response_type in (kinds.ALL, kinds.DEVICE_CONFIG_AND_COOKIE):
+            config.p4_device_config = current.config.p4_device_config
+        if current.config.HasField("cookie"):
+            config.cookie.CopyFrom(current.config.cookie)
+        config.SetInParent()
+        return response
+
+    def capabilities(self, request: p4r.CapabilitiesRequest) -> p4r.CapabilitiesResponse:
+        return p4r.CapabilitiesResponse(p4runtime_api_version=API_VERSION)
+
+    def open_stream(self, send: Send) -> Stream:
+        """A new StreamChannel. ``send`` takes lists of messages for the client and must not block."""
+        return Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send)
+
+    def load(self, config: p4r.ForwardingPipelineConfig) -> None:
+        """Load a pipeline at start, without a client."""
+        self.pipelines.commit(config)
+
+    # checks, in the order of the specification: device and role, primary, pipeline
+
+    def _check_device(self, device_id: int) -> None:
+        if device_id != self.device_id:
+            raise not_found(unknown_device(device_id, self.device_id))
+
+    def _check_primary(
+        self, device_id: int, role: str, request: p4r.WriteRequest | p4r.SetForwardingPipelineConfigRequest
+    ) -> None:
+        self._check_device(device_id)
+        if not self.arbitration.has_role(role):
+            raise not_found(f"no role {role!r} on this device")
+        election = election_key(request.election_id) if request.HasField("election_id") else None
+        if not self.arbitration.is_primary(role, election):
+            raise denied("Not primary: the election_id is not that of the primary controller's stream")
+
+    def _pipeline(self) -> Pipeline:
+        pipeline = self.pipelines.current
+        if pipeline is None:
+            raise RpcError(Code.FAILED_PRECONDITION, "No forwarding pipeline config set for this device")
+        return pipeline
+
+
+def _summary(details: list[RpcError | None]) -> str:
+    """The message of a batch error: how many failed, and the first reason."""
+    failed = [detail for detail in details if detail is not None]
+    return f"{len(failed)} of {len(details)} failed; the first: {failed[0]}"

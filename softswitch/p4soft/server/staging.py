@@ -1,0 +1,199 @@
+"""A pipeline's state without a data plane: what ``VERIFY_AND_SAVE`` needs until ``COMMIT``.
+
+After a pipeline was saved, reads and writes refer to it while packets still take the old one. :class:`StagedEngine`
+keeps those writes in dictionaries, with the engine's rules for duplicates, absence, sizes and ranges, and
+:func:`replay` carries them over once the pipeline is committed. Packets, ports and events are not part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from p4soft.api import (
+    Engine,
+    Entry,
+    EntryExists,
+    EntryNotFound,
+    EntryState,
+    InvalidValue,
+    MeterConfig,
+    Program,
+    Replica,
+    Table,
+    TableFull,
+)
+from p4soft.server.outline import read_program
+
+_Key = tuple[bytes, int]
+
+
+@dataclass(slots=True)
+class _Row:
+    entry: Entry
+    packets: int = 0
+    bytes: int = 0
+    meter: MeterConfig | None = None
+
+    def state(self) -> EntryState:
+        return EntryState(self.entry, self.packets, self.bytes, 0)
+
+
+@dataclass(slots=True)
+class _State:
+    """Everything a pipeline's control plane can set."""
+
+    program: Program = field(default_factory=lambda: Program({}))
+    tables: list[Table] = field(default_factory=list)
+    rows: list[dict[_Key, _Row]] = field(default_factory=list)
+    defaults: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    counters: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    meters: dict[tuple[str, int], MeterConfig] = field(default_factory=dict)
+    registers: dict[tuple[str, int], int] = field(default_factory=dict)
+    groups: dict[int, tuple[Replica, ...]] = field(default_factory=dict)
+    sessions: dict[int, tuple[tuple[Replica, ...], int]] = field(default_factory=dict)
+
+
+class StagedEngine:
+    """The control half of :class:`p4soft.api.Engine` (tables, cells, replication) on dictionaries."""
+
+    def __init__(self) -> None:
+        self.state = _State()
+
+    def load(self, config: bytes) -> Program:
+        program = read_program(config)
+        tables = list(program.tables.values())
+        self.state = _State(program, tables, [{} for _ in tables])
+        return program
+
+    # tables
+    def insert(self, table: int, entry: Entry) -> None:
+        rows = self.state.rows[table]
+        key = (entry.key, entry.priority)
+        if key in rows:
+            raise EntryExists("the entry exists")
+        if len(rows) >= self.state.tables[table].size:
+            raise TableFull(f"all {self.state.tables[table].size} entries are in use")
+        rows[key] = _Row(entry)
+
+    def modify(self, table: int, entry: Entry) -> None:
+        self._row(table, entry.key, entry.priority).entry = entry
+
+    def delete(self, table: int, key: bytes, priority: int = 0) -> None:
+        self._row(table, key, priority)
+        del self.state.rows[table][key, priority]
+
+    def get(self, table: int, key: bytes, priority: int = 0) -> EntryState | None:
+        row = self.state.rows[table].get((key, priority))
+        return row.state() if row else None
+
+    def entries(self, table: int) -> Iterator[EntryState]:
+        for row in list(self.state.rows[table].values()):
+            yield row.state()
+
+    def count(self, table: int) -> int:
+        return len(self.state.rows[table])
+
+    def set_default(self, table: int, action: int | None, params: bytes = b"") -> None:
+        if action is None:
+            self.state.defaults.pop(table, None)
+        else:
+            self.state.defaults[table] = (action, params)
+
+    def default(self, table: int) -> tuple[int, bytes] | None:
+        return self.state.defaults.get(table)
+
+    def set_direct_counter(self, table: int, key: bytes, priority: int, packets: int, bytes_: int) -> None:
+        row = self._row(table, key, priority)
+        row.packets, row.bytes = packets, bytes_
+
+    def set_direct_meter(self, table: int, key: bytes, priority: int, config: MeterConfig | None) -> None:
+        self._row(table, key, priority).meter = config
+
+    def direct_meter(self, table: int, key: bytes, priority: int) -> MeterConfig | None:
+        return self._row(table, key, priority).meter
+
+    def _row(self, table: int, key: bytes, priority: int) -> _Row:
+        row = self.state.rows[table].get((key, priority))
+        if row is None:
+            raise EntryNotFound("no such entry")
+        return row
+
+    # indirect objects
+    def read_counter(self, name: str, index: int) -> tuple[int, int]:
+        _check(index, self.state.program.counters[name])
+        return self.state.counters.get((name, index), (0, 0))
+
+    def write_counter(self, name: str, index: int, packets: int, bytes_: int) -> None:
+        _check(index, self.state.program.counters[name])
+        self.state.counters[name, index] = (packets, bytes_)
+
+    def read_meter(self, name: str, index: int) -> MeterConfig | None:
+        _check(index, self.state.program.meters[name])
+        return self.state.meters.get((name, index))
+
+    def write_meter(self, name: str, index: int, config: MeterConfig | None) -> None:
+        _check(index, self.state.program.meters[name])
+        if config is None:
+            self.state.meters.pop((name, index), None)
+        else:
+            self.state.meters[name, index] = config
+
+    def read_register(self, name: str, index: int) -> int:
+        _check(index, self.state.program.registers[name][0])
+        return self.state.registers.get((name, index), 0)
+
+    def write_register(self, name: str, index: int, value: int) -> None:
+        _check(index, self.state.program.registers[name][0])
+        self.state.registers[name, index] = value
+
+    # replication
+    def set_multicast_group(self, group: int, replicas: Sequence[Replica] | None) -> None:
+        if replicas is None:
+            self.state.groups.pop(group, None)
+        else:
+            self.state.groups[group] = tuple(replicas)
+
+    def set_clone_session(self, session: int, replicas: Sequence[Replica] | None, truncate: int = 0) -> None:
+        if replicas is None:
+            self.state.sessions.pop(session, None)
+        else:
+            self.state.sessions[session] = (tuple(replicas), truncate)
+
+
+def _check(index: int, size: int) -> None:
+    if not 0 <= index < size:
+        raise InvalidValue(f"index {index} is outside 0..{size - 1}")
+
+
+def replay(staged: StagedEngine, engine: Engine, program: Program) -> None:
+    """Write everything held in ``staged`` into ``engine``, which has just loaded the same pipeline as ``program``."""
+    state = staged.state
+    for position, source in enumerate(state.tables):
+        target = program.tables[source.name]
+        numbers = {action.name: action.index for action in target.actions}
+        renumber = [numbers[action.name] for action in source.actions]
+        for row in state.rows[position].values():
+            entry = row.entry
+            key, priority = entry.key, entry.priority
+            engine.insert(
+                target.index,
+                Entry(key, renumber[entry.action], entry.params, priority, entry.idle_ns, entry.cookie),
+            )
+            if row.packets or row.bytes:
+                engine.set_direct_counter(target.index, key, priority, row.packets, row.bytes)
+            if row.meter is not None:
+                engine.set_direct_meter(target.index, key, priority, row.meter)
+        default = state.defaults.get(position)
+        if default is not None:
+            engine.set_default(target.index, renumber[default[0]], default[1])
+    for (name, index), (packets, bytes_) in state.counters.items():
+        engine.write_counter(name, index, packets, bytes_)
+    for (name, index), config in state.meters.items():
+        engine.write_meter(name, index, config)
+    for (name, index), value in state.registers.items():
+        engine.write_register(name, index, value)
+    for group, replicas in state.groups.items():
+        engine.set_multicast_group(group, replicas)
+    for session, (replicas, truncate) in state.sessions.items():
+        engine.set_clone_session(session, replicas, truncate)

@@ -1,0 +1,117 @@
+"""One StreamChannel: arbitration, packet-outs and digest acknowledgements of one controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from finsy.proto import p4r
+
+from p4soft.api import Engine, EngineError
+from p4soft.server.arbitration import Arbitration, Notices
+from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, unimplemented
+from p4soft.server.events import EventDispatcher
+from p4soft.server.pipelines import PipelineStore
+
+Send = Callable[[list[p4r.StreamMessageResponse]], None]
+"""Takes messages for the client, in order. Must not block or raise; may be called from within :meth:`Stream.handle`."""
+
+
+class Stream:
+    """The server's end of one StreamChannel."""
+
+    def __init__(
+        self,
+        arbitration: Arbitration,
+        pipelines: PipelineStore,
+        events: EventDispatcher,
+        cpu_port: int | None,
+        send: Send,
+    ) -> None:
+        self._arbitration = arbitration
+        self._pipelines = pipelines
+        self._events = events
+        self._engine: Engine = events.engine
+        self._cpu_port = cpu_port
+        self.send = send
+        self._open = True
+
+    def handle(self, request: p4r.StreamMessageRequest) -> None:
+        """Handle one message of the client. An RpcError means that the stream is over, with that status."""
+        if not self._open:
+            raise RpcError(Code.UNAVAILABLE, "the stream is closed")
+        if request.HasField("packet"):
+            self._packet_out(request.packet)
+        elif request.HasField("digest_ack"):
+            self._digest_ack(request.digest_ack)
+        elif request.HasField("arbitration"):
+            self._arbitrate(request.arbitration)
+        else:
+            error = unimplemented("stream messages of this kind are not supported")
+            message = _stream_error(error)
+            message.error.other.other.CopyFrom(request.other)
+            self.send([message])
+
+    def close(self) -> None:
+        """The client is gone. Idempotent."""
+        if self._open:
+            self._open = False
+            self._notify(self._arbitration.remove(self))
+
+    def _arbitrate(self, update: p4r.MasterArbitrationUpdate) -> None:
+        try:
+            notices = self._arbitration.update(self, update)
+        except RpcError:
+            self.close()
+            raise
+        self._notify(notices)
+
+    def _notify(self, notices: Notices) -> None:
+        if len(notices) != 1 or notices[0][0] is not self:
+            self._events.primary_changed()
+        for stream, message in notices:
+            assert isinstance(stream, Stream)
+            stream.send([message])
+
+    def _packet_out(self, packet: p4r.PacketOut) -> None:
+        try:
+            if not self._arbitration.is_primary_stream(self):
+                raise denied("Not primary: only the primary controller may send packets")
+            pipeline = self._pipelines.running
+            if pipeline is None:
+                raise RpcError(Code.FAILED_PRECONDITION, "No forwarding pipeline config set for this device")
+            if self._cpu_port is None:
+                raise RpcError(Code.FAILED_PRECONDITION, "the switch was started without a CPU port (--cpu-port)")
+            self._engine.packet_out(pipeline.packet_out.packet_out(packet))
+        except Exception as error:
+            message = _stream_error(_as_rpc_error(error, "packet_out"))
+            message.error.packet_out.packet_out.CopyFrom(packet)
+            self.send([message])
+
+    def _digest_ack(self, ack: p4r.DigestListAck) -> None:
+        try:
+            if not self._arbitration.is_primary_stream(self):
+                raise denied("Not primary: only the primary controller may acknowledge digests")
+            pipeline = self._pipelines.running
+            digest = pipeline.digests.get(ack.digest_id) if pipeline is not None else None
+            if digest is None:
+                raise invalid(f"there is no digest with id {ack.digest_id:#010x} in P4Info")
+            digest.ack(ack.list_id)
+        except Exception as error:
+            message = _stream_error(_as_rpc_error(error, "digest_ack"))
+            message.error.digest_list_ack.digest_list_ack.CopyFrom(ack)
+            self.send([message])
+
+
+def _as_rpc_error(error: Exception, what: str) -> RpcError:
+    if isinstance(error, RpcError):
+        return error
+    if isinstance(error, EngineError):
+        return from_engine(error, what)
+    return from_unexpected(error, what)
+
+
+def _stream_error(error: RpcError) -> p4r.StreamMessageResponse:
+    message = p4r.StreamMessageResponse()
+    message.error.canonical_code = error.code
+    message.error.message = error.message
+    return message

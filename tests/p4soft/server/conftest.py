@@ -1,0 +1,74 @@
+"""Fixtures: a switch on the fake and (where built) the native engine, and clients over gRPC and in-process."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator
+
+import grpc.aio
+import pytest
+from fake_engine import FakeEngine
+from finsy.proto import p4r_grpc
+from p4kit import CPU_PORT, DEVICE, Client
+
+from p4soft.embedded import Switch, native_engine
+
+NATIVE = importlib.util.find_spec("p4soft.engine") is not None and hasattr(
+    importlib.import_module("p4soft.engine"), "NativeEngine"
+)
+ENGINES = ["fake", pytest.param("native", marks=pytest.mark.skipif(not NATIVE, reason="no native engine"))]
+
+
+@pytest.fixture(params=ENGINES)
+async def switch(request: pytest.FixtureRequest) -> AsyncIterator[Switch]:
+    """A started switch with two memory ports, a CPU port and a gRPC server, and no pipeline."""
+    factory = FakeEngine if request.param == "fake" else native_engine
+    async with Switch(DEVICE, CPU_PORT, "127.0.0.1:0", {1: None, 2: None}, engine_factory=factory) as running:
+        yield running
+
+
+@pytest.fixture
+async def fake_switch() -> AsyncIterator[Switch]:
+    """The same on the fake engine only, for what the tests emit themselves."""
+    async with Switch(DEVICE, CPU_PORT, "127.0.0.1:0", engine_factory=FakeEngine) as running:
+        yield running
+
+
+async def _client(switch: Switch, transport: str) -> AsyncIterator[Client]:
+    if transport == "inprocess":
+        yield Client(switch.stub())
+        return
+    assert switch.address is not None
+    options = [("grpc.max_metadata_size", 1 << 20)]
+    async with grpc.aio.insecure_channel(switch.address, options=options) as channel:
+        client = Client(p4r_grpc.P4RuntimeStub(channel))
+        yield client
+        client.close()
+
+
+@pytest.fixture(params=["grpc", "inprocess"])
+async def client(request: pytest.FixtureRequest, switch: Switch) -> AsyncIterator[Client]:
+    async for made in _client(switch, request.param):
+        yield made
+
+
+@pytest.fixture(params=["grpc", "inprocess"])
+async def fake_client(request: pytest.FixtureRequest, fake_switch: Switch) -> AsyncIterator[Client]:
+    async for made in _client(fake_switch, request.param):
+        yield made
+
+
+@pytest.fixture
+async def primary(client: Client) -> Client:
+    """A client whose stream is primary with election id 1, with the kinds program loaded."""
+    client.primary_stream, _ = await client.open(1)
+    await client.push()
+    return client
+
+
+@pytest.fixture
+async def fake_primary(fake_client: Client) -> Client:
+    fake_client.primary_stream, _ = await fake_client.open(1)
+    await fake_client.push()
+    return fake_client
