@@ -1,0 +1,245 @@
+"""Carries out the Write effects of a switch: many effects a request, two requests in flight, order kept per entry."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fullnat.core.interface import (
+    Entry,
+    Neighbor,
+    Op,
+    OwnAddress,
+    Port,
+    Route,
+    SessionEntry,
+    VirtualService,
+    Write,
+    Written,
+)
+from fullnat.p4rt.errors import Code, code_name
+from fullnat.p4rt.packetio import PacketOut
+from fullnat.p4rt.schema import Schema
+
+BATCH_UPDATES = 512
+REQUESTS_IN_FLIGHT = 2
+FULL_CODES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNKNOWN})
+"""What an INSERT into a full table fails with: the specification's code, and that of switches that only say that the target
+refused. Both are reported as RESOURCE_EXHAUSTED."""
+
+_KEY_FIELDS: dict[type[Entry], int] = {Port: 1, OwnAddress: 1, VirtualService: 3, Route: 2, Neighbor: 1}
+_LOGGER = logging.getLogger(__name__)
+
+
+class WriteClient(Protocol):
+    """The part of :class:`fullnat.p4rt.client.Client` used here."""
+
+    @property
+    def schema(self) -> Schema: ...
+
+    async def write(self, updates: list[bytes]) -> dict[int, tuple[int, str]]: ...
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """The Writes of one list of effects, and the packet-outs that must follow them."""
+
+    jobs: int = 0
+    packets: list[PacketOut] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One Write effect."""
+
+    write: Write
+    group: Group
+    left: int
+    failed: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+
+class _Update:
+    """One position of a Write effect. ``keys`` identify the switch's entries it touches."""
+
+    __slots__ = ("entry", "job", "keys", "op", "position")
+
+    def __init__(self, job: _Job, position: int, op: Op, entry: Entry) -> None:
+        self.job = job
+        self.position = position
+        self.op = op
+        self.entry = entry
+        self.keys = entry_keys(entry)
+
+
+def entry_keys(entry: Entry) -> tuple[Hashable, ...]:
+    """Equal values for the same entry of the switch; a session has one for each direction."""
+    if isinstance(entry, SessionEntry):
+        return entry[3:8], (entry.protocol, entry.server, entry.server_port, entry.local, entry.local_port, "out")
+    return ((type(entry), *entry[: _KEY_FIELDS[type(entry)]]),)
+
+
+class Writer:
+    """``spawn`` runs a coroutine under the owner's supervision; ``written`` and ``release`` tell the owner what is done."""
+
+    def __init__(
+        self,
+        client: WriteClient,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        written: Callable[[Written], None],
+        release: Callable[[list[PacketOut]], None],
+    ) -> None:
+        self.updates = 0
+        self.requests = 0
+        self.failures = 0
+        self._client = client
+        self._spawn = spawn
+        self._written = written
+        self._release = release
+        self._pending: deque[_Update] = deque()
+        self._busy: set[Hashable] = set()
+        self._in_flight = 0
+        self._held: deque[tuple[float, list[_Update]]] = deque()
+        self._held_keys: Counter[Hashable] = Counter()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is waiting and nothing is on its way."""
+        return not self._pending and not self._in_flight and not self._held
+
+    def submit(self, write: Write, group: Group, not_before: float | None = None) -> None:
+        """Queue a Write; :meth:`pump` sends it, :meth:`release` lets one go that must wait until ``not_before``."""
+        job = _Job(write, group, len(write.updates))
+        group.jobs += 1
+        if not write.updates:
+            self._finish(job)
+            return
+        updates = [_Update(job, position, op, entry) for position, (op, entry) in enumerate(write.updates)]
+        if not_before is None and self._held and any(self._held_keys[key] for item in updates for key in item.keys):
+            not_before = self._held[-1][0]
+        if not_before is None:
+            self._pending.extend(updates)
+        else:
+            self._held.append((not_before, updates))
+            self._held_keys.update(key for item in updates for key in item.keys)
+
+    def deadline(self) -> float | None:
+        """When to call :meth:`release`."""
+        return self._held[0][0] if self._held else None
+
+    def release(self, now: float) -> None:
+        """Queue the Writes whose time has come, in the order in which they were submitted."""
+        while self._held and self._held[0][0] <= now:
+            updates = self._held.popleft()[1]
+            self._pending.extend(updates)
+            self._held_keys.subtract(key for item in updates for key in item.keys)
+        if not self._held:
+            self._held_keys.clear()
+
+    def pump(self) -> None:
+        """Start as many requests as there is work and room for."""
+        while self._pending and self._in_flight < REQUESTS_IN_FLIGHT:
+            batch = self._next_batch()
+            if not batch:
+                return
+            self._in_flight += 1
+            self._spawn(self._carry_out(batch))
+
+    def _next_batch(self) -> list[_Update]:
+        """The next updates that touch no entry of each other or of a request in flight: the switch may reorder those."""
+        batch: list[_Update] = []
+        pending, busy = self._pending, self._busy
+        while pending and len(batch) < BATCH_UPDATES:
+            keys = pending[0].keys
+            if not busy.isdisjoint(keys):
+                break
+            busy.update(keys)
+            batch.append(pending.popleft())
+        return batch
+
+    async def _carry_out(self, batch: list[_Update]) -> None:
+        wires: list[bytes] = []
+        owners: list[int] = []
+        failed: dict[int, tuple[int, str]] = {}
+        schema = self._client.schema
+        for index, update in enumerate(batch):
+            try:
+                encoded = schema.encode(update.op, update.entry)
+            except ValueError as error:
+                failed[index] = (Code.INVALID_ARGUMENT, str(error))
+                continue
+            wires.extend(encoded)
+            owners.extend([index] * len(encoded))
+        if wires:
+            self.requests += 1
+            self.updates += len(wires)
+            errors = await self._client.write(wires)
+            if errors:
+                failed.update(_per_update(batch, owners, errors))
+                await self._roll_back(batch, owners, errors)
+        self._in_flight -= 1
+        for update in batch:
+            self._busy.difference_update(update.keys)
+        if failed:
+            self._log(batch, failed)
+        for index, update in enumerate(batch):
+            job = update.job
+            if index in failed:
+                job.failed[update.position] = failed[index]
+            job.left -= 1
+            if not job.left:
+                self._finish(job)
+        self.pump()
+
+    async def _roll_back(self, batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> None:
+        """Remove the half of an inserted session whose other half failed."""
+        halves = []
+        for wire in errors:
+            update = batch[owners[wire]]
+            if update.op is Op.INSERT and isinstance(update.entry, SessionEntry):
+                first = owners.index(owners[wire])
+                other = first if wire != first else first + 1
+                if other not in errors:
+                    halves.append(self._client.schema.sessions.delete_half(update.entry, inward=other == first))
+        if halves:
+            failed = await self._client.write(halves)
+            for code, message in failed.values():
+                _LOGGER.warning("half a session could not be rolled back: %s %s", code_name(code), message)
+
+    def _finish(self, job: _Job) -> None:
+        if job.write.token:
+            self._written(Written(job.write.token, job.failed))
+        group = job.group
+        group.jobs -= 1
+        if not group.jobs and group.packets:
+            packets, group.packets = group.packets, []
+            self._release(packets)
+
+    def _log(self, batch: list[_Update], failed: dict[int, tuple[int, str]]) -> None:
+        self.failures += len(failed)
+        silent = [index for index in failed if not batch[index].job.write.token]
+        if silent:
+            code, message = failed[silent[0]]
+            update = batch[silent[0]]
+            _LOGGER.warning(
+                "%d of %d updates failed; the first: %s %s: %s %s",
+                len(silent),
+                len(batch),
+                update.op.value,
+                update.entry,
+                code_name(code),
+                message,
+            )
+
+
+def _per_update(
+    batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]
+) -> Iterable[tuple[int, tuple[int, str]]]:
+    """The errors by position in ``batch``; of two, the first."""
+    for wire in sorted(errors, reverse=True):
+        code, message = errors[wire]
+        if batch[owners[wire]].op is Op.INSERT and code in FULL_CODES:
+            code = Code.RESOURCE_EXHAUSTED
+        yield owners[wire], (code, message)

@@ -1,0 +1,96 @@
+"""What can be wrong between the options of a configuration: duplicates, and addresses that nothing leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from ipaddress import IPv4Address
+
+from fullnat.config.errors import Problems, Where
+from fullnat.config.model import Config, VirtualServer
+
+
+def check(config: Config, problems: Problems) -> None:
+    """Add everything wrong with ``config`` to ``problems``."""
+    _check_interfaces(config, problems)
+    _check_routes(config, problems)
+    if config.local_port_min > config.local_port_max:
+        problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
+    services = _Unique(problems, "")
+    for number, server in enumerate(config.virtual_servers, 1):
+        where: Where = (("virtual_server", number),)
+        name = f"{server.protocol} {server.address}:{server.port}"
+        services.see((server.protocol, server.address, server.port), where, "address", name)
+        _check_virtual_server(config, server, where, problems)
+
+
+class _Unique:
+    """Reports what was seen before."""
+
+    def __init__(self, problems: Problems, suffix: str) -> None:
+        self._seen: dict[Hashable, Where] = {}
+        self._problems = problems
+        self._suffix = suffix
+
+    def see(self, value: Hashable, where: Where, key: str, name: str) -> None:
+        if value in self._seen:
+            section, number = self._seen[value][-1]
+            self._problems.add(where, key, f"{name} is already that of {section} {number}{self._suffix}")
+        else:
+            self._seen[value] = where
+
+
+def _check_interfaces(config: Config, problems: Problems) -> None:
+    ports, addresses = _Unique(problems, ""), _Unique(problems, "")
+    for number, interface in enumerate(config.interfaces, 1):
+        where: Where = (("interface", number),)
+        ports.see(interface.port, where, "port", f"port {interface.port}")
+        addresses.see(interface.address.ip, where, "address", str(interface.address.ip))
+        network = interface.address.network
+        if network.prefixlen < 31 and interface.address.ip in (network.network_address, network.broadcast_address):
+            problems.add(where, "address", f"{interface.address} is not the address of a host in {network}")
+        for other, earlier in enumerate(config.interfaces[: number - 1], 1):
+            if network.overlaps(earlier.address.network) and earlier.address.ip != interface.address.ip:
+                problems.add(
+                    where, "address", f"{network} overlaps {earlier.address.network} of interface {other}"
+                )
+
+
+def _check_routes(config: Config, problems: Problems) -> None:
+    prefixes = _Unique(problems, "")
+    for number, route in enumerate(config.routes, 1):
+        where: Where = (("route", number),)
+        prefixes.see(route.prefix, where, "prefix", str(route.prefix))
+        if route.gateway is not None and not _connected(config, route.gateway):
+            problems.add(where, "gateway", f"{route.gateway} is in the subnet of no interface")
+
+
+def _check_virtual_server(config: Config, server: VirtualServer, where: Where, problems: Problems) -> None:
+    if not server.local_addresses:
+        problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
+    seen = set()
+    for address in server.local_addresses:
+        if address in seen:
+            problems.add(where, "local_addresses", f"{address} is there twice")
+        seen.add(address)
+    own = {interface.address.ip for interface in config.interfaces} | seen | {server.address}
+    duplicates = _Unique(problems, "")
+    for number, real in enumerate(server.real_servers, 1):
+        below: Where = (*where, ("real_server", number))
+        duplicates.see((real.address, real.port), below, "address", f"{real.address}:{real.port}")
+        if real.address in own:
+            problems.add(below, "address", f"{real.address} is an address of this load balancer")
+        elif not _routable(config, real.address):
+            problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
+
+
+def _connected(config: Config, address: IPv4Address) -> bool:
+    return any(address in interface.address.network for interface in config.interfaces)
+
+
+def _routable(config: Config, address: IPv4Address) -> bool:
+    if _connected(config, address):
+        return True
+    matching = [route for route in config.routes if address in route.prefix]
+    if not matching:
+        return False
+    return max(matching, key=lambda route: route.prefix.prefixlen).gateway is not None

@@ -1,0 +1,291 @@
+"""The configuration file: TOML to :class:`fullnat.config.model.Config`, with every problem reported, one line each.
+
+docs/example.toml shows every option. :mod:`fullnat.config.check` finds what is wrong between options.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import Any
+
+from fullnat.config import check, locate
+from fullnat.config.errors import ConfigError, Problems, Where
+from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
+
+Convert = Callable[[Any], Any]
+REQUIRED = object()
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file. Raises ConfigError with everything that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise ConfigError([f"{path}: {reason}"]) from None
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "<config>") -> Config:
+    """As :func:`load`, of a text; ``name`` is for messages."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{name}: {error}"]) from None
+    problems = Problems(name, locate.Locator(text))
+    config = _config(document, problems)
+    if config is not None:
+        check.check(config, problems)
+    if problems.lines or config is None:
+        raise ConfigError(problems.sorted())
+    return config
+
+
+# ---------------------------------------------------------------------------------------------- values
+
+
+def _integer(low: int, high: int) -> Convert:
+    def convert(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{value!r} is not a number from {low} to {high}")
+        return value
+
+    return convert
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 86400 * 31:
+        raise ValueError(f"{value!r} is not a number of seconds from 0.1 to {86400 * 31}")
+    return float(value)
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is not true or false")
+    return value
+
+
+def _one_of(*names: str) -> Convert:
+    def convert(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"{value!r} is not {'one of ' if len(names) > 1 else ''}{', '.join(names)}")
+        return str(value)
+
+    return convert
+
+
+def _mac(value: Any) -> int:
+    parts = value.split(":") if isinstance(value, str) else []
+    if len(parts) != 6 or not all(len(part) == 2 and _is_hex(part) for part in parts):
+        raise ValueError(f"{value!r} is not a MAC address like 02:00:00:00:00:01")
+    number = int("".join(parts), 16)
+    if number >> 40 & 1 or not number:
+        raise ValueError(f"{value!r} is not the MAC address of one station")
+    return number
+
+
+def _is_hex(text: str) -> bool:
+    return all(digit in "0123456789abcdefABCDEF" for digit in text)
+
+
+def _address(value: Any) -> IPv4Address:
+    if isinstance(value, str):
+        try:
+            address = IPv4Address(value)
+        except AddressValueError:
+            pass
+        else:
+            if address.is_multicast or address.is_loopback or int(address) >> 24 == 0 or int(address) >> 28 == 0xF:
+                raise ValueError(f"{value} is not the address of one host")
+            return address
+    raise ValueError(f"{value!r} is not an IPv4 address")
+
+
+def _interface_address(value: Any) -> IPv4Interface:
+    if not isinstance(value, str) or "/" not in value:
+        raise ValueError(f"{value!r} is not an IPv4 address with prefix length like 192.0.2.1/24")
+    try:
+        interface = IPv4Interface(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IPv4 address with prefix length like 192.0.2.1/24") from None
+    _address(str(interface.ip))
+    return interface
+
+
+def _network(value: Any) -> IPv4Network:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a prefix like 10.0.0.0/8")
+    try:
+        return IPv4Network(value)
+    except ValueError as error:
+        loose = _loose_network(value)
+        hint = f"; did you mean {loose}?" if loose is not None else ""
+        raise ValueError(f"{value!r} is not a prefix: {error}{hint}") from None
+
+
+def _loose_network(value: str) -> IPv4Network | None:
+    try:
+        return IPv4Network(value, strict=False)
+    except ValueError:
+        return None
+
+
+def _addresses(value: Any) -> tuple[IPv4Address, ...]:
+    """A list of addresses and of ranges ``first-last``."""
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list of addresses")
+    found: list[IPv4Address] = []
+    for item in value:
+        first, dash, last = item.partition("-") if isinstance(item, str) else (item, "", "")
+        low = _address(first.strip() if isinstance(first, str) else first)
+        high = _address(last.strip()) if dash else low
+        if not low <= high or int(high) - int(low) >= 65536:
+            raise ValueError(f"{item!r} is not a range of at most 65536 addresses")
+        found.extend(IPv4Address(number) for number in range(int(low), int(high) + 1))
+    return tuple(found)
+
+
+_PORT = _integer(1, 65535)
+
+_INTERFACE: dict[str, tuple[Convert, Any]] = {
+    "port": (_integer(0, 65535), REQUIRED),
+    "mac": (_mac, REQUIRED),
+    "address": (_interface_address, REQUIRED),
+    "mtu": (_integer(576, 65535), 1500),
+}
+_ROUTE: dict[str, tuple[Convert, Any]] = {
+    "prefix": (_network, REQUIRED),
+    "gateway": (_address, None),
+    "drop": (_boolean, False),
+}
+_REAL_SERVER: dict[str, tuple[Convert, Any]] = {
+    "address": (_address, REQUIRED),
+    "port": (_PORT, REQUIRED),
+    "weight": (_integer(0, 65535), 1),
+}
+_VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
+    "address": (_address, REQUIRED),
+    "port": (_PORT, REQUIRED),
+    "protocol": (_one_of("tcp"), "tcp"),
+    "scheduler": (_one_of("rr", "wrr"), "wrr"),
+    "local_addresses": (_addresses, REQUIRED),
+    "established_timeout": (_seconds, 90.0),
+    "toa": (_boolean, True),
+    "keep_timestamps": (_boolean, False),
+    "keep_mss": (_boolean, False),
+    "reset_on_miss": (_boolean, False),
+}
+_TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
+_GLOBAL: dict[str, tuple[Convert, Any]] = {
+    "local_port_min": (_PORT, 5000),
+    "local_port_max": (_PORT, 65535),
+    "punt_rate": (_integer(1, 10_000_000), 20_000),
+    "punt_burst": (_integer(1, 10_000_000), 20_000),
+}
+
+
+# ---------------------------------------------------------------------------------------------- sections
+
+
+def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
+    top: Where = ()
+    values = _section(document, _GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
+    timeouts = _timeouts(document.get("timeouts", {}), problems)
+    interfaces = [
+        Interface(**found)
+        for where, table in _tables(document, "interface", problems, top)
+        if (found := _section(table, _INTERFACE, problems, where)) is not None
+    ]
+    routes = [
+        StaticRoute(prefix=found["prefix"], gateway=found["gateway"])
+        for where, table in _tables(document, "route", problems, top)
+        if (found := _route(table, problems, where)) is not None
+    ]
+    servers = [
+        found
+        for where, table in _tables(document, "virtual_server", problems, top)
+        if (found := _virtual_server(table, problems, where)) is not None
+    ]
+    if "interface" not in document:
+        problems.add(top, "interface", "at least one [[interface]] is needed")
+    if problems.lines or values is None or timeouts is None:
+        return None
+    return Config(
+        interfaces=tuple(interfaces),
+        routes=tuple(routes),
+        virtual_servers=tuple(servers),
+        timeouts=timeouts,
+        **values,
+    )
+
+
+def _timeouts(table: Any, problems: Problems) -> Timeouts | None:
+    where: Where = (("timeouts", 1),)
+    if not isinstance(table, dict):
+        problems.add((), "timeouts", "is not a section [timeouts]")
+        return None
+    values = _section(table, _TIMEOUTS, problems, where)
+    return None if values is None else Timeouts(**values)
+
+
+def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[str, Any] | None:
+    found = _section(table, _ROUTE, problems, where)
+    if found is not None and (found["gateway"] is None) == (not found["drop"]):
+        problems.add(where, "gateway", "a route has either a gateway or drop = true")
+        return None
+    return found
+
+
+def _virtual_server(table: Mapping[str, Any], problems: Problems, where: Where) -> VirtualServer | None:
+    found = _section(table, _VIRTUAL_SERVER, problems, where, ("real_server",))
+    servers = [
+        RealServer(**values)
+        for below, item in _tables(table, "real_server", problems, where)
+        if (values := _section(item, _REAL_SERVER, problems, below)) is not None
+    ]
+    return None if found is None else VirtualServer(**found, real_servers=tuple(servers))
+
+
+def _tables(
+    table: Mapping[str, Any], name: str, problems: Problems, where: Where
+) -> list[tuple[Where, Mapping[str, Any]]]:
+    value = table.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        section = ".".join([part for part, _ in where] + [name])
+        problems.add(where, name, f"is not a list of sections [[{section}]]")
+        return []
+    return [((*where, (name, number)), item) for number, item in enumerate(value, 1)]
+
+
+def _section(
+    table: Mapping[str, Any],
+    options: Mapping[str, tuple[Convert, Any]],
+    problems: Problems,
+    where: Where,
+    sections: tuple[str, ...] = (),
+) -> dict[str, Any] | None:
+    """The converted values, defaults filled in; None after reporting what is wrong."""
+    before = len(problems.lines)
+    values: dict[str, Any] = {}
+    known = [*options, *sections]
+    for key in table:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            problems.add(where, key, f"unknown option{f'; did you mean {close[0]}?' if close else ''}")
+    for key, (convert, default) in options.items():
+        if key not in table:
+            if default is REQUIRED:
+                problems.add(where, key, "is missing")
+            else:
+                values[key] = default
+            continue
+        try:
+            values[key] = convert(table[key])
+        except ValueError as error:
+            problems.add(where, key, str(error))
+    return None if len(problems.lines) > before else values

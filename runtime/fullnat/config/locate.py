@@ -1,0 +1,41 @@
+"""Line numbers for keys of a TOML document: the standard parser keeps none, and an error without one is hard to act on."""
+
+from __future__ import annotations
+
+import re
+
+_HEADER = re.compile(r"^\s*\[\[?\s*([A-Za-z0-9_.\-]+)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_\-]+)\s*=")
+
+Path = tuple[tuple[str, int], ...]
+"""Section names from the outside in, each with its number among its siblings, from 1: ``(("virtual_server", 2),)``."""
+
+
+class Locator:
+    """Finds lines of top-level keys, ``[section]`` and ``[[section]]`` headers, and keys below them."""
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[tuple[Path, str], int] = {}
+        counts: dict[tuple[Path, str], int] = {}
+        path: Path = ()
+        for number, line in enumerate(text.splitlines(), 1):
+            if header := _HEADER.match(line):
+                path = ()
+                names = header[1].split(".")
+                for depth, name in enumerate(names, 1):
+                    if depth == len(names):
+                        counts[path, name] = counts.get((path, name), 0) + 1
+                    path = (*path, (name, counts.get((path, name), 1)))
+                self._lines.setdefault((path, ""), number)
+            elif key := _KEY.match(line):
+                self._lines.setdefault((path, key[1]), number)
+
+    def line(self, path: Path, key: str = "") -> int:
+        """The line of ``key``, or else of its section, or else of the section around it, or 1."""
+        if (path, key) in self._lines:
+            return self._lines[path, key]
+        while path:
+            if (path, "") in self._lines:
+                return self._lines[path, ""]
+            path = path[:-1]
+        return 1

@@ -1,0 +1,285 @@
+"""The P4Runtime client of one switch: arbitration, pipeline, entries, counters, and the stream as events of the core."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from finsy.proto import p4r
+
+from fullnat.core.interface import Entry, Event, ProbeResult, SessionEntry
+from fullnat.p4rt.binding import Array
+from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
+from fullnat.p4rt.packetio import PacketOut
+from fullnat.p4rt.program import Program
+from fullnat.p4rt.schema import Schema
+from fullnat.p4rt.sessions import probe_result
+from fullnat.p4rt.transport import Stream, Transport
+from fullnat.p4rt.wire import delimited, scalar
+
+DIGEST_LIST_SIZE = 256
+DIGEST_DELAY_NS = 5_000_000
+DIGEST_ACK_NS = 1_000_000_000
+
+_LOGGER = logging.getLogger(__name__)
+_BATCH = 512
+"""Updates or entities a request made here carries."""
+
+
+class Mastership(Enum):
+    PRIMARY = "primary"
+    BACKUP = "backup"
+    """Another controller is primary."""
+    NONE = "none"
+    """Nobody is primary: a higher election id would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arbitration:
+    mastership: Mastership
+    election_id: int
+    """Of the primary; with NONE, the highest the switch has seen."""
+
+
+class Client:
+    """Not connected until :meth:`open`; afterwards :meth:`receive` must be called continually.
+
+    ``election_id`` is called per connection, so that every new connection can have a higher one.
+    """
+
+    def __init__(
+        self, transport: Transport, program: Program, *, device_id: int, election_id: Callable[[], int]
+    ) -> None:
+        self.program = program
+        self.schema = Schema(program.p4info, program.constants)
+        self.device_id = device_id
+        self.digest_lists = 0
+        self.stream_errors = 0
+        self._transport = transport
+        self._new_election_id = election_id
+        self._election_id = 0
+        self._stream: Stream | None = None
+
+    # connection and arbitration
+
+    async def open(self) -> None:
+        """Open the stream and ask to become primary. Raises ConnectionLost or RpcError."""
+        await self.close_stream()
+        self._stream = await self._transport.open_stream()
+        await self.bid(self._new_election_id())
+
+    async def bid(self, election_id: int) -> None:
+        """Ask to become primary with ``election_id``; the answer comes by :meth:`receive`."""
+        self._election_id = election_id
+        request = p4r.StreamMessageRequest()
+        request.arbitration.device_id = self.device_id
+        _set_u128(request.arbitration.election_id, election_id)
+        await self._open_stream().send(request.SerializeToString())
+
+    @property
+    def election_id(self) -> int:
+        return self._election_id
+
+    async def close_stream(self) -> None:
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await stream.close()
+
+    async def close(self) -> None:
+        await self.close_stream()
+        await self._transport.close()
+
+    def _open_stream(self) -> Stream:
+        if self._stream is None:
+            raise ConnectionLost("not connected")
+        return self._stream
+
+    async def receive(self) -> list[Event | Arbitration]:
+        """Everything that has arrived (at least one message), digests acknowledged. Raises ConnectionLost or RpcError."""
+        stream = self._open_stream()
+        events: list[Event | Arbitration] = []
+        for message in await stream.receive():
+            try:
+                kind = message.WhichOneof("update")
+                if kind == "packet":
+                    events.append(self.schema.packets.decode_packet(message.packet))
+                elif kind == "digest":
+                    if message.digest.digest_id == self.schema.packets.digest_id:
+                        self.digest_lists += 1
+                        events.extend(self.schema.packets.decode_digest(message.digest))
+                    await stream.send(self.schema.packets.digest_ack(message.digest))
+                elif kind == "idle_timeout_notification":
+                    events.extend(self.schema.packets.decode_idle(message.idle_timeout_notification))
+                elif kind == "arbitration":
+                    events.append(self._arbitration(message.arbitration))
+                elif kind == "error":
+                    self.stream_errors += 1
+                    error = message.error
+                    _LOGGER.warning("the switch refused a stream message: %s", error.message or error.canonical_code)
+            except ValueError as error:
+                self.stream_errors += 1
+                _LOGGER.warning("the switch sent a message that cannot be read: %s", error)
+        return events
+
+    def _arbitration(self, update: p4r.MasterArbitrationUpdate) -> Arbitration:
+        election_id = update.election_id.high << 64 | update.election_id.low
+        if update.status.code == Code.OK:
+            return Arbitration(Mastership.PRIMARY, election_id)
+        if update.status.code == Code.NOT_FOUND:
+            return Arbitration(Mastership.NONE, election_id)
+        return Arbitration(Mastership.BACKUP, election_id)
+
+    async def packet_out(self, effect: PacketOut) -> None:
+        await self._open_stream().send(self.schema.packets.encode(effect))
+
+    # pipeline and set-up
+
+    async def ensure_pipeline(self) -> bool:
+        """Push the program unless the switch reports its cookie; True if pushed (all the switch's state is then gone)."""
+        kind = p4r.GetForwardingPipelineConfigRequest.COOKIE_ONLY
+        request = p4r.GetForwardingPipelineConfigRequest(device_id=self.device_id, response_type=kind)
+        try:
+            response = await self._transport.get_pipeline(request)
+        except RpcError as error:
+            if error.code != Code.FAILED_PRECONDITION:
+                raise
+        else:
+            if response.HasField("config") and response.config.cookie.cookie == self.program.cookie:
+                return False
+        push = p4r.SetForwardingPipelineConfigRequest(
+            device_id=self.device_id, action=p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
+        )
+        _set_u128(push.election_id, self._election_id)
+        push.config.p4info.CopyFrom(self.program.p4info)
+        push.config.p4_device_config = self.program.device_config
+        push.config.cookie.cookie = self.program.cookie
+        await self._checked(self._transport.set_pipeline(push))
+        return True
+
+    async def enable_digests(self) -> None:
+        """Have session events reported."""
+        update = p4r.Update(type=p4r.Update.INSERT)
+        entry = update.entity.digest_entry
+        entry.digest_id = self.schema.packets.digest_id
+        entry.config.max_timeout_ns = DIGEST_DELAY_NS
+        entry.config.max_list_size = DIGEST_LIST_SIZE
+        entry.config.ack_timeout_ns = DIGEST_ACK_NS
+        failed = await self.write([update.SerializeToString()])
+        if failed and failed[0][0] == Code.ALREADY_EXISTS:
+            update.type = p4r.Update.MODIFY
+            failed = await self.write([update.SerializeToString()])
+        if failed:
+            raise RpcError(*failed[0])
+
+    async def limit_punts(self, rate: int, burst: int) -> None:
+        """Set every punt reason's meter to ``rate`` packets per second and ``burst`` packets."""
+        meter = self.schema.punt_meter
+        updates = []
+        for index in range(meter.size):
+            update = p4r.Update(type=p4r.Update.MODIFY)
+            entry = update.entity.meter_entry
+            entry.meter_id = meter.id
+            entry.index.index = index
+            entry.config.cir = entry.config.pir = rate
+            entry.config.cburst = entry.config.pburst = burst
+            updates.append(update.SerializeToString())
+        failed = await self.write(updates)
+        if failed:
+            raise RpcError(*next(iter(failed.values())))
+
+    # entries
+
+    async def write(self, updates: Sequence[bytes]) -> dict[int, tuple[int, str]]:
+        """Carry out serialised p4.v1.Update in one request; the failed ones' positions with (code, message).
+
+        Raises ConnectionLost, or NotPrimary when another controller has taken over.
+        """
+        head = scalar(1, self.device_id) + delimited(3, _u128(self._election_id))
+        request = head + b"".join([delimited(4, update) for update in updates])
+        try:
+            await self._checked(self._transport.write(request))
+        except RpcError as error:
+            if error.updates:
+                if len(error.updates) == len(updates):
+                    return {index: item for index, item in enumerate(error.updates) if item[0] != Code.OK}
+                _LOGGER.warning("%d errors for a batch of %d updates", len(error.updates), len(updates))
+            return dict.fromkeys(range(len(updates)), (error.code, error.message))
+        return {}
+
+    async def read_all(self) -> tuple[tuple[Entry, ...], int]:
+        """Everything in our tables; half sessions are deleted, and counted in the second value."""
+        wanted = b"".join(delimited(2, delimited(2, scalar(1, table_id))) for table_id in self.schema.table_ids)
+        entities = await self._read(wanted)
+        entries, orphans = self.schema.decode_all(entity.table_entry for entity in entities)
+        await self.delete_halves(orphans)
+        return tuple(entries), len(orphans)
+
+    async def delete_halves(self, halves: Sequence[tuple[SessionEntry, bool]]) -> None:
+        """Delete half sessions (True: the ``session_in`` entry). One that is gone already is no error."""
+        updates = [self.schema.sessions.delete_half(session, inward=inward) for session, inward in halves]
+        for start in range(0, len(updates), _BATCH):
+            failed = await self.write(updates[start : start + _BATCH])
+            for code, message in failed.values():
+                if code != Code.NOT_FOUND:
+                    _LOGGER.warning("half a session could not be deleted: %s", message)
+
+    async def probe(self, sessions: Sequence[SessionEntry]) -> tuple[tuple[int, ProbeResult | None], ...]:
+        """Counters and time since last hit; None when an entry is gone. The other one is then deleted too."""
+        tables = self.schema.sessions
+        found: tuple[dict[int, p4r.TableEntry], dict[int, p4r.TableEntry]] = ({}, {})
+        for start in range(0, len(sessions), _BATCH // 2):
+            wanted = tables.probe_entities(sessions[start : start + _BATCH // 2])
+            for entity in await self._read(b"".join(delimited(2, entity) for entity in wanted)):
+                entry = entity.table_entry
+                found[entry.table_id != tables.in_id][entry.controller_metadata & 0xFFFFFFFF] = entry
+        results: list[tuple[int, ProbeResult | None]] = []
+        halves: list[tuple[SessionEntry, bool]] = []
+        for session in sessions:
+            inward, outward = (side.get(session.session_id) for side in found)
+            if inward is not None and outward is not None:
+                results.append((session.session_id, probe_result(inward, outward)))
+                continue
+            results.append((session.session_id, None))
+            if inward is not None or outward is not None:
+                halves.append((session, inward is not None))
+        await self.delete_halves(halves)
+        return tuple(results)
+
+    async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """(packets, bytes) of the cells of an indexed counter."""
+        wanted = [delimited(2, _counter_entity(array.id, index)) for index in indexes]
+        cells = {}
+        for start in range(0, len(wanted), _BATCH):
+            for entity in await self._read(b"".join(wanted[start : start + _BATCH])):
+                cell = entity.counter_entry
+                cells[cell.index.index] = (cell.data.packet_count, cell.data.byte_count)
+        return cells
+
+    async def _read(self, entities: bytes) -> list[p4r.Entity]:
+        return await self._transport.read(scalar(1, self.device_id) + entities)
+
+    async def _checked(self, call: Awaitable[None]) -> None:
+        try:
+            await call
+        except RpcError as error:
+            if error.code == Code.PERMISSION_DENIED and not error.updates:
+                raise NotPrimary(error.message or "another controller is primary") from None
+            raise
+
+
+def _counter_entity(counter_id: int, index: int) -> bytes:
+    entity = p4r.Entity()
+    entity.counter_entry.counter_id = counter_id
+    entity.counter_entry.index.index = index
+    return entity.SerializeToString()
+
+
+def _set_u128(message: p4r.Uint128, value: int) -> None:
+    message.high = value >> 64
+    message.low = value & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def _u128(value: int) -> bytes:
+    return scalar(1, value >> 64) + scalar(2, value & 0xFFFF_FFFF_FFFF_FFFF)

@@ -1,0 +1,175 @@
+"""P4Runtime over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import grpc
+import grpc.aio
+from finsy.proto import p4r, rpc_status
+
+from fullnat.p4rt.errors import Code, ConnectionLost, P4RuntimeError, RpcError
+
+RPC_SECONDS = 60.0
+"""An RPC that takes longer counts as a lost connection; compiling a pipeline is the slowest."""
+CONNECT_SECONDS = 5.0
+INBOX_LIMIT = 4096
+"""Messages received ahead of the controller; beyond them flow control holds the switch's stream back."""
+
+_LOST = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
+_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),  # BMv2 answers a read of a whole table in one message
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", 16 << 20),  # the details of a failed batch travel in a trailer
+    ("grpc.absolute_max_metadata_size", 16 << 20),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+]
+_SERVICE = "/p4.v1.P4Runtime/"
+
+
+class GrpcTransport:
+    """One channel; the server's name is ``address`` (host:port)."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        channel = self._channel
+        self._write = channel.unary_unary(_SERVICE + "Write")
+        self._read = channel.unary_stream(_SERVICE + "Read", response_deserializer=p4r.ReadResponse.FromString)
+        self._set_pipeline = channel.unary_unary(
+            _SERVICE + "SetForwardingPipelineConfig",
+            request_serializer=p4r.SetForwardingPipelineConfigRequest.SerializeToString,
+        )
+        self._get_pipeline = channel.unary_unary(
+            _SERVICE + "GetForwardingPipelineConfig",
+            request_serializer=p4r.GetForwardingPipelineConfigRequest.SerializeToString,
+            response_deserializer=p4r.GetForwardingPipelineConfigResponse.FromString,
+        )
+        self._stream = channel.stream_stream(
+            _SERVICE + "StreamChannel", response_deserializer=p4r.StreamMessageResponse.FromString
+        )
+
+    async def open_stream(self) -> GrpcStream:
+        try:
+            await asyncio.wait_for(self._channel.channel_ready(), CONNECT_SECONDS)
+        except TimeoutError:
+            raise ConnectionLost(f"no P4Runtime server answers at {self.address}") from None
+        return GrpcStream(self._stream())
+
+    async def write(self, request: bytes) -> None:
+        try:
+            await self._write(request, timeout=RPC_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
+
+    async def read(self, request: bytes) -> list[p4r.Entity]:
+        entities: list[p4r.Entity] = []
+        try:
+            async for response in self._read(request, timeout=RPC_SECONDS):
+                entities.extend(response.entities)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
+        return entities
+
+    async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
+        try:
+            await self._set_pipeline(request, timeout=RPC_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
+
+    async def get_pipeline(
+        self, request: p4r.GetForwardingPipelineConfigRequest
+    ) -> p4r.GetForwardingPipelineConfigResponse:
+        try:
+            response: p4r.GetForwardingPipelineConfigResponse = await self._get_pipeline(request, timeout=RPC_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
+        return response
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+class GrpcStream:
+    """A task reads ahead, so that the owner finds everything that arrived while it was busy in one go."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+        self._inbox: deque[p4r.StreamMessageResponse] = deque()
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._end: P4RuntimeError | None = None
+        self._reader = asyncio.create_task(self._read(), name="p4runtime-stream-reader")
+
+    async def _read(self) -> None:
+        try:
+            while (message := await self._call.read()) is not grpc.aio.EOF:
+                self._inbox.append(message)
+                self._arrived.set()
+                if len(self._inbox) >= INBOX_LIMIT:
+                    self._room.clear()
+                    await self._room.wait()
+            code = await self._call.code()
+            details = await self._call.details()
+            self._end = (
+                ConnectionLost(details or "the switch closed the stream")
+                if code in _LOST or code is grpc.StatusCode.OK
+                else RpcError(code.value[0], details or "")
+            )
+        except grpc.aio.AioRpcError as error:
+            self._end = _translate(error)
+        except (asyncio.CancelledError, grpc.aio.UsageError, asyncio.InvalidStateError):
+            self._end = ConnectionLost("the stream was closed")
+            raise
+        finally:
+            self._arrived.set()
+
+    async def send(self, message: bytes) -> None:
+        try:
+            await self._call.write(message)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
+        except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
+            raise ConnectionLost(str(error) or "the stream is closed") from None
+
+    async def receive(self) -> list[p4r.StreamMessageResponse]:
+        await self._arrived.wait()
+        if not self._inbox:
+            raise self._end or ConnectionLost("the stream is closed")
+        messages = list(self._inbox)
+        self._inbox.clear()
+        self._room.set()
+        if self._end is None:
+            self._arrived.clear()
+        return messages
+
+    async def close(self) -> None:
+        self._call.cancel()
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+
+def _translate(error: grpc.aio.AioRpcError) -> P4RuntimeError:
+    """ConnectionLost, or RpcError with the per-update errors of grpc-status-details-bin."""
+    code = error.code()
+    message = error.details() or ""
+    if code in _LOST:
+        return ConnectionLost(message or code.name)
+    updates: list[tuple[int, str]] = []
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            updates = _details(value)
+    return RpcError(code.value[0], message, updates)
+
+
+def _details(value: bytes | str) -> list[tuple[int, str]]:
+    raw = value if isinstance(value, bytes) else value.encode("latin-1")
+    updates = []
+    for detail in rpc_status.Status.FromString(raw).details:
+        error = p4r.Error()
+        if detail.Unpack(error):
+            updates.append((error.canonical_code, error.message or Code(error.canonical_code).name))
+    return updates

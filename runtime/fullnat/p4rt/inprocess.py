@@ -1,0 +1,131 @@
+"""The embedded mode: p4soft in this process, with P4Runtime messages handed over instead of sent.
+
+The only module of this package that imports p4soft.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+
+from finsy.proto import p4r
+from p4soft.api import EngineError
+from p4soft.embedded import Switch
+from p4soft.server.errors import RpcError as ServiceError
+from p4soft.server.rpc import ServerError
+from p4soft.server.service import P4RuntimeService
+from p4soft.server.streams import Stream as ServiceStream
+
+from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
+
+
+class EmbeddedSwitch:
+    """A p4soft switch that lives as long as the controller.
+
+    ``ports``: switch port to network interface. ``grpc_addr``: also serve P4Runtime there, for other clients.
+    """
+
+    def __init__(self, device_id: int, cpu_port: int, ports: Mapping[int, str], grpc_addr: str | None = None) -> None:
+        self._arguments = (device_id, cpu_port, grpc_addr, dict(ports))
+        self._switch: Switch | None = None
+
+    async def start(self) -> None:
+        """Raises ConnectionLost with the reason why the switch cannot run."""
+        try:
+            self._switch = Switch(*self._arguments)
+            await self._switch.start()
+        except (EngineError, ServerError, OSError) as error:
+            raise ConnectionLost(f"the embedded switch cannot start: {error}") from error
+
+    async def stop(self) -> None:
+        if self._switch is not None:
+            await self._switch.stop()
+
+    def transport(self) -> InProcessTransport:
+        if self._switch is None:
+            raise ConnectionLost("the embedded switch was not started")
+        return InProcessTransport(self._switch.service)
+
+
+class InProcessTransport:
+    """Calls a P4Runtime service of this process and event loop; every call is done when it returns."""
+
+    def __init__(self, service: P4RuntimeService) -> None:
+        self._service = service
+
+    async def open_stream(self) -> InProcessStream:
+        return InProcessStream(self._service)
+
+    async def write(self, request: bytes) -> None:
+        try:
+            self._service.write(p4r.WriteRequest.FromString(request))
+        except ServiceError as error:
+            raise _translate(error) from None
+
+    async def read(self, request: bytes) -> list[p4r.Entity]:
+        entities: list[p4r.Entity] = []
+        try:
+            for response in self._service.read(p4r.ReadRequest.FromString(request)):
+                entities.extend(response.entities)
+                await asyncio.sleep(0)
+        except ServiceError as error:
+            raise _translate(error) from None
+        return entities
+
+    async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
+        try:
+            self._service.set_pipeline(request)
+        except ServiceError as error:
+            raise _translate(error) from None
+
+    async def get_pipeline(
+        self, request: p4r.GetForwardingPipelineConfigRequest
+    ) -> p4r.GetForwardingPipelineConfigResponse:
+        try:
+            return self._service.get_pipeline(request)
+        except ServiceError as error:
+            raise _translate(error) from None
+
+    async def close(self) -> None:
+        """Nothing to close: the switch belongs to :class:`EmbeddedSwitch`."""
+
+
+class InProcessStream:
+    def __init__(self, service: P4RuntimeService) -> None:
+        self._inbox: deque[p4r.StreamMessageResponse] = deque()
+        self._arrived = asyncio.Event()
+        self._end: P4RuntimeError | None = None
+        self._stream: ServiceStream = service.open_stream(self._take)
+
+    def _take(self, messages: list[p4r.StreamMessageResponse]) -> None:
+        self._inbox.extend(messages)
+        self._arrived.set()
+
+    async def send(self, message: bytes) -> None:
+        try:
+            self._stream.handle(p4r.StreamMessageRequest.FromString(message))
+        except ServiceError as error:
+            self._end = _translate(error)
+            self._arrived.set()
+            raise self._end from None
+
+    async def receive(self) -> list[p4r.StreamMessageResponse]:
+        await self._arrived.wait()
+        if not self._inbox:
+            raise self._end or ConnectionLost("the stream is closed")
+        messages = list(self._inbox)
+        self._inbox.clear()
+        if self._end is None:
+            self._arrived.clear()
+        return messages
+
+    async def close(self) -> None:
+        self._stream.close()
+        self._end = self._end or ConnectionLost("the stream is closed")
+        self._arrived.set()
+
+
+def _translate(error: ServiceError) -> RpcError:
+    updates = [(int(detail.code), detail.message) if detail else (0, "") for detail in error.details]
+    return RpcError(int(error.code), error.message, updates)

@@ -1,0 +1,79 @@
+"""Messages of the StreamChannel: packet-out to the wire; packet-in, digest and idle notification to events of the core."""
+
+from __future__ import annotations
+
+from finsy.proto import p4r
+
+from fullnat.core.interface import Constants, Event, Forward, IdleNotice, Inject, PacketIn, Reset, SessionEvents
+from fullnat.p4rt.binding import Binder
+from fullnat.p4rt.wire import BytesField, delimited, scalar, tag, varint
+
+PacketOut = Forward | Inject | Reset
+
+_STREAM_PACKET = tag(2, 2)
+_PAYLOAD = tag(1, 2)
+
+
+class PacketIo:
+    def __init__(self, binder: Binder, constants: Constants, session_tables: tuple[int, int]) -> None:
+        packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"))
+        packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
+        self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"))
+        if binder.differences:
+            return
+        self._in_ids = [field.id for field in packet_in]
+        self._request, self._flags, self._port, self._session_id = (
+            BytesField(2, 1, field.id, 2, 0, field.bits) for field in packet_out
+        )
+        self._session_tables = session_tables
+        actions = constants.PacketOutAction
+        self._forward = self._request(actions["FORWARD"]) + self._flags(0)
+        self._no_session = self._session_id(0)
+        inject = self._request(actions["INJECT"])
+        self._inject = (inject + self._flags(0), inject + self._flags(constants.PacketOutFlag["NEW_SESSION"]))
+        self._reset = self._request(actions["RESET"]) + self._flags(0) + self._port(0)
+
+    def encode(self, effect: PacketOut) -> bytes:
+        """The serialised StreamMessageRequest."""
+        if isinstance(effect, Inject):
+            metadata = self._inject[effect.new_session] + self._port(effect.port) + self._session_id(effect.session_id)
+        elif isinstance(effect, Forward):
+            metadata = self._forward + self._port(effect.port) + self._no_session
+        else:
+            metadata = self._reset + self._session_id(effect.session_id)
+        body = _PAYLOAD + varint(len(effect.frame)) + effect.frame + metadata
+        return _STREAM_PACKET + varint(len(body)) + body
+
+    def decode_packet(self, packet: p4r.PacketIn) -> PacketIn:
+        """Raises ValueError when the metadata are not those of the packet_in header."""
+        metadata = packet.metadata
+        values = [int.from_bytes(field.value, "big") for field in metadata]
+        ids = [field.metadata_id for field in metadata]
+        if ids != self._in_ids:
+            by_id = dict(zip(ids, values, strict=True))
+            if by_id.keys() != set(self._in_ids):
+                raise ValueError(f"packet-in with metadata {ids}, expected {self._in_ids}")
+            values = [by_id[ident] for ident in self._in_ids]
+        reason, service_flags, ingress_port, session_id = values
+        return PacketIn(reason, service_flags, ingress_port, session_id, packet.payload)
+
+    def decode_digest(self, digest: p4r.DigestList) -> list[Event]:
+        """Raises ValueError when a member of the list is not a session_event_t."""
+        events: list[Event] = []
+        for data in digest.data:
+            session_id, direction, bits = (int.from_bytes(member.bitstring, "big") for member in data.struct.members)
+            events.append(SessionEvents(session_id, direction, bits))
+        return events
+
+    def decode_idle(self, notification: p4r.IdleTimeoutNotification) -> list[Event]:
+        """One IdleNotice per session named, however often."""
+        seen = {
+            entry.controller_metadata & 0xFFFFFFFF: None
+            for entry in notification.table_entry
+            if entry.table_id in self._session_tables
+        }
+        return [IdleNotice(session_id) for session_id in seen]
+
+    def digest_ack(self, digest: p4r.DigestList) -> bytes:
+        """The serialised StreamMessageRequest that acknowledges ``digest``."""
+        return delimited(3, scalar(1, digest.digest_id) + scalar(2, digest.list_id))

@@ -1,0 +1,80 @@
+"""The contract between this controller and a pipeline, bound to one P4Info by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from finsy.proto import p4i, p4r
+
+from fullnat.core.interface import Constants, Entry, Op, SessionEntry
+from fullnat.p4rt.binding import Binder
+from fullnat.p4rt.errors import SchemaError
+from fullnat.p4rt.packetio import PacketIo
+from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables
+from fullnat.p4rt.tables import ColdTables
+from fullnat.p4rt.wire import delimited, scalar
+
+
+class Schema:
+    """Encoders and decoders of everything the controller exchanges. Raises SchemaError that lists every difference."""
+
+    def __init__(self, p4info: p4i.P4Info, constants: Constants) -> None:
+        binder = Binder(p4info)
+        self.cold = ColdTables(binder)
+        self.sessions = SessionTables(binder)
+        self.drop_counter = binder.counter("drop_ctr", constants.DropReason["DROP_REASONS"])
+        self.punt_counter = binder.counter("punt_ctr", constants.PuntReason["PUNT_REASONS"])
+        self.toa_counter = binder.counter("toa_ctr", constants.ToaResult["TOA_RESULTS"])
+        self.server_in_counter = binder.counter("server_in_ctr", constants.server_ids)
+        self.server_out_counter = binder.counter("server_out_ctr", constants.server_ids)
+        self.punt_meter = binder.meter("punt_meter", constants.PuntReason["PUNT_REASONS"])
+        session_tables = (0, 0) if binder.differences else (self.sessions.in_id, self.sessions.out_id)
+        self.packets = PacketIo(binder, constants, session_tables)
+        if binder.differences:
+            raise SchemaError(binder.differences)
+        self.table_ids = (*(table.id for table in self.cold.tables), *session_tables)
+
+    def encode(self, op: Op, entry: Entry) -> tuple[bytes, ...]:
+        """The serialised p4.v1.Update: one, or two (in, out) for a session. Raises ValueError for a value too wide."""
+        if isinstance(entry, SessionEntry):
+            try:
+                return self.sessions.encode(op, entry)
+            except (IndexError, OverflowError) as error:
+                raise ValueError(f"a value does not fit its field in {entry}") from error
+        table_entry = self.cold.encode(entry, with_action=op is not Op.DELETE)
+        return (scalar(1, UPDATE_TYPES[op]) + delimited(2, delimited(2, table_entry.SerializeToString())),)
+
+    def entry_keys(self, entry: Entry) -> tuple[bytes, ...]:
+        """What identifies the switch's entries of ``entry``: equal bytes mean the same entry."""
+        if isinstance(entry, SessionEntry):
+            return self.sessions.keys(entry)
+        return (self.cold.encode(entry, with_action=False).SerializeToString(deterministic=True),)
+
+    def decode_all(self, entries: Iterable[p4r.TableEntry]) -> tuple[list[Entry], list[tuple[SessionEntry, bool]]]:
+        """Join the halves of sessions; the second list is half sessions, True for a lone ``session_in`` entry.
+
+        Two halves belong together when they describe the same session in every field.
+        """
+        found: list[Entry] = []
+        inward: dict[int, SessionEntry] = {}
+        outward: list[SessionEntry] = []
+        orphans: list[tuple[SessionEntry, bool]] = []
+        in_id, out_id = self.sessions.in_id, self.sessions.out_id
+        for entry in entries:
+            if entry.table_id == in_id:
+                session = self.sessions.decode(entry)
+                if session.session_id in inward:
+                    orphans.append((session, True))
+                else:
+                    inward[session.session_id] = session
+            elif entry.table_id == out_id:
+                outward.append(self.sessions.decode(entry))
+            elif (cold := self.cold.decode(entry)) is not None:
+                found.append(cold)
+        for session in outward:
+            if inward.get(session.session_id) == session:
+                found.append(inward.pop(session.session_id))
+            else:
+                orphans.append((session, False))
+        orphans.extend((session, True) for session in inward.values())
+        return found, orphans

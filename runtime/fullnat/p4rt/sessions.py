@@ -1,0 +1,202 @@
+"""The two entries of a FULLNAT session, to and from the wire: the hot path of the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from finsy.proto import p4r
+
+from fullnat.core.interface import Op, ProbeResult, SessionEntry
+from fullnat.p4rt.binding import Binder, Field, Table
+from fullnat.p4rt.wire import BytesField, delimited, scalar, tag, varint
+
+UPDATE_TYPES = {Op.INSERT: p4r.Update.INSERT, Op.MODIFY: p4r.Update.MODIFY, Op.DELETE: p4r.Update.DELETE}
+
+_ENTITY_TABLE_ENTRY = tag(2, 2)
+_TABLE_ENTRY_METADATA = tag(5, 0)
+_TABLE_ENTRY_COUNTER_DATA = delimited(7, b"")
+_TABLE_ENTRY_SINCE_HIT = delimited(10, b"")
+_NANOSECONDS = 1_000_000_000
+
+
+class _Half:
+    """One direction's table: pieces of wire format per key field and parameter."""
+
+    def __init__(self, table: Table, action: str) -> None:
+        self.table_id = table.id
+        self.head = scalar(1, table.id)
+        self.key = tuple(_match(field) for field in table.key)
+        self.key_ids = [field.id for field in table.key]
+        bound = table.actions[action]
+        self.action_id = bound.id
+        self.action_head = scalar(1, bound.id)
+        self.params = tuple(BytesField(4, 2, param.id, 3, 0, param.bits) for param in bound.params)
+        self.param_ids = [param.id for param in bound.params]
+
+
+def _match(field: Field) -> BytesField:
+    return BytesField(2, 1, field.id, 2, 1, field.bits)
+
+
+class SessionTables:
+    """Codec of ``session_in`` and ``session_out``."""
+
+    def __init__(self, binder: Binder) -> None:
+        rewrite = ("session_id", "server_id", "flags")
+        inward = binder.table(
+            "session_in",
+            ("protocol", "client", "client_port", "vip", "vport"),
+            {"fullnat_in": (*rewrite, "local", "local_port", "server", "server_port", "delta")},
+            per_session=True,
+        )
+        outward = binder.table(
+            "session_out",
+            ("protocol", "server", "server_port", "local", "local_port"),
+            {"fullnat_out": (*rewrite, "vip", "vport", "client", "client_port", "delta")},
+            per_session=True,
+        )
+        if binder.differences:
+            return
+        self._in = _Half(inward, "fullnat_in")
+        self._out = _Half(outward, "fullnat_out")
+        self.in_id = inward.id
+        self.out_id = outward.id
+        self._timeouts: dict[float, bytes] = {}
+        self._update_heads = {op: scalar(1, kind) + tag(2, 2) for op, kind in UPDATE_TYPES.items()}
+
+    def keys(self, entry: SessionEntry) -> tuple[bytes, bytes]:
+        """The serialised table id and match fields of both directions."""
+        half = self._in
+        protocol, client, client_port, vip, vport = half.key
+        inward = (
+            half.head
+            + protocol(entry.protocol)
+            + client(entry.client)
+            + client_port(entry.client_port)
+            + vip(entry.vip)
+            + vport(entry.vport)
+        )
+        half = self._out
+        protocol, server, server_port, local, local_port = half.key
+        outward = (
+            half.head
+            + protocol(entry.protocol)
+            + server(entry.server)
+            + server_port(entry.server_port)
+            + local(entry.local)
+            + local_port(entry.local_port)
+        )
+        return inward, outward
+
+    def encode(self, op: Op, entry: SessionEntry) -> tuple[bytes, bytes]:
+        """The serialised p4.v1.Update of both directions. Raises IndexError for a value too wide for its field."""
+        inward, outward = self.keys(entry)
+        head = self._update_heads[op]
+        if op is Op.DELETE:
+            return _update(head, inward), _update(head, outward)
+        half = self._in
+        session_id, server_id, flags, address, port, peer, peer_port, delta = half.params
+        in_action = (
+            half.action_head
+            + session_id(entry.session_id)
+            + server_id(entry.server_id)
+            + flags(entry.flags)
+            + address(entry.local)
+            + port(entry.local_port)
+            + peer(entry.server)
+            + peer_port(entry.server_port)
+            + delta(entry.delta)
+        )
+        half = self._out
+        session_id, server_id, flags, address, port, peer, peer_port, delta = half.params
+        out_action = (
+            half.action_head
+            + session_id(entry.session_id)
+            + server_id(entry.server_id)
+            + flags(entry.flags)
+            + address(entry.vip)
+            + port(entry.vport)
+            + peer(entry.client)
+            + peer_port(entry.client_port)
+            + delta(entry.delta)
+        )
+        tail = _TABLE_ENTRY_METADATA + varint(entry.client_isn << 32 | entry.session_id)
+        timeout = self._timeouts.get(entry.idle_timeout)
+        if timeout is None:
+            timeout = self._timeouts[entry.idle_timeout] = scalar(9, round(entry.idle_timeout * _NANOSECONDS))
+        tail += timeout
+        return (
+            _update(head, inward + delimited(3, delimited(1, in_action)) + tail),
+            _update(head, outward + delimited(3, delimited(1, out_action)) + tail),
+        )
+
+    def decode(self, entry: p4r.TableEntry) -> SessionEntry:
+        """The session that one of its halves describes completely. Raises ValueError for what we cannot have written."""
+        half = self._in if entry.table_id == self.in_id else self._out
+        match, params = entry.match, entry.action.action.params
+        key = [int.from_bytes(field.exact.value, "big") for field in match]
+        data = [int.from_bytes(param.value, "big") for param in params]
+        if [field.field_id for field in match] != half.key_ids:
+            key = _in_order(half.key_ids, [field.field_id for field in match], key)
+        if [param.param_id for param in params] != half.param_ids:
+            data = _in_order(half.param_ids, [param.param_id for param in params], data)
+        protocol, *ends = key
+        session_id, server_id, flags, *rewritten, delta = data
+        if entry.table_id == self.in_id:
+            client, client_port, vip, vport = ends
+            local, local_port, server, server_port = rewritten
+        else:
+            server, server_port, local, local_port = ends
+            vip, vport, client, client_port = rewritten
+        return SessionEntry(
+            session_id,
+            server_id,
+            flags,
+            protocol,
+            client,
+            client_port,
+            vip,
+            vport,
+            local,
+            local_port,
+            server,
+            server_port,
+            delta,
+            entry.controller_metadata >> 32,
+            entry.idle_timeout_ns / _NANOSECONDS,
+        )
+
+    def probe_entities(self, sessions: Iterable[SessionEntry]) -> list[bytes]:
+        """Serialised p4.v1.Entity for reads of both directions' counters and time since last hit."""
+        entities = []
+        for session in sessions:
+            for key in self.keys(session):
+                body = key + _TABLE_ENTRY_COUNTER_DATA + _TABLE_ENTRY_SINCE_HIT
+                entities.append(_ENTITY_TABLE_ENTRY + varint(len(body)) + body)
+        return entities
+
+    def delete_half(self, session: SessionEntry, *, inward: bool) -> bytes:
+        """The serialised p4.v1.Update that removes one direction."""
+        keys = self.keys(session)
+        return _update(self._update_heads[Op.DELETE], keys[0] if inward else keys[1])
+
+
+def _update(head: bytes, table_entry: bytes) -> bytes:
+    size = len(table_entry)
+    return head + varint(size + len(varint(size)) + 1) + _ENTITY_TABLE_ENTRY + varint(size) + table_entry
+
+
+def _in_order(wanted: list[int], found: list[int], values: list[int]) -> list[int]:
+    by_id = dict(zip(found, values, strict=True))
+    if sorted(by_id) != sorted(wanted):
+        raise ValueError(f"entry with fields {found}, expected {wanted}")
+    return [by_id[ident] for ident in wanted]
+
+
+def probe_result(inward: p4r.TableEntry, outward: p4r.TableEntry) -> ProbeResult:
+    """What the two entries read back say of a session."""
+    idle = min(inward.time_since_last_hit.elapsed_ns, outward.time_since_last_hit.elapsed_ns)
+    received, sent = inward.counter_data, outward.counter_data
+    return ProbeResult(
+        idle / _NANOSECONDS, received.packet_count, received.byte_count, sent.packet_count, sent.byte_count
+    )
