@@ -1,0 +1,189 @@
+"""Admission: SYNs. A new one makes a session; one of an existing session is repeated, or takes the session over.
+
+The SYN is held while its session is written and then injected, so that the first packet takes the path of all others.
+"""
+
+from __future__ import annotations
+
+from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
+from fullnat.core.interface import Effect, Forward, Inject, Log, Op, PacketIn
+from fullnat.core.isn import IsnGenerator
+from fullnat.core.sessions import Held, Phase, Session
+from fullnat.core.stats import REUSED
+from fullnat.core.store import NOT_FOUND, Failure, SessionStore
+from fullnat.core.tcp_state import INPUT, TcpEvent, TcpState
+
+ALREADY_EXISTS = 6
+TABLE_FULL = frozenset({2, 8})
+"""RESOURCE_EXHAUSTED, and UNKNOWN, which is what BMv2 says."""
+ATTEMPTS = 2
+"""Sessions tried for one SYN when the switch already has entries of them."""
+SUSPICIOUS = 2.0
+"""Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
+
+_ON_SYN = INPUT[TcpEvent.SYN]
+
+
+class Admission:
+    def __init__(self, store: SessionStore, isn: IsnGenerator, service_syn: int) -> None:
+        """``service_syn`` is PuntReason.SERVICE_SYN."""
+        self._store = store
+        self._stats = store.stats
+        self._isn = isn
+        self._service_syn = service_syn
+
+    def syn(self, packet: PacketIn, now: float, out: list[Effect]) -> None:
+        """A client's SYN, with or without a session in the switch."""
+        segment = parse_tcp(packet.frame)
+        if segment is None:
+            self._stats["bad_frame"] += 1
+            return
+        held = Held(packet.frame, packet.ingress_port, segment.seq)
+        key = (PROTO_TCP, segment.src, segment.src_port, segment.dst, segment.dst_port)
+        session = self._store.table.by_key.get(key)
+        if session is None:
+            self._stats["syn_received"] += 1
+            self._create(segment, held, now, out)
+            return
+        phase = session.phase
+        if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
+            if phase is Phase.INSTALLED and packet.reason == self._service_syn and now - session.changed > SUSPICIOUS:
+                self._store.timers.arm(session, now)
+            self._again(session, held, now, out)
+        elif phase is Phase.INSTALLING or phase is Phase.REUSING:
+            waiting = session.held
+            self._stats["syn_retransmitted"] += waiting is not None and waiting.seq == held.seq
+            session.held = held
+        else:
+            self._stats["syn_deferred"] += session.held is None
+            session.held = held
+
+    def _create(self, segment: Segment, held: Held, now: float, out: list[Effect]) -> None:
+        store = self._store
+        service = store.services.by_key.get((PROTO_TCP, segment.dst, segment.dst_port))
+        if service is None:
+            self._stats["syn_without_service"] += 1
+            return
+        server = service.schedule()
+        if server is None:
+            self._refuse("no_real_server", held, out)
+            return
+        place = store.pool.take(service.locals, service.next_local(), server.endpoint)
+        if place is None:
+            self._refuse("no_local_port", held, out)
+            return
+        local, local_port = place
+        isn = self._isn.next(local.address, local_port, server.address, server.port, now)
+        key = (PROTO_TCP, segment.src, segment.src_port, segment.dst, segment.dst_port)
+        session = store.take(key, service, server, place, (segment.seq, isn), now)
+        if session is None:
+            self._stats["table_full"] += 1
+            return
+        session.held = held
+        store.write(session, Op.INSERT, session.entry, Phase.INSTALLING, now, out)
+
+    def _refuse(self, cause: str, held: Held, out: list[Effect]) -> None:
+        """As LVS does: ICMP port unreachable."""
+        self._stats[cause] += 1
+        self._stats["conn_sched_unreach"] += 1
+        out.append(Forward(held.port, port_unreachable(held.frame)))
+
+    def _again(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
+        """A SYN on an installed session."""
+        store = self._store
+        if session.phase is Phase.EXPIRING:
+            # It was found dead and waits for its resets; the client has begun anew before.
+            store.set_state(session, TcpState.CLOSE, now)
+        state = session.state
+        after = _ON_SYN[state]
+        if held.seq == session.entry.client_isn and session.phase is Phase.INSTALLED:
+            self._stats["syn_retransmitted"] += 1
+            if after is not state:
+                store.set_state(session, after, now)
+                store.arm(session, now)
+            out.append(Inject(held.port, held.frame, session.entry.session_id, False))
+            return
+        if after is TcpState.ESTABLISHED:
+            # The old delta: the server answers with a challenge ACK (RFC 5961), the client resets, and tries again.
+            self._stats["syn_in_established"] += 1
+            out.append(Inject(held.port, held.frame, session.entry.session_id, False))
+            return
+        session.held = held
+        if not session.server.weight or not session.service.configured:
+            # A new connection, which the real server takes no more: a new session, on another one.
+            self._stats["syn_deferred"] += 1
+            store.remove((session,), now, out)
+            return
+        self._reuse(session, held, now, out)
+
+    def _reuse(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
+        """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
+        entry = session.entry
+        isn = self._isn.next(entry.local, entry.local_port, entry.server, entry.server_port, now)
+        self._stats["fullnat_conn_reused"] += 1
+        self._stats[REUSED[session.state.name]] += 1
+        session.new_entry = entry._replace(delta=(isn - held.seq) & 0xFFFFFFFF, client_isn=held.seq)
+        session.probing = False
+        self._store.write(session, Op.MODIFY, session.new_entry, Phase.REUSING, now, out)
+
+    def written(self, session: Session, failure: Failure | None, now: float, out: list[Effect]) -> None:
+        """The insert or modify of ``session`` was answered."""
+        if failure is not None:
+            self._failed(session, failure, now, out)
+            return
+        held = session.held
+        session.held = None
+        if session.phase is Phase.INSTALLING:
+            self._stats["sessions_created"] += 1
+        elif session.new_entry is not None:
+            session.entry = session.new_entry
+            session.new_entry = None
+        session.phase = Phase.INSTALLED
+        session.events = 0
+        session.not_before = 0.0
+        self._store.set_state(session, TcpState.SYN_RECV, now)
+        self._store.arm(session, now)
+        if held is None:
+            return
+        if held.seq == session.entry.client_isn:
+            out.append(Inject(held.port, held.frame, session.entry.session_id, True))
+        else:
+            # The client began anew while the session was written.
+            self._again(session, held, now, out)
+
+    def retry(self, held: Held, now: float, out: list[Effect]) -> None:
+        """The old session of a waiting SYN is gone."""
+        segment = parse_tcp(held.frame)
+        if segment is not None:
+            self._create(segment, held, now, out)
+
+    def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
+        store = self._store
+        code, message = failure
+        held = session.held
+        session.held = None
+        if session.phase is Phase.REUSING:
+            session.new_entry = None
+            self._stats["write_failed"] += 1
+            if code == NOT_FOUND:
+                self._stats["sessions_lost"] += 1
+                session.held = held
+                store.remove((session,), now, out)
+            else:
+                session.phase = Phase.INSTALLED
+                store.arm(session, now)
+            return
+        if code in TABLE_FULL:
+            self._stats["table_full"] += 1
+            store.release(session)
+            return
+        if code == ALREADY_EXISTS:
+            # The switch holds entries with the keys of ours that no session here owns. They go; the SYN tries once
+            # more.
+            self._stats["session_conflict"] += 1
+            if held is not None and held.attempts + 1 < ATTEMPTS:
+                session.held = held._replace(attempts=held.attempts + 1)
+        else:
+            self._stats["write_failed"] += 1
+        out.append(Log("WARNING", f"session {session.entry.session_id} not installed: {message} (code {code})"))
+        store.remove((session,), now, out)

@@ -1,0 +1,261 @@
+"""The controller core: dispatches events to the modules that know what to do. No I/O, no clock, no randomness of its
+own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from fullnat.config.model import Config
+from fullnat.core import reconcile
+from fullnat.core.admission import Admission
+from fullnat.core.expiry import Expiry
+from fullnat.core.frames import gratuitous_arp, parse_tcp, reset_answer
+from fullnat.core.interface import (
+    Constants,
+    Effect,
+    Entry,
+    Event,
+    Forward,
+    IdleNotice,
+    Log,
+    Neighbor,
+    Op,
+    OwnAddress,
+    PacketIn,
+    Probed,
+    SessionEntry,
+    SessionEvents,
+    SwitchDown,
+    SwitchUp,
+    Write,
+    Written,
+)
+from fullnat.core.isn import IsnGenerator
+from fullnat.core.neighbors import Neighbors
+from fullnat.core.routing import Router
+from fullnat.core.sessions import Phase
+from fullnat.core.stats import new_stats
+from fullnat.core.store import SessionStore
+from fullnat.core.tables import ConfigTables, EntryKey, desired_entries
+from fullnat.core.tcp_state import state_timeouts
+from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view
+
+
+class Controller:
+    """See :mod:`fullnat.core.interface` for events and effects. ``now`` never goes back."""
+
+    def __init__(
+        self, config: Config, constants: Constants, secret: bytes, rng: Random, wall_offset: float = 0.0
+    ) -> None:
+        """``secret``: at least 16 random bytes, the same after a restart. ``wall_offset``: time of day minus ``now``,
+        seconds."""
+        self._config = config
+        self._stats = new_stats()
+        self._router = Router(config)
+        self._store = SessionStore(config, constants, rng, self._stats)
+        self._tables = ConfigTables()
+        self._neighbors = Neighbors(self._router, self._stats)
+        self._expiry = Expiry(self._store)
+        reason = constants.PuntReason
+        self._admission = Admission(self._store, IsnGenerator(secret, wall_offset), reason["SERVICE_SYN"])
+        self._syn_reasons = (reason["SERVICE_SYN"], reason["SESSION_SYN"])
+        self._no_session = reason["NO_SESSION"]
+        self._no_neighbor = reason["NO_NEIGHBOR"]
+        self._arp = reason["ARP"]
+        self._up = False
+        self._now = 0.0
+        self._table_writes: dict[int, tuple[tuple[Op, Entry], ...]] = {}
+        self._model([])
+
+    # ---- events
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        out: list[Effect] = []
+        self._now = now
+        if not self._up and not isinstance(event, SwitchUp):
+            return out
+        match event:
+            case PacketIn():
+                self._packet_in(event, now, out)
+            case SessionEvents():
+                self._expiry.events(event, now)
+            case Written():
+                self._written(event, now, out)
+            case Probed():
+                self._expiry.probed(event, now, out)
+            case IdleNotice():
+                self._expiry.idle(event, now)
+            case SwitchUp():
+                self._switch_up(event, now, out)
+            case SwitchDown():
+                self._switch_down()
+        if self._store.pool.retired:
+            self._sync(out)
+        return out
+
+    def deadline(self) -> float | None:
+        """When to call :meth:`handle_deadline`, on the clock of ``now``; None while there is nothing to wait for."""
+        if not self._up:
+            return None
+        times = [
+            time for time in (self._store.timers.deadline(), self._neighbors.timers.deadline()) if time is not None
+        ]
+        return min(times, default=None)
+
+    def handle_deadline(self, now: float) -> list[Effect]:
+        out: list[Effect] = []
+        self._now = now
+        if self._up:
+            self._expiry.due(now, out)
+            self._neighbors.due(now, out)
+        return out
+
+    def _packet_in(self, packet: PacketIn, now: float, out: list[Effect]) -> None:
+        reason = packet.reason
+        if reason in self._syn_reasons:
+            self._admission.syn(packet, now, out)
+        elif reason == self._no_neighbor:
+            self._neighbors.packet(packet.frame, now, out)
+        elif reason == self._arp:
+            self._neighbors.arp(packet.frame, packet.ingress_port, now, out)
+        elif reason == self._no_session:
+            segment = parse_tcp(packet.frame)
+            answer = reset_answer(packet.frame, segment) if segment is not None else None
+            if answer is not None:
+                self._stats["reset_on_miss"] += 1
+                out.append(Forward(packet.ingress_port, answer))
+        else:
+            self._stats["bad_frame"] += 1
+
+    def _written(self, event: Written, now: float, out: list[Effect]) -> None:
+        updates = self._table_writes.pop(event.token, None)
+        if updates is not None:
+            for position, (code, message) in event.failed.items():
+                operation, entry = updates[position]
+                self._tables.failed(operation, entry)
+                out.append(Log("ERROR", f"{operation.value} {entry} refused: {message} (code {code})"))
+            return
+        for session, failure in self._store.answered(event):
+            if session.phase is not Phase.REMOVING:
+                self._admission.written(session, failure, now, out)
+                continue
+            held = self._store.removed(session, failure, now)
+            if held is not None:
+                self._admission.retry(held, now, out)
+
+    # ---- the switch comes and goes
+
+    def _switch_up(self, event: SwitchUp, now: float, out: list[Effect]) -> None:
+        reconcile.switch_down(self._store)
+        self._neighbors.switch_down()
+        self._table_writes.clear()
+        self._up = True
+        sessions: list[SessionEntry] = []
+        neighbors: list[Neighbor] = []
+        configured: list[Entry] = []
+        for entry in event.entries:
+            match entry:
+                case SessionEntry():
+                    sessions.append(entry)
+                case Neighbor():
+                    neighbors.append(entry)
+                case _:
+                    configured.append(entry)
+        self._tables.found(configured)
+        of_sessions: list[Effect] = []
+        reconcile.switch_up(self._store, self._expiry, sessions, now, of_sessions)
+        self._store.services.number()
+        self._sync(out)
+        self._neighbors.switch_up(neighbors, now, out)
+        self._announce(self._own, out)
+        out += of_sessions
+        if event.orphans:
+            out.append(Log("WARNING", f"{event.orphans} half sessions were found on the switch and deleted"))
+
+    def _switch_down(self) -> None:
+        self._up = False
+        self._table_writes.clear()
+        reconcile.switch_down(self._store)
+        self._neighbors.switch_down()
+
+    # ---- configuration
+
+    def reconfigure(self, config: Config, now: float) -> list[Effect]:
+        """Go over to ``config``, touching only what differs. Removed real servers drain; sessions of removed services
+        are reset and removed. While the switch is away only the model changes, and the switch follows at the next
+        SwitchUp."""
+        out: list[Effect] = []
+        self._now = now
+        self._config = config
+        before = self._own
+        gone = self._model(out)
+        if not self._up:
+            return []
+        self._store.services.number()
+        self._sync(out)
+        self._announce(self._own - before, out)
+        if gone:
+            self._expiry.end([session for session in self._store.table if not session.service.configured], now, out)
+        self._neighbors.resolve_wanted(now, out)
+        return out
+
+    def _model(self, out: list[Effect]) -> bool:
+        """Take the configuration over into every module; whether a service left."""
+        config, store = self._config, self._store
+        store.timeouts = state_timeouts(config.timeouts)
+        gone = store.services.configure(config)
+        locals_ = [int(address) for virtual in config.virtual_servers for address in virtual.local_addresses]
+        store.pool.configure(locals_, config.local_port_min, config.local_port_max)
+        self._router = Router(config)
+        servers = (int(real.address) for virtual in config.virtual_servers for real in virtual.real_servers)
+        self._entries()
+        self._neighbors.configure(self._router, self._router.next_hops(servers), self._own, out)
+        return bool(gone)
+
+    def _entries(self) -> dict[EntryKey, Entry]:
+        desired = desired_entries(self._config, self._store.services, [local.address for local in self._store.pool])
+        self._own = {entry.address for entry in desired.values() if isinstance(entry, OwnAddress)}
+        return desired
+
+    def _sync(self, out: list[Effect]) -> None:
+        """Make the configured tables what they should be."""
+        self._store.pool.retired = False
+        updates = tuple(self._tables.change_to(self._entries()))
+        if updates:
+            token = self._store.new_token()
+            self._table_writes[token] = updates
+            out.append(Write(updates, token))
+
+    def _announce(self, addresses: set[int], out: list[Effect]) -> None:
+        """Gratuitous ARP, so that neighbors learn or relearn where ``addresses`` are."""
+        for address in sorted(addresses):
+            link = self._router.link(address)
+            if link is not None:
+                out.append(Forward(link.port, gratuitous_arp(link.mac, address)))
+
+    # ---- views
+
+    def sessions(self, now: float | None = None) -> Iterator[SessionView]:
+        """Every session; ages and expiry as of ``now``, by default the time of the last event."""
+        time = self._now if now is None else now
+        for session in self._store.table:
+            when = self._store.timers.when(session)
+            yield SessionView(
+                session.entry,
+                session.state.name,
+                session.phase.name,
+                max(0.0, time - session.changed),
+                None if when is None else max(0.0, when - time),
+                session.counters,
+            )
+
+    def services(self) -> tuple[ServiceView, ...]:
+        return tuple(service_view(service) for service in self._store.services.by_key.values())
+
+    def local_addresses(self) -> tuple[LocalAddressView, ...]:
+        return tuple(local_view(local, self._store.pool) for local in self._store.pool)
+
+    def stats(self) -> dict[str, int]:
+        """Counters by name (:data:`fullnat.core.stats.NAMES`), and how many sessions there are now."""
+        return self._stats | {"sessions": len(self._store.table)}

@@ -1,0 +1,257 @@
+"""Neighbors: ARP (RFC 826) on behalf of the switch, which answers requests by itself and only looks neighbors up.
+
+An address is resolved when a packet needs it, and beforehand for real servers and gateways ("wanted"). A few packets
+wait for the answer. Resolved neighbors are asked again from time to time, first directly and then by broadcast; only
+one that stays silent is forgotten. Nobody is believed unasked: an ARP packet changes only what is being resolved or
+already known.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from fullnat.core.frames import ARP_REPLY, BROADCAST, arp_request, ipv4_destination, parse_arp, readdressed
+from fullnat.core.interface import Effect, Forward, Log, Neighbor, Op, Write
+from fullnat.core.routing import Link, Router
+from fullnat.core.services import dotted
+from fullnat.core.stats import Stats
+from fullnat.core.timers import TimerWheel
+
+QUEUE = 3
+"""Packets held per neighbor."""
+UNRESOLVED_LIMIT = 1024
+"""Neighbors being resolved at a time: a scan of a connected subnet must not fill memory."""
+RETRY = 1.0
+"""Seconds to the first repetition; doubled each time."""
+RETRY_LIMIT = 30.0
+TRIES = 5
+"""Requests before an unwanted neighbor is given up; a wanted one is asked for ever."""
+REFRESH = 60.0
+"""Seconds between confirmations of a resolved neighbor."""
+REFRESH_TRIES = 4
+"""Unanswered confirmations, RETRY seconds and more apart, before it is forgotten."""
+REFRESH_UNICAST = 2
+"""How many of them go to the known MAC address only."""
+
+
+class _Status(IntEnum):
+    RESOLVING = 0
+    REACHABLE = 1
+    CONFIRMING = 2
+
+
+class _Entry:
+    __slots__ = ("address", "link", "mac", "queue", "status", "tries")
+
+    def __init__(self, address: int, link: Link) -> None:
+        self.address = address
+        self.link = link
+        self.mac = 0
+        self.status = _Status.RESOLVING
+        self.tries = 0
+        self.queue: list[bytes] = []
+
+    def row(self) -> Neighbor:
+        return Neighbor(self.address, self.link.port, self.link.mac, self.mac, self.link.mtu)
+
+
+class Neighbors:
+    def __init__(self, router: Router, stats: Stats) -> None:
+        self._router = router
+        self._stats = stats
+        self._entries: dict[int, _Entry] = {}
+        self._unresolved = 0
+        self._wanted: set[int] = set()
+        self._own: set[int] = set()
+        self.timers: TimerWheel[_Entry] = TimerWheel()
+
+    def configure(self, router: Router, wanted: set[int], own: set[int], out: list[Effect]) -> None:
+        """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses."""
+        self._router = router
+        self._own = own
+        for entry in list(self._entries.values()):
+            link = router.link(entry.address)
+            if link != entry.link:
+                self._forget(entry, out)
+        self._wanted = wanted
+
+    def resolve_wanted(self, now: float, out: list[Effect]) -> None:
+        for address in sorted(self._wanted):
+            self._want(address, now, out)
+
+    def rows(self) -> list[Neighbor]:
+        """What the switch's table should hold."""
+        return [entry.row() for entry in self._entries.values() if entry.status is not _Status.RESOLVING]
+
+    def switch_up(self, found: list[Neighbor], now: float, out: list[Effect]) -> None:
+        """Compare with what the switch has: keep what fits the interfaces, confirming it soon."""
+        updates: list[tuple[Op, Neighbor]] = []
+        on_switch = {row.address: row for row in found}
+        for row in found:
+            link = self._router.link(row.address)
+            entry = self._entries.get(row.address)
+            if link is None or (row.port, row.source, row.mtu) != (link.port, link.mac, link.mtu):
+                if entry is None or entry.status is _Status.RESOLVING:
+                    updates.append((Op.DELETE, row))
+            elif entry is None or entry.status is _Status.RESOLVING:
+                self._adopt(row, link, now)
+        for row in self.rows():
+            known = on_switch.get(row.address)
+            if known is None:
+                updates.append((Op.INSERT, row))
+            elif known != row:
+                updates.append((Op.MODIFY, row))
+        if updates:
+            out.append(Write(tuple(updates)))
+        for entry in self._entries.values():
+            if entry.status is not _Status.RESOLVING:
+                self.timers.arm(entry, now)
+        self.resolve_wanted(now, out)
+
+    def switch_down(self) -> None:
+        for entry in list(self._entries.values()):
+            if entry.status is _Status.RESOLVING:
+                self._drop(entry)
+
+    def packet(self, frame: bytes, now: float, out: list[Effect]) -> None:
+        """A packet that found no neighbor, rewritten but for MAC addresses and TTL."""
+        destination = ipv4_destination(frame)
+        if destination is None:
+            self._stats["bad_frame"] += 1
+            return
+        hop = self._router.next_hop(destination)
+        if hop is None:
+            self._stats["neighbor_unroutable"] += 1
+            return
+        entry = self._entries.get(hop) or self._resolve(hop, now, out)
+        if entry is None:
+            return
+        if entry.status is not _Status.RESOLVING:
+            # It was punted before the switch learned the neighbor.
+            self._send(entry, frame, out)
+            return
+        if len(entry.queue) == QUEUE:
+            del entry.queue[0]
+            self._stats["neighbor_queue_dropped"] += 1
+        entry.queue.append(frame)
+
+    def arp(self, frame: bytes, port: int, now: float, out: list[Effect]) -> None:
+        packet = parse_arp(frame)
+        if packet is None:
+            self._stats["bad_frame"] += 1
+            return
+        if packet.sender in self._own:
+            link = self._router.link(packet.sender)
+            if link is None or packet.sender_mac != link.mac:
+                self._stats["address_conflict"] += 1
+                out.append(
+                    Log("WARNING", f"{dotted(packet.sender)} is also used by {packet.sender_mac:012x} at port {port}")
+                )
+            return
+        entry = self._entries.get(packet.sender)
+        mac = packet.sender_mac
+        if entry is None or entry.link.port != port or not mac or mac >> 40 & 1:
+            self._stats["arp_ignored"] += 1
+            return
+        if entry.status is _Status.RESOLVING:
+            self._unresolved -= 1
+            operation = Op.INSERT
+        elif entry.mac != mac:
+            operation = Op.MODIFY
+        else:
+            if packet.operation == ARP_REPLY:
+                self._confirm(entry, now)
+            return
+        entry.mac = mac
+        self._confirm(entry, now)
+        self._stats["neighbor_resolved"] += 1
+        out.append(Write(((operation, entry.row()),)))
+        queue, entry.queue = entry.queue, []
+        for held in queue:
+            self._send(entry, held, out)
+
+    def due(self, now: float, out: list[Effect]) -> None:
+        for entry in self.timers.due(now):
+            if entry.status is _Status.RESOLVING:
+                self._retry(entry, now, out)
+            else:
+                self._refresh(entry, now, out)
+
+    def _retry(self, entry: _Entry, now: float, out: list[Effect]) -> None:
+        if entry.tries >= TRIES:
+            self._stats["neighbor_failed"] += entry.tries == TRIES
+            self._stats["neighbor_queue_dropped"] += len(entry.queue)
+            entry.queue = []
+            if entry.address not in self._wanted:
+                self._drop(entry)
+                return
+        self._ask(entry, now, out)
+
+    def _refresh(self, entry: _Entry, now: float, out: list[Effect]) -> None:
+        if entry.status is _Status.REACHABLE:
+            entry.status = _Status.CONFIRMING
+            entry.tries = 0
+        if entry.tries == REFRESH_TRIES:
+            self._stats["neighbor_failed"] += 1
+            address, wanted = entry.address, entry.address in self._wanted
+            out.append(Log("WARNING" if wanted else "DEBUG", f"neighbor {dotted(address)} does not answer any more"))
+            self._forget(entry, out)
+            if wanted:
+                self._want(address, now, out)
+            return
+        self._ask(entry, now, out)
+
+    def _ask(self, entry: _Entry, now: float, out: list[Effect]) -> None:
+        link = entry.link
+        known = entry.status is _Status.CONFIRMING and entry.tries < REFRESH_UNICAST
+        request = arp_request(link.mac, link.address, entry.address, entry.mac if known else BROADCAST)
+        out.append(Forward(link.port, request))
+        self.timers.arm(entry, now + min(RETRY * 2.0 ** min(entry.tries, 16), RETRY_LIMIT))
+        entry.tries += 1
+
+    def _want(self, address: int, now: float, out: list[Effect]) -> None:
+        if address not in self._entries and address not in self._own:
+            self._resolve(address, now, out)
+
+    def _resolve(self, address: int, now: float, out: list[Effect]) -> _Entry | None:
+        link = self._router.link(address)
+        if link is None or address in self._own:
+            self._stats["neighbor_unroutable"] += 1
+            return None
+        if self._unresolved >= UNRESOLVED_LIMIT and address not in self._wanted:
+            self._stats["neighbor_queue_dropped"] += 1
+            return None
+        entry = self._entries[address] = _Entry(address, link)
+        self._unresolved += 1
+        self._ask(entry, now, out)
+        return entry
+
+    def _adopt(self, row: Neighbor, link: Link, now: float) -> None:
+        entry = self._entries.get(row.address)
+        if entry is None:
+            entry = self._entries[row.address] = _Entry(row.address, link)
+        else:
+            self._unresolved -= 1
+        entry.mac = row.destination
+        self._confirm(entry, now)
+
+    def _confirm(self, entry: _Entry, now: float) -> None:
+        entry.status = _Status.REACHABLE
+        entry.tries = 0
+        self.timers.arm(entry, now + REFRESH)
+
+    def _send(self, entry: _Entry, frame: bytes, out: list[Effect]) -> None:
+        ready = readdressed(frame, entry.mac, entry.link.mac)
+        if ready is not None:
+            out.append(Forward(entry.link.port, ready))
+
+    def _forget(self, entry: _Entry, out: list[Effect]) -> None:
+        if entry.status is not _Status.RESOLVING:
+            out.append(Write(((Op.DELETE, entry.row()),)))
+        self._drop(entry)
+
+    def _drop(self, entry: _Entry) -> None:
+        if entry.status is _Status.RESOLVING:
+            self._unresolved -= 1
+        del self._entries[entry.address]
+        self.timers.cancel(entry)

@@ -1,0 +1,233 @@
+"""Resources that sessions hold: session ids, server ids, and local addresses with their ports.
+
+A local port is free towards a real server when no session has the same (local address, port, server, server port), so
+one local address serves as many sessions as it has ports, per server. Ports are handed out by a counter per local
+address that starts at random: a freed port rests for a whole round, longer than the server's TIME-WAIT in all but a
+nearly full pool.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from random import Random
+
+PROBES = 32
+"""Ports tried by the counter before the exact search."""
+
+
+class IdPool:
+    """Numbers 0..size-1. Fresh ones first, then those freed the longest ago, so that late news of an old holder rarely
+    reaches a new one."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._used: set[int] = set()
+        self._fresh = 0
+        self._freed: deque[int] = deque()
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    def take(self) -> int | None:
+        """None when all are in use."""
+        used = self._used
+        while self._fresh < self.size:
+            number = self._fresh
+            self._fresh += 1
+            if number not in used:
+                used.add(number)
+                return number
+        while self._freed:
+            number = self._freed.popleft()
+            if number not in used:
+                used.add(number)
+                return number
+        return None
+
+    def claim(self, number: int) -> bool:
+        """Take this very number; False when it is in use or out of range."""
+        if number in self._used or not 0 <= number < self.size:
+            return False
+        self._used.add(number)
+        return True
+
+    def release(self, number: int) -> None:
+        self._used.remove(number)
+        if number < self._fresh:
+            self._freed.append(number)
+
+
+class SharedIds:
+    """Numbers with a count of holders: a server id stays taken while the configuration or a session refers to it."""
+
+    def __init__(self, size: int) -> None:
+        self._ids = IdPool(size)
+        self._holders: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def take(self) -> int | None:
+        number = self._ids.take()
+        if number is not None:
+            self._holders[number] = 1
+        return number
+
+    def hold(self, number: int) -> None:
+        """One more holder; the first one claims the number."""
+        if number in self._holders:
+            self._holders[number] += 1
+        else:
+            self._ids.claim(number)
+            self._holders[number] = 1
+
+    def drop(self, number: int) -> None:
+        self._holders[number] -= 1
+        if not self._holders[number]:
+            del self._holders[number]
+            if number < self._ids.size:
+                self._ids.release(number)
+
+
+class _Ports:
+    """Ports in use on one local address towards one server endpoint."""
+
+    __slots__ = ("bitmap", "used")
+
+    def __init__(self) -> None:
+        self.used: set[int] = set()
+        self.bitmap: bytearray | None = None
+        """A byte a port, made when the counter first runs into a long row of used ports; searched at C speed."""
+
+    def search(self, start: int, low: int, high: int) -> int:
+        """The first free port from ``start`` on, wrapping once; -1 when there is none."""
+        if self.bitmap is None:
+            self.bitmap = bytearray(65536)
+            for port in self.used:
+                self.bitmap[port] = 1
+        port = self.bitmap.find(0, start, high + 1)
+        return port if port >= 0 else self.bitmap.find(0, low, start)
+
+
+class LocalAddress:
+    """One local address: its counters and its ports by server endpoint (address << 16 | port)."""
+
+    __slots__ = ("address", "configured", "conflicts", "exhausted", "next_port", "ports", "used")
+
+    def __init__(self, address: int, next_port: int) -> None:
+        self.address = address
+        self.next_port = next_port
+        self.ports: dict[int, _Ports] = {}
+        self.configured = True
+        self.used = 0
+        """Sessions, over all servers."""
+        self.conflicts = 0
+        """Ports that were found in use and passed over."""
+        self.exhausted = 0
+        """Times that no port was free towards the wanted server."""
+
+    def take(self, endpoint: int, low: int, high: int) -> int | None:
+        ports = self.ports.get(endpoint)
+        if ports is None:
+            ports = self.ports[endpoint] = _Ports()
+        used = ports.used
+        port = self.next_port
+        if not low <= port <= high:
+            port = low
+        for _ in range(PROBES):
+            if port not in used:
+                break
+            self.conflicts += 1
+            port = port + 1 if port < high else low
+        else:
+            port = ports.search(port, low, high)
+            if port < 0:
+                self.exhausted += 1
+                return None
+        self._mark(ports, port)
+        self.next_port = port + 1
+        return port
+
+    def claim(self, endpoint: int, port: int) -> bool:
+        ports = self.ports.get(endpoint)
+        if ports is None:
+            ports = self.ports[endpoint] = _Ports()
+        if port in ports.used:
+            return False
+        self._mark(ports, port)
+        return True
+
+    def release(self, endpoint: int, port: int) -> None:
+        ports = self.ports[endpoint]
+        ports.used.remove(port)
+        if not ports.used:
+            del self.ports[endpoint]
+        elif ports.bitmap is not None:
+            ports.bitmap[port] = 0
+        self.used -= 1
+
+    def _mark(self, ports: _Ports, port: int) -> None:
+        ports.used.add(port)
+        if ports.bitmap is not None:
+            ports.bitmap[port] = 1
+        self.used += 1
+
+
+class LocalPool:
+    """All local addresses. One address may be listed by several services; its ports are shared."""
+
+    def __init__(self, rng: Random, low: int, high: int) -> None:
+        """``low`` and ``high``: first and last local port."""
+        self._rng = rng
+        self._addresses: dict[int, LocalAddress] = {}
+        self.low = low
+        self.high = high
+        self.retired = False
+        """An address that is no longer configured lost its last session; reset by the reader."""
+
+    def configure(self, addresses: Sequence[int], low: int, high: int) -> None:
+        """Keep exactly ``addresses`` for new sessions; others stay until their sessions are gone."""
+        self.low, self.high = low, high
+        wanted = set(addresses)
+        for address in addresses:
+            self._get(address).configured = True
+        for local in list(self._addresses.values()):
+            if local.address not in wanted:
+                local.configured = False
+                if not local.used:
+                    del self._addresses[local.address]
+
+    def take(self, addresses: Sequence[int], start: int, endpoint: int) -> tuple[LocalAddress, int] | None:
+        """A free (address, port) towards ``endpoint``; tries every address, from position ``start`` on."""
+        count = len(addresses)
+        for step in range(count):
+            local = self._addresses[addresses[(start + step) % count]]
+            port = local.take(endpoint, self.low, self.high)
+            if port is not None:
+                return local, port
+        return None
+
+    def claim(self, address: int, endpoint: int, port: int) -> LocalAddress | None:
+        """Take this very port, of a session found on the switch; None when it is in use."""
+        known = address in self._addresses
+        local = self._get(address)
+        if not known:
+            local.configured = False
+        return local if local.claim(endpoint, port) else None
+
+    def release(self, local: LocalAddress, endpoint: int, port: int) -> None:
+        local.release(endpoint, port)
+        if not local.used and not local.configured:
+            del self._addresses[local.address]
+            self.retired = True
+
+    def __iter__(self) -> Iterator[LocalAddress]:
+        return iter(self._addresses.values())
+
+    def _get(self, address: int) -> LocalAddress:
+        local = self._addresses.get(address)
+        if local is None:
+            local = LocalAddress(address, self._rng.randint(self.low, self.high))
+            self._addresses[address] = local
+        return local

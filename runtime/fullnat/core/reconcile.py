@@ -1,0 +1,91 @@
+"""Agreement with the switch after (re)connecting: it is read, never wiped, and where it differs about sessions, it is
+right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fullnat.core.expiry import Expiry
+from fullnat.core.interface import Effect, Log, Op, SessionEntry, Write
+from fullnat.core.services import Service
+from fullnat.core.sessions import ClientKey, Phase, Session, client_key
+from fullnat.core.store import SessionStore
+
+ADOPTED_SPREAD = 10.0
+"""Seconds over which adopted sessions are looked at for the first time."""
+
+
+def switch_down(store: SessionStore) -> None:
+    """Forget what was under way. A session that was being installed may or may not be on the switch: reading will
+    tell."""
+    store.forget_writes()
+    for session in list(store.table):
+        session.held = None
+        session.probing = False
+        if session.phase is Phase.INSTALLING:
+            store.release(session)
+        elif session.phase is Phase.REUSING:
+            session.new_entry = None
+            session.phase = Phase.INSTALLED
+
+
+def switch_up(
+    store: SessionStore, expiry: Expiry, found: Iterable[SessionEntry], now: float, out: list[Effect]
+) -> None:
+    """``found``: every session that the switch has."""
+    by_key: dict[ClientKey, SessionEntry] = {client_key(entry): entry for entry in found}
+    _drop_missing(store, by_key)
+    _resume(store, expiry, now, out)
+    adopted: list[Session] = []
+    orphans: list[Session] = []
+    surplus: list[SessionEntry] = []
+    for key, entry in by_key.items():
+        if key in store.table.by_key:
+            continue
+        service = store.services.by_key.get((entry.protocol, entry.vip, entry.vport))
+        home = service if service is not None else _gone(entry)
+        session = store.adopt(_with_timeout(entry, home), home, now)
+        if session is None:
+            surplus.append(entry)
+            continue
+        session.changed = now - session.entry.idle_timeout
+        (adopted if service is not None else orphans).append(session)
+    store.stats["sessions_adopted"] += len(adopted)
+    expiry.look(adopted, now, ADOPTED_SPREAD, out)
+    if surplus:
+        out.append(Log("WARNING", f"{len(surplus)} sessions on the switch contradict others and are deleted"))
+        out.append(Write(tuple((Op.DELETE, entry) for entry in surplus)))
+    expiry.end(orphans, now, out)
+
+
+def _drop_missing(store: SessionStore, by_key: dict[ClientKey, SessionEntry]) -> None:
+    """Release what the switch does not have, or has otherwise."""
+    for session in list(store.table):
+        entry = by_key.get(session.key)
+        if entry is None or entry._replace(idle_timeout=session.entry.idle_timeout) != session.entry:
+            store.stats["sessions_lost"] += entry is None
+            store.release(session)
+
+
+def _gone(entry: SessionEntry) -> Service:
+    """A stand-in for the service of a session that is configured no more."""
+    service = Service((entry.protocol, entry.vip, entry.vport))
+    service.configured = False
+    return service
+
+
+def _with_timeout(entry: SessionEntry, service: Service) -> SessionEntry:
+    return entry if entry.idle_timeout > 0 else entry._replace(idle_timeout=service.established_timeout)
+
+
+def _resume(store: SessionStore, expiry: Expiry, now: float, out: list[Effect]) -> None:
+    """Go on with what was interrupted."""
+    removing: list[Session] = []
+    homeless: list[Session] = []
+    for session in store.table:
+        if session.phase in (Phase.REMOVING, Phase.CLOSING):
+            removing.append(session)
+        elif not session.service.configured and session.phase is Phase.INSTALLED:
+            homeless.append(session)
+    store.remove(removing, now, out)
+    expiry.end(homeless, now, out)

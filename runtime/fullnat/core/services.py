@@ -1,0 +1,189 @@
+"""Virtual services and their real servers, as the controller runs them: schedulers, pointers, counts.
+
+A real server that leaves the configuration drains: it takes no new sessions, keeps the old, and is forgotten with the
+last one. Its server id (index of the switch's per-server counters) stays taken as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
+
+from fullnat.config.model import Config, VirtualServer
+from fullnat.core.pool import SharedIds
+from fullnat.core.schedulers import SCHEDULERS, Scheduler
+from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
+
+PROTOCOLS = {"tcp": 6}
+NO_ID = -1
+ServiceKey = tuple[int, int, int]
+"""Protocol, virtual address, virtual port."""
+
+
+class Server:
+    """One real server of one service."""
+
+    __slots__ = ("active", "address", "connections", "endpoint", "inactive", "port", "server_id", "weight")
+
+    def __init__(self, address: int, port: int) -> None:
+        self.address = address
+        self.port = port
+        self.endpoint = address << 16 | port
+        self.weight = 0
+        """0 as well while it drains after its removal."""
+        self.server_id = NO_ID
+        self.active = 0
+        """Sessions in ESTABLISHED (LVS: ActiveConn)."""
+        self.inactive = 0
+        """Sessions in every other state (LVS: InActConn)."""
+        self.connections = 0
+        """Sessions ever."""
+
+    @property
+    def sessions(self) -> int:
+        return self.active + self.inactive
+
+
+class Service:
+    """One virtual service."""
+
+    def __init__(self, key: ServiceKey) -> None:
+        self.key = key
+        self.configured = True
+        """False once removed: its sessions are being reset."""
+        self.servers: dict[int, Server] = {}
+        """By endpoint (address << 16 | port), in the order of the configuration."""
+        self.draining: dict[int, Server] = {}
+        self.locals: tuple[int, ...] = ()
+        self.session_flags = 0
+        self.service_flags = 0
+        self.established_timeout = DEFAULT_ESTABLISHED
+        self.scheduler_name = ""
+        self._scheduler: Scheduler = SCHEDULERS["rr"]()
+        self._weights: tuple[tuple[int, int], ...] = ()
+        self._eligible: tuple[Server, ...] = ()
+        self._local = 0
+
+    def configure(
+        self, config: VirtualServer, session_flags: Mapping[str, int], service_flags: Mapping[str, int]
+    ) -> list[Server]:
+        """Take over ``config``; returns the servers that left, which drain from now on."""
+        self.locals = tuple(int(address) for address in config.local_addresses)
+        self.established_timeout = positive(config.established_timeout, DEFAULT_ESTABLISHED)
+        self.session_flags = (
+            (session_flags["TOA"] if config.toa else 0)
+            | (session_flags["KEEP_TIMESTAMPS"] if config.keep_timestamps else 0)
+            | (session_flags["KEEP_MSS"] if config.keep_mss else 0)
+        )
+        self.service_flags = service_flags["RESET_ON_MISS"] if config.reset_on_miss else 0
+        old, self.servers = self.servers, {}
+        for real in config.real_servers:
+            address, port = int(real.address), real.port
+            endpoint = address << 16 | port
+            server = old.pop(endpoint, None) or self.draining.pop(endpoint, None) or Server(address, port)
+            server.weight = real.weight
+            self.servers[endpoint] = server
+        for server in old.values():
+            server.weight = 0
+            self.draining[server.endpoint] = server
+        weights = tuple((server.endpoint, server.weight) for server in self.servers.values())
+        if config.scheduler != self.scheduler_name:
+            self.scheduler_name = config.scheduler
+            self._scheduler = SCHEDULERS[config.scheduler]()
+            self._weights = ()
+        if weights != self._weights:
+            self._weights = weights
+            self._eligible = tuple(self.servers.values())
+            self._scheduler.update([weight for _, weight in weights])
+        return list(old.values())
+
+    def schedule(self) -> Server | None:
+        """The real server of a new session; None when there is none with a weight."""
+        index = self._scheduler.pick()
+        return None if index is None else self._eligible[index]
+
+    def next_local(self) -> int:
+        """Where in ``locals`` to begin: round robin."""
+        position = self._local
+        self._local = position + 1 if position + 1 < len(self.locals) else 0
+        return position
+
+    def server(self, address: int, port: int) -> Server:
+        """The server of a session found on the switch: configured, draining, or from now on draining."""
+        endpoint = address << 16 | port
+        server = self.servers.get(endpoint) or self.draining.get(endpoint)
+        if server is None:
+            server = self.draining[endpoint] = Server(address, port)
+        return server
+
+    def all_servers(self) -> Iterator[Server]:
+        yield from self.servers.values()
+        yield from self.draining.values()
+
+
+class Services:
+    """All services, and the ids of their servers."""
+
+    def __init__(self, session_flags: Mapping[str, int], service_flags: Mapping[str, int], server_ids: int) -> None:
+        self._session_flags = session_flags
+        self._service_flags = service_flags
+        self.by_key: dict[ServiceKey, Service] = {}
+        self.ids = SharedIds(server_ids)
+
+    def configure(self, config: Config) -> list[Service]:
+        """Take over ``config``; returns the services that left."""
+        old, self.by_key = self.by_key, {}
+        for virtual in config.virtual_servers:
+            key = (PROTOCOLS[virtual.protocol], int(virtual.address), virtual.port)
+            service = old.pop(key, None) or Service(key)
+            for server in service.configure(virtual, self._session_flags, self._service_flags):
+                self._forget_drained(service, server)
+            self.by_key[key] = service
+        for service in old.values():
+            service.configured = False
+            for server in list(service.servers.values()):
+                server.weight = 0
+                service.draining[server.endpoint] = server
+                self._forget_drained(service, server)
+            service.servers = {}
+        return list(old.values())
+
+    def number(self) -> None:
+        """Give every configured server its id. Not before the first reading of the switch, whose sessions have
+        theirs."""
+        for service in self.by_key.values():
+            for server in service.servers.values():
+                if server.server_id == NO_ID:
+                    server.server_id = self._take_id()
+
+    def hold(self, server: Server, server_id: int) -> None:
+        """A session begins to use ``server_id``. A server without id, after a restart, takes that of its first
+        session."""
+        if server.server_id == NO_ID:
+            server.server_id = server_id
+            self.ids.hold(server_id)
+        self.ids.hold(server_id)
+
+    def released(self, service: Service, server: Server, server_id: int) -> None:
+        """A session stopped using ``server_id``."""
+        self.ids.drop(server_id)
+        self._forget_drained(service, server)
+
+    def _forget_drained(self, service: Service, server: Server) -> None:
+        if not server.sessions and service.draining.get(server.endpoint) is server:
+            del service.draining[server.endpoint]
+            if server.server_id != NO_ID:
+                self.ids.drop(server.server_id)
+                server.server_id = NO_ID
+
+    def _take_id(self) -> int:
+        number = self.ids.take()
+        if number is None:
+            # More servers than counters: the surplus shares the first one's.
+            number = 0
+            self.ids.hold(number)
+        return number
+
+
+def dotted(address: int) -> str:
+    return str(IPv4Address(address))

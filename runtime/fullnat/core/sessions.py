@@ -1,0 +1,122 @@
+"""Sessions and their indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+from fullnat.core.interface import ProbeResult, SessionEntry
+from fullnat.core.pool import IdPool, LocalAddress
+from fullnat.core.services import Server, Service
+from fullnat.core.tcp_state import TcpState
+
+ClientKey = tuple[int, int, int, int, int]
+"""Protocol, client, client port, virtual address, virtual port: the key of session_in."""
+
+
+class Phase(IntEnum):
+    """What the controller is doing with a session; the TCP state is another matter.
+
+    INSTALLING -> INSTALLED -> [REUSING -> INSTALLED] -> [EXPIRING -> CLOSING ->] REMOVING -> gone
+    """
+
+    INSTALLING = 0
+    """The insert is under way; its SYN is held."""
+    INSTALLED = 1
+    REUSING = 2
+    """A new connection of the same client takes it over; the modify is under way, the SYN is held."""
+    EXPIRING = 3
+    """To be reset as soon as the rate of resets allows."""
+    CLOSING = 4
+    """Resets are sent; the entries stay a moment so that the resets are rewritten by them."""
+    REMOVING = 5
+    """The delete is under way or is repeated."""
+
+
+class Held(NamedTuple):
+    """A SYN that waits for its session."""
+
+    frame: bytes
+    port: int
+    seq: int
+    attempts: int = 0
+    """Sessions already tried for it in vain."""
+
+
+class Session:
+    __slots__ = (
+        "changed",
+        "counters",
+        "entry",
+        "events",
+        "failures",
+        "held",
+        "key",
+        "local",
+        "new_entry",
+        "not_before",
+        "phase",
+        "probing",
+        "server",
+        "service",
+        "state",
+        "token",
+    )
+
+    def __init__(
+        self, entry: SessionEntry, key: ClientKey, service: Service, server: Server, local: LocalAddress, now: float
+    ) -> None:
+        self.entry = entry
+        self.key = key
+        self.service = service
+        self.server = server
+        self.local = local
+        self.phase = Phase.INSTALLING
+        self.state = TcpState.SYN_RECV
+        self.changed = now
+        """When the TCP state last changed."""
+        self.events = 0
+        """SessionEvent bits seen."""
+        self.token = 0
+        """Of the write under way, 0 = none."""
+        self.new_entry: SessionEntry | None = None
+        """What the modify under way makes of ``entry``."""
+        self.held: Held | None = None
+        self.probing = False
+        self.not_before = 0.0
+        """Idle notices before this time are known to be too early."""
+        self.failures = 0
+        """Failed deletes in a row."""
+        self.counters: ProbeResult | None = None
+        """Of the last probe."""
+
+
+def client_key(entry: SessionEntry) -> ClientKey:
+    return entry.protocol, entry.client, entry.client_port, entry.vip, entry.vport
+
+
+class SessionTable:
+    """All sessions, by session id and by client. Owns the session ids."""
+
+    def __init__(self, session_ids: int) -> None:
+        self.ids = IdPool(session_ids)
+        self.by_id: dict[int, Session] = {}
+        self.by_key: dict[ClientKey, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self.by_id.values())
+
+    def add(self, session: Session) -> None:
+        """``session`` owns its session id, taken or claimed before."""
+        self.by_id[session.entry.session_id] = session
+        self.by_key[session.key] = session
+
+    def remove(self, session: Session) -> None:
+        number = session.entry.session_id
+        del self.by_id[number]
+        del self.by_key[session.key]
+        self.ids.release(number)

@@ -1,0 +1,68 @@
+"""Timers: a wheel of coarse ticks. Arming, re-arming and cancelling are dictionary operations and leave no garbage.
+
+A timer fires up to one tick late and never early. All items of a tick fire together, which batches what is done with
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+class TimerWheel(Generic[Item]):
+    def __init__(self, tick: float = 0.25) -> None:
+        """``tick``: seconds."""
+        self._tick = tick
+        self._slots: dict[int, dict[Item, None]] = {}
+        self._order: list[int] = []
+        self._where: dict[Item, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def arm(self, item: Item, deadline: float) -> None:
+        """(Re)arm ``item``, which has one timer."""
+        slot = int(deadline / self._tick) + 1
+        old = self._where.get(item)
+        if old == slot:
+            return
+        if old is not None:
+            del self._slots[old][item]
+        items = self._slots.get(slot)
+        if items is None:
+            items = self._slots[slot] = {}
+            heappush(self._order, slot)
+        items[item] = None
+        self._where[item] = slot
+
+    def cancel(self, item: Item) -> None:
+        slot = self._where.pop(item, None)
+        if slot is not None:
+            del self._slots[slot][item]
+
+    def when(self, item: Item) -> float | None:
+        """The time at which ``item`` fires, None when it is not armed."""
+        slot = self._where.get(item)
+        return None if slot is None else slot * self._tick
+
+    def deadline(self) -> float | None:
+        """When to call :meth:`due` next."""
+        self._discard_empty()
+        return self._order[0] * self._tick if self._order else None
+
+    def due(self, now: float) -> list[Item]:
+        """Disarm and return everything that is due."""
+        fired: list[Item] = []
+        while self._order and self._order[0] * self._tick <= now:
+            fired.extend(self._slots.pop(heappop(self._order)))
+        for item in fired:
+            del self._where[item]
+        return fired
+
+    def _discard_empty(self) -> None:
+        while self._order and not self._slots[self._order[0]]:
+            del self._slots[heappop(self._order)]
