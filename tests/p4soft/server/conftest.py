@@ -11,7 +11,6 @@ import pytest
 from fake_engine import FakeEngine
 from finsy.proto import p4r_grpc
 from p4kit import CPU_PORT, DEVICE, Client
-
 from p4soft.embedded import Switch, native_engine
 
 NATIVE = importlib.util.find_spec("p4soft.engine") is not None and hasattr(

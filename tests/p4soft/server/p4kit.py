@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import grpc
 import grpc.aio
+import pytest
 from finsy.proto import p4i, p4r, rpc_status
 from google.protobuf import text_format
 
@@ -148,6 +150,13 @@ def errors_of(error: grpc.aio.AioRpcError) -> list[tuple[int, str]]:
     return found
 
 
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Give the event loop turns until ``condition`` holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  (the condition is not something one could wait for)
+            await asyncio.sleep(0.001)
+
+
 class Client:
     """A P4Runtime client over any stub (gRPC or in-process)."""
 
@@ -192,14 +201,12 @@ class Client:
 
     async def refused(self, kind: Any, message: Any) -> int:
         """The canonical code a single update is refused with."""
-        try:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
             await self.write((kind, message))
-        except grpc.aio.AioRpcError as error:
-            assert error.code() == CODE.UNKNOWN, error
-            (found,) = errors_of(error)
-            assert found[1], "an error needs a message"
-            return found[0]
-        raise AssertionError("the update was not refused")
+        assert caught.value.code() == CODE.UNKNOWN, caught.value
+        (found,) = errors_of(caught.value)
+        assert found[1], "an error needs a message"
+        return found[0]
 
     async def read(self, *queries: Any) -> list[Any]:
         """What a read returns, unwrapped from its entities."""
@@ -215,12 +222,10 @@ class Client:
 
     async def read_code(self, *queries: Any) -> list[int]:
         """The per-request codes a read fails with."""
-        try:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
             await self.read(*queries)
-        except grpc.aio.AioRpcError as error:
-            assert error.code() == CODE.UNKNOWN, error
-            return [code for code, _ in errors_of(error)]
-        raise AssertionError("the read was not refused")
+        assert caught.value.code() == CODE.UNKNOWN, caught.value
+        return [code for code, _ in errors_of(caught.value)]
 
     def close(self) -> None:
         for stream in self._streams:

@@ -26,7 +26,6 @@ from p4kit import (
     ternary,
     write_request,
 )
-
 from p4soft.server.errors import Code
 
 TIMEOUT = 3_600_000_000_000
@@ -297,8 +296,12 @@ async def test_a_read_reports_each_request(primary: Client) -> None:
     bad = p4r.TableEntry(table_id=99)
     request = p4r.ReadRequest(device_id=7, entities=[entity(good), entity(bad), entity(good), p4r.Entity()])
     found = []
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+
+    async def read() -> None:
         async for response in primary.stub.Read(request):
             found.extend(response.entities)
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await read()
     assert [item.table_entry for item in found] == [session(1), session(1)]
     assert [code for code, _ in errors_of(caught.value)] == [0, 3, 0, 3]
