@@ -1,0 +1,1 @@
+"""Traffic tools in C, compiled on demand (:mod:`bench.tools.build`)."""

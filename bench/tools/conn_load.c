@@ -1,0 +1,373 @@
+/* conn_load: TCP connections to a VIP, every byte of every answer verified.
+ *
+ *   conn_load --to A:P -n TOTAL -c CONCURRENCY [options]
+ *     -n N             connections in all (1)        -c N          at most so many at once (1)
+ *     --rate R         new connections per second; 0: as fast as they go (0)
+ *     --request B, --answer B                        bytes each way, beside a 32-byte head (0, 100)
+ *     --close MODE     fin: client closes after the answer, half: client shuts down after its request,
+ *                      server: server closes first, rst: client resets after the answer (fin)
+ *     --toa            the server must have learned our own address and port from TOA
+ *     --throttle B     bytes per second over all connections; 0: none (0)
+ *     --timeout S      seconds for one connection (30)
+ *     --seed N         of the pattern (1)
+ *     --progress       a line of JSON every 200 ms
+ *
+ * The last line is a JSON object with the outcome (report.h). Exit status 0: all connections were good; 1: some failed. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "exchange.h"
+#include "report.h"
+
+#define CHUNK (256 * 1024)
+#define TICK_NS (NS_PER_SECOND / 1000)
+#define SWEEP_NS (NS_PER_SECOND / 10)
+#define PROGRESS_NS (NS_PER_SECOND / 5)
+
+enum phase { FREE, CONNECTING, SEND_HEAD, SEND_BODY, READ_HEAD, READ_BODY, WAIT_CLOSE };
+enum close_mode { CLOSE_FIN, CLOSE_HALF, CLOSE_SERVER, CLOSE_RST };
+
+struct connection {
+    int fd;
+    enum phase phase;
+    uint64_t started, connected, answered, seed, offset;
+    size_t head_done;
+    union {
+        struct exchange_request request;
+        struct exchange_answer answer;
+    } head;
+};
+
+static struct {
+    struct sockaddr_in to;
+    size_t total, concurrency;
+    double rate, timeout;
+    uint64_t request_bytes, answer_bytes, throttle, seed;
+    enum close_mode close;
+    bool toa, progress;
+} config = {.total = 1, .concurrency = 1, .timeout = 30, .answer_bytes = 100, .seed = 1};
+
+static struct connection *connections;
+static size_t *free_slots, free_count, begun;
+static uint64_t start_time, sent, received;
+static int poller;
+static unsigned char chunk[CHUNK];
+
+static uint32_t micros(uint64_t ns)
+{
+    uint64_t us = ns / 1000;
+    return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+static void release(struct connection *c)
+{
+    close(c->fd);
+    c->phase = FREE;
+    free_slots[free_count++] = (size_t)(c - connections);
+}
+
+static void failed(struct connection *c, int cause)
+{
+    report_failure(cause);
+    release(c);
+}
+
+static void succeeded(struct connection *c)
+{
+    report_ok(micros(c->connected - c->started), micros(c->answered - c->started));
+    release(c);
+}
+
+static void begin(void)
+{
+    struct connection *c = &connections[free_slots[--free_count]];
+    memset(c, 0, sizeof *c);
+    c->seed = config.seed + begun++;
+    c->started = now_ns();
+    c->phase = CONNECTING;
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (c->fd < 0)
+        fail("socket: %s", strerror(errno));
+    int one = 1;
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(c->fd, (struct sockaddr *)&config.to, sizeof config.to) != 0 && errno != EINPROGRESS) {
+        failed(c, errno);
+        return;
+    }
+    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = c};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &event) != 0)
+        fail("epoll_ctl: %s", strerror(errno));
+}
+
+static void listen_for(struct connection *c, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = c};
+    epoll_ctl(poller, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+/* Hold the whole program back to config.throttle. */
+static void throttle(void)
+{
+    if (config.throttle == 0)
+        return;
+    uint64_t due = start_time + (uint64_t)((double)(sent + received) / (double)config.throttle * NS_PER_SECOND);
+    uint64_t now = now_ns();
+    if (due > now) {
+        uint64_t wait = due - now < NS_PER_SECOND / 20 ? due - now : NS_PER_SECOND / 20;
+        nanosleep(&(struct timespec){.tv_nsec = (long)wait}, NULL);
+    }
+}
+
+static size_t portion(uint64_t left)
+{
+    size_t most = config.throttle ? 16 * 1024 : CHUNK;
+    return left < most ? (size_t)left : most;
+}
+
+static bool toa_is_ours(const struct connection *c)
+{
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    return getsockname(c->fd, (struct sockaddr *)&own, &size) == 0 && c->head.answer.toa_options == 1 &&
+           c->head.answer.toa_address == own.sin_addr.s_addr && c->head.answer.toa_port == own.sin_port;
+}
+
+static void request_sent(struct connection *c)
+{
+    c->phase = READ_HEAD;
+    c->head_done = 0;
+    c->offset = 0;
+    if (config.close == CLOSE_HALF)
+        shutdown(c->fd, SHUT_WR);
+    listen_for(c, EPOLLIN);
+}
+
+/* The answer is complete and good: close as asked. False when the connection is done with. */
+static bool answer_received(struct connection *c)
+{
+    c->answered = now_ns();
+    if (config.close == CLOSE_RST) {
+        struct linger hard = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        succeeded(c);
+        return false;
+    }
+    if (config.close == CLOSE_FIN)
+        shutdown(c->fd, SHUT_WR);
+    c->phase = WAIT_CLOSE;
+    return true;
+}
+
+/* One step; false when nothing more can be done now. */
+static bool step(struct connection *c)
+{
+    ssize_t n = 0;
+    switch (c->phase) {
+    case CONNECTING:
+        c->connected = now_ns();
+        c->head.request = (struct exchange_request){.magic = EXCHANGE_MAGIC,
+                                                    .server_closes = config.close == CLOSE_SERVER,
+                                                    .seed = c->seed,
+                                                    .request_bytes = config.request_bytes,
+                                                    .answer_bytes = config.answer_bytes};
+        c->phase = SEND_HEAD;
+        return true;
+    case SEND_HEAD:
+        n = send(c->fd, (char *)&c->head.request + c->head_done, sizeof c->head.request - c->head_done,
+                 MSG_NOSIGNAL | (config.request_bytes ? MSG_MORE : 0));
+        if (n < 0)
+            break;
+        c->head_done += (size_t)n;
+        if (c->head_done == sizeof c->head.request)
+            c->phase = SEND_BODY;
+        return true;
+    case SEND_BODY: {
+        size_t want = portion(config.request_bytes - c->offset);
+        if (want > 0) {
+            pattern_fill(chunk, c->seed, c->offset, want);
+            n = send(c->fd, chunk, want, MSG_NOSIGNAL);
+            if (n < 0)
+                break;
+            c->offset += (uint64_t)n;
+            sent += (uint64_t)n;
+            throttle();
+        }
+        if (c->offset == config.request_bytes)
+            request_sent(c);
+        return true;
+    }
+    case READ_HEAD:
+        n = recv(c->fd, (char *)&c->head.answer + c->head_done, sizeof c->head.answer - c->head_done, 0);
+        if (n <= 0)
+            break;
+        c->head_done += (size_t)n;
+        if (c->head_done < sizeof c->head.answer)
+            return true;
+        if (c->head.answer.magic != EXCHANGE_MAGIC || c->head.answer.corrupted) {
+            failed(c, FAIL_CORRUPT);
+            return false;
+        }
+        if (config.toa && !toa_is_ours(c)) {
+            failed(c, FAIL_TOA);
+            return false;
+        }
+        c->phase = READ_BODY;
+        return true;
+    case READ_BODY: {
+        size_t want = portion(config.answer_bytes - c->offset);
+        if (want > 0) {
+            n = recv(c->fd, chunk, want, 0);
+            if (n <= 0)
+                break;
+            if (!pattern_check(chunk, c->seed + 1, c->offset, (size_t)n)) {
+                failed(c, FAIL_CORRUPT);
+                return false;
+            }
+            c->offset += (uint64_t)n;
+            received += (uint64_t)n;
+            throttle();
+        }
+        return c->offset < config.answer_bytes || answer_received(c);
+    }
+    case WAIT_CLOSE:
+        n = recv(c->fd, chunk, 1, 0);
+        if (n > 0) {
+            failed(c, FAIL_UNEXPECTED);
+            return false;
+        }
+        if (n < 0)
+            break;
+        succeeded(c);
+        return false;
+    case FREE: return false;
+    }
+    if (n < 0 && errno == EAGAIN)
+        return false;
+    failed(c, n == 0 ? FAIL_SHORT : errno);
+    return false;
+}
+
+static void serve(struct connection *c, uint32_t events)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (c->phase == FREE)
+        return;
+    if (events & EPOLLERR && getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
+        failed(c, error);
+        return;
+    }
+    for (int i = 0; i < 32 && step(c); i++) {
+    }
+}
+
+static void sweep_timeouts(uint64_t now)
+{
+    for (size_t i = 0; i < config.concurrency; i++) {
+        if (connections[i].phase != FREE && (double)(now - connections[i].started) > config.timeout * NS_PER_SECOND)
+            failed(&connections[i], FAIL_TIMEOUT);
+    }
+}
+
+static void run(void)
+{
+    uint64_t next_sweep = 0, next_progress = 0;
+    start_time = now_ns();
+    while (report_count() < config.total) {
+        uint64_t now = now_ns();
+        size_t due = config.total;
+        if (config.rate > 0 && (double)(now - start_time) / NS_PER_SECOND * config.rate < (double)(config.total - 1))
+            due = (size_t)((double)(now - start_time) / NS_PER_SECOND * config.rate) + 1;
+        while (begun < due && free_count > 0)
+            begin();
+        struct epoll_event events[256];
+        int n = epoll_wait(poller, events, 256, config.rate > 0 && begun < config.total ? 1 : 50);
+        for (int i = 0; i < n; i++)
+            serve(events[i].data.ptr, events[i].events);
+        now = now_ns();
+        if (now >= next_sweep) {
+            sweep_timeouts(now);
+            next_sweep = now + SWEEP_NS;
+        }
+        if (config.progress && now >= next_progress) {
+            printf("{\"event\": \"progress\", \"seconds\": %.3f, \"done\": %zu, \"failed\": %zu, \"sent\": %" PRIu64
+                   ", \"received\": %" PRIu64 "}\n",
+                   (double)(now - start_time) / NS_PER_SECOND, report_count(), report_failures(), sent, received);
+            fflush(stdout);
+            next_progress = now + PROGRESS_NS;
+        }
+    }
+    report_print(now_ns() - start_time, sent, received);
+}
+
+static void parse_target(const char *text)
+{
+    char address[64];
+    unsigned port;
+    config.to.sin_family = AF_INET;
+    if (sscanf(text, "%63[0-9.]:%u", address, &port) != 2 || inet_pton(AF_INET, address, &config.to.sin_addr) != 1)
+        fail("--to takes ADDRESS:PORT, not %s", text);
+    config.to.sin_port = htons((uint16_t)port);
+}
+
+static enum close_mode parse_close(const char *text)
+{
+    static const char *const names[] = {"fin", "half", "server", "rst"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(text, names[i]) == 0)
+            return (enum close_mode)i;
+    }
+    fail("--close takes fin, half, server or rst, not %s", text);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"to", required_argument, NULL, 't'},       {"rate", required_argument, NULL, 'r'},
+        {"request", required_argument, NULL, 'q'},  {"answer", required_argument, NULL, 'a'},
+        {"close", required_argument, NULL, 'x'},    {"throttle", required_argument, NULL, 'h'},
+        {"timeout", required_argument, NULL, 'o'},  {"seed", required_argument, NULL, 's'},
+        {"toa", no_argument, NULL, 'T'},            {"progress", no_argument, NULL, 'P'},
+        {NULL, 0, NULL, 0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "n:c:", options, NULL)) != -1) {
+        switch (option) {
+        case 't': parse_target(optarg); break;
+        case 'n': config.total = strtoul(optarg, NULL, 10); break;
+        case 'c': config.concurrency = strtoul(optarg, NULL, 10); break;
+        case 'r': config.rate = strtod(optarg, NULL); break;
+        case 'q': config.request_bytes = strtoull(optarg, NULL, 10); break;
+        case 'a': config.answer_bytes = strtoull(optarg, NULL, 10); break;
+        case 'x': config.close = parse_close(optarg); break;
+        case 'h': config.throttle = strtoull(optarg, NULL, 10); break;
+        case 'o': config.timeout = strtod(optarg, NULL); break;
+        case 's': config.seed = strtoull(optarg, NULL, 10); break;
+        case 'T': config.toa = true; break;
+        case 'P': config.progress = true; break;
+        default: fail("usage: conn_load --to ADDRESS:PORT [-n TOTAL] [-c CONCURRENCY] [options of the source's head]");
+        }
+    }
+    if (config.to.sin_port == 0 || config.total == 0 || config.concurrency == 0)
+        fail("conn_load: --to, -n and -c must be given and not zero");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    poller = epoll_create1(EPOLL_CLOEXEC);
+    connections = calloc(config.concurrency, sizeof *connections);
+    free_slots = calloc(config.concurrency, sizeof *free_slots);
+    if (connections == NULL || free_slots == NULL)
+        fail("out of memory");
+    for (size_t i = 0; i < config.concurrency; i++)
+        free_slots[free_count++] = i;
+    report_init(config.total);
+    run();
+    return report_failures() ? 1 : 0;
+}

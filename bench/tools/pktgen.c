@@ -1,0 +1,292 @@
+/* pktgen: open TCP sessions by hand-made packets through a device under test, then send as many packets as go.
+ *
+ *   pktgen --client NETNS:IF --server NETNS:IF --to A:P --gateway-mac M [options]
+ *     --sessions N     (1000)    --from A  client's address (10.1.0.1)
+ *     --seconds S      of the flood (3)
+ *     --rate R         packets per second, 0: as many as go (0)
+ *     --no-handshake   the device keeps no sessions: flood at once
+ *     --bytes B        frame length without FCS (60)
+ *
+ * Neither end uses the kernel's TCP/IP: pktgen answers ARP for every address asked for, with MAC addresses that no interface
+ * has, so that the kernels drop what arrives at the first look. The flood goes from client to server; what
+ * arrives is read from the server interface's own counter. One line of JSON; exit status 1 if a session could not be opened. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "frames.h"
+#include "packet_ring.h"
+
+#define FIRST_PORT 10000
+#define CLIENT_ISN 1000000u
+#define SERVER_ISN 2000000u
+#define SERVER_DATA 100u
+#define HANDSHAKE_NS (20 * NS_PER_SECOND)
+#define RETRY_NS (NS_PER_SECOND / 2)
+#define SYN_GAP_NS (NS_PER_SECOND / 4000)
+
+enum progress { CLOSED, SYN_SENT, ESTABLISHED };
+
+static struct {
+    const char *client, *server;
+    uint32_t from, to; /* network byte order */
+    uint16_t port;
+    unsigned char gateway[6];
+    unsigned sessions, bytes;
+    double seconds, rate;
+    bool handshake;
+} config = {.sessions = 1000, .bytes = 60, .seconds = 3, .handshake = true};
+
+static const unsigned char client_mac[6] = {0x02, 0xaa, 0, 0, 0, 1}, server_mac[6] = {0x02, 0xaa, 0, 0, 0, 2};
+static struct packet_ring client, server;
+static unsigned char *progress;
+static unsigned established, bad_checksums;
+
+/* Enter the namespace of "NETNS:IF" and return IF. */
+static const char *enter(const char *where)
+{
+    char path[256];
+    const char *colon = strchr(where, ':');
+    if (colon == NULL)
+        fail("an end is NETNS:INTERFACE, not %s", where);
+    snprintf(path, sizeof path, "/run/netns/%.*s", (int)(colon - where), where);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
+        fail("cannot enter %s: %s", path, strerror(errno));
+    close(fd);
+    return colon + 1;
+}
+
+static void send_frame(struct packet_ring *ring, const struct segment *segment)
+{
+    unsigned char *out;
+    while ((out = ring_reserve(ring)) == NULL)
+        ring_flush(ring);
+    ring_commit(ring, frame_build(out, segment));
+    ring_flush(ring);
+}
+
+static void send_arp_reply(struct packet_ring *ring, const unsigned char *request, const unsigned char *mac)
+{
+    unsigned char *out;
+    while ((out = ring_reserve(ring)) == NULL)
+        ring_flush(ring);
+    ring_commit(ring, frame_arp_reply(out, request, mac));
+    ring_flush(ring);
+}
+
+static void send_client(unsigned session, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+    struct segment s = {.source_mac = client_mac, .target_mac = config.gateway, .source = config.from, .target = config.to,
+                        .source_port = (uint16_t)(FIRST_PORT + session), .target_port = config.port, .flags = flags,
+                        .seq = seq, .ack = ack, .least_bytes = config.bytes};
+    send_frame(&client, &s);
+}
+
+/* The server's side of the handshake: SYN-ACK to a SYN, data to the first ACK. */
+static void server_packet(const unsigned char *packet, size_t length)
+{
+    struct segment in, out;
+    if (frame_is_arp_request(packet, length)) {
+        send_arp_reply(&server, packet, server_mac);
+        return;
+    }
+    if (!frame_parse(packet, length, &in))
+        return;
+    bad_checksums += !in.checksums_good;
+    out = (struct segment){.source_mac = server_mac, .target_mac = packet + 6, .source = in.target, .target = in.source,
+                           .source_port = in.target_port, .target_port = in.source_port, .least_bytes = 60};
+    if (in.flags == TCP_SYN) {
+        out.flags = TCP_SYN | TCP_ACK;
+        out.seq = SERVER_ISN;
+        out.ack = in.seq + 1;
+    } else if (in.flags == TCP_ACK && in.ack == SERVER_ISN + 1) {
+        out.flags = TCP_ACK | TCP_PSH;
+        out.seq = SERVER_ISN + 1;
+        out.ack = in.seq;
+        out.data = SERVER_DATA;
+    } else {
+        return;
+    }
+    send_frame(&server, &out);
+}
+
+static void client_packet(const unsigned char *packet, size_t length)
+{
+    struct segment in;
+    if (frame_is_arp_request(packet, length)) {
+        send_arp_reply(&client, packet, client_mac);
+        return;
+    }
+    if (!frame_parse(packet, length, &in) || in.source != config.to || in.ack != CLIENT_ISN + 1)
+        return;
+    bad_checksums += !in.checksums_good;
+    unsigned session = (unsigned)in.target_port - FIRST_PORT;
+    if (session >= config.sessions)
+        return;
+    if (in.flags == (TCP_SYN | TCP_ACK)) {
+        send_client(session, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1);
+    } else if (in.data == SERVER_DATA && progress[session] != ESTABLISHED) {
+        progress[session] = ESTABLISHED;
+        established++;
+    }
+}
+
+static void pump(void)
+{
+    size_t length;
+    unsigned char *packet;
+    while ((packet = ring_receive(&server, &length)) != NULL) {
+        server_packet(packet, length);
+        ring_release(&server);
+    }
+    while ((packet = ring_receive(&client, &length)) != NULL) {
+        client_packet(packet, length);
+        ring_release(&client);
+    }
+}
+
+static void handshake(void)
+{
+    uint64_t start = now_ns(), retry = 0, next = 0;
+    unsigned session = config.sessions;
+    while (established < config.sessions && now_ns() - start < HANDSHAKE_NS) {
+        uint64_t now = now_ns();
+        if (session == config.sessions && now >= retry) {
+            session = 0;
+            retry = now + RETRY_NS + config.sessions * SYN_GAP_NS;
+        }
+        while (session < config.sessions && progress[session] == ESTABLISHED)
+            session++;
+        if (session < config.sessions && now >= next) {
+            send_client(session++, TCP_SYN, CLIENT_ISN, 0);
+            next = now + SYN_GAP_NS;
+        }
+        pump();
+    }
+}
+
+/* Packets received by the interface of the namespace that `fd`, /proc/thread-self/net/dev, was opened in. */
+static uint64_t received_packets(int fd, const char *interface)
+{
+    char text[8192], *line = text;
+    size_t name = strlen(interface);
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    while (line != NULL) {
+        line += strspn(line, " \n");
+        unsigned long long bytes, packets;
+        if (strncmp(line, interface, name) == 0 && sscanf(line + name, ": %llu %llu", &bytes, &packets) == 2)
+            return packets;
+        line = strchr(line, '\n');
+    }
+    fail("no counters of interface %s", interface);
+}
+
+/* Send from a ring that already holds a packet of every session. Returns how many were sent. */
+static uint64_t flood(struct packet_ring *ring, double *seconds)
+{
+    uint64_t start = now_ns(), end = start + (uint64_t)(config.seconds * NS_PER_SECOND), queued = 0, now;
+    while ((now = now_ns()) < end) {
+        unsigned burst = 0;
+        while (burst < 64 && (config.rate == 0 || (double)queued < (double)(now - start) / NS_PER_SECOND * config.rate) &&
+               ring_resend(ring)) {
+            burst++;
+            queued++;
+        }
+        if (burst > 0 || config.rate == 0)
+            ring_flush(ring);
+        else
+            nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+    }
+    *seconds = (double)(now - start) / NS_PER_SECOND;
+    return queued;
+}
+
+static void parse(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"client", required_argument, NULL, 'c'},   {"server", required_argument, NULL, 's'},
+        {"to", required_argument, NULL, 't'},       {"gateway-mac", required_argument, NULL, 'g'},
+        {"sessions", required_argument, NULL, 'n'}, {"from", required_argument, NULL, 'f'},
+        {"seconds", required_argument, NULL, 'd'},  {"rate", required_argument, NULL, 'r'},
+        {"no-handshake", no_argument, NULL, 'H'},   {"bytes", required_argument, NULL, 'b'},
+        {NULL, 0, NULL, 0}};
+    const char *from = "10.1.0.1";
+    char to[64] = "";
+    unsigned m[6], port = 0;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'c': config.client = optarg; break;
+        case 's': config.server = optarg; break;
+        case 't':
+            if (sscanf(optarg, "%63[0-9.]:%u", to, &port) != 2)
+                fail("--to takes ADDRESS:PORT, not %s", optarg);
+            break;
+        case 'g':
+            if (sscanf(optarg, "%x:%x:%x:%x:%x:%x", m, m + 1, m + 2, m + 3, m + 4, m + 5) != 6)
+                fail("--gateway-mac takes a MAC address, not %s", optarg);
+            for (int i = 0; i < 6; i++)
+                config.gateway[i] = (unsigned char)m[i];
+            break;
+        case 'n': config.sessions = (unsigned)strtoul(optarg, NULL, 10); break;
+        case 'f': from = optarg; break;
+        case 'd': config.seconds = strtod(optarg, NULL); break;
+        case 'r': config.rate = strtod(optarg, NULL); break;
+        case 'H': config.handshake = false; break;
+        case 'b': config.bytes = (unsigned)strtoul(optarg, NULL, 10); break;
+        default: fail("pktgen: see the head of its source");
+        }
+    }
+    config.port = (uint16_t)port;
+    if (config.client == NULL || config.server == NULL || inet_pton(AF_INET, to, &config.to) != 1 ||
+        inet_pton(AF_INET, from, &config.from) != 1)
+        fail("pktgen: --client, --server, --to and --gateway-mac must be given, addresses of IPv4");
+    if (config.sessions < 2 || config.sessions > 50000 || config.bytes < 60 || config.bytes > 1514)
+        fail("pktgen: 2 to 50000 sessions, 60 to 1514 bytes");
+    config.sessions += config.sessions % 2;
+}
+
+int main(int argc, char **argv)
+{
+    parse(argc, argv);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    progress = calloc(config.sessions, 1);
+    const char *server_interface = enter(config.server);
+    ring_open(&server, server_interface, 4096);
+    int counters = open("/proc/thread-self/net/dev", O_RDONLY | O_CLOEXEC);
+    const char *client_interface = enter(config.client);
+    ring_open(&client, client_interface, 4096);
+    if (config.handshake) {
+        handshake();
+    } else {
+        /* One packet of every session, so that the device resolves its neighbors. */
+        for (unsigned i = 0; i < config.sessions; i++)
+            send_client(i, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1 + SERVER_DATA);
+        for (uint64_t end = now_ns() + NS_PER_SECOND; now_ns() < end;)
+            pump();
+    }
+    ring_close(&server);
+    ring_close(&client);
+    ring_open(&client, client_interface, config.sessions);
+    for (unsigned i = 0; i < config.sessions; i++)
+        send_client(i, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1 + SERVER_DATA);
+    uint64_t before = received_packets(counters, server_interface);
+    double seconds;
+    uint64_t sent = flood(&client, &seconds);
+    nanosleep(&(struct timespec){.tv_nsec = NS_PER_SECOND / 10}, NULL);
+    uint64_t received = received_packets(counters, server_interface) - before;
+    printf("{\"sessions\": %u, \"established\": %u, \"bad_checksums\": %u, \"seconds\": %.3f, \"sent\": %" PRIu64
+           ", \"received\": %" PRIu64 ", \"sent_pps\": %.0f, \"received_pps\": %.0f}\n",
+           config.sessions, established, bad_checksums, seconds, sent, received, (double)sent / seconds,
+           (double)received / seconds);
+    return config.handshake && established < config.sessions;
+}

@@ -1,0 +1,1 @@
+"""Test networks for the load balancer: bare network namespaces (:mod:`topo.netns`) and what runs on them."""

@@ -1,0 +1,84 @@
+"""What a test network looks like, declared. :mod:`topo.netns` builds it.
+
+A network is a switch with one port per subnet. A subnet is a set of hosts on a Linux bridge, or a single host wired
+straight to the switch port. Nothing here has side effects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impairment:
+    """What the wire between a subnet and the switch does to packets, both ways, reproducibly from ``seed``.
+
+    Done by bench/tools/afp_forward rather than netem, which many kernels lack.
+    """
+
+    loss: float = 0.0
+    """Share of packets lost, 0 to 1."""
+    reorder: float = 0.0
+    """Share of packets held back until ``reorder_depth`` later ones passed (or 2 ms)."""
+    reorder_depth: int = 3
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRoute:
+    prefix: IPv4Network
+    gateway: IPv4Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A network stack of its own. ``routes`` is all it has beyond its own subnet: no default route unless listed."""
+
+    name: str
+    address: IPv4Interface | None
+    """None: a bare interface, for tools that make their own packets."""
+    routes: tuple[HostRoute, ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
+    """Below /proc/sys/net, such as ("ipv4/tcp_sack", "1")."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet:
+    name: str
+    port: int
+    """The switch's port number."""
+    hosts: tuple[Host, ...]
+    mtu: int = 1500
+    impairment: Impairment | None = None
+
+    @property
+    def switch_interface(self) -> str:
+        """Name of the switch's end of the wire, in the switch's namespace."""
+        return f"sw{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    subnets: tuple[Subnet, ...]
+    switch: str = "switch"
+    """Name of the switch's namespace: the switch's ends of the wires, without addresses, and a loopback for P4Runtime."""
+    switch_sysctls: tuple[tuple[str, str], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        names = [self.switch, *(h.name for s in self.subnets for h in s.hosts)]
+        if len(set(names)) != len(names):
+            raise ValueError(f"host names are not unique: {', '.join(sorted(names))}")
+        ports = [s.port for s in self.subnets]
+        if len(set(ports)) != len(ports):
+            raise ValueError(f"two subnets on one switch port: {ports}")
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        return tuple(h for s in self.subnets for h in s.hosts)
+
+    def host(self, name: str) -> Host:
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise KeyError(name)

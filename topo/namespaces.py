@@ -1,0 +1,131 @@
+"""Named network namespaces: create, enter, remove, and sweep those that a killed run left behind.
+
+Names are ``fnat-<pid>-<start time of that pid>-<name>``, so a namespace whose process is gone can be told from one in use,
+also after the pid was given out again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyroute2 import netns
+
+_RUN = Path("/run/netns")
+_CLONE_NEWNET = 0x4000_0000
+_NAME = re.compile(r"fnat-(\d+)-(\d+)-.+")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NamespaceError(Exception):
+    """Network namespaces cannot be used here; the message says why."""
+
+
+def unavailable() -> str | None:
+    """Why network namespaces cannot be used here, or None when they can."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    if not Path("/proc/self/ns/net").exists():
+        return "the kernel has no network namespaces"
+    name = f"{_prefix(os.getpid())}probe"
+    try:
+        netns.create(name)
+        netns.remove(name)
+    except OSError as error:
+        return f"network namespaces cannot be created: {error}"
+    return None
+
+
+def _start_time(pid: int) -> int | None:
+    """When ``pid`` was started, in clock ticks since boot; None when there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def _prefix(pid: int) -> str:
+    return f"fnat-{pid}-{_start_time(pid)}-"
+
+
+def create(name: str) -> str:
+    """Create a namespace of this process; returns its full name."""
+    full = _prefix(os.getpid()) + name
+    try:
+        netns.create(full)
+    except OSError as error:
+        raise NamespaceError(f"cannot create network namespace {full}: {error}") from error
+    return full
+
+
+def handle(full: str) -> int:
+    """A file descriptor of the namespace, to be closed by the caller."""
+    return os.open(_RUN / full, os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextlib.contextmanager
+def inside(full: str) -> Iterator[None]:
+    """Run the body with the calling thread in the namespace.
+
+    Sockets opened and processes started there stay in it; the thread itself returns.
+    """
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = handle(full)
+        try:
+            _setns(there, full)
+        finally:
+            os.close(there)
+        try:
+            yield
+        finally:
+            _setns(home, "the initial namespace")
+    finally:
+        os.close(home)
+
+
+def _setns(fd: int, name: str) -> None:
+    if _libc.setns(fd, _CLONE_NEWNET) != 0:
+        raise NamespaceError(f"cannot enter network namespace {name}: {os.strerror(ctypes.get_errno())}")
+
+
+def processes(full: str) -> list[int]:
+    """The ids of the processes that live in the namespace."""
+    try:
+        inode = os.stat(_RUN / full).st_ino
+    except OSError:
+        return []
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.stat(entry / "ns/net").st_ino == inode:
+                    found.append(int(entry.name))
+    return found
+
+
+def remove(full: str) -> None:
+    """End what still runs in the namespace and remove it. Removing one that is gone is no error."""
+    for pid in processes(full):
+        if pid != os.getpid():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        netns.remove(full)
+
+
+def sweep() -> list[str]:
+    """Remove the namespaces of runs that ended without cleaning up; returns their names."""
+    removed = []
+    for full in netns.listnetns():
+        match = _NAME.fullmatch(full)
+        if match and _start_time(int(match[1])) != int(match[2]):
+            remove(full)
+            removed.append(full)
+    return removed

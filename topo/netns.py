@@ -1,0 +1,180 @@
+"""Build a :class:`topo.model.Topology` from network namespaces, veth pairs and bridges.
+
+Use :class:`Network` as a context manager. The namespaces also go at interpreter exit, and those of killed runs at the next
+start. Needs root; :func:`topo.namespaces.unavailable` tells why not.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
+from pathlib import Path
+from types import TracebackType
+
+from pyroute2 import IPRoute
+
+from bench.tools import build
+from topo import namespaces, offloads
+from topo.model import Host, Subnet, Topology
+from topo.process import Process, poll
+
+_HOST_SYSCTLS = (
+    ("ipv4/ip_local_port_range", "1024 65535"),
+    ("ipv4/tcp_max_syn_backlog", "16384"),
+    ("core/somaxconn", "16384"),
+)
+_QUIET = (("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1"))
+"""No router solicitations, neighbor discovery or multicast listener reports: tests see only what they send."""
+
+
+class Network:
+    """The topology, up and running. Every host is known by its name in the topology."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self.logs = Path(tempfile.mkdtemp(prefix="fnat-"))
+        self._namespaces: dict[str, str] = {}
+        self._processes: list[Process] = []
+        self._macs = 0
+
+    def __enter__(self) -> Network:
+        namespaces.sweep()
+        atexit.register(self.close)
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop every process, remove every namespace and the logs. Idempotent."""
+        atexit.unregister(self.close)
+        for process in reversed(self._processes):
+            process.kill()
+        self._processes.clear()
+        for full in self._namespaces.values():
+            namespaces.remove(full)
+        self._namespaces.clear()
+        shutil.rmtree(self.logs, ignore_errors=True)
+
+    def namespace(self, host: str) -> str:
+        """The full name of the host's namespace."""
+        return self._namespaces[host]
+
+    def inside(self, host: str) -> contextlib.AbstractContextManager[None]:
+        """Context manager: the calling thread lives in the host's network; sockets opened there stay there."""
+        return namespaces.inside(self._namespaces[host])
+
+    def start(
+        self, host: str, name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a process on a host; it ends with the network at the latest."""
+        process = Process(name, command, namespace=self._namespaces[host], logs=self.logs, env=env)
+        self._processes.append(process)
+        return process
+
+    def address(self, host: str) -> IPv4Address:
+        interface = self.topology.host(host).address
+        assert interface is not None, f"{host} has no address"
+        return interface.ip
+
+    # ------------------------------------------------------------------------------------------------ construction
+
+    def _build(self) -> None:
+        self._create(self.topology.switch, self.topology.switch_sysctls)
+        for subnet in self.topology.subnets:
+            if len(subnet.hosts) == 1 and subnet.impairment is None:
+                self._build_wire(subnet)
+            else:
+                self._build_bridge(subnet)
+
+    def _create(self, name: str, sysctls: Sequence[tuple[str, str]]) -> None:
+        full = self._namespaces[name] = namespaces.create(name)
+        with namespaces.inside(full):
+            for key, value in (*_QUIET, *sysctls):
+                path = Path("/proc/sys/net", key)
+                if path.exists():
+                    path.write_text(value)
+        with self._netlink(name) as ip:
+            ip.link("set", index=ip.link_lookup(ifname="lo")[0], state="up")
+
+    @contextlib.contextmanager
+    def _netlink(self, name: str) -> Iterator[IPRoute]:
+        with self.inside(name), IPRoute() as ip:
+            yield ip
+
+    def _pair(self, a: tuple[str, str], b: tuple[str, str], mtu: int) -> None:
+        """A veth pair between two (namespace, interface)s, both ends up with offloads off."""
+        macs = [self._mac(), self._mac()]
+        there = namespaces.handle(self._namespaces[b[0]])
+        try:
+            with self._netlink(a[0]) as ip:
+                peer = {"ifname": b[1], "net_ns_fd": there, "address": macs[1], "mtu": mtu}
+                ip.link("add", ifname=a[1], kind="veth", address=macs[0], mtu=mtu, peer=peer)
+        finally:
+            os.close(there)
+        for name, interface in (a, b):
+            with self._netlink(name) as ip:
+                offloads.disable(interface)
+                ip.link("set", index=ip.link_lookup(ifname=interface)[0], state="up")
+
+    def _mac(self) -> str:
+        self._macs += 1
+        return f"02:00:00:00:{self._macs >> 8:02x}:{self._macs & 0xFF:02x}"
+
+    def _add_host(self, host: Host, peer: tuple[str, str], mtu: int) -> None:
+        self._create(host.name, (*_HOST_SYSCTLS, *host.sysctls))
+        self._pair((host.name, "eth0"), peer, mtu)
+        with self._netlink(host.name) as ip:
+            index = ip.link_lookup(ifname="eth0")[0]
+            if host.address:
+                ip.addr("add", index=index, address=str(host.address.ip), prefixlen=host.address.network.prefixlen)
+            for route in host.routes:
+                ip.route("add", dst=str(route.prefix), gateway=str(route.gateway))
+
+    def _build_wire(self, subnet: Subnet) -> None:
+        self._add_host(subnet.hosts[0], (self.topology.switch, subnet.switch_interface), subnet.mtu)
+
+    def _build_bridge(self, subnet: Subnet) -> None:
+        lan = f"lan-{subnet.name}"
+        self._create(lan, ())
+        uplink = "wire" if subnet.impairment else "up"
+        self._pair((lan, uplink), (self.topology.switch, subnet.switch_interface), subnet.mtu)
+        if subnet.impairment:
+            self._pair((lan, "up"), (lan, "outer"), subnet.mtu)
+        with self._netlink(lan) as ip:
+            ip.link("add", ifname="br0", kind="bridge", br_stp_state=0, br_mcast_snooping=0, mtu=subnet.mtu)
+            ip.link("set", index=ip.link_lookup(ifname="br0")[0], state="up")
+        for host in subnet.hosts:
+            self._add_host(host, (lan, f"h-{host.name}"[:15]), subnet.mtu)
+        with self._netlink(lan) as ip:
+            bridge = ip.link_lookup(ifname="br0")[0]
+            for interface in ("up", *(f"h-{h.name}"[:15] for h in subnet.hosts)):
+                ip.link("set", index=ip.link_lookup(ifname=interface)[0], master=bridge)
+        if subnet.impairment:
+            self._impair(lan, subnet)
+
+    def _impair(self, lan: str, subnet: Subnet) -> None:
+        assert subnet.impairment is not None
+        wire = subnet.impairment
+        command: list[str | Path] = [build.tool("afp_forward"), "outer", "wire"]
+        command += ["--loss", f"{wire.loss:g}", "--reorder", f"{wire.reorder:g}"]
+        command += ["--depth", str(wire.reorder_depth), "--seed", str(wire.seed)]
+        process = self.start(lan, f"wire-{subnet.name}", command)
+
+        def ready() -> bool:
+            process.check_running()
+            return "ready" in process.output
+
+        poll(ready, 10, f"the wire of {subnet.name} forwards")
