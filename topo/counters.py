@@ -11,7 +11,7 @@ ERRORS = ("TcpInCsumErrors", "IpInHdrErrors", "IpExtInCsumErrors", "IcmpInCsumEr
 
 
 def read(namespace: str) -> dict[str, int]:
-    """Every counter of /proc/net/snmp and /proc/net/netstat, such as ``TcpInCsumErrors`` or ``TcpExtTCPAbortOnData``."""
+    """Every counter of /proc/net/snmp and /proc/net/netstat, such as ``TcpInCsumErrors``."""
     values: dict[str, int] = {}
     with namespaces.inside(namespace):
         text = "".join(Path(f"/proc/thread-self/net/{name}").read_text() for name in ("snmp", "netstat"))

@@ -62,7 +62,7 @@ class Subnet:
 class Topology:
     subnets: tuple[Subnet, ...]
     switch: str = "switch"
-    """Name of the switch's namespace: the switch's ends of the wires, without addresses, and a loopback for P4Runtime."""
+    """Name of the switch's namespace: its ends of the wires, without addresses, and a loopback for P4Runtime."""
     switch_sysctls: tuple[tuple[str, str], ...] = field(default=())
 
     def __post_init__(self) -> None:

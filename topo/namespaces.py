@@ -1,7 +1,7 @@
 """Named network namespaces: create, enter, remove, and sweep those that a killed run left behind.
 
-Names are ``fnat-<pid>-<start time of that pid>-<name>``, so a namespace whose process is gone can be told from one in use,
-also after the pid was given out again.
+Names are ``fnat-<pid>-<start time of that pid>-<name>``, so a namespace whose process is gone can be told from one in
+use, also after the pid was given out again.
 """
 
 from __future__ import annotations

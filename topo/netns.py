@@ -1,7 +1,7 @@
 """Build a :class:`topo.model.Topology` from network namespaces, veth pairs and bridges.
 
-Use :class:`Network` as a context manager. The namespaces also go at interpreter exit, and those of killed runs at the next
-start. Needs root; :func:`topo.namespaces.unavailable` tells why not.
+Use :class:`Network` as a context manager. The namespaces also go at interpreter exit, and those of killed runs at the
+next start. Needs root; :func:`topo.namespaces.unavailable` tells why not.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def _die_with_parent() -> None:
 
 
 def poll(condition: Callable[[], T], timeout: float, what: str, interval: float = 0.02) -> T:
-    """Ask until ``condition`` is true (its value is returned); TimeoutError naming ``what`` after ``timeout`` seconds."""
+    """Ask until ``condition`` is true, and return its value; TimeoutError naming ``what`` after ``timeout`` seconds."""
     end = time.monotonic() + timeout
     while not (value := condition()):
         if time.monotonic() > end:
@@ -61,7 +61,7 @@ class Process:
                 stderr=err,
                 env={**os.environ, **(env or {})},
                 # One prctl(2) call: safe between fork and exec.
-                preexec_fn=_die_with_parent,  # noqa: PLW1509
+                preexec_fn=_die_with_parent,
             )
 
     @property

@@ -8,8 +8,8 @@
                             VIP 10.9.0.1:80
                             local addresses 10.2.0.100 to .103
 
-The servers have no default route and none to the clients: an answer reaches a client only because the source address that the
-server saw was a local address.
+The servers have no default route and none to the clients: an answer reaches a client only because the source
+address that the server saw was a local address.
 """
 
 from __future__ import annotations

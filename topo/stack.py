@@ -1,0 +1,137 @@
+"""The switch and the controller on a :class:`topo.netns.Network`, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from topo.netns import Network
+from topo.process import Process, ProcessFailed, poll
+
+TARGETS = ("p4soft", "bmv2")
+GRPC = "127.0.0.1:9559"
+CPU_PORT = 255
+START_TIMEOUT = 60.0
+"""Seconds for the switch to serve and the controller to push the pipeline; p4soft compiles it the first time."""
+
+
+def unavailable(target: str) -> str | None:
+    """Why ``target`` cannot be used here, or None when it can."""
+    if target == "bmv2" and shutil.which("simple_switch_grpc") is None:
+        return "simple_switch_grpc is not on PATH"
+    return None
+
+
+def _installed(name: str) -> list[str]:
+    """The command of our own distribution, from the environment that runs us."""
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise ProcessFailed(f"{name} is not installed: run `make setup`")
+    return [found]
+
+
+class Stack:
+    """Starts, asks and kills switch and controller. ``target`` is one of :data:`TARGETS`."""
+
+    def __init__(self, network: Network, config: str, target: str = "p4soft") -> None:
+        self.network = network
+        self.target = target
+        self.config_path = network.logs / "fullnat.toml"
+        self.state = network.logs / "state"
+        self.socket = network.logs / "control.sock"
+        self.switch: Process | None = None
+        self.controller: Process | None = None
+        self._starts = 0
+        self.configure(config)
+
+    def configure(self, config: str) -> None:
+        """Write the configuration; a running controller reads it at its next start or SIGHUP."""
+        self.config_path.write_text(config)
+
+    def start(self) -> None:
+        self.start_switch()
+        self.start_controller()
+        self.wait_ready()
+
+    # -------------------------------------------------------------------------------------------------- processes
+
+    def start_switch(self) -> None:
+        """Start the switch; returns once it takes connections."""
+        self._starts += 1
+        ports: list[str] = []
+        for subnet in self.network.topology.subnets:
+            ports += ["-i", f"{subnet.port}@{subnet.switch_interface}"]
+        if self.target == "bmv2":
+            command = ["simple_switch_grpc", "--no-p4", *ports, "--device-id", "1", "--log-level", "error"]
+            command += ["--", "--grpc-server-addr", GRPC, "--cpu-port", str(CPU_PORT)]
+        else:
+            command = [*_installed("p4soft"), *ports, "--device-id", "1"]
+            command += ["--grpc-server-addr", GRPC, "--cpu-port", str(CPU_PORT)]
+        host = self.network.topology.switch
+        process = self.switch = self.network.start(host, f"switch{self._starts}", command)
+
+        def listening() -> bool:
+            process.check_running()
+            return self._listening()
+
+        poll(listening, START_TIMEOUT, f"{self.target} listens on {GRPC}")
+
+    def start_controller(self) -> None:
+        """Start the controller; does not wait for it (:meth:`wait_ready`)."""
+        self._starts += 1
+        command = [*_installed("fullnat"), "run", str(self.config_path), "--grpc-addr", GRPC]
+        command += ["--state-dir", str(self.state), "--control-socket", str(self.socket)]
+        host = self.network.topology.switch
+        self.controller = self.network.start(host, f"controller{self._starts}", command)
+
+    def wait_ready(self) -> None:
+        """Wait until the controller serves the switch. Raises ProcessFailed when either ended."""
+
+        def ready() -> bool:
+            assert self.switch is not None
+            assert self.controller is not None
+            self.switch.check_running()
+            self.controller.check_running()
+            try:
+                return bool(self.stats()["switch"]["state"] == "serving")
+            except ProcessFailed:
+                return False
+
+        poll(ready, START_TIMEOUT, "the controller serves the switch", interval=0.1)
+
+    def stop(self) -> None:
+        """Stop both. Idempotent."""
+        for process in (self.controller, self.switch):
+            if process is not None:
+                process.stop()
+
+    def _listening(self) -> bool:
+        """Whether somebody listens on the P4Runtime port in the switch's namespace."""
+        port = f":{int(GRPC.rpartition(':')[2]):04X}"
+        with self.network.inside(self.network.topology.switch):
+            text = "".join(Path(f"/proc/thread-self/net/{name}").read_text() for name in ("tcp", "tcp6"))
+        rows = [line.split() for line in text.splitlines()[1:]]
+        return any(row[1].endswith(port) and row[3] == "0A" for row in rows)
+
+    # -------------------------------------------------------------------------------------------------- questions
+
+    def ask(self, command: str) -> Any:
+        """The JSON answer of ``fullnat sessions`` or ``fullnat stats``."""
+        run = [*_installed("fullnat"), command, "--json", "--control-socket", str(self.socket)]
+        done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=30)
+        if done.returncode != 0:
+            raise ProcessFailed(f"fullnat {command} ended with status {done.returncode}: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Every session, as ``fullnat sessions --json`` shows it."""
+        answer = self.ask("sessions")
+        return list(answer["sessions"] if isinstance(answer, dict) else answer)
+
+    def stats(self) -> dict[str, Any]:
+        return dict(self.ask("stats"))
