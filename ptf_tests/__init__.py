@@ -1,0 +1,1 @@
+"""Packet tests of the P4 program: the same suite on every target."""

@@ -1,0 +1,226 @@
+"""The base of every test: what is installed, how packets go in, and how *everything* that comes of them is compared."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import SupportsBytes, TypeVar
+
+from ptf.base_tests import BaseTest
+from ptf.testutils import send_packet
+
+from ptf_tests import topology
+from ptf_tests.harness import CONSTANTS, PATIENCE, Harness
+from ptf_tests.p4rt import Entry
+from ptf_tests.packets import Ether
+from ptf_tests.targets import CAPABILITIES
+
+COUNTERS = {"drop_ctr": "DropReason", "punt_ctr": "PuntReason", "toa_ctr": "ToaResult"}
+"""Counters that every exchange checks in full, and the enumeration that indexes them."""
+
+_Class = TypeVar("_Class", bound="type[FullnatTest]")
+
+
+def requires(capability: str) -> Callable[[_Class], _Class]:
+    """Skip a test class on targets without ``capability`` (targets.CAPABILITIES)."""
+    assert capability in CAPABILITIES
+
+    def mark(cls: _Class) -> _Class:
+        cls.required = (*cls.required, capability)
+        return cls
+
+    return mark
+
+
+@dataclass(frozen=True)
+class PacketOut:
+    """A packet that the controller sends."""
+
+    request: str
+    packet: SupportsBytes
+    port: int = 0
+    session_id: int = 0
+    new_session: bool = False
+
+
+@dataclass(frozen=True)
+class Punt:
+    """A packet that the controller shall get."""
+
+    reason: str
+    packet: SupportsBytes
+    port: int = topology.CLIENT_SIDE
+    session_id: int = 0
+    service_flags: int = 0
+
+
+Sent = tuple[int, SupportsBytes] | PacketOut
+
+
+class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
+    """The topology is installed; ``exchange`` sends and compares; whatever the test wrote is undone."""
+
+    required: tuple[str, ...] = ()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.maxDiff = None
+        self.harness = current_harness()
+        for capability in self.required:
+            if capability not in self.harness.target.capabilities:
+                self.skipTest(f"{self.harness.target.name} lacks {capability}: {CAPABILITIES[capability]}")
+        self.client = self.harness.client
+        self.dataplane = self.harness.target.dataplane
+        self._installed: list[Entry] = []
+        self._meters: list[int] = []
+        self.addCleanup(self._undo)
+        self.insert(*topology.entries())
+        self.harness.settle()
+        self._counted = self._read_counters()
+
+    def _undo(self) -> None:
+        for reason in self._meters:
+            self.client.set_meter("punt_meter", reason, None)
+        if self._installed:
+            self.client.delete(*reversed(self._installed))
+        left = self.client.entries(*self.client.schema.tables)
+        self._equal([], left, "entries that the test left behind")
+
+    # Tables
+
+    def insert(self, *entries: Entry) -> None:
+        """Insert, to be deleted at the end of the test."""
+        self.client.insert(*entries)
+        self._installed.extend(entries)
+
+    def delete(self, *entries: Entry) -> None:
+        self.client.delete(*entries)
+        for entry in entries:
+            self._installed.remove(entry)
+
+    def meter_punts(self, reason: str, rate: int, burst: int) -> None:
+        """Let only ``rate`` a second of this PuntReason pass, until the end of the test."""
+        index = CONSTANTS["PuntReason"][reason]
+        self._meters.append(index)
+        self.client.set_meter("punt_meter", index, rate, burst)
+
+    # Packets
+
+    def exchange(
+        self,
+        *sent: Sent,
+        out: Iterable[tuple[int, SupportsBytes]] = (),
+        punted: Iterable[Punt] = (),
+        drops: Mapping[str, int] | None = None,
+        toa: Mapping[str, int] | None = None,
+    ) -> None:
+        """Send, and require that exactly ``out`` leaves by the ports, in order per port, that exactly ``punted``
+        reaches the controller, and that the counters of drops, punts and TOA results went up by exactly that much."""
+        for item in sent:
+            if isinstance(item, PacketOut):
+                self._send_packet_out(item)
+            else:
+                send_packet(self, item[0], bytes(item[1]))
+        frames, packet_ins = self.harness.settle()
+        expected: dict[int, list[bytes]] = {port: [] for port in topology.PORT_MAC}
+        for port, packet in out:
+            expected[port].append(bytes(packet))
+        for port, packets in expected.items():
+            self._compare(f"left by port {port}", packets, [frame for p, frame in frames if p == port])
+        expected_punts = list(punted)
+        self._compare("was punted", [bytes(p.packet) for p in expected_punts], [p.payload for p in packet_ins])
+        reasons = CONSTANTS["PuntReason"]
+        for punt, packet_in in zip(expected_punts, packet_ins, strict=True):
+            metadata = {
+                "reason": reasons[punt.reason],
+                "service_flags": punt.service_flags,
+                "ingress_port": punt.port,
+                "session_id": punt.session_id,
+            }
+            self._equal(metadata, dict(packet_in.metadata), "metadata of the packet-in")
+        before, self._counted = self._counted, self._read_counters()
+        # The barrier's own punt.
+        punts = Counter(["ARP", *(punt.reason for punt in expected_punts)])
+        for counter, expectation in (("drop_ctr", drops), ("punt_ctr", punts), ("toa_ctr", toa)):
+            change = {
+                name: self._counted[counter, name] - before[counter, name]
+                for name in (n for c, n in before if c == counter)
+                if self._counted[counter, name] != before[counter, name]
+            }
+            self._equal(dict(expectation or {}), change, f"{counter} went up by")
+
+    def drop(self, port: int, packet: SupportsBytes, reason: str) -> None:
+        """Send, and require that nothing comes of it but one drop for ``reason``."""
+        self.exchange((port, packet), drops={reason: 1})
+
+    def _send_packet_out(self, item: PacketOut) -> None:
+        metadata = {
+            "request": CONSTANTS["PacketOutAction"].get(item.request, 255),
+            "flags": CONSTANTS["PacketOutFlag"]["NEW_SESSION"] if item.new_session else 0,
+            "port": item.port,
+            "session_id": item.session_id,
+        }
+        self.client.packet_out(metadata, bytes(item.packet))
+
+    def _read_counters(self) -> dict[tuple[str, str], int]:
+        names = {counter: {v: n for n, v in CONSTANTS[enum].items()} for counter, enum in COUNTERS.items()}
+        cells = self.client.counters((counter, None) for counter in COUNTERS)
+        return {(counter, names[counter].get(i, str(i))): packets for (counter, i), (packets, _) in cells.items()}
+
+    def _equal(self, expected: object, actual: object, what: str) -> None:
+        if expected != actual:
+            self.fail(f"{what}: expected {expected}, got {actual}")
+
+    def _compare(self, what: str, expected: list[bytes], actual: list[bytes]) -> None:
+        if expected == actual:
+            return
+        lines = [f"what {what}: {len(expected)} packets expected, {len(actual)} came"]
+        for number in range(max(len(expected), len(actual))):
+            wanted = expected[number] if number < len(expected) else b""
+            got = actual[number] if number < len(actual) else b""
+            if wanted != got:
+                lines.append(f"packet {number} (- expected, + came):")
+                lines += difflib.ndiff(describe(wanted), describe(got))
+                break
+        self.fail("\n".join(lines))
+
+    # Events
+
+    def expect_events(self, session_id: int, *expected: tuple[str, str]) -> None:
+        """Require that the next digests of the session are these (direction, event), in order."""
+        directions = {value: name for name, value in CONSTANTS["Direction"].items()}
+        events = {value: name for name, value in CONSTANTS["SessionEvent"].items()}
+        deadline = time.monotonic() + PATIENCE
+        seen: list[tuple[str, str]] = []
+        while len(seen) < len(expected):
+            digest = self.client.digest(deadline)
+            if digest is None:
+                break
+            if digest[0] == session_id:
+                seen.append((directions[digest[1]], events.get(digest[2], f"{digest[2]:#x}")))
+        self._equal(list(expected), seen, "events")
+
+
+def current_harness() -> Harness:
+    """The harness of this run; under PTF's own runner, made from ``--test-params "grpc='127.0.0.1:9559'"``."""
+    if Harness.current is None:
+        import ptf
+        from ptf.testutils import test_param_get
+
+        from ptf_tests.targets import External
+
+        target = External(test_param_get("grpc", "127.0.0.1:9559"), ptf.dataplane_instance)
+        # The switch may have served other runs: their session ids are not to be met again soon.
+        Harness.current = Harness(target, first_session_id=int(time.time()))
+    return Harness.current
+
+
+def describe(frame: bytes) -> list[str]:
+    """A packet field by field, and its bytes."""
+    if not frame:
+        return []
+    fields = str(Ether(frame).show(dump=True)).splitlines() if len(frame) >= 14 else []
+    return [*fields, *(frame[i : i + 16].hex(" ") for i in range(0, len(frame), 16))]

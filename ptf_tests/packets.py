@@ -1,0 +1,137 @@
+"""Packets as values: say what differs from the usual with ``replace``, get the bytes with ``bytes()``.
+
+scapy builds them, so every length and checksum is computed from scratch; a wrong one is given explicitly.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption, fragment
+from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Packet, Raw
+
+__all__ = [
+    "ARP",
+    "ICMP",
+    "IP",
+    "TCP",
+    "UDP",
+    "Ether",
+    "IPOption",
+    "Packet",
+    "Raw",
+    "Tcp",
+    "fragment",
+    "mss",
+    "sack",
+    "timestamps",
+    "toa",
+]
+
+NOP = b"\x01"
+SACK_PERMITTED = b"\x04\x02"
+WINDOW_SCALE = b"\x03\x03\x07"
+
+
+def mss(value: int) -> bytes:
+    return b"\x02\x04" + value.to_bytes(2, "big")
+
+
+def timestamps(value: int = 0x11223344, echo: int = 0) -> bytes:
+    return b"\x08\x0a" + value.to_bytes(4, "big") + echo.to_bytes(4, "big")
+
+
+def sack(*blocks: tuple[int, int]) -> bytes:
+    edges = b"".join((edge & 0xFFFFFFFF).to_bytes(4, "big") for block in blocks for edge in block)
+    return bytes([5, 2 + len(edges)]) + edges
+
+
+def ipv4(text: str) -> int:
+    return int.from_bytes(bytes(int(part) for part in text.split(".")), "big")
+
+
+def mac(text: str) -> int:
+    return int(text.replace(":", ""), 16)
+
+
+def toa(client: str, port: int) -> bytes:
+    """TOA of an IPv4 client: FE 08, port, address."""
+    return b"\xfe\x08" + port.to_bytes(2, "big") + ipv4(client).to_bytes(4, "big")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tcp:
+    """One TCP segment over IPv4 over Ethernet. None in a length or checksum: as it should be."""
+
+    eth_dst: str
+    eth_src: str
+    src: str
+    dst: str
+    sport: int
+    dport: int
+    seq: int = 0
+    ack: int = 0
+    flags: str = "A"
+    window: int = 8192
+    urgent: int = 0
+    reserved: int = 0
+    options: bytes = b""
+    """The option list, padded: a multiple of 4 bytes."""
+    payload: bytes = b""
+    ttl: int = 64
+    tos: int = 0
+    ip_id: int = 0x1234
+    ip_flags: int = 2
+    ip_options: bytes = b""
+    version: int = 4
+    ihl: int | None = None
+    total_len: int | None = None
+    ip_checksum: int | None = None
+    data_offset: int | None = None
+    checksum: int | None = None
+    padding: bytes = b""
+    """Bytes of the frame after the IP packet."""
+
+    def replace(self, **changes: Any) -> Self:
+        """The same segment but for ``changes``."""
+        return dataclasses.replace(self, **changes)
+
+    def __bytes__(self) -> bytes:
+        ip = IP(
+            version=self.version,
+            ihl=self.ihl,
+            tos=self.tos,
+            len=self.total_len,
+            id=self.ip_id,
+            flags=self.ip_flags,
+            ttl=self.ttl,
+            chksum=self.ip_checksum,
+            src=self.src,
+            dst=self.dst,
+            options=[IPOption(self.ip_options)] if self.ip_options else [],
+        )
+        tcp = TCP(
+            sport=self.sport,
+            dport=self.dport,
+            seq=self.seq & 0xFFFFFFFF,
+            ack=self.ack & 0xFFFFFFFF,
+            # scapy would take raw options apart; to it they are the start of the payload.
+            dataofs=5 + len(self.options) // 4 if self.data_offset is None else self.data_offset,
+            reserved=self.reserved,
+            flags=self.flags,
+            window=self.window,
+            urgptr=self.urgent,
+            chksum=self.checksum,
+        )
+        ether = Ether(dst=self.eth_dst, src=self.eth_src)
+        return bytes(ether / ip / tcp / Raw(self.options + self.payload)) + self.padding
+
+
+def checksum_of(segment: Tcp) -> int:
+    """The TCP checksum field of ``segment``."""
+    frame = bytes(segment)
+    offset = 14 + (frame[14] & 15) * 4 + 16
+    return int.from_bytes(frame[offset : offset + 2], "big")

@@ -1,0 +1,167 @@
+"""FULLNAT sessions: their two entries, and a segment as each side sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ptf_tests import topology
+from ptf_tests.base import FullnatTest, PacketOut
+from ptf_tests.harness import CONSTANTS
+from ptf_tests.p4rt import Entry
+from ptf_tests.packets import Tcp, ipv4, toa
+
+TOA: int = CONSTANTS["SessionFlag"]["TOA"]
+KEEP_TIMESTAMPS: int = CONSTANTS["SessionFlag"]["KEEP_TIMESTAMPS"]
+KEEP_MSS: int = CONSTANTS["SessionFlag"]["KEEP_MSS"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One session. ``delta`` raises the client's sequence numbers towards the server."""
+
+    id: int
+    delta: int = 0x20
+    flags: int = TOA
+    server_id: int = 7
+    client: str = topology.CLIENT
+    client_port: int = 40000
+    vip: str = topology.VIP
+    vport: int = topology.VPORT
+    local: str = topology.LOCAL
+    local_port: int = 5000
+    server: str = topology.SERVER
+    server_port: int = 8080
+    server_mac: str = topology.SERVER_MAC
+    idle_ns: int = 0
+
+    @property
+    def inbound(self) -> Entry:
+        """The entry of what the client sends."""
+        key = {"client": ipv4(self.client), "client_port": self.client_port, "vip": ipv4(self.vip), "vport": self.vport}
+        rewrite = {
+            "local": ipv4(self.local),
+            "local_port": self.local_port,
+            "server": ipv4(self.server),
+            "server_port": self.server_port,
+        }
+        return self._entry("session_in", "fullnat_in", key, rewrite)
+
+    @property
+    def outbound(self) -> Entry:
+        """The entry of what the server sends."""
+        key = {
+            "server": ipv4(self.server),
+            "server_port": self.server_port,
+            "local": ipv4(self.local),
+            "local_port": self.local_port,
+        }
+        rewrite = {
+            "vip": ipv4(self.vip),
+            "vport": self.vport,
+            "client": ipv4(self.client),
+            "client_port": self.client_port,
+        }
+        return self._entry("session_out", "fullnat_out", key, rewrite)
+
+    def _entry(self, table: str, action: str, key: dict[str, int], rewrite: dict[str, int]) -> Entry:
+        common = {"session_id": self.id, "server_id": self.server_id, "flags": self.flags, "delta": self.delta}
+        return Entry(table, {"protocol": 6, **key}, action, {**common, **rewrite}, self.idle_ns, self.id)
+
+    def from_client(self, **fields: Any) -> Tcp:
+        """A segment as the client sends it."""
+        return Tcp(
+            eth_dst=topology.PORT_MAC[topology.CLIENT_SIDE],
+            eth_src=topology.CLIENT_MAC,
+            src=self.client,
+            dst=self.vip,
+            sport=self.client_port,
+            dport=self.vport,
+        ).replace(**fields)
+
+    def to_server(self, sent: Tcp, **changes: Any) -> Tcp:
+        """``sent`` by the client as it leaves towards the server: translated, without any edit of options."""
+        return sent.replace(
+            eth_dst=self.server_mac,
+            eth_src=topology.PORT_MAC[topology.SERVER_SIDE],
+            src=self.local,
+            dst=self.server,
+            sport=self.local_port,
+            dport=self.server_port,
+            seq=(sent.seq + self.delta) & 0xFFFFFFFF,
+            ttl=sent.ttl - 1,
+        ).replace(**changes)
+
+    def from_server(self, **fields: Any) -> Tcp:
+        """A segment as the server sends it."""
+        return Tcp(
+            eth_dst=topology.PORT_MAC[topology.SERVER_SIDE],
+            eth_src=self.server_mac,
+            src=self.server,
+            dst=self.local,
+            sport=self.server_port,
+            dport=self.local_port,
+        ).replace(**fields)
+
+    def to_client(self, sent: Tcp, **changes: Any) -> Tcp:
+        """``sent`` by the server as it leaves towards the client: translated, without any edit of options."""
+        return sent.replace(
+            eth_dst=topology.CLIENT_MAC,
+            eth_src=topology.PORT_MAC[topology.CLIENT_SIDE],
+            src=self.vip,
+            dst=self.client,
+            sport=self.vport,
+            dport=self.client_port,
+            ack=(sent.ack - self.delta) & 0xFFFFFFFF if "A" in sent.flags else sent.ack,
+            ttl=sent.ttl - 1,
+        ).replace(**changes)
+
+    @property
+    def toa(self) -> bytes:
+        return toa(self.client, self.client_port)
+
+
+class SessionTest(FullnatTest):
+    """A service and one session are installed; ``inward`` and ``outward`` exchange one segment of it."""
+
+    delta = 0x20
+    flags = TOA
+    server = topology.SERVER
+    server_mac = topology.SERVER_MAC
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.session = Session(
+            id=self.harness.session_id(),
+            delta=self.delta,
+            flags=self.flags,
+            server=self.server,
+            server_mac=self.server_mac,
+        )
+        self.insert(topology.service(), self.session.inbound, self.session.outbound)
+
+    def inward(self, sent: Tcp, toa: str = "", **changes: Any) -> None:
+        """``sent`` by the client reaches the server translated, with ``changes``; ``toa``: the ToaResult counted."""
+        expected = self.session.to_server(sent, **changes)
+        self.exchange((topology.CLIENT_SIDE, sent), out=[(topology.SERVER_SIDE, expected)], toa={toa: 1} if toa else {})
+
+    def outward(self, sent: Tcp, **changes: Any) -> None:
+        """``sent`` by the server reaches the client translated, with ``changes``."""
+        expected = self.session.to_client(sent, **changes)
+        self.exchange((topology.SERVER_SIDE, sent), out=[(topology.CLIENT_SIDE, expected)])
+
+    def inject(self, syn: Tcp, new_session: bool = False, toa: str = "", **changes: Any) -> None:
+        """The controller injects the client's SYN; it reaches the server translated, with ``changes``."""
+        self.exchange(
+            PacketOut("INJECT", syn, port=topology.CLIENT_SIDE, new_session=new_session),
+            out=[(topology.SERVER_SIDE, self.session.to_server(syn, **changes))],
+            toa={toa: 1} if toa else {},
+        )
+
+    def handshake(self, client_isn: int = 1000, server_isn: int = 9000) -> None:
+        """The session's SYN and SYN-ACK; the first byte of data has seq isn + 1 on either side."""
+        syn = self.session.from_client(flags="S", seq=client_isn)
+        with_toa = bool(self.session.flags & TOA)
+        self.inject(syn, new_session=True, toa="OK" if with_toa else "", options=self.session.toa if with_toa else b"")
+        ack = client_isn + 1 + self.session.delta
+        self.outward(self.session.from_server(flags="SA", seq=server_isn, ack=ack & 0xFFFFFFFF))

@@ -1,0 +1,220 @@
+"""The switches that the suite runs on, and everything in which they differ."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ptf_tests.dataplane import MemoryDataplane, SocketDataplane
+
+CPU_PORT = 255
+PORTS = (1, 2, 3)
+DEVICE_ID = 1
+
+CAPABILITIES = {
+    "runt-frames": "frames shorter than an Ethernet header reach the parser",
+    "register-read": "P4Runtime reads registers",
+    "resource-exhausted": "an insert into a full table is refused with RESOURCE_EXHAUSTED",
+    "meter-burst": "a meter's burst is exact to the packet",
+}
+"""What a target may or may not be able to do; a test that needs one says ``@requires(name)``."""
+
+
+class TargetUnavailable(Exception):
+    """This target cannot run here; the message says why."""
+
+
+class Target(ABC):
+    """One switch: its ports, how to start and stop it, and how frames go in and out."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[frozenset[str]]
+    idle_resolution: ClassVar[float]
+    """Seconds by which an idle notification may be late."""
+
+    address: str
+    """Where its P4Runtime server listens, once started."""
+    dataplane: Any
+    """Stands for PTF's ``test.dataplane``, once started."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Raises TargetUnavailable."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Free everything that start() took. Idempotent."""
+
+
+class P4softInProcess(Target):
+    """p4soft in this process, with in-process ports: needs no privileges."""
+
+    name = "p4soft"
+    capabilities = frozenset(CAPABILITIES)
+    idle_resolution = 0.5
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="p4soft", daemon=True)
+        self._switch: Any = None
+
+    def start(self) -> None:
+        self._thread.start()
+        try:
+            self._switch = self._run(self._start())
+        except BaseException:
+            self.stop()
+            raise
+        self.address = self._switch.address
+        self.dataplane = MemoryDataplane(self._switch.engine)
+
+    async def _start(self) -> Any:
+        from p4soft.embedded import Switch
+
+        ports: dict[int, str | None] = dict.fromkeys(PORTS)
+        switch = Switch(device_id=DEVICE_ID, cpu_port=CPU_PORT, grpc_addr="127.0.0.1:0", ports=ports)
+        await switch.start()
+        return switch
+
+    def _run(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
+
+    def stop(self) -> None:
+        if self._switch is not None:
+            self._run(self._switch.stop())
+            self._switch = None
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+
+
+class ProcessTarget(Target):
+    """A switch in its own process, on veth pairs; needs root."""
+
+    program: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._names: list[str] = []
+        self._log = tempfile.NamedTemporaryFile(prefix=f"ptf-{self.name}-", suffix=".log")  # noqa: SIM115
+
+    @abstractmethod
+    def arguments(self, interfaces: Sequence[str]) -> list[str]:
+        """The arguments of the program; ``interfaces`` as port@interface."""
+
+    def start(self) -> None:
+        # A program of our own stands beside the interpreter, on PATH or not.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        executable = shutil.which(self.program, path=path)
+        if executable is None:
+            raise TargetUnavailable(f"{self.program} is not on PATH")
+        if os.geteuid() != 0:
+            raise TargetUnavailable("veth pairs need root")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        try:
+            # Distinct names let two runs share a machine; an interface name has at most 15 characters.
+            tester = {port: f"pt{os.getpid()}t{port}" for port in PORTS}
+            switch = {port: f"pt{os.getpid()}s{port}" for port in PORTS}
+            for port in PORTS:
+                self._add_pair(tester[port], switch[port])
+            arguments = self.arguments([f"{port}@{name}" for port, name in switch.items()])
+            self._process = subprocess.Popen([executable, *arguments], stdout=self._log, stderr=subprocess.STDOUT)
+            self.dataplane = SocketDataplane(tester)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _add_pair(self, tester: str, switch: str) -> None:
+        from pyroute2 import IPRoute
+
+        with IPRoute() as ip:
+            ip.link("add", ifname=tester, kind="veth", peer=switch)
+            self._names.append(tester)
+            for name in (tester, switch):
+                # The kernel itself must send nothing: no neighbor discovery, no ARP.
+                Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+                ip.link("set", index=ip.link_lookup(ifname=name)[0], mtu=9000, arp=False, state="up")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if hasattr(self, "dataplane"):
+            self.dataplane.close()
+        if self._names:
+            from pyroute2 import IPRoute
+
+            with IPRoute() as ip:
+                for name in self._names:
+                    for index in ip.link_lookup(ifname=name):
+                        ip.link("del", index=index)
+            self._names.clear()
+        self._log.close()
+
+
+class P4softVeth(ProcessTarget):
+    """p4soft as a process, on veth pairs."""
+
+    name = "p4soft-veth"
+    capabilities = frozenset(CAPABILITIES) - {"runt-frames"}
+    idle_resolution = 0.5
+    program = "p4soft"
+
+    def arguments(self, interfaces: Sequence[str]) -> list[str]:
+        ports = [argument for interface in interfaces for argument in ("-i", interface)]
+        common = ["--device-id", str(DEVICE_ID), "--grpc-server-addr", self.address, "--cpu-port", str(CPU_PORT)]
+        return [*ports, *common]
+
+
+class Bmv2(ProcessTarget):
+    """simple_switch_grpc of the behavioral model, on veth pairs."""
+
+    name = "bmv2"
+    capabilities = frozenset({"meter-burst"})
+    idle_resolution = 3.0
+    program = "simple_switch_grpc"
+
+    def arguments(self, interfaces: Sequence[str]) -> list[str]:
+        ports = [argument for interface in interfaces for argument in ("-i", interface)]
+        own = ["--grpc-server-addr", self.address, "--cpu-port", str(CPU_PORT)]
+        return ["--no-p4", *ports, "--device-id", str(DEVICE_ID), "--log-level", "off", "--", *own]
+
+
+class External(Target):
+    """A running switch that PTF's own runner is connected to; ``start`` only remembers where it is."""
+
+    name = "external"
+    capabilities = frozenset()
+    idle_resolution = 3.0
+
+    def __init__(self, address: str, dataplane: Any) -> None:
+        self.address = address
+        self.dataplane = dataplane
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+TARGETS: dict[str, type[P4softInProcess] | type[P4softVeth] | type[Bmv2]] = {
+    target.name: target for target in (P4softInProcess, P4softVeth, Bmv2)
+}
