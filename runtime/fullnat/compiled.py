@@ -1,4 +1,4 @@
-"""Where the compiled P4 program is: ``fullnat/compiled`` of an installed package, or ``p4src/compiled`` of a source tree."""
+"""Where the compiled P4 program is: ``fullnat/compiled`` when installed, ``p4src/compiled`` in a source tree."""
 
 from __future__ import annotations
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from fullnat.config.model import Config
 from fullnat.core.interface import Effect, Event
+from fullnat.core.views import LocalAddressView, ServiceView, SessionView
 
 
 class Core(Protocol):
@@ -20,10 +21,10 @@ class Core(Protocol):
 
     def reconfigure(self, config: Config, now: float) -> list[Effect]: ...
 
-    def sessions(self) -> Sequence[Any]: ...
+    def sessions(self, now: float | None = None) -> Iterable[SessionView]: ...
 
-    def services(self) -> Sequence[Any]: ...
+    def services(self) -> Sequence[ServiceView]: ...
 
-    def local_addresses(self) -> Sequence[Any]: ...
+    def local_addresses(self) -> Sequence[LocalAddressView]: ...
 
-    def stats(self) -> Any: ...
+    def stats(self) -> Mapping[str, int]: ...

@@ -1,7 +1,7 @@
 """One switch: connects, synchronises, then feeds the core and carries out its effects until the connection is lost.
 
-One task owns the core and everything here. Helpers (the stream's receiver, requests in flight, probes) run as tasks of the
-owner, which takes their results from one queue and fails when one of them fails.
+One task owns the core and everything here. Helpers (the stream's receiver, requests in flight, probes) run as tasks of
+the owner, which takes their results from one queue and fails when one of them fails.
 """
 
 from __future__ import annotations
@@ -36,9 +36,6 @@ from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
 from fullnat.p4rt.packetio import PacketOut
 
 EVENTS_PER_ROUND = 512
-RESET_SETTLE = 0.1
-"""Seconds between a Reset and the Writes that follow it in one list of effects: packet-outs and writes take different ways
-into a switch, and the entries must still be there when the reset is processed."""
 ARBITRATION_SECONDS = 10.0
 BACKOFF_FIRST = 0.1
 BACKOFF_LAST = 5.0
@@ -64,7 +61,7 @@ class Status:
 
 
 class SwitchOwner:
-    """Runs one core against one switch. ``connect`` makes a new client, with a connection of its own, for every attempt."""
+    """Runs one core against one switch. ``connect`` makes a new client, with its own connection, for every attempt."""
 
     def __init__(self, core: Core, config: Config, connect: Callable[[], Client]) -> None:
         self.status = Status()
@@ -254,7 +251,7 @@ class SwitchOwner:
                 self._wake.set()
             writer = self.writer
             assert writer is not None
-            self._run_deadline(writer)
+            self._run_deadline()
             writer.pump()
             self._pump_probes()
             await self._send_packets()
@@ -265,17 +262,13 @@ class SwitchOwner:
         self.status.events[type(event).__name__] += 1
         self._guard(lambda: self._core.handle(event, self._now()))
 
-    def _run_deadline(self, writer: Writer) -> None:
+    def _run_deadline(self) -> None:
         """Do what is due, and have the timer wake us for what is next."""
         now = self._now()
-        writer.release(now)
         due = self._core.deadline()
         if due is not None and due <= now:
             self._guard(lambda: self._core.handle_deadline(now))
             due = self._core.deadline()
-        held = writer.deadline()
-        if held is not None and (due is None or held < due):
-            due = held
         if self._timer is not None and (due != self._timer_at or self._timer.when() <= now):
             self._timer.cancel()
             self._timer = None
@@ -296,7 +289,6 @@ class SwitchOwner:
 
     def _carry_out(self, effects: list[Effect]) -> None:
         group = Group()
-        reset = False
         for effect in effects:
             if isinstance(effect, Log):
                 _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
@@ -304,11 +296,10 @@ class SwitchOwner:
                 continue
             elif isinstance(effect, Write):
                 assert self.writer is not None
-                self.writer.submit(effect, group, self._now() + RESET_SETTLE if reset else None)
+                self.writer.submit(effect, group)
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
             elif isinstance(effect, (Forward, Inject, Reset)):
-                reset = reset or isinstance(effect, Reset)
                 if group.jobs:
                     group.packets.append(effect)
                 else:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Hashable, Iterable
+from collections import deque
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,8 +27,8 @@ from fullnat.p4rt.schema import Schema
 BATCH_UPDATES = 512
 REQUESTS_IN_FLIGHT = 2
 FULL_CODES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNKNOWN})
-"""What an INSERT into a full table fails with: the specification's code, and that of switches that only say that the target
-refused. Both are reported as RESOURCE_EXHAUSTED."""
+"""What an INSERT into a full table fails with: the specification's code, and that of switches that only say that the
+target refused. Both are reported as RESOURCE_EXHAUSTED."""
 
 _KEY_FIELDS: dict[type[Entry], int] = {Port: 1, OwnAddress: 1, VirtualService: 3, Route: 2, Neighbor: 1}
 _LOGGER = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def entry_keys(entry: Entry) -> tuple[Hashable, ...]:
 
 
 class Writer:
-    """``spawn`` runs a coroutine under the owner's supervision; ``written`` and ``release`` tell the owner what is done."""
+    """``spawn`` runs a coroutine under the owner's supervision; ``written`` and ``release`` tell it what is done."""
 
     def __init__(
         self,
@@ -101,42 +101,20 @@ class Writer:
         self._pending: deque[_Update] = deque()
         self._busy: set[Hashable] = set()
         self._in_flight = 0
-        self._held: deque[tuple[float, list[_Update]]] = deque()
-        self._held_keys: Counter[Hashable] = Counter()
 
     @property
     def idle(self) -> bool:
         """Nothing is waiting and nothing is on its way."""
-        return not self._pending and not self._in_flight and not self._held
+        return not self._pending and not self._in_flight
 
-    def submit(self, write: Write, group: Group, not_before: float | None = None) -> None:
-        """Queue a Write; :meth:`pump` sends it, :meth:`release` lets one go that must wait until ``not_before``."""
+    def submit(self, write: Write, group: Group) -> None:
+        """Queue a Write; :meth:`pump` sends it."""
         job = _Job(write, group, len(write.updates))
         group.jobs += 1
         if not write.updates:
             self._finish(job)
-            return
-        updates = [_Update(job, position, op, entry) for position, (op, entry) in enumerate(write.updates)]
-        if not_before is None and self._held and any(self._held_keys[key] for item in updates for key in item.keys):
-            not_before = self._held[-1][0]
-        if not_before is None:
-            self._pending.extend(updates)
-        else:
-            self._held.append((not_before, updates))
-            self._held_keys.update(key for item in updates for key in item.keys)
-
-    def deadline(self) -> float | None:
-        """When to call :meth:`release`."""
-        return self._held[0][0] if self._held else None
-
-    def release(self, now: float) -> None:
-        """Queue the Writes whose time has come, in the order in which they were submitted."""
-        while self._held and self._held[0][0] <= now:
-            updates = self._held.popleft()[1]
-            self._pending.extend(updates)
-            self._held_keys.subtract(key for item in updates for key in item.keys)
-        if not self._held:
-            self._held_keys.clear()
+        for position, (op, entry) in enumerate(write.updates):
+            self._pending.append(_Update(job, position, op, entry))
 
     def pump(self) -> None:
         """Start as many requests as there is work and room for."""
@@ -148,7 +126,7 @@ class Writer:
             self._spawn(self._carry_out(batch))
 
     def _next_batch(self) -> list[_Update]:
-        """The next updates that touch no entry of each other or of a request in flight: the switch may reorder those."""
+        """The next updates that touch no entry of each other or of those in flight: the switch may reorder them."""
         batch: list[_Update] = []
         pending, busy = self._pending, self._busy
         while pending and len(batch) < BATCH_UPDATES:
@@ -236,10 +214,14 @@ class Writer:
 
 def _per_update(
     batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]
-) -> Iterable[tuple[int, tuple[int, str]]]:
-    """The errors by position in ``batch``; of two, the first."""
-    for wire in sorted(errors, reverse=True):
+) -> dict[int, tuple[int, str]]:
+    """The errors by position in ``batch``; of two, the first, but NOT_FOUND only when there is no other."""
+    failed: dict[int, tuple[int, str]] = {}
+    for wire in sorted(errors):
         code, message = errors[wire]
-        if batch[owners[wire]].op is Op.INSERT and code in FULL_CODES:
+        index = owners[wire]
+        if batch[index].op is Op.INSERT and code in FULL_CODES:
             code = Code.RESOURCE_EXHAUSTED
-        yield owners[wire], (code, message)
+        if index not in failed or failed[index][0] == Code.NOT_FOUND:
+            failed[index] = (code, message)
+    return failed

@@ -50,9 +50,7 @@ def _check_interfaces(config: Config, problems: Problems) -> None:
             problems.add(where, "address", f"{interface.address} is not the address of a host in {network}")
         for other, earlier in enumerate(config.interfaces[: number - 1], 1):
             if network.overlaps(earlier.address.network) and earlier.address.ip != interface.address.ip:
-                problems.add(
-                    where, "address", f"{network} overlaps {earlier.address.network} of interface {other}"
-                )
+                problems.add(where, "address", f"{network} overlaps {earlier.address.network} of interface {other}")
 
 
 def _check_routes(config: Config, problems: Problems) -> None:

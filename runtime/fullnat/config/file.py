@@ -207,9 +207,9 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         if (found := _route(table, problems, where)) is not None
     ]
     servers = [
-        found
+        virtual
         for where, table in _tables(document, "virtual_server", problems, top)
-        if (found := _virtual_server(table, problems, where)) is not None
+        if (virtual := _virtual_server(table, problems, where)) is not None
     ]
     if "interface" not in document:
         problems.add(top, "interface", "at least one [[interface]] is needed")

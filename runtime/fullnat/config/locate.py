@@ -1,4 +1,4 @@
-"""Line numbers for keys of a TOML document: the standard parser keeps none, and an error without one is hard to act on."""
+"""Line numbers for keys of a TOML document, which the standard parser does not keep."""
 
 from __future__ import annotations
 

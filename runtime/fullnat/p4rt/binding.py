@@ -48,7 +48,7 @@ class Array:
 
 
 class Binder:
-    """Finds objects by name. What is missing or different goes to ``differences``; dummies stand in so that all are found."""
+    """Finds objects by name. What is missing or different goes to ``differences``, and a dummy stands in."""
 
     def __init__(self, p4info: p4i.P4Info) -> None:
         self.differences: list[str] = []
@@ -70,7 +70,7 @@ class Binder:
         kind: str = "exact",
         per_session: bool = False,
     ) -> Table:
-        """A table whose key fields all have one match kind; ``per_session`` asks for idle timeout and a direct counter."""
+        """A table with key fields of one match kind; ``per_session`` asks for idle timeout and a direct counter."""
         table = self._tables.get(name)
         if table is None:
             return self._missing(f"no table {name}", Table(0, name, (), {}))
@@ -119,8 +119,8 @@ class Binder:
         digest = self._digests.get(name)
         if digest is None:
             return self._missing(f"no digest {name}", 0)
-        struct = self._structs[digest.type_spec.struct.name] if digest.type_spec.struct.name in self._structs else None
-        self._same(f"digest {name}", [member.name for member in struct.members] if struct else [], members)
+        struct = self._structs[digest.type_spec.struct.name]
+        self._same(f"digest {name}", [member.name for member in struct.members], members)
         return digest.preamble.id
 
     def _array(self, what: str, found: p4i.Counter | p4i.Meter | None, name: str, size: int) -> Array:

@@ -1,4 +1,4 @@
-"""The P4Runtime client of one switch: arbitration, pipeline, entries, counters, and the stream as events of the core."""
+"""The P4Runtime client of one switch: arbitration, pipeline, entries, counters, and the stream as the core's events."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Client:
         return self._stream
 
     async def receive(self) -> list[Event | Arbitration]:
-        """Everything that has arrived (at least one message), digests acknowledged. Raises ConnectionLost or RpcError."""
+        """Everything that has arrived, at least one message; acknowledges digests. Raises P4RuntimeError."""
         stream = self._open_stream()
         events: list[Event | Arbitration] = []
         for message in await stream.receive():
@@ -137,7 +137,7 @@ class Client:
     # pipeline and set-up
 
     async def ensure_pipeline(self) -> bool:
-        """Push the program unless the switch reports its cookie; True if pushed (all the switch's state is then gone)."""
+        """Push the program unless the switch reports its cookie; True if pushed, which empties the switch."""
         kind = p4r.GetForwardingPipelineConfigRequest.COOKIE_ONLY
         request = p4r.GetForwardingPipelineConfigRequest(device_id=self.device_id, response_type=kind)
         try:
@@ -226,7 +226,7 @@ class Client:
                     _LOGGER.warning("half a session could not be deleted: %s", message)
 
     async def probe(self, sessions: Sequence[SessionEntry]) -> tuple[tuple[int, ProbeResult | None], ...]:
-        """Counters and time since last hit; None when an entry is gone. The other one is then deleted too."""
+        """Counters and time since last hit; None when an entry of the two is gone."""
         tables = self.schema.sessions
         found: tuple[dict[int, p4r.TableEntry], dict[int, p4r.TableEntry]] = ({}, {})
         for start in range(0, len(sessions), _BATCH // 2):
@@ -235,16 +235,12 @@ class Client:
                 entry = entity.table_entry
                 found[entry.table_id != tables.in_id][entry.controller_metadata & 0xFFFFFFFF] = entry
         results: list[tuple[int, ProbeResult | None]] = []
-        halves: list[tuple[SessionEntry, bool]] = []
         for session in sessions:
             inward, outward = (side.get(session.session_id) for side in found)
-            if inward is not None and outward is not None:
+            if inward is None or outward is None:
+                results.append((session.session_id, None))
+            else:
                 results.append((session.session_id, probe_result(inward, outward)))
-                continue
-            results.append((session.session_id, None))
-            if inward is not None or outward is not None:
-                halves.append((session, inward is not None))
-        await self.delete_halves(halves)
         return tuple(results)
 
     async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:

@@ -63,8 +63,8 @@ class NotPrimary(ConnectionLost):
 class RpcError(P4RuntimeError):
     """The switch refused a request.
 
-    ``updates`` has one (code, message) per update of a Write or entity of a Read when the switch said which of them failed
-    (P4Runtime: google.rpc.Status with p4.v1.Error details), and is empty when the request failed as a whole.
+    ``updates`` has one (code, message) per update of a Write or entity of a Read when the switch said which of them
+    failed (P4Runtime: google.rpc.Status with p4.v1.Error details), and is empty when the request failed as a whole.
     """
 
     def __init__(self, code: int, message: str, updates: Sequence[tuple[int, str]] = ()) -> None:

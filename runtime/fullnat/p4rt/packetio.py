@@ -1,4 +1,4 @@
-"""Messages of the StreamChannel: packet-out to the wire; packet-in, digest and idle notification to events of the core."""
+"""Messages of the StreamChannel: packet-outs to the wire; packet-ins, digests and idle notifications to events."""
 
 from __future__ import annotations
 

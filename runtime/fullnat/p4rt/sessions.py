@@ -131,7 +131,7 @@ class SessionTables:
         )
 
     def decode(self, entry: p4r.TableEntry) -> SessionEntry:
-        """The session that one of its halves describes completely. Raises ValueError for what we cannot have written."""
+        """The session, which either of its halves describes. Raises ValueError for what we cannot have written."""
         half = self._in if entry.table_id == self.in_id else self._out
         match, params = entry.match, entry.action.action.params
         key = [int.from_bytes(field.exact.value, "big") for field in match]

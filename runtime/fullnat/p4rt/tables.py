@@ -1,4 +1,4 @@
-"""Entries of the tables that follow the configuration and the neighbours: written seldom, so built as message objects."""
+"""Entries of the tables of configuration and neighbors: written seldom, so built as message objects."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ class ColdTables:
 
     def __init__(self, binder: Binder) -> None:
         self.port = binder.table("port", ("port",), {"port_set": ("mac",)})
-        self.own_address = binder.table(
-            "own_address", ("address",), {"own_vip": (), "own_local": (), "own_interface": ()}
-        )
+        kinds = ("own_vip", "own_local", "own_interface")
+        self.own_address = binder.table("own_address", ("address",), dict.fromkeys(kinds, ()))
         self.virtual_service = binder.table(
             "virtual_service", ("protocol", "vip", "vport"), {"service_punt": ("flags",)}
         )

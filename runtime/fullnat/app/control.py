@@ -1,0 +1,105 @@
+"""The control socket: a Unix socket on which the command line tools ask the running controller.
+
+A request is one line of JSON, ``{"command": "sessions" | "stats" | "ping", "filters": {...}}``. The answer is lines of
+JSON objects, and a last one that is ``{"end": true}`` or ``{"error": "..."}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fullnat.app.snapshot import Json, Snapshots, UnknownFilter
+
+REQUEST_LIMIT = 65536
+SESSIONS_PER_TURN = 256
+"""Sessions written before other work of the controller gets its turn."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class ControlError(Exception):
+    """The control socket cannot be opened; the message says why."""
+
+
+class ControlServer:
+    def __init__(self, path: Path, snapshots: Snapshots) -> None:
+        self.path = path
+        self._snapshots = snapshots
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen. Replaces the socket of a controller that is gone; raises ControlError for one that runs."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._remove_stale()
+            self._server = await asyncio.start_unix_server(self._serve, self.path, limit=REQUEST_LIMIT)
+            self.path.chmod(0o600)
+        except OSError as error:
+            raise ControlError(f"control socket {self.path}: {error.strerror or error}") from None
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self.path.unlink(missing_ok=True)
+            self._server = None
+
+    def _remove_stale(self) -> None:
+        try:
+            mode = self.path.stat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISSOCK(mode):
+            raise ControlError(f"{self.path} is there and is no socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1.0)
+            try:
+                probe.connect(str(self.path))
+            except OSError:
+                self.path.unlink()
+            else:
+                raise ControlError(f"another controller has the control socket {self.path}")
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                async for answer in self._answer(line):
+                    writer.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError) as error:
+            _LOGGER.debug("control connection: %s", error)
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> AsyncIterator[Json]:
+        try:
+            request: Any = json.loads(line)
+            command = request["command"]
+            filters = request.get("filters", {})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            yield {"error": "a request is a JSON object with a command"}
+            return
+        if command == "ping":
+            yield {"end": True}
+        elif command == "stats":
+            yield await self._snapshots.stats()
+            yield {"end": True}
+        elif command == "sessions":
+            try:
+                sessions = self._snapshots.sessions(filters)
+            except UnknownFilter as error:
+                yield {"error": str(error)}
+                return
+            for number, session in enumerate(sessions):
+                yield session
+                if number % SESSIONS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+            yield {"end": True}
+        else:
+            yield {"error": f"unknown command {command!r}"}

@@ -1,0 +1,20 @@
+"""Where the controller keeps its files unless told otherwise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def state_directory() -> Path:
+    """/var/lib/fullnat for root, the user's state directory for others."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/fullnat")
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "fullnat"
+
+
+def control_socket() -> Path:
+    """/run/fullnat.sock for root, in the user's runtime directory for others."""
+    if os.geteuid() == 0:
+        return Path("/run/fullnat.sock")
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/fullnat-{os.geteuid()}") / "fullnat.sock"

@@ -1,0 +1,180 @@
+"""What operators see: sessions, services, counters and the state of the switch, ready for JSON, with stable names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address
+from typing import Any
+
+from fullnat.app.ports import Core
+from fullnat.app.switch import SwitchOwner
+from fullnat.core.interface import Constants
+from fullnat.core.views import ServerView, ServiceView, SessionView
+from fullnat.p4rt.binding import Array
+from fullnat.p4rt.client import Client
+from fullnat.p4rt.errors import P4RuntimeError
+
+PROTOCOLS = {6: "tcp", 17: "udp"}
+FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
+"""What sessions can be selected by: an address, or address:port; state and protocol by name."""
+
+Json = dict[str, Any]
+Cells = dict[int, tuple[int, int]]
+
+
+class UnknownFilter(ValueError):
+    """Not one of :data:`FILTERS`."""
+
+
+def endpoint(address: int, port: int) -> str:
+    return f"{IPv4Address(address)}:{port}"
+
+
+def session_json(view: SessionView) -> Json:
+    entry = view.entry
+    counters = view.counters
+    return {
+        "protocol": PROTOCOLS.get(entry.protocol, str(entry.protocol)),
+        "client": endpoint(entry.client, entry.client_port),
+        "virtual": endpoint(entry.vip, entry.vport),
+        "local": endpoint(entry.local, entry.local_port),
+        "server": endpoint(entry.server, entry.server_port),
+        "state": view.state,
+        "phase": view.phase.lower(),
+        "age": round(view.age, 3),
+        "expires": None if view.expires is None else round(view.expires, 3),
+        "session_id": entry.session_id,
+        "delta": entry.delta,
+        "in_packets": counters.in_packets if counters else None,
+        "in_bytes": counters.in_bytes if counters else None,
+        "out_packets": counters.out_packets if counters else None,
+        "out_bytes": counters.out_bytes if counters else None,
+    }
+
+
+def matches(session: Json, filters: Mapping[str, str]) -> bool:
+    """Whether ``session`` has every value asked for; an address matches with any port."""
+    for name, wanted in filters.items():
+        value = str(session[name])
+        if name in ("state", "protocol"):
+            if value.lower() != wanted.lower():
+                return False
+        elif value != wanted and value.partition(":")[0] != wanted:
+            return False
+    return True
+
+
+class Snapshots:
+    def __init__(self, core: Core, owner: SwitchOwner, constants: Constants) -> None:
+        self._core = core
+        self._owner = owner
+        self._constants = constants
+
+    def sessions(self, filters: Mapping[str, str]) -> Iterator[Json]:
+        """Sessions in no particular order. Raises UnknownFilter."""
+        for name in filters:
+            if name not in FILTERS:
+                raise UnknownFilter(f"unknown filter {name!r}; there are {', '.join(FILTERS)}")
+        now = asyncio.get_running_loop().time()
+        # The core goes on while the caller takes its time, so the views are taken at once.
+        views = list(self._core.sessions(now))
+        return (found for found in map(session_json, views) if matches(found, filters))
+
+    async def stats(self) -> Json:
+        """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
+        services = self._core.services()
+        server_ids = [server.server_id for service in services for server in service.servers if server.server_id >= 0]
+        inward, outward, reasons = await self._read(server_ids)
+        owner = self._owner
+        writer = owner.writer
+        return {
+            "switch": {
+                "state": owner.status.state,
+                "reason": owner.status.reason,
+                "connects": owner.status.connects,
+                "pipeline_pushes": owner.status.pushes,
+                "orphans": owner.status.orphans,
+                "updates": writer.updates if writer else 0,
+                "write_requests": writer.requests if writer else 0,
+                "failed_updates": writer.failures if writer else 0,
+                "packet_outs": owner.status.packet_outs,
+                "events": dict(owner.status.events),
+                "core_errors": owner.status.core_errors,
+                "stream_errors": owner.client.stream_errors if owner.client else 0,
+            },
+            "switch_counters": reasons is not None,
+            "services": [service_json(service, inward, outward) for service in services],
+            "local_addresses": [
+                {**local._asdict(), "address": str(IPv4Address(local.address))}
+                for local in self._core.local_addresses()
+            ],
+            "controller": dict(self._core.stats()),
+            **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
+        }
+
+    async def _read(self, server_ids: list[int]) -> tuple[Cells, Cells, Json | None]:
+        client = self._owner.client
+        if client is None or not self._owner.serving:
+            return {}, {}, None
+        schema = client.schema
+        try:
+            inward = await client.counters(schema.server_in_counter, server_ids)
+            outward = await client.counters(schema.server_out_counter, server_ids)
+            return (
+                inward,
+                outward,
+                {
+                    "drops": await _by_name(client, schema.drop_counter, self._constants.DropReason, "NONE"),
+                    "punts": await _by_name(client, schema.punt_counter, self._constants.PuntReason),
+                    "toa": await _by_name(client, schema.toa_counter, self._constants.ToaResult),
+                },
+            )
+        except P4RuntimeError:
+            return {}, {}, None
+
+
+async def _by_name(client: Client, array: Array, names: Mapping[str, int], skip: str = "") -> Json:
+    """Packets and bytes of every cell that has a name."""
+    indexes = {name: index for name, index in names.items() if name != skip and index < array.size}
+    cells = await client.counters(array, indexes.values())
+    return {name.lower(): _count(cells, index) for name, index in indexes.items()}
+
+
+def _count(cells: Cells, index: int) -> Json:
+    packets, octets = cells.get(index, (0, 0))
+    return {"packets": packets, "bytes": octets}
+
+
+def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
+    servers = [server_json(server, inward, outward) for server in service.servers]
+    return {
+        "protocol": PROTOCOLS.get(service.protocol, str(service.protocol)),
+        "virtual": endpoint(service.vip, service.vport),
+        "scheduler": service.scheduler,
+        **{name: _sum(servers, name) for name in _SUMMED},
+        "servers": servers,
+    }
+
+
+_SUMMED = ("active", "inactive", "connections", "in_packets", "in_bytes", "out_packets", "out_bytes")
+
+
+def _sum(servers: Iterable[Json], name: str) -> int:
+    return sum(server[name] for server in servers)
+
+
+def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
+    received, sent = _count(inward, server.server_id), _count(outward, server.server_id)
+    return {
+        "server": endpoint(server.address, server.port),
+        "weight": server.weight,
+        "draining": server.draining,
+        "active": server.active,
+        "inactive": server.inactive,
+        "connections": server.connections,
+        "in_packets": received["packets"],
+        "in_bytes": received["bytes"],
+        "out_packets": sent["packets"],
+        "out_bytes": sent["bytes"],
+    }

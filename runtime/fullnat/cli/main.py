@@ -1,0 +1,26 @@
+"""The ``fullnat`` command.
+
+Exit status: 0 done, 1 something is wrong that one line on standard error tells, 2 wrong command line.
+"""
+
+from __future__ import annotations
+
+import click
+
+from fullnat.cli.check import check
+from fullnat.cli.run import run
+from fullnat.cli.sessions import sessions
+from fullnat.cli.stats import stats
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="p4-fullnat", prog_name="fullnat")
+def main() -> None:
+    """LVS FULLNAT load balancing on a P4 switch."""
+
+
+for command in (run, sessions, stats, check):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

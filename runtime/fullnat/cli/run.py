@@ -1,0 +1,115 @@
+"""``fullnat run``: the controller."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from fullnat.app import paths
+from fullnat.config.errors import ConfigError
+
+MAX_PORT = 510
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class InterfaceType(click.ParamType[tuple[int, str]]):
+    """``PORT@INTERFACE``, as simple_switch_grpc has it."""
+
+    name = "PORT@INTERFACE"
+
+    def convert(
+        self, value: str | tuple[int, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, str]:
+        if isinstance(value, tuple):
+            return value
+        port, at, name = value.partition("@")
+        if not at or not name or not port.isdigit() or int(port) > MAX_PORT:
+            self.fail(f"{value!r} is not PORT@INTERFACE with a port in 0..{MAX_PORT}", param, ctx)
+        return int(port), name
+
+
+class AddressType(click.ParamType[tuple[str, int]]):
+    """``HOST:PORT``."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, colon, port = value.rpartition(":")
+        if not colon or not host or not port.isdigit() or int(port) > 65535:
+            self.fail(f"{value!r} is not HOST:PORT", param, ctx)
+        return host.strip("[]"), int(port)
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--grpc-addr", default="127.0.0.1:9559", show_default=True, help="P4Runtime server of the switch.")
+@click.option("--device-id", default=1, show_default=True, type=click.IntRange(0), help="P4Runtime device id.")
+@click.option("--election-id", type=click.IntRange(1), help="Default: the time, so the last one started is primary.")
+@click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
+@click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
+@click.option("--cpu-port", default=255, show_default=True, type=click.IntRange(1, MAX_PORT), help="Embedded.")
+@click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
+@click.option("--control-socket", type=click.Path(path_type=Path), help="Unix socket for sessions and stats.")
+@click.option("--metrics-addr", type=AddressType(), help="Serve Prometheus metrics there.")
+@click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS))
+def run(
+    config: Path,
+    grpc_addr: str,
+    device_id: int,
+    election_id: int | None,
+    embedded: bool,
+    interfaces: tuple[tuple[int, str], ...],
+    cpu_port: int,
+    grpc_server_addr: str | None,
+    state_dir: Path | None,
+    control_socket: Path | None,
+    metrics_addr: tuple[str, int] | None,
+    log_level: str,
+) -> None:
+    """Run the controller with the configuration file CONFIG, until SIGTERM. SIGHUP reads the file again."""
+    # gRPC and protobuf load slowly, and the other commands need neither.
+    from fullnat.app import daemon
+    from fullnat.app.control import ControlError
+    from fullnat.app.state import StateError
+    from fullnat.p4rt.errors import P4RuntimeError
+
+    if (interfaces or grpc_server_addr) and not embedded:
+        raise click.UsageError("-i and --grpc-server-addr belong to --embedded")
+    ports = dict(interfaces)
+    if len(ports) != len(interfaces):
+        raise click.UsageError("a port number is given to two interfaces")
+    if cpu_port in ports:
+        raise click.UsageError(f"port {cpu_port} is the CPU port and cannot be an interface too")
+    logging.basicConfig(
+        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    options = daemon.Options(
+        config=config,
+        state_dir=state_dir or paths.state_directory(),
+        control_socket=control_socket or paths.control_socket(),
+        device_id=device_id,
+        grpc_addr=grpc_addr,
+        election_id=election_id,
+        embedded=embedded,
+        cpu_port=cpu_port,
+        ports=ports,
+        grpc_server_addr=grpc_server_addr,
+        metrics_addr=metrics_addr,
+    )
+    try:
+        asyncio.run(daemon.run(options))
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        raise SystemExit(1) from None
+    except (P4RuntimeError, StateError, ControlError) as error:
+        raise click.ClickException(str(error)) from None
