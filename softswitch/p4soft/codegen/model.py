@@ -1,0 +1,452 @@
+"""What a BMv2 JSON says, checked and resolved: plain data for the code generator.
+
+Names are resolved to objects, so that later stages cannot meet a dangling reference. Widths are in bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+DROP_PORT = 511
+
+
+@dataclass(slots=True, eq=False)
+class FieldDef:
+    """``bits`` is 0 for a variable-length field."""
+
+    name: str
+    bits: int
+    signed: bool
+    index: int
+    offset: int
+    """Bits from the start of the header, counting a variable-length field before it as empty."""
+    varbit: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class HeaderType:
+    name: str
+    fields: list[FieldDef]
+    by_name: dict[str, FieldDef]
+    fixed_bytes: int
+    varbit: FieldDef | None
+    max_bytes: int
+
+
+@dataclass(slots=True, eq=False)
+class Header:
+    name: str
+    id: int
+    index: int
+    type: HeaderType
+    metadata: bool
+    union: Union | None = None
+    stack: Stack | None = None
+    """The header stack it is an element of."""
+    position: int = 0
+    """Index in the stack, or in the union."""
+
+
+@dataclass(slots=True, eq=False)
+class Stack:
+    name: str
+    index: int
+    headers: list[Header]
+
+
+@dataclass(slots=True, eq=False)
+class Union:
+    name: str
+    members: list[Header]
+    stack: UnionStack | None = None
+    position: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class UnionStack:
+    name: str
+    index: int
+    unions: list[Union]
+    members: dict[str, int]
+
+
+# expressions
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Const:
+    value: int
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class BoolConst:
+    value: bool
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Local:
+    """A parameter of the enclosing action."""
+
+    index: int
+    bits: int
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class HeaderRef:
+    header: Header
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class LastHeader:
+    """The last extracted element of a stack."""
+
+    stack: Stack
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class LastUnionHeader:
+    stack: UnionStack
+    member: int
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class StackElement:
+    stack: Stack
+    at: Expr
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class UnionRef:
+    union: Union
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class UnionElement:
+    stack: UnionStack
+    at: Expr
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class UnionMember:
+    union: UnionRef | UnionElement
+    member: int
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class StackRef:
+    stack: Stack
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class UnionStackRef:
+    stack: UnionStack
+
+
+HeaderExpr = HeaderRef | LastHeader | LastUnionHeader | StackElement | UnionMember
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class FieldRef:
+    header: HeaderExpr
+    field: FieldDef
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class ValidBit:
+    """The hidden field ``$valid$``, as data."""
+
+    header: HeaderExpr
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Lookahead:
+    offset: int
+    bits: int
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class RegisterCell:
+    register: RegisterArray
+    at: Expr
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Op:
+    """``op`` is BMv2's spelling; for ``?`` the condition is ``cond``."""
+
+    op: str
+    left: Expr | None
+    right: Expr | None
+    cond: Expr | None = None
+
+
+Expr = (
+    Const
+    | BoolConst
+    | Local
+    | HeaderRef
+    | LastHeader
+    | LastUnionHeader
+    | StackElement
+    | UnionRef
+    | UnionElement
+    | UnionMember
+    | StackRef
+    | UnionStackRef
+    | FieldRef
+    | ValidBit
+    | Lookahead
+    | RegisterCell
+    | Op
+)
+
+
+# state
+
+
+@dataclass(slots=True, eq=False)
+class CounterArray:
+    name: str
+    index: int
+    size: int
+
+
+@dataclass(slots=True, eq=False)
+class MeterArray:
+    """``target`` is where a direct meter writes its colour; ``index`` is -1 for direct meters."""
+
+    name: str
+    index: int
+    size: int
+    bytes: bool
+    target: FieldRef | None
+
+
+@dataclass(slots=True, eq=False)
+class RegisterArray:
+    name: str
+    index: int
+    size: int
+    bits: int
+
+
+@dataclass(slots=True, eq=False)
+class CalcField:
+    field: FieldRef
+
+
+@dataclass(slots=True, eq=False)
+class CalcConst:
+    value: int
+    bits: int
+
+
+@dataclass(slots=True, eq=False)
+class CalcHeader:
+    header: Header
+
+
+@dataclass(slots=True, eq=False)
+class CalcPayload:
+    pass
+
+
+CalcInput = CalcField | CalcConst | CalcHeader | CalcPayload
+
+
+@dataclass(slots=True, eq=False)
+class Calculation:
+    name: str
+    algorithm: str
+    inputs: list[CalcInput]
+
+
+@dataclass(slots=True, eq=False)
+class Checksum:
+    name: str
+    target: FieldRef
+    calculation: Calculation
+    update: bool
+    verify: bool
+    condition: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class LearnList:
+    name: str
+    id: int
+    fields: list[FieldRef | ValidBit]
+
+
+@dataclass(slots=True, eq=False)
+class FieldList:
+    id: int
+    fields: list[FieldRef]
+
+
+# actions
+
+Argument = Expr | Calculation | CounterArray | MeterArray | RegisterArray | str | None
+"""A primitive's argument; strings and parameter vectors (None) occur in log_msg only."""
+
+
+@dataclass(slots=True, eq=False)
+class Primitive:
+    op: str
+    args: list[Argument]
+    where: str
+
+
+@dataclass(slots=True, eq=False)
+class ActionDef:
+    name: str
+    id: int
+    params: list[int]
+    primitives: list[Primitive]
+
+
+# parser
+
+
+@dataclass(slots=True, eq=False)
+class Extract:
+    target: Header | Stack | tuple[UnionStack, int]
+    length: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Verify:
+    condition: Expr
+    error: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Advance:
+    bits: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    primitive: Primitive
+
+
+ParserOp = Extract | Verify | Advance | Call
+
+
+@dataclass(slots=True, eq=False)
+class Transition:
+    """``values`` and ``masks`` are per field of the state's key; ``values`` None is the default transition."""
+
+    values: list[int] | None
+    masks: list[int] | None
+    next_state: str | None
+
+
+@dataclass(slots=True, eq=False)
+class ParserState:
+    name: str
+    index: int
+    ops: list[ParserOp]
+    key: list[tuple[Expr, int]]
+    transitions: list[Transition]
+
+
+@dataclass(slots=True, eq=False)
+class ParserDef:
+    init: str | None
+    states: dict[str, ParserState]
+
+
+# control
+
+
+@dataclass(slots=True, eq=False)
+class KeyField:
+    name: str
+    kind: str
+    target: Expr
+    bits: int
+    mask: int | None
+
+
+@dataclass(slots=True, eq=False)
+class ConstEntry:
+    """``key`` is packed as the engine's API packs keys."""
+
+    key: bytes
+    action: int
+    params: list[int]
+    priority: int
+
+
+@dataclass(slots=True, eq=False)
+class TableDef:
+    name: str
+    index: int
+    match_type: str
+    key: list[KeyField]
+    actions: list[ActionDef]
+    size: int
+    with_counters: bool
+    support_timeout: bool
+    direct_meter: MeterArray | None
+    next_by_action: dict[str, str | None]
+    next_hit: str | None
+    next_miss: str | None
+    has_hit: bool
+    has_miss: bool
+    base_next: str | None
+    default_action: int | None
+    default_params: list[int]
+    const_default: bool
+    entries: list[ConstEntry]
+    has_entries: bool
+
+
+@dataclass(slots=True, eq=False)
+class Conditional:
+    name: str
+    condition: Expr
+    true_next: str | None
+    false_next: str | None
+
+
+@dataclass(slots=True, eq=False)
+class ActionCall:
+    name: str
+    action: ActionDef
+    next_node: str | None
+
+
+Node = TableDef | Conditional | ActionCall
+
+
+@dataclass(slots=True, eq=False)
+class PipelineDef:
+    name: str
+    init: str | None
+    nodes: dict[str, Node]
+
+
+@dataclass(slots=True, eq=False)
+class ProgramDef:
+    headers: list[Header] = field(default_factory=list)
+    stacks: list[Stack] = field(default_factory=list)
+    unions: list[Union] = field(default_factory=list)
+    union_stacks: list[UnionStack] = field(default_factory=list)
+    errors: dict[str, int] = field(default_factory=dict)
+    counters: list[CounterArray] = field(default_factory=list)
+    meters: list[MeterArray] = field(default_factory=list)
+    registers: list[RegisterArray] = field(default_factory=list)
+    calculations: list[Calculation] = field(default_factory=list)
+    checksums: list[Checksum] = field(default_factory=list)
+    learn_lists: list[LearnList] = field(default_factory=list)
+    field_lists: list[FieldList] = field(default_factory=list)
+    actions: list[ActionDef] = field(default_factory=list)
+    tables: list[TableDef] = field(default_factory=list)
+    parser: ParserDef = field(default_factory=lambda: ParserDef(None, {}))
+    ingress: PipelineDef = field(default_factory=lambda: PipelineDef("ingress", None, {}))
+    egress: PipelineDef = field(default_factory=lambda: PipelineDef("egress", None, {}))
+    deparser: list[Header] = field(default_factory=list)
+    standard: dict[str, FieldRef] = field(default_factory=dict)
+    """Standard metadata by the name BMv2 uses, aliases resolved; absent ones are missing."""

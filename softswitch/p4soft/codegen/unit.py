@@ -1,0 +1,295 @@
+"""The generated C file as a whole.
+
+One function runs a packet through parser, ingress, egress and deparser, with every header pointer and metadata field a
+local variable: the C compiler sees all of it, keeps what is used in registers and drops the many copies that p4c makes.
+Packets that are replicated leave the function between ingress and egress (``P4S_REPLICATE``), with their variables
+saved in the packet's state, and enter it again in the middle.
+"""
+
+from __future__ import annotations
+
+from p4soft.api import PipelineError
+from p4soft.codegen import model as m
+from p4soft.codegen.deparser import deparse, update_checksums, verify_checksums
+from p4soft.codegen.expr import Expressions
+from p4soft.codegen.layout import Layout
+from p4soft.codegen.load import load_program
+from p4soft.codegen.parser import ParserWriter
+from p4soft.codegen.pipeline import PipelineWriter
+from p4soft.codegen.prims import Primitives, cell_bytes
+from p4soft.codegen.tables import describe
+from p4soft.codegen.wide import c_type, container, conversions, helpers, literal
+
+_ORIGINAL = ("clone_ingress_pkt_to_egress", "resubmit")
+
+
+class UnitWriter:
+    """Generates the C text of one program."""
+
+    def __init__(self, program: m.ProgramDef) -> None:
+        self.program = program
+        self.layout = Layout(program)
+        self.ex = Expressions(self.layout)
+
+    def text(self) -> str:
+        prims = Primitives(self.ex, self.program, "ingress")
+        front = ParserWriter(self.program, self.ex, prims).write()
+        verify = verify_checksums(self.program, self.ex)
+        ingress = PipelineWriter(self.program, self.program.ingress, self.ex, prims).write()
+        digest = self._digest()
+        begin = self._begin_ingress(prims)
+        after_parser = [
+            *prims.standard("parser_error", "perr"),
+            *prims.standard("checksum_error", "bad_checksum"),
+        ]
+        verdict = self._end_ingress(prims)
+        self.ex.used = set()
+        start = self._begin_egress(prims)
+        egress = PipelineWriter(self.program, self.program.egress, self.ex, prims).write()
+        update = update_checksums(self.program, self.ex, prims)
+        emit = deparse(self.program, self.ex)
+        spec = self._std("egress_spec")
+        for listed in self.program.field_lists:
+            for ref in listed.fields:
+                if self.ex.is_metadata(ref):
+                    self.ex.variable(ref)
+        kept = sorted(self.ex.names[f][0] for f in self.ex.used)
+        body: list[str] = [
+            *self._declarations(),
+            "if (mode == P4S_EGRESS) {",
+            *self._load(kept),
+            "goto egress_start;",
+            "}",
+            f"memset(own, 0, {self.layout.own_bytes});",
+            *begin,
+            *front,
+            "parsed: P4_LABEL;",
+            "p->payload = p->off + cur;",
+            *verify,
+            "if (mode == P4S_CLONE) {",
+            *self._reset(),
+            *self._preserve("p->clone_list"),
+            *self._store(kept),
+            "return P4S_REPLICATE;",
+            "}",
+            *after_parser,
+            *ingress,
+            "ingress_end: P4_LABEL;",
+            *digest,
+            *verdict,
+            "{",
+            *self._store(kept),
+            "p->length = pktlen;",
+            "return P4S_REPLICATE;",
+            "}",
+            "if (p->spec == P4S_DROP_PORT) return P4S_DROP;",
+            "p->port = p->spec; p->rid = 0; p->instance = P4S_NORMAL;",
+            "egress_start: P4_LABEL;",
+            *start,
+            *egress,
+            "egress_end: P4_LABEL;",
+            "if (P4_UNLIKELY(p->clone)) {",
+            *self._store(kept),
+            "p->length = pktlen; c->clone_egress(c, p); p->clone = 0;",
+            "}",
+            f"if ({spec} == P4S_DROP_PORT) return P4S_DROP;",
+            *update,
+            *emit,
+            "if (P4_UNLIKELY(p->recirculate)) {",
+            *self._store(kept),
+            "}",
+            "if (p->truncate < p->len) p->len = p->truncate;",
+            "return P4S_OUTPUT;",
+        ]
+        limbs = sorted(self.ex.limbs)
+        head = ['#include "p4s.h"\n\n', "#define P4_LABEL ((void)0)\n"]
+        head += [helpers(n) for n in limbs]
+        head.append(conversions(limbs))
+        function = "static enum p4s_verdict run(struct p4s_ctx *c, struct p4s_pkt *p, enum p4s_mode mode) {\n"
+        return "".join(
+            [*head, self._state(kept), function, _indent(body), "}\n\n", self._description()],
+        )
+
+    # variables
+
+    def _std(self, name: str) -> str:
+        return self.ex.at(self.program.standard[name], 64)
+
+    def _metadata(self) -> list[tuple[str, m.FieldDef]]:
+        return sorted(self.ex.names.values(), key=lambda item: item[0])
+
+    def _declarations(self) -> list[str]:
+        out = [
+            "uint8_t *const own = p->base;",
+            "uint8_t *const pk = p->base + p->off;",
+            "const uint32_t plen = p->len;",
+            "struct state *const st = p->state;",
+            f"uint32_t cur = 0, steps = 0, perr = {self.program.errors['NoError']}, digest = 0, pktlen = p->length;",
+            "bool bad_checksum = false;",
+            f"uint64_t V[{self.layout.words}] = {{0}};",
+            "(void)pk; (void)plen; (void)steps; (void)perr; (void)digest; (void)bad_checksum; (void)st;",
+        ]
+        for name, count, type_, own in self.layout.pointers():
+            if count:
+                items = ", ".join(f"{own} + {i * type_.max_bytes}" for i in range(count))
+                out.append(f"uint8_t *{name}[{count}] = {{{items}}};")
+                if type_.varbit:
+                    out.append(f"uint32_t {name}l[{count}] = {{0}};")
+            else:
+                out.append(f"uint8_t *{name} = {own};")
+                if type_.varbit:
+                    out.append(f"uint32_t {name}l = 0;")
+        out += [f"uint32_t {name} = 0; (void){name};" for name in self.layout.cursors()]
+        for name, field in self._metadata():
+            width = container(0, (1 << field.bits) - 1)
+            out.append(f"{c_type(width)} {name} = {literal(0, width)}; (void){name};")
+        return out
+
+    def _state(self, kept: list[str]) -> str:
+        lines = [f"uint64_t V[{self.layout.words}];"]
+        for name, count, type_, _ in self.layout.pointers():
+            suffix = f"[{count}]" if count else ""
+            lines.append(f"uint32_t {name}{suffix};")
+            if type_.varbit:
+                lines.append(f"uint32_t {name}l{suffix};")
+        lines += [f"uint32_t {name};" for name in self.layout.cursors()]
+        for name, field in self._metadata():
+            if name in kept:
+                lines.append(f"{c_type(container(0, (1 << field.bits) - 1))} {name};")
+        return "struct state {\n" + _indent(lines) + "};\n\n"
+
+    def _pointers(self, store: bool) -> list[str]:
+        out = ["memcpy(st->V, V, sizeof V);" if store else "memcpy(V, st->V, sizeof V);"]
+        for name, count, type_, _ in self.layout.pointers():
+            for at in [f"[{i}]" for i in range(count)] or [""]:
+                if store:
+                    out.append(f"st->{name}{at} = (uint32_t)({name}{at} - p->base);")
+                else:
+                    out.append(f"{name}{at} = p->base + st->{name}{at};")
+                if type_.varbit:
+                    out.append(f"st->{name}l{at} = {name}l{at};" if store else f"{name}l{at} = st->{name}l{at};")
+        for name in self.layout.cursors():
+            out.append(f"st->{name} = {name};" if store else f"{name} = st->{name};")
+        return out
+
+    def _store(self, kept: list[str]) -> list[str]:
+        return [*self._pointers(True), *(f"st->{name} = {name};" for name in kept)]
+
+    def _load(self, kept: list[str]) -> list[str]:
+        out = self._pointers(False)
+        return [*out, "if (p->fresh) {", *self._preserve("p->preserve"), "} else {"] + [
+            *(f"{name} = st->{name};" for name in kept),
+            "}",
+        ]
+
+    def _reset(self) -> list[str]:
+        return [f"{name} = {literal(0, container(0, (1 << f.bits) - 1))};" for name, f in self._metadata()]
+
+    def _preserve(self, which: str) -> list[str]:
+        """Bring the metadata of a field list back from the state."""
+        out = [f"switch ({which}) {{"]
+        for listed in self.program.field_lists:
+            out.append(f"case {listed.id}:")
+            out += [f"{n} = st->{n};" for n in (self.ex.variable(f) for f in listed.fields if self.ex.is_metadata(f))]
+            out.append("break;")
+        return [*out, "default: break;", "}"]
+
+    # stages
+
+    def _begin_ingress(self, prims: Primitives) -> list[str]:
+        return [
+            "p->group = p->clone = p->clone_list = p->resubmit = p->recirculate = 0;",
+            "p->truncate = UINT32_MAX; pktlen = p->length = p->ingress_len;",
+            *self._preserve("p->preserve"),
+            *prims.standard("instance_type", "p->instance"),
+            *prims.standard("packet_length", "p->ingress_len"),
+            "if (p->instance == P4S_NORMAL) {",
+            *prims.standard("ingress_port", "p->in_port"),
+            *prims.standard("ingress_global_timestamp", "((c->now - c->start) / 1000)"),
+            "}",
+        ]
+
+    def _end_ingress(self, prims: Primitives) -> list[str]:
+        group = self._std("mcast_grp") if "mcast_grp" in self.program.standard else "0"
+        return [
+            f"p->spec = (uint32_t){self._std('egress_spec')};",
+            f"p->group = (uint32_t)({group});",
+            "if (P4_UNLIKELY(p->clone | p->resubmit | p->group))",
+        ]
+
+    def _begin_egress(self, prims: Primitives) -> list[str]:
+        now = "((c->now - c->start) / 1000)"
+        return [
+            *prims.standard("egress_port", "p->port"),
+            *prims.standard("egress_spec", str(m.DROP_PORT + 1)),
+            *prims.standard("instance_type", "p->instance"),
+            *prims.standard("egress_rid", "p->rid"),
+            *prims.standard("packet_length", "pktlen"),
+            *prims.standard("egress_global_timestamp", now),
+            *prims.standard("enq_timestamp", now),
+            *prims.standard("enq_qdepth", "0"),
+            *prims.standard("deq_timedelta", "0"),
+            *prims.standard("deq_qdepth", "0"),
+        ]
+
+    def _digest(self) -> list[str]:
+        if not self.program.learn_lists:
+            return []
+        out = ["switch (digest) {"]
+        for at, listed in enumerate(self.program.learn_lists):
+            out.append(f"case {listed.id}: {{ uint8_t *w = c->scratch;")
+            total = 0
+            for ref in listed.fields:
+                bits = 1 if isinstance(ref, m.ValidBit) else ref.field.bits
+                if bits == 0:
+                    raise PipelineError(f"digest {listed.name}: a variable-length field cannot be sent")
+                size = (bits + 7) // 8
+                value: m.Expr = m.Op("&", ref, m.Const((1 << bits) - 1))
+                for low in range(0, size, 8):
+                    n = min(8, size - low)
+                    piece = m.Op(">>", value, m.Const(8 * low)) if low else value
+                    out.append(f"p4s_put_be(w + {total + size - low - n}, {n}, {self.ex.at(piece, 64)});")
+                total += size
+            out.append(f"c->digest(c, {at}, c->scratch, {total}); break; }}")
+        return [*out, "default: break;", "}"]
+
+    # description
+
+    def _description(self) -> str:
+        program = self.program
+        lines: list[str] = []
+        tables = []
+        for table in program.tables:
+            definitions, initialiser = describe(table)
+            lines += definitions
+            tables.append(initialiser)
+
+        def array(name: str, items: list[str], kind: str) -> str:
+            return f"static const struct {kind} {name}[] = {{{', '.join(items) or '{0}'}}};"
+
+        lines.append(array("tables", tables, "p4s_table_desc"))
+        lines.append(array("counters", [f"{{{x.size}, 0, 16}}" for x in program.counters], "p4s_array_desc"))
+        lines.append(array("meters", [f"{{{x.size}, {int(x.bytes)}, 0}}" for x in program.meters], "p4s_array_desc"))
+        cells = [f"{{{x.size}, {x.bits}, {cell_bytes(x.bits)}}}" for x in program.registers]
+        lines.append(array("registers", cells, "p4s_array_desc"))
+        original = any(p.op in _ORIGINAL for a in program.actions for p in a.primitives)
+        lines.append(
+            '__attribute__((visibility("default"))) const struct p4s_prog p4s_program = {P4S_ABI, '
+            f"{len(tables)}, {len(program.counters)}, {len(program.meters)}, {len(program.registers)}, "
+            f"{self.layout.own_bytes}, {self.layout.emit_bytes + 64}, sizeof(struct state), {int(original)}, "
+            "tables, counters, meters, registers, run};"
+        )
+        return "\n".join(lines) + "\n"
+
+
+def _indent(lines: list[str]) -> str:
+    return "".join(f"  {line}\n" for line in lines if line)
+
+
+def generate(config: bytes) -> tuple[m.ProgramDef, str]:
+    """The checked program and its C text. Raises PipelineError."""
+    program = load_program(config)
+    try:
+        return program, UnitWriter(program).text()
+    except RecursionError:
+        raise PipelineError("the program's expressions are nested too deeply") from None

@@ -1,0 +1,99 @@
+"""The C side as Python sees it: declarations for cffi's ABI mode (they mirror native/control.c and native/switch.c)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cffi
+
+from p4soft.api import EngineError, EntryExists, EntryNotFound, InvalidValue, TableFull
+from p4soft.engine.toolchain import build, sanitizing
+
+NATIVE = Path(__file__).resolve().parent.parent / "native"
+NO_ACTION = 0xFFFF
+END = 0xFFFFFFFF
+
+_DECLARATIONS = """
+struct p4s_update {
+  uint32_t kind, action;
+  int32_t priority;
+  uint32_t key_at, params_at;
+  uint64_t idle, cookie;
+};
+struct p4s_stats { uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped; };
+struct p4s_port_image { uint32_t number, kind; char name[32]; struct p4s_stats stats; };
+struct p4s_replica { uint32_t port, instance; };
+void *p4s_new(int32_t cpu_port);
+void p4s_free(void *s);
+int p4s_load(void *s, const void *prog);
+int p4s_drain(void *s, uint64_t timeout_ns);
+int p4s_add_memory_port(void *s, uint32_t number);
+int p4s_add_interface(void *s, uint32_t number, const char *interface);
+int p4s_remove_port(void *s, uint32_t number);
+uint32_t p4s_ports(void *s, struct p4s_port_image *out, uint32_t room);
+int p4s_inject(void *s, uint32_t port, const uint8_t *data, uint32_t len);
+uint64_t p4s_collect(void *s, uint8_t *out, uint64_t room);
+uint64_t p4s_poll(void *s, uint8_t *out, uint64_t room, uint32_t limit);
+int p4s_event_fd(void *s);
+void p4s_drops(void *s, uint64_t *out);
+void p4s_update_table(void *s, uint32_t table, const struct p4s_update *u, uint32_t n, const uint8_t *bytes,
+                      int32_t *results);
+uint32_t p4s_image_size(void *s, uint32_t table);
+int p4s_get(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint8_t *out);
+uint64_t p4s_entries(void *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room);
+uint32_t p4s_table_count(void *s, uint32_t table);
+int p4s_set_default(void *s, uint32_t table, uint32_t action, const uint8_t *params);
+uint32_t p4s_get_default(void *s, uint32_t table, uint8_t *params);
+int p4s_set_direct_counter(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint64_t packets,
+                           uint64_t bytes);
+int p4s_set_direct_meter(void *s, uint32_t table, const uint8_t *key, int32_t priority, const uint64_t *config);
+int p4s_direct_meter(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint64_t *config);
+void p4s_write_meter(void *s, uint32_t array, uint32_t index, const uint64_t *config);
+int p4s_read_meter(void *s, uint32_t array, uint32_t index, uint64_t *config);
+void p4s_read_counters(void *s, uint32_t array, uint32_t first, uint32_t n, uint64_t *out);
+void p4s_write_counter(void *s, uint32_t array, uint32_t index, uint64_t packets, uint64_t bytes);
+void p4s_read_registers(void *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out);
+void p4s_write_register(void *s, uint32_t array, uint32_t index, const uint8_t *cell);
+int p4s_set_group(void *s, int which, uint32_t id, const struct p4s_replica *replicas, uint32_t n, uint32_t truncate);
+"""
+
+ffi = cffi.FFI()
+ffi.cdef(_DECLARATIONS)
+_programs = cffi.FFI()
+_programs.cdef("extern const char p4s_program[];")
+
+
+@lru_cache(maxsize=2)
+def _runtime(sanitize: bool) -> Any:
+    del sanitize  # a key of the cache
+    return ffi.dlopen(str(build("core", sorted(NATIVE.glob("*.c")), {}, NATIVE)))
+
+
+def runtime() -> Any:
+    """The fixed runtime, compiled on first use. Raises ToolchainError."""
+    return _runtime(sanitizing())
+
+
+def program(text: str) -> tuple[Any, Any]:
+    """(library, pointer to its struct p4s_prog) of a generated C file. Raises ToolchainError."""
+    library = _programs.dlopen(str(build("program", [], {"program.c": text}, NATIVE)))
+    return library, ffi.cast("const void *", _programs.addressof(library, "p4s_program"))
+
+
+def check(rc: int, what: str) -> None:
+    """Raise the error that a negative result stands for. ``what`` is the subject of the message."""
+    if rc >= 0:
+        return
+    if rc == -1:
+        raise EntryExists(f"{what} exists already")
+    if rc == -2:
+        raise EntryNotFound(f"{what} does not exist")
+    if rc == -3:
+        raise TableFull(f"{what} does not fit: the table is full")
+    if rc == -4:
+        raise InvalidValue(f"{what} is not valid: a value is out of range")
+    if rc == -5:
+        raise EngineError(f"{what}: out of memory")
+    raise EngineError(f"{what}: error {rc}")

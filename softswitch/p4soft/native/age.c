@@ -1,0 +1,86 @@
+/* Idle entries: a timer wheel per table with ticks of 4 ms. An entry is looked at once per time to live: if it was hit
+ * since, it goes to the slot of its new deadline; else it is reported and waits for another time to live. Deadlines
+ * beyond the wheel's horizon (about 33 s) wait in the farthest slot. */
+#include "core.h"
+
+#define LIMIT 256u /* entries per call, so that a mass expiry does not hold up traffic */
+
+void wheel_arm(struct p4s_table *t, uint32_t index, uint64_t deadline) {
+  struct p4s_wheel *w = t->wheel;
+  uint64_t tick = deadline / P4S_TICK + 1;
+  if (w->timed == 0) w->tick = p4s_clock() / P4S_TICK;
+  if (tick < w->tick) tick = w->tick;
+  if (tick > w->tick + P4S_SLOTS - 2) tick = w->tick + P4S_SLOTS - 2;
+  struct p4s_cold *c = &t->cold[index];
+  c->slot = (uint32_t)(tick % P4S_SLOTS);
+  c->prev = P4S_NONE;
+  c->next = w->heads[c->slot];
+  if (c->next != P4S_NONE) t->cold[c->next].prev = index;
+  w->heads[c->slot] = index;
+  w->timed++;
+}
+
+void wheel_disarm(struct p4s_table *t, uint32_t index) {
+  struct p4s_cold *c = &t->cold[index];
+  if (c->slot == P4S_NONE) return;
+  if (c->prev == P4S_NONE)
+    t->wheel->heads[c->slot] = c->next;
+  else
+    t->cold[c->prev].next = c->next;
+  if (c->next != P4S_NONE) t->cold[c->next].prev = c->prev;
+  c->slot = P4S_NONE;
+  t->wheel->timed--;
+}
+
+uint64_t wheel_wait(const struct p4s_table *t, uint64_t now) {
+  const struct p4s_wheel *w = t->wheel;
+  if (!w || w->timed == 0) return UINT64_MAX;
+  for (uint64_t tick = w->tick; tick < w->tick + P4S_SLOTS; tick++)
+    if (w->heads[tick % P4S_SLOTS] != P4S_NONE) {
+      const uint64_t at = tick * P4S_TICK;
+      return at > now ? at - now : 0;
+    }
+  return UINT64_MAX;
+}
+
+static void look_at(struct p4s_switch *s, uint32_t table, uint32_t index) {
+  struct p4s_table *t = &s->ctx.tables[table];
+  struct p4s_cold *c = &t->cold[index];
+  const uint64_t now = s->ctx.now, hit = p4s_entry_at(t, index)->last_hit;
+  const uint64_t from = hit > c->reported ? hit : c->reported;
+  wheel_disarm(t, index);
+  if (now >= from + c->idle) {
+    uint8_t image[sizeof(struct p4s_entry_image) + 32 * P4S_KEY_WORDS + P4S_MAX_PARAMS];
+    const uint32_t len = table_image(t, index, now, image);
+    /* A full ring loses the report, not the entry: it is due again after another time to live. */
+    if (ring_put(&s->idles, P4S_REC_IDLE, table, image, len)) s->signal = true;
+    c->reported = now;
+    wheel_arm(t, index, now + c->idle);
+  } else {
+    wheel_arm(t, index, from + c->idle);
+  }
+}
+
+uint32_t age_tables(struct p4s_switch *s) {
+  const uint64_t tick = s->ctx.now / P4S_TICK;
+  uint32_t seen = 0;
+  if (!s->prog) return 0;
+  for (uint32_t i = 0; i < s->prog->ntables; i++) {
+    struct p4s_table *t = &s->ctx.tables[i];
+    struct p4s_wheel *w = t->wheel;
+    if (!w || w->timed == 0) continue;
+    for (; w->tick <= tick && seen < LIMIT; w->tick++) {
+      const uint32_t slot = (uint32_t)(w->tick % P4S_SLOTS);
+      while (w->heads[slot] != P4S_NONE && seen < LIMIT) {
+        /* While this slot is emptied, new deadlines must not come back to it. */
+        const uint32_t index = w->heads[slot];
+        w->tick++;
+        look_at(s, i, index);
+        w->tick--;
+        seen++;
+      }
+      if (w->heads[slot] != P4S_NONE) break;
+    }
+  }
+  return seen;
+}

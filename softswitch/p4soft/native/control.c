@@ -1,0 +1,354 @@
+/* What the control plane calls: ports, packets, events, tables and the rest, each call atomic for packets. */
+#include "core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- ports --- */
+
+static struct p4s_port *begin_port(struct p4s_switch *s, uint32_t number, enum p4s_port_kind kind, const char *name) {
+  struct p4s_port *port = &s->ports[number];
+  memset(port, 0, sizeof *port);
+  port->number = number;
+  port->kind = kind;
+  strncpy(port->name, name, sizeof port->name - 1);
+  s->active[s->nactive++] = (uint16_t)number;
+  return port;
+}
+
+EXPORT int p4s_add_memory_port(struct p4s_switch *s, uint32_t number) {
+  if (number >= P4S_DROP_PORT || (int64_t)number == s->cpu_port) return P4S_INVALID;
+  int rc = P4S_EXISTS;
+  switch_lock(s);
+  if (s->ports[number].kind == P4S_PORT_NONE) {
+    begin_port(s, number, P4S_PORT_MEMORY, "memory");
+    rc = P4S_OK;
+  }
+  switch_unlock(s);
+  return rc;
+}
+
+/* On P4S_SYSTEM, errno tells why. */
+EXPORT int p4s_add_interface(struct p4s_switch *s, uint32_t number, const char *interface) {
+  struct p4s_port probe = {.number = number};
+  if (number >= P4S_DROP_PORT || (int64_t)number == s->cpu_port) return P4S_INVALID;
+  if (s->ports[number].kind != P4S_PORT_NONE) return P4S_EXISTS;
+  const int rc = packet_open(&probe, interface);
+  if (rc != P4S_OK) return rc;
+  switch_lock(s);
+  begin_port(s, number, P4S_PORT_PACKET, interface)->packet = probe.packet;
+  switch_unlock(s);
+  switch_wake(s);
+  return P4S_OK;
+}
+
+EXPORT int p4s_remove_port(struct p4s_switch *s, uint32_t number) {
+  if (number >= P4S_PORTS || s->ports[number].kind == P4S_PORT_NONE) return P4S_NOT_FOUND;
+  switch_lock(s);
+  struct p4s_port gone = s->ports[number];
+  s->ports[number].kind = P4S_PORT_NONE;
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < s->nactive; i++)
+    if (s->active[i] != number) s->active[kept++] = s->active[i];
+  s->nactive = kept;
+  switch_unlock(s);
+  switch_wake(s); /* it may be polling the descriptor that goes away */
+  if (gone.kind == P4S_PORT_PACKET) packet_close(&gone);
+  return P4S_OK;
+}
+
+struct p4s_port_image {
+  uint32_t number, kind;
+  char name[32];
+  struct p4s_stats stats;
+};
+
+EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint32_t room) {
+  switch_lock(s);
+  const uint32_t n = s->nactive;
+  for (uint32_t i = 0; i < n && i < room; i++) {
+    const struct p4s_port *port = &s->ports[s->active[i]];
+    out[i].number = port->number;
+    out[i].kind = port->kind;
+    memcpy(out[i].name, port->name, sizeof port->name);
+    out[i].stats = port->stats;
+  }
+  switch_unlock(s);
+  return n;
+}
+
+/* --- packets and events --- */
+
+/* Waits while the ring is full; P4S_INVALID: too long to ever fit. */
+EXPORT int p4s_inject(struct p4s_switch *s, uint32_t port, const uint8_t *data, uint32_t len) {
+  if (port >= P4S_PORTS || len > P4S_MAX_FRAME) return P4S_INVALID;
+  pthread_mutex_lock(&s->in_lock);
+  while (!ring_put(&s->in, P4S_REC_PACKET, port, data, len)) {
+    switch_wake(s);
+    usleep(50);
+  }
+  pthread_mutex_unlock(&s->in_lock);
+  switch_wake(s);
+  return P4S_OK;
+}
+
+/* Copy whole records into ``out``; returns the bytes used. */
+static uint64_t take(struct p4s_ring *r, uint8_t *out, uint64_t room, uint32_t *limit) {
+  uint64_t used = 0;
+  const struct p4s_record *rec;
+  while (*limit && (rec = ring_peek(r)) != NULL && used + rec->size <= room) {
+    memcpy(out + used, rec, rec->size);
+    used += rec->size;
+    ring_pop(r);
+    --*limit;
+  }
+  return used;
+}
+
+EXPORT uint64_t p4s_collect(struct p4s_switch *s, uint8_t *out, uint64_t room) {
+  uint32_t limit = UINT32_MAX;
+  return take(&s->out, out, room, &limit);
+}
+
+EXPORT uint64_t p4s_poll(struct p4s_switch *s, uint8_t *out, uint64_t room, uint32_t limit) {
+  uint64_t count, used;
+  if (read(s->event_fd, &count, sizeof count) < 0 && errno != EAGAIN) return 0;
+  used = take(&s->packets, out, room, &limit);
+  used += take(&s->digests, out + used, room - used, &limit);
+  used += take(&s->idles, out + used, room - used, &limit);
+  if (!ring_empty(&s->packets) || !ring_empty(&s->digests) || !ring_empty(&s->idles)) {
+    count = 1;
+    if (write(s->event_fd, &count, sizeof count) < 0) return used; /* full counter: readable already */
+  }
+  return used;
+}
+
+EXPORT int p4s_event_fd(struct p4s_switch *s) { return s->event_fd; }
+
+/* unknown port, backlog full, frame too long, packet-ins, digests and idle reports lost, asserts failed */
+EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
+  switch_lock(s);
+  out[0] = s->unknown_port;
+  out[1] = s->backlog_dropped;
+  out[2] = s->oversize;
+  out[3] = s->packets.dropped;
+  out[4] = s->digests.dropped;
+  out[5] = s->idles.dropped;
+  out[6] = s->ctx.failed_asserts;
+  switch_unlock(s);
+}
+
+/* --- tables --- */
+
+struct p4s_update {
+  uint32_t kind; /* 0 insert, 1 modify, 2 delete */
+  uint32_t action;
+  int32_t priority;
+  uint32_t key_at, params_at; /* into the bytes of the request */
+  uint64_t idle, cookie;
+};
+
+/* Run updates in order, letting packets through now and then; results[i] is an enum p4s_error. */
+EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, uint32_t n,
+                             const uint8_t *bytes, int32_t *results) {
+  bool timed = false;
+  for (uint32_t i = 0; i < n;) {
+    switch_lock(s);
+    struct p4s_table *t = &s->ctx.tables[table];
+    const uint64_t now = p4s_clock();
+    for (uint32_t end = i + 32 < n ? i + 32 : n; i < end; i++) {
+      const uint8_t *key = bytes + u[i].key_at, *params = bytes + u[i].params_at;
+      timed |= u[i].idle != 0;
+      if (u[i].kind == 0)
+        results[i] = table_insert(t, key, u[i].action, params, u[i].priority, u[i].idle, u[i].cookie, now);
+      else if (u[i].kind == 1)
+        results[i] = table_modify(t, key, u[i].action, params, u[i].priority, u[i].idle, u[i].cookie, now);
+      else
+        results[i] = table_delete(t, key, u[i].priority);
+    }
+    switch_unlock(s);
+  }
+  if (timed) switch_wake(s); /* an earlier deadline may have come in */
+}
+
+EXPORT uint32_t p4s_image_size(struct p4s_switch *s, uint32_t table) { return table_image_size(&s->ctx.tables[table]); }
+
+EXPORT int p4s_get(struct p4s_switch *s, uint32_t table, const uint8_t *key, int32_t priority, uint8_t *out) {
+  int rc;
+  switch_lock(s);
+  struct p4s_table *t = &s->ctx.tables[table];
+  const uint32_t at = table_find(t, key, priority, &rc);
+  if (at != P4S_NONE) table_image(t, at, p4s_clock(), out);
+  switch_unlock(s);
+  return rc;
+}
+
+/* Entries from position *at on, as many as fit; *at becomes P4S_NONE at the end. Returns the bytes used. */
+EXPORT uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room) {
+  uint64_t used = 0;
+  switch_lock(s);
+  struct p4s_table *t = &s->ctx.tables[table];
+  const uint64_t now = p4s_clock();
+  const uint32_t most = table_image_size(t);
+  for (uint32_t n = 0; *at < t->high && used + most <= room && n < 4096; ++*at, n++)
+    if (p4s_entry_at(t, *at)->live) used += table_image(t, *at, now, out + used);
+  if (*at >= t->high) *at = P4S_NONE;
+  switch_unlock(s);
+  return used;
+}
+
+EXPORT uint32_t p4s_table_count(struct p4s_switch *s, uint32_t table) { return s->ctx.tables[table].count; }
+
+EXPORT int p4s_set_default(struct p4s_switch *s, uint32_t table, uint32_t action, const uint8_t *params) {
+  switch_lock(s);
+  struct p4s_table *t = &s->ctx.tables[table];
+  const int rc = action == UINT32_MAX ? table_set_default(t, t->desc->default_action, t->desc->default_params)
+                                      : table_set_default(t, action, params);
+  switch_unlock(s);
+  return rc;
+}
+
+/* Returns the action's number or P4S_NO_ACTION. */
+EXPORT uint32_t p4s_get_default(struct p4s_switch *s, uint32_t table, uint8_t *params) {
+  switch_lock(s);
+  const struct p4s_table *t = &s->ctx.tables[table];
+  const uint32_t action = t->fallback->action;
+  table_unpack_params(t, t->fallback, params);
+  switch_unlock(s);
+  return action;
+}
+
+EXPORT int p4s_set_direct_counter(struct p4s_switch *s, uint32_t table, const uint8_t *key, int32_t priority,
+                                  uint64_t packets, uint64_t bytes) {
+  int rc;
+  switch_lock(s);
+  struct p4s_table *t = &s->ctx.tables[table];
+  const uint32_t at = table_find(t, key, priority, &rc);
+  if (at != P4S_NONE) {
+    p4s_entry_at(t, at)->packets = packets;
+    p4s_entry_at(t, at)->bytes = bytes;
+  }
+  switch_unlock(s);
+  return rc;
+}
+
+/* --- meters, counters, registers --- */
+
+static void meter_config(struct p4s_meter *m, const uint64_t *config) {
+  memset(m, 0, sizeof *m);
+  if (!config) return;
+  m->cir = config[0];
+  m->cburst = config[1];
+  m->pir = config[2];
+  m->pburst = config[3];
+  m->committed = (double)m->cburst;
+  m->peak = (double)m->pburst;
+  m->last = p4s_clock();
+  m->configured = 1;
+}
+
+static int meter_read(const struct p4s_meter *m, uint64_t *config) {
+  config[0] = m->cir;
+  config[1] = m->cburst;
+  config[2] = m->pir;
+  config[3] = m->pburst;
+  return (int)m->configured;
+}
+
+/* config NULL: unconfigured again */
+EXPORT int p4s_set_direct_meter(struct p4s_switch *s, uint32_t table, const uint8_t *key, int32_t priority,
+                                const uint64_t *config) {
+  int rc;
+  switch_lock(s);
+  struct p4s_table *t = &s->ctx.tables[table];
+  const uint32_t at = table_find(t, key, priority, &rc);
+  if (at != P4S_NONE) meter_config(&t->meters[at], config);
+  switch_unlock(s);
+  return rc;
+}
+
+/* 1: configured, 0: not, negative: error */
+EXPORT int p4s_direct_meter(struct p4s_switch *s, uint32_t table, const uint8_t *key, int32_t priority,
+                            uint64_t *config) {
+  int rc;
+  switch_lock(s);
+  struct p4s_table *t = &s->ctx.tables[table];
+  const uint32_t at = table_find(t, key, priority, &rc);
+  if (at != P4S_NONE) rc = meter_read(&t->meters[at], config);
+  switch_unlock(s);
+  return rc;
+}
+
+EXPORT void p4s_write_meter(struct p4s_switch *s, uint32_t array, uint32_t index, const uint64_t *config) {
+  switch_lock(s);
+  meter_config(&s->ctx.meters[array][index], config);
+  switch_unlock(s);
+}
+
+EXPORT int p4s_read_meter(struct p4s_switch *s, uint32_t array, uint32_t index, uint64_t *config) {
+  switch_lock(s);
+  const int rc = meter_read(&s->ctx.meters[array][index], config);
+  switch_unlock(s);
+  return rc;
+}
+
+EXPORT void p4s_read_counters(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint64_t *out) {
+  switch_lock(s);
+  memcpy(out, &s->ctx.counters[array][first], sizeof(struct p4s_counter) * n);
+  switch_unlock(s);
+}
+
+EXPORT void p4s_write_counter(struct p4s_switch *s, uint32_t array, uint32_t index, uint64_t packets, uint64_t bytes) {
+  switch_lock(s);
+  s->ctx.counters[array][index] = (struct p4s_counter){packets, bytes};
+  switch_unlock(s);
+}
+
+/* Cells in native byte order. */
+EXPORT void p4s_read_registers(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out) {
+  switch_lock(s);
+  const struct p4s_cells *r = &s->ctx.registers[array];
+  memcpy(out, r->data + (size_t)r->cell * first, (size_t)r->cell * n);
+  switch_unlock(s);
+}
+
+EXPORT void p4s_write_register(struct p4s_switch *s, uint32_t array, uint32_t index, const uint8_t *cell) {
+  switch_lock(s);
+  const struct p4s_cells *r = &s->ctx.registers[array];
+  memcpy(r->data + (size_t)r->cell * index, cell, r->cell);
+  switch_unlock(s);
+}
+
+/* --- replication --- */
+
+/* n 0 and replicas NULL: remove. which: 0 multicast group, 1 clone session. */
+EXPORT int p4s_set_group(struct p4s_switch *s, int which, uint32_t id, const struct p4s_replica *replicas, uint32_t n,
+                         uint32_t truncate) {
+  struct p4s_group *made = NULL, *gone = NULL;
+  if (replicas) {
+    made = calloc(1, sizeof *made);
+    if (!made || !(made->replicas = calloc(n + 1u, sizeof *replicas))) {
+      free(made);
+      return P4S_NO_MEMORY;
+    }
+    memcpy(made->replicas, replicas, n * sizeof *replicas);
+    made->id = id;
+    made->count = n;
+    made->truncate = truncate;
+  }
+  switch_lock(s);
+  struct p4s_group **at = which ? &s->clones : &s->groups;
+  while (*at && (*at)->id != id) at = &(*at)->next;
+  gone = *at;
+  if (made) {
+    made->next = gone ? gone->next : NULL;
+    *at = made;
+  } else if (gone) {
+    *at = gone->next;
+  }
+  switch_unlock(s);
+  if (gone) free(gone->replicas);
+  free(gone);
+  return made || gone ? P4S_OK : P4S_NOT_FOUND;
+}

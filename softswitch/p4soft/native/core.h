@@ -1,0 +1,201 @@
+/* Inside of the runtime. Everything here is guarded by the switch's lock unless it says otherwise. */
+#ifndef P4S_CORE_H
+#define P4S_CORE_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "p4s.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum p4s_error {
+  P4S_OK = 0,
+  P4S_EXISTS = -1,
+  P4S_NOT_FOUND = -2,
+  P4S_FULL = -3,
+  P4S_INVALID = -4,
+  P4S_NO_MEMORY = -5,
+  P4S_SYSTEM = -6 /* errno tells */
+};
+
+#define P4S_BUFFER 71680u /* bytes of a packet buffer: header storage, headroom and the largest frame */
+#define P4S_MAX_FRAME 65600u
+#define P4S_MAX_PARAMS 1024u
+#define P4S_MAX_MATERIAL (4 * P4S_KEY_WORDS + 1)
+#define P4S_NONE UINT32_MAX
+
+/* --- byte rings: one producer, one consumer, records of whole words --- */
+
+struct p4s_record {
+  uint32_t size; /* of the record with this head, a multiple of 8 */
+  uint32_t kind, aux, len;
+};
+
+struct p4s_ring {
+  uint8_t *data;
+  uint64_t capacity; /* a power of two */
+  _Atomic uint64_t head, tail;
+  uint64_t dropped;
+};
+
+enum p4s_record_kind { P4S_REC_SKIP, P4S_REC_PACKET, P4S_REC_DIGEST, P4S_REC_IDLE };
+
+int ring_init(struct p4s_ring *r, uint64_t capacity);
+void ring_free(struct p4s_ring *r);
+bool ring_put(struct p4s_ring *r, uint32_t kind, uint32_t aux, const void *data, uint32_t len);
+/* The next record, or NULL; it stays until ring_pop. */
+const struct p4s_record *ring_peek(struct p4s_ring *r);
+void ring_pop(struct p4s_ring *r);
+bool ring_empty(struct p4s_ring *r);
+
+/* --- tables --- */
+
+struct p4s_cold {
+  uint64_t cookie, idle;
+  uint64_t reported; /* when the entry was last reported idle, or inserted */
+  int32_t priority;
+  uint32_t next, prev; /* in a slot of the wheel, or next: in the free list */
+  uint32_t slot; /* of the wheel, P4S_NONE outside */
+};
+
+#define P4S_TICK UINT64_C(4000000) /* nanoseconds */
+#define P4S_SLOTS 8192u
+
+struct p4s_wheel {
+  uint64_t tick; /* every slot before this tick was looked at */
+  uint32_t timed;
+  uint32_t heads[P4S_SLOTS];
+};
+
+/* One entry as it goes to the control plane. */
+struct p4s_entry_image {
+  uint64_t cookie, idle, packets, bytes, since;
+  int32_t priority;
+  uint32_t action, key_len, params_len; /* bytes that follow: key, then params */
+};
+
+int table_init(struct p4s_table *t, const struct p4s_table_desc *d, uint64_t seed);
+void table_free(struct p4s_table *t);
+int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const uint8_t *params, int32_t priority,
+                 uint64_t idle, uint64_t cookie, uint64_t now);
+int table_modify(struct p4s_table *t, const uint8_t *key, uint32_t action, const uint8_t *params, int32_t priority,
+                 uint64_t idle, uint64_t cookie, uint64_t now);
+int table_delete(struct p4s_table *t, const uint8_t *key, int32_t priority);
+/* Index of the entry, or P4S_NONE. */
+uint32_t table_find(struct p4s_table *t, const uint8_t *key, int32_t priority, int *error);
+int table_set_default(struct p4s_table *t, uint32_t action, const uint8_t *params);
+uint32_t table_packed_params(const struct p4s_table *t, uint32_t action);
+uint32_t table_image_size(const struct p4s_table *t);
+/* Writes a struct p4s_entry_image and what follows it; returns its size. */
+uint32_t table_image(struct p4s_table *t, uint32_t index, uint64_t now, uint8_t *out);
+void table_unpack_params(const struct p4s_table *t, const struct p4s_entry *e, uint8_t *out);
+void *p4s_map(size_t size);
+void p4s_unmap(void *p, size_t size);
+
+void wheel_arm(struct p4s_table *t, uint32_t index, uint64_t deadline);
+void wheel_disarm(struct p4s_table *t, uint32_t index);
+/* Nanoseconds until the wheel wants to be run again; UINT64_MAX: never. */
+uint64_t wheel_wait(const struct p4s_table *t, uint64_t now);
+
+/* --- ports --- */
+
+enum p4s_port_kind { P4S_PORT_NONE, P4S_PORT_MEMORY, P4S_PORT_PACKET };
+
+struct p4s_stats {
+  uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped;
+};
+
+struct p4s_packet_port;
+
+struct p4s_port {
+  uint32_t number;
+  enum p4s_port_kind kind;
+  char name[32];
+  struct p4s_stats stats;
+  struct p4s_packet_port *packet;
+};
+
+/* --- the switch --- */
+
+#define P4S_BACKLOG 256u
+#define P4S_PORTS (P4S_MAX_PORT + 1)
+
+struct p4s_waiting {
+  struct p4s_pkt pkt;
+  enum p4s_mode mode;
+};
+
+struct p4s_switch {
+  struct p4s_ctx ctx; /* first: the program's callbacks find the switch by it */
+  const struct p4s_prog *prog;
+  struct p4s_port ports[P4S_PORTS];
+  uint16_t active[P4S_PORTS];
+  uint32_t nactive;
+  int32_t cpu_port;
+  struct p4s_group *groups; /* multicast, by id */
+  struct p4s_group *clones; /* clone sessions, by id */
+
+  /* packets between two passes: recirculated, resubmitted, cloned at egress */
+  struct p4s_waiting *backlog;
+  uint32_t backlog_head, backlog_count;
+  uint8_t *buffers; /* P4S_BACKLOG + 3 packet buffers */
+  uint8_t *states;
+  uint32_t state_stride;
+
+  struct p4s_ring in, out, packets, digests, idles; /* ``in`` and ``out`` belong to memory ports */
+  pthread_mutex_t in_lock;
+  _Atomic uint64_t injected, taken; /* records put into and taken from ``in`` */
+  int event_fd, wake_fd;
+  bool signal; /* something was put into an event ring */
+
+  pthread_t thread;
+  bool running;
+  _Atomic bool stop, sleeping;
+  pthread_mutex_t lock;
+  _Atomic uint32_t waiting;
+  pthread_mutex_t drain_lock;
+  pthread_cond_t drained;
+  _Atomic uint64_t drain_wanted;
+  uint64_t drain_done;
+  uint64_t unknown_port, backlog_dropped, oversize;
+};
+
+struct p4s_replica {
+  uint32_t port, instance;
+};
+
+struct p4s_group {
+  uint32_t id, count, truncate;
+  struct p4s_replica *replicas;
+  struct p4s_group *next;
+};
+
+void switch_lock(struct p4s_switch *s);
+void switch_unlock(struct p4s_switch *s);
+void switch_wake(struct p4s_switch *s);
+uint64_t p4s_clock(void);
+
+const struct p4s_group *group_find(const struct p4s_group *list, uint32_t id);
+
+/* Run one received frame through the program. */
+void forward_frame(struct p4s_switch *s, uint32_t port, const uint8_t *data, uint32_t len);
+/* Run what is waiting between two passes; returns the number of packets. */
+uint32_t forward_backlog(struct p4s_switch *s);
+void forward_digest(struct p4s_ctx *c, uint32_t list, const uint8_t *data, uint32_t len);
+void forward_clone_egress(struct p4s_ctx *c, struct p4s_pkt *p);
+
+/* Report idle entries; returns the number of entries looked at. */
+uint32_t age_tables(struct p4s_switch *s);
+
+int packet_open(struct p4s_port *port, const char *interface);
+void packet_close(struct p4s_port *port);
+uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port);
+void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len);
+void packet_flush(struct p4s_port *port);
+int packet_fd(const struct p4s_port *port);
+
+#endif

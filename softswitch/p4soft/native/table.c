@@ -1,0 +1,387 @@
+/* Tables as the control plane sees them. Lookups are in p4s.h.
+ *
+ * Every kind of table has the same hash index over the key material of its entries (for ternary and range tables: value,
+ * mask, bounds; the priority is compared too), sized for the declared size, so that it never has to grow. Memory is
+ * mapped, not allocated: pages come into being when entries do. */
+#include "core.h"
+
+static uint32_t material_words(const struct p4s_table_desc *d) {
+  switch (d->kind) {
+  case P4S_EXACT: return d->key_words;
+  case P4S_LPM: return d->key_words + 1u;
+  case P4S_RANGE: return 4u * d->key_words;
+  default: return 2u * d->key_words;
+  }
+}
+
+static bool prioritised(const struct p4s_table_desc *d) { return d->kind == P4S_TERNARY || d->kind == P4S_RANGE; }
+
+static uint32_t slots_for(uint32_t size) {
+  uint32_t n = 16;
+  while (n < size + size / 2 + 1) n <<= 1;
+  return n;
+}
+
+int table_init(struct p4s_table *t, const struct p4s_table_desc *d, uint64_t seed) {
+  memset(t, 0, sizeof *t);
+  t->desc = d;
+  t->seed = seed;
+  t->params_at = (uint32_t)sizeof(struct p4s_entry) + 8 * material_words(d);
+  t->stride = (t->params_at + d->param_bytes + 31u) / 32u * 32u;
+  t->mask = slots_for(d->size) - 1;
+  t->free_head = P4S_NONE;
+  t->fallback = p4s_map(t->stride);
+  t->entries = p4s_map((size_t)t->stride * d->size);
+  t->slots = p4s_map(sizeof *t->slots * ((size_t)t->mask + 1));
+  t->cold = p4s_map(sizeof *t->cold * (size_t)d->size);
+  if (!t->fallback || !t->entries || !t->slots || !t->cold) return P4S_NO_MEMORY;
+  if (prioritised(d) && !(t->order = p4s_map(sizeof *t->order * (size_t)d->size))) return P4S_NO_MEMORY;
+  if (d->has_meter && !(t->meters = p4s_map(sizeof *t->meters * (size_t)d->size))) return P4S_NO_MEMORY;
+  if (d->support_timeout) {
+    if (!(t->wheel = p4s_map(sizeof *t->wheel))) return P4S_NO_MEMORY;
+    memset(t->wheel->heads, 0xff, sizeof t->wheel->heads);
+  }
+  int rc = table_set_default(t, d->default_action, d->default_params);
+  for (uint32_t i = 0; i < d->nconst && rc == P4S_OK; i++) {
+    const struct p4s_const_entry *e = &d->const_entries[i];
+    rc = table_insert(t, e->key, e->action, e->params, e->priority, 0, 0, 0);
+  }
+  return rc;
+}
+
+void table_free(struct p4s_table *t) {
+  const struct p4s_table_desc *d = t->desc;
+  if (!d) return;
+  p4s_unmap(t->fallback, t->stride);
+  p4s_unmap(t->entries, (size_t)t->stride * d->size);
+  p4s_unmap(t->slots, sizeof *t->slots * ((size_t)t->mask + 1));
+  p4s_unmap(t->cold, sizeof *t->cold * (size_t)d->size);
+  p4s_unmap(t->order, sizeof *t->order * (size_t)d->size);
+  p4s_unmap(t->meters, sizeof *t->meters * (size_t)d->size);
+  p4s_unmap(t->wheel, sizeof *t->wheel);
+}
+
+/* --- packed keys --- */
+
+static bool fits(const uint8_t *p, uint32_t bits) { return bits % 8 == 0 || p[0] >> (bits % 8) == 0; }
+
+static void prefix_mask(uint8_t *out, uint32_t bits, uint32_t length) {
+  const uint32_t size = (bits + 7) / 8, pad = size * 8 - bits;
+  for (uint32_t i = 0; i < size * 8; i++)
+    if (i >= pad && i < pad + length) out[i / 8] |= (uint8_t)(0x80u >> (i % 8));
+}
+
+static void to_words(uint64_t *out, const uint8_t *bytes, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++) out[i] = p4s_be64(bytes + 8 * i);
+}
+
+/* Key material of a packed key. */
+static int encode_key(const struct p4s_table_desc *d, const uint8_t *packed, uint64_t *out) {
+  uint8_t value[8 * P4S_KEY_WORDS] = {0}, mask[8 * P4S_KEY_WORDS] = {0};
+  uint8_t low[8 * P4S_KEY_WORDS] = {0}, high[8 * P4S_KEY_WORDS] = {0};
+  const uint32_t n = d->key_words;
+  uint64_t length = 0;
+  for (uint32_t f = 0; f < d->nfields; f++) {
+    const struct p4s_field_desc *field = &d->fields[f];
+    const uint32_t size = (field->bits + 7u) / 8u, at = field->offset;
+    const uint8_t *first = packed, *second = packed + size;
+    if (!fits(first, field->bits)) return P4S_INVALID;
+    packed += size;
+    if (field->kind == P4S_EXACT) {
+      memcpy(value + at, first, size);
+      prefix_mask(mask + at, field->bits, field->bits);
+      continue;
+    }
+    if (field->kind == P4S_LPM) {
+      length = p4s_be16(second);
+      if (length > field->bits) return P4S_INVALID;
+      packed += 2;
+      prefix_mask(mask + at, field->bits, (uint32_t)length);
+    } else {
+      if (!fits(second, field->bits)) return P4S_INVALID;
+      packed += size;
+      if (field->kind == P4S_RANGE) {
+        if (memcmp(first, second, size) > 0) return P4S_INVALID;
+        memcpy(low + at, first, size);
+        memcpy(high + at, second, size);
+        continue;
+      }
+      memcpy(mask + at, second, size);
+    }
+    for (uint32_t i = 0; i < size; i++) value[at + i] = first[i] & mask[at + i];
+  }
+  to_words(out, value, n);
+  if (d->kind == P4S_LPM) out[n] = length;
+  if (!prioritised(d)) return P4S_OK;
+  to_words(out + n, mask, n);
+  if (d->kind == P4S_RANGE) {
+    memcpy(out + 2 * n, low, 8 * n);
+    memcpy(out + 3 * n, high, 8 * n);
+  }
+  return P4S_OK;
+}
+
+static void from_words(uint8_t *out, const uint64_t *words, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++) p4s_put_be(out + 8 * i, 8, words[i]);
+}
+
+static uint32_t ones(const uint8_t *p, uint32_t n) {
+  uint32_t sum = 0;
+  for (uint32_t i = 0; i < n; i++) sum += (uint32_t)__builtin_popcount(p[i]);
+  return sum;
+}
+
+static void decode_key(const struct p4s_table_desc *d, const uint64_t *m, uint8_t *packed) {
+  uint8_t value[8 * P4S_KEY_WORDS], mask[8 * P4S_KEY_WORDS] = {0};
+  const uint32_t n = d->key_words;
+  const uint8_t *low = (const uint8_t *)(m + 2 * n), *high = low + 8 * n;
+  from_words(value, m, n);
+  if (prioritised(d)) from_words(mask, m + n, n);
+  for (uint32_t f = 0; f < d->nfields; f++) {
+    const struct p4s_field_desc *field = &d->fields[f];
+    const uint32_t size = (field->bits + 7u) / 8u, at = field->offset;
+    memcpy(packed, field->kind == P4S_RANGE ? low + at : value + at, size);
+    packed += size;
+    if (field->kind == P4S_EXACT) continue;
+    if (field->kind == P4S_LPM) {
+      p4s_put_be(packed, 2, d->kind == P4S_LPM ? m[n] : ones(mask + at, size));
+      packed += 2;
+      continue;
+    }
+    memcpy(packed, field->kind == P4S_RANGE ? high + at : mask + at, size);
+    packed += size;
+  }
+}
+
+/* --- parameters --- */
+
+uint32_t table_packed_params(const struct p4s_table *t, uint32_t action) {
+  if (action >= t->desc->nactions) return 0;
+  const struct p4s_action_desc *a = &t->desc->actions[action];
+  uint32_t size = 0;
+  for (uint32_t i = 0; i < a->nparams; i++) size += (a->params[i].bits + 7u) / 8u;
+  return size;
+}
+
+static int pack_params(const struct p4s_table *t, uint32_t action, const uint8_t *in, uint8_t *area) {
+  if (action >= t->desc->nactions) return P4S_INVALID;
+  const struct p4s_action_desc *a = &t->desc->actions[action];
+  for (uint32_t i = 0; i < a->nparams; i++) {
+    const struct p4s_param_desc *d = &a->params[i];
+    const uint32_t size = (d->bits + 7u) / 8u;
+    if (!fits(in, d->bits)) return P4S_INVALID;
+    memset(area + d->offset, 0, d->size);
+    for (uint32_t b = 0; b < size; b++) area[d->offset + b] = in[size - 1 - b]; /* little-endian host */
+    in += size;
+  }
+  return P4S_OK;
+}
+
+void table_unpack_params(const struct p4s_table *t, const struct p4s_entry *e, uint8_t *out) {
+  if (e->action >= t->desc->nactions) return;
+  const struct p4s_action_desc *a = &t->desc->actions[e->action];
+  const uint8_t *area = (const uint8_t *)e + t->params_at;
+  for (uint32_t i = 0; i < a->nparams; i++) {
+    const uint32_t size = (a->params[i].bits + 7u) / 8u;
+    for (uint32_t b = 0; b < size; b++) out[b] = area[a->params[i].offset + size - 1 - b];
+    out += size;
+  }
+}
+
+/* --- the index --- */
+
+static uint32_t index_find(struct p4s_table *t, const uint64_t *m, int32_t priority, uint32_t hash, uint32_t *slot) {
+  const uint32_t n = material_words(t->desc);
+  const bool by_priority = prioritised(t->desc);
+  for (uint32_t i = hash & t->mask;; i = (i + 1) & t->mask) {
+    const struct p4s_slot s = t->slots[i];
+    *slot = i;
+    if (s.index == 0) return P4S_NONE;
+    if (s.hash != hash) continue;
+    const uint32_t at = s.index - 1;
+    if (p4s_same(p4s_words(p4s_entry_at(t, at)), m, n) && (!by_priority || t->cold[at].priority == priority)) return at;
+  }
+}
+
+/* Take a slot out without leaving a tombstone: later entries of the run move up if they may. */
+static void index_remove(struct p4s_table *t, uint32_t hole) {
+  for (uint32_t i = (hole + 1) & t->mask; t->slots[i].index != 0; i = (i + 1) & t->mask) {
+    const uint32_t home = t->slots[i].hash & t->mask;
+    if (((i - home) & t->mask) >= ((i - hole) & t->mask)) {
+      t->slots[hole] = t->slots[i];
+      hole = i;
+    }
+  }
+  t->slots[hole].index = 0;
+}
+
+uint32_t table_find(struct p4s_table *t, const uint8_t *key, int32_t priority, int *error) {
+  uint64_t m[P4S_MAX_MATERIAL];
+  uint32_t slot;
+  *error = encode_key(t->desc, key, m);
+  if (*error != P4S_OK) return P4S_NONE;
+  const uint32_t at = index_find(t, m, priority, p4s_hash(m, material_words(t->desc), t->seed), &slot);
+  if (at == P4S_NONE) *error = P4S_NOT_FOUND;
+  return at;
+}
+
+/* --- prefix lengths and priorities --- */
+
+static void length_add(struct p4s_table *t, uint32_t length) {
+  if (t->length_use[length]++) return;
+  uint32_t i = t->nlengths++;
+  for (; i > 0 && t->lengths[i - 1] < length; i--) t->lengths[i] = t->lengths[i - 1];
+  t->lengths[i] = (uint16_t)length;
+}
+
+static void length_remove(struct p4s_table *t, uint32_t length) {
+  if (--t->length_use[length]) return;
+  uint32_t i = 0;
+  while (t->lengths[i] != length) i++;
+  for (t->nlengths--; i < t->nlengths; i++) t->lengths[i] = t->lengths[i + 1];
+}
+
+/* First position whose priority is lower; among equals the older entry stays in front. */
+static uint32_t order_place(const struct p4s_table *t, int32_t priority, uint32_t n) {
+  uint32_t low = 0, high = n;
+  while (low < high) {
+    const uint32_t mid = low + (high - low) / 2;
+    if (t->cold[t->order[mid]].priority >= priority)
+      low = mid + 1;
+    else
+      high = mid;
+  }
+  return low;
+}
+
+/* --- operations --- */
+
+static void set_entry(struct p4s_table *t, uint32_t at, uint32_t action, const uint8_t *area, uint64_t idle,
+                      uint64_t cookie, uint64_t now) {
+  struct p4s_entry *e = p4s_entry_at(t, at);
+  struct p4s_cold *cold = &t->cold[at];
+  memcpy((uint8_t *)e + t->params_at, area, t->desc->param_bytes);
+  e->action = (uint16_t)action;
+  e->last_hit = cold->reported = now;
+  cold->cookie = cookie;
+  cold->idle = idle;
+  if (t->wheel) {
+    wheel_disarm(t, at);
+    if (idle) wheel_arm(t, at, now + idle);
+  }
+}
+
+int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const uint8_t *params, int32_t priority,
+                 uint64_t idle, uint64_t cookie, uint64_t now) {
+  uint64_t m[P4S_MAX_MATERIAL];
+  uint8_t area[P4S_MAX_PARAMS] = {0};
+  const struct p4s_table_desc *d = t->desc;
+  const uint32_t n = material_words(d);
+  uint32_t slot;
+  int rc = encode_key(d, key, m);
+  if (rc == P4S_OK) rc = pack_params(t, action, params, area);
+  if (rc != P4S_OK) return rc;
+  const uint32_t hash = p4s_hash(m, n, t->seed);
+  if (index_find(t, m, priority, hash, &slot) != P4S_NONE) return P4S_EXISTS;
+  if (t->count >= d->size) return P4S_FULL;
+  uint32_t at = t->free_head;
+  if (at != P4S_NONE)
+    t->free_head = t->cold[at].next;
+  else
+    at = t->high++;
+  struct p4s_entry *e = p4s_entry_at(t, at);
+  memset(&t->cold[at], 0, sizeof t->cold[at]);
+  t->cold[at].slot = P4S_NONE;
+  t->cold[at].priority = priority;
+  e->packets = e->bytes = 0;
+  e->hash = hash;
+  e->live = 1;
+  memcpy(p4s_words(e), m, 8 * n);
+  if (d->has_meter) memset(&t->meters[at], 0, sizeof t->meters[at]);
+  set_entry(t, at, action, area, idle, cookie, now);
+  t->slots[slot].hash = hash;
+  t->slots[slot].index = at + 1;
+  if (d->kind == P4S_LPM) length_add(t, (uint32_t)m[d->key_words]);
+  if (prioritised(d)) {
+    const uint32_t place = order_place(t, priority, t->count);
+    memmove(t->order + place + 1, t->order + place, sizeof *t->order * (t->count - place));
+    t->order[place] = at;
+  }
+  t->count++;
+  return P4S_OK;
+}
+
+int table_modify(struct p4s_table *t, const uint8_t *key, uint32_t action, const uint8_t *params, int32_t priority,
+                 uint64_t idle, uint64_t cookie, uint64_t now) {
+  uint8_t area[P4S_MAX_PARAMS] = {0};
+  int rc;
+  const uint32_t at = table_find(t, key, priority, &rc);
+  if (at == P4S_NONE) return rc;
+  rc = pack_params(t, action, params, area);
+  if (rc == P4S_OK) set_entry(t, at, action, area, idle, cookie, now);
+  return rc;
+}
+
+int table_delete(struct p4s_table *t, const uint8_t *key, int32_t priority) {
+  uint64_t m[P4S_MAX_MATERIAL];
+  const struct p4s_table_desc *d = t->desc;
+  uint32_t slot;
+  const int rc = encode_key(d, key, m);
+  if (rc != P4S_OK) return rc;
+  const uint32_t at = index_find(t, m, priority, p4s_hash(m, material_words(d), t->seed), &slot);
+  if (at == P4S_NONE) return P4S_NOT_FOUND;
+  index_remove(t, slot);
+  if (d->kind == P4S_LPM) length_remove(t, (uint32_t)m[d->key_words]);
+  if (prioritised(d)) {
+    uint32_t place = order_place(t, priority, t->count);
+    do place--;
+    while (t->order[place] != at);
+    memmove(t->order + place, t->order + place + 1, sizeof *t->order * (t->count - place - 1));
+  }
+  if (t->wheel) wheel_disarm(t, at);
+  p4s_entry_at(t, at)->live = 0;
+  t->cold[at].next = t->free_head;
+  t->free_head = at;
+  t->count--;
+  return P4S_OK;
+}
+
+int table_set_default(struct p4s_table *t, uint32_t action, const uint8_t *params) {
+  uint8_t area[P4S_MAX_PARAMS] = {0};
+  if (action != P4S_NO_ACTION) {
+    const int rc = pack_params(t, action, params, area);
+    if (rc != P4S_OK) return rc;
+  }
+  memcpy((uint8_t *)t->fallback + t->params_at, area, t->desc->param_bytes);
+  t->fallback->action = (uint16_t)action;
+  return P4S_OK;
+}
+
+uint32_t table_image_size(const struct p4s_table *t) {
+  uint32_t most = 0;
+  for (uint32_t i = 0; i < t->desc->nactions; i++) {
+    const uint32_t size = table_packed_params(t, i);
+    if (size > most) most = size;
+  }
+  return ((uint32_t)sizeof(struct p4s_entry_image) + t->desc->packed_bytes + most + 7u) / 8u * 8u;
+}
+
+uint32_t table_image(struct p4s_table *t, uint32_t index, uint64_t now, uint8_t *out) {
+  struct p4s_entry *e = p4s_entry_at(t, index);
+  const struct p4s_cold *cold = &t->cold[index];
+  struct p4s_entry_image image = {
+      .cookie = cold->cookie,
+      .idle = cold->idle,
+      .packets = e->packets,
+      .bytes = e->bytes,
+      .since = now > e->last_hit ? now - e->last_hit : 0,
+      .priority = cold->priority,
+      .action = e->action,
+      .key_len = t->desc->packed_bytes,
+      .params_len = table_packed_params(t, e->action),
+  };
+  memcpy(out, &image, sizeof image);
+  decode_key(t->desc, p4s_words(e), out + sizeof image);
+  table_unpack_params(t, e, out + sizeof image + image.key_len);
+  return ((uint32_t)sizeof image + image.key_len + image.params_len + 7u) / 8u * 8u;
+}
