@@ -122,7 +122,12 @@ class Admission:
         isn = self._isn.next(entry.local, entry.local_port, entry.server, entry.server_port, now)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1
-        session.new_entry = entry._replace(delta=(isn - held.seq) & 0xFFFFFFFF, client_isn=held.seq)
+        session.new_entry = entry._replace(
+            flags=session.service.session_flags,
+            delta=(isn - held.seq) & 0xFFFFFFFF,
+            client_isn=held.seq,
+            idle_timeout=session.service.established_timeout,
+        )
         session.probing = False
         self._store.write(session, Op.MODIFY, session.new_entry, Phase.REUSING, now, out)
 

@@ -1,0 +1,24 @@
+"""The enumerations of the P4 program, read from its source, so that these tests need nothing compiled."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fullnat.core.interface import Constants
+
+SOURCE = Path(__file__).parents[2] / "p4src" / "include" / "constants.p4"
+
+
+def enumerations() -> dict[str, dict[str, int]]:
+    text = re.sub(r"/\*.*?\*/", "", SOURCE.read_text(), flags=re.DOTALL)
+    found: dict[str, dict[str, int]] = {}
+    for name, body in re.findall(r"enum bit<\d+> (\w+) \{(.*?)\}", text, flags=re.DOTALL):
+        found[name] = {member: int(value) for member, value in re.findall(r"(\w+)\s*=\s*(\d+)", body)}
+    return found
+
+
+def constants(session_ids: int = 1 << 20, server_ids: int = 65536) -> Constants:
+    enums = enumerations()
+    names = [name for name in Constants._fields if name in enums]
+    return Constants(**{name: enums[name] for name in names}, session_ids=session_ids, server_ids=server_ids)

@@ -1,0 +1,237 @@
+"""A tiny switch for the core's tests: it carries out effects, keeps tables, and fails the test on what no switch would take."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from random import Random
+
+from core.constants import constants
+from fullnat.config.model import Config
+from fullnat.core.controller import Controller
+from fullnat.core.interface import (
+    Effect,
+    Entry,
+    Event,
+    Forward,
+    IdleNotice,
+    Inject,
+    Log,
+    Neighbor,
+    Op,
+    OwnAddress,
+    Port,
+    Probe,
+    Probed,
+    ProbeResult,
+    Reset,
+    Route,
+    SessionEntry,
+    SwitchUp,
+    VirtualService,
+    Write,
+    Written,
+)
+
+SECRET = b"0123456789abcdef"
+
+
+def keys(entry: Entry) -> list[tuple[object, ...]]:
+    """The match keys that ``entry`` stands for."""
+    match entry:
+        case SessionEntry() as e:
+            return [
+                ("session_in", e.protocol, e.client, e.client_port, e.vip, e.vport),
+                ("session_out", e.protocol, e.server, e.server_port, e.local, e.local_port),
+            ]
+        case Port():
+            return [("port", entry.port)]
+        case OwnAddress():
+            return [("own_address", entry.address)]
+        case VirtualService():
+            return [("virtual_service", entry.protocol, entry.vip, entry.vport)]
+        case Route():
+            return [("ipv4_route", entry.prefix, entry.prefix_len)]
+        case Neighbor():
+            return [("neighbor", entry.address)]
+
+
+@dataclass
+class FakeSwitch:
+    """Writes are answered when :meth:`answer` is called; everything else is recorded."""
+
+    tables: dict[tuple[object, ...], Entry] = field(default_factory=dict)
+    last_hit: dict[int, float] = field(default_factory=dict)
+    packets: dict[int, tuple[int, int]] = field(default_factory=dict)
+    capacity: int = 1 << 30
+    fail: deque[tuple[int, str]] = field(default_factory=deque)
+    """Outcomes for the next updates of sessions; (0, "") is success."""
+    writes: deque[Write] = field(default_factory=deque)
+    probes: deque[Probe] = field(default_factory=deque)
+    forwarded: list[Forward] = field(default_factory=list)
+    injected: list[Inject] = field(default_factory=list)
+    resets: list[Reset] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
+    log_of_updates: list[tuple[Op, Entry]] = field(default_factory=list)
+    strict: bool = True
+    """A duplicate insert, or a change of what is not there, fails the test."""
+
+    def execute(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Write():
+                    assert effect.updates
+                    self.writes.append(effect)
+                case Probe():
+                    assert 0 < len(effect.sessions) <= 256
+                    self.probes.append(effect)
+                case Forward():
+                    self.forwarded.append(effect)
+                case Inject():
+                    self.injected.append(effect)
+                case Reset():
+                    self.resets.append(effect)
+                case Log():
+                    self.logs.append(effect)
+
+    def apply(self, now: float) -> Written | None:
+        """Carry out the oldest write; its answer when it asked for one."""
+        write = self.writes.popleft()
+        failed: dict[int, tuple[int, str]] = {}
+        for position, (operation, entry) in enumerate(write.updates):
+            outcome = self._update(operation, entry, now)
+            if outcome is not None:
+                failed[position] = outcome
+        return Written(write.token, failed) if write.token else None
+
+    def _update(self, operation: Op, entry: Entry, now: float) -> tuple[int, str] | None:
+        self.log_of_updates.append((operation, entry))
+        is_session = isinstance(entry, SessionEntry)
+        if is_session and self.fail:
+            outcome = self.fail.popleft()
+            if outcome[0]:
+                return outcome
+        present = [key for key in keys(entry) if key in self.tables]
+        if operation is Op.INSERT:
+            if present:
+                assert not self.strict, f"duplicate insert of {entry}"
+                return 6, "already exists"
+            if is_session and len(self.sessions()) >= self.capacity:
+                return 8, "table full"
+            for key in keys(entry):
+                self.tables[key] = entry
+        elif len(present) < len(keys(entry)):
+            if operation is Op.DELETE:
+                for key in present:
+                    del self.tables[key]
+            assert not self.strict, f"{operation} of missing {entry}"
+            return 5, "not found"
+        elif operation is Op.MODIFY:
+            for key in keys(entry):
+                self.tables[key] = entry
+        else:
+            for key in keys(entry):
+                del self.tables[key]
+        if isinstance(entry, SessionEntry):
+            self.last_hit[entry.session_id] = now
+            self.packets[entry.session_id] = (1, 0)
+        return None
+
+    def probe(self, now: float) -> Probed:
+        answer: list[tuple[int, ProbeResult | None]] = []
+        for entry in self.probes.popleft().sessions:
+            if all(key in self.tables for key in keys(entry)):
+                into, out = self.packets[entry.session_id]
+                idle = now - self.last_hit[entry.session_id]
+                answer.append((entry.session_id, ProbeResult(idle, into, into * 60, out, out * 60)))
+            else:
+                answer.append((entry.session_id, None))
+        return Probed(tuple(answer))
+
+    def sessions(self) -> dict[int, SessionEntry]:
+        return {entry.session_id: entry for entry in self.tables.values() if isinstance(entry, SessionEntry)}
+
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(dict.fromkeys(self.tables.values()))
+
+    def of(self, kind: type[Entry]) -> set[Entry]:
+        return {entry for entry in self.tables.values() if isinstance(entry, kind)}
+
+    def lose(self, session_id: int) -> None:
+        for key in keys(self.sessions()[session_id]):
+            del self.tables[key]
+
+
+class Rig:
+    """A controller and a switch, on one hand-turned clock."""
+
+    def __init__(
+        self, config: Config, *, switch: FakeSwitch | None = None, now: float = 1000.0, session_ids: int = 1 << 20, up: bool = True
+    ) -> None:
+        self.now = now
+        self.config = config
+        self.session_ids = session_ids
+        self.switch = switch or FakeSwitch()
+        self.controller = self._controller()
+        if up:
+            self.up()
+
+    def _controller(self) -> Controller:
+        return Controller(self.config, constants(self.session_ids), SECRET, Random(7))
+
+    def restart(self) -> None:
+        """A new controller process on the same switch."""
+        self.switch.writes.clear()
+        self.switch.probes.clear()
+        self.controller = self._controller()
+        self.up()
+
+    def up(self) -> None:
+        self.send(SwitchUp(self.switch.entries()))
+        self.settle()
+
+    def send(self, event: Event) -> None:
+        self.switch.execute(self.controller.handle(event, self.now))
+
+    def reconfigure(self, config: Config) -> None:
+        self.config = config
+        self.switch.execute(self.controller.reconfigure(config, self.now))
+
+    def answer_writes(self) -> None:
+        while self.switch.writes:
+            written = self.switch.apply(self.now)
+            if written is not None:
+                self.send(written)
+
+    def settle(self) -> None:
+        """Answer every write and probe."""
+        while self.switch.writes or self.switch.probes:
+            self.answer_writes()
+            if self.switch.probes:
+                self.send(self.switch.probe(self.now))
+
+    def tick(self) -> None:
+        self.switch.execute(self.controller.handle_deadline(self.now))
+
+    def advance(self, seconds: float, *, settle: bool = True, idle_notices: bool = True) -> None:
+        """Let time pass, firing every deadline on the way."""
+        end = self.now + seconds
+        while True:
+            deadline = self.controller.deadline()
+            if deadline is None or deadline > end:
+                break
+            self.now = max(self.now, deadline)
+            self.tick()
+            if settle:
+                self.settle()
+        self.now = end
+        if idle_notices:
+            for entry in list(self.switch.sessions().values()):
+                if self.now - self.switch.last_hit[entry.session_id] >= entry.idle_timeout:
+                    self.send(IdleNotice(entry.session_id))
+
+    def hit(self, session_id: int, into: int = 1, out: int = 1) -> None:
+        """Packets of a session pass the switch."""
+        self.switch.last_hit[session_id] = self.now
+        old_in, old_out = self.switch.packets[session_id]
+        self.switch.packets[session_id] = (old_in + into, old_out + out)

@@ -1,0 +1,62 @@
+"""The core does no I/O: it may not even import what could."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import fullnat.core
+
+FILES = sorted(Path(fullnat.core.__file__).parent.glob("*.py"))
+ALLOWED = {
+    "__future__",
+    "collections",
+    "collections.abc",
+    "dataclasses",
+    "enum",
+    "hashlib",
+    "heapq",
+    "ipaddress",
+    "math",
+    "random",
+    "struct",
+    "typing",
+    "fullnat.config.model",
+}
+LINES = 400
+
+
+def imports(tree: ast.AST) -> list[tuple[str, list[str]]]:
+    found: list[tuple[str, list[str]]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, []) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level
+            found.append((node.module or "", [alias.name for alias in node.names]))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_imports_nothing_that_does_io_or_tells_time(path: Path) -> None:
+    for module, names in imports(ast.parse(path.read_text())):
+        assert module in ALLOWED or module.split(".")[:2] == ["fullnat", "core"], f"{path.name} imports {module}"
+        if module == "random":
+            assert names == ["Random"], "randomness is passed in; only the type may be imported"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_calls_nothing_that_does_io(path: Path) -> None:
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not calls & {"open", "print", "input", "exec", "eval", "__import__", "Random"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_is_of_one_concern(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < LINES
