@@ -1,0 +1,122 @@
+"""What the ``p4soft`` command does once its command line is understood."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from finsy.proto import p4i
+from google.protobuf import text_format
+
+from p4soft.api import EngineError, PortStats
+from p4soft.embedded import Switch
+from p4soft.server.errors import RpcError
+from p4soft.server.rpc import ServerError, Tls
+
+LEVELS_BY_NAME = {
+    "trace": logging.DEBUG,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "off": logging.CRITICAL + 1,
+}
+
+
+class StartError(Exception):
+    """A correct command line that cannot be carried out here: the message says why."""
+
+
+def _read_program(config: Path, p4info: Path) -> tuple[p4i.P4Info, bytes]:
+    try:
+        raw = p4info.read_bytes()
+        program = config.read_bytes()
+    except OSError as error:
+        raise StartError(f"cannot read {error.filename}: {error.strerror}") from None
+    info = p4i.P4Info()
+    try:
+        text_format.Parse(raw.decode(), info)
+    except (text_format.ParseError, UnicodeDecodeError):
+        try:
+            info.ParseFromString(raw)
+        except Exception:
+            raise StartError(f"{p4info} is not a P4Info file (neither text nor binary)") from None
+    return info, program
+
+
+def _start_logging(options: argparse.Namespace) -> None:
+    chosen = options.log_level or ("debug" if options.log_console else "info")
+    handler: logging.Handler = logging.StreamHandler(sys.stdout if options.log_console else sys.stderr)
+    if options.log_file is not None:
+        try:
+            handler = logging.FileHandler(options.log_file)
+        except OSError as error:
+            raise StartError(f"cannot write the log file {options.log_file}: {error.strerror}") from None
+    logging.basicConfig(
+        level=LEVELS_BY_NAME[chosen], handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def statistics(stats: Sequence[PortStats]) -> str:
+    """The per-port table printed at the end."""
+    columns = ("port", "interface", "rx packets", "rx bytes", "rx dropped", "tx packets", "tx bytes", "tx dropped")
+    rows = [columns] + [
+        (
+            str(s.port),
+            s.name,
+            *(str(n) for n in (s.rx_packets, s.rx_bytes, s.rx_dropped, s.tx_packets, s.tx_bytes, s.tx_dropped)),
+        )
+        for s in sorted(stats, key=lambda s: s.port)
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(columns))]
+    return "\n".join("  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in rows)
+
+
+async def _run(options: argparse.Namespace) -> None:
+    tls = None
+    if options.grpc_server_ssl:
+        tls = Tls(
+            options.grpc_server_cert,
+            options.grpc_server_key,
+            options.grpc_server_cacert,
+            options.grpc_server_with_client_auth,
+        )
+    program = _read_program(options.config, options.p4info) if options.config is not None else None
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    switch = Switch(options.device_id, options.cpu_port, options.grpc_server_addr, dict(options.interface), tls=tls)
+    if options.pcap is not None:
+        start_pcap = getattr(switch.engine, "start_pcap", None)
+        if start_pcap is None:
+            switch.engine.close()
+            raise StartError("--pcap: this engine does not write pcap files")
+        start_pcap(os.fspath(options.pcap))
+    if program is not None:
+        try:
+            switch.load(*program)
+        except RpcError as error:
+            switch.engine.close()
+            raise StartError(f"cannot load {options.config}: {error.message}") from None
+    await switch.start()
+    print(f"p4soft: listening on {switch.address}", flush=True)
+    await stopped.wait()
+    stats = switch.engine.port_stats()
+    await switch.stop()
+    print(statistics(stats), flush=True)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the switch until SIGINT or SIGTERM. Raises StartError when it cannot start."""
+    _start_logging(options)
+    try:
+        asyncio.run(_run(options))
+    except (ServerError, EngineError) as error:
+        raise StartError(str(error)) from None

@@ -1,0 +1,227 @@
+"""The p4soft command line: options, errors of users, a clean start and stop, TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+from finsy.proto import p4r, p4r_grpc
+from p4kit import CONFIG, PROGRAMS
+from p4soft.api import PortStats
+from p4soft.cli import UsageError, main, parse
+from p4soft.launch import statistics
+
+HERE = Path(__file__).parent
+DRIVER = """
+import functools, os, sys
+os.environ["GRPC_VERBOSITY"] = "NONE"
+import fake_engine
+from p4soft import cli, embedded, launch
+launch.Switch = functools.partial(embedded.Switch, engine_factory=fake_engine.FakeEngine)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+PROGRAM = [str(PROGRAMS / "kinds.json"), "--p4info", str(PROGRAMS / "kinds.p4info.txtpb")]
+
+
+@asynccontextmanager
+async def running(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """The command in a process of its own (on the fake engine), and the address it says it listens on."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DRIVER, *arguments, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            line = (await process.stdout.readline()).decode()
+        found = re.fullmatch(r"p4soft: listening on (\S+)\n", line)
+        assert found, (line, (await process.communicate())[1])
+        yield process, found[1]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def fails(*arguments: str) -> tuple[int | None, str]:
+    """Exit status and standard error of a command that should not start."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DRIVER, *arguments, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    async with asyncio.timeout(20):
+        output, errors = await process.communicate()
+    assert output == b""
+    return process.returncode, errors.decode()
+
+
+async def stop(process: asyncio.subprocess.Process, number: signal.Signals) -> tuple[str, str]:
+    process.send_signal(number)
+    async with asyncio.timeout(20):
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors
+    return output.decode(), errors.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "-i 1@lo -i 2@eth7 --device-id 4 --grpc-server-addr 127.0.0.1:9 --cpu-port 255",
+        "--no-p4 -i 1@lo -i 2@eth7 --device-id 4 -- --grpc-server-addr 127.0.0.1:9 --cpu-port 255",
+        "--no-p4 --interface 1@lo --interface=2@eth7 --device-id 4 -L warn -- --grpc-server-addr=127.0.0.1:9 "
+        "--cpu-port 255 --drop-port 511",
+    ],
+)
+def test_both_spellings_of_the_options(arguments: str) -> None:
+    options = parse(arguments.split())
+    assert options.interface == [(1, "lo"), (2, "eth7")]
+    assert (options.device_id, options.grpc_server_addr, options.cpu_port) == (4, "127.0.0.1:9", 255)
+    assert options.config is None
+
+
+def test_defaults_are_those_of_simple_switch_grpc() -> None:
+    options = parse([])
+    assert (options.device_id, options.grpc_server_addr, options.cpu_port) == (0, "0.0.0.0:9559", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("--unknown", "--unknown"),
+        ("--no-p4 -- --thrift-port 9090", "--thrift-port"),
+        ("-i 1", "PORT@INTERFACE"),
+        ("-i x@lo", "PORT@INTERFACE"),
+        ("-i 511@lo", "0..510"),
+        ("-i 1@lo -i 1@eth0", "two interfaces"),
+        ("-i 5@lo --cpu-port 5", "CPU port"),
+        ("--cpu-port 0", "1..510"),
+        ("--cpu-port 511", "1..510"),
+        ("--drop-port 510", "511"),
+        ("--device-id x", "--device-id"),
+        ("--log-level loud", "loud"),
+        ("prog.json", "--p4info"),
+        ("--p4info p4info.txtpb", "--p4info"),
+        ("--no-p4 prog.json --p4info p4info.txtpb", "--no-p4"),
+        ("--grpc-server-ssl", "--grpc-server-cert"),
+        ("--grpc-server-cert x.pem", "--grpc-server-ssl"),
+        ("--grpc-server-addr", "--grpc-server-addr"),
+        ("--dev 1", "--dev"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_status_2(
+    arguments: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UsageError):
+        parse(arguments.split())
+    assert main(arguments.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert expected in captured.err
+
+
+def test_statistics_are_a_table() -> None:
+    text = statistics([PortStats(10, "veth10", 1, 64), PortStats(2, "veth2", tx_packets=12345, tx_bytes=9)])
+    assert text.splitlines() == [
+        "port  interface  rx packets  rx bytes  rx dropped  tx packets  tx bytes  tx dropped",
+        "   2      veth2           0         0           0       12345         9           0",
+        "  10     veth10           1        64           0           0         0           0",
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_serves_and_stops_cleanly(number: signal.Signals) -> None:
+    arguments = [
+        *PROGRAM,
+        "-i",
+        "1@lo",
+        "--device-id",
+        "7",
+        "--",
+        "--grpc-server-addr",
+        "127.0.0.1:0",
+        "--cpu-port",
+        "9",
+    ]
+    async with running(*arguments) as (process, address):
+        async with grpc.aio.insecure_channel(address) as channel:
+            stub = p4r_grpc.P4RuntimeStub(channel)
+            request = p4r.GetForwardingPipelineConfigRequest(device_id=7)
+            config = (await stub.GetForwardingPipelineConfig(request)).config
+            assert config.p4_device_config == CONFIG
+            assert not config.HasField("cookie")
+        output, errors = await stop(process, number)
+    assert output.splitlines()[0].split()[:2] == ["port", "interface"]
+    assert output.splitlines()[1].split() == ["1", "lo", "0", "0", "0", "0", "0", "0"]
+    assert "Traceback" not in errors
+
+
+async def test_an_address_in_use_is_one_line_and_status_1() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, errors = await fails("--grpc-server-addr", address)
+    assert status == 1
+    assert errors == f"p4soft: cannot listen on {address}: the address is in use or not one of this machine's\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-i", "1@nonexistent0"], "nonexistent0"),
+        (["/nonexistent.json", "--p4info", PROGRAM[2]], "/nonexistent.json"),
+        ([PROGRAM[0], "--p4info", PROGRAM[0]], "not a P4Info file"),
+        ([PROGRAM[2], "--p4info", PROGRAM[2]], "not a BMv2 JSON"),
+        (["--pcap", "--no-p4"], "--pcap"),
+        (["--log-file", "/nonexistent/log"], "/nonexistent/log"),
+        (
+            ["--grpc-server-ssl", "--grpc-server-cert", "/nonexistent", "--grpc-server-key", "/nonexistent"],
+            "/nonexistent",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_what_cannot_start_is_one_line_and_status_1(arguments: Sequence[str], expected: str) -> None:
+    status, errors = await fails(*arguments, "--grpc-server-addr", "127.0.0.1:0")
+    assert status == 1
+    (line,) = errors.splitlines()
+    assert line.startswith("p4soft: ")
+    assert expected in line
+
+
+def _certificate(directory: Path) -> tuple[Path, Path]:
+    key, cert = directory / "key.pem", directory / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(cert), "-days", "1", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost"]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("openssl cannot make a certificate here")
+    return key, cert
+
+
+async def test_tls_with_client_authentication(tmp_path: Path) -> None:
+    key, cert = _certificate(tmp_path)
+    ssl.create_default_context(cafile=str(cert))
+    arguments = ["--grpc-server-ssl", "--grpc-server-cert", str(cert), "--grpc-server-key", str(key)]
+    arguments += ["--grpc-server-cacert", str(cert), "--grpc-server-with-client-auth"]
+    async with running("--grpc-server-addr", "localhost:0", *arguments) as (_, address):
+        root = cert.read_bytes()
+        known = grpc.ssl_channel_credentials(root, key.read_bytes(), root)
+        async with grpc.aio.secure_channel(address, known) as channel:
+            answer = await p4r_grpc.P4RuntimeStub(channel).Capabilities(p4r.CapabilitiesRequest())
+            assert answer.p4runtime_api_version
+        async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(root)) as channel:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await p4r_grpc.P4RuntimeStub(channel).Capabilities(p4r.CapabilitiesRequest())
