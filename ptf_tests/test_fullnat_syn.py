@@ -1,0 +1,229 @@
+"""The client's SYN: to the controller first, then injected and translated like any other packet."""
+
+from ptf_tests import topology
+from ptf_tests.base import FullnatTest, PacketOut, Punt
+from ptf_tests.packets import NOP, SACK_PERMITTED, WINDOW_SCALE, mss, timestamps, toa
+from ptf_tests.sessions import KEEP_TIMESTAMPS, TOA, Session, SessionTest
+from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
+
+LINUX_SYN = mss(1460) + SACK_PERMITTED + timestamps() + NOP + WINDOW_SCALE
+"""The options of a Linux client's SYN, as they come."""
+
+
+class ServiceSynIsPunted(FullnatTest):
+    """A SYN to a virtual service that has no session goes to the controller, unchanged, with the port it came in by."""
+
+    def runTest(self) -> None:
+        self.insert(topology.service(flags=1))
+        syn = Session(id=0).from_client(flags="S", seq=5, options=LINUX_SYN)
+        for port in (CLIENT_SIDE, topology.UPLINK):
+            frame = syn.replace(eth_dst=topology.PORT_MAC[port])
+            self.exchange((port, frame), punted=[Punt("SERVICE_SYN", frame, port, service_flags=1)])
+
+
+class ServiceSynWithEcnOrDataIsPunted(FullnatTest):
+    """ECN set-up flags, urgent and push flags, and data (TCP Fast Open) do not make a SYN another thing."""
+
+    def runTest(self) -> None:
+        self.insert(topology.service())
+        for flags in ("SEC", "SP", "SU", "SUPEC"):
+            with self.subTest(flags=flags):
+                syn = Session(id=0).from_client(flags=flags, payload=b"GET / HTTP/1.0\r\n\r\n")
+                self.exchange((CLIENT_SIDE, syn), punted=[Punt("SERVICE_SYN", syn)])
+
+
+class SynOverPuntRateIsDropped(FullnatTest):
+    """SYNs above the rate allowed to the controller are dropped and counted; other reasons have their own rate."""
+
+    def runTest(self) -> None:
+        self.insert(topology.service())
+        syn = Session(id=0).from_client(flags="S")
+        self.meter_punts("SERVICE_SYN", rate=1, burst=2)
+        self.exchange(*[(CLIENT_SIDE, syn)] * 6, punted=[Punt("SERVICE_SYN", syn)] * 2, drops={"PUNT_METER": 4})
+
+
+class SynIsTranslatedAndCarriesToa(SessionTest):
+    """The injected SYN leaves with the local address as source, seq + delta, and TOA right after the base header."""
+
+    def runTest(self) -> None:
+        syn = self.session.from_client(flags="S", seq=1000)
+        self.inject(syn, toa="OK", seq=1000 + self.delta, options=toa("203.0.113.9", 40000))
+
+
+class ToaHasTheBytesOfLvs(SessionTest):
+    """TOA of client 203.0.113.9 port 40000 is FE 08 9C 40 CB 00 71 09."""
+
+    def runTest(self) -> None:
+        syn = self.session.from_client(flags="S", seq=1000)
+        self.inject(syn, toa="OK", options=bytes.fromhex("fe089c40cb007109"))
+
+
+class SynTimestampsBecomeNops(SessionTest):
+    """The timestamp option of the client's SYN is overwritten by ten NOPs; all else stays in its place."""
+
+    def runTest(self) -> None:
+        after = mss(1460) + SACK_PERMITTED + NOP * 10 + NOP + WINDOW_SCALE
+        syn = self.session.from_client(flags="S", seq=7, options=LINUX_SYN)
+        self.inject(syn, toa="OK", options=self.session.toa + after)
+
+
+class SynTimestampsAtEveryOffset(SessionTest):
+    """Timestamps become NOPs wherever they stand, at odd offsets too, and however often."""
+
+    def runTest(self) -> None:
+        for before in range(11):
+            with self.subTest(before=before):
+                behind = NOP * (-(before + 10) % 4)
+                options = b"\x03\x03\x07" * (before // 3) + NOP * (before % 3)
+                syn = self.session.from_client(flags="S", seq=7, options=options + timestamps(0xA1B2C3D4) + behind)
+                self.inject(syn, toa="OK", options=self.session.toa + options + NOP * 10 + behind)
+        twice = self.session.from_client(flags="S", options=NOP + timestamps(5, 6) + timestamps(7) + NOP * 3)
+        self.inject(twice, toa="OK", options=self.session.toa + NOP * 24)
+
+
+class SynTimestampsAreKeptOnRequest(SessionTest):
+    """A session flagged KEEP_TIMESTAMPS leaves the SYN's timestamps alone."""
+
+    flags = TOA | KEEP_TIMESTAMPS
+
+    def runTest(self) -> None:
+        syn = self.session.from_client(flags="S", options=LINUX_SYN)
+        self.inject(syn, toa="OK", options=self.session.toa + LINUX_SYN)
+
+
+class TimestampsOfLaterSegmentsStay(SessionTest):
+    """Only the SYN loses its timestamps."""
+
+    def runTest(self) -> None:
+        options = NOP * 2 + timestamps(1, 2)
+        self.handshake()
+        self.inward(self.session.from_client(seq=1001, ack=9500, options=options, payload=b"x"))
+        self.outward(self.session.from_server(seq=9500, ack=1034, options=options, payload=b"y"))
+
+
+class TimestampsOfAnotherLengthStay(SessionTest):
+    """An option of kind 8 that is not 10 bytes long is no timestamp option."""
+
+    def runTest(self) -> None:
+        options = bytes([8, 6, 1, 2, 3, 4, 1, 1])
+        syn = self.session.from_client(flags="S", options=options)
+        self.inject(syn, toa="OK", options=self.session.toa + options)
+
+
+class SynKeepsItsData(SessionTest):
+    """Data in a SYN (TCP Fast Open) and its cookie option follow TOA unchanged."""
+
+    def runTest(self) -> None:
+        options = b"\x22\x0a01234567" + NOP * 2
+        syn = self.session.from_client(flags="S", options=options, payload=b"early data")
+        self.inject(syn, toa="OK", options=self.session.toa + options)
+
+
+class SynSequenceWraps(SessionTest):
+    """ISN 0xFFFFFFF0 and delta 0x20: the server sees 0x10."""
+
+    def runTest(self) -> None:
+        syn = self.session.from_client(flags="S", seq=0xFFFFFFF0)
+        self.inject(syn, toa="OK", seq=0x10, options=self.session.toa)
+
+
+class SessionSynIsPunted(SessionTest):
+    """A SYN from the client on an existing session, retransmitted or new, goes to the controller with its session_id."""
+
+    def runTest(self) -> None:
+        for options in (b"", LINUX_SYN):
+            syn = self.session.from_client(flags="S", seq=1000, options=options)
+            self.exchange((CLIENT_SIDE, syn), punted=[Punt("SESSION_SYN", syn, session_id=self.session.id)])
+        self.handshake()
+        self.exchange((CLIENT_SIDE, syn), punted=[Punt("SESSION_SYN", syn, session_id=self.session.id)])
+
+
+class SessionSynHasItsOwnRate(SessionTest):
+    """The rate of first SYNs does not bind SYNs of sessions."""
+
+    def runTest(self) -> None:
+        self.meter_punts("SERVICE_SYN", rate=1, burst=1)
+        syn = self.session.from_client(flags="S")
+        punt = Punt("SESSION_SYN", syn, session_id=self.session.id)
+        self.exchange(*[(CLIENT_SIDE, syn)] * 5, punted=[punt] * 5)
+
+
+class SynAckFromTheClientIsTranslated(SessionTest):
+    """A SYN-ACK from the client's side asks for no new session: it is translated, without TOA."""
+
+    def runTest(self) -> None:
+        self.handshake()
+        self.inward(self.session.from_client(flags="SA", seq=1000, ack=9001))
+
+
+class NewSessionForgetsRegisters(SessionTest):
+    """A SYN injected with NEW_SESSION clears what the session_id's previous user left: its events come anew."""
+
+    def runTest(self) -> None:
+        for _ in range(2):
+            self.handshake()
+            self.inward(self.session.from_client(seq=1001, ack=9001), toa="OK", options=self.session.toa)
+        self.expect_events(self.session.id, *[("OUT", "SYN_ACK"), ("IN", "ESTABLISHED")] * 2)
+
+
+class RecycledSessionIsNotAnswered(SessionTest):
+    """After NEW_SESSION the server counts as silent: the first data seq of the previous user brings no TOA, and a
+    reset has no sequence number to take."""
+
+    def runTest(self) -> None:
+        self.handshake()
+        syn = self.session.from_client(flags="S", seq=1000)
+        self.inject(syn, new_session=True, toa="OK", options=self.session.toa)
+        self.inward(self.session.from_client(seq=1001, ack=9001))
+        reset = self.session.from_client(flags="R")
+        self.exchange(PacketOut("RESET", reset, session_id=self.session.id), drops={"RESET_UNKNOWN": 1})
+
+
+class InjectWithoutFlagKeepsRegisters(SessionTest):
+    """A retransmitted SYN, injected again without NEW_SESSION, keeps what the server answered."""
+
+    def runTest(self) -> None:
+        self.handshake()
+        self.inject(self.session.from_client(flags="S", seq=1000), toa="OK", options=self.session.toa)
+        self.inward(self.session.from_client(seq=1001, ack=9001), toa="OK", options=self.session.toa)
+
+
+class InjectedSynWithoutSessionIsDropped(FullnatTest):
+    """A SYN whose entries are gone when it is injected is dropped, not punted again."""
+
+    def runTest(self) -> None:
+        self.insert(topology.service(flags=1))
+        syn = Session(id=0).from_client(flags="S")
+        self.exchange(PacketOut("INJECT", syn, port=CLIENT_SIDE), drops={"INJECT_MISS": 1})
+
+
+class InjectedSegmentWithoutSessionIsDropped(FullnatTest):
+    """An injected segment that is no SYN is not sent back to the controller either, whatever the service's flags."""
+
+    def runTest(self) -> None:
+        self.insert(topology.service(flags=1))
+        segment = Session(id=0).from_client()
+        self.exchange(PacketOut("INJECT", segment, port=CLIENT_SIDE), drops={"NO_SESSION": 1})
+
+
+class OneClientManySessions(FullnatTest):
+    """Sessions are told apart by every part of the five-tuple, in both directions."""
+
+    def runTest(self) -> None:
+        variations = [
+            {},
+            {"client": "203.0.113.10"},
+            {"client_port": 40001},
+            {"vip": "198.51.100.11"},
+            {"vport": 81},
+        ]
+        new_id = self.harness.session_id
+        sessions = [Session(id=new_id(), local_port=5000 + i, delta=i, **v) for i, v in enumerate(variations)]
+        self.insert(topology.own("198.51.100.11", "vip"), topology.neighbor("203.0.113.10", 1, topology.CLIENT_MAC))
+        for session in sessions:
+            self.insert(session.inbound, session.outbound)
+        for session in sessions:
+            sent = session.from_client(seq=100, ack=1, payload=b"in")
+            self.exchange((CLIENT_SIDE, sent), out=[(SERVER_SIDE, session.to_server(sent))])
+            answer = session.from_server(seq=100, ack=1000, payload=b"out")
+            self.exchange((SERVER_SIDE, answer), out=[(CLIENT_SIDE, session.to_client(answer))])
