@@ -15,6 +15,7 @@ from topo.process import Process, ProcessFailed, poll
 TARGETS = ("p4soft", "bmv2")
 GRPC = "127.0.0.1:9559"
 CPU_PORT = 255
+Json = dict[str, Any]
 START_TIMEOUT = 60.0
 """Seconds for the switch to serve and the controller to push the pipeline; p4soft compiles it the first time."""
 
@@ -120,18 +121,16 @@ class Stack:
 
     # -------------------------------------------------------------------------------------------------- questions
 
-    def ask(self, command: str) -> Any:
-        """The JSON answer of ``fullnat sessions`` or ``fullnat stats``."""
+    def sessions(self) -> list[Json]:
+        """Every session, as ``fullnat sessions --json`` shows it."""
+        return [json.loads(line) for line in self._ask("sessions").splitlines()]
+
+    def stats(self) -> Json:
+        return dict(json.loads(self._ask("stats")))
+
+    def _ask(self, command: str) -> str:
         run = [*_installed("fullnat"), command, "--json", "--control-socket", str(self.socket)]
         done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=30)
         if done.returncode != 0:
             raise ProcessFailed(f"fullnat {command} ended with status {done.returncode}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
-
-    def sessions(self) -> list[dict[str, Any]]:
-        """Every session, as ``fullnat sessions --json`` shows it."""
-        answer = self.ask("sessions")
-        return list(answer["sessions"] if isinstance(answer, dict) else answer)
-
-    def stats(self) -> dict[str, Any]:
-        return dict(self.ask("stats"))
+        return done.stdout

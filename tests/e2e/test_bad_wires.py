@@ -1,0 +1,39 @@
+"""Real TCP through the VIP while the clients' wire loses 1 % of the packets and reorders 2 %."""
+
+from __future__ import annotations
+
+import pytest
+
+from topo import counters, standard
+from topo.model import Impairment
+from topo.world import World
+
+from .checks import assert_all_good, assert_clean
+from .conftest import MakeWorld, Sizes
+
+
+@pytest.fixture(scope="module")
+def world(make_world: MakeWorld) -> World:
+    return make_world(impairment=Impairment(loss=0.01, reorder=0.02))
+
+
+@pytest.mark.parametrize("direction", ["request", "answer"])
+def test_transfer(world: World, sizes: Sizes, direction: str) -> None:
+    """SACK repairs the losses both ways: the sender recovered by SACK and every byte arrived."""
+    senders = ("c1",) if direction == "request" else standard.SERVERS
+
+    def recoveries() -> int:
+        return sum(counters.read(world.network.namespace(name))["TcpExtTCPSackRecovery"] for name in senders)
+
+    before = recoveries()
+    options = {"request": 0, "answer": 0, direction: sizes.transfer}
+    assert_all_good(world.load("c1", timeout=110, limit=115, **options), 1)
+    assert recoveries() > before
+    assert world.errors() == {}
+
+
+def test_connections(world: World, sizes: Sizes) -> None:
+    """Lost SYNs, SYN-ACKs, FINs and data: every connection comes through, and every server knows its client."""
+    connections = sizes.connections // 4
+    assert_all_good(world.load("c2", n=connections, c=100, request=3000, answer=3000, toa=True), connections)
+    assert_clean(world)

@@ -1,0 +1,70 @@
+"""kill -9 of the controller and of the switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from topo import standard
+from topo.process import poll
+from topo.stack import Json
+from topo.world import World, lines, report
+from topo.world import world as make_world
+
+from .checks import CLOSING, assert_all_good, assert_clean
+
+IDENTITY = ("session_id", "protocol", "client", "virtual", "local", "server", "delta")
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def world(target: str) -> Iterator[World]:
+    with make_world(standard.config(timeouts=CLOSING), target=target) as made:
+        yield made
+
+
+def identities(sessions: list[Json]) -> set[tuple[str, ...]]:
+    return {tuple(str(session[name]) for name in IDENTITY) for session in sessions}
+
+
+def test_controller(world: World, target: str) -> None:
+    """A transfer outlives its controller; the next controller has the same sessions, serves, and removes them later."""
+    rate = (2 if target == "p4soft" else 0.1) * MEGABYTE
+    load = world.start_load("c1", answer=int(8 * rate), throttle=int(rate), progress=True)
+
+    def received() -> int:
+        load.check_running()
+        progress = lines(load, "progress")
+        return int(progress[-1]["received"]) if progress else 0
+
+    poll(lambda: received() > rate, 20, "the transfer has begun")
+    before = identities(world.stack.sessions())
+    assert len(before) == 1
+    assert world.stack.controller is not None
+    world.stack.controller.kill()
+    mark = received()
+    poll(lambda: received() > mark + rate, 20, "the transfer goes on without controller")
+    world.stack.start_controller()
+    world.stack.wait_ready()
+    assert identities(world.stack.sessions()) == before
+    assert world.stack.stats()["controller"]["sessions_adopted"] == 1
+    assert world.get("c2").toa is not None
+    assert_all_good(report(load), 1)
+    assert_clean(world)
+
+
+def test_switch(world: World) -> None:
+    """A new switch gets the pipeline and every entry again, and serves; sessions of the old one are gone."""
+    connection = world.http("c1")
+    assert len(world.stack.sessions()) == 1
+    assert world.stack.switch is not None
+    world.stack.switch.kill()
+    world.stack.start_switch()
+    poll(lambda: world.stack.stats()["switch"]["pipeline_pushes"] == 2, 30, "the pipeline was pushed again", 0.1)
+    world.stack.wait_ready()
+    answers = [world.get(client) for client in standard.CLIENTS * 3]
+    assert {answer.server for answer in answers} == set(standard.SERVERS)
+    assert all(answer.toa == answer.client for answer in answers)
+    connection.close()
+    assert_clean(world)

@@ -1,0 +1,80 @@
+"""The life of one session: a SYN retransmitted while it is installed, and its expiry."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from topo import counters, standard
+from topo.process import poll
+from topo.world import World, ask, endpoint, lines
+from topo.world import world as make_world
+
+from .checks import CLOSING, assert_clean
+
+
+@pytest.fixture
+def world(target: str) -> Iterator[World]:
+    with make_world(standard.config(timeouts=CLOSING, established_timeout=2), target=target) as made:
+        yield made
+
+
+def test_syn_retransmitted_while_installing(world: World) -> None:
+    """The controller stands still while the client's kernel repeats its SYN: one session, one connection."""
+    world.get("c1")  # neighbors are resolved
+    world.drained()
+    controller = world.stack.controller
+    assert controller is not None
+    answers = []
+    namespace = world.network.namespace("c1")
+    before = counters.read(namespace)["TcpRetransSegs"]
+    controller.signal(signal.SIGSTOP)
+    client = threading.Thread(target=lambda: answers.append(world.get("c1")))
+    client.start()
+    try:
+        poll(lambda: counters.read(namespace)["TcpRetransSegs"] >= before + 2, 10, "the SYN was repeated twice")
+    finally:
+        controller.signal(signal.SIGCONT)
+        client.join(20)
+    assert [answer.toa for answer in answers] == [answers[0].client]
+    stats = world.stack.stats()["controller"]
+    assert stats["sessions_created"] == 2
+    assert sum(world.server_stats(server)["with_toa"] for server in world.servers) == 2
+    assert_clean(world)
+
+
+def test_expiry_resets_both_sides(world: World) -> None:
+    """An idle established connection is gone after its timeout; client and server both learn it by RST."""
+    with contextlib.closing(world.http("c1")) as connection:
+        answer = ask(connection)
+        client, sock = answer.client, connection.sock
+        states = {session["client"]: session["state"] for session in world.stack.sessions()}
+        assert states == {client: "ESTABLISHED"}
+        sock.settimeout(30)
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
+    server = world.servers[answer.server]
+    reset = poll(lambda: lines(server, "reset"), 5, "the server was reset")
+    assert [line["toa"] for line in reset] == [client]
+    stats = world.stack.stats()["controller"]
+    assert (stats["rst_in_established"], stats["rst_out_established"]) == (1, 1)
+    assert_clean(world)
+
+
+def test_traffic_keeps_a_session(world: World) -> None:
+    """A connection that is used more often than its timeout lives longer than the timeout."""
+    with contextlib.closing(world.http("c1")) as connection:
+        sock = connection.sock
+        assert isinstance(sock, socket.socket)
+        first = ask(connection)
+        sock.settimeout(1)
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                sock.recv(1)
+            assert ask(connection).toa == first.toa == endpoint(sock.getsockname())
+    assert_clean(world)

@@ -1,0 +1,83 @@
+"""Real TCP through the VIP on good wires: many connections, all ways to close, large transfers both ways."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from topo import standard
+from topo.world import World, report, tcp_options
+
+from .checks import CLOSING, assert_all_good, assert_clean
+from .conftest import MakeWorld, Sizes
+
+
+@pytest.fixture(scope="module")
+def world(make_world: MakeWorld) -> World:
+    return make_world(standard.config(timeouts=CLOSING))
+
+
+def test_round_robin_and_toa(world: World) -> None:
+    """Each server answers in turn, sees a local address as its peer, and learns the client from one TOA option."""
+    answers = [world.get(client) for client in standard.CLIENTS * 3]
+    assert Counter(answer.server for answer in answers) == dict.fromkeys(standard.SERVERS, 2)
+    for answer in answers:
+        assert answer.toa == answer.client
+        assert answer.toa_options == 1
+        assert answer.peer.partition(":")[0] in {str(address) for address in standard.LOCAL_ADDRESSES}
+    assert_clean(world)
+
+
+def test_negotiated_options(world: World) -> None:
+    """SACK and window scaling survive; timestamps are taken out of the SYN, so they are not used."""
+    connection = world.http("c1")
+    assert tcp_options(connection.sock) == {"sack", "window scaling"}
+    connection.close()
+    assert_clean(world)
+
+
+def test_parallel(world: World, sizes: Sizes) -> None:
+    half = sizes.parallel // 2
+    loads = [
+        world.start_load(client, n=half, c=half, request=2000, answer=20000, toa=True) for client in standard.CLIENTS
+    ]
+    for load in loads:
+        assert_all_good(report(load), half)
+    assert_clean(world)
+
+
+def test_in_sequence(world: World, sizes: Sizes) -> None:
+    assert_all_good(world.load("c1", n=sizes.connections, c=1, toa=True), sizes.connections)
+    assert_clean(world)
+
+
+@pytest.mark.parametrize("close", ["fin", "half", "server", "rst"])
+def test_many(world: World, sizes: Sizes, close: str) -> None:
+    """Short connections from both clients at once, closed in every way."""
+    each = sizes.connections // 8
+    loads = [
+        world.start_load(client, n=each, c=50, request=100, answer=1000, toa=True, close=close)
+        for client in standard.CLIENTS
+    ]
+    for load in loads:
+        assert_all_good(report(load), each)
+    assert_clean(world)
+
+
+@pytest.mark.parametrize(("request_share", "answer_share"), [(1, 0), (0, 1), (1, 1)], ids=["up", "down", "both"])
+def test_transfer(world: World, sizes: Sizes, request_share: int, answer_share: int) -> None:
+    transfer = {"request": request_share * sizes.transfer, "answer": answer_share * sizes.transfer}
+    assert_all_good(world.load("c1", timeout=110, limit=115, **transfer), 1)
+    assert_clean(world)
+
+
+def test_sustained_rate(world: World, sizes: Sizes) -> None:
+    """The promised rate of new connections, clients, switch, controller and servers together, without a failure."""
+    each, rate = sizes.rate * sizes.seconds // 2, sizes.rate / 2
+    loads = [world.start_load(client, n=each, c=2000, rate=rate, toa=True) for client in standard.CLIENTS]
+    reports = [report(load) for load in loads]
+    for found in reports:
+        assert_all_good(found, each)
+    assert sum(found["per_second"] for found in reports) > 0.95 * sizes.rate
+    assert_clean(world)
