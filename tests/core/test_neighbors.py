@@ -1,0 +1,256 @@
+"""ARP on behalf of the switch."""
+
+from __future__ import annotations
+
+from core.builders import (
+    CLIENT_PORT,
+    LOCAL,
+    PUNT,
+    ROUTER_MAC,
+    SERVER,
+    SERVER2,
+    SERVER_MAC,
+    SERVER_PORT,
+    SWITCH_MAC_1,
+    SWITCH_MAC_2,
+    VIP,
+    arp_reply,
+    config,
+    ip,
+    virtual,
+)
+from core.switch import FakeSwitch, Rig
+from fullnat.core.frames import ARP_REQUEST, BROADCAST, SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
+from fullnat.core.interface import Neighbor, Op, PacketIn
+
+GATEWAY = ip("198.51.100.254")
+OUR_SERVER_SIDE = ip("10.0.2.1")
+STRANGER = ip("10.0.2.77")
+SERVER_ROW = Neighbor(SERVER, SERVER_PORT, SWITCH_MAC_2, SERVER_MAC, 1500)
+
+
+def requests(rig: Rig) -> list[tuple[int, int, int]]:
+    """(port, destination MAC, target) of the ARP questions since the last look, announcements left out."""
+    found = []
+    for effect in rig.switch.forwarded:
+        arp = parse_arp(effect.frame)
+        if arp is not None and arp.sender != arp.target:
+            assert arp.operation == ARP_REQUEST
+            found.append((effect.port, destination_mac(effect.frame), arp.target))
+    rig.switch.forwarded.clear()
+    return found
+
+
+def punted(destination: int = SERVER, number: int = 0) -> PacketIn:
+    frame = tcp_frame((SWITCH_MAC_1, ROUTER_MAC), LOCAL, 5000 + number, destination, 8080, 1, 0, SYN)
+    return PacketIn(PUNT["NO_NEIGHBOR"], 0, CLIENT_PORT, 0, frame)
+
+
+def answer(rig: Rig, address: int = SERVER, mac: int = SERVER_MAC, port: int = SERVER_PORT) -> None:
+    rig.send(arp_reply(address, mac, OUR_SERVER_SIDE, SWITCH_MAC_2, port))
+    rig.settle()
+
+
+def test_servers_and_gateways_are_resolved_at_connect() -> None:
+    rig = Rig(config())
+    assert set(requests(rig)) == {(SERVER_PORT, BROADCAST, SERVER), (CLIENT_PORT, BROADCAST, GATEWAY)}
+    assert not rig.switch.of(Neighbor)
+
+
+def test_own_addresses_are_announced_at_connect() -> None:
+    rig = Rig(config())
+    announced = {
+        (effect.port, arp)
+        for effect in rig.switch.forwarded
+        if (arp := parse_arp(effect.frame)) is not None and arp.sender == arp.target
+    }
+    assert announced == {
+        (CLIENT_PORT, Arp(ARP_REQUEST, SWITCH_MAC_1, VIP, VIP)),
+        (CLIENT_PORT, Arp(ARP_REQUEST, SWITCH_MAC_1, ip("198.51.100.1"), ip("198.51.100.1"))),
+        (SERVER_PORT, Arp(ARP_REQUEST, SWITCH_MAC_2, LOCAL, LOCAL)),
+        (SERVER_PORT, Arp(ARP_REQUEST, SWITCH_MAC_2, OUR_SERVER_SIDE, OUR_SERVER_SIDE)),
+    }
+
+
+def test_an_answer_becomes_an_entry() -> None:
+    rig = Rig(config())
+    answer(rig)
+    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+
+
+def test_packets_wait_for_the_answer_and_leave_in_order() -> None:
+    rig = Rig(config())
+    requests(rig)
+    packets = [punted(number=number) for number in range(5)]
+    for packet in packets:
+        rig.send(packet)
+    assert requests(rig) == []
+    answer(rig)
+    assert [effect.port for effect in rig.switch.forwarded] == [SERVER_PORT] * 3
+    assert [effect.frame for effect in rig.switch.forwarded] == [
+        readdressed(packet.frame, SERVER_MAC, SWITCH_MAC_2) for packet in packets[2:]
+    ]
+    assert rig.controller.stats()["neighbor_queue_dropped"] == 2
+
+
+def test_a_packet_punted_before_the_entry_took_effect_is_sent_at_once() -> None:
+    rig = Rig(config())
+    answer(rig)
+    rig.switch.forwarded.clear()
+    rig.send(punted())
+    assert [effect.frame for effect in rig.switch.forwarded] == [
+        readdressed(punted().frame, SERVER_MAC, SWITCH_MAC_2)
+    ]
+
+
+def test_other_destinations_go_to_the_gateway() -> None:
+    rig = Rig(config())
+    rig.send(punted(ip("203.0.113.9")))
+    rig.send(arp_reply(GATEWAY, ROUTER_MAC, ip("198.51.100.1"), SWITCH_MAC_1, CLIENT_PORT))
+    sent = rig.switch.forwarded[-1]
+    assert (sent.port, destination_mac(sent.frame)) == (CLIENT_PORT, ROUTER_MAC)
+
+
+def test_a_stranger_in_a_subnet_is_resolved_and_given_up() -> None:
+    rig = Rig(config())
+    requests(rig)
+    rig.send(punted(STRANGER))
+    rig.advance(120)
+    asked = [request for request in requests(rig) if request[2] == STRANGER]
+    assert asked == [(SERVER_PORT, BROADCAST, STRANGER)] * 5
+    assert rig.controller.stats()["neighbor_queue_dropped"] == 1
+
+
+def test_a_real_server_is_asked_for_ever_with_patience() -> None:
+    rig = Rig(config())
+    requests(rig)
+    rig.advance(600)
+    asked = [request for request in requests(rig) if request[2] == SERVER]
+    assert 20 <= len(asked) <= 25
+    answer(rig)
+    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+
+
+def test_neighbors_are_confirmed_and_stay() -> None:
+    rig = Rig(config())
+    answer(rig)
+    requests(rig)
+    rig.advance(61)
+    assert (SERVER_PORT, SERVER_MAC, SERVER) in requests(rig)
+    answer(rig)
+    rig.advance(59)
+    assert SERVER not in [target for _, _, target in requests(rig)]
+    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+
+
+def test_a_silent_neighbor_is_asked_four_times_and_then_forgotten() -> None:
+    rig = Rig(config())
+    answer(rig)
+    requests(rig)
+    rig.advance(59)
+    rig.advance(14)
+    asked = [destination for _, destination, target in requests(rig) if target == SERVER]
+    assert asked == [SERVER_MAC, SERVER_MAC, BROADCAST, BROADCAST]
+    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+    rig.advance(5)
+    assert rig.switch.of(Neighbor) == set()
+    assert (SERVER_PORT, BROADCAST, SERVER) in requests(rig), "a real server is looked for again"
+
+
+def test_a_new_mac_replaces_the_old() -> None:
+    rig = Rig(config())
+    answer(rig)
+    answer(rig, mac=SERVER_MAC + 1)
+    assert rig.switch.of(Neighbor) == {SERVER_ROW._replace(destination=SERVER_MAC + 1)}
+    assert rig.switch.log_of_updates[-1][0] is Op.MODIFY
+
+
+def test_nobody_is_believed_unasked() -> None:
+    rig = Rig(config())
+    answer(rig, STRANGER)
+    answer(rig, port=CLIENT_PORT)
+    answer(rig, mac=0)
+    answer(rig, mac=BROADCAST)
+    assert rig.switch.of(Neighbor) == set()
+    assert rig.controller.stats()["arp_ignored"] == 4
+
+
+def test_a_second_owner_of_our_address_is_reported_and_not_believed() -> None:
+    rig = Rig(config())
+    answer(rig, LOCAL)
+    assert rig.controller.stats()["address_conflict"] == 1
+    assert [log.level for log in rig.switch.logs] == ["WARNING"]
+    assert "10.0.2.100" in rig.switch.logs[0].message
+    answer(rig, LOCAL, SWITCH_MAC_2)
+    assert rig.controller.stats()["address_conflict"] == 1, "our own announcement came back"
+
+
+def test_a_scan_fills_no_memory() -> None:
+    rig = Rig(config(interfaces=config().interfaces))
+    for number in range(2000):
+        rig.send(punted(ip("10.0.2.2") + number % 250))
+    waiting = {target for _, _, target in requests(rig)}
+    assert len(waiting) <= 252
+
+
+def test_unroutable_and_broken_punts_are_counted() -> None:
+    rig = Rig(config(routes=()))
+    rig.send(punted(ip("192.0.2.1")))
+    rig.send(PacketIn(PUNT["NO_NEIGHBOR"], 0, 1, 0, b"short"))
+    rig.send(PacketIn(PUNT["ARP"], 0, 1, 0, b"short"))
+    stats = rig.controller.stats()
+    assert (stats["neighbor_unroutable"], stats["bad_frame"]) == (1, 2)
+
+
+def test_neighbors_found_on_the_switch_are_kept_and_confirmed() -> None:
+    switch = FakeSwitch()
+    first = Rig(config(), switch=switch)
+    answer(first)
+    switch.log_of_updates.clear()
+    first.restart()
+    assert switch.of(Neighbor) == {SERVER_ROW}
+    assert not switch.log_of_updates
+    requests(first)
+    first.advance(1)
+    assert (SERVER_PORT, SERVER_MAC, SERVER) in requests(first)
+
+
+def test_neighbors_that_fit_no_interface_are_deleted() -> None:
+    switch = FakeSwitch()
+    wrong = SERVER_ROW._replace(source=1)
+    foreign = SERVER_ROW._replace(address=ip("192.0.2.9"))
+    switch.tables = {("neighbor", SERVER): wrong, ("neighbor", foreign.address): foreign}
+    Rig(config(), switch=switch)
+    assert switch.of(Neighbor) == set()
+
+
+def test_neighbors_are_restored_on_a_switch_that_restarted() -> None:
+    rig = Rig(config())
+    answer(rig)
+    rig.switch.tables.clear()
+    rig.up()
+    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+
+
+def test_neighbors_follow_a_change_of_interfaces() -> None:
+    rig = Rig(config())
+    answer(rig)
+    rig.reconfigure(config(virtual(), interfaces=config().interfaces[:1]))
+    rig.settle()
+    assert rig.switch.of(Neighbor) == set()
+    rig.reconfigure(config())
+    rig.settle()
+    answer(rig)
+    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+
+
+def test_unresolved_neighbors_are_forgotten_with_the_switch() -> None:
+    from fullnat.core.interface import SwitchDown
+
+    rig = Rig(config())
+    rig.send(punted(SERVER2))
+    rig.send(SwitchDown("gone"))
+    assert rig.controller.deadline() is None
+    rig.switch.forwarded.clear()
+    rig.up()
+    assert SERVER2 not in [target for _, _, target in requests(rig)]
