@@ -8,8 +8,15 @@ from p4soft.codegen.jsonread import Node, parse
 from p4soft.codegen.load_flow import load_actions, load_parser, load_pipeline
 from p4soft.codegen.scope import Scope
 
-_CORE_ERRORS = ("NoError", "PacketTooShort", "NoMatch", "StackOutOfBounds", "HeaderTooShort", "ParserTimeout")
-_CORE_ERRORS += ("ParserInvalidArgument",)
+_CORE_ERRORS = (
+    "NoError",
+    "PacketTooShort",
+    "NoMatch",
+    "StackOutOfBounds",
+    "HeaderTooShort",
+    "ParserTimeout",
+    "ParserInvalidArgument",
+)
 _STANDARD = {
     "ingress_port": "standard_metadata",
     "egress_spec": "standard_metadata",

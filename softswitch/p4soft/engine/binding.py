@@ -78,7 +78,7 @@ def runtime() -> Any:
 
 def program(text: str) -> tuple[Any, Any]:
     """(library, pointer to its struct p4s_prog) of a generated C file. Raises ToolchainError."""
-    library = _programs.dlopen(str(build("program", [], {"program.c": text}, NATIVE)))
+    library: Any = _programs.dlopen(str(build("program", [], {"program.c": text}, NATIVE)))
     return library, ffi.cast("const void *", _programs.addressof(library, "p4s_program"))
 
 

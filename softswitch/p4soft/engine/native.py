@@ -148,7 +148,7 @@ class NativeEngine:
             out.append(
                 PortStats(
                     port=image.number,
-                    name=ffi.string(image.name).decode(),
+                    name=_text(image.name),
                     rx_packets=stats.rx_packets,
                     rx_bytes=stats.rx_bytes,
                     rx_dropped=stats.rx_dropped,
@@ -160,10 +160,15 @@ class NativeEngine:
         return sorted(out, key=lambda s: s.port)
 
     def drops(self) -> dict[str, int]:
-        """Packets and events lost since the start, by reason."""
-        values = ffi.new("uint64_t[7]")
+        """Packets and events lost since the start, by reason.
+
+        ``partial_checksums`` counts received frames whose checksum the sending host left to its (virtual) interface; they
+        are not dropped, but leave with a wrong checksum: turn its tx-checksum offload off.
+        """
+        values = ffi.new("uint64_t[8]")
         self._c.p4s_drops(self._handle(), values)
-        names = ("unknown_port", "backlog", "oversize", "packet_ins", "digests", "idle_reports", "failed_asserts")
+        names: tuple[str, ...] = ("unknown_port", "backlog", "oversize", "packet_ins", "digests", "idle_reports", "failed_asserts")
+        names += ("partial_checksums",)
         return dict(zip(names, (int(v) for v in values), strict=True))
 
     def inject(self, port: int, data: bytes) -> None:
@@ -431,6 +436,11 @@ class NativeEngine:
         if not 0 <= truncate <= 0xFFFF:
             raise InvalidValue(f"clone session {session}: {truncate} bytes is outside 0..65535")
         self._group(1, session, replicas, truncate, f"clone session {session}")
+
+
+def _text(array: Any) -> str:
+    raw = ffi.string(array)
+    return raw.decode() if isinstance(raw, bytes) else raw
 
 
 def _records(buffer: Any, used: int) -> Iterator[tuple[int, int, bytes]]:

@@ -68,7 +68,8 @@ EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint
   switch_lock(s);
   const uint32_t n = s->nactive;
   for (uint32_t i = 0; i < n && i < room; i++) {
-    const struct p4s_port *port = &s->ports[s->active[i]];
+    struct p4s_port *port = &s->ports[s->active[i]];
+    if (port->kind == P4S_PORT_PACKET) packet_lost(port);
     out[i].number = port->number;
     out[i].kind = port->kind;
     memcpy(out[i].name, port->name, sizeof port->name);
@@ -126,7 +127,8 @@ EXPORT uint64_t p4s_poll(struct p4s_switch *s, uint8_t *out, uint64_t room, uint
 
 EXPORT int p4s_event_fd(struct p4s_switch *s) { return s->event_fd; }
 
-/* unknown port, backlog full, frame too long, packet-ins, digests and idle reports lost, asserts failed */
+/* unknown port, backlog full, frame too long, packet-ins, digests and idle reports lost, asserts failed, frames received
+ * with unfinished checksums */
 EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
   switch_lock(s);
   out[0] = s->unknown_port;
@@ -136,6 +138,7 @@ EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
   out[4] = s->digests.dropped;
   out[5] = s->idles.dropped;
   out[6] = s->ctx.failed_asserts;
+  out[7] = s->partial_checksums;
   switch_unlock(s);
 }
 

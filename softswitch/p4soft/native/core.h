@@ -161,7 +161,7 @@ struct p4s_switch {
   pthread_cond_t drained;
   _Atomic uint64_t drain_wanted;
   uint64_t drain_done;
-  uint64_t unknown_port, backlog_dropped, oversize;
+  uint64_t unknown_port, backlog_dropped, oversize, partial_checksums;
 };
 
 struct p4s_replica {
@@ -197,5 +197,6 @@ uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port);
 void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len);
 void packet_flush(struct p4s_port *port);
 int packet_fd(const struct p4s_port *port);
+void packet_lost(struct p4s_port *port);
 
 #endif
