@@ -34,7 +34,7 @@ async def fake_switch() -> AsyncIterator[Switch]:
         yield running
 
 
-async def _client(switch: Switch, transport: str) -> AsyncIterator[Client]:
+async def client_of(switch: Switch, transport: str) -> AsyncIterator[Client]:
     if transport == "inprocess":
         yield Client(switch.stub())
         return
@@ -48,13 +48,13 @@ async def _client(switch: Switch, transport: str) -> AsyncIterator[Client]:
 
 @pytest.fixture(params=["grpc", "inprocess"])
 async def client(request: pytest.FixtureRequest, switch: Switch) -> AsyncIterator[Client]:
-    async for made in _client(switch, request.param):
+    async for made in client_of(switch, request.param):
         yield made
 
 
 @pytest.fixture(params=["grpc", "inprocess"])
 async def fake_client(request: pytest.FixtureRequest, fake_switch: Switch) -> AsyncIterator[Client]:
-    async for made in _client(fake_switch, request.param):
+    async for made in client_of(fake_switch, request.param):
         yield made
 
 
