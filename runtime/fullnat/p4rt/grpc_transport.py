@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import Any
 
@@ -15,9 +16,10 @@ from fullnat.p4rt.errors import Code, ConnectionLost, P4RuntimeError, RpcError
 RPC_SECONDS = 60.0
 """An RPC that takes longer counts as a lost connection; compiling a pipeline is the slowest."""
 CONNECT_SECONDS = 5.0
-INBOX_LIMIT = 4096
-"""Messages received ahead of the controller; beyond them flow control holds the switch's stream back."""
+QUEUE_LIMIT = 4096
+"""Messages received ahead of the controller, beyond which flow control holds the switch back; and messages to be sent."""
 
+_LOGGER = logging.getLogger(__name__)
 _LOST = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),  # BMv2 answers a read of a whole table in one message
@@ -94,46 +96,62 @@ class GrpcTransport:
 
 
 class GrpcStream:
-    """A task reads ahead, so that the owner finds everything that arrived while it was busy in one go."""
+    """A task reads ahead, so that the owner finds everything that arrived while it was busy in one go; another one writes,
+    because gRPC allows one write at a time."""
 
     def __init__(self, call: Any) -> None:
         self._call = call
         self._inbox: deque[p4r.StreamMessageResponse] = deque()
+        self._outbox: deque[bytes] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
+        self._to_send = asyncio.Event()
+        self._sent = asyncio.Event()
         self._end: P4RuntimeError | None = None
-        self._reader = asyncio.create_task(self._read(), name="p4runtime-stream-reader")
+        self._tasks = (
+            asyncio.create_task(self._read(), name="p4runtime-stream-reader"),
+            asyncio.create_task(self._write(), name="p4runtime-stream-writer"),
+        )
 
     async def _read(self) -> None:
         try:
             while (message := await self._call.read()) is not grpc.aio.EOF:
                 self._inbox.append(message)
                 self._arrived.set()
-                if len(self._inbox) >= INBOX_LIMIT:
+                if len(self._inbox) >= QUEUE_LIMIT:
                     self._room.clear()
                     await self._room.wait()
-            code = await self._call.code()
-            details = await self._call.details()
-            self._end = (
-                ConnectionLost(details or "the switch closed the stream")
-                if code in _LOST or code is grpc.StatusCode.OK
-                else RpcError(code.value[0], details or "")
-            )
+            self._finish(_ended(await self._call.code(), await self._call.details()))
         except grpc.aio.AioRpcError as error:
-            self._end = _translate(error)
-        except (asyncio.CancelledError, grpc.aio.UsageError, asyncio.InvalidStateError):
-            self._end = ConnectionLost("the stream was closed")
-            raise
-        finally:
-            self._arrived.set()
+            self._finish(_translate(error))
+        except (grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            self._finish(ConnectionLost(str(error)))
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._to_send.wait()
+                self._to_send.clear()
+                while self._outbox:
+                    await self._call.write(self._outbox.popleft())
+                    self._sent.set()
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            # The reader learns the reason as the status of the call.
+            _LOGGER.debug("the stream cannot be written any more: %s", error)
+
+    def _finish(self, reason: P4RuntimeError) -> None:
+        self._end = self._end or reason
+        self._arrived.set()
+        self._sent.set()
 
     async def send(self, message: bytes) -> None:
-        try:
-            await self._call.write(message)
-        except grpc.aio.AioRpcError as error:
-            raise _translate(error) from None
-        except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
-            raise ConnectionLost(str(error) or "the stream is closed") from None
+        while len(self._outbox) >= QUEUE_LIMIT and self._end is None:
+            self._sent.clear()
+            await self._sent.wait()
+        if self._end is not None:
+            raise self._end
+        self._outbox.append(message)
+        self._to_send.set()
 
     async def receive(self) -> list[p4r.StreamMessageResponse]:
         await self._arrived.wait()
@@ -147,9 +165,18 @@ class GrpcStream:
         return messages
 
     async def close(self) -> None:
+        self._finish(ConnectionLost("the stream was closed"))
         self._call.cancel()
-        self._reader.cancel()
-        await asyncio.gather(self._reader, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _ended(code: grpc.StatusCode, details: str | None) -> P4RuntimeError:
+    """Why the switch ended the stream."""
+    if code is grpc.StatusCode.OK or code in _LOST:
+        return ConnectionLost(details or "the switch closed the stream")
+    return RpcError(code.value[0], details or "")
 
 
 def _translate(error: grpc.aio.AioRpcError) -> P4RuntimeError:
