@@ -99,6 +99,10 @@ class Tcp:
         """The same segment but for ``changes``."""
         return dataclasses.replace(self, **changes)
 
+    def __post_init__(self) -> None:
+        if len(self.options) % 4 or len(self.ip_options) % 4:
+            raise ValueError("options must be padded to a multiple of 4 bytes")
+
     def __bytes__(self) -> bytes:
         ip = IP(
             version=self.version,

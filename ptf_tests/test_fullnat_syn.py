@@ -128,7 +128,7 @@ class SynSequenceWraps(SessionTest):
 
 
 class SessionSynIsPunted(SessionTest):
-    """A SYN from the client on an existing session, retransmitted or new, goes to the controller with its session_id."""
+    """A SYN on an existing session, retransmitted or new, goes to the controller with the session_id."""
 
     def runTest(self) -> None:
         for options in (b"", LINUX_SYN):
