@@ -186,6 +186,12 @@ class Rig:
         self.controller = self._controller()
         self.up()
 
+    def restart_blind(self) -> None:
+        """A new controller process that is not told of the sessions."""
+        self.controller = self._controller()
+        self.send(SwitchUp(tuple(entry for entry in self.switch.entries() if not isinstance(entry, SessionEntry))))
+        self.settle()
+
     def up(self) -> None:
         self.send(SwitchUp(self.switch.entries()))
         self.settle()
