@@ -100,6 +100,12 @@ static void begin(void)
         fail("socket: %s", strerror(errno));
     int one = 1;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (config.throttle != 0) {
+        /* Little is under way, so that the throttle is felt by the sender too. */
+        int small = 64 * 1024;
+        setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    }
     if (connect(c->fd, (struct sockaddr *)&config.to, sizeof config.to) != 0 && errno != EINPROGRESS) {
         failed(c, errno);
         return;
@@ -130,8 +136,9 @@ static void throttle(void)
 
 static size_t portion(uint64_t left)
 {
-    size_t most = config.throttle ? 16 * 1024 : CHUNK;
-    return left < most ? (size_t)left : most;
+    uint64_t most = config.throttle == 0 ? CHUNK : config.throttle < 1000 ? 1 : config.throttle / 1000;
+    most = most < CHUNK ? most : CHUNK;
+    return (size_t)(left < most ? left : most);
 }
 
 static bool toa_is_ours(const struct connection *c)

@@ -24,6 +24,11 @@ def world(target: str) -> Iterator[World]:
         yield made
 
 
+def states(world: World) -> dict[str, str]:
+    """State by client."""
+    return {session["client"]: session["state"] for session in world.stack.sessions()}
+
+
 def test_syn_retransmitted_while_installing(world: World) -> None:
     """The controller stands still while the client's kernel repeats its SYN: one session, one connection."""
     world.get("c1")  # neighbors are resolved
@@ -53,8 +58,7 @@ def test_expiry_resets_both_sides(world: World) -> None:
     with contextlib.closing(world.http("c1")) as connection:
         answer = ask(connection)
         client, sock = answer.client, connection.sock
-        states = {session["client"]: session["state"] for session in world.stack.sessions()}
-        assert states == {client: "ESTABLISHED"}
+        poll(lambda: states(world) == {client: "ESTABLISHED"}, 5, "the session is established")
         sock.settimeout(30)
         with pytest.raises(ConnectionResetError):
             sock.recv(1)
