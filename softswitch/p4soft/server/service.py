@@ -15,7 +15,7 @@ from finsy.proto import p4r
 
 from p4soft.api import Engine, EngineError
 from p4soft.server.arbitration import Arbitration, election_key, unknown_device
-from p4soft.server.entities import EntityReader, EntityWriter
+from p4soft.server.entities import EntityReader, EntityWriter, bulk_engine
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, not_found, unimplemented
 from p4soft.server.events import EventDispatcher
 from p4soft.server.pipeline import Pipeline
@@ -52,6 +52,7 @@ class P4RuntimeService:
         self.device_id = device_id
         self.cpu_port = cpu_port
         self.arbitration = Arbitration(device_id)
+        self._bulk = bulk_engine(engine)
         self.pipelines = PipelineStore(engine)
         self.events = EventDispatcher(engine, self.pipelines, self.arbitration, monotonic, epoch)
 
@@ -63,7 +64,8 @@ class P4RuntimeService:
         pipeline = self._pipeline()
         if request.atomicity != p4r.WriteRequest.CONTINUE_ON_ERROR:
             raise unimplemented("only the atomicity CONTINUE_ON_ERROR is supported")
-        errors = EntityWriter(pipeline).write(request.updates)
+        bulk = self._bulk if pipeline is self.pipelines.running else None
+        errors = EntityWriter(pipeline, bulk).write(request.updates)
         if errors:
             details: list[RpcError | None] = [errors.get(index) for index in range(len(request.updates))]
             raise RpcError(Code.UNKNOWN, _summary(details), details)

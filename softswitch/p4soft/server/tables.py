@@ -53,7 +53,8 @@ class TableHandler:
 
     # writing
 
-    def insert(self, update: p4r.TableEntry) -> None:
+    def encode_insert(self, update: p4r.TableEntry) -> tuple[Entry, bool]:
+        """The engine's form of an insert, every check made; True if metadata or direct resources come with it."""
         if update.is_default_action:
             raise invalid(f"table {self.name}: the default entry can only be modified")
         keys = self.keys
@@ -67,12 +68,16 @@ class TableHandler:
             keys.check_priority(priority)
         action, params = self.actions.encode(update.action)
         idle_ns = update.idle_timeout_ns
-        direct = self._check_extras(update, idle_ns)
-        self._engine.insert(self.index, Entry(key, action, params, priority, idle_ns, update.controller_metadata))
-        if update.metadata:
-            self.metadata[key, priority] = update.metadata
-        if direct:
-            self._write_direct(update, key, priority, reset_meter=False)
+        rest = self._check_extras(update, idle_ns) or bool(update.metadata)
+        return Entry(key, action, params, priority, idle_ns, update.controller_metadata), rest
+
+    def insert(self, update: p4r.TableEntry) -> None:
+        entry, rest = self.encode_insert(update)
+        self._engine.insert(self.index, entry)
+        if rest:
+            if update.metadata:
+                self.metadata[entry.key, entry.priority] = update.metadata
+            self._write_direct(update, entry.key, entry.priority, reset_meter=False)
 
     def modify(self, update: p4r.TableEntry) -> None:
         if update.is_default_action:
@@ -98,7 +103,8 @@ class TableHandler:
         if direct or self.meter is not None:
             self._write_direct(update, key, priority, reset_meter=True)
 
-    def delete(self, update: p4r.TableEntry) -> None:
+    def encode_delete(self, update: p4r.TableEntry) -> tuple[bytes, int]:
+        """Key and priority of the entry to delete, every check made."""
         if update.is_default_action:
             raise invalid(f"table {self.name}: the default entry cannot be deleted, only modified")
         if self.is_const or self._indirect:
@@ -109,6 +115,10 @@ class TableHandler:
             self.keys.check_priority(priority)
         if update.is_const:
             raise invalid(f"table {self.name}: is_const cannot be set in a write")
+        return key, priority
+
+    def delete(self, update: p4r.TableEntry) -> None:
+        key, priority = self.encode_delete(update)
         self._engine.delete(self.index, key, priority)
         if self.metadata:
             self.metadata.pop((key, priority), None)

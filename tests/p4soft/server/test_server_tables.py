@@ -305,3 +305,34 @@ async def test_a_read_reports_each_request(primary: Client) -> None:
         await read()
     assert [item.table_entry for item in found] == [session(1), session(1)]
     assert [code for code, _ in errors_of(caught.value)] == [0, 3, 0, 3]
+
+
+async def test_updates_of_one_table_keep_their_order_in_a_batch(primary: Client) -> None:
+    counted = session(4, counter_data=p4r.CounterData(packet_count=9))
+    request = write_request(
+        (INSERT, session(1)),
+        (INSERT, acl(1)),
+        (DELETE, session(1)),
+        (INSERT, session(1)),
+        (DELETE, session(2)),
+        (INSERT, session(2)),
+        (MODIFY, session(2, action=action("session_drop"))),
+        (INSERT, session(3, metadata=b"m")),
+        (DELETE, session(3)),
+        (INSERT, session(3)),
+        (INSERT, counted),
+        (INSERT, session(4)),
+        (DELETE, acl(1)),
+        (DELETE, acl(1)),
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await primary.stub.Write(request)
+    assert [code for code, _ in errors_of(caught.value)] == [0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 6, 0, 5]
+    found = await primary.read(p4r.TableEntry(table_id=table_id("session"), counter_data=p4r.CounterData()))
+    for entry in found:
+        if not entry.counter_data.packet_count:
+            entry.ClearField("counter_data")
+    key = lambda entry: entry.match[0].exact.value  # noqa: E731
+    expected = [session(1), session(2, action=action("session_drop")), session(3), counted]
+    assert sorted(found, key=key) == expected
+    assert await primary.read(p4r.TableEntry(table_id=table_id("acl"))) == []
