@@ -25,8 +25,8 @@ class Expressions:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.params: list[str] = []
-        self.used: set[m.FieldDef] = set()
-        self.names: dict[m.FieldDef, tuple[str, m.FieldDef]] = {}
+        self.used: set[str] = set()
+        self.variables: dict[str, m.FieldDef] = {}
         self.limbs: set[int] = set()
 
     # metadata variables
@@ -37,8 +37,8 @@ class Expressions:
             raise PipelineError("metadata cannot be in a stack")
         header = ref.header.header
         name = f"m{header.index}_{ref.field.index}"
-        self.names[ref.field] = (name, ref.field)
-        self.used.add(ref.field)
+        self.variables[name] = ref.field
+        self.used.add(name)
         self.note(container(0, (1 << ref.field.bits) - 1))
         return name
 
@@ -370,6 +370,8 @@ class Expressions:
             return negate + "(" + " || ".join(self._same_header(a, b) for a, b in pairs) + ")"
         if self.is_bool(left) and self.is_bool(right):
             return f"({self.truth(left)} {e.op} {self.truth(right)})"
+        if isinstance(left, m.FieldRef) and isinstance(right, m.FieldRef) and left.field.varbit and right.field.varbit:
+            return negate + self._same_varbit(left, right)
         width, signed = self.exact(left, right)
         a, b = self.at(left, width), self.at(right, width)
         if width <= 128:
@@ -387,6 +389,11 @@ class Expressions:
             "<=": f"(!{less}({b}, {a}))",
             ">=": f"(!{less}({a}, {b}))",
         }[e.op]
+
+    def _same_varbit(self, left: m.FieldRef, right: m.FieldRef) -> str:
+        a, b = self.place(left.header), self.place(right.header)
+        first, second = f"{a.pointer} + {left.field.offset // 8}", f"{b.pointer} + {right.field.offset // 8}"
+        return f"({a.length} == {b.length} && memcmp({first}, {second}, {a.length}) == 0)"
 
     @staticmethod
     def _same_header(a: Place, b: Place) -> str:

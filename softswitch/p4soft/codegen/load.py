@@ -123,7 +123,7 @@ def _load_headers(root: Node, scope: Scope, program: m.ProgramDef) -> None:
         if not header.metadata and sum(f.bits for f in type_.fields) % 8:
             raise node.fail(f"the fields of {type_.name} do not fill whole bytes")
         if header.metadata and type_.varbit is not None:
-            raise node.fail("variable-length metadata is not supported")
+            header.metadata, header.scratch = False, True
         program.headers.append(header)
         scope.headers[header.name] = scope.by_id[header.id] = header
     for node in root.list_of("header_stacks"):

@@ -40,6 +40,8 @@ class Header:
     index: int
     type: HeaderType
     metadata: bool
+    scratch: bool = False
+    """Metadata with a variable-length field: kept like a header that is always valid."""
     union: Union | None = None
     stack: Stack | None = None
     """The header stack it is an element of."""

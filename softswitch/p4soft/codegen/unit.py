@@ -53,7 +53,7 @@ class UnitWriter:
             for ref in listed.fields:
                 if self.ex.is_metadata(ref):
                     self.ex.variable(ref)
-        kept = sorted(self.ex.names[f][0] for f in self.ex.used)
+        kept = sorted(self.ex.used)
         body: list[str] = [
             *self._declarations(),
             "if (mode == P4S_EGRESS) {",
@@ -61,6 +61,7 @@ class UnitWriter:
             "goto egress_start;",
             "}",
             f"memset(own, 0, {self.layout.own_bytes});",
+            *(f"p4s_bset(V, {self.layout.header(h).bit});" for h in self.program.headers if h.scratch),
             *begin,
             *front,
             "parsed: P4_LABEL;",
@@ -116,7 +117,7 @@ class UnitWriter:
         return self.ex.at(self.program.standard[name], 64)
 
     def _metadata(self) -> list[tuple[str, m.FieldDef]]:
-        return sorted(self.ex.names.values(), key=lambda item: item[0])
+        return sorted(self.ex.variables.items())
 
     def _declarations(self) -> list[str]:
         out = [
