@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import time
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import SupportsBytes, TypeVar
 
+import grpc
 from ptf.base_tests import BaseTest
 from ptf.testutils import send_packet
 
@@ -93,7 +95,14 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
 
     def insert(self, *entries: Entry) -> None:
         """Insert, to be deleted at the end of the test."""
-        self.client.insert(*entries)
+        try:
+            self.client.insert(*entries)
+        except grpc.RpcError:
+            # Some may be in: the next test must not find them.
+            for entry in entries:
+                with contextlib.suppress(grpc.RpcError):
+                    self.client.delete(entry)
+            raise
         self._installed.extend(entries)
 
     def delete(self, *entries: Entry) -> None:

@@ -70,6 +70,8 @@ class Schema:
         )
         fields = {f.name: f for f in table.match_fields}
         for name, value in entry.match.items():
+            if isinstance(value, tuple) and value[1] == 0:
+                continue  # P4Runtime leaves out what matches anything
             match = message.match.add(field_id=fields[name].id)
             if isinstance(value, tuple):
                 match.lpm.value, match.lpm.prefix_len = to_bytes(value[0]), value[1]
