@@ -76,6 +76,7 @@ class Switch:
 
     async def stop(self, grace: float | None = 0.2) -> None:
         """End all RPCs, detach the ports and free the engine. Idempotent."""
+        self.service.shutdown()
         if self._server is not None:
             await self._server.stop(grace)
             self._server = None

@@ -94,7 +94,7 @@ class InProcessStreamCall:
         self._waiter: asyncio.Future[None] | None = None
         self._error: grpc.aio.AioRpcError | None = None
         self._closed = False
-        self._stream = service.open_stream(self._receive)
+        self._stream = service.open_stream(self._receive, lambda error: self._close(to_grpc_error(error)))
 
     def send(self, request: p4r.StreamMessageRequest) -> None:
         """Hand one message to the switch, which handles it before this returns."""

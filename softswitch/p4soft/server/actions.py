@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from finsy.proto import p4i, p4r
 
-from p4soft.server.bytestrings import ZERO, pack, width
+from p4soft.server.bytestrings import ZERO, has_spare_bits, pack, width
 from p4soft.server.errors import RpcError, denied, invalid
 
 
@@ -52,7 +52,7 @@ class ActionCodec:
                 return self._encode_checked(params)
             parts.append(value.rjust(size, ZERO))
         packed = b"".join(parts)
-        if len(packed) == self._size and not any(packed[at] >> bits for at, bits in self._spare):
+        if len(packed) == self._size and not (self._spare and has_spare_bits(packed, self._spare)):
             return packed
         return self._encode_checked(params)
 

@@ -34,6 +34,8 @@ class DirectCounterHandler:
             raise not_found(f"{self._what}: no such entry")
 
     def read(self, query: p4r.DirectCounterEntry) -> Iterator[p4r.Entity]:
+        if query.table_entry.is_default_action:
+            raise unimplemented(f"{self._what}: the default entry has none")
         found = False
         for state in self._table.select(query.table_entry):
             found = True
@@ -68,6 +70,8 @@ class DirectMeterHandler:
         self._engine.set_direct_meter(self._table.index, key, update.table_entry.priority, config)
 
     def read(self, query: p4r.DirectMeterEntry) -> Iterator[p4r.Entity]:
+        if query.table_entry.is_default_action:
+            raise unimplemented(f"{self._what}: the default entry has none")
         if query.HasField("counter_data"):
             raise unimplemented(f"{self._what}: does not count packets per colour")
         found = False

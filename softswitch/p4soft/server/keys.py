@@ -14,7 +14,7 @@ from typing import Protocol
 from finsy.proto import p4i, p4r
 
 from p4soft.api import MatchKind
-from p4soft.server.bytestrings import ZERO, canonical, pack, width
+from p4soft.server.bytestrings import ZERO, canonical, has_spare_bits, pack, width
 from p4soft.server.errors import invalid
 
 _KINDS = {
@@ -106,7 +106,7 @@ class KeyCodec:
                 parts.append(value.rjust(size, ZERO))
             key = b"".join(parts)
             # A value longer than its field makes the key longer; an over-wide first byte shows in a spare bit.
-            if len(key) == self._size and not any(key[at] >> bits for at, bits in self._spare):
+            if len(key) == self._size and not (self._spare and has_spare_bits(key, self._spare)):
                 return key
         return self._encode_checked(match)
 

@@ -101,6 +101,12 @@ class PipelineStore:
         except EngineError as error:
             raise from_engine(error, "pipeline") from None
 
+    def _discard_events(self) -> None:
+        """Packets and reports of the old pipeline mean nothing in the new one's terms."""
+        for _ in range(64):
+            if not self._engine.poll():
+                break
+
     def _load(self, config: p4r.ForwardingPipelineConfig) -> Pipeline:
         start = time.monotonic()
         try:
@@ -108,6 +114,7 @@ class PipelineStore:
         except EngineError as error:
             raise from_engine(error, "pipeline") from None
         self.running = None
+        self._discard_events()
         try:
             self.running = bind(config, program, self._engine)
         except RpcError as error:

@@ -188,6 +188,6 @@ async def start_server(service: P4RuntimeService, address: str, tls: Tls | None 
     except RuntimeError:
         port = 0
     if not port:
-        raise ServerError(f"cannot listen on {address}: the address is in use or not one of this machine's")
+        raise ServerError(f"cannot listen on {address}: the address is in use, or not one of this machine's")
     await server.start()
     return server, port

@@ -20,7 +20,7 @@ from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexp
 from p4soft.server.events import EventDispatcher
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
-from p4soft.server.streams import Send, Stream
+from p4soft.server.streams import End, Send, Stream
 
 API_VERSION = "1.5.0"
 """The P4Runtime version Capabilities reports."""
@@ -53,6 +53,7 @@ class P4RuntimeService:
         self.cpu_port = cpu_port
         self.arbitration = Arbitration(device_id)
         self._bulk = bulk_engine(engine)
+        self._ends: dict[Stream, End] = {}
         self.pipelines = PipelineStore(engine)
         self.events = EventDispatcher(engine, self.pipelines, self.arbitration, monotonic, epoch)
 
@@ -154,11 +155,27 @@ class P4RuntimeService:
         return response
 
     def capabilities(self, request: p4r.CapabilitiesRequest) -> p4r.CapabilitiesResponse:
+        """The API version; NOT_FOUND when the request names another device."""
+        if request.device_id:
+            self._check_device(request.device_id)
         return p4r.CapabilitiesResponse(p4runtime_api_version=API_VERSION)
 
-    def open_stream(self, send: Send) -> Stream:
-        """A new StreamChannel. ``send`` takes lists of messages for the client and must not block."""
-        return Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send)
+    def open_stream(self, send: Send, end: End | None = None) -> Stream:
+        """A new StreamChannel. ``send`` takes lists of messages for the client and must not block.
+
+        ``end`` is called when the switch ends the stream by itself, because it stops.
+        """
+        stream = Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send)
+        if end is not None:
+            self._ends[stream] = end
+            stream.on_close = self._ends.pop
+        return stream
+
+    def shutdown(self) -> None:
+        """Close the streams that have an ``end`` callback, and tell them (UNAVAILABLE)."""
+        for stream, end in list(self._ends.items()):
+            stream.close()
+            end(RpcError(Code.UNAVAILABLE, "the switch is stopping"))
 
     def load(self, config: p4r.ForwardingPipelineConfig) -> None:
         """Load a pipeline at start, without a client."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from finsy.proto import p4r
 
@@ -14,6 +14,9 @@ from p4soft.server.pipelines import PipelineStore
 
 Send = Callable[[list[p4r.StreamMessageResponse]], None]
 """Takes messages for the client, in order. Must not block or raise; may be called from within :meth:`Stream.handle`."""
+
+End = Callable[[RpcError], None]
+"""Takes the status a stream ended with, when that was not the client's doing."""
 
 
 class Stream:
@@ -33,6 +36,7 @@ class Stream:
         self._engine: Engine = events.engine
         self._cpu_port = cpu_port
         self.send = send
+        self.on_close: Callable[[Stream], object] | None = None
         self._open = True
 
     def handle(self, request: p4r.StreamMessageRequest) -> None:
@@ -55,18 +59,22 @@ class Stream:
         """The client is gone. Idempotent."""
         if self._open:
             self._open = False
-            self._notify(self._arbitration.remove(self))
+            if self.on_close is not None:
+                self.on_close(self)
+            before = self._arbitration.primaries
+            self._notify(self._arbitration.remove(self), before)
 
     def _arbitrate(self, update: p4r.MasterArbitrationUpdate) -> None:
+        before = self._arbitration.primaries
         try:
             notices = self._arbitration.update(self, update)
         except RpcError:
             self.close()
             raise
-        self._notify(notices)
+        self._notify(notices, before)
 
-    def _notify(self, notices: Notices) -> None:
-        if len(notices) != 1 or notices[0][0] is not self:
+    def _notify(self, notices: Notices, before: tuple[Hashable, ...]) -> None:
+        if self._arbitration.primaries != before:
             self._events.primary_changed()
         for stream, message in notices:
             assert isinstance(stream, Stream)

@@ -169,6 +169,8 @@ async def test_direct_counters(primary: Client) -> None:
     )
     assert len(await primary.read(p4r.DirectCounterEntry())) == 2
     assert await primary.read_code(p4r.DirectCounterEntry(table_entry=session(3, action=None))) == [Code.NOT_FOUND]
+    default = p4r.TableEntry(table_id=table_id("session"), is_default_action=True)
+    assert await primary.read_code(p4r.DirectCounterEntry(table_entry=default)) == [Code.UNIMPLEMENTED]
     await primary.write((MODIFY, p4r.DirectCounterEntry(table_entry=key)))
     assert await primary.read(p4r.DirectCounterEntry(table_entry=key)) == [entry]
 

@@ -172,7 +172,7 @@ async def test_an_address_in_use_is_one_line_and_status_1() -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         status, errors = await fails("--grpc-server-addr", address)
     assert status == 1
-    assert errors == f"p4soft: cannot listen on {address}: the address is in use or not one of this machine's\n"
+    assert errors == f"p4soft: cannot listen on {address}: the address is in use, or not one of this machine's\n"
 
 
 @pytest.mark.parametrize(

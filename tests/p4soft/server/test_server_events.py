@@ -177,6 +177,17 @@ def test_a_new_primary_sees_unacknowledged_digests_again() -> None:
     assert [sources(m) for m in other] == [[1]]
 
 
+def test_a_controller_that_comes_back_sees_unacknowledged_digests_again() -> None:
+    bench = Bench()
+    bench.write(INSERT, digest_entry(ack=1000))
+    assert len(bench.emit(seen(1))) == 1
+    bench.stream.close()
+    bench.stream = bench.service.open_stream(bench.got.extend)
+    bench.stream.handle(arbitration(1))
+    bench.got.clear()
+    assert [sources(m) for m in bench.emit(seen(1))] == [[1]]
+
+
 def test_wrong_acknowledgements_are_reported() -> None:
     bench = Bench()
     bench.stream.handle(ack(1, digest=99))

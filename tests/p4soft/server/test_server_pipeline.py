@@ -260,3 +260,7 @@ async def test_reading_needs_no_stream(primary: Client) -> None:
 async def test_capabilities(client: Client) -> None:
     answer = await client.stub.Capabilities(p4r.CapabilitiesRequest())
     assert answer.p4runtime_api_version == "1.5.0"
+    assert await client.stub.Capabilities(p4r.CapabilitiesRequest(device_id=DEVICE)) == answer
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.stub.Capabilities(p4r.CapabilitiesRequest(device_id=DEVICE + 1))
+    assert caught.value.code() == CODE.NOT_FOUND

@@ -6,7 +6,7 @@ import grpc.aio
 import pytest
 from fake_engine import FakeEngine
 from finsy.proto import p4r
-from p4kit import CODE, DEVICE, INSERT, Client, arbitration, session, until, write_request
+from p4kit import CODE, DEVICE, INSERT, Client, arbitration, config, session, until, write_request
 from p4soft.api import PacketIn
 from p4soft.embedded import Switch
 from p4soft.server import arbitration as rules
@@ -300,3 +300,21 @@ async def test_events_without_a_controller_are_dropped(fake_primary: Client, fak
     await fake_primary.write((INSERT, session(1)))
     engine_of(fake_switch).emit(PacketIn(bytes(4) + b"later"))
     assert (await fake_primary.next(stream)).packet.payload == b"later"
+
+
+async def test_stopping_the_switch_ends_the_streams() -> None:
+    async with Switch(DEVICE, None, engine_factory=FakeEngine) as switch:
+        client = Client(switch.stub())
+        stream, _ = await client.open(1)
+        silent = client.stream()
+    assert await client.ended(stream) == CODE.UNAVAILABLE
+    assert await client.ended(silent) == CODE.UNAVAILABLE
+    assert switch.service.arbitration.primaries == ()
+
+
+async def test_a_new_pipeline_forgets_old_events(fake_primary: Client, fake_switch: Switch) -> None:
+    await fake_primary.stub.Capabilities(p4r.CapabilitiesRequest())
+    engine_of(fake_switch).emit(PacketIn(bytes(4) + b"old"))
+    fake_switch.service.load(config())
+    engine_of(fake_switch).emit(PacketIn(bytes(4) + b"new"))
+    assert (await fake_primary.next(fake_primary.primary_stream)).packet.payload == b"new"
