@@ -5,10 +5,11 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
-from core.constants import enumerations
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, VirtualServer
 from fullnat.core.frames import SYN, arp_request, ethernet, tcp_frame
 from fullnat.core.interface import PacketIn
+
+from .constants import enumerations
 
 CLIENT_PORT, SERVER_PORT = 1, 2
 CLIENT_MAC, ROUTER_MAC, SWITCH_MAC_1, SWITCH_MAC_2 = 0x020000000001, 0x0200000000FE, 0x02AA00000001, 0x02AA00000002
@@ -58,9 +59,15 @@ def config(*virtual_servers: VirtualServer, **changes: Any) -> Config:
 
 
 def syn(
-    port: int = 40000, seq: int = 1, *, client: int = CLIENT, vip: int = VIP, vport: int = VPORT, reason: str = "SERVICE_SYN",
+    port: int = 40000,
+    seq: int = 1,
+    *,
+    client: int = CLIENT,
+    vip: int = VIP,
+    vport: int = VPORT,
+    reason: str = "SERVICE_SYN",
     session_id: int = 0,
-) -> PacketIn:  # fmt: skip
+) -> PacketIn:
     """The punt of a client's SYN."""
     frame = tcp_frame((SWITCH_MAC_1, ROUTER_MAC), client, port, vip, vport, seq, 0, SYN)
     return PacketIn(PUNT[reason], 0, CLIENT_PORT, session_id, frame)

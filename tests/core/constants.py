@@ -20,5 +20,16 @@ def enumerations() -> dict[str, dict[str, int]]:
 
 def constants(session_ids: int = 1 << 20, server_ids: int = 65536) -> Constants:
     enums = enumerations()
-    names = [name for name in Constants._fields if name in enums]
-    return Constants(**{name: enums[name] for name in names}, session_ids=session_ids, server_ids=server_ids)
+    return Constants(
+        PacketOutAction=enums["PacketOutAction"],
+        PacketOutFlag=enums["PacketOutFlag"],
+        PuntReason=enums["PuntReason"],
+        ServiceFlag=enums["ServiceFlag"],
+        SessionFlag=enums["SessionFlag"],
+        SessionEvent=enums["SessionEvent"],
+        Direction=enums["Direction"],
+        ToaResult=enums["ToaResult"],
+        DropReason=enums["DropReason"],
+        session_ids=session_ids,
+        server_ids=server_ids,
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from core.builders import EVENT, IN, OUT, syn
-from core.switch import Rig
 from fullnat.core.interface import PacketIn, SessionEntry, SessionEvents
 from fullnat.core.views import SessionView
+
+from .builders import EVENT, IN, OUT, syn
+from .switch import Rig
 
 
 def only(rig: Rig) -> SessionView:
@@ -17,9 +18,11 @@ def opened(rig: Rig, port: int = 40000, seq: int = 1) -> SessionEntry:
     """A session whose SYN was injected."""
     rig.send(syn(port, seq))
     rig.settle()
-    (view,) = (view for view in rig.controller.sessions() if view.entry.client_port == port)
-    assert (view.state, view.phase) == ("SYN_RECV", "INSTALLED")
-    return view.entry
+    entry = rig.switch.log_of_updates[-1][1]
+    assert isinstance(entry, SessionEntry)
+    assert (entry.client_port, entry.client_isn) == (port, seq)
+    assert rig.switch.injected[-1].session_id == entry.session_id
+    return entry
 
 
 def tell(rig: Rig, session_id: int, *events: str) -> None:

@@ -1,4 +1,4 @@
-"""A tiny switch for the core's tests: it carries out effects, keeps tables, and fails the test on what no switch would take."""
+"""A tiny switch for the core's tests: it carries out effects, keeps tables, and objects to what no switch takes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 
-from core.constants import constants
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
 from fullnat.core.interface import (
@@ -32,6 +31,8 @@ from fullnat.core.interface import (
     Write,
     Written,
 )
+
+from .constants import constants
 
 SECRET = b"0123456789abcdef"
 
@@ -63,7 +64,8 @@ class FakeSwitch:
     tables: dict[tuple[object, ...], Entry] = field(default_factory=dict)
     last_hit: dict[int, float] = field(default_factory=dict)
     packets: dict[int, tuple[int, int]] = field(default_factory=dict)
-    capacity: int = 1 << 30
+    capacity: int | None = None
+    """Sessions that fit; None is no limit."""
     fail: deque[tuple[int, str]] = field(default_factory=deque)
     """Outcomes for the next updates of sessions; (0, "") is success."""
     writes: deque[Write] = field(default_factory=deque)
@@ -116,7 +118,7 @@ class FakeSwitch:
             if present:
                 assert not self.strict, f"duplicate insert of {entry}"
                 return 6, "already exists"
-            if is_session and len(self.sessions()) >= self.capacity:
+            if is_session and self.capacity is not None and len(self.sessions()) >= self.capacity:
                 return 8, "table full"
             for key in keys(entry):
                 self.tables[key] = entry
@@ -166,7 +168,13 @@ class Rig:
     """A controller and a switch, on one hand-turned clock."""
 
     def __init__(
-        self, config: Config, *, switch: FakeSwitch | None = None, now: float = 1000.0, session_ids: int = 1 << 20, up: bool = True
+        self,
+        config: Config,
+        *,
+        switch: FakeSwitch | None = None,
+        now: float = 1000.0,
+        session_ids: int = 1 << 20,
+        up: bool = True,
     ) -> None:
         self.now = now
         self.config = config

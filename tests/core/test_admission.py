@@ -5,8 +5,11 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 import pytest
+from fullnat.core.frames import ACK, parse_tcp, port_unreachable, tcp_frame
+from fullnat.core.interface import Forward, Inject, Op, PacketIn, SessionEntry, Write, Written
+from fullnat.core.isn import IsnGenerator
 
-from core.builders import (
+from .builders import (
     CLIENT,
     CLIENT_PORT,
     LOCAL,
@@ -23,12 +26,9 @@ from core.builders import (
     syn,
     virtual,
 )
-from core.constants import enumerations
-from core.helpers import again, established, nothing_left, only, opened, tell, time_wait
-from core.switch import Rig
-from fullnat.core.frames import ACK, parse_tcp, port_unreachable, tcp_frame
-from fullnat.core.interface import Forward, Inject, Op, PacketIn, SessionEntry, Write, Written
-from fullnat.core.isn import IsnGenerator
+from .constants import enumerations
+from .helpers import again, established, nothing_left, only, opened, tell, time_wait
+from .switch import Rig
 
 FLAG = enumerations()["SessionFlag"]
 TWO_SERVERS = (real(), real("10.0.2.12"))
@@ -46,9 +46,10 @@ def test_a_syn_is_held_until_its_session_is_written_and_then_injected() -> None:
     packet = syn(40000, 0xFFFFFFF0)
     rig.send(packet)
     assert not rig.switch.injected
-    ((write,),) = [[effect for effect in rig.switch.writes]]
+    (write,) = rig.switch.writes
     ((operation, entry),) = write.updates
     assert operation is Op.INSERT
+    assert isinstance(entry, SessionEntry)
     assert entry == SessionEntry(
         session_id=0,
         server_id=0,
@@ -232,7 +233,9 @@ def test_a_syn_while_the_modify_is_under_way_is_held() -> None:
     assert rig.controller.stats()["syn_retransmitted"] == 1
 
 
-@pytest.mark.parametrize("servers", [(real(weight=0), real("10.0.2.12")), (real("10.0.2.12"),)], ids=["quiesced", "removed"])
+@pytest.mark.parametrize(
+    "servers", [(real(weight=0), real("10.0.2.12")), (real("10.0.2.12"),)], ids=["quiesced", "removed"]
+)
 def test_a_new_connection_to_a_server_that_takes_no_more_goes_to_another(servers: tuple[object, ...]) -> None:
     rig = Rig(config())
     old = time_wait(rig, seq=7)

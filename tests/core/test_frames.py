@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from fullnat.core import frames
 from scapy.layers.inet import ICMP, IP, TCP, IPerror, TCPerror
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet, Raw
-
-from fullnat.core import frames
 
 CLIENT, VIP = 0xCB007109, 0xC633640A
 CLIENT_MAC, OUR_MAC = 0x020000000001, 0x02AA00000001
@@ -17,9 +18,8 @@ def mac(number: int) -> str:
     return ":".join(f"{byte:02x}" for byte in number.to_bytes(6, "big"))
 
 
-def received(**fields: object) -> bytes:
+def received(payload: bytes = b"", **fields: Any) -> bytes:
     layers = Ether(dst=mac(OUR_MAC), src=mac(CLIENT_MAC)) / IP(src="203.0.113.9", dst="198.51.100.10", ttl=61)
-    payload = fields.pop("payload", b"")
     return bytes(layers / TCP(sport=40000, dport=80, **fields) / Raw(payload))
 
 
@@ -87,7 +87,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("fields", "expected"), ANSWERS)
-def test_reset_answer(fields: dict[str, object], expected: tuple[int, int, str]) -> None:
+def test_reset_answer(fields: dict[str, Any], expected: tuple[int, int, str]) -> None:
     frame = received(**fields)
     segment = frames.parse_tcp(frame)
     assert segment is not None

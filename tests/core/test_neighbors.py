@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from core.builders import (
+from fullnat.core.frames import ARP_REQUEST, BROADCAST, SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
+from fullnat.core.interface import Neighbor, Op, PacketIn, SwitchDown
+
+from .builders import (
     CLIENT_PORT,
     LOCAL,
     PUNT,
@@ -19,9 +22,7 @@ from core.builders import (
     ip,
     virtual,
 )
-from core.switch import FakeSwitch, Rig
-from fullnat.core.frames import ARP_REQUEST, BROADCAST, SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
-from fullnat.core.interface import Neighbor, Op, PacketIn
+from .switch import FakeSwitch, Rig
 
 GATEWAY = ip("198.51.100.254")
 OUR_SERVER_SIDE = ip("10.0.2.1")
@@ -98,9 +99,7 @@ def test_a_packet_punted_before_the_entry_took_effect_is_sent_at_once() -> None:
     answer(rig)
     rig.switch.forwarded.clear()
     rig.send(punted())
-    assert [effect.frame for effect in rig.switch.forwarded] == [
-        readdressed(punted().frame, SERVER_MAC, SWITCH_MAC_2)
-    ]
+    assert [effect.frame for effect in rig.switch.forwarded] == [readdressed(punted().frame, SERVER_MAC, SWITCH_MAC_2)]
 
 
 def test_other_destinations_go_to_the_gateway() -> None:
@@ -245,8 +244,6 @@ def test_neighbors_follow_a_change_of_interfaces() -> None:
 
 
 def test_unresolved_neighbors_are_forgotten_with_the_switch() -> None:
-    from fullnat.core.interface import SwitchDown
-
     rig = Rig(config())
     rig.send(punted(SERVER2))
     rig.send(SwitchDown("gone"))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from fullnat.core.pool import IdPool, LocalAddress, LocalPool, SharedIds
 from hypothesis import given
 from hypothesis import strategies as st
-
-from fullnat.core.pool import IdPool, LocalAddress, LocalPool, SharedIds
 
 A, B = 0x0A000264, 0x0A000265
 RS1, RS2 = 0x0A00020B1F90, 0x0A00020C1F90
@@ -130,7 +129,8 @@ def test_never_a_pair_twice(steps: list[tuple[bool, int, int]], high: int) -> No
 
 @given(st.lists(st.tuples(st.sampled_from(["take", "claim", "release"]), st.integers(0, 9)), max_size=80))
 def test_ids_are_unique_and_none_is_lost(steps: list[tuple[str, int]]) -> None:
-    ids, used = IdPool(10), set()
+    ids = IdPool(10)
+    used: set[int] = set()
     for action, number in steps:
         if action == "take":
             taken = ids.take()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 import fullnat.core
+import pytest
 
 FILES = sorted(Path(fullnat.core.__file__).parent.glob("*.py"))
 ALLOWED = {

@@ -6,10 +6,9 @@ from collections import Counter
 from math import gcd
 
 import pytest
+from fullnat.core.schedulers import SCHEDULERS, RoundRobin, WeightedRoundRobin
 from hypothesis import given
 from hypothesis import strategies as st
-
-from fullnat.core.schedulers import SCHEDULERS, RoundRobin, WeightedRoundRobin
 
 
 def picks(name: str, weights: list[int], count: int) -> list[int | None]:

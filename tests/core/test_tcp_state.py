@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-
-from core.builders import EVENT
 from fullnat.config.model import Timeouts
 from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, INPUT, OUTPUT, TcpEvent, TcpState, Transitions, state_timeouts
+
+from .builders import EVENT
 
 NAMES = {
     "NO": "NONE", "ES": "ESTABLISHED", "SS": "SYN_SENT", "SR": "SYN_RECV", "FW": "FIN_WAIT", "TW": "TIME_WAIT",
     "CL": "CLOSE", "CW": "CLOSE_WAIT", "LA": "LAST_ACK", "LI": "LISTEN", "SA": "SYNACK",
 }  # fmt: skip
-COLUMNS = "NO ES SS SR FW TW CL CW LA LI SA".split()
+COLUMNS = ["NO", "ES", "SS", "SR", "FW", "TW", "CL", "CW", "LA", "LI", "SA"]
 LVS_INPUT = {
     "SYN": "SR ES ES SR SR SR SR SR SR SR SR",
     "FIN": "CL CW SS TW TW TW CL CW LA LI TW",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from fullnat.core.timers import TimerWheel
 from hypothesis import given
 from hypothesis import strategies as st
-
-from fullnat.core.timers import TimerWheel
 
 TICK = 0.25
 TIMES = st.floats(0, 1000, allow_nan=False)
