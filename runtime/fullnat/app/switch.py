@@ -184,9 +184,8 @@ class SwitchOwner:
             failure, self._failure = self._failure, None
             raise failure
 
-    async def _become_primary(self, client: Client) -> None:
-        """Stand by until the switch says that we are primary."""
-        answered = False
+    async def _become_primary(self, client: Client, answered: bool = False) -> None:
+        """Stand by until the switch says that we are primary. The first answer to a bid must come soon."""
         while True:
             if answered:
                 await self._wait()
@@ -219,7 +218,8 @@ class SwitchOwner:
         self._probes, self._probing = [], False
         self._packets.clear()
         self.writer = Writer(client, self._spawn, self._written, self._packets.extend)
-        await self._become_primary(client)
+        self.status.state = "standby"
+        await self._become_primary(client, answered=True)
 
     async def _synchronise(self, client: Client) -> None:
         self.status.state = "synchronising"

@@ -120,7 +120,8 @@ class SessionTables:
             + peer_port(entry.client_port)
             + delta(entry.delta)
         )
-        tail = _TABLE_ENTRY_METADATA + varint(entry.client_isn << 32 | entry.session_id)
+        cookie = entry.client_isn << 32 | entry.session_id
+        tail = _TABLE_ENTRY_METADATA + varint(cookie) if cookie else b""
         timeout = self._timeouts.get(entry.idle_timeout)
         if timeout is None:
             timeout = self._timeouts[entry.idle_timeout] = scalar(9, round(entry.idle_timeout * _NANOSECONDS))

@@ -1,0 +1,274 @@
+"""The owner of a switch: connecting, losing, standing by, and the order of effects."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from finsy.proto import p4r
+from fullnat.core.interface import (
+    Effect,
+    Event,
+    IdleNotice,
+    Inject,
+    Log,
+    Op,
+    PacketIn,
+    Port,
+    Probe,
+    Probed,
+    SessionEvents,
+    SwitchDown,
+    SwitchUp,
+    Write,
+    Written,
+)
+from p4rt.entries import session
+from p4rt.waiting import until
+
+from app.conftest import Rig
+
+
+def packet_in(number: int) -> p4r.StreamMessageResponse:
+    message = p4r.StreamMessageResponse()
+    message.packet.payload = b"frame%d" % number
+    for ident, value in enumerate((b"\1", b"\0", b"\1", number.to_bytes(2, "big")), 1):
+        message.packet.metadata.add(metadata_id=ident, value=value)
+    return message
+
+
+async def serving(rig: Rig) -> None:
+    rig.run()
+    await until(lambda: rig.owner.serving)
+
+
+async def test_an_empty_switch_is_set_up_and_announced(rig: Rig) -> None:
+    await serving(rig)
+    assert rig.core.events == [SwitchUp((), 0)]
+    assert rig.switch.pushes == 1
+    assert len(rig.switch.digest_configs) == 1
+    assert rig.switch.meters[0].cir == 500
+    assert rig.switch.meters[0].cburst == 50
+
+
+async def test_stream_messages_become_events_in_order(rig: Rig) -> None:
+    await serving(rig)
+    digest = p4r.StreamMessageResponse()
+    digest.digest.digest_id = rig.owner.client.schema.packets.digest_id  # type: ignore[union-attr]
+    members = digest.digest.data.add().struct.members
+    for value in (b"\7", b"\2", b"\1"):
+        members.add().bitstring = value
+    idle = p4r.StreamMessageResponse()
+    entry = idle.idle_timeout_notification.table_entry.add()
+    entry.table_id = rig.owner.client.schema.sessions.in_id  # type: ignore[union-attr]
+    entry.controller_metadata = 5 << 32 | 9
+    for message in (packet_in(1), digest, idle, packet_in(2)):
+        rig.switch.send(message)
+    await until(lambda: len(rig.core.events) == 5)
+    assert rig.core.events[1:] == [
+        PacketIn(1, 0, 1, 1, b"frame1"),
+        SessionEvents(7, 2, 1),
+        IdleNotice(9),
+        PacketIn(1, 0, 1, 2, b"frame2"),
+    ]
+
+
+async def test_a_write_is_answered_and_packets_after_it_wait_for_it(rig: Rig) -> None:
+    await serving(rig)
+    rig.switch.gate = asyncio.Event()
+
+    def on_event(event: Event) -> list[Effect]:
+        match event:
+            case PacketIn(session_id=1):
+                return [Write(((Op.INSERT, session(1)),), 11), Inject(1, b"after", 1, True)]
+            case PacketIn():
+                return [Inject(1, b"at once", 2, True)]
+        return []
+
+    rig.core.on_event = on_event
+    rig.switch.send(packet_in(1))
+    rig.switch.send(packet_in(2))
+    await until(lambda: rig.switch.packet_outs)
+    assert [packet.payload for packet in rig.switch.packet_outs] == [b"at once"]
+    assert rig.core.seen(Written) == []
+    rig.switch.gate.set()
+    await until(lambda: len(rig.switch.packet_outs) == 2)
+    assert rig.switch.packet_outs[1].payload == b"after"
+    assert len(rig.switch.entries) == 2
+    await until(lambda: rig.core.seen(Written))
+    assert rig.core.seen(Written) == [Written(11, {})]
+
+
+async def test_many_writes_share_few_requests(rig: Rig) -> None:
+    await serving(rig)
+    before = len(rig.switch.writes)
+    rig.core.on_event = lambda event: (
+        [Write(((Op.INSERT, session(event.session_id)),), event.session_id)] if isinstance(event, PacketIn) else []
+    )
+    rig.switch.gate = asyncio.Event()
+    for number in range(1, 301):
+        rig.switch.send(packet_in(number))
+    await until(lambda: len(rig.core.seen(PacketIn)) == 300)
+    rig.switch.gate.set()
+    await until(lambda: len(rig.core.seen(Written)) == 300)
+    assert len(rig.switch.entries) == 600
+    assert len(rig.switch.writes) - before <= 10
+    assert rig.switch.max_writes_at_once <= 2
+
+
+async def test_probes_are_answered_each(rig: Rig) -> None:
+    await serving(rig)
+    rig.core.on_event = lambda event: (
+        [
+            Write(((Op.INSERT, session(1)),)),
+            Probe((session(1), session(2))),
+            Probe((session(2),)),
+        ]
+        if isinstance(event, PacketIn)
+        else []
+    )
+    rig.switch.send(packet_in(1))
+    await until(lambda: len(rig.core.seen(Probed)) == 2)
+    first, second = rig.core.seen(Probed)
+    assert isinstance(first, Probed)
+    assert [number for number, _ in first.sessions] == [1, 2]
+    assert second == Probed(((2, None),))
+
+
+async def test_the_deadline_is_kept(rig: Rig) -> None:
+    rig.core.on_event = lambda event: [Log("debug", "up")]
+    rig.core.on_deadline = lambda: [Write(((Op.INSERT, Port(1, 2)),))]
+    due = asyncio.get_running_loop().time() + 0.05
+    rig.core.due = due
+    await serving(rig)
+    await until(lambda: len(rig.switch.entries) == 1)
+    assert len(rig.core.deadlines) == 1
+    assert rig.core.deadlines[0] >= due
+
+
+async def test_an_error_of_the_core_costs_one_event(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    await serving(rig)
+
+    def fail(event: Event) -> list[Effect]:
+        if isinstance(event, PacketIn) and event.session_id == 1:
+            raise RuntimeError("a bug")
+        return []
+
+    rig.core.on_event = fail
+    with caplog.at_level(logging.ERROR):
+        rig.switch.send(packet_in(1))
+        rig.switch.send(packet_in(2))
+        await until(lambda: len(rig.core.seen(PacketIn)) == 2)
+    assert rig.owner.serving
+    assert rig.owner.status.core_errors == 1
+    assert "a bug" in caplog.text
+
+
+async def test_a_lost_switch_is_connected_again_and_keeps_its_pipeline(rig: Rig) -> None:
+    await serving(rig)
+    rig.core.on_event = lambda event: [Write(((Op.INSERT, session(1)),))] if isinstance(event, PacketIn) else []
+    rig.switch.send(packet_in(1))
+    await until(lambda: len(rig.switch.entries) == 2)
+    await rig.switch.stop()
+    await until(lambda: rig.core.seen(SwitchDown))
+    await rig.start_switch()
+    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
+    assert rig.core.seen(SwitchUp)[1] == SwitchUp((session(1),), 0)
+    assert rig.switch.pushes == 1
+    assert rig.owner.status.connects == 2
+
+
+async def test_a_restarted_switch_gets_the_pipeline_again(rig: Rig) -> None:
+    await serving(rig)
+    await rig.switch.stop()
+    rig.switch.config = None
+    rig.switch.entries.clear()
+    await rig.start_switch()
+    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
+    assert rig.switch.pushes == 2
+
+
+async def test_half_sessions_are_removed_before_the_core_sees_the_switch(rig: Rig) -> None:
+    await serving(rig)
+    schema = rig.owner.client.schema  # type: ignore[union-attr]
+    assert await rig.owner.client.write([schema.encode(Op.INSERT, session(4))[1]]) == {}  # type: ignore[union-attr]
+    await rig.switch.stop()
+    await rig.start_switch()
+    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
+    assert rig.core.seen(SwitchUp)[1] == SwitchUp((), 1)
+    assert rig.switch.entries == {}
+
+
+async def test_effects_without_a_switch_are_dropped(rig: Rig) -> None:
+    await serving(rig)
+    rig.core.on_event = lambda event: (
+        [Write(((Op.INSERT, session(1)),), 5), Inject(1, b"lost", 1, True)] if isinstance(event, SwitchDown) else []
+    )
+    await rig.switch.stop()
+    await until(lambda: rig.core.seen(SwitchDown))
+    await rig.start_switch()
+    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
+    assert rig.core.seen(Written) == []
+    assert rig.switch.entries == {}
+    assert rig.switch.packet_outs == []
+
+
+async def test_a_higher_election_id_takes_over_and_hands_back(rig: Rig) -> None:
+    await serving(rig)
+    rig.switch.take_over(10**6)
+    await until(lambda: rig.owner.status.state == "standby")
+    assert len(rig.core.seen(SwitchDown)) == 1
+    rig.switch.give_up()
+    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
+    assert rig.owner.status.connects == 1
+    rig.switch.send(packet_in(3))
+    await until(lambda: rig.core.seen(PacketIn))
+
+
+async def test_a_standby_waits_for_its_turn(rig: Rig) -> None:
+    rig.switch.take_over(10**6)
+    rig.run()
+    await until(lambda: rig.owner.status.state == "standby")
+    assert rig.core.events == []
+    rig.switch.give_up()
+    await until(lambda: rig.core.seen(SwitchUp))
+
+
+async def test_a_standby_bids_higher_when_nobody_is_primary(rig: Rig) -> None:
+    rig.switch.take_over(10**6)
+    rig.run()
+    await until(lambda: rig.owner.status.state == "standby")
+    message = p4r.StreamMessageResponse()
+    message.arbitration.status.code = 5
+    message.arbitration.election_id.low = 10**6
+    next(answers for number, (_, answers) in rig.switch.streams.items() if number > 0).put_nowait(message)
+    await until(lambda: rig.core.seen(SwitchUp))
+    assert rig.owner.client is not None
+    assert rig.owner.client.election_id == 10**6 + 1
+
+
+async def test_losing_a_write_to_another_controller_is_no_crash(rig: Rig) -> None:
+    await serving(rig)
+    rig.core.on_event = lambda event: [Write(((Op.INSERT, session(1)),), 5)] if isinstance(event, PacketIn) else []
+    rig.switch.gate = asyncio.Event()
+    rig.switch.send(packet_in(1))
+    await until(lambda: rig.core.seen(PacketIn))
+    rig.switch.take_over(10**6)
+    rig.switch.gate.set()
+    await until(lambda: rig.owner.status.state == "standby")
+    rig.switch.give_up()
+    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
+    assert rig.core.seen(Written) == []
+
+
+async def test_a_new_configuration_reaches_core_and_meters(rig: Rig) -> None:
+    from dataclasses import replace
+
+    from app.conftest import CONFIG
+
+    await serving(rig)
+    config = replace(CONFIG, punt_rate=9)
+    rig.owner.reconfigure(config)
+    await until(lambda: rig.switch.meters[0].cir == 9)
+    assert rig.core.configs == [config]

@@ -1,0 +1,69 @@
+"""Strategies and samples of table entries."""
+
+from __future__ import annotations
+
+from fullnat.core.interface import Neighbor, OwnAddress, Port, Route, SessionEntry, VirtualService
+from hypothesis import strategies as st
+
+
+def bits(width: int) -> st.SearchStrategy[int]:
+    return st.integers(0, 2**width - 1) | st.sampled_from([0, 1, 2**width - 1])
+
+
+sessions = st.builds(
+    SessionEntry,
+    session_id=bits(20),
+    server_id=bits(16),
+    flags=bits(8),
+    protocol=bits(8),
+    client=bits(32),
+    client_port=bits(16),
+    vip=bits(32),
+    vport=bits(16),
+    local=bits(32),
+    local_port=bits(16),
+    server=bits(32),
+    server_port=bits(16),
+    delta=bits(32),
+    client_isn=bits(32),
+    idle_timeout=st.sampled_from([1.0, 90.0, 86400.0]),
+)
+
+
+def routes(gateway: st.SearchStrategy[int | None]) -> st.SearchStrategy[Route]:
+    def masked(values: tuple[int, int, int | None]) -> Route:
+        prefix, length, via = values
+        return Route(prefix >> (32 - length) << (32 - length), length, via)
+
+    return st.tuples(bits(32), st.integers(0, 32), gateway).map(masked)
+
+
+cold = st.one_of(
+    st.builds(Port, bits(16), bits(48)),
+    st.builds(OwnAddress, bits(32), st.sampled_from(["own_vip", "own_local", "own_interface"])),
+    st.builds(VirtualService, bits(8), bits(32), bits(16), bits(8)),
+    routes(st.none() | st.just(-1) | bits(32)),
+    st.builds(Neighbor, bits(32), bits(16), bits(48), bits(48), bits(16)),
+)
+
+
+def session(number: int = 1, **changes: int) -> SessionEntry:
+    """A session whose every field depends on ``number``."""
+    made = SessionEntry(
+        session_id=number,
+        server_id=7,
+        flags=1,
+        protocol=6,
+        client=0xC0000200 + number,
+        client_port=40000 + number,
+        vip=0xCB007150,
+        vport=80,
+        local=0x0A000101,
+        local_port=5000 + number,
+        server=0x0A00000B,
+        server_port=8080,
+        delta=(0xFFFFFF00 + number) & 0xFFFFFFFF,
+        client_isn=0x80000000 + number,
+        idle_timeout=90.0,
+    )
+    return made._replace(**changes)

@@ -1,0 +1,248 @@
+"""Entries and stream messages survive the way to the wire and back, and another program's P4Info is refused."""
+
+from __future__ import annotations
+
+import pytest
+from finsy.proto import p4r
+from fullnat.core.interface import (
+    Entry,
+    Forward,
+    IdleNotice,
+    Inject,
+    Op,
+    PacketIn,
+    Port,
+    Reset,
+    SessionEntry,
+    SessionEvents,
+)
+from fullnat.p4rt import program
+from fullnat.p4rt.errors import ProgramError, SchemaError
+from fullnat.p4rt.schema import Schema
+from fullnat.p4rt.wire import canonical, varint
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p4rt import entries
+
+PROGRAM = program.load()
+SCHEMA = Schema(PROGRAM.p4info, PROGRAM.constants)
+CONSTANTS = PROGRAM.constants
+
+
+def updates(op: Op, entry: Entry) -> list[p4r.Update]:
+    return [p4r.Update.FromString(wire) for wire in SCHEMA.encode(op, entry)]
+
+
+def table_entries(op: Op, entry: Entry) -> list[p4r.TableEntry]:
+    return [update.entity.table_entry for update in updates(op, entry)]
+
+
+@given(entries.cold)
+def test_configuration_entries_round_trip(entry: Entry) -> None:
+    assert SCHEMA.decode_all(table_entries(Op.INSERT, entry)) == ([entry], [])
+
+
+@given(entries.sessions)
+def test_sessions_round_trip(session: SessionEntry) -> None:
+    assert SCHEMA.decode_all(table_entries(Op.INSERT, session)) == ([session], [])
+
+
+@given(entries.sessions)
+def test_the_wire_format_of_a_session_is_what_message_objects_serialise_to(session: SessionEntry) -> None:
+    tables = {table.preamble.name: table for table in PROGRAM.p4info.tables}
+    actions = {action.preamble.name: action for action in PROGRAM.p4info.actions}
+    for wire, name, action in zip(
+        SCHEMA.encode(Op.INSERT, session), ("session_in", "session_out"), ("fullnat_in", "fullnat_out"), strict=True
+    ):
+        update = p4r.Update(type=p4r.Update.INSERT)
+        entry = update.entity.table_entry
+        entry.table_id = tables[name].preamble.id
+        for field in tables[name].match_fields:
+            entry.match.add(field_id=field.id).exact.value = canonical(getattr(session, field.name))
+        entry.action.action.action_id = actions[action].preamble.id
+        for param in actions[action].params:
+            entry.action.action.params.add(param_id=param.id, value=canonical(getattr(session, param.name)))
+        entry.controller_metadata = session.client_isn << 32 | session.session_id
+        entry.idle_timeout_ns = int(session.idle_timeout * 1e9)
+        assert wire == update.SerializeToString(deterministic=True)
+
+
+@given(entries.sessions, st.sampled_from(Op))
+def test_every_operation_names_the_same_entries(session: SessionEntry, op: Op) -> None:
+    wanted = [(entry.table_id, list(entry.match)) for entry in table_entries(Op.INSERT, session)]
+    found = updates(op, session)
+    assert [(update.entity.table_entry.table_id, list(update.entity.table_entry.match)) for update in found] == wanted
+    assert {p4r.Update.Type.Name(update.type) for update in found} == {op.name}
+    assert all(update.entity.table_entry.HasField("action") == (op is not Op.DELETE) for update in found)
+
+
+@given(entries.sessions)
+def test_fields_in_another_order_are_understood(session: SessionEntry) -> None:
+    found = table_entries(Op.INSERT, session)
+    for entry in found:
+        match, params = list(entry.match)[::-1], list(entry.action.action.params)[::-1]
+        del entry.match[:], entry.action.action.params[:]
+        entry.match.extend(match)
+        entry.action.action.params.extend(params)
+    assert SCHEMA.decode_all(found) == ([session], [])
+
+
+def test_half_sessions_are_told_apart_from_whole_ones() -> None:
+    whole, lone_in, lone_out, torn = (entries.session(number) for number in (1, 2, 3, 4))
+    read = [
+        *table_entries(Op.INSERT, whole),
+        table_entries(Op.INSERT, lone_in)[0],
+        table_entries(Op.INSERT, lone_out)[1],
+        table_entries(Op.INSERT, torn)[0],
+        table_entries(Op.INSERT, torn._replace(delta=1))[1],
+    ]
+    found, orphans = SCHEMA.decode_all(read)
+    assert found == [whole]
+    assert sorted(orphans) == sorted(
+        [(lone_in, True), (lone_out, False), (torn, True), (torn._replace(delta=1), False)]
+    )
+
+
+def test_two_entries_with_one_session_id_are_no_session() -> None:
+    first, second = entries.session(1), entries.session(1, client_port=9)
+    read = [table_entries(Op.INSERT, first)[0], *table_entries(Op.INSERT, second)]
+    found, orphans = SCHEMA.decode_all(read)
+    assert found == []
+    assert {(orphan, inward) for orphan, inward in orphans} == {(first, True), (second, True), (second, False)}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        entries.session(1, client_port=1 << 16),
+        entries.session(1, delta=1 << 32),
+        entries.session(1, session_id=1 << 24),
+        entries.session(1, vip=-1),
+        Port(1 << 16, 0),
+    ],
+)
+def test_values_too_wide_for_their_field_are_refused(entry: Entry) -> None:
+    with pytest.raises(ValueError):
+        SCHEMA.encode(Op.INSERT, entry)
+
+
+@given(bits=st.integers(0, 2**64 - 1))
+def test_varint_is_protobufs(bits: int) -> None:
+    assert b"\x28" + varint(bits) == p4r.TableEntry(controller_metadata=bits).SerializeToString() or bits == 0
+
+
+# ---------------------------------------------------------------------------------------------- the stream
+
+FRAME = bytes(range(200))
+
+
+def packet_out(effect: Forward | Inject | Reset) -> tuple[bytes, dict[str, int]]:
+    message = p4r.StreamMessageRequest.FromString(SCHEMA.packets.encode(effect))
+    header = next(h for h in PROGRAM.p4info.controller_packet_metadata if h.preamble.name == "packet_out")
+    names = {field.id: field.name for field in header.metadata}
+    fields = {names[field.metadata_id]: int.from_bytes(field.value, "big") for field in message.packet.metadata}
+    assert len(fields) == len(header.metadata) == len(message.packet.metadata)
+    return message.packet.payload, fields
+
+
+def test_packet_outs_say_what_to_do() -> None:
+    action, flag = CONSTANTS.PacketOutAction, CONSTANTS.PacketOutFlag
+    assert packet_out(Forward(300, FRAME)) == (
+        FRAME,
+        {"request": action["FORWARD"], "flags": 0, "port": 300, "session_id": 0},
+    )
+    assert packet_out(Inject(2, FRAME, 0xABCDE, True)) == (
+        FRAME,
+        {"request": action["INJECT"], "flags": flag["NEW_SESSION"], "port": 2, "session_id": 0xABCDE},
+    )
+    assert packet_out(Inject(2, FRAME, 5, False))[1]["flags"] == 0
+    assert packet_out(Reset(FRAME, 77)) == (
+        FRAME,
+        {"request": action["RESET"], "flags": 0, "port": 0, "session_id": 77},
+    )
+
+
+def packet_in(values: dict[int, int]) -> p4r.PacketIn:
+    packet = p4r.PacketIn(payload=FRAME)
+    for ident, value in values.items():
+        packet.metadata.add(metadata_id=ident, value=canonical(value))
+    return packet
+
+
+def test_packet_ins_are_read_in_any_order() -> None:
+    wanted = PacketIn(2, 1, 300, 0x12345, FRAME)
+    assert SCHEMA.packets.decode_packet(packet_in({1: 2, 2: 1, 3: 300, 4: 0x12345})) == wanted
+    assert SCHEMA.packets.decode_packet(packet_in({4: 0x12345, 3: 300, 1: 2, 2: 1})) == wanted
+
+
+def test_packet_in_of_another_program_is_refused() -> None:
+    with pytest.raises(ValueError, match="metadata"):
+        SCHEMA.packets.decode_packet(packet_in({1: 2, 2: 1}))
+
+
+def test_digests_and_their_acknowledgement() -> None:
+    digest = p4r.DigestList(digest_id=SCHEMA.packets.digest_id, list_id=9)
+    for values in ((0x12345, 2, 1), (0, 1, 32)):
+        for value in values:
+            if value == values[0]:
+                struct = digest.data.add().struct
+            struct.members.add(bitstring=canonical(value))
+    assert SCHEMA.packets.decode_digest(digest) == [SessionEvents(0x12345, 2, 1), SessionEvents(0, 1, 32)]
+    ack = p4r.StreamMessageRequest.FromString(SCHEMA.packets.digest_ack(digest)).digest_ack
+    assert (ack.digest_id, ack.list_id) == (digest.digest_id, 9)
+
+
+def test_idle_notifications_name_every_session_once() -> None:
+    notification = p4r.IdleTimeoutNotification()
+    for number in (3, 5, 3):
+        notification.table_entry.append(table_entries(Op.INSERT, entries.session(number))[0])
+        notification.table_entry.append(table_entries(Op.INSERT, entries.session(number))[1])
+    assert SCHEMA.packets.decode_idle(notification) == [IdleNotice(3), IdleNotice(5)]
+
+
+# ---------------------------------------------------------------------------------------------- the contract
+
+
+def changed_info() -> program.p4i.P4Info:
+    info = program.p4i.P4Info()
+    info.CopyFrom(PROGRAM.p4info)
+    return info
+
+
+def table(info: program.p4i.P4Info, name: str) -> program.p4i.Table:
+    return next(found for found in info.tables if found.preamble.name == name)
+
+
+def test_every_difference_is_reported_at_once() -> None:
+    info = changed_info()
+    info.tables.remove(table(info, "neighbor"))
+    table(info, "session_in").match_fields[1].name = "source"
+    table(info, "session_out").idle_timeout_behavior = program.p4i.Table.NO_TIMEOUT
+    table(info, "ipv4_route").match_fields[0].match_type = program.p4i.MatchField.TERNARY
+    next(a for a in info.actions if a.preamble.name == "port_set").params[0].name = "address"
+    del info.meters[:], info.digests[:]
+    next(c for c in info.counters if c.preamble.name == "drop_ctr").size = 3
+    with pytest.raises(SchemaError) as caught:
+        Schema(info, CONSTANTS)
+    assert set(caught.value.differences) == {
+        "no table neighbor",
+        "table session_in: key: (protocol, source, client_port, vip, vport),"
+        " expected (protocol, client, client_port, vip, vport)",
+        "table session_out: no idle timeout",
+        "table ipv4_route: field prefix is ternary, expected lpm",
+        "table port: parameters of port_set: (address), expected (mac)",
+        "no meter punt_meter",
+        "no digest session_event_t",
+        f"counter drop_ctr: size 3, expected {CONSTANTS.DropReason['DROP_REASONS']}",
+    }
+
+
+def test_an_empty_p4info_is_a_schema_error() -> None:
+    with pytest.raises(SchemaError, match="no table port"):
+        Schema(program.p4i.P4Info(), CONSTANTS)
+
+
+def test_a_missing_program_is_a_program_error(tmp_path: object) -> None:
+    with pytest.raises(ProgramError, match=r"fullnat\.json"):
+        program.load(program.Path(str(tmp_path)))
