@@ -1,0 +1,45 @@
+"""What the fake core of these tests shows."""
+
+from __future__ import annotations
+
+from fullnat.core.interface import ProbeResult
+from fullnat.core.views import LocalAddressView, ServerView, ServiceView, SessionView
+from p4rt.entries import session
+
+CONFIG_TEXT = """\
+[[interface]]
+port = 1
+mac = "02:00:00:00:00:01"
+address = "10.0.0.1/24"
+
+[[virtual_server]]
+address = "203.0.113.80"
+port = 80
+local_addresses = ["10.0.1.1"]
+[[virtual_server.real_server]]
+address = "10.0.0.11"
+port = 8080
+"""
+
+_FIRST = session(1, client=0xC0000209, client_port=1024, local_port=5000, delta=77)
+_SECOND = _FIRST._replace(
+    session_id=2, client=0xC0000208, client_port=1025, local=0x0A000102, local_port=5001, server=0x0A00000C
+)
+
+VIEWS = [
+    SessionView(_FIRST, "ESTABLISHED", "INSTALLED", 4.5, 90.25, ProbeResult(0.1, 1, 2, 3, 4)),
+    SessionView(_SECOND, "SYN_RECV", "INSERTING", 0.5, None, None),
+]
+SERVICES = (
+    ServiceView(
+        6,
+        0xCB007150,
+        80,
+        "rr",
+        (
+            ServerView(0x0A00000B, 8080, 1, 3, False, 2, 4, 9),
+            ServerView(0x0A00000C, 8080, 0, 4, True, 1, 1, 1),
+        ),
+    ),
+)
+LOCALS = (LocalAddressView(0x0A000101, 7, 8, 0, 0, False),)

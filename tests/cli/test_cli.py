@@ -1,0 +1,406 @@
+"""The fullnat command: what users see, and one line for their mistakes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from app.fake_core import FakeCore
+from click.testing import CliRunner, Result
+from fullnat.app.control import ControlError, ControlServer
+from fullnat.app.metrics import serve_metrics
+from fullnat.app.snapshot import Snapshots
+from fullnat.app.switch import SwitchOwner
+from fullnat.cli.main import main
+from fullnat.cli.stats import rates
+from fullnat.config import file
+from fullnat.p4rt import program
+from fullnat.p4rt.client import Client
+from fullnat.p4rt.grpc_transport import GrpcTransport
+from p4rt.fake_switch import FakeSwitch
+from p4rt.waiting import until
+
+from cli.samples import CONFIG_TEXT, LOCALS, SERVICES, VIEWS
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+class Running:
+    """A control socket, with a fake core and switch behind it, on a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.switch = FakeSwitch()
+        self.metrics: tuple[str, int] = ("127.0.0.1", 0)
+        self._started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._main()))
+        self._thread.start()
+        assert self._started.wait(10)
+
+    async def _main(self) -> None:
+        compiled = program.load()
+        core = FakeCore()
+        core.views, core.service_views, core.local_views = VIEWS, SERVICES, LOCALS
+        address = await self.switch.start()
+        owner = SwitchOwner(
+            core,
+            file.parse(CONFIG_TEXT),
+            lambda: Client(GrpcTransport(address), compiled, device_id=1, election_id=lambda: 1),
+        )
+        task = asyncio.create_task(owner.run())
+        await until(lambda: owner.serving)
+        schema = owner.client.schema  # type: ignore[union-attr]
+        self.switch.counters[schema.server_in_counter.id, 3] = (10, 1000)
+        self.switch.counters[schema.server_out_counter.id, 3] = (20, 2000)
+        self.switch.counters[schema.drop_counter.id, compiled.constants.DropReason["NO_SESSION"]] = (5, 300)
+        self.switch.counters[schema.toa_counter.id, compiled.constants.ToaResult["OK"]] = (6, 0)
+        snapshots = Snapshots(core, owner, compiled.constants)
+        control = ControlServer(self.path, snapshots)
+        await control.start()
+        self._started.set()
+        await self._stop.wait()
+        await control.stop()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await self.switch.stop()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    controller = Running(tmp_path_factory.mktemp("ctl") / "fullnat.sock")
+    yield controller.path
+    controller.stop()
+
+
+# ---------------------------------------------------------------------------------------------- sessions
+
+
+def test_sessions_are_shown_as_a_plain_table_when_piped(running: Path) -> None:
+    result = invoke("sessions", "--control-socket", running)
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "pro  expire  state        source          virtual          local          destination",
+        "TCP  01:30   ESTABLISHED  192.0.2.9:1024  203.0.113.80:80  10.0.1.1:5000  10.0.0.11:8080",
+        "TCP  -       SYN_RECV     192.0.2.8:1025  203.0.113.80:80  10.0.1.2:5001  10.0.0.12:8080",
+    ]
+
+
+def test_sessions_as_json_lines_have_stable_names(running: Path) -> None:
+    result = invoke("sessions", "--json", "--control-socket", running)
+    first, second = (json.loads(line) for line in result.output.splitlines())
+    assert first == {
+        "protocol": "tcp",
+        "client": "192.0.2.9:1024",
+        "virtual": "203.0.113.80:80",
+        "local": "10.0.1.1:5000",
+        "server": "10.0.0.11:8080",
+        "state": "ESTABLISHED",
+        "phase": "installed",
+        "age": 4.5,
+        "expires": 90.25,
+        "session_id": 1,
+        "delta": 77,
+        "in_packets": 1,
+        "in_bytes": 2,
+        "out_packets": 3,
+        "out_bytes": 4,
+    }
+    assert (second["expires"], second["in_packets"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("filters", "clients"),
+    [
+        (["client=192.0.2.9"], ["192.0.2.9:1024"]),
+        (["client=192.0.2.9:1024"], ["192.0.2.9:1024"]),
+        (["client=192.0.2.9:1"], []),
+        (["virtual=203.0.113.80", "state=syn_recv"], ["192.0.2.8:1025"]),
+        (["server=10.0.0.11"], ["192.0.2.9:1024"]),
+        (["protocol=tcp"], ["192.0.2.9:1024", "192.0.2.8:1025"]),
+    ],
+)
+def test_sessions_can_be_selected(running: Path, filters: list[str], clients: list[str]) -> None:
+    options = [part for value in filters for part in ("--filter", value)]
+    result = invoke("sessions", "--json", "--control-socket", running, *options)
+    assert [json.loads(line)["client"] for line in result.output.splitlines()] == clients
+
+
+def test_a_wrong_filter_is_one_line(running: Path) -> None:
+    result = invoke("sessions", "--filter", "colour=red", "--control-socket", running)
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: unknown filter 'colour'; there are client, virtual, local, server, state, protocol\n"
+    )
+    assert invoke("sessions", "--filter", "colour", "--control-socket", running).exit_code == 2
+
+
+# ---------------------------------------------------------------------------------------------- stats
+
+
+def test_stats_as_json(running: Path) -> None:
+    found = json.loads(invoke("stats", "--json", "--control-socket", running).output)
+    service = found["services"][0]
+    assert {name: service[name] for name in ("protocol", "virtual", "scheduler", "active", "inactive")} == {
+        "protocol": "tcp",
+        "virtual": "203.0.113.80:80",
+        "scheduler": "rr",
+        "active": 3,
+        "inactive": 5,
+    }
+    assert service["servers"][0] == {
+        "server": "10.0.0.11:8080",
+        "weight": 1,
+        "draining": False,
+        "active": 2,
+        "inactive": 4,
+        "connections": 9,
+        "in_packets": 10,
+        "in_bytes": 1000,
+        "out_packets": 20,
+        "out_bytes": 2000,
+    }
+    assert (service["connections"], service["in_packets"]) == (10, 10)
+    assert found["drops"]["no_session"] == {"packets": 5, "bytes": 300}
+    assert found["toa"]["ok"]["packets"] == 6
+    assert set(found["punts"]) >= {"service_syn", "arp"}
+    assert found["local_addresses"][0]["address"] == "10.0.1.1"
+    assert found["switch"]["state"] == "serving"
+    assert found["switch_counters"] is True
+
+
+def test_stats_as_tables(running: Path) -> None:
+    lines = invoke("stats", "--control-socket", running).output.splitlines()
+    rows = {" ".join(line.split()) for line in lines}
+    assert {
+        "# Services",
+        "TCP 203.0.113.80:80 rr 3 5 10 10 20 1000 2000",
+        "-> 10.0.0.11:8080 1 2 4 9 10 20 1000 2000",
+        "-> 10.0.0.12:8080 (draining) 0 1 1 1 0 0 0 0",
+        "# Local addresses",
+        "10.0.1.1 7 8 0 0",
+        "# Drops by reason",
+        "no_session 5 300",
+        "syn_received 4",
+    } <= rows
+
+
+def test_rates_are_differences_per_second(running: Path) -> None:
+    result = invoke("stats", "--rate", "--interval", "0.1", "--json", "--control-socket", running)
+    found = json.loads(result.output)
+    name = "TCP 203.0.113.80:80 rr"
+    assert found["rates"][name] == dict.fromkeys(
+        ("connections", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0
+    )
+    before = {"services": found["services"]}
+    later = json.loads(json.dumps(before))
+    later["services"][0]["servers"][0]["in_packets"] += 30
+    later["services"][0]["in_packets"] += 30
+    changed = rates(before, later, 2.0)
+    assert changed[name]["in_packets"] == 15.0
+    assert changed["TCP 203.0.113.80:80  -> 10.0.0.11:8080"]["in_packets"] == 15.0
+    shown = invoke("stats", "--rate", "--interval", "0.1", "--control-socket", running).output
+    assert "in pps" in shown
+
+
+# ---------------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize("command", ["sessions", "stats"])
+def test_no_controller_is_one_line(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "none.sock"
+    result = invoke(command, "--control-socket", path)
+    assert result.exit_code == 1
+    assert result.output == f"Error: no controller is running: nobody listens at {path}\n"
+
+
+def test_check(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG_TEXT)
+    result = invoke("check", config)
+    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual servers, 1 real servers\n")
+    config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 0\nshedule = 1\n"))
+    result = invoke("check", config)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
+        f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-i", "1@veth1"], "-i and --grpc-server-addr belong to --embedded"),
+        (["--embedded", "-i", "veth1"], "'veth1' is not PORT@INTERFACE"),
+        (["--embedded", "-i", "600@veth1"], "'600@veth1' is not PORT@INTERFACE"),
+        (["--embedded", "-i", "1@a", "-i", "1@b"], "a port number is given to two interfaces"),
+        (["--embedded", "-i", "255@a"], "port 255 is the CPU port"),
+        (["--metrics-addr", "9100"], "'9100' is not HOST:PORT"),
+        (["--election-id", "0"], "0 is not in the range"),
+    ],
+)
+def test_run_refuses_a_wrong_command_line(tmp_path: Path, arguments: list[str], says: str) -> None:
+    result = invoke("run", tmp_path / "c.toml", *arguments)
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_run_reports_a_wrong_configuration(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text("punt_rate = 0")
+    result = invoke("run", config, "--state-dir", tmp_path / "state", "--control-socket", tmp_path / "s")
+    assert result.exit_code == 1
+    assert f"{config}:1: punt_rate: 0 is not a number" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_run_reports_an_unusable_state_directory(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG_TEXT)
+    (tmp_path / "state").write_text("a file")
+    result = invoke("run", config, "--state-dir", tmp_path / "state", "--control-socket", tmp_path / "s")
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: state directory {tmp_path / 'state'}: ")
+
+
+# ---------------------------------------------------------------------------------------------- control socket
+
+
+def small_snapshots() -> Any:
+    core = FakeCore()
+    return Snapshots(core, SwitchOwner(core, file.parse(CONFIG_TEXT), Client), program.load().constants)  # type: ignore[arg-type]
+
+
+async def ask(path: Path, line: bytes) -> list[dict[str, Any]]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(line + b"\n")
+    writer.write_eof()
+    answers = [json.loads(answer) for answer in (await reader.read()).splitlines()]
+    writer.close()
+    return answers
+
+
+async def test_a_second_controller_cannot_have_the_control_socket(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    first, second = (ControlServer(path, small_snapshots()) for _ in range(2))
+    await first.start()
+    with pytest.raises(ControlError, match="another controller"):
+        await second.start()
+    assert path.stat().st_mode & 0o777 == 0o600
+    await first.stop()
+    assert not path.exists()
+
+
+async def test_the_socket_of_a_dead_controller_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    assert path.is_socket()
+    server = ControlServer(path, small_snapshots())
+    await server.start()
+    assert await ask(path, b'{"command": "ping"}') == [{"end": True}]
+    await server.stop()
+
+
+async def test_a_file_in_place_of_the_socket_stays(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_text("precious")
+    with pytest.raises(ControlError, match="is no socket"):
+        await ControlServer(path, small_snapshots()).start()
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "error"),
+    [
+        (b"nonsense", "a request is a JSON object with a command"),
+        (b"[1]", "a request is a JSON object with a command"),
+        (b'{"command": "dance"}', "unknown command 'dance'"),
+    ],
+)
+async def test_wrong_requests_are_answered(tmp_path: Path, request_line: bytes, error: str) -> None:
+    server = ControlServer(tmp_path / "s", small_snapshots())
+    await server.start()
+    assert await ask(tmp_path / "s", request_line) == [{"error": error}]
+    await server.stop()
+
+
+async def test_statistics_without_a_switch_say_so(tmp_path: Path) -> None:
+    found = await small_snapshots().stats()
+    assert found["switch"]["state"] == "disconnected"
+    assert found["switch_counters"] is False
+    assert found["drops"] == {}
+
+
+async def test_metrics_are_served(unused_tcp_port: int) -> None:
+    stop = await serve_metrics(("127.0.0.1", unused_tcp_port), small_snapshots())
+
+    async def get(path: str) -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        return answer
+
+    answer = await get("/metrics")
+    assert answer.startswith("HTTP/1.1 200 OK\r\n")
+    assert "fullnat_switch_up 0.0" in answer
+    assert "fullnat_syn_received_total 4.0" in answer
+    assert (await get("/")).startswith("HTTP/1.1 404 ")
+    with pytest.raises(ControlError, match="cannot serve metrics"):
+        await serve_metrics(("127.0.0.1", unused_tcp_port), small_snapshots())
+    await stop()
+
+
+# ---------------------------------------------------------------------------------------------- the process
+
+
+def test_the_process_runs_reloads_and_ends(tmp_path: Path) -> None:
+    config, path = tmp_path / "c.toml", tmp_path / "ctl"
+    config.write_text(CONFIG_TEXT)
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "fullnat.cli.main", "run", str(config), "--grpc-addr", "127.0.0.1:1"),
+                *("--state-dir", str(tmp_path / "state"), "--control-socket", str(path)),
+            ],
+            stderr=output,
+        )
+    try:
+        asyncio.run(until(lambda: invoke("stats", "--control-socket", path).exit_code == 0, 30))
+        assert json.loads(invoke("stats", "--json", "--control-socket", path).output)["services"]
+        config.write_text(CONFIG_TEXT + "nonsense = 1\n")
+        process.send_signal(signal.SIGHUP)
+        asyncio.run(until(lambda: "the old one stays" in log.read_text()))
+        assert "nonsense: unknown option" in log.read_text()
+        config.write_text(CONFIG_TEXT)
+        process.send_signal(signal.SIGHUP)
+        asyncio.run(until(lambda: "configuration reloaded" in log.read_text()))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in log.read_text()
+    assert not path.exists()
+    secret = tmp_path / "state" / "secret"
+    assert (secret.stat().st_mode & 0o777, len(secret.read_bytes())) == (0o600, 32)
