@@ -6,13 +6,12 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ptf_tests.p4rt import Client, PacketIn
 from ptf_tests.packets import ARP, Ether, Raw
-from ptf_tests.targets import DEVICE_ID, Target
+from ptf_tests.targets import DEVICE_ID, PORTS, Target
 from ptf_tests.topology import INTERFACE
 
 COMPILED = Path(__file__).resolve().parent.parent / "p4src" / "compiled"
@@ -47,47 +46,50 @@ class Harness:
         """A session id that no test has used: registers cannot be cleared on every target."""
         return next(self._session_ids) % int(CONSTANTS["session_ids"])
 
-    def settle(self) -> tuple[list[tuple[int, bytes]], list[PacketIn]]:
-        """Wait until all that was sent has been dealt with; return the frames that left, and the packet-ins.
+    def settle(self, *sources: int) -> tuple[list[tuple[int, bytes]], list[PacketIn]]:
+        """Wait until all that was sent, by packet-out and into the ports ``sources``, has been dealt with; return the
+        frames that left, and the packet-ins.
 
-        A frame that is answered follows on each way in; what came before it has left when its answer is here, as
-        every target keeps the order of packets from port to port. Counts as one punt of reason ARP.
+        Every target keeps the order of packets from one way in to one way out. So first a frame that is answered goes
+        into each source; its answer says that what came before has passed ingress. What follows then, a frame to
+        each way out, comes last there. Counts as one punt of reason ARP.
         """
-        token = next(self._tokens).to_bytes(4, "big").hex(":")
+        token = next(self._tokens).to_bytes(4, "big")
         deadline = time.monotonic() + PATIENCE
-        awaited = set()
-        marker = bytes(Ether(dst="02:ff:" + token, src="02:ff:" + token, type=0x88B5) / Raw(bytes(46)))
-        request = {"request": CONSTANTS["PacketOutAction"]["FORWARD"], "flags": 0, "port": 1, "session_id": 0}
-        self.client.packet_out(request, marker)
-        awaited.add((1, marker[:6]))
-        for port, address in INTERFACE.items():
-            self.target.dataplane.send(0, port, bytes(arp_request("02:fe:" + token, "0.0.0.0", address)))
-            awaited.add((port, bytes.fromhex("02fe" + token.replace(":", ""))))
         frames: list[tuple[int, bytes]] = []
-        for port, frame in self._frames(deadline):
-            if (port, frame[:6]) in awaited:
-                awaited.remove((port, frame[:6]))
-                if not awaited:
-                    break
-            else:
-                frames.append((port, frame))
-        else:
-            raise SwitchSilent(f"no answer to barrier frames {awaited}; frames that did come: {frames}")
-        announcement = bytes(arp_request("02:fd:" + token, "0.0.0.1", "0.0.0.1"))
-        self.target.dataplane.send(0, 1, announcement)
+        questions = set()
+        for port in sources:
+            request = arp_request("02:fe:" + token.hex(":"), "0.0.0.0", INTERFACE[port])
+            self.target.dataplane.send(0, port, bytes(request))
+            questions.add((port, b"\x02\xfe" + token))
+        self._await(questions, frames, deadline)
+        last = bytes(arp_request("02:ff:" + token.hex(":"), "0.0.0.1", "0.0.0.1"))
+        actions = CONSTANTS["PacketOutAction"]
+        self.client.packet_out({"request": actions["INJECT"], "flags": 0, "port": 1, "session_id": 0}, last)
+        marker = b"\x02\xff" + token + last[6:]
+        for port in PORTS:
+            request = {"request": actions["FORWARD"], "flags": 0, "port": port, "session_id": 0}
+            self.client.packet_out(request, marker)
+        self._await({(port, marker[:6]) for port in PORTS}, frames, deadline)
         punted: list[PacketIn] = []
         while (packet_in := self.client.packet_in(deadline)) is not None:
-            if packet_in.payload == announcement:
+            if packet_in.payload == last:
                 return frames, punted
             punted.append(packet_in)
         raise SwitchSilent(f"the barrier frame was not punted; packet-ins that did come: {punted}")
 
-    def _frames(self, deadline: float) -> Iterator[tuple[int, bytes]]:
+    def _await(self, awaited: set[tuple[int, bytes]], frames: list[tuple[int, bytes]], deadline: float) -> None:
+        """Take frames until those to the ports and MAC addresses ``awaited`` are here; the others are ``frames``."""
         dataplane = self.target.dataplane
-        while (remaining := deadline - time.monotonic()) > 0:
-            result = dataplane.poll(device_number=0, timeout=remaining)
-            if isinstance(result, dataplane.PollSuccess):
-                yield result.port, bytes(result.packet)
+        while awaited:
+            result = dataplane.poll(device_number=0, timeout=deadline - time.monotonic())
+            if not isinstance(result, dataplane.PollSuccess):
+                raise SwitchSilent(f"no answer to barrier frames {awaited}; frames that did come: {frames}")
+            arrival = (result.port, bytes(result.packet)[:6])
+            if arrival in awaited:
+                awaited.remove(arrival)
+            else:
+                frames.append((result.port, bytes(result.packet)))
 
 
 def arp_request(sender_mac: str, sender: str, target: str) -> Any:

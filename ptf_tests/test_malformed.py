@@ -150,3 +150,7 @@ class IcmpCutShortIsDropped(SessionTest):
         for cut in range(34, len(whole)):
             with self.subTest(cut=cut):
                 self.drop(CLIENT_SIDE, whole[:cut], "PARSER" if cut < 38 else "IPV4_HEADER")
+        for length in range(28):
+            with self.subTest(total_len=length):
+                lying = head / IP(src=topology.CLIENT, dst=topology.VIP, len=length) / ICMP() / Raw(bytes(18))
+                self.drop(CLIENT_SIDE, lying, "IPV4_HEADER")

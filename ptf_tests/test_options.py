@@ -36,10 +36,11 @@ class BrokenOptionsAreDroppedBothWays(SessionTest):
             with self.subTest(options=options.hex()):
                 segment = self.session.from_client(seq=1, ack=500, options=options, payload=b"\x01" * 60)
                 answer = self.session.from_server(seq=500, ack=1, options=options, payload=b"\x01" * 60)
-                for flags in ("A", "S"):
-                    self.drop(CLIENT_SIDE, segment.replace(flags=flags), "TCP_OPTIONS")
-                for flags in ("A", "SA"):
-                    self.drop(SERVER_SIDE, answer.replace(flags=flags), "TCP_OPTIONS")
+                self.exchange(
+                    *((CLIENT_SIDE, segment.replace(flags=flags)) for flags in ("A", "S")),
+                    *((SERVER_SIDE, answer.replace(flags=flags)) for flags in ("A", "SA")),
+                    drops={"TCP_OPTIONS": 4},
+                )
 
 
 class BrokenSynIsNotPunted(FullnatTest):

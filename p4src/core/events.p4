@@ -4,7 +4,10 @@
 
 control SegmentEvents(inout headers_t hdr, inout metadata_t m) {
     apply {
-        if (m.session.direction == (bit<8>)Direction.IN) {
+        if (m.reset) {
+            /* The controller's own RST is no news to it. */
+            m.state.set_events = 0;
+        } else if (m.session.direction == (bit<8>)Direction.IN) {
             if (hdr.tcp.rst == 1) {
                 m.state.set_events = (bit<8>)SessionEvent.RST_IN;
             } else if (hdr.tcp.fin == 1) {

@@ -19,8 +19,10 @@ control Port(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        port.apply();
-        if (hdr.ethernet.dst != m.port_mac && !(hdr.arp.isValid() && hdr.ethernet.dst == 48w0xffffffffffff)) {
+        /* A port without entry has no address, not the address of zeros. */
+        if (!port.apply().hit) {
+            m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
+        } else if (hdr.ethernet.dst != m.port_mac && !(hdr.arp.isValid() && hdr.ethernet.dst == 48w0xffffffffffff)) {
             m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
         }
     }
