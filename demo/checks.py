@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
+
+
+def named(counts: Mapping[str, int]) -> str:
+    """``a: 1, b: 2``, sorted by name."""
+    return ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from topo.world import Answer
+from topo.world import TARGET, Answer
 
 STATE_STYLES = {"ESTABLISHED": "green", "SYN_RECV": "yellow", "TIME_WAIT": "dim", "CLOSE": "dim"}
 
@@ -15,7 +15,7 @@ STATE_STYLES = {"ESTABLISHED": "green", "SYN_RECV": "yellow", "TIME_WAIT": "dim"
 def answers(found: Iterable[Answer]) -> Table:
     """Who answered whom, and what the server knew of its client."""
     table = Table(title="HTTP requests to the VIP", title_justify="left")
-    for column in ("client", "answered by", "server's TCP peer (local address)", "client read from TOA", "true?"):
+    for column in ("client", "answered by", "server's TCP peer", "client, from TOA", "true?"):
         table.add_column(column)
     for answer in found:
         true = "[green]yes[/]" if answer.toa == answer.client else "[bold red]NO[/]"
@@ -24,22 +24,19 @@ def answers(found: Iterable[Answer]) -> Table:
 
 
 def sessions(found: Iterable[dict[str, Any]]) -> Table:
-    """The session table of the controller, one line a session: the 9-tuple, its state and its counters."""
-    table = Table(title="fullnat sessions", title_justify="left")
-    for column in ("client", "virtual", "local", "server"):
-        table.add_column(column)
-    table.add_column("state")
-    for column in ("expires", "packets in", "packets out"):
-        table.add_column(column, justify="right")
+    """The session table of the controller, one line a session, all of them to the one VIP."""
+    table = Table(title=f"fullnat sessions to {TARGET}", title_justify="left")
+    for column in ("client", "local", "server", "state"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("expires", justify="right", no_wrap=True)
     for session in sorted(found, key=lambda item: str(item["client"])):
         state = session["state"]
         style = STATE_STYLES.get(state, "cyan")
         expires = session["expires"]
         table.add_row(
-            *(str(session[name]) for name in ("client", "virtual", "local", "server")),
+            *(str(session[name]) for name in ("client", "local", "server")),
             f"[{style}]{state}[/]",
             "-" if expires is None else f"{expires:.1f} s",
-            *("-" if session[name] is None else str(session[name]) for name in ("in_packets", "out_packets")),
         )
     return table
 
