@@ -158,7 +158,6 @@ class Expiry:
         """Reset and remove ``sessions``: their service is gone."""
         remove: list[Session] = []
         for session in sessions:
-            session.held = None
             if session.phase is Phase.INSTALLED and session.state not in _SILENT:
                 self._reset(session, now, out)
             elif session.phase <= Phase.REUSING:

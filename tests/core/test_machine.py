@@ -1,0 +1,237 @@
+"""Random lives: whatever happens in whatever order, nothing is leaked, doubled or freed too early.
+
+The machine plays clients, servers, an operator and a faulty switch. After every step the resources that the core
+holds must be exactly those of its sessions; at the end everything idles out and must be given back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import IPv4Address
+
+from fullnat.config.model import Config
+from fullnat.core.interface import IdleNotice, SessionEntry, SessionEvents, SwitchDown
+from fullnat.core.sessions import Phase
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from .builders import EVENT, IN, LOCAL, LOCAL2, OUT, config, real, syn, virtual
+from .switch import FakeSwitch, Rig, keys
+
+CLIENT_PORTS = st.integers(40000, 40005)
+ISNS = st.integers(0, 3).map(lambda number: number * 0x50000001)
+SESSION_IDS = st.integers(0, 7)
+LOCALS = ((LOCAL,), (LOCAL, LOCAL2), (LOCAL2,))
+SERVERS = (
+    (real(),),
+    (real(), real("10.0.2.12")),
+    (real("10.0.2.12", weight=2), real("10.0.2.13")),
+    (real(weight=0), real("10.0.2.12")),
+    (),
+)
+
+
+def choice(servers: int, locals_: int, other: bool, scheduler: str) -> Config:
+    addresses = tuple(IPv4Address(address) for address in LOCALS[locals_])
+    first = virtual(real_servers=SERVERS[servers], local_addresses=addresses, scheduler=scheduler)
+    second = virtual(port=81, local_addresses=addresses)
+    return config(*((first, second) if other else (second,)), local_port_min=5000, local_port_max=5002)
+
+
+CONFIGS = st.builds(
+    choice, st.integers(0, len(SERVERS) - 1), st.integers(0, 2), st.booleans(), st.sampled_from(["rr", "wrr"])
+)
+
+
+class Machine(RuleBasedStateMachine):
+    rig: Rig
+    is_up = True
+
+    @initialize(first=CONFIGS)
+    def connect(self, first: Config) -> None:
+        self.rig = Rig(first, switch=FakeSwitch(strict=False), session_ids=8)
+
+    # ---- clients and servers
+
+    @rule(port=CLIENT_PORTS, seq=ISNS, vport=st.sampled_from([80, 80, 81]))
+    def client_syn(self, port: int, seq: int, vport: int) -> None:
+        """The switch punts it by what it has."""
+        packet = syn(port, seq, vport=vport)
+        entry = self.rig.switch.tables.get(("session_in", 6, 0xCB007109, port, 0xC633640A, vport))
+        if isinstance(entry, SessionEntry):
+            packet = syn(port, seq, vport=vport, reason="SESSION_SYN", session_id=entry.session_id)
+        self.rig.send(packet)
+
+    @rule(number=SESSION_IDS, event=st.sampled_from(sorted(EVENT)), is_hit=st.booleans())
+    def digest(self, number: int, event: str, is_hit: bool) -> None:
+        if is_hit and number in self.rig.switch.sessions():
+            self.rig.hit(number)
+        self.rig.send(SessionEvents(number, IN if event in ("ESTABLISHED", "FIN_IN", "RST_IN") else OUT, EVENT[event]))
+
+    @rule(number=SESSION_IDS, into=st.integers(0, 20), out=st.integers(0, 20))
+    def traffic(self, number: int, into: int, out: int) -> None:
+        if number in self.rig.switch.sessions():
+            self.rig.hit(number, into, out)
+
+    # ---- the switch
+
+    @precondition(lambda self: self.rig.switch.writes)
+    @rule()
+    def answer_one(self) -> None:
+        written = self.rig.switch.apply(self.rig.now)
+        if written is not None:
+            self.rig.send(written)
+
+    @rule()
+    def settle(self) -> None:
+        self.rig.settle()
+
+    @rule(code=st.sampled_from([0, 2, 3, 5, 6, 8, 14]))
+    def fail_next(self, code: int) -> None:
+        self.rig.switch.fail.append((code, "injected"))
+
+    @rule(number=SESSION_IDS)
+    def idle_notice(self, number: int) -> None:
+        self.rig.send(IdleNotice(number))
+
+    @rule(is_lost=st.booleans())
+    def probes(self, is_lost: bool) -> None:
+        while self.rig.switch.probes:
+            if is_lost:
+                self.rig.switch.probes.popleft()
+            else:
+                self.rig.send(self.rig.switch.probe(self.rig.now))
+
+    @rule(number=SESSION_IDS)
+    def vanish(self, number: int) -> None:
+        if number in self.rig.switch.sessions():
+            self.rig.switch.lose(number)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.booleans())
+    def time(self, seconds: float, is_settled: bool) -> None:
+        self.rig.advance(seconds, settle=is_settled)
+
+    @rule(is_lost=st.booleans(), is_wiped=st.booleans())
+    def reconnect(self, is_lost: bool, is_wiped: bool) -> None:
+        """The stream breaks; what was under way may have been done."""
+        self.rig.send(SwitchDown("broken"))
+        while self.rig.switch.writes:
+            if is_lost:
+                self.rig.switch.writes.popleft()
+            else:
+                self.rig.switch.apply(self.rig.now)
+        self.rig.switch.probes.clear()
+        self.rig.switch.fail.clear()
+        if is_wiped:
+            self.rig.switch.tables.clear()
+        self.drop_halves()
+        self.rig.up()
+
+    @rule()
+    def restart(self) -> None:
+        """Another controller process; the first one's writes were done."""
+        while self.rig.switch.writes:
+            self.rig.switch.apply(self.rig.now)
+        self.rig.switch.fail.clear()
+        self.drop_halves()
+        self.rig.restart()
+
+    def drop_halves(self) -> None:
+        """What the shell does when it reads half a session."""
+        tables = self.rig.switch.tables
+        for entry in self.rig.switch.of(SessionEntry):
+            if any(tables.get(key) != entry for key in keys(entry)):
+                for key in keys(entry):
+                    if tables.get(key) == entry:
+                        del tables[key]
+
+    # ---- the operator
+
+    @rule(new=CONFIGS)
+    def reconfigure(self, new: Config) -> None:
+        self.rig.reconfigure(new)
+
+    # ---- what must hold
+
+    @invariant()
+    def resources_are_those_of_the_sessions(self) -> None:
+        if not hasattr(self, "rig"):
+            return
+        store = self.rig.controller._store
+        sessions = list(store.table)
+        entries = [session.entry for session in sessions]
+        assert len({entry.session_id for entry in entries}) == len(entries) == len(store.table.ids)
+        places = {(e.protocol, e.local, e.local_port, e.server, e.server_port) for e in entries}
+        assert len(places) == len(entries)
+        assert len(store.table.by_key) == len(entries)
+        used = Counter(entry.local for entry in entries)
+        assert {local.address: local.used for local in store.pool if local.used} == used
+        for local in store.pool:
+            assert sum(len(ports.used) for ports in local.ports.values()) == local.used
+        ids = {entry.server_id for entry in entries}
+        for service in store.services.by_key.values():
+            ids |= {server.server_id for server in service.servers.values()}
+            for server in service.all_servers():
+                mine = [session for session in sessions if session.server is server]
+                assert server.active == sum(session.state.name == "ESTABLISHED" for session in mine)
+                assert server.active + server.inactive == len(mine)
+            assert all(server.sessions for server in service.draining.values())
+        assert ids == set(store.services.ids._holders)
+        for session in sessions:
+            assert store.timers.when(session) is not None
+            assert session.held is None or session.phase is not Phase.INSTALLED
+
+    def teardown(self) -> None:
+        """Everything idles out: nothing is left of it anywhere."""
+        if not hasattr(self, "rig"):
+            return
+        self.rig.switch.fail.clear()
+        self.rig.settle()
+        for _ in range(6):
+            self.rig.advance(100)
+        assert list(self.rig.controller.sessions()) == []
+        self.resources_are_those_of_the_sessions()
+        configured = {int(address) for server in self.rig.config.virtual_servers for address in server.local_addresses}
+        assert {local.address for local in self.rig.controller.local_addresses()} == configured
+
+
+class CarefulMachine(Machine):
+    """The same with a switch that never fails: then no write may ever be in vain, and nothing may be left on the
+    switch."""
+
+    @initialize(first=CONFIGS)
+    def connect(self, first: Config) -> None:
+        self.rig = Rig(first, switch=FakeSwitch(strict=True), session_ids=8)
+
+    fail_next = None  # type: ignore[assignment]
+    vanish = None  # type: ignore[assignment]
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.just(True))
+    def time(self, seconds: float, is_settled: bool) -> None:
+        """Answers take no time: after a minute without one the core rightly takes it for lost, and deletes in vain."""
+        self.rig.settle()
+        self.rig.advance(seconds, settle=is_settled)
+
+    @invariant()
+    def what_is_installed_is_on_the_switch(self) -> None:
+        """Both entries of every session, and between writes nothing else."""
+        if not hasattr(self, "rig"):
+            return
+        views = list(self.rig.controller.sessions())
+        for view in views:
+            if view.phase in ("INSTALLED", "EXPIRING", "CLOSING"):
+                assert [self.rig.switch.tables.get(key) for key in keys(view.entry)] == [view.entry] * 2
+        if not self.rig.switch.writes:
+            assert self.rig.switch.sessions().keys() <= {view.entry.session_id for view in views}
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "rig"):
+            assert self.rig.switch.sessions() == {}
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestCarefulMachine = CarefulMachine.TestCase
+TestCarefulMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
