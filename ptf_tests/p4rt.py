@@ -80,9 +80,8 @@ class Schema:
         if entry.action:
             action = self.actions[entry.action]
             message.action.action.action_id = action.preamble.id
-            ids = {p.name: p.id for p in action.params}
-            for name, number in entry.params.items():
-                message.action.action.params.add(param_id=ids[name], value=to_bytes(number))
+            for param in action.params:
+                message.action.action.params.add(param_id=param.id, value=to_bytes(entry.params[param.name]))
         return message
 
 

@@ -24,7 +24,7 @@ __all__ = [
     "Packet",
     "Raw",
     "Tcp",
-    "fragment",
+    "fragments",
     "mss",
     "sack",
     "timestamps",
@@ -55,6 +55,11 @@ def ipv4(text: str) -> int:
 
 def mac(text: str) -> int:
     return int(text.replace(":", ""), 16)
+
+
+def fragments(packet: Packet, size: int) -> list[Any]:
+    """The IP packet in fragments of at most ``size`` bytes."""
+    return list(fragment(packet, fragsize=size))  # type: ignore[no-untyped-call]
 
 
 def toa(client: str, port: int) -> bytes:

@@ -122,7 +122,7 @@ class ArpOfOtherKindsIsDropped(FullnatTest):
     """Not Ethernet, not IPv4, wrong lengths, other operations."""
 
     def runTest(self) -> None:
-        for fields in (
+        variations: list[dict[str, Any]] = [
             {"hwtype": 6},
             {"ptype": 0x86DD},
             {"hwlen": 8},
@@ -131,7 +131,8 @@ class ArpOfOtherKindsIsDropped(FullnatTest):
             {"op": 3},
             {"op": 8},
             {"op": 0x0100},
-        ):
+        ]
+        for fields in variations:
             with self.subTest(**fields):
                 self.drop(CLIENT_SIDE, arp(topology.VIP, **fields), "ARP")
 

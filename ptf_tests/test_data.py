@@ -1,5 +1,7 @@
 """Segments in the middle of a connection: what changes, what does not, and what a checksum says of it."""
 
+from typing import Any
+
 from ptf_tests import topology
 from ptf_tests.packets import NOP, Tcp, checksum_of
 from ptf_tests.sessions import SessionTest
@@ -75,7 +77,7 @@ class FieldsThatAreNotOursStay(SessionTest):
     """TOS, IP id, IP flags, TCP flags and reserved bits, window and urgent pointer pass unchanged both ways."""
 
     def runTest(self) -> None:
-        variations = [
+        variations: list[dict[str, Any]] = [
             {"tos": 0xFF},
             {"ip_id": 0},
             {"ip_id": 0xFFFF},

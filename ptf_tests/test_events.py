@@ -1,5 +1,7 @@
 """Session events: each bit of a session's life is reported to the controller once, by digest."""
 
+from typing import Any
+
 from ptf_tests.base import PacketOut
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE
@@ -10,7 +12,7 @@ class EventsOfAWholeConnection(SessionTest):
 
     def runTest(self) -> None:
         self.handshake()
-        with_toa = {"toa": "OK", "options": self.session.toa}
+        with_toa: dict[str, Any] = {"toa": "OK", "options": self.session.toa}
         self.inward(self.session.from_client(seq=1001, ack=9001), **with_toa)
         self.inward(self.session.from_client(seq=1001, ack=9001, payload=b"x"), **with_toa)
         self.outward(self.session.from_server(seq=9001, ack=1034, payload=b"y"))

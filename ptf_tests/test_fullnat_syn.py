@@ -1,5 +1,7 @@
 """The client's SYN: to the controller first, then injected and translated like any other packet."""
 
+from typing import Any
+
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt
 from ptf_tests.packets import NOP, SACK_PERMITTED, WINDOW_SCALE, mss, timestamps, toa
@@ -210,7 +212,7 @@ class OneClientManySessions(FullnatTest):
     """Sessions are told apart by every part of the five-tuple, in both directions."""
 
     def runTest(self) -> None:
-        variations = [
+        variations: list[dict[str, Any]] = [
             {},
             {"client": "203.0.113.10"},
             {"client_port": 40001},

@@ -4,7 +4,7 @@ from typing import Any
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt
-from ptf_tests.packets import IP, TCP, UDP, Ether, Raw, fragment
+from ptf_tests.packets import IP, TCP, UDP, Ether, Raw, fragments
 from ptf_tests.sessions import Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE, UPLINK
 
@@ -80,7 +80,7 @@ class RoutedPacketsAreNotRead(FullnatTest):
             head / to_far.copy() / TCP(flags="A", dataofs=6) / Raw(b"\x02\x00\x01\x01"),
             head / IP(src=topology.CLIENT, dst=topology.FAR_HOST, proto=132) / Raw(bytes(3)),
             head / IP(src=topology.CLIENT, dst=topology.FAR_HOST, options=b"\x94\x04\x00\x00") / UDP() / Raw(b"x"),
-            *(head / part for part in fragment(whole, fragsize=96)),
+            *(head / part for part in fragments(whole, 96)),
         ]
         for packet in packets:
             with self.subTest(packet=packet.summary()):

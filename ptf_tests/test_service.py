@@ -5,7 +5,7 @@ from typing import Any
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, Punt
 from ptf_tests.harness import CONSTANTS
-from ptf_tests.packets import ICMP, IP, TCP, UDP, Ether, Raw, Tcp, fragment
+from ptf_tests.packets import ICMP, IP, TCP, UDP, Ether, Raw, Tcp, fragments
 from ptf_tests.sessions import Session
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
@@ -103,7 +103,7 @@ class FragmentsToUsAreDropped(FullnatTest):
         for protocol in (TCP(sport=40000, dport=80, flags="A"), UDP(sport=40000, dport=80), ICMP()):
             for address in (topology.VIP, topology.LOCAL, topology.INTERFACE[1]):
                 whole = IP(src=topology.CLIENT, dst=address) / protocol / Raw(bytes(120))
-                for number, part in enumerate(fragment(whole, fragsize=64)):
+                for number, part in enumerate(fragments(whole, 64)):
                     with self.subTest(protocol=protocol.name, address=address, fragment=number):
                         frame = Ether(dst=topology.PORT_MAC[1], src=topology.CLIENT_MAC) / part
                         self.drop(CLIENT_SIDE, frame, "FRAGMENT")

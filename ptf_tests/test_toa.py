@@ -1,5 +1,7 @@
 """TOA in the segments after the SYN: in all that acknowledge no data of the server yet, and in none after."""
 
+from typing import Any
+
 from ptf_tests import topology
 from ptf_tests.base import PacketOut
 from ptf_tests.packets import NOP, sack, timestamps
@@ -11,7 +13,7 @@ class ToaUntilServerDataIsAcknowledged(SessionTest):
 
     def runTest(self) -> None:
         self.handshake(client_isn=1000, server_isn=9000)
-        with_toa = {"toa": "OK", "options": self.session.toa}
+        with_toa: dict[str, Any] = {"toa": "OK", "options": self.session.toa}
         self.inward(self.session.from_client(seq=1001, ack=9001), **with_toa)
         self.inward(self.session.from_client(seq=1001, ack=9001, flags="PA", payload=b"GET /"), **with_toa)
         self.inward(self.session.from_client(seq=1006, ack=9001, payload=bytes(1000)), **with_toa)

@@ -1,0 +1,119 @@
+"""Counters: of sessions and servers, packets and bytes, and what does not count."""
+
+import dataclasses
+
+from ptf_tests.base import PacketOut
+from ptf_tests.harness import CONSTANTS
+from ptf_tests.packets import Tcp
+from ptf_tests.sessions import SessionTest
+from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
+
+PACKET_OUT_BYTES = 8
+
+
+class SessionsCountEachDirection(SessionTest):
+    """Each entry of a session counts the packets that hit it and their bytes as received, Ethernet header included."""
+
+    def runTest(self) -> None:
+        inbound, outbound = self.session.inbound, self.session.outbound
+        assert self.client.direct_counter(inbound) == self.client.direct_counter(outbound) == (0, 0)
+        sent = [self.session.from_client(seq=1, ack=5, payload=bytes(n)) for n in (0, 1, 1000)]
+        for segment in sent:
+            self.inward(segment)
+        answer = self.session.from_server(seq=5, ack=1, payload=bytes(1460))
+        self.outward(answer)
+        assert self.client.direct_counter(inbound) == (3, sum(len(bytes(s)) for s in sent))
+        assert self.client.direct_counter(outbound) == (1, len(bytes(answer)))
+
+
+class SessionCountsWhatIsDroppedLater(SessionTest):
+    """A hit is a hit, even if the TTL ends here; a segment that is not looked up is none."""
+
+    def runTest(self) -> None:
+        segment = self.session.from_client(seq=1, ttl=1)
+        self.drop(CLIENT_SIDE, segment, "TTL")
+        assert self.client.direct_counter(self.session.inbound) == (1, len(bytes(segment)))
+        self.drop(CLIENT_SIDE, segment.replace(data_offset=4), "TCP_HEADER")
+        self.drop(CLIENT_SIDE, segment.replace(ip_checksum=1), "IPV4_CHECKSUM")
+        assert self.client.direct_counter(self.session.inbound) == (1, len(bytes(segment)))
+
+
+class InjectedPacketCounts(SessionTest):
+    """An injected SYN counts as one packet of the session."""
+
+    def runTest(self) -> None:
+        self.inject(self.session.from_client(flags="S", seq=1), toa="OK", options=self.session.toa)
+        packets, _ = self.client.direct_counter(self.session.inbound)
+        assert packets == 1
+
+
+class ServersCountWhatIsForwarded(SessionTest):
+    """Per real server: packets and bytes as received, of what left towards it and came from it; drops do not count."""
+
+    def runTest(self) -> None:
+        before = self._read()
+        request = self.session.from_client(seq=1, ack=5, payload=b"request")
+        response = self.session.from_server(seq=5, ack=8, payload=bytes(1000))
+        self.inward(request)
+        for _ in range(2):
+            self.outward(response)
+        self.drop(CLIENT_SIDE, request.replace(ttl=1), "TTL")
+        self.drop(SERVER_SIDE, response.replace(payload=bytes(1461)), "MTU")
+        self.exchange(PacketOut("RESET", self.session.from_client(flags="R")), drops={"RESET_UNKNOWN": 1})
+        self._require(before, "server_in_ctr", request)
+        self._require(before, "server_out_ctr", response, response)
+
+    def _read(self) -> dict[tuple[str, int], tuple[int, int]]:
+        servers = (self.session.server_id, self.session.server_id + 1)
+        return self.client.counters((name, i) for name in ("server_in_ctr", "server_out_ctr") for i in servers)
+
+    def _require(self, before: dict[tuple[str, int], tuple[int, int]], counter: str, *counted: Tcp) -> None:
+        after, server = self._read(), self.session.server_id
+        packets, octets = before[counter, server]
+        expected = (packets + len(counted), octets + sum(len(bytes(segment)) for segment in counted))
+        assert after[counter, server] == expected
+        assert after[counter, server + 1] == before[counter, server + 1]
+
+
+class LastServerAndSessionCount(SessionTest):
+    """The highest server id has a counter too."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.delete(self.session.inbound, self.session.outbound)
+        self.session = dataclasses.replace(self.session, server_id=CONSTANTS["server_ids"] - 1)
+        self.insert(self.session.inbound, self.session.outbound)
+
+    def runTest(self) -> None:
+        cell = ("server_in_ctr", self.session.server_id)
+        before = self.client.counters([cell])[cell]
+        segment = self.session.from_client(seq=1)
+        self.inward(segment)
+        assert self.client.counters([cell])[cell] == (before[0] + 1, before[1] + len(bytes(segment)))
+
+
+class DropsCountBytes(SessionTest):
+    """A drop counts its bytes as received; an injected packet's with the packet-out header, which is 8 bytes."""
+
+    def runTest(self) -> None:
+        cell = ("drop_ctr", CONSTANTS["DropReason"]["TTL"])
+        before = self.client.counters([cell])[cell]
+        segment = self.session.from_client(seq=1, ttl=1, payload=bytes(77))
+        self.drop(CLIENT_SIDE, segment, "TTL")
+        assert self.client.counters([cell])[cell] == (before[0] + 1, before[1] + len(bytes(segment)))
+        self.exchange(PacketOut("INJECT", segment, port=CLIENT_SIDE), drops={"TTL": 1})
+        length = 2 * len(bytes(segment)) + PACKET_OUT_BYTES
+        assert self.client.counters([cell])[cell] == (before[0] + 2, before[1] + length)
+
+
+class ReplacedEntryTakesEffectAtOnce(SessionTest):
+    """MODIFY of a session's entry changes the rewrite of the next packet and keeps the count."""
+
+    def runTest(self) -> None:
+        segment = self.session.from_client(seq=1)
+        self.inward(segment)
+        self.session = dataclasses.replace(self.session, delta=0x12345678, local_port=6000)
+        self.client.modify(self.session.inbound)
+        self.inward(segment)
+        packets, _ = self.client.direct_counter(self.session.inbound)
+        assert packets == 2

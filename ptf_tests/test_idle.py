@@ -1,0 +1,87 @@
+"""Idle timeout: how the controller learns that a session has gone quiet."""
+
+import dataclasses
+import time
+from typing import Any
+
+from ptf_tests.base import FullnatTest
+from ptf_tests.p4rt import Entry
+from ptf_tests.sessions import Session, SessionTest
+from ptf_tests.topology import CLIENT_SIDE
+
+IDLE_NS = 200_000_000
+
+
+class _Idle(FullnatTest):
+    def await_idle(self, entry: Entry) -> Any:
+        """The notification of ``entry``; fails when it is later than its timeout and the target's resolution."""
+        deadline = time.monotonic() + IDLE_NS / 1e9 + self.harness.target.idle_resolution
+        key = self.client.schema.table_entry(Entry(entry.table, entry.match))
+        while (notified := self.client.idle(deadline)) is not None:
+            if notified.table_id == key.table_id and list(notified.match) == list(key.match):
+                return notified
+        return self.fail(f"no idle notification of {entry}")
+
+
+class IdleSessionIsReported(_Idle):
+    """An entry that nothing hit for its idle timeout is reported, with its key, its timeout and the session_id in
+    controller_metadata; it stays in the table."""
+
+    def runTest(self) -> None:
+        session = Session(id=self.harness.session_id(), idle_ns=IDLE_NS)
+        self.insert(session.inbound, session.outbound)
+        for entry in (session.inbound, session.outbound):
+            notified = self.await_idle(entry)
+            assert notified.controller_metadata == session.id
+            assert notified.idle_timeout_ns == IDLE_NS
+        assert len(self.client.entries("session_in", "session_out")) == 2
+        segment = session.from_client(seq=1)
+        self.exchange((CLIENT_SIDE, segment), out=[(2, session.to_server(segment))])
+
+
+class BusyDirectionIsNotReported(_Idle):
+    """The two directions age apart: traffic of one does not keep the other."""
+
+    def runTest(self) -> None:
+        session = Session(id=self.harness.session_id(), idle_ns=IDLE_NS)
+        self.insert(session.inbound, session.outbound)
+        segment = session.from_client(seq=1)
+        outbound = self.client.schema.table_entry(session.outbound)
+        deadline = time.monotonic() + IDLE_NS / 1e9 + self.harness.target.idle_resolution
+        reported: list[int] = []
+        while outbound.table_id not in reported and time.monotonic() < deadline:
+            self.exchange((CLIENT_SIDE, segment), out=[(2, session.to_server(segment))])
+            if (notified := self.client.idle(time.monotonic())) and notified.controller_metadata == session.id:
+                reported.append(notified.table_id)
+        assert reported == [outbound.table_id]
+
+
+class SessionWithoutTimeoutIsNotReported(_Idle):
+    """Timeout 0 means never, not at once: the session beside it, with a timeout, is reported, it is not."""
+
+    def runTest(self) -> None:
+        eternal = Session(id=self.harness.session_id(), client_port=1, local_port=1)
+        mortal = Session(id=self.harness.session_id(), client_port=2, local_port=2, idle_ns=IDLE_NS)
+        self.insert(eternal.inbound, mortal.inbound)
+        notified = self.await_idle(mortal.inbound)
+        assert notified.controller_metadata == mortal.id
+        while (other := self.client.idle(time.monotonic())) is not None:
+            assert other.controller_metadata != eternal.id
+
+
+class EntryReadsBackAsWritten(SessionTest):
+    """Both entries read back in full: key, action, parameters, timeout and controller_metadata; a restarted controller
+    rebuilds its sessions from them."""
+
+    def runTest(self) -> None:
+        session = dataclasses.replace(
+            self.session, id=self.harness.session_id(), client_port=1, local_port=1, idle_ns=900_000_000_000
+        )
+        self.insert(session.inbound, session.outbound)
+        for entry in (session.inbound, session.outbound):
+            expected = self.client.schema.table_entry(entry)
+            found = [e for e in self.client.entries(entry.table) if e.controller_metadata == session.id]
+            assert len(found) == 1
+            found[0].ClearField("counter_data")
+            found[0].ClearField("time_since_last_hit")
+            assert found[0] == expected
