@@ -350,7 +350,7 @@ def test_an_unclear_failure_is_cleaned_up() -> None:
     rig.settle()
     assert [op for op, _ in session_writes(rig)] == [Op.INSERT, Op.DELETE]
     assert rig.controller.stats()["write_failed"] == 1
-    assert [log.level for log in rig.switch.logs] == ["WARNING"]
+    assert [log.level for log in rig.switch.logs] == ["DEBUG"]
     nothing_left(rig)
 
 

@@ -182,6 +182,11 @@ def test_a_second_owner_of_our_address_is_reported_and_not_believed() -> None:
     assert "10.0.2.100" in rig.switch.logs[0].message
     answer(rig, LOCAL, SWITCH_MAC_2)
     assert rig.controller.stats()["address_conflict"] == 1, "our own announcement came back"
+    for _ in range(30):
+        rig.advance(1)
+        answer(rig, LOCAL)
+    assert rig.controller.stats()["address_conflict"] == 31
+    assert len(rig.switch.logs) == 1, "once a minute is enough"
 
 
 def test_a_scan_fills_no_memory() -> None:

@@ -190,5 +190,5 @@ class Admission:
                 session.held = held._replace(attempts=held.attempts + 1)
         else:
             self._stats["write_failed"] += 1
-        out.append(Log("WARNING", f"session {session.entry.session_id} not installed: {message} (code {code})"))
+        out.append(Log("DEBUG", f"session {session.entry.session_id} not installed: {message} (code {code})"))
         store.remove((session,), now, out)

@@ -2,11 +2,13 @@
 
 The core (:class:`fullnat.core.controller.Controller`) does no I/O and has no clock or randomness of its own:
 ``handle(event, now)`` and ``handle_deadline(now)`` return effects in the order they must be carried out, and
-``deadline()`` says when to call again. The asyncio shell (:mod:`fullnat.app`) turns P4Runtime into these events and these
+``deadline()`` says when to call again. The asyncio shell (:mod:`fullnat.app`) turns P4Runtime into these events and
+these
 effects into P4Runtime. Addresses and MACs are plain ints here; ports of the switch are its port numbers; times are
 seconds on a monotonic clock unless a name says otherwise.
 
-Table entries are named tuples of ints in the order of P4Info; :mod:`fullnat.p4rt.schema` checks at connect that names, order
+Table entries are named tuples of ints in the order of P4Info; :mod:`fullnat.p4rt.schema` checks at connect that names,
+order
 and widths agree with the P4Info of the pipeline, so nothing here repeats an id or a width.
 """
 
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 # ---------------------------------------------------------------------------------------------- table entries
 
@@ -27,7 +29,8 @@ class Port(NamedTuple):
 
 
 class OwnAddress(NamedTuple):
-    """Table ``own_address`` -> action ``own_vip``, ``own_local`` or ``own_interface``: ``kind`` is the action's name."""
+    """Table ``own_address`` -> action ``own_vip``, ``own_local`` or ``own_interface``: ``kind`` is the action's
+    name."""
 
     address: int
     kind: str
@@ -43,7 +46,8 @@ class VirtualService(NamedTuple):
 
 
 class Route(NamedTuple):
-    """Table ``ipv4_route`` -> ``route_via`` (``gateway`` set), ``route_connected`` (``gateway`` None) or ``route_drop`` (-1)."""
+    """Table ``ipv4_route`` -> ``route_via`` (``gateway`` set), ``route_connected`` (``gateway`` None) or
+    ``route_drop`` (-1)."""
 
     prefix: int
     prefix_len: int
@@ -63,7 +67,8 @@ class Neighbor(NamedTuple):
 class SessionEntry(NamedTuple):
     """Both entries of a FULLNAT session: ``session_in`` -> ``fullnat_in`` and ``session_out`` -> ``fullnat_out``.
 
-    ``controller_metadata`` of both entries is ``client_isn << 32 | session_id``, so that a restarted controller can tell a
+    ``controller_metadata`` of both entries is ``client_isn << 32 | session_id``, so that a restarted controller can
+    tell a
     retransmitted SYN from a new one. ``idle_timeout`` (seconds) is the established timeout.
     """
 
@@ -125,9 +130,11 @@ class IdleNotice:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The outcome of a Write effect: ``failed`` maps the position in ``Write.updates`` to (canonical gRPC code, message).
+    """The outcome of a Write effect: ``failed`` maps the position in ``Write.updates`` to (canonical gRPC code,
+    message).
 
-    A SessionEntry stands for two P4Runtime updates: it failed if either did. The shell rolls the other half back on INSERT.
+    A SessionEntry stands for two P4Runtime updates: it failed if either did. The shell rolls the other half back on
+    INSERT.
     """
 
     token: int
@@ -154,9 +161,7 @@ class ProbeResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SwitchUp:
-    """The controller became primary on a switch that runs our pipeline; ``entries`` is everything found in its tables.
-
-    """
+    """The controller became primary on a switch that runs our pipeline; ``entries`` is everything found in its tables."""
 
     entries: tuple[Entry, ...]
     orphans: int = 0
@@ -207,7 +212,8 @@ class Inject:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Packet-out of a bare RST frame of a session (client->VIP or server->local), filled in and rewritten by the switch."""
+    """Packet-out of a bare RST frame of a session (client->VIP or server->local), filled in and rewritten by the
+    switch."""
 
     frame: bytes
     session_id: int
@@ -222,7 +228,8 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """``level`` is a name of the logging module; at most one INFO per life-cycle change, per-session lines are DEBUG."""
+    """``level`` is a name of the logging module; at most one INFO per life-cycle change, per-session lines are
+    DEBUG."""
 
     level: str
     message: str
@@ -251,5 +258,3 @@ class Constants(NamedTuple):
     DropReason: dict[str, int]
     session_ids: int
     server_ids: int
-
-    FILE: ClassVar[str] = "fullnat.constants.json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from fullnat.core.frames import ARP_REPLY, BROADCAST, arp_request, ipv4_destination, parse_arp, readdressed
+from fullnat.core.frames import ARP_REPLY, BROADCAST, Arp, arp_request, ipv4_destination, parse_arp, readdressed
 from fullnat.core.interface import Effect, Forward, Log, Neighbor, Op, Write
 from fullnat.core.routing import Link, Router
 from fullnat.core.services import dotted
@@ -30,6 +30,8 @@ REFRESH = 60.0
 """Seconds between confirmations of a resolved neighbor."""
 REFRESH_TRIES = 4
 """Unanswered confirmations, RETRY seconds and more apart, before it is forgotten."""
+CONFLICT_REPORT = 60.0
+"""Seconds between warnings of one address of ours being used by a stranger."""
 REFRESH_UNICAST = 2
 """How many of them go to the known MAC address only."""
 
@@ -63,12 +65,15 @@ class Neighbors:
         self._unresolved = 0
         self._wanted: set[int] = set()
         self._own: set[int] = set()
+        self._conflicts: dict[int, float] = {}
+        """When a stranger's use of an address of ours was last reported."""
         self.timers: TimerWheel[_Entry] = TimerWheel()
 
     def configure(self, router: Router, wanted: set[int], own: set[int], out: list[Effect]) -> None:
         """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses."""
         self._router = router
         self._own = own
+        self._conflicts = {address: time for address, time in self._conflicts.items() if address in own}
         for entry in list(self._entries.values()):
             link = router.link(entry.address)
             if link != entry.link:
@@ -141,12 +146,7 @@ class Neighbors:
             self._stats["bad_frame"] += 1
             return
         if packet.sender in self._own:
-            link = self._router.link(packet.sender)
-            if link is None or packet.sender_mac != link.mac:
-                self._stats["address_conflict"] += 1
-                out.append(
-                    Log("WARNING", f"{dotted(packet.sender)} is also used by {packet.sender_mac:012x} at port {port}")
-                )
+            self._own_sender(packet, port, now, out)
             return
         entry = self._entries.get(packet.sender)
         mac = packet.sender_mac
@@ -169,6 +169,18 @@ class Neighbors:
         queue, entry.queue = entry.queue, []
         for held in queue:
             self._send(entry, held, out)
+
+    def _own_sender(self, packet: Arp, port: int, now: float, out: list[Effect]) -> None:
+        """One of our addresses speaks: an announcement of ours that came back, or a stranger."""
+        address = packet.sender
+        link = self._router.link(address)
+        if link is not None and packet.sender_mac == link.mac:
+            return
+        self._stats["address_conflict"] += 1
+        if now - self._conflicts.get(address, float("-inf")) >= CONFLICT_REPORT:
+            self._conflicts[address] = now
+            mac = packet.sender_mac.to_bytes(6, "big").hex(":")
+            out.append(Log("WARNING", f"{dotted(address)} is ours, but also used by {mac} at port {port}"))
 
     def due(self, now: float, out: list[Effect]) -> None:
         for entry in self.timers.due(now):
