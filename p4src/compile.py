@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compile the P4 program with p4c and refresh p4src/compiled/ (``make p4``), or check that it is fresh (``--check``).
 
-Writes fullnat.json (BMv2), fullnat.p4info.txtpb, fullnat.constants.json (the enumerations of include/constants.p4 and the sizes
-that the controller shares) and manifest.json (hash of the sources, p4c's version, the pipeline's cookie).
+Writes fullnat.json (BMv2), fullnat.p4info.txtpb, fullnat.constants.json (the enumerations of include/constants.p4 and
+the sizes that the controller shares) and manifest.json (hash of the sources, p4c's version, the pipeline's cookie).
 """
 
 from __future__ import annotations
@@ -58,8 +58,10 @@ def constants() -> dict[str, dict[str, int] | int]:
 def compile_to(directory: Path, compiler: str) -> None:
     """Run p4c with warnings as errors; write the artifacts into ``directory``."""
     subprocess.run(
-        [compiler, "--arch", "v1model", "--std", "p4-16", "--Werror"]
-        + ["--p4runtime-files", str(directory / "fullnat.p4info.txtpb"), "-o", str(directory / "fullnat.json"), TOP],
+        [
+            *(compiler, "--arch", "v1model", "--std", "p4-16", "--Werror"),
+            *("--p4runtime-files", directory / "fullnat.p4info.txtpb", "-o", directory / "fullnat.json", TOP),
+        ],
         cwd=HERE,
         check=True,
     )
@@ -81,7 +83,8 @@ def main() -> int:
     parser.add_argument("--p4c", default="p4c-bm2-ss", help="the compiler (default: %(default)s)")
     arguments = parser.parse_args()
     if shutil.which(arguments.p4c) is None:
-        print(f"{arguments.p4c} is not on PATH: see docs/installing-p4c.md, or use the committed p4src/compiled/", file=sys.stderr)
+        hint = "see docs/installing-p4c.md, or use the committed p4src/compiled/"
+        print(f"{arguments.p4c} is not on PATH: {hint}", file=sys.stderr)
         return 1
     asked = subprocess.run([arguments.p4c, "--version"], check=True, capture_output=True, text=True)
     version = (asked.stdout + asked.stderr).split()

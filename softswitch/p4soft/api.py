@@ -4,9 +4,9 @@
 pipeline; it knows nothing of gRPC or P4Info. They meet here: the server looks objects up by the names of the BMv2 JSON
 (which are the P4Info preamble names), and hands over keys and parameters as packed bytes.
 
-Byte layout of keys and parameters: every field takes ``(bits + 7) // 8`` bytes, big endian, in the order of the BMv2 JSON
-(which is the order of the P4Info ids). A match field of kind LPM is followed by a 2-byte prefix length, TERNARY and OPTIONAL by a
-mask of the value's width (an omitted field has an all-zero value and mask; OPTIONAL masks are all ones or all zeros),
+Byte layout of keys and parameters: every field takes ``(bits + 7) // 8`` bytes, big endian, in the order of the BMv2
+JSON (which is the order of the P4Info ids). A match field of kind LPM is followed by a 2-byte prefix length, TERNARY
+and OPTIONAL by a mask of the value's width (an omitted field has an all-zero value and mask; OPTIONAL masks are all ones or all zeros),
 RANGE is low then high.
 """
 
@@ -99,7 +99,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """What the data plane adds to an entry. ``since_hit_ns`` counts from the last lookup that matched, or the insert."""
+    """What the data plane adds to an entry. ``since_hit_ns`` counts from the last lookup that matched, or the
+    insert."""
 
     entry: Entry
     packets: int
@@ -126,7 +127,8 @@ class PacketIn:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One ``digest()`` call. ``name`` is the learn list's name in the JSON; ``data`` packs the fields as keys are packed."""
+    """One ``digest()`` call. ``name`` is the learn list's name in the JSON; ``data`` packs the fields as keys are
+    packed."""
 
     name: str
     data: bytes
@@ -183,7 +185,8 @@ class Engine(Protocol):
     respect to packets (a packet sees an entry entirely or not at all), and has taken effect when it returns."""
 
     def load(self, config: bytes) -> Program:
-        """Replace the pipeline; all state starts empty. Raises PipelineError or ToolchainError, leaving the old one running."""
+        """Replace the pipeline; all state starts empty. Raises PipelineError or ToolchainError, leaving the old one
+        running."""
         ...
 
     def verify(self, config: bytes) -> None:
@@ -215,7 +218,8 @@ class Engine(Protocol):
         ...
 
     def drain(self, timeout: float) -> bool:
-        """Wait until everything received so far has been processed and its outputs are in collect()/poll()/on the wire."""
+        """Wait until everything received so far has been processed and its outputs are in collect()/poll()/on the
+        wire."""
         ...
 
     # events to the control plane
@@ -235,7 +239,8 @@ class Engine(Protocol):
         ...
 
     def modify(self, table: int, entry: Entry) -> None:
-        """Replace action, parameters, idle_ns and cookie; counters are kept, the idle timer restarts. Raises EntryNotFound."""
+        """Replace action, parameters, idle_ns and cookie; counters are kept, the idle timer restarts. Raises
+        EntryNotFound."""
         ...
 
     def delete(self, table: int, key: bytes, priority: int = 0) -> None:

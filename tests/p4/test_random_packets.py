@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from p4soft.api import Entry, PacketIn, Program, ToolchainError
@@ -87,8 +88,8 @@ def seeds() -> list[tuple[int, bytes]]:
     options = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 0)), ("NOP", None), ("WScale", 7)]
     sack = [("NOP", None), ("NOP", None), ("SAck", (1, 2, 3, 4, 5, 6, 7, 8))]
     toa = [(254, b"\x9c\x40\xcb\x00\x71\x09"), (253, b"\x01\x02")]
-    inward = {"sport": 40000, "dport": 80}
-    outward = {"sport": 8080, "dport": 5000}
+    inward: dict[str, Any] = {"sport": 40000, "dport": 80}
+    outward: dict[str, Any] = {"sport": 8080, "dport": 5000}
     client, server = IP(src=CLIENT, dst=VIP), IP(src=SERVER, dst=LOCAL)
     injected = frame(CLIENT_MAC, client, TCP(**inward, flags="S"))
     return [

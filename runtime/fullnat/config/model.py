@@ -1,4 +1,5 @@
-"""The configuration, validated by construction. Every field says its unit and default; files are read by config.file."""
+"""The configuration, validated by construction. Every field says its unit and default; files are read by
+config.file."""
 
 from __future__ import annotations
 

@@ -3,13 +3,11 @@
 The core (:class:`fullnat.core.controller.Controller`) does no I/O and has no clock or randomness of its own:
 ``handle(event, now)`` and ``handle_deadline(now)`` return effects in the order they must be carried out, and
 ``deadline()`` says when to call again. The asyncio shell (:mod:`fullnat.app`) turns P4Runtime into these events and
-these
-effects into P4Runtime. Addresses and MACs are plain ints here; ports of the switch are its port numbers; times are
-seconds on a monotonic clock unless a name says otherwise.
+these effects into P4Runtime. Addresses and MACs are plain ints here; ports of the switch are its port numbers; times
+are seconds on a monotonic clock unless a name says otherwise.
 
 Table entries are named tuples of ints in the order of P4Info; :mod:`fullnat.p4rt.schema` checks at connect that names,
-order
-and widths agree with the P4Info of the pipeline, so nothing here repeats an id or a width.
+order and widths agree with the P4Info of the pipeline, so nothing here repeats an id or a width.
 """
 
 from __future__ import annotations
@@ -68,8 +66,7 @@ class SessionEntry(NamedTuple):
     """Both entries of a FULLNAT session: ``session_in`` -> ``fullnat_in`` and ``session_out`` -> ``fullnat_out``.
 
     ``controller_metadata`` of both entries is ``client_isn << 32 | session_id``, so that a restarted controller can
-    tell a
-    retransmitted SYN from a new one. ``idle_timeout`` (seconds) is the established timeout.
+    tell a retransmitted SYN from a new one. ``idle_timeout`` (seconds) is the established timeout.
     """
 
     session_id: int
