@@ -12,7 +12,8 @@ from typing import Any
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
 
-TARGETS = ("p4soft", "bmv2")
+TARGETS = ("p4soft", "embedded", "bmv2")
+"""p4soft as a process of its own or inside the controller's, and simple_switch_grpc."""
 GRPC = "127.0.0.1:9559"
 CPU_PORT = 255
 Json = dict[str, Any]
@@ -62,11 +63,11 @@ class Stack:
     # -------------------------------------------------------------------------------------------------- processes
 
     def start_switch(self) -> None:
-        """Start the switch; returns once it takes connections."""
+        """Start the switch; returns once it takes connections. The embedded one comes with the controller."""
+        if self.target == "embedded":
+            return
         self._starts += 1
-        ports: list[str] = []
-        for subnet in self.network.topology.subnets:
-            ports += ["-i", f"{subnet.port}@{subnet.switch_interface}"]
+        ports = self._ports()
         if self.target == "bmv2":
             command = ["simple_switch_grpc", "--no-p4", *ports, "--device-id", "1", "--log-level", "error"]
             command += ["--", "--grpc-server-addr", GRPC, "--cpu-port", str(CPU_PORT)]
@@ -85,7 +86,11 @@ class Stack:
     def start_controller(self) -> None:
         """Start the controller; does not wait for it (:meth:`wait_ready`)."""
         self._starts += 1
-        command = [*_installed("fullnat"), "run", str(self.config_path), "--grpc-addr", GRPC]
+        command = [*_installed("fullnat"), "run", str(self.config_path)]
+        if self.target == "embedded":
+            command += ["--embedded", *self._ports(), "--cpu-port", str(CPU_PORT)]
+        else:
+            command += ["--grpc-addr", GRPC]
         command += ["--state-dir", str(self.state), "--control-socket", str(self.socket)]
         host = self.network.topology.switch
         self.controller = self.network.start(host, f"controller{self._starts}", command)
@@ -94,10 +99,9 @@ class Stack:
         """Wait until the controller serves the switch. Raises ProcessFailed when either ended."""
 
         def ready() -> bool:
-            assert self.switch is not None
-            assert self.controller is not None
-            self.switch.check_running()
-            self.controller.check_running()
+            for process in (self.switch, self.controller):
+                if process is not None:
+                    process.check_running()
             try:
                 return bool(self.stats()["switch"]["state"] == "serving")
             except ProcessFailed:
@@ -110,6 +114,10 @@ class Stack:
         for process in (self.controller, self.switch):
             if process is not None:
                 process.stop()
+
+    def _ports(self) -> list[str]:
+        pairs = [f"{subnet.port}@{subnet.switch_interface}" for subnet in self.network.topology.subnets]
+        return [word for pair in pairs for word in ("-i", pair)]
 
     def _listening(self) -> bool:
         """Whether somebody listens on the P4Runtime port in the switch's namespace."""

@@ -2,14 +2,15 @@
  *
  *   pktgen --client NETNS:IF --server NETNS:IF --to A:P --gateway-mac M [options]
  *     --sessions N     (1000)    --from A  client's address (10.1.0.1)
- *     --seconds S      of the flood (3)
+ *     --seconds S      of a flood (2)  --rounds N  floods (3)
  *     --rate R         packets per second, 0: as many as go (0)
  *     --no-handshake   the device keeps no sessions: flood at once
  *     --bytes B        frame length without FCS (60)
  *
  * Neither end uses the kernel's TCP/IP: pktgen answers ARP for every address asked for, with MAC addresses that no interface
  * has, so that the kernels drop what arrives at the first look. The flood goes from client to server; what
- * arrives is read from the server interface's own counter. One line of JSON; exit status 1 if a session could not be opened. */
+ * arrives is read from the server interface's own counter, at the end of the sending. One line of JSON; exit status 1 if a session could not be opened,
+ * or nothing arrived. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,15 +40,15 @@ static struct {
     uint32_t from, to; /* network byte order */
     uint16_t port;
     unsigned char gateway[6];
-    unsigned sessions, bytes;
+    unsigned sessions, bytes, rounds;
     double seconds, rate;
     bool handshake;
-} config = {.sessions = 1000, .bytes = 60, .seconds = 3, .handshake = true};
+} config = {.sessions = 1000, .bytes = 60, .rounds = 3, .seconds = 2, .handshake = true};
 
 static const unsigned char client_mac[6] = {0x02, 0xaa, 0, 0, 0, 1}, server_mac[6] = {0x02, 0xaa, 0, 0, 0, 2};
 static struct packet_ring client, server;
 static unsigned char *progress;
-static unsigned established, bad_checksums;
+static unsigned established, arrived, bad_checksums;
 
 /* Enter the namespace of "NETNS:IF" and return IF. */
 static const char *enter(const char *where)
@@ -100,6 +101,7 @@ static void server_packet(const unsigned char *packet, size_t length)
     }
     if (!frame_parse(packet, length, &in))
         return;
+    arrived++;
     bad_checksums += !in.checksums_good;
     out = (struct segment){.source_mac = server_mac, .target_mac = packet + 6, .source = in.target, .target = in.source,
                            .source_port = in.target_port, .target_port = in.source_port, .least_bytes = 60};
@@ -173,6 +175,19 @@ static void handshake(void)
     }
 }
 
+/* Send now and then until something arrives, so that the device has resolved its neighbors. */
+static void wait_for_path(void)
+{
+    uint64_t end = now_ns() + HANDSHAKE_NS, next = 0;
+    while (arrived == 0 && now_ns() < end) {
+        if (now_ns() >= next) {
+            send_client(0, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1 + SERVER_DATA);
+            next = now_ns() + NS_PER_SECOND / 10;
+        }
+        pump();
+    }
+}
+
 /* Packets received by the interface of the namespace that `fd`, /proc/thread-self/net/dev, was opened in. */
 static uint64_t received_packets(int fd, const char *interface)
 {
@@ -217,6 +232,7 @@ static void parse(int argc, char **argv)
         {"to", required_argument, NULL, 't'},       {"gateway-mac", required_argument, NULL, 'g'},
         {"sessions", required_argument, NULL, 'n'}, {"from", required_argument, NULL, 'f'},
         {"seconds", required_argument, NULL, 'd'},  {"rate", required_argument, NULL, 'r'},
+        {"rounds", required_argument, NULL, 'R'},
         {"no-handshake", no_argument, NULL, 'H'},   {"bytes", required_argument, NULL, 'b'},
         {NULL, 0, NULL, 0}};
     const char *from = "10.1.0.1";
@@ -241,6 +257,7 @@ static void parse(int argc, char **argv)
         case 'f': from = optarg; break;
         case 'd': config.seconds = strtod(optarg, NULL); break;
         case 'r': config.rate = strtod(optarg, NULL); break;
+        case 'R': config.rounds = (unsigned)strtoul(optarg, NULL, 10); break;
         case 'H': config.handshake = false; break;
         case 'b': config.bytes = (unsigned)strtoul(optarg, NULL, 10); break;
         default: fail("pktgen: see the head of its source");
@@ -268,25 +285,25 @@ int main(int argc, char **argv)
     if (config.handshake) {
         handshake();
     } else {
-        /* One packet of every session, so that the device resolves its neighbors. */
-        for (unsigned i = 0; i < config.sessions; i++)
-            send_client(i, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1 + SERVER_DATA);
-        for (uint64_t end = now_ns() + NS_PER_SECOND; now_ns() < end;)
-            pump();
+        wait_for_path();
     }
     ring_close(&server);
     ring_close(&client);
     ring_open(&client, client_interface, config.sessions);
     for (unsigned i = 0; i < config.sessions; i++)
         send_client(i, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1 + SERVER_DATA);
-    uint64_t before = received_packets(counters, server_interface);
-    double seconds;
-    uint64_t sent = flood(&client, &seconds);
-    nanosleep(&(struct timespec){.tv_nsec = NS_PER_SECOND / 10}, NULL);
-    uint64_t received = received_packets(counters, server_interface) - before;
-    printf("{\"sessions\": %u, \"established\": %u, \"bad_checksums\": %u, \"seconds\": %.3f, \"sent\": %" PRIu64
-           ", \"received\": %" PRIu64 ", \"sent_pps\": %.0f, \"received_pps\": %.0f}\n",
-           config.sessions, established, bad_checksums, seconds, sent, received, (double)sent / seconds,
-           (double)received / seconds);
-    return config.handshake && established < config.sessions;
+    printf("{\"sessions\": %u, \"established\": %u, \"bad_checksums\": %u, \"rounds\": [", config.sessions, established,
+           bad_checksums);
+    for (unsigned round = 0; round < config.rounds; round++) {
+        uint64_t before = received_packets(counters, server_interface);
+        double seconds;
+        uint64_t sent = flood(&client, &seconds);
+        uint64_t received = received_packets(counters, server_interface) - before;
+        printf("%s{\"sent_pps\": %.0f, \"received_pps\": %.0f}", round ? ", " : "", (double)sent / seconds,
+               (double)received / seconds);
+        /* What is still on its way belongs to no round. */
+        nanosleep(&(struct timespec){.tv_nsec = NS_PER_SECOND / 5}, NULL);
+    }
+    printf("]}\n");
+    return config.handshake ? established < config.sessions : arrived == 0;
 }

@@ -30,6 +30,8 @@ def identities(sessions: list[Json]) -> set[tuple[str, ...]]:
 
 def test_controller(world: World, target: str) -> None:
     """A transfer outlives its controller; the next controller has the same sessions, serves, and removes them later."""
+    if target == "embedded":
+        pytest.skip("the embedded switch dies with its controller")
     rate = (2 if target == "p4soft" else 0.1) * MEGABYTE
     load = world.start_load("c1", answer=int(8 * rate), throttle=int(rate), progress=True)
 
@@ -54,8 +56,10 @@ def test_controller(world: World, target: str) -> None:
     assert_clean(world)
 
 
-def test_switch(world: World) -> None:
+def test_switch(world: World, target: str) -> None:
     """A new switch gets the pipeline and every entry again, and serves; sessions of the old one are gone."""
+    if target == "embedded":
+        pytest.skip("the embedded switch dies with its controller")
     connection = world.http("c1")
     assert len(world.stack.sessions()) == 1
     assert world.stack.switch is not None

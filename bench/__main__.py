@@ -1,0 +1,67 @@
+"""``python -m bench``: measure everything in one run, print it, and write docs/bench/results.md and results.png."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import connecting, forwarding, results
+from bench.tools.build import BuildError
+from topo import namespaces, stack
+from topo.namespaces import NamespaceError
+from topo.process import ProcessFailed
+
+OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "bench"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="directory for results.md and results.png")
+    options = parser.parse_args()
+    console = Console()
+    if reason := namespaces.unavailable():
+        console.print(f"[red]the benchmark cannot run: {reason}[/]")
+        return 1
+    try:
+        rates, connects = measure(console)
+    except (BuildError, NamespaceError, ProcessFailed, TimeoutError, OSError) as error:
+        console.print(f"[bold red]the benchmark failed:[/] {error}", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted; everything was cleaned up[/]")
+        return 130
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "results.md").write_text(results.markdown(rates, connects))
+    results.plot(rates, connects, options.output / "results.png")
+    console.print(f"written: {options.output / 'results.md'} and results.png")
+    return 0
+
+
+def measure(console: Console) -> tuple[list[forwarding.Rate], list[connecting.Connecting]]:
+    bmv2_missing = stack.unavailable("bmv2")
+    rates = []
+    for case in forwarding.cases(bmv2_missing):
+        with console.status(f"{case.name} ..."):
+            rate = forwarding.measure(case)
+        rates.append(rate)
+        value = f"not measured: {rate.skipped}" if rate.skipped else f"{rate.forwarded:>10,.0f} packets/s"
+        console.print(f"{case.name:36}{value}", highlight=False)
+    connects = []
+    for name, target, missing in (
+        ("p4soft inside the controller", "embedded", None),
+        ("p4soft over gRPC", "p4soft", None),
+        ("BMv2 over gRPC", "bmv2", bmv2_missing),
+    ):
+        with console.status(f"{name} ..."):
+            found = connecting.measure(name, target, missing)
+        connects.append(found)
+        value = f"not measured: {missing}" if missing else f"{found.per_second:>10,.0f} new TCP sessions/s"
+        console.print(f"{name:36}{value}", highlight=False)
+    return rates, connects
+
+
+if __name__ == "__main__":
+    sys.exit(main())

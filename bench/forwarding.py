@@ -1,0 +1,97 @@
+"""Packets per second: p4soft beside a bare forwarder, the kernel and BMv2, all in one run and measured the same way.
+
+One direction, client to server, 60-byte frames (64 with FCS) of 1,000 TCP sessions that a hand-made handshake opened.
+The generator sends as fast as it can, except to BMv2, which it would starve; what arrives at the far interface counts.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bench.tools import build
+from topo import kernel, standard
+from topo.model import Host, Subnet, Topology
+from topo.netns import Network
+from topo.process import poll
+from topo.stack import Stack
+
+SESSIONS = 1000
+BMV2_RATE = 100_000
+"""Packets per second offered to BMv2: several times what it forwards."""
+ROUTED = "10.2.0.11:80"
+SERVICE = f"{standard.VIP}:{standard.VPORT}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The median over the rounds, in packets per second."""
+
+    name: str
+    offered: float
+    forwarded: float
+    skipped: str | None = None
+    """Why there is no measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    target: str
+    """Where the packets go: through NAT or merely routed."""
+    start: Callable[[Network], None]
+    handshake: bool
+    rate: int = 0
+    unavailable: str | None = None
+
+
+def cases(bmv2_missing: str | None) -> list[Case]:
+    return [
+        Case("AF_PACKET forwarder in C", ROUTED, _bare, handshake=False),
+        Case("Linux IP forwarding", ROUTED, kernel.forward, handshake=False),
+        Case("Linux nftables DNAT+SNAT", SERVICE, kernel.translate, handshake=True, unavailable=kernel.unavailable()),
+        Case("p4soft, routed", ROUTED, _stack("p4soft"), handshake=False),
+        Case("p4soft, FULLNAT", SERVICE, _stack("p4soft"), handshake=True),
+        Case("BMv2, routed", ROUTED, _stack("bmv2"), handshake=False, rate=BMV2_RATE, unavailable=bmv2_missing),
+        Case("BMv2, FULLNAT", SERVICE, _stack("bmv2"), handshake=True, rate=BMV2_RATE, unavailable=bmv2_missing),
+    ]
+
+
+def measure(case: Case) -> Rate:
+    """Run one case on a network of its own. Raises ProcessFailed when a session could not be opened."""
+    if case.unavailable is not None:
+        return Rate(case.name, 0, 0, case.unavailable)
+    with _bare_network() as network:
+        case.start(network)
+        ends = {end: f"{network.namespace(end)}:eth0" for end in ("client", "server")}
+        command = [str(build.tool("pktgen")), "--to", case.target, "--gateway-mac", standard.SWITCH_MACS[1]]
+        command += ["--client", ends["client"], "--server", ends["server"], "--sessions", str(SESSIONS)]
+        command += ["--rate", str(case.rate)] + ([] if case.handshake else ["--no-handshake"])
+        found = json.loads(network.start("client", "pktgen", command).result(60))
+    rounds = found["rounds"]
+    return Rate(case.name, *(statistics.median(r[name] for r in rounds) for name in ("sent_pps", "received_pps")))
+
+
+@contextmanager
+def _bare_network() -> Iterator[Network]:
+    ends = (Subnet(name=end, port=port, hosts=(Host(name=end, address=None),)) for port, end in enumerate(_ENDS, 1))
+    with Network(Topology(subnets=tuple(ends))) as network:
+        yield network
+
+
+_ENDS = ("client", "server")
+
+
+def _bare(network: Network) -> None:
+    process = network.start(network.topology.switch, "forwarder", [build.tool("afp_forward"), "sw1", "sw2"])
+    poll(lambda: "ready" in process.output, 10, "the forwarder is ready")
+
+
+def _stack(target: str) -> Callable[[Network], None]:
+    def start(network: Network) -> None:
+        Stack(network, standard.config(), target).start()
+
+    return start

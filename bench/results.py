@@ -1,0 +1,101 @@
+"""The results as a markdown page and a plot."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from bench import connecting, forwarding
+from bench.connecting import Connecting
+from bench.forwarding import Rate
+
+
+def machine() -> str:
+    """Processor, cores and kernel."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+def markdown(rates: list[Rate], connects: list[Connecting]) -> str:
+    by_name = {rate.name: rate.forwarded for rate in rates if rate.skipped is None}
+    lines = [
+        "# Benchmark results",
+        "",
+        "Written by `make bench`; every line of one run, one after the other, on one machine:",
+        f"{machine()}, {datetime.date.today().isoformat()}.",
+        "",
+        "![rates](results.png)",
+        "",
+        f"## Packets per second, 64-byte packets of {forwarding.SESSIONS} sessions",
+        "",
+        "Client to server over veth pairs; generator and device under test share the machine. Median of 3 rounds.",
+        f"The generator saturates all devices but BMv2, which is offered {forwarding.BMV2_RATE:,} packets/s.",
+        "",
+        "| device | forwarded, packets/s | of the AF_PACKET forwarder | times BMv2 FULLNAT |",
+        "|---|---:|---:|---:|",
+    ]
+    bare, bmv2 = by_name.get("AF_PACKET forwarder in C"), by_name.get("BMv2, FULLNAT")
+    for rate in rates:
+        if rate.skipped is not None:
+            lines.append(f"| {rate.name} | not measured: {rate.skipped} | | |")
+            continue
+        share = f"{rate.forwarded / bare:.0%}" if bare else ""
+        times = f"{rate.forwarded / bmv2:.1f}" if bmv2 else ""
+        lines.append(f"| {rate.name} | {rate.forwarded:,.0f} | {share} | {times} |")
+    routed, fullnat = by_name.get("p4soft, routed"), by_name.get("p4soft, FULLNAT")
+    if routed and fullnat:
+        lines += ["", f"On p4soft FULLNAT runs at {fullnat / routed:.0%} of NAT-less forwarding by the same program."]
+    lines += [
+        "",
+        "## New TCP sessions per second, end to end",
+        "",
+        f"{connecting.CONNECTIONS:,} connections ({connecting.BMV2_CONNECTIONS:,} on BMv2) by the kernel's TCP,",
+        f"{2 * connecting.CONCURRENCY} at once from two clients, each with request, answer, TOA verified and FINs;",
+        "clients, switch, controller and servers share the machine.",
+        "",
+        "| switch | sessions/s | handshake, median | 99 % |",
+        "|---|---:|---:|---:|",
+    ]
+    for found in connects:
+        if found.skipped is not None:
+            lines.append(f"| {found.name} | not measured: {found.skipped} | | |")
+        else:
+            latency = f"{found.handshake_ms:.1f} ms | {found.handshake_p99_ms:.1f} ms"
+            lines.append(f"| {found.name} | {found.per_second:,.0f} | {latency} |")
+    return "\n".join(lines) + "\n"
+
+
+def plot(rates: list[Rate], connects: list[Connecting], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 6), height_ratios=(7, 4), layout="constrained")
+    measured = [rate for rate in rates if rate.skipped is None]
+    _bars(upper, [(rate.name, rate.forwarded / 1000) for rate in measured], "thousand packets/s, 64 bytes")
+    done = [found for found in connects if found.skipped is None]
+    _bars(lower, [(found.name, found.per_second) for found in done], "new TCP sessions/s, end to end")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _bars(ax: Any, rows: list[tuple[str, float]], title: str) -> None:
+    """Horizontal bars with their values; ours in colour, the others grey."""
+    names, values = [name for name, _ in rows], [value for _, value in rows]
+    ours = ["#1f6fb4" if name.startswith("p4soft") else "#b0b6bd" for name in names]
+    bars = ax.barh(names, values, color=ours)
+    ax.bar_label(bars, labels=[f"{value:,.0f}" for value in values], padding=4)
+    ax.invert_yaxis()
+    ax.set_title(title, loc="left")
+    ax.margins(x=0.12)
+    ax.xaxis.set_visible(False)
+    for side in ("top", "right", "bottom"):
+        ax.spines[side].set_visible(False)
