@@ -158,7 +158,7 @@ class ProbeResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SwitchUp:
-    """The controller became primary on a switch that runs our pipeline; ``entries`` is everything found in its tables."""
+    """The controller is primary on a switch that runs our pipeline; ``entries`` is everything found in its tables."""
 
     entries: tuple[Entry, ...]
     orphans: int = 0
