@@ -1,170 +1,202 @@
-"""P4Runtime over gRPC (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md), on :mod:`fullnat.p4rt.http2`."""
+"""P4Runtime over gRPC."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-from urllib.parse import unquote_to_bytes
+import logging
+from collections import deque
+from typing import Any
 
+import grpc
+import grpc.aio
 from finsy.proto import p4r, rpc_status
-from google.protobuf.message import DecodeError
 
-from fullnat.p4rt.errors import Code, ConnectionLost, P4RuntimeError, RpcError, code_name
-from fullnat.p4rt.http2 import Call, Connection, Headers, literal_header
+from fullnat.p4rt.errors import Code, ConnectionLost, P4RuntimeError, RpcError
 
 RPC_SECONDS = 60.0
 """An RPC that takes longer counts as a lost connection; compiling a pipeline is the slowest."""
 CONNECT_SECONDS = 5.0
+QUEUE_LIMIT = 4096
+"""Messages received ahead of the controller, beyond which flow control holds the switch back; and messages to be sent."""
 
-_LOST = {Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED}
+_LOGGER = logging.getLogger(__name__)
+_LOST = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
+_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),  # BMv2 answers a read of a whole table in one message
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", 16 << 20),  # the details of a failed batch travel in a trailer
+    ("grpc.absolute_max_metadata_size", 16 << 20),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+]
+_SERVICE = "/p4.v1.P4Runtime/"
 
 
 class GrpcTransport:
-    """One connection to ``address`` (host:port), made when the stream is opened."""
+    """One channel; the server's name is ``address`` (host:port)."""
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._connection: Connection | None = None
-        self._headers = {
-            method: _request_headers(address, method)
-            for method in (
-                "Write",
-                "Read",
-                "SetForwardingPipelineConfig",
-                "GetForwardingPipelineConfig",
-                "StreamChannel",
-            )
-        }
+        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+        channel = self._channel
+        self._write = channel.unary_unary(_SERVICE + "Write")
+        self._read = channel.unary_stream(_SERVICE + "Read", response_deserializer=p4r.ReadResponse.FromString)
+        self._set_pipeline = channel.unary_unary(
+            _SERVICE + "SetForwardingPipelineConfig",
+            request_serializer=p4r.SetForwardingPipelineConfigRequest.SerializeToString,
+        )
+        self._get_pipeline = channel.unary_unary(
+            _SERVICE + "GetForwardingPipelineConfig",
+            request_serializer=p4r.GetForwardingPipelineConfigRequest.SerializeToString,
+            response_deserializer=p4r.GetForwardingPipelineConfigResponse.FromString,
+        )
+        self._stream = channel.stream_stream(
+            _SERVICE + "StreamChannel", response_deserializer=p4r.StreamMessageResponse.FromString
+        )
 
     async def open_stream(self) -> GrpcStream:
-        host, _, port = self.address.rpartition(":")
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                self._connection = await Connection.connect(host.strip("[]"), int(port))
-        except (OSError, ValueError, TimeoutError) as error:
-            reason = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
-            raise ConnectionLost(f"no P4Runtime server answers at {self.address}{reason}") from None
-        return GrpcStream(self._start("StreamChannel"))
+            await asyncio.wait_for(self._channel.channel_ready(), CONNECT_SECONDS)
+        except TimeoutError:
+            raise ConnectionLost(f"no P4Runtime server answers at {self.address}") from None
+        return GrpcStream(self._stream())
 
     async def write(self, request: bytes) -> None:
-        await self._unary("Write", request)
+        try:
+            await self._write(request, timeout=RPC_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
 
     async def read(self, request: bytes) -> list[p4r.Entity]:
         entities: list[p4r.Entity] = []
-        for message in await self._unary("Read", request):
-            entities.extend(p4r.ReadResponse.FromString(message).entities)
-            await asyncio.sleep(0)
+        try:
+            async for response in self._read(request, timeout=RPC_SECONDS):
+                entities.extend(response.entities)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
         return entities
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
-        await self._unary("SetForwardingPipelineConfig", request.SerializeToString())
+        try:
+            await self._set_pipeline(request, timeout=RPC_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
 
     async def get_pipeline(
         self, request: p4r.GetForwardingPipelineConfigRequest
     ) -> p4r.GetForwardingPipelineConfigResponse:
-        answer = await self._unary("GetForwardingPipelineConfig", request.SerializeToString())
-        return p4r.GetForwardingPipelineConfigResponse.FromString(b"".join(answer))
+        try:
+            response: p4r.GetForwardingPipelineConfigResponse = await self._get_pipeline(request, timeout=RPC_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise _translate(error) from None
+        return response
 
     async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-
-    def _start(self, method: str) -> Call:
-        if self._connection is None:
-            raise ConnectionLost("not connected")
-        return self._connection.call(self._headers[method])
-
-    async def _unary(self, method: str, request: bytes) -> list[bytes]:
-        """One request; the messages of its answer."""
-        call = self._start(method)
-        call.send(request, last=True)
-        try:
-            async with asyncio.timeout(RPC_SECONDS):
-                await call.wait_end()
-        except TimeoutError:
-            raise ConnectionLost(f"the switch does not answer a {method}") from None
-        finally:
-            call.cancel()
-        error = outcome(call)
-        if error is not None:
-            raise error
-        return call.take()
+        await self._channel.close()
 
 
 class GrpcStream:
-    """The StreamChannel."""
+    """A task reads ahead, so that the owner finds everything that arrived while it was busy in one go; another one writes,
+    because gRPC allows one write at a time."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Any) -> None:
         self._call = call
+        self._inbox: deque[p4r.StreamMessageResponse] = deque()
+        self._outbox: deque[bytes] = deque()
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._to_send = asyncio.Event()
+        self._sent = asyncio.Event()
+        self._end: P4RuntimeError | None = None
+        self._tasks = (
+            asyncio.create_task(self._read(), name="p4runtime-stream-reader"),
+            asyncio.create_task(self._write(), name="p4runtime-stream-writer"),
+        )
+
+    async def _read(self) -> None:
+        try:
+            while (message := await self._call.read()) is not grpc.aio.EOF:
+                self._inbox.append(message)
+                self._arrived.set()
+                if len(self._inbox) >= QUEUE_LIMIT:
+                    self._room.clear()
+                    await self._room.wait()
+            self._finish(_ended(await self._call.code(), await self._call.details()))
+        except grpc.aio.AioRpcError as error:
+            self._finish(_translate(error))
+        except (grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            self._finish(ConnectionLost(str(error)))
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._to_send.wait()
+                self._to_send.clear()
+                while self._outbox:
+                    await self._call.write(self._outbox.popleft())
+                    self._sent.set()
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            # The reader learns the reason as the status of the call.
+            _LOGGER.debug("the stream cannot be written any more: %s", error)
+
+    def _finish(self, reason: P4RuntimeError) -> None:
+        self._end = self._end or reason
+        self._arrived.set()
+        self._sent.set()
 
     async def send(self, message: bytes) -> None:
-        self._call.send(message)
+        while len(self._outbox) >= QUEUE_LIMIT and self._end is None:
+            self._sent.clear()
+            await self._sent.wait()
+        if self._end is not None:
+            raise self._end
+        self._outbox.append(message)
+        self._to_send.set()
 
     async def receive(self) -> list[p4r.StreamMessageResponse]:
-        call = self._call
-        await call.wait()
-        if not call.messages:
-            raise outcome(call) or ConnectionLost("the switch closed the stream")
-        try:
-            return [p4r.StreamMessageResponse.FromString(message) for message in call.take()]
-        except DecodeError as error:
-            raise ConnectionLost(f"the switch sent what is no StreamMessageResponse: {error}") from None
+        await self._arrived.wait()
+        if not self._inbox:
+            raise self._end or ConnectionLost("the stream is closed")
+        messages = list(self._inbox)
+        self._inbox.clear()
+        self._room.set()
+        if self._end is None:
+            self._arrived.clear()
+        return messages
 
     async def close(self) -> None:
+        self._finish(ConnectionLost("the stream was closed"))
         self._call.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _request_headers(address: str, method: str) -> bytes:
-    fields = (
-        (b":method", b"POST"),
-        (b":scheme", b"http"),
-        (b":path", b"/p4.v1.P4Runtime/" + method.encode()),
-        (b":authority", address.encode()[:126]),
-        (b"te", b"trailers"),
-        (b"content-type", b"application/grpc"),
-        (b"user-agent", b"p4-fullnat"),
-    )
-    return b"".join(literal_header(name, value) for name, value in fields)
+def _ended(code: grpc.StatusCode, details: str | None) -> P4RuntimeError:
+    """Why the switch ended the stream."""
+    if code is grpc.StatusCode.OK or code in _LOST:
+        return ConnectionLost(details or "the switch closed the stream")
+    return RpcError(code.value[0], details or "")
 
 
-def outcome(call: Call) -> P4RuntimeError | None:
-    """How an ended call ended; None for success."""
-    if call.error is not None:
-        return call.error
-    fields = dict(call.headers)
-    status = fields.get(b"grpc-status")
-    if status is None or not status.isdigit():
-        return ConnectionLost(
-            f"not a gRPC server: HTTP status {fields.get(b':status', b'?').decode('ascii', 'replace')}"
-        )
-    code = int(status)
-    if code == Code.OK:
-        return None
-    message = unquote_to_bytes(fields.get(b"grpc-message", b"")).decode("utf-8", "replace")
+def _translate(error: grpc.aio.AioRpcError) -> P4RuntimeError:
+    """ConnectionLost, or RpcError with the per-update errors of grpc-status-details-bin."""
+    code = error.code()
+    message = error.details() or ""
     if code in _LOST:
-        return ConnectionLost(message or code_name(code))
-    return RpcError(code, message, _details(call.headers))
+        return ConnectionLost(message or code.name)
+    updates: list[tuple[int, str]] = []
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            updates = _details(value)
+    return RpcError(code.value[0], message, updates)
 
 
-def _details(headers: Headers) -> list[tuple[int, str]]:
-    """The p4.v1.Error of every update, from grpc-status-details-bin; empty when there are none that can be read."""
-    raw = next((value for name, value in headers if name == b"grpc-status-details-bin"), None)
-    if raw is None:
-        return []
+def _details(value: bytes | str) -> list[tuple[int, str]]:
+    raw = value if isinstance(value, bytes) else value.encode("latin-1")
     updates = []
-    try:
-        for detail in rpc_status.Status.FromString(_binary(raw)).details:
-            error = p4r.Error()
-            if detail.Unpack(error):
-                updates.append((error.canonical_code, error.message))
-    except (DecodeError, binascii.Error):
-        return []
+    for detail in rpc_status.Status.FromString(raw).details:
+        error = p4r.Error()
+        if detail.Unpack(error):
+            updates.append((error.canonical_code, error.message or Code(error.canonical_code).name))
     return updates
-
-
-def _binary(value: bytes) -> bytes:
-    """A binary header: as it is after a zero byte (what we offer to accept), or in base64."""
-    if value[:1] == b"\0":
-        return value[1:]
-    return base64.b64decode(value + b"=" * (-len(value) % 4))
