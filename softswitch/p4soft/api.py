@@ -6,8 +6,8 @@ pipeline; it knows nothing of gRPC or P4Info. They meet here: the server looks o
 
 Byte layout of keys and parameters: every field takes ``(bits + 7) // 8`` bytes, big endian, in the order of the BMv2
 JSON (which is the order of the P4Info ids). A match field of kind LPM is followed by a 2-byte prefix length, TERNARY
-and OPTIONAL by a mask of the value's width (an omitted field has an all-zero value and mask; OPTIONAL masks are all ones
-or all zeros), RANGE is low then high.
+and OPTIONAL by a mask of the value's width (an omitted field has an all-zero value and mask; OPTIONAL masks are all
+ones or all zeros), RANGE is low then high.
 """
 
 from __future__ import annotations
