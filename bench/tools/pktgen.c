@@ -8,9 +8,9 @@
  *     --bytes B        frame length without FCS (60)
  *
  * Neither end uses the kernel's TCP/IP: pktgen answers ARP for every address asked for, with MAC addresses that no interface
- * has, so that the kernels drop what arrives at the first look. The flood goes from client to server; what
- * arrives is read from the server interface's own counter, at the end of the sending. One line of JSON; exit status 1 if a session could not be opened,
- * or nothing arrived. */
+ * has, so that the kernels drop what arrives at the first look. The flood goes from client to server; what arrives is read
+ * from the server interface's own counter, at the end of the sending. Prints one line of JSON; exit status 1 if a session
+ * could not be opened or nothing arrived. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
