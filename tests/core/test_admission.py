@@ -171,6 +171,17 @@ def test_a_retransmitted_syn_keeps_its_delta() -> None:
     assert rig.controller.stats()["syn_retransmitted"] == 1
 
 
+def test_an_old_duplicate_of_the_syn_follows_the_state_table() -> None:
+    """LVS runs every SYN through its table, also one with the session's own ISN: TIME_WAIT becomes SYN_RECV."""
+    rig = Rig(config())
+    entry = time_wait(rig, seq=7)
+    rig.send(again(entry, 7))
+    assert rig.switch.injected[1:] == [Inject(CLIENT_PORT, again(entry, 7).frame, entry.session_id, False)]
+    assert (only(rig).state, only(rig).entry) == ("SYN_RECV", entry)
+    rig.advance(31)
+    nothing_left(rig)
+
+
 ENDINGS = [
     ((), "SYN_RECV", "synrecv"),
     (("SYN_ACK", "ESTABLISHED", "FIN_OUT"), "FIN_WAIT", "finwait"),

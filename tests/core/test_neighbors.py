@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import IPv4Interface, IPv4Network
+
+from fullnat.config.model import StaticRoute
 from fullnat.core.frames import ARP_REQUEST, BROADCAST, SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
 from fullnat.core.interface import Neighbor, Op, PacketIn, SwitchDown
+from fullnat.core.neighbors import UNRESOLVED_LIMIT
 
 from .builders import (
     CLIENT_PORT,
     LOCAL,
     PUNT,
     ROUTER_MAC,
+    ROUTES,
     SERVER,
     SERVER2,
     SERVER_MAC,
@@ -190,20 +196,28 @@ def test_a_second_owner_of_our_address_is_reported_and_not_believed() -> None:
 
 
 def test_a_scan_fills_no_memory() -> None:
-    rig = Rig(config(interfaces=config().interfaces))
-    for number in range(2000):
-        rig.send(punted(ip("10.0.2.2") + number % 250))
-    waiting = {target for _, _, target in requests(rig)}
-    assert len(waiting) <= 252
+    wide = replace(config().interfaces[1], address=IPv4Interface("10.0.0.1/16"))
+    rig = Rig(config(interfaces=(config().interfaces[0], wide)))
+    requests(rig)
+    for number in range(3000):
+        rig.send(punted(ip("10.0.8.0") + number))
+    assert len(requests(rig)) == UNRESOLVED_LIMIT - 2, "a server and a gateway are being resolved as well"
+    assert rig.controller.stats()["neighbor_queue_dropped"] == 3000 - UNRESOLVED_LIMIT + 2
+    rig.advance(60)
+    rig.send(punted(ip("10.0.8.1")))
+    assert ip("10.0.8.1") in [target for _, _, target in requests(rig)], "those that did not answer made room"
 
 
 def test_unroutable_and_broken_punts_are_counted() -> None:
     rig = Rig(config(routes=()))
     rig.send(punted(ip("192.0.2.1")))
+    drop = StaticRoute(prefix=IPv4Network("192.0.2.0/24"), gateway=None)
+    rig.reconfigure(config(routes=(*ROUTES, drop)))
+    rig.send(punted(ip("192.0.2.1")))
     rig.send(PacketIn(PUNT["NO_NEIGHBOR"], 0, 1, 0, b"short"))
     rig.send(PacketIn(PUNT["ARP"], 0, 1, 0, b"short"))
     stats = rig.controller.stats()
-    assert (stats["neighbor_unroutable"], stats["bad_frame"]) == (1, 2)
+    assert (stats["neighbor_unroutable"], stats["bad_frame"]) == (2, 2)
 
 
 def test_neighbors_found_on_the_switch_are_kept_and_confirmed() -> None:

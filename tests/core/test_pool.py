@@ -6,8 +6,12 @@ from random import Random
 
 import pytest
 from fullnat.core.pool import IdPool, LocalAddress, LocalPool, SharedIds
+from fullnat.core.services import Services
 from hypothesis import given
 from hypothesis import strategies as st
+
+from .builders import config, real, virtual
+from .constants import constants
 
 A, B = 0x0A000264, 0x0A000265
 RS1, RS2 = 0x0A00020B1F90, 0x0A00020C1F90
@@ -176,3 +180,15 @@ def test_shared_ids_are_free_when_nobody_holds_them() -> None:
     ids.hold(70000)
     ids.drop(70000)
     assert len(ids) == 2
+
+
+def test_more_servers_than_ids_share_the_first() -> None:
+    services = Services(constants().SessionFlag, constants().ServiceFlag, 2)
+    services.configure(config(virtual(real_servers=(real("10.0.2.1"), real("10.0.2.2"), real("10.0.2.3")))))
+    services.number()
+    (service,) = services.by_key.values()
+    assert [server.server_id for server in service.servers.values()] == [0, 1, 0]
+    services.configure(config(virtual(real_servers=(real("10.0.2.3"),))))
+    assert len(services.ids) == 1
+    services.configure(config(virtual(real_servers=())))
+    assert len(services.ids) == 0

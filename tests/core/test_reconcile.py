@@ -187,6 +187,19 @@ def test_contradicting_sessions_are_deleted() -> None:
     assert only(rig).entry in (entry, twin)
 
 
+def test_a_contradicting_local_port_leaves_nothing_behind() -> None:
+    """Session_out cannot hold it twice; should a switch claim so, the second goes."""
+    rig = Rig(config())
+    rig.switch.strict = False
+    entry = established(rig)
+    twin = entry._replace(client_port=1, session_id=9)
+    rig.send(SwitchDown("lost"))
+    rig.send(SwitchUp((*rig.switch.entries(), twin)))
+    assert [update.updates for update in rig.switch.writes] == [((Op.DELETE, twin),)]
+    assert only(rig).entry == entry
+    assert [log.level for log in rig.switch.logs] == ["WARNING"]
+
+
 def test_half_sessions_are_reported() -> None:
     rig = Rig(config(), up=False)
     rig.send(SwitchUp((), orphans=3))

@@ -92,9 +92,7 @@ def destination_mac(frame: bytes) -> int:
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071)."""
-    if len(data) & 1:
-        data += b"\0"
+    """The Internet checksum (RFC 1071) of an even number of bytes."""
     total: int = sum(unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)

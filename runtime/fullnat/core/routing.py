@@ -5,7 +5,7 @@ It serves ARP only; packets are routed by the switch, from entries made of the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from fullnat.config.model import Config
@@ -59,9 +59,6 @@ class Router:
         ]
         self._routes = tuple(route for _, route in sorted(routes, key=lambda item: -item[0]))
         self._gateways = tuple(int(route.gateway) for route in config.routes if route.gateway is not None)
-
-    def __iter__(self) -> Iterator[Link]:
-        return iter(self._links)
 
     def link(self, address: int) -> Link | None:
         """The interface whose subnet holds ``address``, the most specific first."""

@@ -90,11 +90,11 @@ class SessionStore:
         key = client_key(entry)
         if key in self.table.by_key or not self.table.ids.claim(entry.session_id):
             return None
-        server = service.server(entry.server, entry.server_port)
-        local = self.pool.claim(entry.local, server.endpoint, entry.local_port)
+        local = self.pool.claim(entry.local, entry.server << 16 | entry.server_port, entry.local_port)
         if local is None:
             self.table.ids.release(entry.session_id)
             return None
+        server = service.server(entry.server, entry.server_port)
         session = Session(entry, key, service, server, local, now)
         session.phase = Phase.INSTALLED
         session.state = TcpState.ESTABLISHED
