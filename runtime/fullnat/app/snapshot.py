@@ -99,7 +99,7 @@ class Snapshots:
                 "write_requests": writer.requests if writer else 0,
                 "failed_updates": writer.failures if writer else 0,
                 "packet_outs": owner.status.packet_outs,
-                "events": dict(owner.status.events),
+                "events": {kind.__name__: count for kind, count in owner.status.events.items()},
                 "core_errors": owner.status.core_errors,
                 "stream_errors": owner.client.stream_errors if owner.client else 0,
             },

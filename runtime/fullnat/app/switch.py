@@ -12,6 +12,8 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
 from typing import Any
 
 from fullnat.app.ports import Core
@@ -36,6 +38,8 @@ from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
 from fullnat.p4rt.packetio import PacketOut
 
 EVENTS_PER_ROUND = 512
+EVENTS_WAITING = 65536
+"""Events taken from the stream ahead of the core."""
 ARBITRATION_SECONDS = 10.0
 BACKOFF_FIRST = 0.1
 BACKOFF_LAST = 5.0
@@ -54,10 +58,9 @@ class Status:
     pushes: int = 0
     """Times the pipeline was pushed."""
     orphans: int = 0
-    events: Counter[str] = field(default_factory=Counter)
+    events: Counter[type[Event]] = field(default_factory=Counter)
     packet_outs: int = 0
     core_errors: int = 0
-    deadline_errors: int = 0
 
 
 class SwitchOwner:
@@ -75,6 +78,7 @@ class SwitchOwner:
 
     def _reset_connection(self) -> None:
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
         self._events: deque[Event | Arbitration] = deque()
         self._packets: deque[PacketOut] = deque()
         self._probes: list[Probe] = []
@@ -110,13 +114,10 @@ class SwitchOwner:
     def reconfigure(self, config: Config) -> None:
         """Hand a new configuration to the core and have the difference written."""
         self._config = config
-        self._guard(lambda: self._core.reconfigure(config, self._now()))
+        self._guard(partial(self._core.reconfigure, config), monotonic())
         if self._up and self.client is not None:
             self._spawn(self.client.limit_punts(config.punt_rate, config.punt_burst))
             self._wake.set()
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
     # one connection
 
@@ -171,9 +172,13 @@ class SwitchOwner:
             self._wake.set()
 
     async def _receive(self, client: Client) -> None:
+        """Take what arrives, unless the core is far behind: then the stream's flow control holds the switch back."""
         while True:
             self._events.extend(await client.receive())
             self._wake.set()
+            while len(self._events) > EVENTS_WAITING:
+                self._room.clear()
+                await self._room.wait()
 
     async def _wait(self) -> None:
         """Until something happened. Raises what a task failed with."""
@@ -249,6 +254,8 @@ class SwitchOwner:
                     self._feed(event)
             if self._events:
                 self._wake.set()
+            if len(self._events) <= EVENTS_WAITING:
+                self._room.set()
             writer = self.writer
             assert writer is not None
             self._run_deadline()
@@ -259,15 +266,21 @@ class SwitchOwner:
     # the core
 
     def _feed(self, event: Event) -> None:
-        self.status.events[type(event).__name__] += 1
-        self._guard(lambda: self._core.handle(event, self._now()))
+        self.status.events[type(event)] += 1
+        try:
+            effects = self._core.handle(event, monotonic())
+        except Exception:
+            self._core_failed()
+        else:
+            if effects:
+                self._carry_out(effects)
 
     def _run_deadline(self) -> None:
         """Do what is due, and have the timer wake us for what is next."""
-        now = self._now()
+        now = monotonic()
         due = self._core.deadline()
         if due is not None and due <= now:
-            self._guard(lambda: self._core.handle_deadline(now))
+            self._guard(self._core.handle_deadline, now)
             due = self._core.deadline()
         if self._timer is not None and (due != self._timer_at or self._timer.when() <= now):
             self._timer.cancel()
@@ -276,16 +289,18 @@ class SwitchOwner:
             self._timer_at = due
             self._timer = asyncio.get_running_loop().call_at(max(due, now + 0.001), self._wake.set)
 
-    def _guard(self, call: Callable[[], list[Effect]]) -> None:
-        """An error of the core concerns one event: it is logged and counted, and the others go on."""
+    def _guard(self, call: Callable[[float], list[Effect]], now: float) -> None:
         try:
-            effects = call()
+            effects = call(now)
         except Exception:
-            self.status.core_errors += 1
-            _LOGGER.exception("the controller core failed on an event")
-            return
-        if effects:
+            self._core_failed()
+        else:
             self._carry_out(effects)
+
+    def _core_failed(self) -> None:
+        """An error of the core concerns one event: it is logged and counted, and the others go on."""
+        self.status.core_errors += 1
+        _LOGGER.exception("the controller core failed on an event")
 
     def _carry_out(self, effects: list[Effect]) -> None:
         group = Group()

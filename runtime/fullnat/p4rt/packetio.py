@@ -59,10 +59,17 @@ class PacketIo:
 
     def decode_digest(self, digest: p4r.DigestList) -> list[Event]:
         """Raises ValueError when a member of the list is not a session_event_t."""
+        number = int.from_bytes
         events: list[Event] = []
         for data in digest.data:
-            session_id, direction, bits = (int.from_bytes(member.bitstring, "big") for member in data.struct.members)
-            events.append(SessionEvents(session_id, direction, bits))
+            session_id, direction, bits = data.struct.members
+            events.append(
+                SessionEvents(
+                    number(session_id.bitstring, "big"),
+                    number(direction.bitstring, "big"),
+                    number(bits.bitstring, "big"),
+                )
+            )
         return events
 
     def decode_idle(self, notification: p4r.IdleTimeoutNotification) -> list[Event]:
