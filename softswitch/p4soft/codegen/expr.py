@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
+from p4soft.codegen.arith import binary, divide, nonzero, shift, unary_not
 from p4soft.codegen.layout import Layout, Place
-from p4soft.codegen.wide import c_type, container, convert, literal
+from p4soft.codegen.wide import container, convert, literal
 
 _MAX_SHIFT = 1 << 13
 _MAX_WIDTH = 1 << 14
@@ -28,6 +29,7 @@ class Expressions:
         self.used: set[str] = set()
         self.variables: dict[str, m.FieldDef] = {}
         self.limbs: set[int] = set()
+        self._spans: dict[m.Expr, tuple[int, int]] = {}
 
     # metadata variables
 
@@ -104,7 +106,9 @@ class Expressions:
         if isinstance(e, m.RegisterCell):
             return 0, (1 << e.register.bits) - 1
         if isinstance(e, m.Op):
-            return self._span_op(e)
+            if e not in self._spans:
+                self._spans[e] = self._span_op(e)
+            return self._spans[e]
         raise PipelineError(f"{type(e).__name__} is used as a number")
 
     def _span_op(self, e: m.Op) -> tuple[int, int]:
@@ -402,48 +406,3 @@ class Expressions:
             f"(p4s_bget(V, {a.bit}) && p4s_bget(V, {b.bit}){length} && "
             f"memcmp({a.pointer}, {b.pointer}, {a.size()}) == 0)"
         )
-
-
-# operations on containers
-
-
-def nonzero(code: str, width: int) -> str:
-    if width <= 128:
-        return f"(({code}) != 0)"
-    return f"(!w{width // 64}_eq({code}, {literal(0, width)}))"
-
-
-def unary_not(code: str, width: int) -> str:
-    return f"(~{code})" if width <= 128 else f"w{width // 64}_not({code})"
-
-
-def binary(op: str, left: str, right: str, width: int) -> str:
-    if width <= 128:
-        return f"({left} {op} {right})"
-    name = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor"}[op]
-    return f"w{width // 64}_{name}({left}, {right})"
-
-
-def shift(kind: str, code: str, amount: str, width: int, by: m.Expr) -> str:
-    """``kind`` is shl, shr (logical) or sar (arithmetic); amounts at or beyond the width are defined."""
-    if width > 128:
-        return f"w{width // 64}_{kind}({code}, {amount})"
-    if isinstance(by, m.Const) and 0 <= by.value < width:
-        if kind == "sar":
-            signed = "int64_t" if width == 64 else "p4i128"
-            return f"(({c_type(width)})(({signed})({code}) >> {by.value}))"
-        return f"(({code}) {'<<' if kind == 'shl' else '>>'} {by.value})"
-    return f"p4s_{kind}{width}({code}, {amount})"
-
-
-def divide(op: str, left: str, right: str, width: int, signed: bool) -> str:
-    """Division by zero gives 0; P4 has no division of negative numbers, so those truncate."""
-    name = "div" if op == "/" else "mod"
-    if width > 128:
-        return f"w{width // 64}_divmod({left}, {right}, {'true' if op == '%' else 'false'})"
-    return f"p4s_{'s' if signed else ''}{name}{width}({left}, {right})"
-
-
-def masked(code: str, bits: int, width: int) -> str:
-    """The low ``bits`` bits of a container."""
-    return code if bits >= width else binary("&", code, literal((1 << bits) - 1, width), width)

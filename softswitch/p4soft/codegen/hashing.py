@@ -1,8 +1,8 @@
 """Calculations: checksums and hashes over lists of fields.
 
-csum16 is what every rewriting program calls for every packet, so it never builds the byte string: a one's complement sum
-does not care about order, hence the fields of a run of whole 16-bit words are added as plain numbers, each shifted to
-its place in the word (2**16 is 1 modulo 0xffff). Other algorithms gather the bytes first.
+csum16 is what every rewriting program calls for every packet, so it never builds the byte string: a one's complement
+sum does not care about order, hence the fields of a run of whole 16-bit words are added as plain numbers, each shifted
+to its place in the word (2**16 is 1 modulo 0xffff). Other algorithms gather the bytes first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GATHER = {
     "csum16": "p4s_csum_fold(p4s_sum({p}, {n}))",
     "cksum16": "p4s_csum_fold(p4s_sum({p}, {n}))",
 }
-_SCRATCH_BITS = 8192 * 8
+_SCRATCH_BITS = 131072 * 8
 
 
 def calculation(calc: m.Calculation, ex: Expressions, result: str) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from p4soft.codegen import model as m
+from p4soft.codegen.cells import cell_bytes
 from p4soft.codegen.jsonread import Node
 from p4soft.codegen.load_entries import load_const_entries
 from p4soft.codegen.scope import Scope
 
+_MAX_KEY = 512
+_MAX_PARAMS = 1024
 _KINDS = {"exact", "lpm", "ternary", "range", "valid", "optional"}
 
 
@@ -197,10 +200,13 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
     key = [_key_field(k, scope) for k in node["key"].items()]
     kinds = {k.kind for k in key}
     table_actions: list[m.ActionDef] = []
-    for item in node["action_ids"].items():
-        if item.integer() not in actions:
-            raise item.fail(f"there is no action with id {item.raw}")
-        table_actions.append(actions[item.integer()])
+    by_name = {a.name: a for a in actions.values()}
+    for item in node["action_ids" if node.has("action_ids") else "actions"].items():
+        # Old compilers give names only; newer ones ids, since names need not be unique.
+        found = actions.get(item.integer()) if node.has("action_ids") else by_name.get(item.text())
+        if found is None:
+            raise item.fail(f"there is no action {item.raw!r}")
+        table_actions.append(found)
     index_by_name = {a.name for a in table_actions}
     following: dict[str, str | None] = {}
     for name, value in node["next_tables"].pairs():
@@ -214,6 +220,10 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
         match_type = "lpm" if "lpm" in kinds else "exact"
     if match_type == "lpm" and sum(k.kind == "lpm" for k in key) > 1:
         raise node.fail("a table can have one lpm field")
+    if sum((k.bits + 7) // 8 for k in key) > _MAX_KEY:
+        raise node.fail(f"keys of more than {_MAX_KEY} bytes are not supported")
+    if any(sum(cell_bytes(b) + 8 for b in a.params) > _MAX_PARAMS for a in table_actions):
+        raise node.fail(f"actions with parameters of more than about {_MAX_PARAMS} bytes are not supported")
     default, params, const_default = _default_entry(node, table_actions)
     table = m.TableDef(
         name=node["name"].text(),
@@ -268,15 +278,31 @@ def load_pipeline(node: Node, scope: Scope, program: m.ProgramDef, actions: dict
     return pipeline
 
 
+def _links(item: m.Node) -> list[str | None]:
+    if isinstance(item, m.Conditional):
+        return [item.true_next, item.false_next]
+    if isinstance(item, m.ActionCall):
+        return [item.next_node]
+    return [*item.next_by_action.values(), item.base_next]
+
+
 def _check_links(node: Node, pipeline: m.PipelineDef) -> None:
-    links: list[str | None] = [pipeline.init]
-    for item in pipeline.nodes.values():
-        if isinstance(item, m.Conditional):
-            links += [item.true_next, item.false_next]
-        elif isinstance(item, m.ActionCall):
-            links.append(item.next_node)
-        else:
-            links += [*item.next_by_action.values(), item.base_next]
-    for link in links:
+    for link in [pipeline.init, *(x for item in pipeline.nodes.values() for x in _links(item))]:
         if link is not None and link not in pipeline.nodes:
             raise node.fail(f"there is no table, conditional or action call {link!r}")
+    done: set[str] = set()
+    active: set[str] = set()
+    todo: list[tuple[str | None, bool]] = [(name, False) for name in pipeline.nodes]
+    while todo:
+        name, leave = todo.pop()
+        if name is None or name in done:
+            continue
+        if leave:
+            active.discard(name)
+            done.add(name)
+            continue
+        if name in active:
+            raise node.fail(f"{name!r} leads back to itself")
+        active.add(name)
+        todo.append((name, True))
+        todo += [(link, False) for link in _links(pipeline.nodes[name])]

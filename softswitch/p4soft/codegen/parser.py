@@ -123,8 +123,7 @@ class ParserWriter:
             width = self.ex.note(container(0, (1 << bits) - 1))
             out.append(f"const {c_type(width)} k{i} = {self.ex.at(_unsigned(expr), width)};")
         self.ex.params = [f"k{i}" for i in range(len(state.key))]
-        for case in cases:
-            out.append(f"if ({self._matches(state, case)}) {self._jump(case.next_state)}")
+        out += [f"if ({self._matches(state, case)}) {self._jump(case.next_state)}" for case in cases]
         return [*out, fallback, "}"]
 
     def _matches(self, state: m.ParserState, case: m.Transition) -> str:

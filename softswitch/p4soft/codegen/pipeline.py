@@ -10,6 +10,9 @@ from p4soft.codegen.prims import Primitives
 from p4soft.codegen.tables import lookup, params_code
 from p4soft.codegen.wide import container, literal
 
+_MAX_LOOPS = 1 << 16
+"""Times that one packet may jump back in actions: a loop whose counter overflows would never end otherwise."""
+
 
 class PipelineWriter:
     """Emits one pipeline; it ends at the label ``<name>_end``."""
@@ -79,7 +82,7 @@ class PipelineWriter:
                 for b, v in zip(action.params, table.default_params, strict=True)
             ]
             return ["{", *self._action(action, params), "}", self._jump(self._after_miss(table, action))]
-        out = ["{", f"struct p4s_table *t = &c->tables[{table.index}];", *lookup(table, self.ex)]
+        out = ["{", f"struct p4s_table *t = &c->objects.tables[{table.index}];", *lookup(table, self.ex)]
         out.append("const bool hit = e != NULL; (void)hit;")
         if table.key:
             out.append(f"if (hit) {{ p4s_hit(e, c, p->ingress_len, {str(table.with_counters).lower()});")
@@ -115,6 +118,8 @@ class PipelineWriter:
             if at in targets:
                 out.append(f"{tag}_{at}: P4_LABEL;")
             if prim.op == "_jump":
+                if self._offset(prim) <= at:
+                    out.append(f"if (P4_UNLIKELY(++steps > {_MAX_LOOPS})) {{ c->runaways++; return P4S_DROP; }}")
                 out.append(f"goto {tag}_{self._offset(prim)};")
             elif prim.op == "_jump_if_zero":
                 cond = prim.args[0]

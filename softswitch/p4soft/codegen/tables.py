@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p4soft.codegen import model as m
+from p4soft.codegen.cells import cell_bytes, load_cell
 from p4soft.codegen.expr import Expressions
-from p4soft.codegen.prims import cell_bytes, load_cell
 
 _KINDS = {"exact": "P4S_EXACT", "lpm": "P4S_LPM", "ternary": "P4S_TERNARY", "range": "P4S_RANGE"}
 _KINDS["optional"] = "P4S_OPTIONAL"

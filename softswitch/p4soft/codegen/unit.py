@@ -8,18 +8,23 @@ saved in the packet's state, and enter it again in the middle.
 
 from __future__ import annotations
 
+import sys
+
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
+from p4soft.codegen.cells import cell_bytes
 from p4soft.codegen.deparser import deparse, update_checksums, verify_checksums
 from p4soft.codegen.expr import Expressions
 from p4soft.codegen.layout import Layout
 from p4soft.codegen.load import load_program
 from p4soft.codegen.parser import ParserWriter
 from p4soft.codegen.pipeline import PipelineWriter
-from p4soft.codegen.prims import Primitives, cell_bytes
+from p4soft.codegen.prims import Primitives
 from p4soft.codegen.tables import describe
 from p4soft.codegen.wide import c_type, container, conversions, helpers, literal
 
+_RECURSION = 20_000
+_MAX_HEADERS = 4096
 _ORIGINAL = ("clone_ingress_pkt_to_egress", "resubmit")
 
 
@@ -30,9 +35,11 @@ class UnitWriter:
         self.program = program
         self.layout = Layout(program)
         self.ex = Expressions(self.layout)
+        if max(self.layout.own_bytes, self.layout.emit_bytes) > _MAX_HEADERS:
+            raise PipelineError(f"headers of more than {_MAX_HEADERS} bytes together are not supported")
 
     def text(self) -> str:
-        prims = Primitives(self.ex, self.program, "ingress")
+        prims = Primitives(self.ex, self.program)
         front = ParserWriter(self.program, self.ex, prims).write()
         verify = verify_checksums(self.program, self.ex)
         ingress = PipelineWriter(self.program, self.program.ingress, self.ex, prims).write()
@@ -169,8 +176,7 @@ class UnitWriter:
                     out.append(f"{name}{at} = p->base + st->{name}{at};")
                 if type_.varbit:
                     out.append(f"st->{name}l{at} = {name}l{at};" if store else f"{name}l{at} = st->{name}l{at};")
-        for name in self.layout.cursors():
-            out.append(f"st->{name} = {name};" if store else f"{name} = st->{name};")
+        out += [f"st->{n} = {n};" if store else f"{n} = st->{n};" for n in self.layout.cursors()]
         return out
 
     def _store(self, kept: list[str]) -> list[str]:
@@ -178,10 +184,8 @@ class UnitWriter:
 
     def _load(self, kept: list[str]) -> list[str]:
         out = self._pointers(False)
-        return [*out, "if (p->fresh) {", *self._preserve("p->preserve"), "} else {"] + [
-            *(f"{name} = st->{name};" for name in kept),
-            "}",
-        ]
+        out += ["if (p->fresh) {", *self._preserve("p->preserve"), "} else {"]
+        return [*out, *(f"{name} = st->{name};" for name in kept), "}"]
 
     def _reset(self) -> list[str]:
         return [f"{name} = {literal(0, container(0, (1 << f.bits) - 1))};" for name, f in self._metadata()]
@@ -289,8 +293,13 @@ def _indent(lines: list[str]) -> str:
 
 def generate(config: bytes) -> tuple[m.ProgramDef, str]:
     """The checked program and its C text. Raises PipelineError."""
-    program = load_program(config)
+    # Nested expressions are walked by recursion, some frames a level; the frames are Python's own, not the C stack's.
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _RECURSION))
     try:
+        program = load_program(config)
         return program, UnitWriter(program).text()
     except RecursionError:
         raise PipelineError("the program's expressions are nested too deeply") from None
+    finally:
+        sys.setrecursionlimit(limit)

@@ -84,7 +84,7 @@ def helpers(n: int) -> str:
     for name, op in (("and", "&"), ("or", "|"), ("xor", "^")):
         add(t, name, f"{t} a, {t} b", init([f"a.l[{i}] {op} b.l[{i}]" for i in limbs]))
     add(t, "not", f"{t} a", init([f"~a.l[{i}]" for i in limbs]))
-    carry = "p4u128 c = 0; uint64_t r[%d]; " % n
+    carry = f"p4u128 c = 0; uint64_t r[{n}]; "
     add(
         t,
         "add",

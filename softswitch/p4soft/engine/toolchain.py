@@ -1,8 +1,8 @@
 """Finding a C compiler, and compiling C into shared objects that are kept by the hash of what they were made of.
 
-The cache is ``$P4SOFT_CACHE_DIR``, else ``$XDG_CACHE_HOME/p4soft``, else ``~/.cache/p4soft``. ``$P4SOFT_CC`` names another
-compiler (a command line); ``P4SOFT_SANITIZE=1`` builds with AddressSanitizer and UndefinedBehaviorSanitizer, whose
-runtime then has to be preloaded.
+The cache is ``$P4SOFT_CACHE_DIR``, else ``$XDG_CACHE_HOME/p4soft``, else ``~/.cache/p4soft``. ``$P4SOFT_CC`` names
+another compiler (a command line); ``P4SOFT_SANITIZE=1`` builds with AddressSanitizer and UndefinedBehaviorSanitizer,
+whose runtime then has to be preloaded.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ uint64_t wheel_wait(const struct p4s_table *t, uint64_t now) {
 }
 
 static void look_at(struct p4s_switch *s, uint32_t table, uint32_t index) {
-  struct p4s_table *t = &s->ctx.tables[table];
+  struct p4s_table *t = &s->ctx.objects.tables[table];
   struct p4s_cold *c = &t->cold[index];
   const uint64_t now = s->ctx.now, hit = p4s_entry_at(t, index)->last_hit;
   const uint64_t from = hit > c->reported ? hit : c->reported;
@@ -66,7 +66,7 @@ uint32_t age_tables(struct p4s_switch *s) {
   uint32_t seen = 0;
   if (!s->prog) return 0;
   for (uint32_t i = 0; i < s->prog->ntables; i++) {
-    struct p4s_table *t = &s->ctx.tables[i];
+    struct p4s_table *t = &s->ctx.objects.tables[i];
     struct p4s_wheel *w = t->wheel;
     if (!w || w->timed == 0) continue;
     for (; w->tick <= tick && seen < LIMIT; w->tick++) {

@@ -128,7 +128,7 @@ EXPORT uint64_t p4s_poll(struct p4s_switch *s, uint8_t *out, uint64_t room, uint
 EXPORT int p4s_event_fd(struct p4s_switch *s) { return s->event_fd; }
 
 /* unknown port, backlog full, frame too long, packet-ins, digests and idle reports lost, asserts failed, frames received
- * with unfinished checksums */
+ * with unfinished checksums, endless loops in actions */
 EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
   switch_lock(s);
   out[0] = s->unknown_port;
@@ -139,6 +139,7 @@ EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
   out[5] = s->idles.dropped;
   out[6] = s->ctx.failed_asserts;
   out[7] = s->partial_checksums;
+  out[8] = s->ctx.runaways;
   switch_unlock(s);
 }
 
@@ -158,7 +159,7 @@ EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct 
   bool timed = false;
   for (uint32_t i = 0; i < n;) {
     switch_lock(s);
-    struct p4s_table *t = &s->ctx.tables[table];
+    struct p4s_table *t = &s->ctx.objects.tables[table];
     const uint64_t now = p4s_clock();
     for (uint32_t end = i + 32 < n ? i + 32 : n; i < end; i++) {
       const uint8_t *key = bytes + u[i].key_at, *params = bytes + u[i].params_at;
@@ -175,12 +176,12 @@ EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct 
   if (timed) switch_wake(s); /* an earlier deadline may have come in */
 }
 
-EXPORT uint32_t p4s_image_size(struct p4s_switch *s, uint32_t table) { return table_image_size(&s->ctx.tables[table]); }
+EXPORT uint32_t p4s_image_size(struct p4s_switch *s, uint32_t table) { return table_image_size(&s->ctx.objects.tables[table]); }
 
 EXPORT int p4s_get(struct p4s_switch *s, uint32_t table, const uint8_t *key, int32_t priority, uint8_t *out) {
   int rc;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.tables[table];
+  struct p4s_table *t = &s->ctx.objects.tables[table];
   const uint32_t at = table_find(t, key, priority, &rc);
   if (at != P4S_NONE) table_image(t, at, p4s_clock(), out);
   switch_unlock(s);
@@ -191,7 +192,7 @@ EXPORT int p4s_get(struct p4s_switch *s, uint32_t table, const uint8_t *key, int
 EXPORT uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room) {
   uint64_t used = 0;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.tables[table];
+  struct p4s_table *t = &s->ctx.objects.tables[table];
   const uint64_t now = p4s_clock();
   const uint32_t most = table_image_size(t);
   for (uint32_t n = 0; *at < t->high && used + most <= room && n < 4096; ++*at, n++)
@@ -201,11 +202,11 @@ EXPORT uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, 
   return used;
 }
 
-EXPORT uint32_t p4s_table_count(struct p4s_switch *s, uint32_t table) { return s->ctx.tables[table].count; }
+EXPORT uint32_t p4s_table_count(struct p4s_switch *s, uint32_t table) { return s->ctx.objects.tables[table].count; }
 
 EXPORT int p4s_set_default(struct p4s_switch *s, uint32_t table, uint32_t action, const uint8_t *params) {
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.tables[table];
+  struct p4s_table *t = &s->ctx.objects.tables[table];
   const int rc = action == UINT32_MAX ? table_set_default(t, t->desc->default_action, t->desc->default_params)
                                       : table_set_default(t, action, params);
   switch_unlock(s);
@@ -215,7 +216,7 @@ EXPORT int p4s_set_default(struct p4s_switch *s, uint32_t table, uint32_t action
 /* Returns the action's number or P4S_NO_ACTION. */
 EXPORT uint32_t p4s_get_default(struct p4s_switch *s, uint32_t table, uint8_t *params) {
   switch_lock(s);
-  const struct p4s_table *t = &s->ctx.tables[table];
+  const struct p4s_table *t = &s->ctx.objects.tables[table];
   const uint32_t action = t->fallback->action;
   table_unpack_params(t, t->fallback, params);
   switch_unlock(s);
@@ -226,7 +227,7 @@ EXPORT int p4s_set_direct_counter(struct p4s_switch *s, uint32_t table, const ui
                                   uint64_t packets, uint64_t bytes) {
   int rc;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.tables[table];
+  struct p4s_table *t = &s->ctx.objects.tables[table];
   const uint32_t at = table_find(t, key, priority, &rc);
   if (at != P4S_NONE) {
     p4s_entry_at(t, at)->packets = packets;
@@ -264,7 +265,7 @@ EXPORT int p4s_set_direct_meter(struct p4s_switch *s, uint32_t table, const uint
                                 const uint64_t *config) {
   int rc;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.tables[table];
+  struct p4s_table *t = &s->ctx.objects.tables[table];
   const uint32_t at = table_find(t, key, priority, &rc);
   if (at != P4S_NONE) meter_config(&t->meters[at], config);
   switch_unlock(s);
@@ -276,7 +277,7 @@ EXPORT int p4s_direct_meter(struct p4s_switch *s, uint32_t table, const uint8_t 
                             uint64_t *config) {
   int rc;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.tables[table];
+  struct p4s_table *t = &s->ctx.objects.tables[table];
   const uint32_t at = table_find(t, key, priority, &rc);
   if (at != P4S_NONE) rc = meter_read(&t->meters[at], config);
   switch_unlock(s);
@@ -285,40 +286,40 @@ EXPORT int p4s_direct_meter(struct p4s_switch *s, uint32_t table, const uint8_t 
 
 EXPORT void p4s_write_meter(struct p4s_switch *s, uint32_t array, uint32_t index, const uint64_t *config) {
   switch_lock(s);
-  meter_config(&s->ctx.meters[array][index], config);
+  meter_config(&s->ctx.objects.meters[array][index], config);
   switch_unlock(s);
 }
 
 EXPORT int p4s_read_meter(struct p4s_switch *s, uint32_t array, uint32_t index, uint64_t *config) {
   switch_lock(s);
-  const int rc = meter_read(&s->ctx.meters[array][index], config);
+  const int rc = meter_read(&s->ctx.objects.meters[array][index], config);
   switch_unlock(s);
   return rc;
 }
 
 EXPORT void p4s_read_counters(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint64_t *out) {
   switch_lock(s);
-  memcpy(out, &s->ctx.counters[array][first], sizeof(struct p4s_counter) * n);
+  memcpy(out, &s->ctx.objects.counters[array][first], sizeof(struct p4s_counter) * n);
   switch_unlock(s);
 }
 
 EXPORT void p4s_write_counter(struct p4s_switch *s, uint32_t array, uint32_t index, uint64_t packets, uint64_t bytes) {
   switch_lock(s);
-  s->ctx.counters[array][index] = (struct p4s_counter){packets, bytes};
+  s->ctx.objects.counters[array][index] = (struct p4s_counter){packets, bytes};
   switch_unlock(s);
 }
 
 /* Cells in native byte order. */
 EXPORT void p4s_read_registers(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out) {
   switch_lock(s);
-  const struct p4s_cells *r = &s->ctx.registers[array];
+  const struct p4s_cells *r = &s->ctx.objects.registers[array];
   memcpy(out, r->data + (size_t)r->cell * first, (size_t)r->cell * n);
   switch_unlock(s);
 }
 
 EXPORT void p4s_write_register(struct p4s_switch *s, uint32_t array, uint32_t index, const uint8_t *cell) {
   switch_lock(s);
-  const struct p4s_cells *r = &s->ctx.registers[array];
+  const struct p4s_cells *r = &s->ctx.objects.registers[array];
   memcpy(r->data + (size_t)r->cell * index, cell, r->cell);
   switch_unlock(s);
 }

@@ -1,7 +1,8 @@
-/* Network interfaces as ports: AF_PACKET sockets with memory-mapped rings, one to receive and one to send.
+/* Network interfaces as ports: an AF_PACKET socket with a memory-mapped ring to receive, and one that sends in batches.
  *
- * The sending socket is bound to no protocol, so that it receives nothing, and goes past the queueing discipline. What
- * the host itself sends on the interface is not received. VLAN tags that the kernel took out are put back. */
+ * The sending socket is bound to no protocol, so that it receives nothing, and goes past the queueing discipline. It has
+ * no ring: veth copies what comes from one once more, page by page. What the host itself sends on the interface is not
+ * received. VLAN tags that the kernel took out are put back. */
 #include "core.h"
 
 #include <arpa/inet.h>
@@ -17,75 +18,81 @@
 
 #define RX_BATCH 64u
 #define RX_BYTES (8u << 20)
-#define TX_BYTES (4u << 20)
+#define TX_BATCH 64u
 #define VLAN_BYTES 4u
-#define TX_DATA (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
 
-struct frames {
-  int fd;
-  uint8_t *data;
-  uint32_t size, count, next;
-};
-
 struct p4s_packet_port {
-  struct frames rx, tx;
+  int rx_fd, tx_fd;
+  uint8_t *ring;
+  uint32_t frame_size, frame_count, next;
   uint32_t largest; /* frame that may be sent */
   uint32_t pending;
+  struct mmsghdr messages[TX_BATCH];
+  struct iovec vectors[TX_BATCH];
+  uint8_t *staging; /* TX_BATCH frames of ``largest`` bytes */
 };
 
-static int fail(int fd) {
-  const int e = errno;
-  if (fd >= 0) close(fd);
-  errno = e;
-  return P4S_SYSTEM;
+static struct tpacket2_hdr *frame(const struct p4s_packet_port *p) {
+  return (struct tpacket2_hdr *)(void *)(p->ring + (size_t)p->frame_size * p->next);
 }
 
-static struct tpacket2_hdr *frame(const struct frames *f) {
-  return (struct tpacket2_hdr *)(void *)(f->data + (size_t)f->size * f->next);
+static void advance(struct p4s_packet_port *p) {
+  if (++p->next == p->frame_count) p->next = 0;
 }
 
-static void advance(struct frames *f) {
-  if (++f->next == f->count) f->next = 0;
+static int attach(int fd, unsigned index, int protocol) {
+  struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = htons((uint16_t)protocol), .sll_ifindex = (int)index};
+  return bind(fd, (struct sockaddr *)&ll, sizeof ll);
 }
 
-static int open_ring(struct frames *f, int kind, uint32_t frame_size, uint32_t bytes, int index, int protocol) {
+static int open_rx(struct p4s_packet_port *p, unsigned index) {
   const int version = TPACKET_V2, on = 1;
-  const uint32_t block = frame_size > 65536 ? frame_size : 65536;
+  const uint32_t block = p->frame_size > 65536 ? p->frame_size : 65536;
+  struct packet_mreq promiscuous = {.mr_ifindex = (int)index, .mr_type = PACKET_MR_PROMISC};
   struct tpacket_req req = {.tp_block_size = block,
-                            .tp_block_nr = bytes / block,
-                            .tp_frame_size = frame_size,
-                            .tp_frame_nr = bytes / block * (block / frame_size)};
-  f->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (f->fd < 0) return P4S_SYSTEM;
-  if (setsockopt(f->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0) return fail(f->fd);
-  if (kind == PACKET_TX_RING) {
-    if (setsockopt(f->fd, SOL_PACKET, PACKET_LOSS, &on, sizeof on) < 0) return fail(f->fd);
-    /* Old kernels lack the next two options; they are slower or need the check of sll_pkttype below. */
-    (void)setsockopt(f->fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
-  } else {
-    (void)setsockopt(f->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
-  }
-  if (setsockopt(f->fd, SOL_PACKET, kind, &req, sizeof req) < 0) return fail(f->fd);
-  f->size = frame_size;
-  f->count = req.tp_frame_nr;
-  void *p = mmap(NULL, (size_t)f->size * f->count, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
-  if (p == MAP_FAILED) return fail(f->fd);
-  f->data = p;
-  struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = htons((uint16_t)protocol), .sll_ifindex = index};
-  if (bind(f->fd, (struct sockaddr *)&ll, sizeof ll) < 0) {
-    munmap(p, (size_t)f->size * f->count);
-    return fail(f->fd);
+                            .tp_block_nr = RX_BYTES / block,
+                            .tp_frame_size = p->frame_size,
+                            .tp_frame_nr = RX_BYTES / block * (block / p->frame_size)};
+  p->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (p->rx_fd < 0) return P4S_SYSTEM;
+  if (setsockopt(p->rx_fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0) return P4S_SYSTEM;
+  /* Kernels before 4.20 lack this; sll_pkttype is checked as well. */
+  (void)setsockopt(p->rx_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
+  if (setsockopt(p->rx_fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof req) < 0) return P4S_SYSTEM;
+  p->frame_count = req.tp_frame_nr;
+  void *ring = mmap(NULL, RX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, p->rx_fd, 0);
+  if (ring == MAP_FAILED) return P4S_SYSTEM;
+  p->ring = ring;
+  if (setsockopt(p->rx_fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof promiscuous) < 0) return P4S_SYSTEM;
+  return attach(p->rx_fd, index, ETH_P_ALL) < 0 ? P4S_SYSTEM : P4S_OK;
+}
+
+static int open_tx(struct p4s_packet_port *p, unsigned index) {
+  const int on = 1;
+  p->tx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (p->tx_fd < 0 || attach(p->tx_fd, index, 0) < 0) return P4S_SYSTEM;
+  /* Without it (before 3.14) sending is only slower. */
+  (void)setsockopt(p->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
+  p->staging = malloc((size_t)TX_BATCH * p->largest);
+  if (!p->staging) return P4S_NO_MEMORY;
+  for (uint32_t i = 0; i < TX_BATCH; i++) {
+    p->vectors[i].iov_base = p->staging + (size_t)i * p->largest;
+    p->messages[i].msg_hdr.msg_iov = &p->vectors[i];
+    p->messages[i].msg_hdr.msg_iovlen = 1;
   }
   return P4S_OK;
 }
 
-static void close_ring(struct frames *f) {
-  munmap(f->data, (size_t)f->size * f->count);
-  close(f->fd);
+static void destroy(struct p4s_packet_port *p) {
+  if (p->ring) munmap(p->ring, RX_BYTES);
+  if (p->rx_fd >= 0) close(p->rx_fd);
+  if (p->tx_fd >= 0) close(p->tx_fd);
+  free(p->staging);
+  free(p);
 }
 
 static int interface_mtu(const char *interface, uint32_t *mtu) {
@@ -94,33 +101,27 @@ static int interface_mtu(const char *interface, uint32_t *mtu) {
   if (fd < 0) return P4S_SYSTEM;
   memset(&request, 0, sizeof request);
   strncpy(request.ifr_name, interface, sizeof request.ifr_name - 1);
-  if (ioctl(fd, SIOCGIFMTU, &request) < 0) return fail(fd);
+  const int rc = ioctl(fd, SIOCGIFMTU, &request);
   *mtu = (uint32_t)request.ifr_mtu;
   close(fd);
-  return P4S_OK;
+  return rc < 0 ? P4S_SYSTEM : P4S_OK;
 }
 
 int packet_open(struct p4s_port *port, const char *interface) {
   const unsigned index = if_nametoindex(interface);
-  uint32_t mtu = 0, size = 2048;
+  uint32_t mtu = 0;
   if (index == 0 || interface_mtu(interface, &mtu) != P4S_OK) return P4S_SYSTEM;
   struct p4s_packet_port *p = calloc(1, sizeof *p);
   if (!p) return P4S_NO_MEMORY;
-  while (size < mtu + 192 && size < 131072) size <<= 1;
+  p->rx_fd = p->tx_fd = -1;
   p->largest = mtu + ETH_HLEN + VLAN_BYTES;
-  int rc = open_ring(&p->rx, PACKET_RX_RING, size, RX_BYTES, (int)index, ETH_P_ALL);
-  if (rc == P4S_OK) {
-    struct packet_mreq request = {.mr_ifindex = (int)index, .mr_type = PACKET_MR_PROMISC};
-    if (setsockopt(p->rx.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) < 0) rc = P4S_SYSTEM;
-    if (rc == P4S_OK) rc = open_ring(&p->tx, PACKET_TX_RING, size, TX_BYTES, (int)index, 0);
-    if (rc != P4S_OK) {
-      const int e = errno;
-      close_ring(&p->rx);
-      errno = e;
-    }
-  }
+  for (p->frame_size = 2048; p->frame_size < mtu + 192 && p->frame_size < 131072;) p->frame_size <<= 1;
+  int rc = open_rx(p, index);
+  if (rc == P4S_OK) rc = open_tx(p, index);
   if (rc != P4S_OK) {
-    free(p);
+    const int e = errno;
+    destroy(p);
+    errno = e;
     return rc;
   }
   port->packet = p;
@@ -128,13 +129,11 @@ int packet_open(struct p4s_port *port, const char *interface) {
 }
 
 void packet_close(struct p4s_port *port) {
-  close_ring(&port->packet->rx);
-  close_ring(&port->packet->tx);
-  free(port->packet);
+  destroy(port->packet);
   port->packet = NULL;
 }
 
-int packet_fd(const struct p4s_port *port) { return port->packet->rx.fd; }
+int packet_fd(const struct p4s_port *port) { return port->packet->rx_fd; }
 
 /* The frame with its VLAN tag back in place. */
 static void receive_tagged(struct p4s_switch *s, const struct p4s_port *port, const struct tpacket2_hdr *h,
@@ -150,7 +149,7 @@ static void receive_tagged(struct p4s_switch *s, const struct p4s_port *port, co
 }
 
 uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port) {
-  struct frames *rx = &port->packet->rx;
+  struct p4s_packet_port *rx = port->packet;
   uint32_t n = 0;
   for (; n < RX_BATCH; n++) {
     struct tpacket2_hdr *h = frame(rx);
@@ -181,35 +180,36 @@ uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port) {
 
 void packet_flush(struct p4s_port *port) {
   struct p4s_packet_port *p = port->packet;
-  if (!p->pending) return;
+  for (uint32_t i = 0; i < p->pending;) {
+    const int sent = sendmmsg(p->tx_fd, p->messages + i, p->pending - i, MSG_DONTWAIT);
+    const uint32_t n = sent > 0 ? (uint32_t)sent : 0;
+    for (uint32_t j = i; j < i + n; j++) port->stats.tx_bytes += p->vectors[j].iov_len;
+    port->stats.tx_packets += n;
+    i += n;
+    if (sent <= 0) { /* this one cannot leave: interface down, or no memory for it now */
+      port->stats.tx_dropped++;
+      i++;
+    }
+  }
   p->pending = 0;
-  /* Frames that cannot be sent now (interface down, peer full) are marked by the kernel and sent or dropped later. */
-  if (send(p->tx.fd, NULL, 0, MSG_DONTWAIT) < 0 && errno == ENETDOWN) port->stats.tx_dropped++;
 }
 
 void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len) {
   struct p4s_packet_port *p = port->packet;
-  struct tpacket2_hdr *h = frame(&p->tx);
-  uint32_t status = __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
-  if (P4_UNLIKELY(status & TP_STATUS_WRONG_FORMAT)) status = TP_STATUS_AVAILABLE;
-  if (P4_UNLIKELY(status != TP_STATUS_AVAILABLE || len > p->largest || len < ETH_HLEN)) {
+  if (P4_UNLIKELY(len > p->largest || len < ETH_HLEN)) {
     port->stats.tx_dropped++;
-    if (status != TP_STATUS_AVAILABLE) packet_flush(port);
     return;
   }
-  memcpy((uint8_t *)h + TX_DATA, data, len);
-  h->tp_len = len;
-  __atomic_store_n(&h->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
-  advance(&p->tx);
-  port->stats.tx_packets++;
-  port->stats.tx_bytes += len;
-  p->pending++;
+  if (p->pending == TX_BATCH) packet_flush(port);
+  struct iovec *v = &p->vectors[p->pending++];
+  memcpy(v->iov_base, data, len);
+  v->iov_len = len;
 }
 
 /* The kernel counts what did not fit into the receive ring, and forgets it when asked. */
 void packet_lost(struct p4s_port *port) {
   struct tpacket_stats stats;
   socklen_t size = sizeof stats;
-  if (getsockopt(port->packet->rx.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
+  if (getsockopt(port->packet->rx_fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
     port->stats.rx_dropped += stats.tp_drops;
 }

@@ -108,7 +108,7 @@ static uint32_t one_pass(struct p4s_switch *s) {
 static uint64_t time_to_sleep(const struct p4s_switch *s) {
   uint64_t wait = UINT64_MAX;
   for (uint32_t i = 0; s->prog && i < s->prog->ntables; i++) {
-    const uint64_t w = wheel_wait(&s->ctx.tables[i], s->ctx.now);
+    const uint64_t w = wheel_wait(&s->ctx.objects.tables[i], s->ctx.now);
     if (w < wait) wait = w;
   }
   return wait;
@@ -172,7 +172,7 @@ static void *packet_thread(void *arg) {
 
 EXPORT void p4s_free(struct p4s_switch *s);
 
-static void free_state(struct p4s_ctx *c, const struct p4s_prog *prog) {
+static void free_state(struct p4s_objects *c, const struct p4s_prog *prog) {
   if (!prog) return;
   for (uint32_t i = 0; c->tables && i < prog->ntables; i++) table_free(&c->tables[i]);
   for (uint32_t i = 0; c->counters && i < prog->ncounters; i++)
@@ -187,7 +187,7 @@ static void free_state(struct p4s_ctx *c, const struct p4s_prog *prog) {
   free(c->registers);
 }
 
-static int make_state(struct p4s_ctx *c, const struct p4s_prog *prog) {
+static int make_state(struct p4s_objects *c, const struct p4s_prog *prog) {
   uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = p4s_clock();
   c->tables = calloc(prog->ntables + 1u, sizeof *c->tables);
@@ -214,7 +214,7 @@ static int make_state(struct p4s_ctx *c, const struct p4s_prog *prog) {
 
 /* Replace the program; its state starts empty. If this fails, the old program goes on. */
 EXPORT int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog) {
-  struct p4s_ctx old, made;
+  struct p4s_objects old, made;
   if (prog->abi != P4S_ABI) return P4S_INVALID;
   if (prog->own_bytes + prog->headroom + P4S_MAX_FRAME > P4S_BUFFER) return P4S_INVALID;
   memset(&made, 0, sizeof made);
@@ -229,11 +229,8 @@ EXPORT int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog) {
   switch_lock(s);
   const struct p4s_prog *old_prog = s->prog;
   uint8_t *old_states = s->states;
-  old = s->ctx;
-  s->ctx.tables = made.tables;
-  s->ctx.counters = made.counters;
-  s->ctx.meters = made.meters;
-  s->ctx.registers = made.registers;
+  old = s->ctx.objects;
+  s->ctx.objects = made;
   s->states = states;
   s->state_stride = stride;
   s->backlog_head = s->backlog_count = 0;
@@ -283,7 +280,7 @@ EXPORT void p4s_free(struct p4s_switch *s) {
   }
   for (uint32_t i = 0; i < P4S_PORTS; i++)
     if (s->ports[i].kind == P4S_PORT_PACKET) packet_close(&s->ports[i]);
-  free_state(&s->ctx, s->prog);
+  free_state(&s->ctx.objects, s->prog);
   free(s->states);
   for (int k = 0; k < 2; k++)
     for (struct p4s_group *g = k ? s->clones : s->groups, *next; g; g = next) {

@@ -1,0 +1,189 @@
+"""One native switch: its program, ports, packets and events."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from p4soft.api import Digest, EngineError, Event, Idle, InvalidValue, PacketIn, PortStats, Program, Table
+from p4soft.codegen import model as m
+from p4soft.codegen.unit import generate
+from p4soft.engine.binding import check, ffi, program, runtime
+from p4soft.engine.describe import api_program
+from p4soft.engine.images import entry_state, packed_sizes, records, text
+
+BUFFER = 1 << 20
+_PACKET, _DIGEST, _IDLE = 1, 2, 3
+_DROPS = (
+    "unknown_port",
+    "backlog",
+    "oversize",
+    "packet_ins",
+    "digests",
+    "idle_reports",
+    "failed_asserts",
+    "partial_checksums",
+    "runaways",
+)
+
+
+class Switch:
+    """The packet thread of one device."""
+
+    def __init__(self, device_id: int, cpu_port: int | None) -> None:
+        if cpu_port is not None and not 0 <= cpu_port < m.DROP_PORT:
+            raise InvalidValue(f"the CPU port has to be 0..{m.DROP_PORT - 1}, not {cpu_port}")
+        self.device_id = device_id
+        self.cpu_port = cpu_port
+        self._c = runtime()
+        self._switch: Any = self._c.p4s_new(-1 if cpu_port is None else cpu_port)
+        if self._switch == ffi.NULL:
+            raise EngineError("cannot start the packet thread: out of memory or of file descriptors")
+        self._program: Program | None = None
+        self._tables: list[Table] = []
+        self._packed: list[tuple[int, tuple[int, ...]]] = []
+        self._definition = m.ProgramDef()
+        self._counters: dict[str, m.CounterArray] = {}
+        self._meters: dict[str, m.MeterArray] = {}
+        self._registers: dict[str, m.RegisterArray] = {}
+        self._library: Any = None
+        self._buffer = ffi.new("uint8_t[]", BUFFER)
+
+    # life
+
+    def handle(self) -> Any:
+        if self._switch is None:
+            raise EngineError("the engine is closed")
+        return self._switch
+
+    def load(self, config: bytes) -> Program:
+        definition, source = generate(config)
+        library, description = program(source)
+        check(self._c.p4s_load(self.handle(), description), "the program")
+        self._library = library
+        self._definition = definition
+        self._program = api_program(definition)
+        self._tables = [self._program.tables[t.name] for t in definition.tables]
+        self._packed = [packed_sizes(t) for t in self._tables]
+        self._counters = {c.name: c for c in definition.counters}
+        self._meters = {c.name: c for c in definition.meters}
+        self._registers = {c.name: c for c in definition.registers}
+        return self._program
+
+    def verify(self, config: bytes) -> None:
+        generate(config)
+
+    @property
+    def program(self) -> Program | None:
+        return self._program
+
+    def close(self) -> None:
+        if self._switch is not None:
+            handle, self._switch = self._switch, None
+            self._c.p4s_free(handle)
+
+    # ports
+
+    def add_interface(self, port: int, interface: str) -> None:
+        rc = self._c.p4s_add_interface(self.handle(), self.port(port), interface.encode())
+        if rc == 0:
+            return
+        if rc == -6:
+            raise InvalidValue(_interface_problem(interface, ffi.errno))
+        raise InvalidValue(self._port_problem(port, rc))
+
+    def add_memory_port(self, port: int) -> None:
+        rc = self._c.p4s_add_memory_port(self.handle(), self.port(port))
+        if rc != 0:
+            raise InvalidValue(self._port_problem(port, rc))
+
+    def remove_port(self, port: int) -> None:
+        check(self._c.p4s_remove_port(self.handle(), self.port(port)), f"port {port}")
+
+    @staticmethod
+    def port(port: int) -> int:
+        if not 0 <= port <= m.DROP_PORT:
+            raise InvalidValue(f"port {port} is outside 0..{m.DROP_PORT - 1}")
+        return port
+
+    def _port_problem(self, port: int, rc: int) -> str:
+        if rc == -1:
+            return f"port {port} is in use already"
+        if port == self.cpu_port:
+            return f"port {port} is the CPU port"
+        return f"port {port} is outside 0..{m.DROP_PORT - 1}"
+
+    def port_stats(self) -> list[PortStats]:
+        images = ffi.new("struct p4s_port_image[512]")
+        count = self._c.p4s_ports(self.handle(), images, 512)
+        out = []
+        for i in range(count):
+            image, stats = images[i], images[i].stats
+            out.append(
+                PortStats(
+                    port=image.number,
+                    name=text(image.name),
+                    rx_packets=stats.rx_packets,
+                    rx_bytes=stats.rx_bytes,
+                    rx_dropped=stats.rx_dropped,
+                    tx_packets=stats.tx_packets,
+                    tx_bytes=stats.tx_bytes,
+                    tx_dropped=stats.tx_dropped,
+                )
+            )
+        return sorted(out, key=lambda s: s.port)
+
+    def drops(self) -> dict[str, int]:
+        """Packets and events lost since the start, by reason.
+
+        ``partial_checksums`` counts received frames whose checksum the sending host left to its (virtual) interface;
+        they are not dropped, but leave with a wrong checksum: turn its tx-checksum offload off.
+        """
+        values = ffi.new("uint64_t[]", len(_DROPS))
+        self._c.p4s_drops(self.handle(), values)
+        return dict(zip(_DROPS, (int(v) for v in values), strict=True))
+
+    def inject(self, port: int, data: bytes) -> None:
+        if self._c.p4s_inject(self.handle(), self.port(port), data, len(data)) != 0:
+            raise InvalidValue(f"a packet of {len(data)} bytes is too long")
+
+    def packet_out(self, data: bytes) -> None:
+        if self.cpu_port is None:
+            raise InvalidValue("there is no CPU port")
+        self.inject(self.cpu_port, data)
+
+    def collect(self) -> list[tuple[int, bytes]]:
+        buffer = ffi.new("uint8_t[]", BUFFER)
+        out: list[tuple[int, bytes]] = []
+        while used := self._c.p4s_collect(self.handle(), buffer, BUFFER):
+            out += [(aux, data) for _, aux, data in records(buffer, used)]
+        return out
+
+    def drain(self, timeout: float) -> bool:
+        return bool(self._c.p4s_drain(self.handle(), max(0, int(timeout * 1e9))))
+
+    # events
+
+    def fileno(self) -> int:
+        return int(self._c.p4s_event_fd(self.handle()))
+
+    def poll(self, limit: int = 1024) -> list[Event]:
+        used = self._c.p4s_poll(self.handle(), self._buffer, BUFFER, limit)
+        out: list[Event] = []
+        for kind, aux, data in records(self._buffer, used):
+            if kind == _PACKET:
+                out.append(PacketIn(data))
+            elif kind == _DIGEST and aux < len(self._definition.learn_lists):
+                out.append(Digest(self._definition.learn_lists[aux].name, data))
+            elif kind == _IDLE:
+                out.append(Idle(aux, entry_state(data, 0)[0].entry))
+        return out
+
+
+def _interface_problem(interface: str, number: int) -> str:
+    if number == errno.EPERM:
+        return f"interface {interface}: attaching needs CAP_NET_RAW; run as root, or use in-process ports"
+    if number in (errno.ENODEV, errno.ENXIO):
+        return f"there is no interface {interface}"
+    return f"interface {interface}: {os.strerror(number)}"
