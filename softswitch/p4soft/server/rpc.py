@@ -180,6 +180,12 @@ async def start_server(service: P4RuntimeService, address: str, tls: Tls | None 
             ("grpc.max_metadata_size", MAX_METADATA),
             ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA),
             ("grpc.so_reuseport", 0),
+            # A controller whose machine is gone must not stay primary: ask after 10 s of silence, give up 5 s later.
+            ("grpc.keepalive_time_ms", 10_000),
+            ("grpc.keepalive_timeout_ms", 5_000),
+            # Clients may ask the same of us as often as they like.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_ping_strikes", 0),
         ]
     )
     p4r_grpc.add_P4RuntimeServicer_to_server(Servicer(service), server)

@@ -336,3 +336,10 @@ async def test_updates_of_one_table_keep_their_order_in_a_batch(primary: Client)
     expected = [session(1), session(2, action=action("session_drop")), session(3), counted]
     assert sorted(found, key=key) == expected
     assert await primary.read(p4r.TableEntry(table_id=table_id("acl"))) == []
+
+
+async def test_a_large_batch_may_fail_completely(primary: Client) -> None:
+    request = write_request(*((DELETE, session(number)) for number in range(1, 1001)))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await primary.stub.Write(request)
+    assert [code for code, _ in errors_of(caught.value)] == [Code.NOT_FOUND] * 1000
