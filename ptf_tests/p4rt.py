@@ -241,6 +241,13 @@ class Client:
         (answer,) = self._read([p4r.Entity(register_entry=entry)])
         return int.from_bytes(answer.register_entry.data.bitstring, "big")
 
+    def since_hit(self, entry: Entry) -> float:
+        """Seconds since ``entry``, which must have an idle timeout, was hit or inserted."""
+        key = self.schema.table_entry(Entry(entry.table, entry.match))
+        key.time_since_last_hit.SetInParent()
+        (answer,) = self._read([p4r.Entity(table_entry=key)])
+        return float(answer.table_entry.time_since_last_hit.elapsed_ns) / 1e9
+
     def entries(self, *tables: str) -> list[Any]:
         """All entries (p4.v1.TableEntry) of the tables named."""
         ids = [self.schema.tables[name].preamble.id for name in tables]

@@ -75,16 +75,22 @@ class ServersCountWhatIsForwarded(SessionTest):
         assert after[counter, server + 1] == before[counter, server + 1]
 
 
-class LastServerAndSessionCount(SessionTest):
-    """The highest server id has a counter too."""
+class HighestIdsWork(SessionTest):
+    """The highest session id has registers and the highest server id a counter."""
 
     def setUp(self) -> None:
         super().setUp()
         self.delete(self.session.inbound, self.session.outbound)
-        self.session = dataclasses.replace(self.session, server_id=CONSTANTS["server_ids"] - 1)
+        last = {"id": CONSTANTS["session_ids"] - 1, "server_id": CONSTANTS["server_ids"] - 1}
+        self.session = dataclasses.replace(self.session, **last)
         self.insert(self.session.inbound, self.session.outbound)
 
     def runTest(self) -> None:
+        self.handshake()
+        self.expect_events(self.session.id, ("OUT", "SYN_ACK"))
+        reset = self.session.from_client(flags="R")
+        expected = self.session.to_server(reset, seq=1033, ttl=reset.ttl)
+        self.exchange(PacketOut("RESET", reset, session_id=self.session.id), out=[(SERVER_SIDE, expected)])
         cell = ("server_in_ctr", self.session.server_id)
         before = self.client.counters([cell])[cell]
         segment = self.session.from_client(seq=1)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ptf_tests import topology
-from ptf_tests.packets import NOP, Tcp, checksum_of
+from ptf_tests.packets import NOP, Tcp, checksum_of, ipv4
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
@@ -140,6 +140,31 @@ class SegmentsOfEveryLength(SessionTest):
             with self.subTest(payload=length):
                 self.inward(self.session.from_client(seq=1, ack=500, payload=content[:length]))
                 self.outward(self.session.from_server(seq=500, ack=1, payload=content[:length]))
+
+
+class JumboSegmentsPass(SessionTest):
+    """A link with an MTU of 9000 takes segments of 8960 bytes, and TOA where it fits."""
+
+    def runTest(self) -> None:
+        self.delete(*(e for e in topology.entries() if e.match == {"address": ipv4(topology.SERVER)}))
+        self.insert(topology.neighbor(topology.SERVER, SERVER_SIDE, topology.SERVER_MAC, 9000))
+        self.handshake()
+        content = bytes(range(256)) * 35
+        self.inward(self.session.from_client(seq=1001, ack=9001, payload=content[:8960]), toa="FAIL_LEN")
+        self.inward(
+            self.session.from_client(seq=1001, ack=9001, payload=content[:8952]), toa="OK", options=self.session.toa
+        )
+
+
+class BurstsKeepTheirOrder(SessionTest):
+    """Segments leave in the order in which they came."""
+
+    def runTest(self) -> None:
+        sent = [self.session.from_client(seq=100 * i, ack=5, payload=bytes(100)) for i in range(40)]
+        self.exchange(
+            *((CLIENT_SIDE, segment) for segment in sent),
+            out=[(SERVER_SIDE, self.session.to_server(segment)) for segment in sent],
+        )
 
 
 class SegmentsOverTheMtuAreDropped(SessionTest):

@@ -4,7 +4,8 @@ import dataclasses
 import time
 from typing import Any
 
-from ptf_tests.base import FullnatTest
+from ptf_tests.base import FullnatTest, requires
+from ptf_tests.harness import PATIENCE
 from ptf_tests.p4rt import Entry
 from ptf_tests.sessions import Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE
@@ -67,6 +68,32 @@ class SessionWithoutTimeoutIsNotReported(_Idle):
         assert notified.controller_metadata == mortal.id
         while (other := self.client.idle(time.monotonic())) is not None:
             assert other.controller_metadata != eternal.id
+
+
+class TimeSinceLastHitIsRead(_Idle):
+    """The controller confirms that a session is idle by time_since_last_hit: it grows, and a hit sets it back."""
+
+    idle_ns = 4_000_000_000
+
+    def runTest(self) -> None:
+        session = Session(id=self.harness.session_id(), idle_ns=self.idle_ns)
+        before_insert = time.monotonic()
+        self.insert(session.inbound)
+        assert self.client.since_hit(session.inbound) <= time.monotonic() - before_insert + 0.002
+        deadline = time.monotonic() + PATIENCE
+        while self.client.since_hit(session.inbound) < 0.1:
+            assert time.monotonic() < deadline, "time_since_last_hit does not grow"
+        before_hit = time.monotonic()
+        segment = session.from_client(seq=1)
+        self.exchange((CLIENT_SIDE, segment), out=[(2, session.to_server(segment))])
+        assert self.client.since_hit(session.inbound) <= time.monotonic() - before_hit + 0.002
+
+
+@requires("long-since-hit")
+class TimeSinceLastHitOfALongTimeout(TimeSinceLastHitIsRead):
+    """The same with the idle timeout of an established session."""
+
+    idle_ns = 900_000_000_000
 
 
 class EntryReadsBackAsWritten(SessionTest):

@@ -109,6 +109,15 @@ class SynAckStartsNumbersAfresh(_Reset):
         self.resets(to_server=3000, to_client=78)
 
 
+class ResetAfterSynAckWithData(_Reset):
+    """Data in a SYN-ACK (TCP Fast Open) counts as sent."""
+
+    def runTest(self) -> None:
+        self.handshake(client_isn=1000, server_isn=9000)
+        self.outward(self.session.from_server(flags="SA", seq=9000, ack=1033, payload=b"early"))
+        self.resets(to_server=1033, to_client=9006)
+
+
 class RstAndSegmentsWithoutAckDoNotCount(_Reset):
     """A RST of the server, and a segment without ACK, move nothing."""
 

@@ -32,7 +32,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action start_server(session_id_t i) {
         first_data_seq.write(i, hdr.tcp.seq + 1);
-        server_end_seq.write(i, hdr.tcp.seq + 1);
+        server_end_seq.write(i, hdr.tcp.seq + 1 + (bit<32>)m.state.payload_len);
         server_ack_seq.write(i, hdr.tcp.ack);
     }
 
