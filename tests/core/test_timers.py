@@ -47,3 +47,20 @@ def test_rearming_leaves_nothing_behind() -> None:
     assert wheel.due(2000.0) == ["session"]
     assert wheel.deadline() is None
     assert wheel.due(3000.0) == []
+
+
+@given(st.lists(st.floats(0, 10), max_size=40), st.integers(1, 7))
+def test_a_limit_leaves_the_rest_due(times: list[float], limit: int) -> None:
+    wheel: TimerWheel[int] = TimerWheel(TICK)
+    for item, time in enumerate(times):
+        wheel.arm(item, time)
+    fired: list[int] = []
+    while len(wheel):
+        deadline = wheel.deadline()
+        assert deadline is not None
+        assert deadline <= 11
+        batch = wheel.due(11, limit)
+        assert 0 < len(batch) <= limit
+        fired += batch
+    assert sorted(fired) == list(range(len(times)))
+    assert wheel.deadline() is None

@@ -16,6 +16,8 @@ from fullnat.core.tcp_state import TcpState
 
 PROBE_BATCH = 256
 """Sessions per Probe effect."""
+DUE_LIMIT = 4096
+"""Sessions handled per deadline; more follow at once, after whatever else has come in between."""
 PROBE_RETRY = 10.0
 """Seconds after which a probe is taken for lost."""
 CLOSING_TIME = 1.0
@@ -131,7 +133,7 @@ class Expiry:
     def due(self, now: float, out: list[Effect]) -> None:
         probe: list[Session] = []
         remove: list[Session] = []
-        for session in self._store.timers.due(now):
+        for session in self._store.timers.due(now, DUE_LIMIT):
             match session.phase:
                 case Phase.INSTALLED:
                     session.probing = True

@@ -54,11 +54,17 @@ class TimerWheel(Generic[Item]):
         self._discard_empty()
         return self._order[0] * self._tick if self._order else None
 
-    def due(self, now: float) -> list[Item]:
-        """Disarm and return everything that is due."""
+    def due(self, now: float, limit: int = 1 << 30) -> list[Item]:
+        """Disarm and return what is due, ``limit`` items at most; the rest stays due."""
         fired: list[Item] = []
         while self._order and self._order[0] * self._tick <= now:
-            fired.extend(self._slots.pop(heappop(self._order)))
+            items = self._slots[self._order[0]]
+            if len(fired) + len(items) > limit:
+                while len(fired) < limit:
+                    fired.append(items.popitem()[0])
+                break
+            fired.extend(items)
+            del self._slots[heappop(self._order)]
         for item in fired:
             del self._where[item]
         return fired
