@@ -303,7 +303,7 @@ class SwitchOwner:
         _LOGGER.exception("the controller core failed on an event")
 
     def _carry_out(self, effects: list[Effect]) -> None:
-        group = Group()
+        group: Group | None = None
         for effect in effects:
             if isinstance(effect, Log):
                 _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
@@ -311,11 +311,12 @@ class SwitchOwner:
                 continue
             elif isinstance(effect, Write):
                 assert self.writer is not None
+                group = group or Group()
                 self.writer.submit(effect, group)
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
             elif isinstance(effect, (Forward, Inject, Reset)):
-                if group.jobs:
+                if group is not None and group.jobs:
                     group.packets.append(effect)
                 else:
                     self._packets.append(effect)

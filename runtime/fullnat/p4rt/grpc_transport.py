@@ -17,7 +17,7 @@ RPC_SECONDS = 60.0
 """An RPC that takes longer counts as a lost connection; compiling a pipeline is the slowest."""
 CONNECT_SECONDS = 5.0
 QUEUE_LIMIT = 4096
-"""Messages received ahead of the controller, beyond which flow control holds the switch back; and messages to be sent."""
+"""Messages received ahead, beyond which flow control holds the switch back; and messages waiting to be sent."""
 
 _LOGGER = logging.getLogger(__name__)
 _LOST = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
@@ -96,8 +96,8 @@ class GrpcTransport:
 
 
 class GrpcStream:
-    """A task reads ahead, so that the owner finds everything that arrived while it was busy in one go; another one writes,
-    because gRPC allows one write at a time."""
+    """A task reads ahead, so that the owner finds everything that arrived while it was busy in one go; another one
+    writes, because gRPC allows one write at a time."""
 
     def __init__(self, call: Any) -> None:
         self._call = call

@@ -27,35 +27,47 @@ class PacketIo:
         )
         self._session_tables = session_tables
         actions = constants.PacketOutAction
-        self._forward = self._request(actions["FORWARD"]) + self._flags(0)
-        self._no_session = self._session_id(0)
-        inject = self._request(actions["INJECT"])
-        self._inject = (inject + self._flags(0), inject + self._flags(constants.PacketOutFlag["NEW_SESSION"]))
-        self._reset = self._request(actions["RESET"]) + self._flags(0) + self._port(0)
+        self._forward = self._request[actions["FORWARD"]] + self._flags[0]
+        self._no_session = self._session_id[0]
+        inject = self._request[actions["INJECT"]]
+        self._inject = (inject + self._flags[0], inject + self._flags[constants.PacketOutFlag["NEW_SESSION"]])
+        self._reset = self._request[actions["RESET"]] + self._flags[0] + self._port[0]
 
     def encode(self, effect: PacketOut) -> bytes:
         """The serialised StreamMessageRequest."""
         if isinstance(effect, Inject):
-            metadata = self._inject[effect.new_session] + self._port(effect.port) + self._session_id(effect.session_id)
+            metadata = (
+                self._inject[effect.new_session] + self._port[effect.port] + self._session_id.encode(effect.session_id)
+            )
         elif isinstance(effect, Forward):
-            metadata = self._forward + self._port(effect.port) + self._no_session
+            metadata = self._forward + self._port[effect.port] + self._no_session
         else:
-            metadata = self._reset + self._session_id(effect.session_id)
+            metadata = self._reset + self._session_id.encode(effect.session_id)
         body = _PAYLOAD + varint(len(effect.frame)) + effect.frame + metadata
         return _STREAM_PACKET + varint(len(body)) + body
 
     def decode_packet(self, packet: p4r.PacketIn) -> PacketIn:
         """Raises ValueError when the metadata are not those of the packet_in header."""
-        metadata = packet.metadata
-        values = [int.from_bytes(field.value, "big") for field in metadata]
-        ids = [field.metadata_id for field in metadata]
-        if ids != self._in_ids:
-            by_id = dict(zip(ids, values, strict=True))
-            if by_id.keys() != set(self._in_ids):
-                raise ValueError(f"packet-in with metadata {ids}, expected {self._in_ids}")
-            values = [by_id[ident] for ident in self._in_ids]
-        reason, service_flags, ingress_port, session_id = values
-        return PacketIn(reason, service_flags, ingress_port, session_id, packet.payload)
+        number = int.from_bytes
+        try:
+            one, two, three, four = packet.metadata
+        except ValueError:
+            raise ValueError(f"packet-in with {len(packet.metadata)} metadata fields, expected 4") from None
+        if [one.metadata_id, two.metadata_id, three.metadata_id, four.metadata_id] != self._in_ids:
+            one, two, three, four = self._in_order(packet)
+        return PacketIn(
+            number(one.value, "big"),
+            number(two.value, "big"),
+            number(three.value, "big"),
+            number(four.value, "big"),
+            packet.payload,
+        )
+
+    def _in_order(self, packet: p4r.PacketIn) -> list[p4r.PacketMetadata]:
+        by_id = {field.metadata_id: field for field in packet.metadata}
+        if by_id.keys() != set(self._in_ids):
+            raise ValueError(f"packet-in with metadata {sorted(by_id)}, expected {self._in_ids}")
+        return [by_id[ident] for ident in self._in_ids]
 
     def decode_digest(self, digest: p4r.DigestList) -> list[Event]:
         """Raises ValueError when a member of the list is not a session_event_t."""

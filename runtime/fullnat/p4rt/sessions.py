@@ -13,7 +13,9 @@ from fullnat.p4rt.wire import BytesField, delimited, scalar, tag, varint
 UPDATE_TYPES = {Op.INSERT: p4r.Update.INSERT, Op.MODIFY: p4r.Update.MODIFY, Op.DELETE: p4r.Update.DELETE}
 
 _ENTITY_TABLE_ENTRY = tag(2, 2)
-_TABLE_ENTRY_METADATA = tag(5, 0)
+_TABLE_ACTION = tag(3, 2)
+_ACTION = tag(1, 2)
+_METADATA = tag(5, 0)
 _TABLE_ENTRY_COUNTER_DATA = delimited(7, b"")
 _TABLE_ENTRY_SINCE_HIT = delimited(10, b"")
 _NANOSECONDS = 1_000_000_000
@@ -66,25 +68,17 @@ class SessionTables:
 
     def keys(self, entry: SessionEntry) -> tuple[bytes, bytes]:
         """The serialised table id and match fields of both directions."""
+        # Fields of few values are looked up, the others made.
+        _, _, _, proto, client, client_port, vip, vport, local, local_port, server, server_port, _, _, _ = entry
         half = self._in
-        protocol, client, client_port, vip, vport = half.key
+        key = half.key
         inward = (
-            half.head
-            + protocol(entry.protocol)
-            + client(entry.client)
-            + client_port(entry.client_port)
-            + vip(entry.vip)
-            + vport(entry.vport)
+            half.head + key[0][proto] + key[1].encode(client) + key[2].encode(client_port) + key[3][vip] + key[4][vport]
         )
         half = self._out
-        protocol, server, server_port, local, local_port = half.key
+        key = half.key
         outward = (
-            half.head
-            + protocol(entry.protocol)
-            + server(entry.server)
-            + server_port(entry.server_port)
-            + local(entry.local)
-            + local_port(entry.local_port)
+            half.head + key[0][proto] + key[1][server] + key[2][server_port] + key[3][local] + key[4].encode(local_port)
         )
         return inward, outward
 
@@ -94,42 +88,49 @@ class SessionTables:
         head = self._update_heads[op]
         if op is Op.DELETE:
             return _update(head, inward), _update(head, outward)
+        tail = self._tail(entry)
+        return (
+            _update(head, inward + self._in_action(entry) + tail),
+            _update(head, outward + self._out_action(entry) + tail),
+        )
+
+    def _in_action(self, entry: SessionEntry) -> bytes:
         half = self._in
-        session_id, server_id, flags, address, port, peer, peer_port, delta = half.params
-        in_action = (
+        params = half.params
+        return _action(
             half.action_head
-            + session_id(entry.session_id)
-            + server_id(entry.server_id)
-            + flags(entry.flags)
-            + address(entry.local)
-            + port(entry.local_port)
-            + peer(entry.server)
-            + peer_port(entry.server_port)
-            + delta(entry.delta)
+            + params[0].encode(entry.session_id)
+            + params[1][entry.server_id]
+            + params[2][entry.flags]
+            + params[3][entry.local]
+            + params[4].encode(entry.local_port)
+            + params[5][entry.server]
+            + params[6][entry.server_port]
+            + params[7].encode(entry.delta)
         )
+
+    def _out_action(self, entry: SessionEntry) -> bytes:
         half = self._out
-        session_id, server_id, flags, address, port, peer, peer_port, delta = half.params
-        out_action = (
+        params = half.params
+        return _action(
             half.action_head
-            + session_id(entry.session_id)
-            + server_id(entry.server_id)
-            + flags(entry.flags)
-            + address(entry.vip)
-            + port(entry.vport)
-            + peer(entry.client)
-            + peer_port(entry.client_port)
-            + delta(entry.delta)
+            + params[0].encode(entry.session_id)
+            + params[1][entry.server_id]
+            + params[2][entry.flags]
+            + params[3][entry.vip]
+            + params[4][entry.vport]
+            + params[5].encode(entry.client)
+            + params[6].encode(entry.client_port)
+            + params[7].encode(entry.delta)
         )
-        cookie = entry.client_isn << 32 | entry.session_id
-        tail = _TABLE_ENTRY_METADATA + varint(cookie) if cookie else b""
+
+    def _tail(self, entry: SessionEntry) -> bytes:
+        """controller_metadata and idle_timeout_ns."""
         timeout = self._timeouts.get(entry.idle_timeout)
         if timeout is None:
             timeout = self._timeouts[entry.idle_timeout] = scalar(9, round(entry.idle_timeout * _NANOSECONDS))
-        tail += timeout
-        return (
-            _update(head, inward + delimited(3, delimited(1, in_action)) + tail),
-            _update(head, outward + delimited(3, delimited(1, out_action)) + tail),
-        )
+        cookie = entry.client_isn << 32 | entry.session_id
+        return _METADATA + varint(cookie) + timeout if cookie else timeout
 
     def decode(self, entry: p4r.TableEntry) -> SessionEntry:
         """The session, which either of its halves describes. Raises ValueError for what we cannot have written."""
@@ -180,6 +181,12 @@ class SessionTables:
         """The serialised p4.v1.Update that removes one direction."""
         keys = self.keys(session)
         return _update(self._update_heads[Op.DELETE], keys[0] if inward else keys[1])
+
+
+def _action(action: bytes) -> bytes:
+    """TableEntry.action.action."""
+    inner = _ACTION + varint(len(action)) + action
+    return _TABLE_ACTION + varint(len(inner)) + inner
 
 
 def _update(head: bytes, table_entry: bytes) -> bytes:

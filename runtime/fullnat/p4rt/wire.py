@@ -11,16 +11,19 @@ LENGTH_DELIMITED = 2
 VARINT = 0
 
 
+_SHORT = tuple(bytes((low,)) if low < 0x80 else bytes((low & 0x7F | 0x80, low >> 7)) for low in range(1 << 14))
+_LONG = tuple(bytes((low & 0x7F | 0x80, low >> 7 | 0x80)) for low in range(1 << 14))
+
+
 def varint(value: int) -> bytes:
-    """A non-negative integer as protobuf varint."""
-    if value < 0x80:
-        return bytes((value,))
-    octets = bytearray()
-    while value >= 0x80:
-        octets.append(value & 0x7F | 0x80)
-        value >>= 7
-    octets.append(value)
-    return bytes(octets)
+    """A non-negative integer as protobuf varint: 7 bits a byte, low ones first. Made from ready pieces of 14 bits."""
+    if value < 0x4000:
+        return _SHORT[value]
+    pieces = b""
+    while value >= 0x4000:
+        pieces += _LONG[value & 0x3FFF]
+        value >>= 14
+    return pieces + _SHORT[value]
 
 
 def tag(field: int, wire_type: int) -> bytes:
@@ -42,8 +45,11 @@ def canonical(value: int) -> bytes:
     return value.to_bytes((value.bit_length() + 7) >> 3 or 1, "big")
 
 
-class BytesField:
+class BytesField(dict[int, bytes]):
     """A sub-message that is an id and a P4Runtime bytestring, the bytestring possibly in a message of its own.
+
+    ``field[value]`` is the serialised sub-message and remembers it, for fields of few different values;
+    ``field.encode(value)`` makes it each time. Both raise IndexError for a value of more bytes than the field has.
 
     ``field`` is the number of the sub-message in its parent, ``id_field`` and ``value_field`` those of its members;
     ``inner_field`` is the bytestring's number inside the message at ``value_field``, or 0 when it is a member itself.
@@ -51,7 +57,11 @@ class BytesField:
 
     __slots__ = ("_prefix",)
 
+    LIMIT = 1 << 16
+    """Values remembered."""
+
     def __init__(self, field: int, id_field: int, ident: int, value_field: int, inner_field: int, bits: int) -> None:
+        super().__init__()
         prefixes = []
         for size in range((bits + 7) // 8 + 1):
             value = tag(inner_field or value_field, LENGTH_DELIMITED) + varint(size)
@@ -61,7 +71,12 @@ class BytesField:
             prefixes.append(tag(field, LENGTH_DELIMITED) + varint(len(body) + size) + body)
         self._prefix = tuple(prefixes)
 
-    def __call__(self, value: int) -> bytes:
-        """The serialised sub-message. Raises IndexError for a value of more bytes than the field has."""
+    def encode(self, value: int) -> bytes:
         size = (value.bit_length() + 7) >> 3 or 1
         return self._prefix[size] + value.to_bytes(size, "big")
+
+    def __missing__(self, value: int) -> bytes:
+        if len(self) >= self.LIMIT:
+            self.clear()
+        made = self[value] = self.encode(value)
+        return made

@@ -1,0 +1,141 @@
+"""The client against p4soft in this process: the embedded mode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+pytest.importorskip("p4soft.engine")
+
+from fullnat.core.interface import (
+    Entry,
+    Forward,
+    Inject,
+    Neighbor,
+    Op,
+    OwnAddress,
+    PacketIn,
+    Port,
+    Route,
+    VirtualService,
+)
+from fullnat.p4rt.client import Arbitration, Client, Mastership
+from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary
+from fullnat.p4rt.inprocess import EmbeddedSwitch, InProcessTransport
+from fullnat.p4rt.program import Program
+from p4soft.api import ToolchainError
+from p4soft.embedded import Switch
+
+from p4rt.entries import session
+
+COLD: list[Entry] = [
+    Port(1, 0x020000000001),
+    OwnAddress(0xCB007150, "own_vip"),
+    OwnAddress(0x0A000101, "own_local"),
+    VirtualService(6, 0xCB007150, 80, 0),
+    Route(0, 0, 0xC00002FE),
+    Route(0x0A000000, 24, None),
+    Route(0x0A090000, 16, -1),
+    Neighbor(0x0A00000B, 2, 0x020000000002, 0x02000000000B, 1500),
+]
+
+
+@pytest.fixture
+async def switch() -> AsyncIterator[Switch]:
+    try:
+        made = Switch(device_id=1, cpu_port=255, ports={1: None, 2: None})
+    except ToolchainError as error:
+        pytest.skip(f"p4soft cannot compile here: {error}")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def client(switch: Switch, compiled: Program) -> AsyncIterator[Client]:
+    made = Client(InProcessTransport(switch.service), compiled, device_id=1, election_id=lambda: 10)
+    await made.open()
+    assert await made.receive() == [Arbitration(Mastership.PRIMARY, 10)]
+    assert await made.ensure_pipeline()
+    await made.enable_digests()
+    await made.limit_punts(1000, 1000)
+    yield made
+    await made.close()
+
+
+def wires(client: Client, op: Op, *entries: Entry) -> list[bytes]:
+    return [wire for entry in entries for wire in client.schema.encode(op, entry)]
+
+
+async def test_the_pipeline_is_pushed_once(client: Client) -> None:
+    assert not await client.ensure_pipeline()
+
+
+async def test_every_kind_of_entry_is_taken_and_read_back(client: Client) -> None:
+    assert await client.write(wires(client, Op.INSERT, *COLD, session(1), session(2))) == {}
+    entries, orphans = await client.read_all()
+    assert orphans == 0
+    assert sorted(map(repr, entries)) == sorted(map(repr, [*COLD, session(1), session(2)]))
+    assert await client.write(wires(client, Op.DELETE, *COLD, session(1), session(2))) == {}
+    assert await client.read_all() == ((), 0)
+
+
+async def test_failures_name_their_update(client: Client) -> None:
+    assert await client.write(wires(client, Op.INSERT, session(1))) == {}
+    failed = await client.write(wires(client, Op.INSERT, session(2), session(1), session(3)))
+    assert {index: code for index, (code, _) in failed.items()} == {2: Code.ALREADY_EXISTS, 3: Code.ALREADY_EXISTS}
+    failed = await client.write(wires(client, Op.DELETE, session(9)))
+    assert {code for code, _ in failed.values()} == {Code.NOT_FOUND}
+
+
+async def test_half_sessions_are_removed(client: Client) -> None:
+    await client.write(wires(client, Op.INSERT, session(1))[:1])
+    assert await client.read_all() == ((), 1)
+    assert await client.read_all() == ((), 0)
+
+
+async def test_probes_and_counters(client: Client) -> None:
+    await client.write(wires(client, Op.INSERT, session(1)))
+    (first, result), gone = await client.probe([session(1), session(2)])
+    assert gone == (2, None)
+    assert first == 1
+    assert result is not None
+    assert 0 <= result.idle < 60
+    assert result[1:] == (0, 0, 0, 0)
+    assert await client.counters(client.schema.drop_counter, [1, 2]) == {1: (0, 0), 2: (0, 0)}
+
+
+async def test_packets_go_both_ways(client: Client, switch: Switch) -> None:
+    await client.packet_out(Forward(2, bytes(60)))
+    assert switch.engine.drain(5.0)
+    assert switch.engine.collect() == [(2, bytes(60))]
+    await client.write(wires(client, Op.INSERT, *COLD))
+    announcement = bytes.fromhex("ffffffffffff 02000000000b 0806 0001 0800 06 04 0002") + bytes.fromhex(
+        "02000000000b 0a00000b 000000000000 0a00000b"
+    )
+    await client.packet_out(Inject(1, announcement, 0, False))
+    reason = client.program.constants.PuntReason["ARP"]
+    assert await client.receive() == [PacketIn(reason, 0, 1, 0, announcement)]
+
+
+async def test_a_second_client_takes_over(client: Client, switch: Switch, compiled: Program) -> None:
+    other = Client(InProcessTransport(switch.service), compiled, device_id=1, election_id=lambda: 11)
+    await other.open()
+    assert await other.receive() == [Arbitration(Mastership.PRIMARY, 11)]
+    assert await client.receive() == [Arbitration(Mastership.BACKUP, 11)]
+    with pytest.raises(NotPrimary):
+        await client.write(wires(client, Op.INSERT, session(1)))
+    await other.close()
+    assert await client.receive() == [Arbitration(Mastership.NONE, 11)]
+
+
+async def test_a_closed_stream_is_a_lost_connection(client: Client) -> None:
+    await client.close_stream()
+    with pytest.raises(ConnectionLost):
+        await client.receive()
+
+
+async def test_an_interface_that_is_not_there_is_told() -> None:
+    with pytest.raises(ConnectionLost, match="nosuchif"):
+        await EmbeddedSwitch(1, 255, {1: "nosuchif"}).start()
