@@ -70,14 +70,3 @@ def test_transfer(world: World, sizes: Sizes, request_share: int, answer_share: 
     transfer = {"request": request_share * sizes.transfer, "answer": answer_share * sizes.transfer}
     assert_all_good(world.load("c1", timeout=110, limit=115, **transfer), 1)
     assert_clean(world)
-
-
-def test_sustained_rate(world: World, sizes: Sizes) -> None:
-    """The promised rate of new connections, clients, switch, controller and servers together, without a failure."""
-    each, rate = sizes.rate * sizes.seconds // 2, sizes.rate / 2
-    loads = [world.start_load(client, n=each, c=2000, rate=rate, toa=True) for client in standard.CLIENTS]
-    reports = [report(load) for load in loads]
-    for found in reports:
-        assert_all_good(found, each)
-    assert sum(found["per_second"] for found in reports) > 0.95 * sizes.rate
-    assert_clean(world)
