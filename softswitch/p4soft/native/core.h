@@ -156,7 +156,9 @@ struct p4s_switch {
   bool running;
   _Atomic bool stop, sleeping;
   pthread_mutex_t lock;
-  _Atomic uint32_t waiting;
+  _Atomic uint32_t waiting; /* control threads that want the lock */
+  _Atomic uint64_t turns; /* times that one of them got it after waiting */
+  uint32_t passed_over;
   pthread_mutex_t drain_lock;
   pthread_cond_t drained;
   _Atomic uint64_t drain_wanted;

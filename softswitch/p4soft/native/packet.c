@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define RX_BATCH 64u
+#define RX_LEAST 8u /* before a control call is let in */
 #define RX_BYTES (8u << 20)
 #define TX_BATCH 64u
 #define VLAN_BYTES 4u
@@ -152,6 +153,7 @@ uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port) {
   struct p4s_packet_port *rx = port->packet;
   uint32_t n = 0;
   for (; n < RX_BATCH; n++) {
+    if (n >= RX_LEAST && atomic_load_explicit(&s->waiting, memory_order_relaxed)) break;
     struct tpacket2_hdr *h = frame(rx);
     const uint32_t status = __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
     if (!(status & TP_STATUS_USER)) break;

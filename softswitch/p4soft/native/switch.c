@@ -27,34 +27,36 @@ static void relax(void) {
 #endif
 }
 
-/* --- the lock: the packet thread holds it for one batch and lets waiters in between two --- */
+/* --- the lock ---
+ *
+ * The packet thread holds it for one batch and makes room for waiters between two. A waiter polls for a moment, since a
+ * batch is short, then sleeps. The packet thread never waits for a waiter that is not running; but when several batches
+ * went by without the waiter getting a turn (one processor for both), it sleeps for an instant itself. */
 
 void switch_lock(struct p4s_switch *s) {
   if (pthread_mutex_trylock(&s->lock) == 0) return;
   atomic_fetch_add(&s->waiting, 1);
-  for (int i = 0;; i++) {
-    if (pthread_mutex_trylock(&s->lock) == 0) break;
-    if (i >= 4000) {
+  for (int i = 0; pthread_mutex_trylock(&s->lock) != 0; i++) {
+    if (i == 2000) {
       pthread_mutex_lock(&s->lock);
       break;
     }
-    if (i % 64 == 63)
-      sched_yield();
-    else
-      relax();
+    relax();
   }
   atomic_fetch_sub(&s->waiting, 1);
+  atomic_fetch_add_explicit(&s->turns, 1, memory_order_relaxed);
 }
 
 void switch_unlock(struct p4s_switch *s) { pthread_mutex_unlock(&s->lock); }
 
-/* The mutex is free: give a waiter the chance to take it, but do not wait for one that is not running. */
-static void give_way(struct p4s_switch *s) {
-  for (int i = 0; i < 400 && atomic_load(&s->waiting); i++) {
-    if (i % 50 == 49)
-      sched_yield();
-    else
-      relax();
+static void give_way(struct p4s_switch *s, uint64_t turns) {
+  for (int i = 0; i < 100 && atomic_load(&s->waiting); i++) relax();
+  if (atomic_load(&s->turns) != turns || !atomic_load(&s->waiting)) {
+    s->passed_over = 0;
+  } else if (++s->passed_over == 16) {
+    const struct timespec instant = {0, 20000};
+    s->passed_over = 0;
+    nanosleep(&instant, NULL);
   }
 }
 
@@ -145,11 +147,11 @@ static void *packet_thread(void *arg) {
   pthread_setname_np(pthread_self(), "p4soft");
   while (!atomic_load_explicit(&s->stop, memory_order_relaxed)) {
     const uint64_t wanted = atomic_load(&s->drain_wanted);
-    switch_lock(s);
+    pthread_mutex_lock(&s->lock);
     const uint32_t work = one_pass(s);
-    const uint64_t now = s->ctx.now;
-    switch_unlock(s);
-    if (atomic_load_explicit(&s->waiting, memory_order_relaxed)) give_way(s);
+    const uint64_t now = s->ctx.now, turns = atomic_load_explicit(&s->turns, memory_order_relaxed);
+    pthread_mutex_unlock(&s->lock);
+    if (atomic_load_explicit(&s->waiting, memory_order_relaxed)) give_way(s, turns);
     if (work) {
       idle_since = 0;
       continue;
