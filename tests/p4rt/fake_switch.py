@@ -170,6 +170,9 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
             response.config.cookie.CopyFrom(self.config.cookie)
         return response
 
+    async def Capabilities(self, request: p4r.CapabilitiesRequest, context: Any) -> p4r.CapabilitiesResponse:
+        return p4r.CapabilitiesResponse(p4runtime_api_version="1.3.0")
+
     async def StreamChannel(
         self, requests: AsyncIterator[p4r.StreamMessageRequest], context: Any
     ) -> AsyncIterator[p4r.StreamMessageResponse]:

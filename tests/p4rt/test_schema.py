@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from finsy.proto import p4r
+from finsy.proto import p4i, p4r
 from fullnat.core.interface import (
     Entry,
     Forward,
@@ -204,13 +206,13 @@ def test_idle_notifications_name_every_session_once() -> None:
 # ---------------------------------------------------------------------------------------------- the contract
 
 
-def changed_info() -> program.p4i.P4Info:
-    info = program.p4i.P4Info()
+def changed_info() -> p4i.P4Info:
+    info = p4i.P4Info()
     info.CopyFrom(PROGRAM.p4info)
     return info
 
 
-def table(info: program.p4i.P4Info, name: str) -> program.p4i.Table:
+def table(info: p4i.P4Info, name: str) -> p4i.Table:
     return next(found for found in info.tables if found.preamble.name == name)
 
 
@@ -218,8 +220,8 @@ def test_every_difference_is_reported_at_once() -> None:
     info = changed_info()
     info.tables.remove(table(info, "neighbor"))
     table(info, "session_in").match_fields[1].name = "source"
-    table(info, "session_out").idle_timeout_behavior = program.p4i.Table.NO_TIMEOUT
-    table(info, "ipv4_route").match_fields[0].match_type = program.p4i.MatchField.TERNARY
+    table(info, "session_out").idle_timeout_behavior = p4i.Table.NO_TIMEOUT
+    table(info, "ipv4_route").match_fields[0].match_type = p4i.MatchField.TERNARY
     next(a for a in info.actions if a.preamble.name == "port_set").params[0].name = "address"
     del info.meters[:], info.digests[:]
     next(c for c in info.counters if c.preamble.name == "drop_ctr").size = 3
@@ -240,9 +242,9 @@ def test_every_difference_is_reported_at_once() -> None:
 
 def test_an_empty_p4info_is_a_schema_error() -> None:
     with pytest.raises(SchemaError, match="no table port"):
-        Schema(program.p4i.P4Info(), CONSTANTS)
+        Schema(p4i.P4Info(), CONSTANTS)
 
 
-def test_a_missing_program_is_a_program_error(tmp_path: object) -> None:
+def test_a_missing_program_is_a_program_error(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match=r"fullnat\.json"):
-        program.load(program.Path(str(tmp_path)))
+        program.load(tmp_path)
