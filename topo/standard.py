@@ -47,13 +47,15 @@ def topology(impairment: Impairment | None = None, mtu: int = 1500) -> Topology:
 def config(
     *,
     servers: Sequence[tuple[IPv4Address, int]] | None = None,
+    local_addresses: Sequence[IPv4Address] = LOCAL_ADDRESSES,
     scheduler: str = "rr",
     established_timeout: float = 90.0,
     timeouts: dict[str, float] | None = None,
     mtu: int = 1500,
     extra: str = "",
 ) -> str:
-    """The controller's configuration file (TOML) for :func:`topology`. ``timeouts`` are seconds by TCP state."""
+    """The controller's configuration file (TOML) for :func:`topology`. ``timeouts`` are seconds by TCP state,
+    ``extra`` are lines of top-level options."""
     if servers is None:
         servers = [(IPv4Address(f"10.2.0.{i}"), 80) for i, _ in enumerate(SERVERS, 11)]
     lines = [extra] if extra else []
@@ -64,7 +66,7 @@ def config(
         lines += ["[timeouts]", *(f"{state} = {seconds}" for state, seconds in timeouts.items()), ""]
     lines += ["[[virtual_server]]", f'address = "{VIP}"', f"port = {VPORT}", f'scheduler = "{scheduler}"']
     lines += [f"established_timeout = {established_timeout}"]
-    lines += ["local_addresses = [" + ", ".join(f'"{a}"' for a in LOCAL_ADDRESSES) + "]"]
+    lines += ["local_addresses = [" + ", ".join(f'"{a}"' for a in local_addresses) + "]"]
     for address, port in servers:
         lines += ["", "[[virtual_server.real_server]]", f'address = "{address}"', f"port = {port}"]
     return "\n".join(lines) + "\n"

@@ -46,7 +46,13 @@ struct connection {
 
 static struct {
     uint64_t accepted, open, closed, resets, errors, exchanges, http, corrupted, with_toa, without_toa, received, sent;
+    uint64_t stale_isns; /* SYNs whose sequence number is not above the last one of the same peer address and port */
 } stats;
+
+/* The last initial sequence number of every peer port, for four peer addresses that differ in their low bits. */
+static struct {
+    uint32_t address, isn;
+} last_syn[4][65536];
 
 static const char *server_name = "server";
 static int poller;
@@ -59,9 +65,11 @@ static int format_stats(char *out, size_t size)
                     "{\"event\": \"stats\", \"server\": \"%s\", \"accepted\": %" PRIu64 ", \"open\": %" PRIu64
                     ", \"closed\": %" PRIu64 ", \"resets\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"exchanges\": %" PRIu64
                     ", \"http\": %" PRIu64 ", \"corrupted\": %" PRIu64 ", \"with_toa\": %" PRIu64
-                    ", \"without_toa\": %" PRIu64 ", \"received\": %" PRIu64 ", \"sent\": %" PRIu64 "}\n",
+                    ", \"without_toa\": %" PRIu64 ", \"received\": %" PRIu64 ", \"sent\": %" PRIu64
+                    ", \"stale_isns\": %" PRIu64 "}\n",
                     server_name, stats.accepted, stats.open, stats.closed, stats.resets, stats.errors, stats.exchanges,
-                    stats.http, stats.corrupted, stats.with_toa, stats.without_toa, stats.received, stats.sent);
+                    stats.http, stats.corrupted, stats.with_toa, stats.without_toa, stats.received, stats.sent,
+                    stats.stale_isns);
 }
 
 static void format_toa(const struct connection *c, char *out, size_t size, const char *quote)
@@ -75,8 +83,19 @@ static void format_toa(const struct connection *c, char *out, size_t size, const
     snprintf(out, size, "%s%s:%u%s", quote, address, ntohs(c->toa_port), quote);
 }
 
-/* Take the client's address out of the saved SYN: IPv4 header, TCP header, options. */
-static void read_toa(struct connection *c)
+static void note_isn(const struct connection *c, const unsigned char *tcp)
+{
+    uint32_t isn = (uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | (uint32_t)tcp[6] << 8 | tcp[7];
+    uint32_t address = c->peer.sin_addr.s_addr;
+    unsigned row = ntohl(address) & 3, port = ntohs(c->peer.sin_port);
+    if (last_syn[row][port].address == address && (int32_t)(isn - last_syn[row][port].isn) <= 0)
+        stats.stale_isns++;
+    last_syn[row][port].address = address;
+    last_syn[row][port].isn = isn;
+}
+
+/* Look into the saved SYN (IPv4 header, TCP header, options): sequence number, and the client's address from TOA. */
+static void read_syn(struct connection *c)
 {
     unsigned char syn[512];
     socklen_t length = sizeof syn;
@@ -85,6 +104,7 @@ static void read_toa(struct connection *c)
     size_t ip = (syn[0] & 15u) * 4u;
     if (ip + 20 > length)
         return;
+    note_isn(c, syn + ip);
     size_t end = ip + (syn[ip + 12] >> 4) * 4u;
     if (end > length)
         end = length;
@@ -315,7 +335,7 @@ static void accept_all(int listener)
         memset(c, 0, offsetof(struct connection, head));
         c->fd = fd;
         c->peer = peer;
-        read_toa(c);
+        read_syn(c);
         stats.accepted++;
         stats.open++;
         c->toa_options ? stats.with_toa++ : stats.without_toa++;

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -15,7 +16,7 @@ from topo.process import poll
 from topo.world import World, ask, endpoint, lines
 from topo.world import world as make_world
 
-from .checks import CLOSING, assert_clean
+from .checks import CLOSING, assert_all_good, assert_clean
 
 
 @pytest.fixture
@@ -68,6 +69,27 @@ def test_expiry_resets_both_sides(world: World) -> None:
     stats = world.stack.stats()["controller"]
     assert (stats["rst_in_established"], stats["rst_out_established"]) == (1, 1)
     assert_clean(world)
+
+
+def test_ports_are_used_again_with_rising_sequence_numbers(target: str) -> None:
+    """With few local ports the server sees the same 4-tuples again and again while they are in TIME-WAIT there: it
+    takes the new SYNs because their sequence numbers have risen. When no port is free, a client is refused at once."""
+    connections, ports = 200, 80
+    config = standard.config(
+        servers=[(IPv4Address("10.2.0.11"), 80)],
+        local_addresses=standard.LOCAL_ADDRESSES[:1],
+        timeouts=CLOSING,
+        extra=f"local_port_min = 5000\nlocal_port_max = {5000 + ports - 1}",
+    )
+    with make_world(config, target=target) as world:
+        paced = world.load("c1", n=connections, c=20, rate=ports / 2, close="server", toa=True)
+        assert_all_good(paced, connections)
+        stats = world.server_stats("s1")
+        assert (stats["with_toa"], stats["stale_isns"]) == (connections, 0)
+        world.drained()
+        flood = world.load("c1", n=ports + 40, c=ports + 40, answer=10)
+        assert (flood["ok"], flood["failures"]) == (ports, {"Connection refused": 40})
+        assert_clean(world)
 
 
 def test_traffic_keeps_a_session(world: World) -> None:
