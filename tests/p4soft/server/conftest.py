@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import AsyncIterator
 
-import grpc.aio
 import pytest
 from fake_engine import FakeEngine
-from finsy.proto import p4r_grpc
 from p4kit import CPU_PORT, DEVICE, Client
 from p4soft.embedded import Switch, native_engine
-
-NATIVE = importlib.util.find_spec("p4soft.engine") is not None and hasattr(
-    importlib.import_module("p4soft.engine"), "NativeEngine"
-)
-ENGINES = ["fake", pytest.param("native", marks=pytest.mark.skipif(not NATIVE, reason="no native engine"))]
+from p4switch import ENGINES, client_of
 
 
 @pytest.fixture(params=ENGINES)
@@ -32,18 +24,6 @@ async def fake_switch() -> AsyncIterator[Switch]:
     """The same on the fake engine only, for what the tests emit themselves."""
     async with Switch(DEVICE, CPU_PORT, "127.0.0.1:0", engine_factory=FakeEngine) as running:
         yield running
-
-
-async def client_of(switch: Switch, transport: str) -> AsyncIterator[Client]:
-    if transport == "inprocess":
-        yield Client(switch.stub())
-        return
-    assert switch.address is not None
-    options = [("grpc.max_metadata_size", 1 << 20)]
-    async with grpc.aio.insecure_channel(switch.address, options=options) as channel:
-        client = Client(p4r_grpc.P4RuntimeStub(channel))
-        yield client
-        client.close()
 
 
 @pytest.fixture(params=["grpc", "inprocess"])

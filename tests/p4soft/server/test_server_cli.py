@@ -17,10 +17,11 @@ import grpc
 import grpc.aio
 import pytest
 from finsy.proto import p4r, p4r_grpc
-from p4kit import CONFIG, PROGRAMS
+from p4kit import CONFIG, PROGRAMS, table_id
 from p4soft.api import PortStats
 from p4soft.cli import UsageError, main, parse
 from p4soft.launch import statistics
+from p4switch import NATIVE
 
 HERE = Path(__file__).parent
 DRIVER = """
@@ -35,10 +36,12 @@ PROGRAM = [str(PROGRAMS / "kinds.json"), "--p4info", str(PROGRAMS / "kinds.p4inf
 
 
 @asynccontextmanager
-async def running(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def running(
+    *arguments: str, command: Sequence[str] = ("-c", DRIVER)
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """The command in a process of its own (on the fake engine), and the address it says it listens on."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", DRIVER, *arguments, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        sys.executable, *command, *arguments, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
     try:
@@ -163,6 +166,28 @@ async def test_it_serves_and_stops_cleanly(number: signal.Signals) -> None:
     assert output.splitlines()[0].split()[:2] == ["port", "interface"]
     assert output.splitlines()[1].split() == ["1", "lo", "0", "0", "0", "0", "0", "0"]
     assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(not NATIVE, reason="no native engine")
+async def test_it_runs_a_program_natively() -> None:
+    arguments = [*PROGRAM, "--grpc-server-addr", "127.0.0.1:0"]
+    async with running(*arguments, command=["-m", "p4soft.cli"]) as (process, address):
+        async with grpc.aio.insecure_channel(address) as channel:
+            request = p4r.ReadRequest(device_id=0)
+            request.entities.add().table_entry.table_id = table_id("fixed")
+            responses = [response async for response in p4r_grpc.P4RuntimeStub(channel).Read(request)]
+            assert sum(len(response.entities) for response in responses) == 1
+        output, errors = await stop(process, signal.SIGTERM)
+    assert output.split()[:2] == ["port", "interface"]
+    assert "Traceback" not in errors
+
+
+async def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:
+    async with running("--grpc-server-addr", f"unix:{tmp_path}/s") as (_, address):
+        assert address == f"unix:{tmp_path}/s"
+        async with grpc.aio.insecure_channel(address) as channel:
+            answer = await p4r_grpc.P4RuntimeStub(channel).Capabilities(p4r.CapabilitiesRequest())
+            assert answer.p4runtime_api_version
 
 
 async def test_an_address_in_use_is_one_line_and_status_1() -> None:

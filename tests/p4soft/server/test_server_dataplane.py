@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from conftest import NATIVE, client_of
 from finsy.proto import p4r
 from p4kit import CPU_PORT, DELETE, DEVICE, IDS, INSERT, MODIFY, Client, acl, action, exact, optional, session, table_id
 from p4soft.embedded import Switch
+from p4switch import NATIVE, client_of
 
 pytestmark = pytest.mark.skipif(not NATIVE, reason="no native engine")
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import ENGINES
 from fake_engine import FakeEngine
 from finsy.proto import p4r
 from google.protobuf.message import DecodeError, Message
@@ -33,6 +32,7 @@ from p4kit import (
 from p4soft.embedded import native_engine
 from p4soft.server.errors import Code, RpcError
 from p4soft.server.service import P4RuntimeService
+from p4switch import ENGINES
 
 ROUNDS = 3000
 
