@@ -24,6 +24,7 @@ from fullnat.core.interface import (
     Write,
     Written,
 )
+from fullnat.p4rt.client import Client
 from p4rt.entries import session
 from p4rt.waiting import until
 
@@ -272,3 +273,19 @@ async def test_a_new_configuration_reaches_core_and_meters(rig: Rig) -> None:
     rig.owner.reconfigure(config)
     await until(lambda: rig.switch.meters[0].cir == 9)
     assert rig.core.configs == [config]
+
+
+async def test_an_unforeseen_error_costs_the_connection_only(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Client.read_all
+    calls = []
+
+    async def read_all(client: Client) -> object:
+        calls.append(client)
+        if len(calls) == 1:
+            raise KeyError("a bug")
+        return await original(client)
+
+    monkeypatch.setattr(Client, "read_all", read_all)
+    await serving(rig)
+    assert rig.core.seen(SwitchUp) == [SwitchUp((), 0)]
+    assert len(calls) == 2

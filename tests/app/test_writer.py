@@ -86,14 +86,15 @@ async def test_effects_share_requests_of_limited_size(bench: Bench) -> None:
     assert bench.written == [Written(token, {}) for token in range(1, 1101)]
 
 
-async def test_two_requests_are_in_flight(bench: Bench) -> None:
-    for number, entry in enumerate(sessions(4), 1):
-        bench.submit(number, (Op.INSERT, entry))
+async def test_two_requests_are_in_flight_when_there_is_enough_to_do(bench: Bench) -> None:
+    todo = sessions(400)
+    for size in (1, 100, 100, 100, 99):
+        bench.submit(size, *((Op.INSERT, todo.pop()) for _ in range(size)))
         bench.writer.pump()
         await asyncio.sleep(0)
-    assert len(bench.client.requests) == 2
+    assert [len(request) for request in bench.client.requests] == [2, 400]
     await bench.finish()
-    assert [len(request) for request in bench.client.requests] == [2, 2, 4]
+    assert [len(request) for request in bench.client.requests] == [2, 400, 398]
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,10 @@ class SwitchOwner:
                     await self._stand_down(client, str(error))
         except P4RuntimeError as error:
             return str(error)
+        except Exception as error:
+            # A bug must not end the process: a new connection starts from what the switch holds.
+            _LOGGER.exception("the connection failed for an unforeseen reason")
+            return f"internal error: {error}"
         finally:
             if self._timer is not None:
                 self._timer.cancel()

@@ -26,6 +26,8 @@ from fullnat.p4rt.schema import Schema
 
 BATCH_UPDATES = 512
 REQUESTS_IN_FLIGHT = 2
+WORTH_A_REQUEST = 128
+"""Updates that are sent while another request is in flight; fewer wait, because a request costs more than they."""
 FULL_CODES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNKNOWN})
 """What an INSERT into a full table fails with: the specification's code, and that of switches that only say that the
 target refused. Both are reported as RESOURCE_EXHAUSTED."""
@@ -119,6 +121,8 @@ class Writer:
     def pump(self) -> None:
         """Start as many requests as there is work and room for."""
         while self._pending and self._in_flight < REQUESTS_IN_FLIGHT:
+            if self._in_flight and len(self._pending) < WORTH_A_REQUEST:
+                return
             batch = self._next_batch()
             if not batch:
                 return
