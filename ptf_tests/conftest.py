@@ -18,6 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addoption("--target", default="p4soft", help=f"the switch to test on: {', '.join(sorted(TARGETS))}")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if (name := config.getoption("--target")) not in TARGETS:
+        raise pytest.UsageError(f"--target {name}: no such target; there are {', '.join(sorted(TARGETS))}")
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     return f"PTF target: {config.getoption('--target')}"
 
@@ -28,10 +33,7 @@ def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
     # PTF's tests open a log file each and take over the root logger; pytest captures logs itself.
     ptf.open_logfile = lambda _name: None
     ptf.config.update({"relax": False, "log_dir": None, "test_params": None})
-    name = request.config.getoption("--target")
-    if name not in TARGETS:
-        raise pytest.UsageError(f"--target {name}: no such target; there are {', '.join(sorted(TARGETS))}")
-    target = TARGETS[name]()
+    target = TARGETS[request.config.getoption("--target")]()
     try:
         target.start()
     except TargetUnavailable as reason:

@@ -25,6 +25,7 @@ CAPABILITIES = {
     "runt-frames": "frames shorter than an Ethernet header reach the parser",
     "register-read": "P4Runtime reads registers",
     "resource-exhausted": "an insert into a full table is refused with RESOURCE_EXHAUSTED",
+    "second-opinion": "the switch is another than p4soft, with which it is compared",
     # BMv2 (PI/src/pi_tables_imp.cpp, _pi_table_entry_get_remaining_ttl) multiplies milliseconds by 10^6 in 32 bits.
     "long-since-hit": "time_since_last_hit is right for idle timeouts above 4.29 s",
 }
@@ -61,7 +62,7 @@ class P4softInProcess(Target):
     """p4soft in this process, with in-process ports: needs no privileges."""
 
     name = "p4soft"
-    capabilities = frozenset(CAPABILITIES)
+    capabilities = frozenset(CAPABILITIES) - {"second-opinion"}
     idle_resolution = 0.5
 
     def __init__(self) -> None:
@@ -174,7 +175,7 @@ class P4softVeth(ProcessTarget):
     """p4soft as a process, on veth pairs."""
 
     name = "p4soft-veth"
-    capabilities = frozenset(CAPABILITIES) - {"runt-frames"}
+    capabilities = frozenset(CAPABILITIES) - {"runt-frames", "second-opinion"}
     idle_resolution = 0.5
     program = "p4soft"
 
@@ -188,7 +189,7 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    capabilities = frozenset()
+    capabilities = frozenset({"second-opinion"})
     idle_resolution = 3.0
     program = "simple_switch_grpc"
 

@@ -109,15 +109,6 @@ class ArpAnnouncementOfOurAddressIsPunted(FullnatTest):
         self.exchange((CLIENT_SIDE, packet), punted=[Punt("ARP", packet)])
 
 
-class ArpPuntsHaveARate(FullnatTest):
-    """A storm of announcements does not reach the controller. (The barrier's announcements need the tokens' rest.)"""
-
-    def runTest(self) -> None:
-        packet = arp(topology.CLIENT, sender=topology.CLIENT)
-        self.meter_punts("ARP", rate=1000, burst=3)
-        self.exchange(*[(CLIENT_SIDE, packet)] * 2, punted=[Punt("ARP", packet)] * 2)
-
-
 class ArpOfOtherKindsIsDropped(FullnatTest):
     """Not Ethernet, not IPv4, wrong lengths, other operations."""
 

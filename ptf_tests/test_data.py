@@ -16,7 +16,7 @@ class DataPassesBothWays(SessionTest):
         self.outward(self.session.from_server(seq=77, ack=5039, payload=b"response"), seq=77, ack=5007)
 
 
-class _Delta(SessionTest):
+class SequenceNumbersWrap(SessionTest):
     """Sequence numbers wrap at 2^32, in the translation too."""
 
     def runTest(self) -> None:
@@ -35,7 +35,7 @@ class _Delta(SessionTest):
                 )
 
 
-class DeltaOfTheTestVector(_Delta):
+class DeltaOfTheTestVector(SequenceNumbersWrap):
     """Client seq 0xFFFFFFF1 with delta 0x20 is 0x11 to the server."""
 
     def runTest(self) -> None:
@@ -43,31 +43,31 @@ class DeltaOfTheTestVector(_Delta):
         super().runTest()
 
 
-class DeltaZero(_Delta):
+class DeltaZero(SequenceNumbersWrap):
     """A delta of 0 changes no number."""
 
     delta = 0
 
 
-class DeltaOfOne(_Delta):
+class DeltaOfOne(SequenceNumbersWrap):
     """The smallest delta."""
 
     delta = 1
 
 
-class DeltaOfHalfTheSpace(_Delta):
+class DeltaOfHalfTheSpace(SequenceNumbersWrap):
     """Delta 2^31: the sign bit."""
 
     delta = 0x80000000
 
 
-class DeltaOfMinusOne(_Delta):
+class DeltaOfMinusOne(SequenceNumbersWrap):
     """Delta 2^32 - 1."""
 
     delta = 0xFFFFFFFF
 
 
-class DeltaThatCarries(_Delta):
+class DeltaThatCarries(SequenceNumbersWrap):
     """A delta whose halves both carry."""
 
     delta = 0x8001FFFF

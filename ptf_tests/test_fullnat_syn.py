@@ -34,6 +34,16 @@ class ServiceSynWithEcnOrDataIsPunted(FullnatTest):
                 self.exchange((CLIENT_SIDE, syn), punted=[Punt("SERVICE_SYN", syn)])
 
 
+class ServiceSynKeepsItsPadding(FullnatTest):
+    """A short SYN is punted with the padding of its frame, so that it can be injected as it came."""
+
+    def runTest(self) -> None:
+        self.insert(topology.service())
+        for padding in (bytes(6), b"\xaa" * 6):
+            syn = Session(id=0).from_client(flags="S", padding=padding)
+            self.exchange((CLIENT_SIDE, syn), punted=[Punt("SERVICE_SYN", syn)])
+
+
 class SynOverPuntRateIsDropped(FullnatTest):
     """SYNs above the rate allowed to the controller are dropped and counted; other reasons have their own rate."""
 
@@ -165,7 +175,8 @@ class NewSessionForgetsRegisters(SessionTest):
         for _ in range(2):
             self.handshake()
             self.inward(self.session.from_client(seq=1001, ack=9001), toa="OK", options=self.session.toa)
-        self.expect_events(self.session.id, *[("OUT", "SYN_ACK"), ("IN", "ESTABLISHED")] * 2)
+            # A digest that is not yet acknowledged may be held back when it comes again.
+            self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"))
 
 
 class RecycledSessionIsNotAnswered(SessionTest):
