@@ -32,7 +32,7 @@ def unavailable() -> str | None:
         return "network namespaces need root"
     if not Path("/proc/self/ns/net").exists():
         return "the kernel has no network namespaces"
-    name = f"{_prefix(os.getpid())}probe"
+    name = f"{prefix()}probe"
     try:
         netns.create(name)
         netns.remove(name)
@@ -50,13 +50,20 @@ def _start_time(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[19])
 
 
-def _prefix(pid: int) -> str:
-    return f"fnat-{pid}-{_start_time(pid)}-"
+def prefix() -> str:
+    """What the names of everything begin with that this process makes and must clean up."""
+    return f"fnat-{os.getpid()}-{_start_time(os.getpid())}-"
+
+
+def abandoned(name: str) -> bool:
+    """Whether ``name`` begins with the :func:`prefix` of a process that is gone."""
+    match = _NAME.fullmatch(name)
+    return match is not None and _start_time(int(match[1])) != int(match[2])
 
 
 def create(name: str) -> str:
     """Create a namespace of this process; returns its full name."""
-    full = _prefix(os.getpid()) + name
+    full = prefix() + name
     try:
         netns.create(full)
     except OSError as error:
@@ -122,10 +129,7 @@ def remove(full: str) -> None:
 
 def sweep() -> list[str]:
     """Remove the namespaces of runs that ended without cleaning up; returns their names."""
-    removed = []
-    for full in netns.listnetns():
-        match = _NAME.fullmatch(full)
-        if match and _start_time(int(match[1])) != int(match[2]):
-            remove(full)
-            removed.append(full)
+    removed = [full for full in netns.listnetns() if abandoned(full)]
+    for full in removed:
+        remove(full)
     return removed

@@ -37,13 +37,16 @@ class Network:
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
-        self.logs = Path(tempfile.mkdtemp(prefix="fnat-"))
+        self.logs = Path(tempfile.mkdtemp(prefix=namespaces.prefix()))
         self._namespaces: dict[str, str] = {}
         self._processes: list[Process] = []
         self._macs = 0
 
     def __enter__(self) -> Network:
         namespaces.sweep()
+        for directory in self.logs.parent.glob("fnat-*"):
+            if namespaces.abandoned(directory.name):
+                shutil.rmtree(directory, ignore_errors=True)
         atexit.register(self.close)
         try:
             self._build()
@@ -83,6 +86,10 @@ class Network:
         process = Process(name, command, namespace=self._namespaces[host], logs=self.logs, env=env)
         self._processes.append(process)
         return process
+
+    def process(self, name: str) -> Process:
+        """The process started last under this name."""
+        return next(process for process in reversed(self._processes) if process.name == name)
 
     def address(self, host: str) -> IPv4Address:
         interface = self.topology.host(host).address

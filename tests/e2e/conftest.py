@@ -39,7 +39,7 @@ class Sizes:
 
 
 FULL = Sizes(connections=10_000, parallel=200, transfer=1 << 30, rate=2000, seconds=30)
-QUICK = Sizes(connections=2_000, parallel=200, transfer=64 << 20, rate=2000, seconds=5)
+QUICK = Sizes(connections=1_000, parallel=200, transfer=64 << 20, rate=2000, seconds=5)
 BMV2 = Sizes(connections=100, parallel=50, transfer=2 << 20, rate=50, seconds=5)
 
 
