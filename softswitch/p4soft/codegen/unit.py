@@ -76,7 +76,7 @@ class UnitWriter:
             *verify,
             "if (mode == P4S_CLONE) {",
             *self._reset(),
-            *self._preserve("p->clone_list"),
+            *self._preserve("p->preserve"),
             *self._store(kept),
             "return P4S_REPLICATE;",
             "}",
@@ -205,10 +205,16 @@ class UnitWriter:
         return [
             "p->group = p->clone = p->clone_list = p->resubmit = p->recirculate = 0;",
             "p->truncate = UINT32_MAX; pktlen = p->length = p->ingress_len;",
+            "if (mode == P4S_INGRESS) {",
             *self._preserve("p->preserve"),
+            "}",
+            # As in BMv2, a packet that starts again has no ingress port and no time stamp, and an ingress clone is
+            # parsed again with nothing but the port.
+            "if (mode == P4S_INGRESS) {",
             *prims.standard("instance_type", "p->instance"),
             *prims.standard("packet_length", "p->ingress_len"),
-            "if (p->instance == P4S_NORMAL) {",
+            "}",
+            "if (mode == P4S_CLONE || p->instance == P4S_NORMAL) {",
             *prims.standard("ingress_port", "p->in_port"),
             *prims.standard("ingress_global_timestamp", "((c->now - c->start) / 1000)"),
             "}",

@@ -111,7 +111,7 @@ static void clone_ingress(struct p4s_switch *s, const struct p4s_pkt *p, uint32_
     memcpy(q.base + q.off, buffer(s, ORIGINAL), original);
     memcpy(q.state, p->state, s->prog->state_bytes);
     q.in_port = p->in_port;
-    q.clone_list = p->clone_list;
+    q.preserve = p->clone_list;
     q.instance = P4S_INGRESS_CLONE;
     s->prog->run(&s->ctx, &q, P4S_CLONE);
     q.port = g->replicas[i].port;
