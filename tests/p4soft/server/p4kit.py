@@ -27,7 +27,7 @@ def read_p4info(name: str = "kinds") -> p4i.P4Info:
 P4INFO = read_p4info()
 CONFIG = (PROGRAMS / "kinds.json").read_bytes()
 PROGRAM_FIELDS = ("tables", "actions", "counters", "direct_counters", "meters", "direct_meters", "registers", "digests")
-IDS = {
+IDS: dict[str, int] = {
     f"{field}.{item.preamble.alias}": item.preamble.id for field in PROGRAM_FIELDS for item in getattr(P4INFO, field)
 }
 
@@ -110,7 +110,7 @@ def entity(message: Any) -> p4r.Entity:
     elif isinstance(message, p4r.CloneSessionEntry):
         message = p4r.PacketReplicationEngineEntry(clone_session_entry=message)
     fields = p4r.Entity.DESCRIPTOR.fields
-    name = next(field.name for field in fields if field.message_type.name == message.DESCRIPTOR.name)
+    name = next(field.name for field in fields if field.message_type is message.DESCRIPTOR)
     return p4r.Entity(**{name: message})
 
 
@@ -216,7 +216,7 @@ class Client:
             for item in response.entities:
                 message = getattr(item, item.WhichOneof("entity"))
                 if isinstance(message, p4r.PacketReplicationEngineEntry):
-                    message = getattr(message, message.WhichOneof("type"))
+                    message = getattr(message, str(message.WhichOneof("type")))
                 found.append(message)
         return found
 

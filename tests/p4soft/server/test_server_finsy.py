@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import finsy as fy
 import pytest
@@ -35,39 +36,49 @@ def entry() -> fy.P4TableEntry:
     )
 
 
+def address(switch: Switch) -> str:
+    assert switch.address is not None
+    return switch.address
+
+
+async def all_of(found: Any) -> list[Any]:
+    """Everything that finsy's read yields; its overloads hide that it is an asynchronous generator."""
+    return [entity async for entity in found]
+
+
 async def test_finsy_loads_writes_and_reads(switch: Switch) -> None:
-    async with fy.Switch("sw", switch.address, options()) as client:
+    async with fy.Switch("sw", address(switch), options()) as client:
         assert client.is_primary
         await client.write([+entry()])
-        (found,) = [entity async for entity in client.read(fy.P4TableEntry("session", match=entry().match))]
+        (found,) = await all_of(client.read(fy.P4TableEntry("session", match=entry().match)))
         assert found == entry()
-        everything = [entity async for entity in client.read(fy.P4TableEntry("session"))]
+        everything = await all_of(client.read(fy.P4TableEntry("session")))
         assert len(everything) == 1
         await client.write([+fy.P4MulticastGroupEntry(3, replicas=[1, 2])])
         await client.write([~fy.P4CounterEntry("port_counter", index=1, data=fy.P4CounterData(packet_count=4))])
-        counters = [entity async for entity in client.read(fy.P4CounterEntry("port_counter"))]
+        counters = await all_of(client.read(fy.P4CounterEntry("port_counter")))
         assert [counter.data.packet_count for counter in counters] == [0, 4, 0, 0, 0, 0, 0, 0]
         await client.write([~fy.P4RegisterEntry("last_id", index=2, data=99)])
-        (register,) = [entity async for entity in client.read(fy.P4RegisterEntry("last_id", index=2))]
+        (register,) = await all_of(client.read(fy.P4RegisterEntry("last_id", index=2)))
         assert register.data == 99
         with pytest.raises(fy.P4ClientError) as caught:
             await client.write([+entry()])
         assert caught.value.details[0].canonical_code == fy.GRPCStatusCode.ALREADY_EXISTS
         await client.delete_all()
-        assert [entity async for entity in client.read(fy.P4TableEntry("session"))] == []
+        assert await all_of(client.read(fy.P4TableEntry("session"))) == []
 
 
 async def test_finsy_keeps_a_running_pipeline(switch: Switch) -> None:
-    async with fy.Switch("first", switch.address, options()) as client:
+    async with fy.Switch("first", address(switch), options()) as client:
         await client.write([+entry()])
-    async with fy.Switch("second", switch.address, options()) as client:
-        assert len([entity async for entity in client.read(fy.P4TableEntry("session"))]) == 1
+    async with fy.Switch("second", address(switch), options()) as client:
+        assert len(await all_of(client.read(fy.P4TableEntry("session")))) == 1
 
 
 async def test_finsy_takes_turns_as_primary(switch: Switch) -> None:
     async with (
-        fy.Switch("first", switch.address, options()) as first,
-        fy.Switch("second", switch.address, options()) as second,
+        fy.Switch("first", address(switch), options()) as first,
+        fy.Switch("second", address(switch), options()) as second,
     ):
         assert first.is_primary
         assert not second.is_primary
@@ -76,7 +87,7 @@ async def test_finsy_takes_turns_as_primary(switch: Switch) -> None:
 async def test_finsy_exchanges_packets(fake_switch: Switch) -> None:
     engine = fake_switch.engine
     assert isinstance(engine, FakeEngine)
-    async with fy.Switch("sw", fake_switch.address, options()) as client:
+    async with fy.Switch("sw", address(fake_switch), options()) as client:
         packets = client.read_packets()
         engine.emit(PacketIn(b"\x00\x80\x12\x34frame"))
         async with asyncio.timeout(10):

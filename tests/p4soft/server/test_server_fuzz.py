@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
@@ -95,7 +96,7 @@ def holders(message: Message) -> list[Message]:
 def change(message: Message, chance: random.Random) -> None:
     """Change one field somewhere in ``message`` to something else of its type, or clear it, or repeat it."""
     holder = chance.choice(holders(message))
-    field = chance.choice(holder.DESCRIPTOR.fields)
+    field: Any = chance.choice(list(holder.DESCRIPTOR.fields))
     if chance.random() < 0.2:
         holder.ClearField(field.name)
     elif field.is_repeated:

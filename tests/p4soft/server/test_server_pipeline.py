@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import grpc.aio
 import pytest
@@ -40,7 +40,9 @@ async def push_code(client: Client, **fields: Any) -> grpc.StatusCode:
 
 
 async def get(client: Client, kind: Any = GET.ALL) -> p4r.GetForwardingPipelineConfigResponse:
-    return await client.stub.GetForwardingPipelineConfig(GET(device_id=DEVICE, response_type=kind))
+    found: p4r.GetForwardingPipelineConfigResponse
+    found = await client.stub.GetForwardingPipelineConfig(GET(device_id=DEVICE, response_type=kind))
+    return found
 
 
 async def test_there_is_no_config_at_first(client: Client) -> None:
@@ -121,7 +123,7 @@ async def test_commit_takes_no_config(primary: Client) -> None:
     assert caught.value.code() == CODE.INVALID_ARGUMENT
 
 
-def _without(field: str) -> p4r.ForwardingPipelineConfig:
+def _without(field: Literal["p4info", "p4_device_config"]) -> p4r.ForwardingPipelineConfig:
     message = config()
     message.ClearField(field)
     return message
