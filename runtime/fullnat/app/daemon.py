@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import random
@@ -28,6 +29,8 @@ from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
+GC_ALLOCATIONS = 20_000
+"""Objects made between two looks of the garbage collector at the youngest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,9 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
         random.Random(os.urandom(16)),
         wall_offset=time.time() - asyncio.get_running_loop().time(),
     )
+    # Sessions are objects without cycles; looking for cycles among hundreds of thousands of them stops everything.
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 50, 1000)
     async with contextlib.AsyncExitStack() as stack:
         make_transport = await _transport(options, stack)
         owner = SwitchOwner(
