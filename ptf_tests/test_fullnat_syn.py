@@ -50,8 +50,7 @@ class SynOverPuntRateIsDropped(FullnatTest):
     def runTest(self) -> None:
         self.insert(topology.service())
         syn = Session(id=0).from_client(flags="S")
-        self.meter_punts("SERVICE_SYN", rate=1, burst=2)
-        self.exchange(*[(CLIENT_SIDE, syn)] * 6, punted=[Punt("SERVICE_SYN", syn)] * 2, drops={"PUNT_METER": 4})
+        self.drop_over_rate(CLIENT_SIDE, Punt("SERVICE_SYN", syn), count=6, burst=2)
 
 
 class SynIsTranslatedAndCarriesToa(SessionTest):
@@ -154,7 +153,7 @@ class SessionSynHasItsOwnRate(SessionTest):
     """The rate of first SYNs does not bind SYNs of sessions."""
 
     def runTest(self) -> None:
-        self.meter_punts("SERVICE_SYN", rate=1, burst=1)
+        self.meter_punts("SERVICE_SYN", burst=1)
         syn = self.session.from_client(flags="S")
         punt = Punt("SESSION_SYN", syn, session_id=self.session.id)
         self.exchange(*[(CLIENT_SIDE, syn)] * 5, punted=[punt] * 5)

@@ -175,9 +175,7 @@ class NoNeighborHasARate(FullnatTest):
     """A scan of empty addresses does not flood the controller."""
 
     def runTest(self) -> None:
-        self.meter_punts("NO_NEIGHBOR", rate=1, burst=1)
-        packet = datagram(topology.SILENT_HOST)
-        self.exchange(*[(CLIENT_SIDE, packet)] * 3, punted=[Punt("NO_NEIGHBOR", packet)], drops={"PUNT_METER": 2})
+        self.drop_over_rate(CLIENT_SIDE, Punt("NO_NEIGHBOR", datagram(topology.SILENT_HOST)), count=3, burst=1)
 
 
 class NoNeighborOfASessionIsPuntedTranslated(SessionTest):

@@ -45,10 +45,8 @@ class SegmentWithoutSessionHasAPuntRate(FullnatTest):
 
     def runTest(self) -> None:
         self.insert(topology.service(flags=RESET_ON_MISS))
-        self.meter_punts("NO_SESSION", rate=1, burst=1)
-        packet = segment(seq=5)
-        punt = Punt("NO_SESSION", packet, service_flags=RESET_ON_MISS)
-        self.exchange(*[(CLIENT_SIDE, packet)] * 4, punted=[punt], drops={"PUNT_METER": 3})
+        punt = Punt("NO_SESSION", segment(seq=5), service_flags=RESET_ON_MISS)
+        self.drop_over_rate(CLIENT_SIDE, punt, count=4, burst=1)
 
 
 class VipWithoutServiceIsDropped(FullnatTest):
