@@ -1,20 +1,16 @@
-"""Where the compiled P4 program is: ``fullnat/compiled`` when installed, ``p4src/compiled`` in a source tree."""
+"""Where the compiled P4 program is. In a source tree the directory is a link to ``p4src/compiled``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
-
 
 def directory() -> Path:
     """The directory with fullnat.json, fullnat.p4info.txtpb, fullnat.constants.json and manifest.json.
 
-    A source tree's own comes first, so that a change of the P4 program is seen without installing it.
-    Raises FileNotFoundError when there is neither.
+    Raises FileNotFoundError when it is not there.
     """
-    places = (_PACKAGE.parents[1] / "p4src" / "compiled", _PACKAGE / "compiled")
-    for place in places:
-        if (place / "manifest.json").is_file():
-            return place
-    raise FileNotFoundError(f"no compiled P4 program in {' or '.join(str(place) for place in places)}; run 'make p4'")
+    place = Path(__file__).resolve().parent / "compiled"
+    if not (place / "manifest.json").is_file():
+        raise FileNotFoundError(f"no compiled P4 program in {place}; run 'make p4'")
+    return place
