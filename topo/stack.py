@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from click import ClickException
+from fullnat.cli.controlclient import ask
 
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
@@ -128,17 +130,27 @@ class Stack:
         return any(row[1].endswith(port) and row[3] == "0A" for row in rows)
 
     # -------------------------------------------------------------------------------------------------- questions
+    # Questions go over the control socket as the command line tools send them; a process for each would cost half a
+    # second of processor time every time somebody waits for something.
 
     def sessions(self) -> list[Json]:
         """Every session, as ``fullnat sessions --json`` shows it."""
-        return [json.loads(line) for line in self._ask("sessions").splitlines()]
+        return self._ask("sessions")
 
     def stats(self) -> Json:
-        return dict(json.loads(self._ask("stats")))
+        """What ``fullnat stats --json`` shows."""
+        return self._ask("stats")[0]
 
-    def _ask(self, command: str) -> str:
-        run = [*_installed("fullnat"), command, "--json", "--control-socket", str(self.socket)]
+    def _ask(self, command: str) -> list[Json]:
+        try:
+            return list(ask(self.socket, command))
+        except ClickException as error:
+            raise ProcessFailed(f"fullnat {command}: {error.message}") from None
+
+    def command(self, *words: str) -> str:
+        """What the ``fullnat`` command prints. Raises ProcessFailed when it fails."""
+        run = [*_installed("fullnat"), *words, "--control-socket", str(self.socket)]
         done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=30)
         if done.returncode != 0:
-            raise ProcessFailed(f"fullnat {command} ended with status {done.returncode}: {done.stderr.strip()}")
+            raise ProcessFailed(f"fullnat {words[0]} ended with status {done.returncode}: {done.stderr.strip()}")
         return done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import socket
 import threading
@@ -68,6 +69,19 @@ def test_expiry_resets_both_sides(world: World) -> None:
     assert [line["toa"] for line in reset] == [client]
     stats = world.stack.stats()["controller"]
     assert (stats["rst_in_established"], stats["rst_out_established"]) == (1, 1)
+    assert_clean(world)
+
+
+def test_commands_show_the_same(world: World) -> None:
+    """``fullnat sessions`` and ``fullnat stats``, as JSON and as text, tell of an open connection."""
+    with contextlib.closing(world.http("c1")) as connection:
+        client = ask(connection).client
+        session = json.loads(world.stack.command("sessions", "--json"))
+        assert (session["client"], session["virtual"]) == (client, "10.9.0.1:80")
+        assert client in world.stack.command("sessions")
+        stats = json.loads(world.stack.command("stats", "--json"))
+        assert stats["services"][0]["connections"] == stats["controller"]["sessions_created"] == 1
+        assert "10.9.0.1:80" in world.stack.command("stats")
     assert_clean(world)
 
 
