@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +136,12 @@ static void sleep_until_work(struct p4s_switch *s) {
   if (ring_empty(&s->in) && !atomic_load(&s->stop) && atomic_load(&s->drain_wanted) == s->drain_done)
     ppoll(fds, n, wait == UINT64_MAX ? NULL : &t, NULL);
   atomic_store(&s->sleeping, false);
+  for (nfds_t i = 1; i < n; i++)
+    if (fds[i].revents & POLLERR) { /* its interface went down; reading the error clears it */
+      int e;
+      socklen_t size = sizeof e;
+      if (getsockopt(fds[i].fd, SOL_SOCKET, SO_ERROR, &e, &size) < 0) continue;
+    }
   if (fds[0].revents & POLLIN) {
     uint64_t count;
     if (read(s->wake_fd, &count, sizeof count) < 0) return; /* non-blocking: nothing to clear */

@@ -1,0 +1,136 @@
+"""Network interfaces as ports: a veth pair per port, the far ends in the hands of the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from enginekit import Bench
+from p4soft.api import InvalidValue
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and iproute2 to make veth pairs"
+)
+ETH_P_ALL = 3
+PACKET_IGNORE_OUTGOING = 23
+SOL_PACKET = 263
+
+
+class Wire:
+    """The far end of a port's veth pair."""
+
+    def __init__(self, number: int) -> None:
+        self.near, self.far = f"p4n{os.getpid()}{number}"[-15:], f"p4f{os.getpid()}{number}"[-15:]
+        subprocess.run(["ip", "link", "add", self.near, "type", "veth", "peer", "name", self.far], check=True)
+        for name in (self.near, self.far):
+            quiet = Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
+            if quiet.exists():
+                quiet.write_text("1")
+            subprocess.run(["ip", "link", "set", name, "up"], check=True)
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        self.socket.bind((self.far, ETH_P_ALL))
+        self.socket.settimeout(10)
+
+    def close(self) -> None:
+        self.socket.close()
+        subprocess.run(["ip", "link", "del", self.near], check=False)
+
+
+@pytest.fixture
+def wires() -> Iterator[list[Wire]]:
+    made: list[Wire] = []
+    try:
+        made.append(Wire(1))
+        made.append(Wire(2))
+        yield made
+    finally:
+        for wire in made:
+            wire.close()
+
+
+@pytest.fixture
+def wired(bench: Callable[[str], Bench], wires: list[Wire]) -> Bench:
+    engine = bench("paths")
+    for port, wire in zip((1, 2), wires, strict=True):
+        engine.remove_port(port)
+        engine.add_interface(port, wire.near)
+    return engine
+
+
+def frame(mark: int, size: int = 60, tag: bytes = b"") -> bytes:
+    """To port 2; the program reads the first four bytes only."""
+    return (struct.pack("!BBH", 0, 0, mark) + bytes(8) + tag + b"\x88\xb5").ljust(size, b".")
+
+
+def expected(mark: int, size: int = 60, tag: bytes = b"") -> bytes:
+    """What leaves by port 2."""
+    sent = frame(mark, size, tag)
+    return struct.pack("!BBHBBHHH", 0, 0, mark + 1, 0, 0, len(sent), 1, 1) + sent[4:]
+
+
+def test_frames_pass_unchanged_and_in_order(wired: Bench, wires: list[Wire]) -> None:
+    # The answer is eight bytes longer, and the interface's MTU of 1500 limits what can leave.
+    sizes = [14, 60, 61, 128, 1000, 1506]
+    for i, size in enumerate(sizes * 20):
+        wires[0].socket.send(frame(i, size))
+    for i, size in enumerate(sizes * 20):
+        assert wires[1].socket.recv(4096) == expected(i, size)
+    assert wired.drain(10)
+    stats = {s.port: s for s in wired.port_stats()}
+    assert (stats[1].name, stats[2].name) == (wires[0].near, wires[1].near)
+    assert (stats[1].rx_packets, stats[1].rx_bytes, stats[1].rx_dropped) == (120, 20 * sum(sizes), 0)
+    assert (stats[2].tx_packets, stats[2].tx_bytes) == (120, 20 * (sum(sizes) + 8 * len(sizes)))
+
+
+def test_vlan_tags_survive(wired: Bench, wires: list[Wire]) -> None:
+    tag = b"\x81\x00\x60\x05"
+    wires[0].socket.send(frame(7, 64, tag))
+    # The far end's kernel takes the tag out of what it receives as well, eight bytes further on.
+    received = wires[1].socket.recv(4096)
+    assert len(received) in (72, 68)
+    assert received[:12] == expected(7, 64, tag)[:12]
+    assert wired.drain(10)
+    stats = {s.port: s for s in wired.port_stats()}
+    assert stats[2].tx_bytes == 72
+
+
+def test_too_long_frames_are_counted(wired: Bench, wires: list[Wire]) -> None:
+    wires[0].socket.send(frame(1, 1514))
+    wires[0].socket.send(frame(2))
+    assert wires[1].socket.recv(4096) == expected(2)
+    assert wired.drain(10)
+    assert {s.port: s.tx_dropped for s in wired.port_stats()}[2] == 1
+
+
+def test_ports_come_and_go(wired: Bench, wires: list[Wire]) -> None:
+    with pytest.raises(InvalidValue, match="in use"):
+        wired.add_interface(1, wires[0].near)
+    wired.remove_port(2)
+    wired.add_memory_port(2)
+    wires[0].socket.send(frame(3))
+    out: list[tuple[int, bytes]] = []
+    while not out:
+        assert wired.drain(10)
+        out = wired.collect()
+    assert out == [(2, expected(3))]
+    wired.remove_port(2)
+    wired.add_interface(2, wires[1].near)
+    wires[0].socket.send(frame(4))
+    assert wires[1].socket.recv(4096) == expected(4)
+
+
+def test_a_vanished_interface_only_loses_packets(wired: Bench, wires: list[Wire]) -> None:
+    subprocess.run(["ip", "link", "set", wires[1].near, "down"], check=True)
+    wires[0].socket.send(frame(1))
+    while {s.port: s.tx_dropped for s in wired.port_stats()}[2] == 0:
+        assert wired.drain(10)
+    subprocess.run(["ip", "link", "set", wires[1].near, "up"], check=True)
+    wires[0].socket.send(frame(2))
+    assert wires[1].socket.recv(4096) == expected(2)
