@@ -194,15 +194,15 @@ def test_direct_connection(world: World, nginx: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "source", "target"), [("c1", "10.1.0.200", (VIP, standard.VPORT)), ("s3", "10.2.0.200", NGINX)]
+    ("host", "source", "to"), [("c1", "10.1.0.200", (VIP, standard.VPORT)), ("s3", "10.2.0.200", NGINX)]
 )
-def test_forged(world: World, nginx: Path, host: str, source: str, target: tuple[str, int]) -> None:
+def test_forged(world: World, nginx: Path, host: str, source: str, to: tuple[str, int]) -> None:
     """A client's own TOA option is not believed: the balancer removes it; on a direct connection nobody trusts it."""
     with world.network.inside(host):
         for name in ("ip_forward", "conf/eth0/proxy_arp"):
             Path("/proc/sys/net/ipv4", name).write_text("1")
         with rawtcp.Wire("raw0", addresses=(), routes=(f"{source}/32",)) as wire:
-            connection = wire.connect(target, (source, 5555), FORGED)
+            connection = wire.connect(to, (source, 5555), FORGED)
             connection.send(b"GET / HTTP/1.0\r\n\r\n")
             answer = ""
             with contextlib.suppress(ConnectionResetError):
@@ -250,7 +250,12 @@ def test_redis(world: World, serve: Serve) -> None:
 
 def test_toa_check(world: World) -> None:
     """Through the VIP: good, with the local address; a direct call: told as such."""
-    command = [Path(sys.executable).with_name("fullnat"), "toa-check", "--listen", f"10.2.0.13:{CHECK_PORT}"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("fullnat"),
+        "toa-check",
+        "--listen",
+        f"10.2.0.13:{CHECK_PORT}",
+    ]
     process = world.network.start("s3", "toa-check", [*command, "--trusted", TRUSTED, "--count", "2", "--json"])
     poll(lambda: "listening" in process.err.read_text() or not process.running, 20, "toa-check listens")
     with connect(world, "c1", VIP, CHECK_PORT) as sock:

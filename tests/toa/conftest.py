@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +11,12 @@ from typing import Any
 
 import pytest
 
-from bench.tools import build
+from bench.tools import toa
 from topo import namespaces
 from topo.process import Process, poll
-
-from .rawtcp import TUN, Connection, Wire
+from topo.rawtcp import TUN, Connection, Wire
 
 HERE = Path(__file__).parent
-SOURCES = HERE.parents[1] / "toa"
 SERVER = HERE / "server.py"
 TRUSTED = "10.2.0.100/30,fd00::/64"
 LOCAL, LOCAL6 = ("10.2.0.101", 5000), ("fd00::101", 5000)
@@ -33,13 +29,9 @@ PORT = 8080
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """libtoa_preload.so, as ``make toa`` builds it."""
-    if shutil.which("make") is None:
-        pytest.skip("make is not installed")
-    target = tmp_path_factory.mktemp("toa")
-    command = ["make", "-s", "-C", str(SOURCES), f"BUILD={target}", f"CC={' '.join(build.compiler())}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return target / "libtoa_preload.so"
+    if reason := toa.unavailable():
+        pytest.skip(reason)
+    return toa.library(tmp_path_factory.mktemp("toa"))
 
 
 @pytest.fixture(scope="session")

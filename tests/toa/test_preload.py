@@ -13,9 +13,9 @@ import pytest
 
 from topo import namespaces
 from topo.process import poll
+from topo.rawtcp import Wire, toa
 
 from .conftest import KERNEL, KERNEL6, LOCAL, LOCAL6, PORT, SERVER, TRUSTED, Said, StartServer, hear, set_sysctl
-from .rawtcp import Wire, toa
 
 CLIENT, CLIENT6 = ("203.0.113.9", 40000), ("2001:db8::9", 40000)
 V4, V6_LVS, V6_DPVS = toa(*CLIENT), toa(*CLIENT6, kind=253), toa(*CLIENT6)
