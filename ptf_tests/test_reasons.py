@@ -1,0 +1,27 @@
+"""Every reason the program can give is tested."""
+
+import unittest
+from pathlib import Path
+
+from ptf_tests.harness import CONSTANTS
+
+NOT_COUNTED = {
+    "NONE": "nothing happened",
+    "NO_NEIGHBOR": "as a DropReason: the packet goes to the controller and is counted as a punt",
+}
+
+
+class EveryReasonIsTested(unittest.TestCase):
+    """Each drop reason, punt reason, TOA result and session event stands in the expectation of some test."""
+
+    def runTest(self) -> None:
+        here = Path(__file__)
+        tests = "".join(path.read_text() for path in here.parent.glob("test_*.py") if path != here)
+        missing = [
+            f"{enumeration}.{name}"
+            for enumeration in ("DropReason", "PuntReason", "ToaResult", "SessionEvent", "PacketOutAction")
+            for name in CONSTANTS[enumeration]
+            # The last member of an enumeration that indexes counters is its size.
+            if not name.endswith(("REASONS", "RESULTS")) and name not in NOT_COUNTED and f'"{name}"' not in tests
+        ]
+        assert missing == []
