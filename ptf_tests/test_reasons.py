@@ -16,7 +16,7 @@ class EveryReasonIsTested(unittest.TestCase):
 
     def runTest(self) -> None:
         here = Path(__file__)
-        tests = "".join(path.read_text() for path in here.parent.glob("test_*.py") if path != here)
+        tests = "".join(path.read_text() for path in here.parent.glob("*.py") if path != here)
         missing = [
             f"{enumeration}.{name}"
             for enumeration in ("DropReason", "PuntReason", "ToaResult", "SessionEvent", "PacketOutAction")
