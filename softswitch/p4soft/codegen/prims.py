@@ -62,7 +62,8 @@ class Primitives(Assignments):
         return [f"p->recirculate = (uint32_t)({self.number(prim.args[0])}) & 0xffff;"]
 
     def _do_truncate(self, prim: m.Primitive) -> list[str]:
-        return [f"p->truncate = (uint32_t)({self.number(prim.args[0])});"]
+        at = self.ex.index(self.expr(prim.args[0]))
+        return [f"{{ const uint64_t n = {at}; if (n < p->truncate) p->truncate = (uint32_t)n; }}"]
 
     def _do_exit(self, _: m.Primitive) -> list[str]:
         self.exits = True

@@ -49,6 +49,7 @@ class Switch:
         self._registers: dict[str, m.RegisterArray] = {}
         self._library: Any = None
         self._buffer = ffi.new("uint8_t[]", BUFFER)
+        self._out = ffi.new("uint8_t[]", BUFFER)
 
     # life
 
@@ -154,10 +155,9 @@ class Switch:
         self.inject(self.cpu_port, data)
 
     def collect(self) -> list[tuple[int, bytes]]:
-        buffer = ffi.new("uint8_t[]", BUFFER)
         out: list[tuple[int, bytes]] = []
-        while used := self._c.p4s_collect(self.handle(), buffer, BUFFER):
-            out += [(aux, data) for _, aux, data in records(buffer, used)]
+        while used := self._c.p4s_collect(self.handle(), self._out, BUFFER):
+            out += [(aux, data) for _, aux, data in records(self._out, used)]
         return out
 
     def drain(self, timeout: float) -> bool:

@@ -278,6 +278,7 @@ int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const
   const struct p4s_table_desc *d = t->desc;
   const uint32_t n = material_words(d);
   uint32_t slot;
+  if (d->nfields == 0) return P4S_INVALID; /* a table without a key has its default entry only */
   int rc = encode_key(d, key, m);
   if (rc == P4S_OK) rc = pack_params(t, action, params, area);
   if (rc != P4S_OK) return rc;

@@ -24,7 +24,7 @@ NEW_MACS = bytes.fromhex("0200000000bb") + bytes.fromhex("0200000000aa")
 
 
 def checksum(header: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -205,6 +205,10 @@ def test_table_errors(router: Bench) -> None:
         router.modify(table, Entry(entry.key, 9, b""))
     with pytest.raises(EntryNotFound):
         router.insert(99, entry)
+    assert router.program is not None
+    keyless = next(t for t in router.program.tables.values() if not t.fields)
+    with pytest.raises(InvalidValue):
+        router.insert(keyless.index, Entry(b"", 0, b""))
     state = router.get(table, entry.key)
     assert isinstance(state, EntryState)
     assert state.entry == entry
