@@ -18,6 +18,7 @@ from topo.world import World, ask, endpoint, lines
 from topo.world import world as make_world
 
 from .checks import CLOSING, assert_all_good, assert_clean
+from .conftest import Sizes
 
 
 @pytest.fixture
@@ -69,6 +70,25 @@ def test_expiry_resets_both_sides(world: World) -> None:
     assert [line["toa"] for line in reset] == [client]
     stats = world.stack.stats()["controller"]
     assert (stats["rst_in_established"], stats["rst_out_established"]) == (1, 1)
+    assert_clean(world)
+
+
+def test_many_expire_at_once(world: World, sizes: Sizes) -> None:
+    """As many idle connections as are parallel elsewhere: every one of them is reset on both sides."""
+    with contextlib.ExitStack() as alive:
+        made = [
+            alive.enter_context(contextlib.closing(world.http(c))) for c in standard.CLIENTS * (sizes.parallel // 2)
+        ]
+        clients = {ask(connection).client for connection in made}
+        for connection in made:
+            connection.sock.settimeout(30)
+            with pytest.raises(ConnectionResetError):
+                connection.sock.recv(1)
+
+    def reset() -> set[str]:
+        return {line["toa"] for server in world.servers.values() for line in lines(server, "reset")}
+
+    poll(lambda: reset() == clients, 10, "the servers were reset")
     assert_clean(world)
 
 
