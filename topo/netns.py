@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from types import TracebackType
 
@@ -28,6 +28,7 @@ _HOST_SYSCTLS = (
     ("ipv4/tcp_max_syn_backlog", "16384"),
     ("core/somaxconn", "16384"),
 )
+_ROUTER_SYSCTLS = (("ipv4/ip_forward", "1"), ("ipv4/conf/all/rp_filter", "0"))
 _QUIET = (("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1"))
 """No router solicitations, neighbor discovery or multicast listener reports: tests see only what they send."""
 
@@ -106,8 +107,12 @@ class Network:
             else:
                 self._build_bridge(subnet)
 
+    def _make_namespace(self, name: str) -> str:
+        """The full name of a new namespace for the host, LAN or switch ``name``."""
+        return namespaces.create(name)
+
     def _create(self, name: str, sysctls: Sequence[tuple[str, str]]) -> None:
-        full = self._namespaces[name] = namespaces.create(name)
+        full = self._namespaces[name] = self._make_namespace(name)
         with namespaces.inside(full):
             for key, value in (*_QUIET, *sysctls):
                 path = Path("/proc/sys/net", key)
@@ -121,54 +126,70 @@ class Network:
         with self.inside(name), IPRoute() as ip:
             yield ip
 
-    def _pair(self, a: tuple[str, str], b: tuple[str, str], mtu: int) -> None:
-        """A veth pair between two (namespace, interface)s, both ends up with offloads off."""
-        macs = [self._mac(), self._mac()]
-        there = namespaces.handle(self._namespaces[b[0]])
-        try:
-            with self._netlink(a[0]) as ip:
-                peer = {"ifname": b[1], "net_ns_fd": there, "address": macs[1], "mtu": mtu}
-                ip.link("add", ifname=a[1], kind="veth", address=macs[0], mtu=mtu, peer=peer)
-        finally:
-            os.close(there)
+    def _pair(self, a: tuple[str, str], b: tuple[str, str], mtu: int, mac: str | None = None) -> None:
+        """A wire between two (namespace, interface)s, both ends up with offloads off. ``mac`` is a's MAC address."""
+        self._wire(a, b, (mac or self._mac(), self._mac()))
         for name, interface in (a, b):
             with self._netlink(name) as ip:
                 offloads.disable(interface)
-                ip.link("set", index=ip.link_lookup(ifname=interface)[0], state="up")
+                ip.link("set", index=ip.link_lookup(ifname=interface)[0], mtu=mtu, state="up")
+
+    def _wire(self, a: tuple[str, str], b: tuple[str, str], macs: tuple[str, str]) -> None:
+        """A veth pair."""
+        there = namespaces.handle(self._namespaces[b[0]])
+        try:
+            with self._netlink(a[0]) as ip:
+                peer = {"ifname": b[1], "net_ns_fd": there, "address": macs[1]}
+                ip.link("add", ifname=a[1], kind="veth", address=macs[0], peer=peer)
+        finally:
+            os.close(there)
 
     def _mac(self) -> str:
         self._macs += 1
         return f"02:00:00:00:{self._macs >> 8:02x}:{self._macs & 0xFF:02x}"
 
     def _add_host(self, host: Host, peer: tuple[str, str], mtu: int) -> None:
-        self._create(host.name, (*_HOST_SYSCTLS, *host.sysctls))
-        self._pair((host.name, "eth0"), peer, mtu)
+        self._create(host.name, (*_HOST_SYSCTLS, *(_ROUTER_SYSCTLS if host.behind else ()), *host.sysctls))
+        self._pair((host.name, "eth0"), peer, mtu, host.mac)
+        if host.address:
+            self._set_address(host.name, "eth0", host.address)
         with self._netlink(host.name) as ip:
-            index = ip.link_lookup(ifname="eth0")[0]
-            if host.address:
-                ip.addr("add", index=index, address=str(host.address.ip), prefixlen=host.address.network.prefixlen)
             for route in host.routes:
                 ip.route("add", dst=str(route.prefix), gateway=str(route.gateway))
+        if host.inside:
+            self._bridge(host.name, host.behind, mtu)
+            self._set_address(host.name, "br0", host.inside)
+
+    def _set_address(self, name: str, interface: str, address: IPv4Interface) -> None:
+        with self._netlink(name) as ip:
+            index = ip.link_lookup(ifname=interface)[0]
+            ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+
+    def _bridge(self, name: str, hosts: Sequence[Host], mtu: int, uplink: str | None = None) -> None:
+        """A bridge br0 in the namespace, with the hosts and the interface ``uplink`` on it."""
+        with self._netlink(name) as ip:
+            ip.link("add", ifname="br0", kind="bridge", br_stp_state=0, br_mcast_snooping=0, mtu=mtu)
+            ip.link("set", index=ip.link_lookup(ifname="br0")[0], state="up")
+        ports = [f"h-{host.name}"[:15] for host in hosts]
+        for host, port in zip(hosts, ports, strict=True):
+            self._add_host(host, (name, port), mtu)
+        with self._netlink(name) as ip:
+            bridge = ip.link_lookup(ifname="br0")[0]
+            for interface in (*([uplink] if uplink else []), *ports):
+                ip.link("set", index=ip.link_lookup(ifname=interface)[0], master=bridge)
 
     def _build_wire(self, subnet: Subnet) -> None:
         self._add_host(subnet.hosts[0], (self.topology.switch, subnet.switch_interface), subnet.mtu)
 
     def _build_bridge(self, subnet: Subnet) -> None:
         lan = f"lan-{subnet.name}"
-        self._create(lan, ())
+        # With br_netfilter loaded, bridged packets would pass the namespace's IP hooks.
+        self._create(lan, (("bridge/bridge-nf-call-iptables", "0"),))
         uplink = "wire" if subnet.impairment else "up"
         self._pair((lan, uplink), (self.topology.switch, subnet.switch_interface), subnet.mtu)
         if subnet.impairment:
             self._pair((lan, "up"), (lan, "outer"), subnet.mtu)
-        with self._netlink(lan) as ip:
-            ip.link("add", ifname="br0", kind="bridge", br_stp_state=0, br_mcast_snooping=0, mtu=subnet.mtu)
-            ip.link("set", index=ip.link_lookup(ifname="br0")[0], state="up")
-        for host in subnet.hosts:
-            self._add_host(host, (lan, f"h-{host.name}"[:15]), subnet.mtu)
-        with self._netlink(lan) as ip:
-            bridge = ip.link_lookup(ifname="br0")[0]
-            for interface in ("up", *(f"h-{h.name}"[:15] for h in subnet.hosts)):
-                ip.link("set", index=ip.link_lookup(ifname=interface)[0], master=bridge)
+        self._bridge(lan, subnet.hosts, subnet.mtu, "up")
         if subnet.impairment:
             self._impair(lan, subnet)
 

@@ -30,7 +30,7 @@ def unavailable(target: str) -> str | None:
     return None
 
 
-def _installed(name: str) -> list[str]:
+def installed(name: str) -> list[str]:
     """The command of our own distribution, from the environment that runs us."""
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
@@ -74,7 +74,7 @@ class Stack:
             command = ["simple_switch_grpc", "--no-p4", *ports, "--device-id", "1", "--log-level", "error"]
             command += ["--", "--grpc-server-addr", GRPC, "--cpu-port", str(CPU_PORT)]
         else:
-            command = [*_installed("p4soft"), *ports, "--device-id", "1"]
+            command = [*installed("p4soft"), *ports, "--device-id", "1"]
             command += ["--grpc-server-addr", GRPC, "--cpu-port", str(CPU_PORT)]
         host = self.network.topology.switch
         process = self.switch = self.network.start(host, f"switch{self._starts}", command)
@@ -88,7 +88,7 @@ class Stack:
     def start_controller(self) -> None:
         """Start the controller; does not wait for it (:meth:`wait_ready`)."""
         self._starts += 1
-        command = [*_installed("fullnat"), "run", str(self.config_path)]
+        command = [*installed("fullnat"), "run", str(self.config_path)]
         if self.target == "embedded":
             command += ["--embedded", *self._ports(), "--cpu-port", str(CPU_PORT)]
         else:
@@ -149,7 +149,7 @@ class Stack:
 
     def command(self, *words: str) -> str:
         """What the ``fullnat`` command prints. Raises ProcessFailed when it fails."""
-        run = [*_installed("fullnat"), *words, "--control-socket", str(self.socket)]
+        run = [*installed("fullnat"), *words, "--control-socket", str(self.socket)]
         done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=30)
         if done.returncode != 0:
             raise ProcessFailed(f"fullnat {words[0]} ended with status {done.returncode}: {done.stderr.strip()}")
