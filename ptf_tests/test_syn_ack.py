@@ -24,7 +24,7 @@ class MssIsLoweredToTheFloorOnly(SessionTest):
     """MSS - 8, but never below 536 by our doing; what is 536 or lower already stays."""
 
     def runTest(self) -> None:
-        for value in (0, 1, 88, 535, 536, *range(537, 546), 1220, 1460, 8960, 65534, 65535):
+        for value in (0, 1, 88, 535, 536, *range(537, 546), 768, 1220, 1460, 8960, 0x8000, 0x8007, 65534, 65535):
             with self.subTest(mss=value):
                 expected = value if value <= 536 else max(536, value - 8)
                 sent = self.session.from_server(flags="SA", seq=9000, ack=1033, options=mss(value))
