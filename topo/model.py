@@ -1,7 +1,7 @@
 """What a test network looks like, declared. :mod:`topo.netns` builds it.
 
 A network is a switch with one port per subnet. A subnet is a set of hosts on a Linux bridge, or a single host wired
-straight to the switch port. Nothing here has side effects.
+straight to the switch port. A host may be a router, with hosts on a LAN behind it. Nothing here has side effects.
 """
 
 from __future__ import annotations
@@ -41,6 +41,20 @@ class Host:
     routes: tuple[HostRoute, ...] = ()
     sysctls: tuple[tuple[str, str], ...] = ()
     """Below /proc/sys/net, such as ("ipv4/tcp_sack", "1")."""
+    mac: str | None = None
+    """Where it matters which."""
+    inside: IPv4Interface | None = None
+    """A router's address on the LAN of the hosts behind it; None: the host is no router."""
+    behind: tuple[Host, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.behind) != (self.inside is not None):
+            raise ValueError(f"{self.name}: hosts behind a router need its address inside, and the other way round")
+
+    @property
+    def all(self) -> tuple[Host, ...]:
+        """The host itself and the hosts behind it."""
+        return (self, *(further for host in self.behind for further in host.all))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +80,7 @@ class Topology:
     switch_sysctls: tuple[tuple[str, str], ...] = field(default=())
 
     def __post_init__(self) -> None:
-        names = [self.switch, *(h.name for s in self.subnets for h in s.hosts)]
+        names = [self.switch, *(h.name for h in self.hosts)]
         if len(set(names)) != len(names):
             raise ValueError(f"host names are not unique: {', '.join(sorted(names))}")
         ports = [s.port for s in self.subnets]
@@ -75,7 +89,8 @@ class Topology:
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        return tuple(h for s in self.subnets for h in s.hosts)
+        """Every host, those behind routers too."""
+        return tuple(h for s in self.subnets for direct in s.hosts for h in direct.all)
 
     def host(self, name: str) -> Host:
         for host in self.hosts:
