@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup p4 lint test ptf e2e bench demo clean
+.PHONY: help setup p4 lint test ptf e2e bench demo toa clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,6 +54,9 @@ bench: setup  ## measure, side by side in one run; writes docs/bench/
 
 demo: setup  ## see it work: clients, a VIP, three real servers, real HTTP; as root with the kernel's TCP
 	@$(BIN)/python -m demo
+
+toa: $(if $(HAVE_CC),,setup)  ## libtoa_preload.so for the real servers, in build/toa/; toa/README.md is its guide
+	$(MAKE) -C toa CC="$(or $(HAVE_CC),$(abspath $(BIN))/python -m ziglang cc)"
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
