@@ -152,7 +152,13 @@ class Assignments:
         return [*out, *self.mark_valid(dst), f"}} else p4s_bclr(V, {dst.bit});"]
 
     def _do_assign_header(self, prim: m.Primitive) -> list[str]:
-        dst, src = self._place(prim.args[0]), self._place(prim.args[1])
+        to, of = prim.args[:2]
+        if isinstance(to, m.HeaderRef) and isinstance(of, m.HeaderRef) and to.header.metadata and of.header.metadata:
+            if to.header.type is not of.header.type:
+                raise PipelineError("the headers have different types")
+            copies = [self.set_field(m.FieldRef(to, f), m.FieldRef(of, f)) for f in to.header.type.fields]
+            return [statement for copy in copies for statement in copy]
+        dst, src = self._place(to), self._place(of)
         if dst.type.max_bytes != src.type.max_bytes:
             raise PipelineError("the headers have different types")
         return self.copy_header(dst, src)

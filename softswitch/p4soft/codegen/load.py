@@ -107,7 +107,8 @@ def _load_types(root: Node, scope: Scope) -> None:
         maximum = (offset + 7) // 8
         if varbit is not None:
             maximum = max(maximum, node["max_length"].integer(0, 1 << 14) if node.has("max_length") else maximum)
-        scope.types[name] = m.HeaderType(name, fields, {f.name: f for f in fields}, offset // 8, varbit, maximum)
+        by_name = {f.name: f for f in fields}
+        scope.types[name] = m.HeaderType(name, fields, by_name, (offset + 7) // 8, varbit, maximum)
 
 
 def _load_headers(root: Node, scope: Scope, program: m.ProgramDef) -> None:

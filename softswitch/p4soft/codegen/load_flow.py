@@ -45,7 +45,17 @@ def _primitive(node: Node, scope: Scope, params: list[int]) -> m.Primitive:
     if isinstance(node.raw.get("source_info"), dict):
         info = node.raw["source_info"]
         where = f"{info.get('filename', '?')}:{info.get('line', '?')}"
-    return m.Primitive(op, [_argument(a, scope, params) for a in node.list_of("parameters")], where)
+    args = [_argument(a, scope, params) for a in node.list_of("parameters")]
+    headers = [a.header for a in args if isinstance(a, m.HeaderRef)]
+    if op == "mark_to_drop" or (op in ("assign_header", "copy_header") and all(h.metadata for h in headers)):
+        return m.Primitive(op, args, where)
+    for arg in args:
+        # Metadata are variables, but everything else needs a header.
+        if isinstance(arg, m.HeaderRef) and arg.header.metadata:
+            if arg.header.name == "standard_metadata":
+                raise node.fail("standard_metadata cannot be used as a header")
+            arg.header.metadata, arg.header.scratch = False, True
+    return m.Primitive(op, args, where)
 
 
 def load_actions(root: Node, scope: Scope, program: m.ProgramDef) -> dict[int, m.ActionDef]:
@@ -168,14 +178,18 @@ def _key_field(node: Node, scope: Scope) -> m.KeyField:
         target = m.ValidBit(m.HeaderRef(scope.header(node["target"])))
         bits, kind = 1, "exact"
     else:
-        target = scope.field(node["target"])
+        raw = node["target"]
+        found = scope.value(raw, []) if isinstance(raw.raw, dict) else scope.field(raw)
+        if not isinstance(found, m.FieldRef | m.ValidBit):
+            raise raw.fail("a field was expected")
+        target = found
         bits = 1 if isinstance(target, m.ValidBit) else target.field.bits
         if bits == 0:
             raise node.fail("a variable-length field cannot be a table key")
     mask = node["mask"].hex() & ((1 << bits) - 1) if node.has("mask") else None
     if mask == (1 << bits) - 1:
         mask = None
-    name = node["name"].text() if node.has("name") else ".".join(map(str, node["target"].raw))
+    name = node["name"].text() if node.has("name") else ".".join(map(str, node["target"].raw or ["?"]))
     return m.KeyField(name, kind, target, bits, mask)
 
 

@@ -30,7 +30,7 @@ class Primitives(Assignments):
         except PipelineError as e:
             text = str(e)
             raise PipelineError(text if prim.where in text else f"{prim.where}: {prim.op}: {text}") from None
-        except IndexError:
+        except (IndexError, ValueError):
             raise PipelineError(f"{prim.where}: {prim.op} lacks an argument") from None
 
     # what happens to the packet

@@ -60,11 +60,13 @@ class Scope:
         return found
 
     def field(self, node: Node) -> m.FieldRef | m.ValidBit:
-        """A (header, field) pair."""
-        header = self.header(node[0])
+        """A (header, field) pair; the header may be an expression."""
+        ref: m.Expr = self.value(node[0], []) if isinstance(node[0].raw, dict) else m.HeaderRef(self.header(node[0]))
+        if not isinstance(ref, _HEADERS):
+            raise node.fail("a header was expected")
         if node[1].text() == "$valid$":
-            return m.ValidBit(m.HeaderRef(header))
-        return m.FieldRef(m.HeaderRef(header), self.field_of(header.type, node[1]))
+            return m.ValidBit(ref)
+        return m.FieldRef(ref, self.field_of(header_type(ref), node[1]))
 
     def plain_field(self, node: Node) -> m.FieldRef:
         ref = self.field(node)
@@ -107,6 +109,8 @@ class Scope:
             return m.UnionStackRef(self.union_stack(value))
         if kind == "stack_field":
             stack = self.stack(value[0])
+            if value[1].raw == "last" and "last" not in stack.headers[0].type.by_name:
+                return m.LastHeader(stack)
             return m.FieldRef(m.LastHeader(stack), self.field_of(stack.headers[0].type, value[1]))
         if kind == "union_stack_field":
             ustack = self.union_stack(value[0])
