@@ -2,6 +2,7 @@
 
 One direction, client to server, 60-byte frames (64 with FCS) of 1,000 TCP sessions that a hand-made handshake opened.
 The generator sends as fast as it can, except to BMv2, which it would starve; what arrives at the far interface counts.
+All cases take their turn twice, so that a busy moment of the machine does not fall on one of them alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from topo.process import poll
 from topo.stack import Stack
 
 SESSIONS = 1000
+PASSES = 2
+ROUNDS = 3
+SECONDS = 1.5
+"""Of one round."""
 BMV2_RATE = 100_000
 """Packets per second offered to BMv2: several times what it forwards."""
 ROUTED = "10.2.0.11:80"
@@ -28,13 +33,24 @@ SERVICE = f"{standard.VIP}:{standard.VPORT}"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The median over the rounds, in packets per second."""
+    """Packets per second forwarded in every round of a case."""
 
     name: str
-    offered: float
-    forwarded: float
+    rounds: tuple[float, ...]
     skipped: str | None = None
     """Why there is no measurement."""
+
+    @property
+    def best(self) -> float:
+        """Other work on the machine only ever lowers a rate."""
+        return max(self.rounds, default=0)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.rounds) if self.rounds else 0
+
+    def __add__(self, other: Rate) -> Rate:
+        return Rate(self.name, self.rounds + other.rounds, self.skipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +79,16 @@ def cases(bmv2_missing: str | None) -> list[Case]:
 def measure(case: Case) -> Rate:
     """Run one case on a network of its own. Raises ProcessFailed when a session could not be opened."""
     if case.unavailable is not None:
-        return Rate(case.name, 0, 0, case.unavailable)
+        return Rate(case.name, (), case.unavailable)
     with _bare_network() as network:
         case.start(network)
         ends = {end: f"{network.namespace(end)}:eth0" for end in ("client", "server")}
         command = [str(build.tool("pktgen")), "--to", case.target, "--gateway-mac", standard.SWITCH_MACS[1]]
         command += ["--client", ends["client"], "--server", ends["server"], "--sessions", str(SESSIONS)]
+        command += ["--rounds", str(ROUNDS), "--seconds", str(SECONDS)]
         command += ["--rate", str(case.rate)] + ([] if case.handshake else ["--no-handshake"])
         found = json.loads(network.start("client", "pktgen", command).result(60))
-    rounds = found["rounds"]
-    return Rate(case.name, *(statistics.median(r[name] for r in rounds) for name in ("sent_pps", "received_pps")))
+    return Rate(case.name, tuple(float(round_["received_pps"]) for round_ in found["rounds"]))
 
 
 @contextmanager

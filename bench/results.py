@@ -23,32 +23,33 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
 
 
-def markdown(rates: list[Rate], connects: list[Connecting]) -> str:
-    by_name = {rate.name: rate.forwarded for rate in rates if rate.skipped is None}
+def markdown(rates: list[Rate], connects: list[Connecting], load: float) -> str:
+    by_name = {rate.name: rate.best for rate in rates if rate.skipped is None}
     lines = [
         "# Benchmark results",
         "",
         "Written by `make bench`; every line of one run, one after the other, on one machine:",
-        f"{machine()}, {datetime.date.today().isoformat()}.",
+        f"{machine()}, {datetime.date.today().isoformat()}; load average when it began {load:.1f}.",
         "",
         "![rates](results.png)",
         "",
         f"## Packets per second, 64-byte packets of {forwarding.SESSIONS} sessions",
         "",
-        "Client to server over veth pairs; generator and device under test share the machine. Median of 3 rounds.",
+        "Client to server over veth pairs; generator and device under test share the machine. Best and median of "
+        f"{forwarding.PASSES * forwarding.ROUNDS} rounds of {forwarding.SECONDS:g} s; ratios are of the best.",
         f"The generator saturates all devices but BMv2, which is offered {forwarding.BMV2_RATE:,} packets/s.",
         "",
-        "| device | forwarded, packets/s | of the AF_PACKET forwarder | times BMv2 FULLNAT |",
-        "|---|---:|---:|---:|",
+        "| device | packets/s, best | median | of the AF_PACKET forwarder | times BMv2 FULLNAT |",
+        "|---|---:|---:|---:|---:|",
     ]
     bare, bmv2 = by_name.get("AF_PACKET forwarder in C"), by_name.get("BMv2, FULLNAT")
     for rate in rates:
         if rate.skipped is not None:
-            lines.append(f"| {rate.name} | not measured: {rate.skipped} | | |")
+            lines.append(f"| {rate.name} | not measured: {rate.skipped} | | | |")
             continue
-        share = f"{rate.forwarded / bare:.0%}" if bare else ""
-        times = f"{rate.forwarded / bmv2:.1f}" if bmv2 else ""
-        lines.append(f"| {rate.name} | {rate.forwarded:,.0f} | {share} | {times} |")
+        share = f"{rate.best / bare:.0%}" if bare else ""
+        times = f"{rate.best / bmv2:.1f}" if bmv2 else ""
+        lines.append(f"| {rate.name} | {rate.best:,.0f} | {rate.median:,.0f} | {share} | {times} |")
     routed, fullnat = by_name.get("p4soft, routed"), by_name.get("p4soft, FULLNAT")
     if routed and fullnat:
         lines += ["", f"On p4soft FULLNAT runs at {fullnat / routed:.0%} of NAT-less forwarding by the same program."]
@@ -80,7 +81,7 @@ def plot(rates: list[Rate], connects: list[Connecting], path: Path) -> None:
 
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 6), height_ratios=(7, 4), layout="constrained")
     measured = [rate for rate in rates if rate.skipped is None]
-    _bars(upper, [(rate.name, rate.forwarded / 1000) for rate in measured], "thousand packets/s, 64 bytes")
+    _bars(upper, [(rate.name, rate.best / 1000) for rate in measured], "thousand packets/s, 64 bytes")
     done = [found for found in connects if found.skipped is None]
     _bars(lower, [(found.name, found.per_second) for found in done], "new TCP sessions/s, end to end")
     figure.savefig(path, dpi=120)

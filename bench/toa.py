@@ -1,0 +1,182 @@
+"""What libtoa_preload costs nginx: requests per second with and without, in turns, in one run.
+
+    python -m bench.toa [--rounds N] [--seconds S]
+
+Two nginx of one worker each listen side by side, one with the library. wrk loads one after the other, in pairs whose
+order alternates, so that whatever else the machine does hits both. Two ways to connect: keep-alive over loopback, and a
+connection for every request, the worst case, for the library works once a connection. In the latter the worker's own
+processor time a request is compared too, which depends less on what else runs.
+
+``--through-vip`` measures behind the balancer instead, where SYNs carry TOA: as root, and the load generator, switch,
+controller and nginx share the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from bench.tools import build, toa
+from topo import standard
+from topo.netns import Network
+from topo.process import Process, ProcessFailed, poll
+from topo.world import world
+
+CONNECTIONS = 32
+CONFIG = """
+user root; daemon off; worker_processes 1; pid {directory}/{port}.pid; error_log {directory}/error.log;
+events {{ worker_connections 4096; multi_accept on; }}
+http {{
+  access_log off; keepalive_requests 100000000;
+  client_body_temp_path {directory}/a; proxy_temp_path {directory}/b; fastcgi_temp_path {directory}/c;
+  uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
+  server {{ listen {address}:{port} backlog=4096; location / {{ return 200 "$remote_addr\\n"; }} }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    rate: float
+    """Requests per second."""
+    cpu: float
+    """The worker's microseconds of processor time a request."""
+
+
+class Nginx:
+    """One nginx with one worker, in the calling thread's network namespace."""
+
+    def __init__(self, directory: Path, address: str, port: int, env: dict[str, str]) -> None:
+        self.address, self.port = address, port
+        config = directory / f"{port}.conf"
+        config.write_text(CONFIG.format(directory=directory, address=address, port=port))
+        command = ["nginx", "-c", config, "-e", directory / "error.log"]
+        self.process = Process(
+            f"nginx-{port}", [str(word) for word in command], namespace=None, logs=directory, env=env
+        )
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+
+        def worker() -> int:
+            self.process.check_running()
+            found = children.read_text().split()
+            return int(found[0]) if found else 0
+
+        self._schedstat = Path(f"/proc/{poll(worker, 10, 'nginx has a worker')}/schedstat")
+
+    def cpu(self) -> float:
+        """Seconds of processor time that the worker has used."""
+        return int(self._schedstat.read_text().split()[0]) / 1e9
+
+
+def sample(nginx: Nginx, url: str, seconds: int, close: bool, launch: list[str]) -> Sample:
+    """One run of wrk. Raises ProcessFailed when a request failed."""
+    command = [
+        *launch,
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds}s",
+        *(["-H", "Connection: close"] if close else []),
+    ]
+    before = nginx.cpu()
+    done = subprocess.run([*command, url], capture_output=True, text=True, check=False)
+    spent = nginx.cpu() - before
+    requests = re.search(r"(\d+) requests in", done.stdout)
+    rate = re.search(r"Requests/sec: +([\d.]+)", done.stdout)
+    if done.returncode != 0 or not requests or not rate or "Non-2xx" in done.stdout:
+        raise ProcessFailed(f"wrk failed: {done.stdout}{done.stderr}")
+    return Sample(float(rate[1]), 1e6 * spent / int(requests[1]))
+
+
+def compare(
+    title: str,
+    servers: tuple[Nginx, Nginx],
+    urls: tuple[str, str],
+    rounds: int,
+    seconds: int,
+    close: bool,
+    launch: list[str],
+) -> None:
+    """Measure in turns and print the medians and the median of the pairs' ratios."""
+    pairs: list[tuple[Sample, Sample]] = []
+    for number in range(rounds + 1):
+        found: dict[int, Sample] = {}
+        for which in (0, 1) if number % 2 else (1, 0):
+            found[which] = sample(servers[which], urls[which], seconds if number else 1, close, launch)
+        if number:
+            pairs.append((found[0], found[1]))
+    without, with_library = zip(*pairs, strict=True)
+    rate = statistics.median(b.rate / a.rate for a, b in pairs) - 1
+    cpu = statistics.median(b.cpu / a.cpu for a, b in pairs) - 1
+    print(title)
+    for name, samples in (("without", without), ("with", with_library)):
+        requests = statistics.median(s.rate for s in samples)
+        micros = statistics.median(s.cpu for s in samples)
+        print(f"  {name:8} {requests:10,.0f} requests/s   {micros:6.2f} us of nginx a request")
+    print(f"  change   {rate:+10.1%} requests/s   {cpu:+6.1%}     (median of {rounds} pairs)", flush=True)
+
+
+@contextlib.contextmanager
+def both(directory: Path, address: str, trusted: str) -> Iterator[tuple[Nginx, Nginx]]:
+    """An nginx without and one with the library."""
+    library = toa.library(directory / "toa")
+    with contextlib.ExitStack() as running:
+        servers = []
+        for port, env in ((8081, {}), (8082, {"LD_PRELOAD": str(library), "TOA_TRUSTED": trusted})):
+            servers.append(Nginx(directory, address, port, env))
+            running.callback(servers[-1].process.stop)
+        yield servers[0], servers[1]
+
+
+def loopback(rounds: int, seconds: int) -> None:
+    with tempfile.TemporaryDirectory() as scratch, both(Path(scratch), "127.0.0.1", "127.0.0.0/8") as servers:
+        urls = tuple(f"http://{server.address}:{server.port}/" for server in servers)
+        for title, close in (("keep-alive, loopback", False), ("a connection a request, loopback", True)):
+            compare(title, servers, (urls[0], urls[1]), rounds, seconds, close, [])
+
+
+def behind_balancer(rounds: int, seconds: int) -> None:
+    service = standard.config(
+        servers=[(IPv4Address("10.2.0.11"), 8081)], timeouts={"time_wait": 1.0, "close_wait": 1.0}
+    )
+    own = ", ".join(f'"{address}"' for address in standard.LOCAL_ADDRESSES)
+    service += f'\n[[virtual_server]]\naddress = "{standard.VIP}"\nport = 81\nlocal_addresses = [{own}]\n'
+    service += '\n[[virtual_server.real_server]]\naddress = "10.2.0.11"\nport = 8082\n'
+    with world(service) as everything, tempfile.TemporaryDirectory() as scratch:
+        network: Network = everything.network
+        with network.inside("s1"), both(Path(scratch), "10.2.0.11", "10.2.0.100/30") as servers:
+            launch = ["ip", "netns", "exec", network.namespace("c1")]
+            urls = (f"http://{standard.VIP}:{standard.VPORT}/", f"http://{standard.VIP}:81/")
+            compare("a connection a request, behind the balancer", servers, urls, rounds, seconds, True, launch)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.toa", description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=int, default=3, help="of each run of wrk")
+    parser.add_argument("--through-vip", action="store_true", help="measure behind the balancer; as root")
+    options = parser.parse_args()
+    for program in ("nginx", "wrk", *(("ip",) if options.through_vip else ())):
+        if shutil.which(program) is None:
+            print(f"{program} is not installed", file=sys.stderr)
+            return 1
+    try:
+        (behind_balancer if options.through_vip else loopback)(options.rounds, options.seconds)
+    except (ProcessFailed, build.BuildError, TimeoutError, OSError) as error:
+        print(f"the measurement failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
