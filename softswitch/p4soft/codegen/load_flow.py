@@ -9,6 +9,7 @@ from p4soft.codegen.load_entries import load_const_entries
 from p4soft.codegen.scope import Scope
 
 _MAX_KEY = 512
+_MAX_LPM = 512
 _MAX_PARAMS = 1024
 _KINDS = {"exact", "lpm", "ternary", "range", "valid", "optional"}
 
@@ -234,6 +235,8 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
         match_type = "lpm" if "lpm" in kinds else "exact"
     if match_type == "lpm" and sum(k.kind == "lpm" for k in key) > 1:
         raise node.fail("a table can have one lpm field")
+    if any(k.kind == "lpm" and k.bits > _MAX_LPM for k in key):
+        raise node.fail(f"lpm fields of more than {_MAX_LPM} bits are not supported")
     if sum((k.bits + 7) // 8 for k in key) > _MAX_KEY:
         raise node.fail(f"keys of more than {_MAX_KEY} bytes are not supported")
     if any(sum(cell_bytes(b) + 8 for b in a.params) > _MAX_PARAMS for a in table_actions):

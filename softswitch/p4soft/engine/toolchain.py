@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -83,13 +84,24 @@ def compiler(own: str, sanitize: bool) -> tuple[str, ...]:
     raise ToolchainError(f"no working C compiler{detail}: {hint}, or pip install ziglang")
 
 
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    """What -march=native depends on: a cache may be shared by different machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    return f"{platform.machine()} {flags}"
+
+
 def build(name: str, sources: list[Path], texts: dict[str, str], include: Path) -> Path:
     """Compile files of ``sources`` and generated ``texts`` (file name to content) into one shared object.
 
     Raises ToolchainError. Concurrent builds of the same thing are harmless: the result is moved into place.
     """
     command = compiler(os.environ.get("P4SOFT_CC", ""), sanitizing())
-    digest = hashlib.sha256("\0".join(command).encode())
+    digest = hashlib.sha256("\0".join([_processor(), *command]).encode())
     for path in sorted([*sources, *include.glob("*.h")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     for label, text in sorted(texts.items()):
