@@ -23,10 +23,10 @@ ESTABLISHED_TIMEOUT = 3.0
 TRANSFER = 256 << 20
 CONNECTIONS = 1000
 PICTURE = """\
-  [bold]c1[/] 10.1.0.1 ─┐                                         ┌─ [bold]s1[/] 10.2.0.11
-                ├─ 10.1.0.0/24 ─ 1 [bold cyan]switch[/] 2 ─ 10.2.0.0/24 ─┼─ [bold]s2[/] 10.2.0.12
-  [bold]c2[/] 10.1.0.2 ─┘          VIP 10.9.0.1:80                └─ [bold]s3[/] 10.2.0.13
-                     local addresses 10.2.0.100-103         no default route"""
+  [bold]c1[/] 10.1.0.1 ─┐                                          ┌─ [bold]s1[/] 10.2.0.11
+               ├─ 10.1.0.0/24 ─ 1 [bold cyan]switch[/] 2 ─ 10.2.0.0/24 ─┼─ [bold]s2[/] 10.2.0.12
+  [bold]c2[/] 10.1.0.2 ─┘              VIP 10.9.0.1:80             └─ [bold]s3[/] 10.2.0.13
+                          local addresses 10.2.0.100-103    no default route"""
 
 
 def run(console: Console, target: str) -> bool:
