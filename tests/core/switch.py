@@ -75,6 +75,8 @@ class FakeSwitch:
     resets: list[Reset] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     log_of_updates: list[tuple[Op, Entry]] = field(default_factory=list)
+    idle_in_32_bits: bool = False
+    """Idle times as BMv2's P4Runtime server tells them: the remaining time, in ns, overflows 32 bits."""
     strict: bool = True
     """A duplicate insert, or a change of what is not there, fails the test."""
 
@@ -145,6 +147,8 @@ class FakeSwitch:
             if all(key in self.tables for key in keys(entry)):
                 into, out = self.packets[entry.session_id]
                 idle = now - self.last_hit[entry.session_id]
+                if self.idle_in_32_bits and (left := entry.idle_timeout - idle) > 0:
+                    idle = entry.idle_timeout - (round(left * 1000) * 1_000_000 & 0xFFFFFFFF) / 1e9
                 answer.append((entry.session_id, ProbeResult(idle, into, into * 60, out, out * 60)))
             else:
                 answer.append((entry.session_id, None))

@@ -158,6 +158,31 @@ def test_many_idle_sessions_share_probes_and_writes() -> None:
     nothing_left(rig)
 
 
+def test_a_switch_with_wrong_idle_times_is_judged_by_its_counters() -> None:
+    rig = Rig(config())
+    rig.switch.idle_in_32_bits = True
+    entry = opened(rig)
+    tell(rig, entry.session_id, "SYN_ACK", "ESTABLISHED", "FIN_OUT")
+    for _ in range(20):
+        rig.advance(6)
+        rig.hit(entry.session_id)
+    assert only(rig).state == "FIN_WAIT", "the client still sends"
+    rig.advance(2 * 7 + SLACK)
+    nothing_left(rig)
+
+
+def test_a_switch_with_wrong_idle_times_keeps_active_sessions_over_a_restart() -> None:
+    rig = Rig(config())
+    rig.switch.idle_in_32_bits = True
+    entry = established(rig)
+    rig.restart()
+    for _ in range(20):
+        rig.advance(30)
+        rig.hit(entry.session_id)
+    assert only(rig).state == "ESTABLISHED"
+    assert not rig.switch.resets
+
+
 def test_resets_are_spaced() -> None:
     rate = ResetRate(rate=10.0, burst=3.0)
     slots = [rate.slot(100.0) for _ in range(6)]

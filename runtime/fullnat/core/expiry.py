@@ -25,6 +25,8 @@ CLOSING_TIME = 1.0
 RESET_RATE = 5000.0
 """Sessions reset per second, so that a mass expiry is no storm."""
 RESET_BURST = 512.0
+CLOCK_SLACK = 5.0
+"""Seconds that an idle time may seem too long because messages wait on their way."""
 EPSILON = 1e-3
 """Idle times are told in milliseconds."""
 HANDSHAKE_PACKETS_IN = 16
@@ -55,6 +57,8 @@ class Expiry:
         self._store = store
         self._stats = store.stats
         self._rate = ResetRate()
+        self._counters_only = False
+        """The switch's idle times are wrong."""
 
     # ---- news from the switch
 
@@ -115,7 +119,7 @@ class Expiry:
             self._stats["promoted"] += 1
             store.set_state(session, TcpState.ESTABLISHED, now - max(result.idle, 0.0))
         timeout = store.timeout(session)
-        remaining = timeout - min(result.idle, now - session.changed)
+        remaining = timeout - min(self._idle(session, result, now), now - session.changed)
         if remaining > EPSILON:
             session.not_before = now + remaining
             # The switch tells of the next idle period of an established session; this is in case it does not.
@@ -127,6 +131,22 @@ class Expiry:
             self._reset(session, now, out)
             return False
         return True
+
+    def _idle(self, session: Session, result: ProbeResult, now: float) -> float:
+        """How long the session has been idle, as far as the switch can be believed.
+
+        PI, the P4Runtime server of BMv2, computes the remaining time in 32 bits: an entry with more than 4.29 s left
+        looks nearly expired. An idle time longer than the session has existed gives such a switch away. From then on
+        states shorter than the entry's own timeout are judged by how long the counters have stood still.
+        """
+        if result.idle > now - session.created + CLOCK_SLACK:
+            self._counters_only = True
+        if not self._counters_only or session.state is TcpState.ESTABLISHED:
+            return result.idle
+        packets = result.in_packets + result.out_packets
+        if session.still is None or session.still[0] != packets:
+            session.still = (packets, now)
+        return now - session.still[1]
 
     # ---- timers
 

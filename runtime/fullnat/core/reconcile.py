@@ -48,6 +48,7 @@ def switch_up(
         if session is None:
             surplus.append(entry)
             continue
+        session.created = float("-inf")
         session.changed = now - session.entry.idle_timeout
         (adopted if service is not None else orphans).append(session)
     store.stats["sessions_adopted"] += len(adopted)

@@ -48,6 +48,7 @@ class Session:
     __slots__ = (
         "changed",
         "counters",
+        "created",
         "entry",
         "events",
         "failures",
@@ -61,6 +62,7 @@ class Session:
         "server",
         "service",
         "state",
+        "still",
         "token",
     )
 
@@ -76,6 +78,8 @@ class Session:
         self.state = TcpState.SYN_RECV
         self.changed = now
         """When the TCP state last changed."""
+        self.created = now
+        """Minus infinity for a session found on the switch."""
         self.events = 0
         """SessionEvent bits seen."""
         self.token = 0
@@ -90,6 +94,8 @@ class Session:
         """Failed deletes in a row."""
         self.counters: ProbeResult | None = None
         """Of the last probe."""
+        self.still: tuple[int, float] | None = None
+        """Packets so far, and since when the probes have found that number."""
 
 
 def client_key(entry: SessionEntry) -> ClientKey:
