@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -69,9 +70,12 @@ def test_controller_under_load(target: str) -> None:
             progress = lines(load, "progress")
             return int(progress[-1]["done"]) if progress else 0
 
+        def reached(goal: int) -> bool:
+            return done() > goal
+
         for _ in range(2):
-            mark = done()
-            poll(lambda mark=mark: done() > mark + rate, 30, "connections come and go")
+            goal = done() + rate
+            poll(partial(reached, goal), 30, "connections come and go")
             assert world.stack.controller is not None
             world.stack.controller.kill()
             world.stack.start_controller()
