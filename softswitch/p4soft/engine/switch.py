@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import weakref
 from typing import Any
 
 from p4soft.api import Digest, EngineError, Event, Idle, InvalidValue, PacketIn, PortStats, Program, Table
@@ -40,6 +41,9 @@ class Switch:
         self._switch: Any = self._c.p4s_new(-1 if cpu_port is None else cpu_port)
         if self._switch == ffi.NULL:
             raise EngineError("cannot start the packet thread: out of memory or of file descriptors")
+        # Also runs when the engine is forgotten or Python exits; the code of programs must not go before the thread.
+        self._programs: list[Any] = []
+        self._free = weakref.finalize(self, _free, self._c, self._switch, self._programs)
         self._program: Program | None = None
         self._tables: list[Table] = []
         self._packed: list[tuple[int, tuple[int, ...]]] = []
@@ -47,7 +51,6 @@ class Switch:
         self._counters: dict[str, m.CounterArray] = {}
         self._meters: dict[str, m.MeterArray] = {}
         self._registers: dict[str, m.RegisterArray] = {}
-        self._library: Any = None
         self._buffer = ffi.new("uint8_t[]", BUFFER)
         self._out = ffi.new("uint8_t[]", BUFFER)
 
@@ -62,7 +65,8 @@ class Switch:
         definition, source = generate(config)
         library, description = program(source)
         check(self._c.p4s_load(self.handle(), description), "the program")
-        self._library = library
+        self._programs.append(library)
+        del self._programs[:-1]
         self._definition = definition
         self._program = api_program(definition)
         self._tables = [self._program.tables[t.name] for t in definition.tables]
@@ -81,8 +85,8 @@ class Switch:
 
     def close(self) -> None:
         if self._switch is not None:
-            handle, self._switch = self._switch, None
-            self._c.p4s_free(handle)
+            self._switch = None
+            self._free()
 
     # ports
 
@@ -179,6 +183,11 @@ class Switch:
             elif kind == _IDLE:
                 out.append(Idle(aux, entry_state(data, 0)[0].entry))
         return out
+
+
+def _free(library: Any, handle: Any, programs: list[Any]) -> None:
+    library.p4s_free(handle)
+    programs.clear()
 
 
 def _interface_problem(interface: str, number: int) -> str:

@@ -8,9 +8,12 @@ import os
 import random
 import select
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -259,3 +262,13 @@ def test_a_program_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: A
     assert os.stat(first).st_ino == stamp
     assert toolchain.build("x", [], {"x.c": "int y;"}, PROGRAMS) != first
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".so", ".so"]
+
+
+def test_python_may_exit_under_traffic() -> None:
+    script = (
+        "from enginekit import Bench\n"
+        "engine = Bench('paths')\n"
+        "for mark in range(20000): engine.inject(1, bytes([0, 0, mark >> 8, mark & 255]) + bytes(50))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent, check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
