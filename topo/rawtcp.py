@@ -177,12 +177,16 @@ class Connection:
                 self._send(ACK)
                 return segment.data
 
-    def read_line(self) -> bytes:
-        """What the server sends, up to a newline. TimeoutError, ConnectionResetError."""
+    def read_until(self, end: bytes) -> bytes:
+        """What the server sends, up to ``end``. TimeoutError, ConnectionResetError."""
         text = b""
-        while not text.endswith(b"\n"):
+        while not text.endswith(end):
             text += self.read()
         return text
+
+    def read_line(self) -> bytes:
+        """What the server sends, up to a newline. TimeoutError, ConnectionResetError."""
+        return self.read_until(b"\n")
 
     def reset(self) -> None:
         """Gone at once, so that the same ports can come again."""

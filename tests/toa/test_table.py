@@ -1,0 +1,26 @@
+"""The table of connections with many threads, and after fork."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from bench.tools import build, toa
+
+
+def test_threads_and_fork(tmp_path: Path) -> None:
+    sources = [str(Path(__file__).with_name("table_stress.c")), str(toa.SOURCES / "table.c")]
+    flags = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{toa.SOURCES}", "-o", str(tmp_path / "stress")]
+    plain = [*build.compiler(), *flags, *sources, "-lpthread"]
+    # The race detector's run-time library does not come with every compiler, nor does it run everywhere.
+    for command in ([*plain, "-fsanitize=thread", "-Wno-tsan"], plain):
+        built = subprocess.run(command, capture_output=True, text=True, check=False)
+        if built.returncode != 0 and command is not plain:
+            continue
+        assert built.returncode == 0, built.stderr
+        done = subprocess.run([tmp_path / "stress"], capture_output=True, text=True, check=False, timeout=60)
+        if "FATAL: ThreadSanitizer" in done.stderr:
+            continue
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "wrong 0" in done.stdout
+        return
