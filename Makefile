@@ -8,10 +8,10 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup p4 lint test ptf e2e bench demo toa clean
+.PHONY: help setup p4 lint test ptf e2e bench demo toa topo topo-test shell doctor clean
 
 help:  ## this list
-	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(VENV)/.installed  ## the virtual environment with everything in it
 
@@ -58,5 +58,24 @@ demo: setup  ## see it work: clients, a VIP, three real servers, real HTTP; as r
 toa: $(if $(HAVE_CC),,setup)  ## libtoa_preload.so for the real servers, in build/toa/; toa/README.md is its guide
 	$(MAKE) -C toa CC="$(or $(HAVE_CC),$(abspath $(BIN))/python -m ziglang cc)"
 
+topo: setup  ## mininet with switch and controller: make topo TARGET=p4soft|bmv2 ARGS="--loss 1"; as root
+	@$(BIN)/python -m topo --switch $(TARGET) $(ARGS)
+
+topo-test: setup  ## the same without a prompt, everything tried; as root
+	@$(BIN)/python -m topo --switch $(TARGET) --test $(ARGS)
+
+# p4runtime-shell wants protobuf before 3.21, everything else a newer one.
+.venv-shell/.installed: requirements-shell.txt
+	@test -x .venv-shell/bin/pip || $(PYTHON) -m venv .venv-shell
+	@echo "installing p4runtime-shell into .venv-shell"
+	@.venv-shell/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-shell.txt
+	@touch $@
+
+shell: setup .venv-shell/.installed  ## p4runtime-shell on the running switch; WRITE=1 as primary, PUSH=1 loads the program
+	@$(BIN)/python -m topo.shell $(if $(WRITE),--write) $(if $(PUSH),--push) $(ARGS)
+
+doctor:  ## what is there, what is missing, and what that would enable
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m topo.doctor; else $(or $(PYTHON),python3) -m topo.doctor; fi
+
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-shell build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,4 +1,4 @@
-"""Run the network of :mod:`topo.routed`: a mininet prompt with the switch and the controller running, or the test of it.
+"""Run the network of :mod:`topo.routed`: a mininet prompt with switch and controller running, or the test of it.
 
 Real servers in two subnets, clients behind a router. As root.
 """

@@ -56,8 +56,12 @@ class MininetNetwork(Network):
 
     def _wire(self, a: tuple[str, str], b: tuple[str, str], macs: tuple[str, str]) -> None:
         ends = {"intfName1": a[1], "intfName2": b[1], "addr1": macs[0], "addr2": macs[1]}
+        one, other = self.mininet.get(a[0]), self.mininet.get(b[0])
         ports = {f"port{end}": self._port(*place) for end, place in ((1, a), (2, b))}
-        self.mininet.addLink(self.mininet.get(a[0]), self.mininet.get(b[0]), **ends, **ports)
+        if one is other:
+            # Left to itself, mininet would give both ends one number.
+            ports = {"port1": one.newPort(), "port2": one.newPort() + 1}
+        self.mininet.addLink(one, other, **ends, **ports)
 
     def _port(self, node: str, interface: str) -> int | None:
         """The port number that a switch's interface must have; None lets mininet choose."""

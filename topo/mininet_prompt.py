@@ -21,7 +21,7 @@ WORTH_TRYING = f"""\
  s3 ip route                  a real server knows no way to the clients
  server kill s2               then: serve s1 s3; server start s4; serve s1 s3 s4
  controller kill              transfers go on; then: controller start
- switch tcpdump -ni sw2       the packets towards s1 and s2, translated
+ lb tcpdump -ni sw2           the packets towards s1 and s2, translated
  worth                        this list again; help: mininet's own commands; exit"""
 
 
@@ -37,7 +37,7 @@ class Prompt(CLI):  # type: ignore[misc]
 
     def do_worth(self, _line: str) -> None:
         """worth: what is worth trying"""
-        self._console.print(WORTH_TRYING, highlight=False, markup=False)
+        self._console.print(WORTH_TRYING, highlight=False, markup=False, soft_wrap=True)
 
     def do_fullnat(self, line: str) -> None:
         """fullnat WORDS: the command line tool of the running controller"""
@@ -86,7 +86,7 @@ class Prompt(CLI):  # type: ignore[misc]
             self._say(str(error))
 
     def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def run(console: Console, lab: Lab) -> None:
@@ -95,9 +95,11 @@ def run(console: Console, lab: Lab) -> None:
 
     assert isinstance(lab.network, MininetNetwork)
     picture = (routed.__doc__ or "").split("::\n", 1)[1].split("\n\nThe local", 1)[0]
-    console.print(picture, highlight=False, markup=False)
+    console.print(picture, highlight=False, markup=False, soft_wrap=True)
     controller = "no controller: make shell WRITE=1 PUSH=1 installs sessions by hand (docs/p4runtime-shell.md)"
     running = "the controller is running" if lab.stack.controller else controller
-    console.print(f"\n{lab.stack.target} runs the pipeline; {running}. Worth trying:\n", highlight=False)
-    console.print(WORTH_TRYING, highlight=False, markup=False)
+    console.print(
+        f"\n{lab.stack.target} runs the pipeline; {running}. Worth trying:\n", highlight=False, soft_wrap=True
+    )
+    console.print(WORTH_TRYING, highlight=False, markup=False, soft_wrap=True)
     Prompt(lab, lab.network.mininet, console)

@@ -63,12 +63,17 @@ def abandoned(name: str) -> bool:
 
 def create(name: str) -> str:
     """Create a namespace of this process; returns its full name."""
-    full = prefix() + name
-    try:
-        netns.create(full)
-    except OSError as error:
-        raise NamespaceError(f"cannot create network namespace {full}: {error}") from error
-    return full
+    # A process may have several networks with hosts of the same names.
+    for tail in ("", *(f"-{number}" for number in range(2, 100))):
+        full = prefix() + name + tail
+        try:
+            netns.create(full)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise NamespaceError(f"cannot create network namespace {full}: {error}") from error
+        return full
+    raise NamespaceError(f"there are too many network namespaces like {full}")
 
 
 def attach(name: str, pid: int) -> str:
@@ -140,6 +145,11 @@ def remove(full: str) -> None:
                 os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(OSError):
         netns.remove(full)
+
+
+def in_use() -> list[str]:
+    """The namespaces that running processes made, of this machine's every run."""
+    return [full for full in netns.listnetns() if _NAME.fullmatch(full) and not abandoned(full)]
 
 
 def sweep() -> list[str]:

@@ -2,12 +2,12 @@
 
 ::
 
-    c1 10.10.0.1 --+                                               +-- s1 10.2.0.11
-                   +-- r1 -- 10.1.0.0/24 -- [1] switch [2] -- lan --+-- s2 10.2.0.12
-    c2 10.10.0.2 --+  10.1.0.1      10.1.0.254   [3] 10.2.0.254
+    c1 10.10.0.1 --+                                         +-- s1 10.2.0.11
+                   +-- r1 -- 10.1.0.0/24 -- [1] lb [2] ------+-- s2 10.2.0.12
+    c2 10.10.0.2 --+   10.1.0.1       10.1.0.254 [3]  10.2.0.254
            10.10.0.254                            |
-                          VIP 10.9.0.1           lan -- s3 10.3.0.13, s4 10.3.0.14
-                                                      10.3.0.254
+                            VIP 10.9.0.1          +----------+-- s3 10.3.0.13
+                            10.8.0.1-10.8.0.4    10.3.0.254  +-- s4 10.3.0.14
 
 The local addresses 10.8.0.1 to 10.8.0.4 are in nobody's subnet: real servers have one route, to them by the switch, and
 none to the clients. s4 is spare. Port 80 of the VIP is served by s1, s2 and s3; for iperf3, which needs both of its
@@ -84,7 +84,8 @@ def topology(options: Options) -> Topology:
             if address.network == gateway.network
         )
         subnets.append(Subnet(name=f"servers{port}", port=port, hosts=servers, mtu=options.mtu))
-    return Topology(subnets=tuple(subnets))
+    # mininet's prompt has a command "switch", so no node can be called that.
+    return Topology(subnets=tuple(subnets), switch="lb")
 
 
 def config(options: Options, servers: Sequence[str] = IN_SERVICE) -> str:
