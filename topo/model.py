@@ -22,6 +22,8 @@ class Impairment:
     reorder: float = 0.0
     """Share of packets held back until ``reorder_depth`` later ones passed (or 2 ms)."""
     reorder_depth: int = 3
+    damage: float = 0.0
+    """Share of packets of which one bit of the payload is flipped, the checksum left as it was."""
     seed: int = 1
 
 

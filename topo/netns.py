@@ -198,7 +198,7 @@ class Network:
         wire = subnet.impairment
         command: list[str | Path] = [build.tool("afp_forward"), "outer", "wire"]
         command += ["--loss", f"{wire.loss:g}", "--reorder", f"{wire.reorder:g}"]
-        command += ["--depth", str(wire.reorder_depth), "--seed", str(wire.seed)]
+        command += ["--depth", str(wire.reorder_depth), "--damage", f"{wire.damage:g}", "--seed", str(wire.seed)]
         process = self.start(lan, f"wire-{subnet.name}", command)
 
         def ready() -> bool:

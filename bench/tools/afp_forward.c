@@ -1,9 +1,9 @@
 /* afp_forward: a wire between two interfaces; every packet of one leaves by the other, unread.
  *
- *   afp_forward IF1 IF2 [--loss SHARE] [--reorder SHARE] [--depth N] [--seed N]
+ *   afp_forward IF1 IF2 [--loss SHARE] [--reorder SHARE] [--depth N] [--damage SHARE] [--seed N]
  *
- * The baseline of the benchmark, and with loss and reordering the bad wire of the end-to-end tests. A reordered packet is
- * overtaken by N later ones of its direction, or sent 2 ms later. Prints "ready" once it forwards, and on SIGTERM what it did. */
+ * The baseline of the benchmark, and with impairments the bad wire of the end-to-end tests. A reordered packet is
+ * overtaken by N later ones of its direction, or sent 2 ms later; a damaged one has one bit of its payload flipped. Prints "ready" once it forwards, and on SIGTERM what it did. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -15,18 +15,19 @@
 
 #define FRAMES 4096
 #define BURST 64
+#define LONGEST_HEADERS (14 + 20 + 60)
 #define HOLD_NS (2 * NS_PER_SECOND / 1000)
 
 struct direction {
     struct packet_ring *from, *to;
-    uint64_t forwarded, lost, reordered, random;
+    uint64_t forwarded, lost, reordered, damaged, random;
     size_t held;        /* length of the packet held back, 0: none */
     unsigned to_pass;   /* how many may still overtake it */
     uint64_t held_since;
     unsigned char packet[RING_FRAME_BYTES];
 };
 
-static double loss, reorder;
+static double loss, reorder, damage;
 static unsigned depth = 3;
 static volatile sig_atomic_t stopped;
 
@@ -58,7 +59,7 @@ static void release_held(struct direction *d)
     d->held = 0;
 }
 
-static void impair(struct direction *d, const unsigned char *packet, size_t length)
+static void impair(struct direction *d, unsigned char *packet, size_t length)
 {
     double luck = draw(d);
     if (luck < loss) {
@@ -70,6 +71,11 @@ static void impair(struct direction *d, const unsigned char *packet, size_t leng
         d->held_since = now_ns();
         d->reordered++;
     } else {
+        bool damaged = luck >= loss + reorder && luck < loss + reorder + damage;
+        if (damaged && length > LONGEST_HEADERS) {
+            packet[LONGEST_HEADERS + pattern_word(d->random, ~d->damaged) % (length - LONGEST_HEADERS)] ^= 0x10;
+            d->damaged++;
+        }
         emit(d, packet, length);
         if (d->held != 0 && --d->to_pass == 0)
             release_held(d);
@@ -82,7 +88,7 @@ static bool work(struct direction *d)
     size_t length;
     unsigned char *packet;
     unsigned n = 0;
-    bool perfect = loss + reorder == 0;
+    bool perfect = loss + reorder + damage == 0;
     while (n < BURST && (packet = ring_receive(d->from, &length)) != NULL) {
         if (length <= RING_PACKET_BYTES) {
             if (perfect)
@@ -106,6 +112,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"loss", required_argument, NULL, 'l'},
                                             {"reorder", required_argument, NULL, 'r'},
+                                            {"damage", required_argument, NULL, 'D'},
                                             {"depth", required_argument, NULL, 'd'},
                                             {"seed", required_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
@@ -117,13 +124,14 @@ int main(int argc, char **argv)
         switch (option) {
         case 'l': loss = strtod(optarg, NULL); break;
         case 'r': reorder = strtod(optarg, NULL); break;
+        case 'D': damage = strtod(optarg, NULL); break;
         case 'd': depth = (unsigned)strtoul(optarg, NULL, 10); break;
         case 's': seed = strtoull(optarg, NULL, 10); break;
         default: optind = argc;
         }
     }
     if (argc - optind != 2 || depth == 0)
-        fail("usage: afp_forward IF1 IF2 [--loss SHARE] [--reorder SHARE] [--depth N] [--seed N]");
+        fail("usage: afp_forward IF1 IF2 [--loss SHARE] [--reorder SHARE] [--depth N] [--damage SHARE] [--seed N]");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = stop}, NULL);
     sigaction(SIGINT, &(struct sigaction){.sa_handler = stop}, NULL);
@@ -143,7 +151,8 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < 2; i++)
         printf("{\"event\": \"wire\", \"from\": \"%s\", \"forwarded\": %" PRIu64 ", \"lost\": %" PRIu64
-               ", \"reordered\": %" PRIu64 "}\n",
-               argv[optind + i], directions[i].forwarded, directions[i].lost, directions[i].reordered);
+               ", \"reordered\": %" PRIu64 ", \"damaged\": %" PRIu64 "}\n",
+               argv[optind + i], directions[i].forwarded, directions[i].lost, directions[i].reordered,
+               directions[i].damaged);
     return 0;
 }
