@@ -1,20 +1,20 @@
-"""What libtoa_preload costs nginx: requests per second with and without, in turns, in one run.
+"""What libtoa_preload costs nginx: requests per second with and without, at the same time, in one run.
 
-    python -m bench.toa [--rounds N] [--seconds S]
+    python -m bench.toa [--rounds N] [--seconds S] [--through-vip]
 
-Two nginx of one worker each listen side by side, one with the library. wrk loads one after the other, in pairs whose
-order alternates, so that whatever else the machine does hits both. Two ways to connect: keep-alive over loopback, and a
-connection for every request, the worst case, for the library works once a connection. In the latter the worker's own
-processor time a request is compared too, which depends less on what else runs.
+Two nginx of one worker each, one with the library, are loaded by a wrk each, all four on one processor: each process
+gets its fair share of it, and whatever else the machine does takes from both alike. Twice: over connections that are
+kept, and with a connection for every request, which is the worst case, for the library works once a connection.
 
-``--through-vip`` measures behind the balancer instead, where SYNs carry TOA: as root, and the load generator, switch,
-controller and nginx share the machine.
+``--through-vip`` measures behind the balancer, where SYNs carry TOA, as root. There the switch and the controller cost
+far more than nginx, so the worker's own processor time a request is the figure to look at.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import re
 import shutil
 import statistics
@@ -35,7 +35,7 @@ from topo.world import world
 CONNECTIONS = 32
 CONFIG = """
 user root; daemon off; worker_processes 1; pid {directory}/{port}.pid; error_log {directory}/error.log;
-events {{ worker_connections 4096; multi_accept on; }}
+events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 100000000;
   client_body_temp_path {directory}/a; proxy_temp_path {directory}/b; fastcgi_temp_path {directory}/c;
@@ -78,56 +78,46 @@ class Nginx:
         return int(self._schedstat.read_text().split()[0]) / 1e9
 
 
-def sample(nginx: Nginx, url: str, seconds: int, close: bool, launch: list[str]) -> Sample:
-    """One run of wrk. Raises ProcessFailed when a request failed."""
-    command = [
-        *launch,
-        "wrk",
-        "-t1",
-        f"-c{CONNECTIONS}",
-        f"-d{seconds}s",
-        *(["-H", "Connection: close"] if close else []),
-    ]
-    before = nginx.cpu()
-    done = subprocess.run([*command, url], capture_output=True, text=True, check=False)
-    spent = nginx.cpu() - before
-    requests = re.search(r"(\d+) requests in", done.stdout)
-    rate = re.search(r"Requests/sec: +([\d.]+)", done.stdout)
-    if done.returncode != 0 or not requests or not rate or "Non-2xx" in done.stdout:
-        raise ProcessFailed(f"wrk failed: {done.stdout}{done.stderr}")
-    return Sample(float(rate[1]), 1e6 * spent / int(requests[1]))
+Servers = tuple[Nginx, Nginx]
+
+
+def sample(servers: Servers, urls: tuple[str, str], seconds: int, close: bool, launch: list[str]) -> list[Sample]:
+    """Load both at the same time. Raises ProcessFailed when a request failed."""
+    command = [*launch, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+    command += ["-H", "Connection: close"] if close else []
+    before = [server.cpu() for server in servers]
+    running = [subprocess.Popen([*command, url], stdout=subprocess.PIPE, text=True) for url in urls]
+    outputs = [process.communicate()[0] for process in running]
+    spent = [server.cpu() - start for server, start in zip(servers, before, strict=True)]
+    found = []
+    for output, used in zip(outputs, spent, strict=True):
+        requests = re.search(r"(\d+) requests in", output)
+        rate = re.search(r"Requests/sec: +([\d.]+)", output)
+        if not requests or not rate or "Non-2xx" in output or not int(requests[1]):
+            raise ProcessFailed(f"wrk failed: {output}")
+        found.append(Sample(float(rate[1]), 1e6 * used / int(requests[1])))
+    return found
 
 
 def compare(
-    title: str,
-    servers: tuple[Nginx, Nginx],
-    urls: tuple[str, str],
-    rounds: int,
-    seconds: int,
-    close: bool,
-    launch: list[str],
+    title: str, servers: Servers, urls: tuple[str, str], rounds: int, seconds: int, close: bool, launch: list[str]
 ) -> None:
-    """Measure in turns and print the medians and the median of the pairs' ratios."""
-    pairs: list[tuple[Sample, Sample]] = []
-    for number in range(rounds + 1):
-        found: dict[int, Sample] = {}
-        for which in (0, 1) if number % 2 else (1, 0):
-            found[which] = sample(servers[which], urls[which], seconds if number else 1, close, launch)
-        if number:
-            pairs.append((found[0], found[1]))
-    without, with_library = zip(*pairs, strict=True)
-    rate = statistics.median(b.rate / a.rate for a, b in pairs) - 1
+    """Measure, and print the medians and the median of the rounds' ratios."""
+    sample(servers, urls, 1, close, launch)
+    pairs = [sample(servers, urls, seconds, close, launch) for _ in range(rounds)]
+    rates = sorted(b.rate / a.rate - 1 for a, b in pairs)
     cpu = statistics.median(b.cpu / a.cpu for a, b in pairs) - 1
     print(title)
-    for name, samples in (("without", without), ("with", with_library)):
-        requests = statistics.median(s.rate for s in samples)
-        micros = statistics.median(s.cpu for s in samples)
-        print(f"  {name:8} {requests:10,.0f} requests/s   {micros:6.2f} us of nginx a request")
-    print(f"  change   {rate:+10.1%} requests/s   {cpu:+6.1%}     (median of {rounds} pairs)", flush=True)
+    for which, name in enumerate(("without", "with")):
+        requests = statistics.median(pair[which].rate for pair in pairs)
+        micros = statistics.median(pair[which].cpu for pair in pairs)
+        print(f"  {name:8} {requests:10,.0f} requests/s   {micros:6.2f} us of nginx's processor time a request")
+    spread = f"from {rates[0]:+.1%} to {rates[-1]:+.1%}"
+    print(f"  change   {statistics.median(rates):+10.1%} requests/s ({spread})   {cpu:+.1%} processor time", flush=True)
 
 
 @contextlib.contextmanager
-def both(directory: Path, address: str, trusted: str) -> Iterator[tuple[Nginx, Nginx]]:
+def both(directory: Path, address: str, trusted: str) -> Iterator[Servers]:
     """An nginx without and one with the library."""
     library = toa.library(directory / "toa")
     with contextlib.ExitStack() as running:
@@ -139,6 +129,8 @@ def both(directory: Path, address: str, trusted: str) -> Iterator[tuple[Nginx, N
 
 
 def loopback(rounds: int, seconds: int) -> None:
+    # Inherited by everything that is started from here.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as scratch, both(Path(scratch), "127.0.0.1", "127.0.0.0/8") as servers:
         urls = tuple(f"http://{server.address}:{server.port}/" for server in servers)
         for title, close in (("keep-alive, loopback", False), ("a connection a request, loopback", True)):

@@ -123,13 +123,19 @@ class Wire:
         raise TimeoutError(f"nothing from the kernel for {connection.key} within {limit:g} s")
 
     def connect(
-        self, target: tuple[str, int], source: tuple[str, int], options: bytes = b"", *, finish: bool = True
+        self,
+        target: tuple[str, int],
+        source: tuple[str, int],
+        options: bytes = b"",
+        *,
+        ack_options: bytes = b"",
+        finish: bool = True,
     ) -> Connection:
-        """A handshake with these options in the SYN. ``finish`` False: only the SYN, answered."""
+        """A handshake with these options in the SYN and in its last ACK. ``finish`` False: only the SYN, answered."""
         connection = Connection(self, ip_address(source[0]), source[1], ip_address(target[0]), target[1])
         connection.open(options)
         if finish:
-            connection.acknowledge()
+            connection.acknowledge(ack_options)
         return connection
 
 
@@ -160,8 +166,8 @@ class Connection:
             raise ConnectionRefusedError("the server answers the SYN by RST")
         self._expected = answer.seq + 1
 
-    def acknowledge(self) -> None:
-        self._send(ACK)
+    def acknowledge(self, options: bytes = b"") -> None:
+        self._send(ACK, options)
 
     def send(self, data: bytes) -> None:
         self._send(ACK | PSH, data=data)

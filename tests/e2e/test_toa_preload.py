@@ -15,10 +15,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
+from fullnat.toa import Trusted
+from fullnat.toa.ebpf import attach
+from fullnat.toa.ebpf.bpf import BpfError
 from pyroute2 import IPRoute
 
 from bench.tools import toa as preload
-from topo import rawtcp, standard
+from topo import cgroups, rawtcp, standard
 from topo.process import Process, poll
 from topo.world import World
 
@@ -185,6 +188,38 @@ def asked(source: str) -> tuple[str, str]:
     """Our own name on a connection from ``source``, and what nginx says it is."""
     with socket.create_connection((VIP, standard.VPORT), timeout=20, source_address=(source, 0)) as sock:
         return own(sock), get(sock)[1]
+
+
+def test_nginx_on_toa_attach(world: World, tmp_path: Path) -> None:
+    """The same without the library, by programs in the kernel: they see the TOA of the handshake's last segment."""
+    program = shutil.which("nginx")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    if reason := cgroups.unavailable():
+        pytest.skip(reason)
+    (tmp_path / "nginx.conf").write_text(NGINX_CONFIG.format(directory=tmp_path, address=NGINX[0], port=NGINX[1]))
+    with cgroups.made("toa-nginx") as cgroup:
+        try:
+            attach.attach(cgroup, Trusted(TRUSTED))
+        except BpfError as error:
+            pytest.skip(f"the kernel does not allow the programs: {error}")
+        command = [program, "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")]
+        process = world.network.start("s1", "nginx-attached", cgroups.within(cgroup, command))
+        try:
+            poll(lambda: _answers(world), 10, "nginx listens")
+            for client in standard.CLIENTS * 100:
+                with connect(world, client) as sock:
+                    assert get(sock) == (200, own(sock))
+            with connect(world, "s2", *NGINX) as sock:
+                assert get(sock) == (200, own(sock))
+        finally:
+            process.stop()
+
+
+def _answers(world: World) -> bool:
+    with contextlib.suppress(OSError), connect(world, "s1", *NGINX):
+        return True
+    return False
 
 
 def test_direct_connection(world: World, nginx: Path) -> None:
