@@ -1,10 +1,11 @@
 """What libtoa_preload costs nginx: requests per second with and without, at the same time, in one run.
 
-    python -m bench.toa [--rounds N] [--seconds S] [--through-vip]
+    python -m bench.toa [--rounds N] [--seconds S] [--through-vip] [--attach]
 
-Two nginx of one worker each, one with the library, are loaded by a wrk each, all four on one processor: each process
-gets its fair share of it, and whatever else the machine does takes from both alike. Twice: over connections that are
-kept, and with a connection for every request, which is the worst case, for the library works once a connection.
+Two nginx of one worker each, one with the library (``--attach``: under toa-attach instead), are loaded by a wrk each,
+all four on one processor: each process gets its fair share of it, and whatever else the machine does takes from both
+alike. Twice: over connections that are kept, and with a connection for every request, which is the worst case, for the
+work is done once a connection.
 
 ``--through-vip`` measures behind the balancer, where SYNs carry TOA, as root. There the switch and the controller cost
 far more than nginx, so the worker's own processor time a request is the figure to look at.
@@ -26,8 +27,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from fullnat.toa import Trusted
+from fullnat.toa.ebpf import attach
+from fullnat.toa.ebpf.bpf import BpfError
+
 from bench.tools import build, toa
-from topo import standard
+from topo import cgroups, standard
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
 from topo.world import world
@@ -56,7 +61,7 @@ class Sample:
 class Nginx:
     """One nginx with one worker, in the calling thread's network namespace."""
 
-    def __init__(self, directory: Path, address: str, port: int, env: dict[str, str]) -> None:
+    def __init__(self, directory: Path, address: str, port: int, env: dict[str, str], cgroup: Path | None) -> None:
         self.address, self.port = address, port
         config = directory / f"{port}.conf"
         config.write_text(CONFIG.format(directory=directory, address=address, port=port))
@@ -117,27 +122,32 @@ def compare(
 
 
 @contextlib.contextmanager
-def both(directory: Path, address: str, trusted: str) -> Iterator[Servers]:
-    """An nginx without and one with the library."""
-    library = toa.library(directory / "toa")
+def both(directory: Path, address: str, trusted: str, attached: bool) -> Iterator[Servers]:
+    """An nginx without and one with the library, or in a cgroup with the programs."""
     with contextlib.ExitStack() as running:
-        servers = []
-        for port, env in ((8081, {}), (8082, {"LD_PRELOAD": str(library), "TOA_TRUSTED": trusted})):
-            servers.append(Nginx(directory, address, port, env))
-            running.callback(servers[-1].process.stop)
-        yield servers[0], servers[1]
+        cgroup, env = None, {}
+        if attached:
+            cgroup = running.enter_context(cgroups.made("toa-bench"))
+            attach.attach(cgroup, Trusted(trusted))
+        else:
+            env = {"LD_PRELOAD": str(toa.library(directory / "toa")), "TOA_TRUSTED": trusted}
+        plain = Nginx(directory, address, 8081, {}, None)
+        running.callback(plain.process.stop)
+        other = Nginx(directory, address, 8082, env, cgroup)
+        running.callback(other.process.stop)
+        yield plain, other
 
 
-def loopback(rounds: int, seconds: int) -> None:
+def loopback(rounds: int, seconds: int, attached: bool) -> None:
     # Inherited by everything that is started from here.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory() as scratch, both(Path(scratch), "127.0.0.1", "127.0.0.0/8") as servers:
+    with tempfile.TemporaryDirectory() as scratch, both(Path(scratch), "127.0.0.1", "127.0.0.0/8", attached) as servers:
         urls = tuple(f"http://{server.address}:{server.port}/" for server in servers)
         for title, close in (("keep-alive, loopback", False), ("a connection a request, loopback", True)):
             compare(title, servers, (urls[0], urls[1]), rounds, seconds, close, [])
 
 
-def behind_balancer(rounds: int, seconds: int) -> None:
+def behind_balancer(rounds: int, seconds: int, attached: bool) -> None:
     service = standard.config(
         servers=[(IPv4Address("10.2.0.11"), 8081)], timeouts={"time_wait": 1.0, "close_wait": 1.0}
     )
@@ -146,7 +156,7 @@ def behind_balancer(rounds: int, seconds: int) -> None:
     service += '\n[[virtual_server.real_server]]\naddress = "10.2.0.11"\nport = 8082\n'
     with world(service) as everything, tempfile.TemporaryDirectory() as scratch:
         network: Network = everything.network
-        with network.inside("s1"), both(Path(scratch), "10.2.0.11", "10.2.0.100/30") as servers:
+        with network.inside("s1"), both(Path(scratch), "10.2.0.11", "10.2.0.100/30", attached) as servers:
             launch = ["ip", "netns", "exec", network.namespace("c1")]
             urls = (f"http://{standard.VIP}:{standard.VPORT}/", f"http://{standard.VIP}:81/")
             compare("a connection a request, behind the balancer", servers, urls, rounds, seconds, True, launch)
@@ -157,14 +167,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3, help="of each run of wrk")
     parser.add_argument("--through-vip", action="store_true", help="measure behind the balancer; as root")
+    parser.add_argument("--attach", action="store_true", help="measure toa-attach instead of the library; as root")
     options = parser.parse_args()
     for program in ("nginx", "wrk", *(("ip",) if options.through_vip else ())):
         if shutil.which(program) is None:
             print(f"{program} is not installed", file=sys.stderr)
             return 1
     try:
-        (behind_balancer if options.through_vip else loopback)(options.rounds, options.seconds)
-    except (ProcessFailed, build.BuildError, TimeoutError, OSError) as error:
+        (behind_balancer if options.through_vip else loopback)(options.rounds, options.seconds, options.attach)
+    except (ProcessFailed, build.BuildError, BpfError, TimeoutError, OSError) as error:
         print(f"the measurement failed: {error}", file=sys.stderr)
         return 1
     return 0
