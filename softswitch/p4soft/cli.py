@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log-console", action="store_true", help="log to standard output, at level debug")
     parser.add_argument("--log-file", type=Path, metavar="FILE", help="log to a file")
     parser.add_argument("-L", "--log-level", choices=_LEVELS, metavar="LEVEL", help=", ".join(_LEVELS))
-    parser.add_argument("--pcap", nargs="?", const=Path("."), type=Path, metavar="DIR", help="write a pcap per port")
+    parser.add_argument("--pcap", nargs="?", const=Path("."), type=Path, metavar="DIR", help="capture every port")
     return parser
 
 

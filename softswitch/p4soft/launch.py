@@ -98,7 +98,11 @@ async def _run(options: argparse.Namespace) -> None:
         if start_pcap is None:
             switch.engine.close()
             raise StartError("--pcap: this engine does not write pcap files")
-        start_pcap(os.fspath(options.pcap))
+        try:
+            start_pcap(os.fspath(options.pcap))
+        except EngineError:
+            switch.engine.close()
+            raise
     if program is not None:
         try:
             switch.load(*program)

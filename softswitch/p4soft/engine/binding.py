@@ -56,6 +56,10 @@ void p4s_read_counters(void *s, uint32_t array, uint32_t first, uint32_t n, uint
 void p4s_write_counter(void *s, uint32_t array, uint32_t index, uint64_t packets, uint64_t bytes);
 void p4s_read_registers(void *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out);
 void p4s_write_register(void *s, uint32_t array, uint32_t index, const uint8_t *cell);
+int p4s_pcap_start(void *s);
+void p4s_pcap_stop(void *s);
+int p4s_pcap_open(void *s, uint32_t port, const char *received, const char *sent);
+void p4s_pcap_close(void *s, uint32_t port);
 int p4s_set_group(void *s, int which, uint32_t id, const struct p4s_replica *replicas, uint32_t n, uint32_t truncate);
 """
 

@@ -26,6 +26,7 @@ _DROPS = (
     "failed_asserts",
     "partial_checksums",
     "runaways",
+    "pcap",
 )
 
 
@@ -51,6 +52,10 @@ class Switch:
         self._counters: dict[str, m.CounterArray] = {}
         self._meters: dict[str, m.MeterArray] = {}
         self._registers: dict[str, m.RegisterArray] = {}
+        self._ports: dict[int, str] = {}
+        """Port to the name of its pcap files."""
+        self._captured: dict[int, str] = {}
+        self._pcap: str | None = None
         self._buffer = ffi.new("uint8_t[]", BUFFER)
         self._out = ffi.new("uint8_t[]", BUFFER)
 
@@ -93,6 +98,7 @@ class Switch:
     def add_interface(self, port: int, interface: str) -> None:
         rc = self._c.p4s_add_interface(self.handle(), self.port(port), interface.encode())
         if rc == 0:
+            self._begin_port(port, interface)
             return
         if rc == -6:
             raise InvalidValue(_interface_problem(interface, ffi.errno))
@@ -102,9 +108,13 @@ class Switch:
         rc = self._c.p4s_add_memory_port(self.handle(), self.port(port))
         if rc != 0:
             raise InvalidValue(self._port_problem(port, rc))
+        self._begin_port(port, f"port{port}")
 
     def remove_port(self, port: int) -> None:
         check(self._c.p4s_remove_port(self.handle(), self.port(port)), f"port {port}")
+        self._ports.pop(port, None)
+        if self._captured.pop(port, None) is not None:
+            self._c.p4s_pcap_close(self.handle(), port)
 
     @staticmethod
     def port(port: int) -> int:
@@ -166,6 +176,52 @@ class Switch:
 
     def drain(self, timeout: float) -> bool:
         return bool(self._c.p4s_drain(self.handle(), max(0, int(timeout * 1e9))))
+
+    # captures
+
+    def start_pcap(self, directory: str) -> None:
+        """Write what every port receives and sends from now on to ``<interface>_in.pcap`` and ``<interface>_out.pcap``
+        in ``directory``; an in-process port's are named ``port<N>``. The packet thread never waits for the disk: frames
+        that could not be written are counted in :meth:`drops`. Raises InvalidValue."""
+        if not os.path.isdir(directory):
+            raise InvalidValue(f"cannot write pcap files to {directory}: it is not a directory")
+        rc = self._c.p4s_pcap_start(self.handle())
+        if rc == -1:
+            raise InvalidValue(f"pcap files are being written to {self._pcap} already")
+        check(rc, "the thread that writes pcap files")
+        self._pcap = directory
+        try:
+            for port, stem in self._ports.items():
+                self._open_pcap(port, stem)
+        except InvalidValue:
+            self.stop_pcap()
+            raise
+
+    def stop_pcap(self) -> None:
+        """Write what was captured so far and close the files. Idempotent."""
+        self._c.p4s_pcap_stop(self.handle())
+        self._pcap = None
+        self._captured.clear()
+
+    def _open_pcap(self, port: int, stem: str) -> None:
+        if self._pcap is None:
+            return
+        if stem in self._captured.values():
+            stem = f"{stem}_port{port}"  # a second port on the same interface
+        base = os.path.join(self._pcap, stem)
+        rc = self._c.p4s_pcap_open(self.handle(), port, f"{base}_in.pcap".encode(), f"{base}_out.pcap".encode())
+        if rc == -6:
+            raise InvalidValue(f"cannot write {base}_in.pcap and {base}_out.pcap: {os.strerror(ffi.errno)}")
+        check(rc, f"the pcap files of port {port}")
+        self._captured[port] = stem
+
+    def _begin_port(self, port: int, stem: str) -> None:
+        self._ports[port] = stem
+        try:
+            self._open_pcap(port, stem)
+        except InvalidValue:
+            self.remove_port(port)
+            raise
 
     # events
 

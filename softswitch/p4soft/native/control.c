@@ -128,7 +128,7 @@ EXPORT uint64_t p4s_poll(struct p4s_switch *s, uint8_t *out, uint64_t room, uint
 EXPORT int p4s_event_fd(struct p4s_switch *s) { return s->event_fd; }
 
 /* unknown port, backlog full, frame too long, packet-ins, digests and idle reports lost, asserts failed, frames received
- * with unfinished checksums, endless loops in actions */
+ * with unfinished checksums, endless loops in actions, frames missing in captures */
 EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
   switch_lock(s);
   out[0] = s->unknown_port;
@@ -140,6 +140,7 @@ EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
   out[6] = s->ctx.failed_asserts;
   out[7] = s->partial_checksums;
   out[8] = s->ctx.runaways;
+  out[9] = s->pcap_dropped + (s->pcap ? pcap_dropped(s->pcap) : 0);
   switch_unlock(s);
 }
 

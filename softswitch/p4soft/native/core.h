@@ -110,6 +110,7 @@ struct p4s_stats {
 };
 
 struct p4s_packet_port;
+struct p4s_pcap;
 
 struct p4s_port {
   uint32_t number;
@@ -164,6 +165,9 @@ struct p4s_switch {
   _Atomic uint64_t drain_wanted;
   uint64_t drain_done;
   uint64_t unknown_port, backlog_dropped, oversize, partial_checksums;
+
+  struct p4s_pcap *pcap; /* NULL while nothing is captured */
+  uint64_t pcap_dropped; /* by captures that have ended */
 };
 
 struct p4s_replica {
@@ -200,5 +204,15 @@ void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len);
 void packet_flush(struct p4s_port *port);
 int packet_fd(const struct p4s_port *port);
 void packet_lost(struct p4s_port *port);
+
+/* --- captures: the packet thread's side --- */
+
+enum p4s_direction { P4S_RECEIVED, P4S_SENT };
+
+void pcap_frame(struct p4s_pcap *p, uint32_t port, enum p4s_direction direction, const uint8_t *data, uint32_t len);
+/* Tell the writer that there is something to write. */
+void pcap_wake(struct p4s_pcap *p);
+uint64_t pcap_dropped(const struct p4s_pcap *p);
+EXPORT void p4s_pcap_stop(struct p4s_switch *s);
 
 #endif

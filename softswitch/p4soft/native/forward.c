@@ -38,6 +38,7 @@ static void output(struct p4s_switch *s, uint32_t number, const uint8_t *data, u
     s->unknown_port++;
     return;
   }
+  if (P4_UNLIKELY(s->pcap != NULL)) pcap_frame(s->pcap, number, P4S_SENT, data, len);
   if (port->kind == P4S_PORT_PACKET) {
     packet_send(port, data, len);
     return;
@@ -183,6 +184,7 @@ uint32_t forward_backlog(struct p4s_switch *s) {
 
 void forward_frame(struct p4s_switch *s, uint32_t port, const uint8_t *data, uint32_t len) {
   struct p4s_pkt p;
+  if (P4_UNLIKELY(s->pcap != NULL)) pcap_frame(s->pcap, port, P4S_RECEIVED, data, len);
   if (!s->prog) return;
   if (P4_UNLIKELY(len > P4S_MAX_FRAME)) {
     s->oversize++;

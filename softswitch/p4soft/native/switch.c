@@ -100,6 +100,7 @@ static uint32_t one_pass(struct p4s_switch *s) {
     struct p4s_port *port = &s->ports[s->active[i]];
     if (port->kind == P4S_PORT_PACKET) packet_flush(port);
   }
+  if (P4_UNLIKELY(s->pcap != NULL)) pcap_wake(s->pcap);
   if (s->signal) {
     const uint64_t one = 1;
     s->signal = false;
@@ -287,6 +288,7 @@ EXPORT void p4s_free(struct p4s_switch *s) {
     const uint64_t one = 1;
     if (write(s->wake_fd, &one, sizeof one) == sizeof one || errno == EAGAIN) pthread_join(s->thread, NULL);
   }
+  p4s_pcap_stop(s);
   for (uint32_t i = 0; i < P4S_PORTS; i++)
     if (s->ports[i].kind == P4S_PORT_PACKET) packet_close(&s->ports[i]);
   free_state(&s->ctx.objects, s->prog);

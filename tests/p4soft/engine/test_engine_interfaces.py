@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from enginekit import Bench
 from p4soft.api import InvalidValue
+from scapy.utils import RawPcapReader
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and iproute2 to make veth pairs"
@@ -134,3 +135,17 @@ def test_a_vanished_interface_only_loses_packets(wired: Bench, wires: list[Wire]
     subprocess.run(["ip", "link", "set", wires[1].near, "up"], check=True)
     wires[0].socket.send(frame(2))
     assert wires[1].socket.recv(4096) == expected(2)
+
+
+def test_captures_have_the_frames_of_the_wire(wired: Bench, wires: list[Wire], tmp_path: Path) -> None:
+    wired.start_pcap(str(tmp_path))
+    wires[0].socket.send(frame(1, 64, b"\x81\x00\x60\x05"))
+    wires[1].socket.recv(4096)
+    assert wired.drain(10)
+    wired.stop_pcap()
+    assert [data for data, _ in RawPcapReader(str(tmp_path / f"{wires[0].near}_in.pcap"))] == [
+        frame(1, 64, b"\x81\x00\x60\x05")
+    ]
+    assert [data for data, _ in RawPcapReader(str(tmp_path / f"{wires[1].near}_out.pcap"))] == [
+        expected(1, 64, b"\x81\x00\x60\x05")
+    ]
