@@ -12,8 +12,8 @@ def test_threads_and_fork(tmp_path: Path) -> None:
     sources = [str(Path(__file__).with_name("table_stress.c")), str(toa.SOURCES / "table.c")]
     flags = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{toa.SOURCES}", "-o", str(tmp_path / "stress")]
     plain = [*build.compiler(), *flags, *sources, "-lpthread"]
-    # The race detector's run-time library does not come with every compiler (zig builds it first, for minutes), nor does
-    # it run everywhere.
+    # Not every compiler brings the race detector's run-time library (zig builds it first, for minutes), and it does
+    # not run everywhere.
     racing = [] if "ziglang" in plain else [[*plain, "-fsanitize=thread", "-Wno-tsan"]]
     for command in (*racing, plain):
         built = subprocess.run(command, capture_output=True, text=True, check=False)
