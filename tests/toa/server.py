@@ -1,6 +1,7 @@
 """An ordinary server that knows nothing of TOA: it tells every client what accept() and getpeername() said.
 
     python server.py MODE HOST PORT [HOST PORT ...]
+    python server.py inherited FD
 
 Standard library only; runs with libtoa_preload in LD_PRELOAD or without. Prints "ready" when it accepts.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+ACCEPT4 = {"x86_64": 288, "aarch64": 242, "riscv64": 242}
 
 
 def tell(connection: socket.socket, **said: Any) -> None:
@@ -99,14 +101,14 @@ def second(sock: socket.socket) -> None:
     tell(first, accept=address)
     first.close()
     # A system call of its own, as Go and io_uring make it: the library does not see it.
-    fd = LIBC.syscall(288, sock.fileno(), None, None, 0)
+    fd = LIBC.syscall(ACCEPT4[os.uname().machine], sock.fileno(), None, None, 0)
     with socket.socket(fileno=fd) as connection:
         tell(connection, getpeername=connection.getpeername(), reused=fd == number)
 
 
-def inherited() -> None:
-    """Accept on the descriptor 3, which somebody else has bound and listens on."""
-    sock = socket.socket(fileno=3)
+def inherited(fd: int) -> None:
+    """Accept on a descriptor that somebody else has bound and listens on."""
+    sock = socket.socket(fileno=fd)
     print("ready", flush=True)
     while True:
         plain(sock)
@@ -115,7 +117,7 @@ def inherited() -> None:
 def main() -> None:
     mode, *where = sys.argv[1:]
     if mode == "inherited":
-        inherited()
+        inherited(int(where[0]))
     socks = [listener(host, int(port)) for host, port in zip(where[::2], where[1::2], strict=True)]
     print("ready", flush=True)
     serve = {"plain": plain, "epoll": epoll, "prefork": prefork, "bare": bare, "second": second}[mode]

@@ -235,9 +235,9 @@ def test_inherited_socket(network: str, wire: Wire, library: Path) -> None:
     with namespaces.inside(network), socket.create_server((KERNEL, PORT)) as listener:
         early = wire.connect((KERNEL, PORT), LOCAL, V4)
         env = {**os.environ, "LD_PRELOAD": str(library), "TOA_TRUSTED": TRUSTED}
-        number = os.dup2(listener.fileno(), 3) if listener.fileno() != 3 else 3
-        command = [sys.executable, "-S", str(SERVER), "inherited"]
-        with subprocess.Popen(command, pass_fds=(3,), env=env, stdout=subprocess.PIPE, text=True) as process:
+        command = [sys.executable, "-S", str(SERVER), "inherited", str(listener.fileno())]
+        kept = (listener.fileno(),)
+        with subprocess.Popen(command, pass_fds=kept, env=env, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
                 assert process.stdout.readline() == "ready\n"
@@ -245,8 +245,6 @@ def test_inherited_socket(network: str, wire: Wire, library: Path) -> None:
                 everywhere(hear(wire.connect((KERNEL, PORT), LOCAL, V4)), CLIENT)
             finally:
                 process.kill()
-                if number != listener.fileno():
-                    os.close(number)
 
 
 def test_other_sockets(library: Path, tmp_path: Path) -> None:
