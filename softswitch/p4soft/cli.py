@@ -45,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="p4soft",
         description="An embedded P4 switch: runs a BMv2 JSON program natively and serves P4Runtime.",
-        epilog="A lone -- is allowed before any option, as simple_switch_grpc wants it before target options.",
+        epilog="A lone -- is allowed before any option, as simple_switch_grpc wants it before target options. "
+        "'p4soft run PROG.json --p4info FILE ...' is the same spelled out; 'p4soft explain PROG.json' shows what a "
+        "program consists of.",
         allow_abbrev=False,
     )
     parser.add_argument("config", nargs="?", metavar="PROG.json", type=Path, help="program to load (needs --p4info)")
@@ -100,12 +102,45 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
+def _explain(arguments: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="p4soft explain",
+        description="Show what a program consists of: tables, parser, headers, registers and the rest.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("config", metavar="PROG.json", help="what p4c-bm2-ss made")
+    parser.add_argument("--c", action="store_true", help="print the C that p4soft makes of it")
+    options = parser.parse_args(arguments)
+    from p4soft import explain
+    from p4soft.api import PipelineError
+
+    try:
+        explain.run(options.config, options.c)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"p4soft: cannot read {options.config}: {error.strerror}", file=sys.stderr)
+        return 1
+    except PipelineError as error:
+        print(f"p4soft: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the ``p4soft`` command."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = words.pop(0) if words[:1] in (["run"], ["explain"]) else None
     try:
-        options = parse(sys.argv[1:] if arguments is None else arguments)
+        if command == "explain":
+            return _explain(words)
+        options = parse(words)
+        if command == "run" and options.config is None:
+            raise UsageError("run needs PROG.json --p4info FILE")
     except UsageError as error:
-        print(f"p4soft: {error} (see p4soft --help)", file=sys.stderr)
+        help_ = f"p4soft {command} --help" if command == "explain" else "p4soft --help"
+        print(f"p4soft: {error} (see {help_})", file=sys.stderr)
         return 2
     # Read when gRPC is imported: it would write its own lines beside ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -169,8 +169,9 @@ async def test_it_serves_and_stops_cleanly(number: signal.Signals) -> None:
 
 
 @pytest.mark.skipif(not NATIVE, reason="no native engine")
-async def test_it_runs_a_program_natively() -> None:
-    arguments = [*PROGRAM, "--grpc-server-addr", "127.0.0.1:0"]
+@pytest.mark.parametrize("command", [[], ["run"]])
+async def test_it_runs_a_program_natively(command: list[str]) -> None:
+    arguments = [*command, *PROGRAM, "--grpc-server-addr", "127.0.0.1:0"]
     async with running(*arguments, command=["-m", "p4soft.cli"]) as (process, address):
         async with grpc.aio.insecure_channel(address) as channel:
             request = p4r.ReadRequest(device_id=0)
