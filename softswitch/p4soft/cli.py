@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log-console", action="store_true", help="log to standard output, at level debug")
     parser.add_argument("--log-file", type=Path, metavar="FILE", help="log to a file")
     parser.add_argument("-L", "--log-level", choices=_LEVELS, metavar="LEVEL", help=", ".join(_LEVELS))
+    parser.add_argument(
+        "--packet-in", metavar="ADDR", help="ports on a nanomsg socket (tcp://, ipc://) for PTF; -i is ignored then"
+    )
     parser.add_argument("--pcap", nargs="?", const=Path("."), type=Path, metavar="DIR", help="capture every port")
     return parser
 

@@ -15,6 +15,7 @@ from finsy.proto import p4i
 from google.protobuf import text_format
 
 from p4soft.api import EngineError, PortStats
+from p4soft.device_socket import DeviceSocket, PortEngine
 from p4soft.embedded import Switch
 from p4soft.server.errors import RpcError
 from p4soft.server.rpc import ServerError, Tls
@@ -78,6 +79,17 @@ def statistics(stats: Sequence[PortStats]) -> str:
     return "\n".join("  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in rows)
 
 
+async def _start_device_socket(switch: Switch, address: str | None) -> list[DeviceSocket]:
+    """None or one."""
+    if address is None:
+        return []
+    if not isinstance(switch.engine, PortEngine):
+        raise StartError("--packet-in: this engine cannot serve its ports on a socket")
+    socket = DeviceSocket(switch.engine, address)
+    await socket.start()
+    return [socket]
+
+
 async def _run(options: argparse.Namespace) -> None:
     tls = None
     if options.grpc_server_ssl:
@@ -92,7 +104,8 @@ async def _run(options: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    switch = Switch(options.device_id, options.cpu_port, options.grpc_server_addr, dict(options.interface), tls=tls)
+    ports = dict(options.interface) if options.packet_in is None else {}
+    switch = Switch(options.device_id, options.cpu_port, options.grpc_server_addr, ports, tls=tls)
     if options.pcap is not None:
         start_pcap = getattr(switch.engine, "start_pcap", None)
         if start_pcap is None:
@@ -110,8 +123,17 @@ async def _run(options: argparse.Namespace) -> None:
             switch.engine.close()
             raise StartError(f"cannot load {options.config}: {error.message}") from None
     await switch.start()
+    try:
+        sockets = await _start_device_socket(switch, options.packet_in)
+    except BaseException:
+        await switch.stop()
+        raise
     print(f"p4soft: listening on {switch.address}", flush=True)
+    for socket in sockets:
+        print(f"p4soft: ports on {socket.address}", flush=True)
     await stopped.wait()
+    for socket in sockets:
+        socket.stop()
     stats = switch.engine.port_stats()
     await switch.stop()
     print(statistics(stats), flush=True)

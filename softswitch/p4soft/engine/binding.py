@@ -37,6 +37,7 @@ int p4s_inject(void *s, uint32_t port, const uint8_t *data, uint32_t len);
 uint64_t p4s_collect(void *s, uint8_t *out, uint64_t room);
 uint64_t p4s_poll(void *s, uint8_t *out, uint64_t room, uint32_t limit);
 int p4s_event_fd(void *s);
+int p4s_output_fd(void *s);
 void p4s_drops(void *s, uint64_t *out);
 void p4s_update_table(void *s, uint32_t table, const struct p4s_update *u, uint32_t n, const uint8_t *bytes,
                       int32_t *results);

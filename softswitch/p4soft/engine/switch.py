@@ -174,6 +174,13 @@ class Switch:
             out += [(aux, data) for _, aux, data in records(self._out, used)]
         return out
 
+    def output_fileno(self) -> int:
+        """Readable when frames left by in-process ports that :meth:`collect` has not taken yet."""
+        number = int(self._c.p4s_output_fd(self.handle()))
+        if number < 0:
+            raise EngineError("out of file descriptors")
+        return number
+
     def drain(self, timeout: float) -> bool:
         return bool(self._c.p4s_drain(self.handle(), max(0, int(timeout * 1e9))))
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* --- ports --- */
@@ -107,8 +108,18 @@ static uint64_t take(struct p4s_ring *r, uint8_t *out, uint64_t room, uint32_t *
   return used;
 }
 
+/* A descriptor that is readable when frames left by memory ports since the last p4s_collect; -1: none to be had. */
+EXPORT int p4s_output_fd(struct p4s_switch *s) {
+  switch_lock(s);
+  if (s->out_fd < 0) s->out_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+  switch_unlock(s);
+  return s->out_fd;
+}
+
 EXPORT uint64_t p4s_collect(struct p4s_switch *s, uint8_t *out, uint64_t room) {
   uint32_t limit = UINT32_MAX;
+  uint64_t count;
+  if (s->out_fd >= 0 && read(s->out_fd, &count, sizeof count) < 0 && errno != EAGAIN) return 0;
   return take(&s->out, out, room, &limit);
 }
 

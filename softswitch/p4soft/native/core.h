@@ -152,6 +152,8 @@ struct p4s_switch {
   _Atomic uint64_t injected, taken; /* records put into and taken from ``in`` */
   int event_fd, wake_fd;
   bool signal; /* something was put into an event ring */
+  int out_fd; /* -1 until somebody wants to know when ``out`` has something */
+  bool out_signal;
 
   pthread_t thread;
   bool running;

@@ -46,6 +46,7 @@ static void output(struct p4s_switch *s, uint32_t number, const uint8_t *data, u
   if (ring_put(&s->out, P4S_REC_PACKET, number, data, len)) {
     port->stats.tx_packets++;
     port->stats.tx_bytes += len;
+    s->out_signal = true;
   } else {
     port->stats.tx_dropped++;
   }

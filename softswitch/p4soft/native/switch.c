@@ -101,6 +101,11 @@ static uint32_t one_pass(struct p4s_switch *s) {
     if (port->kind == P4S_PORT_PACKET) packet_flush(port);
   }
   if (P4_UNLIKELY(s->pcap != NULL)) pcap_wake(s->pcap);
+  if (s->out_signal) {
+    const uint64_t one = 1;
+    s->out_signal = false;
+    if (s->out_fd >= 0 && write(s->out_fd, &one, sizeof one) < 0) return work; /* full counter: readable already */
+  }
   if (s->signal) {
     const uint64_t one = 1;
     s->signal = false;
@@ -255,6 +260,7 @@ EXPORT struct p4s_switch *p4s_new(int32_t cpu_port) {
   struct p4s_switch *s = calloc(1, sizeof *s);
   if (!s) return NULL;
   s->cpu_port = cpu_port;
+  s->out_fd = -1;
   s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   s->backlog = calloc(P4S_BACKLOG, sizeof *s->backlog);
@@ -308,6 +314,7 @@ EXPORT void p4s_free(struct p4s_switch *s) {
   free(s->backlog);
   if (s->event_fd >= 0) close(s->event_fd);
   if (s->wake_fd >= 0) close(s->wake_fd);
+  if (s->out_fd >= 0) close(s->out_fd);
   pthread_mutex_destroy(&s->lock);
   pthread_mutex_destroy(&s->in_lock);
   pthread_mutex_destroy(&s->drain_lock);

@@ -209,6 +209,7 @@ async def test_an_address_in_use_is_one_line_and_status_1() -> None:
         ([PROGRAM[0], "--p4info", PROGRAM[0]], "not a P4Info file"),
         ([PROGRAM[2], "--p4info", PROGRAM[2]], "not a BMv2 JSON"),
         (["--pcap", "--no-p4"], "--pcap"),
+        (["--packet-in", "tcp://127.0.0.1:0"], "--packet-in"),
         (["--log-file", "/nonexistent/log"], "/nonexistent/log"),
         (
             ["--grpc-server-ssl", "--grpc-server-cert", "/nonexistent", "--grpc-server-key", "/nonexistent"],
