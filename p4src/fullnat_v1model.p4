@@ -1,10 +1,10 @@
 /* FULLNAT on v1model (BMv2 simple_switch_grpc and p4soft): the pipeline on one page.
  *
- *   packet_out? ── forward ───────────────────────────────────────────────────────────────────────┐
- *      │ inject, reset                                                                            v
- *   Validate ─ Port ─ Session ─┬ hit ── SegmentEvents ─ SessionState ─ Route ─ Fullnat ─ TcpOptions ─ Forward ─ Verdict
- *                              └ miss ─ Service ─┬ ours: punt, answer or drop ─────────────────────^
- *                                                └ not ours: Route ─ Forward ─────────────────────^
+ *   packet_out? -- forward ------------------------------------------------------------------------> Verdict
+ *       | inject, reset
+ *   Validate - Port - Session -+ hit -- Admit - SegmentEvents - SessionState - Route - Fullnat - TcpOptions - Forward -> Verdict
+ *                              + miss - Service -+ ours: punt, answer or drop ------------------------------------> Verdict
+ *                                                + not ours: Route - Forward -------------------------------------> Verdict
  */
 #include <core.p4>
 #define V1MODEL_VERSION 20200408
@@ -22,10 +22,12 @@
 #include "arch/v1model/tcp_options.p4"
 #include "arch/v1model/verdict.p4"
 #include "arch/v1model/deparser.p4"
+#include "core/packet_out.p4"
 #include "core/validate.p4"
 #include "core/port.p4"
 #include "core/session.p4"
 #include "core/service.p4"
+#include "core/admit.p4"
 #include "core/events.p4"
 #include "core/route.p4"
 #include "core/fullnat.p4"
@@ -33,11 +35,16 @@
 
 @pkginfo(name="p4-fullnat", version="0.1.0", organization="p4-fullnat")
 
-control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
+/* Nothing more to look up or rewrite: the packet is dropped or goes to the controller. */
+#define DECIDED (m.verdict.drop != (bit<8>)DropReason.NONE || m.verdict.punt != 0)
+
+/* What happens to a packet that was received, or injected as if it were. */
+control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
     Validate() validate;
     Port() port;
     Session() session;
     Service() service;
+    Admit() admit;
     SegmentEvents() segment_events;
     SessionState() session_state;
     Route() route;
@@ -46,83 +53,51 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Forward() forward;
     SaveOriginal() save_original;
     UpdateChecksums() update_checksums;
+
+    apply {
+        toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+        validate.apply(hdr, m);
+        if (!m.reset && !DECIDED) { port.apply(hdr, m); }
+        if (DECIDED) { return; }
+
+        save_original.apply(hdr, m);
+        m.next_hop = hdr.ipv4.dst;
+        if (hdr.arp.isValid()) { m.next_hop = hdr.arp.target_ip; }
+        if (hdr.tcp.isValid()) { session.apply(hdr, m); }
+        if (m.session.direction == (bit<8>)Direction.NONE) {
+            service.apply(hdr, m);
+        } else {
+            admit.apply(hdr, m);
+            if (DECIDED) { return; }
+            segment_events.apply(hdr, m);
+            session_state.apply(hdr, m);
+            if (m.reset && !m.state.server_answered) { m.verdict.drop = (bit<8>)DropReason.RESET_UNKNOWN; }
+        }
+        if (DECIDED || !hdr.ipv4.isValid()) { return; }
+
+        route.apply(hdr, m);
+        if (m.session.direction != (bit<8>)Direction.NONE) {
+            fullnat.apply(hdr, m, toa_result);
+            tcp_options.apply(hdr, m);
+        }
+        forward.apply(hdr, m);
+        update_checksums.apply(hdr, m);
+    }
+}
+
+control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
+    PacketOutRequest() packet_out_request;
+    Process() process;
     Verdict() verdict;
 
-    bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-    bool is_forward = false;
-
-    @hidden
-    action drop(DropReason reason) { m.verdict.drop = (bit<8>)reason; }
-
-    /* packet_out: what the controller asks for. */
-    @hidden
-    action receive() {
+    apply {
+        bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
         m.ingress_port = (port_num_t)standard_metadata.ingress_port;
         m.frame_len = (bit<16>)standard_metadata.packet_length;
         m.parser_error = standard_metadata.parser_error != error.NoError;
         m.checksum_error = standard_metadata.checksum_error == 1;
-    }
-
-    @hidden
-    action receive_packet_out() {
-        m.ingress_port = hdr.packet_out.port;
-        m.frame_len = m.frame_len - PACKET_OUT_BYTES;
-        m.injected = true;
-        m.new_session = hdr.packet_out.flags & (bit<8>)PacketOutFlag.NEW_SESSION != 0;
-    }
-
-    apply {
-        receive();
-        if (hdr.packet_out.isValid()) {
-            receive_packet_out();
-            if (hdr.packet_out.request == (bit<8>)PacketOutAction.FORWARD) {
-                is_forward = true;
-                m.verdict.out_port = hdr.packet_out.port;
-            } else if (hdr.packet_out.request == (bit<8>)PacketOutAction.RESET) {
-                m.reset = true;
-                m.own_packet = true;
-            } else if (hdr.packet_out.request != (bit<8>)PacketOutAction.INJECT) {
-                drop(DropReason.PACKET_OUT);
-            }
-        }
-        if (!is_forward && m.verdict.drop == (bit<8>)DropReason.NONE) {
-            validate.apply(hdr, m);
-            if (m.verdict.drop == (bit<8>)DropReason.NONE && !m.reset) {
-                port.apply(hdr, m);
-            }
-            if (m.verdict.drop == (bit<8>)DropReason.NONE) {
-                save_original.apply(hdr, m);
-                m.next_hop = hdr.ipv4.dst;
-                if (hdr.arp.isValid()) { m.next_hop = hdr.arp.target_ip; }
-                if (hdr.tcp.isValid()) { session.apply(hdr, m); }
-                if (m.session.direction != (bit<8>)Direction.NONE) {
-                    if (m.segment_fault != (bit<8>)DropReason.NONE) {
-                        m.verdict.drop = m.segment_fault;
-                    } else if (m.session.direction == (bit<8>)Direction.IN && hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0 && !m.injected) {
-                        m.verdict.punt = (bit<8>)PuntReason.SESSION_SYN;
-                    } else {
-                        segment_events.apply(hdr, m);
-                        session_state.apply(hdr, m);
-                        if (m.reset && !m.state.server_answered) {
-                            drop(DropReason.RESET_UNKNOWN);
-                        }
-                        m.verdict.reported = m.state.new_events != 0;
-                        m.next_hop = m.session.dst;
-                    }
-                } else {
-                    if (m.reset) { drop(DropReason.INJECT_MISS); } else { service.apply(hdr, m); }
-                }
-                if (m.verdict.drop == (bit<8>)DropReason.NONE && m.verdict.punt == 0 && hdr.ipv4.isValid()) {
-                    route.apply(hdr, m);
-                    if (m.session.direction != (bit<8>)Direction.NONE) {
-                        fullnat.apply(hdr, m, toa_result);
-                        tcp_options.apply(hdr, m);
-                    }
-                    forward.apply(hdr, m);
-                    update_checksums.apply(hdr, m);
-                }
-            }
-        }
+        if (hdr.packet_out.isValid()) { packet_out_request.apply(hdr, m); }
+        if (!m.verdict.as_it_is && !DECIDED) { process.apply(hdr, m, toa_result); }
         verdict.apply(hdr, m, toa_result, standard_metadata);
     }
 }

@@ -55,7 +55,9 @@ control Service(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         own_address.apply();
-        if (hdr.arp.isValid()) {
+        if (m.reset) {
+            drop(DropReason.INJECT_MISS);
+        } else if (hdr.arp.isValid()) {
             if (hdr.arp.sender_ip == hdr.arp.target_ip || (is_own && hdr.arp.operation == ARP_REPLY)) {
                 /* An announcement, or an answer to the controller's question. */
                 punt(PuntReason.ARP);
@@ -87,7 +89,8 @@ control Service(inout headers_t hdr, inout metadata_t m) {
                 m.verdict.drop = m.segment_fault;
             } else if (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0) {
                 if (m.injected) { drop(DropReason.INJECT_MISS); } else { punt(PuntReason.SERVICE_SYN); }
-            } else if (m.verdict.service_flags & (bit<8>)ServiceFlag.RESET_ON_MISS != 0 && hdr.tcp.rst == 0 && !m.injected) {
+            } else if (m.verdict.service_flags & (bit<8>)ServiceFlag.RESET_ON_MISS != 0
+                       && hdr.tcp.rst == 0 && !m.injected) {
                 punt(PuntReason.NO_SESSION);
             } else {
                 drop(DropReason.NO_SESSION);

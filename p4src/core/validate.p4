@@ -17,7 +17,8 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
         if (m.parser_error) {
             drop(DropReason.PARSER);
         } else if (hdr.arp.isValid()) {
-            if (hdr.arp.hw_type != 1 || hdr.arp.proto_type != ETHERTYPE_IPV4 || hdr.arp.hw_len != 6 || hdr.arp.proto_len != 4) {
+            if (hdr.arp.hw_type != 1 || hdr.arp.proto_type != ETHERTYPE_IPV4
+                || hdr.arp.hw_len != 6 || hdr.arp.proto_len != 4) {
                 drop(DropReason.ARP);
             } else if (hdr.arp.operation != ARP_REQUEST && hdr.arp.operation != ARP_REPLY) {
                 drop(DropReason.ARP);
@@ -30,9 +31,11 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
             drop(DropReason.IPV4_HEADER);
         } else if (m.checksum_error) {
             drop(DropReason.IPV4_CHECKSUM);
-        } else if (hdr.ipv4.src[31:28] == 4w0xe || hdr.ipv4.src[31:28] == 4w0xf || hdr.ipv4.src[31:24] == 8w0x7f || hdr.ipv4.src[31:24] == 8w0) {
+        } else if (hdr.ipv4.src[31:28] == 4w0xe || hdr.ipv4.src[31:28] == 4w0xf
+                   || hdr.ipv4.src[31:24] == 8w0x7f || hdr.ipv4.src[31:24] == 8w0) {
             drop(DropReason.IPV4_ADDRESS);
-        } else if (hdr.ipv4.dst[31:28] == 4w0xe || hdr.ipv4.dst[31:28] == 4w0xf || hdr.ipv4.dst[31:24] == 8w0x7f || hdr.ipv4.dst[31:24] == 8w0) {
+        } else if (hdr.ipv4.dst[31:28] == 4w0xe || hdr.ipv4.dst[31:28] == 4w0xf
+                   || hdr.ipv4.dst[31:24] == 8w0x7f || hdr.ipv4.dst[31:24] == 8w0) {
             drop(DropReason.IPV4_ADDRESS);
         } else if (hdr.icmp.isValid() && m.tcp_len < ICMP_BYTES) {
             drop(DropReason.IPV4_HEADER);

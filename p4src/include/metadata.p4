@@ -9,7 +9,7 @@ struct verdict_t {
     bit<8>     drop;          /* DropReason; NONE = not dropped */
     bit<8>     punt;          /* PuntReason; 0 = not punted. With punt, drop tells what else would have happened */
     bit<8>     service_flags; /* copied into packet_in */
-    bool       reported;      /* send a session_event digest */
+    bool       as_it_is;      /* to out_port, whatever it holds */
     port_num_t out_port;
 }
 

@@ -59,7 +59,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m, in bit<8> toa_result, i
             if (m.session.direction == (bit<8>)Direction.OUT) { server_out_ctr.count(m.session.server_id); }
             if (toa_result != (bit<8>)ToaResult.TOA_RESULTS) { toa_ctr.count(toa_result); }
         }
-        if (m.verdict.reported) {
+        if (m.state.new_events != 0) {
             digest<session_event_t>(1, { (bit<32>)m.session.id, m.session.direction, m.state.new_events });
         }
     }
