@@ -16,6 +16,7 @@ DEFAULT_ADDRESS = "0.0.0.0:9559"
 DROP_PORT = 511
 MAX_PORT = 510
 
+_SHORTEST, _LONGEST = 0.1, 86400.0
 _LEVELS = ("trace", "debug", "info", "warn", "error", "off")
 
 
@@ -39,6 +40,16 @@ def _cpu_port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port in 1..{MAX_PORT}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not _SHORTEST <= value <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, {_SHORTEST} to {_LONGEST:.0f}")
+    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--packet-in", metavar="ADDR", help="ports on a nanomsg socket (tcp://, ipc://) for PTF; -i is ignored then"
     )
     parser.add_argument("--pcap", nargs="?", const=Path("."), type=Path, metavar="DIR", help="capture every port")
+    parser.add_argument("--stats", type=_seconds, metavar="SECONDS", help="show the ports' rates this often")
     return parser
 
 

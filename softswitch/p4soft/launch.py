@@ -17,6 +17,7 @@ from google.protobuf import text_format
 from p4soft.api import EngineError, PortStats
 from p4soft.device_socket import DeviceSocket, PortEngine
 from p4soft.embedded import Switch
+from p4soft.live import show_rates
 from p4soft.server.errors import RpcError
 from p4soft.server.rpc import ServerError, Tls
 
@@ -131,7 +132,11 @@ async def _run(options: argparse.Namespace) -> None:
     print(f"p4soft: listening on {switch.address}", flush=True)
     for socket in sockets:
         print(f"p4soft: ports on {socket.address}", flush=True)
+    rates = asyncio.create_task(show_rates(switch.engine.port_stats, options.stats)) if options.stats else None
     await stopped.wait()
+    if rates is not None:
+        rates.cancel()
+        await asyncio.gather(rates, return_exceptions=True)  # nobody may be reading any more
     for socket in sockets:
         socket.stop()
     stats = switch.engine.port_stats()
