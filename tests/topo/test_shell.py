@@ -90,6 +90,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[Lab]:
 def test_the_walk_through(made: Lab) -> None:
     """A session installed by hand carries and counts a connection without any controller; then one takes over."""
     surroundings, service, first_syn, entries, inject, counted, afterwards = blocks()
+    assert made.network.namespace(made.network.topology.switch) in shell.running_topologies()
     opened = Shell(made)
     try:
         opened.run(surroundings)
