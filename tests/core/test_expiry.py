@@ -171,6 +171,25 @@ def test_a_switch_with_wrong_idle_times_is_judged_by_its_counters() -> None:
     nothing_left(rig)
 
 
+def test_a_wrong_idle_time_ends_no_established_session() -> None:
+    rig = Rig(config())
+    rig.switch.idle_in_32_bits = True
+    time_wait(rig)
+    rig.advance(20)
+    entry = established(rig)
+    rig.advance(60)
+    rig.hit(entry.session_id)
+    # 4.295 s are left, which are 33 microseconds in 32 bits of nanoseconds.
+    rig.advance(90 - 4.295)
+    rig.send(IdleNotice(entry.session_id))
+    rig.advance(1)
+    assert rig.controller.stats()["probes"] > 1
+    assert not rig.switch.resets
+    rig.advance(10)
+    rig.advance(SLACK)
+    assert len(rig.switch.resets) == 2, "really idle now"
+
+
 def test_a_switch_with_wrong_idle_times_keeps_active_sessions_over_a_restart() -> None:
     rig = Rig(config())
     rig.switch.idle_in_32_bits = True

@@ -25,6 +25,8 @@ CLOSING_TIME = 1.0
 RESET_RATE = 5000.0
 """Sessions reset per second, so that a mass expiry is no storm."""
 RESET_BURST = 512.0
+SECOND_LOOK = 1.0
+"""Seconds to the next probe of an established session whose idle time is not to be trusted."""
 CLOCK_SLACK = 5.0
 """Seconds that an idle time may seem too long because messages wait on their way."""
 EPSILON = 1e-3
@@ -137,15 +139,19 @@ class Expiry:
 
         PI, the P4Runtime server of BMv2, computes the remaining time in 32 bits: an entry with more than 4.29 s left
         looks nearly expired. An idle time longer than the session has existed gives such a switch away. From then on
-        states shorter than the entry's own timeout are judged by how long the counters have stood still.
+        states shorter than the entry's own timeout are judged by how long the counters have stood still, and an
+        established session is not over before they stood still between two probes.
         """
         if result.idle > now - session.created + CLOCK_SLACK:
             self._counters_only = True
-        if not self._counters_only or session.state is TcpState.ESTABLISHED:
+        if not self._counters_only:
             return result.idle
         packets = result.in_packets + result.out_packets
-        if session.still is None or session.still[0] != packets:
+        moved = session.still is None or session.still[0] != packets
+        if session.still is None or moved:
             session.still = (packets, now)
+        if session.state is TcpState.ESTABLISHED:
+            return min(result.idle, self._store.timeout(session) - SECOND_LOOK) if moved else result.idle
         return now - session.still[1]
 
     # ---- timers
