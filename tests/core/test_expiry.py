@@ -177,11 +177,13 @@ def test_a_wrong_idle_time_ends_no_established_session() -> None:
     time_wait(rig)
     rig.advance(20)
     entry = established(rig)
-    rig.advance(60)
-    rig.hit(entry.session_id)
-    # 4.295 s are left, which are 33 microseconds in 32 bits of nanoseconds.
-    rig.advance(90 - 4.295)
+    rig.advance(80)
     rig.send(IdleNotice(entry.session_id))
+    deadline = rig.controller.deadline()
+    assert deadline is not None
+    # 4.295 s are left when it is probed, which are 33 microseconds in 32 bits of nanoseconds.
+    rig.hit(entry.session_id)
+    rig.switch.last_hit[entry.session_id] = deadline - (90 - 4.295)
     rig.advance(1)
     assert rig.controller.stats()["probes"] > 1
     assert not rig.switch.resets
