@@ -177,7 +177,9 @@ def test_a_wrong_idle_time_ends_no_established_session() -> None:
     time_wait(rig)
     rig.advance(20)
     entry = established(rig)
-    rig.advance(80)
+    rig.advance(60)
+    rig.hit(entry.session_id)
+    rig.advance(40)
     rig.send(IdleNotice(entry.session_id))
     deadline = rig.controller.deadline()
     assert deadline is not None
