@@ -70,6 +70,24 @@ class Action:
     param_bits: tuple[int, ...]
 
 
+MEMBER, GROUP = 0, 1
+"""The actions of an entry whose table has an action profile: its ``params`` are the id, in 4 bytes, of the member or of
+the group that the entry refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An action profile, or an action selector. Its members are the entries of table number ``index`` of the engine:
+    the key is the member's id in 4 bytes, and action and parameters are those of the member. There is room for twice
+    ``size`` members (any number if that is 0), so that a set can be built up while the one it replaces is in use."""
+
+    name: str
+    index: int
+    actions: tuple[Action, ...]
+    size: int
+    selector: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     name: str
@@ -82,6 +100,8 @@ class Table:
     support_timeout: bool
     const_entries: bool
     const_default: bool
+    profile: str | None = None
+    """The action profile: entries are bound to :data:`MEMBER` or :data:`GROUP` then, not to one of ``actions``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +198,7 @@ class Program:
     """Name to (size, bits)."""
     digests: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Learn list name to the bits of its fields."""
+    profiles: dict[str, Profile] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -281,6 +302,13 @@ class Engine(Protocol):
     def read_register(self, name: str, index: int) -> int: ...
 
     def write_register(self, name: str, index: int, value: int) -> None: ...
+
+    # action selectors
+    def set_member_group(self, profile: int, group: int, members: Sequence[int] | None) -> None:
+        """The group ``group`` of the profile whose index is ``profile``; ``None`` removes it. A packet takes the member
+        at position hash modulo length, so a member of weight n is listed n times. An entry that refers to a member or
+        group that does not exist, or to an empty group, runs no action; seeing to that is up to the caller."""
+        ...
 
     # replication
     def set_multicast_group(self, group: int, replicas: Sequence[Replica] | None) -> None:

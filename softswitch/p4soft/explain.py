@@ -26,14 +26,15 @@ def explain(config: bytes) -> tuple[list[Section], str]:
     """(what the program consists of, its generated C). Raises PipelineError if p4soft cannot run it."""
     program, code = generate(config)
     names = _parameter_names(config)
-    listed = [table for table in program.tables if not _is_statement(table)]
-    statements = len(program.tables) - len(listed)
+    listed = [table for table in program.applied if not _is_statement(table)]
+    statements = len(program.applied) - len(listed)
     sections = [
         Section(
             "Tables" + (f" (without p4c's own for statements: {statements})" if statements else ""),
             ("table", "in", "key", "size", "actions", "with"),
             [_table(program, table, names) for table in listed],
         ),
+        Section("Action profiles", ("profile", "size", "chooses by"), [_profile(p) for p in program.profiles.values()]),
         Section("Parser states", ("state", "does", "selects by", "goes to"), [_state(s) for s in _states(program)]),
         Section("Headers", ("header", "type", "bytes", "fields"), list(_headers(program, metadata=False))),
         Section("Metadata", ("metadata", "type", "fields"), [(n, t, f) for n, t, _, f in _headers(program, True)]),
@@ -84,11 +85,21 @@ def _table(program: m.ProgramDef, table: m.TableDef, names: dict[int, list[str]]
         extra.append(f"meter ({'bytes' if table.direct_meter.bytes else 'packets'})")
     if table.support_timeout:
         extra.append("idle timeout")
+    if table.profile is not None:
+        extra.append(f"profile {table.profile.name}")
     if table.has_entries:
         extra.append(f"{len(table.entries)} const entries")
     key = [f"{k.name}:{k.bits} {k.kind}" for k in table.key]
     size = str(max(table.size, len(table.entries))) if key else "-"
     return table.name, where, key, size, actions, extra
+
+
+def _profile(profile: m.ProfileDef) -> tuple[Cell, ...]:
+    size = str(profile.size) if profile.size else "any"
+    if profile.selector is None:
+        return profile.name, size, []
+    inputs = [_sized(i.field) for i in profile.selector.inputs if isinstance(i, m.CalcField)]
+    return profile.name, size, [profile.selector.algorithm, *inputs]
 
 
 # parser

@@ -6,6 +6,7 @@ from p4soft.api import PipelineError
 from p4soft.codegen import model as m
 from p4soft.codegen.jsonread import Node, parse
 from p4soft.codegen.load_flow import load_actions, load_parser, load_pipeline
+from p4soft.codegen.load_inputs import calculation_inputs
 from p4soft.codegen.scope import Scope
 
 _CORE_ERRORS = (
@@ -200,21 +201,7 @@ def _load_state(root: Node, scope: Scope, program: m.ProgramDef) -> None:
 
 def _load_calculations(root: Node, scope: Scope, program: m.ProgramDef) -> None:
     for node in root.list_of("calculations"):
-        inputs: list[m.CalcInput] = []
-        for item in node["input"].items():
-            kind = item["type"].text()
-            if kind == "field":
-                inputs.append(m.CalcField(scope.plain_field(item["value"])))
-            elif kind == "hexstr":
-                bits = item["bitwidth"].integer(1, _MAX_FIELD_BITS)
-                inputs.append(m.CalcConst(item["value"].hex() & ((1 << bits) - 1), bits))
-            elif kind == "header":
-                inputs.append(m.CalcHeader(scope.header(item["value"])))
-            elif kind == "payload":
-                inputs.append(m.CalcPayload())
-            else:
-                raise item.fail(f"a calculation input of type {kind!r} is not supported")
-        calculation = m.Calculation(node["name"].text(), node["algo"].text(), inputs)
+        calculation = m.Calculation(node["name"].text(), node["algo"].text(), calculation_inputs(node, scope))
         program.calculations.append(calculation)
         scope.calculations[calculation.name] = calculation
 

@@ -6,6 +6,7 @@ from p4soft.codegen import model as m
 from p4soft.codegen.cells import cell_bytes
 from p4soft.codegen.jsonread import Node
 from p4soft.codegen.load_entries import load_const_entries
+from p4soft.codegen.profiles import attach, load_profile
 from p4soft.codegen.scope import Scope
 
 _MAX_KEY = 512
@@ -209,9 +210,6 @@ def _default_entry(node: Node, table_actions: list[m.ActionDef]) -> tuple[int | 
 
 
 def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m.ActionDef]) -> m.TableDef:
-    kind = node["type"].text() if node.has("type") else "simple"
-    if kind != "simple":
-        raise node.fail(f"a table of type {kind!r} (action profile or selector) is not supported yet")
     key = [_key_field(k, scope) for k in node["key"].items()]
     kinds = {k.kind for k in key}
     table_actions: list[m.ActionDef] = []
@@ -269,6 +267,8 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
         table.direct_meter = scope.meters.get(name)
         if table.direct_meter is None or table.direct_meter.target is None:
             raise node.fail(f"there is no direct meter {name!r}")
+    if node.has("type") and node["type"].text() != "simple":
+        attach(node, table, program)
     table.entries = load_const_entries(node, table)
     program.tables.append(table)
     return table
@@ -276,8 +276,8 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
 
 def load_pipeline(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m.ActionDef]) -> m.PipelineDef:
     nodes: dict[str, m.Node] = {}
-    if any(True for _ in node.list_of("action_profiles")):
-        raise next(node.list_of("action_profiles")).fail("action profiles and selectors are not supported yet")
+    for item in node.list_of("action_profiles"):
+        load_profile(item, scope, program)
     for item in node.list_of("tables"):
         nodes[item["name"].text()] = _table(item, scope, program, actions)
     for item in node.list_of("conditionals"):

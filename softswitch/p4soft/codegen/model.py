@@ -79,6 +79,7 @@ __all__ = [
     "ParserState",
     "PipelineDef",
     "Primitive",
+    "ProfileDef",
     "ProgramDef",
     "RegisterArray",
     "RegisterCell",
@@ -298,6 +299,29 @@ class TableDef:
     const_default: bool
     entries: list[ConstEntry]
     has_entries: bool
+    profile: ProfileDef | None = None
+    lists: bool = False
+    """A table of groups, whose entries own lists of members."""
+
+    @property
+    def stored(self) -> list[ActionDef]:
+        """What entries are bound to: the table's actions, or a reference into its action profile."""
+        return self.actions if self.profile is None else list(_REFERENCES)
+
+
+_REFERENCES = (ActionDef("(member)", -1, [32], []), ActionDef("(group)", -1, [32], []))
+
+
+@dataclass(slots=True, eq=False)
+class ProfileDef:
+    """An action profile or selector. ``members`` and ``groups`` are tables that no pipeline applies, with the id as
+    key; the actions of ``members`` are those of all tables that use it, by name."""
+
+    name: str
+    size: int
+    members: TableDef
+    groups: TableDef | None
+    selector: Calculation | None
 
 
 @dataclass(slots=True, eq=False)
@@ -341,9 +365,16 @@ class ProgramDef:
     field_lists: list[FieldList] = field(default_factory=list)
     actions: list[ActionDef] = field(default_factory=list)
     tables: list[TableDef] = field(default_factory=list)
+    profiles: dict[str, ProfileDef] = field(default_factory=dict)
     parser: ParserDef = field(default_factory=lambda: ParserDef(None, {}))
     ingress: PipelineDef = field(default_factory=lambda: PipelineDef("ingress", None, {}))
     egress: PipelineDef = field(default_factory=lambda: PipelineDef("egress", None, {}))
     deparser: list[Header] = field(default_factory=list)
     standard: dict[str, FieldRef] = field(default_factory=dict)
     """Standard metadata by the name BMv2 uses, aliases resolved; absent ones are missing."""
+
+    @property
+    def applied(self) -> list[TableDef]:
+        """The tables without those that action profiles are made of."""
+        own = {id(table) for p in self.profiles.values() for table in (p.members, p.groups)}
+        return [table for table in self.tables if id(table) not in own]

@@ -7,6 +7,7 @@ from p4soft.codegen import model as m
 from p4soft.codegen.expr import Expressions
 from p4soft.codegen.parser import comment
 from p4soft.codegen.prims import Primitives
+from p4soft.codegen.profiles import member_actions, resolve
 from p4soft.codegen.tables import lookup, params_code
 from p4soft.codegen.wide import container, literal
 
@@ -83,16 +84,11 @@ class PipelineWriter:
             ]
             return ["{", *self._action(action, params), "}", self._jump(self._after_miss(table, action))]
         out = ["{", f"struct p4s_table *t = &c->objects.tables[{table.index}];", *lookup(table, self.ex)]
+        if table.profile is not None:
+            return [*out, *self._indirect(table, table.profile), "}"]
         out.append("const bool hit = e != NULL; (void)hit;")
         if table.key:
-            out.append(f"if (hit) {{ p4s_hit(e, c, p->ingress_len, {str(table.with_counters).lower()});")
-            meter = table.direct_meter
-            if meter is not None and meter.target is not None:
-                amount = "p->ingress_len" if meter.bytes else "1"
-                at = "((size_t)((uint8_t *)e - t->entries) / t->stride)"
-                color = f"(uint64_t)p4s_meter_run(&t->meters[{at}], c->now, {amount})"
-                out += self.prims.assign(meter.target, color, 64, meter.target.field.bits >= 2)
-            out.append("} else")
+            out += ["if (hit) {", *self._count(table), "} else"]
         out += ["e = t->fallback;", "switch (e->action) {"]
         for j, action in enumerate(table.actions):
             out.append(f"case {j}: {{ /* {comment(action.name)} */")
@@ -101,6 +97,29 @@ class PipelineWriter:
             out.append("}")
             out.append(self._jump(hit) if hit == miss else f"if (hit) {self._jump(hit)} else {self._jump(miss)}")
         return [*out, f"default: {self._jump(self._after_miss(table, None))}", "}", "}"]
+
+    def _count(self, table: m.TableDef) -> list[str]:
+        """What a hit does to the entry ``e``, whatever its action."""
+        out = [f"p4s_hit(e, c, p->ingress_len, {str(table.with_counters).lower()});"]
+        meter = table.direct_meter
+        if meter is not None and meter.target is not None:
+            amount = "p->ingress_len" if meter.bytes else "1"
+            at = "((size_t)((uint8_t *)e - t->entries) / t->stride)"
+            color = f"(uint64_t)p4s_meter_run(&t->meters[{at}], c->now, {amount})"
+            out += self.prims.assign(meter.target, color, 64, meter.target.field.bits >= 2)
+        return out
+
+    def _indirect(self, table: m.TableDef, profile: m.ProfileDef) -> list[str]:
+        """The rest of a table with an action profile; it has no default action."""
+        absent = self._jump(self._after_miss(table, None))
+        out = [f"if (e == NULL) {absent}", *self._count(table)]
+        out += resolve(profile, params_code(table, table.stored[0]), self.ex, absent)
+        out.append("switch (e->action) {")
+        for number, action in member_actions(table, profile):
+            out.append(f"case {number}: {{ /* {comment(action.name)} */")
+            out += self._action(action, params_code(profile.members, action))
+            out += ["}", self._jump(self._after_hit(table, action))]
+        return [*out, f"default: {absent}", "}"]
 
     # actions
 

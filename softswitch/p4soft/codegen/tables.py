@@ -116,7 +116,7 @@ def describe(table: m.TableDef) -> tuple[list[str], str]:
     out.append(f"static const struct p4s_field_desc T{i}_fields[] = {{{fields or '{0, 0, 0}'}}};")
     actions = []
     area = 0
-    for j, action in enumerate(table.actions):
+    for j, action in enumerate(table.stored):
         layout, size = param_layout(action.params)
         area = max(area, size)
         items = ", ".join(f"{{{b}, {s}, {at}}}" for b, s, at in layout)
@@ -138,9 +138,10 @@ def describe(table: m.TableDef) -> tuple[list[str], str]:
     out.append(f"static const struct p4s_const_entry T{i}_const[] = {{{', '.join(consts) or '{NULL, NULL, 0, 0}'}}};")
     meter = table.direct_meter
     initialiser = (
-        f"{{{_KINDS[table.match_type]}, {len(table.key)}, {len(table.actions)}, {shape.bytes}, {shape.words}, "
+        f"{{{_KINDS[table.match_type]}, {len(table.key)}, {len(table.stored)}, {shape.bytes}, {shape.words}, "
         f"{shape.packed}, {area}, {max(table.size, len(table.entries))}, {int(table.with_counters)}, "
         f"{int(meter is not None)}, {int(meter is not None and meter.bytes)}, {int(table.support_timeout)}, "
-        f"T{i}_fields, T{i}_actions, {default}, T{i}_default, {len(table.entries)}, T{i}_const}}"
+        f"T{i}_fields, T{i}_actions, {default}, T{i}_default, {len(table.entries)}, T{i}_const, "
+        f"{int(table.lists)}}}"
     )
     return out, initialiser

@@ -45,6 +45,7 @@ uint32_t p4s_image_size(void *s, uint32_t table);
 int p4s_get(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint8_t *out);
 uint64_t p4s_entries(void *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room);
 uint32_t p4s_table_count(void *s, uint32_t table);
+int p4s_set_list(void *s, uint32_t table, uint32_t id, const uint32_t *members, uint32_t n);
 int p4s_set_default(void *s, uint32_t table, uint32_t action, const uint8_t *params);
 uint32_t p4s_get_default(void *s, uint32_t table, uint8_t *params);
 int p4s_set_direct_counter(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint64_t packets,

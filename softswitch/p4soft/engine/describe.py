@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from p4soft.api import Action, MatchField, MatchKind, Program, Table
+from dataclasses import replace
+
+from p4soft.api import Action, MatchField, MatchKind, Profile, Program, Table
 from p4soft.codegen import model as m
+
+
+def _actions(actions: list[m.ActionDef]) -> tuple[Action, ...]:
+    return tuple(Action(a.name, i, tuple(a.params)) for i, a in enumerate(actions))
 
 
 def _table(table: m.TableDef) -> Table:
@@ -11,24 +17,34 @@ def _table(table: m.TableDef) -> Table:
         name=table.name,
         index=table.index,
         fields=tuple(MatchField(k.name, k.bits, MatchKind(k.kind)) for k in table.key),
-        actions=tuple(Action(a.name, i, tuple(a.params)) for i, a in enumerate(table.actions)),
+        actions=_actions(table.actions),
         size=max(table.size, len(table.entries)),
         has_counter=table.with_counters,
         has_meter=table.direct_meter is not None,
         support_timeout=table.support_timeout,
         const_entries=table.has_entries,
         const_default=table.const_default,
+        profile=None if table.profile is None else table.profile.name,
     )
+
+
+def stored_tables(program: m.ProgramDef) -> list[Table]:
+    """Every table of the engine by its number, those of action profiles included, with what its entries hold."""
+    return [replace(_table(t), actions=_actions(t.stored)) for t in program.tables]
 
 
 def api_program(program: m.ProgramDef) -> Program:
     return Program(
-        tables={t.name: _table(t) for t in program.tables},
+        tables={t.name: _table(t) for t in program.applied},
         counters={c.name: c.size for c in program.counters},
         meters={c.name: c.size for c in program.meters},
         registers={r.name: (r.size, r.bits) for r in program.registers},
         digests={
             d.name: tuple(1 if isinstance(f, m.ValidBit) else f.field.bits for f in d.fields)
             for d in program.learn_lists
+        },
+        profiles={
+            p.name: Profile(p.name, p.members.index, _actions(p.members.actions), p.size, p.selector is not None)
+            for p in program.profiles.values()
         },
     )

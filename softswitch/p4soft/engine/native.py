@@ -242,6 +242,18 @@ class NativeEngine(Switch):
             raise InvalidValue(f"{value} does not fit in the {bits} bits of {name}")
         self._c.p4s_write_register(self.handle(), array, index, value.to_bytes(cell_bytes(bits), "little"))
 
+    # action selectors
+
+    def set_member_group(self, profile: int, group: int, members: Sequence[int] | None) -> None:
+        found = next((p for p in self._definition.profiles.values() if p.members.index == profile), None)
+        if found is None or found.groups is None:
+            raise EntryNotFound(f"there is no action selector number {profile}")
+        if any(not 0 <= number < 1 << 32 for number in (group, *(members or ()))):
+            raise InvalidValue(f"{found.name}: ids of groups and members are 0..{(1 << 32) - 1}")
+        native = ffi.NULL if members is None else ffi.new("uint32_t[]", list(members) or 1)
+        rc = self._c.p4s_set_list(self.handle(), found.groups.index, group, native, len(members or ()))
+        check(rc, f"group {group} of {found.name}")
+
     # replication
 
     def _group(self, which: int, number: int, replicas: Sequence[Replica] | None, truncate: int, what: str) -> None:

@@ -11,7 +11,7 @@ from p4soft.api import Digest, EngineError, Event, Idle, InvalidValue, PacketIn,
 from p4soft.codegen import model as m
 from p4soft.codegen.unit import generate
 from p4soft.engine.binding import check, ffi, program, runtime
-from p4soft.engine.describe import api_program
+from p4soft.engine.describe import api_program, stored_tables
 from p4soft.engine.images import entry_state, packed_sizes, records, text
 
 BUFFER = 1 << 20
@@ -74,7 +74,7 @@ class Switch:
         del self._programs[:-1]
         self._definition = definition
         self._program = api_program(definition)
-        self._tables = [self._program.tables[t.name] for t in definition.tables]
+        self._tables = stored_tables(definition)
         self._packed = [packed_sizes(t) for t in self._tables]
         self._counters = {c.name: c for c in definition.counters}
         self._meters = {c.name: c for c in definition.meters}

@@ -100,6 +100,22 @@ P4_INLINE struct p4s_entry *p4s_range(const struct p4s_table *t, const uint64_t 
   return NULL;
 }
 
+/* The entry of a table whose key is a 32-bit id. */
+P4_INLINE struct p4s_entry *p4s_by_id(const struct p4s_table *t, uint32_t id) {
+  const uint64_t k[1] = {(uint64_t)id << 32};
+  return p4s_exact(t, k, 1);
+}
+
+P4_INLINE struct p4s_list **p4s_list_at(const struct p4s_table *t, struct p4s_entry *e) {
+  return (struct p4s_list **)(void *)((uint8_t *)e + t->params_at);
+}
+
+/* The members of a group, or NULL. */
+P4_INLINE const struct p4s_list *p4s_list_of(const struct p4s_table *t, uint32_t id) {
+  struct p4s_entry *e = p4s_by_id(t, id);
+  return e ? *p4s_list_at(t, e) : NULL;
+}
+
 P4_INLINE void p4s_hit(struct p4s_entry *e, const struct p4s_ctx *c, uint32_t len, bool counter) {
   e->last_hit = c->now;
   if (counter) {

@@ -77,6 +77,7 @@ struct p4s_table_desc {
   const uint8_t *default_params;
   uint32_t nconst;
   const struct p4s_const_entry *const_entries;
+  uint32_t lists; /* the one parameter is a struct p4s_list * that the entry owns */
 };
 
 struct p4s_array_desc {
@@ -127,6 +128,12 @@ struct p4s_table {
   struct p4s_cold *cold;
   uint32_t free_head;
   struct p4s_wheel *wheel;
+};
+
+/* A group of an action selector: ids of members, each as often as its weight says. */
+struct p4s_list {
+  uint32_t count;
+  uint32_t members[];
 };
 
 struct p4s_counter {

@@ -5,6 +5,8 @@
  * mapped, not allocated: pages come into being when entries do. */
 #include "core.h"
 
+#include <stdlib.h>
+
 static uint32_t material_words(const struct p4s_table_desc *d) {
   switch (d->kind) {
   case P4S_EXACT: return d->key_words;
@@ -52,6 +54,8 @@ int table_init(struct p4s_table *t, const struct p4s_table_desc *d, uint64_t see
 void table_free(struct p4s_table *t) {
   const struct p4s_table_desc *d = t->desc;
   if (!d) return;
+  for (uint32_t i = 0; d->lists && i < t->high; i++)
+    if (p4s_entry_at(t, i)->live) free(*p4s_list_at(t, p4s_entry_at(t, i)));
   p4s_unmap(t->fallback, t->stride);
   p4s_unmap(t->entries, (size_t)t->stride * d->size);
   p4s_unmap(t->slots, sizeof *t->slots * ((size_t)t->mask + 1));

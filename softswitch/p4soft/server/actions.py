@@ -20,14 +20,15 @@ class Param:
 
 
 class ActionCodec:
-    """One action as one table uses it. ``index`` is the engine's number of it in that table."""
+    """One action as one table or action profile, the ``owner``, uses it ("table t" in messages). ``index`` is the
+    engine's number of it there."""
 
-    def __init__(self, table: str, action: p4i.Action, index: int, scope: p4i.ActionRef.Scope.ValueType) -> None:
+    def __init__(self, owner: str, action: p4i.Action, index: int, scope: p4i.ActionRef.Scope.ValueType) -> None:
         self.id = action.preamble.id
         self.name = action.preamble.name
         self.index = index
         self._scope = scope
-        self._table = table
+        self._owner = owner
         self.params = tuple(
             Param(param.id, param.name, param.bitwidth, f"action {self.name}: parameter {param.name}")
             for param in action.params
@@ -82,18 +83,16 @@ class ActionCodec:
     def check_scope(self, *, default: bool) -> None:
         """PERMISSION_DENIED where the program marked the action ``@tableonly`` or ``@defaultonly``."""
         if default and self._scope == p4i.ActionRef.TABLE_ONLY:
-            raise denied(f"table {self._table}: action {self.name} is not allowed as the default action (@tableonly)")
+            raise denied(f"{self._owner}: action {self.name} is not allowed as the default action (@tableonly)")
         if not default and self._scope == p4i.ActionRef.DEFAULT_ONLY:
-            raise denied(
-                f"table {self._table}: action {self.name} is allowed as the default action only (@defaultonly)"
-            )
+            raise denied(f"{self._owner}: action {self.name} is allowed as the default action only (@defaultonly)")
 
 
 class ActionSet:
-    """All actions of one table, by P4Info id and by the engine's number."""
+    """All actions of one table or action profile, by P4Info id and by the engine's number."""
 
-    def __init__(self, table: str, codecs: Sequence[ActionCodec]) -> None:
-        self._table = table
+    def __init__(self, owner: str, codecs: Sequence[ActionCodec]) -> None:
+        self._owner = owner
         self.by_id = {codec.id: codec for codec in codecs}
         self.by_index = {codec.index: codec for codec in codecs}
 
@@ -106,8 +105,12 @@ class ActionSet:
         codec.check_scope(default=default)
         return codec.index, codec.encode(message.params)
 
+    def encode_action(self, action: p4r.Action) -> tuple[int, bytes]:
+        """The same of a member's action."""
+        return self.encode(p4r.TableAction(action=action))
+
     def _refusal(self, action: p4r.TableAction) -> RpcError:
         kind = action.WhichOneof("type")
         if kind != "action":
-            return invalid(f"table {self._table}: needs a direct action, {kind or 'nothing'} is given")
-        return invalid(f"table {self._table}: has no action with id {action.action.action_id}")
+            return invalid(f"{self._owner}: needs a direct action, {kind or 'nothing'} is given")
+        return invalid(f"{self._owner}: has no action with id {action.action.action_id}")

@@ -21,7 +21,6 @@ _INSERT, _MODIFY, _DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DEL
 BULK_MIN = 4
 """Updates in a request from which collecting them pays."""
 
-_NO_PROFILES = "action profiles (members, groups, one-shot action sets) are not supported"
 _NO_VALUE_SETS = "parser value sets are not supported"
 _NO_EXTERNS = "there are no extern instances on this target"
 
@@ -96,7 +95,7 @@ class EntityWriter:
         entry = entity.table_entry
         table = self._pipeline.tables.get(entry.table_id) or _lookup(self._pipeline.tables, entry.table_id, "table")
         if kind == _INSERT:
-            if self._bulk is None:
+            if self._bulk is None or not table.bulk:
                 table.insert(entry)
                 return
             encoded, more = table.encode_insert(entry)
@@ -107,7 +106,7 @@ class EntityWriter:
             else:
                 self._inserts.setdefault(table, []).append((index, encoded))
         elif kind == _DELETE:
-            if self._bulk is None:
+            if self._bulk is None or not table.bulk:
                 table.delete(entry)
                 return
             key = table.encode_delete(entry)
@@ -162,8 +161,6 @@ class EntityWriter:
 def _unsupported(which: str | None) -> RpcError:
     if which is None:
         return invalid("the entity is not set")
-    if which in ("action_profile_member", "action_profile_group"):
-        return unimplemented(_NO_PROFILES)
     if which == "value_set_entry":
         return unimplemented(_NO_VALUE_SETS)
     return unimplemented(_NO_EXTERNS)
@@ -181,6 +178,12 @@ _WRITERS: dict[str, Callable[[Pipeline, p4r.Update.Type.ValueType, Any], None]] 
         p.direct_meters, e.table_entry.table_id, "table with a direct meter"
     ).write(kind, e),
     "packet_replication_engine_entry": lambda p, kind, e: p.replication.write(kind, e),
+    "action_profile_member": lambda p, kind, e: _lookup(p.profiles, e.action_profile_id, "action profile").write_member(
+        kind, e
+    ),
+    "action_profile_group": lambda p, kind, e: _lookup(p.profiles, e.action_profile_id, "action profile").write_group(
+        kind, e
+    ),
 }
 
 
@@ -212,12 +215,7 @@ class EntityReader:
     def _nothing(self, query: p4r.Entity, which: str | None) -> Iterator[p4r.Entity]:
         """Wildcard reads of what the program does not have are empty; anything else of these kinds is refused."""
         pipeline = self._pipeline
-        empty = (
-            (which == "action_profile_member" and not pipeline.has_profiles)
-            or (which == "action_profile_group" and not pipeline.has_profiles)
-            or (which == "value_set_entry" and not pipeline.has_value_sets)
-            or which == "extern_entry"
-        )
+        empty = (which == "value_set_entry" and not pipeline.has_value_sets) or which == "extern_entry"
         message = getattr(query, which) if which else None
         number = (
             next((value for field, value in message.ListFields() if field.name.endswith("_id")), 0) if message else 0
@@ -237,6 +235,14 @@ def _wildcard(
         yield from read(handler)
 
 
+def _profiles(
+    pipeline: Pipeline, number: int, item: int, read: Callable[[Any], Iterator[p4r.Entity]]
+) -> Iterator[p4r.Entity]:
+    if item and not number:
+        raise invalid("a read of all action profiles (action_profile_id 0) cannot select a member or group")
+    return _wildcard(pipeline.profiles, number, "action profile", read)
+
+
 _READERS: dict[str, Callable[[Pipeline, Any], Iterator[p4r.Entity]]] = {
     "counter_entry": lambda p, q: _wildcard(p.counters, q.counter_id, "counter", lambda h: h.read(q)),
     "meter_entry": lambda p, q: _wildcard(p.meters, q.meter_id, "meter", lambda h: h.read(q)),
@@ -249,4 +255,6 @@ _READERS: dict[str, Callable[[Pipeline, Any], Iterator[p4r.Entity]]] = {
         p.direct_meters, q.table_entry.table_id, "table with a direct meter", lambda h: h.read(q)
     ),
     "packet_replication_engine_entry": lambda p, q: p.replication.read(q),
+    "action_profile_member": lambda p, q: _profiles(p, q.action_profile_id, q.member_id, lambda h: h.read_members(q)),
+    "action_profile_group": lambda p, q: _profiles(p, q.action_profile_id, q.group_id, lambda h: h.read_groups(q)),
 }

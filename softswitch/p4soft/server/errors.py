@@ -85,6 +85,14 @@ def denied(message: str) -> RpcError:
     return RpcError(Code.PERMISSION_DENIED, message)
 
 
+def failed_precondition(message: str) -> RpcError:
+    return RpcError(Code.FAILED_PRECONDITION, message)
+
+
+def exhausted(message: str) -> RpcError:
+    return RpcError(Code.RESOURCE_EXHAUSTED, message)
+
+
 def unimplemented(message: str) -> RpcError:
     return RpcError(Code.UNIMPLEMENTED, message)
 

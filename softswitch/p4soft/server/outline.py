@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from p4soft.api import Action, MatchField, MatchKind, PipelineError, Program, Table
+from p4soft.api import Action, MatchField, MatchKind, PipelineError, Profile, Program, Table
 
 
 def read_program(config: bytes) -> Program:
@@ -42,8 +42,13 @@ class _Outline:
         for pipeline in self._document["pipelines"]:
             for table in pipeline["tables"]:
                 tables[table["name"]] = self._table(table, len(tables), table["name"] in metered)
+        profiles: dict[str, Profile] = {}
+        for pipeline in self._document["pipelines"]:
+            for profile in pipeline.get("action_profiles", ()):
+                profiles[profile["name"]] = self._profile(profile, tables, len(tables) + len(profiles))
         return Program(
             tables=tables,
+            profiles=profiles,
             counters={c["name"]: c["size"] for c in self._array("counter_arrays") if not c.get("is_direct")},
             meters={m["name"]: m["size"] for m in self._array("meter_arrays") if not m.get("is_direct")},
             registers={r["name"]: (r["size"], r["bitwidth"]) for r in self._array("register_arrays")},
@@ -56,6 +61,13 @@ class _Outline:
     def _array(self, name: str) -> list[dict[str, Any]]:
         value: list[dict[str, Any]] = self._document.get(name, [])
         return value
+
+    @staticmethod
+    def _profile(profile: dict[str, Any], tables: dict[str, Table], index: int) -> Profile:
+        users = [table for table in tables.values() if table.profile == profile["name"]]
+        actions = {action.name: action for table in users for action in table.actions}
+        numbered = tuple(Action(a.name, at, a.param_bits) for at, a in enumerate(actions.values()))
+        return Profile(profile["name"], index, numbered, profile.get("max_size", 0), bool(profile.get("selector")))
 
     def _table(self, table: dict[str, Any], index: int, has_meter: bool) -> Table:
         actions = [self._actions[number] for number in table["action_ids"]]
@@ -74,6 +86,7 @@ class _Outline:
             support_timeout=bool(table.get("support_timeout")),
             const_entries=bool(table.get("entries")),
             const_default=bool(default.get("action_const")),
+            profile=table.get("action_profile"),
         )
 
     def _field(self, key: dict[str, Any]) -> MatchField:

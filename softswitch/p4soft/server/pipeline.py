@@ -6,22 +6,24 @@ equal, or the config is refused with INVALID_ARGUMENT naming the object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from finsy.proto import p4i, p4r
 
-from p4soft.api import MatchKind, Program, Table
+from p4soft.api import Action, MatchKind, Program, Table
 from p4soft.server.actions import ActionCodec, ActionSet
 from p4soft.server.cells import CounterHandler, MeterHandler, RegisterHandler, register_bits
 from p4soft.server.digest_data import DigestDecoder
 from p4soft.server.digests import DigestHandler
 from p4soft.server.direct import DirectCounterHandler, DirectMeterHandler
 from p4soft.server.errors import invalid
+from p4soft.server.indirect import IndirectTableHandler
 from p4soft.server.keys import KeyCodec, KeyField, key_fields
 from p4soft.server.meters import MeterRules
 from p4soft.server.packetio import ControllerHeader, controller_header
+from p4soft.server.profiles import ProfileHandler
 from p4soft.server.replication import ReplicationHandler
 from p4soft.server.tables import State, TableHandler
 
@@ -47,7 +49,7 @@ class Pipeline:
     replication: ReplicationHandler = field(init=False)
     packet_in: ControllerHeader = field(init=False)
     packet_out: ControllerHeader = field(init=False)
-    has_profiles: bool = False
+    profiles: dict[int, ProfileHandler] = field(default_factory=dict)
     has_value_sets: bool = False
 
 
@@ -58,8 +60,10 @@ def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) 
     actions = {action.preamble.id: action for action in info.actions}
     meters = {meter.preamble.id: meter for meter in info.direct_meters}
     counters = {counter.preamble.id for counter in info.direct_counters}
+    for profile in info.action_profiles:
+        pipeline.profiles[profile.preamble.id] = _bind_profile(profile, info, program, engine, actions)
     for table in info.tables:
-        handler = _bind_table(table, program, engine, actions, meters)
+        handler = _bind_table(table, program, engine, actions, meters, pipeline.profiles)
         pipeline.tables[handler.id] = handler
         pipeline.tables_by_index[handler.index] = handler
         if counters.intersection(table.direct_resource_ids):
@@ -87,7 +91,6 @@ def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) 
     pipeline.replication = ReplicationHandler(engine)
     pipeline.packet_in = controller_header(info, "packet_in")
     pipeline.packet_out = controller_header(info, "packet_out")
-    pipeline.has_profiles = bool(info.action_profiles)
     pipeline.has_value_sets = bool(info.value_sets)
     return pipeline
 
@@ -105,32 +108,65 @@ def _bind_table(
     engine: State,
     actions: Mapping[int, p4i.Action],
     meters: Mapping[int, p4i.DirectMeter],
+    profiles: Mapping[int, ProfileHandler],
 ) -> TableHandler:
     name = info.preamble.name
     table = _find(program.tables, "table", name)
     fields = key_fields(info)
     _check_key(name, fields, table)
-    numbers = {action.name: action for action in table.actions}
-    codecs = []
-    for reference in info.action_refs:
-        action = actions.get(reference.id)
-        if action is None:
-            raise invalid(f"table {name}: refers to action id {reference.id}, which P4Info does not have")
-        number = _find(numbers, f"table {name}: action", action.preamble.name)
-        widths = tuple(param.bitwidth for param in action.params)
-        if widths != number.param_bits:
-            raise invalid(
-                f"action {action.preamble.name}: parameters of {widths} bits in P4Info, "
-                f"{number.param_bits} in the program"
-            )
-        codecs.append(ActionCodec(name, action, number.index, reference.scope))
+    codecs = _bind_actions(f"table {name}", info.action_refs, table.actions, actions)
     if info.idle_timeout_behavior == p4i.Table.NOTIFY_CONTROL and not table.support_timeout:
         raise invalid(f"table {name}: supports idle timeout in P4Info, but not in the program")
     meter = next((meters[number] for number in info.direct_resource_ids if number in meters), None)
     if meter is not None and not table.has_meter:
         raise invalid(f"table {name}: has a direct meter in P4Info, but none in the program")
     rules = MeterRules(meter.preamble.name, meter.spec) if meter is not None else None
-    return TableHandler(engine, info, table, KeyCodec(name, fields), ActionSet(name, codecs), rules)
+    profile = profiles.get(info.implementation_id)
+    named = profile.name if profile is not None else None
+    if info.implementation_id and profile is None:
+        raise invalid(f"table {name}: refers to action profile id {info.implementation_id}, which P4Info does not have")
+    if named != table.profile:
+        raise invalid(f"table {name}: action profile {named} in P4Info, {table.profile} in the program")
+    if profile is not None:
+        return IndirectTableHandler(engine, info, table, KeyCodec(name, fields), codecs, rules, profile)
+    return TableHandler(engine, info, table, KeyCodec(name, fields), codecs, rules)
+
+
+def _bind_actions(
+    owner: str, references: Iterable[p4i.ActionRef], numbered: Iterable[Action], actions: Mapping[int, p4i.Action]
+) -> ActionSet:
+    numbers = {action.name: action for action in numbered}
+    codecs = []
+    for reference in references:
+        action = actions.get(reference.id)
+        if action is None:
+            raise invalid(f"{owner}: refers to action id {reference.id}, which P4Info does not have")
+        number = _find(numbers, f"{owner}: action", action.preamble.name)
+        widths = tuple(param.bitwidth for param in action.params)
+        if widths != number.param_bits:
+            raise invalid(
+                f"action {action.preamble.name}: parameters of {widths} bits in P4Info, "
+                f"{number.param_bits} in the program"
+            )
+        codecs.append(ActionCodec(owner, action, number.index, reference.scope))
+    return ActionSet(owner, codecs)
+
+
+def _bind_profile(
+    info: p4i.ActionProfile, p4info: p4i.P4Info, program: Program, engine: State, actions: Mapping[int, p4i.Action]
+) -> ProfileHandler:
+    name = info.preamble.name
+    profile = _find(program.profiles, "action profile", name)
+    if info.with_selector != profile.selector:
+        raise invalid(f"action profile {name}: P4Info and the program disagree on whether it has a selector")
+    references = {
+        reference.id: reference
+        for table in p4info.tables
+        if table.implementation_id == info.preamble.id
+        for reference in table.action_refs
+    }
+    codecs = _bind_actions(f"action profile {name}", references.values(), profile.actions, actions)
+    return ProfileHandler(engine, info, profile, codecs)
 
 
 def _check_key(name: str, fields: tuple[KeyField, ...], table: Table) -> None:

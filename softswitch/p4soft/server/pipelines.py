@@ -62,6 +62,8 @@ class PipelineStore:
         running.replication.adopt(saved.replication)
         for number, table in saved.tables.items():
             running.tables[number].adopt(table)
+        for number, profile in saved.profiles.items():
+            running.profiles[number].adopt(profile)
         for number, digest in saved.digests.items():
             running.digests[number].adopt(digest)
 

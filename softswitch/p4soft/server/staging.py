@@ -7,6 +7,7 @@ keeps those writes in dictionaries, with the engine's rules for duplicates, abse
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ from p4soft.api import (
 from p4soft.server.outline import read_program
 
 _Key = tuple[bytes, int]
+_ANY_SIZE = 1 << 16
 
 
 @dataclass(slots=True)
@@ -45,7 +47,11 @@ class _State:
 
     program: Program = field(default_factory=lambda: Program({}))
     tables: list[Table] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     rows: list[dict[_Key, _Row]] = field(default_factory=list)
+    """Of the tables, then of the members of each action profile."""
+    lists: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    """Groups of action selectors, by profile and number."""
     defaults: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     counters: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     meters: dict[tuple[str, int], MeterConfig] = field(default_factory=dict)
@@ -63,7 +69,8 @@ class StagedEngine:
     def load(self, config: bytes) -> Program:
         program = read_program(config)
         tables = list(program.tables.values())
-        self.state = _State(program, tables, [{} for _ in tables])
+        sizes = [table.size for table in tables] + [2 * p.size or _ANY_SIZE for p in program.profiles.values()]
+        self.state = _State(program, tables, sizes, [{} for _ in sizes])
         return program
 
     # tables
@@ -72,8 +79,8 @@ class StagedEngine:
         key = (entry.key, entry.priority)
         if key in rows:
             raise EntryExists("the entry exists")
-        if len(rows) >= self.state.tables[table].size:
-            raise TableFull(f"all {self.state.tables[table].size} entries are in use")
+        if len(rows) >= self.state.sizes[table]:
+            raise TableFull(f"all {self.state.sizes[table]} entries are in use")
         rows[key] = _Row(entry)
 
     def modify(self, table: int, entry: Entry) -> None:
@@ -147,6 +154,13 @@ class StagedEngine:
         _check(index, self.state.program.registers[name][0])
         self.state.registers[name, index] = value
 
+    # action selectors
+    def set_member_group(self, profile: int, group: int, members: Sequence[int] | None) -> None:
+        if members is None:
+            self.state.lists.pop((profile, group), None)
+        else:
+            self.state.lists[profile, group] = tuple(members)
+
     # replication
     def set_multicast_group(self, group: int, replicas: Sequence[Replica] | None) -> None:
         if replicas is None:
@@ -169,6 +183,15 @@ def _check(index: int, size: int) -> None:
 def replay(staged: StagedEngine, engine: Engine, program: Program) -> None:
     """Write everything held in ``staged`` into ``engine``, which has just loaded the same pipeline as ``program``."""
     state = staged.state
+    for held in state.program.profiles.values():
+        wanted = program.profiles[held.name]
+        by_name = {action.name: action.index for action in wanted.actions}
+        for row in state.rows[held.index].values():
+            renumbered = by_name[held.actions[row.entry.action].name]
+            engine.insert(wanted.index, dataclasses.replace(row.entry, action=renumbered))
+        for (profile, group), members in state.lists.items():
+            if profile == held.index:
+                engine.set_member_group(wanted.index, group, members)
     for position, source in enumerate(state.tables):
         target = program.tables[source.name]
         numbers = {action.name: action.index for action in target.actions}
@@ -176,10 +199,8 @@ def replay(staged: StagedEngine, engine: Engine, program: Program) -> None:
         for row in state.rows[position].values():
             entry = row.entry
             key, priority = entry.key, entry.priority
-            engine.insert(
-                target.index,
-                Entry(key, renumber[entry.action], entry.params, priority, entry.idle_ns, entry.cookie),
-            )
+            action = entry.action if source.profile is not None else renumber[entry.action]
+            engine.insert(target.index, dataclasses.replace(entry, action=action))
             if row.packets or row.bytes:
                 engine.set_direct_counter(target.index, key, priority, row.packets, row.bytes)
             if row.meter is not None:

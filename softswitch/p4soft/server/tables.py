@@ -6,7 +6,7 @@ bytes, which few clients set, are held in a dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from finsy.proto import p4i, p4r
 
@@ -23,7 +23,10 @@ _MAX_PRIORITY = 0x7FFFFFFF
 
 
 class TableHandler:
-    """One table of a loaded pipeline."""
+    """One table of a loaded pipeline; those with an action profile are :class:`p4soft.server.indirect`'s."""
+
+    bulk = True
+    """Whether entries may be handed to the engine without :meth:`insert` and :meth:`delete`."""
 
     def __init__(
         self, engine: State, info: p4i.Table, table: Table, keys: KeyCodec, actions: ActionSet, meter: MeterRules | None
@@ -39,7 +42,6 @@ class TableHandler:
         self.support_timeout = table.support_timeout and info.idle_timeout_behavior != p4i.Table.NO_TIMEOUT
         self._const_default = bool(info.const_default_action_id) or table.const_default
         self._initial_default = info.initial_default_action
-        self._indirect = bool(info.implementation_id)
         self._engine = engine
         self.metadata: dict[tuple[bytes, int], bytes] = {}
         self._default_metadata = b""
@@ -60,20 +62,20 @@ class TableHandler:
         keys = self.keys
         if not keys.fields:
             raise invalid(f"table {self.name}: has no key, so it takes no entries")
-        if self.is_const or self._indirect:
+        if self.is_const:
             raise self._immutable()
         key = keys.encode(update.match)
         priority = update.priority
         if priority or keys.needs_priority:
             keys.check_priority(priority)
-        action, params = self.actions.encode(update.action)
+        action, params = self._encode_action(update.action)
         idle_ns = update.idle_timeout_ns
         rest = self._check_extras(update, idle_ns) or bool(update.metadata)
         return Entry(key, action, params, priority, idle_ns, update.controller_metadata), rest
 
     def insert(self, update: p4r.TableEntry) -> None:
         entry, rest = self.encode_insert(update)
-        self._engine.insert(self.index, entry)
+        self._insert_entry(entry, update.action)
         if rest:
             if update.metadata:
                 self.metadata[entry.key, entry.priority] = update.metadata
@@ -83,8 +85,6 @@ class TableHandler:
         if update.is_default_action:
             self._modify_default(update)
             return
-        if self._indirect:
-            raise self._immutable()
         key = self.key_of(update)
         priority = update.priority
         idle_ns = update.idle_timeout_ns
@@ -92,8 +92,9 @@ class TableHandler:
         if update.HasField("action"):
             if self.is_const:
                 raise self._immutable()
-            action, params = self.actions.encode(update.action)
-            self._engine.modify(self.index, Entry(key, action, params, priority, idle_ns, update.controller_metadata))
+            action, params = self._encode_action(update.action)
+            entry = Entry(key, action, params, priority, idle_ns, update.controller_metadata)
+            self._modify_entry(entry, update.action)
             if update.metadata:
                 self.metadata[key, priority] = update.metadata
             elif self.metadata:
@@ -107,7 +108,7 @@ class TableHandler:
         """Key and priority of the entry to delete, every check made."""
         if update.is_default_action:
             raise invalid(f"table {self.name}: the default entry cannot be deleted, only modified")
-        if self.is_const or self._indirect:
+        if self.is_const:
             raise self._immutable()
         key = self.keys.encode(update.match)
         priority = update.priority
@@ -123,6 +124,15 @@ class TableHandler:
         if self.metadata:
             self.metadata.pop((key, priority), None)
 
+    def _encode_action(self, action: p4r.TableAction) -> tuple[int, bytes]:
+        return self.actions.encode(action)
+
+    def _insert_entry(self, entry: Entry, action: p4r.TableAction) -> None:
+        self._engine.insert(self.index, entry)
+
+    def _modify_entry(self, entry: Entry, action: p4r.TableAction) -> None:
+        self._engine.modify(self.index, entry)
+
     def key_of(self, entry: p4r.TableEntry) -> bytes:
         """The packed key of an entry named in a request; checks key and priority."""
         key = self.keys.encode(entry.match)
@@ -130,8 +140,6 @@ class TableHandler:
         return key
 
     def _immutable(self) -> RpcError:
-        if self._indirect:
-            return unimplemented(f"table {self.name}: tables with an action profile are not supported")
         return denied(f"table {self.name}: is constant")
 
     def _check_extras(self, update: p4r.TableEntry, idle_ns: int) -> bool:
@@ -173,8 +181,6 @@ class TableHandler:
         self._check_default_key(update)
         if self._const_default:
             raise denied(f"table {self.name}: the default action is constant")
-        if self._indirect:
-            raise self._immutable()
         if update.idle_timeout_ns or update.HasField("time_since_last_hit"):
             raise invalid(f"table {self.name}: the default entry has no idle timeout")
         if self._check_extras(update, 0):
@@ -249,10 +255,10 @@ class TableHandler:
             and (not priority or state.entry.priority == priority)
             and (not cookie or state.entry.cookie == cookie)
             and (not metadata or self.metadata.get((state.entry.key, state.entry.priority)) == metadata)
-            and (action is None or state.entry.action == action)
+            and (action is None or action(state.entry))
         )
 
-    def _action_filter(self, query: p4r.TableEntry) -> int | None:
+    def _action_filter(self, query: p4r.TableEntry) -> Callable[[Entry], bool] | None:
         if not query.HasField("action"):
             return None
         if query.action.action.params:
@@ -260,7 +266,8 @@ class TableHandler:
         codec = self.actions.by_id.get(query.action.action.action_id)
         if codec is None:
             raise invalid(f"table {self.name}: has no action with id {query.action.action.action_id}")
-        return codec.index
+        index = codec.index
+        return lambda entry: entry.action == index
 
     def decode_key_into(self, source: Entry, entry: p4r.TableEntry) -> None:
         """Fill in what identifies an entry: table, match, priority."""
@@ -272,10 +279,13 @@ class TableHandler:
     def decode_into(self, source: Entry, entry: p4r.TableEntry) -> None:
         """Fill in a whole entry as it was written."""
         self.decode_key_into(source, entry)
-        self.actions.by_index[source.action].decode_into(source.params, entry.action.action)
+        self._decode_action(source, entry.action)
         self.decode_cookie_into(source, entry)
         if self.is_const:
             entry.is_const = True
+
+    def _decode_action(self, source: Entry, action: p4r.TableAction) -> None:
+        self.actions.by_index[source.action].decode_into(source.params, action.action)
 
     def decode_cookie_into(self, source: Entry, entry: p4r.TableEntry) -> None:
         """Fill in the idle timeout and the client's own data."""

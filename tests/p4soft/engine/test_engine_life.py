@@ -219,7 +219,7 @@ def test_a_large_table(bench: Callable[[str], Bench]) -> None:
     assert [s.entry.cookie if s else None for s in states] == [None if a in gone else a for a in addresses[:3000]]
 
 
-@pytest.mark.parametrize("name", ["router", "paths", "stacks", "state"])
+@pytest.mark.parametrize("name", ["router", "paths", "stacks", "state", "selector"])
 def test_broken_json_is_refused_politely(bench: Callable[[str], Bench], name: str) -> None:
     """Values of the wrong kind, missing members and dangling names: a PipelineError or a program, nothing else."""
     text = (PROGRAMS / f"{name}.json").read_text()

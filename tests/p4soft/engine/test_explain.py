@@ -130,3 +130,17 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 0
+
+
+def test_action_profiles() -> None:
+    found = sections("selector")
+    assert found["Action"] == [
+        ["MyIngress.plain", "32", ""],
+        ["MyIngress.sixteen", "64", "crc16 | key.nibble:4 | key.twelve:12 | key.wide:32"],
+        ["MyIngress.thirty_two", "64", "crc32 | eth.src:48 | key.wide:32"],
+        ["MyIngress.same", "64", "identity | key.twelve:12 | eth.src:48"],
+    ]
+    assert [row[0] for row in found["Tables"]] == [
+        f"MyIngress.by_{name}" for name in ("profile", "crc16", "crc16_too", "crc32", "identity")
+    ]
+    assert found["Tables"][1][5] == "counter | profile MyIngress.sixteen"

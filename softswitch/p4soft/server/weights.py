@@ -1,0 +1,71 @@
+"""Sizes of groups: what P4Info declares, what weights a client gives, and in which order BMv2 would keep the copies.
+
+BMv2 has no weights: its P4Runtime server makes a member of weight n into n members, and a group is the set of their
+handles, chosen from in ascending order by hash modulo size. Handles are the lowest free numbers. To choose the same
+member for the same packet, the handles are kept here as BMv2 would have given them out.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+
+from finsy.proto import p4i, p4r
+
+from p4soft.server.errors import exhausted, invalid, unimplemented
+
+MAX_COPIES = 1 << 16
+"""Members of one group, each counted as often as its weight says."""
+
+
+class Handles:
+    """Gives out the lowest number that is free."""
+
+    def __init__(self) -> None:
+        self._free: list[int] = []
+        self._next = 0
+
+    def take(self) -> int:
+        if self._free:
+            return heapq.heappop(self._free)
+        self._next += 1
+        return self._next - 1
+
+    def give_back(self, handle: int) -> None:
+        heapq.heappush(self._free, handle)
+
+
+class GroupRules:
+    """What P4Info says about the groups of one action selector. ``what`` is its name in messages."""
+
+    def __init__(self, info: p4i.ActionProfile, what: str) -> None:
+        self._what = what
+        self.size = info.size
+        self.max_group_size = info.max_group_size
+        self._count_members = info.WhichOneof("selector_size_semantics") == "sum_of_members"
+        self._max_weight = info.sum_of_members.max_member_weight
+        self._no_weights = info.weights_disallowed
+
+    def weights(self, items: Iterable[p4r.ActionProfileGroup.Member | p4r.ActionProfileAction]) -> list[int]:
+        """The weight of each item; 1 where the program leaves no choice."""
+        weights = []
+        for item in items:
+            if item.watch_port or (item.WhichOneof("watch_kind") == "watch" and item.watch):
+                raise unimplemented(f"{self._what}: watch ports are not supported")
+            if self._no_weights:
+                if item.weight:
+                    raise invalid(f"{self._what}: weights are not allowed here (@weights_disallowed)")
+                weights.append(1)
+                continue
+            if item.weight <= 0:
+                raise invalid(f"{self._what}: a weight must be positive, not {item.weight}")
+            if self._max_weight and item.weight > self._max_weight:
+                raise invalid(f"{self._what}: a weight of {item.weight} is above the largest, {self._max_weight}")
+            weights.append(item.weight)
+        if sum(weights) > MAX_COPIES:
+            raise exhausted(f"{self._what}: the weights of a group can add up to {MAX_COPIES} at most")
+        return weights
+
+    def measure(self, weights: Sequence[int]) -> int:
+        """How much of ``size`` and ``max_group_size`` a group takes."""
+        return len(weights) if self._count_members else sum(weights)
