@@ -88,9 +88,6 @@ class MininetStack(Stack):
         except SwitchFailed as error:
             raise ProcessFailed(str(error)) from None
 
-    def kill_switch(self) -> None:
-        self.network.switch.kill()
-
     def stop(self) -> None:
         super().stop()
         with contextlib.suppress(ProcessFailed):

@@ -24,7 +24,7 @@
 #define ID_A_ROUTE_DROP      10
 #define ID_A_NEIGHBOR_SET    11
 
-/* counters, meters, registers, digests */
+/* counters, meters, registers */
 #define ID_C_DROP            1
 #define ID_C_PUNT            2
 #define ID_C_TOA             3
@@ -37,6 +37,5 @@
 #define ID_R_FIRST_DATA_SEQ  2
 #define ID_R_SERVER_END_SEQ  3
 #define ID_R_SERVER_ACK_SEQ  4
-#define ID_D_SESSION_EVENT   1
 
 #endif

@@ -18,8 +18,6 @@ _TCP = 6
 _EXTENSION_UNITS = {0: (8, 1), 43: (8, 1), 60: (8, 1), 51: (4, 2)}
 """IPv6 extension headers before TCP: the unit of their length field and what is added to it. 51 is AH."""
 MAX_TCP_HEADER = 60
-LONGEST = 20
-"""Bytes of the IPv6 option."""
 
 
 class Option(NamedTuple):

@@ -33,7 +33,6 @@ class EventStats:
     short_packets: int = 0
     """Packets to the CPU port that were shorter than the packet_in header."""
     digest_lists: int = 0
-    idle_entries: int = 0
     unheard: int = 0
     """Events dropped because there was no primary controller or no pipeline."""
 
@@ -137,7 +136,6 @@ class EventDispatcher:
             entry = message.idle_timeout_notification.table_entry.add()
             table.decode_key_into(event.entry, entry)
             table.decode_cookie_into(event.entry, entry)
-            self.stats.idle_entries += 1
 
 
 class EventPump:
