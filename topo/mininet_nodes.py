@@ -10,7 +10,6 @@ Ports are numbered as in mininet: the first link of a switch is port 1. Each swi
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -23,8 +22,7 @@ from typing import Any
 from mininet.log import info, warn
 from mininet.node import Switch
 
-_libc = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
+_END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 _LISTEN = "0A"
 FIRST_GRPC_PORT = 9559
 START_TIMEOUT = 60.0
@@ -81,7 +79,7 @@ class P4RuntimeSwitch(Switch):  # type: ignore[misc]
         self._prepare_wires()
         with self.log.open("ab") as log:
             self.process = self.popen(
-                self.command(program), stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                [*_END_WITH_PARENT, *self.command(program)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         deadline = time.monotonic() + START_TIMEOUT
         while not self._listening():
@@ -163,10 +161,6 @@ class Bmv2Switch(P4RuntimeSwitch):
         own = ["--device-id", str(self.device_id), "--log-level", "error"]
         grpc = ["--", "--grpc-server-addr", self.grpc_addr, "--cpu-port", str(self.cpu_port)]
         return [program, *what, *self.port_arguments(), *own, *grpc]
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 SWITCHES = {"p4soft": P4softSwitch, "bmv2": Bmv2Switch}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,17 +13,13 @@ from typing import TypeVar
 
 from topo import namespaces
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG = 1
+# By a program and not by a preexec_fn: with one, Popen forks, and gRPC's fork handlers then end the child now and then.
+_END_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 T = TypeVar("T")
 
 
 class ProcessFailed(Exception):
     """A process ended in error or too early; the message has the end of what it printed."""
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def poll(condition: Callable[[], T], timeout: float, what: str, interval: float = 0.02) -> T:
@@ -55,13 +50,11 @@ class Process:
         within = namespaces.inside(namespace) if namespace else contextlib.nullcontext()
         with within, self.out.open("wb") as out, self.err.open("wb") as err:
             self._process = subprocess.Popen(
-                [str(part) for part in command],
+                [*_END_WITH_PARENT, *(str(part) for part in command)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
                 env={**os.environ, **(env or {})},
-                # One prctl(2) call: safe between fork and exec.
-                preexec_fn=_die_with_parent,
             )
 
     @property

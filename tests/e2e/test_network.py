@@ -22,10 +22,13 @@ from topo.process import poll
 from topo.world import lines
 
 ROOT = Path(__file__).resolve().parents[2]
+# SIGINT may come in ignored, as it does to whatever a shell starts in the background.
 RUN = """
+import signal
 import time
 from topo import standard
 from topo.netns import Network
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Network(standard.topology()) as network:
     network.start("c1", "sleeper", ["sleep", "1000"])
     print("up", flush=True)
@@ -37,6 +40,21 @@ with Network(standard.topology()) as network:
 def need_namespaces() -> None:
     if reason := namespaces.unavailable():
         pytest.skip(reason)
+
+
+def test_start_runs_no_fork_handlers(tmp_path: Path) -> None:
+    """gRPC's, in a process with a channel at work, end the child before it has begun."""
+    script = """
+import os, sys
+from pathlib import Path
+from topo.process import Process
+os.register_at_fork(before=lambda: print("forked", flush=True))
+process = Process("child", ["true"], namespace=None, logs=Path(sys.argv[1]))
+print("ended with", process.wait(10))
+"""
+    run = [sys.executable, "-c", script, str(tmp_path)]
+    said = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert said == "ended with 0\n"
 
 
 def traces(pid: int) -> list[str]:
@@ -53,7 +71,6 @@ def test_nothing_stays(number: signal.Signals) -> None:
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert run.stdout is not None
     with run.stdout:
