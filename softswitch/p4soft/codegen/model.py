@@ -122,10 +122,16 @@ class MeterArray:
 
 @dataclass(slots=True, eq=False)
 class RegisterArray:
+    """``home`` is the array in whose memory the cells lie, ``offset`` where the first one does, ``stride`` the bytes
+    from one to the next."""
+
     name: str
     index: int
     size: int
     bits: int
+    home: int
+    offset: int
+    stride: int
 
 
 @dataclass(slots=True, eq=False)

@@ -16,17 +16,23 @@ _MAX_STEPS = 4096
 class ParserWriter:
     """Emits the parser. It reads pk (first byte), plen (bytes) and cur (bytes consumed); it sets perr."""
 
-    def __init__(self, program: m.ProgramDef, ex: Expressions, prims: Primitives) -> None:
+    def __init__(
+        self, program: m.ProgramDef, ex: Expressions, prims: Primitives, useful: set[str] | None = None
+    ) -> None:
+        """With ``useful``, a set of states, the parser ends before any other one, and changes nothing but metadata."""
         self.program = program
         self.ex = ex
         self.prims = prims
+        self.useful = useful
 
     def write(self) -> list[str]:
         parser = self.program.parser
         if parser.init is None:
             return []
-        out = [f"goto P{parser.states[parser.init].index};"]
+        out = [self._jump(parser.init)]
         for state in parser.states.values():
+            if self.useful is not None and state.name not in self.useful:
+                continue
             out.append(f"P{state.index}: P4_LABEL; /* {comment(state.name)} */")
             out.append(f"if (P4_UNLIKELY(++steps > {_MAX_STEPS})) {self._fail('ParserTimeout')}")
             self.prims.exits = False
@@ -51,6 +57,8 @@ class ParserWriter:
                 f"if (bits / 8 > plen - cur) {self._fail('PacketTooShort')}",
                 "cur += (uint32_t)(bits / 8); }",
             ]
+        if self.useful is not None and not _sets_metadata(op.primitive):
+            return []
         return self._lookahead_checks(op.primitive) + self.prims.statement(op.primitive)
 
     def _lookahead_checks(self, prim: m.Primitive) -> list[str]:
@@ -108,7 +116,9 @@ class ParserWriter:
     # select
 
     def _jump(self, name: str | None) -> str:
-        return "goto parsed;" if name is None else f"goto P{self.program.parser.states[name].index};"
+        if name is None or (self.useful is not None and name not in self.useful):
+            return "goto parsed;"
+        return f"goto P{self.program.parser.states[name].index};"
 
     def _transition(self, state: m.ParserState) -> list[str]:
         default = next((t for t in state.transitions if t.values is None), None)
@@ -145,6 +155,16 @@ def _unsigned(expr: m.Expr) -> m.Expr:
     if isinstance(expr, m.FieldRef) and expr.field.signed:
         return m.Op("&", expr, m.Const((1 << expr.field.bits) - 1))
     return expr
+
+
+def _sets_metadata(prim: m.Primitive) -> bool:
+    target = prim.args[0] if prim.args else None
+    return (
+        prim.op in ("assign", "modify_field")
+        and isinstance(target, m.FieldRef)
+        and isinstance(target.header, m.HeaderRef)
+        and target.header.header.metadata
+    )
 
 
 def _lookaheads(e: m.Expr | None) -> list[m.Lookahead]:

@@ -110,7 +110,7 @@ class Primitives(Assignments):
     def _do_register_read(self, prim: m.Primitive) -> list[str]:
         target, register = self.target(prim.args[0]), self._register(prim.args[1])
         width = self.ex.note(container(0, (1 << register.bits) - 1))
-        cell = f"(c->objects.registers[{register.index}].data + i * {cell_bytes(register.bits)})"
+        cell = f"(c->objects.registers[{register.index}].data + i * {register.stride})"
         fits = register.bits <= target.field.bits
         return [
             f"{{ const uint64_t i = {self.ex.index(self.expr(prim.args[2]))}; {c_type(width)} r = "
@@ -123,7 +123,7 @@ class Primitives(Assignments):
         register = self._register(prim.args[0])
         width = self.ex.note(container(0, (1 << register.bits) - 1))
         value = masked(self.ex.at(self.expr(prim.args[2]), width), register.bits, width)
-        cell = f"(c->objects.registers[{register.index}].data + i * {cell_bytes(register.bits)})"
+        cell = f"(c->objects.registers[{register.index}].data + i * {register.stride})"
         return [
             f"{{ const uint64_t i = {self.ex.index(self.expr(prim.args[1]))}; if (i < {register.size}) {{",
             f"const {cell_type(register.bits)} r = ({cell_type(register.bits)}){value};"

@@ -12,6 +12,7 @@ import sys
 
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
+from p4soft.codegen.ahead import AheadWriter
 from p4soft.codegen.cells import cell_bytes
 from p4soft.codegen.deparser import deparse, update_checksums, verify_checksums
 from p4soft.codegen.expr import Expressions
@@ -21,6 +22,7 @@ from p4soft.codegen.parser import ParserWriter
 from p4soft.codegen.pipeline import PipelineWriter
 from p4soft.codegen.prims import Primitives
 from p4soft.codegen.tables import describe
+from p4soft.codegen.variables import header_variables, metadata_variables
 from p4soft.codegen.wide import c_type, container, conversions, helpers, literal
 
 _RECURSION = 20_000
@@ -35,6 +37,7 @@ class UnitWriter:
         self.program = program
         self.layout = Layout(program)
         self.ex = Expressions(self.layout)
+        self.ahead = AheadWriter(program, self.layout)
         if max(self.layout.own_bytes, self.layout.emit_bytes) > _MAX_HEADERS:
             raise PipelineError(f"headers of more than {_MAX_HEADERS} bytes together are not supported")
 
@@ -109,13 +112,14 @@ class UnitWriter:
             "if (p->truncate < p->len) p->len = p->truncate;",
             "return P4S_OUTPUT;",
         ]
-        limbs = sorted(self.ex.limbs)
+        ahead = self.ahead.text()
+        limbs = sorted(self.ex.limbs | self.ahead.ex.limbs)
         head = ['#include "p4s.h"\n\n', "#define P4_LABEL ((void)0)\n"]
         head += [helpers(n) for n in limbs]
         head.append(conversions(limbs))
         function = "static enum p4s_verdict run(struct p4s_ctx *c, struct p4s_pkt *p, enum p4s_mode mode) {\n"
         return "".join(
-            [*head, self._state(kept), function, _indent(body), "}\n\n", self._description()],
+            [*head, self._state(kept), function, _indent(body), "}\n\n", ahead, self._description()],
         )
 
     # variables
@@ -137,21 +141,7 @@ class UnitWriter:
             f"uint64_t V[{self.layout.words}] = {{0}};",
             "(void)pk; (void)plen; (void)steps; (void)perr; (void)digest; (void)bad_checksum; (void)st;",
         ]
-        for name, count, type_, own in self.layout.pointers():
-            if count:
-                items = ", ".join(f"{own} + {i * type_.max_bytes}" for i in range(count))
-                out.append(f"uint8_t *{name}[{count}] = {{{items}}};")
-                if type_.varbit:
-                    out.append(f"uint32_t {name}l[{count}] = {{0}};")
-            else:
-                out.append(f"uint8_t *{name} = {own};")
-                if type_.varbit:
-                    out.append(f"uint32_t {name}l = 0;")
-        out += [f"uint32_t {name} = 0; (void){name};" for name in self.layout.cursors()]
-        for name, field in self._metadata():
-            width = container(0, (1 << field.bits) - 1)
-            out.append(f"{c_type(width)} {name} = {literal(0, width)}; (void){name};")
-        return out
+        return [*out, *header_variables(self.layout), *metadata_variables(self.ex)]
 
     def _state(self, kept: list[str]) -> str:
         lines = [f"uint64_t V[{self.layout.words}];"]
@@ -279,16 +269,22 @@ class UnitWriter:
             return f"static const struct {kind} {name}[] = {{{', '.join(items) or '{0}'}}};"
 
         lines.append(array("tables", tables, "p4s_table_desc"))
-        lines.append(array("counters", [f"{{{x.size}, 0, 16}}" for x in program.counters], "p4s_array_desc"))
-        lines.append(array("meters", [f"{{{x.size}, {int(x.bytes)}, 0}}" for x in program.meters], "p4s_array_desc"))
-        cells = [f"{{{x.size}, {x.bits}, {cell_bytes(x.bits)}}}" for x in program.registers]
+        lines.append(array("counters", [f"{{{x.size}, 0, 16, 0, 0, 0}}" for x in program.counters], "p4s_array_desc"))
+        lines.append(
+            array("meters", [f"{{{x.size}, {int(x.bytes)}, 0, 0, 0, 0}}" for x in program.meters], "p4s_array_desc")
+        )
+        cells = [
+            f"{{{x.size}, {x.bits}, {cell_bytes(x.bits)}, {x.home}, {x.offset}, {x.stride}}}" for x in program.registers
+        ]
         lines.append(array("registers", cells, "p4s_array_desc"))
+        lines += self.ahead.description()
         original = any(p.op in _ORIGINAL for a in program.actions for p in a.primitives)
         lines.append(
             '__attribute__((visibility("default"))) const struct p4s_prog p4s_program = {P4S_ABI, '
             f"{len(tables)}, {len(program.counters)}, {len(program.meters)}, {len(program.registers)}, "
             f"{self.layout.own_bytes}, {self.layout.emit_bytes + 64}, sizeof(struct state), {int(original)}, "
-            "tables, counters, meters, registers, run};"
+            "tables, counters, meters, registers, run, "
+            f"{len(self.ahead.tables)}, hints, look_ahead}};"
         )
         return "\n".join(lines) + "\n"
 

@@ -199,6 +199,11 @@ void forward_frame(struct p4s_switch *s, uint32_t port, const uint8_t *data, uin
   run_ingress(s, &p);
 }
 
+void forward_frames(struct p4s_switch *s, const struct p4s_frame *frames, uint32_t n) {
+  if (s->prog && s->prog->nhints) forward_look_ahead(s, frames, n);
+  for (uint32_t i = 0; i < n; i++) forward_frame(s, frames[i].port, frames[i].data, frames[i].len);
+}
+
 void forward_digest(struct p4s_ctx *c, uint32_t list, const uint8_t *data, uint32_t len) {
   struct p4s_switch *s = (struct p4s_switch *)(void *)c;
   ring_put(&s->digests, P4S_REC_DIGEST, list, data, len);
