@@ -193,6 +193,8 @@ struct p4s_group {
   struct p4s_group *next;
 };
 
+/* A switch without its packet thread; p4s_free ends it. NULL: out of memory or of descriptors. */
+struct p4s_switch *switch_make(int32_t cpu_port);
 void switch_lock(struct p4s_switch *s);
 void switch_unlock(struct p4s_switch *s);
 void switch_wake(struct p4s_switch *s);

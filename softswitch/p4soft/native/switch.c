@@ -267,7 +267,7 @@ EXPORT int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog) {
   return P4S_OK;
 }
 
-EXPORT struct p4s_switch *p4s_new(int32_t cpu_port) {
+struct p4s_switch *switch_make(int32_t cpu_port) {
   struct p4s_switch *s = calloc(1, sizeof *s);
   if (!s) return NULL;
   s->cpu_port = cpu_port;
@@ -291,12 +291,20 @@ EXPORT struct p4s_switch *p4s_new(int32_t cpu_port) {
   if (getrandom(s->ctx.random, sizeof s->ctx.random, 0) != sizeof s->ctx.random) s->ctx.random[0] = s->ctx.start;
   if (ring_init(&s->in, 8 << 20) || ring_init(&s->out, 64 << 20) || ring_init(&s->packets, 16 << 20) ||
       ring_init(&s->digests, 4 << 20) || ring_init(&s->idles, 16 << 20) || s->event_fd < 0 || s->wake_fd < 0 ||
-      !s->backlog || !s->buffers || pthread_create(&s->thread, NULL, packet_thread, s) != 0) {
+      !s->backlog || !s->buffers) {
     p4s_free(s);
     return NULL;
   }
-  s->running = true;
   return s;
+}
+
+EXPORT struct p4s_switch *p4s_new(int32_t cpu_port) {
+  struct p4s_switch *s = switch_make(cpu_port);
+  if (!s) return NULL;
+  s->running = pthread_create(&s->thread, NULL, packet_thread, s) == 0;
+  if (s->running) return s;
+  p4s_free(s);
+  return NULL;
 }
 
 EXPORT void p4s_free(struct p4s_switch *s) {
