@@ -8,9 +8,10 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from bench import connecting, forwarding, scale
+from bench import connecting, forwarding, loading, scale
 from bench.connecting import Connecting
 from bench.forwarding import Rate
+from bench.loading import Loading
 from bench.scale import Scale
 
 
@@ -25,7 +26,7 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Linux {kernel}, Python {platform.python_version()}"
 
 
-def markdown(rates: list[Rate], scales: list[Scale], connects: list[Connecting], load: float) -> str:
+def markdown(rates: list[Rate], scales: list[Scale], loads: Loading, connects: list[Connecting], load: float) -> str:
     by_name = {rate.name: rate.best for rate in rates if rate.skipped is None}
     lines = [
         "# Benchmark results",
@@ -56,6 +57,18 @@ def markdown(rates: list[Rate], scales: list[Scale], connects: list[Connecting],
     if routed and fullnat:
         lines += ["", f"On p4soft FULLNAT runs at {fullnat / routed:.0%} of NAT-less forwarding by the same program."]
     lines += _scales(scales)
+    lines += [
+        "",
+        "## Loading the FULLNAT program into p4soft",
+        "",
+        "SetForwardingPipelineConfig over gRPC until its answer, everything included; "
+        f"best of {loading.TURNS} turns, each with a new cache.",
+        "",
+        "| the program is | seconds |",
+        "|---|---:|",
+        f"| compiled | {min(loads.cold):.2f} |",
+        f"| in the cache | {min(loads.cached):.2f} |",
+    ]
     lines += [
         "",
         "## New TCP sessions per second, end to end",
