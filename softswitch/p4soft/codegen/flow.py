@@ -38,7 +38,7 @@ class Copies:
         return item
 
 
-def place(value: m.Argument, action: m.ActionDef) -> Place | None:
+def place(value: m.Argument | None, action: m.ActionDef) -> Place | None:
     """What a plain copy reads or writes; a mask in front of it is overlooked."""
     while isinstance(value, m.Op) and value.op == "&" and isinstance(value.right, m.Const):
         value = value.left

@@ -190,8 +190,8 @@ class FieldList:
 
 # actions
 
-Argument = Expr | Calculation | CounterArray | MeterArray | RegisterArray | str | None
-"""A primitive's argument; strings and parameter vectors (None) occur in log_msg only."""
+Argument = Expr | Calculation | CounterArray | MeterArray | RegisterArray | str | tuple[Expr, ...]
+"""A primitive's argument; strings and vectors of expressions occur in log_msg only."""
 
 
 @dataclass(slots=True, eq=False)
@@ -199,6 +199,8 @@ class Primitive:
     op: str
     args: list[Argument]
     where: str
+    source: str = ""
+    """What it was compiled from."""
 
 
 @dataclass(slots=True, eq=False)
@@ -336,6 +338,8 @@ class Conditional:
     condition: Expr
     true_next: str | None
     false_next: str | None
+    source: str = ""
+    """What it was compiled from."""
 
 
 @dataclass(slots=True, eq=False)

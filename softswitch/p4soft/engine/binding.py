@@ -60,6 +60,7 @@ void p4s_write_counter(void *s, uint32_t array, uint32_t index, uint64_t packets
 void p4s_read_registers(void *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out);
 void p4s_write_register(void *s, uint32_t array, uint32_t index, const uint8_t *cell);
 uint64_t p4s_replay(void *s, uint32_t port, const uint8_t *frames, uint32_t length, uint32_t n);
+int p4s_trace(void *s, int fd, int each);
 int p4s_pcap_start(void *s);
 void p4s_pcap_stop(void *s);
 int p4s_pcap_open(void *s, uint32_t port, const char *received, const char *sent);

@@ -122,6 +122,7 @@ struct p4s_stats {
 
 struct p4s_packet_port;
 struct p4s_pcap;
+struct p4s_trace;
 
 struct p4s_port {
   uint32_t number;
@@ -179,6 +180,9 @@ struct p4s_switch {
   uint64_t drain_done;
   uint64_t unknown_port, backlog_dropped, oversize, partial_checksums;
 
+  struct p4s_trace *trace; /* NULL: off */
+  uint32_t frames, copies; /* frames received, and copies made of the last one */
+
   struct p4s_pcap *pcap; /* NULL while nothing is captured */
   uint64_t pcap_dropped; /* by captures that have ended */
 };
@@ -224,6 +228,16 @@ void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len);
 void packet_flush(struct p4s_port *port);
 int packet_fd(const struct p4s_port *port);
 void packet_lost(struct p4s_port *port);
+
+/* --- the log of single packets --- */
+
+__attribute__((format(printf, 3, 4))) void trace_line(struct p4s_ctx *c, const struct p4s_pkt *p, const char *format, ...);
+void trace_flush(struct p4s_trace *t);
+EXPORT int p4s_trace(struct p4s_switch *s, int fd, int each);
+#define TRACE(s, ...)                                                                                                  \
+  do {                                                                                                                 \
+    if (P4_UNLIKELY((s)->trace != NULL)) trace_line(&(s)->ctx, __VA_ARGS__);                                           \
+  } while (0)
 
 /* --- captures: the packet thread's side --- */
 

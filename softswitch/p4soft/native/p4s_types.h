@@ -181,6 +181,8 @@ struct p4s_ctx {
   uint64_t failed_asserts, runaways;
   void (*digest)(struct p4s_ctx *, uint32_t list, const uint8_t *data, uint32_t len);
   void (*clone_egress)(struct p4s_ctx *, struct p4s_pkt *);
+  /* Programs compiled for tracing tell what they do. */
+  void (*trace)(struct p4s_ctx *, const struct p4s_pkt *, const char *format, ...);
   uint8_t scratch[P4S_SCRATCH]; /* deparser, hash input */
 };
 
@@ -191,6 +193,7 @@ struct p4s_pkt {
   uint32_t off, len;
   uint32_t limit; /* bytes of the buffer at ``base`` */
   uint32_t payload; /* offset of the first byte that no header covers */
+  uint32_t id, copy; /* for people: which frame, and which copy of it */
   uint32_t in_port, instance, ingress_len;
   uint32_t preserve; /* field list whose metadata survive in ``state`` */
   uint32_t fresh; /* egress: only those of ``preserve`` do */

@@ -105,6 +105,7 @@ static uint32_t one_pass(struct p4s_switch *s) {
     if (port->kind == P4S_PORT_PACKET) packet_flush(port);
   }
   if (P4_UNLIKELY(s->pcap != NULL)) pcap_wake(s->pcap);
+  if (P4_UNLIKELY(s->trace != NULL)) trace_flush(s->trace);
   if (s->out_signal) {
     const uint64_t one = 1;
     s->out_signal = false;
@@ -288,6 +289,7 @@ struct p4s_switch *switch_make(int32_t cpu_port) {
   s->ctx.now = s->ctx.start;
   s->ctx.digest = forward_digest;
   s->ctx.clone_egress = forward_clone_egress;
+  s->ctx.trace = trace_line;
   if (getrandom(s->ctx.random, sizeof s->ctx.random, 0) != sizeof s->ctx.random) s->ctx.random[0] = s->ctx.start;
   if (ring_init(&s->in, 8 << 20) || ring_init(&s->out, 64 << 20) || ring_init(&s->packets, 16 << 20) ||
       ring_init(&s->digests, 4 << 20) || ring_init(&s->idles, 16 << 20) || s->event_fd < 0 || s->wake_fd < 0 ||
@@ -314,6 +316,7 @@ EXPORT void p4s_free(struct p4s_switch *s) {
     if (write(s->wake_fd, &one, sizeof one) == sizeof one || errno == EAGAIN) pthread_join(s->thread, NULL);
   }
   p4s_pcap_stop(s);
+  (void)p4s_trace(s, -1, 0);
   for (uint32_t i = 0; i < P4S_PORTS; i++)
     if (s->ports[i].kind == P4S_PORT_PACKET) packet_close(&s->ports[i]);
   free_state(&s->ctx.objects, s->prog);

@@ -43,6 +43,7 @@ extern const struct p4s_prog p4s_program;
 #define MOST_BYTES 4096u /* of a key and its parameters */
 #define RANDOM_ENTRIES 24u
 #define VARIANTS 15
+#define MOST_AHEAD_NS ((UINT64_C(1) << 36) - 1) /* a minute: the wheel looks at every tick in between */
 
 static struct p4s_switch *sw;
 static uint64_t packets, ahead_ns;
@@ -289,7 +290,7 @@ static void run(struct input *in, bool keep) {
     case 10: set_group(in, 1); break;
     case 11: set_list(in); break;
     case 12: read_table(byte(in) % p4s_program.ntables); break;
-    case 13: ahead_ns += (uint64_t)number(in, 2) << 20; break;
+    case 13: ahead_ns = (ahead_ns + ((uint64_t)number(in, 2) << 20)) & MOST_AHEAD_NS; break;
     default: age_tables(sw); break;
     }
   }
