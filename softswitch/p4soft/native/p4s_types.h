@@ -210,7 +210,9 @@ struct p4s_frame {
 };
 
 #define P4S_HINTS 4
+#ifndef P4S_FEW
 #define P4S_FEW 4096u /* entries that stay in the processor's caches by themselves */
+#endif
 
 /* What is known about a frame's lookups ahead of it. */
 struct p4s_ahead {

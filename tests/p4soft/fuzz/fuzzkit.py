@@ -34,6 +34,8 @@ FULLNAT = fullnatkit.COMPILED / "fullnat.json"
 PROGRAMS = HERE.parent / "programs"
 OUTPUT = ROOT / "build" / "fuzz"
 _FLAGS = ("-std=gnu11", "-g", "-O1", "-w", "-pthread", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
+# Looking ahead is to be fuzzed too, whatever the number of entries.
+_AHEAD = "-DP4S_FEW=0"
 _PORTS = {1: 0, 2: 1, 3: 2, fullnatkit.CPU_PORT: 3}
 """Port to how target.c numbers it."""
 _MOST_INPUT = 4096
@@ -129,7 +131,7 @@ def build(fuzzer: Fuzzer, config: Path) -> tuple[Path, Path]:
     """The target for a program and its set-up file, made once for the same sources. Raises FuzzError."""
     definition, text = generate(config.read_bytes())
     sources = [*sorted(NATIVE.glob("*.c")), HERE / "target.c", *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
-    digest = hashlib.sha256("\0".join([*fuzzer.command, text]).encode())
+    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, text]).encode())
     for path in [*sources, *sorted(NATIVE.glob("*.h"))]:
         digest.update(path.read_bytes())
     directory = OUTPUT / f"{config.stem}-{digest.hexdigest()[:16]}"
@@ -139,7 +141,7 @@ def build(fuzzer: Fuzzer, config: Path) -> tuple[Path, Path]:
         program = directory / "program.c"
         program.write_text(text)
         made = directory / f"target.{os.getpid()}"
-        command = [*fuzzer.command, f"-I{NATIVE}", "-o", str(made), str(program), *map(str, sources)]
+        command = [*fuzzer.command, _AHEAD, f"-I{NATIVE}", "-o", str(made), str(program), *map(str, sources)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise FuzzError(f"cannot build the target for {config.name}: {done.stderr[-2000:]}")
