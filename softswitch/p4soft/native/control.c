@@ -183,10 +183,7 @@ EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct 
       else
         results[i] = table_delete(t, key, u[i].priority);
     }
-    void *const index = table_index_dense(t) ? t->slots : NULL;
-    const size_t size = sizeof *t->slots * ((size_t)t->mask + 1);
     switch_unlock(s);
-    if (index) p4s_collapse_pages(index, size); /* without the lock: packets go on */
   }
   if (timed) switch_wake(s); /* an earlier deadline may have come in */
 }

@@ -96,16 +96,13 @@ uint32_t table_image_size(const struct p4s_table *t);
 /* Writes a struct p4s_entry_image and what follows it; returns its size. */
 uint32_t table_image(struct p4s_table *t, uint32_t index, uint64_t now, uint8_t *out);
 void table_unpack_params(const struct p4s_table *t, const struct p4s_entry *e, uint8_t *out);
-/* Whether the index is used so much all over that it should be in large pages; true once. */
-bool table_index_dense(struct p4s_table *t);
 /* Bytes that an entry takes, its share of the index included. */
 uint32_t table_entry_bytes(const struct p4s_table *t);
 void *p4s_map(size_t size);
 void p4s_unmap(void *p, size_t size);
-/* Ask for large pages: for memory that is used from its beginning on, or nearly all of it. */
+/* Ask for large pages: for memory that is used from its beginning on, or all over. What is in use already gets them
+ * when the kernel finds the time. */
 void p4s_large_pages(void *p, size_t size);
-/* The same for memory that is in use already; takes milliseconds, in which others may use it. */
-void p4s_collapse_pages(void *p, size_t size);
 
 void wheel_arm(struct p4s_table *t, uint32_t index, uint64_t deadline);
 void wheel_disarm(struct p4s_table *t, uint32_t index);

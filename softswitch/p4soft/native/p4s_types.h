@@ -144,7 +144,6 @@ struct p4s_table {
   uint32_t length_use[520];
   struct p4s_cold *cold;
   uint32_t free_head;
-  bool dense; /* the index lies in large pages */
   struct p4s_wheel *wheel;
 };
 

@@ -15,15 +15,6 @@ void p4s_large_pages(void *p, size_t size) {
   if (size >= LARGE) (void)madvise(p, size, MADV_HUGEPAGE); /* a kernel without them goes on with small ones */
 }
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-
-void p4s_collapse_pages(void *p, size_t size) {
-  p4s_large_pages(p, size);
-  if (size >= LARGE) (void)madvise(p, size, MADV_COLLAPSE); /* before Linux 6.1: when the kernel finds the time */
-}
-
 void p4s_unmap(void *p, size_t size) {
   if (p) munmap(p, size ? size : 1);
 }

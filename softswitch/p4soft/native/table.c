@@ -227,11 +227,10 @@ static uint32_t index_find(struct p4s_table *t, const uint64_t *m, int32_t prior
   }
 }
 
-/* With as many entries as it has small pages, hash values have touched nearly all of them. */
-bool table_index_dense(struct p4s_table *t) {
-  if (t->dense || t->count < (t->mask + 1) / (4096 / sizeof *t->slots)) return false;
-  t->dense = true;
-  return true;
+/* With as many entries as the index has small pages, hash values have touched most of them. */
+static void count_entry(struct p4s_table *t) {
+  const size_t size = sizeof *t->slots * ((size_t)t->mask + 1);
+  if (++t->count == size / 4096) p4s_large_pages(t->slots, size);
 }
 
 /* Take a slot out without leaving a tombstone: later entries of the run move up if they may. */
@@ -337,7 +336,7 @@ int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const
     memmove(t->order + place + 1, t->order + place, sizeof *t->order * (t->count - place));
     t->order[place] = at;
   }
-  t->count++;
+  count_entry(t);
   return P4S_OK;
 }
 
