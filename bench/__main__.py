@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import connecting, forwarding, results
+from bench import connecting, forwarding, loading, results, scale
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
@@ -30,7 +30,7 @@ def main() -> int:
     if load > 0.3 * (os.cpu_count() or 1):
         console.print(f"[yellow]the machine is busy (load average {load:.1f}): what is measured will be too low[/]")
     try:
-        rates, connects = measure(console)
+        rates, scales, loads, connects = measure(console)
     except (BuildError, NamespaceError, ProcessFailed, TimeoutError, OSError) as error:
         console.print(f"[bold red]the benchmark failed:[/] {error}", highlight=False)
         return 1
@@ -38,13 +38,15 @@ def main() -> int:
         console.print("[yellow]interrupted; everything was cleaned up[/]")
         return 130
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "results.md").write_text(results.markdown(rates, connects, load))
+    (options.output / "results.md").write_text(results.markdown(rates, scales, loads, connects, load))
     results.plot(rates, connects, options.output / "results.png")
     console.print(f"written: {options.output / 'results.md'} and results.png")
     return 0
 
 
-def measure(console: Console) -> tuple[list[forwarding.Rate], list[connecting.Connecting]]:
+def measure(
+    console: Console,
+) -> tuple[list[forwarding.Rate], list[scale.Scale], loading.Loading, list[connecting.Connecting]]:
     bmv2_missing = stack.unavailable("bmv2")
     cases = forwarding.cases(bmv2_missing)
     rates = [forwarding.Rate(case.name, (), case.unavailable) for case in cases]
@@ -55,6 +57,11 @@ def measure(console: Console) -> tuple[list[forwarding.Rate], list[connecting.Co
     for rate in rates:
         value = f"not measured: {rate.skipped}" if rate.skipped else f"{rate.best:>10,.0f} packets/s"
         console.print(f"{rate.name:36}{value}", highlight=False)
+    scales = _scales(console)
+    with console.status("loading the program ..."):
+        loads = loading.measure()
+    for name, seconds in (("compiled", loads.cold), ("in the cache", loads.cached)):
+        console.print(f"{f'p4soft, program {name}':36}{min(seconds):>10.2f} s to load", highlight=False)
     connects = []
     for name, target, missing in (
         ("p4soft inside the controller", "embedded", None),
@@ -66,7 +73,20 @@ def measure(console: Console) -> tuple[list[forwarding.Rate], list[connecting.Co
         connects.append(found)
         value = f"not measured: {missing}" if missing else f"{found.per_second:>10,.0f} new TCP sessions/s"
         console.print(f"{name:36}{value}", highlight=False)
-    return rates, connects
+    return rates, scales, loads, connects
+
+
+def _scales(console: Console) -> list[scale.Scale]:
+    """All numbers of sessions, in turns."""
+    found: dict[int, scale.Scale] = {}
+    for turn in range(scale.PASSES):
+        for count in scale.SIZES:
+            with console.status(f"{count:,} sessions, turn {turn + 1} of {scale.PASSES} ..."):
+                measured = scale.measure(count)
+            found[count] = found[count] + measured if count in found else measured
+    for count, one in found.items():
+        console.print(f"{f'p4soft, {count:,} sessions':36}{one.rate.best:>10,.0f} packets/s", highlight=False)
+    return list(found.values())
 
 
 if __name__ == "__main__":

@@ -80,19 +80,25 @@ def measure(case: Case) -> Rate:
     """Run one case on a network of its own. Raises ProcessFailed when a session could not be opened."""
     if case.unavailable is not None:
         return Rate(case.name, (), case.unavailable)
-    with _bare_network() as network:
+    with bare_network() as network:
         case.start(network)
-        ends = {end: f"{network.namespace(end)}:eth0" for end in ("client", "server")}
-        command = [str(build.tool("pktgen")), "--to", case.target, "--gateway-mac", standard.SWITCH_MACS[1]]
-        command += ["--client", ends["client"], "--server", ends["server"], "--sessions", str(SESSIONS)]
-        command += ["--rounds", str(ROUNDS), "--seconds", str(SECONDS)]
-        command += ["--rate", str(case.rate)] + ([] if case.handshake else ["--no-handshake"])
-        found = json.loads(network.start("client", "pktgen", command).result(60))
-    return Rate(case.name, tuple(float(round_["received_pps"]) for round_ in found["rounds"]))
+        flags = ["--sessions", str(SESSIONS), "--rate", str(case.rate)]
+        rounds = generate(network, case.target, flags + ([] if case.handshake else ["--no-handshake"]))
+    return Rate(case.name, rounds)
+
+
+def generate(network: Network, target: str, flags: list[str]) -> tuple[float, ...]:
+    """Flood a network of :func:`bare_network` with packets to ``target``; what arrived per second in every round."""
+    ends = {end: f"{network.namespace(end)}:eth0" for end in _ENDS}
+    command = [str(build.tool("pktgen")), "--to", target, "--gateway-mac", standard.SWITCH_MACS[1]]
+    command += ["--client", ends["client"], "--server", ends["server"]]
+    command += ["--rounds", str(ROUNDS), "--seconds", str(SECONDS), *flags]
+    found = json.loads(network.start("client", "pktgen", command).result(60))
+    return tuple(float(round_["received_pps"]) for round_ in found["rounds"])
 
 
 @contextmanager
-def _bare_network() -> Iterator[Network]:
+def bare_network() -> Iterator[Network]:
     ends = (Subnet(name=end, port=port, hosts=(Host(name=end, address=None),)) for port, end in enumerate(_ENDS, 1))
     with Network(Topology(subnets=tuple(ends))) as network:
         yield network

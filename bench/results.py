@@ -8,9 +8,11 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from bench import connecting, forwarding
+from bench import connecting, forwarding, loading, scale
 from bench.connecting import Connecting
 from bench.forwarding import Rate
+from bench.loading import Loading
+from bench.scale import Scale
 
 
 def machine() -> str:
@@ -24,7 +26,7 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Linux {kernel}, Python {platform.python_version()}"
 
 
-def markdown(rates: list[Rate], connects: list[Connecting], load: float) -> str:
+def markdown(rates: list[Rate], scales: list[Scale], loads: Loading, connects: list[Connecting], load: float) -> str:
     by_name = {rate.name: rate.best for rate in rates if rate.skipped is None}
     lines = [
         "# Benchmark results",
@@ -54,6 +56,19 @@ def markdown(rates: list[Rate], connects: list[Connecting], load: float) -> str:
     routed, fullnat = by_name.get("p4soft, routed"), by_name.get("p4soft, FULLNAT")
     if routed and fullnat:
         lines += ["", f"On p4soft FULLNAT runs at {fullnat / routed:.0%} of NAT-less forwarding by the same program."]
+    lines += _scales(scales)
+    lines += [
+        "",
+        "## Loading the FULLNAT program into p4soft",
+        "",
+        "SetForwardingPipelineConfig over gRPC until its answer, everything included; "
+        f"best of {loading.TURNS} turns, each with a new cache.",
+        "",
+        "| the program is | seconds |",
+        "|---|---:|",
+        f"| compiled | {min(loads.cold):.2f} |",
+        f"| in the cache | {min(loads.cached):.2f} |",
+    ]
     lines += [
         "",
         "## New TCP sessions per second, end to end",
@@ -72,6 +87,31 @@ def markdown(rates: list[Rate], connects: list[Connecting], load: float) -> str:
             latency = f"{found.handshake_ms:.1f} ms | {found.handshake_p99_ms:.1f} ms"
             lines.append(f"| {found.name} | {found.per_second:,.0f} | {latency} |")
     return "\n".join(lines) + "\n"
+
+
+def _scales(scales: list[Scale]) -> list[str]:
+    """Rate and memory by number of sessions; ratios are to the first, the smallest."""
+    least = scales[0]
+    lines = [
+        "",
+        "## p4soft with many sessions",
+        "",
+        "Sessions are written straight to the engine; each packet is of another one, in no order that a cache could "
+        f"follow. Best of {scale.PASSES * forwarding.ROUNDS} rounds; the program alone runs frames on one thread, "
+        "without ports or a kernel.",
+        "Memory: growth of the process, and by the engine's own account two entries and the registers' cells.",
+        "",
+        "| sessions | packets/s | ratio | the program alone | ratio | bytes a session, grown | stated |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for found in scales:
+        ratio, alone = found.rate.best / least.rate.best, found.best_alone / least.best_alone
+        grown = f"{found.grown:.0f}" if found is not least else ""
+        lines.append(
+            f"| {found.sessions:,} | {found.rate.best:,.0f} | {ratio:.2f} | {found.best_alone:,.0f} | {alone:.2f} "
+            f"| {grown} | {found.stated} |"
+        )
+    return lines
 
 
 def plot(rates: list[Rate], connects: list[Connecting], path: Path) -> None:
