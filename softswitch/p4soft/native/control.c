@@ -157,15 +157,6 @@ EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
 
 /* --- tables --- */
 
-struct p4s_update {
-  uint32_t kind; /* 0 insert, 1 modify, 2 delete */
-  uint32_t action;
-  int32_t priority;
-  uint32_t key_at, params_at; /* into the bytes of the request */
-  uint64_t idle, cookie;
-};
-
-/* Run updates in order, letting packets through now and then; results[i] is an enum p4s_error. */
 EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, uint32_t n,
                              const uint8_t *bytes, int32_t *results) {
   bool timed = false;
@@ -176,9 +167,9 @@ EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct 
     for (uint32_t end = i + 32 < n ? i + 32 : n; i < end; i++) {
       const uint8_t *key = bytes + u[i].key_at, *params = bytes + u[i].params_at;
       timed |= u[i].idle != 0;
-      if (u[i].kind == 0)
+      if (u[i].kind == P4S_INSERT)
         results[i] = table_insert(t, key, u[i].action, params, u[i].priority, u[i].idle, u[i].cookie, now);
-      else if (u[i].kind == 1)
+      else if (u[i].kind == P4S_MODIFY)
         results[i] = table_modify(t, key, u[i].action, params, u[i].priority, u[i].idle, u[i].cookie, now);
       else
         results[i] = table_delete(t, key, u[i].priority);

@@ -96,6 +96,22 @@ void table_unpack_params(const struct p4s_table *t, const struct p4s_entry *e, u
 void *p4s_map(size_t size);
 void p4s_unmap(void *p, size_t size);
 
+enum p4s_update_kind { P4S_INSERT, P4S_MODIFY, P4S_DELETE };
+
+struct p4s_update {
+  uint32_t kind; /* enum p4s_update_kind */
+  uint32_t action;
+  int32_t priority;
+  uint32_t key_at, params_at; /* into the bytes of the request */
+  uint64_t idle, cookie;
+};
+
+struct p4s_switch;
+
+/* Run updates in order, letting packets through now and then; results[i] is an enum p4s_error. */
+EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, uint32_t n,
+                             const uint8_t *bytes, int32_t *results);
+
 void wheel_arm(struct p4s_table *t, uint32_t index, uint64_t deadline);
 void wheel_disarm(struct p4s_table *t, uint32_t index);
 /* Nanoseconds until the wheel wants to be run again; UINT64_MAX: never. */
