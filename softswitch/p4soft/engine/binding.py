@@ -54,6 +54,19 @@ int p4s_writer_tables(void *w, const struct p4s_wire_table *tables, uint32_t nta
                       uint32_t nactions, const struct p4s_wire_param *params, uint32_t nparams);
 int p4s_writer_grants(void *w, const struct p4s_grant *grants, uint32_t n);
 int p4s_write(void *w, const uint8_t *data, uint64_t len, struct p4s_outcome *outcome);
+struct p4s_rpc_event { uint64_t stream; uint32_t kind; uint64_t len; const uint8_t *data; };
+void *p4s_front_new(void *writer);
+void p4s_front_free(void *f);
+int p4s_front_listen(void *f, int fd);
+int p4s_front_adopt(void *f, int fd);
+int p4s_front_fd(void *f);
+uint32_t p4s_front_run(void *f);
+uint32_t p4s_front_tick(void *f);
+void p4s_front_flush(void *f);
+int p4s_front_next(void *f, struct p4s_rpc_event *out);
+int64_t p4s_front_send(void *f, uint64_t stream, const uint8_t *data, uint64_t len, uint32_t limit);
+void p4s_front_finish(void *f, uint64_t stream, uint32_t status, const char *message, uint64_t message_len,
+                      const char *details, uint64_t details_len);
 uint32_t p4s_image_size(void *s, uint32_t table);
 int p4s_get(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint8_t *out);
 uint64_t p4s_entries(void *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room);

@@ -30,7 +30,7 @@ class NativeWriter:
             raise EngineError("out of memory")
         self.native: Any = ffi.gc(native, library.p4s_writer_free)
         """The struct p4s_writer."""
-        self._outcome = ffi.new("struct p4s_outcome *")
+        self._outcome: Any = ffi.new("struct p4s_outcome *")
 
     def set_tables(self, tables: Sequence[WireTable]) -> None:
         rows: list[tuple[int, ...]] = []
@@ -63,15 +63,15 @@ class NativeWriter:
         written = self._c.p4s_write(self.native, request, len(request), self._outcome)
         if written == _WRITTEN:
             return []
-        return None if written == _NOT_ORDINARY else self.failures(self._outcome)
+        if written == _NOT_ORDINARY:
+            return None
+        outcome = self._outcome
+        return self.failures(outcome.count, outcome.results, outcome.tables, outcome.ids)
 
-    def failures(self, outcome: Any) -> Failures:
-        """What a struct p4s_outcome says."""
+    def failures(self, count: int, results: Any, tables: Any, ids: Any) -> Failures:
+        """The parts of a struct p4s_outcome as the contract has them."""
         names = self._tables()
-        found: Failures = []
-        for i in range(outcome.count):
-            found.append((outcome.ids[i], _error(outcome.results[i], names[outcome.tables[i]].name)))
-        return found
+        return [(ids[i], _error(results[i], names[tables[i]].name)) for i in range(count)]
 
 
 def _error(result: int, table: str) -> EngineError | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from finsy.proto import p4r
 from google.protobuf.message import DecodeError
 
-from p4soft.api import Engine, EngineError
+from p4soft.api import Engine, EngineError, Failures
 from p4soft.server.arbitration import Arbitration, election_key, unknown_device
 from p4soft.server.entities import EntityReader, EntityWriter
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, not_found, unimplemented
@@ -57,7 +57,8 @@ class P4RuntimeService:
         self._ends: dict[Stream, End] = {}
         self.pipelines = PipelineStore(engine)
         self.events = EventDispatcher(engine, self.pipelines, self.arbitration, monotonic, epoch)
-        writer = wire_writer(engine, device_id)
+        writer = self.wire_writer = wire_writer(engine, device_id)
+        """Applies ordinary WriteRequests without the service; transports may use it directly."""
         self._wire: WirePath | None = None
         if writer is not None:
             self._wire = WirePath(writer)
@@ -86,6 +87,11 @@ class P4RuntimeService:
         if results:
             raise _batch_error(results)
         return results is not None
+
+    def raise_failures(self, failures: Failures) -> None:
+        """Raise the error of a request that the ``wire_writer`` has applied in part."""
+        assert self._wire is not None
+        raise _batch_error(self._wire.errors(failures))
 
     def _write_message(self, request: p4r.WriteRequest) -> None:
         self._check_primary(request.device_id, request.role, request)
