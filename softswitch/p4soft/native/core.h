@@ -108,9 +108,10 @@ struct p4s_update {
 
 struct p4s_switch;
 
-/* Run updates in order, letting packets through now and then; results[i] is an enum p4s_error. */
-EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, uint32_t n,
-                             const uint8_t *bytes, int32_t *results);
+#define P4S_AT_ONCE 32u /* updates before packets get their turn */
+
+/* Run one update; returns an enum p4s_error. */
+int update_entry(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes, uint64_t now);
 
 void wheel_arm(struct p4s_table *t, uint32_t index, uint64_t deadline);
 void wheel_disarm(struct p4s_table *t, uint32_t index);
@@ -174,6 +175,7 @@ struct p4s_switch {
   pthread_t thread;
   bool running;
   _Atomic bool stop, sleeping;
+  _Atomic uint64_t wake_at; /* when the thread means to wake up if nothing happens; 0: it is awake */
   pthread_mutex_t lock;
   _Atomic uint32_t waiting; /* control threads that want the lock */
   _Atomic uint64_t turns; /* times that one of them got it after waiting */
@@ -201,6 +203,8 @@ struct p4s_group {
 void switch_lock(struct p4s_switch *s);
 void switch_unlock(struct p4s_switch *s);
 void switch_wake(struct p4s_switch *s);
+/* Something is due at ``deadline``: wake the thread if it would sleep longer. */
+void switch_deadline(struct p4s_switch *s, uint64_t deadline);
 uint64_t p4s_clock(void);
 
 const struct p4s_group *group_find(const struct p4s_group *list, uint32_t id);

@@ -223,9 +223,12 @@ static bool request(struct p4s_writer *w, struct wire_span s) {
 EXPORT int p4s_write(struct p4s_writer *w, const uint8_t *data, uint64_t len, struct p4s_outcome *outcome) {
   int written = P4S_WRITTEN;
   if (w->ntables == 0 || len > UINT32_MAX || !request(w, (struct wire_span){data, data + len})) return P4S_NOT_ORDINARY;
-  for (uint32_t i = 0, end; i < w->count; i = end) {
-    for (end = i + 1; end < w->count && w->indices[end] == w->indices[i];) end++;
-    p4s_update_table(w->s, w->indices[i], w->updates + i, end - i, w->bytes, w->results + i);
+  for (uint32_t i = 0; i < w->count;) {
+    switch_lock(w->s);
+    const uint64_t now = p4s_clock();
+    for (uint32_t end = i + P4S_AT_ONCE < w->count ? i + P4S_AT_ONCE : w->count; i < end; i++)
+      w->results[i] = update_entry(w->s, w->indices[i], &w->updates[i], w->bytes, now);
+    switch_unlock(w->s);
   }
   for (uint32_t i = 0; i < w->count; i++)
     if (w->results[i] != P4S_OK) written = P4S_SOME_FAILED;
