@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import connecting, forwarding, results
+from bench import connecting, forwarding, inserts, results, updating
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
@@ -31,6 +31,7 @@ def main() -> int:
         console.print(f"[yellow]the machine is busy (load average {load:.1f}): what is measured will be too low[/]")
     try:
         rates, connects = measure(console)
+        inserted, disturbed = measure_inserts(console)
     except (BuildError, NamespaceError, ProcessFailed, TimeoutError, OSError) as error:
         console.print(f"[bold red]the benchmark failed:[/] {error}", highlight=False)
         return 1
@@ -38,7 +39,7 @@ def main() -> int:
         console.print("[yellow]interrupted; everything was cleaned up[/]")
         return 130
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "results.md").write_text(results.markdown(rates, connects, load))
+    (options.output / "results.md").write_text(results.markdown(rates, connects, inserted, disturbed, load))
     results.plot(rates, connects, options.output / "results.png")
     console.print(f"written: {options.output / 'results.md'} and results.png")
     return 0
@@ -67,6 +68,22 @@ def measure(console: Console) -> tuple[list[forwarding.Rate], list[connecting.Co
         value = f"not measured: {missing}" if missing else f"{found.per_second:>10,.0f} new TCP sessions/s"
         console.print(f"{name:36}{value}", highlight=False)
     return rates, connects
+
+
+def measure_inserts(console: Console) -> tuple[list[inserts.Inserts], updating.Updating]:
+    targets = [target for target in inserts.TARGETS if stack.unavailable(target) is None]
+    with console.status("table inserts ..."):
+        found = inserts.measure(targets)
+    for row in found:
+        theirs = f", BMv2 {row.median('bmv2'):,.0f}: {row.ratio:.1f} times" if "bmv2" in targets else ""
+        name = f"inserts, {row.updates} a Write, {row.in_flight} in flight"
+        console.print(f"{name:36}{row.median('p4soft'):>10,.0f} entries/s{theirs}", highlight=False)
+    busiest = next(row for row in found if row.updates == updating.UPDATES and row.in_flight == max(inserts.IN_FLIGHT))
+    with console.status("forwarding while entries are inserted ..."):
+        disturbed = updating.measure(busiest.median("bmv2") if "bmv2" in targets else None)
+    name = f"forwarding, {disturbed.inserts_per_second:,.0f} inserts/s"
+    console.print(f"{name:36}{1 - disturbed.loss:>10.0%} of the undisturbed rate", highlight=False)
+    return found, disturbed
 
 
 if __name__ == "__main__":

@@ -80,19 +80,25 @@ def measure(case: Case) -> Rate:
     """Run one case on a network of its own. Raises ProcessFailed when a session could not be opened."""
     if case.unavailable is not None:
         return Rate(case.name, (), case.unavailable)
-    with _bare_network() as network:
+    with bare_network() as network:
         case.start(network)
-        ends = {end: f"{network.namespace(end)}:eth0" for end in ("client", "server")}
-        command = [str(build.tool("pktgen")), "--to", case.target, "--gateway-mac", standard.SWITCH_MACS[1]]
-        command += ["--client", ends["client"], "--server", ends["server"], "--sessions", str(SESSIONS)]
+        command = generator(network, case.target)
         command += ["--rounds", str(ROUNDS), "--seconds", str(SECONDS)]
         command += ["--rate", str(case.rate)] + ([] if case.handshake else ["--no-handshake"])
         found = json.loads(network.start("client", "pktgen", command).result(60))
     return Rate(case.name, tuple(float(round_["received_pps"]) for round_ in found["rounds"]))
 
 
+def generator(network: Network, target: str) -> list[str]:
+    """The command that sends from the client to the server of :func:`bare_network`."""
+    ends = {end: f"{network.namespace(end)}:eth0" for end in _ENDS}
+    command = [str(build.tool("pktgen")), "--to", target, "--gateway-mac", standard.SWITCH_MACS[1]]
+    return [*command, "--client", ends["client"], "--server", ends["server"], "--sessions", str(SESSIONS)]
+
+
 @contextmanager
-def _bare_network() -> Iterator[Network]:
+def bare_network() -> Iterator[Network]:
+    """A client and a server with nothing between them but the switch."""
     ends = (Subnet(name=end, port=port, hosts=(Host(name=end, address=None),)) for port, end in enumerate(_ENDS, 1))
     with Network(Topology(subnets=tuple(ends))) as network:
         yield network

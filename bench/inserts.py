@@ -24,14 +24,14 @@ from bench.primary import DEVICE
 from bench.tools import build
 from topo.model import Host, Subnet, Topology
 from topo.netns import Network
-from topo.process import poll
+from topo.process import Process, poll
 from topo.stack import GRPC, Stack
 
 UPDATES = (1, 10, 100)
 """Updates a Write."""
 IN_FLIGHT = (1, 8)
 """Requests on their way at once."""
-SESSIONS = 10_000
+SESSIONS = 5_000
 PASSES = 3
 METHOD = "/p4.v1.P4Runtime/Write"
 """What rpc_load calls."""
@@ -122,11 +122,16 @@ def write_file(path: Path, requests: Iterable[bytes]) -> Path:
     return path
 
 
-def send(network: Network, requests: Path, in_flight: int, rate: float = 0) -> float:
-    """Seconds that rpc_load needs for the requests in a file. Raises ProcessFailed when one fails."""
+def start(network: Network, requests: Path, in_flight: int, rate: float = 0) -> Process:
+    """Send the requests in a file; ``rate`` is in requests per second, 0: as fast as they are answered."""
     command = [str(build.tool("rpc_load")), "--to", GRPC, "--method", METHOD, "--requests", str(requests)]
     command += ["--in-flight", str(in_flight), "--rate", str(rate)]
-    return float(json.loads(network.start(network.topology.switch, "inserts", command).result(300))["seconds"])
+    return network.start(network.topology.switch, "inserts", command)
+
+
+def send(network: Network, requests: Path, in_flight: int) -> float:
+    """Seconds until the last answer. Raises ProcessFailed when a request fails."""
+    return float(json.loads(start(network, requests, in_flight).result(300))["seconds"])
 
 
 def measure(targets: Sequence[str] = TARGETS) -> list[Inserts]:

@@ -8,9 +8,11 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from bench import connecting, forwarding
+from bench import connecting, forwarding, inserts
 from bench.connecting import Connecting
 from bench.forwarding import Rate
+from bench.inserts import Inserts
+from bench.updating import Updating
 
 
 def machine() -> str:
@@ -24,7 +26,9 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Linux {kernel}, Python {platform.python_version()}"
 
 
-def markdown(rates: list[Rate], connects: list[Connecting], load: float) -> str:
+def markdown(
+    rates: list[Rate], connects: list[Connecting], inserted: list[Inserts], updating: Updating, load: float
+) -> str:
     by_name = {rate.name: rate.best for rate in rates if rate.skipped is None}
     lines = [
         "# Benchmark results",
@@ -71,7 +75,31 @@ def markdown(rates: list[Rate], connects: list[Connecting], load: float) -> str:
         else:
             latency = f"{found.handshake_ms:.1f} ms | {found.handshake_p99_ms:.1f} ms"
             lines.append(f"| {found.name} | {found.per_second:,.0f} | {latency} |")
+    lines += _inserts(inserted, updating)
     return "\n".join(lines) + "\n"
+
+
+def _inserts(inserted: list[Inserts], updating: Updating) -> list[str]:
+    lines = [
+        "",
+        "## Table inserts per second, through P4Runtime over gRPC",
+        "",
+        f"{2 * inserts.SESSIONS:,} entries of the FULLNAT session tables, sent ready-made by one C client to both",
+        f"switches; medians of {inserts.PASSES} passes in which both took turns.",
+        "",
+        "| updates a Write | requests in flight | p4soft | BMv2 | p4soft : BMv2 |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for found in inserted:
+        measured = "bmv2" in found.rates
+        theirs = f"{found.median('bmv2'):,.0f} | {found.ratio:.1f}" if measured else "not measured |"
+        lines.append(f"| {found.updates} | {found.in_flight} | {found.median('p4soft'):,.0f} | {theirs} |")
+    return [
+        *lines,
+        "",
+        f"While {updating.inserts_per_second:,.0f} entries a second are inserted, p4soft FULLNAT forwards "
+        f"{1 - updating.loss:.0%} of what it forwards undisturbed.",
+    ]
 
 
 def plot(rates: list[Rate], connects: list[Connecting], path: Path) -> None:
