@@ -78,15 +78,21 @@ class NativeFront:
     def send(self, call: int, message: bytes, limit: int = UNLIMITED) -> int:
         """Messages that wait for the client to read, this one included; negative if the call is over or ``limit``
         messages wait already."""
+        if self._front is None:
+            return -1
         return int(self._c.p4s_front_send(self._front, call, message, len(message), limit))
 
     def finish(self, call: int, status: int, message: str = "", details: bytes = b"") -> None:
         """End a call. ``details`` are left out if the client does not accept trailers of that size."""
+        if self._front is None:
+            return
         text = urllib.parse.quote(message, safe=_PRINTABLE).encode()
         encoded = base64.b64encode(details)
         self._c.p4s_front_finish(self._front, call, status, text, len(text), encoded, len(encoded))
 
     def flush(self) -> None:
+        if self._front is None:
+            return
         self._c.p4s_front_flush(self._front)
 
     def failures(self, data: bytes) -> Failures:
@@ -98,5 +104,7 @@ class NativeFront:
         return self._writer.failures(count, results, numbers + count, numbers + 2 * count)
 
     def close(self) -> None:
-        """Close every connection. Nothing else may be called afterwards."""
-        ffi.release(self._front)
+        """Close every connection. Idempotent; what is sent afterwards goes nowhere, :meth:`run` may not be called."""
+        front, self._front = self._front, None
+        if front is not None:
+            ffi.release(front)

@@ -232,6 +232,12 @@ static void take_in(struct h2_conn *c, uint32_t id, uint32_t *unreported, uint32
   *unreported = 0;
 }
 
+static bool refuse(struct h2_conn *c, struct h2_stream *st, enum h2_error error, struct h2_user *u) {
+  frame32(c, RST_STREAM, st->id, error);
+  reset(c, st, u);
+  return true;
+}
+
 static bool close_remote(struct h2_conn *c, struct h2_stream *st, struct h2_user *u) {
   st->remote_closed = true;
   u->finished(u->user, c, st);
@@ -244,7 +250,7 @@ static bool on_data(struct h2_conn *c, const struct head *h, const uint8_t *body
   take_in(c, 0, &c->unreported, h->len, H2_WINDOW);
   struct h2_stream *st = h2_find(c, h->id);
   if (!st) return true; /* it has ended here, which the peer did not know yet */
-  if (st->remote_closed) return fail(c, H2_STREAM_CLOSED);
+  if (st->remote_closed) return refuse(c, st, H2_STREAM_CLOSED, u);
   if (!(h->flags & END_STREAM)) take_in(c, h->id, &st->unreported, h->len, H2_STREAM_WINDOW);
   if (len) {
     u->received(u->user, c, st, body, len);
@@ -347,10 +353,7 @@ static bool on_window_update(struct h2_conn *c, const struct head *h, const uint
   struct h2_stream *st = h2_find(c, h->id);
   if (!st) return h->id <= c->last_id || fail(c, H2_PROTOCOL_ERROR);
   st->window += more;
-  if (st->window <= MAX_WINDOW) return true;
-  frame32(c, RST_STREAM, h->id, H2_FLOW_CONTROL_ERROR);
-  reset(c, st, u);
-  return true;
+  return st->window <= MAX_WINDOW || refuse(c, st, H2_FLOW_CONTROL_ERROR, u);
 }
 
 static bool on_frame(struct h2_conn *c, const struct head *h, const uint8_t *body, struct h2_user *u) {
