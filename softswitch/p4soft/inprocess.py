@@ -62,7 +62,10 @@ class InProcessStub:
     async def SetForwardingPipelineConfig(
         self, request: p4r.SetForwardingPipelineConfigRequest, **_options: Any
     ) -> p4r.SetForwardingPipelineConfigResponse:
-        return _call(self._service.set_pipeline, request)
+        try:
+            return await self._service.push(request)
+        except Exception as error:
+            raise to_grpc_error(error) from None
 
     async def GetForwardingPipelineConfig(
         self, request: p4r.GetForwardingPipelineConfigRequest, **_options: Any

@@ -75,7 +75,7 @@ class InProcessTransport:
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         try:
-            self._service.set_pipeline(request)
+            await self._service.push(request)
         except ServiceError as error:
             raise _translate(error) from None
 

@@ -80,48 +80,74 @@ class UnaryCall(Call):
         self._peer.finish()
 
 
-class ReadCall(Call):
-    """One request, many responses, as fast as the client takes them and other calls let it."""
+class LongCall(Call):
+    """One request, and responses that take their time; other calls are served meanwhile."""
 
-    def __init__(self, peer: Peer, service: P4RuntimeService) -> None:
+    def __init__(self, peer: Peer) -> None:
         self._peer = peer
-        self._service = service
-        self._request: p4r.ReadRequest | None = None
+        self._request: bytes | None = None
         self._task: asyncio.Task[None] | None = None
-        self._drained = asyncio.Event()
 
     def message(self, data: bytes) -> None:
         if self._request is not None:
             raise RpcError(Code.UNIMPLEMENTED, "the method takes one request")
-        self._request = parse(p4r.ReadRequest, data)
+        self._request = data
 
     def finished(self) -> None:
         if self._request is None:
             raise RpcError(Code.UNIMPLEMENTED, "the request is missing")
         self._task = asyncio.get_running_loop().create_task(self._run(self._request))
 
-    async def _run(self, request: p4r.ReadRequest) -> None:
+    def reset(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self, request: bytes) -> None:
         try:
-            for response in self._service.read(request):
-                self._drained.clear()
-                waiting = self._peer.send(response.SerializeToString())
-                if waiting < 0:
-                    return
-                if waiting > READ_AHEAD:
-                    await self._drained.wait()
-                else:
-                    await asyncio.sleep(0)
+            await self.respond(request)
         except Exception as error:
             self._peer.finish(as_rpc_error(error))
         else:
             self._peer.finish()
 
+    async def respond(self, request: bytes) -> None:
+        """Send the responses."""
+        raise NotImplementedError
+
+
+class PushCall(LongCall):
+    """SetForwardingPipelineConfig, whose compiler takes seconds."""
+
+    def __init__(self, peer: Peer, service: P4RuntimeService) -> None:
+        super().__init__(peer)
+        self._service = service
+
+    async def respond(self, request: bytes) -> None:
+        response = await self._service.push(parse(p4r.SetForwardingPipelineConfigRequest, request))
+        self._peer.send(response.SerializeToString())
+
+
+class ReadCall(LongCall):
+    """Read: many responses, as fast as the client takes them and other calls let it."""
+
+    def __init__(self, peer: Peer, service: P4RuntimeService) -> None:
+        super().__init__(peer)
+        self._service = service
+        self._drained = asyncio.Event()
+
+    async def respond(self, request: bytes) -> None:
+        for response in self._service.read(parse(p4r.ReadRequest, request)):
+            self._drained.clear()
+            waiting = self._peer.send(response.SerializeToString())
+            if waiting < 0:
+                return
+            if waiting > READ_AHEAD:
+                await self._drained.wait()
+            else:
+                await asyncio.sleep(0)
+
     def drained(self) -> None:
         self._drained.set()
-
-    def reset(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
 
 
 class StreamCall(Call):
@@ -176,6 +202,8 @@ def open_call(service: P4RuntimeService, path: str, peer: Peer) -> Call:
     method = path.removeprefix("/p4.v1.P4Runtime/")
     if method == "Read":
         return ReadCall(peer, service)
+    if method == "SetForwardingPipelineConfig":
+        return PushCall(peer, service)
     if method == "StreamChannel":
         return StreamCall(peer, service)
     respond = _unary(service).get(method)
@@ -191,9 +219,6 @@ def _unary(service: P4RuntimeService) -> dict[str, Callable[[bytes], Message]]:
 
     return {
         "Write": write,
-        "SetForwardingPipelineConfig": lambda data: service.set_pipeline(
-            parse(p4r.SetForwardingPipelineConfigRequest, data)
-        ),
         "GetForwardingPipelineConfig": lambda data: service.get_pipeline(
             parse(p4r.GetForwardingPipelineConfigRequest, data)
         ),

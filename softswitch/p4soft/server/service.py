@@ -1,12 +1,14 @@
 """The P4Runtime service without a transport: message objects in, message objects or :class:`RpcError` out.
 
-One instance serves one engine (one P4Runtime device). It is not thread-safe and never blocks except while a pipeline is
-being compiled: every call runs to its end on the caller's thread, which makes requests strictly serializable.
+One instance serves one engine (one P4Runtime device). It is not thread-safe: every call runs to its end on the caller's
+thread, which makes requests strictly serializable. None blocks but :meth:`~P4RuntimeService.set_pipeline`, while a
+pipeline is being compiled, for which there is :meth:`~P4RuntimeService.push`.
 Transports are :mod:`p4soft.server.rpc` (gRPC) and :mod:`p4soft.inprocess`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +57,7 @@ class P4RuntimeService:
         self.cpu_port = cpu_port
         self.arbitration = Arbitration(device_id)
         self._ends: dict[Stream, End] = {}
+        self._pushing = asyncio.Lock()
         self.pipelines = PipelineStore(engine)
         self.events = EventDispatcher(engine, self.pipelines, self.arbitration, monotonic, epoch)
         writer = self.wire_writer = wire_writer(engine, device_id)
@@ -153,7 +156,8 @@ class P4RuntimeService:
             raise _batch_error(details)
 
     def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> p4r.SetForwardingPipelineConfigResponse:
-        """Verify, save, commit or reconcile a pipeline. Blocks while the engine compiles it."""
+        """Verify, save, commit or reconcile a pipeline. Blocks while the engine compiles it, unless :meth:`push` is
+        used."""
         self._check_primary(request.device_id, request.role, request)
         config = request.config if request.HasField("config") else None
         try:
@@ -161,6 +165,19 @@ class P4RuntimeService:
         finally:
             self._follow_pipeline()
         return p4r.SetForwardingPipelineConfigResponse()
+
+    async def push(self, request: p4r.SetForwardingPipelineConfigRequest) -> p4r.SetForwardingPipelineConfigResponse:
+        """:meth:`set_pipeline`, but compiling on another thread. Until that is done other RPCs are served as if they
+        had come before; pushes take turns."""
+        prepare = getattr(self.engine, "prepare", None)
+        async with self._pushing:
+            self._check_primary(request.device_id, request.role, request)
+            if prepare is not None:
+                config = request.config if request.HasField("config") else None
+                program = self.pipelines.to_compile(request.action, config)
+                if program is not None:
+                    await asyncio.to_thread(prepare, program)
+            return self.set_pipeline(request)
 
     def _change_pipeline(
         self,
