@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import connecting, forwarding, loading, results, scale
+from bench import connecting, forwarding, inserts, loading, results, scale, updating
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
@@ -30,7 +30,7 @@ def main() -> int:
     if load > 0.3 * (os.cpu_count() or 1):
         console.print(f"[yellow]the machine is busy (load average {load:.1f}): what is measured will be too low[/]")
     try:
-        rates, scales, loads, connects = measure(console)
+        measured = measure(console)
     except (BuildError, NamespaceError, ProcessFailed, TimeoutError, OSError) as error:
         console.print(f"[bold red]the benchmark failed:[/] {error}", highlight=False)
         return 1
@@ -38,16 +38,26 @@ def main() -> int:
         console.print("[yellow]interrupted; everything was cleaned up[/]")
         return 130
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "results.md").write_text(results.markdown(rates, scales, loads, connects, load))
-    results.plot(rates, connects, options.output / "results.png")
+    (options.output / "results.md").write_text(results.markdown(measured, load))
+    results.plot(measured, options.output / "results.png")
     console.print(f"written: {options.output / 'results.md'} and results.png")
     return 0
 
 
-def measure(
-    console: Console,
-) -> tuple[list[forwarding.Rate], list[scale.Scale], loading.Loading, list[connecting.Connecting]]:
+def measure(console: Console) -> results.Measured:
+    """Everything, one after the other."""
     bmv2_missing = stack.unavailable("bmv2")
+    rates = _rates(console, bmv2_missing)
+    scales = _scales(console)
+    loads = _loads(console)
+    connects = _connects(console, bmv2_missing)
+    inserted, disturbed = _inserts(console, bmv2_missing)
+    return results.Measured(
+        rates=rates, scales=scales, loads=loads, connects=connects, inserted=inserted, updating=disturbed
+    )
+
+
+def _rates(console: Console, bmv2_missing: str | None) -> list[forwarding.Rate]:
     cases = forwarding.cases(bmv2_missing)
     rates = [forwarding.Rate(case.name, (), case.unavailable) for case in cases]
     for turn in range(forwarding.PASSES):
@@ -57,23 +67,7 @@ def measure(
     for rate in rates:
         value = f"not measured: {rate.skipped}" if rate.skipped else f"{rate.best:>10,.0f} packets/s"
         console.print(f"{rate.name:36}{value}", highlight=False)
-    scales = _scales(console)
-    with console.status("loading the program ..."):
-        loads = loading.measure()
-    for name, seconds in (("compiled", loads.cold), ("in the cache", loads.cached)):
-        console.print(f"{f'p4soft, program {name}':36}{min(seconds):>10.2f} s to load", highlight=False)
-    connects = []
-    for name, target, missing in (
-        ("p4soft inside the controller", "embedded", None),
-        ("p4soft over gRPC", "p4soft", None),
-        ("BMv2 over gRPC", "bmv2", bmv2_missing),
-    ):
-        with console.status(f"{name} ..."):
-            found = connecting.measure(name, target, missing)
-        connects.append(found)
-        value = f"not measured: {missing}" if missing else f"{found.per_second:>10,.0f} new TCP sessions/s"
-        console.print(f"{name:36}{value}", highlight=False)
-    return rates, scales, loads, connects
+    return rates
 
 
 def _scales(console: Console) -> list[scale.Scale]:
@@ -87,6 +81,45 @@ def _scales(console: Console) -> list[scale.Scale]:
     for count, one in found.items():
         console.print(f"{f'p4soft, {count:,} sessions':36}{one.rate.best:>10,.0f} packets/s", highlight=False)
     return list(found.values())
+
+
+def _loads(console: Console) -> loading.Loading:
+    with console.status("loading the program ..."):
+        loads = loading.measure()
+    for name, seconds in (("compiled", loads.cold), ("in the cache", loads.cached)):
+        console.print(f"{f'p4soft, program {name}':36}{min(seconds):>10.2f} s to load", highlight=False)
+    return loads
+
+
+def _connects(console: Console, bmv2_missing: str | None) -> list[connecting.Connecting]:
+    connects = []
+    for name, target, missing in (
+        ("p4soft inside the controller", "embedded", None),
+        ("p4soft over gRPC", "p4soft", None),
+        ("BMv2 over gRPC", "bmv2", bmv2_missing),
+    ):
+        with console.status(f"{name} ..."):
+            found = connecting.measure(name, target, missing)
+        connects.append(found)
+        value = f"not measured: {missing}" if missing else f"{found.per_second:>10,.0f} new TCP sessions/s"
+        console.print(f"{name:36}{value}", highlight=False)
+    return connects
+
+
+def _inserts(console: Console, bmv2_missing: str | None) -> tuple[list[inserts.Inserts], updating.Updating]:
+    targets = [target for target in inserts.TARGETS if target != "bmv2" or bmv2_missing is None]
+    with console.status("table inserts ..."):
+        found = inserts.measure(targets)
+    for row in found:
+        theirs = f", BMv2 {row.median('bmv2'):,.0f}: {row.ratio:.1f} times" if "bmv2" in targets else ""
+        name = f"inserts, {row.updates} a Write, {row.in_flight} in flight"
+        console.print(f"{name:36}{row.median('p4soft'):>10,.0f} entries/s{theirs}", highlight=False)
+    busiest = next(row for row in found if row.updates == updating.UPDATES and row.in_flight == max(inserts.IN_FLIGHT))
+    with console.status("forwarding while entries are inserted ..."):
+        disturbed = updating.measure(busiest.median("bmv2") if "bmv2" in targets else None)
+    name = f"forwarding, {disturbed.inserts_per_second:,.0f} inserts/s"
+    console.print(f"{name:36}{1 - disturbed.loss:>10.0%} of the undisturbed rate", highlight=False)
+    return found, disturbed
 
 
 if __name__ == "__main__":

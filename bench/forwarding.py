@@ -87,18 +87,21 @@ def measure(case: Case) -> Rate:
     return Rate(case.name, rounds)
 
 
-def generate(network: Network, target: str, flags: list[str]) -> tuple[float, ...]:
+def generate(
+    network: Network, target: str, flags: list[str], *, rounds: int = ROUNDS, seconds: float = SECONDS
+) -> tuple[float, ...]:
     """Flood a network of :func:`bare_network` with packets to ``target``; what arrived per second in every round."""
     ends = {end: f"{network.namespace(end)}:eth0" for end in _ENDS}
     command = [str(build.tool("pktgen")), "--to", target, "--gateway-mac", standard.SWITCH_MACS[1]]
     command += ["--client", ends["client"], "--server", ends["server"]]
-    command += ["--rounds", str(ROUNDS), "--seconds", str(SECONDS), *flags]
+    command += ["--rounds", str(rounds), "--seconds", str(seconds), *flags]
     found = json.loads(network.start("client", "pktgen", command).result(60))
     return tuple(float(round_["received_pps"]) for round_ in found["rounds"])
 
 
 @contextmanager
 def bare_network() -> Iterator[Network]:
+    """A client and a server with nothing between them but the switch."""
     ends = (Subnet(name=end, port=port, hosts=(Host(name=end, address=None),)) for port, end in enumerate(_ENDS, 1))
     with Network(Topology(subnets=tuple(ends))) as network:
         yield network

@@ -5,14 +5,29 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import connecting, forwarding, loading, scale
+from bench import connecting, forwarding, inserts, loading, scale
 from bench.connecting import Connecting
 from bench.forwarding import Rate
+from bench.inserts import Inserts
 from bench.loading import Loading
 from bench.scale import Scale
+from bench.updating import Updating
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Everything that one run has found."""
+
+    rates: list[Rate]
+    scales: list[Scale]
+    loads: Loading
+    connects: list[Connecting]
+    inserted: list[Inserts]
+    updating: Updating
 
 
 def machine() -> str:
@@ -26,8 +41,8 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Linux {kernel}, Python {platform.python_version()}"
 
 
-def markdown(rates: list[Rate], scales: list[Scale], loads: Loading, connects: list[Connecting], load: float) -> str:
-    by_name = {rate.name: rate.best for rate in rates if rate.skipped is None}
+def markdown(measured: Measured, load: float) -> str:
+    by_name = {rate.name: rate.best for rate in measured.rates if rate.skipped is None}
     lines = [
         "# Benchmark results",
         "",
@@ -46,7 +61,7 @@ def markdown(rates: list[Rate], scales: list[Scale], loads: Loading, connects: l
         "|---|---:|---:|---:|---:|",
     ]
     bare, bmv2 = by_name.get("AF_PACKET forwarder in C"), by_name.get("BMv2, FULLNAT")
-    for rate in rates:
+    for rate in measured.rates:
         if rate.skipped is not None:
             lines.append(f"| {rate.name} | not measured: {rate.skipped} | | | |")
             continue
@@ -56,7 +71,7 @@ def markdown(rates: list[Rate], scales: list[Scale], loads: Loading, connects: l
     routed, fullnat = by_name.get("p4soft, routed"), by_name.get("p4soft, FULLNAT")
     if routed and fullnat:
         lines += ["", f"On p4soft FULLNAT runs at {fullnat / routed:.0%} of NAT-less forwarding by the same program."]
-    lines += _scales(scales)
+    lines += _scales(measured.scales)
     lines += [
         "",
         "## Loading the FULLNAT program into p4soft",
@@ -66,8 +81,8 @@ def markdown(rates: list[Rate], scales: list[Scale], loads: Loading, connects: l
         "",
         "| the program is | seconds |",
         "|---|---:|",
-        f"| compiled | {min(loads.cold):.2f} |",
-        f"| in the cache | {min(loads.cached):.2f} |",
+        f"| compiled | {min(measured.loads.cold):.2f} |",
+        f"| in the cache | {min(measured.loads.cached):.2f} |",
     ]
     lines += [
         "",
@@ -80,12 +95,13 @@ def markdown(rates: list[Rate], scales: list[Scale], loads: Loading, connects: l
         "| switch | sessions/s | handshake, median | 99 % |",
         "|---|---:|---:|---:|",
     ]
-    for found in connects:
+    for found in measured.connects:
         if found.skipped is not None:
             lines.append(f"| {found.name} | not measured: {found.skipped} | | |")
         else:
             latency = f"{found.handshake_ms:.1f} ms | {found.handshake_p99_ms:.1f} ms"
             lines.append(f"| {found.name} | {found.per_second:,.0f} | {latency} |")
+    lines += _inserts(measured.inserted, measured.updating)
     return "\n".join(lines) + "\n"
 
 
@@ -114,16 +130,39 @@ def _scales(scales: list[Scale]) -> list[str]:
     return lines
 
 
-def plot(rates: list[Rate], connects: list[Connecting], path: Path) -> None:
+def _inserts(inserted: list[Inserts], updating: Updating) -> list[str]:
+    lines = [
+        "",
+        "## Table inserts per second, through P4Runtime over gRPC",
+        "",
+        f"{2 * inserts.SESSIONS:,} entries of the FULLNAT session tables, sent ready-made by one C client to both",
+        f"switches; medians of {inserts.PASSES} passes in which both took turns.",
+        "",
+        "| updates a Write | requests in flight | p4soft | BMv2 | p4soft : BMv2 |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for found in inserted:
+        known = "bmv2" in found.rates
+        theirs = f"{found.median('bmv2'):,.0f} | {found.ratio:.1f}" if known else "not measured |"
+        lines.append(f"| {found.updates} | {found.in_flight} | {found.median('p4soft'):,.0f} | {theirs} |")
+    return [
+        *lines,
+        "",
+        f"While {updating.inserts_per_second:,.0f} entries a second are inserted, p4soft FULLNAT forwards "
+        f"{1 - updating.loss:.0%} of what it forwards undisturbed.",
+    ]
+
+
+def plot(measured: Measured, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 6), height_ratios=(7, 4), layout="constrained")
-    measured = [rate for rate in rates if rate.skipped is None]
-    _bars(upper, [(rate.name, rate.best / 1000) for rate in measured], "thousand packets/s, 64 bytes")
-    done = [found for found in connects if found.skipped is None]
+    rates = [rate for rate in measured.rates if rate.skipped is None]
+    _bars(upper, [(rate.name, rate.best / 1000) for rate in rates], "thousand packets/s, 64 bytes")
+    done = [found for found in measured.connects if found.skipped is None]
     _bars(lower, [(found.name, found.per_second) for found in done], "new TCP sessions/s, end to end")
     figure.savefig(path, dpi=120)
     plt.close(figure)

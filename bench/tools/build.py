@@ -22,6 +22,7 @@ _SOURCES = {
     "pktgen": ("pktgen.c", "frames.c", "packet_ring.c"),
     "conn_load": ("conn_load.c", "report.c"),
     "echo_server": ("echo_server.c", "http.c"),
+    "rpc_load": ("rpc_load.c",),
 }
 TOOLS = tuple(_SOURCES)
 

@@ -22,8 +22,9 @@ from finsy.proto import p4r
 from p4soft.api import Engine, EngineFactory
 from p4soft.inprocess import InProcessStub
 from p4soft.server.events import EventPump
-from p4soft.server.rpc import Tls, start_server
+from p4soft.server.rpc import GrpcServer, start_server
 from p4soft.server.service import P4RuntimeService
+from p4soft.server.tls import Tls
 
 
 def native_engine(device_id: int, cpu_port: int | None) -> Engine:
@@ -54,7 +55,7 @@ class Switch:
         self._grpc_addr = grpc_addr
         self._tls = tls
         self._ports = dict(ports or {})
-        self._server: Any = None
+        self._server: GrpcServer | None = None
         self._pump: EventPump | None = None
 
     async def start(self) -> None:
@@ -74,11 +75,11 @@ class Switch:
             await self.stop()
             raise
 
-    async def stop(self, grace: float | None = 0.2) -> None:
+    async def stop(self) -> None:
         """End all RPCs, detach the ports and free the engine. Idempotent."""
         self.service.shutdown()
         if self._server is not None:
-            await self._server.stop(grace)
+            self._server.stop()
             self._server = None
         if self._pump is not None:
             self._pump.stop()

@@ -21,9 +21,9 @@ import grpc.aio
 from finsy.proto import p4r
 
 from p4soft.server.errors import Code, RpcError, from_unexpected
-from p4soft.server.rpc import grpc_status
 from p4soft.server.service import P4RuntimeService
 
+_STATUS = {code: next(status for status in grpc.StatusCode if status.value[0] == code) for code in Code}
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
@@ -35,7 +35,7 @@ def to_grpc_error(error: Exception) -> grpc.aio.AioRpcError:
     trailer = grpc.aio.Metadata()
     if details := error.status_details():
         trailer.add("grpc-status-details-bin", details)
-    return grpc.aio.AioRpcError(grpc_status(error.code), grpc.aio.Metadata(), trailer, details=error.message)
+    return grpc.aio.AioRpcError(_STATUS[error.code], grpc.aio.Metadata(), trailer, details=error.message)
 
 
 class InProcessStub:
@@ -62,7 +62,10 @@ class InProcessStub:
     async def SetForwardingPipelineConfig(
         self, request: p4r.SetForwardingPipelineConfigRequest, **_options: Any
     ) -> p4r.SetForwardingPipelineConfigResponse:
-        return _call(self._service.set_pipeline, request)
+        try:
+            return await self._service.push(request)
+        except Exception as error:
+            raise to_grpc_error(error) from None
 
     async def GetForwardingPipelineConfig(
         self, request: p4r.GetForwardingPipelineConfigRequest, **_options: Any
@@ -151,7 +154,7 @@ class InProcessStreamCall:
         """The status the stream ended with."""
         while not self._closed:
             await self._wait()
-        return self._error.code() if self._error is not None else grpc_status(Code.OK)
+        return self._error.code() if self._error is not None else _STATUS[Code.OK]
 
     def _receive(self, messages: list[p4r.StreamMessageResponse]) -> None:
         self._inbox.extend(messages)

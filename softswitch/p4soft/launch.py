@@ -20,7 +20,7 @@ from p4soft.device_socket import DeviceSocket, PortEngine
 from p4soft.embedded import Switch
 from p4soft.live import show_rates
 from p4soft.server.errors import RpcError
-from p4soft.server.rpc import ServerError, Tls
+from p4soft.server.tls import ServerError, Tls
 
 LEVELS_BY_NAME = {
     "trace": logging.DEBUG,

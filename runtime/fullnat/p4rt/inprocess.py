@@ -13,9 +13,9 @@ from finsy.proto import p4r
 from p4soft.api import EngineError
 from p4soft.embedded import Switch
 from p4soft.server.errors import RpcError as ServiceError
-from p4soft.server.rpc import ServerError
 from p4soft.server.service import P4RuntimeService
 from p4soft.server.streams import Stream as ServiceStream
+from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
 
@@ -75,7 +75,7 @@ class InProcessTransport:
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         try:
-            self._service.set_pipeline(request)
+            await self._service.push(request)
         except ServiceError as error:
             raise _translate(error) from None
 

@@ -25,6 +25,12 @@ struct p4s_update {
 struct p4s_stats { uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped; };
 struct p4s_port_image { uint32_t number, kind; char name[32]; struct p4s_stats stats; };
 struct p4s_replica { uint32_t port, instance; };
+struct p4s_wire_param { uint32_t id, bits; };
+struct p4s_wire_action { uint32_t id, index, first_param, nparams; };
+struct p4s_wire_field { uint32_t id, bits, kind; };
+struct p4s_wire_table { uint32_t id, index, flags, first_field, nfields, first_action, nactions; };
+struct p4s_grant { uint64_t high, low; const char *role; uint32_t role_len; };
+struct p4s_outcome { uint32_t count; const int32_t *results; const uint32_t *tables, *ids; };
 void *p4s_new(int32_t cpu_port);
 void p4s_free(void *s);
 int p4s_load(void *s, const void *prog);
@@ -41,6 +47,26 @@ int p4s_output_fd(void *s);
 void p4s_drops(void *s, uint64_t *out);
 void p4s_update_table(void *s, uint32_t table, const struct p4s_update *u, uint32_t n, const uint8_t *bytes,
                       int32_t *results);
+void *p4s_writer_new(void *s, uint64_t device);
+void p4s_writer_free(void *w);
+int p4s_writer_tables(void *w, const struct p4s_wire_table *tables, uint32_t ntables,
+                      const struct p4s_wire_field *fields, uint32_t nfields, const struct p4s_wire_action *actions,
+                      uint32_t nactions, const struct p4s_wire_param *params, uint32_t nparams);
+int p4s_writer_grants(void *w, const struct p4s_grant *grants, uint32_t n);
+int p4s_write(void *w, const uint8_t *data, uint64_t len, struct p4s_outcome *outcome);
+struct p4s_rpc_event { uint64_t stream; uint32_t kind; uint64_t len; const uint8_t *data; };
+void *p4s_front_new(void *writer);
+void p4s_front_free(void *f);
+int p4s_front_listen(void *f, int fd);
+int p4s_front_adopt(void *f, int fd);
+int p4s_front_fd(void *f);
+uint32_t p4s_front_run(void *f);
+uint32_t p4s_front_tick(void *f);
+void p4s_front_flush(void *f);
+int p4s_front_next(void *f, struct p4s_rpc_event *out);
+int64_t p4s_front_send(void *f, uint64_t stream, const uint8_t *data, uint64_t len, uint32_t limit);
+void p4s_front_finish(void *f, uint64_t stream, uint32_t status, const char *message, uint64_t message_len,
+                      const char *details, uint64_t details_len);
 uint32_t p4s_image_size(void *s, uint32_t table);
 int p4s_get(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint8_t *out);
 uint64_t p4s_entries(void *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room);

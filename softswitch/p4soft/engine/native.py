@@ -13,6 +13,7 @@ from p4soft.codegen.cells import cell_bytes
 from p4soft.engine.binding import END, NO_ACTION, check, ffi
 from p4soft.engine.images import entry_state
 from p4soft.engine.switch import BUFFER, Switch
+from p4soft.engine.writer import NativeWriter
 
 _MAX_CLONE = 0x7FFF
 
@@ -94,6 +95,10 @@ class NativeEngine(Switch):
                 except EngineError as e:
                     out[i] = e
         return out
+
+    def writer(self, device_id: int) -> NativeWriter:
+        """Applies serialized WriteRequests to the device ``device_id``."""
+        return NativeWriter(self._c, self.handle, device_id, lambda: self._tables)
 
     def _one(self, table: int, kind: int, entry: Entry) -> None:
         native = (kind, entry.action, entry.priority, 0, len(entry.key), entry.idle_ns, entry.cookie)

@@ -29,6 +29,9 @@ _DROPS = (
     "pcap",
 )
 
+_Compiled = tuple[m.ProgramDef, Any, Any]
+"""What the program is, its code, and the struct p4s_prog in there."""
+
 
 class Switch:
     """The packet thread of one device."""
@@ -46,6 +49,7 @@ class Switch:
         self._programs: list[Any] = []
         self._free = weakref.finalize(self, _free, self._c, self._switch, self._programs)
         self._program: Program | None = None
+        self._prepared: tuple[bytes, _Compiled | EngineError] | None = None
         self._tables: list[Table] = []
         self._packed: list[tuple[int, tuple[int, ...]]] = []
         self._definition = m.ProgramDef()
@@ -67,9 +71,20 @@ class Switch:
             raise EngineError("the engine is closed")
         return self._switch
 
+    def prepare(self, config: bytes) -> None:
+        """Compile ``config``, which a :meth:`load` of it then need not do; changes nothing. May be called from any
+        thread, beside any other call. What is wrong with ``config``, load says."""
+        try:
+            self._prepared = (config, _compile(config, self._trace))
+        except EngineError as error:
+            self._prepared = (config, error)
+
     def load(self, config: bytes) -> Program:
-        definition, source = generate(config, trace=self._trace)
-        library, description = program(source)
+        prepared, self._prepared = self._prepared, None
+        compiled = prepared[1] if prepared is not None and prepared[0] == config else _compile(config, self._trace)
+        if isinstance(compiled, EngineError):
+            raise compiled
+        definition, library, description = compiled
         check(self._c.p4s_load(self.handle(), description), "the program")
         self._programs.append(library)
         del self._programs[:-1]
@@ -275,6 +290,12 @@ class Switch:
             elif kind == _IDLE:
                 out.append(Idle(aux, entry_state(data, 0)[0].entry))
         return out
+
+
+def _compile(config: bytes, trace: bool) -> _Compiled:
+    definition, source = generate(config, trace=trace)
+    library, description = program(source)
+    return definition, library, description
 
 
 def _free(library: Any, handle: Any, programs: list[Any]) -> None:

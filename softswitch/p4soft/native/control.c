@@ -157,35 +157,25 @@ EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
 
 /* --- tables --- */
 
-struct p4s_update {
-  uint32_t kind; /* 0 insert, 1 modify, 2 delete */
-  uint32_t action;
-  int32_t priority;
-  uint32_t key_at, params_at; /* into the bytes of the request */
-  uint64_t idle, cookie;
-};
+int update_entry(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes, uint64_t now) {
+  struct p4s_table *t = &s->ctx.objects.tables[table];
+  const uint8_t *key = bytes + u->key_at, *params = bytes + u->params_at;
+  if (u->idle) switch_deadline(s, now + u->idle);
+  if (u->kind == P4S_INSERT) return table_insert(t, key, u->action, params, u->priority, u->idle, u->cookie, now);
+  if (u->kind == P4S_MODIFY) return table_modify(t, key, u->action, params, u->priority, u->idle, u->cookie, now);
+  return table_delete(t, key, u->priority);
+}
 
 /* Run updates in order, letting packets through now and then; results[i] is an enum p4s_error. */
 EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, uint32_t n,
                              const uint8_t *bytes, int32_t *results) {
-  bool timed = false;
   for (uint32_t i = 0; i < n;) {
     switch_lock(s);
-    struct p4s_table *t = &s->ctx.objects.tables[table];
     const uint64_t now = p4s_clock();
-    for (uint32_t end = i + 32 < n ? i + 32 : n; i < end; i++) {
-      const uint8_t *key = bytes + u[i].key_at, *params = bytes + u[i].params_at;
-      timed |= u[i].idle != 0;
-      if (u[i].kind == 0)
-        results[i] = table_insert(t, key, u[i].action, params, u[i].priority, u[i].idle, u[i].cookie, now);
-      else if (u[i].kind == 1)
-        results[i] = table_modify(t, key, u[i].action, params, u[i].priority, u[i].idle, u[i].cookie, now);
-      else
-        results[i] = table_delete(t, key, u[i].priority);
-    }
+    for (uint32_t end = i + P4S_AT_ONCE < n ? i + P4S_AT_ONCE : n; i < end; i++)
+      results[i] = update_entry(s, table, &u[i], bytes, now);
     switch_unlock(s);
   }
-  if (timed) switch_wake(s); /* an earlier deadline may have come in */
 }
 
 EXPORT uint32_t p4s_image_size(struct p4s_switch *s, uint32_t table) { return table_image_size(&s->ctx.objects.tables[table]); }

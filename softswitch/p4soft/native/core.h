@@ -104,6 +104,23 @@ void p4s_unmap(void *p, size_t size);
  * when the kernel finds the time. */
 void p4s_large_pages(void *p, size_t size);
 
+enum p4s_update_kind { P4S_INSERT, P4S_MODIFY, P4S_DELETE };
+
+struct p4s_update {
+  uint32_t kind; /* enum p4s_update_kind */
+  uint32_t action;
+  int32_t priority;
+  uint32_t key_at, params_at; /* into the bytes of the request */
+  uint64_t idle, cookie;
+};
+
+struct p4s_switch;
+
+#define P4S_AT_ONCE 32u /* updates before packets get their turn */
+
+/* Run one update; returns an enum p4s_error. */
+int update_entry(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes, uint64_t now);
+
 void wheel_arm(struct p4s_table *t, uint32_t index, uint64_t deadline);
 void wheel_disarm(struct p4s_table *t, uint32_t index);
 /* Nanoseconds until the wheel wants to be run again; UINT64_MAX: never. */
@@ -167,6 +184,7 @@ struct p4s_switch {
   pthread_t thread;
   bool running;
   _Atomic bool stop, sleeping;
+  _Atomic uint64_t wake_at; /* when the thread means to wake up if nothing happens; 0: it is awake */
   pthread_mutex_t lock;
   _Atomic uint32_t waiting; /* control threads that want the lock */
   _Atomic uint64_t turns; /* times that one of them got it after waiting */
@@ -199,6 +217,8 @@ struct p4s_switch *switch_make(int32_t cpu_port);
 void switch_lock(struct p4s_switch *s);
 void switch_unlock(struct p4s_switch *s);
 void switch_wake(struct p4s_switch *s);
+/* Something is due at ``deadline``: wake the thread if it would sleep longer. */
+void switch_deadline(struct p4s_switch *s, uint64_t deadline);
 uint64_t p4s_clock(void);
 /* Take the time for the packets that follow. */
 void switch_time(struct p4s_switch *s);

@@ -73,6 +73,13 @@ void switch_wake(struct p4s_switch *s) {
   }
 }
 
+void switch_deadline(struct p4s_switch *s, uint64_t deadline) {
+  const uint64_t one = 1;
+  if (deadline >= atomic_load(&s->wake_at)) return;
+  atomic_store(&s->wake_at, 0);
+  if (write(s->wake_fd, &one, sizeof one) < 0) return; /* full counter: it wakes up anyway */
+}
+
 /* --- the packet thread --- */
 
 static uint32_t take_injected(struct p4s_switch *s) {
@@ -139,6 +146,7 @@ static void sleep_until_work(struct p4s_switch *s) {
     if (port->kind == P4S_PORT_PACKET) fds[n++] = (struct pollfd){.fd = packet_fd(port), .events = POLLIN};
   }
   const uint64_t wait = time_to_sleep(s);
+  atomic_store(&s->wake_at, wait == UINT64_MAX ? wait : s->ctx.now + wait);
   switch_unlock(s);
   t.tv_sec = (time_t)(wait / 1000000000u);
   t.tv_nsec = (long)(wait % 1000000000u);
@@ -147,6 +155,7 @@ static void sleep_until_work(struct p4s_switch *s) {
   if (ring_empty(&s->in) && !atomic_load(&s->stop) && atomic_load(&s->drain_wanted) == s->drain_done)
     ppoll(fds, n, wait == UINT64_MAX ? NULL : &t, NULL);
   atomic_store(&s->sleeping, false);
+  atomic_store(&s->wake_at, 0);
   for (nfds_t i = 1; i < n; i++)
     if (fds[i].revents & POLLERR) { /* its interface went down; reading the error clears it */
       int e;

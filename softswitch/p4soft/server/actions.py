@@ -80,11 +80,16 @@ class ActionCodec:
             action.params.add(param_id=param_id, value=packed[start:end].lstrip(ZERO) or ZERO)
             start = end
 
+    @property
+    def for_entries(self) -> bool:
+        """Whether the program lets entries have it."""
+        return self._scope != p4i.ActionRef.DEFAULT_ONLY
+
     def check_scope(self, *, default: bool) -> None:
         """PERMISSION_DENIED where the program marked the action ``@tableonly`` or ``@defaultonly``."""
         if default and self._scope == p4i.ActionRef.TABLE_ONLY:
             raise denied(f"{self._owner}: action {self.name} is not allowed as the default action (@tableonly)")
-        if not default and self._scope == p4i.ActionRef.DEFAULT_ONLY:
+        if not default and not self.for_entries:
             raise denied(f"{self._owner}: action {self.name} is allowed as the default action only (@defaultonly)")
 
 

@@ -5,12 +5,13 @@ Pure state: streams are opaque keys, and every change returns the notifications 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from finsy.proto import p4r
 from google.protobuf.any_pb2 import Any
 
+from p4soft.api import Grant
 from p4soft.server.errors import Code, RpcError, invalid
 
 Notices = list[tuple[Hashable, p4r.StreamMessageResponse]]
@@ -46,6 +47,9 @@ class Arbitration:
         self._roles: dict[str, _Role] = {"": _Role()}
         self._role_of: dict[Hashable, str] = {}
         self._primaries: tuple[Hashable, ...] = ()
+        self._grants: list[Grant] = []
+        self.on_grants: Callable[[list[Grant]], None] = lambda grants: None
+        """Called with the rights to write, one for each primary, when they may have changed."""
 
     @property
     def primaries(self) -> tuple[Hashable, ...]:
@@ -58,13 +62,7 @@ class Arbitration:
 
     def is_primary(self, role: str, election: int | None) -> bool:
         """Whether a live stream with this election id is the role's primary."""
-        state = self._roles.get(role)
-        return (
-            state is not None
-            and election is not None
-            and election == state.highest
-            and election in state.streams.values()
-        )
+        return election is not None and Grant(role, election) in self._grants
 
     def is_primary_stream(self, stream: Hashable) -> bool:
         return stream in self._primaries
@@ -117,6 +115,12 @@ class Arbitration:
     def _refresh(self) -> None:
         primaries = (state.primary() for state in self._roles.values())
         self._primaries = tuple(stream for stream in primaries if stream is not None)
+        self._grants = [
+            Grant(name, state.highest)
+            for name, state in self._roles.items()
+            if state.highest is not None and state.highest in state.streams.values()
+        ]
+        self.on_grants(self._grants)
 
     def _notices(self, role: str, streams: list[Hashable]) -> Notices:
         state = self._roles[role]

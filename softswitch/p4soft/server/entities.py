@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from finsy.proto import p4r
 
-from p4soft.api import EngineError, Entry
+from p4soft.api import EngineError
 from p4soft.server.errors import RpcError, from_engine, from_unexpected, invalid, unimplemented
 from p4soft.server.pipeline import Pipeline
-from p4soft.server.tables import TableHandler
 
 _log = logging.getLogger(__name__)
 _Handler = TypeVar("_Handler")
 
 _INSERT, _MODIFY, _DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
-
-BULK_MIN = 4
-"""Updates in a request from which collecting them pays."""
 
 _NO_VALUE_SETS = "parser value sets are not supported"
 _NO_EXTERNS = "there are no extern instances on this target"
@@ -32,113 +28,44 @@ def _lookup(handlers: Mapping[int, _Handler], number: int, kind: str) -> _Handle
         raise invalid(f"there is no {kind} with id {number:#010x} in P4Info") from None
 
 
-class BulkEngine(Protocol):
-    """What an engine may offer beyond :class:`p4soft.api.Engine`: many entries of one table in one call.
-
-    Each returns the error or None of every item; items take effect in order.
-    """
-
-    def insert_many(self, table: int, entries: Iterable[Entry]) -> list[EngineError | None]: ...
-
-    def delete_many(self, table: int, keys: Iterable[tuple[bytes, int]]) -> list[EngineError | None]: ...
-
-
-def bulk_engine(engine: object) -> BulkEngine | None:
-    """``engine`` as a BulkEngine, if it is one."""
-    if hasattr(engine, "insert_many") and hasattr(engine, "delete_many"):
-        return cast(BulkEngine, engine)
-    return None
-
-
 class EntityWriter:
-    """Applies the updates of one request to one pipeline.
+    """Applies the updates of one request to one pipeline, in order."""
 
-    Updates of one table are applied in the order given. With a :class:`BulkEngine`, plain inserts and deletes are
-    collected per table and handed over together, so different tables may change in another order than was written,
-    which the specification leaves to the server.
-    """
-
-    def __init__(self, pipeline: Pipeline, bulk: BulkEngine | None) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._bulk = bulk
-        self._errors: dict[int, RpcError] = {}
-        self._inserts: dict[TableHandler, list[tuple[int, Entry]]] = {}
-        self._deletes: dict[TableHandler, list[tuple[int, tuple[bytes, int]]]] = {}
 
-    def write(self, updates: Sequence[p4r.Update]) -> dict[int, RpcError]:
-        """Apply all of them; the errors by position."""
-        errors = self._errors
-        if len(updates) < BULK_MIN:
-            self._bulk = None
-        for index, update in enumerate(updates):
-            try:
-                self._write_one(index, update)
-            except RpcError as error:
-                errors[index] = error
-            except EngineError as error:
-                errors[index] = from_engine(error, self._name(update))
-            except Exception as error:
-                _log.exception("an update failed")
-                errors[index] = from_unexpected(error, self._name(update))
-        for table in list(self._inserts):
-            self._flush(table)
-        for table in list(self._deletes):
-            self._flush(table)
-        return errors
+    def write(self, updates: Sequence[p4r.Update]) -> list[RpcError | None]:
+        """Apply all of them; the error or None of each."""
+        return [self._try(update) for update in updates]
 
-    def _write_one(self, index: int, update: p4r.Update) -> None:
+    def _try(self, update: p4r.Update) -> RpcError | None:
+        try:
+            self._write_one(update)
+        except RpcError as error:
+            return error
+        except EngineError as error:
+            return from_engine(error, self._name(update))
+        except Exception as error:
+            _log.exception("an update failed")
+            return from_unexpected(error, self._name(update))
+        return None
+
+    def _write_one(self, update: p4r.Update) -> None:
         kind = update.type
         entity = update.entity
         if not entity.HasField("table_entry"):
             self._write_other(kind, entity)
             return
         entry = entity.table_entry
-        table = self._pipeline.tables.get(entry.table_id) or _lookup(self._pipeline.tables, entry.table_id, "table")
+        table = _lookup(self._pipeline.tables, entry.table_id, "table")
         if kind == _INSERT:
-            if self._bulk is None or not table.bulk:
-                table.insert(entry)
-                return
-            encoded, more = table.encode_insert(entry)
-            if more or table in self._deletes:
-                self._flush(table)
-            if more:
-                table.insert(entry)
-            else:
-                self._inserts.setdefault(table, []).append((index, encoded))
+            table.insert(entry)
         elif kind == _DELETE:
-            if self._bulk is None or not table.bulk:
-                table.delete(entry)
-                return
-            key = table.encode_delete(entry)
-            if table.metadata or table in self._inserts:
-                self._flush(table)
-            if table.metadata:
-                table.delete(entry)
-            else:
-                self._deletes.setdefault(table, []).append((index, key))
+            table.delete(entry)
         elif kind == _MODIFY:
-            if self._bulk is not None:
-                self._flush(table)
             table.modify(entry)
         else:
             raise invalid("the update's type is not set")
-
-    def _flush(self, table: TableHandler) -> None:
-        """Hand over what is collected for ``table``: inserts or deletes, never both."""
-        bulk = self._bulk
-        if bulk is None:
-            return
-        if inserts := self._inserts.pop(table, None):
-            results = bulk.insert_many(table.index, [entry for _, entry in inserts])
-            self._report(table, [index for index, _ in inserts], results)
-        if deletes := self._deletes.pop(table, None):
-            results = bulk.delete_many(table.index, [key for _, key in deletes])
-            self._report(table, [index for index, _ in deletes], results)
-
-    def _report(self, table: TableHandler, positions: list[int], results: list[EngineError | None]) -> None:
-        for index, result in zip(positions, results, strict=True):
-            if result is not None:
-                self._errors[index] = from_engine(result, f"table {table.name}")
 
     def _name(self, update: p4r.Update) -> str:
         """The object an update is about, for messages."""
@@ -150,8 +77,6 @@ class EntityWriter:
         which = entity.WhichOneof("entity")
         if kind == p4r.Update.UNSPECIFIED:
             raise invalid("the update's type is not set")
-        for table in (*self._inserts, *self._deletes):
-            self._flush(table)
         write = _WRITERS.get(which or "")
         if write is None:
             raise _unsupported(which)

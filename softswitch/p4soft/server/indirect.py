@@ -21,7 +21,7 @@ _UNKNOWN = bytes(4)
 class IndirectTableHandler(TableHandler):
     """One table with an action profile."""
 
-    bulk = False
+    plain = False
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class IndirectTableHandler(TableHandler):
             raise
 
     def delete(self, update: p4r.TableEntry) -> None:
-        key, priority = self.encode_delete(update)
+        key, priority = self._encode_delete(update)
         old = self._held(key, priority)
         super().delete(update)
         self._profile.release(old)

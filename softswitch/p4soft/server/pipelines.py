@@ -27,6 +27,22 @@ class PipelineStore:
         """The pipeline reads and writes refer to: the saved one if there is one, else the running one."""
         return self._saved[0] if self._saved is not None else self.running
 
+    def to_compile(
+        self,
+        action: p4r.SetForwardingPipelineConfigRequest.Action.ValueType,
+        config: p4r.ForwardingPipelineConfig | None,
+    ) -> bytes | None:
+        """The program that ``action`` would have the engine compile; INVALID_ARGUMENT where that would be in vain."""
+        actions = p4r.SetForwardingPipelineConfigRequest
+        if action == actions.COMMIT:
+            return self._saved[0].config.p4_device_config if self._saved is not None else None
+        checked, _ = self._check(config)
+        if action == actions.RECONCILE_AND_COMMIT and self.running is not None:
+            running = self.running.config
+            if running.p4_device_config == checked.p4_device_config:
+                return None
+        return checked.p4_device_config
+
     def verify(self, config: p4r.ForwardingPipelineConfig | None) -> None:
         """INVALID_ARGUMENT unless the engine could run ``config``; changes nothing."""
         checked, _ = self._check(config)

@@ -1,199 +1,212 @@
-"""The gRPC transport: a grpc.aio servicer over :class:`~p4soft.server.service.P4RuntimeService`."""
+"""The gRPC server: P4Runtime's calls over :class:`~p4soft.server.service.P4RuntimeService`.
+
+Connections, HTTP/2 and ordinary Writes are native (:mod:`p4soft.engine.front`); TLS is taken off in front of it.
+Everything runs on one event loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+import os
+import socket
+import stat
+from collections.abc import Iterable
 
-import grpc
-import grpc.aio
-from finsy.proto import p4r, p4r_grpc
-
-from p4soft.server.errors import Code, RpcError, from_unexpected
+from p4soft.api import EngineError
+from p4soft.engine.front import UNLIMITED, CallEvent, NativeFront
+from p4soft.engine.writer import NativeWriter
+from p4soft.server.calls import Call, as_rpc_error, open_call
+from p4soft.server.errors import Code, RpcError
 from p4soft.server.service import P4RuntimeService
+from p4soft.server.tls import ServerError, Tls, TlsTerminator
 
-_log = logging.getLogger(__name__)
-
-MAX_MESSAGE = 256 << 20
-"""Largest message received or sent, in bytes (as simple_switch_grpc)."""
-MAX_METADATA = 4 << 20
-"""Largest trailer, in bytes: a failed batch reports every update there."""
-PACKET_QUEUE = 4096
-"""Packet-ins waiting for a slow client before more of them are dropped."""
-STREAM_QUEUE = 65536
-"""Messages waiting for a slow client before everything but arbitration is dropped."""
-
-_STATUS = {code: next(status for status in grpc.StatusCode if status.value[0] == code) for code in Code}
+TICK = 2.0
+"""Seconds between two looks at whether clients are still there."""
+BACKLOG = 128
 
 
-def grpc_status(code: Code) -> grpc.StatusCode:
-    return _STATUS[code]
+class _Peer:
+    """The client's end of one call."""
+
+    def __init__(self, server: GrpcServer, number: int) -> None:
+        self._server = server
+        self._number = number
+
+    def send(self, message: bytes, limit: int = UNLIMITED) -> int:
+        self._server.flush_soon()
+        return self._server.front.send(self._number, message, limit)
+
+    def finish(self, error: RpcError | None = None) -> None:
+        self._server.finish(self._number, error)
 
 
-class ServerError(Exception):
-    """The server cannot start: the message says what to do about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM files; ``client_auth`` demands a client certificate signed by ``ca``."""
-
-    cert: Path
-    key: Path
-    ca: Path | None = None
-    client_auth: bool = False
-
-    def credentials(self) -> Any:
-        try:
-            ca = self.ca.read_bytes() if self.ca is not None else None
-            pair = (self.key.read_bytes(), self.cert.read_bytes())
-        except OSError as error:
-            raise ServerError(f"cannot read the PEM file {error.filename}: {error.strerror}") from None
-        if self.client_auth and ca is None:
-            raise ServerError("client authentication needs a CA certificate (--grpc-server-cacert)")
-        return grpc.ssl_server_credentials((pair,), root_certificates=ca, require_client_auth=self.client_auth)
-
-
-class Outbox:
-    """Messages on their way to one client. Bounded: a client that does not read loses packet-ins first."""
-
-    def __init__(self) -> None:
-        self._queue: deque[p4r.StreamMessageResponse] = deque()
-        self._wake = asyncio.Event()
-        self.dropped = 0
-
-    def send(self, messages: list[p4r.StreamMessageResponse]) -> None:
-        queue = self._queue
-        if len(queue) + len(messages) > PACKET_QUEUE:
-            for message in messages:
-                limit = PACKET_QUEUE if message.HasField("packet") else STREAM_QUEUE
-                if len(queue) < limit or message.HasField("arbitration"):
-                    queue.append(message)
-                else:
-                    self.dropped += 1
-        else:
-            queue.extend(messages)
-        self._wake.set()
-
-    async def run(self, context: Any) -> None:
-        """Write until cancelled, or the RPC is over."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await self.flush(context)
-
-    async def flush(self, context: Any) -> None:
-        queue = self._queue
-        while queue:
-            await context.write(queue.popleft())
-
-
-class Servicer(p4r_grpc.P4RuntimeServicer):
-    """P4Runtime over grpc.aio. Every method turns an RpcError into a status, and so any defect of ours."""
+class GrpcServer:
+    """Serves one listening socket until it is stopped."""
 
     def __init__(self, service: P4RuntimeService) -> None:
+        writer = service.wire_writer
+        self.front = NativeFront(writer if isinstance(writer, NativeWriter) else None)
         self._service = service
+        self._calls: dict[int, Call] = {}
+        self._loop = asyncio.get_running_loop()
+        self._listener: socket.socket | None = None
+        self._terminator: TlsTerminator | None = None
+        self._path: str | None = None
+        self._flushing = False
+        self._timer = self._loop.call_later(TICK, self._tick)
+        self._loop.add_reader(self.front.fileno(), self._run)
 
-    async def Write(self, request: p4r.WriteRequest, context: Any) -> p4r.WriteResponse:
-        try:
-            return self._service.write(request)
-        except Exception as error:
-            await _abort(context, error)
+    async def start(self, address: str, tls: Tls | None) -> int:
+        """Listen; the port, or 1 for a Unix socket. Raises ServerError."""
+        context = tls.context() if tls is not None else None
+        self._listener, self._path = _listen(address)
+        port = 1 if self._path is not None else int(self._listener.getsockname()[1])
+        if context is None:
+            self.front.listen(self._listener)
+        else:
+            self._terminator = TlsTerminator(context, self._adopt)
+            await self._terminator.start(self._listener)
+        return port
 
-    async def Read(self, request: p4r.ReadRequest, context: Any) -> AsyncIterator[p4r.ReadResponse]:
-        try:
-            for response in self._service.read(request):
-                yield response
-        except Exception as error:
-            await _abort(context, error)
+    def stop(self) -> None:
+        """End all calls (UNAVAILABLE) and close everything."""
+        self._timer.cancel()
+        self._loop.remove_reader(self.front.fileno())
+        stopping = RpcError(Code.UNAVAILABLE, "the switch is stopping")
+        for number, call in list(self._calls.items()):
+            call.reset()
+            self.finish(number, stopping)
+        self.front.close()
+        if self._terminator is not None:
+            self._terminator.stop()
+        if self._listener is not None:
+            self._listener.close()
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
 
-    async def SetForwardingPipelineConfig(
-        self, request: p4r.SetForwardingPipelineConfigRequest, context: Any
-    ) -> p4r.SetForwardingPipelineConfigResponse:
-        try:
-            return self._service.set_pipeline(request)
-        except Exception as error:
-            await _abort(context, error)
+    def finish(self, number: int, error: RpcError | None) -> None:
+        """End a call."""
+        self._calls.pop(number, None)
+        if error is None:
+            self.front.finish(number, Code.OK)
+        else:
+            self.front.finish(number, error.code, error.message, error.status_details())
+        self.flush_soon()
 
-    async def GetForwardingPipelineConfig(
-        self, request: p4r.GetForwardingPipelineConfigRequest, context: Any
-    ) -> p4r.GetForwardingPipelineConfigResponse:
-        try:
-            return self._service.get_pipeline(request)
-        except Exception as error:
-            await _abort(context, error)
+    def flush_soon(self) -> None:
+        """Send what was queued, together with whatever else comes up in this turn of the loop."""
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
 
-    async def Capabilities(self, request: p4r.CapabilitiesRequest, context: Any) -> p4r.CapabilitiesResponse:
-        try:
-            return self._service.capabilities(request)
-        except Exception as error:
-            await _abort(context, error)
+    def _flush(self) -> None:
+        self._flushing = False
+        self.front.flush()
 
-    async def StreamChannel(  # type: ignore[override]  # grpc.aio also takes the reader and writer form
-        self, request_iterator: AsyncIterator[p4r.StreamMessageRequest], context: Any
-    ) -> None:
-        outbox = Outbox()
-        stream = self._service.open_stream(outbox.send)
-        writer = asyncio.create_task(outbox.run(context))
-        failure: Exception | None = None
-        try:
-            async for request in request_iterator:
-                stream.handle(request)
-        except Exception as error:
-            failure = error
-        finally:
-            stream.close()
-            writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await writer
-            if outbox.dropped:
-                _log.warning("a slow client lost %d stream messages", outbox.dropped)
-        await outbox.flush(context)
-        if failure is not None:
-            await _abort(context, failure)
+    def _adopt(self, connection: socket.socket) -> None:
+        self.front.adopt(connection)
+
+    def _run(self) -> None:
+        self._handle(self.front.run())
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK, self._tick)
+        self._handle(self.front.tick())
+
+    def _handle(self, events: Iterable[tuple[int, CallEvent, bytes]]) -> None:
+        for number, what, data in events:
+            try:
+                self._event(number, what, data)
+            except Exception as error:
+                call = self._calls.get(number)
+                if call is not None:
+                    call.reset()
+                self.finish(number, as_rpc_error(error))
+
+    def _event(self, number: int, what: CallEvent, data: bytes) -> None:
+        if what is CallEvent.OPENED:
+            self._calls[number] = open_call(self._service, data.decode(errors="replace"), _Peer(self, number))
+            return
+        if what is CallEvent.FAILED:
+            self._service.raise_failures(self.front.failures(data))
+        call = self._calls.get(number)
+        if call is None:
+            return  # it was ended while this was on its way
+        if what is CallEvent.MESSAGE:
+            call.message(data)
+        elif what is CallEvent.FINISHED:
+            call.finished()
+        elif what is CallEvent.DRAINED:
+            call.drained()
+        else:
+            del self._calls[number]
+            call.reset()
 
 
-async def _abort(context: Any, error: Exception) -> NoReturn:
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
-    if not isinstance(error, RpcError):
-        _log.error("an RPC failed unexpectedly", exc_info=error)
-        error = from_unexpected(error, "internal error")
-    details = error.status_details()
-    trailer = (("grpc-status-details-bin", details),) if details else ()
-    await context.abort(grpc_status(error.code), error.message, trailer)
-    raise AssertionError("abort does not return")
-
-
-async def start_server(service: P4RuntimeService, address: str, tls: Tls | None = None) -> tuple[Any, int]:
+async def start_server(service: P4RuntimeService, address: str, tls: Tls | None = None) -> tuple[GrpcServer, int]:
     """A started server and its port; ServerError when it cannot listen on ``address`` (host:port or unix:path)."""
-    server = grpc.aio.server(
-        options=[
-            ("grpc.max_receive_message_length", MAX_MESSAGE),
-            ("grpc.max_send_message_length", MAX_MESSAGE),
-            ("grpc.max_metadata_size", MAX_METADATA),
-            ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA),
-            ("grpc.so_reuseport", 0),
-            # A controller whose machine is gone must not stay primary: ask after 10 s of silence, give up 5 s later.
-            ("grpc.keepalive_time_ms", 10_000),
-            ("grpc.keepalive_timeout_ms", 5_000),
-            # Clients may ask the same of us as often as they like.
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.max_ping_strikes", 0),
-        ]
-    )
-    p4r_grpc.add_P4RuntimeServicer_to_server(Servicer(service), server)
     try:
-        port = server.add_insecure_port(address) if tls is None else server.add_secure_port(address, tls.credentials())
-    except RuntimeError:
-        port = 0
-    if not port:
-        raise ServerError(f"cannot listen on {address}: the address is in use, or not one of this machine's")
-    await server.start()
-    return server, port
+        server = GrpcServer(service)
+    except EngineError as error:
+        raise ServerError(str(error)) from None
+    try:
+        return server, await server.start(address, tls)
+    except BaseException:
+        server.stop()
+        raise
+
+
+def _listen(address: str) -> tuple[socket.socket, str | None]:
+    """A listening socket, and the path of a Unix one."""
+    try:
+        if address.startswith("unix:"):
+            path = address.removeprefix("unix:").removeprefix("//")
+            return _listen_unix(path), path
+        host, _, port = address.rpartition(":")
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, where = found[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, ValueError) as error:
+        raise ServerError(f"cannot listen on {address}: {error}") from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        # [::] takes IPv4 as well, as gRPC's servers do.
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    try:
+        listener.bind(where)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise ServerError(f"cannot listen on {address}: the address is in use, or not one of this machine's") from None
+    listener.setblocking(False)
+    return listener, None
+
+
+def _listen_unix(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if _is_abandoned(path):
+            os.unlink(path)
+        listener.bind(path)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def _is_abandoned(path: str) -> bool:
+    """Whether there is a Unix socket at ``path`` that nobody listens on."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.connect(path)
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,26 +1,30 @@
 """The P4Runtime service without a transport: message objects in, message objects or :class:`RpcError` out.
 
-One instance serves one engine (one P4Runtime device). It is not thread-safe and never blocks except while a pipeline is
-being compiled: every call runs to its end on the caller's thread, which makes requests strictly serializable.
+One instance serves one engine (one P4Runtime device). It is not thread-safe: every call runs to its end on the caller's
+thread, which makes requests strictly serializable. None blocks but :meth:`~P4RuntimeService.set_pipeline`, while a
+pipeline is being compiled, for which there is :meth:`~P4RuntimeService.push`.
 Transports are :mod:`p4soft.server.rpc` (gRPC) and :mod:`p4soft.inprocess`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
 
 from finsy.proto import p4r
+from google.protobuf.message import DecodeError
 
-from p4soft.api import Engine, EngineError
+from p4soft.api import Engine, EngineError, Failures
 from p4soft.server.arbitration import Arbitration, election_key, unknown_device
-from p4soft.server.entities import EntityReader, EntityWriter, bulk_engine
+from p4soft.server.entities import EntityReader, EntityWriter
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, not_found, unimplemented
 from p4soft.server.events import EventDispatcher
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
 from p4soft.server.streams import End, Send, Stream
+from p4soft.server.wire import WirePath, wire_writer
 
 API_VERSION = "1.5.0"
 """The P4Runtime version Capabilities reports."""
@@ -52,25 +56,60 @@ class P4RuntimeService:
         self.device_id = device_id
         self.cpu_port = cpu_port
         self.arbitration = Arbitration(device_id)
-        self._bulk = bulk_engine(engine)
         self._ends: dict[Stream, End] = {}
+        self._pushing = asyncio.Lock()
         self.pipelines = PipelineStore(engine)
         self.events = EventDispatcher(engine, self.pipelines, self.arbitration, monotonic, epoch)
+        writer = self.wire_writer = wire_writer(engine, device_id)
+        """Applies ordinary WriteRequests without the service; transports may use it directly."""
+        self._wire: WirePath | None = None
+        if writer is not None:
+            self._wire = WirePath(writer)
+            self.arbitration.on_grants = self._wire.follow_primaries
 
     # RPCs
 
     def write(self, request: p4r.WriteRequest) -> p4r.WriteResponse:
         """Apply every update; UNKNOWN with one detail per update if any failed."""
+        if not self._write_wire(request.SerializeToString()):
+            self._write_message(request)
+        return p4r.WriteResponse()
+
+    def write_bytes(self, data: bytes) -> None:
+        """:meth:`write` of a serialized request; INVALID_ARGUMENT if it is none."""
+        if not self._write_wire(data):
+            try:
+                request = p4r.WriteRequest.FromString(data)
+            except DecodeError:
+                raise invalid("the request is not a WriteRequest") from None
+            self._write_message(request)
+
+    def _write_wire(self, data: bytes) -> bool:
+        """Let the engine apply an ordinary request. False: it is not ordinary, and nothing was done."""
+        results = self._wire.write(data) if self._wire is not None else None
+        if results:
+            raise _batch_error(results)
+        return results is not None
+
+    def raise_failures(self, failures: Failures) -> None:
+        """Raise the error of a request that the ``wire_writer`` has applied in part."""
+        assert self._wire is not None
+        raise _batch_error(self._wire.errors(failures))
+
+    def _write_message(self, request: p4r.WriteRequest) -> None:
         self._check_primary(request.device_id, request.role, request)
         pipeline = self._pipeline()
         if request.atomicity != p4r.WriteRequest.CONTINUE_ON_ERROR:
             raise unimplemented("only the atomicity CONTINUE_ON_ERROR is supported")
-        bulk = self._bulk if pipeline is self.pipelines.running else None
-        errors = EntityWriter(pipeline, bulk).write(request.updates)
-        if errors:
-            details: list[RpcError | None] = [errors.get(index) for index in range(len(request.updates))]
-            raise RpcError(Code.UNKNOWN, _summary(details), details)
-        return p4r.WriteResponse()
+        results = EntityWriter(pipeline).write(request.updates)
+        self._follow_pipeline()
+        if any(results):
+            raise _batch_error(results)
+
+    def _follow_pipeline(self) -> None:
+        if self._wire is not None:
+            running = self.pipelines.running
+            self._wire.follow_pipeline(running if running is self.pipelines.current else None)
 
     def read(self, request: p4r.ReadRequest) -> Iterator[p4r.ReadResponse]:
         """The entities asked for, in chunks. Requests that fail are reported together at the end (UNKNOWN).
@@ -114,13 +153,37 @@ class P4RuntimeService:
             yield response
         if errors:
             details: list[RpcError | None] = [errors.get(index) for index in range(len(request.entities))]
-            raise RpcError(Code.UNKNOWN, _summary(details), details)
+            raise _batch_error(details)
 
     def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> p4r.SetForwardingPipelineConfigResponse:
-        """Verify, save, commit or reconcile a pipeline. Blocks while the engine compiles it."""
+        """Verify, save, commit or reconcile a pipeline. Blocks while the engine compiles it, unless :meth:`push` is
+        used."""
         self._check_primary(request.device_id, request.role, request)
         config = request.config if request.HasField("config") else None
-        action = request.action
+        try:
+            self._change_pipeline(request.action, config)
+        finally:
+            self._follow_pipeline()
+        return p4r.SetForwardingPipelineConfigResponse()
+
+    async def push(self, request: p4r.SetForwardingPipelineConfigRequest) -> p4r.SetForwardingPipelineConfigResponse:
+        """:meth:`set_pipeline`, but compiling on another thread. Until that is done other RPCs are served as if they
+        had come before; pushes take turns."""
+        prepare = getattr(self.engine, "prepare", None)
+        async with self._pushing:
+            self._check_primary(request.device_id, request.role, request)
+            if prepare is not None:
+                config = request.config if request.HasField("config") else None
+                program = self.pipelines.to_compile(request.action, config)
+                if program is not None:
+                    await asyncio.to_thread(prepare, program)
+            return self.set_pipeline(request)
+
+    def _change_pipeline(
+        self,
+        action: p4r.SetForwardingPipelineConfigRequest.Action.ValueType,
+        config: p4r.ForwardingPipelineConfig | None,
+    ) -> None:
         actions = p4r.SetForwardingPipelineConfigRequest
         if action == actions.VERIFY:
             self.pipelines.verify(config)
@@ -134,7 +197,6 @@ class P4RuntimeService:
             self.pipelines.reconcile(config)
         else:
             raise invalid(f"unknown SetForwardingPipelineConfig action {action}")
-        return p4r.SetForwardingPipelineConfigResponse()
 
     def get_pipeline(self, request: p4r.GetForwardingPipelineConfigRequest) -> p4r.GetForwardingPipelineConfigResponse:
         """The config last set, or the parts of it asked for; ``config`` stays unset while there is none."""
@@ -179,7 +241,10 @@ class P4RuntimeService:
 
     def load(self, config: p4r.ForwardingPipelineConfig) -> None:
         """Load a pipeline at start, without a client."""
-        self.pipelines.commit(config)
+        try:
+            self.pipelines.commit(config)
+        finally:
+            self._follow_pipeline()
 
     # checks, in the order of the specification: device and role, primary, pipeline
 
@@ -204,7 +269,7 @@ class P4RuntimeService:
         return pipeline
 
 
-def _summary(details: list[RpcError | None]) -> str:
-    """The message of a batch error: how many failed, and the first reason."""
+def _batch_error(details: list[RpcError | None]) -> RpcError:
+    """The error of a batch: how many failed, the first reason, and the result of each."""
     failed = [detail for detail in details if detail is not None]
-    return f"{len(failed)} of {len(details)} failed; the first: {failed[0]}"
+    return RpcError(Code.UNKNOWN, f"{len(failed)} of {len(details)} failed; the first: {failed[0]}", details)

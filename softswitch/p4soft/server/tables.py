@@ -25,8 +25,8 @@ _MAX_PRIORITY = 0x7FFFFFFF
 class TableHandler:
     """One table of a loaded pipeline; those with an action profile are :class:`p4soft.server.indirect`'s."""
 
-    bulk = True
-    """Whether entries may be handed to the engine without :meth:`insert` and :meth:`delete`."""
+    plain = True
+    """Whether the engine may write entries without :meth:`insert`, :meth:`modify` and :meth:`delete`."""
 
     def __init__(
         self, engine: State, info: p4i.Table, table: Table, keys: KeyCodec, actions: ActionSet, meter: MeterRules | None
@@ -39,6 +39,8 @@ class TableHandler:
         self.meter = meter
         self.has_counter = table.has_counter
         self.is_const = info.is_const_table or table.const_entries
+        if self.is_const or not keys.fields:
+            self.plain = False
         self.support_timeout = table.support_timeout and info.idle_timeout_behavior != p4i.Table.NO_TIMEOUT
         self._const_default = bool(info.const_default_action_id) or table.const_default
         self._initial_default = info.initial_default_action
@@ -55,7 +57,7 @@ class TableHandler:
 
     # writing
 
-    def encode_insert(self, update: p4r.TableEntry) -> tuple[Entry, bool]:
+    def _encode_insert(self, update: p4r.TableEntry) -> tuple[Entry, bool]:
         """The engine's form of an insert, every check made; True if metadata or direct resources come with it."""
         if update.is_default_action:
             raise invalid(f"table {self.name}: the default entry can only be modified")
@@ -74,7 +76,7 @@ class TableHandler:
         return Entry(key, action, params, priority, idle_ns, update.controller_metadata), rest
 
     def insert(self, update: p4r.TableEntry) -> None:
-        entry, rest = self.encode_insert(update)
+        entry, rest = self._encode_insert(update)
         self._insert_entry(entry, update.action)
         if rest:
             if update.metadata:
@@ -104,7 +106,7 @@ class TableHandler:
         if direct or self.meter is not None:
             self._write_direct(update, key, priority, reset_meter=True)
 
-    def encode_delete(self, update: p4r.TableEntry) -> tuple[bytes, int]:
+    def _encode_delete(self, update: p4r.TableEntry) -> tuple[bytes, int]:
         """Key and priority of the entry to delete, every check made."""
         if update.is_default_action:
             raise invalid(f"table {self.name}: the default entry cannot be deleted, only modified")
@@ -119,7 +121,7 @@ class TableHandler:
         return key, priority
 
     def delete(self, update: p4r.TableEntry) -> None:
-        key, priority = self.encode_delete(update)
+        key, priority = self._encode_delete(update)
         self._engine.delete(self.index, key, priority)
         if self.metadata:
             self.metadata.pop((key, priority), None)

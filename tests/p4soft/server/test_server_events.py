@@ -24,10 +24,11 @@ from p4kit import (
 )
 from p4soft.api import Digest, Entry, Idle, PacketIn
 from p4soft.embedded import Switch
-from p4soft.server import rpc
 from p4soft.server.arbitration import Arbitration
-from p4soft.server.errors import Code
+from p4soft.server.calls import PACKET_QUEUE, STREAM_QUEUE, StreamCall
+from p4soft.server.errors import Code, RpcError
 from p4soft.server.service import P4RuntimeService
+from p4soft.server.streams import Stream
 
 SEEN = IDS["digests.seen_t"]
 
@@ -241,33 +242,46 @@ def test_many_idle_entries_are_split() -> None:
     assert all(len(e.match) == 4 for m in messages for e in m.idle_timeout_notification.table_entry)
 
 
-async def test_a_client_that_does_not_read_loses_packets_first() -> None:
-    outbox = rpc.Outbox()
+class SlowPeer:
+    """A client that reads nothing."""
+
+    def __init__(self) -> None:
+        self.waiting: list[p4r.StreamMessageResponse] = []
+
+    def send(self, message: bytes, limit: int = STREAM_QUEUE) -> int:
+        if len(self.waiting) >= limit:
+            return -1
+        self.waiting.append(p4r.StreamMessageResponse.FromString(message))
+        return len(self.waiting)
+
+    def finish(self, error: RpcError | None = None) -> None:
+        raise AssertionError("nobody ended the call")
+
+
+def test_a_client_that_does_not_read_loses_packets_first() -> None:
+    engine = FakeEngine(DEVICE, CPU_PORT)
+    service = P4RuntimeService(engine, DEVICE, CPU_PORT)
+    peer = SlowPeer()
+    call = StreamCall(peer, service)
+    call.message(arbitration(1).SerializeToString())
+    (stream,) = service.arbitration.primaries
+    assert isinstance(stream, Stream)
     packet = p4r.StreamMessageResponse()
     packet.packet.payload = b"x"
     digest = p4r.StreamMessageResponse()
     digest.digest.list_id = 1
-    outbox.send([packet] * 5000)
-    assert outbox.dropped == 5000 - rpc.PACKET_QUEUE
-    outbox.send([digest, packet, digest])
-    assert outbox.dropped == 5001 - rpc.PACKET_QUEUE
-    outbox.send([digest] * rpc.STREAM_QUEUE)
-    dropped = outbox.dropped
-    update = p4r.StreamMessageResponse()
-    update.arbitration.device_id = 1
-    outbox.send([update])
-    assert outbox.dropped == dropped > 900
-
-    written: list[Any] = []
-
-    class Context:
-        async def write(self, message: Any) -> None:
-            written.append(message)
-
-    await outbox.flush(Context())
-    assert len(written) == rpc.STREAM_QUEUE + 1
-    assert written[-1] is update
-    assert written.count(packet) == rpc.PACKET_QUEUE
+    stream.send([packet] * 5000)
+    assert call.dropped == 5001 - PACKET_QUEUE
+    stream.send([digest, packet, digest])
+    assert call.dropped == 5002 - PACKET_QUEUE
+    stream.send([digest] * STREAM_QUEUE)
+    dropped = call.dropped
+    call.message(arbitration(2).SerializeToString())
+    assert call.dropped == dropped > 900
+    assert len(peer.waiting) == STREAM_QUEUE + 1
+    assert peer.waiting[-1].arbitration.election_id.low == 2
+    assert peer.waiting.count(packet) == PACKET_QUEUE - 1
+    engine.close()
 
 
 async def test_a_burst_of_packets_arrives_completely(fake_primary: Client, fake_switch: Switch) -> None:

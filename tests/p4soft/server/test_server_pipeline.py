@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -24,6 +26,10 @@ from p4kit import (
     table_id,
     write_request,
 )
+from p4soft.api import PipelineError
+from p4soft.embedded import Switch
+from p4soft.engine import NativeEngine
+from p4soft.engine import switch as engine_switch
 from p4soft.server.errors import Code
 
 SET = p4r.SetForwardingPipelineConfigRequest
@@ -215,6 +221,41 @@ async def test_what_the_engine_refuses_is_refused_and_the_old_one_stays(primary:
     wrong = config(device_config=json.dumps(document).encode())
     assert await push_code(primary, action=kind, message=wrong) == CODE.INVALID_ARGUMENT
     assert await primary.read(SESSIONS) == [session(1)]
+
+
+async def test_others_are_served_while_a_pipeline_compiles(
+    fake_primary: Client, fake_switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, go = threading.Semaphore(0), threading.Semaphore(0)
+
+    def prepare(config: bytes) -> None:
+        started.release()
+        assert go.acquire(timeout=30)
+
+    monkeypatch.setattr(fake_switch.engine, "prepare", prepare, raising=False)
+    await fake_primary.write((INSERT, session(1)))
+    pushes = [asyncio.create_task(fake_primary.push()) for _ in range(2)]
+    assert await asyncio.to_thread(started.acquire, timeout=30)
+    await fake_primary.write((INSERT, session(2)))
+    assert len(await fake_primary.read(SESSIONS)) == 2
+    assert not started.acquire(blocking=False), "two pushes at once"
+    go.release(2)
+    await asyncio.gather(*pushes)
+    assert await fake_primary.read(SESSIONS) == []
+
+
+def test_what_was_compiled_ahead_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = NativeEngine(DEVICE, None)
+    engine.prepare(CONFIG)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_switch, "_compile", None)
+        assert engine.load(CONFIG).tables
+    engine.prepare(b"no JSON")
+    with pytest.raises(PipelineError):
+        engine.load(b"no JSON")
+    engine.prepare(b"no JSON")
+    assert engine.load(CONFIG).tables
+    engine.close()
 
 
 async def test_an_unset_action_is_refused(primary: Client) -> None:

@@ -1,0 +1,82 @@
+"""WriteRequests applied natively: the Python side of native/write.c."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from p4soft.api import EngineError, Failures, Grant, MatchKind, Table, WireTable
+from p4soft.engine.binding import check, ffi
+
+_KINDS = {kind: number for number, kind in enumerate(MatchKind)}
+_PRIORITY, _TIMEOUT, _MODIFY = 1, 2, 4
+_WRITTEN, _NOT_ORDINARY = 0, 2
+
+
+class NativeWriter:
+    """Implements :class:`p4soft.api.WireWriter`.
+
+    ``handle`` returns the switch or raises EngineError once it is closed; ``tables`` are the engine's, by number.
+    """
+
+    def __init__(
+        self, library: Any, handle: Callable[[], Any], device_id: int, tables: Callable[[], list[Table]]
+    ) -> None:
+        self._c = library
+        self._handle = handle
+        self._tables = tables
+        native = library.p4s_writer_new(handle(), device_id)
+        if native == ffi.NULL:
+            raise EngineError("out of memory")
+        self.native: Any = ffi.gc(native, library.p4s_writer_free)
+        """The struct p4s_writer."""
+        self._outcome: Any = ffi.new("struct p4s_outcome *")
+
+    def set_tables(self, tables: Sequence[WireTable]) -> None:
+        rows: list[tuple[int, ...]] = []
+        fields: list[tuple[int, ...]] = []
+        actions: list[tuple[int, ...]] = []
+        params: list[tuple[int, ...]] = []
+        for table in sorted(tables, key=lambda table: table.id):
+            flags = _PRIORITY * table.priority | _TIMEOUT * table.timeout | _MODIFY * table.modify
+            counts = (len(fields), len(table.fields), len(actions), len(table.actions))
+            rows.append((table.id, table.index, flags, *counts))
+            fields += [(field.id, field.bits, _KINDS[field.kind]) for field in table.fields]
+            for action in table.actions:
+                actions.append((action.id, action.index, len(params), len(action.params)))
+                params += action.params
+        kinds = (("table", rows), ("field", fields), ("action", actions), ("param", params))
+        arrays = [ffi.new(f"struct p4s_wire_{kind}[]", items or 1) for kind, items in kinds]
+        arguments = [part for array, (_, items) in zip(arrays, kinds, strict=True) for part in (array, len(items))]
+        check(self._c.p4s_writer_tables(self.native, *arguments), "the tables to be written")
+
+    def set_grants(self, grants: Sequence[Grant]) -> None:
+        roles = [ffi.from_buffer(grant.role.encode()) for grant in grants]
+        rows = [
+            (grant.election >> 64, grant.election & 0xFFFFFFFFFFFFFFFF, role, len(role))
+            for grant, role in zip(grants, roles, strict=True)
+        ]
+        check(self._c.p4s_writer_grants(self.native, ffi.new("struct p4s_grant[]", rows or 1), len(rows)), "the grants")
+
+    def write(self, request: bytes) -> Failures | None:
+        self._handle()
+        written = self._c.p4s_write(self.native, request, len(request), self._outcome)
+        if written == _WRITTEN:
+            return []
+        if written == _NOT_ORDINARY:
+            return None
+        outcome = self._outcome
+        return self.failures(outcome.count, outcome.results, outcome.tables, outcome.ids)
+
+    def failures(self, count: int, results: Any, tables: Any, ids: Any) -> Failures:
+        """The parts of a struct p4s_outcome as the contract has them."""
+        names = self._tables()
+        return [(ids[i], _error(results[i], names[tables[i]].name)) for i in range(count)]
+
+
+def _error(result: int, table: str) -> EngineError | None:
+    try:
+        check(result, f"entry of {table}")
+    except EngineError as error:
+        return error
+    return None

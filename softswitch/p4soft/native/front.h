@@ -1,0 +1,43 @@
+/* Inside of the gRPC server's transport: the sockets (front.c) and the calls on them (calls.c). */
+#ifndef P4S_FRONT_H
+#define P4S_FRONT_H
+
+#include "h2.h"
+#include "write.h"
+
+#define CALL_PREFIX 5u /* bytes before a message: whether it is compressed, and its length */
+
+struct p4s_rpc_event {
+  uint64_t stream;
+  uint32_t kind; /* enum call_event */
+  uint64_t len;
+  const uint8_t *data; /* OPENED: the path; FAILED: results, tables and ids of a struct p4s_outcome, one after the other */
+};
+
+struct event {
+  struct event *next;
+  struct p4s_rpc_event seen;
+  uint8_t data[];
+};
+
+struct p4s_front {
+  struct h2_user user; /* first */
+  int epoll;
+  int listener, spare; /* spare: a descriptor given up to turn a connection away when there are no more */
+  struct h2_conn *conns;
+  uint32_t numbers;
+  struct event *first, **last, *taken;
+  uint32_t events;
+  struct p4s_writer *writer;
+};
+
+/* The next event, which lasts until the next call; 0: there is none. */
+EXPORT int p4s_front_next(struct p4s_front *f, struct p4s_rpc_event *out);
+void calls_init(struct p4s_front *f);
+/* End a call. The message is percent-encoded, the details are base64. */
+void call_finish(struct h2_conn *c, struct h2_stream *st, uint32_t status, const char *message,
+                 size_t message_len, const char *details, size_t details_len);
+/* A stream is gone with its connection. */
+void call_lost(struct p4s_front *f, struct h2_conn *c, struct h2_stream *st);
+
+#endif

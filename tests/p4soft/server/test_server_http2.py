@@ -1,0 +1,291 @@
+"""The gRPC server's own HTTP/2, spoken to byte by byte: what clients may do, and what they must not."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from finsy.proto import p4r
+from p4kit import DEVICE, Client
+from p4soft.embedded import Switch
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
+ACK, END_STREAM, END_HEADERS, PADDED, WITH_PRIORITY = 1, 1, 4, 8, 32
+PROTOCOL_ERROR, FLOW_CONTROL, FRAME_SIZE, COMPRESSION, CALM = 1, 3, 6, 9, 11
+
+Frame = tuple[int, int, int, bytes]
+
+
+def frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
+    return len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + body
+
+
+def literal(name: bytes, value: bytes) -> bytes:
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def block(method: str = "Capabilities") -> bytes:
+    path = f"/p4.v1.P4Runtime/{method}".encode()
+    return b"\x83\x86" + literal(b":path", path) + literal(b"content-type", b"application/grpc")
+
+
+def message(data: bytes = b"", compressed: int = 0) -> bytes:
+    return struct.pack("!BI", compressed, len(data)) + data
+
+
+def call(stream: int = 1, method: str = "Capabilities", data: bytes = b"") -> bytes:
+    request = frame(HEADERS, END_HEADERS, stream, block(method))
+    return request + frame(DATA, END_STREAM, stream, message(data))
+
+
+class Raw:
+    """A connection whose frames are made by hand."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    def send(self, *data: bytes) -> None:
+        self.writer.write(b"".join(data))
+
+    async def frame(self) -> Frame | None:
+        """The next frame; None at the end."""
+        try:
+            head = await asyncio.wait_for(self._reader.readexactly(9), 10)
+            body = await asyncio.wait_for(self._reader.readexactly(int.from_bytes(head[:3], "big")), 10)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        return head[3], head[4], int.from_bytes(head[5:], "big"), body
+
+    async def until(self, kind: int) -> Frame:
+        while (found := await self.frame()) is not None:
+            if found[0] == kind:
+                return found
+        raise AssertionError(f"no frame of kind {kind} came")
+
+    async def status(self, stream: int = 1) -> tuple[int, bytes]:
+        """grpc-status of a call, and what came as its data."""
+        data = b""
+        while True:
+            found = await self.frame()
+            assert found is not None, "the connection was closed"
+            kind, flags, number, body = found
+            if number == stream and kind == DATA:
+                data += body
+            if number == stream and kind == HEADERS and flags & END_STREAM:
+                at = body.index(b"grpc-status") + len(b"grpc-status")
+                return int(body[at + 1 : at + 1 + body[at]]), data
+
+    async def error(self) -> int:
+        """The code that the server ends the connection with."""
+        _, _, _, body = await self.until(GOAWAY)
+        assert await self.frame() is None
+        return int.from_bytes(body[4:8], "big")
+
+
+@asynccontextmanager
+async def raw(switch: Switch, preface: bytes = PREFACE, settings: bytes = b"") -> AsyncIterator[Raw]:
+    assert switch.address is not None
+    host, _, port = switch.address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    made = Raw(reader, writer)
+    made.send(preface, frame(SETTINGS, 0, 0, settings))
+    try:
+        yield made
+    finally:
+        writer.close()
+
+
+async def test_a_plain_call(fake_switch: Switch) -> None:
+    async with raw(fake_switch) as client:
+        client.send(call())
+        status, data = await client.status()
+        assert status == 0
+        assert p4r.CapabilitiesResponse.FromString(data[5:]).p4runtime_api_version
+
+
+async def test_bytes_one_by_one(fake_switch: Switch) -> None:
+    async with raw(fake_switch) as client:
+        for byte in call():
+            client.send(bytes([byte]))
+            await client.writer.drain()
+            await asyncio.sleep(0)
+        assert (await client.status())[0] == 0
+
+
+async def test_padding_priority_and_continuation(fake_switch: Switch) -> None:
+    whole = block()
+    padded = b"\x03" + b"\0\0\0\0\x10" + whole[:7] + b"\0\0\0"
+    async with raw(fake_switch) as client:
+        client.send(frame(PRIORITY, 0, 1, bytes(5)), frame(77, 0, 5, b"unknown"))
+        client.send(frame(HEADERS, PADDED | WITH_PRIORITY, 1, padded), frame(CONTINUATION, 0, 1, whole[7:9]))
+        client.send(frame(CONTINUATION, END_HEADERS, 1, whole[9:]))
+        client.send(frame(DATA, PADDED, 1, b"\x02" + message()[:3] + b"\0\0"), frame(DATA, 0, 1, message()[3:]))
+        client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, literal(b"trailer", b"x")))
+        assert (await client.status())[0] == 0
+
+
+async def test_headers_that_refer_to_earlier_ones(fake_switch: Switch) -> None:
+    path = b"/p4.v1.P4Runtime/Capabilities"
+    # Remembered, then by its place in the dynamic table, which forgets it when it shrinks.
+    first = b"\x83\x86\x44" + bytes([len(path)]) + path
+    async with raw(fake_switch) as client:
+        client.send(frame(HEADERS, END_HEADERS, 1, first), frame(DATA, END_STREAM, 1, message()))
+        client.send(frame(HEADERS, END_HEADERS, 3, b"\x83\x86\xbe"), frame(DATA, END_STREAM, 3, message()))
+        assert (await client.status(1))[0] == 0
+        assert (await client.status(3))[0] == 0
+        client.send(frame(HEADERS, END_HEADERS, 5, b"\x20\x83\x86\xbe"))
+        assert await client.error() == COMPRESSION
+
+
+async def test_huffman_coded_headers(fake_switch: Switch) -> None:
+    coded = bytes.fromhex("62b697ee15f5b5b6da926a4ac5e1d638cd419262a3")  # /p4.v1.P4Runtime/Capabilities
+    async with raw(fake_switch) as client:
+        client.send(frame(HEADERS, END_HEADERS, 1, b"\x83\x86\x04" + bytes([0x80 | len(coded)]) + coded))
+        client.send(frame(DATA, END_STREAM, 1, message()))
+        assert (await client.status())[0] == 0
+
+
+async def test_ping_and_settings_are_acknowledged(fake_switch: Switch) -> None:
+    async with raw(fake_switch) as client:
+        client.send(frame(PING, 0, 0, b"12345678"))
+        _, flags, _, body = await client.until(PING)
+        assert (flags, body) == (ACK, b"12345678")
+
+
+async def test_a_client_with_a_small_window_gets_it_in_pieces(fake_switch: Switch) -> None:
+    async with raw(fake_switch, settings=struct.pack("!HI", 4, 3)) as client:
+        client.send(call())
+        kind, flags, _, first = await client.until(DATA)
+        assert (kind, flags, len(first)) == (DATA, 0, 3)
+        client.send(frame(SETTINGS, 0, 0, struct.pack("!HI", 4, 5)))
+        assert len((await client.until(DATA))[3]) == 2
+        client.send(frame(WINDOW, 0, 1, struct.pack("!I", 1000)))
+        status, rest = await client.status()
+        assert status == 0
+        assert p4r.CapabilitiesResponse.FromString((first + b"??" + rest)[5:]).p4runtime_api_version
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "status"),
+    [
+        ("Nonsense", message(), 12),
+        ("Capabilities", message(compressed=1), 12),
+        ("Write", message(compressed=1), 12),
+        ("Capabilities", message(b"\xff"), 3),
+        ("Write", message(b"\xff"), 3),
+        ("Capabilities", b"", 12),
+        ("Write", b"", 12),
+        ("Capabilities", message() * 2, 12),
+        ("Write", message() * 2, 12),
+        ("Capabilities", struct.pack("!BI", 0, 1 << 31), 8),
+        ("Write", struct.pack("!BI", 0, 1 << 31), 8),
+        ("Write", message(), 5),
+    ],
+)
+async def test_calls_that_cannot_be_served(fake_switch: Switch, method: str, body: bytes, status: int) -> None:
+    async with raw(fake_switch) as client:
+        client.send(frame(HEADERS, END_HEADERS, 1, block(method)), frame(DATA, END_STREAM, 1, body))
+        assert (await client.status())[0] == status
+        client.send(call(3))
+        assert (await client.status(3))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        (frame(PUSH, 0, 1, bytes(4)), PROTOCOL_ERROR),
+        (frame(HEADERS, END_HEADERS, 2, block()), PROTOCOL_ERROR),
+        (frame(HEADERS, END_HEADERS | PADDED, 1, b"\xff" + block()), PROTOCOL_ERROR),
+        (frame(HEADERS, END_HEADERS, 1, b"\xff\xff\xff\xff\xff\xff"), COMPRESSION),
+        (frame(HEADERS, END_HEADERS, 1, b"\xbf"), COMPRESSION),
+        (frame(HEADERS, END_HEADERS, 1, b"\0\x84\xff\xff\xff\xff\1a"), COMPRESSION),
+        (frame(HEADERS, 0, 1, block()) + frame(PING, 0, 0, bytes(8)), PROTOCOL_ERROR),
+        (frame(CONTINUATION, END_HEADERS, 1, block()), PROTOCOL_ERROR),
+        (frame(HEADERS, 0, 1, bytes(16000)) + frame(CONTINUATION, 0, 1, bytes(16000)) * 4, CALM),
+        (frame(DATA, 0, 1, message()), PROTOCOL_ERROR),
+        (frame(DATA, 0, 0, message()), PROTOCOL_ERROR),
+        (frame(RST, 0, 1, bytes(4)), PROTOCOL_ERROR),
+        (frame(RST, 0, 1, bytes(3)), FRAME_SIZE),
+        (frame(PING, 0, 0, bytes(7)), FRAME_SIZE),
+        (frame(SETTINGS, 0, 0, bytes(5)), FRAME_SIZE),
+        (frame(SETTINGS, ACK, 0, bytes(6)), FRAME_SIZE),
+        (frame(SETTINGS, 0, 1), PROTOCOL_ERROR),
+        (frame(SETTINGS, 0, 0, struct.pack("!HI", 4, 1 << 31)), FLOW_CONTROL),
+        (frame(SETTINGS, 0, 0, struct.pack("!HI", 5, 1)), PROTOCOL_ERROR),
+        (frame(WINDOW, 0, 0, bytes(4)), PROTOCOL_ERROR),
+        (frame(WINDOW, 0, 0, b"\x7f\xff\xff\xff"), FLOW_CONTROL),
+        (frame(WINDOW, 0, 9, b"\0\0\0\1"), PROTOCOL_ERROR),
+        (frame(DATA, 0, 1, bytes(20000)), FRAME_SIZE),
+    ],
+)
+async def test_broken_frames_end_the_connection(fake_switch: Switch, broken: bytes, error: int) -> None:
+    async with raw(fake_switch) as client:
+        client.send(broken)
+        assert await client.error() == error
+
+
+async def test_what_is_not_http2_ends_the_connection(fake_switch: Switch) -> None:
+    async with raw(fake_switch, b"GET / HTTP/1.1\r\n\r\n") as client:
+        assert await client.error() == PROTOCOL_ERROR
+
+
+async def test_data_behind_the_end_of_a_stream(fake_switch: Switch) -> None:
+    async with raw(fake_switch) as client:
+        request = frame(HEADERS, END_HEADERS | END_STREAM, 1, block("StreamChannel"))
+        client.send(request, frame(DATA, 0, 1, message()))
+        _, _, stream, body = await client.until(RST)
+        assert (stream, int.from_bytes(body, "big")) == (1, 5)
+        client.send(call(3))
+        assert (await client.status(3))[0] == 0
+
+
+async def test_streams_beyond_the_limit_are_refused(fake_switch: Switch) -> None:
+    async with raw(fake_switch) as client:
+        for stream in range(1, 2 * 1024, 2):
+            client.send(frame(HEADERS, END_HEADERS, stream, block()))
+        client.send(frame(HEADERS, END_HEADERS, 2049, block()))
+        _, _, stream, body = await client.until(RST)
+        assert (stream, int.from_bytes(body, "big")) == (2049, 7)
+        client.send(frame(RST, 0, 1, bytes(4)), call(2051))
+        assert (await client.status(2051))[0] == 0
+
+
+async def test_a_stream_that_is_reset_is_no_primary(fake_primary: Client, fake_switch: Switch) -> None:
+    arbitration = p4r.StreamMessageRequest()
+    arbitration.arbitration.device_id = DEVICE
+    arbitration.arbitration.election_id.low = 9
+    async with raw(fake_switch) as client:
+        request = frame(HEADERS, END_HEADERS, 1, block("StreamChannel"))
+        client.send(request, frame(DATA, 0, 1, message(arbitration.SerializeToString())))
+        _, _, _, body = await client.until(DATA)
+        assert p4r.StreamMessageResponse.FromString(body[5:]).arbitration.status.code == 0
+        client.send(frame(RST, 0, 1, struct.pack("!I", 8)), call(3))
+        assert (await client.status(3))[0] == 0
+        assert not fake_switch.service.arbitration.primaries
+
+
+async def test_random_bytes_harm_nobody(switch: Switch) -> None:
+    chance = random.Random(50)
+    good = [call(1), call(3, "Write", b"\x0a\0"), call(5, "StreamChannel"), frame(WINDOW, 0, 0, b"\0\0\1\0")]
+    good += [frame(SETTINGS, 0, 0, struct.pack("!HI", 4, 7)), frame(PING, 0, 0, bytes(8)), call(7, "Read")]
+    for _ in range(300):
+        data = bytearray(b"".join(chance.choices(good, k=4)))
+        for _ in range(chance.randint(0, 5)):
+            at = chance.randrange(len(data))
+            if chance.random() < 0.5:
+                data[at] = chance.randrange(256)
+            else:
+                data[at : at + chance.randint(0, 3)] = chance.randbytes(chance.randint(0, 3))
+        async with raw(switch) as client:
+            client.send(bytes(data))
+            await client.writer.drain()
+            await client.frame()
+    async with raw(switch) as client:
+        client.send(call())
+        assert (await client.status())[0] == 0
