@@ -33,7 +33,7 @@ p4: setup  ## compile the P4 program (needs p4c-bm2-ss)
 	$(BIN)/python p4src/compile.py
 
 tofino: setup  ## compile and assemble it for Tofino 1 and 2, with a report (needs p4c-barefoot and bfas)
-	$(BIN)/python p4src/tofino.py
+	$(BIN)/python -m p4src.tofino
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .

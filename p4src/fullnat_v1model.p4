@@ -2,9 +2,10 @@
  *
  *   packet_out? -- forward ------------------------------------------------------------------------> Verdict
  *       | inject, reset
- *   Validate - Port - Session -+ hit -- Admit - SegmentEvents - SessionState - Route - Fullnat - TcpOptions - Forward -> Verdict
- *                              + miss - Addressee - Service -+ ours: punt, answer or drop ----------------------> Verdict
- *                                                            + not ours: Route - Forward -----------------------> Verdict
+ *   Validate - Port - Session -+ hit -- Admit - SegmentEvents - SessionState - Route - Neighbor - Fullnat - TcpOptions - Forward -> Verdict
+ *                              + miss - Addressee - Service - Miss -+ ours: punt or drop -----------------------> Verdict
+ *                    not TCP - Addressee - Local -------------------+ ours: answer, punt or drop ---------------> Verdict
+ *                                                                   + not ours: Route - Forward ----------------> Verdict
  *
  * With OPTION_LAYOUTS it edits TCP options as the ASIC does (arch/layouts), so that this, and the controller's part in it,
  * is tested where packets can be sent. */
@@ -40,10 +41,13 @@
 #include "core/port.p4"
 #include "core/session.p4"
 #include "core/addressee.p4"
+#include "core/local.p4"
 #include "core/service.p4"
+#include "core/miss.p4"
 #include "core/admit.p4"
 #include "core/events.p4"
 #include "core/route.p4"
+#include "core/neighbor.p4"
 #include "core/fullnat.p4"
 #include "core/forward.p4"
 
@@ -58,11 +62,14 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
     Port() port;
     Session() session;
     Addressee() addressee;
+    Local() local;
     Service() service;
+    Miss() miss;
     Admit() admit;
     SegmentEvents() segment_events;
     SessionState() session_state;
     Route() route;
+    Neighbor() neighbor;
     Fullnat() fullnat;
     TcpOptions() tcp_options;
     Forward() forward;
@@ -76,12 +83,18 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         if (DECIDED) { return; }
 
         save_original.apply(hdr, m);
-        m.next_hop = hdr.ipv4.dst;
-        if (hdr.arp.isValid()) { m.next_hop = hdr.arp.target_ip; }
+        m.addressed = hdr.ipv4.dst;
+        if (hdr.arp.isValid()) { m.addressed = hdr.arp.target_ip; }
+        m.next_hop = m.addressed;
         if (hdr.tcp.isValid()) { session.apply(hdr, m); }
         if (m.session.direction == (bit<8>)Direction.NONE) {
             addressee.apply(hdr, m);
-            service.apply(hdr, m);
+            if (hdr.tcp.isValid()) {
+                service.apply(hdr, m);
+                miss.apply(hdr, m);
+            } else {
+                local.apply(hdr, m);
+            }
         } else {
             admit.apply(hdr, m);
             if (DECIDED) { return; }
@@ -92,6 +105,7 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         if (DECIDED || !hdr.ipv4.isValid()) { return; }
 
         route.apply(hdr, m);
+        neighbor.apply(hdr, m);
         if (m.session.direction != (bit<8>)Direction.NONE) {
             fullnat.apply(hdr, m, toa_result);
             tcp_options.apply(hdr, m);

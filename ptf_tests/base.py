@@ -272,9 +272,11 @@ def current_harness() -> Harness:
         import ptf
         from ptf.testutils import test_param_get
 
-        from ptf_tests.targets import External
+        from ptf_tests.tofino import external
 
-        target = External(test_param_get("grpc", "127.0.0.1:9559"), ptf.dataplane_instance)
+        target = external(test_param_get("target", "v1model"))(
+            test_param_get("grpc", "127.0.0.1:9559"), ptf.dataplane_instance, test_param_get("device_config", None)
+        )
         # The switch may have served other runs: their session ids are not to be met again soon.
         Harness.current = Harness(target, first_session_id=int(time.time()))
     return Harness.current

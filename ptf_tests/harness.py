@@ -6,15 +6,13 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 from ptf_tests.p4rt import Client, PacketIn
 from ptf_tests.packets import ARP, Ether, Raw
-from ptf_tests.targets import DEVICE_ID, PORTS, Target
+from ptf_tests.targets import COMPILED, DEVICE_ID, PORTS, Target
 from ptf_tests.topology import INTERFACE
 
-COMPILED = Path(__file__).resolve().parent.parent / "p4src" / "compiled"
 CONSTANTS: dict[str, Any] = json.loads((COMPILED / "fullnat.constants.json").read_text())
 PATIENCE = 10.0
 """Seconds until a missing answer is a failure."""
@@ -32,8 +30,7 @@ class Harness:
 
     def __init__(self, target: Target, first_session_id: int = 1) -> None:
         self.target = target
-        program = COMPILED / f"{target.program}.json"
-        self.client = Client(target.address, DEVICE_ID, COMPILED / "fullnat.p4info.txtpb", program)
+        self.client = Client(target.address, DEVICE_ID, target.p4info, target.device_config)
         self.through_controller: set[str] = set()
         """The tests some of whose packets had their options edited by the controller."""
         self._session_ids = itertools.count(first_session_id)

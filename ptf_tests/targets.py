@@ -21,9 +21,12 @@ CPU_PORT = 255
 PORTS = (1, 2, 3)
 DEVICE_ID = 1
 
+COMPILED = Path(__file__).resolve().parent.parent / "p4src" / "compiled"
+
 CAPABILITIES = {
     "runt-frames": "frames shorter than an Ethernet header reach the parser",
     "register-read": "P4Runtime reads registers",
+    "idle-times": "idle entries are reported, and how long they have been idle",
     "resource-exhausted": "an insert into a full table is refused with RESOURCE_EXHAUSTED",
     "second-opinion": "the switch is another than p4soft, with which it is compared",
     "ip-options": "IPv4 options are parsed, so what is behind them is looked at",
@@ -43,8 +46,9 @@ class Target(ABC):
     """One switch: its ports, how to start and stop it, and how frames go in and out."""
 
     name: ClassVar[str]
-    program: ClassVar[str] = "fullnat"
-    """Of the compiled programs, the one that it runs."""
+    p4info = COMPILED / "fullnat.p4info.txtpb"
+    device_config = COMPILED / "fullnat.json"
+    """What it runs."""
     capabilities: ClassVar[frozenset[str]]
     idle_resolution: ClassVar[float]
     """Seconds by which an idle notification may be late."""
@@ -109,7 +113,7 @@ class P4softLayouts(P4softInProcess):
     """The same with the program that edits TCP options as an ASIC does, by layout."""
 
     name = "p4soft-layouts"
-    program = "layouts"
+    device_config = COMPILED / "layouts.json"
     capabilities = P4softInProcess.capabilities - {"any-options"}
 
 
@@ -202,7 +206,7 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    capabilities = frozenset({"second-opinion", "any-options", "ip-options", "frame-length"})
+    capabilities = frozenset({"second-opinion", "any-options", "ip-options", "frame-length", "idle-times"})
     idle_resolution = 3.0
     executable = "simple_switch_grpc"
 
@@ -216,12 +220,14 @@ class External(Target):
     """A running switch that PTF's own runner is connected to; ``start`` only remembers where it is."""
 
     name = "external"
-    capabilities = frozenset({"any-options", "ip-options", "frame-length"})
+    capabilities = frozenset({"any-options", "ip-options", "frame-length", "idle-times"})
     idle_resolution = 3.0
 
-    def __init__(self, address: str, dataplane: Any) -> None:
+    def __init__(self, address: str, dataplane: Any, device_config: str | None = None) -> None:
         self.address = address
         self.dataplane = dataplane
+        if device_config is not None:
+            self.device_config = Path(device_config)
 
     def start(self) -> None:
         pass

@@ -13,6 +13,7 @@ from ptf_tests.topology import CLIENT_SIDE
 IDLE_NS = 200_000_000
 
 
+@requires("idle-times")
 class _Idle(FullnatTest):
     def await_idle(self, entry: Entry) -> Any:
         """The notification of ``entry``; fails when it is later than its timeout and the target's resolution."""
@@ -96,6 +97,7 @@ class TimeSinceLastHitOfALongTimeout(TimeSinceLastHitIsRead):
     idle_ns = 900_000_000_000
 
 
+@requires("idle-times")
 class EntryReadsBackAsWritten(SessionTest):
     """Both entries read back in full: key, action, parameters, timeout and controller_metadata; a restarted controller
     rebuilds its sessions from them."""

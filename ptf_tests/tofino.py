@@ -6,18 +6,44 @@ such a run fails when a test takes the way through the controller and is not in 
 
 from __future__ import annotations
 
-from ptf_tests.targets import CAPABILITIES
+from ptf_tests.targets import CAPABILITIES, COMPILED, External
 
 LACKS = {
     "any-options": "no parser loop over bytes keeps what it passes; uncommon lists go through the controller",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",
+    "idle-times": "Stratum's P4Runtime stores no idle timeout; the controller judges by the counters",
+    "long-since-hit": "nor does it tell a time since the last hit",
+    "register-read": "registers are per pipe and in banks, and no controller reads them",
+    "resource-exhausted": "a full table is an error of the driver's; the controller takes UNKNOWN for full as well",
     "second-opinion": "says nothing about the switch",
 }
 """Capabilities that the ASIC lacks, and the limit that stops it. A test that requires one is not supported."""
 
 CAN = frozenset(CAPABILITIES) - LACKS.keys()
+
+
+class Tofino(External):
+    """A chip or its model, with P4Runtime; to be told where its device configuration is."""
+
+    capabilities = CAN
+
+
+class Tofino1(Tofino):
+    name = "tofino1"
+    p4info = COMPILED / "tofino/tofino1.p4info.txtpb"
+
+
+class Tofino2(Tofino):
+    name = "tofino2"
+    p4info = COMPILED / "tofino/tofino2.p4info.txtpb"
+
+
+def external(target: str) -> type[External]:
+    """The class of a running switch. Raises KeyError for an unknown target."""
+    return {"v1model": External, "tofino1": Tofino1, "tofino2": Tofino2}[target]
+
 
 BY_CONTROLLER = frozenset(
     {

@@ -1,8 +1,7 @@
 /* Addressee: whether a packet's destination is an address of ours, and served.
  *
  * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
- * virtual_service says which (VIP, protocol, port) is served. Reads hdr and m.next_hop (the destination, of ARP the
- * target); writes m.own and m.verdict.service_flags. */
+ * virtual_service says which (VIP, protocol, port) is served. Reads hdr and m.addressed; writes m.own. */
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
 
@@ -18,7 +17,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
 
     @id(ID_T_OWN_ADDRESS) @name(".own_address")
     table own_address {
-        key = { m.next_hop : exact @id(1) @name("address"); }
+        key = { m.addressed : exact @id(1) @name("address"); }
         actions = { own_vip; own_local; own_interface; @defaultonly NoAction; }
         const default_action = NoAction();
         size = OWN_ADDRESS_TABLE_SIZE;
@@ -27,7 +26,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_SERVICE_PUNT) @name(".service_punt")
     action service_punt(@id(1) bit<8> flags) {
         m.own.served = true;
-        m.verdict.service_flags = flags;
+        m.own.flags = flags;
     }
 
     @id(ID_T_SERVICE) @name(".virtual_service")

@@ -8,8 +8,8 @@ control PacketOutRequest(inout headers_t hdr, inout metadata_t m) {
     apply {
         m.ingress_port = hdr.packet_out.port;
         m.injected = true;
-        m.new_session = hdr.packet_out.flags & (bit<8>)PacketOutFlag.NEW_SESSION != 0;
-        m.options_edited = hdr.packet_out.flags & (bit<8>)PacketOutFlag.OPTIONS_EDITED != 0;
+        if (hdr.packet_out.flags & (bit<8>)PacketOutFlag.NEW_SESSION != 0) { m.new_session = true; }
+        if (hdr.packet_out.flags & (bit<8>)PacketOutFlag.OPTIONS_EDITED != 0) { m.options_edited = true; }
         if (hdr.packet_out.request == (bit<8>)PacketOutAction.FORWARD) {
             m.verdict.as_it_is = true;
             m.verdict.out_port = hdr.packet_out.port;

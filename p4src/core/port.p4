@@ -11,6 +11,14 @@ control Port(inout headers_t hdr, inout metadata_t m) {
         m.foreign_mac = hdr.ethernet.dst ^ mac;
     }
 
+    @hidden
+    table broadcast {
+        key = { hdr.ethernet.dst : exact; }
+        actions = { NoAction; }
+        const default_action = NoAction();
+        const entries = { 48w0xffffffffffff : NoAction(); }
+    }
+
     @id(ID_T_PORT) @name(".port")
     table port {
         key = { m.ingress_port : exact @id(1) @name("port"); }
@@ -23,8 +31,17 @@ control Port(inout headers_t hdr, inout metadata_t m) {
         /* A port without entry has no address, not the address of zeros. */
         if (!port.apply().hit) {
             m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
-        } else if (m.foreign_mac != 0 && !(hdr.arp.isValid() && hdr.ethernet.dst == 48w0xffffffffffff)) {
-            m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
+        } else {
+            /* In two, as 48 bits are too many for one condition of an ASIC. */
+            if (m.foreign_mac[47:32] != 0) { m.foreign = true; }
+            if (m.foreign_mac[31:0] != 0) { m.foreign = true; }
+            if (m.foreign) {
+                if (!hdr.arp.isValid()) {
+                    m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
+                } else if (!broadcast.apply().hit) {
+                    m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
+                }
+            }
         }
     }
 }

@@ -77,9 +77,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        if (!session_in.apply().hit) {
-            session_out.apply();
-        }
+        APPLY_EITHER(session_in, session_out)
     }
 }
 

@@ -14,6 +14,7 @@ const bit<8> PROTO_TCP  = 6;
 const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
 
+const bit<16> ICMP_BYTES = 8;  /* of every ICMP message, at least */
 const bit<8> ICMP_ECHO_REPLY   = 0;
 const bit<8> ICMP_ECHO_REQUEST = 8;
 

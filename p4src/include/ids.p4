@@ -23,6 +23,8 @@
 #define ID_A_ROUTE_CONNECTED 9
 #define ID_A_ROUTE_DROP      10
 #define ID_A_NEIGHBOR_SET    11
+#define ID_A_NO_ROUTE        12
+#define ID_A_NO_NEIGHBOR     13
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

@@ -13,12 +13,31 @@ struct verdict_t {
     port_num_t out_port;
 }
 
+/* Bytes. */
+struct length_t {
+    bit<16> ip_header;
+    bit<16> tcp_header;
+    bit<16> l4;            /* behind the IPv4 header */
+    bit<16> ip_missing;    /* of the IPv4 header, behind the total length */
+    bit<16> tcp_missing;   /* of the TCP header, likewise */
+    bit<16> icmp_missing;  /* of the ICMP header, likewise */
+    bit<16> last;          /* the packet's last byte, counted from 0 */
+    bit<16> toa_last;      /* the same with TOA */
+}
+
 /* What the packet's destination is to us. */
 struct own_t {
     bool address;       /* one of ours */
     bool vip;
     bool answers_echo;
     bool served;        /* a virtual service */
+    bit<8> flags;       /* ServiceFlag */
+}
+
+/* What becomes of a TCP segment if it has no session. */
+struct miss_t {
+    bit<8> drop;        /* DropReason */
+    bit<8> punt;        /* PuntReason */
 }
 
 /* The packet's session and what its action said. */
@@ -34,15 +53,11 @@ struct session_t {
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */
 }
 
-/* What Route found. */
+/* What Route and Neighbor found. */
 struct route_t {
-    bit<8>     drop;          /* DropReason; NONE = there is a way */
-    bit<8>     punt;          /* PuntReason */
-    port_num_t port;
-    mac_t      source;
-    mac_t      destination;
-    bit<16>    excess;        /* bytes by which the packet passes the MTU of the outgoing link */
-    bit<16>    toa_excess;    /* the same with TOA */
+    bit<8>     drop;          /* DropReason; NONE = there is a next hop */
+    bit<16>    room;          /* 0 = the packet passes the MTU of the outgoing link */
+    bit<16>    toa_room;      /* 0 = with TOA it would */
 }
 
 /* Answers of the per-session registers (arch/<target>/session_state.p4). */
@@ -61,6 +76,8 @@ struct option_edit_t {
     bool    remove_experiments;  /* kinds 253 and 254 */
     bool    lower_mss;           /* by TOA_V4_BYTES, not below MSS_FLOOR */
     bool    shift_sack;          /* subtract session.delta from every edge */
+    bit<16> mss_above_floor;     /* by how much the MSS is above MSS_FLOOR */
+    bit<16> mss_above_both;      /* and above the floor and TOA, less 1 */
 }
 
 /* Header fields as received, for the incremental checksums (RFC 1624). */
@@ -92,10 +109,13 @@ struct metadata_t {
     bool       own_packet;     /* made by the switch or the controller: TTL stays */
     mac_t      port_mac;
     mac_t      foreign_mac;    /* destination MAC xor port_mac */
+    bool       foreign;        /* which is not 0 */
+    ipv4_t     addressed;      /* destination, of ARP the target */
     ipv4_t     next_hop;
-    bit<16>    toa_total_len;  /* IPv4's total length with TOA */
     bit<16>    growth;         /* bytes by which the segment grew, for the length in the pseudo header */
+    length_t      length;
     own_t         own;
+    miss_t        miss;
     verdict_t     verdict;
     session_t     session;
     route_t       route;

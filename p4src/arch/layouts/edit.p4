@@ -25,6 +25,12 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     }
 
     @hidden
+    action measure_mss() {
+        m.edit.mss_above_floor = hdr.mss.value |-| MSS_FLOOR;
+        m.edit.mss_above_both = hdr.mss.value |-| (MSS_FLOOR + TOA_V4_BYTES - 1);
+    }
+
+    @hidden
     action lower_mss(bit<16> bytes) { hdr.mss.value = hdr.mss.value - bytes; }
 
     @hidden
@@ -37,12 +43,11 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     action shift_4() { SHIFT(hdr.block_4) }
 
     apply {
-        bit<16> above_floor = hdr.mss.value |-| MSS_FLOOR;
+        measure_mss();
         if (m.edit.remove_timestamps && hdr.timestamps.isValid()) { blank_timestamps(); }
         if (m.edit.remove_experiments && hdr.experiment.isValid()) { blank_experiment(); }
         if (m.edit.lower_mss && hdr.mss.isValid()) {
-            /* TOA_V4_BYTES, which is 8, or what there is */
-            if (above_floor[15:3] != 0) { lower_mss(TOA_V4_BYTES); } else { lower_mss(above_floor); }
+            if (m.edit.mss_above_both != 0) { lower_mss(TOA_V4_BYTES); } else { lower_mss(m.edit.mss_above_floor); }
         }
         if (m.edit.shift_sack) {
             if (hdr.block_1.isValid()) { shift_1(); }

@@ -9,6 +9,8 @@ control Received(inout headers_t hdr, inout metadata_t m, in standard_metadata_t
     apply {
         bit<16> headers_len = ETHERNET_BYTES;
         if (hdr.packet_out.isValid()) { headers_len = ETHERNET_BYTES + PACKET_OUT_BYTES; }
+        m.length.ip_header = 10w0 ++ hdr.ipv4.ihl ++ 2w0;
+        m.length.tcp_header = 10w0 ++ hdr.tcp.data_offset ++ 2w0;
         m.ingress_port = (port_num_t)standard_metadata.ingress_port;
         m.parser_error = standard_metadata.parser_error != error.NoError;
         m.checksum_error = standard_metadata.checksum_error == 1;

@@ -19,6 +19,7 @@ from fullnat.app.metrics import serve_metrics
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import load_secret
 from fullnat.app.switch import SwitchOwner
+from fullnat.compiled import V1MODEL
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.core.controller import Controller
@@ -42,6 +43,10 @@ class Options:
     control_socket: Path
     device_id: int = 1
     grpc_addr: str = "127.0.0.1:9559"
+    target: str = V1MODEL
+    """What the switch is: one of fullnat.compiled.TARGETS."""
+    device_config: Path | None = None
+    """What to load into the switch instead of the compiled program, with the same P4Info."""
     election_id: int | None = None
     """None: the time of day, so that the controller started last is primary."""
     embedded: bool = False
@@ -55,7 +60,7 @@ class Options:
 async def run(options: Options, ready: Callable[[], None] = lambda: None) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ControlError or P4RuntimeError at the start."""
     config = file.load(options.config)
-    compiled = program.load()
+    compiled = program.load(target=options.target, device_config=options.device_config)
     Schema(compiled.p4info, compiled.constants)
     secret = load_secret(options.state_dir)
     core = Controller(

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from fullnat.app import paths
+from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
 
 MAX_PORT = 510
@@ -52,6 +53,10 @@ class AddressType(click.ParamType[tuple[str, int]]):
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--grpc-addr", default="127.0.0.1:9559", show_default=True, help="P4Runtime server of the switch.")
 @click.option("--device-id", default=1, show_default=True, type=click.IntRange(0), help="P4Runtime device id.")
+@click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
+@click.option(
+    "--device-config", type=click.Path(path_type=Path), help="What to load into an ASIC, as its SDE has made it."
+)
 @click.option("--election-id", type=click.IntRange(1), help="Default: the time, so the last one started is primary.")
 @click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
 @click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
@@ -65,6 +70,8 @@ def run(
     config: Path,
     grpc_addr: str,
     device_id: int,
+    target: str,
+    device_config: Path | None,
     election_id: int | None,
     embedded: bool,
     interfaces: tuple[tuple[int, str], ...],
@@ -82,6 +89,8 @@ def run(
     from fullnat.app.state import StateError
     from fullnat.p4rt.errors import P4RuntimeError
 
+    if embedded and target != V1MODEL:
+        raise click.UsageError(f"--embedded is p4soft, which runs {V1MODEL}")
     if (interfaces or grpc_server_addr) and not embedded:
         raise click.UsageError("-i and --grpc-server-addr belong to --embedded")
     ports = dict(interfaces)
@@ -100,6 +109,8 @@ def run(
         control_socket=control_socket or paths.control_socket(),
         device_id=device_id,
         grpc_addr=grpc_addr,
+        target=target,
+        device_config=device_config,
         election_id=election_id,
         embedded=embedded,
         cpu_port=cpu_port,

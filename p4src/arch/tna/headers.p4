@@ -1,0 +1,49 @@
+/* TNA: the headers in the order they are emitted, and what only this target's controls need to know. */
+#ifndef _TNA_HEADERS_P4_
+#define _TNA_HEADERS_P4_
+
+#include "../../include/headers.p4"
+#include "../layouts/headers.p4"
+
+/* The PCIe port of the CPU. */
+#ifndef CPU_PORT
+#if __TARGET_TOFINO__ == 1
+#define CPU_PORT 192
+#else
+#define CPU_PORT 0
+#endif
+#endif
+
+#define OPTION_STATES "../layouts/states.p4"
+
+struct headers_t {
+    packet_in_t  packet_in;
+    packet_out_t packet_out;
+    ethernet_t   ethernet;
+    arp_t        arp;
+    ipv4_h       ipv4;
+    icmp_t       icmp;
+    tcp_t        tcp;
+    toa_v4_t     toa_v4;
+    OPTION_HEADERS
+}
+
+struct session_event_t {
+    @id(1) bit<32> session_id;
+    @id(2) bit<8>  direction;  /* Direction of the packet that set them */
+    @id(3) bit<8>  events;     /* SessionEvent bits set for the first time */
+}
+
+struct target_metadata_t {
+    bit<16> tcp_residual;  /* sum of all that the TCP checksum covers and that is not in the deparser's list */
+    bool    update_ipv4;   /* the deparser shall make this checksum anew */
+    bool    update_tcp;
+    bit<32> occupied;      /* sequence numbers that the segment takes */
+    bit<32> end_seq;       /* sequence number behind the segment */
+    bit<1>  acks_first;    /* the segment acknowledges the server's first byte of data and no more */
+    bit<8>  seen;          /* SessionEvent bits of the segments before */
+    bit<8>  colour;        /* of the punt meter */
+    session_event_t event;
+}
+
+#endif

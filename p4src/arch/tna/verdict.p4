@@ -1,0 +1,84 @@
+/* TNA: carries out m.verdict, counts what became of the packet, and talks to the controller. Last in ingress. */
+#ifndef _TNA_VERDICT_P4_
+#define _TNA_VERDICT_P4_
+
+#define METER_RED 3
+#define DIGEST_SESSION_EVENT 1
+
+control Verdict(inout headers_t hdr, inout metadata_t m, in bit<8> toa_result,
+                inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
+                inout ingress_intrinsic_metadata_for_tm_t ig_tm_md) {
+    @id(ID_C_DROP) @name(".drop_ctr")
+    Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)DropReason.DROP_REASONS, CounterType_t.PACKETS_AND_BYTES) drop_ctr;
+    @id(ID_C_PUNT) @name(".punt_ctr")
+    Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, CounterType_t.PACKETS_AND_BYTES) punt_ctr;
+    @id(ID_C_TOA) @name(".toa_ctr")
+    Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)ToaResult.TOA_RESULTS, CounterType_t.PACKETS) toa_ctr;
+    @id(ID_C_SERVER_IN) @name(".server_in_ctr")
+    Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_in_ctr;
+    @id(ID_C_SERVER_OUT) @name(".server_out_ctr")
+    Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_out_ctr;
+    @id(ID_M_PUNT) @name(".punt_meter")
+    Meter<bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, MeterType_t.PACKETS) punt_meter;
+
+    @hidden
+    action meter_punt() { m.target.colour = punt_meter.execute(m.verdict.punt); }
+
+    @hidden
+    action drop() {
+        drop_ctr.count(m.verdict.drop);
+        ig_dprsr_md.drop_ctl = 1;
+    }
+
+    @hidden
+    action punt() {
+        punt_ctr.count(m.verdict.punt);
+        hdr.packet_in.setValid();
+        hdr.packet_in.reason = m.verdict.punt;
+        hdr.packet_in.service_flags = m.verdict.service_flags;
+        hdr.packet_in.ingress_port = m.ingress_port;
+        hdr.packet_in.session_id = (bit<32>)m.session.id;
+        ig_tm_md.ucast_egress_port = CPU_PORT;
+    }
+
+    @hidden
+    action forward() { ig_tm_md.ucast_egress_port = m.verdict.out_port[8:0]; }
+
+    @hidden
+    action notify() {
+        ig_dprsr_md.digest_type = DIGEST_SESSION_EVENT;
+        m.target.event.session_id = (bit<32>)m.session.id;
+        m.target.event.direction = m.session.direction;
+        m.target.event.events = m.state.new_events;
+    }
+
+    @hidden
+    action count_in() { server_in_ctr.count(m.session.server_id); }
+    @hidden
+    action count_out() { server_out_ctr.count(m.session.server_id); }
+    @hidden
+    action count_toa() { toa_ctr.count(toa_result); }
+
+    apply {
+        ig_tm_md.bypass_egress = 1;
+        hdr.packet_out.setInvalid();
+        if (m.verdict.punt != 0) { meter_punt(); }
+        if (m.target.colour == METER_RED) {
+            m.verdict.punt = 0;
+            m.verdict.drop = (bit<8>)DropReason.PUNT_METER;
+        }
+        if (m.verdict.punt != 0) {
+            punt();
+        } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
+            drop();
+        } else {
+            forward();
+            if (m.session.direction == (bit<8>)Direction.IN) { count_in(); }
+            if (m.session.direction == (bit<8>)Direction.OUT) { count_out(); }
+            if (toa_result != (bit<8>)ToaResult.TOA_RESULTS) { count_toa(); }
+        }
+        if (m.state.new_events != 0) { notify(); }
+    }
+}
+
+#endif

@@ -1,0 +1,31 @@
+"""What is written of the program for the ASIC: the page, the packet tests' record, and what was compiled, agree."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from p4src.compile import source_hash
+from ptf_tests.targets import CAPABILITIES
+from ptf_tests.tofino import BY_CONTROLLER, CAN, LACKS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/tofino.md").read_text()
+
+
+def test_the_record_names_tests_that_exist() -> None:
+    tests = "".join(path.read_text() for path in ROOT.glob("ptf_tests/test_*.py"))
+    assert {name for name in BY_CONTROLLER if not re.search(rf"^class {name}\(", tests, flags=re.M)} == set()
+
+
+def test_every_lack_is_on_the_page() -> None:
+    assert LACKS.keys() <= CAPABILITIES.keys()
+    assert CAN.isdisjoint(LACKS)
+    told = set(re.findall(r"^\| `([\w-]+)` \|", PAGE, flags=re.M))
+    assert set(LACKS) - {"second-opinion"} <= told
+
+
+def test_the_report_is_of_these_sources() -> None:
+    manifest = json.loads((ROOT / "p4src/compiled/tofino/manifest.json").read_text())
+    assert manifest["sources_sha256"] == source_hash("tna"), "p4src changed: run make tofino"

@@ -1,0 +1,57 @@
+"""One controller, the P4Info of every target: sizes and widths differ, and come from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fullnat.compiled import TARGETS, TOFINO
+from fullnat.core.interface import Op, OwnAddress, Port, SessionEntry
+from fullnat.p4rt import program
+from fullnat.p4rt.errors import ProgramError
+from fullnat.p4rt.program import Program
+from fullnat.p4rt.schema import Schema
+
+SESSION_IDS = {"v1model": 1 << 20, "tofino1": 1 << 16, "tofino2": 1 << 18}
+
+
+@pytest.fixture
+def device_config(tmp_path: Path) -> Path:
+    """Stands for what the SDE makes."""
+    path = tmp_path / "device_config.bin"
+    path.write_bytes(b"packed")
+    return path
+
+
+def loaded(target: str, device_config: Path) -> Program:
+    return program.load(target=target, device_config=device_config)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_contract_holds(target: str, device_config: Path) -> None:
+    found = loaded(target, device_config)
+    schema = Schema(found.p4info, found.constants)
+    assert found.device_config == b"packed"
+    assert found.constants.session_ids == SESSION_IDS[target]
+    assert found.constants.server_ids == schema.server_in_counter.size
+    session = SessionEntry(found.constants.session_ids - 1, 1, 1, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 90.0)
+    for entry in (session, Port(1, 2), OwnAddress(3, "own_vip")):
+        assert schema.encode(Op.INSERT, entry)
+
+
+def test_programs_have_cookies_of_their_own(device_config: Path) -> None:
+    cookies = {loaded(target, device_config).cookie for target in TARGETS} | {program.load().cookie}
+    device_config.write_bytes(b"packed anew")
+    cookies |= {loaded(target, device_config).cookie for target in TARGETS}
+    assert len(cookies) == 2 * len(TARGETS) + 1
+
+
+@pytest.mark.parametrize("target", TOFINO)
+def test_an_asic_needs_what_its_sde_makes(target: str) -> None:
+    with pytest.raises(ProgramError, match=r"device configuration.*docs/tofino\.md"):
+        program.load(target=target)
+
+
+def test_a_missing_device_configuration_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="nowhere"):
+        program.load(target="tofino1", device_config=tmp_path / "nowhere")
