@@ -89,6 +89,18 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueSet:
+    """A parser's value set. Its members are the entries of table number ``index`` of the engine, which have action 0:
+    the key is that of the select, its fields joined to one number of ``bits`` bits. There is room for twice
+    ``size``."""
+
+    name: str
+    index: int
+    bits: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     name: str
     index: int
@@ -199,6 +211,7 @@ class Program:
     digests: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Learn list name to the bits of its fields."""
     profiles: dict[str, Profile] = field(default_factory=dict)
+    value_sets: dict[str, ValueSet] = field(default_factory=dict)
 
 
 class Engine(Protocol):
