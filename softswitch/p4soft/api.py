@@ -316,6 +316,14 @@ class Engine(Protocol):
 
     def write_register(self, name: str, index: int, value: int) -> None: ...
 
+    def counts(self, name: str) -> Iterator[tuple[int, int, int]]:
+        """(index, packets, bytes) of every cell of an indirect counter that is not zero."""
+        ...
+
+    def register_values(self, name: str) -> Iterator[tuple[int, int]]:
+        """(index, value) of every cell of a register that is not zero."""
+        ...
+
     # action selectors
     def set_member_group(self, profile: int, group: int, members: Sequence[int] | None) -> None:
         """The group ``group`` of the profile whose index is ``profile``; ``None`` removes it. A packet takes the member

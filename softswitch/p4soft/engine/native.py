@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,6 +17,8 @@ from p4soft.engine.switch import BUFFER, Switch
 from p4soft.engine.writer import NativeWriter
 
 _MAX_CLONE = 0x7FFF
+_CELLS = 4096
+"""Cells of an array read in one call."""
 
 
 class UpdateKind(IntEnum):
@@ -246,6 +249,33 @@ class NativeEngine(Switch):
         if not 0 <= value < 1 << bits:
             raise InvalidValue(f"{value} does not fit in the {bits} bits of {name}")
         self._c.p4s_write_register(self.handle(), array, index, value.to_bytes(cell_bytes(bits), "little"))
+
+    def counts(self, name: str) -> Iterator[tuple[int, int, int]]:
+        counter = self._counters[name]
+        for first, data in self._cells(self._c.p4s_read_counters, counter.index, counter.size, 16):
+            for at in range(0, len(data), 16):
+                packets, count = struct.unpack_from("=QQ", data, at)
+                if packets or count:
+                    yield first + at // 16, packets, count
+
+    def register_values(self, name: str) -> Iterator[tuple[int, int]]:
+        register = self._registers[name]
+        size = cell_bytes(register.bits)
+        for first, data in self._cells(self._c.p4s_read_registers, register.index, register.size, size):
+            for at in range(0, len(data), size):
+                if value := int.from_bytes(data[at : at + size], "little"):
+                    yield first + at // size, value
+
+    def _cells(self, read: Any, array: int, count: int, size: int) -> Iterator[tuple[int, bytes]]:
+        """(first index, bytes) of some cells at a time, leaving out parts of nothing but zeros."""
+        out = ffi.new("uint8_t[]", _CELLS * size)
+        room = ffi.cast("uint64_t *", out) if read is self._c.p4s_read_counters else out
+        for first in range(0, count, _CELLS):
+            some = min(_CELLS, count - first)
+            read(self.handle(), array, first, some, room)
+            data = bytes(ffi.buffer(out, some * size))
+            if data.count(0) != len(data):
+                yield first, data
 
     # action selectors
 

@@ -155,6 +155,16 @@ class StagedEngine:
         _check(index, self.state.program.registers[name][0])
         self.state.registers[name, index] = value
 
+    def counts(self, name: str) -> Iterator[tuple[int, int, int]]:
+        for (held, index), (packets, bytes_) in self.state.counters.items():
+            if held == name and (packets or bytes_):
+                yield index, packets, bytes_
+
+    def register_values(self, name: str) -> Iterator[tuple[int, int]]:
+        for (held, index), value in self.state.registers.items():
+            if held == name and value:
+                yield index, value
+
     # action selectors
     def set_member_group(self, profile: int, group: int, members: Sequence[int] | None) -> None:
         if members is None:
