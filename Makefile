@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup p4 lint test ptf e2e bench demo toa topo topo-test shell doctor clean
+.PHONY: help setup p4 tofino lint test ptf e2e fuzz bench demo toa topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -32,6 +32,9 @@ endif
 p4: setup  ## compile the P4 program (needs p4c-bm2-ss)
 	$(BIN)/python p4src/compile.py
 
+tofino: setup  ## compile and assemble it for Tofino 1 and 2, with a report (needs p4c-barefoot and bfas)
+	$(BIN)/python p4src/tofino.py
+
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,6 +43,7 @@ lint: setup  ## ruff and mypy
 test: lint  ## lint, unit, property, packet (PTF) and, as root, end-to-end tests
 	@$(MAKE) -s .venv-shell/.installed || echo "p4runtime-shell cannot be installed here: its tests are skipped"
 	$(BIN)/pytest tests ptf_tests --target p4soft
+	$(BIN)/pytest ptf_tests --target p4soft-layouts
 ifneq ($(HAVE_BMV2),)
 	$(BIN)/pytest ptf_tests --target bmv2
 endif
@@ -49,6 +53,9 @@ ptf: setup  ## packet tests of the P4 program: make ptf TARGET=p4soft|bmv2
 
 e2e: setup  ## end-to-end tests at full size: 1 GB transfers, 30 s of load; as root
 	FULLNAT_E2E=full $(BIN)/pytest tests/e2e --target $(TARGET) --timeout 900
+
+fuzz: setup  ## fuzz the FULLNAT program under sanitizers: make fuzz SECONDS=60 [PROGRAM=x.json]
+	$(BIN)/python tests/p4soft/fuzz/fuzzkit.py --seconds $(or $(SECONDS),60) $(if $(PROGRAM),--program $(PROGRAM))
 
 bench: setup  ## measure, side by side in one run; writes docs/bench/
 	$(BIN)/python -m bench

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import connecting, forwarding, inserts, results, updating
+from bench import connecting, forwarding, inserts, loading, results, scale, updating
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
@@ -30,8 +30,7 @@ def main() -> int:
     if load > 0.3 * (os.cpu_count() or 1):
         console.print(f"[yellow]the machine is busy (load average {load:.1f}): what is measured will be too low[/]")
     try:
-        rates, connects = measure(console)
-        inserted, disturbed = measure_inserts(console)
+        measured = measure(console)
     except (BuildError, NamespaceError, ProcessFailed, TimeoutError, OSError) as error:
         console.print(f"[bold red]the benchmark failed:[/] {error}", highlight=False)
         return 1
@@ -39,14 +38,26 @@ def main() -> int:
         console.print("[yellow]interrupted; everything was cleaned up[/]")
         return 130
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "results.md").write_text(results.markdown(rates, connects, inserted, disturbed, load))
-    results.plot(rates, connects, options.output / "results.png")
+    (options.output / "results.md").write_text(results.markdown(measured, load))
+    results.plot(measured, options.output / "results.png")
     console.print(f"written: {options.output / 'results.md'} and results.png")
     return 0
 
 
-def measure(console: Console) -> tuple[list[forwarding.Rate], list[connecting.Connecting]]:
+def measure(console: Console) -> results.Measured:
+    """Everything, one after the other."""
     bmv2_missing = stack.unavailable("bmv2")
+    rates = _rates(console, bmv2_missing)
+    scales = _scales(console)
+    loads = _loads(console)
+    connects = _connects(console, bmv2_missing)
+    inserted, disturbed = _inserts(console, bmv2_missing)
+    return results.Measured(
+        rates=rates, scales=scales, loads=loads, connects=connects, inserted=inserted, updating=disturbed
+    )
+
+
+def _rates(console: Console, bmv2_missing: str | None) -> list[forwarding.Rate]:
     cases = forwarding.cases(bmv2_missing)
     rates = [forwarding.Rate(case.name, (), case.unavailable) for case in cases]
     for turn in range(forwarding.PASSES):
@@ -56,6 +67,31 @@ def measure(console: Console) -> tuple[list[forwarding.Rate], list[connecting.Co
     for rate in rates:
         value = f"not measured: {rate.skipped}" if rate.skipped else f"{rate.best:>10,.0f} packets/s"
         console.print(f"{rate.name:36}{value}", highlight=False)
+    return rates
+
+
+def _scales(console: Console) -> list[scale.Scale]:
+    """All numbers of sessions, in turns."""
+    found: dict[int, scale.Scale] = {}
+    for turn in range(scale.PASSES):
+        for count in scale.SIZES:
+            with console.status(f"{count:,} sessions, turn {turn + 1} of {scale.PASSES} ..."):
+                measured = scale.measure(count)
+            found[count] = found[count] + measured if count in found else measured
+    for count, one in found.items():
+        console.print(f"{f'p4soft, {count:,} sessions':36}{one.rate.best:>10,.0f} packets/s", highlight=False)
+    return list(found.values())
+
+
+def _loads(console: Console) -> loading.Loading:
+    with console.status("loading the program ..."):
+        loads = loading.measure()
+    for name, seconds in (("compiled", loads.cold), ("in the cache", loads.cached)):
+        console.print(f"{f'p4soft, program {name}':36}{min(seconds):>10.2f} s to load", highlight=False)
+    return loads
+
+
+def _connects(console: Console, bmv2_missing: str | None) -> list[connecting.Connecting]:
     connects = []
     for name, target, missing in (
         ("p4soft inside the controller", "embedded", None),
@@ -67,11 +103,11 @@ def measure(console: Console) -> tuple[list[forwarding.Rate], list[connecting.Co
         connects.append(found)
         value = f"not measured: {missing}" if missing else f"{found.per_second:>10,.0f} new TCP sessions/s"
         console.print(f"{name:36}{value}", highlight=False)
-    return rates, connects
+    return connects
 
 
-def measure_inserts(console: Console) -> tuple[list[inserts.Inserts], updating.Updating]:
-    targets = [target for target in inserts.TARGETS if stack.unavailable(target) is None]
+def _inserts(console: Console, bmv2_missing: str | None) -> tuple[list[inserts.Inserts], updating.Updating]:
+    targets = [target for target in inserts.TARGETS if target != "bmv2" or bmv2_missing is None]
     with console.status("table inserts ..."):
         found = inserts.measure(targets)
     for row in found:

@@ -82,18 +82,21 @@ def measure(case: Case) -> Rate:
         return Rate(case.name, (), case.unavailable)
     with bare_network() as network:
         case.start(network)
-        command = generator(network, case.target)
-        command += ["--rounds", str(ROUNDS), "--seconds", str(SECONDS)]
-        command += ["--rate", str(case.rate)] + ([] if case.handshake else ["--no-handshake"])
-        found = json.loads(network.start("client", "pktgen", command).result(60))
-    return Rate(case.name, tuple(float(round_["received_pps"]) for round_ in found["rounds"]))
+        flags = ["--sessions", str(SESSIONS), "--rate", str(case.rate)]
+        rounds = generate(network, case.target, flags + ([] if case.handshake else ["--no-handshake"]))
+    return Rate(case.name, rounds)
 
 
-def generator(network: Network, target: str) -> list[str]:
-    """The command that sends from the client to the server of :func:`bare_network`."""
+def generate(
+    network: Network, target: str, flags: list[str], *, rounds: int = ROUNDS, seconds: float = SECONDS
+) -> tuple[float, ...]:
+    """Flood a network of :func:`bare_network` with packets to ``target``; what arrived per second in every round."""
     ends = {end: f"{network.namespace(end)}:eth0" for end in _ENDS}
     command = [str(build.tool("pktgen")), "--to", target, "--gateway-mac", standard.SWITCH_MACS[1]]
-    return [*command, "--client", ends["client"], "--server", ends["server"], "--sessions", str(SESSIONS)]
+    command += ["--client", ends["client"], "--server", ends["server"]]
+    command += ["--rounds", str(rounds), "--seconds", str(seconds), *flags]
+    found = json.loads(network.start("client", "pktgen", command).result(60))
+    return tuple(float(round_["received_pps"]) for round_ in found["rounds"])
 
 
 @contextmanager

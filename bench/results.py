@@ -5,14 +5,29 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import connecting, forwarding, inserts
+from bench import connecting, forwarding, inserts, loading, scale
 from bench.connecting import Connecting
 from bench.forwarding import Rate
 from bench.inserts import Inserts
+from bench.loading import Loading
+from bench.scale import Scale
 from bench.updating import Updating
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Everything that one run has found."""
+
+    rates: list[Rate]
+    scales: list[Scale]
+    loads: Loading
+    connects: list[Connecting]
+    inserted: list[Inserts]
+    updating: Updating
 
 
 def machine() -> str:
@@ -26,10 +41,8 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Linux {kernel}, Python {platform.python_version()}"
 
 
-def markdown(
-    rates: list[Rate], connects: list[Connecting], inserted: list[Inserts], updating: Updating, load: float
-) -> str:
-    by_name = {rate.name: rate.best for rate in rates if rate.skipped is None}
+def markdown(measured: Measured, load: float) -> str:
+    by_name = {rate.name: rate.best for rate in measured.rates if rate.skipped is None}
     lines = [
         "# Benchmark results",
         "",
@@ -48,7 +61,7 @@ def markdown(
         "|---|---:|---:|---:|---:|",
     ]
     bare, bmv2 = by_name.get("AF_PACKET forwarder in C"), by_name.get("BMv2, FULLNAT")
-    for rate in rates:
+    for rate in measured.rates:
         if rate.skipped is not None:
             lines.append(f"| {rate.name} | not measured: {rate.skipped} | | | |")
             continue
@@ -58,6 +71,19 @@ def markdown(
     routed, fullnat = by_name.get("p4soft, routed"), by_name.get("p4soft, FULLNAT")
     if routed and fullnat:
         lines += ["", f"On p4soft FULLNAT runs at {fullnat / routed:.0%} of NAT-less forwarding by the same program."]
+    lines += _scales(measured.scales)
+    lines += [
+        "",
+        "## Loading the FULLNAT program into p4soft",
+        "",
+        "SetForwardingPipelineConfig over gRPC until its answer, everything included; "
+        f"best of {loading.TURNS} turns, each with a new cache.",
+        "",
+        "| the program is | seconds |",
+        "|---|---:|",
+        f"| compiled | {min(measured.loads.cold):.2f} |",
+        f"| in the cache | {min(measured.loads.cached):.2f} |",
+    ]
     lines += [
         "",
         "## New TCP sessions per second, end to end",
@@ -69,14 +95,39 @@ def markdown(
         "| switch | sessions/s | handshake, median | 99 % |",
         "|---|---:|---:|---:|",
     ]
-    for found in connects:
+    for found in measured.connects:
         if found.skipped is not None:
             lines.append(f"| {found.name} | not measured: {found.skipped} | | |")
         else:
             latency = f"{found.handshake_ms:.1f} ms | {found.handshake_p99_ms:.1f} ms"
             lines.append(f"| {found.name} | {found.per_second:,.0f} | {latency} |")
-    lines += _inserts(inserted, updating)
+    lines += _inserts(measured.inserted, measured.updating)
     return "\n".join(lines) + "\n"
+
+
+def _scales(scales: list[Scale]) -> list[str]:
+    """Rate and memory by number of sessions; ratios are to the first, the smallest."""
+    least = scales[0]
+    lines = [
+        "",
+        "## p4soft with many sessions",
+        "",
+        "Sessions are written straight to the engine; each packet is of another one, in no order that a cache could "
+        f"follow. Best of {scale.PASSES * forwarding.ROUNDS} rounds; the program alone runs frames on one thread, "
+        "without ports or a kernel.",
+        "Memory: growth of the process, and by the engine's own account two entries and the registers' cells.",
+        "",
+        "| sessions | packets/s | ratio | the program alone | ratio | bytes a session, grown | stated |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for found in scales:
+        ratio, alone = found.rate.best / least.rate.best, found.best_alone / least.best_alone
+        grown = f"{found.grown:.0f}" if found is not least else ""
+        lines.append(
+            f"| {found.sessions:,} | {found.rate.best:,.0f} | {ratio:.2f} | {found.best_alone:,.0f} | {alone:.2f} "
+            f"| {grown} | {found.stated} |"
+        )
+    return lines
 
 
 def _inserts(inserted: list[Inserts], updating: Updating) -> list[str]:
@@ -91,8 +142,8 @@ def _inserts(inserted: list[Inserts], updating: Updating) -> list[str]:
         "|---:|---:|---:|---:|---:|",
     ]
     for found in inserted:
-        measured = "bmv2" in found.rates
-        theirs = f"{found.median('bmv2'):,.0f} | {found.ratio:.1f}" if measured else "not measured |"
+        known = "bmv2" in found.rates
+        theirs = f"{found.median('bmv2'):,.0f} | {found.ratio:.1f}" if known else "not measured |"
         lines.append(f"| {found.updates} | {found.in_flight} | {found.median('p4soft'):,.0f} | {theirs} |")
     return [
         *lines,
@@ -102,16 +153,16 @@ def _inserts(inserted: list[Inserts], updating: Updating) -> list[str]:
     ]
 
 
-def plot(rates: list[Rate], connects: list[Connecting], path: Path) -> None:
+def plot(measured: Measured, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 6), height_ratios=(7, 4), layout="constrained")
-    measured = [rate for rate in rates if rate.skipped is None]
-    _bars(upper, [(rate.name, rate.best / 1000) for rate in measured], "thousand packets/s, 64 bytes")
-    done = [found for found in connects if found.skipped is None]
+    rates = [rate for rate in measured.rates if rate.skipped is None]
+    _bars(upper, [(rate.name, rate.best / 1000) for rate in rates], "thousand packets/s, 64 bytes")
+    done = [found for found in measured.connects if found.skipped is None]
     _bars(lower, [(found.name, found.per_second) for found in done], "new TCP sessions/s, end to end")
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -7,7 +7,6 @@ without inserts alternate. The inserter is the primary controller of a role of i
 
 from __future__ import annotations
 
-import json
 import statistics
 from dataclasses import dataclass
 
@@ -70,7 +69,6 @@ def measure(rate: float | None) -> Updating:
 
 def _flood(network: Network) -> float:
     """Packets per second forwarded in one round."""
-    command = forwarding.generator(network, forwarding.SERVICE)
-    command += ["--rounds", "1", "--seconds", str(SECONDS)]
-    found = json.loads(network.start("client", "pktgen", command).result(60))
-    return float(found["rounds"][0]["received_pps"])
+    flags = ["--sessions", str(forwarding.SESSIONS)]
+    (rate,) = forwarding.generate(network, forwarding.SERVICE, flags, rounds=1, seconds=SECONDS)
+    return rate

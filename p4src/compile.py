@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Compile the P4 program with p4c and refresh p4src/compiled/ (``make p4``), or check that it is fresh (``--check``).
 
-Writes fullnat.json (BMv2), fullnat.p4info.txtpb, fullnat.constants.json (the enumerations of include/constants.p4 and
-the sizes that the controller shares) and manifest.json (hash of the sources, p4c's version, the pipeline's cookie).
+Writes fullnat.json (BMv2), layouts.json (the same with TCP options edited as on an ASIC, for tests),
+fullnat.p4info.txtpb (of both), fullnat.constants.json (of include/constants.p4, what the controller shares) and
+manifest.json (hash of the sources, p4c's version, the pipeline's cookie).
 """
 
 from __future__ import annotations
@@ -20,54 +21,60 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 COMPILED = HERE / "compiled"
 TOP = "fullnat_v1model.p4"
-ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "fullnat.constants.json")
+ARCHITECTURES = ("v1model", "tna")
+SHARED_CONSTANTS = ("MSS_FLOOR", "TOA_V4_BYTES")
+ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "fullnat.constants.json", "layouts.json")
 
 
-def sources() -> list[Path]:
-    """Every P4 file, in a fixed order."""
-    return sorted(path for path in HERE.rglob("*.p4"))
+def sources(arch: str) -> list[Path]:
+    """Every P4 file but those of other architectures, in a fixed order."""
+    others = {f"fullnat_{other}.p4" for other in ARCHITECTURES} | set(ARCHITECTURES)
+    others -= {arch, f"fullnat_{arch}.p4"}
+    return sorted(path for path in HERE.rglob("*.p4") if others.isdisjoint(path.relative_to(HERE).parts))
 
 
-def source_hash() -> str:
+def source_hash(arch: str = "v1model") -> str:
     """SHA-256 over the names and contents of the sources."""
     digest = hashlib.sha256()
-    for path in sources():
+    for path in sources(arch):
         digest.update(f"{path.relative_to(HERE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def constants() -> dict[str, dict[str, int] | int]:
-    """The enumerations and sizes that the controller reads, from the P4 sources."""
+    """The enumerations and numbers that the controller reads, from the P4 sources."""
     text = re.sub(r"/\*.*?\*/", "", (HERE / "include/constants.p4").read_text(), flags=re.S)
     result: dict[str, dict[str, int] | int] = {}
     for name, body in re.findall(r"enum bit<\d+> (\w+) \{(.*?)\}", text, flags=re.S):
         result[name] = {member: int(value, 0) for member, value in re.findall(r"(\w+)\s*=\s*(\w+)", body)}
-    sizes = (HERE / "include/sizes.p4").read_text()
-
-    def size(name: str) -> int:
-        match = re.search(rf"#define {name} (\d+)$", sizes, flags=re.M)
+    for name in SHARED_CONSTANTS:
+        match = re.search(rf"const bit<\d+> +{name} += (\d+);", text)
         if match is None:
-            raise SystemExit(f"p4src/include/sizes.p4: no #define {name}")
-        return int(match[1])
-
-    result["session_ids"] = 1 << size("SESSION_ID_BITS")
-    result["server_ids"] = size("SERVER_TABLE_SIZE")
+            raise SystemExit(f"p4src/include/constants.p4: no constant {name}")
+        result[name] = int(match[1])
     return result
 
 
 def compile_to(directory: Path, compiler: str) -> None:
     """Run p4c with warnings as errors; write the artifacts into ``directory``."""
-    subprocess.run(
-        [
-            *(compiler, "--arch", "v1model", "--std", "p4-16", "--Werror"),
-            *("--p4runtime-files", directory / "fullnat.p4info.txtpb", "-o", directory / "fullnat.json", TOP),
-        ],
-        cwd=HERE,
-        check=True,
-    )
-    config = json.loads((directory / "fullnat.json").read_text(), object_hook=without_include_path)
+    p4info = directory / "fullnat.p4info.txtpb"
+    config = run_p4c(compiler, directory, p4info)
     (directory / "fullnat.json").write_text(json.dumps(config, indent=1) + "\n")
+    # For tests only: a line suffices.
+    layouts_p4info = directory / "layouts.p4info.txtpb"
+    layouts = run_p4c(compiler, directory, layouts_p4info, "-DOPTION_LAYOUTS")
+    (directory / "layouts.json").write_text(json.dumps(layouts, separators=(",", ":")) + "\n")
+    if p4info.read_text() != layouts_p4info.read_text():
+        raise SystemExit("with OPTION_LAYOUTS the program has another P4Info; its tests would run on the wrong one")
     (directory / "fullnat.constants.json").write_text(json.dumps(constants(), indent=2) + "\n")
+
+
+def run_p4c(compiler: str, directory: Path, p4info: Path, *flags: str) -> object:
+    """The BMv2 JSON; P4Info goes to ``p4info``. Raises CalledProcessError, after p4c has said why."""
+    made = directory / "made.json"
+    fixed = ("--arch", "v1model", "--std", "p4-16", "--Werror")
+    subprocess.run([compiler, *fixed, *flags, "--p4runtime-files", p4info, "-o", made, TOP], cwd=HERE, check=True)
+    return json.loads(made.read_text(), object_hook=without_include_path)
 
 
 def without_include_path(node: dict[str, object]) -> dict[str, object]:

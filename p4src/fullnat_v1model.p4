@@ -3,9 +3,11 @@
  *   packet_out? -- forward ------------------------------------------------------------------------> Verdict
  *       | inject, reset
  *   Validate - Port - Session -+ hit -- Admit - SegmentEvents - SessionState - Route - Fullnat - TcpOptions - Forward -> Verdict
- *                              + miss - Service -+ ours: punt, answer or drop ------------------------------------> Verdict
- *                                                + not ours: Route - Forward -------------------------------------> Verdict
- */
+ *                              + miss - Addressee - Service -+ ours: punt, answer or drop ----------------------> Verdict
+ *                                                            + not ours: Route - Forward -----------------------> Verdict
+ *
+ * With OPTION_LAYOUTS it edits TCP options as the ASIC does (arch/layouts), so that this, and the controller's part in it,
+ * is tested where packets can be sent. */
 #include <core.p4>
 #define V1MODEL_VERSION 20200408
 #include <v1model.p4>
@@ -13,19 +15,31 @@
 #include "include/sizes.p4"
 #include "include/ids.p4"
 #include "include/constants.p4"
+#ifdef OPTION_LAYOUTS
+#include "arch/v1model/option_layouts/headers.p4"
+#else
+#include "arch/v1model/option_list/headers.p4"
+#endif
 #include "arch/v1model/headers.p4"
 #include "include/metadata.p4"
 #include "arch/v1model/prims.p4"
 #include "arch/v1model/parser.p4"
+#include "arch/v1model/received.p4"
+#ifdef OPTION_LAYOUTS
+#include "arch/layouts/edit.p4"
+#include "arch/v1model/option_layouts/checksum.p4"
+#else
+#include "arch/v1model/option_list/edit.p4"
+#endif
 #include "arch/v1model/checksum.p4"
 #include "arch/v1model/session_state.p4"
-#include "arch/v1model/tcp_options.p4"
 #include "arch/v1model/verdict.p4"
 #include "arch/v1model/deparser.p4"
 #include "core/packet_out.p4"
 #include "core/validate.p4"
 #include "core/port.p4"
 #include "core/session.p4"
+#include "core/addressee.p4"
 #include "core/service.p4"
 #include "core/admit.p4"
 #include "core/events.p4"
@@ -43,6 +57,7 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
     Validate() validate;
     Port() port;
     Session() session;
+    Addressee() addressee;
     Service() service;
     Admit() admit;
     SegmentEvents() segment_events;
@@ -65,6 +80,7 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         if (hdr.arp.isValid()) { m.next_hop = hdr.arp.target_ip; }
         if (hdr.tcp.isValid()) { session.apply(hdr, m); }
         if (m.session.direction == (bit<8>)Direction.NONE) {
+            addressee.apply(hdr, m);
             service.apply(hdr, m);
         } else {
             admit.apply(hdr, m);
@@ -86,16 +102,14 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
 }
 
 control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
+    Received() received;
     PacketOutRequest() packet_out_request;
     Process() process;
     Verdict() verdict;
 
     apply {
         bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-        m.ingress_port = (port_num_t)standard_metadata.ingress_port;
-        m.frame_len = (bit<16>)standard_metadata.packet_length;
-        m.parser_error = standard_metadata.parser_error != error.NoError;
-        m.checksum_error = standard_metadata.checksum_error == 1;
+        received.apply(hdr, m, standard_metadata);
         if (hdr.packet_out.isValid()) { packet_out_request.apply(hdr, m); }
         if (!m.verdict.as_it_is && !DECIDED) { process.apply(hdr, m, toa_result); }
         verdict.apply(hdr, m, toa_result, standard_metadata);

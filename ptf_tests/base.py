@@ -16,7 +16,7 @@ from ptf.testutils import send_packet
 
 from ptf_tests import topology
 from ptf_tests.harness import CONSTANTS, PATIENCE, Harness
-from ptf_tests.p4rt import Entry
+from ptf_tests.p4rt import Entry, PacketIn
 from ptf_tests.packets import Ether
 from ptf_tests.targets import CAPABILITIES
 
@@ -72,7 +72,7 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         self.maxDiff = None
         self.harness = current_harness()
         for capability in self.required:
-            if capability not in self.harness.target.capabilities:
+            if not self.can(capability):
                 self.skipTest(f"{self.harness.target.name} lacks {capability}: {CAPABILITIES[capability]}")
         self.client = self.harness.client
         self.dataplane = self.harness.target.dataplane
@@ -83,6 +83,11 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         # What a failed test left on its way is none of this one's.
         self.harness.settle(*topology.PORT_MAC)
         self._counted = self._read_counters()
+
+    def can(self, capability: str) -> bool:
+        """Whether the target has ``capability`` (targets.CAPABILITIES)."""
+        assert capability in CAPABILITIES
+        return capability in self.harness.target.capabilities
 
     def _undo(self) -> None:
         for reason in self._meters:
@@ -137,6 +142,13 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
                 send_packet(self, item[0], bytes(item[1]))
                 sources.add(item[0])
         frames, packet_ins = self.harness.settle(*sources)
+        left_to_controller = [p for p in packet_ins if p.metadata["reason"] == CONSTANTS["PuntReason"]["OPTIONS"]]
+        refused = 0
+        if left_to_controller and not self.can("any-options"):
+            packet_ins = [p for p in packet_ins if p not in left_to_controller]
+            refused = self._edit_options(left_to_controller, frames)
+        else:
+            left_to_controller = []
         expected: dict[int, list[bytes]] = {port: [] for port in topology.PORT_MAC}
         for port, packet in out:
             expected[port].append(bytes(packet))
@@ -154,8 +166,11 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
             }
             self._equal(metadata, dict(packet_in.metadata), "metadata of the packet-in")
         before, self._counted = self._counted, self._read_counters()
-        # The barrier's own punt.
+        # The barriers' own punts.
         punts = Counter(["ARP", *(punt.reason for punt in expected_punts)])
+        if left_to_controller:
+            punts += Counter(ARP=1, OPTIONS=len(left_to_controller))
+            before["drop_ctr", "TCP_OPTIONS"] -= refused
         for counter, expectation in (("drop_ctr", drops), ("punt_ctr", punts), ("toa_ctr", toa)):
             change = {
                 name: self._counted[counter, name] - before[counter, name]
@@ -163,6 +178,27 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
                 if self._counted[counter, name] != before[counter, name]
             }
             self._equal(dict(expectation or {}), change, f"{counter} went up by")
+
+    def _edit_options(self, punted: Iterable[PacketIn], frames: list[tuple[int, bytes]]) -> int:
+        """Do the controller's part for segments with options that the target cannot edit; add to ``frames`` what
+        leaves. Returns how many the controller drops."""
+        from ptf_tests.options import edited
+
+        self.harness.through_controller.add(type(self).__name__)
+        refused = 0
+        for packet_in in punted:
+            frame = edited(packet_in, self._installed)
+            if frame is None:
+                refused += 1
+                continue
+            flags = packet_in.metadata["service_flags"] | CONSTANTS["PacketOutFlag"]["OPTIONS_EDITED"]
+            metadata = {"request": CONSTANTS["PacketOutAction"]["INJECT"], "flags": flags}
+            metadata |= {"port": packet_in.metadata["ingress_port"], "session_id": packet_in.metadata["session_id"]}
+            self.client.packet_out(metadata, frame)
+        left, more = self.harness.settle()
+        self._equal([], more, "packet-ins of segments with edited options")
+        frames += left
+        return refused
 
     def drop(self, port: int, packet: SupportsBytes, reason: str) -> None:
         """Send, and require that nothing comes of it but one drop for ``reason``."""

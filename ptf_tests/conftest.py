@@ -10,6 +10,7 @@ import pytest
 
 from ptf_tests.harness import Harness
 from ptf_tests.targets import TARGETS, TargetUnavailable
+from ptf_tests.tofino import BY_CONTROLLER
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +43,8 @@ def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
         Harness.current = Harness(target)
         yield Harness.current
         Harness.current.close()
+        unknown = ", ".join(sorted(Harness.current.through_controller - BY_CONTROLLER))
+        assert not unknown, f"BY_CONTROLLER of ptf_tests/tofino.py lacks {unknown}"
     finally:
         Harness.current = None
         target.stop()

@@ -32,7 +32,10 @@ class Harness:
 
     def __init__(self, target: Target, first_session_id: int = 1) -> None:
         self.target = target
-        self.client = Client(target.address, DEVICE_ID, COMPILED / "fullnat.p4info.txtpb", COMPILED / "fullnat.json")
+        program = COMPILED / f"{target.program}.json"
+        self.client = Client(target.address, DEVICE_ID, COMPILED / "fullnat.p4info.txtpb", program)
+        self.through_controller: set[str] = set()
+        """The tests some of whose packets had their options edited by the controller."""
         self._session_ids = itertools.count(first_session_id)
         self._tokens = itertools.count(1)
         self.client.connect()
@@ -44,7 +47,7 @@ class Harness:
 
     def session_id(self) -> int:
         """A session id that no test has used: registers cannot be cleared on every target."""
-        return next(self._session_ids) % int(CONSTANTS["session_ids"])
+        return next(self._session_ids) % int(self.client.schema.tables["session_in"].size)
 
     def settle(self, *sources: int) -> tuple[list[tuple[int, bytes]], list[PacketIn]]:
         """Wait until all that was sent, by packet-out and into the ports ``sources``, has been dealt with; return the

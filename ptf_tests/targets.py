@@ -26,6 +26,9 @@ CAPABILITIES = {
     "register-read": "P4Runtime reads registers",
     "resource-exhausted": "an insert into a full table is refused with RESOURCE_EXHAUSTED",
     "second-opinion": "the switch is another than p4soft, with which it is compared",
+    "ip-options": "IPv4 options are parsed, so what is behind them is looked at",
+    "frame-length": "the pipeline knows how long the frame is",
+    "any-options": "the data plane edits any list of TCP options; others leave the uncommon ones to the controller",
     # BMv2 (PI/src/pi_tables_imp.cpp, _pi_table_entry_get_remaining_ttl) multiplies milliseconds by 10^6 in 32 bits.
     "long-since-hit": "time_since_last_hit is right for idle timeouts above 4.29 s",
 }
@@ -40,6 +43,8 @@ class Target(ABC):
     """One switch: its ports, how to start and stop it, and how frames go in and out."""
 
     name: ClassVar[str]
+    program: ClassVar[str] = "fullnat"
+    """Of the compiled programs, the one that it runs."""
     capabilities: ClassVar[frozenset[str]]
     idle_resolution: ClassVar[float]
     """Seconds by which an idle notification may be late."""
@@ -100,10 +105,18 @@ class P4softInProcess(Target):
             self._thread.join(10)
 
 
+class P4softLayouts(P4softInProcess):
+    """The same with the program that edits TCP options as an ASIC does, by layout."""
+
+    name = "p4soft-layouts"
+    program = "layouts"
+    capabilities = P4softInProcess.capabilities - {"any-options"}
+
+
 class ProcessTarget(Target):
     """A switch in its own process, on veth pairs; needs root."""
 
-    program: ClassVar[str]
+    executable: ClassVar[str]
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -117,9 +130,9 @@ class ProcessTarget(Target):
     def start(self) -> None:
         # A program of our own stands beside the interpreter, on PATH or not.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        executable = shutil.which(self.program, path=path)
+        executable = shutil.which(self.executable, path=path)
         if executable is None:
-            raise TargetUnavailable(f"{self.program} is not on PATH")
+            raise TargetUnavailable(f"{self.executable} is not on PATH")
         if os.geteuid() != 0:
             raise TargetUnavailable("veth pairs need root")
         with socket.socket() as probe:
@@ -177,7 +190,7 @@ class P4softVeth(ProcessTarget):
     name = "p4soft-veth"
     capabilities = frozenset(CAPABILITIES) - {"runt-frames", "second-opinion"}
     idle_resolution = 0.5
-    program = "p4soft"
+    executable = "p4soft"
 
     def arguments(self, interfaces: Sequence[str]) -> list[str]:
         ports = [argument for interface in interfaces for argument in ("-i", interface)]
@@ -189,9 +202,9 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    capabilities = frozenset({"second-opinion"})
+    capabilities = frozenset({"second-opinion", "any-options", "ip-options", "frame-length"})
     idle_resolution = 3.0
-    program = "simple_switch_grpc"
+    executable = "simple_switch_grpc"
 
     def arguments(self, interfaces: Sequence[str]) -> list[str]:
         ports = [argument for interface in interfaces for argument in ("-i", interface)]
@@ -203,7 +216,7 @@ class External(Target):
     """A running switch that PTF's own runner is connected to; ``start`` only remembers where it is."""
 
     name = "external"
-    capabilities = frozenset()
+    capabilities = frozenset({"any-options", "ip-options", "frame-length"})
     idle_resolution = 3.0
 
     def __init__(self, address: str, dataplane: Any) -> None:
@@ -218,5 +231,5 @@ class External(Target):
 
 
 TARGETS: dict[str, type[P4softInProcess] | type[P4softVeth] | type[Bmv2]] = {
-    target.name: target for target in (P4softInProcess, P4softVeth, Bmv2)
+    target.name: target for target in (P4softInProcess, P4softLayouts, P4softVeth, Bmv2)
 }

@@ -81,8 +81,9 @@ class HighestIdsWork(SessionTest):
     def setUp(self) -> None:
         super().setUp()
         self.delete(self.session.inbound, self.session.outbound)
-        last = {"id": CONSTANTS["session_ids"] - 1, "server_id": CONSTANTS["server_ids"] - 1}
-        self.session = dataclasses.replace(self.session, **last)
+        schema = self.client.schema
+        ids, server_ids = schema.tables["session_in"].size, schema.counters["server_in_ctr"].size
+        self.session = dataclasses.replace(self.session, id=ids - 1, server_id=server_ids - 1)
         self.insert(self.session.inbound, self.session.outbound)
 
     def runTest(self) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ptf_tests import topology
+from ptf_tests.base import requires
 from ptf_tests.packets import NOP, Tcp, checksum_of, ipv4
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
@@ -243,6 +244,7 @@ class PayloadDamageStays(SessionTest):
         )
 
 
+@requires("ip-options")
 class IpOptionsPass(SessionTest):
     """IPv4 options in front of TCP pass unchanged and the segment behind them is translated."""
 

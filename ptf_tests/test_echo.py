@@ -3,7 +3,7 @@
 from typing import Any
 
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, Punt
+from ptf_tests.base import FullnatTest, Punt, requires
 from ptf_tests.packets import ICMP, IP, Ether, IPOption, Raw
 from ptf_tests.topology import CLIENT_SIDE, UPLINK
 
@@ -100,6 +100,7 @@ class DamagedEchoStaysDamaged(FullnatTest):
             self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, reply)])
 
 
+@requires("ip-options")
 class EchoKeepsIpOptions(FullnatTest):
     """IPv4 options of the request are in the reply, and its header checksum is right."""
 

@@ -7,6 +7,7 @@ from ptf_tests.harness import CONSTANTS
 
 NOT_COUNTED = {
     "NONE": "nothing happened",
+    "IPV4_OPTIONS": "only where a target lacks ip-options",
     "NO_NEIGHBOR": "as a DropReason: the packet goes to the controller and is counted as a punt",
 }
 

@@ -57,6 +57,7 @@ def items() -> list[Item]:
             "make shell; its walk-through as a test",
             "make shell installs it",
         ),
+        Item("p4c-barefoot", _version("p4c-barefoot"), "make tofino", "docs/tofino.md"),
         Item("iperf3", _version("iperf3"), "make topo, make topo-test", "apt-get install iperf3"),
         Item("curl", _version("curl"), "make topo, make topo-test; a step of make demo", "apt-get install curl"),
         Item("nft", _version("nft"), "nftables as a yardstick in make bench", "apt-get install nftables"),

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from click import ClickException
+from fullnat import compiled
 from fullnat.cli.controlclient import ask
 
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
 
-TARGETS = ("p4soft", "embedded", "bmv2")
-"""p4soft as a process of its own or inside the controller's, and simple_switch_grpc."""
+TARGETS = ("p4soft", "embedded", "layouts", "bmv2")
+"""p4soft as a process of its own, inside the controller's, or with the program that edits TCP options as an ASIC does;
+and simple_switch_grpc."""
 GRPC = "127.0.0.1:9559"
 CPU_PORT = 255
 Json = dict[str, Any]
@@ -93,6 +95,8 @@ class Stack:
             command += ["--embedded", *self._ports(), "--cpu-port", str(CPU_PORT)]
         else:
             command += ["--grpc-addr", GRPC]
+        if self.target == "layouts":
+            command += ["--device-config", str(compiled.directory() / "layouts.json")]
         command += ["--state-dir", str(self.state), "--control-socket", str(self.socket)]
         host = self.network.topology.switch
         self.controller = self.network.start(host, f"controller{self._starts}", command)

@@ -76,6 +76,25 @@ size_t frame_build(unsigned char *out, const struct segment *s)
     return length < SHORTEST ? SHORTEST : length;
 }
 
+/* A checksum after `from` became `to` (RFC 1624). */
+static void update(unsigned char *checksum, uint32_t from, uint32_t to)
+{
+    put16(checksum, ~fold((~get16(checksum) & 0xffff) + (~from & 0xffff) + to) & 0xffff);
+}
+
+void frame_set_source(unsigned char *frame, uint32_t source, uint16_t port)
+{
+    unsigned char *ip = frame + ETHERNET, *tcp = ip + IPV4, address[4];
+    memcpy(address, &source, 4);
+    for (unsigned i = 0; i < 4; i += 2) {
+        update(ip + 10, get16(ip + 12 + i), get16(address + i));
+        update(tcp + 16, get16(ip + 12 + i), get16(address + i));
+    }
+    update(tcp + 16, get16(tcp), port);
+    memcpy(ip + 12, address, 4);
+    put16(tcp, port);
+}
+
 bool frame_parse(const unsigned char *frame, size_t length, struct segment *s)
 {
     const unsigned char *ip = frame + ETHERNET, *tcp = ip + IPV4;

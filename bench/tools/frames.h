@@ -24,6 +24,9 @@ struct segment {
 /* Write the frame; returns its length. */
 size_t frame_build(unsigned char *out, const struct segment *segment);
 
+/* Give a frame of frame_build another source, checksums included. */
+void frame_set_source(unsigned char *frame, uint32_t source, uint16_t port);
+
 /* Read an IPv4 TCP frame without IP options. False when it is something else. */
 bool frame_parse(const unsigned char *frame, size_t length, struct segment *segment);
 

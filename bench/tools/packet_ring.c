@@ -100,12 +100,9 @@ void ring_commit(struct packet_ring *ring, size_t length)
     ring->tx_next = ring->tx_next + 1 == ring->frames ? 0 : ring->tx_next + 1;
 }
 
-bool ring_resend(struct packet_ring *ring)
+void ring_recommit(struct packet_ring *ring)
 {
-    if (ring_reserve(ring) == NULL)
-        return false;
     ring_commit(ring, frame(ring->tx, ring->tx_next)->tp_len);
-    return true;
 }
 
 void ring_flush(struct packet_ring *ring)

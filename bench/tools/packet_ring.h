@@ -29,7 +29,7 @@ unsigned char *ring_reserve(struct packet_ring *ring);
 void ring_commit(struct packet_ring *ring, size_t length);
 void ring_flush(struct packet_ring *ring);
 
-/* Queue again what the next frame already holds. False while the ring is full. */
-bool ring_resend(struct packet_ring *ring);
+/* Queue again what the next frame already holds, in the place that ring_reserve told. */
+void ring_recommit(struct packet_ring *ring);
 
 #endif

@@ -6,6 +6,8 @@
  *     --rate R         packets per second, 0: as many as go (0)
  *     --no-handshake   the device keeps no sessions: flood at once
  *     --bytes B        frame length without FCS (60)
+ *     --scatter        take the sessions in no order that a cache could follow, and write every packet's source anew;
+ *                      only so may there be more sessions than ports: 50000 to a client's address, from A upwards
  *
  * Neither end uses the kernel's TCP/IP: pktgen answers ARP for every address asked for, with MAC addresses that no interface
  * has, so that the kernels drop what arrives at the first look. The flood goes from client to server; what arrives is read
@@ -42,10 +44,14 @@ static struct {
     unsigned char gateway[6];
     unsigned sessions, bytes, rounds;
     double seconds, rate;
-    bool handshake;
+    bool handshake, scatter;
 } config = {.sessions = 1000, .bytes = 60, .rounds = 3, .seconds = 2, .handshake = true};
 
 static const unsigned char client_mac[6] = {0x02, 0xaa, 0, 0, 0, 1}, server_mac[6] = {0x02, 0xaa, 0, 0, 0, 2};
+#define PORTS 50000u     /* sessions of one client address */
+#define SCATTERED 4096u  /* frames of the ring then */
+#define STRIDE 15485863u /* a prime, so that every session has its turn */
+
 static struct packet_ring client, server;
 static unsigned char *progress;
 static unsigned established, arrived, bad_checksums;
@@ -83,10 +89,20 @@ static void send_arp_reply(struct packet_ring *ring, const unsigned char *reques
     ring_flush(ring);
 }
 
+static uint32_t client_address(unsigned session)
+{
+    return htonl(ntohl(config.from) + session / PORTS);
+}
+
+static uint16_t client_port(unsigned session)
+{
+    return (uint16_t)(FIRST_PORT + session % PORTS);
+}
+
 static void send_client(unsigned session, uint8_t flags, uint32_t seq, uint32_t ack)
 {
-    struct segment s = {.source_mac = client_mac, .target_mac = config.gateway, .source = config.from, .target = config.to,
-                        .source_port = (uint16_t)(FIRST_PORT + session), .target_port = config.port, .flags = flags,
+    struct segment s = {.source_mac = client_mac, .target_mac = config.gateway, .source = client_address(session),
+                        .target = config.to, .source_port = client_port(session), .target_port = config.port, .flags = flags,
                         .seq = seq, .ack = ack, .least_bytes = config.bytes};
     send_frame(&client, &s);
 }
@@ -205,14 +221,29 @@ static uint64_t received_packets(int fd, const char *interface)
     fail("no counters of interface %s", interface);
 }
 
-/* Send from a ring that already holds a packet of every session. Returns how many were sent. */
+/* Queue the next packet. False while the ring is full. */
+static bool queue_next(struct packet_ring *ring)
+{
+    static unsigned session;
+    unsigned char *packet = ring_reserve(ring);
+    if (packet == NULL)
+        return false;
+    if (config.scatter) {
+        session = (unsigned)(((uint64_t)session + STRIDE) % config.sessions);
+        frame_set_source(packet, client_address(session), client_port(session));
+    }
+    ring_recommit(ring);
+    return true;
+}
+
+/* Send from a ring that already holds packets. Returns how many were sent. */
 static uint64_t flood(struct packet_ring *ring, double *seconds)
 {
     uint64_t start = now_ns(), end = start + (uint64_t)(config.seconds * NS_PER_SECOND), queued = 0, now;
     while ((now = now_ns()) < end) {
         unsigned burst = 0;
         while (burst < 64 && (config.rate == 0 || (double)queued < (double)(now - start) / NS_PER_SECOND * config.rate) &&
-               ring_resend(ring)) {
+               queue_next(ring)) {
             burst++;
             queued++;
         }
@@ -232,7 +263,7 @@ static void parse(int argc, char **argv)
         {"to", required_argument, NULL, 't'},       {"gateway-mac", required_argument, NULL, 'g'},
         {"sessions", required_argument, NULL, 'n'}, {"from", required_argument, NULL, 'f'},
         {"seconds", required_argument, NULL, 'd'},  {"rate", required_argument, NULL, 'r'},
-        {"rounds", required_argument, NULL, 'R'},
+        {"rounds", required_argument, NULL, 'R'},   {"scatter", no_argument, NULL, 'S'},
         {"no-handshake", no_argument, NULL, 'H'},   {"bytes", required_argument, NULL, 'b'},
         {NULL, 0, NULL, 0}};
     const char *from = "10.1.0.1";
@@ -259,6 +290,7 @@ static void parse(int argc, char **argv)
         case 'r': config.rate = strtod(optarg, NULL); break;
         case 'R': config.rounds = (unsigned)strtoul(optarg, NULL, 10); break;
         case 'H': config.handshake = false; break;
+        case 'S': config.scatter = true; break;
         case 'b': config.bytes = (unsigned)strtoul(optarg, NULL, 10); break;
         default: fail("pktgen: see the head of its source");
         }
@@ -267,8 +299,10 @@ static void parse(int argc, char **argv)
     if (config.client == NULL || config.server == NULL || inet_pton(AF_INET, to, &config.to) != 1 ||
         inet_pton(AF_INET, from, &config.from) != 1)
         fail("pktgen: --client, --server, --to and --gateway-mac must be given, addresses of IPv4");
-    if (config.sessions < 2 || config.sessions > 50000 || config.bytes < 60 || config.bytes > 1514)
-        fail("pktgen: 2 to 50000 sessions, 60 to 1514 bytes");
+    if (config.scatter && config.handshake)
+        fail("pktgen: --scatter goes with --no-handshake");
+    if (config.sessions < 2 || (config.sessions > PORTS && !config.scatter) || config.bytes < 60 || config.bytes > 1514)
+        fail("pktgen: 2 to 50000 sessions, or more with --scatter; 60 to 1514 bytes");
     config.sessions += config.sessions % 2;
 }
 
@@ -289,9 +323,10 @@ int main(int argc, char **argv)
     }
     ring_close(&server);
     ring_close(&client);
-    ring_open(&client, client_interface, config.sessions);
-    for (unsigned i = 0; i < config.sessions; i++)
-        send_client(i, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1 + SERVER_DATA);
+    unsigned frames = config.scatter ? SCATTERED : config.sessions;
+    ring_open(&client, client_interface, frames);
+    for (unsigned i = 0; i < frames; i++)
+        send_client(i % config.sessions, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1 + SERVER_DATA);
     printf("{\"sessions\": %u, \"established\": %u, \"bad_checksums\": %u, \"rounds\": [", config.sessions, established,
            bad_checksums);
     for (unsigned round = 0; round < config.rounds; round++) {

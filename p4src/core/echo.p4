@@ -11,9 +11,12 @@ control IcmpEcho(inout headers_t hdr, inout metadata_t m) {
         hdr.ipv4.dst = requester;
         hdr.ipv4.ttl = 64;
         hdr.icmp.type = ICMP_ECHO_REPLY;
-        /* RFC 1624 with m = 0x0800, m' = 0: add 0x0800 with end-around carry. */
-        bit<17> sum = (bit<17>)hdr.icmp.checksum + 17w0x0800;
-        hdr.icmp.checksum = sum[15:0] + (bit<16>)sum[16:16];
+        /* RFC 1624 with m = 0x0800, m' = 0: add 0x0800 with end-around carry, which comes of 0xf800 and more. */
+        if (hdr.icmp.checksum[15:11] == 5w0x1f) {
+            hdr.icmp.checksum = hdr.icmp.checksum + 16w0x0801;
+        } else {
+            hdr.icmp.checksum = hdr.icmp.checksum + 16w0x0800;
+        }
         m.next_hop = requester;
         m.own_packet = true;
     }

@@ -9,7 +9,7 @@
  *   TOA           SYN, and until the client acknowledges   -
  *                 data of the server
  *
- * Before it: Session, SessionState and Route (for the MTU). Reads m.session and m.state; writes hdr
+ * Before it: Session, SessionState and Route (for whether TOA fits). Reads m.session and m.state; writes hdr
  * and m.edit, which the target's TcpOptions carries out. */
 #ifndef _FULLNAT_P4_
 #define _FULLNAT_P4_
@@ -31,8 +31,8 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         hdr.toa_v4.client_port = client_port;
         hdr.toa_v4.client = client;
         hdr.tcp.data_offset = hdr.tcp.data_offset + TOA_V4_WORDS;
-        hdr.ipv4.total_len = hdr.ipv4.total_len + TOA_V4_BYTES;
-        m.tcp_len = m.tcp_len + TOA_V4_BYTES;
+        hdr.ipv4.total_len = m.toa_total_len;
+        m.growth = TOA_V4_BYTES;
     }
 
     apply {
@@ -45,15 +45,15 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
             /* Already in the receiver's own numbering. */
             hdr.tcp.seq = m.state.reset_seq;
         } else if (m.session.direction == (bit<8>)Direction.IN) {
-            bool before_data = m.state.server_answered && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0
-                               && hdr.tcp.ack == m.state.first_data_seq;
+            bool before_data = hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0 && m.state.before_data;
             hdr.tcp.seq = hdr.tcp.seq + m.session.delta;
-            m.edit.remove_experiments = true;
-            m.edit.remove_timestamps = is_syn && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0;
+            m.edit.remove_experiments = !m.options_edited;
+            m.edit.remove_timestamps = is_syn && !m.options_edited
+                                       && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0;
             if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0 && (is_syn || before_data)) {
                 if (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS) {
                     toa_result = (bit<8>)ToaResult.HEAD_FULL;
-                } else if (hdr.ipv4.total_len > m.mtu - TOA_V4_BYTES) {
+                } else if (m.route.toa_excess != 0) {
                     toa_result = (bit<8>)ToaResult.FAIL_LEN;
                 } else {
                     toa_result = (bit<8>)ToaResult.OK;
@@ -64,8 +64,9 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
             if (hdr.tcp.ack_flag == 1) {
                 hdr.tcp.ack = hdr.tcp.ack - m.session.delta;
             }
-            m.edit.lower_mss = hdr.tcp.syn == 1 && m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0;
-            m.edit.shift_sack = hdr.tcp.syn == 0;
+            m.edit.lower_mss = hdr.tcp.syn == 1 && !m.options_edited
+                               && m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0;
+            m.edit.shift_sack = hdr.tcp.syn == 0 && !m.options_edited;
         }
     }
 }

@@ -1,15 +1,15 @@
 /* PacketOutRequest: what the controller wants done with a packet that came by the CPU port.
  *
- * Reads hdr.packet_out; writes m.ingress_port, m.injected, m.reset, m.new_session and m.verdict. First control of all. */
+ * Reads hdr.packet_out; writes m.ingress_port, m.injected, m.reset, the flags and m.verdict. First control of all. */
 #ifndef _PACKET_OUT_P4_
 #define _PACKET_OUT_P4_
 
 control PacketOutRequest(inout headers_t hdr, inout metadata_t m) {
     apply {
         m.ingress_port = hdr.packet_out.port;
-        m.frame_len = m.frame_len - PACKET_OUT_BYTES;
         m.injected = true;
         m.new_session = hdr.packet_out.flags & (bit<8>)PacketOutFlag.NEW_SESSION != 0;
+        m.options_edited = hdr.packet_out.flags & (bit<8>)PacketOutFlag.OPTIONS_EDITED != 0;
         if (hdr.packet_out.request == (bit<8>)PacketOutAction.FORWARD) {
             m.verdict.as_it_is = true;
             m.verdict.out_port = hdr.packet_out.port;

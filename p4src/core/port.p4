@@ -1,4 +1,4 @@
-/* Port: the MAC address and MTU of the port a packet came in by, and whether the frame is meant for us.
+/* Port: the MAC address of the port a packet came in by, and whether the frame is meant for us.
  *
  * Reads m.ingress_port, hdr.ethernet; writes m.port_mac, m.verdict. First control after packet_out dispatch. */
 #ifndef _PORT_P4_
@@ -8,6 +8,7 @@ control Port(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_PORT_SET) @name(".port_set")
     action port_set(@id(1) mac_t mac) {
         m.port_mac = mac;
+        m.foreign_mac = hdr.ethernet.dst ^ mac;
     }
 
     @id(ID_T_PORT) @name(".port")
@@ -22,7 +23,7 @@ control Port(inout headers_t hdr, inout metadata_t m) {
         /* A port without entry has no address, not the address of zeros. */
         if (!port.apply().hit) {
             m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
-        } else if (hdr.ethernet.dst != m.port_mac && !(hdr.arp.isValid() && hdr.ethernet.dst == 48w0xffffffffffff)) {
+        } else if (m.foreign_mac != 0 && !(hdr.arp.isValid() && hdr.ethernet.dst == 48w0xffffffffffff)) {
             m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
         }
     }

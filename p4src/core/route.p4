@@ -1,7 +1,8 @@
 /* Route: longest prefix to next hop, next hop to port and MAC addresses.
  *
- * Looks up m.next_hop (the destination after any rewrite), so that the MTU is known before TOA is inserted.
- * Writes m.mtu, m.verdict and the Ethernet header. The TTL and MTU checks come after the rewrite (Rewrite). */
+ * Looks up m.next_hop (the destination after any rewrite), so that the MTU is known before TOA is inserted. Decides
+ * nothing: Forward does, so that a target may look the way up before it knows whether the packet goes. Writes m.route
+ * and the Ethernet header. */
 #ifndef _ROUTE_P4_
 #define _ROUTE_P4_
 
@@ -13,7 +14,7 @@ control Route(inout headers_t hdr, inout metadata_t m) {
     action route_connected() { }
 
     @id(ID_A_ROUTE_DROP) @name(".route_drop")
-    action route_drop() { m.verdict.drop = (bit<8>)DropReason.ROUTE; }
+    action route_drop() { m.route.drop = (bit<8>)DropReason.ROUTE; }
 
     @id(ID_T_ROUTE) @name(".ipv4_route")
     table ipv4_route {
@@ -25,10 +26,11 @@ control Route(inout headers_t hdr, inout metadata_t m) {
 
     @id(ID_A_NEIGHBOR_SET) @name(".neighbor_set")
     action neighbor_set(@id(1) port_num_t port, @id(2) mac_t source, @id(3) mac_t destination, @id(4) bit<16> mtu) {
-        m.verdict.out_port = port;
-        hdr.ethernet.src = source;
-        hdr.ethernet.dst = destination;
-        m.mtu = mtu;
+        m.route.port = port;
+        m.route.source = source;
+        m.route.destination = destination;
+        m.route.excess = hdr.ipv4.total_len |-| mtu;
+        m.route.toa_excess = m.toa_total_len |-| mtu;
     }
 
     @id(ID_T_NEIGHBOR) @name(".neighbor")
@@ -41,11 +43,11 @@ control Route(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         if (!ipv4_route.apply().hit) {
-            m.verdict.drop = (bit<8>)DropReason.NO_ROUTE;
-        } else if (m.verdict.drop == (bit<8>)DropReason.NONE) {
+            m.route.drop = (bit<8>)DropReason.NO_ROUTE;
+        } else if (m.route.drop == (bit<8>)DropReason.NONE) {
             if (!neighbor.apply().hit) {
-                m.verdict.drop = (bit<8>)DropReason.NO_NEIGHBOR;
-                m.verdict.punt = (bit<8>)PuntReason.NO_NEIGHBOR;
+                m.route.drop = (bit<8>)DropReason.NO_NEIGHBOR;
+                m.route.punt = (bit<8>)PuntReason.NO_NEIGHBOR;
             }
         }
     }

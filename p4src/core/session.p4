@@ -2,7 +2,7 @@
  *
  * One session is one entry in each table with the same session_id, which is also in the entry's controller_metadata.
  * session_in is keyed by what the client sends (OUT2IN), session_out by what the real server sends (IN2OUT). The action
- * data are the addresses and ports after the rewrite. Reads hdr; writes m.session. */
+ * data are the addresses and ports after the rewrite. Reads hdr; writes m.session and m.next_hop. */
 #ifndef _SESSION_P4_
 #define _SESSION_P4_
 
@@ -24,6 +24,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         m.session.dst = server;
         m.session.dst_port = server_port;
         m.session.delta = delta;
+        m.next_hop = server;
     }
 
     @id(ID_A_FULLNAT_OUT) @name(".fullnat_out")
@@ -40,6 +41,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         m.session.dst = client;
         m.session.dst_port = client_port;
         m.session.delta = delta;
+        m.next_hop = client;
     }
 
     @id(ID_T_SESSION_IN) @name(".session_in")

@@ -5,8 +5,6 @@
 #ifndef _CONSTANTS_P4_
 #define _CONSTANTS_P4_
 
-const bit<16> ETHERNET_BYTES = 14;
-const bit<16> PACKET_OUT_BYTES = 8;
 const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP  = 0x0806;
 
@@ -16,18 +14,8 @@ const bit<8> PROTO_TCP  = 6;
 const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
 
-const bit<16> ICMP_BYTES = 8;
 const bit<8> ICMP_ECHO_REPLY   = 0;
 const bit<8> ICMP_ECHO_REQUEST = 8;
-
-/* TCP option kinds (RFC 9293, 2018, 7323, 6994). */
-const bit<8> OPT_EOL  = 0;
-const bit<8> OPT_NOP  = 1;
-const bit<8> OPT_MSS  = 2;
-const bit<8> OPT_SACK = 5;
-const bit<8> OPT_TIMESTAMPS = 8;
-const bit<8> OPT_EXPERIMENT_1 = 253;
-const bit<8> OPT_EXPERIMENT_2 = 254;
 
 /* TOA for an IPv4 client: kind 254, length 8, port, address. Two 32-bit words of data offset. */
 const bit<8>  TOA_KIND = 254;
@@ -47,7 +35,8 @@ enum bit<8> PacketOutAction {
 
 /* packet_out flags. */
 enum bit<8> PacketOutFlag {
-    NEW_SESSION = 1  /* forget what the session_id's registers hold from its previous user */
+    NEW_SESSION = 1,    /* forget what the session_id's registers hold from its previous user */
+    OPTIONS_EDITED = 2  /* the TCP options are as they shall leave */
 }
 
 /* Why a packet was sent to the controller. */
@@ -57,7 +46,8 @@ enum bit<8> PuntReason {
     NO_SESSION  = 3,  /* other segment to a service that answers with RST, no session */
     NO_NEIGHBOR = 4,  /* next hop has no link-layer address yet */
     ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
-    PUNT_REASONS = 6
+    OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
+    PUNT_REASONS = 7
 }
 
 /* virtual_service flags. */
@@ -122,7 +112,8 @@ enum bit<8> DropReason {
     RESET_UNKNOWN   = 21,  /* reset of a session whose server never answered */
     PACKET_OUT      = 22,  /* unknown packet_out action */
     ARP             = 23,  /* ARP that concerns no address of ours */
-    DROP_REASONS    = 24
+    IPV4_OPTIONS    = 24,  /* IPv4 options, on a target that does not parse them */
+    DROP_REASONS    = 25
 }
 
 #endif

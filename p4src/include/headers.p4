@@ -14,7 +14,7 @@ typedef bit<16> server_id_t;
 @controller_header("packet_in")
 header packet_in_t {
     @id(1) bit<8>  reason;      /* PuntReason */
-    @id(2) bit<8> service_flags; /* ServiceFlag of the service, with NO_SESSION */
+    @id(2) bit<8>  service_flags; /* with NO_SESSION, ServiceFlag of the service; with OPTIONS, the PacketOutFlag it came with */
     @id(3) port_num_t ingress_port;
     @id(4) bit<32> session_id;  /* with SESSION_SYN */
 }
@@ -86,6 +86,11 @@ header tcp_t {
     bit<16> window;
     bit<16> checksum;
     bit<16> urgent;
+}
+
+/* 32 bits of a TCP option list. */
+header tcp_option_word_t {
+    bit<32> word;
 }
 
 /* TOA for an IPv4 client, put right after the base TCP header. */

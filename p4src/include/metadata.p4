@@ -13,6 +13,14 @@ struct verdict_t {
     port_num_t out_port;
 }
 
+/* What the packet's destination is to us. */
+struct own_t {
+    bool address;       /* one of ours */
+    bool vip;
+    bool answers_echo;
+    bool served;        /* a virtual service */
+}
+
 /* The packet's session and what its action said. */
 struct session_t {
     bit<8>       direction;   /* Direction; NONE = no session */
@@ -26,12 +34,23 @@ struct session_t {
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */
 }
 
+/* What Route found. */
+struct route_t {
+    bit<8>     drop;          /* DropReason; NONE = there is a way */
+    bit<8>     punt;          /* PuntReason */
+    port_num_t port;
+    mac_t      source;
+    mac_t      destination;
+    bit<16>    excess;        /* bytes by which the packet passes the MTU of the outgoing link */
+    bit<16>    toa_excess;    /* the same with TOA */
+}
+
 /* Answers of the per-session registers (arch/<target>/session_state.p4). */
 struct state_t {
     bit<8>  set_events;       /* asked: SessionEvent bits of this packet */
     bit<8>  new_events;       /* answered: those set for the first time */
     bool    server_answered;  /* answered: SYN_ACK was set before this packet */
-    bit<32> first_data_seq;   /* answered: seq of the server's first byte of data */
+    bool    before_data;      /* answered to the client: it acknowledges no data of the server */
     bit<32> reset_seq;        /* answered on a reset: the seq the receiver expects */
     bit<16> payload_len;      /* asked: bytes of TCP payload */
 }
@@ -64,16 +83,22 @@ struct metadata_t {
     bool       new_session;    /* registers hold the session_id's previous user */
     bool       parser_error;
     bool       checksum_error; /* IPv4 header */
+    bool       unparsed_ipv4;  /* IPv4 options that this target does not parse, nor what is behind them */
     bool       bad_options;
+    bool       odd_options;    /* this target cannot edit the option list; the controller can */
+    bool       options_edited; /* the controller has edited it */
+    bool       beyond_frame;   /* IPv4's total length is more than what came; false where a target cannot know */
     bit<8>     segment_fault;  /* DropReason of a TCP segment that is routed, but neither translated nor punted */
     bool       own_packet;     /* made by the switch or the controller: TTL stays */
     mac_t      port_mac;
-    bit<16>    mtu;
-    bit<16>    frame_len;      /* bytes from Ethernet on; 0 = this target does not know */
+    mac_t      foreign_mac;    /* destination MAC xor port_mac */
     ipv4_t     next_hop;
-    bit<16>    tcp_len;        /* TCP header and payload */
+    bit<16>    toa_total_len;  /* IPv4's total length with TOA */
+    bit<16>    growth;         /* bytes by which the segment grew, for the length in the pseudo header */
+    own_t         own;
     verdict_t     verdict;
     session_t     session;
+    route_t       route;
     state_t       state;
     option_edit_t edit;
     original_t    original;

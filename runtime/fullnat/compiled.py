@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+V1MODEL = "v1model"
+TOFINO = ("tofino1", "tofino2")
+TARGETS = (V1MODEL, *TOFINO)
+"""What the program is compiled for: BMv2 and p4soft, or a generation of the ASIC."""
+
 
 def directory() -> Path:
     """The directory with fullnat.json, fullnat.p4info.txtpb, fullnat.constants.json and manifest.json.

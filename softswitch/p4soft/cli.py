@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--grpc-server-with-client-auth", action="store_true", help="demand a client certificate")
     parser.add_argument("--log-console", action="store_true", help="log to standard output, at level debug")
     parser.add_argument("--log-file", type=Path, metavar="FILE", help="log to a file")
+    parser.add_argument("--log-flush", action="store_true", help="write every line of the log file at once")
     parser.add_argument("-L", "--log-level", choices=_LEVELS, metavar="LEVEL", help=", ".join(_LEVELS))
     parser.add_argument(
         "--packet-in", metavar="ADDR", help="ports on a nanomsg socket (tcp://, ipc://) for PTF; -i is ignored then"
@@ -105,6 +106,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         raise UsageError(f"port {options.cpu_port} is the CPU port and cannot be an interface too")
     if options.drop_port != DROP_PORT:
         raise UsageError(f"--drop-port can only be {DROP_PORT}")
+    if options.log_console and options.log_file is not None:
+        raise UsageError("--log-console and --log-file exclude each other")
     if options.grpc_server_ssl and not (options.grpc_server_cert and options.grpc_server_key):
         raise UsageError("--grpc-server-ssl needs --grpc-server-cert and --grpc-server-key")
     if not options.grpc_server_ssl and (

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from finsy.proto import p4i
 from google.protobuf import text_format
@@ -52,9 +53,10 @@ def _read_program(config: Path, p4info: Path) -> tuple[p4i.P4Info, bytes]:
     return info, program
 
 
-def _start_logging(options: argparse.Namespace) -> None:
+def _start_logging(options: argparse.Namespace) -> int:
+    """Returns the descriptor that the log goes to."""
     chosen = options.log_level or ("debug" if options.log_console else "info")
-    handler: logging.Handler = logging.StreamHandler(sys.stdout if options.log_console else sys.stderr)
+    handler: logging.StreamHandler[Any] = logging.StreamHandler(sys.stdout if options.log_console else sys.stderr)
     if options.log_file is not None:
         try:
             handler = logging.FileHandler(options.log_file)
@@ -63,6 +65,17 @@ def _start_logging(options: argparse.Namespace) -> None:
     logging.basicConfig(
         level=LEVELS_BY_NAME[chosen], handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    number: int = handler.stream.fileno()
+    return number
+
+
+def _start_trace(switch: Switch, log: int, flush: bool) -> None:
+    """Let the engine log what happens to every packet. To be called before a program is loaded."""
+    start = getattr(switch.engine, "start_trace", None)
+    if start is None:
+        switch.engine.close()
+        raise StartError("--log-level trace: this engine does not log packets")
+    start(log, flush=flush)
 
 
 def statistics(stats: Sequence[PortStats]) -> str:
@@ -91,7 +104,7 @@ async def _start_device_socket(switch: Switch, address: str | None) -> list[Devi
     return [socket]
 
 
-async def _run(options: argparse.Namespace) -> None:
+async def _run(options: argparse.Namespace, log: int) -> None:
     tls = None
     if options.grpc_server_ssl:
         tls = Tls(
@@ -107,6 +120,8 @@ async def _run(options: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stopped.set)
     ports = dict(options.interface) if options.packet_in is None else {}
     switch = Switch(options.device_id, options.cpu_port, options.grpc_server_addr, ports, tls=tls)
+    if options.log_level == "trace":
+        _start_trace(switch, log, options.log_flush)
     if options.pcap is not None:
         start_pcap = getattr(switch.engine, "start_pcap", None)
         if start_pcap is None:
@@ -146,8 +161,8 @@ async def _run(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the switch until SIGINT or SIGTERM. Raises StartError when it cannot start."""
-    _start_logging(options)
+    log = _start_logging(options)
     try:
-        asyncio.run(_run(options))
+        asyncio.run(_run(options, log))
     except (ServerError, EngineError) as error:
         raise StartError(str(error)) from None

@@ -18,6 +18,12 @@ def enumerations() -> dict[str, dict[str, int]]:
     return found
 
 
+def number(name: str) -> int:
+    found = re.search(rf"const bit<\d+> {name} = (\d+);", SOURCE.read_text())
+    assert found is not None
+    return int(found[1])
+
+
 def constants(session_ids: int = 1 << 20, server_ids: int = 65536) -> Constants:
     enums = enumerations()
     return Constants(
@@ -30,6 +36,8 @@ def constants(session_ids: int = 1 << 20, server_ids: int = 65536) -> Constants:
         Direction=enums["Direction"],
         ToaResult=enums["ToaResult"],
         DropReason=enums["DropReason"],
+        MSS_FLOOR=number("MSS_FLOOR"),
+        TOA_V4_BYTES=number("TOA_V4_BYTES"),
         session_ids=session_ids,
         server_ids=server_ids,
     )

@@ -77,6 +77,7 @@ class FakeSwitch:
     log_of_updates: list[tuple[Op, Entry]] = field(default_factory=list)
     idle_in_32_bits: bool = False
     """Idle times as BMv2's P4Runtime server tells them: the remaining time, in ns, overflows 32 bits."""
+    tells_idle_times: bool = True
     strict: bool = True
     """A duplicate insert, or a change of what is not there, fails the test."""
 
@@ -149,7 +150,8 @@ class FakeSwitch:
                 idle = now - self.last_hit[entry.session_id]
                 if self.idle_in_32_bits and (left := entry.idle_timeout - idle) > 0:
                     idle = entry.idle_timeout - (round(left * 1000) * 1_000_000 & 0xFFFFFFFF) / 1e9
-                answer.append((entry.session_id, ProbeResult(idle, into, into * 60, out, out * 60)))
+                told = idle if self.tells_idle_times else None
+                answer.append((entry.session_id, ProbeResult(told, into, into * 60, out, out * 60)))
             else:
                 answer.append((entry.session_id, None))
         return Probed(tuple(answer))

@@ -206,6 +206,21 @@ def test_a_switch_with_wrong_idle_times_keeps_active_sessions_over_a_restart() -
     assert not rig.switch.resets
 
 
+def test_a_switch_that_tells_no_idle_times_is_judged_by_its_counters() -> None:
+    rig = Rig(config())
+    rig.switch.tells_idle_times = False
+    entry = established(rig)
+    for _ in range(20):
+        rig.advance(30)
+        rig.hit(entry.session_id)
+    assert only(rig).state == "ESTABLISHED"
+    assert not rig.switch.resets
+    rig.advance(3 * 90 + SLACK)
+    assert len(rig.switch.resets) == 2, "idle for at most three times its timeout"
+    rig.advance(SLACK)
+    nothing_left(rig)
+
+
 def test_resets_are_spaced() -> None:
     rate = ResetRate(rate=10.0, burst=3.0)
     slots = [rate.slot(100.0) for _ in range(6)]

@@ -17,7 +17,9 @@ TARGET_WORDS = re.compile(
     r"\b(standard_metadata|mark_to_drop|register|direct_counter|counter<|meter<|digest|hash\(|varbit|header_union|"
     r"lookahead|clone|resubmit|recirculate|verify|Register\w*|Digest|ig_intr_\w+|support_timeout|idle_timeout)\b"
 )
-TWINS = {"headers", "parser", "checksum", "session_state", "tcp_options", "verdict", "deparser", "prims"}
+TWINS = {"headers", "parser", "received", "checksum", "session_state", "verdict", "deparser", "prims"}
+OPTION_TWINS = ("arch/v1model/option_list", "arch/layouts")
+"""Two ways to take TCP options: any list, and by layout."""
 
 
 def compile_module() -> object:
@@ -60,8 +62,31 @@ def blank(comment: re.Match[str]) -> str:
     return "\n" * comment[0].count("\n")
 
 
-def test_target_twins_are_the_written_list() -> None:
-    assert {path.stem for path in P4SRC.glob("arch/v1model/*.p4")} == TWINS
+@pytest.mark.parametrize("arch", ["v1model", "tna"])
+def test_target_twins_are_the_written_list(arch: str) -> None:
+    assert {path.stem for path in P4SRC.glob(f"arch/{arch}/*.p4")} == TWINS
+    page = (P4SRC.parent / "docs/tofino.md").read_text()
+    rows = re.findall(r"^\| ([\w, ]+) \|", page[page.index("| twin |") :], flags=re.M)
+    assert {name for row in rows for name in row.split(", ")} >= TWINS, "docs/tofino.md does not tell of them all"
+
+
+def test_option_twins_are_alike() -> None:
+    names = [{path.stem for path in (P4SRC / place).glob("*.p4")} for place in OPTION_TWINS]
+    assert names[0] == names[1] == {"headers", "states", "edit"}
+
+
+def test_both_targets_apply_the_same_controls() -> None:
+    """Whatever core/ has, either program applies."""
+    controls = {
+        name
+        for path in P4SRC.glob("core/*.p4")
+        for name in re.findall(r"^control (\w+)\(", path.read_text(), flags=re.M)
+    }
+    core = "".join(path.read_text() for path in P4SRC.glob("core/*.p4"))
+    for top in ("fullnat_v1model.p4", "fullnat_tna.p4"):
+        text = (P4SRC / top).read_text() + core
+        missing = {name for name in controls if not re.search(rf"^ +{name}\(\) \w+;", text, flags=re.M)}
+        assert not missing, top
 
 
 def test_program_names_no_path_of_the_machine_that_compiled_it() -> None:

@@ -101,6 +101,7 @@ async def test_probes_and_counters(client: Client) -> None:
     assert gone == (2, None)
     assert first == 1
     assert result is not None
+    assert result.idle is not None
     assert 0 <= result.idle < 60
     assert result[1:] == (0, 0, 0, 0)
     assert await client.counters(client.schema.drop_counter, [1, 2]) == {1: (0, 0), 2: (0, 0)}

@@ -246,5 +246,5 @@ def test_an_empty_p4info_is_a_schema_error() -> None:
 
 
 def test_a_missing_program_is_a_program_error(tmp_path: Path) -> None:
-    with pytest.raises(ProgramError, match=r"fullnat\.json"):
+    with pytest.raises(ProgramError, match=r"fullnat\.p4info\.txtpb"):
         program.load(tmp_path)

@@ -8,7 +8,10 @@
 
 /* Keep the fields that the pipeline may change. Before any rewrite. */
 control SaveOriginal(inout headers_t hdr, inout metadata_t m) {
+    SaveOptions() save_options;
+
     apply {
+        save_options.apply(hdr, m);
         m.original.src = hdr.ipv4.src;
         m.original.dst = hdr.ipv4.dst;
         m.original.total_len = hdr.ipv4.total_len;
@@ -23,6 +26,8 @@ control SaveOriginal(inout headers_t hdr, inout metadata_t m) {
 
 /* After every rewrite. */
 control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
+    OptionChecksum() option_checksum;
+
     @hidden
     action update_ipv4() {
         hash(hdr.ipv4.checksum, HashAlgorithm.csum16, 16w0, {
@@ -46,15 +51,8 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     action add_toa() {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
             ~hdr.tcp.checksum,
-            ~m.original.offset_flags, hdr.tcp.data_offset, 12w0, TOA_V4_BYTES,
+            ~m.original.offset_flags, hdr.tcp.data_offset, 12w0, m.growth,
             hdr.toa_v4.kind, hdr.toa_v4.length, hdr.toa_v4.client_port, hdr.toa_v4.client
-        }, 32w65536);
-    }
-
-    @hidden
-    action update_options() {
-        hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.tcp.checksum, ~m.target.original, m.target.list
         }, 32w65536);
     }
 
@@ -63,7 +61,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
         if (m.session.direction != (bit<8>)Direction.NONE) {
             update_tcp();
             if (hdr.toa_v4.isValid()) { add_toa(); }
-            if (m.target.edited) { update_options(); }
+            option_checksum.apply(hdr, m);
         }
     }
 }

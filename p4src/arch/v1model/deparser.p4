@@ -12,7 +12,7 @@ control FullnatDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.icmp);
         packet.emit(hdr.tcp);
         packet.emit(hdr.toa_v4);
-        packet.emit(hdr.tcp_options);
+        EMIT_OPTIONS(packet)
     }
 }
 

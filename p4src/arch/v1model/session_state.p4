@@ -51,7 +51,9 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         session_id_t i = m.session.id;
         keep_events(i);
         if (m.session.direction == (bit<8>)Direction.IN) {
-            first_data_seq.read(m.state.first_data_seq, i);
+            bit<32> first;
+            first_data_seq.read(first, i);
+            m.state.before_data = m.state.server_answered && hdr.tcp.ack == first;
             if (m.reset) { server_ack_seq.read(m.state.reset_seq, i); }
         } else if (m.reset) {
             server_end_seq.read(m.state.reset_seq, i);

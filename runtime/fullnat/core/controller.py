@@ -18,6 +18,7 @@ from fullnat.core.interface import (
     Event,
     Forward,
     IdleNotice,
+    Inject,
     Log,
     Neighbor,
     Op,
@@ -33,6 +34,7 @@ from fullnat.core.interface import (
 )
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.neighbors import Neighbors
+from fullnat.core.options import BadOptions, OptionEditor, belongs
 from fullnat.core.routing import Router
 from fullnat.core.sessions import Phase
 from fullnat.core.stats import new_stats
@@ -61,6 +63,9 @@ class Controller:
         self._admission = Admission(self._store, IsnGenerator(secret, wall_offset), reason["SERVICE_SYN"])
         self._syn_reasons = (reason["SERVICE_SYN"], reason["SESSION_SYN"])
         self._no_session = reason["NO_SESSION"]
+        self._options = reason["OPTIONS"]
+        self._option_editor = OptionEditor(constants)
+        self._new_session = constants.PacketOutFlag["NEW_SESSION"]
         self._no_neighbor = reason["NO_NEIGHBOR"]
         self._arp = reason["ARP"]
         self._up = False
@@ -119,6 +124,8 @@ class Controller:
             self._neighbors.packet(packet.frame, now, out)
         elif reason == self._arp:
             self._neighbors.arp(packet.frame, packet.ingress_port, now, out)
+        elif reason == self._options:
+            self._edit_options(packet, out)
         elif reason == self._no_session:
             segment = parse_tcp(packet.frame)
             answer = reset_answer(packet.frame, segment) if segment is not None else None
@@ -127,6 +134,22 @@ class Controller:
                 out.append(Forward(packet.ingress_port, answer))
         else:
             self._stats["bad_frame"] += 1
+
+    def _edit_options(self, packet: PacketIn, out: list[Effect]) -> None:
+        """A segment of a session with TCP options that the switch cannot edit."""
+        segment = parse_tcp(packet.frame)
+        session = self._store.table.by_id.get(packet.session_id)
+        if segment is None or session is None or not belongs(segment, session.entry):
+            self._stats["options_refused"] += 1
+            return
+        try:
+            frame = self._option_editor.edit(packet.frame, segment, session.entry)
+        except BadOptions:
+            self._stats["options_refused"] += 1
+            return
+        self._stats["options_edited"] += 1
+        new_session = bool(packet.service_flags & self._new_session)
+        out.append(Inject(packet.ingress_port, frame, packet.session_id, new_session, options_edited=True))
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         updates = self._table_writes.pop(event.token, None)

@@ -119,13 +119,14 @@ class Expiry:
             and result.out_packets > HANDSHAKE_PACKETS_OUT
         ):
             self._stats["promoted"] += 1
-            store.set_state(session, TcpState.ESTABLISHED, now - max(result.idle, 0.0))
+            store.set_state(session, TcpState.ESTABLISHED, now - max(result.idle or 0.0, 0.0))
         timeout = store.timeout(session)
         remaining = timeout - min(self._idle(session, result, now), now - session.changed)
         if remaining > EPSILON:
             session.not_before = now + remaining
             # The switch tells of the next idle period of an established session; this is in case it does not.
-            backup = timeout if session.state is TcpState.ESTABLISHED else 0.0
+            told = session.state is TcpState.ESTABLISHED and result.idle is not None
+            backup = timeout if told else 0.0
             store.timers.arm(session, now + remaining + backup)
             return False
         if session.state is TcpState.ESTABLISHED:
@@ -140,17 +141,18 @@ class Expiry:
         PI, the P4Runtime server of BMv2, computes the remaining time in 32 bits: an entry with more than 4.29 s left
         looks nearly expired. An idle time longer than the session has existed gives such a switch away. From then on
         states shorter than the entry's own timeout are judged by how long the counters have stood still, and an
-        established session is not over before they stood still between two probes.
+        established session is not over before they stood still between two probes. Stratum tells no idle times at all:
+        there the counters decide in every state.
         """
-        if result.idle > now - session.created + CLOCK_SLACK:
+        if result.idle is None or result.idle > now - session.created + CLOCK_SLACK:
             self._counters_only = True
-        if not self._counters_only:
+        if not self._counters_only and result.idle is not None:
             return result.idle
         packets = result.in_packets + result.out_packets
         moved = session.still is None or session.still[0] != packets
         if session.still is None or moved:
             session.still = (packets, now)
-        if session.state is TcpState.ESTABLISHED:
+        if session.state is TcpState.ESTABLISHED and result.idle is not None:
             return min(result.idle, self._store.timeout(session) - SECOND_LOOK) if moved else result.idle
         return now - session.still[1]
 

@@ -93,10 +93,15 @@ def destination_mac(frame: bytes) -> int:
 
 def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071) of an even number of bytes."""
+    return ~sum16(data) & 0xFFFF
+
+
+def sum16(data: bytes) -> int:
+    """The one's complement sum of an even number of bytes."""
     total: int = sum(unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    return total
 
 
 def ethernet(destination: int, source: int, ethertype: int) -> bytes:

@@ -104,6 +104,7 @@ class PacketIn:
 
     reason: int
     service_flags: int
+    """A ServiceFlag with NO_SESSION, a PacketOutFlag with OPTIONS."""
     ingress_port: int
     session_id: int
     frame: bytes
@@ -149,7 +150,8 @@ class Probed:
 
 
 class ProbeResult(NamedTuple):
-    idle: float
+    idle: float | None
+    """None: the switch does not tell."""
     in_packets: int
     in_bytes: int
     out_packets: int
@@ -199,12 +201,14 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Inject:
-    """Packet-out to be processed as if received on ``port``; ``new_session`` clears the registers of ``session_id``."""
+    """Packet-out to be processed as if received on ``port``; ``new_session`` clears the registers of ``session_id``,
+    ``options_edited`` tells the switch to leave the TCP options as they are."""
 
     port: int
     frame: bytes
     session_id: int
     new_session: bool
+    options_edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +243,10 @@ Effect = Write | Forward | Inject | Reset | Probe | Log
 
 
 class Constants(NamedTuple):
-    """Enumerations of the P4 program (compiled/fullnat.constants.json), loaded by :mod:`fullnat.p4rt.program`.
+    """What the P4 program and its controller share, loaded by :mod:`fullnat.p4rt.program`.
 
-    Each is a mapping of the P4 enum's member names to values; ``session_ids`` is the number of session ids.
+    Enumerations (from compiled/fullnat.constants.json) are mappings of the P4 enum's member names to values.
+    ``session_ids`` and ``server_ids`` are how many there may be, from P4Info.
     """
 
     PacketOutAction: dict[str, int]
@@ -253,5 +258,7 @@ class Constants(NamedTuple):
     Direction: dict[str, int]
     ToaResult: dict[str, int]
     DropReason: dict[str, int]
+    MSS_FLOOR: int
+    TOA_V4_BYTES: int
     session_ids: int
     server_ids: int

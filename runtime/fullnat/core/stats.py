@@ -30,6 +30,8 @@ NAMES: dict[str, str] = {
     "fullnat_conn_reused_synrecv": "... in state SYN_RECV",
     "rst_in_established": "RSTs to real servers at the expiry of established sessions",
     "rst_out_established": "RSTs to clients at the expiry of established sessions",
+    "options_edited": "segments whose TCP options the controller edited for the switch",
+    "options_refused": "such segments dropped: malformed options, or no session of theirs",
     "reset_on_miss": "RSTs to segments without session",
     "events_unknown": "digests of sessions that are gone or not yet in use",
     "events_repeated": "digests that told nothing new",

@@ -30,14 +30,17 @@ class PacketIo:
         self._forward = self._request[actions["FORWARD"]] + self._flags[0]
         self._no_session = self._session_id[0]
         inject = self._request[actions["INJECT"]]
-        self._inject = (inject + self._flags[0], inject + self._flags[constants.PacketOutFlag["NEW_SESSION"]])
+        self._inject = inject
+        self._new_session = constants.PacketOutFlag["NEW_SESSION"]
+        self._options_edited = constants.PacketOutFlag["OPTIONS_EDITED"]
         self._reset = self._request[actions["RESET"]] + self._flags[0] + self._port[0]
 
     def encode(self, effect: PacketOut) -> bytes:
         """The serialised StreamMessageRequest."""
         if isinstance(effect, Inject):
+            flags = effect.new_session * self._new_session | effect.options_edited * self._options_edited
             metadata = (
-                self._inject[effect.new_session] + self._port[effect.port] + self._session_id.encode(effect.session_id)
+                self._inject + self._flags[flags] + self._port[effect.port] + self._session_id.encode(effect.session_id)
             )
         elif isinstance(effect, Forward):
             metadata = self._forward + self._port[effect.port] + self._no_session

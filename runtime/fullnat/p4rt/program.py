@@ -1,8 +1,10 @@
-"""The compiled P4 program: BMv2 JSON, P4Info, the enumerations of the P4 source, and the cookie that identifies it."""
+"""The compiled P4 program: P4Info, what the switch runs, the enumerations of the P4 source, and the cookie of these."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from finsy.proto import p4i
 from google.protobuf import text_format
 
 from fullnat import compiled
+from fullnat.compiled import TOFINO, V1MODEL
 from fullnat.core.interface import Constants
 from fullnat.p4rt.errors import ProgramError
 
@@ -17,21 +20,45 @@ from fullnat.p4rt.errors import ProgramError
 @dataclass(frozen=True, slots=True)
 class Program:
     device_config: bytes
-    """What the switch runs: the BMv2 JSON."""
+    """What the switch runs: the BMv2 JSON, or what an ASIC's SDE packs for it."""
     p4info: p4i.P4Info
     constants: Constants
     cookie: int
     """64 bits of the hash of device_config and P4Info; a switch that reports it runs this program."""
 
 
-def load(directory: Path | None = None) -> Program:
-    """Read the program from ``directory`` (default: where :mod:`fullnat.compiled` finds it). Raises ProgramError."""
+def load(directory: Path | None = None, target: str = V1MODEL, device_config: Path | None = None) -> Program:
+    """Read the program for ``target`` from ``directory`` (default: where :mod:`fullnat.compiled` finds it).
+
+    An ASIC's device configuration is made by its SDE and given as a file. Raises ProgramError.
+    """
     try:
         place = directory or compiled.directory()
-        device_config = (place / "fullnat.json").read_bytes()
-        p4info = text_format.Parse((place / "fullnat.p4info.txtpb").read_text(), p4i.P4Info())
-        constants = Constants(**json.loads((place / "fullnat.constants.json").read_text()))
-        cookie = int(json.loads((place / "manifest.json").read_text())["pipeline_cookie"])
+        name = "fullnat" if target == V1MODEL else f"tofino/{target}"
+        p4info = text_format.Parse((place / f"{name}.p4info.txtpb").read_text(), p4i.P4Info())
+        shared = json.loads((place / "fullnat.constants.json").read_text())
+        constants = Constants(
+            **shared,
+            session_ids=_size(p4info.tables, "session_in"),
+            server_ids=_size(p4info.counters, "server_in_ctr"),
+        )
+        if device_config is not None:
+            config = device_config.read_bytes()
+            cookie = _cookie(config + p4info.SerializeToString(deterministic=True))
+        elif target in TOFINO:
+            raise ProgramError(f"{target} needs a device configuration, which its SDE makes: see docs/tofino.md")
+        else:
+            config = (place / f"{name}.json").read_bytes()
+            cookie = int(json.loads((place / "manifest.json").read_text())["pipeline_cookie"])
     except (OSError, ValueError, TypeError, KeyError, text_format.ParseError) as error:
         raise ProgramError(f"the compiled P4 program cannot be read: {error}") from error
-    return Program(device_config, p4info, constants, cookie)
+    return Program(config, p4info, constants, cookie)
+
+
+def _cookie(program: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(program).digest()[:7], "big")
+
+
+def _size(found: Iterable[p4i.Table | p4i.Counter], name: str) -> int:
+    """The size of the object of this name; 0 when there is none, which :class:`fullnat.p4rt.schema.Schema` reports."""
+    return next((int(item.size) for item in found if item.preamble.name == name), 0)

@@ -203,8 +203,8 @@ def _in_order(wanted: list[int], found: list[int], values: list[int]) -> list[in
 
 def probe_result(inward: p4r.TableEntry, outward: p4r.TableEntry) -> ProbeResult:
     """What the two entries read back say of a session."""
-    idle = min(inward.time_since_last_hit.elapsed_ns, outward.time_since_last_hit.elapsed_ns)
+    idle = None
+    if inward.HasField("time_since_last_hit") and outward.HasField("time_since_last_hit"):
+        idle = min(inward.time_since_last_hit.elapsed_ns, outward.time_since_last_hit.elapsed_ns) / _NANOSECONDS
     received, sent = inward.counter_data, outward.counter_data
-    return ProbeResult(
-        idle / _NANOSECONDS, received.packet_count, received.byte_count, sent.packet_count, sent.byte_count
-    )
+    return ProbeResult(idle, received.packet_count, received.byte_count, sent.packet_count, sent.byte_count)

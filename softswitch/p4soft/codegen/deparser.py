@@ -10,6 +10,7 @@ from p4soft.codegen import model as m
 from p4soft.codegen.expr import Expressions
 from p4soft.codegen.hashing import calculation
 from p4soft.codegen.prims import Primitives
+from p4soft.codegen.trace import Tracer
 
 
 def update_checksums(program: m.ProgramDef, ex: Expressions, prims: Primitives) -> list[str]:
@@ -37,9 +38,14 @@ def verify_checksums(program: m.ProgramDef, ex: Expressions) -> list[str]:
     return out
 
 
-def deparse(program: m.ProgramDef, ex: Expressions) -> list[str]:
+def deparse(program: m.ProgramDef, ex: Expressions, trace: Tracer) -> list[str]:
     """Leaves the packet's new bounds in p->off and p->len."""
-    places = [ex.layout.header(h) for h in program.deparser if not h.metadata]
+    emitted = [h for h in program.deparser if not h.metadata]
+    places = [ex.layout.header(h) for h in emitted]
+    told: list[str] = trace.line("Deparser 'deparser': start")
+    for header, place in zip(emitted, places, strict=True):
+        if line := trace.line(f"Deparsing header '{header.name}'"):
+            told += [f"if (p4s_bget(V, {place.bit})) {{", *line, "}"]
     out = ["{ const uint8_t *at = pk; uint32_t total = 0; bool moved = false;"]
     for place in places:
         size = place.size()
@@ -54,4 +60,5 @@ def deparse(program: m.ProgramDef, ex: Expressions) -> list[str]:
         if place.type.max_bytes:
             out.append(f"if (p4s_bget(V, {place.bit})) {{ memcpy(w, {place.pointer}, {size}); w += {size}; }}")
     out.append("memcpy(p->base + p->payload - total, c->scratch, total); }")
+    out += told
     return [*out, "p->off = p->payload - total; p->len = total + rest; }"]

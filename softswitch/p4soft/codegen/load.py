@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
+from p4soft.codegen.cells import cell_bytes
+from p4soft.codegen.flow import arrange_registers
 from p4soft.codegen.jsonread import Node, parse
 from p4soft.codegen.load_flow import load_actions, load_parser, load_pipeline
 from p4soft.codegen.load_inputs import calculation_inputs
@@ -82,6 +84,7 @@ def _load(root: Node) -> m.ProgramDef:
     _load_checksums(root, scope, program)
     _load_deparser(root, scope, program)
     _resolve_standard(root, scope, program)
+    arrange_registers(program)
     return program
 
 
@@ -196,7 +199,8 @@ def _load_state(root: Node, scope: Scope, program: m.ProgramDef) -> None:
         scope.meters[meter.name] = meter
     for node in root.list_of("register_arrays"):
         bits = node["bitwidth"].integer(1, _MAX_FIELD_BITS)
-        register = m.RegisterArray(node["name"].text(), len(program.registers), node["size"].integer(0, 1 << 28), bits)
+        size, number = node["size"].integer(0, 1 << 28), len(program.registers)
+        register = m.RegisterArray(node["name"].text(), number, size, bits, number, 0, cell_bytes(bits))
         program.registers.append(register)
         scope.registers[register.name] = register
 

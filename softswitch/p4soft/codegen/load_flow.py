@@ -22,7 +22,7 @@ def _argument(node: Node, scope: Scope, params: list[int]) -> m.Argument:
     if kind == "string":
         return value.text()
     if kind == "parameters_vector":
-        return None
+        return tuple(scope.value(item, params) for item in value.items())
     if kind == "calculation":
         if value.text() not in scope.calculations:
             raise node.fail(f"there is no calculation {value.raw!r}")
@@ -48,17 +48,25 @@ def _primitive(node: Node, scope: Scope, params: list[int]) -> m.Primitive:
     if isinstance(node.raw.get("source_info"), dict):
         info = node.raw["source_info"]
         where = f"{info.get('filename', '?')}:{info.get('line', '?')}"
+    source = _source(node)
     args = [_argument(a, scope, params) for a in node.list_of("parameters")]
     headers = [a.header for a in args if isinstance(a, m.HeaderRef)]
     if op == "mark_to_drop" or (op in ("assign_header", "copy_header") and all(h.metadata for h in headers)):
-        return m.Primitive(op, args, where)
+        return m.Primitive(op, args, where, source)
     for arg in args:
         # Metadata are variables, but everything else needs a header.
         if isinstance(arg, m.HeaderRef) and arg.header.metadata:
             if arg.header.name == "standard_metadata":
                 raise node.fail("standard_metadata cannot be used as a header")
             arg.header.metadata, arg.header.scratch = False, True
-    return m.Primitive(op, args, where)
+    return m.Primitive(op, args, where, source)
+
+
+def _source(node: Node) -> str:
+    """The fragment of P4 that a primitive or condition was compiled from; empty when the compiler did not say."""
+    info = node.raw.get("source_info") if isinstance(node.raw, dict) else None
+    fragment = info.get("source_fragment") if isinstance(info, dict) else None
+    return fragment if isinstance(fragment, str) else ""
 
 
 def load_actions(root: Node, scope: Scope, program: m.ProgramDef) -> dict[int, m.ActionDef]:
@@ -283,7 +291,8 @@ def load_pipeline(node: Node, scope: Scope, program: m.ProgramDef, actions: dict
     for item in node.list_of("conditionals"):
         cond = scope.value(item["expression"], [])
         name = item["name"].text()
-        nodes[name] = m.Conditional(name, cond, item["true_next"].optional_text(), item["false_next"].optional_text())
+        met, missed = item["true_next"].optional_text(), item["false_next"].optional_text()
+        nodes[name] = m.Conditional(name, cond, met, missed, _source(item))
     for item in node.list_of("action_calls"):
         called = actions.get(item["action_id"].integer())
         if called is None or called.params:

@@ -122,10 +122,16 @@ class MeterArray:
 
 @dataclass(slots=True, eq=False)
 class RegisterArray:
+    """``home`` is the array in whose memory the cells lie, ``offset`` where the first one does, ``stride`` the bytes
+    from one to the next."""
+
     name: str
     index: int
     size: int
     bits: int
+    home: int
+    offset: int
+    stride: int
 
 
 @dataclass(slots=True, eq=False)
@@ -184,8 +190,8 @@ class FieldList:
 
 # actions
 
-Argument = Expr | Calculation | CounterArray | MeterArray | RegisterArray | str | None
-"""A primitive's argument; strings and parameter vectors (None) occur in log_msg only."""
+Argument = Expr | Calculation | CounterArray | MeterArray | RegisterArray | str | tuple[Expr, ...]
+"""A primitive's argument; strings and vectors of expressions occur in log_msg only."""
 
 
 @dataclass(slots=True, eq=False)
@@ -193,6 +199,8 @@ class Primitive:
     op: str
     args: list[Argument]
     where: str
+    source: str = ""
+    """What it was compiled from."""
 
 
 @dataclass(slots=True, eq=False)
@@ -343,6 +351,8 @@ class Conditional:
     condition: Expr
     true_next: str | None
     false_next: str | None
+    source: str = ""
+    """What it was compiled from."""
 
 
 @dataclass(slots=True, eq=False)

@@ -8,6 +8,7 @@ from p4soft.codegen import value_sets
 from p4soft.codegen.expr import Expressions
 from p4soft.codegen.layout import Place
 from p4soft.codegen.prims import Primitives
+from p4soft.codegen.trace import Tracer, escaped
 from p4soft.codegen.wide import c_type, container
 
 _MAX_STEPS = 4096
@@ -17,19 +18,32 @@ _MAX_STEPS = 4096
 class ParserWriter:
     """Emits the parser. It reads pk (first byte), plen (bytes) and cur (bytes consumed); it sets perr."""
 
-    def __init__(self, program: m.ProgramDef, ex: Expressions, prims: Primitives) -> None:
+    def __init__(
+        self,
+        program: m.ProgramDef,
+        ex: Expressions,
+        prims: Primitives,
+        useful: set[str] | None = None,
+        trace: Tracer = Tracer(False),  # noqa: B008  (it has no state)
+    ) -> None:
+        """With ``useful``, a set of states, the parser ends before any other one, and changes nothing but metadata."""
         self.program = program
         self.ex = ex
         self.prims = prims
+        self.useful = useful
+        self.trace = trace
 
     def write(self) -> list[str]:
         parser = self.program.parser
         if parser.init is None:
             return []
-        out = [f"goto P{parser.states[parser.init].index};"]
+        out = [self._jump(parser.init)]
         for state in parser.states.values():
+            if self.useful is not None and state.name not in self.useful:
+                continue
             out.append(f"P{state.index}: P4_LABEL; /* {comment(state.name)} */")
             out.append(f"if (P4_UNLIKELY(++steps > {_MAX_STEPS})) {self._fail('ParserTimeout')}")
+            out += self.trace.line(f"Parser 'parser' entering state '{state.name}'")
             self.prims.exits = False
             for op in state.ops:
                 out += self._op(op)
@@ -52,6 +66,8 @@ class ParserWriter:
                 f"if (bits / 8 > plen - cur) {self._fail('PacketTooShort')}",
                 "cur += (uint32_t)(bits / 8); }",
             ]
+        if self.useful is not None and not _sets_metadata(op.primitive):
+            return []
         return self._lookahead_checks(op.primitive) + self.prims.statement(op.primitive)
 
     def _lookahead_checks(self, prim: m.Primitive) -> list[str]:
@@ -71,15 +87,18 @@ class ParserWriter:
             if op.target.metadata:
                 raise PipelineError(f"{op.target.name}: metadata cannot be extracted")
             place = self.ex.layout.header(op.target)
+            out += self.trace.line(f"Extracting header '{op.target.name}'")
         elif isinstance(op.target, m.Stack):
             name = f"s{op.target.index}n"
             out.append(f"if ({name} >= {len(op.target.headers)}) {self._fail('StackOutOfBounds')}")
             place, advance = self.ex.layout.element(op.target, name), f"{name}++;"
+            out += self.trace.line(f"Extracting to header stack '{escaped(op.target.name)}', element %u", name)
         else:
             stack, member = op.target
             name = f"u{stack.index}n"
             out.append(f"if ({name} >= {len(stack.unions)}) {self._fail('StackOutOfBounds')}")
             place, advance = self.ex.layout.union_element(stack, member, name), f"{name}++;"
+            out += self.trace.line(f"Extracting to header union stack '{escaped(stack.name)}', element %u", name)
         out += self._take(place, op.length)
         if advance:
             out.append(advance)
@@ -109,7 +128,9 @@ class ParserWriter:
     # select
 
     def _jump(self, name: str | None) -> str:
-        return "goto parsed;" if name is None else f"goto P{self.program.parser.states[name].index};"
+        if name is None or (self.useful is not None and name not in self.useful):
+            return "goto parsed;"
+        return f"goto P{self.program.parser.states[name].index};"
 
     def _transition(self, state: m.ParserState) -> list[str]:
         default = next((t for t in state.transitions if t.values is None), None)
@@ -124,6 +145,8 @@ class ParserWriter:
             width = self.ex.note(container(0, (1 << bits) - 1))
             out.append(f"const {c_type(width)} k{i} = {self.ex.at(_unsigned(expr), width)};")
         self.ex.params = [f"k{i}" for i in range(len(state.key))]
+        values = [(f"k{i}", bits) for i, (_, bits) in enumerate(state.key)]
+        out += self.trace.numbers(f"Parser state '{escaped(state.name)}': key is %s", values)
         out += [self._case(state, case) for case in cases]
         return [*out, fallback, "}"]
 
@@ -152,6 +175,16 @@ def _unsigned(expr: m.Expr) -> m.Expr:
     if isinstance(expr, m.FieldRef) and expr.field.signed:
         return m.Op("&", expr, m.Const((1 << expr.field.bits) - 1))
     return expr
+
+
+def _sets_metadata(prim: m.Primitive) -> bool:
+    target = prim.args[0] if prim.args else None
+    return (
+        prim.op in ("assign", "modify_field")
+        and isinstance(target, m.FieldRef)
+        and isinstance(target.header, m.HeaderRef)
+        and target.header.header.metadata
+    )
 
 
 def _lookaheads(e: m.Expr | None) -> list[m.Lookahead]:

@@ -8,7 +8,8 @@ from p4soft.codegen.expr import Expressions
 from p4soft.codegen.parser import comment
 from p4soft.codegen.prims import Primitives
 from p4soft.codegen.profiles import member_actions, resolve
-from p4soft.codegen.tables import lookup, params_code
+from p4soft.codegen.tables import key_shape, lookup, params_code
+from p4soft.codegen.trace import escaped
 from p4soft.codegen.wide import container, literal
 
 _MAX_LOOPS = 1 << 16
@@ -26,14 +27,17 @@ class PipelineWriter:
         self.end = f"{pipeline.name}_end"
         self.number = {name: i for i, name in enumerate(pipeline.nodes)}
         self.expansions = 0
+        self.trace = prims.trace
 
     def write(self) -> list[str]:
-        out = [self._jump(self.pipeline.init)]
+        out = [*self.trace.line(f"Pipeline '{self.pipeline.name}': start"), self._jump(self.pipeline.init)]
         for node in self._reachable():
             out.append(f"{self._label(node.name)}: P4_LABEL; /* {comment(node.name)} */")
             if isinstance(node, m.Conditional):
                 cond = self.ex.truth(node.condition)
-                out.append(f"if ({cond}) {self._jump(node.true_next)}")
+                out.append(f"{{ const bool met = {cond};")
+                out += self.trace.condition(node)
+                out.append(f"if (met) {self._jump(node.true_next)} }}")
                 out.append(self._jump(node.false_next))
             elif isinstance(node, m.ActionCall):
                 out += ["{", *self._action(node.action, []), "}", self._jump(node.next_node)]
@@ -76,6 +80,9 @@ class PipelineWriter:
         return table.base_next if action is None else table.next_by_action.get(action.name, table.base_next)
 
     def _table(self, table: m.TableDef) -> list[str]:
+        return self.trace.line(f"Applying table '{table.name}'") + self._applied(table)
+
+    def _applied(self, table: m.TableDef) -> list[str]:
         if not table.key and table.default_action is not None and table.const_default:
             action = table.actions[table.default_action]
             params = [
@@ -84,6 +91,8 @@ class PipelineWriter:
             ]
             return ["{", *self._action(action, params), "}", self._jump(self._after_miss(table, action))]
         out = ["{", f"struct p4s_table *t = &c->objects.tables[{table.index}];", *lookup(table, self.ex)]
+        out += self.trace.lookup(table, key_shape(table).offsets)
+        out += self.trace.line(f"Table '{escaped(table.name)}': %s", 'e ? "hit" : "miss"')
         if table.profile is not None:
             return [*out, *self._indirect(table, table.profile), "}"]
         out.append("const bool hit = e != NULL; (void)hit;")
@@ -132,17 +141,19 @@ class PipelineWriter:
                 targets.add(self._offset(prim))
         self.ex.params = params
         self.prims.exits = False
-        out: list[str] = []
+        out: list[str] = self.trace.action(action, params)
         for at, prim in enumerate(action.primitives):
             if at in targets:
                 out.append(f"{tag}_{at}: P4_LABEL;")
+            if prim.source:
+                out += self.trace.primitive(prim)
             if prim.op == "_jump":
                 if self._offset(prim) <= at:
                     out.append(f"if (P4_UNLIKELY(++steps > {_MAX_LOOPS})) {{ c->runaways++; return P4S_DROP; }}")
                 out.append(f"goto {tag}_{self._offset(prim)};")
             elif prim.op == "_jump_if_zero":
                 cond = prim.args[0]
-                if cond is None or isinstance(cond, str | m.Calculation | m.CounterArray | m.MeterArray):
+                if isinstance(cond, str | tuple | m.Calculation | m.CounterArray | m.MeterArray):
                     raise PipelineError(f"{prim.where}: _jump_if_zero of something that is not a number")
                 if isinstance(cond, m.RegisterArray):
                     raise PipelineError(f"{prim.where}: _jump_if_zero of a register array")

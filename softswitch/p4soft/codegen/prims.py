@@ -11,14 +11,16 @@ from p4soft.codegen.assign import Assignments
 from p4soft.codegen.cells import cell_bytes, cell_type, load_cell
 from p4soft.codegen.expr import Expressions
 from p4soft.codegen.hashing import calculation
+from p4soft.codegen.trace import Tracer
 from p4soft.codegen.wide import c_type, container, literal
 
 
 class Primitives(Assignments):
     """All primitives. ``exits`` tells that an exit was generated."""
 
-    def __init__(self, ex: Expressions, program: m.ProgramDef) -> None:
+    def __init__(self, ex: Expressions, program: m.ProgramDef, trace: Tracer = Tracer(False)) -> None:  # noqa: B008
         super().__init__(ex, program)
+        self.trace = trace
         self.exits = False
 
     def statement(self, prim: m.Primitive) -> list[str]:
@@ -72,10 +74,22 @@ class Primitives(Assignments):
     def _do_no_op(self, _: m.Primitive) -> list[str]:
         return []
 
-    _do_log_msg = _do_no_op
+    def _do_log_msg(self, prim: m.Primitive) -> list[str]:
+        text, values = prim.args[0], prim.args[1] if len(prim.args) > 1 else ()
+        if not isinstance(text, str) or not isinstance(values, tuple):
+            raise PipelineError("a text and a list of values were expected")
+        if not self.trace.on:
+            return []
+        shown = []
+        for value in values:
+            low, high = self.ex.span(value)
+            bits = max(1, low.bit_length() + 1, high.bit_length()) if low < 0 else max(1, high.bit_length())
+            shown.append((self.ex.at(value, self.ex.note(container(0, (1 << bits) - 1))), bits))
+        return self.trace.message(text, shown)
 
     def _do_assert(self, prim: m.Primitive) -> list[str]:
-        return [f"if (!{self.ex.truth(self.expr(prim.args[0]))}) {{ c->failed_asserts++; return P4S_DROP; }}"]
+        failed = ["c->failed_asserts++;", *self.trace.line(f"{prim.where} {prim.op} failed: dropping packet")]
+        return [f"if (!{self.ex.truth(self.expr(prim.args[0]))}) {{", *failed, "return P4S_DROP; }"]
 
     _do_assume = _do_assert
 
@@ -110,7 +124,7 @@ class Primitives(Assignments):
     def _do_register_read(self, prim: m.Primitive) -> list[str]:
         target, register = self.target(prim.args[0]), self._register(prim.args[1])
         width = self.ex.note(container(0, (1 << register.bits) - 1))
-        cell = f"(c->objects.registers[{register.index}].data + i * {cell_bytes(register.bits)})"
+        cell = f"(c->objects.registers[{register.index}].data + i * {register.stride})"
         fits = register.bits <= target.field.bits
         return [
             f"{{ const uint64_t i = {self.ex.index(self.expr(prim.args[2]))}; {c_type(width)} r = "
@@ -123,7 +137,7 @@ class Primitives(Assignments):
         register = self._register(prim.args[0])
         width = self.ex.note(container(0, (1 << register.bits) - 1))
         value = masked(self.ex.at(self.expr(prim.args[2]), width), register.bits, width)
-        cell = f"(c->objects.registers[{register.index}].data + i * {cell_bytes(register.bits)})"
+        cell = f"(c->objects.registers[{register.index}].data + i * {register.stride})"
         return [
             f"{{ const uint64_t i = {self.ex.index(self.expr(prim.args[1]))}; if (i < {register.size}) {{",
             f"const {cell_type(register.bits)} r = ({cell_type(register.bits)}){value};"

@@ -33,12 +33,10 @@ def key_shape(table: m.TableDef) -> KeyShape:
 
 
 def param_layout(params: list[int]) -> tuple[list[tuple[int, int, int]], int]:
-    """(bits, stored bytes, offset) of every parameter, and the bytes of them all."""
+    """(bits, stored bytes, offset) of every parameter, and the bytes of them all. They are not aligned."""
     out, at = [], 0
     for bits in params:
         size = cell_bytes(bits)
-        align = min(size, 8)
-        at = (at + align - 1) // align * align
         out.append((bits, size, at))
         at += size
     return out, at

@@ -12,6 +12,7 @@ import sys
 
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
+from p4soft.codegen.ahead import AheadWriter
 from p4soft.codegen.cells import cell_bytes
 from p4soft.codegen.deparser import deparse, update_checksums, verify_checksums
 from p4soft.codegen.expr import Expressions
@@ -21,6 +22,8 @@ from p4soft.codegen.parser import ParserWriter
 from p4soft.codegen.pipeline import PipelineWriter
 from p4soft.codegen.prims import Primitives
 from p4soft.codegen.tables import describe
+from p4soft.codegen.trace import Tracer
+from p4soft.codegen.variables import header_variables, metadata_variables
 from p4soft.codegen.wide import c_type, container, conversions, helpers, literal
 
 _RECURSION = 20_000
@@ -31,16 +34,18 @@ _ORIGINAL = ("clone_ingress_pkt_to_egress", "resubmit")
 class UnitWriter:
     """Generates the C text of one program."""
 
-    def __init__(self, program: m.ProgramDef) -> None:
+    def __init__(self, program: m.ProgramDef, trace: Tracer) -> None:
         self.program = program
+        self.trace = trace
         self.layout = Layout(program)
         self.ex = Expressions(self.layout)
+        self.ahead = AheadWriter(program, self.layout)
         if max(self.layout.own_bytes, self.layout.emit_bytes) > _MAX_HEADERS:
             raise PipelineError(f"headers of more than {_MAX_HEADERS} bytes together are not supported")
 
     def text(self) -> str:
-        prims = Primitives(self.ex, self.program)
-        front = ParserWriter(self.program, self.ex, prims).write()
+        prims, trace = Primitives(self.ex, self.program, self.trace), self.trace
+        front = ParserWriter(self.program, self.ex, prims, trace=trace).write()
         verify = verify_checksums(self.program, self.ex)
         ingress = PipelineWriter(self.program, self.program.ingress, self.ex, prims).write()
         digest = self._digest()
@@ -54,7 +59,7 @@ class UnitWriter:
         start = self._begin_egress(prims)
         egress = PipelineWriter(self.program, self.program.egress, self.ex, prims).write()
         update = update_checksums(self.program, self.ex, prims)
-        emit = deparse(self.program, self.ex)
+        emit = deparse(self.program, self.ex, trace)
         spec = self._std("egress_spec")
         for listed in self.program.field_lists:
             for ref in listed.fields:
@@ -70,8 +75,11 @@ class UnitWriter:
             f"memset(own, 0, {self.layout.own_bytes});",
             *(f"p4s_bset(V, {self.layout.header(h).bit});" for h in self.program.headers if h.scratch),
             *begin,
+            *trace.line("Parser 'parser': start"),
             *front,
             "parsed: P4_LABEL;",
+            *trace.parser_error(self.program.errors),
+            *trace.line("Parser 'parser': end, %u bytes parsed", "cur"),
             "p->payload = p->off + cur;",
             *verify,
             "if (mode == P4S_CLONE) {",
@@ -83,6 +91,7 @@ class UnitWriter:
             *after_parser,
             *ingress,
             "ingress_end: P4_LABEL;",
+            *trace.line("Pipeline 'ingress': end"),
             *digest,
             *verdict,
             "{",
@@ -90,17 +99,25 @@ class UnitWriter:
             "p->length = pktlen;",
             "return P4S_REPLICATE;",
             "}",
-            "if (p->spec == P4S_DROP_PORT) return P4S_DROP;",
+            "if (p->spec == P4S_DROP_PORT) {",
+            *trace.line("Dropping packet at the end of ingress"),
+            "return P4S_DROP;",
+            "}",
             "p->port = p->spec; p->rid = 0; p->instance = P4S_NORMAL;",
             "egress_start: P4_LABEL;",
             *start,
+            *trace.line("Egress port is %u", "p->port"),
             *egress,
             "egress_end: P4_LABEL;",
+            *trace.line("Pipeline 'egress': end"),
             "if (P4_UNLIKELY(p->clone)) {",
             *self._store(kept),
             "p->length = pktlen; c->clone_egress(c, p); p->clone = 0;",
             "}",
-            f"if ({spec} == P4S_DROP_PORT) return P4S_DROP;",
+            f"if ({spec} == P4S_DROP_PORT) {{",
+            *trace.line("Dropping packet at the end of egress"),
+            "return P4S_DROP;",
+            "}",
             *update,
             *emit,
             "if (P4_UNLIKELY(p->recirculate)) {",
@@ -109,13 +126,14 @@ class UnitWriter:
             "if (p->truncate < p->len) p->len = p->truncate;",
             "return P4S_OUTPUT;",
         ]
-        limbs = sorted(self.ex.limbs)
-        head = ['#include "p4s.h"\n\n', "#define P4_LABEL ((void)0)\n"]
+        ahead = self.ahead.text()
+        limbs = sorted(self.ex.limbs | self.ahead.ex.limbs)
+        head = ['#include "p4s_trace.h"\n\n' if trace.on else '#include "p4s.h"\n\n', "#define P4_LABEL ((void)0)\n"]
         head += [helpers(n) for n in limbs]
         head.append(conversions(limbs))
         function = "static enum p4s_verdict run(struct p4s_ctx *c, struct p4s_pkt *p, enum p4s_mode mode) {\n"
         return "".join(
-            [*head, self._state(kept), function, _indent(body), "}\n\n", self._description()],
+            [*head, self._state(kept), function, _indent(body), "}\n\n", ahead, self._description()],
         )
 
     # variables
@@ -137,21 +155,7 @@ class UnitWriter:
             f"uint64_t V[{self.layout.words}] = {{0}};",
             "(void)pk; (void)plen; (void)steps; (void)perr; (void)digest; (void)bad_checksum; (void)st;",
         ]
-        for name, count, type_, own in self.layout.pointers():
-            if count:
-                items = ", ".join(f"{own} + {i * type_.max_bytes}" for i in range(count))
-                out.append(f"uint8_t *{name}[{count}] = {{{items}}};")
-                if type_.varbit:
-                    out.append(f"uint32_t {name}l[{count}] = {{0}};")
-            else:
-                out.append(f"uint8_t *{name} = {own};")
-                if type_.varbit:
-                    out.append(f"uint32_t {name}l = 0;")
-        out += [f"uint32_t {name} = 0; (void){name};" for name in self.layout.cursors()]
-        for name, field in self._metadata():
-            width = container(0, (1 << field.bits) - 1)
-            out.append(f"{c_type(width)} {name} = {literal(0, width)}; (void){name};")
-        return out
+        return [*out, *header_variables(self.layout), *metadata_variables(self.ex)]
 
     def _state(self, kept: list[str]) -> str:
         lines = [f"uint64_t V[{self.layout.words}];"]
@@ -279,16 +283,22 @@ class UnitWriter:
             return f"static const struct {kind} {name}[] = {{{', '.join(items) or '{0}'}}};"
 
         lines.append(array("tables", tables, "p4s_table_desc"))
-        lines.append(array("counters", [f"{{{x.size}, 0, 16}}" for x in program.counters], "p4s_array_desc"))
-        lines.append(array("meters", [f"{{{x.size}, {int(x.bytes)}, 0}}" for x in program.meters], "p4s_array_desc"))
-        cells = [f"{{{x.size}, {x.bits}, {cell_bytes(x.bits)}}}" for x in program.registers]
+        lines.append(array("counters", [f"{{{x.size}, 0, 16, 0, 0, 0}}" for x in program.counters], "p4s_array_desc"))
+        lines.append(
+            array("meters", [f"{{{x.size}, {int(x.bytes)}, 0, 0, 0, 0}}" for x in program.meters], "p4s_array_desc")
+        )
+        cells = [
+            f"{{{x.size}, {x.bits}, {cell_bytes(x.bits)}, {x.home}, {x.offset}, {x.stride}}}" for x in program.registers
+        ]
         lines.append(array("registers", cells, "p4s_array_desc"))
+        lines += self.ahead.description()
         original = any(p.op in _ORIGINAL for a in program.actions for p in a.primitives)
         lines.append(
             '__attribute__((visibility("default"))) const struct p4s_prog p4s_program = {P4S_ABI, '
             f"{len(tables)}, {len(program.counters)}, {len(program.meters)}, {len(program.registers)}, "
             f"{self.layout.own_bytes}, {self.layout.emit_bytes + 64}, sizeof(struct state), {int(original)}, "
-            "tables, counters, meters, registers, run};"
+            "tables, counters, meters, registers, run, "
+            f"{len(self.ahead.tables)}, hints, look_ahead}};"
         )
         return "\n".join(lines) + "\n"
 
@@ -297,14 +307,14 @@ def _indent(lines: list[str]) -> str:
     return "".join(f"  {line}\n" for line in lines if line)
 
 
-def generate(config: bytes) -> tuple[m.ProgramDef, str]:
-    """The checked program and its C text. Raises PipelineError."""
+def generate(config: bytes, *, trace: bool = False) -> tuple[m.ProgramDef, str]:
+    """The checked program and its C text, which logs what it does to packets if ``trace``. Raises PipelineError."""
     # Nested expressions are walked by recursion, some frames a level; the frames are Python's own, not the C stack's.
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _RECURSION))
     try:
         program = load_program(config)
-        return program, UnitWriter(program).text()
+        return program, UnitWriter(program, Tracer(trace)).text()
     except RecursionError:
         raise PipelineError("the program's expressions are nested too deeply") from None
     finally:

@@ -71,6 +71,7 @@ uint32_t p4s_image_size(void *s, uint32_t table);
 int p4s_get(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint8_t *out);
 uint64_t p4s_entries(void *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room);
 uint32_t p4s_table_count(void *s, uint32_t table);
+uint32_t p4s_entry_bytes(void *s, uint32_t table);
 int p4s_set_list(void *s, uint32_t table, uint32_t id, const uint32_t *members, uint32_t n);
 int p4s_set_default(void *s, uint32_t table, uint32_t action, const uint8_t *params);
 uint32_t p4s_get_default(void *s, uint32_t table, uint8_t *params);
@@ -84,6 +85,8 @@ void p4s_read_counters(void *s, uint32_t array, uint32_t first, uint32_t n, uint
 void p4s_write_counter(void *s, uint32_t array, uint32_t index, uint64_t packets, uint64_t bytes);
 void p4s_read_registers(void *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out);
 void p4s_write_register(void *s, uint32_t array, uint32_t index, const uint8_t *cell);
+uint64_t p4s_replay(void *s, uint32_t port, const uint8_t *frames, uint32_t length, uint32_t n);
+int p4s_trace(void *s, int fd, int each);
 int p4s_pcap_start(void *s);
 void p4s_pcap_stop(void *s);
 int p4s_pcap_open(void *s, uint32_t port, const char *received, const char *sent);

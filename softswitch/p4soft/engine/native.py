@@ -163,6 +163,19 @@ class NativeEngine(Switch):
             raise EntryNotFound(f"there is no table number {table}")
         return int(self._c.p4s_table_count(self.handle(), table))
 
+    def entry_bytes(self, table: int) -> int:
+        """Bytes of memory that an entry takes, with its counter, times and share of the index."""
+        if not 0 <= table < len(self._tables):
+            raise EntryNotFound(f"there is no table number {table}")
+        return int(self._c.p4s_entry_bytes(self.handle(), table))
+
+    def cell_bytes(self, *names: str) -> int:
+        """Bytes of memory that one index of these register arrays takes; cells that lie together count once."""
+        for name in names:
+            self._at(self._registers.get(name), name, 0)
+        homes = {self._registers[name].home for name in names}
+        return sum(register.stride for register in self._registers.values() if register.index in homes)
+
     def set_default(self, table: int, action: int | None, params: bytes = b"") -> None:
         if not 0 <= table < len(self._tables):
             raise EntryNotFound(f"there is no table number {table}")

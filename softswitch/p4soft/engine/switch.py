@@ -60,6 +60,7 @@ class Switch:
         """Port to the name of its pcap files."""
         self._captured: dict[int, str] = {}
         self._pcap: str | None = None
+        self._trace = False
         self._buffer = ffi.new("uint8_t[]", BUFFER)
         self._out = ffi.new("uint8_t[]", BUFFER)
 
@@ -74,13 +75,13 @@ class Switch:
         """Compile ``config``, which a :meth:`load` of it then need not do; changes nothing. May be called from any
         thread, beside any other call. What is wrong with ``config``, load says."""
         try:
-            self._prepared = (config, _compile(config))
+            self._prepared = (config, _compile(config, self._trace))
         except EngineError as error:
             self._prepared = (config, error)
 
     def load(self, config: bytes) -> Program:
         prepared, self._prepared = self._prepared, None
-        compiled = prepared[1] if prepared is not None and prepared[0] == config else _compile(config)
+        compiled = prepared[1] if prepared is not None and prepared[0] == config else _compile(config, self._trace)
         if isinstance(compiled, EngineError):
             raise compiled
         definition, library, description = compiled
@@ -196,8 +197,36 @@ class Switch:
             raise EngineError("out of file descriptors")
         return number
 
+    def replay(self, port: int, frames: bytes, length: int) -> float:
+        """Run concatenated frames of ``length`` bytes through the program as if ``port`` had received them, and throw
+        away what leaves by in-process ports. For measurements: the program alone, on the calling thread.
+
+        Returns seconds."""
+        if not 0 < length <= len(frames):
+            raise InvalidValue(f"a frame of {length} bytes cannot be replayed")
+        count = len(frames) // length
+        spent = self._c.p4s_replay(self.handle(), self.port(port), ffi.from_buffer(frames), length, count)
+        return int(spent) / 1e9
+
     def drain(self, timeout: float) -> bool:
         return bool(self._c.p4s_drain(self.handle(), max(0, int(timeout * 1e9))))
+
+    # the log of single packets
+
+    def start_trace(self, fd: int, *, flush: bool = False) -> None:
+        """Write to the descriptor ``fd`` what happens to every packet, in the manner of BMv2's log: parser states,
+        tables with key, hit or miss and action, conditions, primitives, verdicts, deparser. To be called before
+        :meth:`load`, since the program has to be compiled for it. ``flush`` writes every line at once rather than
+        every batch.
+
+        The packet thread writes itself: no line is lost, and a slow reader slows the traffic down."""
+        check(self._c.p4s_trace(self.handle(), fd, int(flush)), "the log of packets")
+        self._trace = True
+
+    def stop_trace(self) -> None:
+        """Write no more; the descriptor may be closed after it. Idempotent."""
+        check(self._c.p4s_trace(self.handle(), -1, 0), "the log of packets")
+        self._trace = False
 
     # captures
 
@@ -263,8 +292,8 @@ class Switch:
         return out
 
 
-def _compile(config: bytes) -> _Compiled:
-    definition, source = generate(config)
+def _compile(config: bytes, trace: bool) -> _Compiled:
+    definition, source = generate(config, trace=trace)
     library, description = program(source)
     return definition, library, description
 

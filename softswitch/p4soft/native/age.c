@@ -12,23 +12,23 @@ void wheel_arm(struct p4s_table *t, uint32_t index, uint64_t deadline) {
   if (tick < w->tick) tick = w->tick;
   if (tick > w->tick + P4S_SLOTS - 2) tick = w->tick + P4S_SLOTS - 2;
   struct p4s_cold *c = &t->cold[index];
-  c->slot = (uint32_t)(tick % P4S_SLOTS);
-  c->prev = P4S_NONE;
-  c->next = w->heads[c->slot];
+  const uint32_t slot = (uint32_t)(tick % P4S_SLOTS);
+  c->prev = P4S_FIRST | slot;
+  c->next = w->heads[slot];
   if (c->next != P4S_NONE) t->cold[c->next].prev = index;
-  w->heads[c->slot] = index;
+  w->heads[slot] = index;
   w->timed++;
 }
 
 void wheel_disarm(struct p4s_table *t, uint32_t index) {
   struct p4s_cold *c = &t->cold[index];
-  if (c->slot == P4S_NONE) return;
-  if (c->prev == P4S_NONE)
-    t->wheel->heads[c->slot] = c->next;
+  if (c->prev == P4S_NONE) return;
+  if (c->prev & P4S_FIRST)
+    t->wheel->heads[c->prev & ~P4S_FIRST] = c->next;
   else
     t->cold[c->prev].next = c->next;
   if (c->next != P4S_NONE) t->cold[c->next].prev = c->prev;
-  c->slot = P4S_NONE;
+  c->prev = P4S_NONE;
   t->wheel->timed--;
 }
 
@@ -46,7 +46,7 @@ uint64_t wheel_wait(const struct p4s_table *t, uint64_t now) {
 static void look_at(struct p4s_switch *s, uint32_t table, uint32_t index) {
   struct p4s_table *t = &s->ctx.objects.tables[table];
   struct p4s_cold *c = &t->cold[index];
-  const uint64_t now = s->ctx.now, hit = p4s_entry_at(t, index)->last_hit;
+  const uint64_t now = s->ctx.now, hit = p4s_hit_ns(p4s_entry_at(t, index));
   const uint64_t from = hit > c->reported ? hit : c->reported;
   wheel_disarm(t, index);
   if (now >= from + c->idle) {

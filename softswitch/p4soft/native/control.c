@@ -198,11 +198,14 @@ EXPORT uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, 
   const uint64_t now = p4s_clock();
   const uint32_t most = table_image_size(t);
   for (uint32_t n = 0; *at < t->high && used + most <= room && n < 4096; ++*at, n++)
-    if (p4s_entry_at(t, *at)->live) used += table_image(t, *at, now, out + used);
+    if (p4s_entry_at(t, *at)->action != P4S_NO_ACTION) used += table_image(t, *at, now, out + used);
   if (*at >= t->high) *at = P4S_NONE;
   switch_unlock(s);
   return used;
 }
+
+/* Bytes that one more entry costs, its share of the index and what ageing needs included. */
+EXPORT uint32_t p4s_entry_bytes(struct p4s_switch *s, uint32_t table) { return table_entry_bytes(&s->ctx.objects.tables[table]); }
 
 EXPORT uint32_t p4s_table_count(struct p4s_switch *s, uint32_t table) { return s->ctx.objects.tables[table].count; }
 
@@ -315,14 +318,14 @@ EXPORT void p4s_write_counter(struct p4s_switch *s, uint32_t array, uint32_t ind
 EXPORT void p4s_read_registers(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out) {
   switch_lock(s);
   const struct p4s_cells *r = &s->ctx.objects.registers[array];
-  memcpy(out, r->data + (size_t)r->cell * first, (size_t)r->cell * n);
+  for (uint32_t i = 0; i < n; i++) memcpy(out + (size_t)r->cell * i, r->data + (size_t)r->stride * (first + i), r->cell);
   switch_unlock(s);
 }
 
 EXPORT void p4s_write_register(struct p4s_switch *s, uint32_t array, uint32_t index, const uint8_t *cell) {
   switch_lock(s);
   const struct p4s_cells *r = &s->ctx.objects.registers[array];
-  memcpy(r->data + (size_t)r->cell * index, cell, r->cell);
+  memcpy(r->data + (size_t)r->stride * index, cell, r->cell);
   switch_unlock(s);
 }
 

@@ -27,6 +27,7 @@ enum p4s_error {
 #define P4S_MAX_PARAMS 1024u
 #define P4S_MAX_MATERIAL (4 * P4S_KEY_WORDS + 1)
 #define P4S_NONE UINT32_MAX
+#define P4S_BATCH 64u /* frames that are received at once */
 
 /* --- byte rings: one producer, one consumer, records of whole words --- */
 
@@ -54,13 +55,15 @@ bool ring_empty(struct p4s_ring *r);
 
 /* --- tables --- */
 
+/* What packets do not need of an entry. */
 struct p4s_cold {
   uint64_t cookie, idle;
   uint64_t reported; /* when the entry was last reported idle, or inserted */
-  int32_t priority;
-  uint32_t next, prev; /* in a slot of the wheel, or next: in the free list */
-  uint32_t slot; /* of the wheel, P4S_NONE outside */
+  uint32_t next; /* in a slot of the wheel, or in the free list */
+  uint32_t prev; /* in a slot of the wheel; P4S_FIRST and the slot for the first one; P4S_NONE outside */
 };
+
+#define P4S_FIRST 0x80000000u
 
 #define P4S_TICK UINT64_C(4000000) /* nanoseconds */
 #define P4S_SLOTS 8192u
@@ -93,8 +96,13 @@ uint32_t table_image_size(const struct p4s_table *t);
 /* Writes a struct p4s_entry_image and what follows it; returns its size. */
 uint32_t table_image(struct p4s_table *t, uint32_t index, uint64_t now, uint8_t *out);
 void table_unpack_params(const struct p4s_table *t, const struct p4s_entry *e, uint8_t *out);
+/* Bytes that an entry takes, its share of the index included. */
+uint32_t table_entry_bytes(const struct p4s_table *t);
 void *p4s_map(size_t size);
 void p4s_unmap(void *p, size_t size);
+/* Ask for large pages: for memory that is used from its beginning on, or all over. What is in use already gets them
+ * when the kernel finds the time. */
+void p4s_large_pages(void *p, size_t size);
 
 enum p4s_update_kind { P4S_INSERT, P4S_MODIFY, P4S_DELETE };
 
@@ -128,6 +136,7 @@ struct p4s_stats {
 
 struct p4s_packet_port;
 struct p4s_pcap;
+struct p4s_trace;
 
 struct p4s_port {
   uint32_t number;
@@ -186,6 +195,9 @@ struct p4s_switch {
   uint64_t drain_done;
   uint64_t unknown_port, backlog_dropped, oversize, partial_checksums;
 
+  struct p4s_trace *trace; /* NULL: off */
+  uint32_t frames, copies; /* frames received, and copies made of the last one */
+
   struct p4s_pcap *pcap; /* NULL while nothing is captured */
   uint64_t pcap_dropped; /* by captures that have ended */
 };
@@ -200,17 +212,24 @@ struct p4s_group {
   struct p4s_group *next;
 };
 
+/* A switch without its packet thread; p4s_free ends it. NULL: out of memory or of descriptors. */
+struct p4s_switch *switch_make(int32_t cpu_port);
 void switch_lock(struct p4s_switch *s);
 void switch_unlock(struct p4s_switch *s);
 void switch_wake(struct p4s_switch *s);
 /* Something is due at ``deadline``: wake the thread if it would sleep longer. */
 void switch_deadline(struct p4s_switch *s, uint64_t deadline);
 uint64_t p4s_clock(void);
+/* Take the time for the packets that follow. */
+void switch_time(struct p4s_switch *s);
 
 const struct p4s_group *group_find(const struct p4s_group *list, uint32_t id);
 
 /* Run one received frame through the program. */
 void forward_frame(struct p4s_switch *s, uint32_t port, const uint8_t *data, uint32_t len);
+/* The same for several; what their lookups touch is fetched ahead. At most P4S_BATCH. */
+void forward_frames(struct p4s_switch *s, const struct p4s_frame *frames, uint32_t n);
+void forward_look_ahead(struct p4s_switch *s, const struct p4s_frame *frames, uint32_t n);
 /* Run what is waiting between two passes; returns the number of packets. */
 uint32_t forward_backlog(struct p4s_switch *s);
 void forward_digest(struct p4s_ctx *c, uint32_t list, const uint8_t *data, uint32_t len);
@@ -226,6 +245,16 @@ void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len);
 void packet_flush(struct p4s_port *port);
 int packet_fd(const struct p4s_port *port);
 void packet_lost(struct p4s_port *port);
+
+/* --- the log of single packets --- */
+
+__attribute__((format(printf, 3, 4))) void trace_line(struct p4s_ctx *c, const struct p4s_pkt *p, const char *format, ...);
+void trace_flush(struct p4s_trace *t);
+EXPORT int p4s_trace(struct p4s_switch *s, int fd, int each);
+#define TRACE(s, ...)                                                                                                  \
+  do {                                                                                                                 \
+    if (P4_UNLIKELY((s)->trace != NULL)) trace_line(&(s)->ctx, __VA_ARGS__);                                           \
+  } while (0)
 
 /* --- captures: the packet thread's side --- */
 

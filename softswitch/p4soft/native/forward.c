@@ -25,9 +25,13 @@ static void duplicate(struct p4s_switch *s, struct p4s_pkt *to, const struct p4s
   memcpy(to->base, from->base, s->prog->own_bytes);
   memcpy(to->base + from->off, from->base + from->off, from->len);
   memcpy(to->state, from->state, s->prog->state_bytes);
+  to->copy = ++s->copies;
 }
 
-static void output(struct p4s_switch *s, uint32_t number, const uint8_t *data, uint32_t len) {
+static void output(struct p4s_switch *s, const struct p4s_pkt *p) {
+  const uint32_t number = p->port, len = p->len;
+  const uint8_t *const data = p->base + p->off;
+  TRACE(s, p, "Transmitting packet of size %u out of port %u", len, number);
   if ((int64_t)number == s->cpu_port) {
     ring_put(&s->packets, P4S_REC_PACKET, 0, data, len);
     s->signal = true;
@@ -35,6 +39,7 @@ static void output(struct p4s_switch *s, uint32_t number, const uint8_t *data, u
   }
   struct p4s_port *port = number < P4S_PORTS ? &s->ports[number] : NULL;
   if (!port || port->kind == P4S_PORT_NONE) {
+    TRACE(s, p, "There is no port %u: dropping packet", number);
     s->unknown_port++;
     return;
   }
@@ -75,6 +80,8 @@ static void again(struct p4s_switch *s, const struct p4s_pkt *p, const uint8_t *
   w->pkt.len = w->pkt.ingress_len = len;
   memcpy(w->pkt.base + w->pkt.off, data, len);
   memcpy(w->pkt.state, p->state, s->prog->state_bytes);
+  w->pkt.id = p->id;
+  w->pkt.copy = ++s->copies;
   w->pkt.in_port = p->in_port;
   w->pkt.instance = instance;
   w->pkt.preserve = list;
@@ -82,10 +89,11 @@ static void again(struct p4s_switch *s, const struct p4s_pkt *p, const uint8_t *
 
 static void finish(struct p4s_switch *s, struct p4s_pkt *p, enum p4s_verdict verdict) {
   if (verdict != P4S_OUTPUT) return;
+  if (p->recirculate) TRACE(s, p, "Recirculating packet");
   if (p->recirculate)
     again(s, p, p->base + p->off, p->len, P4S_RECIRC, p->recirculate);
   else
-    output(s, p->port, p->base + p->off, p->len);
+    output(s, p);
 }
 
 static void egress(struct p4s_switch *s, struct p4s_pkt *p) { finish(s, p, s->prog->run(&s->ctx, p, P4S_EGRESS)); }
@@ -98,16 +106,20 @@ static void replicate(struct p4s_switch *s, const struct p4s_pkt *p, const struc
     q.port = g->replicas[i].port;
     q.rid = g->replicas[i].instance;
     if (g->truncate) q.truncate = g->truncate;
+    TRACE(s, &q, "Replicating packet to port %u, egress_rid %u", q.port, q.rid);
     egress(s, &q);
   }
 }
 
 static void clone_ingress(struct p4s_switch *s, const struct p4s_pkt *p, uint32_t original) {
   const struct p4s_group *g = group_find(s->clones, p->clone & 0x7fff);
+  TRACE(s, p, "Cloning packet at ingress to session %u%s", p->clone & 0x7fff, g ? "" : ", which does not exist");
   if (!g) return;
   for (uint32_t i = 0; i < g->count; i++) {
     struct p4s_pkt q;
     fresh(s, &q, COPY);
+    q.id = p->id;
+    q.copy = ++s->copies;
     q.off = room(s);
     q.len = q.ingress_len = q.length = original;
     memcpy(q.base + q.off, buffer(s, ORIGINAL), original);
@@ -136,10 +148,12 @@ static void run_ingress(struct p4s_switch *s, struct p4s_pkt *p) {
   if (p->clone) clone_ingress(s, p, original);
   p->clone = 0;
   if (p->resubmit) {
+    TRACE(s, p, "Resubmitting packet");
     again(s, p, buffer(s, ORIGINAL), original, P4S_RESUBMIT, p->resubmit);
   } else if (p->group) {
     const struct p4s_group *g = group_find(s->groups, p->group);
     p->instance = P4S_REPLICATION;
+    if (!g) TRACE(s, p, "Multicast group %u does not exist: dropping packet", p->group);
     if (g) replicate(s, p, g, COPY);
   } else if (p->spec != P4S_DROP_PORT) {
     p->instance = P4S_NORMAL;
@@ -152,6 +166,7 @@ static void run_ingress(struct p4s_switch *s, struct p4s_pkt *p) {
 void forward_clone_egress(struct p4s_ctx *c, struct p4s_pkt *p) {
   struct p4s_switch *s = (struct p4s_switch *)(void *)c;
   const struct p4s_group *g = group_find(s->clones, p->clone & 0x7fff);
+  TRACE(s, p, "Cloning packet at egress to session %u%s", p->clone & 0x7fff, g ? "" : ", which does not exist");
   if (!g) return;
   for (uint32_t i = 0; i < g->count; i++) {
     uint32_t slot;
@@ -195,8 +210,16 @@ void forward_frame(struct p4s_switch *s, uint32_t port, const uint8_t *data, uin
   p.off = room(s);
   p.len = p.ingress_len = len;
   p.in_port = port;
+  p.id = s->frames++;
+  s->copies = 0;
+  TRACE(s, &p, "Processing packet received on port %u", port);
   memcpy(p.base + p.off, data, len);
   run_ingress(s, &p);
+}
+
+void forward_frames(struct p4s_switch *s, const struct p4s_frame *frames, uint32_t n) {
+  if (s->prog && s->prog->nhints) forward_look_ahead(s, frames, n);
+  for (uint32_t i = 0; i < n; i++) forward_frame(s, frames[i].port, frames[i].data, frames[i].len);
 }
 
 void forward_digest(struct p4s_ctx *c, uint32_t list, const uint8_t *data, uint32_t len) {

@@ -116,8 +116,13 @@ P4_INLINE const struct p4s_list *p4s_list_of(const struct p4s_table *t, uint32_t
   return e ? *p4s_list_at(t, e) : NULL;
 }
 
+/* A time as entries keep it: 48 bits of 1024 ns, nine years. Rounded up, so that nothing seems idle for longer than it was. */
+P4_INLINE uint64_t p4s_moment(uint64_t ns) { return (ns + (1u << P4S_HIT_SHIFT) - 1) >> P4S_HIT_SHIFT; }
+
+P4_INLINE uint64_t p4s_hit_ns(const struct p4s_entry *e) { return (uint64_t)e->last_hit << P4S_HIT_SHIFT; }
+
 P4_INLINE void p4s_hit(struct p4s_entry *e, const struct p4s_ctx *c, uint32_t len, bool counter) {
-  e->last_hit = c->now;
+  e->last_hit = c->moment;
   if (counter) {
     e->packets++;
     e->bytes += len;

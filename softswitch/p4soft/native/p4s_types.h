@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define P4S_ABI 1
+#define P4S_ABI 2
 #define P4_INLINE static inline __attribute__((always_inline, unused))
 #define P4_LIKELY(x) __builtin_expect(!!(x), 1)
 #define P4_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -84,18 +84,34 @@ struct p4s_array_desc {
   uint32_t size;
   uint32_t bits; /* registers: of a cell; meters: 1 if it meters bytes */
   uint32_t cell; /* bytes of a cell */
+  /* Registers: the one whose memory this one lies in, itself if it has its own; where, and from cell to cell. */
+  uint32_t home, offset, stride;
+};
+
+/* A lookup whose key is known when the packet is parsed: what it will touch can be fetched ahead. */
+struct p4s_hint_desc {
+  uint32_t table;
+  uint32_t unless; /* bit i: not looked up after a hit of hint i */
+  uint32_t nreaches;
+  const struct p4s_reach *reaches;
+};
+
+/* An action's parameter is the index of a register. */
+struct p4s_reach {
+  uint32_t action, offset, size, reg;
 };
 
 /* --- run-time state --- */
 
-/* An entry: this head, then key words, mask words (ternary and range: low as value, high in the third part), params. */
+/* An entry: this head, then key words, mask words (ternary and range: low as value, high in the third part), params.
+ * Where it can, it fits into a cache line, and a hit touches nothing else of the table but a slot. */
 struct p4s_entry {
-  uint64_t last_hit;
   uint64_t packets, bytes;
-  uint32_t hash;
-  uint16_t action;
-  uint16_t live;
+  uint64_t action : 16; /* P4S_NO_ACTION: a free entry */
+  uint64_t last_hit : 48; /* see p4s_moment */
 };
+
+#define P4S_HIT_SHIFT 10
 
 struct p4s_slot {
   uint32_t hash;
@@ -118,6 +134,7 @@ struct p4s_table {
   struct p4s_entry *fallback; /* the default entry */
   struct p4s_meter *meters;
   uint32_t *order; /* ternary and range: entry numbers, highest priority first */
+  int32_t *priorities; /* ternary and range: of each entry */
   uint64_t seed;
   uint32_t stride, mask, count, high;
   uint32_t params_at; /* byte offset of the parameters in an entry */
@@ -142,7 +159,7 @@ struct p4s_counter {
 
 struct p4s_cells {
   uint8_t *data;
-  uint32_t size, cell;
+  uint32_t size, cell, stride;
 };
 
 struct p4s_pkt;
@@ -157,11 +174,14 @@ struct p4s_objects {
 
 struct p4s_ctx {
   uint64_t now, start;
+  uint64_t moment; /* ``now`` as entries keep it */
   struct p4s_objects objects;
   uint64_t random[2];
   uint64_t failed_asserts, runaways;
   void (*digest)(struct p4s_ctx *, uint32_t list, const uint8_t *data, uint32_t len);
   void (*clone_egress)(struct p4s_ctx *, struct p4s_pkt *);
+  /* Programs compiled for tracing tell what they do. */
+  void (*trace)(struct p4s_ctx *, const struct p4s_pkt *, const char *format, ...);
   uint8_t scratch[P4S_SCRATCH]; /* deparser, hash input */
 };
 
@@ -172,6 +192,7 @@ struct p4s_pkt {
   uint32_t off, len;
   uint32_t limit; /* bytes of the buffer at ``base`` */
   uint32_t payload; /* offset of the first byte that no header covers */
+  uint32_t id, copy; /* for people: which frame, and which copy of it */
   uint32_t in_port, instance, ingress_len;
   uint32_t preserve; /* field list whose metadata survive in ``state`` */
   uint32_t fresh; /* egress: only those of ``preserve`` do */
@@ -179,6 +200,23 @@ struct p4s_pkt {
   uint32_t port, rid, depth;
   /* decisions */
   uint32_t spec, group, clone, clone_list, resubmit, recirculate, truncate;
+};
+
+/* A received frame. */
+struct p4s_frame {
+  const uint8_t *data;
+  uint32_t len, port;
+};
+
+#define P4S_HINTS 4
+#ifndef P4S_FEW
+#define P4S_FEW 4096u /* entries that stay in the processor's caches by themselves */
+#endif
+
+/* What is known about a frame's lookups ahead of it. */
+struct p4s_ahead {
+  uint32_t hash[P4S_HINTS];
+  uint32_t known; /* bit i: hash[i] is */
 };
 
 struct p4s_prog {
@@ -189,6 +227,9 @@ struct p4s_prog {
   const struct p4s_table_desc *tables;
   const struct p4s_array_desc *counters, *meters, *registers;
   enum p4s_verdict (*run)(struct p4s_ctx *, struct p4s_pkt *, enum p4s_mode);
+  uint32_t nhints;
+  const struct p4s_hint_desc *hints;
+  void (*look_ahead)(struct p4s_ctx *, const struct p4s_frame *, struct p4s_ahead *); /* changes nothing */
 };
 
 #endif

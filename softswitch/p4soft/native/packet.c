@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RX_BATCH 64u
 #define RX_LEAST 8u /* before a control call is let in */
 #define RX_BYTES (8u << 20)
 #define TX_BATCH 64u
@@ -149,10 +148,18 @@ static void receive_tagged(struct p4s_switch *s, const struct p4s_port *port, co
   forward_frame(s, port->number, whole, h->tp_snaplen + VLAN_BYTES);
 }
 
+/* Forward what was gathered and give the ring's frames back to the kernel. */
+static void finish(struct p4s_switch *s, const struct p4s_frame *frames, struct tpacket2_hdr *const *heads, uint32_t n) {
+  forward_frames(s, frames, n);
+  for (uint32_t i = 0; i < n; i++) __atomic_store_n(&heads[i]->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+}
+
 uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port) {
   struct p4s_packet_port *rx = port->packet;
-  uint32_t n = 0;
-  for (; n < RX_BATCH; n++) {
+  struct p4s_frame frames[P4S_BATCH];
+  struct tpacket2_hdr *heads[P4S_BATCH];
+  uint32_t n = 0, gathered = 0;
+  for (; n < P4S_BATCH; n++) {
     if (n >= RX_LEAST && atomic_load_explicit(&s->waiting, memory_order_relaxed)) break;
     struct tpacket2_hdr *h = frame(rx);
     const uint32_t status = __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
@@ -162,21 +169,24 @@ uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port) {
     const uint8_t *data = (const uint8_t *)h + h->tp_mac;
     const struct sockaddr_ll *from = (const struct sockaddr_ll *)(const void *)((uint8_t *)h + TPACKET_ALIGN(sizeof *h));
     __builtin_prefetch((const uint8_t *)frame(rx) + h->tp_mac);
-    if (P4_UNLIKELY(from->sll_pkttype == PACKET_OUTGOING)) {
-      __atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+    const bool outgoing = from->sll_pkttype == PACKET_OUTGOING, cut = h->tp_snaplen < h->tp_len;
+    if (P4_LIKELY(!outgoing)) {
+      port->stats.rx_packets++;
+      port->stats.rx_bytes += h->tp_len;
+      if (P4_UNLIKELY(status & TP_STATUS_CSUMNOTREADY)) s->partial_checksums++;
+      if (P4_UNLIKELY(cut)) port->stats.rx_dropped++; /* larger than a ring frame: receive offload is on */
+    }
+    if (P4_LIKELY(!outgoing && !cut && !(status & TP_STATUS_VLAN_VALID))) {
+      frames[gathered] = (struct p4s_frame){data, h->tp_snaplen, port->number};
+      heads[gathered++] = h;
       continue;
     }
-    port->stats.rx_packets++;
-    port->stats.rx_bytes += h->tp_len;
-    if (P4_UNLIKELY(status & TP_STATUS_CSUMNOTREADY)) s->partial_checksums++;
-    if (P4_UNLIKELY(h->tp_snaplen < h->tp_len))
-      port->stats.rx_dropped++; /* larger than a ring frame: receive offload is on */
-    else if (P4_UNLIKELY(status & TP_STATUS_VLAN_VALID))
-      receive_tagged(s, port, h, data);
-    else
-      forward_frame(s, port->number, data, h->tp_snaplen);
+    finish(s, frames, heads, gathered); /* frames keep their order */
+    gathered = 0;
+    if (!outgoing && !cut) receive_tagged(s, port, h, data);
     __atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
   }
+  finish(s, frames, heads, gathered);
   return n;
 }
 

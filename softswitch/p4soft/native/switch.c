@@ -11,13 +11,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 64u
 #define SPIN_NS 20000u /* how long an idle thread polls before it sleeps */
 
 uint64_t p4s_clock(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+void switch_time(struct p4s_switch *s) {
+  s->ctx.now = p4s_clock();
+  s->ctx.moment = p4s_moment(s->ctx.now);
 }
 
 static void relax(void) {
@@ -81,7 +85,7 @@ void switch_deadline(struct p4s_switch *s, uint64_t deadline) {
 static uint32_t take_injected(struct p4s_switch *s) {
   uint32_t n = 0;
   const struct p4s_record *r;
-  for (; n < BATCH && (r = ring_peek(&s->in)) != NULL; n++) {
+  for (; n < P4S_BATCH && (r = ring_peek(&s->in)) != NULL; n++) {
     const uint32_t port = r->aux;
     if (port < P4S_PORTS) {
       s->ports[port].stats.rx_packets++;
@@ -95,7 +99,7 @@ static uint32_t take_injected(struct p4s_switch *s) {
 }
 
 static uint32_t one_pass(struct p4s_switch *s) {
-  s->ctx.now = p4s_clock();
+  switch_time(s);
   uint32_t work = take_injected(s);
   for (uint32_t i = 0; i < s->nactive; i++) {
     struct p4s_port *port = &s->ports[s->active[i]];
@@ -108,6 +112,7 @@ static uint32_t one_pass(struct p4s_switch *s) {
     if (port->kind == P4S_PORT_PACKET) packet_flush(port);
   }
   if (P4_UNLIKELY(s->pcap != NULL)) pcap_wake(s->pcap);
+  if (P4_UNLIKELY(s->trace != NULL)) trace_flush(s->trace);
   if (s->out_signal) {
     const uint64_t one = 1;
     s->out_signal = false;
@@ -204,7 +209,8 @@ static void free_state(struct p4s_objects *c, const struct p4s_prog *prog) {
   for (uint32_t i = 0; c->meters && i < prog->nmeters; i++)
     p4s_unmap(c->meters[i], sizeof(struct p4s_meter) * (size_t)prog->meters[i].size);
   for (uint32_t i = 0; c->registers && i < prog->nregisters; i++)
-    p4s_unmap(c->registers[i].data, (size_t)c->registers[i].cell * c->registers[i].size);
+    if (prog->registers[i].home == i)
+      p4s_unmap(c->registers[i].data, (size_t)c->registers[i].stride * c->registers[i].size);
   free(c->tables);
   free(c->counters);
   free(c->meters);
@@ -228,10 +234,16 @@ static int make_state(struct p4s_objects *c, const struct p4s_prog *prog) {
   for (uint32_t i = 0; i < prog->nmeters; i++)
     if (!(c->meters[i] = p4s_map(sizeof(struct p4s_meter) * (size_t)prog->meters[i].size))) return P4S_NO_MEMORY;
   for (uint32_t i = 0; i < prog->nregisters; i++) {
+    const struct p4s_array_desc *d = &prog->registers[i];
     struct p4s_cells *cells = &c->registers[i];
-    cells->size = prog->registers[i].size;
-    cells->cell = prog->registers[i].cell;
-    if (!(cells->data = p4s_map((size_t)cells->size * cells->cell))) return P4S_NO_MEMORY;
+    *cells = (struct p4s_cells){.size = d->size, .cell = d->cell, .stride = d->stride};
+    if (d->home != i) continue;
+    if (!(cells->data = p4s_map((size_t)d->size * d->stride))) return P4S_NO_MEMORY;
+    p4s_large_pages(cells->data, (size_t)d->size * d->stride);
+  }
+  for (uint32_t i = 0; i < prog->nregisters; i++) {
+    const struct p4s_array_desc *d = &prog->registers[i];
+    c->registers[i].data = c->registers[d->home].data + d->offset;
   }
   return P4S_OK;
 }
@@ -265,7 +277,7 @@ EXPORT int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog) {
   return P4S_OK;
 }
 
-EXPORT struct p4s_switch *p4s_new(int32_t cpu_port) {
+struct p4s_switch *switch_make(int32_t cpu_port) {
   struct p4s_switch *s = calloc(1, sizeof *s);
   if (!s) return NULL;
   s->cpu_port = cpu_port;
@@ -286,15 +298,24 @@ EXPORT struct p4s_switch *p4s_new(int32_t cpu_port) {
   s->ctx.now = s->ctx.start;
   s->ctx.digest = forward_digest;
   s->ctx.clone_egress = forward_clone_egress;
+  s->ctx.trace = trace_line;
   if (getrandom(s->ctx.random, sizeof s->ctx.random, 0) != sizeof s->ctx.random) s->ctx.random[0] = s->ctx.start;
   if (ring_init(&s->in, 8 << 20) || ring_init(&s->out, 64 << 20) || ring_init(&s->packets, 16 << 20) ||
       ring_init(&s->digests, 4 << 20) || ring_init(&s->idles, 16 << 20) || s->event_fd < 0 || s->wake_fd < 0 ||
-      !s->backlog || !s->buffers || pthread_create(&s->thread, NULL, packet_thread, s) != 0) {
+      !s->backlog || !s->buffers) {
     p4s_free(s);
     return NULL;
   }
-  s->running = true;
   return s;
+}
+
+EXPORT struct p4s_switch *p4s_new(int32_t cpu_port) {
+  struct p4s_switch *s = switch_make(cpu_port);
+  if (!s) return NULL;
+  s->running = pthread_create(&s->thread, NULL, packet_thread, s) == 0;
+  if (s->running) return s;
+  p4s_free(s);
+  return NULL;
 }
 
 EXPORT void p4s_free(struct p4s_switch *s) {
@@ -304,6 +325,7 @@ EXPORT void p4s_free(struct p4s_switch *s) {
     if (write(s->wake_fd, &one, sizeof one) == sizeof one || errno == EAGAIN) pthread_join(s->thread, NULL);
   }
   p4s_pcap_stop(s);
+  (void)p4s_trace(s, -1, 0);
   for (uint32_t i = 0; i < P4S_PORTS; i++)
     if (s->ports[i].kind == P4S_PORT_PACKET) packet_close(&s->ports[i]);
   free_state(&s->ctx.objects, s->prog);

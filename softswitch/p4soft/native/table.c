@@ -24,12 +24,25 @@ static uint32_t slots_for(uint32_t size) {
   return n;
 }
 
+/* Entries share no cache line with half of another one. */
+static uint32_t stride_for(uint32_t bytes) {
+  if (bytes <= 32) return 32;
+  return (bytes + 63u) / 64u * 64u;
+}
+
+uint32_t table_entry_bytes(const struct p4s_table *t) {
+  const uint64_t size = t->desc->size ? t->desc->size : 1;
+  const uint32_t index = (uint32_t)((sizeof *t->slots * ((uint64_t)t->mask + 1) + size - 1) / size);
+  const uint32_t order = prioritised(t->desc) ? (uint32_t)(sizeof *t->order + sizeof *t->priorities) : 0;
+  return t->stride + (uint32_t)sizeof *t->cold + index + order + (t->desc->has_meter ? (uint32_t)sizeof *t->meters : 0);
+}
+
 int table_init(struct p4s_table *t, const struct p4s_table_desc *d, uint64_t seed) {
   memset(t, 0, sizeof *t);
   t->desc = d;
   t->seed = seed;
   t->params_at = (uint32_t)sizeof(struct p4s_entry) + 8 * material_words(d);
-  t->stride = (t->params_at + d->param_bytes + 31u) / 32u * 32u;
+  t->stride = stride_for(t->params_at + d->param_bytes);
   t->mask = slots_for(d->size) - 1;
   t->free_head = P4S_NONE;
   t->fallback = p4s_map(t->stride);
@@ -37,7 +50,13 @@ int table_init(struct p4s_table *t, const struct p4s_table_desc *d, uint64_t see
   t->slots = p4s_map(sizeof *t->slots * ((size_t)t->mask + 1));
   t->cold = p4s_map(sizeof *t->cold * (size_t)d->size);
   if (!t->fallback || !t->entries || !t->slots || !t->cold) return P4S_NO_MEMORY;
-  if (prioritised(d) && !(t->order = p4s_map(sizeof *t->order * (size_t)d->size))) return P4S_NO_MEMORY;
+  p4s_large_pages(t->entries, (size_t)t->stride * d->size);
+  p4s_large_pages(t->cold, sizeof *t->cold * (size_t)d->size);
+  if (prioritised(d)) {
+    t->order = p4s_map(sizeof *t->order * (size_t)d->size);
+    t->priorities = p4s_map(sizeof *t->priorities * (size_t)d->size);
+    if (!t->order || !t->priorities) return P4S_NO_MEMORY;
+  }
   if (d->has_meter && !(t->meters = p4s_map(sizeof *t->meters * (size_t)d->size))) return P4S_NO_MEMORY;
   if (d->support_timeout) {
     if (!(t->wheel = p4s_map(sizeof *t->wheel))) return P4S_NO_MEMORY;
@@ -55,12 +74,13 @@ void table_free(struct p4s_table *t) {
   const struct p4s_table_desc *d = t->desc;
   if (!d) return;
   for (uint32_t i = 0; d->lists && i < t->high; i++)
-    if (p4s_entry_at(t, i)->live) free(*p4s_list_at(t, p4s_entry_at(t, i)));
+    if (p4s_entry_at(t, i)->action != P4S_NO_ACTION) free(*p4s_list_at(t, p4s_entry_at(t, i)));
   p4s_unmap(t->fallback, t->stride);
   p4s_unmap(t->entries, (size_t)t->stride * d->size);
   p4s_unmap(t->slots, sizeof *t->slots * ((size_t)t->mask + 1));
   p4s_unmap(t->cold, sizeof *t->cold * (size_t)d->size);
   p4s_unmap(t->order, sizeof *t->order * (size_t)d->size);
+  p4s_unmap(t->priorities, sizeof *t->priorities * (size_t)d->size);
   p4s_unmap(t->meters, sizeof *t->meters * (size_t)d->size);
   p4s_unmap(t->wheel, sizeof *t->wheel);
 }
@@ -203,8 +223,14 @@ static uint32_t index_find(struct p4s_table *t, const uint64_t *m, int32_t prior
     if (s.index == 0) return P4S_NONE;
     if (s.hash != hash) continue;
     const uint32_t at = s.index - 1;
-    if (p4s_same(p4s_words(p4s_entry_at(t, at)), m, n) && (!by_priority || t->cold[at].priority == priority)) return at;
+    if (p4s_same(p4s_words(p4s_entry_at(t, at)), m, n) && (!by_priority || t->priorities[at] == priority)) return at;
   }
+}
+
+/* With as many entries as the index has small pages, hash values have touched most of them. */
+static void count_entry(struct p4s_table *t) {
+  const size_t size = sizeof *t->slots * ((size_t)t->mask + 1);
+  if (++t->count == size / 4096) p4s_large_pages(t->slots, size);
 }
 
 /* Take a slot out without leaving a tombstone: later entries of the run move up if they may. */
@@ -250,7 +276,7 @@ static uint32_t order_place(const struct p4s_table *t, int32_t priority, uint32_
   uint32_t low = 0, high = n;
   while (low < high) {
     const uint32_t mid = low + (high - low) / 2;
-    if (t->cold[t->order[mid]].priority >= priority)
+    if (t->priorities[t->order[mid]] >= priority)
       low = mid + 1;
     else
       high = mid;
@@ -266,7 +292,8 @@ static void set_entry(struct p4s_table *t, uint32_t at, uint32_t action, const u
   struct p4s_cold *cold = &t->cold[at];
   memcpy((uint8_t *)e + t->params_at, area, t->desc->param_bytes);
   e->action = (uint16_t)action;
-  e->last_hit = cold->reported = now;
+  e->last_hit = p4s_moment(now);
+  cold->reported = now;
   cold->cookie = cookie;
   cold->idle = idle;
   if (t->wheel) {
@@ -295,12 +322,9 @@ int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const
   else
     at = t->high++;
   struct p4s_entry *e = p4s_entry_at(t, at);
-  memset(&t->cold[at], 0, sizeof t->cold[at]);
-  t->cold[at].slot = P4S_NONE;
-  t->cold[at].priority = priority;
+  t->cold[at].prev = P4S_NONE;
+  if (prioritised(d)) t->priorities[at] = priority;
   e->packets = e->bytes = 0;
-  e->hash = hash;
-  e->live = 1;
   memcpy(p4s_words(e), m, 8 * n);
   if (d->has_meter) memset(&t->meters[at], 0, sizeof t->meters[at]);
   set_entry(t, at, action, area, idle, cookie, now);
@@ -312,7 +336,7 @@ int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const
     memmove(t->order + place + 1, t->order + place, sizeof *t->order * (t->count - place));
     t->order[place] = at;
   }
-  t->count++;
+  count_entry(t);
   return P4S_OK;
 }
 
@@ -344,7 +368,7 @@ int table_delete(struct p4s_table *t, const uint8_t *key, int32_t priority) {
     memmove(t->order + place, t->order + place + 1, sizeof *t->order * (t->count - place - 1));
   }
   if (t->wheel) wheel_disarm(t, at);
-  p4s_entry_at(t, at)->live = 0;
+  p4s_entry_at(t, at)->action = P4S_NO_ACTION;
   t->cold[at].next = t->free_head;
   t->free_head = at;
   t->count--;
@@ -379,8 +403,8 @@ uint32_t table_image(struct p4s_table *t, uint32_t index, uint64_t now, uint8_t 
       .idle = cold->idle,
       .packets = e->packets,
       .bytes = e->bytes,
-      .since = now > e->last_hit ? now - e->last_hit : 0,
-      .priority = cold->priority,
+      .since = now > p4s_hit_ns(e) ? now - p4s_hit_ns(e) : 0,
+      .priority = t->priorities ? t->priorities[index] : 0,
       .action = e->action,
       .key_len = t->desc->packed_bytes,
       .params_len = table_packed_params(t, e->action),

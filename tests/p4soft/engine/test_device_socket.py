@@ -195,11 +195,12 @@ async def test_what_cannot_be_served_is_said(empty: Bench, monkeypatch: pytest.M
         await DeviceSocket(empty, "tcp://127.0.0.1:0").start()
 
 
-async def test_the_command_serves_ptf(tmp_path: Path) -> None:
-    info = tmp_path / "p4info"
+async def test_the_command_serves_ptf_and_traces_packets(tmp_path: Path) -> None:
+    info, log = tmp_path / "p4info", tmp_path / "log"
     info.write_text("")
     command = [sys.executable, "-m", "p4soft.cli", str(PROGRAMS / "paths.json"), "--p4info", str(info)]
     command += ["-i", "1@ignored0", "--packet-in", "tcp://127.0.0.1:0", "--grpc-server-addr", "127.0.0.1:0"]
+    command += ["--log-level", "trace", "--log-file", str(log), "--log-flush"]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     try:
@@ -214,6 +215,8 @@ async def test_the_command_serves_ptf(tmp_path: Path) -> None:
         await peer.send(packet(1, frame(9)))
         assert await peer.recv() == (PACKET_OUT, 2, 68, expected(9))
         peer.socket.close()
+        # The line was written before the packet left.
+        assert re.search(r"\[0\.0\] \[cxt 0\] Transmitting packet of size \d+ out of port 2\n", log.read_text())
     finally:
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(20):

@@ -57,6 +57,7 @@ def test_defaults_are_those_of_simple_switch_grpc() -> None:
         ("--drop-port 510", "511"),
         ("--device-id x", "--device-id"),
         ("--log-level loud", "loud"),
+        ("--log-console --log-file log", "--log-console"),
         ("prog.json", "--p4info"),
         ("--p4info p4info.txtpb", "--p4info"),
         ("--no-p4 prog.json --p4info p4info.txtpb", "--no-p4"),
@@ -157,6 +158,7 @@ async def test_an_address_in_use_is_one_line_and_status_1() -> None:
         (["--pcap", "--no-p4"], "--pcap"),
         (["--packet-in", "tcp://127.0.0.1:0"], "--packet-in"),
         (["--log-file", "/nonexistent/log"], "/nonexistent/log"),
+        (["-L", "trace", "--log-file", "/dev/null"], "--log-level trace"),
         (
             ["--grpc-server-ssl", "--grpc-server-cert", "/nonexistent", "--grpc-server-key", "/nonexistent"],
             "/nonexistent",

@@ -1,8 +1,26 @@
 /* v1model: edits of the TCP option list, in place, so that length and order never change.
  *
  * The list is one 320-bit number (see headers.p4). Reads m.edit and m.target; writes hdr.tcp_options. */
-#ifndef _V1MODEL_TCP_OPTIONS_P4_
-#define _V1MODEL_TCP_OPTIONS_P4_
+#ifndef _OPTION_LIST_EDIT_P4_
+#define _OPTION_LIST_EDIT_P4_
+
+/* The parser keeps the list as received. */
+control SaveOptions(inout headers_t hdr, inout metadata_t m) {
+    apply { }
+}
+
+control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
+    @hidden
+    action update() {
+        hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.tcp.checksum, ~m.target.original, m.target.list
+        }, 32w65536);
+    }
+
+    apply {
+        if (m.target.edited) { update(); }
+    }
+}
 
 control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     @hidden

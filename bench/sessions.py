@@ -1,0 +1,119 @@
+"""FULLNAT sessions by the hundred thousand, written straight to an engine: what a controller would have written.
+
+A session is an entry in session_in, one in session_out and its cells in the registers, as after a handshake. Clients
+are 10.1.0.0/16, one real server answers; the frames are ACKs of 60 bytes (64 with FCS).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from p4soft.api import Entry, Program
+from p4soft.engine import NativeEngine
+
+from topo.standard import SWITCH_MACS
+
+COMPILED = Path(__file__).resolve().parent.parent / "p4src" / "compiled"
+CONSTANTS = json.loads((COMPILED / "fullnat.constants.json").read_text())
+SERVER_MAC, CLIENT_MAC = "02:aa:00:00:00:02", "02:aa:00:00:00:01"
+VIP, SERVER, LOCALS = "10.9.0.1", "10.2.0.11", "10.2.128.0"
+VPORT, SERVER_PORT = 80, 8080
+FIRST_CLIENT = "10.1.0.1"
+FIRST_PORT, PORTS = 10000, 50000
+"""Every client address has this many sessions, with consecutive ports."""
+IDLE_NS = 900 * 10**9
+FRAME_BYTES = 60
+REGISTERS = ("events", "first_data_seq", "server_end_seq", "server_ack_seq")
+_CHUNK = 20_000
+
+
+def number(address: str) -> int:
+    """An IPv4 address as a number."""
+    return int.from_bytes(bytes(map(int, address.split("."))), "big")
+
+
+def link(address: str) -> bytes:
+    return bytes.fromhex(address.replace(":", ""))
+
+
+def client(session: int) -> tuple[int, int]:
+    """Address and port of a session's client."""
+    return number(FIRST_CLIENT) + session // PORTS, FIRST_PORT + session % PORTS
+
+
+def install(engine: NativeEngine, program: Program, sessions: int) -> None:
+    """Everything that packets of so many sessions need. Raises EngineError."""
+
+    def insert(table: str, key: bytes, action: str, params: bytes = b"") -> None:
+        engine.insert(program.tables[table].index, Entry(key, _action(program, table, action), params))
+
+    for port, address in SWITCH_MACS.items():
+        insert("port", struct.pack("!H", port), "port_set", link(address))
+    insert("own_address", struct.pack("!I", number(VIP)), "own_vip")
+    for prefix in ("10.1.0.0", "10.2.0.0"):
+        insert("ipv4_route", struct.pack("!IH", number(prefix), 16), "route_connected")
+    insert(
+        "neighbor",
+        struct.pack("!I", number(SERVER)),
+        "neighbor_set",
+        struct.pack("!H6s6sH", 2, link(SWITCH_MACS[2]), link(SERVER_MAC), 1500),
+    )
+    seen = CONSTANTS["SessionEvent"]
+    established = seen["SYN_ACK"] | seen["ESTABLISHED"]
+    for name in ("session_in", "session_out"):
+        table, action = program.tables[name].index, _action(program, name, name.replace("session", "fullnat"))
+        for start in range(0, sessions, _CHUNK):
+            chunk = range(start, min(sessions, start + _CHUNK))
+            failed = [e for e in engine.insert_many(table, (_entry(name, action, i) for i in chunk)) if e is not None]
+            if failed:
+                raise failed[0]
+    for session in range(sessions):
+        engine.write_register("events", session, established)
+
+
+def _action(program: Program, table: str, name: str) -> int:
+    return next(a.index for a in program.tables[table].actions if a.name == name)
+
+
+def _entry(table: str, action: int, session: int) -> Entry:
+    address, port = client(session)
+    local, local_port = number(LOCALS) + session // PORTS, FIRST_PORT + session % PORTS
+    outside = struct.pack("!IHIH", address, port, number(VIP), VPORT)
+    inside = struct.pack("!IHIH", number(SERVER), SERVER_PORT, local, local_port)
+    rewrite = struct.pack("!IHB", session, 0, 1)[1:]
+    if table == "session_in":
+        data = rewrite + inside[6:] + inside[:6] + bytes(4)
+        return Entry(b"\6" + outside, action, data, idle_ns=IDLE_NS, cookie=session + 1)
+    data = rewrite + outside[6:] + outside[:6] + bytes(4)
+    return Entry(b"\6" + inside, action, data, idle_ns=IDLE_NS, cookie=session + 1)
+
+
+def frames(sessions: int, count: int, seed: int = 1) -> bytes:
+    """``count`` frames, each session about equally often, in random order."""
+    rng = random.Random(seed)
+    order = list(range(sessions)) * (count // sessions) + rng.sample(range(sessions), count % sessions)
+    rng.shuffle(order)
+    return b"".join(_frames(order))
+
+
+def _frames(order: list[int]) -> Iterator[bytes]:
+    ethernet = link(SWITCH_MACS[1]) + link(CLIENT_MAC) + b"\x08\x00"
+    for session in order:
+        address, port = client(session)
+        ip = struct.pack("!BBHHHBBHII", 0x45, 0, 40, 0, 0x4000, 64, 6, 0, address, number(VIP))
+        tcp = struct.pack("!HHIIBBHHH", port, VPORT, 1000001, 2000101, 0x50, 0x10, 512, 0, 0)
+        pseudo = struct.pack("!IIHH", address, number(VIP), 6, 20)
+        ip = ip[:10] + _checksum(ip) + ip[12:]
+        tcp = tcp[:16] + _checksum(pseudo + tcp) + tcp[18:]
+        yield ethernet + ip + tcp + bytes(FRAME_BYTES - 54)
+
+
+def _checksum(data: bytes) -> bytes:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack("!H", ~total & 0xFFFF)

@@ -1,0 +1,19 @@
+/* v1model: what the switch knows of a packet as it was received. First in ingress. */
+#ifndef _V1MODEL_RECEIVED_P4_
+#define _V1MODEL_RECEIVED_P4_
+
+const bit<16> ETHERNET_BYTES = 14;
+const bit<16> PACKET_OUT_BYTES = 8;
+
+control Received(inout headers_t hdr, inout metadata_t m, in standard_metadata_t standard_metadata) {
+    apply {
+        bit<16> headers_len = ETHERNET_BYTES;
+        if (hdr.packet_out.isValid()) { headers_len = ETHERNET_BYTES + PACKET_OUT_BYTES; }
+        m.ingress_port = (port_num_t)standard_metadata.ingress_port;
+        m.parser_error = standard_metadata.parser_error != error.NoError;
+        m.checksum_error = standard_metadata.checksum_error == 1;
+        m.beyond_frame = hdr.ipv4.total_len > (bit<16>)standard_metadata.packet_length - headers_len;
+    }
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* Addressee: whether a packet's destination is an address of ours, and served.
+ *
+ * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
+ * virtual_service says which (VIP, protocol, port) is served. Reads hdr and m.next_hop (the destination, of ARP the
+ * target); writes m.own and m.verdict.service_flags. */
+#ifndef _ADDRESSEE_P4_
+#define _ADDRESSEE_P4_
+
+control Addressee(inout headers_t hdr, inout metadata_t m) {
+    @id(ID_A_OWN_VIP) @name(".own_vip")
+    action own_vip() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
+
+    @id(ID_A_OWN_LOCAL) @name(".own_local")
+    action own_local() { m.own.address = true; }
+
+    @id(ID_A_OWN_INTERFACE) @name(".own_interface")
+    action own_interface() { m.own.address = true; m.own.answers_echo = true; }
+
+    @id(ID_T_OWN_ADDRESS) @name(".own_address")
+    table own_address {
+        key = { m.next_hop : exact @id(1) @name("address"); }
+        actions = { own_vip; own_local; own_interface; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = OWN_ADDRESS_TABLE_SIZE;
+    }
+
+    @id(ID_A_SERVICE_PUNT) @name(".service_punt")
+    action service_punt(@id(1) bit<8> flags) {
+        m.own.served = true;
+        m.verdict.service_flags = flags;
+    }
+
+    @id(ID_T_SERVICE) @name(".virtual_service")
+    table virtual_service {
+        key = {
+            hdr.ipv4.protocol : exact @id(1) @name("protocol");
+            hdr.ipv4.dst      : exact @id(2) @name("vip");
+            hdr.tcp.dst_port  : exact @id(3) @name("vport");
+        }
+        actions = { service_punt; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = SERVICE_TABLE_SIZE;
+    }
+
+    apply {
+        own_address.apply();
+        if (hdr.tcp.isValid()) { virtual_service.apply(); }
+    }
+}
+
+#endif

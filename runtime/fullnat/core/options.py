@@ -1,0 +1,102 @@
+"""Edits of TCP options that the switch leaves to the controller.
+
+A target that parses options by layout (an ASIC) sends segments of sessions with any other list here. They get what the
+data plane would have done to their options (``p4src/core/fullnat.p4``), and go back to have the rest done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fullnat.core.frames import ACK, ETHERNET, SYN, Segment, sum16
+from fullnat.core.interface import Constants, SessionEntry
+
+EOL, NOP, MSS, SACK, TIMESTAMPS = 0, 1, 2, 5, 8
+EXPERIMENTS = (253, 254)
+TIMESTAMPS_LENGTH = 10
+MSS_LENGTH = 4
+SACK_LENGTHS = (10, 18, 26, 34)
+
+
+class BadOptions(ValueError):
+    """An option's length is 0 or 1, or it ends behind the list."""
+
+
+class OptionEditor:
+    def __init__(self, constants: Constants) -> None:
+        flags = constants.SessionFlag
+        self._keep_timestamps = flags["KEEP_TIMESTAMPS"]
+        self._keep_mss = flags["KEEP_MSS"]
+        self._floor = constants.MSS_FLOOR
+        self._room = constants.TOA_V4_BYTES
+
+    def edit(self, frame: bytes, segment: Segment, session: SessionEntry) -> bytes:
+        """``frame`` with its options as they shall leave, and the TCP checksum changed by the difference (RFC 1624).
+
+        ``segment`` is what the frame was parsed to; its direction is told by its source. Raises BadOptions.
+        """
+        start = ETHERNET + (frame[ETHERNET] & 15) * 4
+        first, end = start + 20, start + (frame[start + 12] >> 4) * 4
+        old = frame[first:end]
+        inward = (segment.src, segment.src_port) == (session.client, session.client_port)
+        new = self._inward(old, segment, session) if inward else self._outward(old, segment, session)
+        if new == old:
+            return frame
+        # ~(~HC + ~m + m'), as one sum; the list is whole 32-bit words.
+        inverted = bytes(byte ^ 0xFF for byte in frame[start + 16 : start + 18] + old)
+        total = ~sum16(inverted + new) & 0xFFFF
+        return frame[: start + 16] + total.to_bytes(2, "big") + frame[start + 18 : first] + new + frame[end:]
+
+    def _inward(self, options: bytes, segment: Segment, session: SessionEntry) -> bytes:
+        out = bytearray(options)
+        syn = segment.flags & (SYN | ACK) == SYN
+        timestamps = syn and not session.flags & self._keep_timestamps
+        for kind, start, end in walk(options):
+            if kind in EXPERIMENTS or (timestamps and kind == TIMESTAMPS and end - start == TIMESTAMPS_LENGTH):
+                out[start:end] = bytes((NOP,)) * (end - start)
+        return bytes(out)
+
+    def _outward(self, options: bytes, segment: Segment, session: SessionEntry) -> bytes:
+        out = bytearray(options)
+        syn = bool(segment.flags & SYN)
+        done: set[int] = set()
+        for kind, start, end in walk(options):
+            if kind in done:
+                continue
+            if syn and kind == MSS and end - start == MSS_LENGTH and not session.flags & self._keep_mss:
+                mss = int.from_bytes(options[start + 2 : end], "big")
+                if mss:
+                    out[start + 2 : end] = self._lowered(mss).to_bytes(2, "big")
+                    done.add(kind)
+            elif not syn and kind == SACK and end - start in SACK_LENGTHS:
+                for edge in range(start + 2, end, 4):
+                    shifted = int.from_bytes(options[edge : edge + 4], "big") - session.delta & 0xFFFFFFFF
+                    out[edge : edge + 4] = shifted.to_bytes(4, "big")
+                done.add(kind)
+        return bytes(out)
+
+    def _lowered(self, mss: int) -> int:
+        return mss if mss <= self._floor else max(mss - self._room, self._floor)
+
+
+def walk(options: bytes) -> Iterator[tuple[int, int, int]]:
+    """(kind, start, end) of every option with a length, up to the end of the list. Raises BadOptions (RFC 9293 3.1)."""
+    at = 0
+    while at < len(options) and options[at] != EOL:
+        if options[at] == NOP:
+            at += 1
+            continue
+        length = options[at + 1] if at + 1 < len(options) else 0
+        if length < 2 or at + length > len(options):
+            raise BadOptions(f"option {options[at]} at byte {at} has length {length} in a list of {len(options)}")
+        yield options[at], at, at + length
+        at += length
+
+
+def belongs(segment: Segment, session: SessionEntry) -> bool:
+    """Whether the segment, as it came to the switch, is of this session, in either direction."""
+    ends = segment.src, segment.src_port, segment.dst, segment.dst_port
+    return ends in (
+        (session.client, session.client_port, session.vip, session.vport),
+        (session.server, session.server_port, session.local, session.local_port),
+    )

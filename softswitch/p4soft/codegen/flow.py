@@ -1,0 +1,91 @@
+"""Which variables hold copies of each other, and what follows for registers: those with the same index belong together.
+
+The analysis looks at all assignments and at no order: a variable that ever gets a copy of another is of its class.
+What is derived from it may only concern speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from p4soft.codegen import model as m
+from p4soft.codegen.cells import cell_bytes
+
+Place = tuple[str, int, int]
+"""A metadata field, or a parameter of an action."""
+
+_INDEX = {"register_read": (1, 2), "register_write": (0, 1)}
+"""Positions of array and index in the arguments."""
+_LINE = 64
+
+
+class Copies:
+    """Classes of metadata fields and action parameters that are copies of each other somewhere in the program."""
+
+    def __init__(self, program: m.ProgramDef) -> None:
+        self._parent: dict[Place, Place] = {}
+        for action, prim in _primitives(program):
+            if prim.op.lower() not in ("assign", "modify_field") or len(prim.args) < 2:
+                continue
+            target, source = place(prim.args[0], action), place(prim.args[1], action)
+            if target is not None and source is not None:
+                self._parent[self.of(target)] = self.of(source)
+
+    def of(self, item: Place) -> Place:
+        """The representative of the item's class."""
+        while (parent := self._parent.get(item, item)) != item:
+            item = parent
+        return item
+
+
+def place(value: m.Argument | None, action: m.ActionDef) -> Place | None:
+    """What a plain copy reads or writes; a mask in front of it is overlooked."""
+    while isinstance(value, m.Op) and value.op == "&" and isinstance(value.right, m.Const):
+        value = value.left
+    if isinstance(value, m.Local):
+        return ("parameter", id(action), value.index)
+    if isinstance(value, m.FieldRef) and isinstance(value.header, m.HeaderRef) and value.header.header.metadata:
+        return ("field", value.header.header.index, value.field.index)
+    return None
+
+
+def _primitives(program: m.ProgramDef) -> Iterator[tuple[m.ActionDef, m.Primitive]]:
+    for action in program.actions:
+        for prim in action.primitives:
+            yield action, prim
+
+
+def register_index(program: m.ProgramDef, copies: Copies) -> dict[int, Place]:
+    """For each register array that has but one index, its class."""
+    found: dict[int, set[Place | None]] = {}
+    for action, prim in _primitives(program):
+        if prim.op.lower() not in _INDEX:
+            continue
+        array_at, index_at = _INDEX[prim.op.lower()]
+        if len(prim.args) <= index_at:
+            continue
+        array, index = prim.args[array_at], place(prim.args[index_at], action)
+        if isinstance(array, m.RegisterArray):
+            found.setdefault(array.index, set()).add(None if index is None else copies.of(index))
+    return {number: only for number, classes in found.items() if len(classes) == 1 and (only := next(iter(classes)))}
+
+
+def arrange_registers(program: m.ProgramDef) -> None:
+    """Lay arrays of one size and index out cell beside cell, so that a packet touches one cache line for them all."""
+    index = register_index(program, Copies(program))
+    groups: dict[tuple[int, Place], list[m.RegisterArray]] = {}
+    for register in program.registers:
+        if register.index in index:
+            groups.setdefault((register.size, index[register.index]), []).append(register)
+    for members in groups.values():
+        if sum(cell_bytes(r.bits) for r in members) > _LINE:
+            continue
+        members.sort(key=lambda r: -cell_bytes(r.bits))
+        at, stride = 0, 1
+        for register in members:
+            register.home, register.offset = members[0].index, at
+            at += cell_bytes(register.bits)
+        while stride < at:
+            stride *= 2
+        for register in members:
+            register.stride = stride

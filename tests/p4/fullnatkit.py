@@ -1,0 +1,96 @@
+"""Packets and entries of the FULLNAT program for tests that break them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from p4soft.api import Entry, Program
+from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Packet, Raw
+
+COMPILED = Path(__file__).resolve().parents[2] / "p4src/compiled"
+CPU_PORT = 255
+SWITCH_MAC, CLIENT_MAC, SERVER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
+CLIENT, VIP, LOCAL, SERVER = "10.1.0.1", "10.9.0.1", "10.2.0.100", "10.2.0.11"
+
+
+class Inserts(Protocol):
+    """What takes entries: an engine, or a recorder."""
+
+    def insert(self, table: int, entry: Entry) -> None: ...
+
+
+def packed(*fields: tuple[int, int]) -> bytes:
+    """Fields of (value, bytes)."""
+    return b"".join(value.to_bytes(size, "big") for value, size in fields)
+
+
+def ipv4(text: str) -> tuple[int, int]:
+    return int.from_bytes(bytes(map(int, text.split("."))), "big"), 4
+
+
+def mac(text: str) -> tuple[int, int]:
+    return int(text.replace(":", ""), 16), 6
+
+
+def install(engine: Inserts, program: Program, table: str, key: bytes, action: str, params: bytes = b"") -> None:
+    found = program.tables[table]
+    index = next(a.index for a in found.actions if a.name == action)
+    engine.insert(found.index, Entry(key=key, action=index, params=params))
+
+
+def install_session(engine: Inserts, program: Program) -> None:
+    """Two ports, a service, routes and neighbors, and one session."""
+    for port in (1, 2):
+        install(engine, program, "port", packed((port, 2)), "port_set", packed(mac(SWITCH_MAC)))
+    install(engine, program, "own_address", packed(ipv4(VIP)), "own_vip")
+    install(engine, program, "own_address", packed(ipv4(LOCAL)), "own_local")
+    install(engine, program, "virtual_service", packed((6, 1), ipv4(VIP), (80, 2)), "service_punt", packed((0, 1)))
+    for prefix in ("10.1.0.0", "10.2.0.0"):
+        install(engine, program, "ipv4_route", packed(ipv4(prefix), (16, 2)), "route_connected")
+    for address, port, link in ((CLIENT, 1, CLIENT_MAC), (SERVER, 2, SERVER_MAC)):
+        neighbor = packed((port, 2), mac(SWITCH_MAC), mac(link), (1500, 2))
+        install(engine, program, "neighbor", packed(ipv4(address)), "neighbor_set", neighbor)
+    rewrite = (3, 3), (0, 2), (1, 1)
+    for table, action, ends, other in (
+        ("session_in", "fullnat_in", (CLIENT, 40000, VIP, 80), (LOCAL, 5000, SERVER, 8080)),
+        ("session_out", "fullnat_out", (SERVER, 8080, LOCAL, 5000), (VIP, 80, CLIENT, 40000)),
+    ):
+        key = packed((6, 1), ipv4(str(ends[0])), (int(ends[1]), 2), ipv4(str(ends[2])), (int(ends[3]), 2))
+        data = ipv4(str(other[0])), (int(other[1]), 2), ipv4(str(other[2])), (int(other[3]), 2)
+        install(engine, program, table, key, action, packed(*rewrite, *data, (0x12345678, 4)))
+
+
+def frame(source: str, *layers: Packet) -> bytes:
+    packet: Packet = Ether(src=source, dst=SWITCH_MAC)
+    for layer in layers:
+        packet = packet / layer
+    return bytes(packet)
+
+
+def seeds() -> list[tuple[int, bytes]]:
+    """Good packets of every kind that the pipeline knows, with the port they come in by."""
+    options = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 0)), ("NOP", None), ("WScale", 7)]
+    sack = [("NOP", None), ("NOP", None), ("SAck", (1, 2, 3, 4, 5, 6, 7, 8))]
+    toa = [(254, b"\x9c\x40\xcb\x00\x71\x09"), (253, b"\x01\x02")]
+    inward: dict[str, Any] = {"sport": 40000, "dport": 80}
+    outward: dict[str, Any] = {"sport": 8080, "dport": 5000}
+    client, server = IP(src=CLIENT, dst=VIP), IP(src=SERVER, dst=LOCAL)
+    injected = frame(CLIENT_MAC, client, TCP(**inward, flags="S"))
+    return [
+        (1, frame(CLIENT_MAC, client, TCP(**inward, flags="S", seq=1, options=options))),
+        (1, frame(CLIENT_MAC, client, TCP(sport=40001, dport=80, flags="S", seq=1, options=options))),
+        (1, frame(CLIENT_MAC, client, TCP(**inward, flags="A", seq=2, ack=8, options=toa), Raw(b"x" * 100))),
+        (1, frame(CLIENT_MAC, client, TCP(**inward, flags="FA", seq=2, ack=8, options=sack))),
+        (1, frame(CLIENT_MAC, IP(src=CLIENT, dst=VIP, options=[b"\x94\x04\x00\x00"]), TCP(**inward, flags="A"))),
+        (1, frame(CLIENT_MAC, client, ICMP(), Raw(b"ping" * 10))),
+        (1, frame(CLIENT_MAC, IP(src=CLIENT, dst=SERVER), TCP(sport=1, dport=2))),
+        (2, frame(SERVER_MAC, server, TCP(**outward, flags="SA", seq=7, ack=0x12345679, options=options))),
+        (2, frame(SERVER_MAC, server, TCP(**outward, flags="A", seq=8, ack=0x12345680, options=sack), Raw(b"y" * 80))),
+        (2, frame(SERVER_MAC, server, TCP(**outward, flags="R", seq=8))),
+        (2, bytes(Ether(src=SERVER_MAC, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, psrc=SERVER, pdst=LOCAL))),
+        (2, frame(SERVER_MAC, ARP(op=2, psrc=SERVER, pdst=LOCAL))),
+        *((CPU_PORT, bytes([request, 1, 0, 1, 0, 0, 0, 3]) + injected) for request in range(4)),
+    ]

@@ -1,0 +1,206 @@
+"""Build and run the fuzz target for one program: with libFuzzer where clang has it, else with a driver of our own.
+
+``python tests/p4soft/fuzz/fuzzkit.py --seconds 60`` (``make fuzz SECONDS=60``) fuzzes the FULLNAT program;
+``--program`` takes another BMv2 JSON. No privileges are needed. The corpus and what was found stay in build/fuzz/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+if __name__ == "__main__":
+    sys.path[:0] = [str(ROOT / "softswitch"), str(ROOT / "tests/p4")]
+
+import fullnatkit  # noqa: E402  (after the path is set)
+from p4soft.api import Entry  # noqa: E402
+from p4soft.codegen.unit import generate  # noqa: E402
+from p4soft.engine.binding import NATIVE  # noqa: E402
+from p4soft.engine.describe import api_program  # noqa: E402
+
+FULLNAT = fullnatkit.COMPILED / "fullnat.json"
+PROGRAMS = HERE.parent / "programs"
+OUTPUT = ROOT / "build" / "fuzz"
+_FLAGS = ("-std=gnu11", "-g", "-O1", "-w", "-pthread", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
+# Looking ahead is to be fuzzed too, whatever the number of entries.
+_AHEAD = "-DP4S_FEW=0"
+_PORTS = {1: 0, 2: 1, 3: 2, fullnatkit.CPU_PORT: 3}
+"""Port to how target.c numbers it."""
+_MOST_INPUT = 4096
+_GRACE_S = 120
+
+
+class FuzzError(Exception):
+    """The target found something, or could not be built; the message is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzer:
+    """How the target is built."""
+
+    name: str
+    command: tuple[str, ...]
+    libfuzzer: bool
+
+
+class Recorder:
+    """Takes the inserts of :func:`fullnatkit.install_session` and makes commands for the target of them."""
+
+    def __init__(self, idle: set[int]) -> None:
+        self.commands = bytearray()
+        self._idle = idle
+
+    def insert(self, table: int, entry: Entry) -> None:
+        self.commands += bytes([0x80, table]) + entry.key + bytes([entry.priority, entry.action]) + entry.params
+        if table in self._idle:
+            self.commands.append(0)
+
+
+def packet(port: int, data: bytes) -> bytes:
+    """The command that a packet is."""
+    return struct.pack("!BBH", 0, _PORTS[port], len(data)) + data
+
+
+def seeds() -> Iterator[bytes]:
+    """Inputs to begin with: every kind of packet alone, and all that fit into one input together."""
+    commands = [packet(port, data) for port, data in fullnatkit.seeds()]
+    yield from commands
+    together = b"".join(commands)
+    yield together[:_MOST_INPUT]
+    yield b"\x8d\x40\x00\x8e" + b"".join(reversed(commands))[: _MOST_INPUT - 4]
+
+
+@lru_cache(maxsize=1)
+def fuzzers() -> tuple[list[Fuzzer], list[str]]:
+    """Those that work here, the better one first; and why the others do not."""
+    clang = next((found for name in _clangs() if (found := shutil.which(name))), None)
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    candidates = []
+    missing = []
+    if clang is not None:
+        candidates.append(Fuzzer("libFuzzer", (clang, *_FLAGS, "-fsanitize=fuzzer,address,undefined"), True))
+    else:
+        missing.append("libFuzzer: no clang on PATH")
+    if compiler is not None:
+        candidates.append(Fuzzer("own driver", (compiler, *_FLAGS, "-fsanitize=address,undefined"), False))
+    else:
+        missing.append("own driver: no gcc on PATH")
+    working = []
+    for fuzzer in candidates:
+        problem = _probe(fuzzer)
+        if problem is None:
+            working.append(fuzzer)
+        else:
+            missing.append(f"{fuzzer.name}: {problem}")
+    return working, missing
+
+
+def _clangs() -> list[str]:
+    return ["clang", *(f"clang-{version}" for version in range(22, 12, -1))]
+
+
+def _probe(fuzzer: Fuzzer) -> str | None:
+    """None if it builds programs that run, else what is wrong."""
+    source = (
+        "#include <stddef.h>\nint LLVMFuzzerTestOneInput(const unsigned char *d, size_t n) { return 0 * (int)n; }\n"
+    )
+    if not fuzzer.libfuzzer:
+        source += 'int main(void) { return LLVMFuzzerTestOneInput((const unsigned char *)"", 0); }\n'
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    binary = OUTPUT / f"probe-{'clang' if fuzzer.libfuzzer else 'gcc'}"
+    command = [*fuzzer.command, "-x", "c", "-", "-o", str(binary)]
+    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        done = subprocess.run([str(binary), *(["-runs=1"] if fuzzer.libfuzzer else [])], capture_output=True, text=True)
+    return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it fails"])[-1]
+
+
+def build(fuzzer: Fuzzer, config: Path) -> tuple[Path, Path]:
+    """The target for a program and its set-up file, made once for the same sources. Raises FuzzError."""
+    definition, text = generate(config.read_bytes())
+    sources = [*sorted(NATIVE.glob("*.c")), HERE / "target.c", *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
+    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, text]).encode())
+    for path in [*sources, *sorted(NATIVE.glob("*.h"))]:
+        digest.update(path.read_bytes())
+    directory = OUTPUT / f"{config.stem}-{digest.hexdigest()[:16]}"
+    binary, setup = directory / "target", directory / "setup"
+    if not binary.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        program = directory / "program.c"
+        program.write_text(text)
+        made = directory / f"target.{os.getpid()}"
+        command = [*fuzzer.command, _AHEAD, f"-I{NATIVE}", "-o", str(made), str(program), *map(str, sources)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise FuzzError(f"cannot build the target for {config.name}: {done.stderr[-2000:]}")
+        recorder = Recorder({t.index for t in definition.tables if t.support_timeout})
+        if config == FULLNAT:
+            fullnatkit.install_session(recorder, api_program(definition))
+        setup.write_bytes(bytes(recorder.commands))
+        made.replace(binary)
+    return binary, setup
+
+
+def fuzz(fuzzer: Fuzzer, config: Path, seconds: int) -> int:
+    """Fuzz for so long. Returns the number of packets; raises FuzzError with the report of a finding."""
+    binary, setup = build(fuzzer, config)
+    corpus, found = OUTPUT / f"{config.stem}-corpus", OUTPUT / f"{config.stem}-found"
+    first = binary.parent / "seeds"
+    for directory in (corpus, found, first):
+        directory.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate(seeds()):
+        (first / f"seed{number:03}").write_bytes(data)
+    if fuzzer.libfuzzer:
+        command = [str(binary), f"-max_total_time={seconds}", f"-max_len={_MOST_INPUT}", "-timeout=20"]
+        command += [f"-artifact_prefix={found}/", "-detect_leaks=0", str(corpus), str(first)]
+    else:
+        command = [str(binary), str(seconds), *map(str, sorted(first.iterdir()))]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=seconds + _GRACE_S,
+        env={**os.environ, "P4S_FUZZ_SETUP": str(setup)},
+    )
+    if done.returncode != 0:
+        raise FuzzError(f"{fuzzer.name} on {config.name} (inputs in {found}):\n{done.stderr[-6000:]}")
+    counted = re.search(r"^packets: (\d+)$", done.stderr, re.MULTILINE)
+    if counted is None:
+        raise FuzzError(f"{fuzzer.name} on {config.name} did not come to its end:\n{done.stderr[-2000:]}")
+    return int(counted[1])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--program", type=Path, default=FULLNAT, help="BMv2 JSON (default: FULLNAT)")
+    options = parser.parse_args()
+    working, missing = fuzzers()
+    if not working:
+        print("cannot fuzz: " + "; ".join(missing), file=sys.stderr)
+        return 1
+    try:
+        count = fuzz(working[0], options.program.resolve(), options.seconds)
+    except FuzzError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{working[0].name}: {count:,} packets, nothing found")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
