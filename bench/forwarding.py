@@ -82,23 +82,23 @@ def measure(case: Case) -> Rate:
         return Rate(case.name, (), case.unavailable)
     with bare_network() as network:
         case.start(network)
-        flags = ["--sessions", str(SESSIONS), "--rate", str(case.rate)]
-        rounds = generate(network, case.target, flags + ([] if case.handshake else ["--no-handshake"]))
-    return Rate(case.name, rounds)
+        command = generator(network, case.target)
+        command += ["--rounds", str(ROUNDS), "--seconds", str(SECONDS)]
+        command += ["--rate", str(case.rate)] + ([] if case.handshake else ["--no-handshake"])
+        found = json.loads(network.start("client", "pktgen", command).result(60))
+    return Rate(case.name, tuple(float(round_["received_pps"]) for round_ in found["rounds"]))
 
 
-def generate(network: Network, target: str, flags: list[str]) -> tuple[float, ...]:
-    """Flood a network of :func:`bare_network` with packets to ``target``; what arrived per second in every round."""
+def generator(network: Network, target: str) -> list[str]:
+    """The command that sends from the client to the server of :func:`bare_network`."""
     ends = {end: f"{network.namespace(end)}:eth0" for end in _ENDS}
     command = [str(build.tool("pktgen")), "--to", target, "--gateway-mac", standard.SWITCH_MACS[1]]
-    command += ["--client", ends["client"], "--server", ends["server"]]
-    command += ["--rounds", str(ROUNDS), "--seconds", str(SECONDS), *flags]
-    found = json.loads(network.start("client", "pktgen", command).result(60))
-    return tuple(float(round_["received_pps"]) for round_ in found["rounds"])
+    return [*command, "--client", ends["client"], "--server", ends["server"], "--sessions", str(SESSIONS)]
 
 
 @contextmanager
 def bare_network() -> Iterator[Network]:
+    """A client and a server with nothing between them but the switch."""
     ends = (Subnet(name=end, port=port, hosts=(Host(name=end, address=None),)) for port, end in enumerate(_ENDS, 1))
     with Network(Topology(subnets=tuple(ends))) as network:
         yield network

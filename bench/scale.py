@@ -26,6 +26,7 @@ PASSES = 2
 _FRAMES = 1_000_000
 _TURNS = 3
 _READY_S = 240.0
+_FLOOD_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,12 @@ def measure(count: int) -> Scale:
         process = network.start(network.topology.switch, "switch", command)
         poll(lambda: _facts(process), _READY_S, f"{count:,} sessions are in place")
         facts = _facts(process)
-        flags = ["--no-handshake", "--scatter", "--sessions", str(count), "--from", sessions.FIRST_CLIENT]
-        rounds = forwarding.generate(network, f"{sessions.VIP}:{sessions.VPORT}", flags)
+        flood = forwarding.generator(network, f"{sessions.VIP}:{sessions.VPORT}")
+        flood += ["--rounds", str(forwarding.ROUNDS), "--seconds", str(forwarding.SECONDS)]
+        # The last --sessions counts.
+        flood += ["--no-handshake", "--scatter", "--sessions", str(count), "--from", sessions.FIRST_CLIENT]
+        found = json.loads(network.start("client", "pktgen", flood).result(_FLOOD_S))
+    rounds = tuple(float(round_["received_pps"]) for round_ in found["rounds"])
     rate = Rate(f"p4soft, {count:,} sessions", rounds)
     return Scale(count, rate, tuple(facts["alone"]), facts["grown"], facts["stated"])
 
