@@ -242,7 +242,8 @@ int packet_open(struct p4s_port *port, const char *interface);
 void packet_close(struct p4s_port *port);
 uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port);
 void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len);
-void packet_flush(struct p4s_port *port);
+/* Returns the number of frames that could not leave yet and have to be flushed again. */
+uint32_t packet_flush(struct p4s_port *port);
 int packet_fd(const struct p4s_port *port);
 void packet_lost(struct p4s_port *port);
 
