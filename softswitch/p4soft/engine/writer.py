@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from p4soft.api import EngineError, Failures, Grant, MatchKind, Table, WireTable
+from p4soft.api import EngineError, MatchKind, Table
+from p4soft.api_write import Failures, Grant, WireTable
 from p4soft.engine.binding import check, ffi
 
 _KINDS = {kind: number for number, kind in enumerate(MatchKind)}

@@ -1,5 +1,5 @@
 /* What the control plane calls: ports, packets, events, tables and the rest, each call atomic for packets. */
-#include "core.h"
+#include "pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -218,7 +218,7 @@ EXPORT uint32_t p4s_get_default(struct p4s_switch *s, uint32_t table, uint8_t *p
   switch_lock(s);
   const struct p4s_table *t = &s->ctx.objects.tables[table];
   const uint32_t action = t->fallback->action;
-  table_unpack_params(t, t->fallback, params);
+  unpack_params(t, t->fallback, params);
   switch_unlock(s);
   return action;
 }
