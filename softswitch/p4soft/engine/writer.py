@@ -15,7 +15,7 @@ _WRITTEN, _NOT_ORDINARY = 0, 2
 
 
 class NativeWriter:
-    """Implements :class:`p4soft.api.WireWriter`.
+    """Implements :class:`p4soft.api_write.WireWriter`.
 
     ``handle`` returns the switch or raises EngineError once it is closed; ``tables`` are the engine's, by number.
     """

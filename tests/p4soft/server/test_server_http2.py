@@ -202,6 +202,14 @@ async def test_calls_that_cannot_be_served(fake_switch: Switch, method: str, bod
         assert (await client.status(3))[0] == 0
 
 
+@pytest.mark.parametrize("method", ["Capabilities", "Write"])
+async def test_a_second_request_is_refused_before_the_end(fake_switch: Switch, method: str) -> None:
+    async with raw(fake_switch) as client:
+        client.send(frame(HEADERS, END_HEADERS, 1, block(method)), frame(DATA, 0, 1, message() + message()[:1]))
+        client.send(frame(DATA, 0, 1, message()[1:]))
+        assert (await client.status())[0] == 12
+
+
 @pytest.mark.parametrize(
     ("broken", "error"),
     [
