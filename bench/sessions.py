@@ -28,7 +28,6 @@ FIRST_PORT, PORTS = 10000, 50000
 IDLE_NS = 900 * 10**9
 FRAME_BYTES = 60
 REGISTERS = ("events", "first_data_seq", "server_end_seq", "server_ack_seq")
-_CHUNK = 20_000
 
 
 def number(address: str) -> int:
@@ -66,11 +65,8 @@ def install(engine: NativeEngine, program: Program, sessions: int) -> None:
     established = seen["SYN_ACK"] | seen["ESTABLISHED"]
     for name in ("session_in", "session_out"):
         table, action = program.tables[name].index, _action(program, name, name.replace("session", "fullnat"))
-        for start in range(0, sessions, _CHUNK):
-            chunk = range(start, min(sessions, start + _CHUNK))
-            failed = [e for e in engine.insert_many(table, (_entry(name, action, i) for i in chunk)) if e is not None]
-            if failed:
-                raise failed[0]
+        for session in range(sessions):
+            engine.insert(table, _entry(name, action, session))
     for session in range(sessions):
         engine.write_register("events", session, established)
 

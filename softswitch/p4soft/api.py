@@ -89,6 +89,18 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueSet:
+    """A parser's value set. Its members are the entries of table number ``index`` of the engine, which have action 0:
+    the key is that of the select, its fields joined to one number of ``bits`` bits. There is room for twice
+    ``size``."""
+
+    name: str
+    index: int
+    bits: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     name: str
     index: int
@@ -199,6 +211,7 @@ class Program:
     digests: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Learn list name to the bits of its fields."""
     profiles: dict[str, Profile] = field(default_factory=dict)
+    value_sets: dict[str, ValueSet] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -303,6 +316,14 @@ class Engine(Protocol):
 
     def write_register(self, name: str, index: int, value: int) -> None: ...
 
+    def counts(self, name: str) -> Iterator[tuple[int, int, int]]:
+        """(index, packets, bytes) of every cell of an indirect counter that is not zero."""
+        ...
+
+    def register_values(self, name: str) -> Iterator[tuple[int, int]]:
+        """(index, value) of every cell of a register that is not zero."""
+        ...
+
     # action selectors
     def set_member_group(self, profile: int, group: int, members: Sequence[int] | None) -> None:
         """The group ``group`` of the profile whose index is ``profile``; ``None`` removes it. A packet takes the member
@@ -319,70 +340,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Stop the thread, detach every port, free everything. Idempotent."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class WireField:
-    """A match field as WriteRequests name it."""
-
-    id: int
-    bits: int
-    kind: MatchKind
-
-
-@dataclass(frozen=True, slots=True)
-class WireAction:
-    """An action that entries of a table may have: its P4Info id, and the engine's number of it."""
-
-    id: int
-    index: int
-    params: tuple[tuple[int, int], ...]
-    """(id, bits) of each."""
-
-
-@dataclass(frozen=True, slots=True)
-class WireTable:
-    """A table whose ordinary updates need nothing but the engine: its P4Info id, and the engine's number of it."""
-
-    id: int
-    index: int
-    fields: tuple[WireField, ...]
-    actions: tuple[WireAction, ...]
-    priority: bool
-    """Entries have one."""
-    timeout: bool
-    """Entries may have an idle timeout."""
-    modify: bool
-    """MODIFY with an action changes nothing but the entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """The right to write: a role, and the election id of its primary controller."""
-
-    role: str
-    election: int
-
-
-Failures = list[tuple[int, EngineError | None]]
-"""P4Info id of the table, and the error or None, of every update of a request."""
-
-
-class WireWriter(Protocol):
-    """What an engine may offer beyond :class:`Engine`, by a method ``writer(device_id)``: it takes serialized
-    WriteRequests whole and applies those in which everything is as it should be, in order. All others are the
-    server's, which knows what to say about them."""
-
-    def set_tables(self, tables: Sequence[WireTable]) -> None:
-        """The tables of the running program that may be written; none: every request is the server's."""
-        ...
-
-    def set_grants(self, grants: Sequence[Grant]) -> None: ...
-
-    def write(self, request: bytes) -> Failures | None:
-        """Apply a request: empty if all went well, every update's result if not. ``None``: nothing was changed, it is
-        the server's."""
         ...
 
 

@@ -35,6 +35,11 @@ def explain(config: bytes) -> tuple[list[Section], str]:
             [_table(program, table, names) for table in listed],
         ),
         Section("Action profiles", ("profile", "size", "chooses by"), [_profile(p) for p in program.profiles.values()]),
+        Section(
+            "Value sets",
+            ("value set", "size", "bits"),
+            [(v.name, str(v.size), str(v.bits)) for v in program.value_sets.values()],
+        ),
         Section("Parser states", ("state", "does", "selects by", "goes to"), [_state(s) for s in _states(program)]),
         Section("Headers", ("header", "type", "bytes", "fields"), list(_headers(program, metadata=False))),
         Section("Metadata", ("metadata", "type", "fields"), [(n, t, f) for n, t, _, f in _headers(program, True)]),
@@ -113,6 +118,9 @@ def _state(state: m.ParserState) -> tuple[Cell, ...]:
     goes = []
     for transition in state.transitions:
         target = transition.next_state or "accept"
+        if transition.value_set is not None:
+            goes.append(f"in {transition.value_set.name}: {target}")
+            continue
         if transition.values is None or not state.key:
             goes.append(target if len(state.transitions) == 1 else f"default: {target}")
             continue

@@ -10,6 +10,7 @@ from p4soft.codegen.jsonread import Node, parse
 from p4soft.codegen.load_flow import load_actions, load_parser, load_pipeline
 from p4soft.codegen.load_inputs import calculation_inputs
 from p4soft.codegen.scope import Scope
+from p4soft.codegen.value_sets import load_value_sets
 
 _CORE_ERRORS = (
     "NoError",
@@ -70,7 +71,8 @@ def _load(root: Node) -> m.ProgramDef:
         refs = [scope.field(e["value"]) for e in item["elements"].items()]
         program.learn_lists.append(m.LearnList(item["name"].text(), item["id"].integer(1, 0xFFFF), refs))
     actions = load_actions(root, scope, program)
-    program.parser = load_parser(root, scope)
+    load_value_sets(root, program)
+    program.parser = load_parser(root, scope, program)
     for node in root.list_of("pipelines"):
         pipeline = load_pipeline(node, scope, program, actions)
         if pipeline.name == "ingress":

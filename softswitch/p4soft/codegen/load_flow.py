@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from p4soft.codegen import model as m
+from p4soft.codegen import value_sets
 from p4soft.codegen.cells import cell_bytes
 from p4soft.codegen.jsonread import Node
 from p4soft.codegen.load_entries import load_const_entries
@@ -136,7 +137,7 @@ def _split(value: int, widths: list[int]) -> list[int]:
     return parts[::-1]
 
 
-def _transition(node: Node, widths: list[int], names: set[str]) -> m.Transition | None:
+def _transition(node: Node, widths: list[int], names: set[str], program: m.ProgramDef) -> m.Transition:
     following = node["next_state"].optional_text()
     if following is not None and following not in names:
         raise node.fail(f"there is no parser state {following!r}")
@@ -144,15 +145,14 @@ def _transition(node: Node, widths: list[int], names: set[str]) -> m.Transition 
     if kind == "default":
         return m.Transition(None, None, following)
     if kind == "parse_vset":
-        # P4Runtime cannot fill a value set here, so it stays empty and never matches.
-        return None
+        return value_sets.transition(node, widths, program)
     if kind != "hexstr":
         raise node.fail(f"a transition of type {kind!r} is not supported")
     masks = _split(node["mask"].hex(), widths) if node.has("mask") else None
     return m.Transition(_split(node["value"].hex(), widths), masks, following)
 
 
-def load_parser(root: Node, scope: Scope) -> m.ParserDef:
+def load_parser(root: Node, scope: Scope, program: m.ProgramDef) -> m.ParserDef:
     parsers = list(root.list_of("parsers"))
     if len(parsers) > 1:
         raise parsers[1].fail("v1model has one parser")
@@ -168,7 +168,7 @@ def load_parser(root: Node, scope: Scope) -> m.ParserDef:
             expr = scope.value(item, [])
             key.append((expr, _key_bits(expr, item)))
         widths = [bits for _, bits in key]
-        transitions = [t for t in (_transition(n, widths, names) for n in node["transitions"].items()) if t]
+        transitions = [_transition(n, widths, names, program) for n in node["transitions"].items()]
         states[node["name"].text()] = m.ParserState(node["name"].text(), i, ops, key, transitions)
     init = parsers[0]["init_state"].optional_text()
     if init is not None and init not in states:

@@ -241,11 +241,13 @@ ParserOp = Extract | Verify | Advance | Call
 
 @dataclass(slots=True, eq=False)
 class Transition:
-    """``values`` and ``masks`` are per field of the state's key; ``values`` None is the default transition."""
+    """``values`` and ``masks`` are per field of the state's key; ``values`` None is the default transition. With a
+    ``value_set``, its members are the values."""
 
     values: list[int] | None
     masks: list[int] | None
     next_state: str | None
+    value_set: ValueSetDef | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -333,6 +335,17 @@ class ProfileDef:
 
 
 @dataclass(slots=True, eq=False)
+class ValueSetDef:
+    """A parser's value set. Its members are the keys of ``table``, which no pipeline applies; the fields of a select
+    key are joined to one."""
+
+    name: str
+    bits: int
+    size: int
+    table: TableDef
+
+
+@dataclass(slots=True, eq=False)
 class Conditional:
     name: str
     condition: Expr
@@ -376,6 +389,7 @@ class ProgramDef:
     actions: list[ActionDef] = field(default_factory=list)
     tables: list[TableDef] = field(default_factory=list)
     profiles: dict[str, ProfileDef] = field(default_factory=dict)
+    value_sets: dict[str, ValueSetDef] = field(default_factory=dict)
     parser: ParserDef = field(default_factory=lambda: ParserDef(None, {}))
     ingress: PipelineDef = field(default_factory=lambda: PipelineDef("ingress", None, {}))
     egress: PipelineDef = field(default_factory=lambda: PipelineDef("egress", None, {}))
@@ -385,6 +399,7 @@ class ProgramDef:
 
     @property
     def applied(self) -> list[TableDef]:
-        """The tables without those that action profiles are made of."""
+        """The tables without those that action profiles and value sets are made of."""
         own = {id(table) for p in self.profiles.values() for table in (p.members, p.groups)}
+        own |= {id(value_set.table) for value_set in self.value_sets.values()}
         return [table for table in self.tables if id(table) not in own]

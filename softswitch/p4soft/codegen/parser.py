@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
+from p4soft.codegen import value_sets
 from p4soft.codegen.expr import Expressions
 from p4soft.codegen.layout import Place
 from p4soft.codegen.prims import Primitives
@@ -146,8 +147,14 @@ class ParserWriter:
         self.ex.params = [f"k{i}" for i in range(len(state.key))]
         values = [(f"k{i}", bits) for i, (_, bits) in enumerate(state.key)]
         out += self.trace.numbers(f"Parser state '{escaped(state.name)}': key is %s", values)
-        out += [f"if ({self._matches(state, case)}) {self._jump(case.next_state)}" for case in cases]
+        out += [self._case(state, case) for case in cases]
         return [*out, fallback, "}"]
+
+    def _case(self, state: m.ParserState, case: m.Transition) -> str:
+        jump = self._jump(case.next_state)
+        if case.value_set is not None:
+            return value_sets.lookup(case.value_set, [bits for _, bits in state.key], self.ex, jump)
+        return f"if ({self._matches(state, case)}) {jump}"
 
     def _matches(self, state: m.ParserState, case: m.Transition) -> str:
         tests = []

@@ -32,21 +32,23 @@ def load_profile(node: Node, scope: Scope, program: m.ProgramDef) -> None:
         given = node["selector"]
         selector = m.Calculation(f"{name} selector", given["algo"].text(), calculation_inputs(given, scope))
     room = 2 * size or _ANY_SIZE
-    members = _by_id(name, program, room, [])
+    members = own_table(name, program, room, [])
     groups = None
     if selector is not None:
-        groups = _by_id(f"{name} groups", program, room + _MORE_GROUPS, [_MEMBER_LIST])
+        groups = own_table(f"{name} groups", program, room + _MORE_GROUPS, [_MEMBER_LIST])
         groups.lists = True
     program.profiles[name] = m.ProfileDef(name, size, members, groups, selector)
 
 
-def _by_id(name: str, program: m.ProgramDef, size: int, actions: list[m.ActionDef]) -> m.TableDef:
-    """A table of the program with a 32-bit id as key."""
+def own_table(
+    name: str, program: m.ProgramDef, size: int, actions: list[m.ActionDef], key_bits: int = 32
+) -> m.TableDef:
+    """A table that no pipeline applies, with one number as key: for what is kept as the entries of a table."""
     table = m.TableDef(
         name=name,
         index=len(program.tables),
         match_type="exact",
-        key=[m.KeyField("id", "exact", m.Const(0), 32, None)],
+        key=[m.KeyField("id", "exact", m.Const(0), key_bits, None)],
         actions=actions,
         size=size,
         with_counters=False,

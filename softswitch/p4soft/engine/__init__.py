@@ -1,5 +1,5 @@
 """The forwarding engine: compiles a BMv2 JSON to native code and runs it on a thread of its own."""
 
-from p4soft.engine.native import NativeEngine, TableUpdate, UpdateKind
+from p4soft.engine.native import NativeEngine
 
-__all__ = ["NativeEngine", "TableUpdate", "UpdateKind"]
+__all__ = ["NativeEngine"]

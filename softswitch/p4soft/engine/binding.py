@@ -45,8 +45,7 @@ uint64_t p4s_poll(void *s, uint8_t *out, uint64_t room, uint32_t limit);
 int p4s_event_fd(void *s);
 int p4s_output_fd(void *s);
 void p4s_drops(void *s, uint64_t *out);
-void p4s_update_table(void *s, uint32_t table, const struct p4s_update *u, uint32_t n, const uint8_t *bytes,
-                      int32_t *results);
+int p4s_update(void *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes);
 void *p4s_writer_new(void *s, uint64_t device);
 void p4s_writer_free(void *w);
 int p4s_writer_tables(void *w, const struct p4s_wire_table *tables, uint32_t ntables,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from p4soft.api import Action, MatchField, MatchKind, Profile, Program, Table
+from p4soft.api import Action, MatchField, MatchKind, Profile, Program, Table, ValueSet
 from p4soft.codegen import model as m
 
 
@@ -47,4 +47,5 @@ def api_program(program: m.ProgramDef) -> Program:
             p.name: Profile(p.name, p.members.index, _actions(p.members.actions), p.size, p.selector is not None)
             for p in program.profiles.values()
         },
+        value_sets={v.name: ValueSet(v.name, v.table.index, v.bits, v.size) for v in program.value_sets.values()},
     )

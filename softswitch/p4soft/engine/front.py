@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
-from p4soft.api import EngineError, Failures
+from p4soft.api import EngineError
+from p4soft.api_write import Failures
 from p4soft.engine.binding import ffi, runtime
 from p4soft.engine.writer import NativeWriter
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+import struct
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from p4soft.api import EngineError, Entry, EntryNotFound, EntryState, InvalidValue, MeterConfig, Replica
+from p4soft.api import Entry, EntryNotFound, EntryState, InvalidValue, MeterConfig, Replica
 from p4soft.codegen import model as m
 from p4soft.codegen.cells import cell_bytes
 from p4soft.engine.binding import END, NO_ACTION, check, ffi
@@ -16,20 +15,10 @@ from p4soft.engine.switch import BUFFER, Switch
 from p4soft.engine.writer import NativeWriter
 
 _MAX_CLONE = 0x7FFF
-
-
-class UpdateKind(IntEnum):
-    INSERT = 0
-    MODIFY = 1
-    DELETE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class TableUpdate:
-    """One item of :meth:`NativeEngine.update_table`; DELETE uses only the entry's key and priority."""
-
-    kind: UpdateKind
-    entry: Entry
+_CELLS = 4096
+"""Cells of an array read in one call."""
+_INSERT, _MODIFY, _DELETE = range(3)
+"""The kinds of a struct p4s_update."""
 
 
 class NativeEngine(Switch):
@@ -57,77 +46,29 @@ class NativeEngine(Switch):
             name = self._tables[table].actions[action].name
             raise InvalidValue(f"the parameters of {name} take {sizes[action]} bytes, not {len(params)}")
 
-    def update_table(self, table: int, updates: Sequence[TableUpdate]) -> list[EngineError | None]:
-        """Run updates of one table in order, much faster than one call each. Returns the error or None of each one."""
-        out: list[EngineError | None] = [None] * len(updates)
-        native = ffi.new("struct p4s_update[]", len(updates))
-        chosen: list[int] = []
-        data = bytearray()
-        for i, update in enumerate(updates):
-            entry = update.entry
-            try:
-                self._check_entry(table, entry.key, entry.priority)
-                if update.kind is not UpdateKind.DELETE:
-                    self._check_action(table, entry.action, entry.params)
-            except EngineError as e:
-                out[i] = e
-                continue
-            at = len(data)
-            data += entry.key
-            data += entry.params
-            native[len(chosen)] = (
-                int(update.kind),
-                entry.action,
-                entry.priority,
-                at,
-                at + len(entry.key),
-                entry.idle_ns,
-                entry.cookie,
-            )
-            chosen.append(i)
-        if chosen:
-            results = ffi.new("int32_t[]", len(chosen))
-            view = ffi.from_buffer("uint8_t[]", data) if data else ffi.NULL
-            self._c.p4s_update_table(self.handle(), table, native, len(chosen), view, results)
-            for i, rc in zip(chosen, results, strict=True):
-                try:
-                    check(rc, f"entry of {self._tables[table].name}")
-                except EngineError as e:
-                    out[i] = e
-        return out
-
     def writer(self, device_id: int) -> NativeWriter:
         """Applies serialized WriteRequests to the device ``device_id``."""
         return NativeWriter(self._c, self.handle, device_id, lambda: self._tables)
 
-    def _one(self, table: int, kind: int, entry: Entry) -> None:
+    def _update(self, table: int, kind: int, entry: Entry) -> None:
         native = (kind, entry.action, entry.priority, 0, len(entry.key), entry.idle_ns, entry.cookie)
-        result = ffi.new("int32_t *")
         update = ffi.new("struct p4s_update *", native)
-        self._c.p4s_update_table(self.handle(), table, update, 1, entry.key + entry.params + b"\0", result)
-        check(result[0], f"entry of {self._tables[table].name}")
+        rc = self._c.p4s_update(self.handle(), table, update, entry.key + entry.params)
+        check(rc, f"entry of {self._tables[table].name}")
 
     def insert(self, table: int, entry: Entry) -> None:
         self._check_entry(table, entry.key, entry.priority)
         self._check_action(table, entry.action, entry.params)
-        self._one(table, 0, entry)
+        self._update(table, _INSERT, entry)
 
     def modify(self, table: int, entry: Entry) -> None:
         self._check_entry(table, entry.key, entry.priority)
         self._check_action(table, entry.action, entry.params)
-        self._one(table, 1, entry)
+        self._update(table, _MODIFY, entry)
 
     def delete(self, table: int, key: bytes, priority: int = 0) -> None:
         self._check_entry(table, key, priority)
-        self._one(table, 2, Entry(key, 0, b"", priority))
-
-    def insert_many(self, table: int, entries: Iterable[Entry]) -> list[EngineError | None]:
-        """Insert in order; the error or None of each one."""
-        return self.update_table(table, [TableUpdate(UpdateKind.INSERT, e) for e in entries])
-
-    def delete_many(self, table: int, keys: Iterable[tuple[bytes, int]]) -> list[EngineError | None]:
-        """Delete by (key, priority), in order; the error or None of each one."""
-        return self.update_table(table, [TableUpdate(UpdateKind.DELETE, Entry(k, 0, b"", p)) for k, p in keys])
+        self._update(table, _DELETE, Entry(key, 0, b"", priority))
 
     def get(self, table: int, key: bytes, priority: int = 0) -> EntryState | None:
         self._check_entry(table, key, priority)
@@ -137,10 +78,6 @@ class NativeEngine(Switch):
             return None
         check(rc, f"entry of {self._tables[table].name}")
         return entry_state(bytes(ffi.buffer(out)), 0)[0]
-
-    def get_many(self, table: int, keys: Iterable[tuple[bytes, int]]) -> list[EntryState | None]:
-        """:meth:`get` for each (key, priority)."""
-        return [self.get(table, key, priority) for key, priority in keys]
 
     def entries(self, table: int) -> Iterator[EntryState]:
         if not 0 <= table < len(self._tables):
@@ -259,6 +196,33 @@ class NativeEngine(Switch):
         if not 0 <= value < 1 << bits:
             raise InvalidValue(f"{value} does not fit in the {bits} bits of {name}")
         self._c.p4s_write_register(self.handle(), array, index, value.to_bytes(cell_bytes(bits), "little"))
+
+    def counts(self, name: str) -> Iterator[tuple[int, int, int]]:
+        counter = self._counters[name]
+        for first, data in self._cells(self._c.p4s_read_counters, counter.index, counter.size, 16):
+            for at in range(0, len(data), 16):
+                packets, count = struct.unpack_from("=QQ", data, at)
+                if packets or count:
+                    yield first + at // 16, packets, count
+
+    def register_values(self, name: str) -> Iterator[tuple[int, int]]:
+        register = self._registers[name]
+        size = cell_bytes(register.bits)
+        for first, data in self._cells(self._c.p4s_read_registers, register.index, register.size, size):
+            for at in range(0, len(data), size):
+                if value := int.from_bytes(data[at : at + size], "little"):
+                    yield first + at // size, value
+
+    def _cells(self, read: Any, array: int, count: int, size: int) -> Iterator[tuple[int, bytes]]:
+        """(first index, bytes) of some cells at a time, leaving out parts of nothing but zeros."""
+        out = ffi.new("uint8_t[]", _CELLS * size)
+        room = ffi.cast("uint64_t *", out) if read is self._c.p4s_read_counters else out
+        for first in range(0, count, _CELLS):
+            some = min(_CELLS, count - first)
+            read(self.handle(), array, first, some, room)
+            data = bytes(ffi.buffer(out, some * size))
+            if data.count(0) != len(data):
+                yield first, data
 
     # action selectors
 

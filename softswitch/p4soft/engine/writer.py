@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from p4soft.api import EngineError, Failures, Grant, MatchKind, Table, WireTable
+from p4soft.api import EngineError, MatchKind, Table
+from p4soft.api_write import Failures, Grant, WireTable
 from p4soft.engine.binding import check, ffi
 
 _KINDS = {kind: number for number, kind in enumerate(MatchKind)}
@@ -14,7 +15,7 @@ _WRITTEN, _NOT_ORDINARY = 0, 2
 
 
 class NativeWriter:
-    """Implements :class:`p4soft.api.WireWriter`.
+    """Implements :class:`p4soft.api_write.WireWriter`.
 
     ``handle`` returns the switch or raises EngineError once it is closed; ``tables`` are the engine's, by number.
     """

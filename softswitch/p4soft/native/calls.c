@@ -6,7 +6,7 @@
 
 #define MAX_MESSAGE (256u << 20) /* bytes, as simple_switch_grpc */
 
-enum method { OTHER, WRITE };
+enum method { UNKNOWN, OTHER, WRITE }; /* unknown: the server has not been told */
 enum status { OK = 0, RESOURCE_EXHAUSTED = 8, UNIMPLEMENTED = 12 };
 enum call_event { OPENED, MESSAGE, FINISHED, RESET, DRAINED, FAILED };
 
@@ -80,10 +80,9 @@ static void on_header(void *context, struct hpack_string name, struct hpack_stri
 
 static void on_opened(void *user, struct h2_conn *c, struct h2_stream *st) {
   struct p4s_front *f = user;
-  if (st->in.used == sizeof write_path - 1 && memcmp(st->in.data, write_path, st->in.used) == 0)
-    st->method = WRITE;
-  else
-    emit(f, c, st, OPENED, st->in.data, st->in.used);
+  const bool write = st->in.used == sizeof write_path - 1 && memcmp(st->in.data, write_path, st->in.used) == 0;
+  st->method = write ? WRITE : OTHER;
+  if (!write) emit(f, c, st, OPENED, st->in.data, st->in.used);
   st->in.used = 0;
 }
 
@@ -106,6 +105,7 @@ static size_t whole_message(struct p4s_front *f, struct h2_conn *c, struct h2_st
 /* Turn complete messages into events. */
 static void emit_messages(struct p4s_front *f, struct h2_conn *c, struct h2_stream *st) {
   size_t at = 0;
+  if (st->in.used == 0) return; /* and perhaps no memory */
   for (size_t n; (n = whole_message(f, c, st, st->in.data + at, st->in.used - at)) != 0; at += n) {
     if (n == SIZE_MAX) return;
     emit(f, c, st, MESSAGE, st->in.data + at + CALL_PREFIX, n - CALL_PREFIX);
@@ -121,10 +121,13 @@ static void on_received(void *user, struct h2_conn *c, struct h2_stream *st, con
     c->closing = true;
     return;
   }
-  if (st->method == WRITE)
-    whole_message(f, c, st, st->in.data, st->in.used);
-  else
+  if (st->method == OTHER) {
     emit_messages(f, c, st);
+    return;
+  }
+  /* More than one message would be kept until the client is done with it. */
+  const size_t n = whole_message(f, c, st, st->in.data, st->in.used);
+  if (n != 0 && n != SIZE_MAX && n < st->in.used) refuse(f, c, st, UNIMPLEMENTED, "the method takes one request");
 }
 
 /* Let the server serve a Write. */

@@ -1,5 +1,5 @@
 /* What the control plane calls: ports, packets, events, tables and the rest, each call atomic for packets. */
-#include "core.h"
+#include "pack.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -166,16 +166,11 @@ int update_entry(struct p4s_switch *s, uint32_t table, const struct p4s_update *
   return table_delete(t, key, u->priority);
 }
 
-/* Run updates in order, letting packets through now and then; results[i] is an enum p4s_error. */
-EXPORT void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, uint32_t n,
-                             const uint8_t *bytes, int32_t *results) {
-  for (uint32_t i = 0; i < n;) {
-    switch_lock(s);
-    const uint64_t now = p4s_clock();
-    for (uint32_t end = i + P4S_AT_ONCE < n ? i + P4S_AT_ONCE : n; i < end; i++)
-      results[i] = update_entry(s, table, &u[i], bytes, now);
-    switch_unlock(s);
-  }
+EXPORT int p4s_update(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes) {
+  switch_lock(s);
+  const int rc = update_entry(s, table, u, bytes, p4s_clock());
+  switch_unlock(s);
+  return rc;
 }
 
 EXPORT uint32_t p4s_image_size(struct p4s_switch *s, uint32_t table) { return table_image_size(&s->ctx.objects.tables[table]); }
@@ -223,7 +218,7 @@ EXPORT uint32_t p4s_get_default(struct p4s_switch *s, uint32_t table, uint8_t *p
   switch_lock(s);
   const struct p4s_table *t = &s->ctx.objects.tables[table];
   const uint32_t action = t->fallback->action;
-  table_unpack_params(t, t->fallback, params);
+  unpack_params(t, t->fallback, params);
   switch_unlock(s);
   return action;
 }

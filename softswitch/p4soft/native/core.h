@@ -91,11 +91,9 @@ int table_delete(struct p4s_table *t, const uint8_t *key, int32_t priority);
 /* Index of the entry, or P4S_NONE. */
 uint32_t table_find(struct p4s_table *t, const uint8_t *key, int32_t priority, int *error);
 int table_set_default(struct p4s_table *t, uint32_t action, const uint8_t *params);
-uint32_t table_packed_params(const struct p4s_table *t, uint32_t action);
 uint32_t table_image_size(const struct p4s_table *t);
 /* Writes a struct p4s_entry_image and what follows it; returns its size. */
 uint32_t table_image(struct p4s_table *t, uint32_t index, uint64_t now, uint8_t *out);
-void table_unpack_params(const struct p4s_table *t, const struct p4s_entry *e, uint8_t *out);
 /* Bytes that an entry takes, its share of the index included. */
 uint32_t table_entry_bytes(const struct p4s_table *t);
 void *p4s_map(size_t size);
@@ -242,7 +240,8 @@ int packet_open(struct p4s_port *port, const char *interface);
 void packet_close(struct p4s_port *port);
 uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port);
 void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len);
-void packet_flush(struct p4s_port *port);
+/* Returns the number of frames that could not leave yet and have to be flushed again. */
+uint32_t packet_flush(struct p4s_port *port);
 int packet_fd(const struct p4s_port *port);
 void packet_lost(struct p4s_port *port);
 

@@ -169,6 +169,7 @@ static bool string(struct input *in, struct hpack_string *out) {
 
 bool hpack_decode(struct hpack *h, const uint8_t *block, size_t len, uint8_t *scratch, hpack_header *header,
                   void *context) {
+  if (len == 0) return true; /* and perhaps no memory */
   struct input in = {.at = block, .end = block + len, .scratch_end = scratch + HPACK_SCRATCH};
   while (in.at < in.end) {
     const uint8_t first = *in.at;

@@ -1,9 +1,10 @@
 /* Network interfaces as ports: an AF_PACKET socket with a memory-mapped ring to receive, and one that sends in batches.
  *
- * The sending socket is bound to no protocol, so that it receives nothing, and goes past the queueing discipline. It has
- * no ring: veth copies what comes from one once more, page by page. What the host itself sends on the interface is not
+ * Frames are sent by an AF_XDP socket (xdp_tx.c) or, where there is none to be had, by a second AF_PACKET socket, which is
+ * bound to no protocol, so that it receives nothing, and goes past the queueing discipline. That one has no ring: veth
+ * copies what comes from one once more, page by page. What the host itself sends on the interface is not
  * received. VLAN tags that the kernel took out are put back. */
-#include "core.h"
+#include "xdp_tx.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,6 +35,9 @@ struct p4s_packet_port {
   struct mmsghdr messages[TX_BATCH];
   struct iovec vectors[TX_BATCH];
   uint8_t *staging; /* TX_BATCH frames of ``largest`` bytes */
+  struct xdp_tx *xdp; /* NULL: send by tx_fd */
+  bool xdp_lost; /* it failed; worth another try when the interface sends again */
+  unsigned index; /* of the interface */
 };
 
 static struct tpacket2_hdr *frame(const struct p4s_packet_port *p) {
@@ -88,6 +92,7 @@ static int open_tx(struct p4s_packet_port *p, unsigned index) {
 }
 
 static void destroy(struct p4s_packet_port *p) {
+  if (p->xdp) xdp_tx_close(p->xdp);
   if (p->ring) munmap(p->ring, RX_BYTES);
   if (p->rx_fd >= 0) close(p->rx_fd);
   if (p->tx_fd >= 0) close(p->tx_fd);
@@ -114,6 +119,7 @@ int packet_open(struct p4s_port *port, const char *interface) {
   struct p4s_packet_port *p = calloc(1, sizeof *p);
   if (!p) return P4S_NO_MEMORY;
   p->rx_fd = p->tx_fd = -1;
+  p->index = index;
   p->largest = mtu + ETH_HLEN + VLAN_BYTES;
   for (p->frame_size = 2048; p->frame_size < mtu + 192 && p->frame_size < 131072;) p->frame_size <<= 1;
   int rc = open_rx(p, index);
@@ -124,6 +130,7 @@ int packet_open(struct p4s_port *port, const char *interface) {
     errno = e;
     return rc;
   }
+  p->xdp = xdp_tx_open(index, p->largest);
   port->packet = p;
   return P4S_OK;
 }
@@ -190,20 +197,40 @@ uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port) {
   return n;
 }
 
-void packet_flush(struct p4s_port *port) {
+/* The interface is down, or gone: send the ordinary way until it comes back. */
+static void lose_xdp(struct p4s_port *port) {
   struct p4s_packet_port *p = port->packet;
+  port->stats.tx_dropped += xdp_tx_waiting(p->xdp);
+  xdp_tx_close(p->xdp);
+  p->xdp = NULL;
+  p->xdp_lost = true;
+}
+
+uint32_t packet_flush(struct p4s_port *port) {
+  struct p4s_packet_port *p = port->packet;
+  if (p->xdp) {
+    if (xdp_tx_flush(p->xdp, &port->stats)) return xdp_tx_waiting(p->xdp);
+    lose_xdp(port);
+  }
+  bool works = false;
   for (uint32_t i = 0; i < p->pending;) {
     const int sent = sendmmsg(p->tx_fd, p->messages + i, p->pending - i, MSG_DONTWAIT);
     const uint32_t n = sent > 0 ? (uint32_t)sent : 0;
     for (uint32_t j = i; j < i + n; j++) port->stats.tx_bytes += p->vectors[j].iov_len;
     port->stats.tx_packets += n;
     i += n;
+    works |= n > 0;
     if (sent <= 0) { /* this one cannot leave: interface down, or no memory for it now */
       port->stats.tx_dropped++;
       i++;
     }
   }
+  if (P4_UNLIKELY(p->xdp_lost && p->pending > 0 && works)) {
+    p->xdp_lost = false;
+    p->xdp = xdp_tx_open(p->index, p->largest);
+  }
   p->pending = 0;
+  return 0;
 }
 
 void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len) {
@@ -211,6 +238,14 @@ void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len) {
   if (P4_UNLIKELY(len > p->largest || len < ETH_HLEN)) {
     port->stats.tx_dropped++;
     return;
+  }
+  if (p->xdp) {
+    if (xdp_tx_put(p->xdp, data, len)) return;
+    packet_flush(port);
+    if (p->xdp) {
+      if (!xdp_tx_put(p->xdp, data, len)) port->stats.tx_dropped++;
+      return;
+    }
   }
   if (p->pending == TX_BATCH) packet_flush(port);
   struct iovec *v = &p->vectors[p->pending++];

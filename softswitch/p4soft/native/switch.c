@@ -109,7 +109,7 @@ static uint32_t one_pass(struct p4s_switch *s) {
   work += age_tables(s);
   for (uint32_t i = 0; i < s->nactive; i++) {
     struct p4s_port *port = &s->ports[s->active[i]];
-    if (port->kind == P4S_PORT_PACKET) packet_flush(port);
+    if (port->kind == P4S_PORT_PACKET) work += packet_flush(port);
   }
   if (P4_UNLIKELY(s->pcap != NULL)) pcap_wake(s->pcap);
   if (P4_UNLIKELY(s->trace != NULL)) trace_flush(s->trace);

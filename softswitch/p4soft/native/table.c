@@ -3,20 +3,9 @@
  * Every kind of table has the same hash index over the key material of its entries (for ternary and range tables: value,
  * mask, bounds; the priority is compared too), sized for the declared size, so that it never has to grow. Memory is
  * mapped, not allocated: pages come into being when entries do. */
-#include "core.h"
-
 #include <stdlib.h>
 
-static uint32_t material_words(const struct p4s_table_desc *d) {
-  switch (d->kind) {
-  case P4S_EXACT: return d->key_words;
-  case P4S_LPM: return d->key_words + 1u;
-  case P4S_RANGE: return 4u * d->key_words;
-  default: return 2u * d->key_words;
-  }
-}
-
-static bool prioritised(const struct p4s_table_desc *d) { return d->kind == P4S_TERNARY || d->kind == P4S_RANGE; }
+#include "pack.h"
 
 static uint32_t slots_for(uint32_t size) {
   uint32_t n = 16;
@@ -85,133 +74,6 @@ void table_free(struct p4s_table *t) {
   p4s_unmap(t->wheel, sizeof *t->wheel);
 }
 
-/* --- packed keys --- */
-
-static bool fits(const uint8_t *p, uint32_t bits) { return bits % 8 == 0 || p[0] >> (bits % 8) == 0; }
-
-static void prefix_mask(uint8_t *out, uint32_t bits, uint32_t length) {
-  const uint32_t size = (bits + 7) / 8, pad = size * 8 - bits;
-  for (uint32_t i = 0; i < size * 8; i++)
-    if (i >= pad && i < pad + length) out[i / 8] |= (uint8_t)(0x80u >> (i % 8));
-}
-
-static void to_words(uint64_t *out, const uint8_t *bytes, uint32_t n) {
-  for (uint32_t i = 0; i < n; i++) out[i] = p4s_be64(bytes + 8 * i);
-}
-
-/* Key material of a packed key. */
-static int encode_key(const struct p4s_table_desc *d, const uint8_t *packed, uint64_t *out) {
-  uint8_t value[8 * P4S_KEY_WORDS] = {0}, mask[8 * P4S_KEY_WORDS] = {0};
-  uint8_t low[8 * P4S_KEY_WORDS] = {0}, high[8 * P4S_KEY_WORDS] = {0};
-  const uint32_t n = d->key_words;
-  uint64_t length = 0;
-  for (uint32_t f = 0; f < d->nfields; f++) {
-    const struct p4s_field_desc *field = &d->fields[f];
-    const uint32_t size = (field->bits + 7u) / 8u, at = field->offset;
-    const uint8_t *first = packed, *second = packed + size;
-    if (!fits(first, field->bits)) return P4S_INVALID;
-    packed += size;
-    if (field->kind == P4S_EXACT) {
-      memcpy(value + at, first, size);
-      prefix_mask(mask + at, field->bits, field->bits);
-      continue;
-    }
-    if (field->kind == P4S_LPM) {
-      length = p4s_be16(second);
-      if (length > field->bits) return P4S_INVALID;
-      packed += 2;
-      prefix_mask(mask + at, field->bits, (uint32_t)length);
-    } else {
-      if (!fits(second, field->bits)) return P4S_INVALID;
-      packed += size;
-      if (field->kind == P4S_RANGE) {
-        if (memcmp(first, second, size) > 0) return P4S_INVALID;
-        memcpy(low + at, first, size);
-        memcpy(high + at, second, size);
-        continue;
-      }
-      memcpy(mask + at, second, size);
-    }
-    for (uint32_t i = 0; i < size; i++) value[at + i] = first[i] & mask[at + i];
-  }
-  to_words(out, value, n);
-  if (d->kind == P4S_LPM) out[n] = length;
-  if (!prioritised(d)) return P4S_OK;
-  to_words(out + n, mask, n);
-  if (d->kind == P4S_RANGE) {
-    memcpy(out + 2 * n, low, 8 * n);
-    memcpy(out + 3 * n, high, 8 * n);
-  }
-  return P4S_OK;
-}
-
-static void from_words(uint8_t *out, const uint64_t *words, uint32_t n) {
-  for (uint32_t i = 0; i < n; i++) p4s_put_be(out + 8 * i, 8, words[i]);
-}
-
-static uint32_t ones(const uint8_t *p, uint32_t n) {
-  uint32_t sum = 0;
-  for (uint32_t i = 0; i < n; i++) sum += (uint32_t)__builtin_popcount(p[i]);
-  return sum;
-}
-
-static void decode_key(const struct p4s_table_desc *d, const uint64_t *m, uint8_t *packed) {
-  uint8_t value[8 * P4S_KEY_WORDS], mask[8 * P4S_KEY_WORDS] = {0};
-  const uint32_t n = d->key_words;
-  const uint8_t *low = (const uint8_t *)(m + 2 * n), *high = low + 8 * n;
-  from_words(value, m, n);
-  if (prioritised(d)) from_words(mask, m + n, n);
-  for (uint32_t f = 0; f < d->nfields; f++) {
-    const struct p4s_field_desc *field = &d->fields[f];
-    const uint32_t size = (field->bits + 7u) / 8u, at = field->offset;
-    memcpy(packed, field->kind == P4S_RANGE ? low + at : value + at, size);
-    packed += size;
-    if (field->kind == P4S_EXACT) continue;
-    if (field->kind == P4S_LPM) {
-      p4s_put_be(packed, 2, d->kind == P4S_LPM ? m[n] : ones(mask + at, size));
-      packed += 2;
-      continue;
-    }
-    memcpy(packed, field->kind == P4S_RANGE ? high + at : mask + at, size);
-    packed += size;
-  }
-}
-
-/* --- parameters --- */
-
-uint32_t table_packed_params(const struct p4s_table *t, uint32_t action) {
-  if (action >= t->desc->nactions) return 0;
-  const struct p4s_action_desc *a = &t->desc->actions[action];
-  uint32_t size = 0;
-  for (uint32_t i = 0; i < a->nparams; i++) size += (a->params[i].bits + 7u) / 8u;
-  return size;
-}
-
-static int pack_params(const struct p4s_table *t, uint32_t action, const uint8_t *in, uint8_t *area) {
-  if (action >= t->desc->nactions) return P4S_INVALID;
-  const struct p4s_action_desc *a = &t->desc->actions[action];
-  for (uint32_t i = 0; i < a->nparams; i++) {
-    const struct p4s_param_desc *d = &a->params[i];
-    const uint32_t size = (d->bits + 7u) / 8u;
-    if (!fits(in, d->bits)) return P4S_INVALID;
-    memset(area + d->offset, 0, d->size);
-    for (uint32_t b = 0; b < size; b++) area[d->offset + b] = in[size - 1 - b]; /* little-endian host */
-    in += size;
-  }
-  return P4S_OK;
-}
-
-void table_unpack_params(const struct p4s_table *t, const struct p4s_entry *e, uint8_t *out) {
-  if (e->action >= t->desc->nactions) return;
-  const struct p4s_action_desc *a = &t->desc->actions[e->action];
-  const uint8_t *area = (const uint8_t *)e + t->params_at;
-  for (uint32_t i = 0; i < a->nparams; i++) {
-    const uint32_t size = (a->params[i].bits + 7u) / 8u;
-    for (uint32_t b = 0; b < size; b++) out[b] = area[a->params[i].offset + size - 1 - b];
-    out += size;
-  }
-}
-
 /* --- the index --- */
 
 static uint32_t index_find(struct p4s_table *t, const uint64_t *m, int32_t priority, uint32_t hash, uint32_t *slot) {
@@ -248,7 +110,7 @@ static void index_remove(struct p4s_table *t, uint32_t hole) {
 uint32_t table_find(struct p4s_table *t, const uint8_t *key, int32_t priority, int *error) {
   uint64_t m[P4S_MAX_MATERIAL];
   uint32_t slot;
-  *error = encode_key(t->desc, key, m);
+  *error = pack_key(t->desc, key, m);
   if (*error != P4S_OK) return P4S_NONE;
   const uint32_t at = index_find(t, m, priority, p4s_hash(m, material_words(t->desc), t->seed), &slot);
   if (at == P4S_NONE) *error = P4S_NOT_FOUND;
@@ -310,7 +172,7 @@ int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const
   const uint32_t n = material_words(d);
   uint32_t slot;
   if (d->nfields == 0) return P4S_INVALID; /* a table without a key has its default entry only */
-  int rc = encode_key(d, key, m);
+  int rc = pack_key(d, key, m);
   if (rc == P4S_OK) rc = pack_params(t, action, params, area);
   if (rc != P4S_OK) return rc;
   const uint32_t hash = p4s_hash(m, n, t->seed);
@@ -355,7 +217,7 @@ int table_delete(struct p4s_table *t, const uint8_t *key, int32_t priority) {
   uint64_t m[P4S_MAX_MATERIAL];
   const struct p4s_table_desc *d = t->desc;
   uint32_t slot;
-  const int rc = encode_key(d, key, m);
+  const int rc = pack_key(d, key, m);
   if (rc != P4S_OK) return rc;
   const uint32_t at = index_find(t, m, priority, p4s_hash(m, material_words(d), t->seed), &slot);
   if (at == P4S_NONE) return P4S_NOT_FOUND;
@@ -389,7 +251,7 @@ int table_set_default(struct p4s_table *t, uint32_t action, const uint8_t *param
 uint32_t table_image_size(const struct p4s_table *t) {
   uint32_t most = 0;
   for (uint32_t i = 0; i < t->desc->nactions; i++) {
-    const uint32_t size = table_packed_params(t, i);
+    const uint32_t size = packed_params(t, i);
     if (size > most) most = size;
   }
   return ((uint32_t)sizeof(struct p4s_entry_image) + t->desc->packed_bytes + most + 7u) / 8u * 8u;
@@ -407,10 +269,10 @@ uint32_t table_image(struct p4s_table *t, uint32_t index, uint64_t now, uint8_t 
       .priority = t->priorities ? t->priorities[index] : 0,
       .action = e->action,
       .key_len = t->desc->packed_bytes,
-      .params_len = table_packed_params(t, e->action),
+      .params_len = packed_params(t, e->action),
   };
   memcpy(out, &image, sizeof image);
-  decode_key(t->desc, p4s_words(e), out + sizeof image);
-  table_unpack_params(t, e, out + sizeof image + image.key_len);
+  unpack_key(t->desc, p4s_words(e), out + sizeof image);
+  unpack_params(t, e, out + sizeof image + image.key_len);
   return ((uint32_t)sizeof image + image.key_len + image.params_len + 7u) / 8u * 8u;
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from finsy.proto import p4r
 from google.protobuf.any_pb2 import Any
 
-from p4soft.api import Grant
+from p4soft.api_write import Grant
 from p4soft.server.errors import Code, RpcError, invalid
 
 Notices = list[tuple[Hashable, p4r.StreamMessageResponse]]

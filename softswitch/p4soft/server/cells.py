@@ -72,13 +72,13 @@ class MeterHandler:
         self._what = f"meter {self.name}"
         self._rules = MeterRules(self.name, info.spec)
         self._engine = engine
-        self._size = size
+        self.size = size
 
     def write(self, kind: p4r.Update.Type.ValueType, update: p4r.MeterEntry) -> None:
         only_modify(kind, self._what)
         if update.HasField("counter_data"):
             raise unimplemented(f"{self._what}: meters do not count packets per colour")
-        cells = _cells(self._what, self._size, update.HasField("index"), update.index.index)
+        cells = _cells(self._what, self.size, update.HasField("index"), update.index.index)
         config: MeterConfig | None = None
         if update.HasField("config"):
             config = self._rules.encode(update.config)
@@ -88,7 +88,7 @@ class MeterHandler:
     def read(self, query: p4r.MeterEntry) -> Iterator[p4r.Entity]:
         if query.HasField("counter_data"):
             raise unimplemented(f"{self._what}: meters do not count packets per colour")
-        for index in _cells(self._what, self._size, query.HasField("index"), query.index.index):
+        for index in _cells(self._what, self.size, query.HasField("index"), query.index.index):
             config = self._engine.read_meter(self.name, index)
             entity = p4r.Entity()
             entry = entity.meter_entry

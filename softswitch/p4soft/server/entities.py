@@ -17,7 +17,6 @@ _Handler = TypeVar("_Handler")
 
 _INSERT, _MODIFY, _DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
 
-_NO_VALUE_SETS = "parser value sets are not supported"
 _NO_EXTERNS = "there are no extern instances on this target"
 
 
@@ -86,8 +85,6 @@ class EntityWriter:
 def _unsupported(which: str | None) -> RpcError:
     if which is None:
         return invalid("the entity is not set")
-    if which == "value_set_entry":
-        return unimplemented(_NO_VALUE_SETS)
     return unimplemented(_NO_EXTERNS)
 
 
@@ -102,6 +99,7 @@ _WRITERS: dict[str, Callable[[Pipeline, p4r.Update.Type.ValueType, Any], None]] 
     "direct_meter_entry": lambda p, kind, e: _lookup(
         p.direct_meters, e.table_entry.table_id, "table with a direct meter"
     ).write(kind, e),
+    "value_set_entry": lambda p, kind, e: _lookup(p.value_sets, e.value_set_id, "value set").write(kind, e),
     "packet_replication_engine_entry": lambda p, kind, e: p.replication.write(kind, e),
     "action_profile_member": lambda p, kind, e: _lookup(p.profiles, e.action_profile_id, "action profile").write_member(
         kind, e
@@ -138,9 +136,8 @@ class EntityReader:
             yield from table.read(query, wildcard_table=True)
 
     def _nothing(self, query: p4r.Entity, which: str | None) -> Iterator[p4r.Entity]:
-        """Wildcard reads of what the program does not have are empty; anything else of these kinds is refused."""
-        pipeline = self._pipeline
-        empty = (which == "value_set_entry" and not pipeline.has_value_sets) or which == "extern_entry"
+        """A wildcard read of externs, of which there are none, is empty; anything else of these kinds is refused."""
+        empty = which == "extern_entry"
         message = getattr(query, which) if which else None
         number = (
             next((value for field, value in message.ListFields() if field.name.endswith("_id")), 0) if message else 0
@@ -179,6 +176,7 @@ _READERS: dict[str, Callable[[Pipeline, Any], Iterator[p4r.Entity]]] = {
     "direct_meter_entry": lambda p, q: _wildcard(
         p.direct_meters, q.table_entry.table_id, "table with a direct meter", lambda h: h.read(q)
     ),
+    "value_set_entry": lambda p, q: _wildcard(p.value_sets, q.value_set_id, "value set", lambda h: h.read(q)),
     "packet_replication_engine_entry": lambda p, q: p.replication.read(q),
     "action_profile_member": lambda p, q: _profiles(p, q.action_profile_id, q.member_id, lambda h: h.read_members(q)),
     "action_profile_group": lambda p, q: _profiles(p, q.action_profile_id, q.group_id, lambda h: h.read_groups(q)),

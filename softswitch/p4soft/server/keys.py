@@ -57,12 +57,13 @@ def match_kind(field: p4i.MatchField) -> MatchKind | None:
     return _KINDS.get(field.match_type)
 
 
-def key_fields(table: p4i.Table) -> tuple[KeyField, ...]:
-    """The table's match fields in P4Info order. Raises INVALID_ARGUMENT for a kind that is not known."""
+def key_fields(owner: str, match_fields: Iterable[p4i.MatchField]) -> tuple[KeyField, ...]:
+    """The match fields in P4Info order. ``owner`` has them ("table t" in messages). Raises INVALID_ARGUMENT for a kind
+    that is not known."""
     fields = []
-    for field in table.match_fields:
+    for field in match_fields:
         kind = match_kind(field)
-        what = f"table {table.preamble.name}: field {field.name}"
+        what = f"{owner}: field {field.name}"
         if kind is None:
             raise invalid(f"{what}: match type {field.other_match_type or field.match_type} is not supported")
         fields.append(KeyField(field.id, field.name, field.bitwidth, kind, what))
@@ -70,10 +71,10 @@ def key_fields(table: p4i.Table) -> tuple[KeyField, ...]:
 
 
 class KeyCodec:
-    """Encodes and decodes the keys of one table."""
+    """Encodes and decodes the keys of one ``owner``: "table t" in messages."""
 
-    def __init__(self, table: str, fields: Sequence[KeyField]) -> None:
-        self._table = table
+    def __init__(self, owner: str, fields: Sequence[KeyField]) -> None:
+        self._owner = owner
         self.fields = tuple(fields)
         self.exact = bool(fields) and all(field.kind is MatchKind.EXACT for field in fields)
         self.needs_priority = any(
@@ -115,9 +116,9 @@ class KeyCodec:
         known = {field.id for field in self.fields}
         for field_match in match:
             if field_match.field_id not in known:
-                raise invalid(f"table {self._table}: no match field with id {field_match.field_id}")
+                raise invalid(f"{self._owner}: no match field with id {field_match.field_id}")
             if field_match.field_id in given:
-                raise invalid(f"table {self._table}: match field {field_match.field_id} is given twice")
+                raise invalid(f"{self._owner}: match field {field_match.field_id} is given twice")
             given[field_match.field_id] = field_match
         return b"".join(_encode_field(field, given.get(field.id)) for field in self.fields)
 
@@ -140,10 +141,10 @@ class KeyCodec:
         if self.needs_priority:
             if priority <= 0:
                 raise invalid(
-                    f"table {self._table}: priority must be positive (the key has a ternary, range or optional field)"
+                    f"{self._owner}: priority must be positive (the key has a ternary, range or optional field)"
                 )
         elif priority:
-            raise invalid(f"table {self._table}: priority must be 0 (the key is exact or LPM only)")
+            raise invalid(f"{self._owner}: priority must be 0 (the key is exact or LPM only)")
 
 
 def _encode_field(field: KeyField, match: p4r.FieldMatch | None) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from p4soft.api import Action, MatchField, MatchKind, PipelineError, Profile, Program, Table
+from p4soft.api import Action, MatchField, MatchKind, PipelineError, Profile, Program, Table, ValueSet
 
 
 def read_program(config: bytes) -> Program:
@@ -46,9 +46,15 @@ class _Outline:
         for pipeline in self._document["pipelines"]:
             for profile in pipeline.get("action_profiles", ()):
                 profiles[profile["name"]] = self._profile(profile, tables, len(tables) + len(profiles))
+        sets = self._array("parse_vsets")
+        value_sets = {
+            v["name"]: ValueSet(v["name"], at, v["compressed_bitwidth"], v["max_size"])
+            for at, v in enumerate(sets, len(tables) + len(profiles))
+        }
         return Program(
             tables=tables,
             profiles=profiles,
+            value_sets=value_sets,
             counters={c["name"]: c["size"] for c in self._array("counter_arrays") if not c.get("is_direct")},
             meters={m["name"]: m["size"] for m in self._array("meter_arrays") if not m.get("is_direct")},
             registers={r["name"]: (r["size"], r["bitwidth"]) for r in self._array("register_arrays")},

@@ -26,6 +26,7 @@ from p4soft.server.packetio import ControllerHeader, controller_header
 from p4soft.server.profiles import ProfileHandler
 from p4soft.server.replication import ReplicationHandler
 from p4soft.server.tables import State, TableHandler
+from p4soft.server.value_sets import ValueSetHandler
 
 _Object = TypeVar("_Object")
 
@@ -50,7 +51,7 @@ class Pipeline:
     packet_in: ControllerHeader = field(init=False)
     packet_out: ControllerHeader = field(init=False)
     profiles: dict[int, ProfileHandler] = field(default_factory=dict)
-    has_value_sets: bool = False
+    value_sets: dict[int, ValueSetHandler] = field(default_factory=dict)
 
 
 def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) -> Pipeline:
@@ -91,7 +92,9 @@ def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) 
     pipeline.replication = ReplicationHandler(engine)
     pipeline.packet_in = controller_header(info, "packet_in")
     pipeline.packet_out = controller_header(info, "packet_out")
-    pipeline.has_value_sets = bool(info.value_sets)
+    for value_set in info.value_sets:
+        found = _find(program.value_sets, "value set", value_set.preamble.name)
+        pipeline.value_sets[value_set.preamble.id] = ValueSetHandler(engine, value_set, found)
     return pipeline
 
 
@@ -112,7 +115,7 @@ def _bind_table(
 ) -> TableHandler:
     name = info.preamble.name
     table = _find(program.tables, "table", name)
-    fields = key_fields(info)
+    fields = key_fields(f"table {name}", info.match_fields)
     _check_key(name, fields, table)
     codecs = _bind_actions(f"table {name}", info.action_refs, table.actions, actions)
     if info.idle_timeout_behavior == p4i.Table.NOTIFY_CONTROL and not table.support_timeout:
@@ -120,6 +123,7 @@ def _bind_table(
     meter = next((meters[number] for number in info.direct_resource_ids if number in meters), None)
     if meter is not None and not table.has_meter:
         raise invalid(f"table {name}: has a direct meter in P4Info, but none in the program")
+    keys = KeyCodec(f"table {name}", fields)
     rules = MeterRules(meter.preamble.name, meter.spec) if meter is not None else None
     profile = profiles.get(info.implementation_id)
     named = profile.name if profile is not None else None
@@ -128,8 +132,8 @@ def _bind_table(
     if named != table.profile:
         raise invalid(f"table {name}: action profile {named} in P4Info, {table.profile} in the program")
     if profile is not None:
-        return IndirectTableHandler(engine, info, table, KeyCodec(name, fields), codecs, rules, profile)
-    return TableHandler(engine, info, table, KeyCodec(name, fields), codecs, rules)
+        return IndirectTableHandler(engine, info, table, keys, codecs, rules, profile)
+    return TableHandler(engine, info, table, keys, codecs, rules)
 
 
 def _bind_actions(

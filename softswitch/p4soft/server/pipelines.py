@@ -8,8 +8,9 @@ import time
 from finsy.proto import p4r
 
 from p4soft.api import Engine, EngineError
-from p4soft.server.errors import Code, RpcError, from_engine, invalid, not_found, unimplemented
+from p4soft.server.errors import Code, RpcError, from_engine, invalid, not_found
 from p4soft.server.pipeline import Pipeline, bind
+from p4soft.server.reconcile import carry_over
 from p4soft.server.staging import StagedEngine, replay
 
 _log = logging.getLogger(__name__)
@@ -66,7 +67,10 @@ class PipelineStore:
             raise invalid("COMMIT takes no config; it commits the saved one")
         if self._saved is None:
             raise not_found("there is no saved config to commit (VERIFY_AND_SAVE comes first)")
-        saved, staged = self._saved
+        self._run(*self._saved)
+
+    def _run(self, saved: Pipeline, staged: StagedEngine) -> None:
+        """Run a pipeline with what was written into it while it was only ``staged``."""
         running = self._load(saved.config)
         self._saved = None
         program = self._engine.program
@@ -84,15 +88,19 @@ class PipelineStore:
             running.digests[number].adopt(digest)
 
     def reconcile(self, config: p4r.ForwardingPipelineConfig | None) -> None:
-        """Keep all state when ``config`` is the running one (only the cookie may differ); load it when nothing runs."""
-        checked, _ = self._check(config)
+        """Run ``config`` with everything that is in the running pipeline. FAILED_PRECONDITION, before anything is
+        changed, if some of it does not fit the new one."""
+        checked, staged = self._check(config)
         running = self.running
         if running is None:
             self._load(checked)
         elif running.config.p4_device_config == checked.p4_device_config and running.config.p4info == checked.p4info:
             running.config = checked
         else:
-            raise unimplemented("RECONCILE_AND_COMMIT keeps entries only when the config is the running one")
+            self._engine_verify(checked)
+            future = bind(checked, staged.state.program, staged)
+            carry_over(running, self._engine, future, staged)
+            self._run(future, staged)
         self._saved = None
 
     def _check(self, config: p4r.ForwardingPipelineConfig | None) -> tuple[p4r.ForwardingPipelineConfig, StagedEngine]:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from finsy.proto import p4r
 from google.protobuf.message import DecodeError
 
-from p4soft.api import Engine, EngineError, Failures
+from p4soft.api import Engine, EngineError
+from p4soft.api_write import Failures
 from p4soft.server.arbitration import Arbitration, election_key, unknown_device
 from p4soft.server.entities import EntityReader, EntityWriter
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, not_found, unimplemented

@@ -49,7 +49,7 @@ class _State:
     tables: list[Table] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     rows: list[dict[_Key, _Row]] = field(default_factory=list)
-    """Of the tables, then of the members of each action profile."""
+    """Of the tables, then of the members of each action profile, then of those of each value set."""
     lists: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
     """Groups of action selectors, by profile and number."""
     defaults: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -70,6 +70,7 @@ class StagedEngine:
         program = read_program(config)
         tables = list(program.tables.values())
         sizes = [table.size for table in tables] + [2 * p.size or _ANY_SIZE for p in program.profiles.values()]
+        sizes += [2 * value_set.size for value_set in program.value_sets.values()]
         self.state = _State(program, tables, sizes, [{} for _ in sizes])
         return program
 
@@ -154,6 +155,16 @@ class StagedEngine:
         _check(index, self.state.program.registers[name][0])
         self.state.registers[name, index] = value
 
+    def counts(self, name: str) -> Iterator[tuple[int, int, int]]:
+        for (held, index), (packets, bytes_) in self.state.counters.items():
+            if held == name and (packets or bytes_):
+                yield index, packets, bytes_
+
+    def register_values(self, name: str) -> Iterator[tuple[int, int]]:
+        for (held, index), value in self.state.registers.items():
+            if held == name and value:
+                yield index, value
+
     # action selectors
     def set_member_group(self, profile: int, group: int, members: Sequence[int] | None) -> None:
         if members is None:
@@ -192,6 +203,9 @@ def replay(staged: StagedEngine, engine: Engine, program: Program) -> None:
         for (profile, group), members in state.lists.items():
             if profile == held.index:
                 engine.set_member_group(wanted.index, group, members)
+    for value_set in state.program.value_sets.values():
+        for row in state.rows[value_set.index].values():
+            engine.insert(program.value_sets[value_set.name].index, row.entry)
     for position, source in enumerate(state.tables):
         target = program.tables[source.name]
         numbers = {action.name: action.index for action in target.actions}

@@ -48,12 +48,15 @@ class TableHandler:
         self.metadata: dict[tuple[bytes, int], bytes] = {}
         self._default_metadata = b""
         self._default_cookie = 0
+        self.default_written = False
+        """Whether the default action is a client's and not the program's."""
 
     def adopt(self, other: TableHandler) -> None:
         """Take over what ``other``, the same table of a saved pipeline, holds besides the engine's state."""
         self.metadata = other.metadata
         self._default_metadata = other._default_metadata
         self._default_cookie = other._default_cookie
+        self.default_written = other.default_written
 
     # writing
 
@@ -189,11 +192,13 @@ class TableHandler:
             raise unimplemented(f"table {self.name}: the default entry has no direct counter or meter")
         if not update.HasField("action"):
             self._engine.set_default(self.index, None)
+            self.default_written = False
             self._default_metadata = b""
             self._default_cookie = 0
             return
         action, params = self.actions.encode(update.action, default=True)
         self._engine.set_default(self.index, action, params)
+        self.default_written = True
         self._default_metadata = update.metadata
         self._default_cookie = update.controller_metadata
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from p4soft.api import Engine, Failures, Grant, WireAction, WireField, WireTable, WireWriter
+from p4soft.api import Engine
+from p4soft.api_write import Failures, Grant, WireAction, WireField, WireTable, WireWriter
 from p4soft.server.errors import RpcError, from_engine
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.tables import TableHandler

@@ -133,8 +133,44 @@ def test_a_vanished_interface_only_loses_packets(wired: Bench, wires: list[Wire]
     while {s.port: s.tx_dropped for s in wired.port_stats()}[2] == 0:
         assert wired.drain(10)
     subprocess.run(["ip", "link", "set", wires[1].near, "up"], check=True)
-    wires[0].socket.send(frame(2))
-    assert wires[1].socket.recv(4096) == expected(2)
+    for i in range(2, 200):
+        wires[0].socket.send(frame(i))
+        assert wires[1].socket.recv(4096) == expected(i)
+
+
+def exchange(wires: list[Wire], sizes: list[int], burst_frames: int = 40) -> None:
+    for start in range(0, 4000, burst_frames):
+        burst = [(i, sizes[i % len(sizes)]) for i in range(start, start + burst_frames)]
+        for i, size in burst:
+            wires[0].socket.send(frame(i, size))
+        for i, size in burst:
+            assert wires[1].socket.recv(16384) == expected(i, size)
+
+
+def test_more_frames_than_fit_into_the_rings(wired: Bench, wires: list[Wire]) -> None:
+    exchange(wires, [60, 1506, 777])
+    assert wired.drain(10)
+    stats = {s.port: s for s in wired.port_stats()}
+    assert (stats[1].rx_packets, stats[2].tx_packets, stats[2].tx_dropped) == (4000, 4000, 0)
+
+
+def test_frames_of_more_than_a_page(bench: Callable[[str], Bench], wires: list[Wire]) -> None:
+    for wire in wires:
+        for name in (wire.near, wire.far):
+            subprocess.run(["ip", "link", "set", name, "mtu", "9000"], check=True)
+    engine = bench("paths")
+    for port, wire in zip((1, 2), wires, strict=True):
+        engine.remove_port(port)
+        engine.add_interface(port, wire.near)
+    exchange(wires, [60, 8000, 4097], 4)
+
+
+def test_two_ports_on_one_interface(wired: Bench, wires: list[Wire]) -> None:
+    wired.add_interface(4, wires[1].near)
+    exchange(wires, [60])
+    wired.remove_port(2)
+    wired.add_interface(2, wires[1].near)
+    exchange(wires, [60, 100])
 
 
 def test_captures_have_the_frames_of_the_wire(wired: Bench, wires: list[Wire], tmp_path: Path) -> None:

@@ -129,12 +129,12 @@ def test_idle_entries_are_reported_once_per_time_to_live(bench: Callable[[str], 
     engine.insert(table, entry)
     events = wait_events(engine, 3)
     elapsed = time.monotonic() - start
-    assert events == [Idle(table, entry)] * 3
-    assert elapsed >= 0.119
+    # More than three if the test was kept from running meanwhile.
+    assert events == [Idle(table, entry)] * len(events)
+    assert elapsed >= 0.04 * len(events) - 0.001
     engine.delete(table, entry.key)
     engine.poll()
-    with pytest.raises(AssertionError):
-        assert wait_events(engine, 1, timeout=0.2)
+    assert wait_events(engine, 1, timeout=0.2) == []
 
 
 def test_a_hit_postpones_the_report(bench: Callable[[str], Bench]) -> None:
@@ -143,19 +143,30 @@ def test_a_hit_postpones_the_report(bench: Callable[[str], Bench]) -> None:
     address = struct.pack("!I", 0x0A090909)
     via, forward = router.action("route", "via"), router.action("neighbor", "forward")
     router.insert(router.table("route"), Entry(b"\0\0\0\0\0\0", via, address))
-    router.insert(table, Entry(address, forward, b"\0\x02" + bytes(12), 0, 300 * MS))
     header = bytes.fromhex("450000140000000040010000c00002010a010203")
     total = sum(struct.unpack("!10H", header))
     total = (total & 0xFFFF) + (total >> 16)
     packet = bytes(12) + b"\x08\x00" + header[:10] + struct.pack("!H", ~total & 0xFFFF) + header[12:]
-    end = time.monotonic() + 0.6
-    while time.monotonic() < end:
-        assert len(router.send(packet)) == 1
-    assert router.poll() == []
-    state = router.get(table, address)
+    kept_busy = False
+    while not kept_busy:  # a machine that is busy with something else may not let a hit come in time
+        before = start = time.monotonic()
+        router.insert(table, Entry(address, forward, b"\0\x02" + bytes(12), 0, 300 * MS))
+        longest = 0.0
+        while before < start + 0.6:
+            hit = time.monotonic()
+            assert len(router.send(packet)) == 1
+            longest, before = max(longest, time.monotonic() - before), hit
+        state = router.get(table, address)
+        events = router.poll()
+        since = time.monotonic() - before
+        kept_busy = max(longest, since) < 0.3
+        if not kept_busy:
+            router.delete(table, address)
+            router.poll()
+    assert events == []
     assert state is not None
-    assert state.since_hit_ns < 300 * MS
-    assert len(wait_events(router, 1)) == 1
+    assert state.since_hit_ns <= since * 1e9 + 2 * MS
+    assert len(wait_events(router, 1)) >= 1
 
 
 def test_modify_restarts_the_timer_and_can_end_it(bench: Callable[[str], Bench]) -> None:
@@ -163,6 +174,7 @@ def test_modify_restarts_the_timer_and_can_end_it(bench: Callable[[str], Bench])
     table = engine.table("neighbor")
     engine.insert(table, neighbor(engine, 1, idle_ns=50 * MS))
     engine.modify(table, neighbor(engine, 1))
+    engine.poll()  # it may have been idle before that, on a busy machine
     end = time.monotonic() + 0.2
     while time.monotonic() < end:
         assert engine.poll() == []
@@ -180,9 +192,11 @@ def test_control_calls_during_traffic(bench: Callable[[str], Bench]) -> None:
 
     def churn() -> None:
         while not stop.is_set():
-            engine.insert_many(table, [Entry(k, police, b"") for k in keys])
+            for key in keys:
+                engine.insert(table, Entry(key, police, b""))
             assert engine.count(table) == 8
-            engine.delete_many(table, [(k, 0) for k in keys])
+            for key in keys:
+                engine.delete(table, key)
 
     thread = threading.Thread(target=churn)
     thread.start()
@@ -210,12 +224,14 @@ def test_a_large_table(bench: Callable[[str], Bench]) -> None:
     at = engine.table("neighbor")
     rnd = random.Random(1)
     addresses = rnd.sample(range(1 << 32), 50_000)
-    assert not any(engine.insert_many(at, [neighbor(engine, a, cookie=a) for a in addresses]))
+    for address in addresses:
+        engine.insert(at, neighbor(engine, address, cookie=address))
     gone, kept = set(addresses[::3]), [a for i, a in enumerate(addresses) if i % 3]
-    assert not any(engine.delete_many(at, [(struct.pack("!I", a), 0) for a in gone]))
+    for address in gone:
+        engine.delete(at, struct.pack("!I", address))
     assert engine.count(at) == len(kept)
     assert {s.entry.cookie for s in engine.entries(at)} == set(kept)
-    states = engine.get_many(at, [(struct.pack("!I", a), 0) for a in addresses[:3000]])
+    states = [engine.get(at, struct.pack("!I", a)) for a in addresses[:3000]]
     assert [s.entry.cookie if s else None for s in states] == [None if a in gone else a for a in addresses[:3000]]
 
 

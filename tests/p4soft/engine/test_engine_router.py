@@ -217,19 +217,3 @@ def test_table_errors(router: Bench) -> None:
         router.delete(table, entry.key)
     with pytest.raises(InvalidValue):
         router.insert(router.table("route"), Entry(DST + b"\0\x21", 1, b""))
-
-
-def test_batches_report_each_update(router: Bench) -> None:
-    table, drop = router.table("neighbor"), router.action("neighbor", "drop")
-    keys = [bytes([1, 1, 1, i]) for i in range(5)]
-    results = router.insert_many(table, [Entry(k, drop, b"") for k in [*keys[:2], keys[0], b"short", *keys[2:]]])
-    kinds = [type(r).__name__ for r in results]
-    assert kinds == ["NoneType", "NoneType", "EntryExists", "InvalidValue", "NoneType", "TableFull", "TableFull"]
-    assert [s.entry.key if s else None for s in router.get_many(table, [(k, 0) for k in keys[1:4]])] == [
-        keys[1],
-        keys[2],
-        None,
-    ]
-    gone = router.delete_many(table, [(keys[0], 0), (keys[4], 0)])
-    assert [type(r).__name__ for r in gone] == ["NoneType", "EntryNotFound"]
-    assert router.count(table) == 3

@@ -1,7 +1,8 @@
-"""Build and run the fuzz target for one program: with libFuzzer where clang has it, else with a driver of our own.
+"""Build and run a fuzz target: with libFuzzer where clang has it, else with a driver of our own.
 
 ``python tests/p4soft/fuzz/fuzzkit.py --seconds 60`` (``make fuzz SECONDS=60``) fuzzes the FULLNAT program;
-``--program`` takes another BMv2 JSON. No privileges are needed. The corpus and what was found stay in build/fuzz/.
+``--program`` takes another BMv2 JSON, ``--transport`` fuzzes the gRPC server's transport instead. No privileges are
+needed. The corpus and what was found stay in build/fuzz/.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +26,8 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "softswitch"), str(ROOT / "tests/p4")]
 
 import fullnatkit  # noqa: E402  (after the path is set)
-from p4soft.api import Entry  # noqa: E402
+import transportkit  # noqa: E402
+from p4soft.api import Entry, Program  # noqa: E402
 from p4soft.codegen.unit import generate  # noqa: E402
 from p4soft.engine.binding import NATIVE  # noqa: E402
 from p4soft.engine.describe import api_program  # noqa: E402
@@ -55,6 +57,18 @@ class Fuzzer:
     libfuzzer: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is fuzzed: C that is linked with a program and the runtime."""
+
+    name: str
+    config: Path
+    source: Path
+    seeds: Callable[[Program], Iterator[bytes]]
+    counts: str
+    """What it tells the number of at its end."""
+
+
 class Recorder:
     """Takes the inserts of :func:`fullnatkit.install_session` and makes commands for the target of them."""
 
@@ -73,13 +87,22 @@ def packet(port: int, data: bytes) -> bytes:
     return struct.pack("!BBH", 0, _PORTS[port], len(data)) + data
 
 
-def seeds() -> Iterator[bytes]:
+def packets(_: Program) -> Iterator[bytes]:
     """Inputs to begin with: every kind of packet alone, and all that fit into one input together."""
     commands = [packet(port, data) for port, data in fullnatkit.seeds()]
     yield from commands
     together = b"".join(commands)
     yield together[:_MOST_INPUT]
     yield b"\x8d\x40\x00\x8e" + b"".join(reversed(commands))[: _MOST_INPUT - 4]
+
+
+def program(config: Path) -> Target:
+    """The C made of a BMv2 JSON, and what runs it."""
+    return Target(config.stem, config, HERE / "target.c", packets, "packets")
+
+
+TRANSPORT = Target("transport", PROGRAMS / "kinds.json", HERE / "transport.c", transportkit.seeds, "frames")
+"""The gRPC server's own HTTP/2, and native Writes into tables of every kind."""
 
 
 @lru_cache(maxsize=1)
@@ -127,44 +150,48 @@ def _probe(fuzzer: Fuzzer) -> str | None:
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it fails"])[-1]
 
 
-def build(fuzzer: Fuzzer, config: Path) -> tuple[Path, Path]:
-    """The target for a program and its set-up file, made once for the same sources. Raises FuzzError."""
-    definition, text = generate(config.read_bytes())
-    sources = [*sorted(NATIVE.glob("*.c")), HERE / "target.c", *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
+def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
+    """The target and its set-up file, made once for the same sources. Raises FuzzError."""
+    definition, text = generate(target.config.read_bytes())
+    sources = [*sorted(NATIVE.glob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
     digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, text]).encode())
     for path in [*sources, *sorted(NATIVE.glob("*.h"))]:
         digest.update(path.read_bytes())
-    directory = OUTPUT / f"{config.stem}-{digest.hexdigest()[:16]}"
+    directory = OUTPUT / f"{target.name}-{digest.hexdigest()[:16]}"
     binary, setup = directory / "target", directory / "setup"
     if not binary.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        program = directory / "program.c"
-        program.write_text(text)
+        generated = directory / "program.c"
+        generated.write_text(text)
         made = directory / f"target.{os.getpid()}"
-        command = [*fuzzer.command, _AHEAD, f"-I{NATIVE}", "-o", str(made), str(program), *map(str, sources)]
+        command = [*fuzzer.command, _AHEAD, f"-I{NATIVE}", "-o", str(made), str(generated), *map(str, sources)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise FuzzError(f"cannot build the target for {config.name}: {done.stderr[-2000:]}")
+            raise FuzzError(f"cannot build the target {target.name}: {done.stderr[-2000:]}")
         recorder = Recorder({t.index for t in definition.tables if t.support_timeout})
-        if config == FULLNAT:
-            fullnatkit.install_session(recorder, api_program(definition))
+        bound = api_program(definition)
+        if target.config == FULLNAT:
+            fullnatkit.install_session(recorder, bound)
         setup.write_bytes(bytes(recorder.commands))
+        first = directory / "seeds"
+        first.mkdir(exist_ok=True)
+        for number, data in enumerate(target.seeds(bound)):
+            (first / f"seed{number:03}").write_bytes(data)
         made.replace(binary)
     return binary, setup
 
 
-def fuzz(fuzzer: Fuzzer, config: Path, seconds: int) -> int:
-    """Fuzz for so long. Returns the number of packets; raises FuzzError with the report of a finding."""
-    binary, setup = build(fuzzer, config)
-    corpus, found = OUTPUT / f"{config.stem}-corpus", OUTPUT / f"{config.stem}-found"
+def fuzz(fuzzer: Fuzzer, target: Target, seconds: int) -> int:
+    """Fuzz for so long. Returns what the target counted; raises FuzzError with the report of a finding."""
+    binary, setup = build(fuzzer, target)
+    corpus, found = OUTPUT / f"{target.name}-corpus", OUTPUT / f"{target.name}-found"
     first = binary.parent / "seeds"
-    for directory in (corpus, found, first):
+    for directory in (corpus, found):
         directory.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(seeds()):
-        (first / f"seed{number:03}").write_bytes(data)
     if fuzzer.libfuzzer:
         command = [str(binary), f"-max_total_time={seconds}", f"-max_len={_MOST_INPUT}", "-timeout=20"]
-        command += [f"-artifact_prefix={found}/", "-detect_leaks=0", str(corpus), str(first)]
+        # Some memory of tables is reached from mapped memory only, where LeakSanitizer does not look.
+        command += [f"-artifact_prefix={found}/", f"-detect_leaks={int(target is TRANSPORT)}", str(corpus), str(first)]
     else:
         command = [str(binary), str(seconds), *map(str, sorted(first.iterdir()))]
     done = subprocess.run(
@@ -177,28 +204,31 @@ def fuzz(fuzzer: Fuzzer, config: Path, seconds: int) -> int:
         env={**os.environ, "P4S_FUZZ_SETUP": str(setup)},
     )
     if done.returncode != 0:
-        raise FuzzError(f"{fuzzer.name} on {config.name} (inputs in {found}):\n{done.stderr[-6000:]}")
-    counted = re.search(r"^packets: (\d+)$", done.stderr, re.MULTILINE)
+        raise FuzzError(f"{fuzzer.name} on {target.name} (inputs in {found}):\n{done.stderr[-6000:]}")
+    counted = re.search(rf"^{target.counts}: (\d+)$", done.stderr, re.MULTILINE)
     if counted is None:
-        raise FuzzError(f"{fuzzer.name} on {config.name} did not come to its end:\n{done.stderr[-2000:]}")
+        raise FuzzError(f"{fuzzer.name} on {target.name} did not come to its end:\n{done.stderr[-2000:]}")
     return int(counted[1])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--program", type=Path, default=FULLNAT, help="BMv2 JSON (default: FULLNAT)")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--program", type=Path, default=FULLNAT, help="BMv2 JSON (default: FULLNAT)")
+    chosen.add_argument("--transport", action="store_true", help="the gRPC server's transport")
     options = parser.parse_args()
+    target = TRANSPORT if options.transport else program(options.program.resolve())
     working, missing = fuzzers()
     if not working:
         print("cannot fuzz: " + "; ".join(missing), file=sys.stderr)
         return 1
     try:
-        count = fuzz(working[0], options.program.resolve(), options.seconds)
+        count = fuzz(working[0], target, options.seconds)
     except FuzzError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{working[0].name}: {count:,} packets, nothing found")
+    print(f"{working[0].name}: {count:,} {target.counts}, nothing found")
     return 0
 
 

@@ -17,14 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 void p4s_free(struct p4s_switch *s);
 int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog);
-struct p4s_update {
-  uint32_t kind, action;
-  int32_t priority;
-  uint32_t key_at, params_at;
-  uint64_t idle, cookie;
-};
-void p4s_update_table(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, uint32_t n,
-                      const uint8_t *bytes, int32_t *results);
+int p4s_update(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes);
 uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room);
 int p4s_add_memory_port(struct p4s_switch *s, uint32_t number);
 int p4s_set_default(struct p4s_switch *s, uint32_t table, uint32_t action, const uint8_t *params);
@@ -118,7 +111,6 @@ static void update(struct input *in, uint32_t kind, bool keep) {
   const uint32_t table = number(in, 1) % p4s_program.ntables;
   const struct p4s_table_desc *d = &p4s_program.tables[table];
   struct p4s_update u = {.kind = kind, .params_at = d->packed_bytes};
-  int32_t result = 0;
   if (d->lists || d->nactions == 0) return;
   memset(bytes, 0, sizeof bytes);
   take_key(in, d, bytes);
@@ -126,8 +118,8 @@ static void update(struct input *in, uint32_t kind, bool keep) {
   u.action = byte(in) % (d->nactions + 1u); /* the last one does not exist */
   take_params(in, d, u.action, bytes + d->packed_bytes);
   u.idle = d->support_timeout ? (uint64_t)byte(in) << 24 : 0;
-  p4s_update_table(sw, table, &u, 1, bytes, &result);
-  if (kind != 0 || result != P4S_OK || keep) return;
+  const int result = p4s_update(sw, table, &u, bytes);
+  if (kind != P4S_INSERT || result != P4S_OK || keep) return;
   if (ninserted == MOST_INSERTS) return;
   inserted[ninserted].table = table;
   inserted[ninserted].priority = u.priority;
@@ -136,9 +128,8 @@ static void update(struct input *in, uint32_t kind, bool keep) {
 
 static void forget(void) {
   while (ninserted > 0) {
-    int32_t result;
-    const struct p4s_update u = {.kind = 2, .priority = inserted[--ninserted].priority};
-    p4s_update_table(sw, inserted[ninserted].table, &u, 1, inserted[ninserted].key, &result);
+    const struct p4s_update u = {.kind = P4S_DELETE, .priority = inserted[--ninserted].priority};
+    p4s_update(sw, inserted[ninserted].table, &u, inserted[ninserted].key);
   }
 }
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import fuzzkit
 import pytest
+from fuzzkit import Target
 
-SECONDS = {fuzzkit.FULLNAT: 24} | dict.fromkeys(sorted(fuzzkit.PROGRAMS.glob("*.json")), 6)
+SECONDS: dict[Target, int] = {fuzzkit.program(fuzzkit.FULLNAT): 24, fuzzkit.TRANSPORT: 6}
+SECONDS |= {fuzzkit.program(config): 6 for config in sorted(fuzzkit.PROGRAMS.glob("*.json"))}
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("config", SECONDS, ids=lambda path: path.stem)
-def test_no_finding(config: Path) -> None:
+@pytest.mark.parametrize("target", SECONDS, ids=lambda target: target.name)
+def test_no_finding(target: Target) -> None:
     working, missing = fuzzkit.fuzzers()
     if not working:
         pytest.skip("; ".join(missing))
-    assert fuzzkit.fuzz(working[0], config, SECONDS[config]) > 1000
+    assert fuzzkit.fuzz(working[0], target, SECONDS[target]) > 1000

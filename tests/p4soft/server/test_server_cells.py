@@ -198,5 +198,5 @@ async def test_wildcards_of_what_the_program_lacks_are_empty(primary: Client) ->
     queries = (p4r.ActionProfileMember(), p4r.ActionProfileGroup(), p4r.ValueSetEntry(), p4r.ExternEntry())
     assert await primary.read(*queries) == []
     assert await primary.read_code(p4r.ActionProfileMember(action_profile_id=1)) == [Code.INVALID_ARGUMENT]
-    assert await primary.read_code(p4r.ValueSetEntry(value_set_id=1)) == [Code.UNIMPLEMENTED]
+    assert await primary.read_code(p4r.ValueSetEntry(value_set_id=1)) == [Code.INVALID_ARGUMENT]
     assert await primary.read_code(p4r.CounterEntry(counter_id=1)) == [Code.INVALID_ARGUMENT]

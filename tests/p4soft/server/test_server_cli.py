@@ -1,21 +1,16 @@
-"""The p4soft command line: options, errors of users, a clean start and stop, TLS."""
+"""The p4soft command line: options, errors of users, a clean start and stop."""
 
 from __future__ import annotations
 
-import asyncio
-import re
 import signal
 import socket
-import ssl
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
+from clikit import fails, running, stop
 from finsy.proto import p4r, p4r_grpc
 from p4kit import CONFIG, PROGRAMS, table_id
 from p4soft.api import PortStats
@@ -23,56 +18,7 @@ from p4soft.cli import UsageError, main, parse
 from p4soft.launch import statistics
 from p4switch import NATIVE
 
-HERE = Path(__file__).parent
-DRIVER = """
-import functools, os, sys
-os.environ["GRPC_VERBOSITY"] = "NONE"
-import fake_engine
-from p4soft import cli, embedded, launch
-launch.Switch = functools.partial(embedded.Switch, engine_factory=fake_engine.FakeEngine)
-sys.exit(cli.main(sys.argv[1:]))
-"""
 PROGRAM = [str(PROGRAMS / "kinds.json"), "--p4info", str(PROGRAMS / "kinds.p4info.txtpb")]
-
-
-@asynccontextmanager
-async def running(
-    *arguments: str, command: Sequence[str] = ("-c", DRIVER)
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """The command in a process of its own (on the fake engine), and the address it says it listens on."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, *arguments, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(20):
-            line = (await process.stdout.readline()).decode()
-        found = re.fullmatch(r"p4soft: listening on (\S+)\n", line)
-        assert found, (line, (await process.communicate())[1])
-        yield process, found[1]
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def fails(*arguments: str) -> tuple[int | None, str]:
-    """Exit status and standard error of a command that should not start."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", DRIVER, *arguments, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    async with asyncio.timeout(20):
-        output, errors = await process.communicate()
-    assert output == b""
-    return process.returncode, errors.decode()
-
-
-async def stop(process: asyncio.subprocess.Process, number: signal.Signals) -> tuple[str, str]:
-    process.send_signal(number)
-    async with asyncio.timeout(20):
-        output, errors = await process.communicate()
-    assert process.returncode == 0, errors
-    return output.decode(), errors.decode()
 
 
 @pytest.mark.parametrize(
@@ -226,31 +172,3 @@ async def test_what_cannot_start_is_one_line_and_status_1(arguments: Sequence[st
     (line,) = errors.splitlines()
     assert line.startswith("p4soft: ")
     assert expected in line
-
-
-def _certificate(directory: Path) -> tuple[Path, Path]:
-    key, cert = directory / "key.pem", directory / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-keyout", str(key), "-out", str(cert), "-days", "1", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost"]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("openssl cannot make a certificate here")
-    return key, cert
-
-
-async def test_tls_with_client_authentication(tmp_path: Path) -> None:
-    key, cert = _certificate(tmp_path)
-    ssl.create_default_context(cafile=str(cert))
-    arguments = ["--grpc-server-ssl", "--grpc-server-cert", str(cert), "--grpc-server-key", str(key)]
-    arguments += ["--grpc-server-cacert", str(cert), "--grpc-server-with-client-auth"]
-    async with running("--grpc-server-addr", "localhost:0", *arguments) as (_, address):
-        root = cert.read_bytes()
-        known = grpc.ssl_channel_credentials(root, key.read_bytes(), root)
-        async with grpc.aio.secure_channel(address, known) as channel:
-            answer = await p4r_grpc.P4RuntimeStub(channel).Capabilities(p4r.CapabilitiesRequest())
-            assert answer.p4runtime_api_version
-        async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(root)) as channel:
-            with pytest.raises(grpc.aio.AioRpcError):
-                await p4r_grpc.P4RuntimeStub(channel).Capabilities(p4r.CapabilitiesRequest())

@@ -46,7 +46,7 @@ def test_values_out_of_range_are_refused(bits: int, above: int, padding: int) ->
 @st.composite
 def exact_keys(draw: st.DrawFn) -> tuple[KeyCodec, list[p4r.FieldMatch], bytes]:
     widths = draw(st.lists(BITS, min_size=1, max_size=6))
-    codec = KeyCodec("t", [field(n, bits, MatchKind.EXACT) for n, bits in enumerate(widths, 1)])
+    codec = KeyCodec("table t", [field(n, bits, MatchKind.EXACT) for n, bits in enumerate(widths, 1)])
     matches = []
     packed = b""
     for number, bits in enumerate(widths, 1):
@@ -113,7 +113,7 @@ def any_match(draw: st.DrawFn, number: int, bits: int, kind: MatchKind) -> p4r.F
 @given(st.data(), st.lists(st.tuples(BITS, st.sampled_from(list(MatchKind))), min_size=1, max_size=5))
 def test_keys_of_every_kind_round_trip(data: st.DataObject, shape: list[tuple[int, MatchKind]]) -> None:
     fields = [field(number, bits, kind) for number, (bits, kind) in enumerate(shape, 1)]
-    codec = KeyCodec("t", fields)
+    codec = KeyCodec("table t", fields)
     drawn = [data.draw(any_match(f.id, f.bits, f.kind)) for f in fields]
     matches = [match for match in drawn if match is not None]
     packed = codec.encode(matches)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import shutil
 import struct
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from finsy.proto import p4r
-from p4kit import DEVICE, Client
+from p4kit import DEVICE, Client, session, table_id, write_request
 from p4soft.embedded import Switch
+
+from bench.tools import build
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
@@ -196,6 +202,14 @@ async def test_calls_that_cannot_be_served(fake_switch: Switch, method: str, bod
         assert (await client.status(3))[0] == 0
 
 
+@pytest.mark.parametrize("method", ["Capabilities", "Write"])
+async def test_a_second_request_is_refused_before_the_end(fake_switch: Switch, method: str) -> None:
+    async with raw(fake_switch) as client:
+        client.send(frame(HEADERS, END_HEADERS, 1, block(method)), frame(DATA, 0, 1, message() + message()[:1]))
+        client.send(frame(DATA, 0, 1, message()[1:]))
+        assert (await client.status())[0] == 12
+
+
 @pytest.mark.parametrize(
     ("broken", "error"),
     [
@@ -289,3 +303,28 @@ async def test_random_bytes_harm_nobody(switch: Switch) -> None:
     async with raw(switch) as client:
         client.send(call())
         assert (await client.status())[0] == 0
+
+
+async def load(switch: Switch, requests: Path, method: str, *options: str) -> tuple[int | None, dict[str, float]]:
+    """What the benchmark's client reports."""
+    command = [str(build.tool("rpc_load")), "--to", str(switch.address), "--method", f"/p4.v1.P4Runtime/{method}"]
+    command += ["--requests", str(requests), *options]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    output, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, json.loads(output)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc is not on PATH")
+async def test_the_benchmarks_client(primary: Client, switch: Switch, tmp_path: Path) -> None:
+    requests = tmp_path / "requests"
+    writes = [write_request((p4r.Update.INSERT, session(number))).SerializeToString() for number in range(1000)]
+    requests.write_bytes(b"".join(struct.pack("=I", len(write)) + write for write in writes))
+    for options in ([], ["--in-flight", "64"], ["--rate", "5000"]):
+        status, report = await load(switch, requests, "Write", *options)
+        assert (status, report["succeeded"], report["failed"]) == (0, 1000, 0)
+        assert "--rate" not in options or report["seconds"] > 0.15
+        assert len(await primary.read(p4r.TableEntry(table_id=table_id("session")))) == 1000
+        await primary.write(*((p4r.Update.DELETE, session(number)) for number in range(1, 1000)))
+        status, report = await load(switch, requests, "Write")
+        assert (status, report["succeeded"], report["failed"]) == (1, 999, 1)
+        await primary.write(*((p4r.Update.DELETE, session(number)) for number in range(1000)))

@@ -86,9 +86,6 @@ async def test_reconcile_keeps_entries_of_the_same_config(primary: Client) -> No
     assert await push_code(primary, action=SET.RECONCILE_AND_COMMIT, message=config(cookie=9)) == CODE.OK
     assert await primary.read(SESSIONS) == [session(1)]
     assert (await get(primary, GET.COOKIE_ONLY)).config.cookie.cookie == 9
-    other = config(device_config=CONFIG + b"\n")
-    assert await push_code(primary, action=SET.RECONCILE_AND_COMMIT, message=other) == CODE.UNIMPLEMENTED
-    assert await primary.read(SESSIONS) == [session(1)]
 
 
 async def test_reconcile_loads_the_first_config(client: Client) -> None:

@@ -14,7 +14,7 @@ from p4kit import PROGRAMS, read_p4info
 
 
 @pytest.mark.skipif(shutil.which("p4c-bm2-ss") is None, reason="p4c-bm2-ss is not on PATH")
-@pytest.mark.parametrize("name", ["kinds", "selector"])
+@pytest.mark.parametrize("name", ["kinds", "selector", "value_sets"])
 def test_the_committed_program_is_fresh(tmp_path: Path, name: str) -> None:
     command = ["p4c-bm2-ss", "--std", "p4-16", "--arch", "v1model", "--Werror"]
     command += [

@@ -121,7 +121,7 @@ async def test_longer_bytestrings_are_accepted_and_returned_in_shortest_form(pri
         (p4r.TableEntry(table_id=table_id("fixed"), match=[exact(1, b"\x01")]), Code.PERMISSION_DENIED),
         (p4r.ActionProfileMember(action_profile_id=1), Code.INVALID_ARGUMENT),
         (p4r.ActionProfileGroup(action_profile_id=1), Code.INVALID_ARGUMENT),
-        (p4r.ValueSetEntry(value_set_id=1), Code.UNIMPLEMENTED),
+        (p4r.ValueSetEntry(value_set_id=1), Code.INVALID_ARGUMENT),
         (p4r.ExternEntry(extern_id=1), Code.UNIMPLEMENTED),
     ],
     ids=str,
