@@ -60,33 +60,12 @@ class Call:
         """The switch ends the call."""
 
 
-class UnaryCall(Call):
-    """One request, one response."""
-
-    def __init__(self, peer: Peer, respond: Callable[[bytes], Message]) -> None:
-        self._peer = peer
-        self._respond = respond
-        self._request: bytes | None = None
-
-    def message(self, data: bytes) -> None:
-        if self._request is not None:
-            raise RpcError(Code.UNIMPLEMENTED, "the method takes one request")
-        self._request = data
-
-    def finished(self) -> None:
-        if self._request is None:
-            raise RpcError(Code.UNIMPLEMENTED, "the request is missing")
-        self._peer.send(self._respond(self._request).SerializeToString())
-        self._peer.finish()
-
-
-class LongCall(Call):
-    """One request, and responses that take their time; other calls are served meanwhile."""
+class RequestCall(Call):
+    """One request; :meth:`answer` gets it."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._request: bytes | None = None
-        self._task: asyncio.Task[None] | None = None
 
     def message(self, data: bytes) -> None:
         if self._request is not None:
@@ -96,7 +75,34 @@ class LongCall(Call):
     def finished(self) -> None:
         if self._request is None:
             raise RpcError(Code.UNIMPLEMENTED, "the request is missing")
-        self._task = asyncio.get_running_loop().create_task(self._run(self._request))
+        self.answer(self._request)
+
+    def answer(self, request: bytes) -> None:
+        """Respond to the request, which is complete."""
+        raise NotImplementedError
+
+
+class UnaryCall(RequestCall):
+    """One request, one response."""
+
+    def __init__(self, peer: Peer, respond: Callable[[bytes], Message]) -> None:
+        super().__init__(peer)
+        self._respond = respond
+
+    def answer(self, request: bytes) -> None:
+        self._peer.send(self._respond(request).SerializeToString())
+        self._peer.finish()
+
+
+class LongCall(RequestCall):
+    """One request, and responses that take their time; other calls are served meanwhile."""
+
+    def __init__(self, peer: Peer) -> None:
+        super().__init__(peer)
+        self._task: asyncio.Task[None] | None = None
+
+    def answer(self, request: bytes) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(request))
 
     def reset(self) -> None:
         if self._task is not None:
