@@ -58,6 +58,8 @@
 
 /* What happens to a packet that was received, or injected as if it were. */
 control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
+    Measure() measure;
+    Compare() compare;
     Validate() validate;
     Port() port;
     Session() session;
@@ -78,8 +80,12 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
 
     apply {
         toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+        measure.apply(hdr, m);
         validate.apply(hdr, m);
-        if (!m.reset && !DECIDED) { port.apply(hdr, m); }
+        if (!m.reset && !DECIDED) {
+            port.apply(hdr, m);
+            if (m.foreign) { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
+        }
         if (DECIDED) { return; }
 
         save_original.apply(hdr, m);
@@ -93,6 +99,7 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
                 service.apply(hdr, m);
                 miss.apply(hdr, m);
             } else {
+                compare.apply(hdr, m);
                 local.apply(hdr, m);
             }
         } else {
@@ -100,7 +107,6 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
             if (DECIDED) { return; }
             segment_events.apply(hdr, m);
             session_state.apply(hdr, m);
-            if (m.reset && !m.state.server_answered) { m.verdict.drop = (bit<8>)DropReason.RESET_UNKNOWN; }
         }
         if (DECIDED || !hdr.ipv4.isValid()) { return; }
 
