@@ -2,7 +2,7 @@
  *
  *   packet_out? -- forward ------------------------------------------------------------------------> Verdict
  *       | inject, reset
- *   Validate - Port - Session -+ hit -- Admit - SegmentEvents - SessionState - Route - Neighbor - Fullnat - TcpOptions - Forward -> Verdict
+ *   Validate - Port - Session -+ hit -- Server - Admit - SegmentEvents - SessionState - Route - Neighbor - Fullnat - TcpOptions - Forward -> Verdict
  *                              + miss - Addressee - Service - Miss -+ ours: punt or drop -----------------------> Verdict
  *                    not TCP - Addressee - Local -------------------+ ours: answer, punt or drop ---------------> Verdict
  *                                                                   + not ours: Route - Forward ----------------> Verdict
@@ -40,6 +40,7 @@
 #include "core/validate.p4"
 #include "core/port.p4"
 #include "core/session.p4"
+#include "core/server.p4"
 #include "core/addressee.p4"
 #include "core/local.p4"
 #include "core/service.p4"
@@ -63,6 +64,7 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
     Validate() validate;
     Port() port;
     Session() session;
+    Server() server;
     Addressee() addressee;
     Local() local;
     Service() service;
@@ -103,6 +105,8 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
                 local.apply(hdr, m);
             }
         } else {
+            server.apply(hdr, m);
+            if (DECIDED) { return; }
             admit.apply(hdr, m);
             if (DECIDED) { return; }
             segment_events.apply(hdr, m);

@@ -1,6 +1,8 @@
-/* Server: what all sessions of one virtual service and real server share, by the session's server_id.
+/* Server: what all sessions of one (virtual service, real server) share, by server_id.
  *
- * server_in leads to the real server, server_out back to the VIP. After Session. Reads and writes m.session; writes m.next_hop. */
+ * server_in is for what clients send, server_out for what the real server sends; each has one entry per server_id. Kept out
+ * of the session tables, this makes their action data fit one SRAM block per 1,024 entries of an ASIC. After Session, if it
+ * found a session. Reads m.session; writes m.session, m.next_hop and m.verdict. */
 #ifndef _SERVER_P4_
 #define _SERVER_P4_
 
@@ -41,7 +43,11 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        if (m.session.direction == (bit<8>)Direction.IN) { server_in.apply(); } else { server_out.apply(); }
+        if (m.session.direction == (bit<8>)Direction.IN) {
+            server_in.apply();
+        } else {
+            server_out.apply();
+        }
     }
 }
 

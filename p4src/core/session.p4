@@ -2,7 +2,8 @@
  *
  * One session is one entry in each table with the same session_id, which is also in the entry's controller_metadata.
  * session_in is keyed by what the client sends (OUT2IN), session_out by what the real server sends (IN2OUT). The action
- * data are the addresses and ports after the rewrite. Reads hdr; writes m.session and m.next_hop. */
+ * data are the addresses and ports after the rewrite that are the session's own; Server has those that it shares with
+ * others. Reads hdr; writes m.session. */
 #ifndef _SESSION_P4_
 #define _SESSION_P4_
 
