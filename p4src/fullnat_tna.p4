@@ -73,39 +73,46 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, in ingress_intri
     Route() route;
     Neighbor() neighbor;
     Forward() forward;
+    PuntLimit() punt_limit;
     Verdict() verdict;
 
+    @hidden
+    action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
+
     apply {
-        session.apply(hdr, m);
         received.apply(hdr, m, ig_intr_md, ig_prsr_md);
         if (hdr.packet_out.isValid()) { packet_out_request.apply(hdr, m); }
         measure.apply(hdr, m);
         compare.apply(hdr, m);
-        segment_end.apply(hdr, m);
-        port.apply(hdr, m);
         addressee.apply(hdr, m);
+        session.apply(hdr, m);
+        port.apply(hdr, m);
+        segment_end.apply(hdr, m);
         if (!DECIDED) { validate.apply(hdr, m); }
-        service.apply(hdr, m);
-        if (!DECIDED) {
-            if (m.foreign && !m.reset) {
-                m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
-            } else if (!hdr.tcp.isValid()) {
-                local.apply(hdr, m);
-            }
+        if (hdr.tcp.isValid()) {
+            service.apply(hdr, m);
+            segment_events.apply(hdr, m);
+            if (m.session.direction != (bit<8>)Direction.NONE) { server.apply(hdr, m); }
+        } else if (!DECIDED) {
+            if (m.foreign && !m.reset) { not_for_us(); } else { local.apply(hdr, m); }
         }
-        if (m.session.direction != (bit<8>)Direction.NONE) { server.apply(hdr, m); }
         route.apply(hdr, m);
         if (hdr.tcp.isValid() && !DECIDED) {
-            if (m.session.direction == (bit<8>)Direction.NONE) {
+            if (m.foreign && !m.reset) {
+                not_for_us();
+            } else if (m.session.direction == (bit<8>)Direction.NONE) {
                 miss.apply(hdr, m);
             } else {
                 admit.apply(hdr, m);
-                segment_events.apply(hdr, m);
             }
         }
         if (hdr.ipv4.isValid() && !DECIDED) {
             neighbor.apply(hdr, m);
             if (m.session.direction != (bit<8>)Direction.NONE) { session_state.apply(hdr, m); }
+        }
+        if (m.verdict.punt != 0) {
+            punt_limit.apply(m);
+        } else if (hdr.ipv4.isValid()) {
             forward.apply(hdr, m);
         }
         verdict.apply(hdr, m, ig_dprsr_md, ig_tm_md);
@@ -124,8 +131,8 @@ control Rewrite(inout headers_t hdr, inout metadata_t m, in egress_intrinsic_met
     apply {
         bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
         if (hdr.tcp.isValid()) {
-            m.reset = hdr.decision.reset == 1;
-            m.options_edited = hdr.decision.options_edited == 1;
+            if (hdr.decision.reset == 1) { m.reset = true; }
+            if (hdr.decision.options_edited == 1) { m.options_edited = true; }
             fullnat.apply(hdr, m, toa_result);
             tcp_options.apply(hdr, m);
             count_toa.apply(toa_result);

@@ -14,7 +14,6 @@ control SendDecision(inout headers_t hdr, in metadata_t m) {
         hdr.decision.direction = m.session.direction;
         hdr.decision.flags = m.session.flags;
         hdr.decision.seen = m.target.seen;
-        hdr.decision.padding = 0;
         hdr.decision.reset = (bit<1>)m.reset;
         hdr.decision.options_edited = (bit<1>)m.options_edited;
         hdr.decision.acks_first = m.target.acks_first;

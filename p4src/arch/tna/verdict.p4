@@ -6,6 +6,23 @@
 #define METER_RED 3
 #define DIGEST_SESSION_EVENT 1
 
+/* The rate at which packets may go to the controller. What is above it is dropped for that reason; Verdict sees the colour. */
+control PuntLimit(inout metadata_t m) {
+    @id(ID_M_PUNT) @name(".punt_meter")
+    Meter<bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, MeterType_t.PACKETS) punt_meter;
+
+    @hidden
+    action meter_punt() { m.target.colour = punt_meter.execute(m.verdict.punt); }
+
+    @hidden
+    action drop_if_over() { m.verdict.drop = (bit<8>)DropReason.PUNT_METER; }
+
+    apply {
+        meter_punt();
+        drop_if_over();
+    }
+}
+
 control Verdict(inout headers_t hdr, inout metadata_t m,
                 inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
                 inout ingress_intrinsic_metadata_for_tm_t ig_tm_md) {
@@ -19,12 +36,6 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
     Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_in_ctr;
     @id(ID_C_SERVER_OUT) @name(".server_out_ctr")
     Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_out_ctr;
-    @id(ID_M_PUNT) @name(".punt_meter")
-    Meter<bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, MeterType_t.PACKETS) punt_meter;
-
-    @hidden
-    action meter_punt() { m.target.colour = punt_meter.execute(m.verdict.punt); }
-
     @hidden
     action drop() {
         drop_ctr.count(m.verdict.drop);
@@ -61,12 +72,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
     apply {
         ig_tm_md.bypass_egress = 1;
         hdr.packet_out.setInvalid();
-        if (m.verdict.punt != 0) { meter_punt(); }
-        if (m.target.colour == METER_RED) {
-            m.verdict.punt = 0;
-            m.verdict.drop = (bit<8>)DropReason.PUNT_METER;
-        }
-        if (m.verdict.punt != 0) {
+        if (m.verdict.punt != 0 && m.target.colour != METER_RED) {
             punt();
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
