@@ -1,7 +1,7 @@
 """FULLNAT sessions by the hundred thousand, written straight to an engine: what a controller would have written.
 
 A session is an entry in session_in, one in session_out and its cells in the registers, as after a handshake. Clients
-are 10.1.0.0/16, one real server answers; the frames are ACKs of 60 bytes (64 with FCS).
+are 10.1.0.0/16, one real server answers, whose entries they share; the frames are ACKs of 60 bytes (64 with FCS).
 """
 
 from __future__ import annotations
@@ -61,6 +61,10 @@ def install(engine: NativeEngine, program: Program, sessions: int) -> None:
         "neighbor_set",
         struct.pack("!H6s6sH", 2, link(SWITCH_MACS[2]), link(SERVER_MAC), 1500),
     )
+    of_service = struct.pack("!BIH", 1, number(VIP), VPORT)
+    of_server = struct.pack("!BIH", 1, number(SERVER), SERVER_PORT)
+    insert("server_in", bytes(2), "to_server", of_server)
+    insert("server_out", bytes(2), "from_vip", of_service)
     seen = CONSTANTS["SessionEvent"]
     established = seen["SYN_ACK"] | seen["ESTABLISHED"]
     for name in ("session_in", "session_out"):
@@ -80,12 +84,9 @@ def _entry(table: str, action: int, session: int) -> Entry:
     local, local_port = number(LOCALS) + session // PORTS, FIRST_PORT + session % PORTS
     outside = struct.pack("!IHIH", address, port, number(VIP), VPORT)
     inside = struct.pack("!IHIH", number(SERVER), SERVER_PORT, local, local_port)
-    rewrite = struct.pack("!IHB", session, 0, 1)[1:]
-    if table == "session_in":
-        data = rewrite + inside[6:] + inside[:6] + bytes(4)
-        return Entry(b"\6" + outside, action, data, idle_ns=IDLE_NS, cookie=session + 1)
-    data = rewrite + outside[6:] + outside[:6] + bytes(4)
-    return Entry(b"\6" + inside, action, data, idle_ns=IDLE_NS, cookie=session + 1)
+    key, rewritten = (outside, inside[6:]) if table == "session_in" else (inside, outside[:6])
+    data = struct.pack("!IH", session, 0)[1:] + rewritten + bytes(4)
+    return Entry(b"\6" + key, action, data, idle_ns=IDLE_NS, cookie=session + 1)
 
 
 def frames(sessions: int, count: int, seed: int = 1) -> bytes:

@@ -1,9 +1,10 @@
-/* FULLNAT on Tofino (TNA): the pipeline on one page, all of it in ingress.
+/* FULLNAT on Tofino (TNA): the pipeline on one page.
  *
- *   Addressee - Validate - Port -+ TCP: Service, Session -+ hit: Admit - SegmentEvents -+
- *                                |                        + miss: Miss -----------------+
- *                                + else: Local -----------------------------------------+
- *                                       Route - SessionState - Fullnat - TcpOptions - Forward -> Verdict
+ *   ingress   Session, Measure, Port, Addressee - Validate - Service, Local -+- TCP: hit: Server - Admit - SegmentEvents -+
+ *                                                                          |       miss: Miss --------------------------+
+ *                                                                          +- else ------------------------------------+
+ *                                                          Route - Neighbor, SessionState - Forward -> Verdict
+ *   egress    what is routed: Fullnat - TcpOptions -> checksums
  *
  * The same controls as on v1model. Lookups that depend on nothing come first and unconditionally, because an ASIC has few
  * stages one after another and much width: a segment that Validate drops has counted as a hit of its session. */
@@ -22,15 +23,13 @@
 #include "arch/tna/prims.p4"
 #include "arch/tna/parser.p4"
 #include "arch/tna/received.p4"
-#include "arch/tna/checksum.p4"
 #include "arch/tna/session_state.p4"
 #include "arch/layouts/edit.p4"
-#include "arch/tna/verdict.p4"
-#include "arch/tna/deparser.p4"
 #include "core/packet_out.p4"
 #include "core/validate.p4"
 #include "core/port.p4"
 #include "core/session.p4"
+#include "core/server.p4"
 #include "core/addressee.p4"
 #include "core/local.p4"
 #include "core/service.p4"
@@ -41,10 +40,14 @@
 #include "core/neighbor.p4"
 #include "core/fullnat.p4"
 #include "core/forward.p4"
+#include "arch/tna/rewrite.p4"
+#include "arch/tna/verdict.p4"
+#include "arch/tna/deparser.p4"
 
 @pkginfo(name="p4-fullnat", version="0.1.0", organization="p4-fullnat")
 
-#define DECIDED (m.verdict.drop != (bit<8>)DropReason.NONE || m.verdict.punt != 0)
+/* Nothing more to decide. */
+#define DECIDED (m.verdict.drop != (bit<8>)DropReason.NONE || m.verdict.punt != 0 || m.verdict.as_it_is)
 
 @pa_auto_init_metadata
 control FullnatIngress(inout headers_t hdr, inout metadata_t m, in ingress_intrinsic_metadata_t ig_intr_md,
@@ -53,9 +56,12 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, in ingress_intri
                        inout ingress_intrinsic_metadata_for_tm_t ig_tm_md) {
     Received() received;
     PacketOutRequest() packet_out_request;
+    Measure() measure;
+    Compare() compare;
     Validate() validate;
     Port() port;
     Session() session;
+    Server() server;
     Addressee() addressee;
     Local() local;
     Service() service;
@@ -66,73 +72,74 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, in ingress_intri
     SessionState() session_state;
     Route() route;
     Neighbor() neighbor;
-    Fullnat() fullnat;
-    TcpOptions() tcp_options;
     Forward() forward;
-    UpdateChecksums() update_checksums;
+    PuntLimit() punt_limit;
     Verdict() verdict;
 
+    @hidden
+    action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
+
     apply {
-        bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-        session.apply(hdr, m);
         received.apply(hdr, m, ig_intr_md, ig_prsr_md);
         if (hdr.packet_out.isValid()) { packet_out_request.apply(hdr, m); }
-        m.addressed = hdr.ipv4.dst;
-        if (hdr.arp.isValid()) { m.addressed = hdr.arp.target_ip; }
+        measure.apply(hdr, m);
+        compare.apply(hdr, m);
         addressee.apply(hdr, m);
-        validate.apply(hdr, m);
+        session.apply(hdr, m);
+        port.apply(hdr, m);
         segment_end.apply(hdr, m);
-        if (!m.reset && !DECIDED) { port.apply(hdr, m); }
+        if (!DECIDED) { validate.apply(hdr, m); }
         if (hdr.tcp.isValid()) {
             service.apply(hdr, m);
+            segment_events.apply(hdr, m);
+            if (m.session.direction != (bit<8>)Direction.NONE) { server.apply(hdr, m); }
         } else if (!DECIDED) {
-            local.apply(hdr, m);
+            if (m.foreign && !m.reset) { not_for_us(); } else { local.apply(hdr, m); }
         }
         route.apply(hdr, m);
         if (hdr.tcp.isValid() && !DECIDED) {
-            if (m.session.direction == (bit<8>)Direction.NONE) {
+            if (m.foreign && !m.reset) {
+                not_for_us();
+            } else if (m.session.direction == (bit<8>)Direction.NONE) {
                 miss.apply(hdr, m);
             } else {
                 admit.apply(hdr, m);
-                segment_events.apply(hdr, m);
             }
         }
         if (hdr.ipv4.isValid() && !DECIDED) {
             neighbor.apply(hdr, m);
-            if (m.session.direction != (bit<8>)Direction.NONE) {
-                session_state.apply(hdr, m);
-                fullnat.apply(hdr, m, toa_result);
-                tcp_options.apply(hdr, m);
-            }
-            forward.apply(hdr, m);
-            update_checksums.apply(hdr, m);
+            if (m.session.direction != (bit<8>)Direction.NONE) { session_state.apply(hdr, m); }
         }
-        verdict.apply(hdr, m, toa_result, ig_dprsr_md, ig_tm_md);
+        if (m.verdict.punt != 0) {
+            punt_limit.apply(m);
+        } else if (hdr.ipv4.isValid()) {
+            forward.apply(hdr, m);
+        }
+        verdict.apply(hdr, m, ig_dprsr_md, ig_tm_md);
     }
 }
 
-/* All per-session state is in ingress, and no packet takes the way through egress. */
-struct empty_t {}
+@pa_auto_init_metadata
+control Rewrite(inout headers_t hdr, inout metadata_t m, in egress_intrinsic_metadata_t eg_intr_md,
+                in egress_intrinsic_metadata_from_parser_t eg_prsr_md,
+                inout egress_intrinsic_metadata_for_deparser_t eg_dprsr_md,
+                inout egress_intrinsic_metadata_for_output_port_t eg_oport_md) {
+    Fullnat() fullnat;
+    TcpOptions() tcp_options;
+    CountToa() count_toa;
 
-parser EmptyEgressParser(packet_in packet, out empty_t hdr, out empty_t m, out egress_intrinsic_metadata_t eg_intr_md) {
-    state start {
-        packet.extract(eg_intr_md);
-        transition accept;
+    apply {
+        bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+        if (hdr.tcp.isValid()) {
+            if (hdr.decision.reset == 1) { m.reset = true; }
+            if (hdr.decision.options_edited == 1) { m.options_edited = true; }
+            fullnat.apply(hdr, m, toa_result);
+            tcp_options.apply(hdr, m);
+            count_toa.apply(toa_result);
+        }
     }
 }
 
-control EmptyEgress(inout empty_t hdr, inout empty_t m, in egress_intrinsic_metadata_t eg_intr_md,
-                    in egress_intrinsic_metadata_from_parser_t eg_prsr_md,
-                    inout egress_intrinsic_metadata_for_deparser_t eg_dprsr_md,
-                    inout egress_intrinsic_metadata_for_output_port_t eg_oport_md) {
-    apply { }
-}
-
-control EmptyEgressDeparser(packet_out packet, inout empty_t hdr, in empty_t m,
-                            in egress_intrinsic_metadata_for_deparser_t eg_dprsr_md) {
-    apply { }
-}
-
-Pipeline(FullnatParser(), FullnatIngress(), FullnatDeparser(), EmptyEgressParser(), EmptyEgress(), EmptyEgressDeparser()) pipe;
+Pipeline(FullnatParser(), FullnatIngress(), FullnatDeparser(), RewriteParser(), Rewrite(), RewriteDeparser()) pipe;
 
 Switch(pipe) main;

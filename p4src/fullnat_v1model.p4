@@ -2,7 +2,7 @@
  *
  *   packet_out? -- forward ------------------------------------------------------------------------> Verdict
  *       | inject, reset
- *   Validate - Port - Session -+ hit -- Admit - SegmentEvents - SessionState - Route - Neighbor - Fullnat - TcpOptions - Forward -> Verdict
+ *   Validate - Port - Session -+ hit -- Server - Admit - SegmentEvents - SessionState - Route - Neighbor - Fullnat - TcpOptions - Forward -> Verdict
  *                              + miss - Addressee - Service - Miss -+ ours: punt or drop -----------------------> Verdict
  *                    not TCP - Addressee - Local -------------------+ ours: answer, punt or drop ---------------> Verdict
  *                                                                   + not ours: Route - Forward ----------------> Verdict
@@ -40,6 +40,7 @@
 #include "core/validate.p4"
 #include "core/port.p4"
 #include "core/session.p4"
+#include "core/server.p4"
 #include "core/addressee.p4"
 #include "core/local.p4"
 #include "core/service.p4"
@@ -58,9 +59,12 @@
 
 /* What happens to a packet that was received, or injected as if it were. */
 control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
+    Measure() measure;
+    Compare() compare;
     Validate() validate;
     Port() port;
     Session() session;
+    Server() server;
     Addressee() addressee;
     Local() local;
     Service() service;
@@ -78,8 +82,12 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
 
     apply {
         toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+        measure.apply(hdr, m);
         validate.apply(hdr, m);
-        if (!m.reset && !DECIDED) { port.apply(hdr, m); }
+        if (!m.reset && !DECIDED) {
+            port.apply(hdr, m);
+            if (m.foreign) { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
+        }
         if (DECIDED) { return; }
 
         save_original.apply(hdr, m);
@@ -93,14 +101,16 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
                 service.apply(hdr, m);
                 miss.apply(hdr, m);
             } else {
+                compare.apply(hdr, m);
                 local.apply(hdr, m);
             }
         } else {
+            server.apply(hdr, m);
+            if (DECIDED) { return; }
             admit.apply(hdr, m);
             if (DECIDED) { return; }
             segment_events.apply(hdr, m);
             session_state.apply(hdr, m);
-            if (m.reset && !m.state.server_answered) { m.verdict.drop = (bit<8>)DropReason.RESET_UNKNOWN; }
         }
         if (DECIDED || !hdr.ipv4.isValid()) { return; }
 

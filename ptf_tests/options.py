@@ -20,19 +20,23 @@ _EDITOR = OptionEditor(Constants(**CONSTANTS, session_ids=0, server_ids=0))
 def edited(punted: PacketIn, installed: Iterable[Entry]) -> bytes | None:
     """The frame as the controller injects it; None when it drops it for its options."""
     segment = parse_tcp(punted.payload)
-    session = next(_session(entry) for entry in installed if _is_of(entry, punted.metadata["session_id"]))
+    entries = list(installed)
+    session = _session(punted.metadata["session_id"], entries)
+    server = {"server_id": session.server_id}
+    flags = next(entry.params["flags"] for entry in entries if (entry.table, entry.match) == ("server_in", server))
     assert segment is not None
     assert belongs(segment, session)
     try:
-        return _EDITOR.edit(punted.payload, segment, session)
+        return _EDITOR.edit(punted.payload, segment, session, flags)
     except BadOptions:
         return None
 
 
-def _is_of(entry: Entry, session_id: int) -> bool:
-    return entry.table == "session_in" and entry.params["session_id"] == session_id
-
-
-def _session(entry: Entry) -> SessionEntry:
-    fields = {name: value for name, value in (*entry.match.items(), *entry.params.items()) if isinstance(value, int)}
+def _session(session_id: int, installed: Iterable[Entry]) -> SessionEntry:
+    """The session of this id, joined from its two entries as the controller does."""
+    fields: dict[str, int] = {}
+    for entry in installed:
+        if entry.table in ("session_in", "session_out") and entry.params["session_id"] == session_id:
+            fields |= {name: value for name, value in entry.match.items() if isinstance(value, int)}
+            fields |= entry.params
     return SessionEntry(**fields, client_isn=0, idle_timeout=0.0)

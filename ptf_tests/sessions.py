@@ -1,4 +1,4 @@
-"""FULLNAT sessions: their two entries, and a segment as each side sees it."""
+"""FULLNAT sessions: their two entries and those of their server, and a segment as each side sees it."""
 
 from __future__ import annotations
 
@@ -39,12 +39,7 @@ class Session:
     def inbound(self) -> Entry:
         """The entry of what the client sends."""
         key = {"client": ipv4(self.client), "client_port": self.client_port, "vip": ipv4(self.vip), "vport": self.vport}
-        rewrite = {
-            "local": ipv4(self.local),
-            "local_port": self.local_port,
-            "server": ipv4(self.server),
-            "server_port": self.server_port,
-        }
+        rewrite = {"local": ipv4(self.local), "local_port": self.local_port}
         return self._entry("session_in", "fullnat_in", key, rewrite)
 
     @property
@@ -56,16 +51,24 @@ class Session:
             "local": ipv4(self.local),
             "local_port": self.local_port,
         }
-        rewrite = {
-            "vip": ipv4(self.vip),
-            "vport": self.vport,
-            "client": ipv4(self.client),
-            "client_port": self.client_port,
-        }
+        rewrite = {"client": ipv4(self.client), "client_port": self.client_port}
         return self._entry("session_out", "fullnat_out", key, rewrite)
 
+    @property
+    def entries(self) -> tuple[Entry, Entry]:
+        """Of the session alone."""
+        return self.inbound, self.outbound
+
+    @property
+    def server_entries(self) -> tuple[Entry, Entry]:
+        """What it shares with the other sessions of its server."""
+        key = {"server_id": self.server_id}
+        to = {"flags": self.flags, "address": ipv4(self.server), "port": self.server_port}
+        back = {"flags": self.flags, "vip": ipv4(self.vip), "vport": self.vport}
+        return Entry("server_in", key, "to_server", to), Entry("server_out", key, "from_vip", back)
+
     def _entry(self, table: str, action: str, key: dict[str, int], rewrite: dict[str, int]) -> Entry:
-        common = {"session_id": self.id, "server_id": self.server_id, "flags": self.flags, "delta": self.delta}
+        common = {"session_id": self.id, "server_id": self.server_id, "delta": self.delta}
         return Entry(table, {"protocol": 6, **key}, action, {**common, **rewrite}, self.idle_ns, self.id)
 
     def from_client(self, **fields: Any) -> Tcp:
@@ -138,7 +141,7 @@ class SessionTest(FullnatTest):
             server=self.server,
             server_mac=self.server_mac,
         )
-        self.insert(topology.service(), self.session.inbound, self.session.outbound)
+        self.insert(topology.service(), *self.session.server_entries, *self.session.entries)
 
     def inward(self, sent: Tcp, toa: str = "", **changes: Any) -> None:
         """``sent`` by the client reaches the server translated, with ``changes``; ``toa``: the ToaResult counted."""

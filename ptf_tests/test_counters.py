@@ -76,15 +76,15 @@ class ServersCountWhatIsForwarded(SessionTest):
 
 
 class HighestIdsWork(SessionTest):
-    """The highest session id has registers and the highest server id a counter."""
+    """The highest session id has registers, and the highest server id a counter and entries."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.delete(self.session.inbound, self.session.outbound)
+        self.delete(*self.session.entries)
         schema = self.client.schema
-        ids, server_ids = schema.tables["session_in"].size, schema.counters["server_in_ctr"].size
+        ids, server_ids = schema.tables["session_in"].size, schema.tables["server_in"].size
         self.session = dataclasses.replace(self.session, id=ids - 1, server_id=server_ids - 1)
-        self.insert(self.session.inbound, self.session.outbound)
+        self.insert(*self.session.server_entries, *self.session.entries)
 
     def runTest(self) -> None:
         self.handshake()

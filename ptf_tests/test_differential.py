@@ -29,7 +29,8 @@ class RandomFramesFareAlikeOnBothSwitches(SessionTest):
         target.start()
         self.other = Harness(target)
         self.addCleanup(self.other.close)
-        self.other.client.insert(*topology.entries(), topology.service(), self.session.inbound, self.session.outbound)
+        self.other.client.insert(*topology.entries(), topology.service())
+        self.other.client.insert(*self.session.server_entries, *self.session.entries)
         self.random = random.Random(SEED)
 
     def runTest(self) -> None:

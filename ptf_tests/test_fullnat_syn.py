@@ -230,10 +230,12 @@ class OneClientManySessions(FullnatTest):
             {"vport": 81},
         ]
         new_id = self.harness.session_id
-        sessions = [Session(id=new_id(), local_port=5000 + i, delta=i, **v) for i, v in enumerate(variations)]
+        sessions = [
+            Session(id=new_id(), server_id=i, local_port=5000 + i, delta=i, **v) for i, v in enumerate(variations)
+        ]
         self.insert(topology.own("198.51.100.11", "vip"), topology.neighbor("203.0.113.10", 1, topology.CLIENT_MAC))
         for session in sessions:
-            self.insert(session.inbound, session.outbound)
+            self.insert(*session.server_entries, *session.entries)
         for session in sessions:
             sent = session.from_client(seq=100, ack=1, payload=b"in")
             self.exchange((CLIENT_SIDE, sent), out=[(SERVER_SIDE, session.to_server(sent))])

@@ -31,8 +31,8 @@ class IdleSessionIsReported(_Idle):
 
     def runTest(self) -> None:
         session = Session(id=self.harness.session_id(), idle_ns=IDLE_NS)
-        self.insert(session.inbound, session.outbound)
-        for entry in (session.inbound, session.outbound):
+        self.insert(*session.server_entries, *session.entries)
+        for entry in session.entries:
             notified = self.await_idle(entry)
             assert notified.controller_metadata == session.id
             assert notified.idle_timeout_ns == IDLE_NS
@@ -46,7 +46,7 @@ class BusyDirectionIsNotReported(_Idle):
 
     def runTest(self) -> None:
         session = Session(id=self.harness.session_id(), idle_ns=IDLE_NS)
-        self.insert(session.inbound, session.outbound)
+        self.insert(*session.server_entries, *session.entries)
         segment = session.from_client(seq=1)
         outbound = self.client.schema.table_entry(session.outbound)
         deadline = time.monotonic() + IDLE_NS / 1e9 + self.harness.target.idle_resolution
@@ -79,7 +79,7 @@ class TimeSinceLastHitIsRead(_Idle):
     def runTest(self) -> None:
         session = Session(id=self.harness.session_id(), idle_ns=self.idle_ns)
         before_insert = time.monotonic()
-        self.insert(session.inbound)
+        self.insert(*session.server_entries, session.inbound)
         assert self.client.since_hit(session.inbound) <= time.monotonic() - before_insert + 0.002
         deadline = time.monotonic() + PATIENCE
         while self.client.since_hit(session.inbound) < 0.1:
@@ -106,8 +106,8 @@ class EntryReadsBackAsWritten(SessionTest):
         session = dataclasses.replace(
             self.session, id=self.harness.session_id(), client_port=1, local_port=1, idle_ns=900_000_000_000
         )
-        self.insert(session.inbound, session.outbound)
-        for entry in (session.inbound, session.outbound):
+        self.insert(*session.entries)
+        for entry in session.entries:
             expected = self.client.schema.table_entry(entry)
             found = [e for e in self.client.entries(entry.table) if e.controller_metadata == session.id]
             assert len(found) == 1

@@ -12,7 +12,7 @@ class ForwardLeavesUnchanged(FullnatTest):
 
     def runTest(self) -> None:
         session = Session(id=self.harness.session_id())
-        self.insert(session.inbound, session.outbound)
+        self.insert(*session.server_entries, *session.entries)
         segment = session.from_client(flags="S", ttl=1, options=NOP * 8, payload=b"payload")
         for packet in (
             segment,

@@ -176,7 +176,7 @@ class ResetWithoutSessionIsDropped(_Reset):
 
     def runTest(self) -> None:
         self.handshake()
-        self.delete(self.session.inbound, self.session.outbound)
+        self.delete(*self.session.entries)
         for reset in (self.session.from_client(flags="R"), self.session.from_server(flags="R")):
             self.exchange(PacketOut("RESET", reset, session_id=self.session.id), drops={"INJECT_MISS": 1})
 

@@ -97,7 +97,7 @@ class FragmentsToUsAreDropped(FullnatTest):
 
     def runTest(self) -> None:
         session = Session(id=self.harness.session_id())
-        self.insert(topology.service(), session.inbound, session.outbound)
+        self.insert(topology.service(), *session.server_entries, *session.entries)
         for protocol in (TCP(sport=40000, dport=80, flags="A"), UDP(sport=40000, dport=80), ICMP()):
             for address in (topology.VIP, topology.LOCAL, topology.INTERFACE[1]):
                 whole = IP(src=topology.CLIENT, dst=address) / protocol / Raw(bytes(120))
@@ -112,7 +112,7 @@ class FramesForOthersAreDropped(FullnatTest):
 
     def runTest(self) -> None:
         session = Session(id=self.harness.session_id())
-        self.insert(topology.service(), session.inbound, session.outbound)
+        self.insert(topology.service(), *session.server_entries, *session.entries)
         for address in ("02:00:00:00:00:02", "02:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01"):
             with self.subTest(address=address):
                 self.drop(CLIENT_SIDE, session.from_client(eth_dst=address, seq=1), "NOT_FOR_US")

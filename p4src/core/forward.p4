@@ -1,11 +1,13 @@
-/* Forward: the last checks of a packet that leaves by a port: TTL (RFC 1812 5.3.1) and MTU. */
+/* Forward: the last checks of a packet that leaves by a port: a reset's numbering, TTL (RFC 1812 5.3.1) and MTU. */
 #ifndef _FORWARD_P4_
 #define _FORWARD_P4_
 
 control Forward(inout headers_t hdr, inout metadata_t m) {
     apply {
         if (m.verdict.drop == (bit<8>)DropReason.NONE) {
-            if (hdr.ipv4.ttl == 0 || (hdr.ipv4.ttl == 1 && !m.own_packet)) {
+            if (m.reset && !SERVER_ANSWERED) {
+                m.verdict.drop = (bit<8>)DropReason.RESET_UNKNOWN;
+            } else if (hdr.ipv4.ttl == 0 || (hdr.ipv4.ttl == 1 && !m.own_packet)) {
                 m.verdict.drop = (bit<8>)DropReason.TTL;
             } else if (m.route.room == 0) {
                 m.verdict.drop = (bit<8>)DropReason.MTU;

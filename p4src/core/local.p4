@@ -1,13 +1,21 @@
-/* Local: what happens to a packet that is addressed to us and is not TCP. ARP and echo requests are answered, everything
- * else is dropped for a named reason. After Addressee. Reads hdr and m.own; writes m.verdict, m.own_packet, hdr. */
+/* Local: what happens to a packet that is addressed to us and is not TCP. ARP (RFC 826) and echo requests (RFC 792) are
+ * answered, everything else is dropped for a named reason. After Addressee. Reads hdr and m.own; writes m.verdict,
+ * m.next_hop, m.own_packet and hdr. */
 #ifndef _LOCAL_P4_
 #define _LOCAL_P4_
 
-#include "echo.p4"
+/* What Local compares: whose address an ARP message tells of, and whether the checksum of an answered echo request carries. */
+control Compare(inout headers_t hdr, inout metadata_t m) {
+    @hidden
+    action compare() {
+        m.local.asked = hdr.arp.sender_ip ^ hdr.arp.target_ip;
+        m.local.carry = hdr.icmp.checksum |-| 16w0xf7ff;
+    }
+
+    apply { compare(); }
+}
 
 control Local(inout headers_t hdr, inout metadata_t m) {
-    IcmpEcho() icmp_echo;
-
     @hidden
     action drop(DropReason reason) { m.verdict.drop = (bit<8>)reason; }
 
@@ -27,26 +35,62 @@ control Local(inout headers_t hdr, inout metadata_t m) {
         m.verdict.out_port = m.ingress_port;
     }
 
+    /* Source and destination change places, which no checksum notices; the ICMP checksum changes by the type alone. */
+    @hidden
+    action answer_echo(bit<16> change) {
+        m.next_hop = hdr.ipv4.src;
+        hdr.ipv4.dst = hdr.ipv4.src;
+        hdr.ipv4.src = m.addressed;
+        hdr.ipv4.ttl = 64;
+        hdr.icmp.type = ICMP_ECHO_REPLY;
+        hdr.icmp.checksum = hdr.icmp.checksum + change;
+        m.own_packet = true;
+    }
+
+    /* An announcement (asked 0) and an answer to the controller's question tell of a neighbor. */
+    @hidden
+    table arp {
+        key = {
+            m.local.asked     : ternary;
+            m.own.address     : ternary;
+            hdr.arp.operation : ternary;
+        }
+        actions = { drop; punt; answer_arp; }
+        const default_action = drop(DropReason.ARP);
+        const entries = {
+            (0, _, _)              : punt(PuntReason.ARP);
+            (_, true, ARP_REPLY)   : punt(PuntReason.ARP);
+            (_, true, ARP_REQUEST) : answer_arp();
+        }
+    }
+
+    /* RFC 1624 with m = 0x0800, m' = 0: the checksum grows by 0x0800, with end-around carry. */
+    @hidden
+    table ours {
+        key = {
+            hdr.ipv4.more_fragments  : ternary;
+            hdr.ipv4.fragment_offset : ternary;
+            hdr.icmp.isValid()       : ternary;
+            hdr.icmp.type            : ternary;
+            m.own.answers_echo       : ternary;
+            m.local.carry            : ternary;
+        }
+        actions = { drop; answer_echo; }
+        const default_action = drop(DropReason.FRAGMENT);
+        const entries = {
+            (0, 0, true, ICMP_ECHO_REQUEST, true, 0) : answer_echo(0x0800);
+            (0, 0, true, ICMP_ECHO_REQUEST, true, _) : answer_echo(0x0801);
+            (0, 0, _, _, _, _)                       : drop(DropReason.PROTOCOL);
+        }
+    }
+
     apply {
         if (m.reset) {
             drop(DropReason.INJECT_MISS);
         } else if (hdr.arp.isValid()) {
-            if (hdr.arp.sender_ip == hdr.arp.target_ip || (m.own.address && hdr.arp.operation == ARP_REPLY)) {
-                /* An announcement, or an answer to the controller's question. */
-                punt(PuntReason.ARP);
-            } else if (!m.own.address || hdr.arp.operation == ARP_REPLY) {
-                drop(DropReason.ARP);
-            } else {
-                answer_arp();
-            }
+            arp.apply();
         } else if (m.own.address) {
-            if (hdr.ipv4.fragment_offset != 0 || hdr.ipv4.more_fragments == 1) {
-                drop(DropReason.FRAGMENT);
-            } else if (hdr.icmp.isValid() && hdr.icmp.type == ICMP_ECHO_REQUEST && m.own.answers_echo) {
-                icmp_echo.apply(hdr, m);
-            } else {
-                drop(DropReason.PROTOCOL);
-            }
+            ours.apply();
         }
     }
 }

@@ -1,22 +1,17 @@
 /* Port: the MAC address of the port a packet came in by, and whether the frame is meant for us.
  *
- * Reads m.ingress_port, hdr.ethernet; writes m.port_mac, m.verdict. First control after packet_out dispatch. */
+ * Reads m.ingress_port, hdr.ethernet; writes m.port_mac, m.foreign. */
 #ifndef _PORT_P4_
 #define _PORT_P4_
 
 control Port(inout headers_t hdr, inout metadata_t m) {
+    bool known = false;
+
     @id(ID_A_PORT_SET) @name(".port_set")
     action port_set(@id(1) mac_t mac) {
+        known = true;
         m.port_mac = mac;
         m.foreign_mac = hdr.ethernet.dst ^ mac;
-    }
-
-    @hidden
-    table broadcast {
-        key = { hdr.ethernet.dst : exact; }
-        actions = { NoAction; }
-        const default_action = NoAction();
-        const entries = { 48w0xffffffffffff : NoAction(); }
     }
 
     @id(ID_T_PORT) @name(".port")
@@ -27,22 +22,32 @@ control Port(inout headers_t hdr, inout metadata_t m) {
         size = PORT_TABLE_SIZE;
     }
 
-    apply {
-        /* A port without entry has no address, not the address of zeros. */
-        if (!port.apply().hit) {
-            m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
-        } else {
-            /* In two, as 48 bits are too many for one condition of an ASIC. */
-            if (m.foreign_mac[47:32] != 0) { m.foreign = true; }
-            if (m.foreign_mac[31:0] != 0) { m.foreign = true; }
-            if (m.foreign) {
-                if (!hdr.arp.isValid()) {
-                    m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
-                } else if (!broadcast.apply().hit) {
-                    m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US;
-                }
-            }
+    @hidden
+    action ours() { }
+
+    @hidden
+    action foreign() { m.foreign = true; }
+
+    /* A port without entry has no address, not the address of zeros. */
+    @hidden
+    table destination {
+        key = {
+            known              : ternary;
+            m.foreign_mac      : ternary;
+            hdr.ethernet.dst   : ternary;
+            hdr.arp.isValid()  : ternary;
         }
+        actions = { ours; foreign; }
+        const default_action = foreign();
+        const entries = {
+            (true, 0, _, _)                 : ours();
+            (true, _, 0xffffffffffff, true) : ours();
+        }
+    }
+
+    apply {
+        port.apply();
+        destination.apply();
     }
 }
 

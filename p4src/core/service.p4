@@ -1,36 +1,54 @@
 /* Service: what would become of a TCP segment that is addressed to us, if it had no session.
  *
  * SYNs to a virtual service go to the controller, everything else is dropped for a named reason. Whether there is a
- * session need not be known yet: Miss carries it out. After Addressee. Reads hdr and m.own; writes m.miss. */
+ * session need not be known yet: Miss carries it out. After Addressee and Validate. Reads hdr and m.own; writes m.miss. */
 #ifndef _SERVICE_P4_
 #define _SERVICE_P4_
 
+#define RESETS_ON_MISS (bit<8>)ServiceFlag.RESET_ON_MISS &&& (bit<8>)ServiceFlag.RESET_ON_MISS
+
 control Service(inout headers_t hdr, inout metadata_t m) {
+    @hidden
+    action pass() { }
+
     @hidden
     action drop(DropReason reason) { m.miss.drop = (bit<8>)reason; }
 
     @hidden
+    action drop_faulty() { m.miss.drop = m.segment_fault; }
+
+    @hidden
     action punt(PuntReason reason) { m.miss.punt = (bit<8>)reason; }
 
-    apply {
-        if (m.reset) {
-            drop(DropReason.INJECT_MISS);
-        } else if (m.own.address) {
-            if (!m.own.vip) {
-                drop(DropReason.NO_SESSION);
-            } else if (!m.own.served) {
-                drop(DropReason.NO_SERVICE);
-            } else if (m.segment_fault != (bit<8>)DropReason.NONE) {
-                m.miss.drop = m.segment_fault;
-            } else if (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0) {
-                if (m.injected) { drop(DropReason.INJECT_MISS); } else { punt(PuntReason.SERVICE_SYN); }
-            } else if (m.own.flags & (bit<8>)ServiceFlag.RESET_ON_MISS != 0 && hdr.tcp.rst == 0 && !m.injected) {
-                punt(PuntReason.NO_SESSION);
-            } else {
-                drop(DropReason.NO_SESSION);
-            }
+    @hidden
+    table without_session {
+        key = {
+            m.reset          : ternary;
+            m.own.address    : ternary;
+            m.own.vip        : ternary;
+            m.own.served     : ternary;
+            m.segment_fault  : ternary;
+            hdr.tcp.syn      : ternary;
+            hdr.tcp.ack_flag : ternary;
+            hdr.tcp.rst      : ternary;
+            m.injected       : ternary;
+            m.own.flags      : ternary;
+        }
+        actions = { pass; drop; drop_faulty; punt; }
+        const default_action = drop_faulty();
+        const entries = {
+            (true, _, _, _, _, _, _, _, _, _)                     : drop(DropReason.INJECT_MISS);
+            (_, false, _, _, _, _, _, _, _, _)                    : pass();
+            (_, _, false, _, _, _, _, _, _, _)                    : drop(DropReason.NO_SESSION);
+            (_, _, _, false, _, _, _, _, _, _)                    : drop(DropReason.NO_SERVICE);
+            (_, _, _, _, 0, 1, 0, _, true, _)                     : drop(DropReason.INJECT_MISS);
+            (_, _, _, _, 0, 1, 0, _, _, _)                        : punt(PuntReason.SERVICE_SYN);
+            (_, _, _, _, 0, _, _, 0, false, RESETS_ON_MISS)       : punt(PuntReason.NO_SESSION);
+            (_, _, _, _, 0, _, _, _, _, _)                        : drop(DropReason.NO_SESSION);
         }
     }
+
+    apply { without_session.apply(); }
 }
 
 #endif

@@ -2,7 +2,8 @@
  *
  * One session is one entry in each table with the same session_id, which is also in the entry's controller_metadata.
  * session_in is keyed by what the client sends (OUT2IN), session_out by what the real server sends (IN2OUT). The action
- * data are the addresses and ports after the rewrite. Reads hdr; writes m.session and m.next_hop. */
+ * data are the addresses and ports after the rewrite that are the session's own; Server has those that it shares with
+ * others. Reads hdr; writes m.session. */
 #ifndef _SESSION_P4_
 #define _SESSION_P4_
 
@@ -11,37 +12,27 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     DIRECT_COUNTER(ID_DC_SESSION_OUT, ".session_out_ctr", session_out_ctr)
 
     @id(ID_A_FULLNAT_IN) @name(".fullnat_in")
-    action fullnat_in(@id(1) session_id_t session_id, @id(2) server_id_t server_id, @id(3) bit<8> flags,
-                      @id(4) ipv4_t local, @id(5) l4_port_t local_port,
-                      @id(6) ipv4_t server, @id(7) l4_port_t server_port, @id(8) bit<32> delta) {
+    action fullnat_in(@id(1) session_id_t session_id, @id(2) server_id_t server_id,
+                      @id(3) ipv4_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta) {
         DIRECT_COUNT(session_in_ctr);
         m.session.direction = (bit<8>)Direction.IN;
         m.session.id = session_id;
         m.session.server_id = server_id;
-        m.session.flags = flags;
         m.session.src = local;
         m.session.src_port = local_port;
-        m.session.dst = server;
-        m.session.dst_port = server_port;
         m.session.delta = delta;
-        m.next_hop = server;
     }
 
     @id(ID_A_FULLNAT_OUT) @name(".fullnat_out")
-    action fullnat_out(@id(1) session_id_t session_id, @id(2) server_id_t server_id, @id(3) bit<8> flags,
-                       @id(4) ipv4_t vip, @id(5) l4_port_t vport,
-                       @id(6) ipv4_t client, @id(7) l4_port_t client_port, @id(8) bit<32> delta) {
+    action fullnat_out(@id(1) session_id_t session_id, @id(2) server_id_t server_id,
+                       @id(3) ipv4_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta) {
         DIRECT_COUNT(session_out_ctr);
         m.session.direction = (bit<8>)Direction.OUT;
         m.session.id = session_id;
         m.session.server_id = server_id;
-        m.session.flags = flags;
-        m.session.src = vip;
-        m.session.src_port = vport;
         m.session.dst = client;
         m.session.dst_port = client_port;
         m.session.delta = delta;
-        m.next_hop = client;
     }
 
     @id(ID_T_SESSION_IN) @name(".session_in")

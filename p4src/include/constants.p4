@@ -114,7 +114,8 @@ enum bit<8> DropReason {
     PACKET_OUT      = 22,  /* unknown packet_out action */
     ARP             = 23,  /* ARP that concerns no address of ours */
     IPV4_OPTIONS    = 24,  /* IPv4 options, on a target that does not parse them */
-    DROP_REASONS    = 25
+    SERVER          = 25,  /* the session's real server is not in server_in or server_out */
+    DROP_REASONS    = 26
 }
 
 #endif

@@ -10,6 +10,8 @@
 #define ID_T_SESSION_OUT     5
 #define ID_T_ROUTE           6
 #define ID_T_NEIGHBOR        7
+#define ID_T_SERVER_IN       8
+#define ID_T_SERVER_OUT      9
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -25,6 +27,9 @@
 #define ID_A_NEIGHBOR_SET    11
 #define ID_A_NO_ROUTE        12
 #define ID_A_NO_NEIGHBOR     13
+#define ID_A_TO_SERVER       14
+#define ID_A_FROM_VIP        15
+#define ID_A_NO_SERVER       16
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

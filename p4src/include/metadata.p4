@@ -34,6 +34,12 @@ struct own_t {
     bit<8> flags;       /* ServiceFlag */
 }
 
+/* What Local compares. */
+struct local_t {
+    bit<32> asked;      /* ARP: sender's address xor target's; 0 = an announcement */
+    bit<16> carry;      /* ICMP: whether the checksum of the answer carries; 0 = no */
+}
+
 /* What becomes of a TCP segment if it has no session. */
 struct miss_t {
     bit<8> drop;        /* DropReason */
@@ -109,12 +115,13 @@ struct metadata_t {
     bool       own_packet;     /* made by the switch or the controller: TTL stays */
     mac_t      port_mac;
     mac_t      foreign_mac;    /* destination MAC xor port_mac */
-    bool       foreign;        /* which is not 0 */
+    bool       foreign;        /* not for the port's address, nor a broadcast ARP */
     ipv4_t     addressed;      /* destination, of ARP the target */
     ipv4_t     next_hop;
     bit<16>    growth;         /* bytes by which the segment grew, for the length in the pseudo header */
     length_t      length;
     own_t         own;
+    local_t       local;
     miss_t        miss;
     verdict_t     verdict;
     session_t     session;

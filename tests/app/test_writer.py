@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 from finsy.proto import p4r
 from fullnat.app.writer import Group, Writer
-from fullnat.core.interface import Entry, Forward, Op, OwnAddress, Port, Route, SessionEntry, Write, Written
+from fullnat.core.interface import (
+    Entry,
+    Forward,
+    Op,
+    OwnAddress,
+    Port,
+    Route,
+    ServerIn,
+    ServerOut,
+    SessionEntry,
+    Write,
+    Written,
+)
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import Code
 from fullnat.p4rt.packetio import PacketOut
@@ -106,6 +118,8 @@ async def test_two_requests_are_in_flight_when_there_is_enough_to_do(bench: Benc
         (Route(0, 0, None), Route(0, 0, 5)),
         (Port(1, 2), Port(1, 3)),
         (OwnAddress(1, "own_vip"), OwnAddress(1, "own_local")),
+        (ServerIn(1, 0, 2, 3), ServerIn(1, 1, 2, 3)),
+        (ServerOut(1, 0, 2, 3), ServerOut(1, 1, 2, 3)),
     ],
 )
 async def test_updates_of_one_entry_are_never_under_way_together(bench: Bench, first: Entry, second: Entry) -> None:
@@ -117,6 +131,33 @@ async def test_updates_of_one_entry_are_never_under_way_together(bench: Bench, f
     await bench.finish()
     operations = [{line.split()[0] for line in request} for request in bench.client.log()]
     assert operations == [{"DELETE"}, {"INSERT"}]
+
+
+@pytest.mark.parametrize(
+    "of_server", [ServerIn(session(1).server_id, 0, 2, 3), ServerOut(session(1).server_id, 0, 2, 3)]
+)
+@pytest.mark.parametrize("op", [Op.INSERT, Op.MODIFY])
+async def test_a_session_is_written_after_its_server_is_answered(bench: Bench, of_server: Entry, op: Op) -> None:
+    bench.submit(1, (Op.INSERT, of_server))
+    bench.submit(2, (op, session(1)))
+    bench.writer.pump()
+    await asyncio.sleep(0)
+    assert [len(request) for request in bench.client.requests] == [1]
+    await bench.finish()
+    assert [len(request) for request in bench.client.requests] == [1, 2]
+
+
+async def test_sessions_of_one_server_go_together_and_wait_for_no_other(bench: Bench) -> None:
+    bench.submit(1, (Op.INSERT, ServerIn(session(1).server_id + 1, 0, 2, 3)), (Op.DELETE, ServerIn(0, 0, 0, 0)))
+    bench.submit(2, *((Op.INSERT, entry) for entry in sessions(2)))
+    await bench.finish()
+    assert [len(request) for request in bench.client.requests] == [6]
+
+
+async def test_a_deletion_of_a_session_does_not_wait_for_its_server(bench: Bench) -> None:
+    bench.submit(1, (Op.MODIFY, ServerIn(session(1).server_id, 0, 2, 3)), (Op.DELETE, session(1)))
+    await bench.finish()
+    assert [len(request) for request in bench.client.requests] == [3]
 
 
 async def test_a_write_over_several_requests_is_answered_once(bench: Bench) -> None:

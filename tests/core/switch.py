@@ -25,6 +25,8 @@ from fullnat.core.interface import (
     ProbeResult,
     Reset,
     Route,
+    ServerIn,
+    ServerOut,
     SessionEntry,
     SwitchUp,
     VirtualService,
@@ -55,6 +57,10 @@ def keys(entry: Entry) -> list[tuple[object, ...]]:
             return [("ipv4_route", entry.prefix, entry.prefix_len)]
         case Neighbor():
             return [("neighbor", entry.address)]
+        case ServerIn():
+            return [("server_in", entry.server_id)]
+        case ServerOut():
+            return [("server_out", entry.server_id)]
 
 
 @dataclass
@@ -66,8 +72,12 @@ class FakeSwitch:
     packets: dict[int, tuple[int, int]] = field(default_factory=dict)
     capacity: int | None = None
     """Sessions that fit; None is no limit."""
+    servers: int | None = None
+    """Entries that server_in and server_out have room for, each."""
     fail: deque[tuple[int, str]] = field(default_factory=deque)
     """Outcomes for the next updates of sessions; (0, "") is success."""
+    fail_servers: deque[tuple[int, str]] = field(default_factory=deque)
+    """The same for server_in and server_out."""
     writes: deque[Write] = field(default_factory=deque)
     probes: deque[Probe] = field(default_factory=deque)
     forwarded: list[Forward] = field(default_factory=list)
@@ -111,17 +121,21 @@ class FakeSwitch:
 
     def _update(self, operation: Op, entry: Entry, now: float) -> tuple[int, str] | None:
         self.log_of_updates.append((operation, entry))
-        is_session = isinstance(entry, SessionEntry)
-        if is_session and self.fail:
-            outcome = self.fail.popleft()
+        is_session, is_server = isinstance(entry, SessionEntry), isinstance(entry, (ServerIn, ServerOut))
+        failures = self.fail if is_session else self.fail_servers if is_server else None
+        if failures:
+            outcome = failures.popleft()
             if outcome[0]:
                 return outcome
+        self._check_order(operation, entry)
         present = [key for key in keys(entry) if key in self.tables]
         if operation is Op.INSERT:
             if present:
                 assert not self.strict, f"duplicate insert of {entry}"
                 return 6, "already exists"
             if is_session and self.capacity is not None and len(self.sessions()) >= self.capacity:
+                return 8, "table full"
+            if is_server and self.servers is not None and len(self.of(type(entry))) >= self.servers:
                 return 8, "table full"
             for key in keys(entry):
                 self.tables[key] = entry
@@ -141,6 +155,24 @@ class FakeSwitch:
             self.last_hit[entry.session_id] = now
             self.packets[entry.session_id] = (1, 0)
         return None
+
+    def _check_order(self, operation: Op, entry: Entry) -> None:
+        """No session may be there without the entries of its server."""
+        if not self.strict:
+            return
+        if isinstance(entry, SessionEntry) and operation is not Op.DELETE:
+            to, back = (self.tables.get((table, entry.server_id)) for table in ("server_in", "server_out"))
+            assert isinstance(to, ServerIn)
+            assert (to.address, to.port) == (entry.server, entry.server_port)
+            assert isinstance(back, ServerOut)
+            assert (back.vip, back.vport) == (entry.vip, entry.vport)
+        if isinstance(entry, (ServerIn, ServerOut)) and operation is Op.DELETE:
+            assert all(session.server_id != entry.server_id for session in self.sessions().values())
+
+    def works_again(self) -> None:
+        """No failures are to come."""
+        self.fail.clear()
+        self.fail_servers.clear()
 
     def probe(self, now: float) -> Probed:
         answer: list[tuple[int, ProbeResult | None]] = []
@@ -180,18 +212,19 @@ class Rig:
         switch: FakeSwitch | None = None,
         now: float = 1000.0,
         session_ids: int = 1 << 20,
+        server_ids: int = 1 << 16,
         up: bool = True,
     ) -> None:
         self.now = now
         self.config = config
-        self.session_ids = session_ids
+        self.session_ids, self.server_ids = session_ids, server_ids
         self.switch = switch or FakeSwitch()
         self.controller = self._controller()
         if up:
             self.up()
 
     def _controller(self) -> Controller:
-        return Controller(self.config, constants(self.session_ids), SECRET, Random(7))
+        return Controller(self.config, constants(self.session_ids, self.server_ids), SECRET, Random(7))
 
     def restart(self) -> None:
         """A new controller process on the same switch."""

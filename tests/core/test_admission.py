@@ -53,7 +53,6 @@ def test_a_syn_is_held_until_its_session_is_written_and_then_injected() -> None:
     assert entry == SessionEntry(
         session_id=0,
         server_id=0,
-        flags=FLAG["TOA"],
         protocol=6,
         client=CLIENT,
         client_port=40000,
@@ -79,19 +78,6 @@ def test_delta_leads_from_the_clients_isn_to_ours() -> None:
     entry = opened(rig, seq=0xFFFFFFF0)
     ours = IsnGenerator(b"0123456789abcdef").next(LOCAL, entry.local_port, SERVER, RPORT, rig.now)
     assert (0xFFFFFFF0 + entry.delta) & 0xFFFFFFFF == ours
-
-
-@pytest.mark.parametrize(
-    ("changes", "flags"),
-    [
-        ({}, ["TOA"]),
-        ({"toa": False}, []),
-        ({"keep_timestamps": True, "keep_mss": True}, ["TOA", "KEEP_TIMESTAMPS", "KEEP_MSS"]),
-    ],
-)
-def test_session_flags_come_from_the_service(changes: dict[str, bool], flags: list[str]) -> None:
-    entry = opened(Rig(config(virtual(**changes))))
-    assert entry.flags == sum(FLAG[flag] for flag in flags)
 
 
 def test_the_idle_timeout_is_the_services_and_zero_means_the_default() -> None:
@@ -213,15 +199,15 @@ def test_a_new_connection_takes_the_session_over(events: tuple[str, ...], state:
     assert only(rig).state == "ESTABLISHED"
 
 
-def test_reuse_takes_the_services_present_flags_and_timeout() -> None:
+def test_reuse_takes_the_services_present_timeout() -> None:
     rig = Rig(config())
     old = time_wait(rig)
-    rig.reconfigure(config(virtual(toa=False, established_timeout=44.0)))
+    rig.reconfigure(config(virtual(established_timeout=44.0)))
     rig.settle()
     assert only(rig).entry == old
     rig.send(again(old, 500))
     rig.settle()
-    assert (only(rig).entry.flags, only(rig).entry.idle_timeout) == (0, 44.0)
+    assert only(rig).entry.idle_timeout == 44.0
 
 
 def test_a_syn_in_an_established_session_gets_a_challenge() -> None:

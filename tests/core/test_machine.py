@@ -10,8 +10,9 @@ from collections import Counter
 from ipaddress import IPv4Address
 
 from fullnat.config.model import Config
-from fullnat.core.interface import IdleNotice, SessionEntry, SessionEvents, SwitchDown
-from fullnat.core.sessions import Phase
+from fullnat.core.interface import Entry, IdleNotice, ServerIn, ServerOut, SessionEntry, SessionEvents, SwitchDown
+from fullnat.core.services import NO_ID
+from fullnat.core.sessions import Phase, Session
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -32,16 +33,22 @@ SERVERS = (
 )
 
 
-def choice(servers: int, locals_: int, other: bool, scheduler: str) -> Config:
+def choice(servers: int, locals_: int, other: bool, scheduler: str, toa: bool) -> Config:
     addresses = tuple(IPv4Address(address) for address in LOCALS[locals_])
-    first = virtual(real_servers=SERVERS[servers], local_addresses=addresses, scheduler=scheduler)
+    first = virtual(real_servers=SERVERS[servers], local_addresses=addresses, scheduler=scheduler, toa=toa)
     second = virtual(port=81, local_addresses=addresses)
     return config(*((first, second) if other else (second,)), local_port_min=5000, local_port_max=5002)
 
 
 CONFIGS = st.builds(
-    choice, st.integers(0, len(SERVERS) - 1), st.integers(0, 2), st.booleans(), st.sampled_from(["rr", "wrr"])
+    choice,
+    st.integers(0, len(SERVERS) - 1),
+    st.integers(0, 2),
+    st.booleans(),
+    st.sampled_from(["rr", "wrr"]),
+    st.booleans(),
 )
+SERVER_IDS = 4
 
 
 class Machine(RuleBasedStateMachine):
@@ -50,7 +57,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(first=CONFIGS)
     def connect(self, first: Config) -> None:
-        self.rig = Rig(first, switch=FakeSwitch(strict=False), session_ids=8)
+        self.rig = Rig(first, switch=FakeSwitch(strict=False), session_ids=8, server_ids=SERVER_IDS)
 
     # ---- clients and servers
 
@@ -87,9 +94,10 @@ class Machine(RuleBasedStateMachine):
     def settle(self) -> None:
         self.rig.settle()
 
-    @rule(code=st.sampled_from([0, 2, 3, 5, 6, 8, 14]))
-    def fail_next(self, code: int) -> None:
-        self.rig.switch.fail.append((code, "injected"))
+    @rule(code=st.sampled_from([0, 2, 3, 5, 6, 8, 14]), of_server=st.booleans())
+    def fail_next(self, code: int, of_server: bool) -> None:
+        switch = self.rig.switch
+        (switch.fail_servers if of_server else switch.fail).append((code, "injected"))
 
     @rule(number=SESSION_IDS)
     def idle_notice(self, number: int) -> None:
@@ -108,6 +116,10 @@ class Machine(RuleBasedStateMachine):
         if number in self.rig.switch.sessions():
             self.rig.switch.lose(number)
 
+    @rule(number=st.integers(0, SERVER_IDS - 1), table=st.sampled_from(["server_in", "server_out"]))
+    def server_vanishes(self, number: int, table: str) -> None:
+        self.rig.switch.tables.pop((table, number), None)
+
     @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.booleans())
     def time(self, seconds: float, is_settled: bool) -> None:
         self.rig.advance(seconds, settle=is_settled)
@@ -122,7 +134,7 @@ class Machine(RuleBasedStateMachine):
             else:
                 self.rig.switch.apply(self.rig.now)
         self.rig.switch.probes.clear()
-        self.rig.switch.fail.clear()
+        self.rig.switch.works_again()
         if is_wiped:
             self.rig.switch.tables.clear()
         self.drop_halves()
@@ -133,7 +145,7 @@ class Machine(RuleBasedStateMachine):
         """Another controller process; the first one's writes were done."""
         while self.rig.switch.writes:
             self.rig.switch.apply(self.rig.now)
-        self.rig.switch.fail.clear()
+        self.rig.switch.works_again()
         self.drop_halves()
         self.rig.restart()
 
@@ -169,31 +181,60 @@ class Machine(RuleBasedStateMachine):
         assert {local.address: local.used for local in store.pool if local.used} == used
         for local in store.pool:
             assert sum(len(ports.used) for ports in local.ports.values()) == local.used
-        ids = {entry.server_id for entry in entries}
+        ids = Counter(entry.server_id for entry in entries)
         for service in store.services.by_key.values():
-            ids |= {server.server_id for server in service.servers.values()}
             for server in service.all_servers():
+                if server.server_id != NO_ID:
+                    ids[server.server_id] += 1
+                    assert store.services.ids.fits(server.server_id, service.key, server.endpoint)
                 mine = [session for session in sessions if session.server is server]
                 assert server.active == sum(session.state.name == "ESTABLISHED" for session in mine)
                 assert server.active + server.inactive == len(mine)
             assert all(server.sessions for server in service.draining.values())
-        assert ids == set(store.services.ids._holders)
+        bound = store.services.ids._bindings
+        held = {number: binding.holders for number, binding in bound.items() if binding.holders}
+        assert held == self._with_homeless(ids, sessions)
         for session in sessions:
+            entry, binding = session.entry, bound[session.entry.server_id]
+            assert binding.service == (entry.protocol, entry.vip, entry.vport)
+            assert binding.endpoint == entry.server << 16 | entry.server_port
             assert store.timers.when(session) is not None
             assert session.held is None or session.phase is not Phase.INSTALLED
+
+    @staticmethod
+    def _with_homeless(ids: Counter[int], sessions: list[Session]) -> Counter[int]:
+        """Real servers of services that are configured no more hold their ids as well."""
+        homeless = {id(s.server): s.server for s in sessions if not s.service.configured}
+        return ids + Counter(server.server_id for server in homeless.values() if server.server_id != NO_ID)
 
     def teardown(self) -> None:
         """Everything idles out: nothing is left of it anywhere."""
         if not hasattr(self, "rig"):
             return
-        self.rig.switch.fail.clear()
+        self.rig.switch.works_again()
         self.rig.settle()
         for _ in range(6):
             self.rig.advance(100)
         assert list(self.rig.controller.sessions()) == []
+        self.repair()
+        self.servers_are_on_the_switch()
         self.resources_are_those_of_the_sessions()
         configured = {int(address) for server in self.rig.config.virtual_servers for address in server.local_addresses}
         assert {local.address for local in self.rig.controller.local_addresses()} == configured
+
+    def repair(self) -> None:
+        """Reading the switch finds everything that vanished."""
+        self.rig.send(SwitchDown("broken"))
+        self.rig.up()
+
+    def servers_are_on_the_switch(self) -> None:
+        """Both entries of every server, right down to the flags, and nothing else."""
+        wanted: set[Entry] = set()
+        for service in self.rig.controller._store.services.by_key.values():
+            for server in service.all_servers():
+                wanted.add(ServerIn(server.server_id, service.session_flags, server.address, server.port))
+                wanted.add(ServerOut(server.server_id, service.session_flags, *service.key[1:]))
+        assert self.rig.switch.of(ServerIn) | self.rig.switch.of(ServerOut) == wanted
 
 
 class CarefulMachine(Machine):
@@ -202,10 +243,14 @@ class CarefulMachine(Machine):
 
     @initialize(first=CONFIGS)
     def connect(self, first: Config) -> None:
-        self.rig = Rig(first, switch=FakeSwitch(strict=True), session_ids=8)
+        self.rig = Rig(first, switch=FakeSwitch(strict=True), session_ids=8, server_ids=SERVER_IDS)
 
     fail_next = None  # type: ignore[assignment]
     vanish = None  # type: ignore[assignment]
+    server_vanishes = None  # type: ignore[assignment]
+
+    def repair(self) -> None:
+        """There is nothing to repair."""
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.just(True))
     def time(self, seconds: float, is_settled: bool) -> None:

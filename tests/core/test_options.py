@@ -28,9 +28,9 @@ def number(address: str) -> int:
     return int.from_bytes(bytes(map(int, address.split("."))), "big")
 
 
-def session(flags: int = 0) -> SessionEntry:
+def session() -> SessionEntry:
     ends = (number(CLIENT), 40000, number(VIP), 80, number(LOCAL), 5000, number(SERVER), 8080)
-    return SessionEntry(3, 0, flags, 6, *ends, DELTA, 0, 90.0)
+    return SessionEntry(3, 0, 6, *ends, DELTA, 0, 90.0)
 
 
 def frame(options: bytes, *, inward: bool, flags: str = "A", damage: int = 0, ip_options: bytes = b"") -> bytes:
@@ -48,7 +48,7 @@ def edited(options: bytes, *, session_flags: int = 0, **how: Any) -> bytes:
     segment = parse_tcp(before)
     assert segment is not None
     assert belongs(segment, session())
-    after = EDITOR.edit(before, segment, session(session_flags))
+    after = EDITOR.edit(before, segment, session(), session_flags)
     start = 14 + 20 + len(how.get("ip_options", b"")) + 20
     result = after[start : start + len(options)]
     assert after == frame(result, **how)

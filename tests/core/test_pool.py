@@ -5,13 +5,9 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from fullnat.core.pool import IdPool, LocalAddress, LocalPool, SharedIds
-from fullnat.core.services import Services
+from fullnat.core.pool import IdPool, LocalAddress, LocalPool
 from hypothesis import given
 from hypothesis import strategies as st
-
-from .builders import config, real, virtual
-from .constants import constants
 
 A, B = 0x0A000264, 0x0A000265
 RS1, RS2 = 0x0A00020B1F90, 0x0A00020C1F90
@@ -166,29 +162,3 @@ def test_ids_rest_before_they_are_used_again() -> None:
 @pytest.mark.parametrize("number", [-1, 10])
 def test_ids_out_of_range_are_not_claimed(number: int) -> None:
     assert not IdPool(10).claim(number)
-
-
-def test_shared_ids_are_free_when_nobody_holds_them() -> None:
-    ids = SharedIds(2)
-    assert ids.take() == 0
-    ids.hold(0)
-    ids.drop(0)
-    ids.hold(1)
-    assert ids.take() is None
-    ids.drop(0)
-    assert ids.take() == 0
-    ids.hold(70000)
-    ids.drop(70000)
-    assert len(ids) == 2
-
-
-def test_more_servers_than_ids_share_the_first() -> None:
-    services = Services(constants().SessionFlag, constants().ServiceFlag, 2)
-    services.configure(config(virtual(real_servers=(real("10.0.2.1"), real("10.0.2.2"), real("10.0.2.3")))))
-    services.number()
-    (service,) = services.by_key.values()
-    assert [server.server_id for server in service.servers.values()] == [0, 1, 0]
-    services.configure(config(virtual(real_servers=(real("10.0.2.3"),))))
-    assert len(services.ids) == 1
-    services.configure(config(virtual(real_servers=())))
-    assert len(services.ids) == 0

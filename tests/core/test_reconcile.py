@@ -75,12 +75,31 @@ def test_only_differences_are_written() -> None:
 def test_a_refused_entry_is_reported_and_tried_again() -> None:
     rig = Rig(config(), up=False)
     rig.send(SwitchUp(()))
-    (write,) = (write for write in rig.switch.writes if isinstance(write.updates[0][1], Port))
+    (write,) = (write for write in rig.switch.writes if write.token)
+    position = next(index for index, (_, entry) in enumerate(write.updates) if isinstance(entry, Port))
     rig.switch.writes.clear()
-    rig.send(Written(write.token, {0: (8, "table full")}))
+    rig.send(Written(write.token, {position: (8, "table full")}))
     assert [(log.level, "table full" in log.message) for log in rig.switch.logs] == [("ERROR", True)]
     rig.reconfigure(config())
-    assert rig.switch.writes[0].updates == write.updates[:1]
+    assert rig.switch.writes[0].updates == (write.updates[position],)
+
+
+def test_a_refused_change_is_tried_again() -> None:
+    rig = Rig(config())
+    changed, vip = config(virtual(reset_on_miss=True)), (6, VIP, VPORT)
+    rig.reconfigure(changed)
+    write = rig.switch.writes.popleft()
+    assert write.updates == ((Op.MODIFY, VirtualService(*vip, 1)),)
+    rig.send(Written(write.token, {0: (13, "broken")}))
+    rig.reconfigure(changed)
+    assert rig.switch.writes.popleft().updates == write.updates
+    rig.reconfigure(config(OTHER))
+    write = rig.switch.writes.popleft()
+    deletion = Op.DELETE, VirtualService(*vip, 1)
+    assert deletion in write.updates
+    rig.send(Written(write.token, {write.updates.index(deletion): (13, "broken")}))
+    rig.reconfigure(config(OTHER))
+    assert [write.updates for write in rig.switch.writes] == [(deletion,)]
 
 
 # ---- the controller restarts
@@ -208,7 +227,7 @@ def test_half_sessions_are_reported() -> None:
 
 def test_a_found_session_without_timeout_gets_the_services() -> None:
     switch = FakeSwitch()
-    entry = SessionEntry(3, 0, 1, 6, 1, 2, VIP, VPORT, LOCAL, 6000, SERVER, 8080, 0, 0, 0.0)
+    entry = SessionEntry(3, 0, 6, 1, 2, VIP, VPORT, LOCAL, 6000, SERVER, 8080, 0, 0, 0.0)
     switch.tables = dict.fromkeys(keys(entry), entry)
     switch.last_hit[3], switch.packets[3] = 1000.0, (0, 0)
     rig = Rig(config(), switch=switch)

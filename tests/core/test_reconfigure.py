@@ -7,12 +7,23 @@ from ipaddress import IPv4Address, IPv4Network
 
 from fullnat.config.model import StaticRoute, Timeouts
 from fullnat.core.frames import parse_arp
-from fullnat.core.interface import Entry, Op, OwnAddress, Route, SessionEntry, VirtualService
+from fullnat.core.interface import (
+    Entry,
+    Op,
+    OwnAddress,
+    Route,
+    ServerIn,
+    ServerOut,
+    SessionEntry,
+    VirtualService,
+)
 
 from .builders import LOCAL, LOCAL2, SERVER, SERVER2, VIP, config, ip, real, syn, virtual
+from .constants import constants
 from .helpers import established, nothing_left, only, opened, time_wait
 from .switch import Rig
 
+FLAG = constants().SessionFlag
 OTHER_VIP = ip("198.51.100.11")
 OTHER = virtual(address=IPv4Address(OTHER_VIP))
 
@@ -36,6 +47,8 @@ def test_no_change_writes_nothing_and_sends_nothing() -> None:
 def test_a_new_service_is_added_and_announced() -> None:
     rig = Rig(config())
     assert change(rig, virtual(), OTHER) == [
+        (Op.INSERT, ServerIn(1, FLAG["TOA"], SERVER, 8080)),
+        (Op.INSERT, ServerOut(1, FLAG["TOA"], OTHER_VIP, 80)),
         (Op.INSERT, OwnAddress(OTHER_VIP, "own_vip")),
         (Op.INSERT, VirtualService(6, OTHER_VIP, 80, 0)),
     ]

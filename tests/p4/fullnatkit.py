@@ -42,7 +42,7 @@ def install(engine: Inserts, program: Program, table: str, key: bytes, action: s
 
 
 def install_session(engine: Inserts, program: Program) -> None:
-    """Two ports, a service, routes and neighbors, and one session."""
+    """Two ports, a service with its real server, routes and neighbors, and one session."""
     for port in (1, 2):
         install(engine, program, "port", packed((port, 2)), "port_set", packed(mac(SWITCH_MAC)))
     install(engine, program, "own_address", packed(ipv4(VIP)), "own_vip")
@@ -53,14 +53,18 @@ def install_session(engine: Inserts, program: Program) -> None:
     for address, port, link in ((CLIENT, 1, CLIENT_MAC), (SERVER, 2, SERVER_MAC)):
         neighbor = packed((port, 2), mac(SWITCH_MAC), mac(link), (1500, 2))
         install(engine, program, "neighbor", packed(ipv4(address)), "neighbor_set", neighbor)
-    rewrite = (3, 3), (0, 2), (1, 1)
-    for table, action, ends, other in (
-        ("session_in", "fullnat_in", (CLIENT, 40000, VIP, 80), (LOCAL, 5000, SERVER, 8080)),
-        ("session_out", "fullnat_out", (SERVER, 8080, LOCAL, 5000), (VIP, 80, CLIENT, 40000)),
+    for table, action, address, at in (
+        ("server_in", "to_server", SERVER, 8080),
+        ("server_out", "from_vip", VIP, 80),
+    ):
+        install(engine, program, table, packed((0, 2)), action, packed((1, 1), ipv4(address), (at, 2)))
+    for table, action, ends, address, at in (
+        ("session_in", "fullnat_in", (CLIENT, 40000, VIP, 80), LOCAL, 5000),
+        ("session_out", "fullnat_out", (SERVER, 8080, LOCAL, 5000), CLIENT, 40000),
     ):
         key = packed((6, 1), ipv4(str(ends[0])), (int(ends[1]), 2), ipv4(str(ends[2])), (int(ends[3]), 2))
-        data = ipv4(str(other[0])), (int(other[1]), 2), ipv4(str(other[2])), (int(other[3]), 2)
-        install(engine, program, table, key, action, packed(*rewrite, *data, (0x12345678, 4)))
+        data = packed((3, 3), (0, 2), ipv4(address), (at, 2), (0x12345678, 4))
+        install(engine, program, table, key, action, data)
 
 
 def frame(source: str, *layers: Packet) -> bytes:

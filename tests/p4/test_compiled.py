@@ -17,7 +17,9 @@ TARGET_WORDS = re.compile(
     r"\b(standard_metadata|mark_to_drop|register|direct_counter|counter<|meter<|digest|hash\(|varbit|header_union|"
     r"lookahead|clone|resubmit|recirculate|verify|Register\w*|Digest|ig_intr_\w+|support_timeout|idle_timeout)\b"
 )
-TWINS = {"headers", "parser", "received", "checksum", "session_state", "verdict", "deparser", "prims"}
+TWINS = {"headers", "parser", "received", "session_state", "verdict", "deparser", "prims"}
+"""What each target has in its own way; beside them v1model has its checksums, and TNA the way through egress."""
+OWN = {"v1model": {"checksum"}, "tna": {"rewrite"}}
 OPTION_TWINS = ("arch/v1model/option_list", "arch/layouts")
 """Two ways to take TCP options: any list, and by layout."""
 
@@ -64,10 +66,10 @@ def blank(comment: re.Match[str]) -> str:
 
 @pytest.mark.parametrize("arch", ["v1model", "tna"])
 def test_target_twins_are_the_written_list(arch: str) -> None:
-    assert {path.stem for path in P4SRC.glob(f"arch/{arch}/*.p4")} == TWINS
+    assert {path.stem for path in P4SRC.glob(f"arch/{arch}/*.p4")} == TWINS | OWN[arch]
     page = (P4SRC.parent / "docs/tofino.md").read_text()
     rows = re.findall(r"^\| ([\w, ]+) \|", page[page.index("| twin |") :], flags=re.M)
-    assert {name for row in rows for name in row.split(", ")} >= TWINS, "docs/tofino.md does not tell of them all"
+    assert {name for row in rows for name in row.split(", ")} >= TWINS | OWN[arch], "docs/tofino.md does not tell of them all"
 
 
 def test_option_twins_are_alike() -> None:

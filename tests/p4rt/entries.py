@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from fullnat.core.interface import Neighbor, OwnAddress, Port, Route, SessionEntry, VirtualService
+from fullnat.core.interface import (
+    Neighbor,
+    OwnAddress,
+    Port,
+    Route,
+    ServerIn,
+    ServerOut,
+    SessionEntry,
+    VirtualService,
+)
 from hypothesis import strategies as st
 
 
@@ -14,7 +23,6 @@ sessions = st.builds(
     SessionEntry,
     session_id=bits(20),
     server_id=bits(16),
-    flags=bits(8),
     protocol=bits(8),
     client=bits(32),
     client_port=bits(16),
@@ -44,6 +52,8 @@ cold = st.one_of(
     st.builds(VirtualService, bits(8), bits(32), bits(16), bits(8)),
     routes(st.none() | st.just(-1) | bits(32)),
     st.builds(Neighbor, bits(32), bits(16), bits(48), bits(48), bits(16)),
+    st.builds(ServerIn, bits(16), bits(8), bits(32), bits(16)),
+    st.builds(ServerOut, bits(16), bits(8), bits(32), bits(16)),
 )
 
 
@@ -52,7 +62,6 @@ def session(number: int = 1, **changes: int) -> SessionEntry:
     made = SessionEntry(
         session_id=number,
         server_id=7,
-        flags=1,
         protocol=6,
         client=0xC0000200 + number,
         client_port=40000 + number,

@@ -40,6 +40,16 @@ def table_entries(op: Op, entry: Entry) -> list[p4r.TableEntry]:
     return [update.entity.table_entry for update in updates(op, entry)]
 
 
+def inward(session: SessionEntry) -> SessionEntry:
+    """What session_in alone tells."""
+    return session._replace(server=0, server_port=0)
+
+
+def outward(session: SessionEntry) -> SessionEntry:
+    """What session_out alone tells."""
+    return session._replace(vip=0, vport=0)
+
+
 @given(entries.cold)
 def test_configuration_entries_round_trip(entry: Entry) -> None:
     assert SCHEMA.decode_all(table_entries(Op.INSERT, entry)) == ([entry], [])
@@ -102,8 +112,28 @@ def test_half_sessions_are_told_apart_from_whole_ones() -> None:
     found, orphans = SCHEMA.decode_all(read)
     assert found == [whole]
     assert sorted(orphans) == sorted(
-        [(lone_in, True), (lone_out, False), (torn, True), (torn._replace(delta=1), False)]
+        [
+            (inward(lone_in), True),
+            (outward(lone_out), False),
+            (inward(torn), True),
+            (outward(torn)._replace(delta=1), False),
+        ]
     )
+
+
+@pytest.mark.parametrize("field", ["server_id", "protocol", "client", "client_port", "local", "local_port", "delta"])
+def test_halves_that_differ_in_a_field_of_both_are_no_session(field: str) -> None:
+    one = entries.session(1)
+    other = one._replace(**{field: getattr(one, field) ^ 1})
+    read = [table_entries(Op.INSERT, one)[0], table_entries(Op.INSERT, other)[1]]
+    assert SCHEMA.decode_all(read) == ([], [(outward(other), False), (inward(one), True)])
+
+
+@given(entries.sessions)
+def test_a_half_is_deleted_by_what_it_tells(session: SessionEntry) -> None:
+    whole = SCHEMA.encode(Op.DELETE, session)
+    assert SCHEMA.sessions.delete_half(inward(session), inward=True) == whole[0]
+    assert SCHEMA.sessions.delete_half(outward(session), inward=False) == whole[1]
 
 
 def test_two_entries_with_one_session_id_are_no_session() -> None:
@@ -111,7 +141,7 @@ def test_two_entries_with_one_session_id_are_no_session() -> None:
     read = [table_entries(Op.INSERT, first)[0], *table_entries(Op.INSERT, second)]
     found, orphans = SCHEMA.decode_all(read)
     assert found == []
-    assert {(orphan, inward) for orphan, inward in orphans} == {(first, True), (second, True), (second, False)}
+    assert set(orphans) == {(inward(first), True), (inward(second), True), (outward(second), False)}
 
 
 @pytest.mark.parametrize(

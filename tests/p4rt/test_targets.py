@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fullnat.compiled import TARGETS, TOFINO
-from fullnat.core.interface import Op, OwnAddress, Port, SessionEntry
+from fullnat.core.interface import Op, OwnAddress, Port, ServerIn, ServerOut, SessionEntry
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import ProgramError
 from fullnat.p4rt.program import Program
@@ -33,9 +33,9 @@ def test_the_contract_holds(target: str, device_config: Path) -> None:
     schema = Schema(found.p4info, found.constants)
     assert found.device_config == b"packed"
     assert found.constants.session_ids == SESSION_IDS[target]
-    assert found.constants.server_ids == schema.server_in_counter.size
-    session = SessionEntry(found.constants.session_ids - 1, 1, 1, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 90.0)
-    for entry in (session, Port(1, 2), OwnAddress(3, "own_vip")):
+    assert found.constants.server_ids == schema.server_in_counter.size == schema.server_out_counter.size
+    session = SessionEntry(found.constants.session_ids - 1, 1, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 90.0)
+    for entry in (session, Port(1, 2), OwnAddress(3, "own_vip"), ServerIn(1, 2, 3, 4), ServerOut(1, 2, 3, 4)):
         assert schema.encode(Op.INSERT, entry)
 
 

@@ -60,7 +60,6 @@ def session(number: int) -> SessionEntry:
     return SessionEntry(
         session_id=number,
         server_id=1,
-        flags=1,
         protocol=6,
         client=0xC0000200 + (number >> 15),
         client_port=1024 + (number & 0x7FFF),

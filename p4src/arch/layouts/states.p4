@@ -9,15 +9,21 @@
             0x03030001 &&& 0xffff00ff: STATE; \
             0x01010402: STATE; \
             0x04020101: STATE;
-#define TIMESTAMPS \
-            0x0101080a: timestamps; \
-            0x0402080a: timestamps;
-/* SACK, and words with an end-of-list option in them, must be the last. */
+#define TIMESTAMPS(STATE) \
+            0x0101080a: STATE; \
+            0x0402080a: STATE;
+/* SACK with at most that many blocks must be the last. More than can still come in 40 bytes would only make the longest way
+ * through the parser longer: Tofino's egress parser sees 160 bytes. */
+#define SACK_1 \
+            0x0101050a: sack_1;
+#define SACK_2 SACK_1 \
+            0x01010512: sack_2;
+#define SACK_3 SACK_2 \
+            0x0101051a: sack_3;
+#define SACK_4 SACK_3 \
+            0x01010522: sack_4;
+/* So must words with an end-of-list option in them. */
 #define LAST(STATE) \
-            0x0101050a: sack_1; \
-            0x01010512: sack_2; \
-            0x0101051a: sack_3; \
-            0x01010522: sack_4; \
             0x04020000 &&& 0xffffff00: STATE; \
             0x00000000 &&& 0xff000000: STATE;
 #define THEN(STATE) transition select(WORDS) { WORDS_NONE: accept; WORDS_MORE: STATE; default: odd; }
@@ -69,27 +75,29 @@
 
     state mss { packet.extract(hdr.mss); TAKE_WORDS(1) THEN(place_2) }
 
-    state place_2 { LOOK { PLAIN_WORD(plain_1) TIMESTAMPS LAST(last_1) default: odd; } }
+    state place_2 { LOOK { PLAIN_WORD(plain_1) TIMESTAMPS(timestamps) SACK_4 LAST(last_1) default: odd; } }
     PLAIN(plain_1, plain_1, place_3)
     PLAIN(last_1, plain_1, odd)
 
-    state place_3 { LOOK { PLAIN_WORD(plain_2) TIMESTAMPS LAST(last_2) default: odd; } }
+    state place_3 { LOOK { PLAIN_WORD(plain_2) TIMESTAMPS(late_timestamps) SACK_4 LAST(last_2) default: odd; } }
     PLAIN(plain_2, plain_2, place_4)
     PLAIN(last_2, plain_2, odd)
 
-    state place_4 { LOOK { PLAIN_WORD(plain_3) TIMESTAMPS LAST(last_3) default: odd; } }
+    state place_4 { LOOK { PLAIN_WORD(plain_3) TIMESTAMPS(late_timestamps) SACK_3 LAST(last_3) default: odd; } }
 
     state timestamps { packet.extract(hdr.timestamps); TAKE_WORDS(3) THEN(place_5) }
+    state late_timestamps { packet.extract(hdr.timestamps); TAKE_WORDS(3) THEN(late_place_5) }
 
-    state place_5 { LOOK { PLAIN_WORD(plain_3) LAST(last_3) default: odd; } }
+    state place_5 { LOOK { PLAIN_WORD(plain_3) SACK_3 LAST(last_3) default: odd; } }
+    state late_place_5 { LOOK { PLAIN_WORD(plain_3) SACK_2 LAST(last_3) default: odd; } }
     PLAIN(plain_3, plain_3, place_6)
     PLAIN(last_3, plain_3, odd)
 
-    state place_6 { LOOK { PLAIN_WORD(plain_4) LAST(last_4) default: odd; } }
+    state place_6 { LOOK { PLAIN_WORD(plain_4) SACK_1 LAST(last_4) default: odd; } }
     PLAIN(plain_4, plain_4, place_7)
     PLAIN(last_4, plain_4, odd)
 
-    state place_7 { LOOK { LAST(odd) default: odd; } }
+    state place_7 { LOOK { SACK_1 LAST(odd) default: odd; } }
 
     state sack_1 { packet.extract(hdr.sack); packet.extract(hdr.block_1); TAKE_WORDS(3) THEN(odd) }
 

@@ -1,24 +1,38 @@
-/* TNA: headers in wire order; the invalid ones are left out. The TCP checksum is the parser's residual, which holds what
- * was wrong with it, and the headers as they leave, so a packet that came damaged leaves damaged. */
+/* TNA: headers in wire order; the invalid ones are left out. */
 #ifndef _TNA_DEPARSER_P4_
 #define _TNA_DEPARSER_P4_
 
 control FullnatDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
                         in ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md) {
-    Checksum() ipv4_checksum;
-    Checksum() tcp_checksum;
     @name(".session_event_t")
     Digest<session_event_t>() session_event;
 
     apply {
         if (ig_dprsr_md.digest_type == DIGEST_SESSION_EVENT) { session_event.pack(m.target.event); }
-        if (m.target.update_ipv4) {
-            hdr.ipv4.checksum = ipv4_checksum.update({
-                hdr.ipv4.version, hdr.ipv4.ihl, hdr.ipv4.tos, hdr.ipv4.total_len, hdr.ipv4.id, hdr.ipv4.reserved,
-                hdr.ipv4.dont_fragment, hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset, hdr.ipv4.ttl,
-                hdr.ipv4.protocol, hdr.ipv4.src, hdr.ipv4.dst
-            });
-        }
+        packet.emit(hdr.packet_in);
+        packet.emit(hdr.decision);
+        packet.emit(hdr.ethernet);
+        packet.emit(hdr.arp);
+        packet.emit(hdr.ipv4);
+        packet.emit(hdr.icmp);
+        packet.emit(hdr.tcp);
+        EMIT_OPTIONS(packet)
+    }
+}
+
+/* After Rewrite. The TCP checksum is the parser's residual, which holds what was wrong with it, and the headers as they
+ * leave, so a packet that came damaged leaves damaged. */
+control RewriteDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
+                        in egress_intrinsic_metadata_for_deparser_t eg_dprsr_md) {
+    Checksum() ipv4_checksum;
+    Checksum() tcp_checksum;
+
+    apply {
+        hdr.ipv4.checksum = ipv4_checksum.update({
+            hdr.ipv4.version, hdr.ipv4.ihl, hdr.ipv4.tos, hdr.ipv4.total_len, hdr.ipv4.id, hdr.ipv4.reserved,
+            hdr.ipv4.dont_fragment, hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset, hdr.ipv4.ttl,
+            hdr.ipv4.protocol, hdr.ipv4.src, hdr.ipv4.dst
+        });
         if (m.target.update_tcp) {
             hdr.tcp.checksum = tcp_checksum.update({
                 hdr.ipv4.src, hdr.ipv4.dst,
@@ -36,11 +50,8 @@ control FullnatDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
                 m.growth, m.target.tcp_residual
             });
         }
-        packet.emit(hdr.packet_in);
         packet.emit(hdr.ethernet);
-        packet.emit(hdr.arp);
         packet.emit(hdr.ipv4);
-        packet.emit(hdr.icmp);
         packet.emit(hdr.tcp);
         packet.emit(hdr.toa_v4);
         EMIT_OPTIONS(packet)

@@ -16,9 +16,29 @@
 
 #define OPTION_STATES "../layouts/states.p4"
 
+/* What ingress found and egress needs to rewrite the packet: the fields of m.session and m.state by the same names. */
+header decision_t {
+    bit<8>    direction;
+    bit<8>    flags;
+    bit<8>    seen;
+    @padding
+    bit<5>    padding;
+    bit<1>    reset;
+    bit<1>    options_edited;
+    bit<1>    acks_first;
+    bit<16>   toa_room;
+    l4_port_t src_port;
+    l4_port_t dst_port;
+    ipv4_t    src;
+    ipv4_t    dst;
+    bit<32>   delta;
+    bit<32>   reset_seq;
+}
+
 struct headers_t {
     packet_in_t  packet_in;
     packet_out_t packet_out;
+    decision_t   decision;
     ethernet_t   ethernet;
     arp_t        arp;
     ipv4_h       ipv4;
@@ -36,8 +56,7 @@ struct session_event_t {
 
 struct target_metadata_t {
     bit<16> tcp_residual;  /* sum of all that the TCP checksum covers and that is not in the deparser's list */
-    bool    update_ipv4;   /* the deparser shall make this checksum anew */
-    bool    update_tcp;
+    bool    update_tcp;    /* the deparser shall make this checksum anew */
     bit<32> occupied;      /* sequence numbers that the segment takes */
     bit<32> end_seq;       /* sequence number behind the segment */
     bit<1>  acks_first;    /* the segment acknowledges the server's first byte of data and no more */

@@ -1,4 +1,4 @@
-/* TNA parser.
+/* TNA parser of what is received.
  *
  *   start -> packet_out? -> ethernet -> arp
  *                                    -> ipv4 -> icmp | tcp -> the states of arch/layouts
@@ -16,7 +16,6 @@
 
 parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out ingress_intrinsic_metadata_t ig_intr_md) {
     Checksum() ipv4_checksum;
-    Checksum() tcp_checksum;
     ParserCounter() words;
 
     state start {
@@ -52,6 +51,7 @@ parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
 
     state parse_arp {
         packet.extract(hdr.arp);
+        m.addressed = hdr.arp.target_ip;
         transition accept;
     }
 
@@ -59,7 +59,7 @@ parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
         packet.extract(hdr.ipv4);
         ipv4_checksum.add(hdr.ipv4);
         m.checksum_error = ipv4_checksum.verify();
-        tcp_checksum.subtract({ hdr.ipv4.src, hdr.ipv4.dst });
+        m.addressed = hdr.ipv4.dst;
         m.next_hop = hdr.ipv4.dst;
         transition select(hdr.ipv4.ihl, hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset, hdr.ipv4.protocol) {
             (5, 0, 0, PROTO_TCP): parse_tcp;
@@ -81,13 +81,6 @@ parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
 
     state parse_tcp {
         packet.extract(hdr.tcp);
-        tcp_checksum.subtract({
-            hdr.tcp.src_port, hdr.tcp.dst_port, hdr.tcp.seq, hdr.tcp.ack, hdr.tcp.data_offset, hdr.tcp.reserved,
-            hdr.tcp.cwr, hdr.tcp.ece, hdr.tcp.urg, hdr.tcp.ack_flag, hdr.tcp.psh, hdr.tcp.rst, hdr.tcp.syn, hdr.tcp.fin,
-            hdr.tcp.window, hdr.tcp.checksum, hdr.tcp.urgent
-        });
-        /* The options extracted from here on are subtracted as well. */
-        tcp_checksum.subtract_all_and_deposit(m.target.tcp_residual);
         transition parse_options;
     }
 

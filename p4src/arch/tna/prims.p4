@@ -6,6 +6,8 @@
 #define APPLY_EITHER(FIRST, SECOND) FIRST.apply(); SECOND.apply();
 /* The segment acknowledges no data of the server: straight from the registers, which saves a stage. */
 #define BEFORE_DATA (m.target.seen & (bit<8>)SessionEvent.SYN_ACK != 0 && m.target.acks_first == 1)
+/* The server has sent its SYN-ACK. */
+#define SERVER_ANSWERED (m.target.seen & (bit<8>)SessionEvent.SYN_ACK != 0)
 #define IDLE_TIMEOUT idle_timeout = true;
 #define DIRECT_COUNTER(ID, GLOBAL_NAME, NAME) @id(ID) @name(GLOBAL_NAME) DirectCounter<bit<64>>(CounterType_t.PACKETS_AND_BYTES) NAME;
 #define DIRECT_COUNTERS(NAME) counters = NAME;

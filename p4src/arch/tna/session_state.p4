@@ -181,9 +181,6 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         bank_0.apply(hdr, m);
 #endif
         m.state.new_events = m.state.set_events & ~m.target.seen;
-        if (m.reset && m.target.seen & (bit<8>)SessionEvent.SYN_ACK == 0) {
-            m.verdict.drop = (bit<8>)DropReason.RESET_UNKNOWN;
-        }
     }
 }
 

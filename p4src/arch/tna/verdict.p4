@@ -1,29 +1,41 @@
-/* TNA: carries out m.verdict, counts what became of the packet, and talks to the controller. Last in ingress. */
+/* TNA: carries out m.verdict, counts what became of the packet, and talks to the controller. Last in ingress; what became of
+ * TOA, Rewrite counts. */
 #ifndef _TNA_VERDICT_P4_
 #define _TNA_VERDICT_P4_
 
 #define METER_RED 3
 #define DIGEST_SESSION_EVENT 1
 
-control Verdict(inout headers_t hdr, inout metadata_t m, in bit<8> toa_result,
-                inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
-                inout ingress_intrinsic_metadata_for_tm_t ig_tm_md) {
-    @id(ID_C_DROP) @name(".drop_ctr")
-    Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)DropReason.DROP_REASONS, CounterType_t.PACKETS_AND_BYTES) drop_ctr;
-    @id(ID_C_PUNT) @name(".punt_ctr")
-    Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, CounterType_t.PACKETS_AND_BYTES) punt_ctr;
-    @id(ID_C_TOA) @name(".toa_ctr")
-    Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)ToaResult.TOA_RESULTS, CounterType_t.PACKETS) toa_ctr;
-    @id(ID_C_SERVER_IN) @name(".server_in_ctr")
-    Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_in_ctr;
-    @id(ID_C_SERVER_OUT) @name(".server_out_ctr")
-    Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_out_ctr;
+/* The rate at which packets may go to the controller. What is above it is dropped for that reason; Verdict sees the colour. */
+control PuntLimit(inout metadata_t m) {
     @id(ID_M_PUNT) @name(".punt_meter")
     Meter<bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, MeterType_t.PACKETS) punt_meter;
 
     @hidden
     action meter_punt() { m.target.colour = punt_meter.execute(m.verdict.punt); }
 
+    @hidden
+    action drop_if_over() { m.verdict.drop = (bit<8>)DropReason.PUNT_METER; }
+
+    apply {
+        meter_punt();
+        drop_if_over();
+    }
+}
+
+control Verdict(inout headers_t hdr, inout metadata_t m,
+                inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
+                inout ingress_intrinsic_metadata_for_tm_t ig_tm_md) {
+    SendDecision() send_decision;
+
+    @id(ID_C_DROP) @name(".drop_ctr")
+    Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)DropReason.DROP_REASONS, CounterType_t.PACKETS_AND_BYTES) drop_ctr;
+    @id(ID_C_PUNT) @name(".punt_ctr")
+    Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, CounterType_t.PACKETS_AND_BYTES) punt_ctr;
+    @id(ID_C_SERVER_IN) @name(".server_in_ctr")
+    Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_in_ctr;
+    @id(ID_C_SERVER_OUT) @name(".server_out_ctr")
+    Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_out_ctr;
     @hidden
     action drop() {
         drop_ctr.count(m.verdict.drop);
@@ -56,26 +68,22 @@ control Verdict(inout headers_t hdr, inout metadata_t m, in bit<8> toa_result,
     action count_in() { server_in_ctr.count(m.session.server_id); }
     @hidden
     action count_out() { server_out_ctr.count(m.session.server_id); }
-    @hidden
-    action count_toa() { toa_ctr.count(toa_result); }
 
     apply {
         ig_tm_md.bypass_egress = 1;
         hdr.packet_out.setInvalid();
-        if (m.verdict.punt != 0) { meter_punt(); }
-        if (m.target.colour == METER_RED) {
-            m.verdict.punt = 0;
-            m.verdict.drop = (bit<8>)DropReason.PUNT_METER;
-        }
-        if (m.verdict.punt != 0) {
+        if (m.verdict.punt != 0 && m.target.colour != METER_RED) {
             punt();
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {
             forward();
+            if (hdr.ipv4.isValid()) {
+                ig_tm_md.bypass_egress = 0;
+                send_decision.apply(hdr, m);
+            }
             if (m.session.direction == (bit<8>)Direction.IN) { count_in(); }
             if (m.session.direction == (bit<8>)Direction.OUT) { count_out(); }
-            if (toa_result != (bit<8>)ToaResult.TOA_RESULTS) { count_toa(); }
         }
         if (m.state.new_events != 0) { notify(); }
     }

@@ -15,6 +15,8 @@ from fullnat.core.interface import (
     OwnAddress,
     Port,
     Route,
+    ServerIn,
+    ServerOut,
     SessionEntry,
     VirtualService,
     Write,
@@ -32,7 +34,15 @@ FULL_CODES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNKNOWN})
 """What an INSERT into a full table fails with: the specification's code, and that of switches that only say that the
 target refused. Both are reported as RESOURCE_EXHAUSTED."""
 
-_KEY_FIELDS: dict[type[Entry], int] = {Port: 1, OwnAddress: 1, VirtualService: 3, Route: 2, Neighbor: 1}
+_KEY_FIELDS: dict[type[Entry], int] = {
+    Port: 1,
+    OwnAddress: 1,
+    VirtualService: 3,
+    Route: 2,
+    Neighbor: 1,
+    ServerIn: 1,
+    ServerOut: 1,
+}
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -64,9 +74,10 @@ class _Job:
 
 
 class _Update:
-    """One position of a Write effect. ``keys`` identify the switch's entries it touches."""
+    """One position of a Write effect. ``keys`` identify the switch's entries that it touches, ``after`` those that it
+    leads to."""
 
-    __slots__ = ("entry", "job", "keys", "op", "position")
+    __slots__ = ("after", "entry", "job", "keys", "op", "position")
 
     def __init__(self, job: _Job, position: int, op: Op, entry: Entry) -> None:
         self.job = job
@@ -74,13 +85,19 @@ class _Update:
         self.op = op
         self.entry = entry
         self.keys = entry_keys(entry)
+        self.after = _leads_to(entry) if op is not Op.DELETE else ()
 
 
 def entry_keys(entry: Entry) -> tuple[Hashable, ...]:
     """Equal values for the same entry of the switch; a session has one for each direction."""
     if isinstance(entry, SessionEntry):
-        return entry[3:8], (entry.protocol, entry.server, entry.server_port, entry.local, entry.local_port, "out")
+        return entry[2:7], (entry.protocol, entry.server, entry.server_port, entry.local, entry.local_port, "out")
     return ((type(entry), *entry[: _KEY_FIELDS[type(entry)]]),)
+
+
+def _leads_to(entry: Entry) -> tuple[Hashable, ...]:
+    """Keys of what must be in the switch before ``entry``: a session's server."""
+    return ((ServerIn, entry.server_id), (ServerOut, entry.server_id)) if isinstance(entry, SessionEntry) else ()
 
 
 class Writer:
@@ -130,15 +147,18 @@ class Writer:
             self._spawn(self._carry_out(batch))
 
     def _next_batch(self) -> list[_Update]:
-        """The next updates that touch no entry of each other or of those in flight: the switch may reorder them."""
+        """The next updates that touch or lead to no entry of each other or of those in flight: the switch may reorder
+        them."""
         batch: list[_Update] = []
         pending, busy = self._pending, self._busy
         while pending and len(batch) < BATCH_UPDATES:
-            keys = pending[0].keys
-            if not busy.isdisjoint(keys):
+            update = pending[0]
+            keys = update.keys
+            if not (busy.isdisjoint(keys) and busy.isdisjoint(update.after)):
                 break
             busy.update(keys)
-            batch.append(pending.popleft())
+            batch.append(update)
+            pending.popleft()
         return batch
 
     async def _carry_out(self, batch: list[_Update]) -> None:

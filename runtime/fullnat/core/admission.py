@@ -8,9 +8,10 @@ from __future__ import annotations
 from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
 from fullnat.core.interface import Effect, Forward, Inject, Log, Op, PacketIn
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.mirror import NOT_FOUND
 from fullnat.core.sessions import Held, Phase, Session
 from fullnat.core.stats import REUSED
-from fullnat.core.store import NOT_FOUND, Failure, SessionStore
+from fullnat.core.store import Failure, SessionStore
 from fullnat.core.tcp_state import INPUT, TcpEvent, TcpState
 
 ALREADY_EXISTS = 6
@@ -65,6 +66,9 @@ class Admission:
             self._stats["syn_without_service"] += 1
             return
         server = service.schedule()
+        if server is None and service.crowded:
+            self._stats["table_full"] += 1
+            return
         if server is None:
             self._refuse("no_real_server", held, out)
             return
@@ -123,7 +127,6 @@ class Admission:
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1
         session.new_entry = entry._replace(
-            flags=session.service.session_flags,
             delta=(isn - held.seq) & 0xFFFFFFFF,
             client_isn=held.seq,
             idle_timeout=session.service.established_timeout,

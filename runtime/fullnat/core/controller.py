@@ -25,6 +25,9 @@ from fullnat.core.interface import (
     OwnAddress,
     PacketIn,
     Probed,
+    ServerEntry,
+    ServerIn,
+    ServerOut,
     SessionEntry,
     SessionEvents,
     SwitchDown,
@@ -33,13 +36,16 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.mirror import EntryKey, Mirror
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.options import BadOptions, OptionEditor, belongs
 from fullnat.core.routing import Router
+from fullnat.core.server_ids import FoundServers
+from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.sessions import Phase
 from fullnat.core.stats import new_stats
-from fullnat.core.store import SessionStore
-from fullnat.core.tables import ConfigTables, EntryKey, desired_entries
+from fullnat.core.store import Failure, SessionStore
+from fullnat.core.tables import desired_entries
 from fullnat.core.tcp_state import state_timeouts
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view
 
@@ -56,7 +62,7 @@ class Controller:
         self._stats = new_stats()
         self._router = Router(config)
         self._store = SessionStore(config, constants, rng, self._stats)
-        self._tables = ConfigTables()
+        self._tables = Mirror()
         self._neighbors = Neighbors(self._router, self._stats)
         self._expiry = Expiry(self._store)
         reason = constants.PuntReason
@@ -97,6 +103,8 @@ class Controller:
                 self._switch_down()
         if self._store.pool.retired:
             self._sync(out)
+        elif self._store.services.ids.changed:
+            self._write_tables([], out)
         return out
 
     def deadline(self) -> float | None:
@@ -143,7 +151,8 @@ class Controller:
             self._stats["options_refused"] += 1
             return
         try:
-            frame = self._option_editor.edit(packet.frame, segment, session.entry)
+            flags = session.service.session_flags
+            frame = self._option_editor.edit(packet.frame, segment, session.entry, flags)
         except BadOptions:
             self._stats["options_refused"] += 1
             return
@@ -154,10 +163,7 @@ class Controller:
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         updates = self._table_writes.pop(event.token, None)
         if updates is not None:
-            for position, (code, message) in event.failed.items():
-                operation, entry = updates[position]
-                self._tables.failed(operation, entry)
-                out.append(Log("ERROR", f"{operation.value} {entry} refused: {message} (code {code})"))
+            self._tables_written(updates, event.failed, out)
             return
         for session, failure in self._store.answered(event):
             if session.phase is not Phase.REMOVING:
@@ -166,6 +172,21 @@ class Controller:
             held = self._store.removed(session, failure, now)
             if held is not None:
                 self._admission.retry(held, now, out)
+
+    def _tables_written(
+        self, updates: tuple[tuple[Op, Entry], ...], failed: dict[int, Failure], out: list[Effect]
+    ) -> None:
+        of_servers: list[tuple[Op, ServerEntry, int | None]] = []
+        for position, (operation, entry) in enumerate(updates):
+            failure = failed.get(position)
+            code = failure[0] if failure is not None else None
+            if isinstance(entry, (ServerIn, ServerOut)):
+                of_servers.append((operation, entry, code))
+            elif code is not None:
+                self._tables.failed(operation, entry, code)
+            if failure is not None:
+                out.append(Log("ERROR", f"{operation.value} {entry} refused: {failure[1]} (code {code})"))
+        self._store.services.answered(of_servers)
 
     # ---- the switch comes and goes
 
@@ -176,6 +197,7 @@ class Controller:
         self._up = True
         sessions: list[SessionEntry] = []
         neighbors: list[Neighbor] = []
+        servers: list[ServerEntry] = []
         configured: list[Entry] = []
         for entry in event.entries:
             match entry:
@@ -183,12 +205,15 @@ class Controller:
                     sessions.append(entry)
                 case Neighbor():
                     neighbors.append(entry)
+                case ServerIn() | ServerOut():
+                    servers.append(entry)
                 case _:
                     configured.append(entry)
         self._tables.found(configured)
         of_sessions: list[Effect] = []
-        reconcile.switch_up(self._store, self._expiry, sessions, now, of_sessions)
-        self._store.services.number()
+        found = FoundServers(servers)
+        reconcile.switch_up(self._store, self._expiry, sessions, found, now, of_sessions)
+        self._number(found, out)
         self._sync(out)
         self._neighbors.switch_up(neighbors, now, out)
         self._announce(self._own, out)
@@ -215,7 +240,7 @@ class Controller:
         gone = self._model(out)
         if not self._up:
             return []
-        self._store.services.number()
+        self._number(NOTHING_FOUND, out)
         self._sync(out)
         self._announce(self._own - before, out)
         if gone:
@@ -241,10 +266,19 @@ class Controller:
         self._own = {entry.address for entry in desired.values() if isinstance(entry, OwnAddress)}
         return desired
 
+    def _number(self, found: FoundServers, out: list[Effect]) -> None:
+        without = self._store.services.number(found)
+        if without:
+            out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
+
     def _sync(self, out: list[Effect]) -> None:
         """Make the configured tables what they should be."""
         self._store.pool.retired = False
-        updates = tuple(self._tables.change_to(self._entries()))
+        self._write_tables(self._tables.change_to(self._entries()), out)
+
+    def _write_tables(self, configured: list[tuple[Op, Entry]], out: list[Effect]) -> None:
+        """The updates of ``configured`` tables, and before them those that real servers need."""
+        updates = (*self._store.services.updates(), *configured)
         if updates:
             token = self._store.new_token()
             self._table_writes[token] = updates

@@ -62,16 +62,38 @@ class Neighbor(NamedTuple):
     mtu: int
 
 
+class ServerIn(NamedTuple):
+    """Table ``server_in`` -> action ``to_server``: a real server of a virtual service, for what clients send.
+
+    ``flags`` are SessionFlags. One of these and a :class:`ServerOut` must be there before the first session with
+    ``server_id``, and until the last one is gone.
+    """
+
+    server_id: int
+    flags: int
+    address: int
+    port: int
+
+
+class ServerOut(NamedTuple):
+    """Table ``server_out`` -> action ``from_vip``: the virtual service, for what its real server sends."""
+
+    server_id: int
+    flags: int
+    vip: int
+    vport: int
+
+
 class SessionEntry(NamedTuple):
     """Both entries of a FULLNAT session: ``session_in`` -> ``fullnat_in`` and ``session_out`` -> ``fullnat_out``.
 
     ``controller_metadata`` of both entries is ``client_isn << 32 | session_id``, so that a restarted controller can
-    tell a retransmitted SYN from a new one. ``idle_timeout`` (seconds) is the established timeout.
+    tell a retransmitted SYN from a new one. ``idle_timeout`` (seconds) is the established timeout. What all sessions of
+    a real server share, its flags above all, is in :class:`ServerIn` and :class:`ServerOut`.
     """
 
     session_id: int
     server_id: int
-    flags: int
     protocol: int
     client: int
     client_port: int
@@ -86,7 +108,8 @@ class SessionEntry(NamedTuple):
     idle_timeout: float
 
 
-Entry = Port | OwnAddress | VirtualService | Route | Neighbor | SessionEntry
+ServerEntry = ServerIn | ServerOut
+Entry = Port | OwnAddress | VirtualService | Route | Neighbor | ServerEntry | SessionEntry
 
 
 class Op(Enum):
@@ -182,7 +205,8 @@ Event = PacketIn | SessionEvents | IdleNotice | Written | Probed | SwitchUp | Sw
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write entries; the shell batches freely over many Write effects but keeps their order per entry.
+    """Write entries; the shell batches freely over many Write effects but keeps their order per entry, and writes a
+    session only when the entries of its server that were written before are answered.
 
     With a token other than 0 a Written event follows; without, failures are logged by the shell.
     """

@@ -1,4 +1,4 @@
-"""Resources that sessions hold: session ids, server ids, and local addresses with their ports.
+"""Resources that sessions hold: ids, and local addresses with their ports.
 
 A local port is free towards a real server when no session has the same (local address, port, server, server port), so
 one local address serves as many sessions as it has ports, per server. Ports are handed out by a counter per local
@@ -56,38 +56,6 @@ class IdPool:
         self._used.remove(number)
         if number < self._fresh:
             self._freed.append(number)
-
-
-class SharedIds:
-    """Numbers with a count of holders: a server id stays taken while the configuration or a session refers to it."""
-
-    def __init__(self, size: int) -> None:
-        self._ids = IdPool(size)
-        self._holders: dict[int, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def take(self) -> int | None:
-        number = self._ids.take()
-        if number is not None:
-            self._holders[number] = 1
-        return number
-
-    def hold(self, number: int) -> None:
-        """One more holder; the first one claims the number."""
-        if number in self._holders:
-            self._holders[number] += 1
-        else:
-            self._ids.claim(number)
-            self._holders[number] = 1
-
-    def drop(self, number: int) -> None:
-        self._holders[number] -= 1
-        if not self._holders[number]:
-            del self._holders[number]
-            if number < self._ids.size:
-                self._ids.release(number)
 
 
 class _Ports:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from fullnat.core.expiry import Expiry
 from fullnat.core.interface import Effect, Log, Op, SessionEntry, Write
+from fullnat.core.server_ids import FoundServers, ServiceKey
 from fullnat.core.services import Service
 from fullnat.core.sessions import ClientKey, Phase, Session, client_key
 from fullnat.core.store import SessionStore
@@ -30,20 +31,31 @@ def switch_down(store: SessionStore) -> None:
 
 
 def switch_up(
-    store: SessionStore, expiry: Expiry, found: Iterable[SessionEntry], now: float, out: list[Effect]
+    store: SessionStore,
+    expiry: Expiry,
+    found: Iterable[SessionEntry],
+    servers: FoundServers,
+    now: float,
+    out: list[Effect],
 ) -> None:
-    """``found``: every session that the switch has."""
+    """``found``: every session that the switch has, and ``servers`` what it has of their servers."""
     by_key: dict[ClientKey, SessionEntry] = {client_key(entry): entry for entry in found}
     _drop_missing(store, by_key)
+    store.services.switch_up(servers)
     _resume(store, expiry, now, out)
     adopted: list[Session] = []
     orphans: list[Session] = []
     surplus: list[SessionEntry] = []
-    for key, entry in by_key.items():
+    gone: dict[ServiceKey, Service] = {}
+    # Of two sessions that give one id to different servers, the one whose packets take the right way stays.
+    for key, entry in sorted(by_key.items(), key=lambda item: not servers.agrees(item[1])):
         if key in store.table.by_key:
             continue
-        service = store.services.by_key.get((entry.protocol, entry.vip, entry.vport))
-        home = service if service is not None else _gone(entry)
+        of = entry.protocol, entry.vip, entry.vport
+        service = store.services.by_key.get(of)
+        home = service or gone.get(of)
+        if home is None:
+            home = gone[of] = _gone(of, servers.flags.get(entry.server_id, 0))
         session = store.adopt(_with_timeout(entry, home), home, now)
         if session is None:
             surplus.append(entry)
@@ -68,10 +80,11 @@ def _drop_missing(store: SessionStore, by_key: dict[ClientKey, SessionEntry]) ->
             store.release(session)
 
 
-def _gone(entry: SessionEntry) -> Service:
-    """A stand-in for the service of a session that is configured no more."""
-    service = Service((entry.protocol, entry.vip, entry.vport))
+def _gone(key: ServiceKey, session_flags: int) -> Service:
+    """A stand-in for a service that is configured no more, but has sessions."""
+    service = Service(key)
     service.configured = False
+    service.session_flags = session_flags
     return service
 
 

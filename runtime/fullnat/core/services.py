@@ -1,23 +1,24 @@
 """Virtual services and their real servers, as the controller runs them: schedulers, pointers, counts.
 
 A real server that leaves the configuration drains: it takes no new sessions, keeps the old, and is forgotten with the
-last one. Its server id (index of the switch's per-server counters) stays taken as long.
+last one. Its server id (key of server_in and server_out, and index of the switch's per-server counters) stays taken as
+long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from ipaddress import IPv4Address
 
 from fullnat.config.model import Config, VirtualServer
-from fullnat.core.pool import SharedIds
+from fullnat.core.interface import Entry, Op, ServerEntry
 from fullnat.core.schedulers import SCHEDULERS, Scheduler
+from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
 from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
 
 PROTOCOLS = {"tcp": 6}
 NO_ID = -1
-ServiceKey = tuple[int, int, int]
-"""Protocol, virtual address, virtual port."""
+NOTHING_FOUND = FoundServers()
 
 
 class Server:
@@ -58,6 +59,8 @@ class Service:
         self.session_flags = 0
         self.service_flags = 0
         self.established_timeout = DEFAULT_ESTABLISHED
+        self.crowded = False
+        """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler_name = ""
         self._scheduler: Scheduler = SCHEDULERS["rr"]()
         self._weights: tuple[tuple[int, int], ...] = ()
@@ -67,7 +70,7 @@ class Service:
     def configure(
         self, config: VirtualServer, session_flags: Mapping[str, int], service_flags: Mapping[str, int]
     ) -> list[Server]:
-        """Take over ``config``; returns the servers that left, which drain from now on."""
+        """Take over ``config``; returns the servers that left, which drain from now on. :meth:`balance` must follow."""
         self.locals = tuple(int(address) for address in config.local_addresses)
         self.established_timeout = positive(config.established_timeout, DEFAULT_ESTABLISHED)
         self.session_flags = (
@@ -86,16 +89,22 @@ class Service:
         for server in old.values():
             server.weight = 0
             self.draining[server.endpoint] = server
-        weights = tuple((server.endpoint, server.weight) for server in self.servers.values())
         if config.scheduler != self.scheduler_name:
             self.scheduler_name = config.scheduler
             self._scheduler = SCHEDULERS[config.scheduler]()
             self._weights = ()
+        return list(old.values())
+
+    def balance(self, refused: Set[int]) -> None:
+        """Tell the scheduler of the servers that there are, those without entries in the switch excepted."""
+        self._eligible = tuple(self.servers.values())
+        usable = [server.server_id != NO_ID and server.server_id not in refused for server in self._eligible]
+        pairs = list(zip(self._eligible, usable, strict=True))
+        self.crowded = any(server.weight and not room for server, room in pairs)
+        weights = tuple((server.endpoint, server.weight if room else 0) for server, room in pairs)
         if weights != self._weights:
             self._weights = weights
-            self._eligible = tuple(self.servers.values())
             self._scheduler.update([weight for _, weight in weights])
-        return list(old.values())
 
     def schedule(self) -> Server | None:
         """The real server of a new session; None when there is none with a weight."""
@@ -128,7 +137,9 @@ class Services:
         self._session_flags = session_flags
         self._service_flags = service_flags
         self.by_key: dict[ServiceKey, Service] = {}
-        self.ids = SharedIds(server_ids)
+        self.ids = ServerIds(server_ids)
+        self._lacking = 0
+        """Servers without id because all are in use."""
 
     def configure(self, config: Config) -> list[Service]:
         """Take over ``config``; returns the services that left."""
@@ -138,6 +149,7 @@ class Services:
             service = old.pop(key, None) or Service(key)
             for server in service.configure(virtual, self._session_flags, self._service_flags):
                 self._forget_drained(service, server)
+            self.ids.set_flags(key, service.session_flags)
             self.by_key[key] = service
         for service in old.values():
             service.configured = False
@@ -148,26 +160,76 @@ class Services:
             service.servers = {}
         return list(old.values())
 
-    def number(self) -> None:
-        """Give every configured server its id. Not before the first reading of the switch, whose sessions have
-        theirs."""
+    def switch_up(self, found: FoundServers) -> None:
+        """The switch tells which id is whose: only those of sessions that it still has stay."""
         for service in self.by_key.values():
-            for server in service.servers.values():
-                if server.server_id == NO_ID:
-                    server.server_id = self._take_id()
+            for server in service.all_servers():
+                if server.server_id != NO_ID and self.ids.holders(server.server_id) == 1:
+                    self.ids.drop(server.server_id)
+                    server.server_id = NO_ID
+        self.ids.switch_up(found.entries)
 
-    def hold(self, server: Server, server_id: int) -> None:
-        """A session begins to use ``server_id``. A server without id, after a restart, takes that of its first
-        session."""
+    def number(self, found: FoundServers = NOTHING_FOUND) -> int:
+        """Give every configured server its id, the one that it was ``found`` with if nobody else has that. Not before
+        the first reading of the switch, whose sessions have theirs. Returns for how many there is none."""
+        new: list[tuple[Service, Server]] = []
+        for service in self.by_key.values():
+            _, vip, vport = service.key
+            for server in service.servers.values():
+                if server.server_id != NO_ID:
+                    continue
+                number = found.number(vip, vport, server.endpoint)
+                if number is not None and self.ids.claim(number, service.key, server.endpoint, service.session_flags):
+                    server.server_id = number
+                else:
+                    new.append((service, server))
+        self._lacking = 0
+        for service, server in new:
+            number = self.ids.take(service.key, server.endpoint, service.session_flags)
+            if number is None:
+                self._lacking += 1
+            else:
+                server.server_id = number
+        self._balance()
+        return self._lacking
+
+    def hold(self, service: Service, server: Server, server_id: int) -> None:
+        """A session begins to use ``server_id``, which fits. A server without id, after a restart, takes that of its
+        first session."""
         if server.server_id == NO_ID:
             server.server_id = server_id
-            self.ids.hold(server_id)
-        self.ids.hold(server_id)
+            self.ids.hold(server_id, service.key, server.endpoint, service.session_flags)
+        self.ids.hold(server_id, service.key, server.endpoint, service.session_flags)
 
     def released(self, service: Service, server: Server, server_id: int) -> None:
         """A session stopped using ``server_id``."""
         self.ids.drop(server_id)
         self._forget_drained(service, server)
+
+    def updates(self) -> list[tuple[Op, Entry]]:
+        """What brings server_in and server_out up to date; refused entries are tried again."""
+        refused = bool(self.ids.refused)
+        updates = self.ids.updates()
+        if self._lacking:
+            self.number()
+            updates += self.ids.updates()
+        elif refused:
+            self._balance()
+        return updates
+
+    def answered(self, outcomes: Iterable[tuple[Op, ServerEntry, int | None]]) -> None:
+        """What became of :meth:`updates`: None, or a canonical gRPC code."""
+        refused, used = len(self.ids.refused), len(self.ids)
+        for operation, entry, code in outcomes:
+            self.ids.answered(operation, entry, code)
+        if self._lacking and len(self.ids) < used:
+            self.number()
+        elif len(self.ids.refused) != refused:
+            self._balance()
+
+    def _balance(self) -> None:
+        for service in self.by_key.values():
+            service.balance(self.ids.refused)
 
     def _forget_drained(self, service: Service, server: Server) -> None:
         if not server.sessions and service.draining.get(server.endpoint) is server:
@@ -175,14 +237,6 @@ class Services:
             if server.server_id != NO_ID:
                 self.ids.drop(server.server_id)
                 server.server_id = NO_ID
-
-    def _take_id(self) -> int:
-        number = self.ids.take()
-        if number is None:
-            # More servers than counters: the surplus shares the first one's.
-            number = 0
-            self.ids.hold(number)
-        return number
 
 
 def dotted(address: int) -> str:

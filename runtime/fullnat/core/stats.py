@@ -18,7 +18,7 @@ NAMES: dict[str, str] = {
     "conn_sched_unreach": "SYNs refused: no real server, or no local port",
     "no_real_server": "SYNs refused because every real server has weight 0",
     "no_local_port": "SYNs refused because every local port towards the server is in use",
-    "table_full": "SYNs dropped because the switch has no room or no session id is free",
+    "table_full": "SYNs dropped because the switch has no room, or no session id or server id is free",
     "session_conflict": "sessions that the switch already had entries of",
     "write_failed": "writes of sessions that failed for other reasons",
     "fullnat_conn_reused": "sessions taken over by a new connection of their client",

@@ -12,6 +12,7 @@ from random import Random
 
 from fullnat.config.model import Config
 from fullnat.core.interface import Constants, Effect, Op, SessionEntry, Write, Written
+from fullnat.core.mirror import NOT_FOUND
 from fullnat.core.pool import LocalAddress, LocalPool
 from fullnat.core.services import Server, Service, Services
 from fullnat.core.sessions import ClientKey, Held, Phase, Session, SessionTable, client_key
@@ -19,7 +20,6 @@ from fullnat.core.stats import Stats
 from fullnat.core.tcp_state import TcpState, Transitions, state_timeouts
 from fullnat.core.timers import TimerWheel
 
-NOT_FOUND = 5
 WRITE_TIMEOUT = 60.0
 """Seconds after which the answer to a write is taken for lost."""
 REMOVE_RETRY = 1.0
@@ -66,7 +66,6 @@ class SessionStore:
         entry = SessionEntry(
             session_id,
             server.server_id,
-            service.session_flags,
             protocol,
             client,
             client_port,
@@ -88,9 +87,12 @@ class SessionStore:
     def adopt(self, entry: SessionEntry, service: Service, now: float) -> Session | None:
         """A session found on the switch, taken for established. None when what it uses is taken."""
         key = client_key(entry)
-        if key in self.table.by_key or not self.table.ids.claim(entry.session_id):
+        endpoint = entry.server << 16 | entry.server_port
+        if key in self.table.by_key or not self.services.ids.fits(entry.server_id, service.key, endpoint):
             return None
-        local = self.pool.claim(entry.local, entry.server << 16 | entry.server_port, entry.local_port)
+        if not self.table.ids.claim(entry.session_id):
+            return None
+        local = self.pool.claim(entry.local, endpoint, entry.local_port)
         if local is None:
             self.table.ids.release(entry.session_id)
             return None
@@ -103,7 +105,7 @@ class SessionStore:
 
     def _hold(self, session: Session) -> None:
         server = session.server
-        self.services.hold(server, session.entry.server_id)
+        self.services.hold(session.service, server, session.entry.server_id)
         if session.state is TcpState.ESTABLISHED:
             server.active += 1
         else:

@@ -40,7 +40,7 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
         constants = Constants(
             **shared,
             session_ids=_size(p4info.tables, "session_in"),
-            server_ids=_size(p4info.counters, "server_in_ctr"),
+            server_ids=_size(p4info.tables, "server_in"),
         )
         if device_config is not None:
             config = device_config.read_bytes()
@@ -59,6 +59,6 @@ def _cookie(program: bytes) -> int:
     return int.from_bytes(hashlib.sha256(program).digest()[:7], "big")
 
 
-def _size(found: Iterable[p4i.Table | p4i.Counter], name: str) -> int:
-    """The size of the object of this name; 0 when there is none, which :class:`fullnat.p4rt.schema.Schema` reports."""
-    return next((int(item.size) for item in found if item.preamble.name == name), 0)
+def _size(tables: Iterable[p4i.Table], name: str) -> int:
+    """The size of the table of this name; 0 when there is none, which :class:`fullnat.p4rt.schema.Schema` reports."""
+    return next((int(table.size) for table in tables if table.preamble.name == name), 0)

@@ -10,7 +10,7 @@ from fullnat.core.interface import Constants, Entry, Op, SessionEntry
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.errors import SchemaError
 from fullnat.p4rt.packetio import PacketIo
-from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables
+from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables, whole
 from fullnat.p4rt.tables import ColdTables
 from fullnat.p4rt.wire import delimited, scalar
 
@@ -53,7 +53,7 @@ class Schema:
     def decode_all(self, entries: Iterable[p4r.TableEntry]) -> tuple[list[Entry], list[tuple[SessionEntry, bool]]]:
         """Join the halves of sessions; the second list is half sessions, True for a lone ``session_in`` entry.
 
-        Two halves belong together when they describe the same session in every field.
+        Two halves belong together when they agree in every field that both tell.
         """
         found: list[Entry] = []
         inward: dict[int, SessionEntry] = {}
@@ -71,10 +71,13 @@ class Schema:
                 outward.append(self.sessions.decode(entry))
             elif (cold := self.cold.decode(entry)) is not None:
                 found.append(cold)
-        for session in outward:
-            if inward.get(session.session_id) == session:
-                found.append(inward.pop(session.session_id))
+        for half in outward:
+            other = inward.get(half.session_id)
+            joined = whole(other, half) if other is not None else None
+            if joined is not None:
+                found.append(joined)
+                del inward[joined.session_id]
             else:
-                orphans.append((session, False))
+                orphans.append((half, False))
         orphans.extend((session, True) for session in inward.values())
         return found, orphans

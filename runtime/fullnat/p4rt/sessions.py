@@ -44,17 +44,17 @@ class SessionTables:
     """Codec of ``session_in`` and ``session_out``."""
 
     def __init__(self, binder: Binder) -> None:
-        rewrite = ("session_id", "server_id", "flags")
+        rewrite = ("session_id", "server_id")
         inward = binder.table(
             "session_in",
             ("protocol", "client", "client_port", "vip", "vport"),
-            {"fullnat_in": (*rewrite, "local", "local_port", "server", "server_port", "delta")},
+            {"fullnat_in": (*rewrite, "local", "local_port", "delta")},
             per_session=True,
         )
         outward = binder.table(
             "session_out",
             ("protocol", "server", "server_port", "local", "local_port"),
-            {"fullnat_out": (*rewrite, "vip", "vport", "client", "client_port", "delta")},
+            {"fullnat_out": (*rewrite, "client", "client_port", "delta")},
             per_session=True,
         )
         if binder.differences:
@@ -69,7 +69,7 @@ class SessionTables:
     def keys(self, entry: SessionEntry) -> tuple[bytes, bytes]:
         """The serialised table id and match fields of both directions."""
         # Fields of few values are looked up, the others made.
-        _, _, _, proto, client, client_port, vip, vport, local, local_port, server, server_port, _, _, _ = entry
+        _, _, proto, client, client_port, vip, vport, local, local_port, server, server_port, _, _, _ = entry
         half = self._in
         key = half.key
         inward = (
@@ -101,12 +101,9 @@ class SessionTables:
             half.action_head
             + params[0].encode(entry.session_id)
             + params[1][entry.server_id]
-            + params[2][entry.flags]
-            + params[3][entry.local]
-            + params[4].encode(entry.local_port)
-            + params[5][entry.server]
-            + params[6][entry.server_port]
-            + params[7].encode(entry.delta)
+            + params[2][entry.local]
+            + params[3].encode(entry.local_port)
+            + params[4].encode(entry.delta)
         )
 
     def _out_action(self, entry: SessionEntry) -> bytes:
@@ -116,12 +113,9 @@ class SessionTables:
             half.action_head
             + params[0].encode(entry.session_id)
             + params[1][entry.server_id]
-            + params[2][entry.flags]
-            + params[3][entry.vip]
-            + params[4][entry.vport]
-            + params[5].encode(entry.client)
-            + params[6].encode(entry.client_port)
-            + params[7].encode(entry.delta)
+            + params[2].encode(entry.client)
+            + params[3].encode(entry.client_port)
+            + params[4].encode(entry.delta)
         )
 
     def _tail(self, entry: SessionEntry) -> bytes:
@@ -133,7 +127,8 @@ class SessionTables:
         return _METADATA + varint(cookie) + timeout if cookie else timeout
 
     def decode(self, entry: p4r.TableEntry) -> SessionEntry:
-        """The session, which either of its halves describes. Raises ValueError for what we cannot have written."""
+        """What one half tells of its session; what the other one alone knows is 0: the server in ``session_in``, the
+        virtual service in ``session_out``. Raises ValueError for what we cannot have written."""
         half = self._in if entry.table_id == self.in_id else self._out
         match, params = entry.match, entry.action.action.params
         key = [int.from_bytes(field.exact.value, "big") for field in match]
@@ -143,17 +138,16 @@ class SessionTables:
         if [param.param_id for param in params] != half.param_ids:
             data = _in_order(half.param_ids, [param.param_id for param in params], data)
         protocol, *ends = key
-        session_id, server_id, flags, *rewritten, delta = data
+        session_id, server_id, address, port, delta = data
         if entry.table_id == self.in_id:
             client, client_port, vip, vport = ends
-            local, local_port, server, server_port = rewritten
+            local, local_port, server, server_port = address, port, 0, 0
         else:
             server, server_port, local, local_port = ends
-            vip, vport, client, client_port = rewritten
+            client, client_port, vip, vport = address, port, 0, 0
         return SessionEntry(
             session_id,
             server_id,
-            flags,
             protocol,
             client,
             client_port,
@@ -181,6 +175,12 @@ class SessionTables:
         """The serialised p4.v1.Update that removes one direction."""
         keys = self.keys(session)
         return _update(self._update_heads[Op.DELETE], keys[0] if inward else keys[1])
+
+
+def whole(inward: SessionEntry, outward: SessionEntry) -> SessionEntry | None:
+    """The session of two halves, or None when they are not of the same one."""
+    session = inward._replace(server=outward.server, server_port=outward.server_port)
+    return session if session == outward._replace(vip=inward.vip, vport=inward.vport) else None
 
 
 def _action(action: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Entries of the tables of configuration and neighbors: written seldom, so built as message objects."""
+"""Entries of the tables of configuration, real servers and neighbors: written seldom, so built as message objects."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from finsy.proto import p4r
 
-from fullnat.core.interface import Neighbor, OwnAddress, Port, Route, VirtualService
+from fullnat.core.interface import Neighbor, OwnAddress, Port, Route, ServerIn, ServerOut, VirtualService
 from fullnat.p4rt.binding import Action, Binder, Table
 from fullnat.p4rt.wire import canonical
 
-ColdEntry = Port | OwnAddress | VirtualService | Route | Neighbor
+ColdEntry = Port | OwnAddress | VirtualService | Route | Neighbor | ServerIn | ServerOut
 
 _NO_PARAMS: tuple[int, ...] = ()
 
@@ -31,13 +31,25 @@ class ColdTables:
         self.neighbor = binder.table(
             "neighbor", ("address",), {"neighbor_set": ("port", "source", "destination", "mtu")}
         )
-        self.tables = (self.port, self.own_address, self.virtual_service, self.route, self.neighbor)
+        self.server_in = binder.table("server_in", ("server_id",), {"to_server": ("flags", "address", "port")})
+        self.server_out = binder.table("server_out", ("server_id",), {"from_vip": ("flags", "vip", "vport")})
+        self.tables = (
+            self.port,
+            self.own_address,
+            self.virtual_service,
+            self.route,
+            self.neighbor,
+            self.server_in,
+            self.server_out,
+        )
         self._decoders: dict[int, Callable[[Table, p4r.TableEntry], ColdEntry]] = {
             self.port.id: _decode_port,
             self.own_address.id: _decode_own_address,
             self.virtual_service.id: _decode_virtual_service,
             self.route.id: _decode_route,
             self.neighbor.id: _decode_neighbor,
+            self.server_in.id: _decode_server_in,
+            self.server_out.id: _decode_server_out,
         }
         self._by_id = {table.id: table for table in self.tables}
 
@@ -52,6 +64,10 @@ class ColdTables:
             return _exact(self.virtual_service, key, "service_punt", (entry.flags,), with_action)
         if isinstance(entry, Route):
             return self._encode_route(entry, with_action)
+        if isinstance(entry, ServerIn):
+            return _exact(self.server_in, entry[:1], "to_server", entry[1:], with_action)
+        if isinstance(entry, ServerOut):
+            return _exact(self.server_out, entry[:1], "from_vip", entry[1:], with_action)
         params = (entry.port, entry.source, entry.destination, entry.mtu)
         return _exact(self.neighbor, (entry.address,), "neighbor_set", params, with_action)
 
@@ -137,3 +153,11 @@ def _decode_route(table: Table, entry: p4r.TableEntry) -> ColdEntry:
 
 def _decode_neighbor(table: Table, entry: p4r.TableEntry) -> ColdEntry:
     return Neighbor(*_key(table, entry), *_action(table, entry)[1])
+
+
+def _decode_server_in(table: Table, entry: p4r.TableEntry) -> ColdEntry:
+    return ServerIn(*_key(table, entry), *_action(table, entry)[1])
+
+
+def _decode_server_out(table: Table, entry: p4r.TableEntry) -> ColdEntry:
+    return ServerOut(*_key(table, entry), *_action(table, entry)[1])

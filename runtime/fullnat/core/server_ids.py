@@ -1,0 +1,194 @@
+"""Server ids: what each stands for, who holds it, and its entries in the switch's tables server_in and server_out.
+
+An id stands for one real server of one virtual service, as long as the configuration or a session refers to it. It is
+free for another one when the switch has confirmed that its entries are gone, and only then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from fullnat.core.interface import Entry, Op, ServerEntry, ServerIn, ServerOut, SessionEntry
+from fullnat.core.mirror import NOT_FOUND, Mirror, entry_key
+from fullnat.core.pool import IdPool
+
+ServiceKey = tuple[int, int, int]
+"""Protocol, virtual address, virtual port."""
+
+
+class FoundServers:
+    """What server_in and server_out held when they were read."""
+
+    def __init__(self, entries: Iterable[ServerEntry] = ()) -> None:
+        self.entries = tuple(entries)
+        inward = {entry.server_id: entry for entry in self.entries if isinstance(entry, ServerIn)}
+        self.flags = {number: entry.flags for number, entry in inward.items()}
+        self._numbers: dict[tuple[int, int, int], int] = {}
+        for entry in self.entries:
+            if isinstance(entry, ServerOut) and entry.server_id in inward:
+                to = inward[entry.server_id]
+                self._numbers[entry.vip, entry.vport, to.address << 16 | to.port] = entry.server_id
+
+    def number(self, vip: int, vport: int, endpoint: int) -> int | None:
+        """The id of this server."""
+        return self._numbers.get((vip, vport, endpoint))
+
+    def agrees(self, session: SessionEntry) -> bool:
+        """Whether the switch sends the session's packets where the session's entries say."""
+        endpoint = session.server << 16 | session.server_port
+        return self.number(session.vip, session.vport, endpoint) == session.server_id
+
+
+class _Binding:
+    """What an id stands for; ``endpoint`` is address << 16 | port."""
+
+    __slots__ = ("endpoint", "flags", "holders", "service")
+
+    def __init__(self, service: ServiceKey, endpoint: int, flags: int) -> None:
+        self.service = service
+        self.endpoint = endpoint
+        self.flags = flags
+        self.holders = 1
+
+    def entries(self, number: int) -> tuple[ServerIn, ServerOut]:
+        _, vip, vport = self.service
+        return (
+            ServerIn(number, self.flags, self.endpoint >> 16, self.endpoint & 0xFFFF),
+            ServerOut(number, self.flags, vip, vport),
+        )
+
+
+class ServerIds:
+    def __init__(self, size: int) -> None:
+        self.changed: set[int] = set()
+        """Ids to write for; see :meth:`updates`."""
+        self.refused: set[int] = set()
+        """Ids whose entries the switch did not take."""
+        self._pool = IdPool(size)
+        self._bindings: dict[int, _Binding] = {}
+        self._mirror = Mirror()
+        self._deleting: Counter[int] = Counter()
+        """Deletes under way."""
+        self._again: set[int] = set()
+        """Ids with a failed update, which is repeated with the next ones."""
+
+    def __len__(self) -> int:
+        """Ids that are not free."""
+        return len(self._bindings)
+
+    # ---- holders
+
+    def take(self, service: ServiceKey, endpoint: int, flags: int) -> int | None:
+        """An id for this server, and its first holder; None when all are in use."""
+        number = self._pool.take()
+        if number is not None:
+            self._bind(number, service, endpoint, flags)
+        return number
+
+    def claim(self, number: int, service: ServiceKey, endpoint: int, flags: int) -> bool:
+        """The same with this very number; False when it is in use or out of range."""
+        if not self._pool.claim(number):
+            return False
+        self._bind(number, service, endpoint, flags)
+        return True
+
+    def fits(self, number: int, service: ServiceKey, endpoint: int) -> bool:
+        """Whether the id stands for this server, or for none."""
+        binding = self._bindings.get(number)
+        return binding is None or (binding.service, binding.endpoint) == (service, endpoint)
+
+    def hold(self, number: int, service: ServiceKey, endpoint: int, flags: int) -> None:
+        """One more holder of an id that fits; the first one claims it."""
+        binding = self._bindings.get(number)
+        if binding is not None:
+            binding.holders += 1
+        else:
+            self._pool.claim(number)
+            self._bind(number, service, endpoint, flags)
+
+    def drop(self, number: int) -> None:
+        binding = self._bindings[number]
+        binding.holders -= 1
+        if not binding.holders:
+            self.changed.add(number)
+
+    def holders(self, number: int) -> int:
+        binding = self._bindings.get(number)
+        return binding.holders if binding is not None else 0
+
+    def set_flags(self, service: ServiceKey, flags: int) -> None:
+        """The service's sessions have these SessionFlags from now on, the old ones as well."""
+        for number, binding in self._bindings.items():
+            if binding.service == service and binding.flags != flags:
+                binding.flags = flags
+                self.changed.add(number)
+
+    def _bind(self, number: int, service: ServiceKey, endpoint: int, flags: int) -> None:
+        self._bindings[number] = _Binding(service, endpoint, flags)
+        self.changed.add(number)
+
+    def _free(self, number: int) -> None:
+        del self._bindings[number]
+        self.refused.discard(number)
+        if number < self._pool.size:
+            self._pool.release(number)
+
+    # ---- the switch
+
+    def switch_up(self, found: Iterable[ServerEntry]) -> None:
+        """``found`` is the truth about the tables; nothing that was under way will be answered."""
+        for number in [number for number, binding in self._bindings.items() if not binding.holders]:
+            self._free(number)
+        self._deleting.clear()
+        self._again.clear()
+        self.refused.clear()
+        entries = list(found)
+        self._mirror.found(entries)
+        self.changed = set(self._bindings) | {entry.server_id for entry in entries}
+
+    def updates(self) -> list[tuple[Op, Entry]]:
+        """What brings the switch up to date, deletions first; :meth:`answered` takes the outcome of each."""
+        numbers = sorted(self.changed | self._again)
+        self.changed = set()
+        self._again = set()
+        deletions: list[tuple[Op, Entry]] = []
+        others: list[tuple[Op, Entry]] = []
+        for number in numbers:
+            self.refused.discard(number)
+            binding = self._bindings.get(number)
+            used = binding is not None and binding.holders > 0
+            entries = (binding or _NOBODY).entries(number)
+            for entry in entries:
+                update = self._mirror.change(entry_key(entry), entry if used else None)
+                if update is None:
+                    continue
+                if used:
+                    others.append(update)
+                else:
+                    deletions.append(update)
+                    self._deleting[number] += 1
+            if binding is not None and not used and not self._deleting[number]:
+                self._free(number)
+        return deletions + others
+
+    def answered(self, operation: Op, entry: ServerEntry, code: int | None) -> None:
+        """An update was carried out (None), or failed with a canonical gRPC code."""
+        number = entry.server_id
+        binding = self._bindings.get(number)
+        if code is not None:
+            self._mirror.failed(operation, entry, code)
+            if operation is not Op.DELETE or code != NOT_FOUND:
+                self._again.add(number)
+            if operation is Op.INSERT and binding is not None:
+                self.refused.add(number)
+        if operation is Op.DELETE:
+            self._deleting[number] -= 1
+            if self._deleting[number] <= 0:
+                del self._deleting[number]
+                if binding is not None and not binding.holders and number not in self._again:
+                    self._free(number)
+
+
+_NOBODY = _Binding((0, 0, 0), 0, 0)
+"""Stands for ids that are bound to nothing: only the keys of its entries matter."""
