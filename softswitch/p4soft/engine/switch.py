@@ -39,8 +39,8 @@ class Switch:
     """The packet threads of one device."""
 
     def __init__(self, device_id: int, cpu_port: int | None, *, workers: int = 1, spread: str = "flow") -> None:
-        """``workers`` packet threads, 1 to :data:`MAX_WORKERS`. With several, ``spread`` tells how frames are spread among
-        them: "flow" (by a hash of an interface's flows) or "port" (each port belongs to worker number port modulo
+        """``workers`` packet threads, 1 to :data:`MAX_WORKERS`. With several, ``spread`` tells how frames are spread
+        among them: "flow" (by a hash of an interface's flows) or "port" (each port belongs to worker number port modulo
         ``workers``, which in-process ports and the CPU port do in any case). Raises InvalidValue."""
         if not 1 <= workers <= MAX_WORKERS:
             raise InvalidValue(f"there can be 1 to {MAX_WORKERS} workers, not {workers}")

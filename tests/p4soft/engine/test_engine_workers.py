@@ -58,8 +58,10 @@ def value(data: bytes) -> int:
 
 
 def counting() -> bytes:
-    """The program ``state``, whose operation 0 reads a cell, adds one, and writes it back, in one action: after going in
-    circles for longer than Python takes for a frame, so that all workers are at it at once."""
+    """The program ``state``, whose operation 0 reads a cell, adds one, and writes it back, in one action.
+
+    Between the two it goes in circles for longer than Python takes for a frame, so that all workers are at it at
+    once."""
     config = json.loads((PROGRAMS / "state.json").read_text())
     actions = {action["name"]: action["primitives"] for action in config["actions"]}
     result: Json = {"type": "field", "value": ["op", "value"]}
@@ -83,7 +85,10 @@ def constant(text: str) -> Json:
 
 
 def expression(operator: str, left: Json, right: Json) -> Json:
-    return {"type": "expression", "value": {"type": "expression", "value": {"op": operator, "left": left, "right": right}}}
+    return {
+        "type": "expression",
+        "value": {"type": "expression", "value": {"op": operator, "left": left, "right": right}},
+    }
 
 
 def plus_one(number: Json, mask: str) -> Json:
