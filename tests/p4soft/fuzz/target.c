@@ -283,7 +283,7 @@ static void run(struct input *in, bool keep) {
     case 11: set_list(in); break;
     case 12: read_table(byte(in) % p4s_program.ntables); break;
     case 13: ahead_ns = (ahead_ns + ((uint64_t)number(in, 2) << 20)) & MOST_AHEAD_NS; break;
-    default: age_tables(sw); break;
+    default: age_tables(sw->workers[0]); break;
     }
   }
   flush();
