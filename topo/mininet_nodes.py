@@ -139,15 +139,23 @@ class P4RuntimeSwitch(Switch):  # type: ignore[misc]
 
 
 class P4softSwitch(P4RuntimeSwitch):
-    """p4soft. Drop-in for a BMv2 node: the same parameters, ports, P4Runtime and artifacts."""
+    """p4soft. Drop-in for a BMv2 node: the same parameters, ports, P4Runtime and artifacts.
+
+    workers: packet threads; spread: "flow" or "port", how packets are spread among several.
+    """
 
     program = "p4soft"
     wants = "`make setup`, then add the .venv/bin directory to PATH"
 
+    def __init__(self, name: str, workers: int = 1, spread: str = "flow", **params: Any) -> None:
+        self.workers, self.spread = int(workers), spread
+        super().__init__(name, **params)
+
     def command(self, program: str) -> list[str]:
         own = ["--device-id", str(self.device_id), "--grpc-server-addr", self.grpc_addr]
         what = ["--p4info", str(self.p4info), self.json] if self.json else ["--no-p4"]
-        return [program, *what, *self.port_arguments(), *own, "--cpu-port", str(self.cpu_port)]
+        threads = ["--workers", str(self.workers), "--spread", self.spread]
+        return [program, *what, *self.port_arguments(), *own, "--cpu-port", str(self.cpu_port), *threads]
 
 
 class Bmv2Switch(P4RuntimeSwitch):

@@ -15,6 +15,8 @@ from typing import NoReturn
 DEFAULT_ADDRESS = "0.0.0.0:9559"
 DROP_PORT = 511
 MAX_PORT = 510
+MAX_WORKERS = 64
+SPREADS = ("flow", "port")
 
 _SHORTEST, _LONGEST = 0.1, 86400.0
 _LEVELS = ("trace", "debug", "info", "warn", "error", "off")
@@ -39,6 +41,12 @@ def _interface(text: str) -> tuple[int, str]:
 def _cpu_port(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port in 1..{MAX_PORT}")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of packet threads, 1 to {MAX_WORKERS}")
     return int(text)
 
 
@@ -88,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
         "--packet-in", metavar="ADDR", help="ports on a nanomsg socket (tcp://, ipc://) for PTF; -i is ignored then"
     )
     parser.add_argument("--pcap", nargs="?", const=Path("."), type=Path, metavar="DIR", help="capture every port")
+    parser.add_argument("--workers", default=1, type=_workers, metavar="N", help="packet threads (default 1)")
+    parser.add_argument(
+        "--spread",
+        choices=SPREADS,
+        default=SPREADS[0],
+        metavar="HOW",
+        help="with several workers: 'flow' spreads every interface's flows among them (the default), 'port' the ports",
+    )
     parser.add_argument("--stats", type=_seconds, metavar="SECONDS", help="show the ports' rates this often")
     return parser
 

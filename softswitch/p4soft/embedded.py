@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,11 +28,11 @@ from p4soft.server.service import P4RuntimeService
 from p4soft.server.tls import Tls
 
 
-def native_engine(device_id: int, cpu_port: int | None) -> Engine:
-    """The engine that compiles and runs pipelines natively (:mod:`p4soft.engine`)."""
+def native_engine(device_id: int, cpu_port: int | None, *, workers: int = 1, spread: str = "flow") -> Engine:
+    """The engine that compiles and runs pipelines natively (:mod:`p4soft.engine`), on so many packet threads."""
     from p4soft.engine import NativeEngine  # loads the C runtime, so only when it is wanted
 
-    engine: Engine = NativeEngine(device_id, cpu_port)
+    engine: Engine = NativeEngine(device_id, cpu_port, workers=workers, spread=spread)
     return engine
 
 
@@ -46,9 +47,14 @@ class Switch:
         ports: Mapping[int, str | None] | None = None,
         *,
         tls: Tls | None = None,
-        engine_factory: EngineFactory = native_engine,
+        workers: int = 1,
+        spread: str = "flow",
+        engine_factory: EngineFactory | None = None,
     ) -> None:
-        self.engine: Engine = engine_factory(device_id, cpu_port)
+        """``workers`` packet threads, among which flows or ports are ``spread``, as NativeEngine has it; another engine
+        knows neither. Raises EngineError."""
+        make = engine_factory or partial(native_engine, workers=workers, spread=spread)
+        self.engine: Engine = make(device_id, cpu_port)
         self.service = P4RuntimeService(self.engine, device_id, cpu_port)
         self.address: str | None = None
         """Where the gRPC server listens (with its real port), once started."""

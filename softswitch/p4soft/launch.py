@@ -119,7 +119,15 @@ async def _run(options: argparse.Namespace, log: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     ports = dict(options.interface) if options.packet_in is None else {}
-    switch = Switch(options.device_id, options.cpu_port, options.grpc_server_addr, ports, tls=tls)
+    switch = Switch(
+        options.device_id,
+        options.cpu_port,
+        options.grpc_server_addr,
+        ports,
+        tls=tls,
+        workers=options.workers,
+        spread=options.spread,
+    )
     if options.log_level == "trace":
         _start_trace(switch, log, options.log_flush)
     if options.pcap is not None:

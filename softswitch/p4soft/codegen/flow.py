@@ -1,4 +1,5 @@
 """Which variables hold copies of each other, and what follows for registers: those with the same index belong together.
+Which register arrays actions use together.
 
 The analysis looks at all assignments and at no order: a variable that ever gets a copy of another is of its class.
 What is derived from it may only concern speed.
@@ -6,7 +7,7 @@ What is derived from it may only concern speed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from p4soft.codegen import model as m
 from p4soft.codegen.cells import cell_bytes
@@ -68,6 +69,29 @@ def register_index(program: m.ProgramDef, copies: Copies) -> dict[int, Place]:
         if isinstance(array, m.RegisterArray):
             found.setdefault(array.index, set()).add(None if index is None else copies.of(index))
     return {number: only for number, classes in found.items() if len(classes) == 1 and (only := next(iter(classes)))}
+
+
+def register_locks(program: m.ProgramDef) -> dict[int, int]:
+    """The lock of each register array. Arrays that an action uses together have one in common, so that an action never
+    needs two."""
+    first: dict[int, int] = {}
+
+    def of(array: int) -> int:
+        while (parent := first.get(array, array)) != array:
+            array = parent
+        return array
+
+    for action in program.actions:
+        used = arrays_of(action.primitives)
+        for array in used[1:]:
+            first[of(array)] = of(used[0])
+    numbers = {array: number for number, array in enumerate(sorted({of(r.index) for r in program.registers}))}
+    return {register.index: numbers[of(register.index)] for register in program.registers}
+
+
+def arrays_of(primitives: Iterable[m.Primitive]) -> list[int]:
+    """The register arrays that these primitives use."""
+    return sorted({a.index for prim in primitives for a in prim.args if isinstance(a, m.RegisterArray)})
 
 
 def arrange_registers(program: m.ProgramDef) -> None:

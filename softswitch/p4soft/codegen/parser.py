@@ -68,7 +68,9 @@ class ParserWriter:
             ]
         if self.useful is not None and not _sets_metadata(op.primitive):
             return []
-        return self._lookahead_checks(op.primitive) + self.prims.statement(op.primitive)
+        return self._lookahead_checks(op.primitive) + self.prims.held(
+            [op.primitive], self.prims.statement(op.primitive)
+        )
 
     def _lookahead_checks(self, prim: m.Primitive) -> list[str]:
         out = []

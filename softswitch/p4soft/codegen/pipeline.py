@@ -98,7 +98,7 @@ class PipelineWriter:
         out.append("const bool hit = e != NULL; (void)hit;")
         if table.key:
             out += ["if (hit) {", *self._count(table), "} else"]
-        out += ["e = t->fallback;", "switch (e->action) {"]
+        out += ["e = t->fallback;", "switch (p4s_action(e)) {"]
         for j, action in enumerate(table.actions):
             out.append(f"case {j}: {{ /* {comment(action.name)} */")
             out += self._action(action, params_code(table, action))
@@ -123,7 +123,7 @@ class PipelineWriter:
         absent = self._jump(self._after_miss(table, None))
         out = [f"if (e == NULL) {absent}", *self._count(table)]
         out += resolve(profile, params_code(table, table.stored[0]), self.ex, absent)
-        out.append("switch (e->action) {")
+        out.append("switch (p4s_action(e)) {")
         for number, action in member_actions(table, profile):
             out.append(f"case {number}: {{ /* {comment(action.name)} */")
             out += self._action(action, params_code(profile.members, action))
@@ -162,6 +162,7 @@ class PipelineWriter:
                 out += self.prims.statement(prim)
         if any(t >= len(action.primitives) for t in targets):
             out += [f"{tag}_{t}: P4_LABEL;" for t in sorted(targets) if t >= len(action.primitives)]
+        out = self.prims.held(action.primitives, out)
         if self.prims.exits:
             out.append(f"if (left) goto {self.end};")
             return ["{ bool left = false;", *out, "}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
@@ -10,6 +10,7 @@ from p4soft.codegen.arith import binary, masked
 from p4soft.codegen.assign import Assignments
 from p4soft.codegen.cells import cell_bytes, cell_type, load_cell
 from p4soft.codegen.expr import Expressions
+from p4soft.codegen.flow import arrays_of
 from p4soft.codegen.hashing import calculation
 from p4soft.codegen.trace import Tracer
 from p4soft.codegen.wide import c_type, container, literal
@@ -18,10 +19,23 @@ from p4soft.codegen.wide import c_type, container, literal
 class Primitives(Assignments):
     """All primitives. ``exits`` tells that an exit was generated."""
 
-    def __init__(self, ex: Expressions, program: m.ProgramDef, trace: Tracer = Tracer(False)) -> None:  # noqa: B008
+    def __init__(
+        self,
+        ex: Expressions,
+        program: m.ProgramDef,
+        trace: Tracer = Tracer(False),  # noqa: B008  (it has no state)
+        locks: dict[int, int] | None = None,
+    ) -> None:
+        """``locks`` of register arrays, if several workers run the program."""
         super().__init__(ex, program)
         self.trace = trace
         self.exits = False
+        self._locks = locks or {}
+
+    def held(self, primitives: Sequence[m.Primitive], code: list[str]) -> list[str]:
+        """``code``, which runs the primitives, so that nobody else uses their registers meanwhile (as BMv2 does it)."""
+        locks = {self._locks[array] for array in arrays_of(primitives) if array in self._locks}
+        return ["{", *(f"P4S_HOLD({lock});" for lock in locks), *code, "}"] if locks else code
 
     def statement(self, prim: m.Primitive) -> list[str]:
         handler: Callable[[m.Primitive], list[str]] | None = getattr(self, "_do_" + prim.op.lower(), None)

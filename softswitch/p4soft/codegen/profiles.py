@@ -101,7 +101,7 @@ def resolve(profile: m.ProfileDef, params: list[str], ex: Expressions, absent: s
     out = [f"uint32_t member = (uint32_t)({params[0]});"]
     if profile.groups is not None and profile.selector is not None:
         out += [
-            "if (e->action != 0) {",
+            "if (p4s_action(e) != 0) {",
             f"const struct p4s_list *const list = p4s_list_of(&c->objects.tables[{profile.groups.index}], member);",
             f"if (P4_UNLIKELY(list == NULL || list->count == 0)) {absent}",
             "uint64_t chosen;",

@@ -16,6 +16,7 @@ from p4soft.codegen.ahead import AheadWriter
 from p4soft.codegen.cells import cell_bytes
 from p4soft.codegen.deparser import deparse, update_checksums, verify_checksums
 from p4soft.codegen.expr import Expressions
+from p4soft.codegen.flow import register_locks
 from p4soft.codegen.layout import Layout
 from p4soft.codegen.load import load_program
 from p4soft.codegen.parser import ParserWriter
@@ -34,9 +35,11 @@ _ORIGINAL = ("clone_ingress_pkt_to_egress", "resubmit")
 class UnitWriter:
     """Generates the C text of one program."""
 
-    def __init__(self, program: m.ProgramDef, trace: Tracer) -> None:
+    def __init__(self, program: m.ProgramDef, trace: Tracer, shared: bool) -> None:
         self.program = program
         self.trace = trace
+        self.locks = register_locks(program) if shared else {}
+        self.shared = shared
         self.layout = Layout(program)
         self.ex = Expressions(self.layout)
         self.ahead = AheadWriter(program, self.layout)
@@ -44,7 +47,7 @@ class UnitWriter:
             raise PipelineError(f"headers of more than {_MAX_HEADERS} bytes together are not supported")
 
     def text(self) -> str:
-        prims, trace = Primitives(self.ex, self.program, self.trace), self.trace
+        prims, trace = Primitives(self.ex, self.program, self.trace, self.locks), self.trace
         front = ParserWriter(self.program, self.ex, prims, trace=trace).write()
         verify = verify_checksums(self.program, self.ex)
         ingress = PipelineWriter(self.program, self.program.ingress, self.ex, prims).write()
@@ -128,7 +131,8 @@ class UnitWriter:
         ]
         ahead = self.ahead.text()
         limbs = sorted(self.ex.limbs | self.ahead.ex.limbs)
-        head = ['#include "p4s_trace.h"\n\n' if trace.on else '#include "p4s.h"\n\n', "#define P4_LABEL ((void)0)\n"]
+        head = ["#define P4S_SHARED\n" if self.shared else ""]
+        head += ['#include "p4s_trace.h"\n\n' if trace.on else '#include "p4s.h"\n\n', "#define P4_LABEL ((void)0)\n"]
         head += [helpers(n) for n in limbs]
         head.append(conversions(limbs))
         function = "static enum p4s_verdict run(struct p4s_ctx *c, struct p4s_pkt *p, enum p4s_mode mode) {\n"
@@ -297,6 +301,7 @@ class UnitWriter:
             '__attribute__((visibility("default"))) const struct p4s_prog p4s_program = {P4S_ABI, '
             f"{len(tables)}, {len(program.counters)}, {len(program.meters)}, {len(program.registers)}, "
             f"{self.layout.own_bytes}, {self.layout.emit_bytes + 64}, sizeof(struct state), {int(original)}, "
+            f"{int(self.shared)}, {len(set(self.locks.values()))}, "
             "tables, counters, meters, registers, run, "
             f"{len(self.ahead.tables)}, hints, look_ahead}};"
         )
@@ -307,14 +312,15 @@ def _indent(lines: list[str]) -> str:
     return "".join(f"  {line}\n" for line in lines if line)
 
 
-def generate(config: bytes, *, trace: bool = False) -> tuple[m.ProgramDef, str]:
-    """The checked program and its C text, which logs what it does to packets if ``trace``. Raises PipelineError."""
+def generate(config: bytes, *, trace: bool = False, shared: bool = False) -> tuple[m.ProgramDef, str]:
+    """The checked program and its C text, which logs what it does to packets if ``trace``, and may be run by several
+    workers at a time if ``shared``. Raises PipelineError."""
     # Nested expressions are walked by recursion, some frames a level; the frames are Python's own, not the C stack's.
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _RECURSION))
     try:
         program = load_program(config)
-        return program, UnitWriter(program, Tracer(trace)).text()
+        return program, UnitWriter(program, Tracer(trace), shared).text()
     except RecursionError:
         raise PipelineError("the program's expressions are nested too deeply") from None
     finally:

@@ -31,7 +31,7 @@ struct p4s_wire_field { uint32_t id, bits, kind; };
 struct p4s_wire_table { uint32_t id, index, flags, first_field, nfields, first_action, nactions; };
 struct p4s_grant { uint64_t high, low; const char *role; uint32_t role_len; };
 struct p4s_outcome { uint32_t count; const int32_t *results; const uint32_t *tables, *ids; };
-void *p4s_new(int32_t cpu_port);
+void *p4s_new(int32_t cpu_port, uint32_t workers, int by_port);
 void p4s_free(void *s);
 int p4s_load(void *s, const void *prog);
 int p4s_drain(void *s, uint64_t timeout_ns);

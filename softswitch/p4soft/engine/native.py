@@ -22,7 +22,7 @@ _INSERT, _MODIFY, _DELETE = range(3)
 
 
 class NativeEngine(Switch):
-    """Runs one BMv2 program on one native thread, which never takes the GIL.
+    """Runs one BMv2 program on native threads, one or as many as are asked for, which never take the GIL.
 
     All methods may be called from any thread. A control call waits for at most one batch of packets.
     """

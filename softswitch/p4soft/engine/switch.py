@@ -15,6 +15,8 @@ from p4soft.engine.describe import api_program, stored_tables
 from p4soft.engine.images import entry_state, packed_sizes, records, text
 
 BUFFER = 1 << 20
+MAX_WORKERS = 64
+SPREADS = ("flow", "port")
 _PACKET, _DIGEST, _IDLE = 1, 2, 3
 _DROPS = (
     "unknown_port",
@@ -34,17 +36,26 @@ _Compiled = tuple[m.ProgramDef, Any, Any]
 
 
 class Switch:
-    """The packet thread of one device."""
+    """The packet threads of one device."""
 
-    def __init__(self, device_id: int, cpu_port: int | None) -> None:
+    def __init__(self, device_id: int, cpu_port: int | None, *, workers: int = 1, spread: str = "flow") -> None:
+        """``workers`` packet threads, 1 to :data:`MAX_WORKERS`. With several, ``spread`` tells how frames are spread
+        among them: "flow" (by a hash of an interface's flows) or "port" (each port belongs to worker number port modulo
+        ``workers``, which in-process ports and the CPU port do in any case). Raises InvalidValue."""
+        if not 1 <= workers <= MAX_WORKERS:
+            raise InvalidValue(f"there can be 1 to {MAX_WORKERS} workers, not {workers}")
+        if spread not in SPREADS:
+            raise InvalidValue(f"packets are spread by {' or '.join(SPREADS)}, not by {spread!r}")
         if cpu_port is not None and not 0 <= cpu_port < m.DROP_PORT:
             raise InvalidValue(f"the CPU port has to be 0..{m.DROP_PORT - 1}, not {cpu_port}")
         self.device_id = device_id
         self.cpu_port = cpu_port
         self._c = runtime()
-        self._switch: Any = self._c.p4s_new(-1 if cpu_port is None else cpu_port)
+        self.workers = workers
+        by_port = int(spread == "port")
+        self._switch: Any = self._c.p4s_new(-1 if cpu_port is None else cpu_port, workers, by_port)
         if self._switch == ffi.NULL:
-            raise EngineError("cannot start the packet thread: out of memory or of file descriptors")
+            raise EngineError("cannot start the packet threads: out of memory, of threads or of file descriptors")
         # Also runs when the engine is forgotten or Python exits; the code of programs must not go before the thread.
         self._programs: list[Any] = []
         self._free = weakref.finalize(self, _free, self._c, self._switch, self._programs)
@@ -75,13 +86,13 @@ class Switch:
         """Compile ``config``, which a :meth:`load` of it then need not do; changes nothing. May be called from any
         thread, beside any other call. What is wrong with ``config``, load says."""
         try:
-            self._prepared = (config, _compile(config, self._trace))
+            self._prepared = (config, self._compile(config))
         except EngineError as error:
             self._prepared = (config, error)
 
     def load(self, config: bytes) -> Program:
         prepared, self._prepared = self._prepared, None
-        compiled = prepared[1] if prepared is not None and prepared[0] == config else _compile(config, self._trace)
+        compiled = prepared[1] if prepared is not None and prepared[0] == config else self._compile(config)
         if isinstance(compiled, EngineError):
             raise compiled
         definition, library, description = compiled
@@ -96,6 +107,11 @@ class Switch:
         self._meters = {c.name: c for c in definition.meters}
         self._registers = {c.name: c for c in definition.registers}
         return self._program
+
+    def _compile(self, config: bytes) -> _Compiled:
+        definition, source = generate(config, trace=self._trace, shared=self.workers > 1)
+        library, description = program(source)
+        return definition, library, description
 
     def verify(self, config: bytes) -> None:
         generate(config)
@@ -219,7 +235,7 @@ class Switch:
         :meth:`load`, since the program has to be compiled for it. ``flush`` writes every line at once rather than
         every batch.
 
-        The packet thread writes itself: no line is lost, and a slow reader slows the traffic down."""
+        The packet threads write themselves: no line is lost, and a slow reader slows the traffic down."""
         check(self._c.p4s_trace(self.handle(), fd, int(flush)), "the log of packets")
         self._trace = True
 
@@ -232,7 +248,7 @@ class Switch:
 
     def start_pcap(self, directory: str) -> None:
         """Write what every port receives and sends from now on to ``<interface>_in.pcap`` and ``<interface>_out.pcap``
-        in ``directory``; an in-process port's are named ``port<N>``. The packet thread never waits for the disk: frames
+        in ``directory``; an in-process port's are named ``port<N>``. The packet threads never wait for the disk: frames
         that could not be written are counted in :meth:`drops`. Raises InvalidValue."""
         if not os.path.isdir(directory):
             raise InvalidValue(f"cannot write pcap files to {directory}: it is not a directory")
@@ -290,12 +306,6 @@ class Switch:
             elif kind == _IDLE:
                 out.append(Idle(aux, entry_state(data, 0)[0].entry))
         return out
-
-
-def _compile(config: bytes, trace: bool) -> _Compiled:
-    definition, source = generate(config, trace=trace)
-    library, description = program(source)
-    return definition, library, description
 
 
 def _free(library: Any, handle: Any, programs: list[Any]) -> None:

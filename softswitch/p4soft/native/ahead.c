@@ -7,7 +7,7 @@
 
 static bool worth_it(const struct p4s_switch *s) {
   for (uint32_t i = 0; i < s->prog->nhints; i++)
-    if (s->ctx.objects.tables[s->prog->hints[i].table].count > P4S_FEW) return true;
+    if (s->objects.tables[s->prog->hints[i].table].count > P4S_FEW) return true;
   return false;
 }
 
@@ -22,12 +22,12 @@ static struct p4s_entry *likely(const struct p4s_table *t, uint32_t hash) {
 }
 
 static void fetch_registers(const struct p4s_switch *s, const struct p4s_hint_desc *h, const struct p4s_entry *e) {
-  const struct p4s_table *t = &s->ctx.objects.tables[h->table];
+  const struct p4s_table *t = &s->objects.tables[h->table];
   for (uint32_t i = 0; i < h->nreaches; i++) {
     const struct p4s_reach *r = &h->reaches[i];
-    const struct p4s_cells *cells = &s->ctx.objects.registers[r->reg];
+    const struct p4s_cells *cells = &s->objects.registers[r->reg];
     uint64_t index = 0;
-    if (r->action != e->action) continue;
+    if (r->action != p4s_action(e)) continue;
     memcpy(&index, (const uint8_t *)e + t->params_at + r->offset, r->size); /* little-endian host */
     if (index < cells->size) __builtin_prefetch(cells->data + index * cells->stride, 1);
   }
@@ -55,7 +55,7 @@ static void fetch_entries(const struct p4s_switch *s, struct view *v, bool secon
   for (uint32_t j = 0; j < prog->nhints; j++) {
     const struct p4s_hint_desc *h = &prog->hints[j];
     if ((h->unless != 0) != second || (h->unless & v->hits) || !(v->ahead.known >> j & 1)) continue;
-    v->found[j] = fetch_entry(&s->ctx.objects.tables[h->table], v->ahead.hash[j]);
+    v->found[j] = fetch_entry(&s->objects.tables[h->table], v->ahead.hash[j]);
     if (v->found[j]) hits |= 1u << j;
   }
   v->hits = hits;
@@ -65,19 +65,20 @@ static void fetch_second_slots(const struct p4s_switch *s, const struct view *v)
   const struct p4s_prog *prog = s->prog;
   for (uint32_t j = 0; j < prog->nhints; j++) {
     const struct p4s_hint_desc *h = &prog->hints[j];
-    const struct p4s_table *t = &s->ctx.objects.tables[h->table];
+    const struct p4s_table *t = &s->objects.tables[h->table];
     if (h->unless && !(h->unless & v->hits) && v->ahead.known >> j & 1)
       __builtin_prefetch(&t->slots[v->ahead.hash[j] & t->mask]);
   }
 }
 
-void forward_look_ahead(struct p4s_switch *s, const struct p4s_frame *frames, uint32_t n) {
+void forward_look_ahead(struct p4s_worker *w, const struct p4s_frame *frames, uint32_t n) {
+  const struct p4s_switch *s = w->s;
   struct view views[P4S_BATCH];
   const struct p4s_prog *prog = s->prog;
   if (n < 2 || !worth_it(s)) return;
   for (uint32_t i = 0; i < n; i++) {
     views[i].ahead.known = views[i].hits = 0;
-    prog->look_ahead(&s->ctx, &frames[i], &views[i].ahead);
+    prog->look_ahead(&w->ctx, &frames[i], &views[i].ahead);
   }
   for (uint32_t i = 0; i < n; i++) {
     fetch_entries(s, &views[i], false);

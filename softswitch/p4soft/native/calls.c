@@ -165,6 +165,7 @@ static void on_finished(void *user, struct h2_conn *c, struct h2_stream *st) {
   const bool one = n >= CALL_PREFIX && p4s_be32(st->in.data + 1) == n - CALL_PREFIX;
   int written = P4S_NOT_ORDINARY;
   if (one && f->writer && f->events == 0) written = p4s_write(f->writer, st->in.data + CALL_PREFIX, n - CALL_PREFIX, &outcome);
+  if (written != P4S_NOT_ORDINARY) c->served++;
   if (written == P4S_WRITTEN)
     answer(c, st);
   else if (written == P4S_SOME_FAILED)

@@ -8,14 +8,16 @@
 
 /* --- ports --- */
 
-static struct p4s_port *begin_port(struct p4s_switch *s, uint32_t number, enum p4s_port_kind kind, const char *name) {
+/* ``links`` is NULL for ports without an interface. */
+static void begin_port(struct p4s_switch *s, uint32_t number, enum p4s_port_kind kind, const char *name,
+                       const struct p4s_link *links) {
   struct p4s_port *port = &s->ports[number];
   memset(port, 0, sizeof *port);
   port->number = number;
   port->kind = kind;
   strncpy(port->name, name, sizeof port->name - 1);
+  for (uint32_t i = 0; i < s->nworkers; i++) s->workers[i]->links[number] = links ? links[i] : (struct p4s_link){0};
   s->active[s->nactive++] = (uint16_t)number;
-  return port;
 }
 
 EXPORT int p4s_add_memory_port(struct p4s_switch *s, uint32_t number) {
@@ -23,39 +25,47 @@ EXPORT int p4s_add_memory_port(struct p4s_switch *s, uint32_t number) {
   int rc = P4S_EXISTS;
   switch_lock(s);
   if (s->ports[number].kind == P4S_PORT_NONE) {
-    begin_port(s, number, P4S_PORT_MEMORY, "memory");
+    begin_port(s, number, P4S_PORT_MEMORY, "memory", NULL);
     rc = P4S_OK;
   }
   switch_unlock(s);
   return rc;
 }
 
+static void wake_all(struct p4s_switch *s) {
+  for (uint32_t i = 0; i < s->nworkers; i++) worker_wake(s->workers[i]);
+}
+
 /* On P4S_SYSTEM, errno tells why. */
 EXPORT int p4s_add_interface(struct p4s_switch *s, uint32_t number, const char *interface) {
-  struct p4s_port probe = {.number = number};
+  struct p4s_link links[P4S_MAX_WORKERS];
   if (number >= P4S_DROP_PORT || (int64_t)number == s->cpu_port) return P4S_INVALID;
   if (s->ports[number].kind != P4S_PORT_NONE) return P4S_EXISTS;
-  const int rc = packet_open(&probe, interface);
+  const int rc = packet_open(s, number, links, interface);
   if (rc != P4S_OK) return rc;
   switch_lock(s);
-  begin_port(s, number, P4S_PORT_PACKET, interface)->packet = probe.packet;
+  begin_port(s, number, P4S_PORT_PACKET, interface, links);
   switch_unlock(s);
-  switch_wake(s);
+  wake_all(s);
   return P4S_OK;
 }
 
 EXPORT int p4s_remove_port(struct p4s_switch *s, uint32_t number) {
+  struct p4s_link gone[P4S_MAX_WORKERS];
   if (number >= P4S_PORTS || s->ports[number].kind == P4S_PORT_NONE) return P4S_NOT_FOUND;
   switch_lock(s);
-  struct p4s_port gone = s->ports[number];
   s->ports[number].kind = P4S_PORT_NONE;
   uint32_t kept = 0;
   for (uint32_t i = 0; i < s->nactive; i++)
     if (s->active[i] != number) s->active[kept++] = s->active[i];
   s->nactive = kept;
+  for (uint32_t i = 0; i < s->nworkers; i++) {
+    gone[i] = s->workers[i]->links[number];
+    s->workers[i]->links[number] = (struct p4s_link){0};
+  }
   switch_unlock(s);
-  switch_wake(s); /* it may be polling the descriptor that goes away */
-  if (gone.kind == P4S_PORT_PACKET) packet_close(&gone);
+  wake_all(s); /* they may be polling the descriptors that go away */
+  for (uint32_t i = 0; i < s->nworkers; i++) packet_close(&gone[i]);
   return P4S_OK;
 }
 
@@ -65,16 +75,29 @@ struct p4s_port_image {
   struct p4s_stats stats;
 };
 
+static void add_stats(struct p4s_stats *to, const struct p4s_stats *more) {
+  to->rx_packets += more->rx_packets;
+  to->rx_bytes += more->rx_bytes;
+  to->rx_dropped += more->rx_dropped;
+  to->tx_packets += more->tx_packets;
+  to->tx_bytes += more->tx_bytes;
+  to->tx_dropped += more->tx_dropped;
+}
+
 EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint32_t room) {
   switch_lock(s);
   const uint32_t n = s->nactive;
   for (uint32_t i = 0; i < n && i < room; i++) {
-    struct p4s_port *port = &s->ports[s->active[i]];
-    if (port->kind == P4S_PORT_PACKET) packet_lost(port);
+    const struct p4s_port *port = &s->ports[s->active[i]];
     out[i].number = port->number;
     out[i].kind = port->kind;
     memcpy(out[i].name, port->name, sizeof port->name);
-    out[i].stats = port->stats;
+    memset(&out[i].stats, 0, sizeof out[i].stats);
+    for (uint32_t k = 0; k < s->nworkers; k++) {
+      struct p4s_link *link = &s->workers[k]->links[port->number];
+      if (link->packet) packet_lost(link);
+      add_stats(&out[i].stats, &link->stats);
+    }
   }
   switch_unlock(s);
   return n;
@@ -85,13 +108,12 @@ EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint
 /* Waits while the ring is full; P4S_INVALID: too long to ever fit. */
 EXPORT int p4s_inject(struct p4s_switch *s, uint32_t port, const uint8_t *data, uint32_t len) {
   if (port >= P4S_PORTS || len > P4S_MAX_FRAME) return P4S_INVALID;
-  pthread_mutex_lock(&s->in_lock);
-  while (!ring_put(&s->in, P4S_REC_PACKET, port, data, len)) {
-    switch_wake(s);
+  struct p4s_worker *w = port_worker(s, port);
+  while (!ring_put(&w->in, P4S_REC_PACKET, port, data, len)) {
+    worker_wake(w);
     usleep(50);
   }
-  pthread_mutex_unlock(&s->in_lock);
-  switch_wake(s);
+  worker_wake(w);
   return P4S_OK;
 }
 
@@ -141,16 +163,20 @@ EXPORT int p4s_event_fd(struct p4s_switch *s) { return s->event_fd; }
 /* unknown port, backlog full, frame too long, packet-ins, digests and idle reports lost, asserts failed, frames received
  * with unfinished checksums, endless loops in actions, frames missing in captures */
 EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
+  memset(out, 0, 10 * sizeof *out);
   switch_lock(s);
-  out[0] = s->unknown_port;
-  out[1] = s->backlog_dropped;
-  out[2] = s->oversize;
+  for (uint32_t i = 0; i < s->nworkers; i++) {
+    const struct p4s_worker *w = s->workers[i];
+    out[0] += w->unknown_port;
+    out[1] += w->backlog_dropped;
+    out[2] += w->oversize;
+    out[6] += w->ctx.failed_asserts;
+    out[7] += w->partial_checksums;
+    out[8] += w->ctx.runaways;
+  }
   out[3] = s->packets.dropped;
   out[4] = s->digests.dropped;
   out[5] = s->idles.dropped;
-  out[6] = s->ctx.failed_asserts;
-  out[7] = s->partial_checksums;
-  out[8] = s->ctx.runaways;
   out[9] = s->pcap_dropped + (s->pcap ? pcap_dropped(s->pcap) : 0);
   switch_unlock(s);
 }
@@ -158,7 +184,7 @@ EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
 /* --- tables --- */
 
 int update_entry(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes, uint64_t now) {
-  struct p4s_table *t = &s->ctx.objects.tables[table];
+  struct p4s_table *t = &s->objects.tables[table];
   const uint8_t *key = bytes + u->key_at, *params = bytes + u->params_at;
   if (u->idle) switch_deadline(s, now + u->idle);
   if (u->kind == P4S_INSERT) return table_insert(t, key, u->action, params, u->priority, u->idle, u->cookie, now);
@@ -173,12 +199,12 @@ EXPORT int p4s_update(struct p4s_switch *s, uint32_t table, const struct p4s_upd
   return rc;
 }
 
-EXPORT uint32_t p4s_image_size(struct p4s_switch *s, uint32_t table) { return table_image_size(&s->ctx.objects.tables[table]); }
+EXPORT uint32_t p4s_image_size(struct p4s_switch *s, uint32_t table) { return table_image_size(&s->objects.tables[table]); }
 
 EXPORT int p4s_get(struct p4s_switch *s, uint32_t table, const uint8_t *key, int32_t priority, uint8_t *out) {
   int rc;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.objects.tables[table];
+  struct p4s_table *t = &s->objects.tables[table];
   const uint32_t at = table_find(t, key, priority, &rc);
   if (at != P4S_NONE) table_image(t, at, p4s_clock(), out);
   switch_unlock(s);
@@ -189,7 +215,7 @@ EXPORT int p4s_get(struct p4s_switch *s, uint32_t table, const uint8_t *key, int
 EXPORT uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room) {
   uint64_t used = 0;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.objects.tables[table];
+  struct p4s_table *t = &s->objects.tables[table];
   const uint64_t now = p4s_clock();
   const uint32_t most = table_image_size(t);
   for (uint32_t n = 0; *at < t->high && used + most <= room && n < 4096; ++*at, n++)
@@ -200,13 +226,13 @@ EXPORT uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, 
 }
 
 /* Bytes that one more entry costs, its share of the index and what ageing needs included. */
-EXPORT uint32_t p4s_entry_bytes(struct p4s_switch *s, uint32_t table) { return table_entry_bytes(&s->ctx.objects.tables[table]); }
+EXPORT uint32_t p4s_entry_bytes(struct p4s_switch *s, uint32_t table) { return table_entry_bytes(&s->objects.tables[table]); }
 
-EXPORT uint32_t p4s_table_count(struct p4s_switch *s, uint32_t table) { return s->ctx.objects.tables[table].count; }
+EXPORT uint32_t p4s_table_count(struct p4s_switch *s, uint32_t table) { return s->objects.tables[table].count; }
 
 EXPORT int p4s_set_default(struct p4s_switch *s, uint32_t table, uint32_t action, const uint8_t *params) {
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.objects.tables[table];
+  struct p4s_table *t = &s->objects.tables[table];
   const int rc = action == UINT32_MAX ? table_set_default(t, t->desc->default_action, t->desc->default_params)
                                       : table_set_default(t, action, params);
   switch_unlock(s);
@@ -216,7 +242,7 @@ EXPORT int p4s_set_default(struct p4s_switch *s, uint32_t table, uint32_t action
 /* Returns the action's number or P4S_NO_ACTION. */
 EXPORT uint32_t p4s_get_default(struct p4s_switch *s, uint32_t table, uint8_t *params) {
   switch_lock(s);
-  const struct p4s_table *t = &s->ctx.objects.tables[table];
+  const struct p4s_table *t = &s->objects.tables[table];
   const uint32_t action = t->fallback->action;
   unpack_params(t, t->fallback, params);
   switch_unlock(s);
@@ -227,7 +253,7 @@ EXPORT int p4s_set_direct_counter(struct p4s_switch *s, uint32_t table, const ui
                                   uint64_t packets, uint64_t bytes) {
   int rc;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.objects.tables[table];
+  struct p4s_table *t = &s->objects.tables[table];
   const uint32_t at = table_find(t, key, priority, &rc);
   if (at != P4S_NONE) {
     p4s_entry_at(t, at)->packets = packets;
@@ -265,7 +291,7 @@ EXPORT int p4s_set_direct_meter(struct p4s_switch *s, uint32_t table, const uint
                                 const uint64_t *config) {
   int rc;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.objects.tables[table];
+  struct p4s_table *t = &s->objects.tables[table];
   const uint32_t at = table_find(t, key, priority, &rc);
   if (at != P4S_NONE) meter_config(&t->meters[at], config);
   switch_unlock(s);
@@ -277,7 +303,7 @@ EXPORT int p4s_direct_meter(struct p4s_switch *s, uint32_t table, const uint8_t 
                             uint64_t *config) {
   int rc;
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.objects.tables[table];
+  struct p4s_table *t = &s->objects.tables[table];
   const uint32_t at = table_find(t, key, priority, &rc);
   if (at != P4S_NONE) rc = meter_read(&t->meters[at], config);
   switch_unlock(s);
@@ -286,40 +312,40 @@ EXPORT int p4s_direct_meter(struct p4s_switch *s, uint32_t table, const uint8_t 
 
 EXPORT void p4s_write_meter(struct p4s_switch *s, uint32_t array, uint32_t index, const uint64_t *config) {
   switch_lock(s);
-  meter_config(&s->ctx.objects.meters[array][index], config);
+  meter_config(&s->objects.meters[array][index], config);
   switch_unlock(s);
 }
 
 EXPORT int p4s_read_meter(struct p4s_switch *s, uint32_t array, uint32_t index, uint64_t *config) {
   switch_lock(s);
-  const int rc = meter_read(&s->ctx.objects.meters[array][index], config);
+  const int rc = meter_read(&s->objects.meters[array][index], config);
   switch_unlock(s);
   return rc;
 }
 
 EXPORT void p4s_read_counters(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint64_t *out) {
   switch_lock(s);
-  memcpy(out, &s->ctx.objects.counters[array][first], sizeof(struct p4s_counter) * n);
+  memcpy(out, &s->objects.counters[array][first], sizeof(struct p4s_counter) * n);
   switch_unlock(s);
 }
 
 EXPORT void p4s_write_counter(struct p4s_switch *s, uint32_t array, uint32_t index, uint64_t packets, uint64_t bytes) {
   switch_lock(s);
-  s->ctx.objects.counters[array][index] = (struct p4s_counter){packets, bytes};
+  s->objects.counters[array][index] = (struct p4s_counter){packets, bytes};
   switch_unlock(s);
 }
 
 /* Cells in native byte order. */
 EXPORT void p4s_read_registers(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out) {
   switch_lock(s);
-  const struct p4s_cells *r = &s->ctx.objects.registers[array];
+  const struct p4s_cells *r = &s->objects.registers[array];
   for (uint32_t i = 0; i < n; i++) memcpy(out + (size_t)r->cell * i, r->data + (size_t)r->stride * (first + i), r->cell);
   switch_unlock(s);
 }
 
 EXPORT void p4s_write_register(struct p4s_switch *s, uint32_t array, uint32_t index, const uint8_t *cell) {
   switch_lock(s);
-  const struct p4s_cells *r = &s->ctx.objects.registers[array];
+  const struct p4s_cells *r = &s->objects.registers[array];
   memcpy(r->data + (size_t)r->stride * index, cell, r->cell);
   switch_unlock(s);
 }

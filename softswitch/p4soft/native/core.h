@@ -1,4 +1,5 @@
-/* Inside of the runtime. Everything here is guarded by the switch's lock unless it says otherwise. */
+/* Inside of the runtime. A worker's part is guarded by the worker's lock and written by the worker alone; the switch's is
+ * read under any worker's lock and written under all of them. What is otherwise says so. */
 #ifndef P4S_CORE_H
 #define P4S_CORE_H
 
@@ -29,7 +30,9 @@ enum p4s_error {
 #define P4S_NONE UINT32_MAX
 #define P4S_BATCH 64u /* frames that are received at once */
 
-/* --- byte rings: one producer, one consumer, records of whole words --- */
+#define P4S_MAX_WORKERS 64u
+
+/* --- byte rings: one consumer, one producer or several that take turns, records of whole words --- */
 
 struct p4s_record {
   uint32_t size; /* of the record with this head, a multiple of 8 */
@@ -41,11 +44,13 @@ struct p4s_ring {
   uint64_t capacity; /* a power of two */
   _Atomic uint64_t head, tail;
   uint64_t dropped;
+  bool shared; /* there are several producers */
+  pthread_mutex_t put;
 };
 
 enum p4s_record_kind { P4S_REC_SKIP, P4S_REC_PACKET, P4S_REC_DIGEST, P4S_REC_IDLE };
 
-int ring_init(struct p4s_ring *r, uint64_t capacity);
+int ring_init(struct p4s_ring *r, uint64_t capacity, bool shared);
 void ring_free(struct p4s_ring *r);
 bool ring_put(struct p4s_ring *r, uint32_t kind, uint32_t aux, const void *data, uint32_t len);
 /* The next record, or NULL; it stays until ring_pop. */
@@ -140,11 +145,15 @@ struct p4s_port {
   uint32_t number;
   enum p4s_port_kind kind;
   char name[32];
-  struct p4s_stats stats;
-  struct p4s_packet_port *packet;
 };
 
-/* --- the switch --- */
+/* A worker's own way to a port. */
+struct p4s_link {
+  struct p4s_stats stats; /* of what this worker received and sent */
+  struct p4s_packet_port *packet; /* NULL unless the port is an interface */
+};
+
+/* --- workers --- */
 
 #define P4S_BACKLOG 256u
 #define P4S_PORTS (P4S_MAX_PORT + 1)
@@ -154,9 +163,46 @@ struct p4s_waiting {
   enum p4s_mode mode;
 };
 
+/* A packet thread and what is its own. */
+struct p4s_worker {
+  struct p4s_ctx ctx; /* first: the program's callbacks find the worker by it */
+  struct p4s_switch *s;
+  uint32_t index;
+  struct p4s_link links[P4S_PORTS];
+
+  /* packets between two passes: recirculated, resubmitted, cloned at egress */
+  struct p4s_waiting *backlog;
+  uint32_t backlog_head, backlog_count;
+  uint8_t *buffers; /* P4S_BACKLOG + 3 packet buffers */
+  uint8_t *states;
+
+  struct p4s_ring in; /* frames of memory ports */
+  bool signal; /* something was put into an event ring */
+  bool out_signal; /* and into ``out`` */
+  uint32_t frames, copies; /* numbers a frame gets in the log, and copies made of the last one */
+  uint64_t unknown_port, backlog_dropped, oversize, partial_checksums;
+
+  pthread_t thread;
+  bool running;
+  pthread_mutex_t lock;
+  uint32_t passed_over;
+  int wake_fd;
+  _Atomic bool sleeping;
+  _Atomic uint64_t wake_at; /* when the thread means to wake up if nothing happens; 0: it is awake */
+  uint64_t drain_done; /* guarded by the switch's drain_lock */
+};
+
+/* --- the switch --- */
+
+enum p4s_spread { P4S_BY_FLOW, P4S_BY_PORT };
+
 struct p4s_switch {
-  struct p4s_ctx ctx; /* first: the program's callbacks find the switch by it */
+  struct p4s_worker *workers[P4S_MAX_WORKERS];
+  uint32_t nworkers;
+  enum p4s_spread spread; /* of an interface's frames among workers */
   const struct p4s_prog *prog;
+  struct p4s_objects objects; /* every worker has a copy */
+  uint32_t state_stride;
   struct p4s_port ports[P4S_PORTS];
   uint16_t active[P4S_PORTS];
   uint32_t nactive;
@@ -164,38 +210,18 @@ struct p4s_switch {
   struct p4s_group *groups; /* multicast, by id */
   struct p4s_group *clones; /* clone sessions, by id */
 
-  /* packets between two passes: recirculated, resubmitted, cloned at egress */
-  struct p4s_waiting *backlog;
-  uint32_t backlog_head, backlog_count;
-  uint8_t *buffers; /* P4S_BACKLOG + 3 packet buffers */
-  uint8_t *states;
-  uint32_t state_stride;
-
-  struct p4s_ring in, out, packets, digests, idles; /* ``in`` and ``out`` belong to memory ports */
-  pthread_mutex_t in_lock;
-  _Atomic uint64_t injected, taken; /* records put into and taken from ``in`` */
-  int event_fd, wake_fd;
-  bool signal; /* something was put into an event ring */
+  struct p4s_ring out, packets, digests, idles; /* ``out`` belongs to memory ports */
+  int event_fd;
   int out_fd; /* -1 until somebody wants to know when ``out`` has something */
-  bool out_signal;
 
-  pthread_t thread;
-  bool running;
-  _Atomic bool stop, sleeping;
-  _Atomic uint64_t wake_at; /* when the thread means to wake up if nothing happens; 0: it is awake */
-  pthread_mutex_t lock;
+  _Atomic bool stop;
   _Atomic uint32_t waiting; /* control threads that want the lock */
   _Atomic uint64_t turns; /* times that one of them got it after waiting */
-  uint32_t passed_over;
   pthread_mutex_t drain_lock;
   pthread_cond_t drained;
   _Atomic uint64_t drain_wanted;
-  uint64_t drain_done;
-  uint64_t unknown_port, backlog_dropped, oversize, partial_checksums;
 
   struct p4s_trace *trace; /* NULL: off */
-  uint32_t frames, copies; /* frames received, and copies made of the last one */
-
   struct p4s_pcap *pcap; /* NULL while nothing is captured */
   uint64_t pcap_dropped; /* by captures that have ended */
 };
@@ -210,52 +236,63 @@ struct p4s_group {
   struct p4s_group *next;
 };
 
-/* A switch without its packet thread; p4s_free ends it. NULL: out of memory or of descriptors. */
-struct p4s_switch *switch_make(int32_t cpu_port);
+/* A switch without its packet threads; p4s_free ends it. NULL: out of memory or of descriptors. */
+struct p4s_switch *switch_make(int32_t cpu_port, uint32_t workers, enum p4s_spread spread);
+/* Stop all workers between two batches. */
 void switch_lock(struct p4s_switch *s);
 void switch_unlock(struct p4s_switch *s);
-void switch_wake(struct p4s_switch *s);
-/* Something is due at ``deadline``: wake the thread if it would sleep longer. */
+/* Something is due at ``deadline``: wake the worker that sees to it if it would sleep longer. */
 void switch_deadline(struct p4s_switch *s, uint64_t deadline);
 uint64_t p4s_clock(void);
+void relax(void);
+
+/* The worker that receives what comes by a port, unless it is an interface whose flows are spread. */
+struct p4s_worker *port_worker(struct p4s_switch *s, uint32_t port);
+struct p4s_worker *worker_make(struct p4s_switch *s, uint32_t index);
+void worker_free(struct p4s_worker *w);
+/* The packet thread. */
+void *worker_run(void *worker);
+void worker_wake(struct p4s_worker *w);
 /* Take the time for the packets that follow. */
-void switch_time(struct p4s_switch *s);
+void worker_time(struct p4s_worker *w);
 
 const struct p4s_group *group_find(const struct p4s_group *list, uint32_t id);
 
 /* Run one received frame through the program. */
-void forward_frame(struct p4s_switch *s, uint32_t port, const uint8_t *data, uint32_t len);
+void forward_frame(struct p4s_worker *w, uint32_t port, const uint8_t *data, uint32_t len);
 /* The same for several; what their lookups touch is fetched ahead. At most P4S_BATCH. */
-void forward_frames(struct p4s_switch *s, const struct p4s_frame *frames, uint32_t n);
-void forward_look_ahead(struct p4s_switch *s, const struct p4s_frame *frames, uint32_t n);
+void forward_frames(struct p4s_worker *w, const struct p4s_frame *frames, uint32_t n);
+void forward_look_ahead(struct p4s_worker *w, const struct p4s_frame *frames, uint32_t n);
 /* Run what is waiting between two passes; returns the number of packets. */
-uint32_t forward_backlog(struct p4s_switch *s);
+uint32_t forward_backlog(struct p4s_worker *w);
 void forward_digest(struct p4s_ctx *c, uint32_t list, const uint8_t *data, uint32_t len);
 void forward_clone_egress(struct p4s_ctx *c, struct p4s_pkt *p);
 
-/* Report idle entries; returns the number of entries looked at. */
-uint32_t age_tables(struct p4s_switch *s);
+/* Report idle entries, which is the first worker's task; returns the number of entries looked at. */
+uint32_t age_tables(struct p4s_worker *w);
 
-int packet_open(struct p4s_port *port, const char *interface);
-void packet_close(struct p4s_port *port);
-uint32_t packet_receive(struct p4s_switch *s, struct p4s_port *port);
-void packet_send(struct p4s_port *port, const uint8_t *data, uint32_t len);
+/* One link of every worker to an interface, in the order of the workers; P4S_SYSTEM: errno tells. */
+int packet_open(struct p4s_switch *s, uint32_t port, struct p4s_link *links, const char *interface);
+void packet_close(struct p4s_link *link);
+uint32_t packet_receive(struct p4s_worker *w, uint32_t port);
+void packet_send(struct p4s_link *link, const uint8_t *data, uint32_t len);
 /* Returns the number of frames that could not leave yet and have to be flushed again. */
-uint32_t packet_flush(struct p4s_port *port);
-int packet_fd(const struct p4s_port *port);
-void packet_lost(struct p4s_port *port);
+uint32_t packet_flush(struct p4s_link *link);
+int packet_fd(const struct p4s_link *link); /* -1: this worker receives nothing there */
+void packet_lost(struct p4s_link *link);
 
 /* --- the log of single packets --- */
 
 __attribute__((format(printf, 3, 4))) void trace_line(struct p4s_ctx *c, const struct p4s_pkt *p, const char *format, ...);
-void trace_flush(struct p4s_trace *t);
+/* Write out what a worker has told. */
+void trace_flush(struct p4s_trace *t, uint32_t worker);
 EXPORT int p4s_trace(struct p4s_switch *s, int fd, int each);
-#define TRACE(s, ...)                                                                                                  \
+#define TRACE(w, ...)                                                                                                  \
   do {                                                                                                                 \
-    if (P4_UNLIKELY((s)->trace != NULL)) trace_line(&(s)->ctx, __VA_ARGS__);                                           \
+    if (P4_UNLIKELY((w)->s->trace != NULL)) trace_line(&(w)->ctx, __VA_ARGS__);                                        \
   } while (0)
 
-/* --- captures: the packet thread's side --- */
+/* --- captures: the packet threads' side --- */
 
 enum p4s_direction { P4S_RECEIVED, P4S_SENT };
 

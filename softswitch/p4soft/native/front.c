@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "front.h"
 
 #define READS 4u /* of one connection before the others get their turn */
 #define LISTENER (UINT64_C(1) << 63)
+#define TIMER (UINT64_C(1) << 62)
 #define SILENCE_NS UINT64_C(10000000000) /* a peer that says nothing this long is asked whether it is still there, */
 #define ANSWER_NS UINT64_C(5000000000) /* and has this long to answer */
 
@@ -60,7 +62,7 @@ static bool flush(struct p4s_front *f, struct h2_conn *c) {
   return !c->closing;
 }
 
-static bool receive(struct p4s_front *f, struct h2_conn *c) {
+static bool receive_some(struct p4s_front *f, struct h2_conn *c, size_t *bytes) {
   for (uint32_t i = 0; i < READS && c->out.used < 2 * H2_OUT; i++) {
     const size_t room = sizeof c->in - c->in_used;
     const ssize_t n = recv(c->fd, c->in + c->in_used, room, MSG_DONTWAIT);
@@ -69,12 +71,21 @@ static bool receive(struct p4s_front *f, struct h2_conn *c) {
     c->heard = p4s_clock();
     c->pinged = 0;
     c->in_used += (size_t)n;
+    *bytes += (size_t)n;
     if (!h2_receive(c, &f->user)) {
       flush(f, c); /* with the reason */
       return false;
     }
     if ((size_t)n < room) return true;
   }
+  return true;
+}
+
+static bool receive(struct p4s_front *f, struct h2_conn *c) {
+  size_t bytes = 0;
+  c->served = 0;
+  if (!receive_some(f, c, &bytes)) return false;
+  pace_after(&c->pace, c->fd, c->served, bytes, p4s_clock());
   return true;
 }
 
@@ -128,8 +139,12 @@ EXPORT struct p4s_front *p4s_front_new(struct p4s_writer *writer) {
   f->listener = -1;
   f->epoll = epoll_create1(EPOLL_CLOEXEC);
   f->spare = f->epoll < 0 ? -1 : dup(f->epoll);
-  if (f->spare < 0) {
+  f->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  struct epoll_event ticks = {.events = EPOLLIN, .data.u64 = TIMER};
+  if (f->spare < 0 || f->timer < 0 || epoll_ctl(f->epoll, EPOLL_CTL_ADD, f->timer, &ticks) != 0) {
     if (f->epoll >= 0) close(f->epoll);
+    if (f->spare >= 0) close(f->spare);
+    if (f->timer >= 0) close(f->timer);
     free(f);
     return NULL;
   }
@@ -146,24 +161,50 @@ EXPORT int p4s_front_listen(struct p4s_front *f, int fd) {
 /* Readable when p4s_front_run has something to do. */
 EXPORT int p4s_front_fd(struct p4s_front *f) { return f->epoll; }
 
+static void serve(struct p4s_front *f, struct h2_conn *c, uint32_t events) {
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !receive(f, c)) {
+    drop(f, c);
+    return;
+  }
+  h2_pump(c, &f->user);
+  if (!flush(f, c)) drop(f, c);
+}
+
+/* Serve the connections whose requests have gathered long enough. */
+static void serve_due(struct p4s_front *f) {
+  uint64_t times;
+  if (read(f->timer, &times, sizeof times) < 0) return;
+  f->timer_at = 0;
+  const uint64_t now = p4s_clock();
+  for (struct h2_conn *c = f->conns, *next; c; c = next) {
+    next = c->next;
+    if (c->pace.due && c->pace.due <= now) serve(f, c, EPOLLIN);
+  }
+}
+
+static void set_timer(struct p4s_front *f) {
+  uint64_t first = UINT64_MAX;
+  for (const struct h2_conn *c = f->conns; c; c = c->next)
+    if (c->pace.due && c->pace.due < first) first = c->pace.due;
+  if (first == UINT64_MAX || first == f->timer_at) return; /* set in vain, it does no harm */
+  const struct itimerspec when = {.it_value = {(time_t)(first / 1000000000u), (long)(first % 1000000000u)}};
+  if (timerfd_settime(f->timer, TFD_TIMER_ABSTIME, &when, NULL) == 0) f->timer_at = first;
+}
+
 /* Do what can be done now; returns the number of events that wait. */
 EXPORT uint32_t p4s_front_run(struct p4s_front *f) {
   struct epoll_event ready[64];
   const int n = epoll_wait(f->epoll, ready, 64, 0);
   for (int i = 0; i < n; i++) {
-    if (ready[i].data.u64 == LISTENER) {
+    struct h2_conn *c;
+    if (ready[i].data.u64 == LISTENER)
       accept_all(f);
-      continue;
-    }
-    struct h2_conn *c = find_conn(f, ready[i].data.u64);
-    if (!c) continue;
-    if ((ready[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !receive(f, c)) {
-      drop(f, c);
-      continue;
-    }
-    h2_pump(c, &f->user);
-    if (!flush(f, c)) drop(f, c);
+    else if (ready[i].data.u64 == TIMER)
+      serve_due(f);
+    else if ((c = find_conn(f, ready[i].data.u64)) != NULL)
+      serve(f, c, ready[i].events);
   }
+  set_timer(f);
   return f->events;
 }
 
@@ -229,6 +270,7 @@ EXPORT void p4s_front_free(struct p4s_front *f) {
   for (struct p4s_rpc_event unused; p4s_front_next(f, &unused);) continue;
   free(f->taken);
   close(f->spare);
+  close(f->timer);
   close(f->epoll);
   free(f);
 }

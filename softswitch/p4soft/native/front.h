@@ -22,7 +22,8 @@ struct event {
 
 struct p4s_front {
   struct h2_user user; /* first */
-  int epoll;
+  int epoll, timer; /* timer: for connections whose requests gather, */
+  uint64_t timer_at; /* set to this, or 0 */
   int listener, spare; /* spare: a descriptor given up to turn a connection away when there are no more */
   struct h2_conn *conns;
   uint32_t numbers;

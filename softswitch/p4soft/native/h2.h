@@ -3,6 +3,7 @@
 #define P4S_H2_H
 
 #include "hpack.h"
+#include "pace.h"
 
 #define H2_FRAME 16384u /* the largest frame body received or sent */
 #define H2_IN (4 * (H2_FRAME + 16)) /* read at once */
@@ -69,6 +70,9 @@ struct h2_conn {
   uint32_t block_stream; /* whose header block is being received, or 0 */
   uint8_t block_flags;
   struct h2_bytes block, out;
+  /* the user's */
+  struct pace pace;
+  uint32_t served; /* requests answered while the connection was last read */
   size_t in_used;
   uint8_t in[H2_IN];
   struct hpack headers;

@@ -4,6 +4,15 @@
 
 #include "p4s_types.h"
 
+/* Count, maybe beside other workers. */
+P4_INLINE void p4s_add(uint64_t *n, uint64_t more) {
+#ifdef P4S_SHARED
+  __atomic_fetch_add(n, more, __ATOMIC_RELAXED);
+#else
+  *n += more;
+#endif
+}
+
 P4_INLINE uint64_t p4s_be64(const uint8_t *p) {
   uint64_t v;
   memcpy(&v, p, 8);

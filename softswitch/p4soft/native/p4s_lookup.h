@@ -119,13 +119,25 @@ P4_INLINE const struct p4s_list *p4s_list_of(const struct p4s_table *t, uint32_t
 /* A time as entries keep it: 48 bits of 1024 ns, nine years. Rounded up, so that nothing seems idle for longer than it was. */
 P4_INLINE uint64_t p4s_moment(uint64_t ns) { return (ns + (1u << P4S_HIT_SHIFT) - 1) >> P4S_HIT_SHIFT; }
 
-P4_INLINE uint64_t p4s_hit_ns(const struct p4s_entry *e) { return (uint64_t)e->last_hit << P4S_HIT_SHIFT; }
+P4_INLINE uint64_t p4s_hit_ns(const struct p4s_entry *e) {
+  return __atomic_load_n(&e->mark, __ATOMIC_RELAXED) >> 16 << P4S_HIT_SHIFT;
+}
+
+P4_INLINE uint32_t p4s_action(const struct p4s_entry *e) {
+  return (uint32_t)(__atomic_load_n(&e->mark, __ATOMIC_RELAXED) & 0xffff);
+}
 
 P4_INLINE void p4s_hit(struct p4s_entry *e, const struct p4s_ctx *c, uint32_t len, bool counter) {
+#ifdef P4S_SHARED
+  /* Only the control plane changes the action, while all workers wait. What need not be written stays in every cache. */
+  const uint64_t old = __atomic_load_n(&e->mark, __ATOMIC_RELAXED);
+  if (old >> 16 < c->moment) __atomic_store_n(&e->mark, c->moment << 16 | (old & 0xffff), __ATOMIC_RELAXED);
+#else
   e->last_hit = c->moment;
+#endif
   if (counter) {
-    e->packets++;
-    e->bytes += len;
+    p4s_add(&e->packets, 1);
+    p4s_add(&e->bytes, len);
   }
 }
 

@@ -2,20 +2,44 @@
 #ifndef P4S_STATE_H
 #define P4S_STATE_H
 
+#include <sched.h>
+
 #include "p4s_bits.h"
 
 P4_INLINE void p4s_count(struct p4s_ctx *c, unsigned array, uint32_t size, uint64_t i, uint32_t len) {
   if (P4_LIKELY(i < size)) {
-    c->objects.counters[array][i].packets++;
-    c->objects.counters[array][i].bytes += len;
+    struct p4s_counter *n = &c->objects.counters[array][i];
+    p4s_add(&n->packets, 1);
+    p4s_add(&n->bytes, len);
   }
 }
 
+/* --- what workers take turns at --- */
+
+#ifdef P4S_SHARED
+
+/* Held for some ten instructions, unless the holder has to leave its processor: then the others leave theirs. */
+static inline __attribute__((unused)) void p4s_take(uint32_t *held) {
+  for (uint32_t i = 1; __atomic_exchange_n(held, 1, __ATOMIC_ACQUIRE); i++)
+    while (__atomic_load_n(held, __ATOMIC_RELAXED))
+      if (i++ % 256 == 0) sched_yield();
+}
+
+P4_INLINE void p4s_give(uint32_t *held) { __atomic_store_n(held, 0, __ATOMIC_RELEASE); }
+
+P4_INLINE void p4s_give_back(uint32_t **held) { p4s_give(*held); }
+
+/* Hold a lock until the end of the block, however it is left. */
+#define P4S_HOLD(n)                                                                                                    \
+  uint32_t *const held __attribute__((cleanup(p4s_give_back))) = &c->objects.locks[n].held;                            \
+  p4s_take(held)
+
+#endif
+
 /* RFC 2698, colour blind: 0 green, 1 yellow, 2 red. */
-static inline __attribute__((unused)) uint32_t p4s_meter_run(struct p4s_meter *m, uint64_t now, uint32_t amount) {
-  if (!m->configured) return 0;
+static inline __attribute__((unused)) uint32_t p4s_meter_mark(struct p4s_meter *m, uint64_t now, uint32_t amount) {
   const double dt = now > m->last ? (double)(now - m->last) * 1e-9 : 0;
-  m->last = now;
+  if (now > m->last) m->last = now; /* another worker's clock may be ahead of this one's */
   m->committed += dt * (double)m->cir;
   if (m->committed > (double)m->cburst) m->committed = (double)m->cburst;
   m->peak += dt * (double)m->pir;
@@ -25,6 +49,18 @@ static inline __attribute__((unused)) uint32_t p4s_meter_run(struct p4s_meter *m
   if (m->committed < amount) return 1;
   m->committed -= amount;
   return 0;
+}
+
+P4_INLINE uint32_t p4s_meter_run(struct p4s_meter *m, uint64_t now, uint32_t amount) {
+  if (!m->configured) return 0;
+#ifdef P4S_SHARED
+  p4s_take(&m->held);
+  const uint32_t colour = p4s_meter_mark(m, now, amount);
+  p4s_give(&m->held);
+  return colour;
+#else
+  return p4s_meter_mark(m, now, amount);
+#endif
 }
 
 P4_INLINE uint64_t p4s_random(struct p4s_ctx *c) { /* xorshift128+ */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define P4S_ABI 2
+#define P4S_ABI 3
 #define P4_INLINE static inline __attribute__((always_inline, unused))
 #define P4_LIKELY(x) __builtin_expect(!!(x), 1)
 #define P4_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -107,8 +107,13 @@ struct p4s_reach {
  * Where it can, it fits into a cache line, and a hit touches nothing else of the table but a slot. */
 struct p4s_entry {
   uint64_t packets, bytes;
-  uint64_t action : 16; /* P4S_NO_ACTION: a free entry */
-  uint64_t last_hit : 48; /* see p4s_moment */
+  union {
+    struct {
+      uint64_t action : 16; /* P4S_NO_ACTION: a free entry */
+      uint64_t last_hit : 48; /* see p4s_moment */
+    };
+    uint64_t mark; /* both, for workers that share the entry (little-endian host) */
+  };
 };
 
 #define P4S_HIT_SHIFT 10
@@ -122,7 +127,7 @@ struct p4s_meter {
   uint64_t cir, cburst, pir, pburst;
   double committed, peak; /* tokens */
   uint64_t last;
-  uint32_t configured;
+  uint32_t configured, held; /* held: a lock, when workers share the meter */
 };
 
 struct p4s_cold;
@@ -162,6 +167,11 @@ struct p4s_cells {
   uint32_t size, cell, stride;
 };
 
+/* Held by a worker for the time of an action that uses registers. */
+struct p4s_lock {
+  _Alignas(64) uint32_t held;
+};
+
 struct p4s_pkt;
 
 /* The state of one loaded program. */
@@ -170,8 +180,10 @@ struct p4s_objects {
   struct p4s_counter **counters;
   struct p4s_meter **meters;
   struct p4s_cells *registers;
+  struct p4s_lock *locks;
 };
 
+/* What a worker runs the program with. */
 struct p4s_ctx {
   uint64_t now, start;
   uint64_t moment; /* ``now`` as entries keep it */
@@ -224,6 +236,7 @@ struct p4s_prog {
   uint32_t ntables, ncounters, nmeters, nregisters;
   uint32_t own_bytes, headroom, state_bytes;
   uint32_t keep_original; /* the ingress packet is needed again: clone or resubmit */
+  uint32_t shared, nlocks; /* shared: compiled for several workers; locks for its registers */
   const struct p4s_table_desc *tables;
   const struct p4s_array_desc *counters, *meters, *registers;
   enum p4s_verdict (*run)(struct p4s_ctx *, struct p4s_pkt *, enum p4s_mode);

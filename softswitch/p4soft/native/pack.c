@@ -117,8 +117,9 @@ int pack_params(const struct p4s_table *t, uint32_t action, const uint8_t *in, u
 }
 
 void unpack_params(const struct p4s_table *t, const struct p4s_entry *e, uint8_t *out) {
-  if (e->action >= t->desc->nactions) return;
-  const struct p4s_action_desc *a = &t->desc->actions[e->action];
+  const uint32_t action = p4s_action(e);
+  if (action >= t->desc->nactions) return;
+  const struct p4s_action_desc *a = &t->desc->actions[action];
   const uint8_t *area = (const uint8_t *)e + t->params_at;
   for (uint32_t i = 0; i < a->nparams; i++) {
     const uint32_t size = (a->params[i].bits + 7u) / 8u;

@@ -1,6 +1,6 @@
 /* Captures: one pcap file per port and direction, written by a thread of its own.
  *
- * The packet thread puts finished pcap records into a bounded ring and never waits: what does not fit is counted. */
+ * The packet threads put finished pcap records into a bounded ring and never wait for it: what does not fit is counted. */
 #include "core.h"
 
 #include <errno.h>
@@ -29,10 +29,11 @@ struct packet_head {
 struct p4s_pcap {
   struct p4s_ring ring; /* aux: port * 2 + direction */
   int wake_fd;
-  bool fresh; /* the packet thread put something in since it last woke the writer */
+  _Atomic bool fresh; /* something was put in since the writer was last woken */
   _Atomic bool sleeping, stop;
   pthread_t thread;
-  pthread_mutex_t lock; /* of the files and the reading side of the ring; the packet thread never takes it */
+  pthread_mutex_t lock; /* of the files and the reading side of the ring; no packet thread takes it */
+  pthread_mutex_t put; /* of the rest, for which workers take turns */
   FILE *files[P4S_PORTS][2];
   bool touched[P4S_PORTS][2];
   _Atomic uint64_t failed; /* records that could not be written */
@@ -45,15 +46,18 @@ struct p4s_pcap {
 void pcap_frame(struct p4s_pcap *p, uint32_t port, enum p4s_direction direction, const uint8_t *data, uint32_t len) {
   struct timespec t;
   if (port >= P4S_PORTS) return;
+  pthread_mutex_lock(&p->put);
   if (len > P4S_MAX_FRAME) {
     p->ring.dropped++;
+    pthread_mutex_unlock(&p->put);
     return;
   }
   clock_gettime(CLOCK_REALTIME, &t);
   p->record.head = (struct packet_head){(uint32_t)t.tv_sec, (uint32_t)t.tv_nsec, len, len};
   memcpy(p->record.data, data, len);
   const uint32_t size = (uint32_t)sizeof p->record.head + len;
-  if (ring_put(&p->ring, P4S_REC_PACKET, port * 2 + (uint32_t)direction, &p->record, size)) p->fresh = true;
+  if (ring_put(&p->ring, P4S_REC_PACKET, port * 2 + (uint32_t)direction, &p->record, size)) atomic_store(&p->fresh, true);
+  pthread_mutex_unlock(&p->put);
 }
 
 static void wake(struct p4s_pcap *p) {
@@ -62,8 +66,7 @@ static void wake(struct p4s_pcap *p) {
 }
 
 void pcap_wake(struct p4s_pcap *p) {
-  if (!p->fresh) return;
-  p->fresh = false;
+  if (!atomic_load(&p->fresh) || !atomic_exchange(&p->fresh, false)) return;
   atomic_thread_fence(memory_order_seq_cst); /* the record has to be visible before ``sleeping`` is read */
   if (atomic_load(&p->sleeping)) wake(p);
 }
@@ -117,6 +120,7 @@ static void destroy(struct p4s_pcap *p) {
   ring_free(&p->ring);
   if (p->wake_fd >= 0) close(p->wake_fd);
   pthread_mutex_destroy(&p->lock);
+  pthread_mutex_destroy(&p->put);
   free(p);
 }
 
@@ -127,8 +131,9 @@ EXPORT int p4s_pcap_start(struct p4s_switch *s) {
   struct p4s_pcap *p = calloc(1, sizeof *p);
   if (!p) return P4S_NO_MEMORY;
   pthread_mutex_init(&p->lock, NULL);
+  pthread_mutex_init(&p->put, NULL);
   p->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (p->wake_fd < 0 || ring_init(&p->ring, RING_BYTES) != P4S_OK ||
+  if (p->wake_fd < 0 || ring_init(&p->ring, RING_BYTES, false) != P4S_OK ||
       pthread_create(&p->thread, NULL, writer_thread, p) != 0) {
     destroy(p);
     return P4S_NO_MEMORY;

@@ -17,7 +17,7 @@ EXPORT int p4s_set_list(struct p4s_switch *s, uint32_t table, uint32_t id, const
   }
   p4s_put_be(key, sizeof key, id);
   switch_lock(s);
-  struct p4s_table *t = &s->ctx.objects.tables[table];
+  struct p4s_table *t = &s->objects.tables[table];
   uint32_t at = table_find(t, key, 0, &rc);
   if (at == P4S_NONE && made) {
     rc = table_insert(t, key, 0, none, 0, 0, 0, 0);

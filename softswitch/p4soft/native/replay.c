@@ -3,6 +3,7 @@
 
 /* Run n frames of ``length`` bytes each as if ``port`` had received them; what leaves is thrown away. Returns nanoseconds. */
 EXPORT uint64_t p4s_replay(struct p4s_switch *s, uint32_t port, const uint8_t *frames, uint32_t length, uint32_t n) {
+  struct p4s_worker *w = s->workers[0];
   uint64_t spent = 0;
   for (uint32_t i = 0; i < n; i += P4S_BATCH) {
     struct p4s_frame batch[P4S_BATCH];
@@ -10,10 +11,10 @@ EXPORT uint64_t p4s_replay(struct p4s_switch *s, uint32_t port, const uint8_t *f
     for (; count < P4S_BATCH && i + count < n; count++)
       batch[count] = (struct p4s_frame){frames + (size_t)(i + count) * length, length, port};
     switch_lock(s);
-    switch_time(s);
-    const uint64_t start = s->ctx.now;
-    forward_frames(s, batch, count);
-    forward_backlog(s);
+    worker_time(w);
+    const uint64_t start = w->ctx.now;
+    forward_frames(w, batch, count);
+    forward_backlog(w);
     spent += p4s_clock() - start;
     while (ring_peek(&s->out)) ring_pop(&s->out);
     switch_unlock(s);

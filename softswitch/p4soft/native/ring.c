@@ -1,4 +1,4 @@
-/* Byte rings between the packet thread and the control plane. Full rings drop: neither side ever waits. */
+/* Byte rings between the packet threads and the control plane. Full rings drop: neither side ever waits for the other. */
 #include "core.h"
 
 #include <sys/mman.h>
@@ -19,21 +19,25 @@ void p4s_unmap(void *p, size_t size) {
   if (p) munmap(p, size ? size : 1);
 }
 
-int ring_init(struct p4s_ring *r, uint64_t capacity) {
+int ring_init(struct p4s_ring *r, uint64_t capacity, bool shared) {
   r->capacity = capacity;
   r->data = p4s_map(capacity);
+  if (!r->data) return P4S_NO_MEMORY;
   atomic_store(&r->head, 0);
   atomic_store(&r->tail, 0);
   r->dropped = 0;
-  return r->data ? P4S_OK : P4S_NO_MEMORY;
+  r->shared = shared;
+  pthread_mutex_init(&r->put, NULL);
+  return P4S_OK;
 }
 
 void ring_free(struct p4s_ring *r) {
+  if (r->data) pthread_mutex_destroy(&r->put);
   p4s_unmap(r->data, r->capacity);
   r->data = NULL;
 }
 
-bool ring_put(struct p4s_ring *r, uint32_t kind, uint32_t aux, const void *data, uint32_t len) {
+static bool put(struct p4s_ring *r, uint32_t kind, uint32_t aux, const void *data, uint32_t len) {
   const uint64_t size = (sizeof(struct p4s_record) + (uint64_t)len + 7) & ~UINT64_C(7);
   uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
   const uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
@@ -57,6 +61,14 @@ bool ring_put(struct p4s_ring *r, uint32_t kind, uint32_t aux, const void *data,
   memcpy(rec + 1, data, len);
   atomic_store_explicit(&r->head, head + size, memory_order_release);
   return true;
+}
+
+bool ring_put(struct p4s_ring *r, uint32_t kind, uint32_t aux, const void *data, uint32_t len) {
+  if (!r->shared) return put(r, kind, aux, data, len);
+  pthread_mutex_lock(&r->put);
+  const bool done = put(r, kind, aux, data, len);
+  pthread_mutex_unlock(&r->put);
+  return done;
 }
 
 const struct p4s_record *ring_peek(struct p4s_ring *r) {

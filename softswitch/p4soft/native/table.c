@@ -263,13 +263,13 @@ uint32_t table_image(struct p4s_table *t, uint32_t index, uint64_t now, uint8_t 
   struct p4s_entry_image image = {
       .cookie = cold->cookie,
       .idle = cold->idle,
-      .packets = e->packets,
-      .bytes = e->bytes,
+      .packets = __atomic_load_n(&e->packets, __ATOMIC_RELAXED), /* for a report, other workers do not stop */
+      .bytes = __atomic_load_n(&e->bytes, __ATOMIC_RELAXED),
       .since = now > p4s_hit_ns(e) ? now - p4s_hit_ns(e) : 0,
       .priority = t->priorities ? t->priorities[index] : 0,
-      .action = e->action,
+      .action = p4s_action(e),
       .key_len = t->desc->packed_bytes,
-      .params_len = packed_params(t, e->action),
+      .params_len = packed_params(t, p4s_action(e)),
   };
   memcpy(out, &image, sizeof image);
   unpack_key(t->desc, p4s_words(e), out + sizeof image);

@@ -57,7 +57,7 @@ static bool map_ring(struct ring *r, int fd, const struct xdp_ring_offset *o, of
   return true;
 }
 
-static bool prepare(struct xdp_tx *x, unsigned interface) {
+static bool prepare(struct xdp_tx *x, unsigned interface, uint32_t queue) {
   const int frames = FRAMES, fill = LEAST_FILL;
   struct xdp_mmap_offsets offsets;
   socklen_t size = sizeof offsets;
@@ -82,16 +82,17 @@ static bool prepare(struct xdp_tx *x, unsigned interface) {
   address.sxdp_family = AF_XDP;
   address.sxdp_flags = XDP_COPY;
   address.sxdp_ifindex = interface;
+  address.sxdp_queue_id = queue;
   return bind(x->fd, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
-struct xdp_tx *xdp_tx_open(unsigned interface, uint32_t largest) {
+struct xdp_tx *xdp_tx_open(unsigned interface, uint32_t queue, uint32_t largest) {
   if (largest > PAGE) return NULL;
   struct xdp_tx *x = calloc(1, sizeof *x);
   if (!x) return NULL;
   x->frame = largest > PAGE / 2 ? PAGE : PAGE / 2;
   for (uint32_t i = 0; i < FRAMES; i++) x->free[x->nfree++] = (uint64_t)i * x->frame;
-  if (prepare(x, interface)) return x;
+  if (prepare(x, interface, queue)) return x;
   xdp_tx_close(x);
   return NULL;
 }
@@ -151,8 +152,8 @@ bool xdp_tx_flush(struct xdp_tx *x, struct p4s_stats *stats) {
 
 #else
 
-struct xdp_tx *xdp_tx_open(unsigned interface, uint32_t largest) {
-  (void)interface, (void)largest;
+struct xdp_tx *xdp_tx_open(unsigned interface, uint32_t queue, uint32_t largest) {
+  (void)interface, (void)queue, (void)largest;
   return NULL;
 }
 

@@ -6,8 +6,8 @@
 
 struct xdp_tx;
 
-/* NULL: not to be had here (kernel, privileges, frames of more than a page, queue in use). */
-struct xdp_tx *xdp_tx_open(unsigned interface, uint32_t largest);
+/* NULL: not to be had here (kernel, privileges, frames of more than a page, no such queue, or one in use). */
+struct xdp_tx *xdp_tx_open(unsigned interface, uint32_t queue, uint32_t largest);
 void xdp_tx_close(struct xdp_tx *x);
 /* Queue a copy of a frame. False: no room, because the kernel has not sent enough yet. */
 bool xdp_tx_put(struct xdp_tx *x, const uint8_t *data, uint32_t len);

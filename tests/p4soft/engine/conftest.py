@@ -9,11 +9,12 @@ from enginekit import Bench
 
 
 @pytest.fixture
-def bench() -> Iterator[Callable[[str], Bench]]:
+def bench(request: pytest.FixtureRequest) -> Iterator[Callable[..., Bench]]:
+    """Makes engines; the parameter, if there is one, is their number of workers."""
     made: list[Bench] = []
 
-    def make(name: str) -> Bench:
-        made.append(Bench(name))
+    def make(name: str, spread: str = "flow") -> Bench:
+        made.append(Bench(name, workers=getattr(request, "param", 1), spread=spread))
         return made[-1]
 
     yield make

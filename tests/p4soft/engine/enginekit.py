@@ -5,17 +5,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from p4soft.engine import NativeEngine
 
 PROGRAMS = Path(__file__).resolve().parent.parent / "programs"
 CPU_PORT = 255
+with_workers = pytest.mark.parametrize("bench", [1, 2], indirect=True, ids=["1 worker", "2 workers"])
+"""Tests that hold whatever the number of packet threads."""
 
 
 class Bench(NativeEngine):
     """An engine with ports 1, 2 and 3, and the CPU port 255."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(0, CPU_PORT)
+    def __init__(self, name: str, *, workers: int = 1, spread: str = "flow") -> None:
+        super().__init__(0, CPU_PORT, workers=workers, spread=spread)
         self.load((PROGRAMS / f"{name}.json").read_bytes())
         for port in (1, 2, 3):
             self.add_memory_port(port)

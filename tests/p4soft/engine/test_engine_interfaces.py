@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import struct
@@ -11,14 +12,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from enginekit import Bench
+from enginekit import PROGRAMS, Bench, with_workers
 from p4soft.api import InvalidValue
 from scapy.utils import RawPcapReader
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and iproute2 to make veth pairs"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and iproute2 to make veth pairs"
+    ),
+    with_workers,
+]
 ETH_P_ALL = 3
+FLOWS, EACH = 32, 30
+"""Flows, and frames of each in one direction."""
 PACKET_IGNORE_OUTGOING = 23
 SOL_PACKET = 263
 
@@ -171,6 +177,69 @@ def test_two_ports_on_one_interface(wired: Bench, wires: list[Wire]) -> None:
     wired.remove_port(2)
     wired.add_interface(2, wires[1].near)
     exchange(wires, [60, 100])
+
+
+def datagram(flow: int, number: int, back: bool) -> bytes:
+    """Of a UDP flow that its length tells, or of its other direction."""
+    ends = [(bytes([10, 0, 0, 1]), 1000 + flow), (bytes([10, 0, 0, 2]), 53)]
+    (src, sport), (dst, dport) = reversed(ends) if back else ends
+    size = 26 + flow
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + size, number, 0, 64, 17, 0) + src + dst
+    udp = struct.pack("!HHHH", sport, dport, size, 0)
+    return struct.pack("!BBH", 0, flow, number) + bytes(8) + b"\x08\0" + ip + udp + bytes(size - 8)
+
+
+def takers(log: Path, workers: int) -> dict[tuple[int, int], set[int]]:
+    """Who took the frames of each flow at each port: the log gives worker w the numbers w modulo ``workers``."""
+    ports: dict[str, int] = {}
+    found: dict[tuple[int, int], set[int]] = {}
+    for line in log.read_text().splitlines():
+        number = line.split("[trace] [")[1].split(".")[0]
+        if "received on port" in line:
+            ports[number] = int(line.rsplit(" ", 1)[1])
+        if match := re.search(r"Transmitting packet of size (\d+)", line):
+            flow = int(match[1]) - len(datagram(0, 0, False)) - 8
+            found.setdefault((ports[number], flow), set()).add(int(number) % workers)
+    assert len(ports) == 2 * FLOWS * EACH
+    return found
+
+
+@pytest.mark.parametrize("spread", ["flow", "port"])
+def test_frames_are_spread_among_workers(
+    bench: Callable[..., Bench], wires: list[Wire], tmp_path: Path, spread: str
+) -> None:
+    """Every frame comes out once; each flow has one worker and keeps its order."""
+    engine = bench("paths", spread)
+    log = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        engine.start_trace(log)
+        engine.load((PROGRAMS / "paths.json").read_bytes())
+        for port, wire in zip((1, 2), wires, strict=True):
+            engine.remove_port(port)
+            engine.add_interface(port, wire.near)
+        seen = []
+        for number in range(EACH):
+            for flow in range(FLOWS):
+                wires[0].socket.send(datagram(flow, number, back=False))
+                wires[1].socket.send(datagram(flow, number, back=True))
+            seen += [wires[1].socket.recv(4096) for _ in range(2 * FLOWS)]
+        assert engine.drain(10)
+        engine.stop_trace()
+    finally:
+        os.close(log)
+    for port, back in ((1, False), (2, True)):
+        for flow in range(FLOWS):
+            mine = [data for data in seen if data[1] == flow and data[9] == port]
+            sent = [datagram(flow, number, back) for number in range(EACH)]
+            heads = [struct.pack("!BBHBBHHH", 0, flow, n + 1, 0, 0, len(data), port, 1) for n, data in enumerate(sent)]
+            assert mine == [head + data[4:] for head, data in zip(heads, sent, strict=True)]
+    taken = takers(tmp_path / "log", engine.workers)
+    assert set(taken) == {(port, flow) for port in (1, 2) for flow in range(FLOWS)}
+    if spread == "port":
+        assert all(by == {port % engine.workers} for (port, _), by in taken.items())
+    else:
+        assert all(len(by) == 1 and by == taken[1, flow] for (_, flow), by in taken.items())
+        assert set().union(*taken.values()) == set(range(engine.workers))
 
 
 def test_captures_have_the_frames_of_the_wire(wired: Bench, wires: list[Wire], tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from enginekit import CPU_PORT, Bench
+from enginekit import CPU_PORT, Bench, with_workers
 from p4soft.api import Digest, EntryNotFound, InvalidValue, PacketIn, Replica
 
+pytestmark = with_workers
 PAYLOAD = b"the rest of the packet"
 NORMAL, INGRESS_CLONE, EGRESS_CLONE, RECIRCULATED, REPLICATED, RESUBMITTED = 0, 1, 2, 4, 5, 6
 

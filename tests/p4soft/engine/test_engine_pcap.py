@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from enginekit import CPU_PORT, Bench
+from enginekit import CPU_PORT, Bench, with_workers
 from p4soft.api import InvalidValue
 from scapy.utils import RawPcapReader
 
@@ -36,6 +36,7 @@ def to_port_2(mark: int, size: int = 60) -> bytes:
     return struct.pack("!BBH", 0, 0, mark).ljust(size, b".")
 
 
+@with_workers
 def test_every_port_has_two_files_with_all_frames_in_order(bench: Make, tmp_path: Path) -> None:
     engine = bench("paths")
     engine.start_pcap(str(tmp_path))

@@ -213,12 +213,13 @@ static struct p4s_frame frames[P4S_BATCH];
 static uint32_t nframes;
 
 static void forward(void) {
-  switch_time(sw);
-  sw->ctx.now += ahead_ns;
-  sw->ctx.moment = p4s_moment(sw->ctx.now);
-  forward_frames(sw, frames, nframes);
-  for (int turn = 0; turn < 8 && forward_backlog(sw); turn++) continue;
-  sw->backlog_count = 0; /* a program may recirculate for ever */
+  struct p4s_worker *const w = sw->workers[0];
+  worker_time(w);
+  w->ctx.now += ahead_ns;
+  w->ctx.moment = p4s_moment(w->ctx.now);
+  forward_frames(w, frames, nframes);
+  for (int turn = 0; turn < 8 && forward_backlog(w); turn++) continue;
+  w->backlog_count = 0; /* a program may recirculate for ever */
   drop_events();
   packets += nframes;
 }
@@ -282,7 +283,7 @@ static void run(struct input *in, bool keep) {
     case 11: set_list(in); break;
     case 12: read_table(byte(in) % p4s_program.ntables); break;
     case 13: ahead_ns = (ahead_ns + ((uint64_t)number(in, 2) << 20)) & MOST_AHEAD_NS; break;
-    default: age_tables(sw); break;
+    default: age_tables(sw->workers[0]); break;
     }
   }
   flush();
@@ -332,7 +333,7 @@ static void finish(void) {
 }
 
 static void start(void) {
-  sw = switch_make(CPU_PORT);
+  sw = switch_make(CPU_PORT, 1, P4S_BY_FLOW);
   if (!sw || p4s_load(sw, &p4s_program) != P4S_OK) abort();
   for (uint32_t port = 1; port <= 3; port++)
     if (p4s_add_memory_port(sw, port) != P4S_OK) abort();

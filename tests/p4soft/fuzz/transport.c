@@ -351,7 +351,7 @@ static void finish(void) {
 
 static void start(void) {
   const struct p4s_grant grants[] = {{.low = 1, .role = ""}, {.low = 1, .role = "r", .role_len = 1}};
-  sw = switch_make(-1);
+  sw = switch_make(-1, 1, P4S_BY_FLOW);
   demand(sw && p4s_load(sw, &p4s_program) == P4S_OK, "no switch");
   writer = p4s_writer_new(sw, DEVICE);
   demand(writer && p4s_writer_grants(writer, grants, 2) == P4S_OK, "no writer");

@@ -40,6 +40,7 @@ def test_both_spellings_of_the_options(arguments: str) -> None:
 def test_defaults_are_those_of_simple_switch_grpc() -> None:
     options = parse([])
     assert (options.device_id, options.grpc_server_addr, options.cpu_port) == (0, "0.0.0.0:9559", None)
+    assert (options.workers, options.spread) == (1, "flow")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,11 @@ def test_defaults_are_those_of_simple_switch_grpc() -> None:
         ("--cpu-port 0", "1..510"),
         ("--cpu-port 511", "1..510"),
         ("--drop-port 510", "511"),
+        ("--workers 0", "1 to 64"),
+        ("--workers -1", "--workers"),
+        ("--workers 65", "1 to 64"),
+        ("--workers two", "1 to 64"),
+        ("--workers 2 --spread packet", "packet"),
         ("--device-id x", "--device-id"),
         ("--log-level loud", "loud"),
         ("--log-console --log-file log", "--log-console"),

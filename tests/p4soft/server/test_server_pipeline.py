@@ -29,7 +29,6 @@ from p4kit import (
 from p4soft.api import PipelineError
 from p4soft.embedded import Switch
 from p4soft.engine import NativeEngine
-from p4soft.engine import switch as engine_switch
 from p4soft.server.errors import Code
 
 SET = p4r.SetForwardingPipelineConfigRequest
@@ -245,7 +244,7 @@ def test_what_was_compiled_ahead_is_loaded(monkeypatch: pytest.MonkeyPatch) -> N
     engine = NativeEngine(DEVICE, None)
     engine.prepare(CONFIG)
     with monkeypatch.context() as patch:
-        patch.setattr(engine_switch, "_compile", None)
+        patch.setattr(engine, "_compile", None)
         assert engine.load(CONFIG).tables
     engine.prepare(b"no JSON")
     with pytest.raises(PipelineError):
