@@ -8,14 +8,15 @@ compiler refuses the program, 2 when it does not fit a chip.
 
 from __future__ import annotations
 
+import collections
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from p4src.compile import COMPILED, source_hash
@@ -26,13 +27,14 @@ TOP = "fullnat_tna.p4"
 COMPILER, ASSEMBLER = "p4c-barefoot", "bfas"
 HARMLESS = (
     "Unknown annotation",  # of P4Runtime, which the backend reads elsewhere
-    "may be uninitialized when 'FullnatParser' terminates",  # metadata start at zero: pa_auto_init_metadata
+    "out parameter 'm' may be uninitialized when",  # metadata start at zero: pa_auto_init_metadata
     "min_parse_depth_accept_loop",  # states that the compiler adds itself
     "'DynHash' extern type",  # the hash that widens a number has nothing to control
 )
 """Warnings that need no attention, and why."""
-KINDS = ("exact_match", "ternary_match", "hash_action", "stateful", "meter", "counter", "idletime")
-"""What of a stage is listed."""
+STATE = ("stateful", "meter")
+HEADING = re.compile(r"stage (\d+) (ingress|egress):")
+OBJECT = re.compile(r"  (\w+) (\S+?)(?:\s+\d+)?:$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,40 +58,99 @@ def compile_for(chip: Chip, directory: Path) -> tuple[list[str], bool]:
     return [line for line in said if not any(known in line for known in HARMLESS)], done.returncode == 0
 
 
-def placed(assembly: Path) -> Iterator[tuple[int, str, str]]:
-    """(stage, kind, name) of what the assembly program has in its stages."""
-    stage = -1
-    for line in assembly.read_text().splitlines():
-        if match := re.match(r"stage (\d+) ingress:", line):
-            stage = int(match[1])
-        elif (match := re.match(r"  (\w+) (\S+?)(?:\s+\d+)?:", line)) and match[1] in KINDS:
-            yield stage, match[1], match[2]
+@dataclass(slots=True)
+class Stage:
+    """What one stage has of one direction: its tables with memory, others, and blocks of memory."""
+
+    tables: list[str] = field(default_factory=list)
+    others: int = 0
+    state: list[str] = field(default_factory=list)
+    sram: int = 0
+    tcam: int = 0
+    map_ram: int = 0
+
+    def add(self, kind: str, name: str, lines: list[str]) -> None:
+        columns = blocks(lines, "    column:")
+        self.map_ram += blocks(lines, "    maprams:") + blocks(lines, "      column:")
+        if kind == "ternary_match":
+            self.tcam += columns
+        else:
+            self.sram += columns
+        if kind == "exact_match" and columns:
+            self.tables.append(f"{name.lstrip('_')} ({columns})")
+        elif kind in ("exact_match", "ternary_match", "hash_action"):
+            self.others += 1
+        elif kind in STATE:
+            self.state.append(f"{name.rpartition('.')[2]} ({columns})")
+
+
+def blocks(lines: list[str], key: str) -> int:
+    """How many numbers the list under ``key`` has, on its own line or as a list of lists below it."""
+    count = 0
+    for at, line in enumerate(lines):
+        if line.startswith(key):
+            count += len(re.findall(r"\d+", line[len(key) :]))
+            below = itertools.takewhile(lambda text: text.lstrip().startswith("- "), lines[at + 1 :])
+            count += sum(len(re.findall(r"\d+", text)) for text in below)
+    return count
+
+
+def stages(assembly: str) -> dict[tuple[str, int], Stage]:
+    """What the assembly program has in each (direction, stage)."""
+    found: dict[tuple[str, int], Stage] = {}
+    lines = assembly.splitlines()
+    starts = [at for at, line in enumerate(lines) if HEADING.match(line) or OBJECT.match(line)]
+    place: tuple[str, int] | None = None
+    for at, end in itertools.pairwise([*starts, len(lines)]):
+        if heading := HEADING.match(lines[at]):
+            place = heading[2], int(heading[1])
+        elif place is not None and (match := OBJECT.match(lines[at])):
+            found.setdefault(place, Stage()).add(match[1], match[2], lines[at + 1 : end])
+    return found
+
+
+def containers(assembly: str) -> list[str]:
+    """Lines on the PHV containers of each direction, by their kind."""
+    lines = []
+    for direction, body in re.findall(r"^phv (\w+):\n((?:  .*\n)+)", assembly, flags=re.M):
+        placed = "".join(text.partition(":")[2] for text in body.splitlines())
+        used = set(re.findall(r"\b(T?[BHWMD]+)(\d+)\b", placed))
+        kinds = collections.Counter(kind for kind, _ in used)
+        lines.append(f"* {direction}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+    return lines
 
 
 def describe(chip: Chip, messages: list[str], assembly: Path | None) -> tuple[list[str], bool]:
     """The report's section on a chip, and whether the program fits."""
     lines = [f"## {chip.name}, {chip.stages} stages", ""]
     if assembly is None:
-        return [
-            *lines,
-            "Not placed: PHV or tables did not find room.",
-            "",
-            *(f"    {text}" for text in messages),
-            "",
-        ], False
-    rows: dict[int, dict[str, list[str]]] = {}
-    for stage, kind, name in placed(assembly):
-        rows.setdefault(stage, {}).setdefault(kind, []).append(name.lstrip("_"))
-    needed = max(rows) + 1
+        told = [f"    {text}" for text in messages]
+        return [*lines, "Not placed: PHV or tables did not find room.", "", *told, ""], False
+    text = assembly.read_text()
+    rows = stages(text)
+    needed = 1 + max(number for _, number in rows)
     fits = needed <= chip.stages
     lines += [f"Placed in {needed} stages: " + ("it fits." if fits else f"{needed - chip.stages} too many."), ""]
-    lines += ["| stage | tables with memory | others | registers and meters |", "|---:|---|---:|---|"]
-    for stage, kinds in sorted(rows.items()):
-        tables = ", ".join(kinds.get("exact_match", []))
-        others = len(kinds.get("ternary_match", [])) + len(kinds.get("hash_action", []))
-        state = ", ".join(name.rpartition(".")[2] for kind in ("stateful", "meter") for name in kinds.get(kind, []))
-        lines.append(f"| {stage} | {tables} | {others} | {state} |")
-    return [*lines, ""], fits
+    lines += [
+        "Ingress and egress share a stage's memory. In brackets: blocks of SRAM for keys or registers.",
+        "",
+    ]
+    lines += ["| stage | | tables with memory | others | registers and meters | SRAM | TCAM | map RAM |"]
+    lines += ["|---:|---|---|---:|---|---:|---:|---:|"]
+    for (direction, number), stage in sorted(rows.items(), key=lambda row: (row[0][0] == "egress", row[0][1])):
+        lines.append(
+            f"| {number} | {direction} | {', '.join(stage.tables)} | {stage.others} | {', '.join(stage.state)} "
+            f"| {stage.sram} | {stage.tcam} | {stage.map_ram} |"
+        )
+    total = [sum(getattr(stage, kind) for stage in rows.values()) for kind in ("sram", "tcam", "map_ram")]
+    lines += [f"| all | | | | | {total[0]} | {total[1]} | {total[2]} |", ""]
+    lines += [
+        "PHV containers (B 8 bits, H 16, W 32; T only carried; M, D written from one source):",
+        "",
+        *containers(text),
+        "",
+    ]
+    return lines, fits
 
 
 def main() -> int:

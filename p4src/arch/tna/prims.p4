@@ -9,7 +9,7 @@
 /* The server has sent its SYN-ACK. */
 #define SERVER_ANSWERED (m.target.seen & (bit<8>)SessionEvent.SYN_ACK != 0)
 #define IDLE_TIMEOUT idle_timeout = true;
-#define DIRECT_COUNTER(ID, GLOBAL_NAME, NAME) @id(ID) @name(GLOBAL_NAME) DirectCounter<bit<64>>(CounterType_t.PACKETS_AND_BYTES) NAME;
+#define DIRECT_COUNTER(ID, GLOBAL_NAME, NAME) @id(ID) @name(GLOBAL_NAME) DirectCounter<bit<32>>(CounterType_t.PACKETS_AND_BYTES) NAME;
 #define DIRECT_COUNTERS(NAME) counters = NAME;
 #define DIRECT_COUNT(NAME) NAME.count()
 
