@@ -84,7 +84,48 @@ def lookup(table: m.TableDef, ex: Expressions) -> list[str]:
         bits = table.key[at].bits
         end = 8 * (shape.offsets[at] + (bits + 7) // 8)
         return [*out, f"struct p4s_entry *e = p4s_lpm(t, k, {n}, {bits}, {end});"]
+    if table.match_type == "ternary" and table.entries and all(f.kind != "lpm" for f in table.key):
+        return [*out, *_fixed(table, n)]
     return [*out, f"struct p4s_entry *e = p4s_{table.match_type}(t, k, {n});"]
+
+
+def _fixed(table: m.TableDef, words: int) -> list[str]:
+    """The lookup in a ternary table with the program's own entries: comparisons with constants in place of a search,
+    unless somebody has changed the table after all."""
+    found = "-1"
+    for place, entry in reversed(list(enumerate(sorted(table.entries, key=lambda e: -e.priority)))):
+        value, mask = (_words(part, words) for part in _value_and_mask(table, entry.key))
+        differs = [
+            f"((k[{i}] & UINT64_C({mask[i]:#x})) ^ UINT64_C({value[i]:#x}))" for i in range(words) if mask[i] != 0
+        ]
+        found = f"({' | '.join(differs)}) == 0 ? {place} : {found}" if differs else str(place)
+    return [
+        "struct p4s_entry *e = NULL;",
+        "if (P4_LIKELY(t->as_loaded)) {",
+        f"const int at = {found};",
+        "if (at >= 0) e = p4s_entry_at(t, t->order[at]);",
+        f"}} else e = p4s_ternary(t, k, {words});",
+    ]
+
+
+def _value_and_mask(table: m.TableDef, key: bytes) -> tuple[bytes, bytes]:
+    """A ternary table's packed key as it stands in the lookup key, and what of it counts."""
+    value, mask, at = b"", b"", 0
+    for field in table.key:
+        size = (field.bits + 7) // 8
+        value += key[at : at + size]
+        if field.kind == "exact":
+            mask += bytes([0xFF]) * size
+            at += size
+        else:
+            mask += key[at + size : at + 2 * size]
+            at += 2 * size
+    return value, mask
+
+
+def _words(data: bytes, count: int) -> list[int]:
+    padded = data.ljust(8 * count, b"\0")
+    return [int.from_bytes(padded[8 * i : 8 * i + 8], "big") for i in range(count)]
 
 
 def params_code(table: m.TableDef, action: m.ActionDef) -> list[str]:

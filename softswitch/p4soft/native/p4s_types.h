@@ -142,6 +142,7 @@ struct p4s_table {
   int32_t *priorities; /* ternary and range: of each entry */
   uint64_t seed;
   uint32_t stride, mask, count, high;
+  bool as_loaded; /* its entries are those of the program, in its order */
   uint32_t params_at; /* byte offset of the parameters in an entry */
   uint32_t nlengths;
   uint16_t lengths[520]; /* lpm: prefix lengths in use, longest first */

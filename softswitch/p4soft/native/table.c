@@ -56,6 +56,7 @@ int table_init(struct p4s_table *t, const struct p4s_table_desc *d, uint64_t see
     const struct p4s_const_entry *e = &d->const_entries[i];
     rc = table_insert(t, e->key, e->action, e->params, e->priority, 0, 0, 0);
   }
+  t->as_loaded = true;
   return rc;
 }
 
@@ -198,6 +199,7 @@ int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const
     memmove(t->order + place + 1, t->order + place, sizeof *t->order * (t->count - place));
     t->order[place] = at;
   }
+  t->as_loaded = false;
   count_entry(t);
   return P4S_OK;
 }
@@ -222,6 +224,7 @@ int table_delete(struct p4s_table *t, const uint8_t *key, int32_t priority) {
   const uint32_t at = index_find(t, m, priority, p4s_hash(m, material_words(d), t->seed), &slot);
   if (at == P4S_NONE) return P4S_NOT_FOUND;
   index_remove(t, slot);
+  t->as_loaded = false;
   if (d->kind == P4S_LPM) length_remove(t, (uint32_t)m[d->key_words]);
   if (prioritised(d)) {
     uint32_t place = order_place(t, priority, t->count);
