@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import struct
 
+import fullnatkit as kit
 from p4soft.engine import NativeEngine
 from scapy.layers.l2 import ARP
-
-from tests.p4 import fullnatkit as kit
 
 RULES = "FullnatIngress.process.validate.arp_rules"
 VALUE, MASK = struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1), b"\xff" * 8

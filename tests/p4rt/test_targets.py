@@ -12,7 +12,7 @@ from fullnat.p4rt.errors import ProgramError
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 
-SESSION_IDS = {"v1model": 1 << 20, "tofino1": 1 << 16, "tofino2": 1 << 18}
+SESSION_IDS = {"v1model": 1 << 20, "tofino1": 1 << 16, "tofino2": 1 << 17}
 
 
 @pytest.fixture
