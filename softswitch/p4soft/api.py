@@ -17,6 +17,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+MAX_WORKERS = 64
+"""Packet threads that an engine can have; as P4S_MAX_WORKERS of the runtime."""
+SPREADS = ("flow", "port")
+"""How an interface's packets are spread among several."""
+
 
 class MatchKind(Enum):
     EXACT = "exact"

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from p4soft.api import MAX_WORKERS, SPREADS
+
 DEFAULT_ADDRESS = "0.0.0.0:9559"
 DROP_PORT = 511
 MAX_PORT = 510
-MAX_WORKERS = 64
-SPREADS = ("flow", "port")
 
 _SHORTEST, _LONGEST = 0.1, 86400.0
 _LEVELS = ("trace", "debug", "info", "warn", "error", "off")

@@ -8,20 +8,8 @@ from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fullnat.core.interface import (
-    Entry,
-    Neighbor,
-    Op,
-    OwnAddress,
-    Port,
-    Route,
-    ServerIn,
-    ServerOut,
-    SessionEntry,
-    VirtualService,
-    Write,
-    Written,
-)
+from fullnat.core.interface import Entry, Neighbor, Op, SessionEntry, Write, Written
+from fullnat.core.mirror import entry_key, server_keys
 from fullnat.p4rt.errors import Code, code_name
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.schema import Schema
@@ -34,15 +22,6 @@ FULL_CODES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNKNOWN})
 """What an INSERT into a full table fails with: the specification's code, and that of switches that only say that the
 target refused. Both are reported as RESOURCE_EXHAUSTED."""
 
-_KEY_FIELDS: dict[type[Entry], int] = {
-    Port: 1,
-    OwnAddress: 1,
-    VirtualService: 3,
-    Route: 2,
-    Neighbor: 1,
-    ServerIn: 1,
-    ServerOut: 1,
-}
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -92,12 +71,14 @@ def entry_keys(entry: Entry) -> tuple[Hashable, ...]:
     """Equal values for the same entry of the switch; a session has one for each direction."""
     if isinstance(entry, SessionEntry):
         return entry[2:7], (entry.protocol, entry.server, entry.server_port, entry.local, entry.local_port, "out")
-    return ((type(entry), *entry[: _KEY_FIELDS[type(entry)]]),)
+    if isinstance(entry, Neighbor):
+        return ((Neighbor, entry.address),)
+    return (entry_key(entry),)
 
 
 def _leads_to(entry: Entry) -> tuple[Hashable, ...]:
     """Keys of what must be in the switch before ``entry``: a session's server."""
-    return ((ServerIn, entry.server_id), (ServerOut, entry.server_id)) if isinstance(entry, SessionEntry) else ()
+    return server_keys(entry.server_id) if isinstance(entry, SessionEntry) else ()
 
 
 class Writer:

@@ -23,10 +23,15 @@ def entry_key(entry: Entry) -> EntryKey:
         case Route():
             return "ipv4_route", entry.prefix, entry.prefix_len, 0
         case ServerIn():
-            return "server_in", entry.server_id, 0, 0
+            return server_keys(entry.server_id)[0]
         case ServerOut():
-            return "server_out", entry.server_id, 0, 0
+            return server_keys(entry.server_id)[1]
     raise TypeError(f"{type(entry).__name__} is no configured entry")
+
+
+def server_keys(server_id: int) -> tuple[EntryKey, EntryKey]:
+    """What identifies a server's entries in server_in and server_out."""
+    return ("server_in", server_id, 0, 0), ("server_out", server_id, 0, 0)
 
 
 class Mirror:

@@ -58,6 +58,11 @@ class IdPool:
             self._freed.append(number)
 
 
+def endpoint_of(address: int, port: int) -> int:
+    """A real server's address and port as one number, the key of what is kept for each."""
+    return address << 16 | port
+
+
 class _Ports:
     """Ports in use on one local address towards one server endpoint."""
 
@@ -79,7 +84,7 @@ class _Ports:
 
 
 class LocalAddress:
-    """One local address: its counters and its ports by server endpoint (address << 16 | port)."""
+    """One local address: its counters and its ports by server (:func:`endpoint_of`)."""
 
     __slots__ = ("address", "configured", "conflicts", "exhausted", "next_port", "ports", "used")
 

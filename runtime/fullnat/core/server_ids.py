@@ -7,11 +7,11 @@ free for another one when the switch has confirmed that its entries are gone, an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fullnat.core.interface import Entry, Op, ServerEntry, ServerIn, ServerOut, SessionEntry
 from fullnat.core.mirror import NOT_FOUND, Mirror, entry_key
-from fullnat.core.pool import IdPool
+from fullnat.core.pool import IdPool, endpoint_of
 
 ServiceKey = tuple[int, int, int]
 """Protocol, virtual address, virtual port."""
@@ -28,7 +28,7 @@ class FoundServers:
         for entry in self.entries:
             if isinstance(entry, ServerOut) and entry.server_id in inward:
                 to = inward[entry.server_id]
-                self._numbers[entry.vip, entry.vport, to.address << 16 | to.port] = entry.server_id
+                self._numbers[entry.vip, entry.vport, endpoint_of(to.address, to.port)] = entry.server_id
 
     def number(self, vip: int, vport: int, endpoint: int) -> int | None:
         """The id of this server."""
@@ -36,12 +36,12 @@ class FoundServers:
 
     def agrees(self, session: SessionEntry) -> bool:
         """Whether the switch sends the session's packets where the session's entries say."""
-        endpoint = session.server << 16 | session.server_port
+        endpoint = endpoint_of(session.server, session.server_port)
         return self.number(session.vip, session.vport, endpoint) == session.server_id
 
 
 class _Binding:
-    """What an id stands for; ``endpoint`` is address << 16 | port."""
+    """What an id stands for; ``endpoint`` as :func:`endpoint_of` makes it."""
 
     __slots__ = ("endpoint", "flags", "holders", "service")
 
@@ -117,11 +117,12 @@ class ServerIds:
         binding = self._bindings.get(number)
         return binding.holders if binding is not None else 0
 
-    def set_flags(self, service: ServiceKey, flags: int) -> None:
-        """The service's sessions have these SessionFlags from now on, the old ones as well."""
+    def set_flags(self, flags: Mapping[ServiceKey, int]) -> None:
+        """The services' sessions have these SessionFlags from now on, the old ones as well; others keep theirs."""
         for number, binding in self._bindings.items():
-            if binding.service == service and binding.flags != flags:
-                binding.flags = flags
+            wanted = flags.get(binding.service, binding.flags)
+            if binding.flags != wanted:
+                binding.flags = wanted
                 self.changed.add(number)
 
     def _bind(self, number: int, service: ServiceKey, endpoint: int, flags: int) -> None:

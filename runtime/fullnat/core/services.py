@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 
 from fullnat.config.model import Config, VirtualServer
 from fullnat.core.interface import Entry, Op, ServerEntry
+from fullnat.core.pool import endpoint_of
 from fullnat.core.schedulers import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
 from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
@@ -29,7 +30,7 @@ class Server:
     def __init__(self, address: int, port: int) -> None:
         self.address = address
         self.port = port
-        self.endpoint = address << 16 | port
+        self.endpoint = endpoint_of(address, port)
         self.weight = 0
         """0 as well while it drains after its removal."""
         self.server_id = NO_ID
@@ -53,7 +54,7 @@ class Service:
         self.configured = True
         """False once removed: its sessions are being reset."""
         self.servers: dict[int, Server] = {}
-        """By endpoint (address << 16 | port), in the order of the configuration."""
+        """By :func:`endpoint_of`, in the order of the configuration."""
         self.draining: dict[int, Server] = {}
         self.locals: tuple[int, ...] = ()
         self.session_flags = 0
@@ -82,7 +83,7 @@ class Service:
         old, self.servers = self.servers, {}
         for real in config.real_servers:
             address, port = int(real.address), real.port
-            endpoint = address << 16 | port
+            endpoint = endpoint_of(address, port)
             server = old.pop(endpoint, None) or self.draining.pop(endpoint, None) or Server(address, port)
             server.weight = real.weight
             self.servers[endpoint] = server
@@ -119,7 +120,7 @@ class Service:
 
     def server(self, address: int, port: int) -> Server:
         """The server of a session found on the switch: configured, draining, or from now on draining."""
-        endpoint = address << 16 | port
+        endpoint = endpoint_of(address, port)
         server = self.servers.get(endpoint) or self.draining.get(endpoint)
         if server is None:
             server = self.draining[endpoint] = Server(address, port)
@@ -149,8 +150,8 @@ class Services:
             service = old.pop(key, None) or Service(key)
             for server in service.configure(virtual, self._session_flags, self._service_flags):
                 self._forget_drained(service, server)
-            self.ids.set_flags(key, service.session_flags)
             self.by_key[key] = service
+        self.ids.set_flags({key: service.session_flags for key, service in self.by_key.items()})
         for service in old.values():
             service.configured = False
             for server in list(service.servers.values()):

@@ -13,7 +13,7 @@ from random import Random
 from fullnat.config.model import Config
 from fullnat.core.interface import Constants, Effect, Op, SessionEntry, Write, Written
 from fullnat.core.mirror import NOT_FOUND
-from fullnat.core.pool import LocalAddress, LocalPool
+from fullnat.core.pool import LocalAddress, LocalPool, endpoint_of
 from fullnat.core.services import Server, Service, Services
 from fullnat.core.sessions import ClientKey, Held, Phase, Session, SessionTable, client_key
 from fullnat.core.stats import Stats
@@ -87,7 +87,7 @@ class SessionStore:
     def adopt(self, entry: SessionEntry, service: Service, now: float) -> Session | None:
         """A session found on the switch, taken for established. None when what it uses is taken."""
         key = client_key(entry)
-        endpoint = entry.server << 16 | entry.server_port
+        endpoint = endpoint_of(entry.server, entry.server_port)
         if key in self.table.by_key or not self.services.ids.fits(entry.server_id, service.key, endpoint):
             return None
         if not self.table.ids.claim(entry.session_id):

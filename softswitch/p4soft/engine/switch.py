@@ -7,7 +7,19 @@ import os
 import weakref
 from typing import Any
 
-from p4soft.api import Digest, EngineError, Event, Idle, InvalidValue, PacketIn, PortStats, Program, Table
+from p4soft.api import (
+    MAX_WORKERS,
+    SPREADS,
+    Digest,
+    EngineError,
+    Event,
+    Idle,
+    InvalidValue,
+    PacketIn,
+    PortStats,
+    Program,
+    Table,
+)
 from p4soft.codegen import model as m
 from p4soft.codegen.unit import generate
 from p4soft.engine.binding import check, ffi, program, runtime
@@ -15,8 +27,6 @@ from p4soft.engine.describe import api_program, stored_tables
 from p4soft.engine.images import entry_state, packed_sizes, records, text
 
 BUFFER = 1 << 20
-MAX_WORKERS = 64
-SPREADS = ("flow", "port")
 _PACKET, _DIGEST, _IDLE = 1, 2, 3
 _DROPS = (
     "unknown_port",

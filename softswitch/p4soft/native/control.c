@@ -32,10 +32,6 @@ EXPORT int p4s_add_memory_port(struct p4s_switch *s, uint32_t number) {
   return rc;
 }
 
-static void wake_all(struct p4s_switch *s) {
-  for (uint32_t i = 0; i < s->nworkers; i++) worker_wake(s->workers[i]);
-}
-
 /* On P4S_SYSTEM, errno tells why. */
 EXPORT int p4s_add_interface(struct p4s_switch *s, uint32_t number, const char *interface) {
   struct p4s_link links[P4S_MAX_WORKERS];
@@ -46,7 +42,7 @@ EXPORT int p4s_add_interface(struct p4s_switch *s, uint32_t number, const char *
   switch_lock(s);
   begin_port(s, number, P4S_PORT_PACKET, interface, links);
   switch_unlock(s);
-  wake_all(s);
+  switch_wake(s);
   return P4S_OK;
 }
 
@@ -64,7 +60,7 @@ EXPORT int p4s_remove_port(struct p4s_switch *s, uint32_t number) {
     s->workers[i]->links[number] = (struct p4s_link){0};
   }
   switch_unlock(s);
-  wake_all(s); /* they may be polling the descriptors that go away */
+  switch_wake(s); /* they may be polling the descriptors that go away */
   for (uint32_t i = 0; i < s->nworkers; i++) packet_close(&gone[i]);
   return P4S_OK;
 }

@@ -241,6 +241,7 @@ struct p4s_switch *switch_make(int32_t cpu_port, uint32_t workers, enum p4s_spre
 /* Stop all workers between two batches. */
 void switch_lock(struct p4s_switch *s);
 void switch_unlock(struct p4s_switch *s);
+void switch_wake(struct p4s_switch *s);
 /* Something is due at ``deadline``: wake the worker that sees to it if it would sleep longer. */
 void switch_deadline(struct p4s_switch *s, uint64_t deadline);
 uint64_t p4s_clock(void);

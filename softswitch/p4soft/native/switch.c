@@ -52,6 +52,10 @@ void switch_unlock(struct p4s_switch *s) {
   for (uint32_t i = s->nworkers; i-- > 0;) pthread_mutex_unlock(&s->workers[i]->lock);
 }
 
+void switch_wake(struct p4s_switch *s) {
+  for (uint32_t i = 0; i < s->nworkers; i++) worker_wake(s->workers[i]);
+}
+
 /* --- life --- */
 
 static void free_state(struct p4s_objects *c, const struct p4s_prog *prog) {
@@ -219,7 +223,7 @@ EXPORT int p4s_drain(struct p4s_switch *s, uint64_t timeout_ns) {
   const uint64_t wanted = atomic_fetch_add(&s->drain_wanted, 1) + 1, deadline = p4s_clock() + timeout_ns;
   struct timespec t = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
   int rc = 0;
-  for (uint32_t i = 0; i < s->nworkers; i++) worker_wake(s->workers[i]);
+  switch_wake(s);
   pthread_mutex_lock(&s->drain_lock);
   while (!all_drained(s, wanted) && rc == 0) rc = pthread_cond_timedwait(&s->drained, &s->drain_lock, &t);
   rc = all_drained(s, wanted);
