@@ -36,7 +36,10 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self.counters: dict[tuple[int, int], tuple[int, int]] = {}
         self.packet_outs: list[p4r.PacketOut] = []
         self.acks: list[p4r.DigestListAck] = []
-        self.since_hit_ns = 0
+        self.since_hit_ns: int | None = 0
+        """None: not told, as by Stratum."""
+        self.keeps_metadata = True
+        """Stratum does not."""
         self.refuse: Refuse = lambda _update: None
         self.refuse_request: tuple[grpc.StatusCode, str] | None = None
         self.gate: asyncio.Event | None = None
@@ -145,7 +148,9 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
                 if entry is not None:
                     copy = response.entities.add().table_entry
                     copy.CopyFrom(entry)
-                    if query.HasField("time_since_last_hit"):
+                    if not self.keeps_metadata:
+                        copy.ClearField("controller_metadata")
+                    if query.HasField("time_since_last_hit") and self.since_hit_ns is not None:
                         copy.time_since_last_hit.elapsed_ns = self.since_hit_ns
                     if query.HasField("counter_data"):
                         copy.counter_data.packet_count, copy.counter_data.byte_count = 3, 180

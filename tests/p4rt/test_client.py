@@ -94,6 +94,14 @@ async def test_probes_answer_in_order_and_none_for_what_is_gone(connect: Connect
     )
 
 
+async def test_probes_of_a_switch_that_keeps_nothing_it_does_not_need(connect: Connect, switch: FakeSwitch) -> None:
+    client = await primary(connect)
+    await client.write(wires(client, Op.INSERT, session(1), session(2)))
+    switch.keeps_metadata, switch.since_hit_ns = False, None
+    result = ProbeResult(None, 3, 180, 3, 180)
+    assert await client.probe([session(1), session(2)]) == ((1, result), (2, result))
+
+
 async def test_an_entry_taken_over_by_another_session_is_gone(connect: Connect, switch: FakeSwitch) -> None:
     client = await primary(connect)
     await client.write(wires(client, Op.INSERT, session(1)._replace(session_id=99)))

@@ -15,7 +15,6 @@ from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.sessions import probe_result
 from fullnat.p4rt.transport import Stream, Transport
 from fullnat.p4rt.wire import delimited, scalar
 
@@ -228,19 +227,11 @@ class Client:
     async def probe(self, sessions: Sequence[SessionEntry]) -> tuple[tuple[int, ProbeResult | None], ...]:
         """Counters and time since last hit; None when an entry of the two is gone."""
         tables = self.schema.sessions
-        found: tuple[dict[int, p4r.TableEntry], dict[int, p4r.TableEntry]] = ({}, {})
-        for start in range(0, len(sessions), _BATCH // 2):
-            wanted = tables.probe_entities(sessions[start : start + _BATCH // 2])
-            for entity in await self._read(b"".join(delimited(2, entity) for entity in wanted)):
-                entry = entity.table_entry
-                found[entry.table_id != tables.in_id][entry.controller_metadata & 0xFFFFFFFF] = entry
         results: list[tuple[int, ProbeResult | None]] = []
-        for session in sessions:
-            inward, outward = (side.get(session.session_id) for side in found)
-            if inward is None or outward is None:
-                results.append((session.session_id, None))
-            else:
-                results.append((session.session_id, probe_result(inward, outward)))
+        for start in range(0, len(sessions), _BATCH // 2):
+            asked = sessions[start : start + _BATCH // 2]
+            wanted = b"".join(delimited(2, entity) for entity in tables.probe_entities(asked))
+            results += tables.probe_results(asked, (entity.table_entry for entity in await self._read(wanted)))
         return tuple(results)
 
     async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:

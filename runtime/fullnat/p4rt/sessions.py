@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from finsy.proto import p4r
 
@@ -34,6 +34,13 @@ class _Half:
         self.action_head = scalar(1, bound.id)
         self.params = tuple(BytesField(4, 2, param.id, 3, 0, param.bits) for param in bound.params)
         self.param_ids = [param.id for param in bound.params]
+
+    def session_id(self, entry: p4r.TableEntry) -> int | None:
+        """Of the entry's action."""
+        for param in entry.action.action.params:
+            if param.param_id == self.param_ids[0]:
+                return int.from_bytes(param.value, "big")
+        return None
 
 
 def _match(field: Field) -> BytesField:
@@ -171,6 +178,24 @@ class SessionTables:
                 entities.append(_ENTITY_TABLE_ENTRY + varint(len(body)) + body)
         return entities
 
+    def probe_results(
+        self, sessions: Sequence[SessionEntry], entries: Iterable[p4r.TableEntry]
+    ) -> list[tuple[int, ProbeResult | None]]:
+        """What the answer to :meth:`probe_entities` says of each session; None: an entry of the two is gone.
+
+        Sessions are told apart by the id in the entry's action, because not every switch keeps controller_metadata.
+        """
+        inward: dict[int | None, p4r.TableEntry] = {}
+        outward: dict[int | None, p4r.TableEntry] = {}
+        for entry in entries:
+            half, found = (self._in, inward) if entry.table_id == self.in_id else (self._out, outward)
+            found[half.session_id(entry)] = entry
+        results: list[tuple[int, ProbeResult | None]] = []
+        for number in (session.session_id for session in sessions):
+            ours, theirs = inward.get(number), outward.get(number)
+            results.append((number, _probe_result(ours, theirs) if ours is not None and theirs is not None else None))
+        return results
+
     def delete_half(self, session: SessionEntry, *, inward: bool) -> bytes:
         """The serialised p4.v1.Update that removes one direction."""
         keys = self.keys(session)
@@ -201,7 +226,7 @@ def _in_order(wanted: list[int], found: list[int], values: list[int]) -> list[in
     return [by_id[ident] for ident in wanted]
 
 
-def probe_result(inward: p4r.TableEntry, outward: p4r.TableEntry) -> ProbeResult:
+def _probe_result(inward: p4r.TableEntry, outward: p4r.TableEntry) -> ProbeResult:
     """What the two entries read back say of a session."""
     idle = None
     if inward.HasField("time_since_last_hit") and outward.HasField("time_since_last_hit"):
