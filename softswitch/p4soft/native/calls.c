@@ -16,8 +16,10 @@ static const char write_path[] = "/p4.v1.P4Runtime/Write";
 
 static uint64_t handle(const struct h2_conn *c, const struct h2_stream *st) { return (uint64_t)c->number << 32 | st->id; }
 
+/* Writes that came before are settled first. */
 static void emit(struct p4s_front *f, struct h2_conn *c, const struct h2_stream *st, enum call_event kind,
                  const void *data, size_t len) {
+  calls_settle(f);
   struct event *e = malloc(sizeof *e + len);
   if (!e) {
     c->closing = true;
@@ -153,9 +155,37 @@ static void report_failures(struct p4s_front *f, struct h2_conn *c, struct h2_st
   free(all.data);
 }
 
+void calls_settle(struct p4s_front *f) {
+  struct p4s_outcome outcome;
+  const uint32_t n = f->nwrites;
+  if (n == 0) return;
+  f->nwrites = 0;
+  f->nupdates = 0;
+  writer_apply(f->writer);
+  for (uint32_t i = 0, first = 0; i < n; first += f->writes[i++].updates) {
+    const struct gathered *g = &f->writes[i];
+    struct h2_stream *st = h2_find(g->conn, g->stream);
+    if (!st || st->ending) continue; /* reset meanwhile */
+    if (writer_outcome(f->writer, first, g->updates, &outcome) == P4S_WRITTEN)
+      answer(g->conn, st);
+    else
+      report_failures(f, g->conn, st, &outcome);
+  }
+}
+
+/* Have a Write applied with others; false: it is not an ordinary one. */
+static bool gather(struct p4s_front *f, struct h2_conn *c, const struct h2_stream *st) {
+  if (f->nwrites == 0) writer_begin(f->writer);
+  const int64_t updates = writer_decode(f->writer, st->in.data + CALL_PREFIX, st->in.used - CALL_PREFIX);
+  if (updates < 0) return false;
+  f->writes[f->nwrites++] = (struct gathered){c, st->id, (uint32_t)updates};
+  f->nupdates += (uint32_t)updates;
+  if (f->nwrites == P4S_GATHER || f->nupdates >= P4S_GATHER_UPDATES) calls_settle(f);
+  return true;
+}
+
 static void on_finished(void *user, struct h2_conn *c, struct h2_stream *st) {
   struct p4s_front *f = user;
-  struct p4s_outcome outcome;
   if (st->ending) return;
   if (st->method == OTHER) {
     emit(f, c, st, FINISHED, NULL, 0);
@@ -163,13 +193,8 @@ static void on_finished(void *user, struct h2_conn *c, struct h2_stream *st) {
   }
   const size_t n = st->in.used;
   const bool one = n >= CALL_PREFIX && p4s_be32(st->in.data + 1) == n - CALL_PREFIX;
-  int written = P4S_NOT_ORDINARY;
-  if (one && f->writer && f->events == 0) written = p4s_write(f->writer, st->in.data + CALL_PREFIX, n - CALL_PREFIX, &outcome);
-  if (written != P4S_NOT_ORDINARY) c->served++;
-  if (written == P4S_WRITTEN)
-    answer(c, st);
-  else if (written == P4S_SOME_FAILED)
-    report_failures(f, c, st, &outcome);
+  if (one && f->writer && f->events == 0 && gather(f, c, st))
+    c->served++;
   else
     hand_over(f, c, st);
 }

@@ -72,7 +72,9 @@ static bool receive_some(struct p4s_front *f, struct h2_conn *c, size_t *bytes) 
     c->pinged = 0;
     c->in_used += (size_t)n;
     *bytes += (size_t)n;
-    if (!h2_receive(c, &f->user)) {
+    const bool good = h2_receive(c, &f->user);
+    calls_settle(f);
+    if (!good) {
       flush(f, c); /* with the reason */
       return false;
     }

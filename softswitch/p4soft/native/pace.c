@@ -10,7 +10,7 @@
 
 #include <sys/socket.h>
 
-#define WAIT_NS UINT64_C(2000000)
+#define WAIT_NS UINT64_C(5000000)
 #define WINDOW_NS UINT64_C(10000000) /* over which the pace of requests is measured */
 #define QUICK_NS UINT64_C(50000) /* a client whose requests follow at this pace sends as fast as it is answered */
 #define GROW_NS UINT64_C(100000000) /* no more are waited for than before, so long after a miss */

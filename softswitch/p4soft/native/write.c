@@ -19,7 +19,7 @@ struct p4s_writer {
   uint32_t ntables;
   struct p4s_grant *grants;
   uint32_t ngrants;
-  /* of the request at hand */
+  /* of the requests at hand */
   struct p4s_update *updates;
   uint32_t *indices, *ids; /* of each update's table */
   int32_t *results;
@@ -198,8 +198,6 @@ static bool request(struct p4s_writer *w, struct wire_span s) {
   struct p4s_grant claim = {0};
   uint64_t device = 0;
   bool elected = false;
-  w->count = 0;
-  w->used = 0;
   while (wire_next(&s, &part)) {
     switch (part.tag) {
     case WIRE_NUMBER(1): device = part.number; break;
@@ -220,9 +218,21 @@ static bool request(struct p4s_writer *w, struct wire_span s) {
   return s.at == s.end && device == w->device && elected && granted(w, &claim);
 }
 
-EXPORT int p4s_write(struct p4s_writer *w, const uint8_t *data, uint64_t len, struct p4s_outcome *outcome) {
-  int written = P4S_WRITTEN;
-  if (w->ntables == 0 || len > UINT32_MAX || !request(w, (struct wire_span){data, data + len})) return P4S_NOT_ORDINARY;
+void writer_begin(struct p4s_writer *w) {
+  w->count = 0;
+  w->used = 0;
+}
+
+int64_t writer_decode(struct p4s_writer *w, const uint8_t *data, uint64_t len) {
+  const uint32_t count = w->count;
+  const size_t used = w->used;
+  if (w->ntables != 0 && len <= UINT32_MAX && request(w, (struct wire_span){data, data + len})) return w->count - count;
+  w->count = count;
+  w->used = used;
+  return -1;
+}
+
+void writer_apply(struct p4s_writer *w) {
   for (uint32_t i = 0; i < w->count;) {
     switch_lock(w->s);
     const uint64_t now = p4s_clock();
@@ -230,10 +240,22 @@ EXPORT int p4s_write(struct p4s_writer *w, const uint8_t *data, uint64_t len, st
       w->results[i] = update_entry(w->s, w->indices[i], &w->updates[i], w->bytes, now);
     switch_unlock(w->s);
   }
-  for (uint32_t i = 0; i < w->count; i++)
+}
+
+int writer_outcome(const struct p4s_writer *w, uint32_t first, uint32_t count, struct p4s_outcome *outcome) {
+  int written = P4S_WRITTEN;
+  for (uint32_t i = first; i < first + count; i++)
     if (w->results[i] != P4S_OK) written = P4S_SOME_FAILED;
-  *outcome = (struct p4s_outcome){w->count, w->results, w->indices, w->ids};
+  *outcome = (struct p4s_outcome){count, w->results + first, w->indices + first, w->ids + first};
   return written;
+}
+
+EXPORT int p4s_write(struct p4s_writer *w, const uint8_t *data, uint64_t len, struct p4s_outcome *outcome) {
+  writer_begin(w);
+  const int64_t count = writer_decode(w, data, len);
+  if (count < 0) return P4S_NOT_ORDINARY;
+  writer_apply(w);
+  return writer_outcome(w, 0, (uint32_t)count, outcome);
 }
 
 /* --- what the server tells --- */
