@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from ptf_tests.dataplane import MemoryDataplane, SocketDataplane
 CPU_PORT = 255
 PORTS = (1, 2, 3)
 DEVICE_ID = 1
+START_SECONDS = 30.0
 
 COMPILED = Path(__file__).resolve().parent.parent / "p4src" / "compiled"
 
@@ -150,10 +152,23 @@ class ProcessTarget(Target):
                 self._add_pair(tester[port], switch[port])
             arguments = self.arguments([f"{port}@{name}" for port, name in switch.items()])
             self._process = subprocess.Popen([executable, *arguments], stdout=self._log, stderr=subprocess.STDOUT)
+            self._wait_until_served(self._process)
             self.dataplane = SocketDataplane(tester)
         except BaseException:
             self.stop()
             raise
+
+    def _wait_until_served(self, process: subprocess.Popen[bytes]) -> None:
+        """Raises RuntimeError with what the program said, if it ends instead or takes too long."""
+        host, _, port = self.address.rpartition(":")
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            with socket.socket() as client:
+                if client.connect_ex((host, int(port))) == 0:
+                    return
+            time.sleep(0.02)
+        said = Path(self._log.name).read_text(errors="replace").strip()[-1000:]
+        raise RuntimeError(f"{self.executable} does not serve {self.address}: {said or 'it said nothing'}")
 
     def _add_pair(self, tester: str, switch: str) -> None:
         from pyroute2 import IPRoute

@@ -20,8 +20,6 @@ from fullnat.p4rt.grpc_transport import GrpcTransport
 from ptf_tests.harness import Harness
 from ptf_tests.sessions import Session
 from ptf_tests.targets import PORTS, TARGETS, P4softInProcess, ProcessTarget, TargetUnavailable
-from topo import shell
-from topo.process import poll
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +34,6 @@ def target(request: pytest.FixtureRequest) -> Iterator[ProcessTarget]:
     except TargetUnavailable as reason:
         pytest.skip(str(reason))
     try:
-        poll(lambda: shell.listens(switch.address), 60, f"{switch.name} listens")
         yield switch
     finally:
         switch.stop()
