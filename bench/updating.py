@@ -21,7 +21,7 @@ UPDATES = 10
 """Updates a Write."""
 FALLBACK_RATE = 30_000
 """Inserts per second."""
-PASSES = 4
+PASSES = 8
 SECONDS = 1.5
 ROLE = "bench"
 

@@ -246,6 +246,10 @@ class Engine(Protocol):
 
     def remove_port(self, port: int) -> None: ...
 
+    def port_up(self, port: int) -> bool:
+        """Whether packets can leave by the port: it is attached, and its interface (if it has one) is up."""
+        ...
+
     def port_stats(self) -> list[PortStats]: ...
 
     def inject(self, port: int, data: bytes) -> None:

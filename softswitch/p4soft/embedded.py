@@ -22,6 +22,7 @@ from finsy.proto import p4r
 
 from p4soft.api import Engine, EngineFactory
 from p4soft.inprocess import InProcessStub
+from p4soft.links import LinkMonitor
 from p4soft.server.events import EventPump
 from p4soft.server.rpc import GrpcServer, start_server
 from p4soft.server.service import P4RuntimeService
@@ -63,6 +64,7 @@ class Switch:
         self._ports = dict(ports or {})
         self._server: GrpcServer | None = None
         self._pump: EventPump | None = None
+        self._monitor: LinkMonitor | None = None
 
     async def start(self) -> None:
         """Attach the ports, then serve. Raises EngineError for a port, ServerError for the address; stops then."""
@@ -72,6 +74,7 @@ class Switch:
                     self.engine.add_memory_port(port)
                 else:
                     self.engine.add_interface(port, interface)
+            self._monitor = LinkMonitor(self.service.ports_changed, asyncio.get_running_loop())
             self._pump = EventPump(self.service.events, time.monotonic_ns, asyncio.get_running_loop())
             if self._grpc_addr is not None:
                 self._server, number = await start_server(self.service, self._grpc_addr, self._tls)
@@ -90,6 +93,9 @@ class Switch:
         if self._pump is not None:
             self._pump.stop()
             self._pump = None
+        if self._monitor is not None:
+            self._monitor.stop()
+            self._monitor = None
         self.engine.close()
 
     async def __aenter__(self) -> Self:

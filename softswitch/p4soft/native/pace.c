@@ -1,6 +1,6 @@
 /* Moderation. To wake up for a request costs several times what an ordinary one takes, and as much again of the client,
  * which is woken by the answer. So a connection that keeps sending without waiting for answers is read less often: when
- * the bytes of several requests have come (SO_RCVLOWAT), or after two milliseconds.
+ * the bytes of several requests have come (SO_RCVLOWAT), or after five milliseconds.
  *
  * A client that waits for each answer is never kept waiting: only several requests found at once show that this one does
  * not. One that has a number of requests on their way, and sends the next ones as soon as it is answered, is not kept

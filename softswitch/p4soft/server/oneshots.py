@@ -5,7 +5,7 @@ Members and groups get ids of our own; clients never see them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from finsy.proto import p4r
 
@@ -21,9 +21,12 @@ _SETS = p4r.ActionProfileActionSet
 @dataclass(slots=True)
 class _Set:
     message: p4r.ActionProfileActionSet
-    handles: list[int]
-    members: list[int]
     size: int
+    members: list[int] = field(default_factory=list)
+    copies: list[tuple[int, int]] = field(default_factory=list)
+    """Handles, and whose they are."""
+    watches: dict[int, int] = field(default_factory=dict)
+    """The ports of those members that are chosen only while theirs is up."""
 
 
 class OneShots:
@@ -59,23 +62,35 @@ class OneShots:
         encoded = [self._actions.encode_action(item.action) for item in message.action_profile_actions]
         kept = p4r.ActionProfileActionSet()
         kept.CopyFrom(message)
-        made = _Set(kept, [], [], self._rules.measure(weights))
-        copies: list[tuple[int, int]] = []
+        ports = [self._rules.watch_port(item) for item in message.action_profile_actions]
+        made = _Set(kept, self._rules.measure(weights))
         group = self._groups.take()
         try:
-            for (action, params), weight in zip(encoded, weights, strict=True):
+            for (action, params), weight, port in zip(encoded, weights, ports, strict=True):
                 handles = [self._handles.take() for _ in range(weight)]
-                made.handles += handles
                 member = handles[0] + 1
-                copies += [(handle, member) for handle in handles]
+                made.copies += [(handle, member) for handle in handles]
+                if port is not None:
+                    made.watches[member] = port
                 self._engine.insert(self._index, Entry(member.to_bytes(4, "big"), action, params))
                 made.members.append(member)
-            self._engine.set_member_group(self._index, group + 1, [member for _, member in sorted(copies)])
+            self._engine.set_member_group(self._index, group + 1, self._chosen(made))
         except EngineError:
             self._forget(group, made)
             raise
         self._sets[group + 1] = made
         return group + 1
+
+    def ports_changed(self) -> None:
+        """Choose from those members again whose watch port is up."""
+        for group, held in self._sets.items():
+            if held.watches:
+                self._engine.set_member_group(self._index, group, self._chosen(held))
+
+    def _chosen(self, held: _Set) -> list[int]:
+        """What a packet's hash chooses from: see ProfileHandler."""
+        watches = held.watches
+        return [m for _, m in sorted(held.copies) if m not in watches or self._engine.port_up(watches[m])]
 
     def remove(self, group: int) -> None:
         """The entry that held the set is gone, or holds another one."""
@@ -85,7 +100,7 @@ class OneShots:
     def _forget(self, group: int, gone: _Set) -> None:
         for member in gone.members:
             self._engine.delete(self._index, member.to_bytes(4, "big"))
-        for handle in gone.handles:
+        for handle, _ in gone.copies:
             self._handles.give_back(handle)
         self._groups.give_back(group)
 

@@ -38,6 +38,8 @@ class _Member:
 class _Group:
     message: p4r.ActionProfileGroup
     weights: dict[int, int]
+    watches: dict[int, int]
+    """The ports of those members that are chosen only while theirs is up."""
     entries: int = 0
 
 
@@ -68,6 +70,14 @@ class ProfileHandler:
         """Take over what ``other`` holds (its state has been replayed into our engine)."""
         self._handles, self._members, self._groups = other._handles, other._members, other._groups
         self._sets.adopt(other._sets)
+        self.ports_changed()
+
+    def ports_changed(self) -> None:
+        """Choose from those members again whose watch port is up."""
+        for number, group in self._groups.items():
+            if group.watches:
+                self._engine.set_member_group(self._index, number, self._chosen(group.weights, group.watches))
+        self._sets.ports_changed()
 
     # members
 
@@ -142,7 +152,7 @@ class ProfileHandler:
         elif kind == _DELETE:
             if group.entries:
                 raise failed_precondition(f"{what}: {group.entries} table entries refer to it")
-            self._set_members(number, group.weights, None)
+            self._set_members(number, group.weights, None, {})
             del self._groups[number]
             return
         elif update.max_size != group.message.max_size:
@@ -150,10 +160,11 @@ class ProfileHandler:
         weights = self._check_members(number, update, what)
         if group is not None and group.entries and not weights:
             raise unimplemented(f"{what}: table entries refer to it, and empty groups are not supported")
-        self._set_members(number, group.weights if group is not None else {}, weights)
+        watches = {m.member_id: port for m in update.members if (port := self._rules.watch_port(m)) is not None}
+        self._set_members(number, group.weights if group is not None else {}, weights, watches)
         kept = p4r.ActionProfileGroup()
         kept.CopyFrom(update)
-        self._groups[number] = _Group(kept, weights, group.entries if group is not None else 0)
+        self._groups[number] = _Group(kept, weights, watches, group.entries if group is not None else 0)
 
     def _check_max_size(self, max_size: int, what: str) -> None:
         limit = self._rules.max_group_size
@@ -182,17 +193,17 @@ class ProfileHandler:
     def _measure(self, weights: dict[int, int]) -> int:
         return self._rules.measure(list(weights.values()))
 
-    def _set_members(self, number: int, old: dict[int, int], new: dict[int, int] | None) -> None:
-        """Give the group its members, with as many copies of each as weigh in, in BMv2's order; None removes it."""
+    def _set_members(
+        self, number: int, old: dict[int, int], new: dict[int, int] | None, watches: dict[int, int]
+    ) -> None:
+        """Give the group its members, with as many copies of each as weigh in; None removes it."""
         concerned = sorted({*old, *(new or ())})
-        copies: list[tuple[int, int]] = []
         for member_id, weight in sorted((new or {}).items()):
             handles = self._members[member_id].handles
             while len(handles) < weight:
                 handles.append(self._handles.take())
-            copies += [(handle, member_id) for handle in handles[:weight]]
         try:
-            members = None if new is None else [member_id for _, member_id in sorted(copies)]
+            members = None if new is None else self._chosen(new, watches)
             self._engine.set_member_group(self._index, number, members)
             for member_id in concerned:
                 self._members[member_id].weights.pop(number, None)
@@ -200,6 +211,16 @@ class ProfileHandler:
                 self._members[member_id].weights[number] = weight
         finally:
             self._trim(concerned)
+
+    def _chosen(self, weights: dict[int, int], watches: dict[int, int]) -> list[int]:
+        """What a packet's hash chooses from: the copies of members, in BMv2's order, without those that are cut off."""
+        copies = [
+            (handle, member_id)
+            for member_id, weight in weights.items()
+            if member_id not in watches or self._engine.port_up(watches[member_id])
+            for handle in self._members[member_id].handles[:weight]
+        ]
+        return [member_id for _, member_id in sorted(copies)]
 
     def _trim(self, concerned: Sequence[int]) -> None:
         for member_id in concerned:

@@ -68,6 +68,12 @@ class P4RuntimeService:
             self._wire = WirePath(writer)
             self.arbitration.on_grants = self._wire.follow_primaries
 
+    def ports_changed(self) -> None:
+        """To be called when ports went up or down, or were attached or removed: groups may watch them."""
+        if self.pipelines.running is not None:
+            for profile in self.pipelines.running.profiles.values():
+                profile.ports_changed()
+
     # RPCs
 
     def write(self, request: p4r.WriteRequest) -> p4r.WriteResponse:

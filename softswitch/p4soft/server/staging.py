@@ -74,6 +74,11 @@ class StagedEngine:
         self.state = _State(program, tables, sizes, [{} for _ in sizes])
         return program
 
+    # ports
+    def port_up(self, port: int) -> bool:
+        """No packet passes, so this makes no difference; see ProfileHandler.adopt."""
+        return True
+
     # tables
     def insert(self, table: int, entry: Entry) -> None:
         rows = self.state.rows[table]

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 
 from finsy.proto import p4i, p4r
 
-from p4soft.server.errors import exhausted, invalid, unimplemented
+from p4soft.server.errors import exhausted, invalid
 
+_PORT_BYTES = 4
 MAX_COPIES = 1 << 16
 """Members of one group, each counted as often as its weight says."""
 
@@ -50,8 +51,6 @@ class GroupRules:
         """The weight of each item; 1 where the program leaves no choice."""
         weights = []
         for item in items:
-            if item.watch_port or (item.WhichOneof("watch_kind") == "watch" and item.watch):
-                raise unimplemented(f"{self._what}: watch ports are not supported")
             if self._no_weights:
                 if item.weight:
                     raise invalid(f"{self._what}: weights are not allowed here (@weights_disallowed)")
@@ -65,6 +64,14 @@ class GroupRules:
         if sum(weights) > MAX_COPIES:
             raise exhausted(f"{self._what}: the weights of a group can add up to {MAX_COPIES} at most")
         return weights
+
+    def watch_port(self, item: p4r.ActionProfileGroup.Member | p4r.ActionProfileAction) -> int | None:
+        """The port that has to be up for ``item`` to be chosen."""
+        if item.WhichOneof("watch_kind") == "watch":  # of P4Runtime before 1.3, where 0 is no port
+            return item.watch or None
+        if len(item.watch_port.lstrip(b"\0")) > _PORT_BYTES:
+            raise invalid(f"{self._what}: a watch_port has {8 * _PORT_BYTES} bits at most")
+        return int.from_bytes(item.watch_port, "big") if item.watch_port else None
 
     def measure(self, weights: Sequence[int]) -> int:
         """How much of ``size`` and ``max_group_size`` a group takes."""

@@ -67,6 +67,9 @@ class FakeEngine(StagedEngine):
     def remove_port(self, port: int) -> None:
         del self._ports[port]
 
+    def port_up(self, port: int) -> bool:
+        return port in self._ports
+
     def port_stats(self) -> list[PortStats]:
         return [PortStats(port, name) for port, name in self._ports.items()]
 

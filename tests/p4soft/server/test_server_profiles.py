@@ -128,7 +128,7 @@ def watched(port: bytes) -> p4r.ActionProfileGroup:
         (INSERT, group(5, max_size=-1), Code.INVALID_ARGUMENT),
         (INSERT, group(5, profile="same"), Code.INVALID_ARGUMENT),  # max_group_size 6
         (INSERT, group(5, profile="same", max_size=7), Code.INVALID_ARGUMENT),
-        (INSERT, watched(b"\x01"), Code.UNIMPLEMENTED),
+        (INSERT, watched(b"\x01\0\0\0\0"), Code.INVALID_ARGUMENT),
         (MODIFY, group(5, (1, 1)), Code.NOT_FOUND),
         (MODIFY, group(1, (1, 1), max_size=1), Code.INVALID_ARGUMENT),
         (MODIFY, group(1), Code.UNIMPLEMENTED),  # an entry refers to it
@@ -230,7 +230,7 @@ def chosen_size() -> p4r.TableAction:
 
 def watching() -> p4r.TableAction:
     action = one_shot((1, 1))
-    action.action_profile_action_set.action_profile_actions[0].watch_port = b"\x01"
+    action.action_profile_action_set.action_profile_actions[0].watch_port = b"\x01\0\0\0\0"
     return action
 
 
@@ -246,7 +246,7 @@ EMPTY = p4r.TableAction(action_profile_action_set=p4r.ActionProfileActionSet())
         (one_shot((1, 1 << 30)), Code.RESOURCE_EXHAUSTED),
         (chosen_mode(), Code.UNIMPLEMENTED),
         (chosen_size(), Code.UNIMPLEMENTED),
-        (watching(), Code.UNIMPLEMENTED),
+        (watching(), Code.INVALID_ARGUMENT),
     ],
     ids=str,
 )

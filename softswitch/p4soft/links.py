@@ -1,0 +1,48 @@
+"""Which network interfaces are up, and when that changes (rtnetlink)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import socket
+import struct
+from collections.abc import Callable
+
+_SIOCGIFFLAGS = 0x8913
+_IFF_UP, _IFF_RUNNING = 0x1, 0x40
+_RTMGRP_LINK = 1
+_IFREQ = struct.Struct("16sH22x")
+
+
+def is_up(interface: str) -> bool:
+    """Whether the interface exists, was switched on, and has a carrier."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        try:
+            answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, _IFREQ.pack(interface.encode(), 0))
+        except OSError:
+            return False
+    flags: int = _IFREQ.unpack(answer)[1]
+    return flags & (_IFF_UP | _IFF_RUNNING) == _IFF_UP | _IFF_RUNNING
+
+
+class LinkMonitor:
+    """Calls ``changed`` in ``loop`` after interfaces of this network namespace went up or down, until it is stopped."""
+
+    def __init__(self, changed: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        self._changed = changed
+        self._loop = loop
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+        self._socket.bind((0, _RTMGRP_LINK))
+        loop.add_reader(self._socket, self._read)
+
+    def stop(self) -> None:
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _read(self) -> None:
+        """What has changed is asked anew, so nothing is lost with messages that did not find room (ENOBUFS)."""
+        with contextlib.suppress(OSError):
+            while self._socket.recv(65536):
+                continue
+        self._changed()
