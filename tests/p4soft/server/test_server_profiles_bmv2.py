@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
-import grpc.aio
 import pytest
-from finsy.proto import p4r, p4r_grpc
-from p4kit import DELETE, INSERT, MODIFY, Client
+from bmv2kit import Pair, both_started, loaded, needs_bmv2
+from finsy.proto import p4r
+from p4kit import DELETE, INSERT, MODIFY
 from profilekit import (
     by_crc16,
     by_crc16_too,
@@ -27,95 +25,30 @@ from profilekit import (
     to_member,
 )
 
-from ptf_tests.targets import Bmv2, P4softInProcess, Target, TargetUnavailable
+from ptf_tests.targets import Target
 
-pytestmark = pytest.mark.skipif(shutil.which("simple_switch_grpc") is None, reason="simple_switch_grpc is not on PATH")
+pytestmark = needs_bmv2
 SEED = 20260512
-WAIT = 10.0
-BATCH = 32
-"""Fits the shortest queue on the way."""
 
 
 @pytest.fixture(scope="module")
-def targets() -> Iterator[tuple[Target, ...]]:
-    started: list[Target] = []
-    try:
-        kinds: tuple[type[Target], ...] = (Bmv2, P4softInProcess)
-        for kind in kinds:
-            target = kind()
-            started.append(target)
-            target.start()
-        yield tuple(started)
-    except TargetUnavailable as reason:
-        pytest.skip(str(reason))
-    finally:
-        for target in started:
-            target.stop()
-
-
-class Pair:
-    """Both switches, written alike."""
-
-    def __init__(self, targets: tuple[Target, ...], stubs: list[Any]) -> None:
-        self._targets = targets
-        self._stubs = stubs
-
-    async def write(self, *updates: tuple[Any, Any]) -> None:
-        for kind, message in updates:
-            # One at a time: what depends on another update may not be in its batch.
-            for stub in self._stubs:
-                request = p4r.WriteRequest(device_id=1)
-                request.election_id.low = 1
-                update = request.updates.add(type=kind)
-                name = next(f.name for f in p4r.Entity.DESCRIPTOR.fields if f.message_type is message.DESCRIPTOR)
-                getattr(update.entity, name).CopyFrom(message)
-                await stub.Write(request)
-
-    def same(self, *frames: bytes) -> set[int]:
-        """Assert that both do the same to every frame; what was written by the actions."""
-        results = []
-        for target in self._targets:
-            out: list[tuple[int, bytes]] = []
-            for start in range(0, len(frames), BATCH):
-                batch = frames[start : start + BATCH]
-                for frame in batch:
-                    target.dataplane.send(0, 1, frame)
-                # No table drops anything: every frame comes out once.
-                for _ in batch:
-                    found = target.dataplane.poll(timeout=WAIT)
-                    assert isinstance(found, target.dataplane.PollSuccess)
-                    out.append((found.port, found.packet))
-            results.append(sorted(out))
-        ours, theirs = results
-        assert ours == theirs
-        return {data[21] for _, data in ours}
+def targets() -> Iterator[tuple[Target, Target]]:
+    with both_started() as started:
+        yield started
 
 
 @pytest.fixture
-async def pair(targets: tuple[Target, ...]) -> AsyncIterator[Pair]:
+async def pair(targets: tuple[Target, Target]) -> AsyncIterator[Pair]:
     """Both switches with the selector program and no entries."""
-    clients, channels, stubs = [], [], []
-    for target in targets:
-        channel = grpc.aio.insecure_channel(target.address)
-        await channel.channel_ready()
-        client = Client(p4r_grpc.P4RuntimeStub(channel))
-        stream = client.stream()
-        request = p4r.StreamMessageRequest()
-        request.arbitration.device_id = 1
-        request.arbitration.election_id.low = 1
-        await stream.write(request)
-        await client.next(stream)
-        push = p4r.SetForwardingPipelineConfigRequest(device_id=1, config=selector_config())
-        push.action = p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT
-        push.election_id.low = 1
-        await client.stub.SetForwardingPipelineConfig(push)
-        clients.append(client)
-        channels.append(channel)
-        stubs.append(client.stub)
-    yield Pair(targets, stubs)
-    for client, channel in zip(clients, channels, strict=True):
-        client.close()
-        await channel.close()
+    async with loaded(targets, selector_config()) as made:
+        yield made
+
+
+def same(pair: Pair, *sent: bytes) -> set[int]:
+    """What the actions wrote into the frames, which both switches agree on. No table drops anything."""
+    found = pair.same(*sent)
+    assert len(found) == len(sent)
+    return {data[21] for _, data in found}
 
 
 def frames(which: int, count: int, rng: random.Random) -> list[bytes]:
@@ -150,9 +83,9 @@ async def test_groups(pair: Pair, profile: str) -> None:
         (INSERT, group(2, (members[6], 2), (members[1], 1), (members[0], 3), profile=profile, max_size=limit))
     )
     await pair.write((INSERT, entry(profile, to_group(1))))
-    assert len(pair.same(*frames(which, 64, rng))) > 1
+    assert len(same(pair, *frames(which, 64, rng))) > 1
     await pair.write((MODIFY, entry(profile, to_group(2))))
-    assert len(pair.same(*frames(which, 64, rng))) > 1
+    assert len(same(pair, *frames(which, 64, rng))) > 1
     for _ in range(6):
         weights = [(n, rng.randrange(1, 3)) for n in rng.sample(members, rng.randrange(1, 4))]
         await pair.write((MODIFY, group(rng.choice((1, 2)), *weights, profile=profile, max_size=limit)))
@@ -160,9 +93,9 @@ async def test_groups(pair: Pair, profile: str) -> None:
         await pair.write((MODIFY, member(number, profile, action=forward(number + 100))))
         for to in (1, 2):
             await pair.write((MODIFY, entry(profile, to_group(to))))
-            assert pair.same(*frames(which, 16, rng))
+            assert same(pair, *frames(which, 16, rng))
     await pair.write((MODIFY, entry(profile, to_member(members[4]))))
-    assert len(pair.same(*frames(which, 8, rng))) == 1
+    assert len(same(pair, *frames(which, 8, rng))) == 1
 
 
 @pytest.mark.parametrize("profile", TABLES)
@@ -170,18 +103,18 @@ async def test_one_shot_sets(pair: Pair, profile: str) -> None:
     rng = random.Random(SEED)
     which = TABLES[profile][1]
     await pair.write((INSERT, entry(profile, one_shot((1, 1), (2, 3), (3, 1)))))
-    assert len(pair.same(*frames(which, 64, rng))) > 1
+    assert len(same(pair, *frames(which, 64, rng))) > 1
     for _ in range(6):
         marks = [(rng.randrange(250), rng.randrange(1, 3)) for _ in range(rng.randrange(1, 4))]
         await pair.write((MODIFY, entry(profile, one_shot(*marks))))
-        assert pair.same(*frames(which, 16, rng))
+        assert same(pair, *frames(which, 16, rng))
     if profile == "sixteen":
         await pair.write((INSERT, by_crc16_too(0x42, one_shot((7, 2), (8, 2)))))
         await pair.write((DELETE, entry(profile, one_shot((1, 1)))))
         await pair.write((INSERT, by_crc16_too(0x43, one_shot((5, 3), (9, 1), (6, 2)))))
-        assert len(pair.same(*frames(0x42, 32, rng), *frames(0x43, 32, rng), *frames(which, 8, rng))) > 3
+        assert len(same(pair, *frames(0x42, 32, rng), *frames(0x43, 32, rng), *frames(which, 8, rng))) > 3
 
 
 async def test_a_plain_profile(pair: Pair) -> None:
     await pair.write((INSERT, member(4, "plain")), (INSERT, by_profile(7, to_member(4))))
-    assert pair.same(keyed_frame(1, wide=7), keyed_frame(1, wide=8), keyed_frame(0x83)) == {4, 0xFF}
+    assert same(pair, keyed_frame(1, wide=7), keyed_frame(1, wide=8), keyed_frame(0x83)) == {4, 0xFF}
