@@ -66,6 +66,11 @@ def state(rng: random.Random) -> bytes:
     return struct.pack("!BII", op, index, value) + rng.randbytes(40) + bytes([shift]) + rng.randbytes(rng.randrange(20))
 
 
+def calls(rng: random.Random) -> bytes:
+    numbers = [rng.choice([0, 1, 3, 0x7FFFFFFF, 1 << 31, 0xFFFFFFFF, rng.getrandbits(32)]) for _ in range(2)]
+    return struct.pack("!BBIIQ", rng.randrange(11), rng.choice([0, 1, 2, 3, 7, 40]), *numbers, rng.getrandbits(64))
+
+
 def router(rng: random.Random) -> bytes:
     ip = IP(src=rng.choice(ADDRESSES), dst=rng.choice(ADDRESSES), ttl=rng.choice([0, 1, 64]), tos=rng.randrange(256))
     upper = rng.choice([TCP, UDP])(sport=rng.randrange(1 << 16), dport=rng.choice([0, 79, 80, 90, 91, 443]))
@@ -145,6 +150,7 @@ CASES: dict[str, tuple[Callable[[random.Random], bytes], Entries]] = {
     "stacks": (stacks, nothing),
     "state": (state, nothing),
     "router": (router, routes),
+    "calls": (calls, nothing),
 }
 
 
