@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -10,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ptf_tests.dataplane import MemoryDataplane, SocketDataplane
+from topo import shell
+from topo.process import poll
 
 CPU_PORT = 255
 PORTS = (1, 2, 3)
@@ -160,13 +162,14 @@ class ProcessTarget(Target):
 
     def _wait_until_served(self, process: subprocess.Popen[bytes]) -> None:
         """Raises RuntimeError with what the program said, if it ends instead or takes too long."""
-        host, _, port = self.address.rpartition(":")
-        deadline = time.monotonic() + START_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
-            with socket.socket() as client:
-                if client.connect_ex((host, int(port))) == 0:
-                    return
-            time.sleep(0.02)
+
+        def served_or_ended() -> bool:
+            return process.poll() is not None or shell.listens(self.address)
+
+        with contextlib.suppress(TimeoutError):
+            poll(served_or_ended, START_SECONDS, f"{self.executable} listens")
+            if process.poll() is None:
+                return
         said = Path(self._log.name).read_text(errors="replace").strip()[-1000:]
         raise RuntimeError(f"{self.executable} does not serve {self.address}: {said or 'it said nothing'}")
 

@@ -79,8 +79,9 @@ class Switch:
         self._meters: dict[str, m.MeterArray] = {}
         self._registers: dict[str, m.RegisterArray] = {}
         self._ports: dict[int, str] = {}
-        self._interfaces: dict[int, str] = {}
-        """Port to the name of its pcap files."""
+        """Port to the name of its pcap files, which is that of its interface if it has one."""
+        self._interfaces: set[int] = set()
+        """The ports that have one."""
         self._captured: dict[int, str] = {}
         self._pcap: str | None = None
         self._trace = False
@@ -143,7 +144,7 @@ class Switch:
         rc = self._c.p4s_add_interface(self.handle(), self.port(port), interface.encode())
         if rc == 0:
             self._begin_port(port, interface)
-            self._interfaces[port] = interface
+            self._interfaces.add(port)
             return
         if rc == -6:
             raise InvalidValue(_interface_problem(interface, ffi.errno))
@@ -158,12 +159,12 @@ class Switch:
     def remove_port(self, port: int) -> None:
         check(self._c.p4s_remove_port(self.handle(), self.port(port)), f"port {port}")
         self._ports.pop(port, None)
-        self._interfaces.pop(port, None)
+        self._interfaces.discard(port)
         if self._captured.pop(port, None) is not None:
             self._c.p4s_pcap_close(self.handle(), port)
 
     def port_up(self, port: int) -> bool:
-        return port in self._ports and (port not in self._interfaces or links.is_up(self._interfaces[port]))
+        return port in self._ports and (port not in self._interfaces or links.is_up(self._ports[port]))
 
     @staticmethod
     def port(port: int) -> int:

@@ -13,7 +13,7 @@ from p4soft.api import Engine, EngineError, Entry
 from p4soft.server.actions import ActionSet
 from p4soft.server.errors import exhausted, invalid, unimplemented
 from p4soft.server.staging import StagedEngine
-from p4soft.server.weights import GroupRules, Handles
+from p4soft.server.weights import GroupRules, Handles, chosen
 
 _SETS = p4r.ActionProfileActionSet
 
@@ -88,9 +88,7 @@ class OneShots:
                 self._engine.set_member_group(self._index, group, self._chosen(held))
 
     def _chosen(self, held: _Set) -> list[int]:
-        """What a packet's hash chooses from: see ProfileHandler."""
-        watches = held.watches
-        return [m for _, m in sorted(held.copies) if m not in watches or self._engine.port_up(watches[m])]
+        return chosen(held.copies, held.watches, self._engine.port_up)
 
     def remove(self, group: int) -> None:
         """The entry that held the set is gone, or holds another one."""

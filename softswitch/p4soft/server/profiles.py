@@ -16,7 +16,7 @@ from p4soft.server.actions import ActionSet
 from p4soft.server.errors import already_exists, exhausted, failed_precondition, invalid, not_found, unimplemented
 from p4soft.server.oneshots import OneShots
 from p4soft.server.staging import StagedEngine
-from p4soft.server.weights import GroupRules, Handles
+from p4soft.server.weights import GroupRules, Handles, chosen
 
 Reference = tuple[int, bytes]
 """Action and parameters of an engine entry that refers to a member or group."""
@@ -213,14 +213,12 @@ class ProfileHandler:
             self._trim(concerned)
 
     def _chosen(self, weights: dict[int, int], watches: dict[int, int]) -> list[int]:
-        """What a packet's hash chooses from: the copies of members, in BMv2's order, without those that are cut off."""
-        copies = [
+        copies = (
             (handle, member_id)
             for member_id, weight in weights.items()
-            if member_id not in watches or self._engine.port_up(watches[member_id])
             for handle in self._members[member_id].handles[:weight]
-        ]
-        return [member_id for _, member_id in sorted(copies)]
+        )
+        return chosen(copies, watches, self._engine.port_up)
 
     def _trim(self, concerned: Sequence[int]) -> None:
         for member_id in concerned:

@@ -8,7 +8,7 @@ member for the same packet, the handles are kept here as BMv2 would have given t
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from finsy.proto import p4i, p4r
 
@@ -34,6 +34,13 @@ class Handles:
 
     def give_back(self, handle: int) -> None:
         heapq.heappush(self._free, handle)
+
+
+def chosen(copies: Iterable[tuple[int, int]], watches: Mapping[int, int], port_up: Callable[[int], bool]) -> list[int]:
+    """What a packet's hash chooses from: the members of ``copies`` (handle, member) in BMv2's order, without those
+    whose port in ``watches`` is down."""
+    cut_off = {member for member, port in watches.items() if not port_up(port)}
+    return [member for _, member in sorted(copies) if member not in cut_off]
 
 
 class GroupRules:

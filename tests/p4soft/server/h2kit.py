@@ -39,6 +39,11 @@ def call(stream: int = 1, method: str = "Capabilities", data: bytes = b"") -> by
     return request + frame(DATA, END_STREAM, stream, message(data))
 
 
+def grpc_status(trailers: bytes) -> int:
+    at = trailers.index(b"grpc-status") + len(b"grpc-status")
+    return int(trailers[at + 1 : at + 1 + trailers[at]])
+
+
 class Raw:
     """A connection whose frames are made by hand."""
 
@@ -74,8 +79,7 @@ class Raw:
             if number == stream and kind == DATA:
                 data += body
             if number == stream and kind == HEADERS and flags & END_STREAM:
-                at = body.index(b"grpc-status") + len(b"grpc-status")
-                return int(body[at + 1 : at + 1 + body[at]]), data
+                return grpc_status(body), data
 
     async def error(self) -> int:
         """The code that the server ends the connection with."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from finsy.proto import p4r
 from p4kit import PROGRAMS, exact, read_p4info, ternary
+from p4soft.embedded import Switch
 
 INFO = read_p4info("selector")
 JSON = (PROGRAMS / "selector.json").read_bytes()
@@ -83,3 +84,11 @@ def by_profile(wide: int, action: p4r.TableAction) -> p4r.TableEntry:
 def keyed_frame(which: int, twelve: int = 0, wide: int = 0, source: int = 1) -> bytes:
     ethernet = bytes.fromhex("02000000000f") + source.to_bytes(6, "big") + b"\x12\x34"
     return ethernet + bytes([which]) + twelve.to_bytes(2, "big") + wide.to_bytes(4, "big") + b"\xff" + bytes(30)
+
+
+def marks(switch: Switch, which: int = 0x41, packets: int = 64) -> set[int]:
+    """What packets of many flows get written; nothing where they match no entry."""
+    for wide in range(packets):
+        switch.engine.inject(1, keyed_frame(which, wide=wide))
+    assert switch.engine.drain(10)
+    return {data[21] for port, data in switch.engine.collect() if port == 1}

@@ -19,6 +19,7 @@ from profilekit import (
     forward,
     group,
     keyed_frame,
+    marks,
     member,
     one_shot,
     selector_config,
@@ -35,14 +36,6 @@ async def controller(client: Client) -> Client:
     client.primary_stream, _ = await client.open(1)
     await client.push(message=selector_config())
     return client
-
-
-def marks(switch: Switch, which: int = 0x41, packets: int = 64) -> set[int]:
-    """What packets of many flows get written; nothing where they match no entry."""
-    for wide in range(packets):
-        switch.engine.inject(1, keyed_frame(which, wide=wide))
-    assert switch.engine.drain(10)
-    return {data[21] for port, data in switch.engine.collect() if port == 1}
 
 
 def forwards(switch: Switch) -> bool:

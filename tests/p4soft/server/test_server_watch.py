@@ -12,7 +12,7 @@ from finsy.proto import p4r
 from p4kit import CPU_PORT, DELETE, DEVICE, INSERT, MODIFY, Client, until
 from p4soft.embedded import Switch, native_engine
 from p4switch import client_of
-from profilekit import by_crc16, group, keyed_frame, member, one_shot, selector_config, to_group
+from profilekit import by_crc16, group, marks, member, one_shot, selector_config, to_group
 
 SET = p4r.SetForwardingPipelineConfigRequest
 
@@ -25,14 +25,6 @@ async def controller(client: Client, switch: Switch) -> Client:
     client.primary_stream, _ = await client.open(1)
     await client.push(message=selector_config())
     return client
-
-
-def marks(switch: Switch) -> set[int]:
-    """The members that packets of many flows take; nothing where there is none."""
-    for wide in range(64):
-        switch.engine.inject(1, keyed_frame(0x41, wide=wide))
-    assert switch.engine.drain(10)
-    return {data[21] for port, data in switch.engine.collect() if port == 1}
 
 
 def watched(*ports: int | None) -> p4r.ActionProfileGroup:
