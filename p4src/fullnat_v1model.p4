@@ -2,7 +2,7 @@
  *
  *   packet_out? -- forward ------------------------------------------------------------------------> Verdict
  *       | inject, reset
- *   Validate - Port - Session -+ hit -- Server - Admit - SegmentEvents - SessionState - Route - Neighbor - Fullnat - TcpOptions - Forward -> Verdict
+ *   Validate - Port - Session -+ hit -- Server - Admit - SessionState - Route - Neighbor - Fullnat - TcpOptions - Forward -> Verdict
  *                              + miss - Addressee - Service - Miss -+ ours: punt or drop -----------------------> Verdict
  *                    not TCP - Addressee - Local -------------------+ ours: answer, punt or drop ---------------> Verdict
  *                                                                   + not ours: Route - Forward ----------------> Verdict
@@ -46,7 +46,6 @@
 #include "core/service.p4"
 #include "core/miss.p4"
 #include "core/admit.p4"
-#include "core/events.p4"
 #include "core/route.p4"
 #include "core/neighbor.p4"
 #include "core/fullnat.p4"
@@ -70,7 +69,6 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
     Service() service;
     Miss() miss;
     Admit() admit;
-    SegmentEvents() segment_events;
     SessionState() session_state;
     Route() route;
     Neighbor() neighbor;
@@ -106,11 +104,9 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
             }
         } else {
             server.apply(hdr, m);
-            if (DECIDED) { return; }
             admit.apply(hdr, m);
             if (DECIDED) { return; }
-            segment_events.apply(hdr, m);
-            session_state.apply(hdr, m);
+            if (m.route.drop == (bit<8>)DropReason.NONE) { session_state.apply(hdr, m); }
         }
         if (DECIDED || !hdr.ipv4.isValid()) { return; }
 

@@ -35,6 +35,8 @@ CAPABILITIES = {
     "second-opinion": "the switch is another than p4soft, with which it is compared",
     "ip-options": "IPv4 options are parsed, so what is behind them is looked at",
     "frame-length": "the pipeline knows how long the frame is",
+    "session-bytes": "a session's bytes are counted beside its packets",
+    "validated-hits": "a malformed segment is not looked up, and so counts as no hit of its session",
     "any-options": "the data plane edits any list of TCP options; others leave the uncommon ones to the controller",
     # BMv2 (PI/src/pi_tables_imp.cpp, _pi_table_entry_get_remaining_ttl) multiplies milliseconds by 10^6 in 32 bits.
     "long-since-hit": "time_since_last_hit is right for idle timeouts above 4.29 s",
@@ -224,7 +226,9 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    capabilities = frozenset({"second-opinion", "any-options", "ip-options", "frame-length", "idle-times"})
+    capabilities = frozenset(
+        {"second-opinion", "any-options", "ip-options", "frame-length", "idle-times", "session-bytes", "validated-hits"}
+    )
     idle_resolution = 3.0
     executable = "simple_switch_grpc"
 
@@ -238,7 +242,9 @@ class External(Target):
     """A running switch that PTF's own runner is connected to; ``start`` only remembers where it is."""
 
     name = "external"
-    capabilities = frozenset({"any-options", "ip-options", "frame-length", "idle-times"})
+    capabilities = frozenset(
+        {"any-options", "ip-options", "frame-length", "idle-times", "session-bytes", "validated-hits"}
+    )
     idle_resolution = 3.0
 
     def __init__(self, address: str, dataplane: Any, device_config: str | None = None) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from ptf_tests import topology
-from ptf_tests.base import PacketOut
+from ptf_tests.base import PacketOut, Punt
 from ptf_tests.packets import Tcp
 from ptf_tests.sessions import Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
@@ -74,8 +74,8 @@ class ServersAreToldApart(SessionTest):
 
 
 class SessionWithoutServerIsDropped(SessionTest):
-    """A segment whose session has a server_id that is in no table is dropped before anything comes of it: SYN or not,
-    from either side, received, injected or reset. Each direction wants its own entry."""
+    """A segment whose session has a server_id that is in no table is dropped before anything comes of it, from either
+    side, received, injected or reset; a client's SYN is still the controller's. Each direction wants its own entry."""
 
     def runTest(self) -> None:
         self.handshake()
@@ -84,7 +84,8 @@ class SessionWithoutServerIsDropped(SessionTest):
         request, response = self.session.from_client(seq=1, flags="FA"), self.session.from_server(seq=5)
         self.delete(inbound)
         self.drop(CLIENT_SIDE, request, "SERVER")
-        self.drop(CLIENT_SIDE, self.session.from_client(flags="S"), "SERVER")
+        syn = self.session.from_client(flags="S")
+        self.exchange((CLIENT_SIDE, syn), punted=[Punt("SESSION_SYN", syn, session_id=self.session.id)])
         self._drop_packet_outs(CLIENT_SIDE, self.session.from_client(flags="R"))
         self.outward(response)
         self.insert(inbound)

@@ -17,9 +17,13 @@ LACKS = {
     "long-since-hit": "nor does it tell a time since the last hit",
     "register-read": "registers are per pipe and in banks, and no controller reads them",
     "resource-exhausted": "a full table is an error of the driver's; the controller takes UNKNOWN for full as well",
+    "validated-hits": "sessions are looked up in the first stages, beside what validates the segment",
     "second-opinion": "says nothing about the switch",
 }
 """Capabilities that the ASIC lacks, and the limit that stops it. A test that requires one is not supported."""
+
+LACKS_ON_2 = {"session-bytes": "packets and bytes would take the session tables a stage more than there are"}
+"""Likewise, of Tofino 2."""
 
 CAN = frozenset(CAPABILITIES) - LACKS.keys()
 
@@ -37,6 +41,7 @@ class Tofino1(Tofino):
 
 class Tofino2(Tofino):
     name = "tofino2"
+    capabilities = CAN - LACKS_ON_2.keys()
     p4info = COMPILED / "tofino/tofino2.p4info.txtpb"
 
 

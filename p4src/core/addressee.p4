@@ -16,6 +16,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     action own_interface() { m.own.address = true; m.own.answers_echo = true; }
 
     @id(ID_T_OWN_ADDRESS) @name(".own_address")
+    PLACE_ADDRESSEE
     table own_address {
         key = { m.addressed : exact @id(1) @name("address"); }
         actions = { own_vip; own_local; own_interface; @defaultonly NoAction; }
@@ -30,6 +31,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     }
 
     @id(ID_T_SERVICE) @name(".virtual_service")
+    PLACE_ADDRESSEE
     table virtual_service {
         key = {
             hdr.ipv4.protocol : exact @id(1) @name("protocol");

@@ -9,8 +9,9 @@
  *   TOA           SYN, and until the client acknowledges   -
  *                 data of the server
  *
- * Before it: Session, SessionState and Neighbor (for whether TOA fits). Reads m.session and m.state; writes hdr
- * and m.edit, which the target's TcpOptions carries out. */
+ * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After Session and
+ * Neighbor (for whether TOA fits). Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the target's TcpOptions
+ * carries out. */
 #ifndef _FULLNAT_P4_
 #define _FULLNAT_P4_
 
@@ -42,37 +43,36 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         ipv4_t client = hdr.ipv4.src;
         l4_port_t client_port = hdr.tcp.src_port;
         rewrite_addresses();
-        if (m.reset) {
-            /* Already in the receiver's own numbering. */
-            hdr.tcp.seq = m.state.reset_seq;
-        } else if (m.session.direction == (bit<8>)Direction.IN) {
-            hdr.tcp.seq = hdr.tcp.seq + m.session.delta;
-            if (!m.options_edited) {
-                m.edit.remove_experiments = true;
-                if (IS_SYN && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0) {
-                    m.edit.remove_timestamps = true;
+        if (!m.reset) {
+            if (m.session.direction == (bit<8>)Direction.IN) {
+                hdr.tcp.seq = hdr.tcp.seq + m.session.delta;
+                if (!m.options_edited) {
+                    m.edit.remove_experiments = true;
+                    if (IS_SYN && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0) {
+                        m.edit.remove_timestamps = true;
+                    }
                 }
-            }
-            if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0
-                && (IS_SYN || (BEFORE_DATA && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0))) {
-                if (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS) {
-                    toa_result = (bit<8>)ToaResult.HEAD_FULL;
-                } else if (m.route.toa_room == 0) {
-                    toa_result = (bit<8>)ToaResult.FAIL_LEN;
-                } else {
-                    toa_result = (bit<8>)ToaResult.OK;
-                    insert_toa(client, client_port);
+                if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0
+                    && (IS_SYN || (BEFORE_DATA && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0))) {
+                    if (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS) {
+                        toa_result = (bit<8>)ToaResult.HEAD_FULL;
+                    } else if (m.route.toa_room == 0) {
+                        toa_result = (bit<8>)ToaResult.FAIL_LEN;
+                    } else {
+                        toa_result = (bit<8>)ToaResult.OK;
+                        insert_toa(client, client_port);
+                    }
                 }
-            }
-        } else {
-            if (hdr.tcp.ack_flag == 1) {
-                hdr.tcp.ack = hdr.tcp.ack - m.session.delta;
-            }
-            if (!m.options_edited) {
-                if (hdr.tcp.syn == 0) {
-                    m.edit.shift_sack = true;
-                } else if (m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0) {
-                    m.edit.lower_mss = true;
+            } else {
+                if (hdr.tcp.ack_flag == 1) {
+                    hdr.tcp.ack = hdr.tcp.ack - m.session.delta;
+                }
+                if (!m.options_edited) {
+                    if (hdr.tcp.syn == 0) {
+                        m.edit.shift_sack = true;
+                    } else if (m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0) {
+                        m.edit.lower_mss = true;
+                    }
                 }
             }
         }

@@ -15,6 +15,7 @@ control Port(inout headers_t hdr, inout metadata_t m) {
     }
 
     @id(ID_T_PORT) @name(".port")
+    PLACE_PORT
     table port {
         key = { m.ingress_port : exact @id(1) @name("port"); }
         actions = { port_set; @defaultonly NoAction; }

@@ -26,7 +26,9 @@ control Route(inout headers_t hdr, inout metadata_t m) {
         size = ROUTE_TABLE_SIZE;
     }
 
-    apply { ipv4_route.apply(); }
+    apply {
+        if (m.route.drop == (bit<8>)DropReason.NONE) { ipv4_route.apply(); }
+    }
 }
 
 #endif

@@ -2,7 +2,7 @@
  *
  * server_in is for what clients send, server_out for what the real server sends; each has one entry per server_id. Kept out
  * of the session tables, this makes their action data fit one SRAM block per 1,024 entries of an ASIC. After Session, if it
- * found a session. Reads m.session; writes m.session, m.next_hop and m.verdict. */
+ * found a session. Reads m.session; writes m.session, m.next_hop and m.route.drop. */
 #ifndef _SERVER_P4_
 #define _SERVER_P4_
 
@@ -24,7 +24,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     }
 
     @id(ID_A_NO_SERVER) @name(".no_server")
-    action no_server() { m.verdict.drop = (bit<8>)DropReason.SERVER; }
+    action no_server() { m.route.drop = (bit<8>)DropReason.SERVER; }
 
     @id(ID_T_SERVER_IN) @name(".server_in")
     table server_in {

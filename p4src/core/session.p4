@@ -36,6 +36,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     }
 
     @id(ID_T_SESSION_IN) @name(".session_in")
+    PLACE_SESSION_IN
     table session_in {
         key = {
             hdr.ipv4.protocol : exact @id(1) @name("protocol");
@@ -52,6 +53,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     }
 
     @id(ID_T_SESSION_OUT) @name(".session_out")
+    PLACE_SESSION_OUT
     table session_out {
         key = {
             hdr.ipv4.protocol : exact @id(1) @name("protocol");

@@ -72,7 +72,6 @@ struct state_t {
     bit<8>  new_events;       /* answered: those set for the first time */
     bool    server_answered;  /* answered: SYN_ACK was set before this packet */
     bool    before_data;      /* answered to the client: it acknowledges no data of the server */
-    bit<32> reset_seq;        /* answered on a reset: the seq the receiver expects */
     bit<16> payload_len;      /* asked: bytes of TCP payload */
 }
 

@@ -1,4 +1,7 @@
-/* Table and register sizes: the only file a target's capacity is set in. */
+/* Table and register sizes: the only file a target's capacity is set in.
+ *
+ * PLACE_... is where an ASIC's compiler shall put what is large, by stage and entries there: left to itself it begins with
+ * what is small, and never finds room. docs/tofino.md has the arithmetic. */
 #ifndef _SIZES_P4_
 #define _SIZES_P4_
 
@@ -10,14 +13,28 @@
 #define OWN_ADDRESS_TABLE_SIZE 4096
 #define ROUTE_TABLE_SIZE 12288
 #define NEIGHBOR_TABLE_SIZE 8192
+#define PLACE_SESSION_IN @stage(0, 32768) @stage(1, 32768)
+#define PLACE_SESSION_OUT @stage(2, 32768) @stage(3, 32768)
+#define PLACE_SESSION_IN6 @stage(4)
+#define PLACE_SESSION_OUT6 @stage(5)
+#define PLACE_PORT
+#define PLACE_ADDRESSEE
 #elif __TARGET_TOFINO__ == 2
-#define SESSION_ID_BITS 17
+#define SESSION_ID_BITS 18
 #define STATE_BANK_BITS 16
-#define SERVER_TABLE_SIZE 16384
+#define SERVER_TABLE_SIZE 8192
 #define SERVICE_TABLE_SIZE 8192
 #define OWN_ADDRESS_TABLE_SIZE 8192
-#define ROUTE_TABLE_SIZE 12288
+#define ROUTE_TABLE_SIZE 10240
 #define NEIGHBOR_TABLE_SIZE 16384
+#define PLACE_SESSION_IN @stage(0, 36864) @stage(1, 36864) @stage(2, 36864) @stage(3, 36864) @stage(4, 36864) \
+        @stage(5, 36864) @stage(6, 36864) @stage(7, 4096)
+/* One entry a word, so that fewer memories are read: with both tables packed, the chip would take too much power. */
+#define PLACE_SESSION_OUT @pack(1) @stage(7, 30720) @stage(8, 35840) @stage(9, 35840) @stage(10, 35840) \
+        @stage(11, 35840) @stage(12, 35840) @stage(13, 35840) @stage(14, 16384)
+/* In TCAM, which the sessions leave free. */
+#define PLACE_PORT @ternary(1) @stage(5)
+#define PLACE_ADDRESSEE @ternary(1)
 #else
 #define SESSION_ID_BITS 20
 #define SERVER_TABLE_SIZE 65536
@@ -25,7 +42,19 @@
 #define OWN_ADDRESS_TABLE_SIZE 16384
 #define ROUTE_TABLE_SIZE 12288
 #define NEIGHBOR_TABLE_SIZE 65536
+#define PLACE_SESSION_IN
+#define PLACE_SESSION_OUT
+#define PLACE_PORT
+#define PLACE_ADDRESSEE
 #endif
+
+/* With IPV6_ROOM, Tofino 1; session ids are shared. */
+#define SESSION6_TABLE_SIZE 4096
+#define SERVER6_TABLE_SIZE 4096
+#define SERVICE6_TABLE_SIZE 2048
+#define OWN_ADDRESS6_TABLE_SIZE 2048
+#define ROUTE6_TABLE_SIZE 2048
+#define NEIGHBOR6_TABLE_SIZE 4096
 
 /* A session id indexes the registers, so its width and their size are one number. */
 #define SESSION_TABLE_SIZE (1 << SESSION_ID_BITS)

@@ -4,6 +4,7 @@
 
 #include "../../include/headers.p4"
 #include "../layouts/headers.p4"
+#include "ipv6_room/headers.p4"
 
 /* The PCIe port of the CPU. */
 #ifndef CPU_PORT
@@ -20,19 +21,23 @@
 header decision_t {
     bit<8>    direction;
     bit<8>    flags;
-    bit<8>    seen;
     @padding
     bit<5>    padding;
+    bit<1>    answered;
     bit<1>    reset;
     bit<1>    options_edited;
-    bit<1>    acks_first;
     bit<16>   toa_room;
     l4_port_t src_port;
     l4_port_t dst_port;
     ipv4_t    src;
     ipv4_t    dst;
     bit<32>   delta;
-    bit<32>   reset_seq;
+    bit<32>   end_seq;
+#if SESSION_ID_BITS > 16
+    @padding
+    bit<(24 - SESSION_ID_BITS)> id_padding;
+#endif
+    session_id_t session_id;
 }
 
 struct headers_t {
@@ -42,6 +47,7 @@ struct headers_t {
     ethernet_t   ethernet;
     arp_t        arp;
     ipv4_h       ipv4;
+    IPV6_HEADERS
     icmp_t       icmp;
     tcp_t        tcp;
     toa_v4_t     toa_v4;
@@ -59,10 +65,12 @@ struct target_metadata_t {
     bool    update_tcp;    /* the deparser shall make this checksum anew */
     bit<32> occupied;      /* sequence numbers that the segment takes */
     bit<32> end_seq;       /* sequence number behind the segment */
+    bit<32> received_ack;  /* its ack, before the rewrite */
     bit<1>  acks_first;    /* the segment acknowledges the server's first byte of data and no more */
     bit<8>  seen;          /* SessionEvent bits of the segments before */
     bit<8>  colour;        /* of the punt meter */
     session_event_t event;
+    IPV6_METADATA
 }
 
 #endif

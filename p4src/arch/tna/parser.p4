@@ -45,6 +45,7 @@ parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
         transition select(hdr.ethernet.type) {
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_ARP: parse_arp;
+            IPV6_ETHERTYPE
             default: accept;
         }
     }
@@ -54,6 +55,8 @@ parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
         m.addressed = hdr.arp.target_ip;
         transition accept;
     }
+
+    IPV6_STATES
 
     state parse_ipv4 {
         packet.extract(hdr.ipv4);

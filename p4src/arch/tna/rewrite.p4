@@ -13,17 +13,17 @@ control SendDecision(inout headers_t hdr, in metadata_t m) {
         hdr.decision.setValid();
         hdr.decision.direction = m.session.direction;
         hdr.decision.flags = m.session.flags;
-        hdr.decision.seen = m.target.seen;
+        hdr.decision.answered = (bit<1>)m.target.seen; /* SessionEvent.SYN_ACK is 1 */
         hdr.decision.reset = (bit<1>)m.reset;
         hdr.decision.options_edited = (bit<1>)m.options_edited;
-        hdr.decision.acks_first = m.target.acks_first;
         hdr.decision.toa_room = m.route.toa_room;
         hdr.decision.src_port = m.session.src_port;
         hdr.decision.dst_port = m.session.dst_port;
         hdr.decision.src = m.session.src;
         hdr.decision.dst = m.session.dst;
         hdr.decision.delta = m.session.delta;
-        hdr.decision.reset_seq = m.state.reset_seq;
+        hdr.decision.end_seq = m.target.end_seq;
+        hdr.decision.session_id = m.session.id;
     }
 
     apply { send(); }
@@ -44,10 +44,8 @@ parser RewriteParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
         m.session.src_port = hdr.decision.src_port;
         m.session.dst_port = hdr.decision.dst_port;
         m.session.delta = hdr.decision.delta;
-        m.state.reset_seq = hdr.decision.reset_seq;
+        m.session.id = hdr.decision.session_id;
         m.route.toa_room = hdr.decision.toa_room;
-        m.target.seen = hdr.decision.seen;
-        m.target.acks_first = hdr.decision.acks_first;
         packet.extract(hdr.ethernet);
         packet.extract(hdr.ipv4);
         tcp_checksum.subtract({ hdr.ipv4.src, hdr.ipv4.dst });
@@ -59,6 +57,7 @@ parser RewriteParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
 
     state parse_tcp {
         packet.extract(hdr.tcp);
+        m.target.received_ack = hdr.tcp.ack;
         m.target.update_tcp = true;
         tcp_checksum.subtract({
             hdr.tcp.src_port, hdr.tcp.dst_port, hdr.tcp.seq, hdr.tcp.ack, hdr.tcp.data_offset, hdr.tcp.reserved,

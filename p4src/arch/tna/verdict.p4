@@ -33,9 +33,9 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
     @id(ID_C_PUNT) @name(".punt_ctr")
     Counter<bit<64>, bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, CounterType_t.PACKETS_AND_BYTES) punt_ctr;
     @id(ID_C_SERVER_IN) @name(".server_in_ctr")
-    Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_in_ctr;
+    Counter<bit<32>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_in_ctr;
     @id(ID_C_SERVER_OUT) @name(".server_out_ctr")
-    Counter<bit<64>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_out_ctr;
+    Counter<bit<32>, server_id_t>(SERVER_TABLE_SIZE, CounterType_t.PACKETS_AND_BYTES) server_out_ctr;
     @hidden
     action drop() {
         drop_ctr.count(m.verdict.drop);
@@ -70,6 +70,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
     action count_out() { server_out_ctr.count(m.session.server_id); }
 
     apply {
+        if (m.state.set_events != 0) { m.state.new_events = m.state.set_events & ~m.target.seen; }
         ig_tm_md.bypass_egress = 1;
         hdr.packet_out.setInvalid();
         if (m.verdict.punt != 0 && m.target.colour != METER_RED) {

@@ -5,7 +5,8 @@
  * server_end_seq    end of what the server sent (its snd_nxt), for a RST to the client
  * server_ack_seq    what the server acknowledged (its rcv_nxt), for a RST to the server
  *
- * The last two never go backwards, except with a SYN-ACK, which starts afresh (LVS: tcp_save_out_seq). */
+ * The last two never go backwards, except with a SYN-ACK, which starts afresh (LVS: tcp_save_out_seq). A reset leaves with
+ * one of them as its seq. */
 #ifndef _V1MODEL_SESSION_STATE_P4_
 #define _V1MODEL_SESSION_STATE_P4_
 
@@ -54,9 +55,9 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             bit<32> first;
             first_data_seq.read(first, i);
             m.state.before_data = m.state.server_answered && hdr.tcp.ack == first;
-            if (m.reset) { server_ack_seq.read(m.state.reset_seq, i); }
+            if (m.reset) { server_ack_seq.read(hdr.tcp.seq, i); }
         } else if (m.reset) {
-            server_end_seq.read(m.state.reset_seq, i);
+            server_end_seq.read(hdr.tcp.seq, i);
         } else if (hdr.tcp.rst == 0 && hdr.tcp.ack_flag == 1) {
             if (hdr.tcp.syn == 1) { start_server(i); } else { follow_server(i); }
         }

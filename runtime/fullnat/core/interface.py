@@ -166,7 +166,7 @@ class Written:
 class Probed:
     """The outcome of a Probe effect, one item per session asked for, in its order; None when its entries are gone.
 
-    ``idle`` is the smaller time since last hit of the two directions, in seconds. Counters are (packets, bytes).
+    ``idle`` is the smaller time since last hit of the two directions, in seconds.
     """
 
     sessions: tuple[tuple[int, ProbeResult | None], ...]
@@ -176,9 +176,10 @@ class ProbeResult(NamedTuple):
     idle: float | None
     """None: the switch does not tell."""
     in_packets: int
-    in_bytes: int
+    in_bytes: int | None
+    """None: the switch counts only packets, as out_bytes."""
     out_packets: int
-    out_bytes: int
+    out_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)

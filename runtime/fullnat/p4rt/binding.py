@@ -54,7 +54,7 @@ class Binder:
         self.differences: list[str] = []
         self._tables = {table.preamble.name: table for table in p4info.tables}
         self._actions = {action.preamble.id: action for action in p4info.actions}
-        self._direct_counters = {counter.direct_table_id for counter in p4info.direct_counters}
+        self._direct_counters = {counter.direct_table_id: counter for counter in p4info.direct_counters}
         self._counters = {counter.preamble.name: counter for counter in p4info.counters}
         self._meters = {meter.preamble.name: meter for meter in p4info.meters}
         self._headers = {header.preamble.name: header for header in p4info.controller_packet_metadata}
@@ -98,6 +98,11 @@ class Binder:
         for name in found.keys() & expected.keys():
             self._same(f"{where}: parameters of {name}", [param.name for param in found[name].params], expected[name])
         return found
+
+    def counts_bytes(self, table: Table) -> bool:
+        """Whether the table's direct counter has bytes beside packets."""
+        counter = self._direct_counters.get(table.id)
+        return counter is not None and counter.spec.unit == p4i.CounterSpec.Unit.BOTH
 
     def counter(self, name: str, size: int) -> Array:
         return self._array("counter", self._counters.get(name), name, size)

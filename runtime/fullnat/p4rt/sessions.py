@@ -70,6 +70,7 @@ class SessionTables:
         self._out = _Half(outward, "fullnat_out")
         self.in_id = inward.id
         self.out_id = outward.id
+        self._counts_bytes = binder.counts_bytes(inward) and binder.counts_bytes(outward)
         self._timeouts: dict[float, bytes] = {}
         self._update_heads = {op: scalar(1, kind) + tag(2, 2) for op, kind in UPDATE_TYPES.items()}
 
@@ -193,8 +194,18 @@ class SessionTables:
         results: list[tuple[int, ProbeResult | None]] = []
         for number in (session.session_id for session in sessions):
             ours, theirs = inward.get(number), outward.get(number)
-            results.append((number, _probe_result(ours, theirs) if ours is not None and theirs is not None else None))
+            results.append(
+                (number, None if ours is None or theirs is None else self._probe_result(ours, theirs)),
+            )
         return results
+
+    def _probe_result(self, inward: p4r.TableEntry, outward: p4r.TableEntry) -> ProbeResult:
+        idle = None
+        if inward.HasField("time_since_last_hit") and outward.HasField("time_since_last_hit"):
+            idle = min(inward.time_since_last_hit.elapsed_ns, outward.time_since_last_hit.elapsed_ns) / _NANOSECONDS
+        received, sent = inward.counter_data, outward.counter_data
+        octets = (received.byte_count, sent.byte_count) if self._counts_bytes else (None, None)
+        return ProbeResult(idle, received.packet_count, octets[0], sent.packet_count, octets[1])
 
     def delete_half(self, session: SessionEntry, *, inward: bool) -> bytes:
         """The serialised p4.v1.Update that removes one direction."""
@@ -224,12 +235,3 @@ def _in_order(wanted: list[int], found: list[int], values: list[int]) -> list[in
     if sorted(by_id) != sorted(wanted):
         raise ValueError(f"entry with fields {found}, expected {wanted}")
     return [by_id[ident] for ident in wanted]
-
-
-def _probe_result(inward: p4r.TableEntry, outward: p4r.TableEntry) -> ProbeResult:
-    """What the two entries read back say of a session."""
-    idle = None
-    if inward.HasField("time_since_last_hit") and outward.HasField("time_since_last_hit"):
-        idle = min(inward.time_since_last_hit.elapsed_ns, outward.time_since_last_hit.elapsed_ns) / _NANOSECONDS
-    received, sent = inward.counter_data, outward.counter_data
-    return ProbeResult(idle, received.packet_count, received.byte_count, sent.packet_count, sent.byte_count)
