@@ -43,9 +43,10 @@ lint: setup  ## ruff and mypy
 test: lint  ## lint, unit, property, packet (PTF) and, as root, end-to-end tests
 	@$(MAKE) -s .venv-shell/.installed || echo "p4runtime-shell cannot be installed here: its tests are skipped"
 	$(BIN)/pytest tests ptf_tests --target p4soft
-	$(BIN)/pytest ptf_tests --target p4soft-layouts
+	$(BIN)/pytest ptf_tests --target p4soft-asic
 ifneq ($(HAVE_BMV2),)
 	$(BIN)/pytest ptf_tests --target bmv2
+	$(BIN)/pytest ptf_tests --target bmv2-asic
 endif
 
 ptf: setup  ## packet tests of the P4 program: make ptf TARGET=p4soft|bmv2

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compile the P4 program with p4c and refresh p4src/compiled/ (``make p4``), or check that it is fresh (``--check``).
 
-Writes fullnat.json (BMv2), layouts.json (the same with TCP options edited as on an ASIC, for tests),
+Writes fullnat.json (BMv2), asic.json (the ASIC's order and options by layout on BMv2, for tests),
 fullnat.p4info.txtpb (of both), fullnat.constants.json (of include/constants.p4, what the controller shares) and
 manifest.json (hash of the sources, p4c's version, the pipeline's cookie).
 """
@@ -20,16 +20,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 COMPILED = HERE / "compiled"
-TOP = "fullnat_v1model.p4"
+TOP, STAND_IN = "fullnat_v1model.p4", "fullnat_v1model_asic.p4"
 ARCHITECTURES = ("v1model", "tna")
 SHARED_CONSTANTS = ("MSS_FLOOR", "TOA_V4_BYTES")
-ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "fullnat.constants.json", "layouts.json")
+ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "fullnat.constants.json", "asic.json")
 
 
 def sources(arch: str) -> list[Path]:
     """Every P4 file but those of other architectures, in a fixed order."""
-    others = {f"fullnat_{other}.p4" for other in ARCHITECTURES} | set(ARCHITECTURES)
-    others -= {arch, f"fullnat_{arch}.p4"}
+    tops = {path.name for path in HERE.glob("*.p4") if not path.stem.startswith(f"fullnat_{arch}")}
+    others = tops | set(ARCHITECTURES) - {arch}
     return sorted(path for path in HERE.rglob("*.p4") if others.isdisjoint(path.relative_to(HERE).parts))
 
 
@@ -58,22 +58,27 @@ def constants() -> dict[str, dict[str, int] | int]:
 def compile_to(directory: Path, compiler: str) -> None:
     """Run p4c with warnings as errors; write the artifacts into ``directory``."""
     p4info = directory / "fullnat.p4info.txtpb"
-    config = run_p4c(compiler, directory, p4info)
+    config = run_p4c(compiler, directory, TOP, p4info)
     (directory / "fullnat.json").write_text(json.dumps(config, indent=1) + "\n")
     # For tests only: a line suffices.
-    layouts_p4info = directory / "layouts.p4info.txtpb"
-    layouts = run_p4c(compiler, directory, layouts_p4info, "-DOPTION_LAYOUTS")
-    (directory / "layouts.json").write_text(json.dumps(layouts, separators=(",", ":")) + "\n")
-    if p4info.read_text() != layouts_p4info.read_text():
-        raise SystemExit("with OPTION_LAYOUTS the program has another P4Info; its tests would run on the wrong one")
+    stand_in_p4info = directory / "asic.p4info.txtpb"
+    stand_in = run_p4c(compiler, directory, STAND_IN, stand_in_p4info)
+    (directory / "asic.json").write_text(json.dumps(stand_in, separators=(",", ":")) + "\n")
+    if objects(p4info) != objects(stand_in_p4info):
+        raise SystemExit(f"{STAND_IN} has another P4Info; its tests would run on the wrong one")
     (directory / "fullnat.constants.json").write_text(json.dumps(constants(), indent=2) + "\n")
 
 
-def run_p4c(compiler: str, directory: Path, p4info: Path, *flags: str) -> object:
+def objects(p4info: Path) -> set[str]:
+    """What a P4Info lists, whatever its order."""
+    return set(re.split(r"^(?=\w)", p4info.read_text(), flags=re.M))
+
+
+def run_p4c(compiler: str, directory: Path, top: str, p4info: Path) -> object:
     """The BMv2 JSON; P4Info goes to ``p4info``. Raises CalledProcessError, after p4c has said why."""
     made = directory / "made.json"
     fixed = ("--arch", "v1model", "--std", "p4-16", "--Werror")
-    subprocess.run([compiler, *fixed, *flags, "--p4runtime-files", p4info, "-o", made, TOP], cwd=HERE, check=True)
+    subprocess.run([compiler, *fixed, "--p4runtime-files", p4info, "-o", made, top], cwd=HERE, check=True)
     return json.loads(made.read_text(), object_hook=without_include_path)
 
 

@@ -1,12 +1,9 @@
-/* FULLNAT on Tofino (TNA): the pipeline on one page.
+/* FULLNAT on Tofino (TNA).
  *
- *   ingress   Session, Measure, Port, Addressee - Validate, Server, Service -+- TCP: hit: Admit --+- SessionState, Route - Neighbor
- *                                                                           |       miss: Miss --+                      |
- *                                                                           +- else: Local ------+                   Forward -> Verdict
+ *   ingress   Received - Decide - Verdict
  *   egress    what is routed: FirstDataSeq - Fullnat - TcpOptions - ServerSeq -> checksums
  *
- * The same controls as on v1model. Lookups that depend on nothing come first and unconditionally, because an ASIC has few
- * stages one after another and much width: a segment that Validate drops has counted as a hit of its session. */
+ * arch/asic has the order of the controls on one page. */
 #include <core.p4>
 #if __TARGET_TOFINO__ == 1
 #include <tna.p4>
@@ -20,6 +17,7 @@
 #include "arch/tna/headers.p4"
 #include "include/metadata.p4"
 #include "arch/tna/prims.p4"
+#include "arch/asic/prims.p4"
 #include "arch/tna/parser.p4"
 #include "arch/tna/received.p4"
 #include "arch/tna/banks.p4"
@@ -40,17 +38,15 @@
 #include "core/neighbor.p4"
 #include "core/fullnat.p4"
 #include "core/forward.p4"
+#include "arch/asic/ipv6_room/tables.p4"
+#include "arch/tna/punt_limit.p4"
+#include "arch/asic/decide.p4"
+#include "arch/asic/rewrite.p4"
 #include "arch/tna/rewrite.p4"
 #include "arch/tna/verdict.p4"
-#include "arch/tna/ipv6_room/tables.p4"
 #include "arch/tna/deparser.p4"
 
 @pkginfo(name="p4-fullnat", version="0.1.0", organization="p4-fullnat")
-
-/* Nothing more to decide. */
-#define DECIDED (m.verdict.drop != (bit<8>)DropReason.NONE || m.verdict.punt != 0 || m.verdict.as_it_is)
-
-#define IN_SESSION (m.session.direction != (bit<8>)Direction.NONE)
 
 /* Sessions are looked up whatever the packet: what was not parsed is zero, and so in no table, if nothing else is kept there. */
 @pa_no_overlay("ingress", "hdr.ipv4.protocol")
@@ -68,67 +64,12 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, in ingress_intri
                        inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
                        inout ingress_intrinsic_metadata_for_tm_t ig_tm_md) {
     Received() received;
-    PacketOutRequest() packet_out_request;
-    Measure() measure;
-    Compare() compare;
-    Validate() validate;
-    Port() port;
-    Session() session;
-    Server() server;
-    Addressee() addressee;
-    Local() local;
-    Service() service;
-    Miss() miss;
-    Admit() admit;
-    SegmentEnd() segment_end;
-    SessionState() session_state;
-    Route() route;
-    Neighbor() neighbor;
-    Forward() forward;
-    PuntLimit() punt_limit;
+    Decide() decide;
     Verdict() verdict;
-    IPV6_CONTROLS
-
-    @hidden
-    action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
 
     apply {
         received.apply(hdr, m, ig_intr_md, ig_prsr_md);
-        if (hdr.packet_out.isValid()) { packet_out_request.apply(hdr, m); }
-        measure.apply(hdr, m);
-        compare.apply(hdr, m);
-        IPV6_ELSE(ipv6_addressee) { addressee.apply(hdr, m); }
-        session.apply(hdr, m);
-        IPV6_ALSO(ipv6_session)
-        port.apply(hdr, m);
-        segment_end.apply(hdr, m);
-        if (!DECIDED) { validate.apply(hdr, m); }
-        if (hdr.tcp.isValid()) {
-            if (IN_SESSION) {
-                IPV6_ELSE(ipv6_server) { server.apply(hdr, m); }
-            }
-            IPV6_ALSO(ipv6_route)
-            service.apply(hdr, m);
-            if (!DECIDED) {
-                if (m.foreign && !m.reset) {
-                    not_for_us();
-                } else if (IN_SESSION) {
-                    admit.apply(hdr, m);
-                } else {
-                    miss.apply(hdr, m);
-                }
-            }
-        } else if (!DECIDED) {
-            if (m.foreign && !m.reset) { not_for_us(); } else { local.apply(hdr, m); }
-        }
-        if (IN_SESSION && m.route.drop == (bit<8>)DropReason.NONE && !DECIDED) { session_state.apply(hdr, m); }
-        IPV6_ELSE(ipv6_next_hop) { route.apply(hdr, m); }
-        if (ROUTED && !DECIDED) { neighbor.apply(hdr, m); }
-        if (m.verdict.punt != 0) {
-            punt_limit.apply(m);
-        } else if (ROUTED) {
-            forward.apply(hdr, m);
-        }
+        decide.apply(hdr, m);
         verdict.apply(hdr, m, ig_dprsr_md, ig_tm_md);
     }
 }
@@ -140,22 +81,21 @@ control Rewrite(inout headers_t hdr, inout metadata_t m, in egress_intrinsic_met
                 in egress_intrinsic_metadata_from_parser_t eg_prsr_md,
                 inout egress_intrinsic_metadata_for_deparser_t eg_dprsr_md,
                 inout egress_intrinsic_metadata_for_output_port_t eg_oport_md) {
-    FirstDataSeq() first_data_seq;
-    ServerSeq() server_seq;
-    Fullnat() fullnat;
-    TcpOptions() tcp_options;
+    RewriteSegment() rewrite_segment;
     CountToa() count_toa;
 
     apply {
         bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
         if (hdr.tcp.isValid()) {
-            if (hdr.decision.reset == 1) { m.reset = true; }
-            if (hdr.decision.options_edited == 1) { m.options_edited = true; }
-            first_data_seq.apply(hdr, m);
-            fullnat.apply(hdr, m, toa_result);
-            tcp_options.apply(hdr, m);
-            server_seq.apply(hdr, m);
-            count_toa.apply(toa_result);
+            rewrite_segment.apply(hdr, m, toa_result);
+            if (hdr.decision.punted == 0) { count_toa.apply(toa_result); }
+        }
+        if (hdr.decision.punted == 1) {
+            hdr.packet_in.setValid();
+            hdr.packet_in.reason = (bit<8>)PuntReason.NO_NEIGHBOR;
+            hdr.packet_in.service_flags = 0;
+            hdr.packet_in.ingress_port = hdr.decision.ingress_port;
+            hdr.packet_in.session_id = (bit<32>)hdr.decision.session_id;
         }
     }
 }

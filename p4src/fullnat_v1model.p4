@@ -6,9 +6,7 @@
  *                              + miss - Addressee - Service - Miss -+ ours: punt or drop -----------------------> Verdict
  *                    not TCP - Addressee - Local -------------------+ ours: answer, punt or drop ---------------> Verdict
  *                                                                   + not ours: Route - Forward ----------------> Verdict
- *
- * With OPTION_LAYOUTS it edits TCP options as the ASIC does (arch/layouts), so that this, and the controller's part in it,
- * is tested where packets can be sent. */
+ */
 #include <core.p4>
 #define V1MODEL_VERSION 20200408
 #include <v1model.p4>
@@ -16,24 +14,16 @@
 #include "include/sizes.p4"
 #include "include/ids.p4"
 #include "include/constants.p4"
-#ifdef OPTION_LAYOUTS
-#include "arch/v1model/option_layouts/headers.p4"
-#else
 #include "arch/v1model/option_list/headers.p4"
-#endif
 #include "arch/v1model/headers.p4"
 #include "include/metadata.p4"
 #include "arch/v1model/prims.p4"
 #include "arch/v1model/parser.p4"
 #include "arch/v1model/received.p4"
-#ifdef OPTION_LAYOUTS
-#include "arch/layouts/edit.p4"
-#include "arch/v1model/option_layouts/checksum.p4"
-#else
 #include "arch/v1model/option_list/edit.p4"
-#endif
 #include "arch/v1model/checksum.p4"
 #include "arch/v1model/session_state.p4"
+#include "arch/v1model/punt_limit.p4"
 #include "arch/v1model/verdict.p4"
 #include "arch/v1model/deparser.p4"
 #include "core/packet_out.p4"
@@ -125,14 +115,18 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Received() received;
     PacketOutRequest() packet_out_request;
     Process() process;
+    PuntLimit() punt_limit;
     Verdict() verdict;
+    CountToa() count_toa;
 
     apply {
         bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
         received.apply(hdr, m, standard_metadata);
         if (hdr.packet_out.isValid()) { packet_out_request.apply(hdr, m); }
         if (!m.verdict.as_it_is && !DECIDED) { process.apply(hdr, m, toa_result); }
-        verdict.apply(hdr, m, toa_result, standard_metadata);
+        if (m.verdict.punt != 0) { punt_limit.apply(m); }
+        verdict.apply(hdr, m, standard_metadata);
+        if (FORWARDED) { count_toa.apply(toa_result); }
     }
 }
 

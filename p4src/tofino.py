@@ -30,6 +30,7 @@ HARMLESS = (
     "Unknown annotation",  # of P4Runtime, which the backend reads elsewhere
     "out parameter 'm' may be uninitialized when",  # metadata start at zero: pa_auto_init_metadata
     "min_parse_depth_accept_loop",  # states that the compiler adds itself
+    "but we could not place it until stage",  # two banks of registers fit a stage, and the others follow
     "'DynHash' extern type",  # the hash that widens a number has nothing to control
 )
 """Warnings that need no attention, and why."""

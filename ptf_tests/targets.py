@@ -44,6 +44,11 @@ CAPABILITIES = {
 """What a target may or may not be able to do; a test that needs one says ``@requires(name)``."""
 
 
+ASIC = COMPILED / "asic.json"
+"""The ASIC's program on v1model."""
+ASIC_LACKS = {"any-options", "validated-hits"}
+
+
 class TargetUnavailable(Exception):
     """This target cannot run here; the message says why."""
 
@@ -115,12 +120,12 @@ class P4softInProcess(Target):
             self._thread.join(10)
 
 
-class P4softLayouts(P4softInProcess):
-    """The same with the program that edits TCP options as an ASIC does, by layout."""
+class P4softAsic(P4softInProcess):
+    """The same with the ASIC's program: its order of controls, its way through egress, its TCP options by layout."""
 
-    name = "p4soft-layouts"
-    device_config = COMPILED / "layouts.json"
-    capabilities = P4softInProcess.capabilities - {"any-options"}
+    name = "p4soft-asic"
+    device_config = ASIC
+    capabilities = P4softInProcess.capabilities - ASIC_LACKS
 
 
 class ProcessTarget(Target):
@@ -238,6 +243,14 @@ class Bmv2(ProcessTarget):
         return ["--no-p4", *ports, "--device-id", str(DEVICE_ID), "--log-level", "off", "--", *own]
 
 
+class Bmv2Asic(Bmv2):
+    """The same with the ASIC's program."""
+
+    name = "bmv2-asic"
+    device_config = ASIC
+    capabilities = Bmv2.capabilities - ASIC_LACKS - {"second-opinion"}
+
+
 class External(Target):
     """A running switch that PTF's own runner is connected to; ``start`` only remembers where it is."""
 
@@ -261,5 +274,5 @@ class External(Target):
 
 
 TARGETS: dict[str, type[P4softInProcess] | type[P4softVeth] | type[Bmv2]] = {
-    target.name: target for target in (P4softInProcess, P4softLayouts, P4softVeth, Bmv2)
+    target.name: target for target in (P4softInProcess, P4softAsic, P4softVeth, Bmv2, Bmv2Asic)
 }

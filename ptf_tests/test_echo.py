@@ -57,7 +57,7 @@ class EchoIsAnsweredByRoute(FullnatTest):
         reply = echo_reply(request, UPLINK, topology.GATEWAY_MAC)
         self.exchange((CLIENT_SIDE, request), out=[(UPLINK, reply)])
         self.drop(CLIENT_SIDE, echo_request(topology.VIP, src=topology.UNROUTED_HOST), "NO_ROUTE")
-        request = echo_request(topology.VIP, b"data", src=topology.SILENT_HOST)
+        request = echo_request(topology.VIP, b"data", src=topology.SILENT_HOST, ttl=2)
         reply = echo_reply(request)
         reply[Ether].src, reply[Ether].dst = request[Ether].src, request[Ether].dst
         self.exchange((CLIENT_SIDE, request), punted=[Punt("NO_NEIGHBOR", reply)])

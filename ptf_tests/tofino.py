@@ -1,7 +1,7 @@
 """How each behaviour of the suite fares on Tofino: in the data plane, but for what is written here.
 
-The program for the ASIC cannot be run where these tests run. Its option handling can (target ``p4soft-layouts``), and
-such a run fails when a test takes the way through the controller and is not in BY_CONTROLLER.
+The program for the ASIC cannot be run where these tests run. Its order of controls and its option handling can (target
+``p4soft-asic``), and such a run fails when a test takes the way through the controller and is not in BY_CONTROLLER.
 """
 
 from __future__ import annotations

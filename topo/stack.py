@@ -15,7 +15,7 @@ from fullnat.cli.controlclient import ask
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
 
-TARGETS = ("p4soft", "embedded", "layouts", "bmv2")
+TARGETS = ("p4soft", "embedded", "asic", "bmv2")
 """p4soft as a process of its own, inside the controller's, or with the program that edits TCP options as an ASIC does;
 and simple_switch_grpc."""
 GRPC = "127.0.0.1:9559"
@@ -95,8 +95,8 @@ class Stack:
             command += ["--embedded", *self._ports(), "--cpu-port", str(CPU_PORT)]
         else:
             command += ["--grpc-addr", GRPC]
-        if self.target == "layouts":
-            command += ["--device-config", str(compiled.directory() / "layouts.json")]
+        if self.target == "asic":
+            command += ["--device-config", str(compiled.directory() / "asic.json")]
         command += ["--state-dir", str(self.state), "--control-socket", str(self.socket)]
         host = self.network.topology.switch
         self.controller = self.network.start(host, f"controller{self._starts}", command)

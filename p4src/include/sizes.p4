@@ -18,7 +18,10 @@
 #define PLACE_SESSION_IN6 @stage(4)
 #define PLACE_SESSION_OUT6 @stage(5)
 #define PLACE_PORT
-#define PLACE_ADDRESSEE
+#define PLACE_ADDRESSEE @stage(5)
+#define PLACE_FIRST_DATA_SEQ
+#define PLACE_SERVER_END_SEQ
+#define PLACE_SERVER_ACK_SEQ
 #elif __TARGET_TOFINO__ == 2
 #define SESSION_ID_BITS 18
 #define STATE_BANK_BITS 16
@@ -35,6 +38,10 @@
 /* In TCAM, which the sessions leave free. */
 #define PLACE_PORT @ternary(1) @stage(5)
 #define PLACE_ADDRESSEE @ternary(1)
+/* Two banks a stage. */
+#define PLACE_FIRST_DATA_SEQ @stage(14)
+#define PLACE_SERVER_END_SEQ @stage(16)
+#define PLACE_SERVER_ACK_SEQ @stage(18)
 #else
 #define SESSION_ID_BITS 20
 #define SERVER_TABLE_SIZE 65536

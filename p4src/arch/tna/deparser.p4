@@ -51,6 +51,7 @@ control RewriteDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
                 m.growth, m.target.tcp_residual
             });
         }
+        packet.emit(hdr.packet_in);
         packet.emit(hdr.ethernet);
         packet.emit(hdr.ipv4);
         packet.emit(hdr.tcp);

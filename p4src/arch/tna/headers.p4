@@ -4,7 +4,8 @@
 
 #include "../../include/headers.p4"
 #include "../layouts/headers.p4"
-#include "ipv6_room/headers.p4"
+#include "../asic/decision.p4"
+#include "../asic/ipv6_room/headers.p4"
 
 /* The PCIe port of the CPU. */
 #ifndef CPU_PORT
@@ -16,29 +17,6 @@
 #endif
 
 #define OPTION_STATES "../layouts/states.p4"
-
-/* What ingress found and egress needs to rewrite the packet: the fields of m.session and m.state by the same names. */
-header decision_t {
-    bit<8>    direction;
-    bit<8>    flags;
-    @padding
-    bit<5>    padding;
-    bit<1>    answered;
-    bit<1>    reset;
-    bit<1>    options_edited;
-    bit<16>   toa_room;
-    l4_port_t src_port;
-    l4_port_t dst_port;
-    ipv4_t    src;
-    ipv4_t    dst;
-    bit<32>   delta;
-    bit<32>   end_seq;
-#if SESSION_ID_BITS > 16
-    @padding
-    bit<(24 - SESSION_ID_BITS)> id_padding;
-#endif
-    session_id_t session_id;
-}
 
 struct headers_t {
     packet_in_t  packet_in;
@@ -66,6 +44,8 @@ struct target_metadata_t {
     bit<32> occupied;      /* sequence numbers that the segment takes */
     bit<32> end_seq;       /* sequence number behind the segment */
     bit<32> received_ack;  /* its ack, before the rewrite */
+    bit<1>  punted;        /* to the controller, by way of egress */
+    bit<1>  toa_fits;      /* with TOA the segment does not pass the MTU */
     bit<1>  acks_first;    /* the segment acknowledges the server's first byte of data and no more */
     bit<8>  seen;          /* SessionEvent bits of the segments before */
     bit<8>  colour;        /* of the punt meter */

@@ -2,10 +2,6 @@
 #ifndef _TNA_PRIMS_P4_
 #define _TNA_PRIMS_P4_
 
-/* The segment acknowledges no data of the server: straight from the registers, which saves a stage. */
-#define BEFORE_DATA (hdr.decision.answered == 1 && m.target.acks_first == 1)
-/* The server has sent its SYN-ACK. */
-#define SERVER_ANSWERED (m.target.seen & (bit<8>)SessionEvent.SYN_ACK != 0)
 #define IDLE_TIMEOUT idle_timeout = true;
 #define DIRECT_COUNTERS(NAME) counters = NAME;
 #define DIRECT_COUNT(NAME) NAME.count()

@@ -1,33 +1,6 @@
-/* TNA: the way of a routed packet from ingress to egress, which rewrites it.
- *
- * Ingress has few stages left behind the session tables, and egress has as many again: so ingress decides, and sends along
- * what it found as hdr.decision; egress carries it out and the deparser makes the checksums. What is not routed (punts,
- * ARP, packet-outs) does without egress. */
+/* TNA, egress: its parser, which takes apart what is rewritten and begins the checksum, and what it counts. */
 #ifndef _TNA_REWRITE_P4_
 #define _TNA_REWRITE_P4_
-
-/* At the end of ingress. */
-control SendDecision(inout headers_t hdr, in metadata_t m) {
-    @hidden
-    action send() {
-        hdr.decision.setValid();
-        hdr.decision.direction = m.session.direction;
-        hdr.decision.flags = m.session.flags;
-        hdr.decision.answered = (bit<1>)m.target.seen; /* SessionEvent.SYN_ACK is 1 */
-        hdr.decision.reset = (bit<1>)m.reset;
-        hdr.decision.options_edited = (bit<1>)m.options_edited;
-        hdr.decision.toa_room = m.route.toa_room;
-        hdr.decision.src_port = m.session.src_port;
-        hdr.decision.dst_port = m.session.dst_port;
-        hdr.decision.src = m.session.src;
-        hdr.decision.dst = m.session.dst;
-        hdr.decision.delta = m.session.delta;
-        hdr.decision.end_seq = m.target.end_seq;
-        hdr.decision.session_id = m.session.id;
-    }
-
-    apply { send(); }
-}
 
 /* TCP only if it is of a session: nothing else is rewritten above IPv4. */
 parser RewriteParser(packet_in packet, out headers_t hdr, out metadata_t m, out egress_intrinsic_metadata_t eg_intr_md) {
@@ -37,15 +10,7 @@ parser RewriteParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
     state start {
         packet.extract(eg_intr_md);
         packet.extract(hdr.decision);
-        m.session.direction = hdr.decision.direction;
-        m.session.flags = hdr.decision.flags;
-        m.session.src = hdr.decision.src;
-        m.session.dst = hdr.decision.dst;
-        m.session.src_port = hdr.decision.src_port;
-        m.session.dst_port = hdr.decision.dst_port;
-        m.session.delta = hdr.decision.delta;
-        m.session.id = hdr.decision.session_id;
-        m.route.toa_room = hdr.decision.toa_room;
+        READ_DECISION
         packet.extract(hdr.ethernet);
         packet.extract(hdr.ipv4);
         tcp_checksum.subtract({ hdr.ipv4.src, hdr.ipv4.dst });

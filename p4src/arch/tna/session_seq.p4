@@ -34,6 +34,7 @@ control FirstDataSeqBank(inout headers_t hdr, inout metadata_t m) {
     action do_compare() { m.target.acks_first = compare.execute(INDEX); }
 
     @hidden
+    PLACE_FIRST_DATA_SEQ
     table use_first_data_seq {
         key = { SEGMENT }
         actions = { do_start; do_compare; NoAction; }
@@ -96,6 +97,7 @@ control ServerSeqBank(inout headers_t hdr, inout metadata_t m) {
     action do_get_ack() { hdr.tcp.seq = get_ack.execute(INDEX); }
 
     @hidden
+    PLACE_SERVER_END_SEQ
     table use_server_end_seq {
         key = { SEGMENT }
         actions = { do_start_end; do_follow_end; do_get_end; NoAction; }
@@ -109,6 +111,7 @@ control ServerSeqBank(inout headers_t hdr, inout metadata_t m) {
     }
 
     @hidden
+    PLACE_SERVER_ACK_SEQ
     table use_server_ack_seq {
         key = { SEGMENT }
         actions = { do_start_ack; do_follow_ack; do_get_ack; NoAction; }

@@ -3,25 +3,7 @@
 #ifndef _TNA_VERDICT_P4_
 #define _TNA_VERDICT_P4_
 
-#define METER_RED 3
 #define DIGEST_SESSION_EVENT 1
-
-/* The rate at which packets may go to the controller. What is above it is dropped for that reason; Verdict sees the colour. */
-control PuntLimit(inout metadata_t m) {
-    @id(ID_M_PUNT) @name(".punt_meter")
-    Meter<bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, MeterType_t.PACKETS) punt_meter;
-
-    @hidden
-    action meter_punt() { m.target.colour = punt_meter.execute(m.verdict.punt); }
-
-    @hidden
-    action drop_if_over() { m.verdict.drop = (bit<8>)DropReason.PUNT_METER; }
-
-    apply {
-        meter_punt();
-        drop_if_over();
-    }
-}
 
 control Verdict(inout headers_t hdr, inout metadata_t m,
                 inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
@@ -45,12 +27,16 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
     @hidden
     action punt() {
         punt_ctr.count(m.verdict.punt);
+        ig_tm_md.ucast_egress_port = CPU_PORT;
+    }
+
+    @hidden
+    action add_packet_in() {
         hdr.packet_in.setValid();
         hdr.packet_in.reason = m.verdict.punt;
         hdr.packet_in.service_flags = m.verdict.service_flags;
         hdr.packet_in.ingress_port = m.ingress_port;
         hdr.packet_in.session_id = (bit<32>)m.session.id;
-        ig_tm_md.ucast_egress_port = CPU_PORT;
     }
 
     @hidden
@@ -70,21 +56,21 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
     action count_out() { server_out_ctr.count(m.session.server_id); }
 
     apply {
-        if (m.state.set_events != 0) { m.state.new_events = m.state.set_events & ~m.target.seen; }
         ig_tm_md.bypass_egress = 1;
         hdr.packet_out.setInvalid();
         if (m.verdict.punt != 0 && m.target.colour != METER_RED) {
             punt();
+            if (m.target.punted == 0) { add_packet_in(); }
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {
             forward();
-            if (hdr.ipv4.isValid()) {
-                ig_tm_md.bypass_egress = 0;
-                send_decision.apply(hdr, m);
-            }
             if (m.session.direction == (bit<8>)Direction.IN) { count_in(); }
             if (m.session.direction == (bit<8>)Direction.OUT) { count_out(); }
+        }
+        if (m.target.punted == 1 || (hdr.ipv4.isValid() && m.verdict.drop == (bit<8>)DropReason.NONE && m.verdict.punt == 0)) {
+            ig_tm_md.bypass_egress = 0;
+            send_decision.apply(hdr, m);
         }
         if (m.state.new_events != 0) { notify(); }
     }

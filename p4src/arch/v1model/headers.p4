@@ -1,4 +1,5 @@
-/* v1model: the headers in the order they are emitted. OPTION_HEADERS are those of option_list or option_layouts. */
+/* v1model: the headers in the order they are emitted. OPTION_HEADERS are those of option_list or the
+ * ASIC's, which also has a header that never leaves. */
 #ifndef _V1MODEL_HEADERS_P4_
 #define _V1MODEL_HEADERS_P4_
 
@@ -14,6 +15,7 @@ header ipv4_options_t {
 struct headers_t {
     packet_in_t    packet_in;
     packet_out_t   packet_out;
+    DECISION_HEADER
     ethernet_t     ethernet;
     arp_t          arp;
     ipv4_h         ipv4;

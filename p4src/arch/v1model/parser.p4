@@ -17,7 +17,15 @@ parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, in
 
     state parse_packet_out {
         packet.extract(hdr.packet_out);
-        transition parse_ethernet;
+        transition select(hdr.packet_out.request) {
+            PacketOutAction.FORWARD: parse_as_it_is;
+            default: parse_ethernet;
+        }
+    }
+
+    state parse_as_it_is {
+        packet.extract(hdr.ethernet);
+        transition accept;
     }
 
     state parse_ethernet {

@@ -4,10 +4,6 @@
 
 /* Of two tables, whichever hits. */
 #define APPLY_EITHER(FIRST, SECOND) if (!FIRST.apply().hit) { SECOND.apply(); }
-/* The segment acknowledges no data of the server. */
-#define BEFORE_DATA m.state.before_data
-/* The server has sent its SYN-ACK. */
-#define SERVER_ANSWERED m.state.server_answered
 #define IDLE_TIMEOUT support_timeout = true;
 #define DIRECT_COUNTER(ID, GLOBAL_NAME, NAME) @id(ID) @name(GLOBAL_NAME) direct_counter(CounterType.packets_and_bytes) NAME;
 #define DIRECT_COUNTERS(NAME) counters = NAME;

@@ -10,6 +10,11 @@
 #ifndef _V1MODEL_SESSION_STATE_P4_
 #define _V1MODEL_SESSION_STATE_P4_
 
+/* The segment acknowledges no data of the server. */
+#define BEFORE_DATA m.state.before_data
+/* The server has sent its SYN-ACK. */
+#define SERVER_ANSWERED m.state.server_answered
+
 control SessionState(inout headers_t hdr, inout metadata_t m) {
     @id(ID_R_EVENTS) @name(".events")
     register<bit<8>, session_id_t>(SESSION_TABLE_SIZE) events;

@@ -8,19 +8,18 @@ struct session_event_t {
     @id(3) bit<8>  events;     /* SessionEvent bits set for the first time */
 }
 
-control Verdict(inout headers_t hdr, inout metadata_t m, in bit<8> toa_result, inout standard_metadata_t standard_metadata) {
+/* After Verdict: the packet leaves by a port. */
+#define FORWARDED (m.verdict.punt == 0 && m.verdict.drop == (bit<8>)DropReason.NONE)
+
+control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     @id(ID_C_DROP) @name(".drop_ctr")
     counter<bit<8>>((bit<32>)(bit<8>)DropReason.DROP_REASONS, CounterType.packets_and_bytes) drop_ctr;
     @id(ID_C_PUNT) @name(".punt_ctr")
     counter<bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, CounterType.packets_and_bytes) punt_ctr;
-    @id(ID_C_TOA) @name(".toa_ctr")
-    counter<bit<8>>((bit<32>)(bit<8>)ToaResult.TOA_RESULTS, CounterType.packets) toa_ctr;
     @id(ID_C_SERVER_IN) @name(".server_in_ctr")
     counter<server_id_t>(SERVER_TABLE_SIZE, CounterType.packets_and_bytes) server_in_ctr;
     @id(ID_C_SERVER_OUT) @name(".server_out_ctr")
     counter<server_id_t>(SERVER_TABLE_SIZE, CounterType.packets_and_bytes) server_out_ctr;
-    @id(ID_M_PUNT) @name(".punt_meter")
-    meter<bit<8>>((bit<32>)(bit<8>)PuntReason.PUNT_REASONS, MeterType.packets) punt_meter;
 
     @hidden
     action drop() {
@@ -41,14 +40,6 @@ control Verdict(inout headers_t hdr, inout metadata_t m, in bit<8> toa_result, i
 
     apply {
         hdr.packet_out.setInvalid();
-        bit<8> colour = 0;
-        if (m.verdict.punt != 0) {
-            punt_meter.execute_meter(m.verdict.punt, colour);
-            if (colour == 2) {
-                m.verdict.punt = 0;
-                m.verdict.drop = (bit<8>)DropReason.PUNT_METER;
-            }
-        }
         if (m.verdict.punt != 0) {
             punt();
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
@@ -57,11 +48,20 @@ control Verdict(inout headers_t hdr, inout metadata_t m, in bit<8> toa_result, i
             standard_metadata.egress_spec = (bit<9>)m.verdict.out_port;
             if (m.session.direction == (bit<8>)Direction.IN) { server_in_ctr.count(m.session.server_id); }
             if (m.session.direction == (bit<8>)Direction.OUT) { server_out_ctr.count(m.session.server_id); }
-            if (toa_result != (bit<8>)ToaResult.TOA_RESULTS) { toa_ctr.count(toa_result); }
         }
         if (m.state.new_events != 0) {
             digest<session_event_t>(1, { (bit<32>)m.session.id, m.session.direction, m.state.new_events });
         }
+    }
+}
+
+/* What became of TOA in what leaves. */
+control CountToa(in bit<8> toa_result) {
+    @id(ID_C_TOA) @name(".toa_ctr")
+    counter<bit<8>>((bit<32>)(bit<8>)ToaResult.TOA_RESULTS, CounterType.packets) toa_ctr;
+
+    apply {
+        if (toa_result != (bit<8>)ToaResult.TOA_RESULTS) { toa_ctr.count(toa_result); }
     }
 }
 

@@ -8,6 +8,7 @@
 #define OPTION_HEADERS tcp_option_word_t[TCP_OPTION_WORDS] tcp_options;
 #define EMIT_OPTIONS(PACKET) PACKET.emit(hdr.tcp_options);
 #define OPTION_STATES "option_list/states.p4"
+#define DECISION_HEADER
 
 /* TCP option kinds (RFC 9293, 2018, 7323, 6994). */
 const bit<8> OPT_EOL  = 0;

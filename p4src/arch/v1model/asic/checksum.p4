@@ -1,6 +1,6 @@
-/* v1model with the ASIC's options by layout: the checksum follows the edits. */
-#ifndef _OPTION_LAYOUTS_CHECKSUM_P4_
-#define _OPTION_LAYOUTS_CHECKSUM_P4_
+/* v1model in the ASIC's order: the checksum follows the edits of the options by layout. */
+#ifndef _V1MODEL_ASIC_CHECKSUM_P4_
+#define _V1MODEL_ASIC_CHECKSUM_P4_
 
 control EditableOptions(in headers_t hdr, out editable_options_t options) {
     apply {

@@ -1,4 +1,4 @@
-"""The pipeline that edits TCP options as an ASIC does: common lists in the data plane, the others by the controller."""
+"""The ASIC's order and way through egress: common option lists in the data plane, the others by the controller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def world() -> Iterator[World]:
     if reason := namespaces.unavailable():
         pytest.skip(reason)
     lossy = Impairment(loss=0.01, reorder=0.02)
-    with make_world(standard.config(timeouts=CLOSING), target="layouts", impairment=lossy) as made:
+    with make_world(standard.config(timeouts=CLOSING), target="asic", impairment=lossy) as made:
         yield made
 
 
