@@ -254,15 +254,22 @@ def test_a_restarted_switch_leaves_nothing_behind() -> None:
     opened(rig)
 
 
-def test_sessions_outlive_a_lost_stream() -> None:
+@pytest.mark.parametrize("keeps_all", [True, False])
+def test_sessions_outlive_a_lost_stream(keeps_all: bool) -> None:
+    """Also where the switch keeps neither timeouts nor metadata, as Stratum does."""
     rig = Rig(config())
     entry = time_wait(rig)
+    if not keeps_all:
+        bare = entry._replace(client_isn=0, idle_timeout=0.0)
+        rig.switch.tables.update(dict.fromkeys(keys(bare), bare))
+    rig.switch.log_of_updates.clear()
     rig.send(SwitchDown("lost"))
     assert rig.controller.deadline() is None
     assert rig.controller.handle_deadline(rig.now + 100) == []
     rig.now += 3
     rig.up()
     assert (only(rig).entry, only(rig).state) == (entry, "TIME_WAIT")
+    assert rig.switch.log_of_updates == []
     rig.advance(6)
     nothing_left(rig)
 

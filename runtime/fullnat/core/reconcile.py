@@ -75,9 +75,17 @@ def _drop_missing(store: SessionStore, by_key: dict[ClientKey, SessionEntry]) ->
     """Release what the switch does not have, or has otherwise."""
     for session in list(store.table):
         entry = by_key.get(session.key)
-        if entry is None or entry._replace(idle_timeout=session.entry.idle_timeout) != session.entry:
+        if entry is None or not _same(entry, session.entry):
             store.stats["sessions_lost"] += entry is None
             store.release(session)
+
+
+def _same(found: SessionEntry, ours: SessionEntry) -> bool:
+    """Whether the switch has our session, as far as it tells: not every switch keeps timeouts and metadata."""
+    return ours == found._replace(
+        idle_timeout=ours.idle_timeout,
+        client_isn=found.client_isn or ours.client_isn,
+    )
 
 
 def _gone(key: ServiceKey, session_flags: int) -> Service:
