@@ -48,7 +48,7 @@
 
 @pkginfo(name="p4-fullnat", version="0.1.0", organization="p4-fullnat")
 
-/* Sessions are looked up whatever the packet: what was not parsed is zero, and so in no table, if nothing else is kept there. */
+/* Sessions are looked up whatever the packet; with nothing else kept there, what was not parsed is what no session has. */
 @pa_no_overlay("ingress", "hdr.ipv4.protocol")
 @pa_no_overlay("ingress", "hdr.tcp.dst_port")
 #if __TARGET_TOFINO__ == 2
@@ -74,6 +74,11 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, in ingress_intri
     }
 }
 
+/* Tofino 1 sums the checksum's headers whether valid or not, so what holds TOA must hold nothing else. */
+@pa_no_overlay("egress", "hdr.toa_v4.kind")
+@pa_no_overlay("egress", "hdr.toa_v4.length")
+@pa_no_overlay("egress", "hdr.toa_v4.client_port")
+@pa_no_overlay("egress", "hdr.toa_v4.client")
 /* Flags that are matched and summed are kept once. */
 @do_not_use_clot("egress", "hdr.tcp")
 @pa_auto_init_metadata

@@ -4,7 +4,7 @@
 Writes the P4Info of each chip, report.md, which says what the compiler placed in which stage and whether that fits, and
 manifest.json (hash of the sources, p4c's version). Tofino 1 is compiled once more with the tables that IPv6 will need,
 to see that there is room for them. A program that fits is assembled, too. Exit status 1 when the compiler refuses the
-program, 2 when it does not fit a chip.
+program or Tofino 1 would sum what it should not, 2 when it does not fit a chip.
 """
 
 from __future__ import annotations
@@ -142,6 +142,25 @@ def containers(assembly: str) -> list[str]:
     return lines
 
 
+def unsafe_sums(assembly: str) -> list[str]:
+    """Fields that share a container with what egress sums for a checksum.
+
+    Tofino 1 sums a header's containers whether it is valid or not, so those of one that is not there must hold nothing.
+    """
+    deparser = re.search(r"^deparser egress:\n((?:  .*\n)+)", assembly, flags=re.M)
+    sums = re.findall(r"^  partial_checksum \d+:.*\n((?:    .*\n)+)", deparser[1] if deparser else "", flags=re.M)
+    meant: dict[str, set[str]] = collections.defaultdict(set)
+    for container, text in re.findall(r"^    - (\w+): \{(.*\n(?:     .*\n)*)", "".join(sums), flags=re.M):
+        meant[container].update(re.findall(r"egress::([\w.$-]+)", text))
+    phv = re.search(r"^phv egress:\n((?:  .*\n)+)", assembly, flags=re.M)
+    return sorted(
+        f"{name} is in {container}, with {', '.join(sorted(meant[container]))}"
+        for name, place in re.findall(r"^  ([\w.$-]+): (.*)$", phv[1] if phv else "", flags=re.M)
+        for container in meant.keys() & set(re.findall(r"\bT?[BHW]\d+\b", place))
+        if name not in meant[container]
+    )
+
+
 def describe(build: Build, messages: list[str], assembly: Path | None) -> tuple[list[str], bool]:
     """The report's section on a build, and whether it fits."""
     chip = build.chip
@@ -191,6 +210,9 @@ def main() -> int:
             messages, compiled = compile_for(build, Path(name))
             print("\n".join(messages), file=sys.stderr)
             assembly = next(Path(name).glob("pipe/*.bfa"), None) if compiled else None
+            if assembly and build.chip is TOFINO1 and (shared := unsafe_sums(assembly.read_text())):
+                print("\n".join(["what is summed shares containers with other fields:", *shared]), file=sys.stderr)
+                return 1
             section, fits = describe(build, messages, assembly)
             report += section
             if not fits:

@@ -26,13 +26,14 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         hdr.tcp.dst_port = m.session.dst_port;
     }
 
+    /* Before the addresses are rewritten. */
     @hidden
-    action insert_toa(ipv4_t client, l4_port_t client_port) {
+    action insert_toa() {
         hdr.toa_v4.setValid();
         hdr.toa_v4.kind = TOA_KIND;
         hdr.toa_v4.length = TOA_V4_LENGTH;
-        hdr.toa_v4.client_port = client_port;
-        hdr.toa_v4.client = client;
+        hdr.toa_v4.client_port = hdr.tcp.src_port;
+        hdr.toa_v4.client = hdr.ipv4.src;
         hdr.tcp.data_offset = hdr.tcp.data_offset + TOA_V4_WORDS;
         hdr.ipv4.total_len = hdr.ipv4.total_len + TOA_V4_BYTES;
         m.growth = TOA_V4_BYTES;
@@ -40,9 +41,6 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
 
     apply {
         toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-        ipv4_t client = hdr.ipv4.src;
-        l4_port_t client_port = hdr.tcp.src_port;
-        rewrite_addresses();
         if (!m.reset) {
             if (m.session.direction == (bit<8>)Direction.IN) {
                 hdr.tcp.seq = hdr.tcp.seq + m.session.delta;
@@ -60,7 +58,7 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
                         toa_result = (bit<8>)ToaResult.FAIL_LEN;
                     } else {
                         toa_result = (bit<8>)ToaResult.OK;
-                        insert_toa(client, client_port);
+                        insert_toa();
                     }
                 }
             } else {
@@ -76,6 +74,7 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
                 }
             }
         }
+        rewrite_addresses();
     }
 }
 

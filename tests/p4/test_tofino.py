@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from p4src.compile import source_hash
+from p4src.tofino import unsafe_sums
 from ptf_tests.targets import CAPABILITIES
 from ptf_tests.tofino import BY_CONTROLLER, CAN, LACKS, LACKS_ON_2
 
@@ -24,6 +25,31 @@ def test_every_lack_is_on_the_page() -> None:
     assert CAN.isdisjoint(LACKS)
     told = set(re.findall(r"^\| `([\w-]+)` \|", PAGE, flags=re.M))
     assert set(LACKS) - {"second-opinion"} | set(LACKS_ON_2) <= told
+
+
+ASSEMBLY = """\
+phv egress:
+  hdr.tcp.seq: W16
+  hdr.toa_v4.kind: {  stage 6..12: H20(8..15) }
+  hdr.toa_v4.length: {  stage 6..12: H20(0..7) }
+  m.session.flags: B20
+  m.other.0-15: {  stage 0: %s }
+deparser egress:
+  partial_checksum 1:
+    - W16: { }  # egress::hdr.tcp.seq
+    - H20: { swap: 1 }
+        # - bit[15..8]: egress::hdr.toa_v4.kind
+        # - bit[7..0]: egress::hdr.toa_v4.length
+  full_checksum 1:
+    - partial_checksum 1: { }
+stage 0 ingress:
+"""
+
+
+def test_what_is_summed_has_its_containers_for_itself() -> None:
+    """Tofino 1 sums the containers of TOA in segments without TOA as well: what else was in one is in the checksum."""
+    assert unsafe_sums(ASSEMBLY % "H21") == []
+    assert unsafe_sums(ASSEMBLY % "H20") == ["m.other.0-15 is in H20, with hdr.toa_v4.kind, hdr.toa_v4.length"]
 
 
 def test_the_report_is_of_these_sources() -> None:

@@ -38,6 +38,10 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
 
+    /* Whatever a table found for a header that is not there. */
+    @hidden
+    action no_session() { m.session.direction = (bit<8>)Direction.NONE; }
+
     @hidden
     action without_toa() { }
 
@@ -91,8 +95,11 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
                     miss.apply(hdr, m);
                 }
             }
-        } else if (!DECIDED) {
-            if (m.foreign && !m.reset) { not_for_us(); } else { local.apply(hdr, m); }
+        } else {
+            no_session();
+            if (!DECIDED) {
+                if (m.foreign && !m.reset) { not_for_us(); } else { local.apply(hdr, m); }
+            }
         }
         if (IN_SESSION && m.route.drop == (bit<8>)DropReason.NONE && !DECIDED) { session_state.apply(hdr, m); }
         IPV6_ELSE(ipv6_next_hop) { route.apply(hdr, m); }
@@ -129,7 +136,28 @@ control SendDecision(inout headers_t hdr, in metadata_t m) {
         hdr.decision.session_id = m.session.id;
     }
 
-    apply { send(); }
+    /* In full, as a header that nothing was written to would not be sent. */
+    @hidden
+    action send_plain() {
+        hdr.decision.setValid();
+        hdr.decision.direction = (bit<8>)Direction.NONE;
+        hdr.decision.flags = 0;
+        hdr.decision.punted = m.target.punted;
+        hdr.decision.toa_fits = 0;
+        hdr.decision.answered = 0;
+        hdr.decision.reset = 0;
+        hdr.decision.options_edited = 0;
+        hdr.decision.ingress_port = m.ingress_port;
+        hdr.decision.src_port = 0;
+        hdr.decision.dst_port = 0;
+        hdr.decision.src = 0;
+        hdr.decision.dst = 0;
+        hdr.decision.delta = 0;
+        hdr.decision.end_seq = 0;
+        hdr.decision.session_id = 0;
+    }
+
+    apply { if (IN_SESSION) { send(); } else { send_plain(); } }
 }
 
 #endif
