@@ -46,7 +46,6 @@ test: lint  ## lint, unit, property, packet (PTF) and, as root, end-to-end tests
 	$(BIN)/pytest ptf_tests --target p4soft-asic
 ifneq ($(HAVE_BMV2),)
 	$(BIN)/pytest ptf_tests --target bmv2
-	$(BIN)/pytest ptf_tests --target bmv2-asic
 endif
 
 ptf: setup  ## packet tests of the P4 program: make ptf TARGET=p4soft|bmv2
