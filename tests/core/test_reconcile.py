@@ -284,6 +284,16 @@ def test_a_session_being_installed_is_dropped_with_the_stream() -> None:
     nothing_left(rig)
 
 
+def test_nothing_is_written_when_the_stream_is_lost() -> None:
+    """A session that was being installed held a server that is configured no more; it may be there all the same."""
+    rig = Rig(config())
+    rig.send(syn())
+    rig.reconfigure(config(virtual(real_servers=(real("10.0.2.12"),))))
+    rig.switch.writes.clear()
+    rig.send(SwitchDown("lost"))
+    assert list(rig.switch.writes) == []
+
+
 def test_a_session_installed_in_the_last_moment_is_adopted() -> None:
     rig = Rig(config())
     rig.send(syn())

@@ -101,10 +101,11 @@ class Controller:
                 self._switch_up(event, now, out)
             case SwitchDown():
                 self._switch_down()
-        if self._store.pool.retired:
-            self._sync(out)
-        elif self._store.services.ids.changed:
-            self._write_tables([], out)
+        if self._up:
+            if self._store.pool.retired:
+                self._sync(out)
+            elif self._store.services.ids.changed:
+                self._write_tables([], out)
         return out
 
     def deadline(self) -> float | None:
