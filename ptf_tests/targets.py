@@ -231,9 +231,7 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    capabilities = frozenset(
-        {"second-opinion", "any-options", "ip-options", "frame-length", "idle-times", "session-bytes", "validated-hits"}
-    )
+    capabilities = frozenset(CAPABILITIES) - {"runt-frames", "register-read", "resource-exhausted", "long-since-hit"}
     idle_resolution = 3.0
     executable = "simple_switch_grpc"
 
@@ -255,9 +253,7 @@ class External(Target):
     """A running switch that PTF's own runner is connected to; ``start`` only remembers where it is."""
 
     name = "external"
-    capabilities = frozenset(
-        {"any-options", "ip-options", "frame-length", "idle-times", "session-bytes", "validated-hits"}
-    )
+    capabilities = Bmv2.capabilities - {"second-opinion"}
     idle_resolution = 3.0
 
     def __init__(self, address: str, dataplane: Any, device_config: str | None = None) -> None:
