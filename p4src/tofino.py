@@ -37,8 +37,6 @@ HARMLESS = (
 STATE = ("stateful", "meter")
 HEADING = re.compile(r"stage (\d+) (ingress|egress):")
 OBJECT = re.compile(r"  (\w+) (\S+?)(?:\s+\d+)?:$")
-
-
 OPTIONS = ("--alt-phv-alloc", "--p4runtime-force-std-externs")
 """Containers are given out when the tables have their stages: the other way round, the session tables find none."""
 
@@ -131,11 +129,17 @@ def stages(assembly: str) -> dict[tuple[str, int], Stage]:
     return found
 
 
+def section(assembly: str, heading: str) -> str:
+    """The lines below a heading; none without it."""
+    found = re.search(rf"^{heading}:\n((?:  .*\n)+)", assembly, flags=re.M)
+    return found[1] if found else ""
+
+
 def containers(assembly: str) -> list[str]:
     """Lines on the PHV containers of each direction, by their kind."""
     lines = []
-    for direction, body in re.findall(r"^phv (\w+):\n((?:  .*\n)+)", assembly, flags=re.M):
-        placed = "".join(text.partition(":")[2] for text in body.splitlines())
+    for direction in ("ingress", "egress"):
+        placed = "".join(text.partition(":")[2] for text in section(assembly, f"phv {direction}").splitlines())
         used = set(re.findall(r"\b(T?[BHWMD]+)(\d+)\b", placed))
         kinds = collections.Counter(kind for kind, _ in used)
         lines.append(f"* {direction}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
@@ -147,15 +151,14 @@ def unsafe_sums(assembly: str) -> list[str]:
 
     Tofino 1 sums a header's containers whether it is valid or not, so those of one that is not there must hold nothing.
     """
-    deparser = re.search(r"^deparser egress:\n((?:  .*\n)+)", assembly, flags=re.M)
-    sums = re.findall(r"^  partial_checksum \d+:.*\n((?:    .*\n)+)", deparser[1] if deparser else "", flags=re.M)
+    deparser = section(assembly, "deparser egress")
+    sums = re.findall(r"^  partial_checksum \d+:.*\n((?:    .*\n)+)", deparser, flags=re.M)
     meant: dict[str, set[str]] = collections.defaultdict(set)
     for container, text in re.findall(r"^    - (\w+): \{(.*\n(?:     .*\n)*)", "".join(sums), flags=re.M):
         meant[container].update(re.findall(r"egress::([\w.$-]+)", text))
-    phv = re.search(r"^phv egress:\n((?:  .*\n)+)", assembly, flags=re.M)
     return sorted(
         f"{name} is in {container}, with {', '.join(sorted(meant[container]))}"
-        for name, place in re.findall(r"^  ([\w.$-]+): (.*)$", phv[1] if phv else "", flags=re.M)
+        for name, place in re.findall(r"^  ([\w.$-]+): (.*)$", section(assembly, "phv egress"), flags=re.M)
         for container in meant.keys() & set(re.findall(r"\bT?[BHW]\d+\b", place))
         if name not in meant[container]
     )
@@ -213,8 +216,8 @@ def main() -> int:
             if assembly and build.chip is TOFINO1 and (shared := unsafe_sums(assembly.read_text())):
                 print("\n".join(["what is summed shares containers with other fields:", *shared]), file=sys.stderr)
                 return 1
-            section, fits = describe(build, messages, assembly)
-            report += section
+            lines, fits = describe(build, messages, assembly)
+            report += lines
             if not fits:
                 misfits.append(build.title)
             elif assembly is not None:
