@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fullnat.core.frames import parse_tcp
-from fullnat.core.interface import Constants, SessionEntry
+from fullnat.core.interface import Constants
 from fullnat.core.options import BadOptions, OptionEditor, belongs
+from fullnat.tables.session import SessionEntry
 
 from ptf_tests.harness import CONSTANTS
 from ptf_tests.p4rt import Entry, PacketIn

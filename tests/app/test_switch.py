@@ -15,7 +15,6 @@ from fullnat.core.interface import (
     Log,
     Op,
     PacketIn,
-    Port,
     Probe,
     Probed,
     SessionEvents,
@@ -25,6 +24,7 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.p4rt.client import Client
+from fullnat.tables.port import Port
 from p4rt.entries import session
 from p4rt.waiting import until
 

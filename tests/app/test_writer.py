@@ -9,23 +9,18 @@ from typing import Any
 import pytest
 from finsy.proto import p4r
 from fullnat.app.writer import Group, Writer
-from fullnat.core.interface import (
-    Entry,
-    Forward,
-    Op,
-    OwnAddress,
-    Port,
-    Route,
-    ServerIn,
-    ServerOut,
-    SessionEntry,
-    Write,
-    Written,
-)
+from fullnat.core.interface import Failure, Forward, Op, Outcome, Write, Written
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import Code
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.schema import Schema
+from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.port import Port
+from fullnat.tables.route import Route
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
 from p4rt.entries import session
 
 _PROGRAM = program.load()
@@ -115,7 +110,7 @@ async def test_two_requests_are_in_flight_when_there_is_enough_to_do(bench: Benc
         (session(1), session(1)),
         (session(1), session(2, client=session(1).client, client_port=session(1).client_port)),
         (session(1), session(2, local_port=session(1).local_port)),
-        (Route(0, 0, None), Route(0, 0, 5)),
+        (Route(0, 0, "route_connected"), Route(0, 0, "route_via", 5)),
         (Port(1, 2), Port(1, 3)),
         (OwnAddress(1, "own_vip"), OwnAddress(1, "own_local")),
         (ServerIn(1, 0, 2, 3), ServerIn(1, 1, 2, 3)),
@@ -178,7 +173,7 @@ async def test_half_an_insert_is_rolled_back(bench: Bench, table: str, other: st
     bench.submit(3, (Op.INSERT, Port(1, 1)), (Op.INSERT, session(1)))
     await bench.finish()
     assert bench.client.log() == [["INSERT port", "INSERT session_in", "INSERT session_out"], [f"DELETE {other}"]]
-    assert bench.written == [Written(3, {1: (Code.ALREADY_EXISTS, "there")})]
+    assert bench.written == [Written(3, {1: Failure(Outcome.EXISTS, "ALREADY_EXISTS there")})]
 
 
 async def test_nothing_is_rolled_back_when_both_halves_failed(bench: Bench) -> None:
@@ -194,7 +189,7 @@ async def test_a_full_table_is_told_in_one_way(bench: Bench, code: Code) -> None
     bench.client.failures["session_out", "INSERT"] = (code, "full")
     bench.submit(3, (Op.INSERT, session(1)))
     await bench.finish()
-    assert bench.written == [Written(3, {0: (Code.RESOURCE_EXHAUSTED, "full")})]
+    assert bench.written == [Written(3, {0: Failure(Outcome.FULL, f"{code.name} full")})]
 
 
 async def test_a_real_failure_of_a_delete_is_told_rather_than_not_found(bench: Bench) -> None:
@@ -202,7 +197,7 @@ async def test_a_real_failure_of_a_delete_is_told_rather_than_not_found(bench: B
     bench.client.failures["session_out", "DELETE"] = (Code.INTERNAL, "broken")
     bench.submit(3, (Op.DELETE, session(1)))
     await bench.finish()
-    assert bench.written == [Written(3, {0: (Code.INTERNAL, "broken")})]
+    assert bench.written == [Written(3, {0: Failure(Outcome.REFUSED, "INTERNAL broken")})]
 
 
 async def test_a_value_that_does_not_fit_fails_alone(bench: Bench) -> None:
@@ -210,7 +205,7 @@ async def test_a_value_that_does_not_fit_fails_alone(bench: Bench) -> None:
     await bench.finish()
     assert len(bench.client.requests[0]) == 2
     assert list(bench.written[0].failed) == [0]
-    assert bench.written[0].failed[0][0] == Code.INVALID_ARGUMENT
+    assert bench.written[0].failed[0].outcome is Outcome.REFUSED
 
 
 async def test_packets_wait_for_every_write_before_them(bench: Bench) -> None:

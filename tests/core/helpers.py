@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fullnat.core.interface import PacketIn, SessionEntry, SessionEvents
+from fullnat.core.interface import PacketIn, SessionEvents
 from fullnat.core.views import SessionView
+from fullnat.tables.session import SessionEntry
 
 from .builders import EVENT, IN, OUT, syn
 from .switch import Rig

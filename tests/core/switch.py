@@ -10,57 +10,35 @@ from fullnat.config.model import Config
 from fullnat.core.controller import Controller
 from fullnat.core.interface import (
     Effect,
-    Entry,
     Event,
+    Failure,
     Forward,
     IdleNotice,
     Inject,
     Log,
-    Neighbor,
     Op,
-    OwnAddress,
-    Port,
+    Outcome,
     Probe,
     Probed,
     ProbeResult,
     Reset,
-    Route,
-    ServerIn,
-    ServerOut,
-    SessionEntry,
     SwitchUp,
-    VirtualService,
     Write,
     Written,
 )
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry, EntryKey, table_of
 
 from .constants import constants
 
 SECRET = b"0123456789abcdef"
 
 
-def keys(entry: Entry) -> list[tuple[object, ...]]:
+def keys(entry: Entry) -> tuple[EntryKey, ...]:
     """The match keys that ``entry`` stands for."""
-    match entry:
-        case SessionEntry() as e:
-            return [
-                ("session_in", e.protocol, e.client, e.client_port, e.vip, e.vport),
-                ("session_out", e.protocol, e.server, e.server_port, e.local, e.local_port),
-            ]
-        case Port():
-            return [("port", entry.port)]
-        case OwnAddress():
-            return [("own_address", entry.address)]
-        case VirtualService():
-            return [("virtual_service", entry.protocol, entry.vip, entry.vport)]
-        case Route():
-            return [("ipv4_route", entry.prefix, entry.prefix_len)]
-        case Neighbor():
-            return [("neighbor", entry.address)]
-        case ServerIn():
-            return [("server_in", entry.server_id)]
-        case ServerOut():
-            return [("server_out", entry.server_id)]
+    return table_of(entry).keys(entry)
 
 
 @dataclass
@@ -74,9 +52,9 @@ class FakeSwitch:
     """Sessions that fit; None is no limit."""
     servers: int | None = None
     """Entries that server_in and server_out have room for, each."""
-    fail: deque[tuple[int, str]] = field(default_factory=deque)
-    """Outcomes for the next updates of sessions; (0, "") is success."""
-    fail_servers: deque[tuple[int, str]] = field(default_factory=deque)
+    fail: deque[Outcome] = field(default_factory=deque)
+    """Outcomes of the next updates of sessions."""
+    fail_servers: deque[Outcome] = field(default_factory=deque)
     """The same for server_in and server_out."""
     writes: deque[Write] = field(default_factory=deque)
     probes: deque[Probe] = field(default_factory=deque)
@@ -112,31 +90,31 @@ class FakeSwitch:
     def apply(self, now: float) -> Written | None:
         """Carry out the oldest write; its answer when it asked for one."""
         write = self.writes.popleft()
-        failed: dict[int, tuple[int, str]] = {}
+        failed: dict[int, Failure] = {}
         for position, (operation, entry) in enumerate(write.updates):
             outcome = self._update(operation, entry, now)
-            if outcome is not None:
-                failed[position] = outcome
+            if outcome is not Outcome.DONE:
+                failed[position] = Failure(outcome, "as the test has it")
         return Written(write.token, failed) if write.token else None
 
-    def _update(self, operation: Op, entry: Entry, now: float) -> tuple[int, str] | None:
+    def _update(self, operation: Op, entry: Entry, now: float) -> Outcome:
         self.log_of_updates.append((operation, entry))
         is_session, is_server = isinstance(entry, SessionEntry), isinstance(entry, (ServerIn, ServerOut))
         failures = self.fail if is_session else self.fail_servers if is_server else None
         if failures:
             outcome = failures.popleft()
-            if outcome[0]:
+            if outcome is not Outcome.DONE:
                 return outcome
         self._check_order(operation, entry)
         present = [key for key in keys(entry) if key in self.tables]
         if operation is Op.INSERT:
             if present:
                 assert not self.strict, f"duplicate insert of {entry}"
-                return 6, "already exists"
+                return Outcome.EXISTS
             if is_session and self.capacity is not None and len(self.sessions()) >= self.capacity:
-                return 8, "table full"
+                return Outcome.FULL
             if is_server and self.servers is not None and len(self.of(type(entry))) >= self.servers:
-                return 8, "table full"
+                return Outcome.FULL
             for key in keys(entry):
                 self.tables[key] = entry
         elif len(present) < len(keys(entry)):
@@ -144,7 +122,7 @@ class FakeSwitch:
                 for key in present:
                     del self.tables[key]
             assert not self.strict, f"{operation} of missing {entry}"
-            return 5, "not found"
+            return Outcome.ABSENT
         elif operation is Op.MODIFY:
             for key in keys(entry):
                 self.tables[key] = entry
@@ -154,7 +132,7 @@ class FakeSwitch:
         if isinstance(entry, SessionEntry):
             self.last_hit[entry.session_id] = now
             self.packets[entry.session_id] = (1, 0)
-        return None
+        return Outcome.DONE
 
     def _check_order(self, operation: Op, entry: Entry) -> None:
         """No session may be there without the entries of its server."""

@@ -6,8 +6,9 @@ from ipaddress import IPv4Address
 
 import pytest
 from fullnat.core.frames import ACK, parse_tcp, port_unreachable, tcp_frame
-from fullnat.core.interface import Forward, Inject, Op, PacketIn, SessionEntry, Write, Written
+from fullnat.core.interface import Failure, Forward, Inject, Op, Outcome, PacketIn, Write, Written
 from fullnat.core.isn import IsnGenerator
+from fullnat.tables.session import SessionEntry
 
 from .builders import (
     CLIENT,
@@ -300,10 +301,9 @@ def test_no_session_id_left_drops_the_syn_and_frees_the_port() -> None:
     assert [local.used for local in rig.controller.local_addresses()] == [1]
 
 
-@pytest.mark.parametrize("code", [2, 8])
-def test_a_full_table_frees_everything_and_drops_the_syn(code: int) -> None:
+def test_a_full_table_frees_everything_and_drops_the_syn() -> None:
     rig = Rig(config())
-    rig.switch.fail.append((code, "table full"))
+    rig.switch.fail.append(Outcome.FULL)
     rig.send(syn())
     rig.settle()
     assert rig.controller.stats()["table_full"] == 1
@@ -329,7 +329,7 @@ def test_stale_entries_are_cleared_and_the_syn_tried_again_elsewhere() -> None:
 def test_conflicts_end_in_a_dropped_syn_never_in_a_loop() -> None:
     rig = Rig(config())
     rig.switch.strict = False
-    rig.switch.fail.extend([(6, "exists"), (0, ""), (6, "exists"), (0, "")])
+    rig.switch.fail.extend([Outcome.EXISTS, Outcome.DONE, Outcome.EXISTS, Outcome.DONE])
     rig.send(syn())
     rig.settle()
     assert [op for op, _ in session_writes(rig)] == [Op.INSERT, Op.DELETE, Op.INSERT, Op.DELETE]
@@ -342,7 +342,7 @@ def test_conflicts_end_in_a_dropped_syn_never_in_a_loop() -> None:
 def test_an_unclear_failure_is_cleaned_up() -> None:
     rig = Rig(config())
     rig.switch.strict = False
-    rig.switch.fail.append((14, "unavailable"))
+    rig.switch.fail.append(Outcome.REFUSED)
     rig.send(syn())
     rig.settle()
     assert [op for op, _ in session_writes(rig)] == [Op.INSERT, Op.DELETE]
@@ -354,7 +354,7 @@ def test_an_unclear_failure_is_cleaned_up() -> None:
 def test_a_failed_modify_leaves_the_old_session() -> None:
     rig = Rig(config())
     old = time_wait(rig, seq=7)
-    rig.switch.fail.append((3, "invalid"))
+    rig.switch.fail.append(Outcome.REFUSED)
     rig.send(again(old, 500))
     rig.settle()
     assert (only(rig).entry, only(rig).phase, only(rig).state) == (old, "INSTALLED", "TIME_WAIT")
@@ -386,7 +386,7 @@ def test_answers_out_of_date_are_ignored() -> None:
     entry = opened(rig)
     rig.send(Written(1_000_000, {}))
     for token in range(10):
-        rig.send(Written(token, {0: (8, "late")}))
+        rig.send(Written(token, {0: Failure(Outcome.FULL, "late")}))
     assert only(rig).entry == entry
 
 

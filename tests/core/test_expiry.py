@@ -6,7 +6,8 @@ import pytest
 from fullnat.config.model import Timeouts
 from fullnat.core.expiry import RESET_BURST, RESET_RATE, ResetRate
 from fullnat.core.frames import RST, parse_tcp
-from fullnat.core.interface import IdleNotice, Op, Probed, ProbeResult, SessionEntry, SessionEvents
+from fullnat.core.interface import IdleNotice, Op, Outcome, Probed, ProbeResult, SessionEvents
+from fullnat.tables.session import SessionEntry
 
 from .builders import CLIENT, EVENT, IN, LOCAL, OUT, RPORT, SERVER, VIP, VPORT, config, syn, virtual
 from .helpers import again, established, nothing_left, only, opened, tell, time_wait
@@ -344,7 +345,7 @@ def test_a_session_that_vanished_is_forgotten() -> None:
 def test_nothing_is_freed_before_the_switch_says_so() -> None:
     rig = Rig(config(local_port_min=5000, local_port_max=5000), session_ids=1)
     time_wait(rig)
-    rig.switch.fail.extend([(14, "unavailable"), (14, "unavailable")])
+    rig.switch.fail.extend([Outcome.REFUSED, Outcome.REFUSED])
     rig.advance(8)
     assert only(rig).phase == "REMOVING"
     assert [local.used for local in rig.controller.local_addresses()] == [1]

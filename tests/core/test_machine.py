@@ -10,9 +10,13 @@ from collections import Counter
 from ipaddress import IPv4Address
 
 from fullnat.config.model import Config
-from fullnat.core.interface import Entry, IdleNotice, ServerIn, ServerOut, SessionEntry, SessionEvents, SwitchDown
+from fullnat.core.interface import IdleNotice, Outcome, SessionEvents, SwitchDown
 from fullnat.core.services import NO_ID
 from fullnat.core.sessions import Phase, Session
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -94,10 +98,10 @@ class Machine(RuleBasedStateMachine):
     def settle(self) -> None:
         self.rig.settle()
 
-    @rule(code=st.sampled_from([0, 2, 3, 5, 6, 8, 14]), of_server=st.booleans())
-    def fail_next(self, code: int, of_server: bool) -> None:
+    @rule(outcome=st.sampled_from(Outcome), of_server=st.booleans())
+    def fail_next(self, outcome: Outcome, of_server: bool) -> None:
         switch = self.rig.switch
-        (switch.fail_servers if of_server else switch.fail).append((code, "injected"))
+        (switch.fail_servers if of_server else switch.fail).append(outcome)
 
     @rule(number=SESSION_IDS)
     def idle_notice(self, number: int) -> None:

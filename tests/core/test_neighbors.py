@@ -7,8 +7,9 @@ from ipaddress import IPv4Interface, IPv4Network
 
 from fullnat.config.model import StaticRoute
 from fullnat.core.frames import ARP_REQUEST, BROADCAST, SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
-from fullnat.core.interface import Neighbor, Op, PacketIn, SwitchDown
+from fullnat.core.interface import Op, PacketIn, SwitchDown
 from fullnat.core.neighbors import UNRESOLVED_LIMIT
+from fullnat.tables.neighbor import Neighbor
 
 from .builders import (
     CLIENT_PORT,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from fullnat.core.frames import parse_tcp
-from fullnat.core.interface import SessionEntry
 from fullnat.core.options import BadOptions, OptionEditor, belongs, walk
+from fullnat.tables.session import SessionEntry
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.interface import (
-    Inject,
-    Op,
-    OwnAddress,
-    Port,
-    Route,
-    SessionEntry,
-    SwitchDown,
-    SwitchUp,
-    VirtualService,
-    Written,
-)
+from fullnat.core.interface import Failure, Inject, Op, Outcome, SwitchDown, SwitchUp, Written
+from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.port import Port
+from fullnat.tables.route import Route
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.virtual_service import VirtualService
 
 from .builders import LOCAL, SERVER, VIP, VPORT, config, real, syn, virtual
 from .helpers import again, established, nothing_left, only, opened, time_wait
@@ -38,9 +32,9 @@ def test_a_fresh_switch_gets_the_configuration() -> None:
     }
     assert rig.switch.of(VirtualService) == {VirtualService(6, VIP, VPORT, 1)}
     assert rig.switch.of(Route) == {
-        Route(0xC6336400, 24, None),
-        Route(0x0A000200, 24, None),
-        Route(0, 0, 0xC63364FE),
+        Route(0xC6336400, 24, "route_connected"),
+        Route(0x0A000200, 24, "route_connected"),
+        Route(0, 0, "route_via", 0xC63364FE),
     }
 
 
@@ -78,7 +72,7 @@ def test_a_refused_entry_is_reported_and_tried_again() -> None:
     (write,) = (write for write in rig.switch.writes if write.token)
     position = next(index for index, (_, entry) in enumerate(write.updates) if isinstance(entry, Port))
     rig.switch.writes.clear()
-    rig.send(Written(write.token, {position: (8, "table full")}))
+    rig.send(Written(write.token, {position: Failure(Outcome.FULL, "table full")}))
     assert [(log.level, "table full" in log.message) for log in rig.switch.logs] == [("ERROR", True)]
     rig.reconfigure(config())
     assert rig.switch.writes[0].updates == (write.updates[position],)
@@ -90,14 +84,14 @@ def test_a_refused_change_is_tried_again() -> None:
     rig.reconfigure(changed)
     write = rig.switch.writes.popleft()
     assert write.updates == ((Op.MODIFY, VirtualService(*vip, 1)),)
-    rig.send(Written(write.token, {0: (13, "broken")}))
+    rig.send(Written(write.token, {0: Failure(Outcome.REFUSED, "broken")}))
     rig.reconfigure(changed)
     assert rig.switch.writes.popleft().updates == write.updates
     rig.reconfigure(config(OTHER))
     write = rig.switch.writes.popleft()
     deletion = Op.DELETE, VirtualService(*vip, 1)
     assert deletion in write.updates
-    rig.send(Written(write.token, {write.updates.index(deletion): (13, "broken")}))
+    rig.send(Written(write.token, {write.updates.index(deletion): Failure(Outcome.REFUSED, "broken")}))
     rig.reconfigure(config(OTHER))
     assert [write.updates for write in rig.switch.writes] == [(deletion,)]
 

@@ -7,16 +7,14 @@ from ipaddress import IPv4Address, IPv4Network
 
 from fullnat.config.model import StaticRoute, Timeouts
 from fullnat.core.frames import parse_arp
-from fullnat.core.interface import (
-    Entry,
-    Op,
-    OwnAddress,
-    Route,
-    ServerIn,
-    ServerOut,
-    SessionEntry,
-    VirtualService,
-)
+from fullnat.core.interface import Op
+from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.route import Route
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
+from fullnat.tables.virtual_service import VirtualService
 
 from .builders import LOCAL, LOCAL2, SERVER, SERVER2, VIP, config, ip, real, syn, virtual
 from .constants import constants
@@ -176,11 +174,13 @@ def test_routes_follow() -> None:
     drop = StaticRoute(prefix=prefix, gateway=None)
     via = replace(drop, gateway=IPv4Address("10.0.2.254"))
     routes = config().routes
-    assert change(rig, routes=(*routes, drop)) == [(Op.INSERT, Route(ip("192.0.2.0"), 24, -1))]
-    assert change(rig, routes=(*routes, via)) == [(Op.MODIFY, Route(ip("192.0.2.0"), 24, ip("10.0.2.254")))]
+    assert change(rig, routes=(*routes, drop)) == [(Op.INSERT, Route(ip("192.0.2.0"), 24, "route_drop"))]
+    assert change(rig, routes=(*routes, via)) == [
+        (Op.MODIFY, Route(ip("192.0.2.0"), 24, "route_via", ip("10.0.2.254")))
+    ]
     asked = [arp.target for effect in rig.switch.forwarded if (arp := parse_arp(effect.frame))]
     assert asked == [ip("10.0.2.254")]
-    assert change(rig) == [(Op.DELETE, Route(ip("192.0.2.0"), 24, ip("10.0.2.254")))]
+    assert change(rig) == [(Op.DELETE, Route(ip("192.0.2.0"), 24, "route_via", ip("10.0.2.254")))]
 
 
 def test_timeouts_follow() -> None:

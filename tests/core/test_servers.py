@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.interface import (
-    Entry,
-    Op,
-    ServerEntry,
-    ServerIn,
-    ServerOut,
-    SessionEntry,
-    SwitchDown,
-    Write,
-)
-from fullnat.core.server_ids import ServerIds
+from fullnat.core.interface import Op, Outcome, SwitchDown, Write
+from fullnat.core.server_ids import ServerEntry, ServerIds
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
 
 from .builders import RPORT, SERVER, SERVER2, VIP, VPORT, config, real, syn, virtual
 from .constants import constants
@@ -142,7 +137,7 @@ def test_an_id_is_free_when_the_switch_has_confirmed_that_its_entries_are_gone()
 
 def test_an_id_whose_entries_do_not_go_stays_taken() -> None:
     rig = Rig(config(), server_ids=2)
-    rig.switch.fail_servers.extend([(0, ""), (13, "broken")])
+    rig.switch.fail_servers.extend([Outcome.DONE, Outcome.REFUSED])
     rig.reconfigure(config(virtual(real_servers=(SECOND,))))
     rig.settle()
     assert on(rig.switch) == {pair(0)[1], *pair(1, SERVER2)}
@@ -187,7 +182,7 @@ def test_without_a_free_id_a_server_gets_no_sessions_until_there_is_one() -> Non
 def test_refused_flags_leave_the_server_in_use_and_are_tried_again() -> None:
     rig = Rig(config())
     changes(rig)
-    rig.switch.fail_servers.append((13, "broken"))
+    rig.switch.fail_servers.append(Outcome.REFUSED)
     rig.reconfigure(config(virtual(toa=False)))
     rig.settle()
     assert on(rig.switch) == {pair(0)[0], pair(0, flags=0)[1]}
@@ -338,7 +333,7 @@ def test_an_id_is_its_servers_until_nobody_holds_it() -> None:
     assert len(ids) == 1
     for entry in entries:
         assert ids.take(key, there, 1) is None
-        ids.answered(Op.DELETE, entry, None)
+        ids.answered(Op.DELETE, entry, Outcome.DONE)
     assert len(ids) == 0
     assert ids.take(key, there, 1) == 0
 

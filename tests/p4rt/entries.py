@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from fullnat.core.interface import (
-    Neighbor,
-    OwnAddress,
-    Port,
-    Route,
-    ServerIn,
-    ServerOut,
-    SessionEntry,
-    VirtualService,
-)
+from fullnat.tables.neighbor import Neighbor
+from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.port import Port
+from fullnat.tables.route import Route
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.virtual_service import VirtualService
 from hypothesis import strategies as st
 
 
@@ -38,19 +36,19 @@ sessions = st.builds(
 )
 
 
-def routes(gateway: st.SearchStrategy[int | None]) -> st.SearchStrategy[Route]:
-    def masked(values: tuple[int, int, int | None]) -> Route:
-        prefix, length, via = values
-        return Route(prefix >> (32 - length) << (32 - length), length, via)
+def routes(action: st.SearchStrategy[tuple[str, int]]) -> st.SearchStrategy[Route]:
+    def masked(values: tuple[int, int, tuple[str, int]]) -> Route:
+        prefix, length, to = values
+        return Route(prefix >> (32 - length) << (32 - length), length, *to)
 
-    return st.tuples(bits(32), st.integers(0, 32), gateway).map(masked)
+    return st.tuples(bits(32), st.integers(0, 32), action).map(masked)
 
 
 cold = st.one_of(
     st.builds(Port, bits(16), bits(48)),
     st.builds(OwnAddress, bits(32), st.sampled_from(["own_vip", "own_local", "own_interface"])),
     st.builds(VirtualService, bits(8), bits(32), bits(16), bits(8)),
-    routes(st.none() | st.just(-1) | bits(32)),
+    routes(st.sampled_from([("route_connected", 0), ("route_drop", 0)]) | st.tuples(st.just("route_via"), bits(32))),
     st.builds(Neighbor, bits(32), bits(16), bits(48), bits(48), bits(16)),
     st.builds(ServerIn, bits(16), bits(8), bits(32), bits(16)),
     st.builds(ServerOut, bits(16), bits(8), bits(32), bits(16)),

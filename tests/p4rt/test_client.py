@@ -5,11 +5,12 @@ from __future__ import annotations
 import grpc
 import pytest
 from finsy.proto import p4r
-from fullnat.core.interface import Inject, Op, ProbeResult, SessionEntry
+from fullnat.core.interface import Inject, Op, ProbeResult
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, P4RuntimeError
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.program import Program
+from fullnat.tables.session import SessionEntry
 
 from p4rt.conftest import Connect
 from p4rt.entries import session

@@ -8,22 +8,17 @@ import pytest
 
 pytest.importorskip("p4soft.engine")
 
-from fullnat.core.interface import (
-    Entry,
-    Forward,
-    Inject,
-    Neighbor,
-    Op,
-    OwnAddress,
-    PacketIn,
-    Port,
-    Route,
-    VirtualService,
-)
+from fullnat.core.interface import Forward, Inject, Op, PacketIn
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary
 from fullnat.p4rt.inprocess import EmbeddedSwitch, InProcessTransport
 from fullnat.p4rt.program import Program
+from fullnat.tables.neighbor import Neighbor
+from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.port import Port
+from fullnat.tables.route import Route
+from fullnat.tables.table import Entry
+from fullnat.tables.virtual_service import VirtualService
 from p4soft.api import ToolchainError
 from p4soft.embedded import Switch
 
@@ -34,9 +29,9 @@ COLD: list[Entry] = [
     OwnAddress(0xCB007150, "own_vip"),
     OwnAddress(0x0A000101, "own_local"),
     VirtualService(6, 0xCB007150, 80, 0),
-    Route(0, 0, 0xC00002FE),
-    Route(0x0A000000, 24, None),
-    Route(0x0A090000, 16, -1),
+    Route(0, 0, "route_via", 0xC00002FE),
+    Route(0x0A000000, 24, "route_connected"),
+    Route(0x0A090000, 16, "route_drop"),
     Neighbor(0x0A00000B, 2, 0x020000000002, 0x02000000000B, 1500),
 ]
 

@@ -6,22 +6,14 @@ from pathlib import Path
 
 import pytest
 from finsy.proto import p4i, p4r
-from fullnat.core.interface import (
-    Entry,
-    Forward,
-    IdleNotice,
-    Inject,
-    Op,
-    PacketIn,
-    Port,
-    Reset,
-    SessionEntry,
-    SessionEvents,
-)
+from fullnat.core.interface import Forward, IdleNotice, Inject, Op, PacketIn, Reset, SessionEvents
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import ProgramError, SchemaError
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.wire import canonical, varint
+from fullnat.tables.port import Port
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
 from hypothesis import given
 from hypothesis import strategies as st
 

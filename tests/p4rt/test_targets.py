@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 from finsy.proto import p4r
 from fullnat.compiled import TARGETS, TOFINO
-from fullnat.core.interface import Op, OwnAddress, Port, ProbeResult, ServerIn, ServerOut, SessionEntry
+from fullnat.core.interface import Op, ProbeResult
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import ProgramError
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
+from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.port import Port
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
 
 SESSION_IDS = {"v1model": 1 << 20, "tofino1": 1 << 16, "tofino2": 1 << 18}
 

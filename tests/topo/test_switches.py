@@ -12,10 +12,11 @@ from pathlib import Path
 import grpc
 import pytest
 from finsy.proto import p4r, p4r_grpc
-from fullnat.core.interface import Op, SessionEntry
+from fullnat.core.interface import Op
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.grpc_transport import GrpcTransport
+from fullnat.tables.session import SessionEntry
 
 from ptf_tests.harness import Harness
 from ptf_tests.sessions import Session

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fullnat.core.interface import Entry, Neighbor, Op, SessionEntry, Write, Written
-from fullnat.core.mirror import entry_key, server_keys
-from fullnat.p4rt.errors import Code, code_name
+from fullnat.core.interface import Failure, Op, Outcome, Write, Written
+from fullnat.p4rt.errors import code_name
+from fullnat.p4rt.outcomes import outcome
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.schema import Schema
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry, EntryKey, table_of
 
 BATCH_UPDATES = 512
 REQUESTS_IN_FLIGHT = 2
 WORTH_A_REQUEST = 128
 """Updates that are sent while another request is in flight; fewer wait, because a request costs more than they."""
-FULL_CODES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNKNOWN})
-"""What an INSERT into a full table fails with: the specification's code, and that of switches that only say that the
-target refused. Both are reported as RESOURCE_EXHAUSTED."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class _Job:
     write: Write
     group: Group
     left: int
-    failed: dict[int, tuple[int, str]] = field(default_factory=dict)
+    failed: dict[int, Failure] = field(default_factory=dict)
 
 
 class _Update:
@@ -63,22 +62,9 @@ class _Update:
         self.position = position
         self.op = op
         self.entry = entry
-        self.keys = entry_keys(entry)
-        self.after = _leads_to(entry) if op is not Op.DELETE else ()
-
-
-def entry_keys(entry: Entry) -> tuple[Hashable, ...]:
-    """Equal values for the same entry of the switch; a session has one for each direction."""
-    if isinstance(entry, SessionEntry):
-        return entry[2:7], (entry.protocol, entry.server, entry.server_port, entry.local, entry.local_port, "out")
-    if isinstance(entry, Neighbor):
-        return ((Neighbor, entry.address),)
-    return (entry_key(entry),)
-
-
-def _leads_to(entry: Entry) -> tuple[Hashable, ...]:
-    """Keys of what must be in the switch before ``entry``: a session's server."""
-    return server_keys(entry.server_id) if isinstance(entry, SessionEntry) else ()
+        table = table_of(entry)
+        self.keys = table.keys(entry)
+        self.after = table.requires(entry) if op is not Op.DELETE else ()
 
 
 class Writer:
@@ -99,7 +85,7 @@ class Writer:
         self._written = written
         self._release = release
         self._pending: deque[_Update] = deque()
-        self._busy: set[Hashable] = set()
+        self._busy: set[EntryKey] = set()
         self._in_flight = 0
 
     @property
@@ -145,13 +131,13 @@ class Writer:
     async def _carry_out(self, batch: list[_Update]) -> None:
         wires: list[bytes] = []
         owners: list[int] = []
-        failed: dict[int, tuple[int, str]] = {}
+        failed: dict[int, Failure] = {}
         schema = self._client.schema
         for index, update in enumerate(batch):
             try:
                 encoded = schema.encode(update.op, update.entry)
             except ValueError as error:
-                failed[index] = (Code.INVALID_ARGUMENT, str(error))
+                failed[index] = Failure(Outcome.REFUSED, str(error))
                 continue
             wires.extend(encoded)
             owners.extend([index] * len(encoded))
@@ -200,33 +186,28 @@ class Writer:
             packets, group.packets = group.packets, []
             self._release(packets)
 
-    def _log(self, batch: list[_Update], failed: dict[int, tuple[int, str]]) -> None:
+    def _log(self, batch: list[_Update], failed: dict[int, Failure]) -> None:
         self.failures += len(failed)
         silent = [index for index in failed if not batch[index].job.write.token]
         if silent:
-            code, message = failed[silent[0]]
+            failure = failed[silent[0]]
             update = batch[silent[0]]
             _LOGGER.warning(
-                "%d of %d updates failed; the first: %s %s: %s %s",
+                "%d of %d updates failed; the first: %s %s: %s",
                 len(silent),
                 len(batch),
                 update.op.value,
                 update.entry,
-                code_name(code),
-                message,
+                failure.message,
             )
 
 
-def _per_update(
-    batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]
-) -> dict[int, tuple[int, str]]:
-    """The errors by position in ``batch``; of two, the first, but NOT_FOUND only when there is no other."""
-    failed: dict[int, tuple[int, str]] = {}
+def _per_update(batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> dict[int, Failure]:
+    """The errors by position in ``batch``; of two, the first, but ABSENT only when there is no other."""
+    failed: dict[int, Failure] = {}
     for wire in sorted(errors):
         code, message = errors[wire]
         index = owners[wire]
-        if batch[index].op is Op.INSERT and code in FULL_CODES:
-            code = Code.RESOURCE_EXHAUSTED
-        if index not in failed or failed[index][0] == Code.NOT_FOUND:
-            failed[index] = (code, message)
+        if index not in failed or failed[index].outcome is Outcome.ABSENT:
+            failed[index] = Failure(outcome(batch[index].op, code), f"{code_name(code)} {message}")
     return failed

@@ -6,17 +6,13 @@ The SYN is held while its session is written and then injected, so that the firs
 from __future__ import annotations
 
 from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
-from fullnat.core.interface import Effect, Forward, Inject, Log, Op, PacketIn
+from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
-from fullnat.core.mirror import NOT_FOUND
 from fullnat.core.sessions import Held, Phase, Session
 from fullnat.core.stats import REUSED
-from fullnat.core.store import Failure, SessionStore
+from fullnat.core.store import SessionStore
 from fullnat.core.tcp_state import INPUT, TcpEvent, TcpState
 
-ALREADY_EXISTS = 6
-TABLE_FULL = frozenset({2, 8})
-"""RESOURCE_EXHAUSTED, and UNKNOWN, which is what BMv2 says."""
 ATTEMPTS = 2
 """Sessions tried for one SYN when the switch already has entries of them."""
 SUSPICIOUS = 2.0
@@ -167,13 +163,13 @@ class Admission:
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         store = self._store
-        code, message = failure
+        outcome, message = failure
         held = session.held
         session.held = None
         if session.phase is Phase.REUSING:
             session.new_entry = None
             self._stats["write_failed"] += 1
-            if code == NOT_FOUND:
+            if outcome is Outcome.ABSENT:
                 self._stats["sessions_lost"] += 1
                 session.held = held
                 store.remove((session,), now, out)
@@ -181,11 +177,11 @@ class Admission:
                 session.phase = Phase.INSTALLED
                 store.arm(session, now)
             return
-        if code in TABLE_FULL:
+        if outcome is Outcome.FULL:
             self._stats["table_full"] += 1
             store.release(session)
             return
-        if code == ALREADY_EXISTS:
+        if outcome is Outcome.EXISTS:
             # The switch holds entries with the keys of ours that no session here owns. They go; the SYN tries once
             # more.
             self._stats["session_conflict"] += 1
@@ -193,5 +189,5 @@ class Admission:
                 session.held = held._replace(attempts=held.attempts + 1)
         else:
             self._stats["write_failed"] += 1
-        out.append(Log("DEBUG", f"session {session.entry.session_id} not installed: {message} (code {code})"))
+        out.append(Log("DEBUG", f"session {session.entry.session_id} not installed: {message}"))
         store.remove((session,), now, out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 from fullnat.config.model import Config
 from fullnat.core import reconcile
@@ -14,21 +15,16 @@ from fullnat.core.frames import gratuitous_arp, parse_tcp, reset_answer
 from fullnat.core.interface import (
     Constants,
     Effect,
-    Entry,
     Event,
+    Failure,
     Forward,
     IdleNotice,
     Inject,
     Log,
-    Neighbor,
     Op,
-    OwnAddress,
+    Outcome,
     PacketIn,
     Probed,
-    ServerEntry,
-    ServerIn,
-    ServerOut,
-    SessionEntry,
     SessionEvents,
     SwitchDown,
     SwitchUp,
@@ -36,7 +32,7 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.isn import IsnGenerator
-from fullnat.core.mirror import EntryKey, Mirror
+from fullnat.core.mirror import Mirror, desired_entries
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.options import BadOptions, OptionEditor, belongs
 from fullnat.core.routing import Router
@@ -44,10 +40,11 @@ from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.sessions import Phase
 from fullnat.core.stats import new_stats
-from fullnat.core.store import Failure, SessionStore
-from fullnat.core.tables import desired_entries
+from fullnat.core.store import SessionStore
 from fullnat.core.tcp_state import state_timeouts
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view
+from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, table_of
 
 
 class Controller:
@@ -177,16 +174,15 @@ class Controller:
     def _tables_written(
         self, updates: tuple[tuple[Op, Entry], ...], failed: dict[int, Failure], out: list[Effect]
     ) -> None:
-        of_servers: list[tuple[Op, ServerEntry, int | None]] = []
+        of_servers: list[tuple[Op, Entry, Outcome]] = []
         for position, (operation, entry) in enumerate(updates):
             failure = failed.get(position)
-            code = failure[0] if failure is not None else None
-            if isinstance(entry, (ServerIn, ServerOut)):
-                of_servers.append((operation, entry, code))
-            elif code is not None:
-                self._tables.failed(operation, entry, code)
+            if table_of(entry).owner is Owner.SERVERS:
+                of_servers.append((operation, entry, Outcome.DONE if failure is None else failure.outcome))
+            elif failure is not None:
+                self._tables.failed(operation, entry, failure.outcome)
             if failure is not None:
-                out.append(Log("ERROR", f"{operation.value} {entry} refused: {failure[1]} (code {code})"))
+                out.append(Log("ERROR", f"{operation.value} {entry}: {failure.message}"))
         self._store.services.answered(of_servers)
 
     # ---- the switch comes and goes
@@ -196,27 +192,16 @@ class Controller:
         self._neighbors.switch_down()
         self._table_writes.clear()
         self._up = True
-        sessions: list[SessionEntry] = []
-        neighbors: list[Neighbor] = []
-        servers: list[ServerEntry] = []
-        configured: list[Entry] = []
+        of: dict[Owner, list[Any]] = {owner: [] for owner in Owner}
         for entry in event.entries:
-            match entry:
-                case SessionEntry():
-                    sessions.append(entry)
-                case Neighbor():
-                    neighbors.append(entry)
-                case ServerIn() | ServerOut():
-                    servers.append(entry)
-                case _:
-                    configured.append(entry)
-        self._tables.found(configured)
+            of[table_of(entry).owner].append(entry)
+        self._tables.found(of[Owner.CONFIGURATION])
         of_sessions: list[Effect] = []
-        found = FoundServers(servers)
-        reconcile.switch_up(self._store, self._expiry, sessions, found, now, of_sessions)
+        found = FoundServers(of[Owner.SERVERS])
+        reconcile.switch_up(self._store, self._expiry, of[Owner.SESSIONS], found, now, of_sessions)
         self._number(found, out)
         self._sync(out)
-        self._neighbors.switch_up(neighbors, now, out)
+        self._neighbors.switch_up(of[Owner.NEIGHBORS], now, out)
         self._announce(self._own, out)
         out += of_sessions
         if event.orphans:
@@ -263,7 +248,9 @@ class Controller:
         return bool(gone)
 
     def _entries(self) -> dict[EntryKey, Entry]:
-        desired = desired_entries(self._config, self._store.services, [local.address for local in self._store.pool])
+        services = {key: service.service_flags for key, service in self._store.services.by_key.items()}
+        locals_ = [local.address for local in self._store.pool]
+        desired = desired_entries(Wanted(self._config, services, locals_))
         self._own = {entry.address for entry in desired.values() if isinstance(entry, OwnAddress)}
         return desired
 

@@ -6,8 +6,9 @@ The core (:class:`fullnat.core.controller.Controller`) does no I/O and has no cl
 these effects into P4Runtime. Addresses and MACs are plain ints here; ports of the switch are its port numbers; times
 are seconds on a monotonic clock unless a name says otherwise.
 
-Table entries are named tuples of ints in the order of P4Info; :mod:`fullnat.p4rt.schema` checks at connect that names,
-order and widths agree with the P4Info of the pipeline, so nothing here repeats an id or a width.
+Table entries are those of :mod:`fullnat.tables`: named tuples in the order of P4Info. :mod:`fullnat.p4rt.schema`
+checks at connect that names, order and widths agree with the P4Info of the pipeline, so nothing here repeats an id or a
+width.
 """
 
 from __future__ import annotations
@@ -16,106 +17,36 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-# ---------------------------------------------------------------------------------------------- table entries
-
-
-class Port(NamedTuple):
-    """Table ``port`` -> action ``port_set``."""
-
-    port: int
-    mac: int
-
-
-class OwnAddress(NamedTuple):
-    """Table ``own_address`` -> action ``own_vip``, ``own_local`` or ``own_interface``: ``kind`` is the action's
-    name."""
-
-    address: int
-    kind: str
-
-
-class VirtualService(NamedTuple):
-    """Table ``virtual_service`` -> action ``service_punt``."""
-
-    protocol: int
-    vip: int
-    vport: int
-    flags: int
-
-
-class Route(NamedTuple):
-    """Table ``ipv4_route`` -> ``route_via`` (``gateway`` set), ``route_connected`` (``gateway`` None) or
-    ``route_drop`` (-1)."""
-
-    prefix: int
-    prefix_len: int
-    gateway: int | None
-
-
-class Neighbor(NamedTuple):
-    """Table ``neighbor`` -> action ``neighbor_set``."""
-
-    address: int
-    port: int
-    source: int
-    destination: int
-    mtu: int
-
-
-class ServerIn(NamedTuple):
-    """Table ``server_in`` -> action ``to_server``: a real server of a virtual service, for what clients send.
-
-    ``flags`` are SessionFlags. One of these and a :class:`ServerOut` must be there before the first session with
-    ``server_id``, and until the last one is gone.
-    """
-
-    server_id: int
-    flags: int
-    address: int
-    port: int
-
-
-class ServerOut(NamedTuple):
-    """Table ``server_out`` -> action ``from_vip``: the virtual service, for what its real server sends."""
-
-    server_id: int
-    flags: int
-    vip: int
-    vport: int
-
-
-class SessionEntry(NamedTuple):
-    """Both entries of a FULLNAT session: ``session_in`` -> ``fullnat_in`` and ``session_out`` -> ``fullnat_out``.
-
-    ``controller_metadata`` of both entries is ``client_isn << 32 | session_id``, so that a restarted controller can
-    tell a retransmitted SYN from a new one. ``idle_timeout`` (seconds) is the established timeout. What all sessions of
-    a real server share, its flags above all, is in :class:`ServerIn` and :class:`ServerOut`.
-    """
-
-    session_id: int
-    server_id: int
-    protocol: int
-    client: int
-    client_port: int
-    vip: int
-    vport: int
-    local: int
-    local_port: int
-    server: int
-    server_port: int
-    delta: int
-    client_isn: int
-    idle_timeout: float
-
-
-ServerEntry = ServerIn | ServerOut
-Entry = Port | OwnAddress | VirtualService | Route | Neighbor | ServerEntry | SessionEntry
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
 
 
 class Op(Enum):
     INSERT = "insert"
     MODIFY = "modify"
     DELETE = "delete"
+
+
+class Outcome(Enum):
+    """What became of an update; what the switch's error codes mean is decided by the P4Runtime client."""
+
+    DONE = "done"
+    EXISTS = "exists"
+    """An insert found an entry with this key."""
+    ABSENT = "absent"
+    """A modify or delete found none."""
+    FULL = "full"
+    """There is no room for another entry."""
+    REFUSED = "refused"
+    """Anything else."""
+
+
+class Failure(NamedTuple):
+    """Why an update was not carried out."""
+
+    outcome: Outcome
+    message: str
+    """The switch's, for people."""
 
 
 # ---------------------------------------------------------------------------------------------- events
@@ -151,15 +82,14 @@ class IdleNotice:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The outcome of a Write effect: ``failed`` maps the position in ``Write.updates`` to (canonical gRPC code,
-    message).
+    """The outcome of a Write effect: ``failed`` maps positions in ``Write.updates`` to why.
 
     A SessionEntry stands for two P4Runtime updates: it failed if either did. The shell rolls the other half back on
     INSERT.
     """
 
     token: int
-    failed: dict[int, tuple[int, str]]
+    failed: dict[int, Failure]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fullnat.core.interface import Entry, Op, OwnAddress, Port, Route, ServerIn, ServerOut, VirtualService
-
-EntryKey = tuple[str, int, int, int]
-NOT_FOUND = 5
-"""The canonical gRPC code."""
+from fullnat.core.interface import Op, Outcome
+from fullnat.tables.table import TABLES, Entry, EntryKey, Owner, Wanted, entry_key
 
 
-def entry_key(entry: Entry) -> EntryKey:
-    """What identifies an entry in its table. TypeError for entries that are learned or made, not configured."""
-    match entry:
-        case Port():
-            return "port", entry.port, 0, 0
-        case OwnAddress():
-            return "own_address", entry.address, 0, 0
-        case VirtualService():
-            return "virtual_service", entry.protocol, entry.vip, entry.vport
-        case Route():
-            return "ipv4_route", entry.prefix, entry.prefix_len, 0
-        case ServerIn():
-            return server_keys(entry.server_id)[0]
-        case ServerOut():
-            return server_keys(entry.server_id)[1]
-    raise TypeError(f"{type(entry).__name__} is no configured entry")
-
-
-def server_keys(server_id: int) -> tuple[EntryKey, EntryKey]:
-    """What identifies a server's entries in server_in and server_out."""
-    return ("server_in", server_id, 0, 0), ("server_out", server_id, 0, 0)
+def desired_entries(model: Wanted) -> dict[EntryKey, Entry]:
+    """Everything the configuration puts into the switch; what lets traffic in comes last."""
+    configured = [table for table in TABLES.values() if table.owner is Owner.CONFIGURATION]
+    entries = (entry for table in sorted(configured, key=lambda table: table.last) for entry in table.wanted(model))
+    return {entry_key(entry): entry for entry in entries}
 
 
 class Mirror:
@@ -67,14 +48,15 @@ class Mirror:
         updates += [self.change(key, entry) for key, entry in desired.items()]
         return [update for update in updates if update is not None]
 
-    def failed(self, operation: Op, entry: Entry, code: int) -> None:
+    def failed(self, operation: Op, entry: Entry, outcome: Outcome) -> None:
         """An update was refused: the next change tries again."""
         key = entry_key(entry)
-        if operation is Op.INSERT or (operation is Op.MODIFY and code == NOT_FOUND):
+        absent = outcome is Outcome.ABSENT
+        if operation is Op.INSERT or (operation is Op.MODIFY and absent):
             self._installed.pop(key, None)
             self._doubtful.discard(key)
         elif operation is Op.MODIFY:
             if key in self._installed:
                 self._doubtful.add(key)
-        elif code != NOT_FOUND:
+        elif not absent:
             self._installed.setdefault(key, entry)

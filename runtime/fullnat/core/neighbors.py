@@ -11,11 +11,12 @@ from __future__ import annotations
 from enum import IntEnum
 
 from fullnat.core.frames import ARP_REPLY, BROADCAST, Arp, arp_request, ipv4_destination, parse_arp, readdressed
-from fullnat.core.interface import Effect, Forward, Log, Neighbor, Op, Write
+from fullnat.core.interface import Effect, Forward, Log, Op, Write
 from fullnat.core.routing import Link, Router
 from fullnat.core.services import dotted
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
+from fullnat.tables.neighbor import Neighbor
 
 QUEUE = 3
 """Packets held per neighbor."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullnat.core.frames import ACK, ETHERNET, SYN, Segment, sum16
-from fullnat.core.interface import Constants, SessionEntry
+from fullnat.core.interface import Constants
+from fullnat.tables.session import SessionEntry
 
 EOL, NOP, MSS, SACK, TIMESTAMPS = 0, 1, 2, 5, 8
 EXPERIMENTS = (253, 254)

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fullnat.core.expiry import Expiry
-from fullnat.core.interface import Effect, Log, Op, SessionEntry, Write
+from fullnat.core.interface import Effect, Log, Op, Write
 from fullnat.core.server_ids import FoundServers, ServiceKey
 from fullnat.core.services import Service
 from fullnat.core.sessions import ClientKey, Phase, Session, client_key
 from fullnat.core.store import SessionStore
+from fullnat.tables.session import SessionEntry
 
 ADOPTED_SPREAD = 10.0
 """Seconds over which adopted sessions are looked at for the first time."""

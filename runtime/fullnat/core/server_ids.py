@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fullnat.core.interface import Entry, Op, ServerEntry, ServerIn, ServerOut, SessionEntry
-from fullnat.core.mirror import NOT_FOUND, Mirror, entry_key
+from fullnat.core.interface import Op, Outcome
+from fullnat.core.mirror import Mirror
 from fullnat.core.pool import IdPool, endpoint_of
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry, entry_key
+
+ServerEntry = ServerIn | ServerOut
 
 ServiceKey = tuple[int, int, int]
 """Protocol, virtual address, virtual port."""
@@ -173,13 +179,13 @@ class ServerIds:
                 self._free(number)
         return deletions + others
 
-    def answered(self, operation: Op, entry: ServerEntry, code: int | None) -> None:
-        """An update was carried out (None), or failed with a canonical gRPC code."""
+    def answered(self, operation: Op, entry: ServerEntry, outcome: Outcome) -> None:
+        """What became of an update."""
         number = entry.server_id
         binding = self._bindings.get(number)
-        if code is not None:
-            self._mirror.failed(operation, entry, code)
-            if operation is not Op.DELETE or code != NOT_FOUND:
+        if outcome is not Outcome.DONE:
+            self._mirror.failed(operation, entry, outcome)
+            if operation is not Op.DELETE or outcome is not Outcome.ABSENT:
                 self._again.add(number)
             if operation is Op.INSERT and binding is not None:
                 self.refused.add(number)

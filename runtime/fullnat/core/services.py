@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from ipaddress import IPv4Address
+from typing import Any
 
 from fullnat.config.model import Config, VirtualServer
-from fullnat.core.interface import Entry, Op, ServerEntry
+from fullnat.core.interface import Op, Outcome
 from fullnat.core.pool import endpoint_of
 from fullnat.core.schedulers import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
 from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
+from fullnat.tables.table import Entry
 
 PROTOCOLS = {"tcp": 6}
 NO_ID = -1
@@ -218,11 +220,11 @@ class Services:
             self._balance()
         return updates
 
-    def answered(self, outcomes: Iterable[tuple[Op, ServerEntry, int | None]]) -> None:
-        """What became of :meth:`updates`: None, or a canonical gRPC code."""
+    def answered(self, outcomes: Iterable[tuple[Op, Any, Outcome]]) -> None:
+        """What became of :meth:`updates`."""
         refused, used = len(self.ids.refused), len(self.ids)
-        for operation, entry, code in outcomes:
-            self.ids.answered(operation, entry, code)
+        for operation, entry, outcome in outcomes:
+            self.ids.answered(operation, entry, outcome)
         if self._lacking and len(self.ids) < used:
             self.number()
         elif len(self.ids.refused) != refused:

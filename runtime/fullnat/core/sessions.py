@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from fullnat.core.interface import ProbeResult, SessionEntry
+from fullnat.core.interface import ProbeResult
 from fullnat.core.pool import IdPool, LocalAddress
 from fullnat.core.services import Server, Service
 from fullnat.core.tcp_state import TcpState
+from fullnat.tables.session import SessionEntry
 
 ClientKey = tuple[int, int, int, int, int]
 """Protocol, client, client port, virtual address, virtual port: the key of session_in."""

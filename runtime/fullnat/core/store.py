@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from fullnat.config.model import Config
-from fullnat.core.interface import Constants, Effect, Op, SessionEntry, Write, Written
-from fullnat.core.mirror import NOT_FOUND
+from fullnat.core.interface import Constants, Effect, Failure, Op, Outcome, Write, Written
 from fullnat.core.pool import LocalAddress, LocalPool, endpoint_of
 from fullnat.core.services import Server, Service, Services
 from fullnat.core.sessions import ClientKey, Held, Phase, Session, SessionTable, client_key
 from fullnat.core.stats import Stats
 from fullnat.core.tcp_state import TcpState, Transitions, state_timeouts
 from fullnat.core.timers import TimerWheel
+from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
 """Seconds after which the answer to a write is taken for lost."""
@@ -27,8 +27,6 @@ REMOVE_RETRY = 1.0
 REMOVE_RETRY_LIMIT = 60.0
 WRITE_BATCH = 256
 """Sessions per Write effect."""
-
-Failure = tuple[int, str]
 
 
 class SessionStore:
@@ -194,7 +192,7 @@ class SessionStore:
 
     def removed(self, session: Session, failure: Failure | None, now: float) -> Held | None:
         """A delete was answered. Returns the SYN that waited for it."""
-        if failure is not None and failure[0] != NOT_FOUND:
+        if failure is not None and failure.outcome is not Outcome.ABSENT:
             self.stats["write_failed"] += 1
             self.timers.arm(session, now + min(REMOVE_RETRY * 2.0 ** min(session.failures, 16), REMOVE_RETRY_LIMIT))
             session.failures += 1

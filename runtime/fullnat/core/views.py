@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fullnat.core.interface import ProbeResult, SessionEntry
+from fullnat.core.interface import ProbeResult
 from fullnat.core.pool import LocalAddress, LocalPool
 from fullnat.core.services import Service
+from fullnat.tables.session import SessionEntry
 
 
 class SessionView(NamedTuple):

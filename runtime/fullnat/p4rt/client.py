@@ -9,7 +9,7 @@ from enum import Enum
 
 from finsy.proto import p4r
 
-from fullnat.core.interface import Entry, Event, ProbeResult, SessionEntry
+from fullnat.core.interface import Event, ProbeResult
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.packetio import PacketOut
@@ -17,6 +17,8 @@ from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import Stream, Transport
 from fullnat.p4rt.wire import delimited, scalar
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
 
 DIGEST_LIST_SIZE = 256
 DIGEST_DELAY_NS = 5_000_000

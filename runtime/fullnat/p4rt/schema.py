@@ -6,13 +6,15 @@ from collections.abc import Iterable
 
 from finsy.proto import p4i, p4r
 
-from fullnat.core.interface import Constants, Entry, Op, SessionEntry
+from fullnat.core.interface import Constants, Op
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.errors import SchemaError
 from fullnat.p4rt.packetio import PacketIo
 from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables, whole
 from fullnat.p4rt.tables import ColdTables
 from fullnat.p4rt.wire import delimited, scalar
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
 
 
 class Schema:
@@ -32,7 +34,7 @@ class Schema:
         self.packets = PacketIo(binder, constants, session_tables)
         if binder.differences:
             raise SchemaError(binder.differences)
-        self.table_ids = (*(table.id for table in self.cold.tables), *session_tables)
+        self.table_ids = (*self.cold.ids, *session_tables)
 
     def encode(self, op: Op, entry: Entry) -> tuple[bytes, ...]:
         """The serialised p4.v1.Update: one, or two (in, out) for a session. Raises ValueError for a value too wide."""

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from finsy.proto import p4r
 
-from fullnat.core.interface import Op, ProbeResult, SessionEntry
+from fullnat.core.interface import Op, ProbeResult
 from fullnat.p4rt.binding import Binder, Field, Table
 from fullnat.p4rt.wire import BytesField, delimited, scalar, tag, varint
+from fullnat.tables.session import IN_ACTION, IN_KEY, OUT_ACTION, OUT_KEY, SESSION_IN, SESSION_OUT, SessionEntry
 
 UPDATE_TYPES = {Op.INSERT: p4r.Update.INSERT, Op.MODIFY: p4r.Update.MODIFY, Op.DELETE: p4r.Update.DELETE}
 
@@ -51,23 +52,12 @@ class SessionTables:
     """Codec of ``session_in`` and ``session_out``."""
 
     def __init__(self, binder: Binder) -> None:
-        rewrite = ("session_id", "server_id")
-        inward = binder.table(
-            "session_in",
-            ("protocol", "client", "client_port", "vip", "vport"),
-            {"fullnat_in": (*rewrite, "local", "local_port", "delta")},
-            per_session=True,
-        )
-        outward = binder.table(
-            "session_out",
-            ("protocol", "server", "server_port", "local", "local_port"),
-            {"fullnat_out": (*rewrite, "client", "client_port", "delta")},
-            per_session=True,
-        )
+        inward = binder.table(SESSION_IN, IN_KEY, dict([IN_ACTION]), per_session=True)
+        outward = binder.table(SESSION_OUT, OUT_KEY, dict([OUT_ACTION]), per_session=True)
         if binder.differences:
             return
-        self._in = _Half(inward, "fullnat_in")
-        self._out = _Half(outward, "fullnat_out")
+        self._in = _Half(inward, IN_ACTION.name)
+        self._out = _Half(outward, OUT_ACTION.name)
         self.in_id = inward.id
         self.out_id = outward.id
         self._counts_bytes = binder.counts_bytes(inward) and binder.counts_bytes(outward)

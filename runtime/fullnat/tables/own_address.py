@@ -1,0 +1,35 @@
+"""Table ``own_address``: what our addresses are to us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from fullnat.tables.table import Action, Table, Wanted, register
+
+
+class OwnAddress(NamedTuple):
+    address: int
+    kind: str
+    """The action: ``own_vip``, ``own_local`` or ``own_interface``."""
+
+
+@register
+class OwnAddressTable(Table[OwnAddress]):
+    name = "own_address"
+    entry = OwnAddress
+    key = ("address",)
+    actions = (Action("own_vip"), Action("own_local"), Action("own_interface"))
+
+    def action(self, entry: OwnAddress) -> tuple[str, tuple[int, ...]]:
+        return entry.kind, ()
+
+    def made(self, key: Sequence[int], action: str, params: Sequence[int]) -> OwnAddress:
+        return OwnAddress(key[0], action)
+
+    def wanted(self, model: Wanted) -> Iterable[OwnAddress]:
+        """Where one address has several roles, a VIP wins, then an interface."""
+        kinds = dict.fromkeys(model.local_addresses, "own_local")
+        kinds |= {int(interface.address.ip): "own_interface" for interface in model.config.interfaces}
+        kinds |= {vip: "own_vip" for _, vip, _ in model.services}
+        return (OwnAddress(address, kind) for address, kind in kinds.items())

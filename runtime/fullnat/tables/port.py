@@ -1,0 +1,24 @@
+"""Table ``port``: the ports that are ours, and the MAC address of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from fullnat.tables.table import Action, Table, Wanted, register
+
+
+class Port(NamedTuple):
+    port: int
+    mac: int
+
+
+@register
+class PortTable(Table[Port]):
+    name = "port"
+    entry = Port
+    key = ("port",)
+    actions = (Action("port_set", ("mac",)),)
+
+    def wanted(self, model: Wanted) -> Iterable[Port]:
+        return (Port(interface.port, interface.mac) for interface in model.config.interfaces)

@@ -1,0 +1,44 @@
+"""Table ``ipv4_route``: where packets go that are for others, by the longest prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from fullnat.tables.table import Action, Table, Wanted, register
+
+CONNECTED = "route_connected"
+VIA = "route_via"
+DROP = "route_drop"
+
+
+class Route(NamedTuple):
+    prefix: int
+    prefix_len: int
+    action: str
+    """``route_via``, ``route_connected`` or ``route_drop``."""
+    gateway: int = 0
+    """Of ``route_via``."""
+
+
+@register
+class RouteTable(Table[Route]):
+    name = "ipv4_route"
+    entry = Route
+    key = ("prefix",)
+    actions = (Action(VIA, ("gateway",)), Action(CONNECTED), Action(DROP))
+    lpm = True
+
+    def action(self, entry: Route) -> tuple[str, tuple[int, ...]]:
+        return entry.action, (entry.gateway,) if entry.action == VIA else ()
+
+    def made(self, key: Sequence[int], action: str, params: Sequence[int]) -> Route:
+        return Route(key[0], key[1], action, *params)
+
+    def wanted(self, model: Wanted) -> Iterable[Route]:
+        for interface in model.config.interfaces:
+            network = interface.address.network
+            yield Route(int(network.network_address), network.prefixlen, CONNECTED)
+        for route in model.config.routes:
+            prefix = int(route.prefix.network_address), route.prefix.prefixlen
+            yield Route(*prefix, DROP) if route.gateway is None else Route(*prefix, VIA, int(route.gateway))

@@ -1,0 +1,110 @@
+"""What all tables have in common, and the register of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from fullnat.config.model import Config
+
+Entry = tuple[Any, ...]
+"""An entry of any table: a NamedTuple of one of the modules beside this one."""
+EntryKey = tuple[Any, ...]
+"""What identifies an entry among those of all tables: the table's name, then the values of its key."""
+E = TypeVar("E", bound=Entry)
+
+
+class Owner(Enum):
+    """Who decides what a table holds."""
+
+    CONFIGURATION = "configuration"
+    SERVERS = "servers"
+    """Real servers, by their ids."""
+    NEIGHBORS = "neighbors"
+    """What is learned of neighbors."""
+    SESSIONS = "sessions"
+
+
+class Action(NamedTuple):
+    """An action by its name and those of its parameters in P4Info."""
+
+    name: str
+    params: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the configured tables are made from."""
+
+    config: Config
+    services: Mapping[tuple[int, int, int], int]
+    """ServiceFlags by protocol, virtual address and virtual port."""
+    local_addresses: Sequence[int]
+    """Those in use, which may be more than are configured."""
+
+
+class Table(Generic[E]):
+    """One table. The fields of its entry are the key's and then the parameters of its only action; a table for which
+    that is not so overrides the methods.
+
+    ``name``, ``key`` and ``actions`` are as in P4Info, and compared with it at connect.
+    """
+
+    name: ClassVar[str]
+    entry: type[E]
+    key: ClassVar[tuple[str, ...]]
+    actions: ClassVar[tuple[Action, ...]]
+    lpm: ClassVar[bool] = False
+    """The key is one prefix: its entries have ``prefix`` and ``prefix_len``."""
+    owner: ClassVar[Owner] = Owner.CONFIGURATION
+    last: ClassVar[bool] = False
+    """Configured entries are written behind those of all other tables, because they let traffic in."""
+
+    def key_values(self, entry: E) -> tuple[int, ...]:
+        """The key of ``entry``; for a prefix its value and its length."""
+        return entry[: len(self.key) + self.lpm]
+
+    def action(self, entry: E) -> tuple[str, tuple[int, ...]]:
+        """The name of the entry's action and its parameters."""
+        (action,) = self.actions
+        return action.name, entry[len(self.key) + self.lpm :]
+
+    def made(self, key: Sequence[int], action: str, params: Sequence[int]) -> E:
+        """The entry with this key, action and parameters."""
+        make: Callable[..., E] = self.entry
+        return make(*key, *params)
+
+    def keys(self, entry: E) -> tuple[EntryKey, ...]:
+        """What identifies the entries of the switch that ``entry`` stands for."""
+        return ((self.name, *self.key_values(entry)),)
+
+    def requires(self, entry: E) -> tuple[EntryKey, ...]:
+        """Keys of what must be in the switch as long as ``entry`` is (``@refers_to`` in the P4)."""
+        return ()
+
+    def wanted(self, model: Wanted) -> Iterable[E]:
+        """The entries of a configured table."""
+        return ()
+
+
+TABLES: dict[type[Entry], Table[Any]] = {}
+"""By the type of their entries."""
+
+
+def register(table: type[Table[E]]) -> type[Table[E]]:
+    """Class decorator: one instance of ``table`` serves all."""
+    made = table()
+    TABLES[made.entry] = made
+    return table
+
+
+def table_of(entry: Entry) -> Table[Any]:
+    return TABLES[type(entry)]
+
+
+def entry_key(entry: Entry) -> EntryKey:
+    """What identifies an entry that stands for one entry of the switch. ValueError for a session, which is two."""
+    (key,) = table_of(entry).keys(entry)
+    return key

@@ -1,0 +1,28 @@
+"""Table ``virtual_service``: what opens sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from fullnat.tables.table import Action, Table, Wanted, register
+
+
+class VirtualService(NamedTuple):
+    protocol: int
+    vip: int
+    vport: int
+    flags: int
+    """ServiceFlags."""
+
+
+@register
+class VirtualServiceTable(Table[VirtualService]):
+    name = "virtual_service"
+    entry = VirtualService
+    key = ("protocol", "vip", "vport")
+    actions = (Action("service_punt", ("flags",)),)
+    last = True
+
+    def wanted(self, model: Wanted) -> Iterable[VirtualService]:
+        return (VirtualService(*key, flags) for key, flags in model.services.items())
