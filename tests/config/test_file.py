@@ -169,7 +169,8 @@ def broken(old: str, new: str) -> str:
         (
             "port = 443\nlocal",
             'port = 443\nscheduler = "foo"\nlocal',
-            "x.toml:33: [virtual_server 2] scheduler: 'foo' is not one of rr, wrr",
+            "x.toml:33: [virtual_server 2] scheduler: 'foo' is not one of"
+            " dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, wlc, wrr",
         ),
         (
             'local_addresses = ["10.0.1.1"]',

@@ -38,7 +38,7 @@ class VirtualServer:
     port: int
     protocol: str = "tcp"
     scheduler: str = "wrr"
-    """rr or wrr."""
+    """A name of :data:`fullnat.core.schedulers.base.SCHEDULERS`."""
     local_addresses: tuple[IPv4Address, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
     established_timeout: float = 90.0

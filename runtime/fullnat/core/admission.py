@@ -5,6 +5,7 @@ The SYN is held while its session is written and then injected, so that the firs
 
 from __future__ import annotations
 
+from fullnat.core.flow import Endpoint, Flow, v4
 from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
@@ -61,7 +62,8 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        server = service.schedule()
+        ends = Endpoint(v4(segment.src), segment.src_port), Endpoint(v4(segment.dst), segment.dst_port)
+        server = service.schedule(Flow(PROTO_TCP, *ends))
         if server is None and service.crowded:
             self._stats["table_full"] += 1
             return
@@ -109,7 +111,7 @@ class Admission:
             out.append(Inject(held.port, held.frame, session.entry.session_id, False))
             return
         session.held = held
-        if not session.server.weight or not session.service.configured:
+        if not session.server.effective_weight or not session.service.configured:
             # A new connection, which the real server takes no more: a new session, on another one.
             self._stats["syn_deferred"] += 1
             store.remove((session,), now, out)

@@ -12,9 +12,10 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from fullnat.config.model import Config, VirtualServer
+from fullnat.core.flow import Flow
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.pool import endpoint_of
-from fullnat.core.schedulers import SCHEDULERS, Scheduler
+from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
 from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
 from fullnat.tables.table import Entry
@@ -27,14 +28,32 @@ NOTHING_FOUND = FoundServers()
 class Server:
     """One real server of one service."""
 
-    __slots__ = ("active", "address", "connections", "endpoint", "inactive", "port", "server_id", "weight")
+    __slots__ = (
+        "active",
+        "address",
+        "connections",
+        "endpoint",
+        "has_room",
+        "inactive",
+        "is_open",
+        "leaving",
+        "port",
+        "server_id",
+        "weight",
+    )
 
     def __init__(self, address: int, port: int) -> None:
         self.address = address
         self.port = port
         self.endpoint = endpoint_of(address, port)
         self.weight = 0
-        """0 as well while it drains after its removal."""
+        """As configured."""
+        self.leaving = False
+        """It is configured no more, and drains."""
+        self.has_room = False
+        """The switch has, or is getting, its entries."""
+        self.is_open = True
+        """Below its upper threshold of connections."""
         self.server_id = NO_ID
         self.active = 0
         """Sessions in ESTABLISHED (LVS: ActiveConn)."""
@@ -42,6 +61,11 @@ class Server:
         """Sessions in every other state (LVS: InActConn)."""
         self.connections = 0
         """Sessions ever."""
+
+    @property
+    def effective_weight(self) -> int:
+        """What schedulers go by: 0 takes no new sessions."""
+        return self.weight if self.has_room and not self.leaving else 0
 
     @property
     def sessions(self) -> int:
@@ -64,10 +88,8 @@ class Service:
         self.established_timeout = DEFAULT_ESTABLISHED
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
-        self.scheduler_name = ""
-        self._scheduler: Scheduler = SCHEDULERS["rr"]()
+        self.scheduler = SCHEDULERS["rr"]()
         self._weights: tuple[tuple[int, int], ...] = ()
-        self._eligible: tuple[Server, ...] = ()
         self._local = 0
 
     def configure(
@@ -88,31 +110,36 @@ class Service:
             endpoint = endpoint_of(address, port)
             server = old.pop(endpoint, None) or self.draining.pop(endpoint, None) or Server(address, port)
             server.weight = real.weight
+            server.leaving = False
             self.servers[endpoint] = server
         for server in old.values():
-            server.weight = 0
-            self.draining[server.endpoint] = server
-        if config.scheduler != self.scheduler_name:
-            self.scheduler_name = config.scheduler
-            self._scheduler = SCHEDULERS[config.scheduler]()
+            self.drain(server)
+        if config.scheduler != self.scheduler.name:
+            self.scheduler = SCHEDULERS[config.scheduler]()
             self._weights = ()
         return list(old.values())
 
+    def drain(self, server: Server) -> None:
+        """``server`` is configured no more."""
+        server.leaving = True
+        self.draining[server.endpoint] = server
+
     def balance(self, refused: Set[int]) -> None:
         """Tell the scheduler of the servers that there are, those without entries in the switch excepted."""
-        self._eligible = tuple(self.servers.values())
-        usable = [server.server_id != NO_ID and server.server_id not in refused for server in self._eligible]
-        pairs = list(zip(self._eligible, usable, strict=True))
-        self.crowded = any(server.weight and not room for server, room in pairs)
-        weights = tuple((server.endpoint, server.weight if room else 0) for server, room in pairs)
+        servers = tuple(self.servers.values())
+        for server in servers:
+            server.has_room = server.server_id != NO_ID and server.server_id not in refused
+        self.crowded = any(server.weight and not server.has_room for server in servers)
+        weights = tuple((server.endpoint, server.effective_weight) for server in servers)
         if weights != self._weights:
             self._weights = weights
-            self._scheduler.update([weight for _, weight in weights])
+            self.scheduler.update(servers)
 
-    def schedule(self) -> Server | None:
+    def schedule(self, flow: Flow) -> Server | None:
         """The real server of a new session; None when there is none with a weight."""
-        index = self._scheduler.pick()
-        return None if index is None else self._eligible[index]
+        picked = self.scheduler.pick(flow)
+        assert picked is None or isinstance(picked, Server)
+        return picked
 
     def next_local(self) -> int:
         """Where in ``locals`` to begin: round robin."""
@@ -125,7 +152,8 @@ class Service:
         endpoint = endpoint_of(address, port)
         server = self.servers.get(endpoint) or self.draining.get(endpoint)
         if server is None:
-            server = self.draining[endpoint] = Server(address, port)
+            server = Server(address, port)
+            self.drain(server)
         return server
 
     def all_servers(self) -> Iterator[Server]:
@@ -157,8 +185,7 @@ class Services:
         for service in old.values():
             service.configured = False
             for server in list(service.servers.values()):
-                server.weight = 0
-                service.draining[server.endpoint] = server
+                service.drain(server)
                 self._forget_drained(service, server)
             service.servers = {}
         return list(old.values())

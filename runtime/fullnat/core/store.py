@@ -104,10 +104,7 @@ class SessionStore:
     def _hold(self, session: Session) -> None:
         server = session.server
         self.services.hold(session.service, server, session.entry.server_id)
-        if session.state is TcpState.ESTABLISHED:
-            server.active += 1
-        else:
-            server.inactive += 1
+        self._count(session, session.state, 1)
         self.table.add(session)
 
     def release(self, session: Session) -> None:
@@ -116,10 +113,7 @@ class SessionStore:
         self.timers.cancel(session)
         self.table.remove(session)
         self.pool.release(session.local, server.endpoint, entry.local_port)
-        if session.state is TcpState.ESTABLISHED:
-            server.active -= 1
-        else:
-            server.inactive -= 1
+        self._count(session, session.state, -1)
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
 
@@ -127,16 +121,22 @@ class SessionStore:
 
     def set_state(self, session: Session, state: TcpState, now: float) -> None:
         """Change the TCP state, which restarts its timer."""
-        old = session.state
-        server = session.server
-        if old is TcpState.ESTABLISHED:
-            server.active -= 1
-            server.inactive += 1
-        if state is TcpState.ESTABLISHED:
-            server.active += 1
-            server.inactive -= 1
+        if (state is TcpState.ESTABLISHED) is not (session.state is TcpState.ESTABLISHED):
+            self._count(session, session.state, -1)
+            self._count(session, state, 1)
         session.state = state
         session.changed = now
+
+    @staticmethod
+    def _count(session: Session, state: TcpState, change: int) -> None:
+        """``change`` sessions more of ``state`` on the session's server."""
+        server, scheduler = session.server, session.service.scheduler
+        if state is TcpState.ESTABLISHED:
+            server.active += change
+        else:
+            server.inactive += change
+        if scheduler.wants_loads:
+            scheduler.loaded(server)
 
     def timeout(self, session: Session) -> float:
         """Seconds that the session may be idle in its state."""

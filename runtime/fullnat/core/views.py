@@ -60,16 +60,16 @@ def service_view(service: Service) -> ServiceView:
         ServerView(
             server.address,
             server.port,
-            server.weight,
+            0 if server.leaving else server.weight,
             server.server_id,
-            server.endpoint in service.draining,
+            server.leaving,
             server.active,
             server.inactive,
             server.connections,
         )
         for server in service.all_servers()
     )
-    return ServiceView(*service.key, service.scheduler_name, servers)
+    return ServiceView(*service.key, service.scheduler.name, servers)
 
 
 def local_view(local: LocalAddress, pool: LocalPool) -> LocalAddressView:

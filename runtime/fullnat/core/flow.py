@@ -1,0 +1,56 @@
+"""Addresses, endpoints and flows: what a packet, a table key and a scheduler agree on.
+
+An address is its bytes in network order, so its length is its family: 10.0.0.1 and ::a00:1 are different keys, and
+slices of a frame are addresses as they are.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple, NewType
+
+Address = NewType("Address", bytes)
+"""4 or 16 bytes in network order."""
+
+V4_BYTES = 4
+V6_BYTES = 16
+
+
+class Endpoint(NamedTuple):
+    address: Address
+    port: int
+
+    def __str__(self) -> str:
+        host = text(self.address)
+        return f"[{host}]:{self.port}" if is_v6(self.address) else f"{host}:{self.port}"
+
+
+class Flow(NamedTuple):
+    """One direction of a conversation, as its sender writes it."""
+
+    protocol: int
+    src: Endpoint
+    dst: Endpoint
+
+    def reversed(self) -> Flow:
+        """The other direction."""
+        return Flow(self.protocol, self.dst, self.src)
+
+
+def address(value: str | IPv4Address | IPv6Address) -> Address:
+    """``value`` as an address. Raises ValueError for text that is none."""
+    return Address(ip_address(value).packed if isinstance(value, str) else value.packed)
+
+
+def v4(number: int) -> Address:
+    """The IPv4 address with this number. Raises OverflowError beyond 32 bits."""
+    return Address(number.to_bytes(V4_BYTES, "big"))
+
+
+def is_v6(value: Address) -> bool:
+    return len(value) == V6_BYTES
+
+
+def text(value: Address) -> str:
+    """In the notation of people (RFC 5952). Raises ValueError for what has neither 4 nor 16 bytes."""
+    return str(ip_address(bytes(value)))

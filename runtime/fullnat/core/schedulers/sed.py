@@ -1,0 +1,14 @@
+"""sed: the shortest expected delay (LVS: ip_vs_sed.c)."""
+
+from __future__ import annotations
+
+from fullnat.core.schedulers.base import Candidate, register
+from fullnat.core.schedulers.least import LeastCost
+
+
+@register
+class ShortestExpectedDelay(LeastCost):
+    name = "sed"
+
+    def cost(self, server: Candidate) -> float:
+        return (server.active + 1) / server.effective_weight

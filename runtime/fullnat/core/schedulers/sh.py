@@ -1,0 +1,15 @@
+"""sh: by the client's address (LVS: ip_vs_sh.c)."""
+
+from __future__ import annotations
+
+from fullnat.core.flow import Address, Flow
+from fullnat.core.schedulers.base import register
+from fullnat.core.schedulers.buckets import Buckets
+
+
+@register
+class SourceHashing(Buckets):
+    name = "sh"
+
+    def address(self, flow: Flow) -> Address:
+        return flow.src.address
