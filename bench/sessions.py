@@ -12,6 +12,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from fullnat.net.flow import Endpoint, Flow, v4
+from fullnat.net.headers import PROTO_TCP, TcpFlag, tcp_packet
 from p4soft.api import Entry, Program
 from p4soft.engine import NativeEngine
 
@@ -101,16 +103,6 @@ def _frames(order: list[int]) -> Iterator[bytes]:
     ethernet = link(SWITCH_MACS[1]) + link(CLIENT_MAC) + b"\x08\x00"
     for session in order:
         address, port = client(session)
-        ip = struct.pack("!BBHHHBBHII", 0x45, 0, 40, 0, 0x4000, 64, 6, 0, address, number(VIP))
-        tcp = struct.pack("!HHIIBBHHH", port, VPORT, 1000001, 2000101, 0x50, 0x10, 512, 0, 0)
-        pseudo = struct.pack("!IIHH", address, number(VIP), 6, 20)
-        ip = ip[:10] + _checksum(ip) + ip[12:]
-        tcp = tcp[:16] + _checksum(pseudo + tcp) + tcp[18:]
-        yield ethernet + ip + tcp + bytes(FRAME_BYTES - 54)
-
-
-def _checksum(data: bytes) -> bytes:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total & 0xFFFF) + (total >> 16)
-    total = (total & 0xFFFF) + (total >> 16)
-    return struct.pack("!H", ~total & 0xFFFF)
+        flow = Flow(PROTO_TCP, Endpoint(v4(address), port), Endpoint(v4(number(VIP)), VPORT))
+        packet = tcp_packet(flow, 1000001, 2000101, TcpFlag.ACK, window=512)
+        yield ethernet + packet + bytes(FRAME_BYTES - 54)

@@ -14,12 +14,15 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
+from fullnat.net.checksum import sum16
+from fullnat.net.flow import Address, Endpoint, Flow
+from fullnat.net.headers import PROTO_TCP, arp, pseudo_header, tcp_packet
+
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MSS = 1460
 WINDOW = 65535
 TOA_KIND = 254
 BROADCAST = b"\xff" * 6
-_IP = struct.Struct("!BBHHHBBH4s4s")
 _TCP = struct.Struct("!HHIIBBHHH")
 _ARP = struct.Struct("!HHBBH6s4s6s4s")
 
@@ -40,27 +43,19 @@ class Segment(NamedTuple):
     data: bytes = b""
 
 
-def checksum(data: bytes, start: int = 0) -> int:
-    """The Internet checksum's sum, folded; 0xffff over data that carries a right checksum."""
-    if len(data) % 2:
-        data += b"\0"
-    total: int = start + sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
 def build(segment: Segment) -> bytes:
     """The IPv4 packet of a segment, checksums filled in."""
-    length = 20 + len(segment.options) + len(segment.data)
-    words = (5 + len(segment.options) // 4) << 4
-    fields = (segment.source_port, segment.target_port, segment.seq, segment.ack, words, segment.flags, WINDOW)
-    body = segment.options + segment.data
-    pseudo = segment.source + segment.target + struct.pack("!HH", 6, length)
-    tcp_sum = checksum(pseudo + _TCP.pack(*fields, 0, 0) + body) ^ 0xFFFF
-    header = (0x45, 0, 20 + length, 0, 0x4000, 64, 6)
-    ip_sum = checksum(_IP.pack(*header, 0, segment.source, segment.target)) ^ 0xFFFF
-    return _IP.pack(*header, ip_sum, segment.source, segment.target) + _TCP.pack(*fields, tcp_sum, 0) + body
+    source, target = Address(segment.source), Address(segment.target)
+    flow = Flow(PROTO_TCP, Endpoint(source, segment.source_port), Endpoint(target, segment.target_port))
+    return tcp_packet(
+        flow,
+        segment.seq,
+        segment.ack,
+        segment.flags,
+        window=WINDOW,
+        options=segment.options,
+        payload=segment.data,
+    )
 
 
 def parse(packet: bytes) -> Segment | None:
@@ -69,8 +64,8 @@ def parse(packet: bytes) -> Segment | None:
         return None
     packet = packet[: struct.unpack_from("!H", packet, 2)[0]]
     source, target, tcp = packet[12:16], packet[16:20], packet[20:]
-    pseudo = source + target + struct.pack("!HH", 6, len(tcp))
-    if checksum(packet[:20]) != 0xFFFF or checksum(pseudo + tcp) != 0xFFFF:
+    pseudo = pseudo_header(Address(source), Address(target), PROTO_TCP, len(tcp))
+    if sum16(packet[:20]) != 0xFFFF or sum16(pseudo + tcp) != 0xFFFF:
         return None
     source_port, target_port, seq, ack, words, flags, _window, _sum, _urgent = _TCP.unpack_from(tcp)
     header = (words >> 4) * 4
@@ -262,8 +257,8 @@ class Host:
             self._send_arp(1, BROADCAST, b"\0" * 6, hop)
 
     def _send_arp(self, operation: int, to: bytes, target_mac: bytes, target: bytes) -> None:
-        body = _ARP.pack(1, 0x0800, 6, 4, operation, self.mac, self.packed, target_mac, target)
-        self._send((to + self.mac + b"\x08\x06" + body).ljust(60, b"\0"))
+        ends = int.from_bytes(self.mac), Address(self.packed), int.from_bytes(target_mac), Address(target)
+        self._send((to + self.mac + b"\x08\x06" + arp(operation, *ends)).ljust(60, b"\0"))
 
     def handle(self, frame: bytes) -> None:
         """A frame has come; those for others are ignored."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from fullnat.net.flow import Endpoint, Flow, address
+from fullnat.net.headers import PROTO_TCP, tcp_packet
 from pyroute2 import IPRoute
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
@@ -29,14 +31,6 @@ def toa(host: str, port: int, kind: int = 254) -> bytes:
     return bytes([kind, 2 + len(value)]) + value
 
 
-def _checksum(data: bytes) -> int:
-    data += b"\0" * (len(data) % 2)
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
-
-
 class Segment(NamedTuple):
     source: Ip
     sport: int
@@ -50,18 +44,16 @@ class Segment(NamedTuple):
 
     def pack(self) -> bytes:
         """The whole IP packet."""
-        options = self.options + b"\0" * (-len(self.options) % 4)
-        words = (20 + len(options)) << 2
-        body = options + self.data
-        fields = (self.sport, self.dport, self.seq % 2**32, self.ack % 2**32, words, self.flags, 65535)
-        length = 20 + len(body)
-        pseudo = self.source.packed + self.target.packed + struct.pack("!II", length, 6)
-        tcp = _TCP.pack(*fields, _checksum(pseudo + _TCP.pack(*fields, 0, 0) + body), 0) + body
-        if self.source.version == 6:
-            return struct.pack("!IHBB", 6 << 28, length, 6, 64) + self.source.packed + self.target.packed + tcp
-        head = struct.pack("!BBHHHBB", 0x45, 0, 20 + length, 0, 0x4000, 64, 6)
-        addresses = self.source.packed + self.target.packed
-        return head + struct.pack("!H", _checksum(head + b"\0\0" + addresses)) + addresses + tcp
+        ends = Endpoint(address(self.source), self.sport), Endpoint(address(self.target), self.dport)
+        return tcp_packet(
+            Flow(PROTO_TCP, *ends),
+            self.seq,
+            self.ack,
+            self.flags,
+            window=65535,
+            options=self.options,
+            payload=self.data,
+        )
 
     @classmethod
     def unpack(cls, packet: bytes) -> Segment | None:

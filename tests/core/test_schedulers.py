@@ -8,8 +8,8 @@ from math import gcd
 from time import process_time
 
 import pytest
-from fullnat.core.flow import Endpoint, Flow, v4
 from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
+from fullnat.net.flow import Endpoint, Flow, v4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,6 @@ The SYN is held while its session is written and then injected, so that the firs
 
 from __future__ import annotations
 
-from fullnat.core.flow import Endpoint, Flow, v4
 from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
@@ -13,6 +12,7 @@ from fullnat.core.sessions import Held, Phase, Session
 from fullnat.core.stats import REUSED
 from fullnat.core.store import SessionStore
 from fullnat.core.tcp_state import INPUT, TcpEvent, TcpState
+from fullnat.net.flow import Endpoint, Flow, v4
 
 ATTEMPTS = 2
 """Sessions tried for one SYN when the switch already has entries of them."""

@@ -12,12 +12,12 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from fullnat.config.model import Config, VirtualServer
-from fullnat.core.flow import Flow
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.pool import endpoint_of
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
 from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
+from fullnat.net.flow import Flow
 from fullnat.tables.table import Entry
 
 PROTOCOLS = {"tcp": 6}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
-from fullnat.core.flow import Flow
+from fullnat.net.flow import Flow
 
 
 class Candidate(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fullnat.core.flow import Address, Flow
 from fullnat.core.schedulers.base import Candidate, Scheduler
+from fullnat.net.flow import Address, Flow
 
 BUCKETS = 4096
 """LVS has 256, which cannot hold 1,000 servers or the weights of a few hundred."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fullnat.core.flow import Address, Flow
 from fullnat.core.schedulers.base import register
 from fullnat.core.schedulers.buckets import Buckets
+from fullnat.net.flow import Address, Flow
 
 
 @register

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fullnat.core.flow import Flow
 from fullnat.core.schedulers.base import Candidate, Scheduler, register
+from fullnat.net.flow import Flow
 
 
 def by_weight(servers: Sequence[Candidate]) -> tuple[Candidate, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from fullnat.core.flow import Address, Flow
 from fullnat.core.schedulers.base import Candidate, register
 from fullnat.core.schedulers.least import LeastCost
+from fullnat.net.flow import Address, Flow
 
 ACTIVE_COST = 50
 """What an active connection costs beside an inactive one, here (LVS: __ip_vs_lblc_schedule)."""

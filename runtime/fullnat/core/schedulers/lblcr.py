@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from fullnat.core.flow import Address, Flow
 from fullnat.core.schedulers.base import Candidate, register
 from fullnat.core.schedulers.lblc import DESTINATIONS, ByDestination, is_overloaded
+from fullnat.net.flow import Address, Flow
 
 PICKS_UNCHANGED = 4096
 """Picks without a change after which a set loses its most loaded server. LVS counts a day; a scheduler has no clock."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from heapq import heapify, heappop, heappush
 
-from fullnat.core.flow import Flow
 from fullnat.core.schedulers.base import Candidate, Scheduler
+from fullnat.net.flow import Flow
 
 ACTIVE_COST = 256
 """What an active connection costs beside an inactive one (LVS: ip_vs_dest_conn_overhead)."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from fullnat.core.flow import Flow
 from fullnat.core.schedulers.base import Candidate, Scheduler, register
+from fullnat.net.flow import Flow
 
 SIZES = (4093, 65521)
 """Slots, primes: LVS's default, and what is needed for more servers."""

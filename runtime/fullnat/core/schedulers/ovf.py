@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fullnat.core.flow import Flow
 from fullnat.core.schedulers.base import Candidate, Scheduler, register
 from fullnat.core.schedulers.fo import by_weight
+from fullnat.net.flow import Flow
 
 
 @register

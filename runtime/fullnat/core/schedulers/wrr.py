@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from math import gcd
 
-from fullnat.core.flow import Flow
 from fullnat.core.schedulers.base import Candidate, Scheduler, register
+from fullnat.net.flow import Flow
 
 
 @register

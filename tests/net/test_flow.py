@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from fullnat.core.flow import Address, Endpoint, Flow, address, is_v6, text, v4
+from fullnat.net.flow import Address, Endpoint, Flow, address, is_v6, text, v4
 
 
 def test_an_ipv4_address_is_not_the_ipv6_address_of_the_same_number() -> None:

@@ -1,0 +1,1 @@
+"""Packets as bytes: addresses and flows, checksums, headers. No I/O, and nothing of the controller."""

@@ -1,0 +1,129 @@
+"""A frame, parsed once: where its parts are, whose flow it is of.
+
+The switch has checked lengths and checksums before it sends a frame here; whatever is too short or of another kind all
+the same parses to a packet without the part in question, never to an exception.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from fullnat.net.flow import Address, Endpoint, Flow
+from fullnat.net.headers import (
+    ETHERNET_BYTES,
+    ETHERTYPE_ARP,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    PROTO_TCP,
+    PROTO_UDP,
+)
+
+_IPV4 = Struct("!BxH5xB2x4s4s")
+_IPV6 = Struct("!IHBx16s16s")
+_TCP = Struct("!HHIIBB")
+_PORTS = Struct("!HH")
+_ARP = Struct("!HHBBH6s4s6s4s")
+_ARP_START = (1, ETHERTYPE_IPV4, 6, 4)
+
+
+class Segment(NamedTuple):
+    """What a TCP header says beside its ports."""
+
+    seq: int
+    ack: int
+    flags: int
+    header: int
+    """Bytes of the header, options included."""
+    length: int
+    """Bytes of payload, by the IP header."""
+
+
+class Arp(NamedTuple):
+    operation: int
+    sender_mac: int
+    sender: Address
+    target: Address
+
+
+class Packet(NamedTuple):
+    """``network`` and ``transport`` are where in ``frame`` the IP header and what follows it begin."""
+
+    frame: bytes
+    ethertype: int
+    network: int = ETHERNET_BYTES
+    transport: int = 0
+    protocol: int = 0
+    src: Address | None = None
+    dst: Address | None = None
+    flow: Flow | None = None
+    """Of TCP and UDP."""
+    tcp: Segment | None = None
+    arp: Arp | None = None
+
+    @property
+    def source_mac(self) -> int:
+        return int.from_bytes(self.frame[6:12], "big")
+
+    @property
+    def destination_mac(self) -> int:
+        return int.from_bytes(self.frame[0:6], "big")
+
+
+def parse(frame: bytes) -> Packet:
+    """What ``frame`` is, from its Ethernet header on; an 802.1Q tag is no kind that is known here."""
+    if len(frame) < ETHERNET_BYTES:
+        return Packet(frame, 0)
+    ethertype = frame[12] << 8 | frame[13]
+    if ethertype == ETHERTYPE_IPV4:
+        return _ipv4(frame)
+    if ethertype == ETHERTYPE_IPV6:
+        return _ipv6(frame)
+    if ethertype == ETHERTYPE_ARP:
+        return Packet(frame, ethertype, arp=_arp(frame))
+    return Packet(frame, ethertype)
+
+
+def _ipv4(frame: bytes) -> Packet:
+    if len(frame) < ETHERNET_BYTES + 20:
+        return Packet(frame, ETHERTYPE_IPV4)
+    version_ihl, total, protocol, src, dst = _IPV4.unpack_from(frame, ETHERNET_BYTES)
+    header = (version_ihl & 15) * 4
+    if version_ihl >> 4 != 4 or header < 20 or total < header:
+        return Packet(frame, ETHERTYPE_IPV4)
+    return _transport(frame, ETHERTYPE_IPV4, ETHERNET_BYTES + header, protocol, src, dst, total - header)
+
+
+def _ipv6(frame: bytes) -> Packet:
+    if len(frame) < ETHERNET_BYTES + 40:
+        return Packet(frame, ETHERTYPE_IPV6)
+    first, length, protocol, src, dst = _IPV6.unpack_from(frame, ETHERNET_BYTES)
+    if first >> 28 != 6:
+        return Packet(frame, ETHERTYPE_IPV6)
+    return _transport(frame, ETHERTYPE_IPV6, ETHERNET_BYTES + 40, protocol, src, dst, length)
+
+
+def _transport(
+    frame: bytes, ethertype: int, start: int, protocol: int, src: Address, dst: Address, length: int
+) -> Packet:
+    """``length``: bytes behind the IP header, by the IP header."""
+    flow = segment = None
+    if protocol == PROTO_TCP and len(frame) >= start + 20:
+        src_port, dst_port, seq, ack, offset, flags = _TCP.unpack_from(frame, start)
+        header = (offset >> 4) * 4
+        if 20 <= header <= length and len(frame) >= start + header:
+            segment = Segment(seq, ack, flags, header, length - header)
+            flow = Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port))
+    elif protocol == PROTO_UDP and len(frame) >= start + 8 and length >= 8:
+        src_port, dst_port = _PORTS.unpack_from(frame, start)
+        flow = Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port))
+    return Packet(frame, ethertype, ETHERNET_BYTES, start, protocol, src, dst, flow, segment)
+
+
+def _arp(frame: bytes) -> Arp | None:
+    if len(frame) < ETHERNET_BYTES + _ARP.size:
+        return None
+    *start, operation, sender_mac, sender, _, target = _ARP.unpack_from(frame, ETHERNET_BYTES)
+    if tuple(start) != _ARP_START:
+        return None
+    return Arp(operation, int.from_bytes(sender_mac, "big"), sender, target)
