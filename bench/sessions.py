@@ -6,7 +6,6 @@ are 10.1.0.0/16, one real server answers, whose entries they share; the frames a
 
 from __future__ import annotations
 
-import json
 import random
 import struct
 from collections.abc import Iterator
@@ -14,13 +13,13 @@ from pathlib import Path
 
 from fullnat.net.flow import Endpoint, Flow, v4
 from fullnat.net.headers import PROTO_TCP, TcpFlag, tcp_packet
+from fullnat.p4constants import SessionEvent
 from p4soft.api import Entry, Program
 from p4soft.engine import NativeEngine
 
 from topo.standard import SWITCH_MACS
 
 COMPILED = Path(__file__).resolve().parent.parent / "p4src" / "compiled"
-CONSTANTS = json.loads((COMPILED / "fullnat.constants.json").read_text())
 SERVER_MAC, CLIENT_MAC = "02:aa:00:00:00:02", "02:aa:00:00:00:01"
 VIP, SERVER, LOCALS = "10.9.0.1", "10.2.0.11", "10.2.128.0"
 VPORT, SERVER_PORT = 80, 8080
@@ -67,8 +66,7 @@ def install(engine: NativeEngine, program: Program, sessions: int) -> None:
     of_server = struct.pack("!BIH", 1, number(SERVER), SERVER_PORT)
     insert("server_in", bytes(2), "to_server", of_server)
     insert("server_out", bytes(2), "from_vip", of_service)
-    seen = CONSTANTS["SessionEvent"]
-    established = seen["SYN_ACK"] | seen["ESTABLISHED"]
+    established = SessionEvent.SYN_ACK | SessionEvent.ESTABLISHED
     for name in ("session_in", "session_out"):
         table, action = program.tables[name].index, _action(program, name, name.replace("session", "fullnat"))
         for session in range(sessions):

@@ -78,7 +78,7 @@ async def _small(config_text: str) -> AsyncIterator[Small]:
     loop = asyncio.get_running_loop()
     core = Controller(
         config,
-        compiled.constants,
+        compiled.sizes,
         os.urandom(32),
         random.Random(os.urandom(16)),
         wall_offset=time.time() - loop.time(),
@@ -91,7 +91,7 @@ async def _small(config_text: str) -> AsyncIterator[Small]:
             return Client(transport, compiled, device_id=1, election_id=time.time_ns)
 
         owner = SwitchOwner(core, config, connect)
-        small = Small(switch, Snapshots(core, owner, compiled.constants))
+        small = Small(switch, Snapshots(core, owner))
         _add_hosts(small)
         for work in (owner.run(), _wires(small)):
             alive.push_async_callback(_cancel, asyncio.ensure_future(work))

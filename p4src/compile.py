@@ -2,8 +2,8 @@
 """Compile the P4 program with p4c and refresh p4src/compiled/ (``make p4``), or check that it is fresh (``--check``).
 
 Writes fullnat.json (BMv2), asic.json (the ASIC's order and options by layout on BMv2, for tests),
-fullnat.p4info.txtpb (of both), fullnat.constants.json (of include/constants.p4, what the controller shares) and
-manifest.json (hash of the sources, p4c's version, the pipeline's cookie).
+fullnat.p4info.txtpb (of both) and manifest.json (hash of the sources, p4c's version, the pipeline's cookie); and beside
+the controller its enumerations of include/constants.p4.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ COMPILED = HERE / "compiled"
 TOP, STAND_IN = "fullnat_v1model.p4", "fullnat_v1model_asic.p4"
 ARCHITECTURES = ("v1model", "tna")
 SHARED_CONSTANTS = ("MSS_FLOOR", "TOA_V4_BYTES")
-ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "fullnat.constants.json", "asic.json")
+ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "asic.json")
+ENUMERATIONS = HERE.parent / "runtime/fullnat/p4constants.py"
 
 
 def sources(arch: str) -> list[Path]:
@@ -41,18 +42,25 @@ def source_hash(arch: str = "v1model") -> str:
     return digest.hexdigest()
 
 
-def constants() -> dict[str, dict[str, int] | int]:
-    """The enumerations and numbers that the controller reads, from the P4 sources."""
-    text = re.sub(r"/\*.*?\*/", "", (HERE / "include/constants.p4").read_text(), flags=re.S)
-    result: dict[str, dict[str, int] | int] = {}
-    for name, body in re.findall(r"enum bit<\d+> (\w+) \{(.*?)\}", text, flags=re.S):
-        result[name] = {member: int(value, 0) for member, value in re.findall(r"(\w+)\s*=\s*(\w+)", body)}
+def enumerations() -> str:
+    """The Python module of the enumerations and numbers that the controller shares with the P4 sources."""
+    source = (HERE / "include/constants.p4").read_text()
+    text = re.sub(r"/\*.*?\*/", "", source, flags=re.S)
+    lines = [
+        '"""The enumerations and numbers of p4src/include/constants.p4, which explains them. Made by ``make p4``."""',
+        "",
+        "from enum import IntEnum",
+        "",
+    ]
     for name in SHARED_CONSTANTS:
         match = re.search(rf"const bit<\d+> +{name} += (\d+);", text)
         if match is None:
             raise SystemExit(f"p4src/include/constants.p4: no constant {name}")
-        result[name] = int(match[1])
-    return result
+        lines.append(f"{name} = {match[1]}")
+    for name, body in re.findall(r"enum bit<\d+> (\w+) \{(.*?)\}", text, flags=re.S):
+        lines += ["", "", f"class {name}(IntEnum):"]
+        lines += [f"    {member} = {int(value, 0)}" for member, value in re.findall(r"(\w+)\s*=\s*(\w+)", body)]
+    return "\n".join(lines) + "\n"
 
 
 def compile_to(directory: Path, compiler: str) -> None:
@@ -66,7 +74,6 @@ def compile_to(directory: Path, compiler: str) -> None:
     (directory / "asic.json").write_text(json.dumps(stand_in, separators=(",", ":")) + "\n")
     if objects(p4info) != objects(stand_in_p4info):
         raise SystemExit(f"{STAND_IN} has another P4Info; its tests would run on the wrong one")
-    (directory / "fullnat.constants.json").write_text(json.dumps(constants(), indent=2) + "\n")
 
 
 def objects(p4info: Path) -> set[str]:
@@ -108,15 +115,17 @@ def main() -> int:
             print("p4c refused the program (its messages are above)", file=sys.stderr)
             return 1
         if arguments.check:
-            stale = [a for a in ARTIFACTS if (COMPILED / a).read_text() != (directory / a).read_text()]
-            for artifact in stale:
-                print(f"p4src/compiled/{artifact} is stale: run make p4", file=sys.stderr)
+            stale = [COMPILED / a for a in ARTIFACTS if (COMPILED / a).read_text() != (directory / a).read_text()]
+            stale += [ENUMERATIONS] if ENUMERATIONS.read_text() != enumerations() else []
+            for path in stale:
+                print(f"{path.relative_to(HERE.parent)} is stale: run make p4", file=sys.stderr)
             return 1 if stale else 0
         pipeline = hashlib.sha256()
         COMPILED.mkdir(exist_ok=True)
         for artifact in ARTIFACTS:
             shutil.copyfile(directory / artifact, COMPILED / artifact)
             pipeline.update((directory / artifact).read_bytes())
+        ENUMERATIONS.write_text(enumerations())
         manifest = {
             "sources_sha256": source_hash(),
             "pipeline_cookie": int.from_bytes(pipeline.digest()[:7], "big"),

@@ -8,19 +8,29 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import SupportsBytes, TypeVar
 
 import grpc
+from fullnat.p4constants import (
+    Direction,
+    DropReason,
+    PacketOutAction,
+    PacketOutFlag,
+    PuntReason,
+    SessionEvent,
+    ToaResult,
+)
 from ptf.base_tests import BaseTest
 from ptf.testutils import send_packet
 
 from ptf_tests import topology
-from ptf_tests.harness import CONSTANTS, PATIENCE, Harness
+from ptf_tests.harness import PATIENCE, Harness
 from ptf_tests.p4rt import Entry, PacketIn
 from ptf_tests.packets import Ether
 from ptf_tests.targets import CAPABILITIES
 
-COUNTERS = {"drop_ctr": "DropReason", "punt_ctr": "PuntReason", "toa_ctr": "ToaResult"}
+COUNTERS: dict[str, type[IntEnum]] = {"drop_ctr": DropReason, "punt_ctr": PuntReason, "toa_ctr": ToaResult}
 """Counters that every exchange checks in full, and the enumeration that indexes them."""
 
 _Class = TypeVar("_Class", bound="type[FullnatTest]")
@@ -118,7 +128,7 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
 
     def meter_punts(self, reason: str, burst: int) -> None:
         """Let ``burst`` of this PuntReason pass, and one a second from then on, until the end of the test."""
-        index = CONSTANTS["PuntReason"][reason]
+        index = PuntReason[reason]
         self._meters.append(index)
         self.client.set_meter("punt_meter", index, 1, burst)
 
@@ -142,7 +152,7 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
                 send_packet(self, item[0], bytes(item[1]))
                 sources.add(item[0])
         frames, packet_ins = self.harness.settle(*sources)
-        left_to_controller = [p for p in packet_ins if p.metadata["reason"] == CONSTANTS["PuntReason"]["OPTIONS"]]
+        left_to_controller = [p for p in packet_ins if p.metadata["reason"] == PuntReason.OPTIONS]
         refused = 0
         if left_to_controller and not self.can("any-options"):
             packet_ins = [p for p in packet_ins if p not in left_to_controller]
@@ -156,10 +166,9 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
             self._compare(f"left by port {port}", packets, [frame for p, frame in frames if p == port])
         expected_punts = list(punted)
         self._compare("was punted", [bytes(p.packet) for p in expected_punts], [p.payload for p in packet_ins])
-        reasons = CONSTANTS["PuntReason"]
         for punt, packet_in in zip(expected_punts, packet_ins, strict=True):
             metadata = {
-                "reason": reasons[punt.reason],
+                "reason": PuntReason[punt.reason],
                 "service_flags": punt.service_flags,
                 "ingress_port": punt.port,
                 "session_id": punt.session_id,
@@ -191,8 +200,8 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
             if frame is None:
                 refused += 1
                 continue
-            flags = packet_in.metadata["service_flags"] | CONSTANTS["PacketOutFlag"]["OPTIONS_EDITED"]
-            metadata = {"request": CONSTANTS["PacketOutAction"]["INJECT"], "flags": flags}
+            flags = packet_in.metadata["service_flags"] | PacketOutFlag.OPTIONS_EDITED
+            metadata = {"request": PacketOutAction.INJECT, "flags": flags}
             metadata |= {"port": packet_in.metadata["ingress_port"], "session_id": packet_in.metadata["session_id"]}
             self.client.packet_out(metadata, frame)
         left, more = self.harness.settle()
@@ -220,15 +229,15 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
 
     def _send_packet_out(self, item: PacketOut) -> None:
         metadata = {
-            "request": CONSTANTS["PacketOutAction"].get(item.request, 255),
-            "flags": CONSTANTS["PacketOutFlag"]["NEW_SESSION"] if item.new_session else 0,
+            "request": PacketOutAction.__members__.get(item.request, 255),
+            "flags": PacketOutFlag.NEW_SESSION if item.new_session else 0,
             "port": item.port,
             "session_id": item.session_id,
         }
         self.client.packet_out(metadata, bytes(item.packet))
 
     def _read_counters(self) -> dict[tuple[str, str], int]:
-        names = {counter: {v: n for n, v in CONSTANTS[enum].items()} for counter, enum in COUNTERS.items()}
+        names = {counter: {cell.value: cell.name for cell in cells} for counter, cells in COUNTERS.items()}
         cells = self.client.counters((counter, None) for counter in COUNTERS)
         return {(counter, names[counter].get(i, str(i))): packets for (counter, i), (packets, _) in cells.items()}
 
@@ -253,8 +262,8 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
 
     def expect_events(self, session_id: int, *expected: tuple[str, str]) -> None:
         """Require that the next digests of the session are these (direction, event), in order."""
-        directions = {value: name for name, value in CONSTANTS["Direction"].items()}
-        events = {value: name for name, value in CONSTANTS["SessionEvent"].items()}
+        directions = {direction.value: direction.name for direction in Direction}
+        events = {event.value: event.name for event in SessionEvent}
         deadline = time.monotonic() + PATIENCE
         seen: list[tuple[str, str]] = []
         while len(seen) < len(expected):

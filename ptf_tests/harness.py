@@ -4,16 +4,16 @@ out" certain instead of a matter of waiting."""
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from typing import Any
 
+from fullnat.p4constants import PacketOutAction
+
 from ptf_tests.p4rt import Client, PacketIn
 from ptf_tests.packets import ARP, Ether, Raw
-from ptf_tests.targets import COMPILED, DEVICE_ID, PORTS, Target
+from ptf_tests.targets import DEVICE_ID, PORTS, Target
 from ptf_tests.topology import INTERFACE
 
-CONSTANTS: dict[str, Any] = json.loads((COMPILED / "fullnat.constants.json").read_text())
 PATIENCE = 10.0
 """Seconds until a missing answer is a failure."""
 
@@ -64,11 +64,10 @@ class Harness:
             questions.add((port, b"\x02\xfe" + token))
         self._await(questions, frames, deadline)
         last = bytes(arp_request("02:ff:" + token.hex(":"), "0.0.0.1", "0.0.0.1"))
-        actions = CONSTANTS["PacketOutAction"]
-        self.client.packet_out({"request": actions["INJECT"], "flags": 0, "port": 1, "session_id": 0}, last)
+        self.client.packet_out({"request": PacketOutAction.INJECT, "flags": 0, "port": 1, "session_id": 0}, last)
         marker = b"\x02\xff" + token + last[6:]
         for port in PORTS:
-            request = {"request": actions["FORWARD"], "flags": 0, "port": port, "session_id": 0}
+            request = {"request": PacketOutAction.FORWARD, "flags": 0, "port": port, "session_id": 0}
             self.client.packet_out(request, marker)
         self._await({(port, marker[:6]) for port in PORTS}, frames, deadline)
         punted: list[PacketIn] = []

@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fullnat.core.frames import parse_tcp
-from fullnat.core.interface import Constants
-from fullnat.core.options import BadOptions, OptionEditor, belongs
+from fullnat.core.options import BadOptions, belongs, edit_options
 from fullnat.tables.session import SessionEntry
 
-from ptf_tests.harness import CONSTANTS
 from ptf_tests.p4rt import Entry, PacketIn
-
-_EDITOR = OptionEditor(Constants(**CONSTANTS, session_ids=0, server_ids=0))
 
 
 def edited(punted: PacketIn, installed: Iterable[Entry]) -> bytes | None:
@@ -28,7 +24,7 @@ def edited(punted: PacketIn, installed: Iterable[Entry]) -> bytes | None:
     assert segment is not None
     assert belongs(segment, session)
     try:
-        return _EDITOR.edit(punted.payload, segment, session, flags)
+        return edit_options(punted.payload, segment, session, flags)
     except BadOptions:
         return None
 

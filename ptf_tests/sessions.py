@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fullnat.p4constants import SessionFlag
+
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut
-from ptf_tests.harness import CONSTANTS
 from ptf_tests.p4rt import Entry
 from ptf_tests.packets import Tcp, ipv4, toa
 
-TOA: int = CONSTANTS["SessionFlag"]["TOA"]
-KEEP_TIMESTAMPS: int = CONSTANTS["SessionFlag"]["KEEP_TIMESTAMPS"]
-KEEP_MSS: int = CONSTANTS["SessionFlag"]["KEEP_MSS"]
+TOA: int = SessionFlag.TOA
+KEEP_TIMESTAMPS: int = SessionFlag.KEEP_TIMESTAMPS
+KEEP_MSS: int = SessionFlag.KEEP_MSS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 import dataclasses
 
+from fullnat.p4constants import DropReason
+
 from ptf_tests.base import PacketOut, requires
-from ptf_tests.harness import CONSTANTS
 from ptf_tests.p4rt import Entry
 from ptf_tests.packets import Tcp
 from ptf_tests.sessions import SessionTest
@@ -120,7 +121,7 @@ class DropsCountBytes(SessionTest):
     """A drop counts its bytes as received; an injected packet's with the packet-out header, which is 8 bytes."""
 
     def runTest(self) -> None:
-        cell = ("drop_ctr", CONSTANTS["DropReason"]["TTL"])
+        cell = ("drop_ctr", DropReason.TTL)
         before = self.client.counters([cell])[cell]
         segment = self.session.from_client(seq=1, ttl=1, payload=bytes(77))
         self.drop(CLIENT_SIDE, segment, "TTL")

@@ -3,7 +3,7 @@
 import unittest
 from pathlib import Path
 
-from ptf_tests.harness import CONSTANTS
+from fullnat.p4constants import DropReason, PacketOutAction, PuntReason, SessionEvent, ToaResult
 
 NOT_COUNTED = {
     "NONE": "nothing happened",
@@ -19,9 +19,9 @@ class EveryReasonIsTested(unittest.TestCase):
         here = Path(__file__)
         tests = "".join(path.read_text() for path in here.parent.glob("*.py") if path != here)
         missing = [
-            f"{enumeration}.{name}"
-            for enumeration in ("DropReason", "PuntReason", "ToaResult", "SessionEvent", "PacketOutAction")
-            for name in CONSTANTS[enumeration]
+            f"{enumeration.__name__}.{name}"
+            for enumeration in (DropReason, PuntReason, ToaResult, SessionEvent, PacketOutAction)
+            for name in enumeration.__members__
             # The last member of an enumeration that indexes counters is its size.
             if not name.endswith(("REASONS", "RESULTS")) and name not in NOT_COUNTED and f'"{name}"' not in tests
         ]

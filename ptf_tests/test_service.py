@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from fullnat.p4constants import ServiceFlag
+
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, Punt
-from ptf_tests.harness import CONSTANTS
 from ptf_tests.packets import ICMP, IP, TCP, UDP, Ether, Raw, Tcp, fragments
 from ptf_tests.sessions import Session
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
-RESET_ON_MISS = CONSTANTS["ServiceFlag"]["RESET_ON_MISS"]
+RESET_ON_MISS = ServiceFlag.RESET_ON_MISS
 
 
 def segment(**fields: Any) -> Tcp:

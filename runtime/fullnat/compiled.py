@@ -11,7 +11,7 @@ TARGETS = (V1MODEL, *TOFINO)
 
 
 def directory() -> Path:
-    """The directory with fullnat.json, fullnat.p4info.txtpb, fullnat.constants.json and manifest.json.
+    """The directory with fullnat.json, fullnat.p4info.txtpb and manifest.json.
 
     Raises FileNotFoundError when it is not there.
     """

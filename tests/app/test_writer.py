@@ -30,7 +30,7 @@ class Client:
     """Answers Writes when told to; ``failures`` maps (table, operation) to an error."""
 
     def __init__(self) -> None:
-        self.schema = Schema(_PROGRAM.p4info, _PROGRAM.constants)
+        self.schema = Schema(_PROGRAM.p4info, _PROGRAM.sizes)
         self.requests: list[list[p4r.Update]] = []
         self.failures: dict[tuple[str, str], tuple[int, str]] = {}
         self.gate = asyncio.Event()

@@ -23,6 +23,7 @@ from fullnat.app.switch import SwitchOwner
 from fullnat.cli.main import main
 from fullnat.cli.stats import rates
 from fullnat.config import file
+from fullnat.p4constants import DropReason, ToaResult
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
@@ -65,9 +66,9 @@ class Running:
         schema = owner.client.schema  # type: ignore[union-attr]
         self.switch.counters[schema.server_in_counter.id, 3] = (10, 1000)
         self.switch.counters[schema.server_out_counter.id, 3] = (20, 2000)
-        self.switch.counters[schema.drop_counter.id, compiled.constants.DropReason["NO_SESSION"]] = (5, 300)
-        self.switch.counters[schema.toa_counter.id, compiled.constants.ToaResult["OK"]] = (6, 0)
-        snapshots = Snapshots(core, owner, compiled.constants)
+        self.switch.counters[schema.drop_counter.id, DropReason.NO_SESSION] = (5, 300)
+        self.switch.counters[schema.toa_counter.id, ToaResult.OK] = (6, 0)
+        snapshots = Snapshots(core, owner)
         control = ControlServer(self.path, snapshots)
         await control.start()
         self._started.set()
@@ -286,7 +287,7 @@ def test_run_reports_an_unusable_state_directory(tmp_path: Path) -> None:
 
 def small_snapshots() -> Any:
     core = FakeCore()
-    return Snapshots(core, SwitchOwner(core, file.parse(CONFIG_TEXT), Client), program.load().constants)  # type: ignore[arg-type]
+    return Snapshots(core, SwitchOwner(core, file.parse(CONFIG_TEXT), Client))  # type: ignore[arg-type]
 
 
 async def ask(path: Path, line: bytes) -> list[dict[str, Any]]:

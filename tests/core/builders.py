@@ -8,8 +8,7 @@ from typing import Any
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, VirtualServer
 from fullnat.core.frames import SYN, arp_request, ethernet, tcp_frame
 from fullnat.core.interface import PacketIn
-
-from .constants import enumerations
+from fullnat.p4constants import Direction, PuntReason, SessionEvent
 
 CLIENT_PORT, SERVER_PORT = 1, 2
 CLIENT_MAC, ROUTER_MAC, SWITCH_MAC_1, SWITCH_MAC_2 = 0x020000000001, 0x0200000000FE, 0x02AA00000001, 0x02AA00000002
@@ -24,9 +23,8 @@ CLIENT, VIP, LOCAL, LOCAL2 = ip("203.0.113.9"), ip("198.51.100.10"), ip("10.0.2.
 SERVER, SERVER2 = ip("10.0.2.11"), ip("10.0.2.12")
 VPORT, RPORT = 80, 8080
 
-PUNT = enumerations()["PuntReason"]
-EVENT = enumerations()["SessionEvent"]
-IN, OUT = enumerations()["Direction"]["IN"], enumerations()["Direction"]["OUT"]
+PUNT, EVENT = PuntReason, SessionEvent
+IN, OUT = Direction.IN, Direction.OUT
 
 INTERFACES = (
     Interface(port=CLIENT_PORT, mac=SWITCH_MAC_1, address=IPv4Interface("198.51.100.1/24")),

@@ -22,6 +22,7 @@ from fullnat.core.interface import (
     Probed,
     ProbeResult,
     Reset,
+    Sizes,
     SwitchUp,
     Write,
     Written,
@@ -30,8 +31,6 @@ from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, EntryKey, table_of
-
-from .constants import constants
 
 SECRET = b"0123456789abcdef"
 
@@ -202,7 +201,7 @@ class Rig:
             self.up()
 
     def _controller(self) -> Controller:
-        return Controller(self.config, constants(self.session_ids, self.server_ids), SECRET, Random(7))
+        return Controller(self.config, Sizes(self.session_ids, self.server_ids), SECRET, Random(7))
 
     def restart(self) -> None:
         """A new controller process on the same switch."""

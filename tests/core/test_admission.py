@@ -27,11 +27,9 @@ from .builders import (
     syn,
     virtual,
 )
-from .constants import enumerations
 from .helpers import again, established, nothing_left, only, opened, tell, time_wait
 from .switch import Rig
 
-FLAG = enumerations()["SessionFlag"]
 TWO_SERVERS = (real(), real("10.0.2.12"))
 
 

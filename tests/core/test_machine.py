@@ -74,7 +74,7 @@ class Machine(RuleBasedStateMachine):
             packet = syn(port, seq, vport=vport, reason="SESSION_SYN", session_id=entry.session_id)
         self.rig.send(packet)
 
-    @rule(number=SESSION_IDS, event=st.sampled_from(sorted(EVENT)), is_hit=st.booleans())
+    @rule(number=SESSION_IDS, event=st.sampled_from(sorted(EVENT.__members__)), is_hit=st.booleans())
     def digest(self, number: int, event: str, is_hit: bool) -> None:
         if is_hit and number in self.rig.switch.sessions():
             self.rig.hit(number)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from fullnat.core.frames import parse_tcp
-from fullnat.core.options import BadOptions, OptionEditor, belongs, walk
+from fullnat.core.options import BadOptions, belongs, edit_options, walk
+from fullnat.p4constants import SessionFlag
 from fullnat.tables.session import SessionEntry
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +15,6 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from .constants import constants
-
-CONSTANTS = constants()
-EDITOR = OptionEditor(CONSTANTS)
 CLIENT, VIP, LOCAL, SERVER = "203.0.113.9", "198.51.100.10", "10.0.1.1", "10.0.0.11"
 DELTA = 0x9E3779B9
 TIMESTAMPS = b"\x08\x0a\x11\x22\x33\x44\0\0\0\0"
@@ -48,7 +45,7 @@ def edited(options: bytes, *, session_flags: int = 0, **how: Any) -> bytes:
     segment = parse_tcp(before)
     assert segment is not None
     assert belongs(segment, session())
-    after = EDITOR.edit(before, segment, session(), session_flags)
+    after = edit_options(before, segment, session(), session_flags)
     start = 14 + 20 + len(how.get("ip_options", b"")) + 20
     result = after[start : start + len(options)]
     assert after == frame(result, **how)
@@ -84,7 +81,7 @@ def test_edit(options: bytes, how: dict[str, Any], expected: bytes) -> None:
 
 
 def test_session_flags_keep_what_they_say() -> None:
-    flags = CONSTANTS.SessionFlag
+    flags = SessionFlag
     keep = flags["KEEP_TIMESTAMPS"] | flags["KEEP_MSS"]
     assert edited(TIMESTAMPS + b"\x01\x01", inward=True, flags="S", session_flags=keep) == TIMESTAMPS + b"\x01\x01"
     assert edited(MSS_1460, inward=False, flags="SA", session_flags=keep) == MSS_1460

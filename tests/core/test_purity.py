@@ -28,6 +28,7 @@ ALLOWED = {
     "struct",
     "typing",
     "fullnat.config.model",
+    "fullnat.p4constants",
 }
 LINES = 400
 

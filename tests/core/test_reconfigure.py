@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from fullnat.config.model import StaticRoute, Timeouts
 from fullnat.core.frames import parse_arp
 from fullnat.core.interface import Op
+from fullnat.p4constants import SessionFlag
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.route import Route
 from fullnat.tables.server_in import ServerIn
@@ -17,11 +18,9 @@ from fullnat.tables.table import Entry
 from fullnat.tables.virtual_service import VirtualService
 
 from .builders import LOCAL, LOCAL2, SERVER, SERVER2, VIP, config, ip, real, syn, virtual
-from .constants import constants
 from .helpers import established, nothing_left, only, opened, time_wait
 from .switch import Rig
 
-FLAG = constants().SessionFlag
 OTHER_VIP = ip("198.51.100.11")
 OTHER = virtual(address=IPv4Address(OTHER_VIP))
 
@@ -45,8 +44,8 @@ def test_no_change_writes_nothing_and_sends_nothing() -> None:
 def test_a_new_service_is_added_and_announced() -> None:
     rig = Rig(config())
     assert change(rig, virtual(), OTHER) == [
-        (Op.INSERT, ServerIn(1, FLAG["TOA"], SERVER, 8080)),
-        (Op.INSERT, ServerOut(1, FLAG["TOA"], OTHER_VIP, 80)),
+        (Op.INSERT, ServerIn(1, SessionFlag.TOA, SERVER, 8080)),
+        (Op.INSERT, ServerOut(1, SessionFlag.TOA, OTHER_VIP, 80)),
         (Op.INSERT, OwnAddress(OTHER_VIP, "own_vip")),
         (Op.INSERT, VirtualService(6, OTHER_VIP, 80, 0)),
     ]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import pytest
 from fullnat.core.interface import Op, Outcome, SwitchDown, Write
 from fullnat.core.server_ids import ServerEntry, ServerIds
+from fullnat.p4constants import SessionFlag
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
 from .builders import RPORT, SERVER, SERVER2, VIP, VPORT, config, real, syn, virtual
-from .constants import constants
 from .helpers import established, nothing_left, only, opened
 from .switch import FakeSwitch, Rig, keys
 
-FLAG = constants().SessionFlag
-TOA = FLAG["TOA"]
+TOA = SessionFlag.TOA
 FIRST, SECOND = real("10.0.2.11"), real("10.0.2.12")
 BOTH = virtual(real_servers=(FIRST, SECOND))
 OTHER_PORT = virtual(port=81)
@@ -61,7 +60,7 @@ def test_every_server_of_every_service_has_its_entries_with_the_services_flags(
     options: dict[str, bool], flags: list[str]
 ) -> None:
     rig = Rig(config(virtual(real_servers=(FIRST, SECOND), **options), OTHER_PORT))
-    value = sum(FLAG[flag] for flag in flags)
+    value = sum(SessionFlag[flag] for flag in flags)
     assert on(rig.switch) == {
         *pair(0, SERVER, flags=value),
         *pair(1, SERVER2, flags=value),
@@ -82,7 +81,7 @@ def test_a_services_new_flags_are_those_of_all_its_sessions() -> None:
     changes(rig)
     rig.reconfigure(config(virtual(real_servers=(SECOND,), toa=False, keep_mss=True), OTHER_PORT))
     rig.settle()
-    keep = FLAG["KEEP_MSS"]
+    keep = SessionFlag.KEEP_MSS
     assert changes(rig) == every(Op.MODIFY, *pair(0, SERVER, flags=keep), *pair(1, SERVER2, flags=keep))
     assert set(rig.switch.sessions().values()) == set(entries)
 
@@ -260,7 +259,7 @@ def test_sessions_of_a_removed_service_keep_their_flags_over_a_restart() -> None
     rig = Rig(config(virtual(keep_mss=True)))
     established(rig, 40000)
     established(rig, 40001)
-    flags = TOA | FLAG["KEEP_MSS"]
+    flags = TOA | SessionFlag.KEEP_MSS
     changes(rig)
     rig.config = config(OTHER_PORT)
     rig.restart()

@@ -57,9 +57,9 @@ LIVES = [
 @pytest.mark.parametrize(("life", "events", "state"), LIVES)
 @pytest.mark.parametrize("merged", [False, True])
 def test_life(life: str, events: list[str], state: str, merged: bool) -> None:
-    transitions = Transitions(EVENT)
+    transitions = Transitions()
     at = TcpState.SYN_RECV
-    bits = [EVENT[event] for event in events]
+    bits: list[int] = [EVENT[event] for event in events]
     if merged and bits == sorted(bits):
         bits = [sum(bits)]
     for bit in bits:

@@ -5,16 +5,16 @@ Every packet received is forwarded, sent to the controller, or counted under a d
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
+from enum import IntEnum
 
 import pytest
+from fullnat.p4constants import DropReason, PuntReason
 from fullnatkit import COMPILED, CPU_PORT, install_session, seeds
 from p4soft.api import PacketIn, ToolchainError
 from p4soft.engine import NativeEngine
 
-CONSTANTS = json.loads((COMPILED / "fullnat.constants.json").read_text())
 PACKETS = 1_000_000
 BATCH = 500
 
@@ -49,9 +49,9 @@ def broken(rng: random.Random, good: bytes) -> bytes:
     return bytes(data)
 
 
-def count(engine: NativeEngine, counter: str, enumeration: str) -> int:
+def count(engine: NativeEngine, counter: str, enumeration: type[IntEnum]) -> int:
     """All of a counter that is indexed by an enumeration, whose last member is its size."""
-    size = max(CONSTANTS[enumeration].values())
+    size = max(enumeration)
     return sum(engine.read_counter(counter, index)[0] for index in range(size))
 
 
@@ -68,8 +68,8 @@ def test_every_broken_packet_is_accounted_for(engine: NativeEngine) -> None:
         forwarded += len(engine.collect())
         while events := engine.poll(4096):
             punted += sum(isinstance(event, PacketIn) for event in events)
-    dropped = count(engine, "drop_ctr", "DropReason")
-    assert punted == count(engine, "punt_ctr", "PuntReason")
+    dropped = count(engine, "drop_ctr", DropReason)
+    assert punted == count(engine, "punt_ctr", PuntReason)
     lost = engine.drops()
     # Noise on the CPU port may ask to be sent to a port that is not there.
     assert lost["backlog"] == lost["packet_ins"] == lost["failed_asserts"] == 0

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("p4soft.engine")
 
 from fullnat.core.interface import Forward, Inject, Op, PacketIn
+from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary
 from fullnat.p4rt.inprocess import EmbeddedSwitch, InProcessTransport
@@ -111,7 +112,7 @@ async def test_packets_go_both_ways(client: Client, switch: Switch) -> None:
         "02000000000b 0a00000b 000000000000 0a00000b"
     )
     await client.packet_out(Inject(1, announcement, 0, False))
-    reason = client.program.constants.PuntReason["ARP"]
+    reason = PuntReason.ARP
     assert await client.receive() == [PacketIn(reason, 0, 1, 0, announcement)]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from finsy.proto import p4i, p4r
 from fullnat.core.interface import Forward, IdleNotice, Inject, Op, PacketIn, Reset, SessionEvents
+from fullnat.p4constants import DropReason, PacketOutAction, PacketOutFlag
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import ProgramError, SchemaError
 from fullnat.p4rt.schema import Schema
@@ -20,8 +21,7 @@ from hypothesis import strategies as st
 from p4rt import entries
 
 PROGRAM = program.load()
-SCHEMA = Schema(PROGRAM.p4info, PROGRAM.constants)
-CONSTANTS = PROGRAM.constants
+SCHEMA = Schema(PROGRAM.p4info, PROGRAM.sizes)
 
 
 def updates(op: Op, entry: Entry) -> list[p4r.Update]:
@@ -171,19 +171,18 @@ def packet_out(effect: Forward | Inject | Reset) -> tuple[bytes, dict[str, int]]
 
 
 def test_packet_outs_say_what_to_do() -> None:
-    action, flag = CONSTANTS.PacketOutAction, CONSTANTS.PacketOutFlag
     assert packet_out(Forward(300, FRAME)) == (
         FRAME,
-        {"request": action["FORWARD"], "flags": 0, "port": 300, "session_id": 0},
+        {"request": PacketOutAction.FORWARD, "flags": 0, "port": 300, "session_id": 0},
     )
     assert packet_out(Inject(2, FRAME, 0xABCDE, True)) == (
         FRAME,
-        {"request": action["INJECT"], "flags": flag["NEW_SESSION"], "port": 2, "session_id": 0xABCDE},
+        {"request": PacketOutAction.INJECT, "flags": PacketOutFlag.NEW_SESSION, "port": 2, "session_id": 0xABCDE},
     )
     assert packet_out(Inject(2, FRAME, 5, False))[1]["flags"] == 0
     assert packet_out(Reset(FRAME, 77)) == (
         FRAME,
-        {"request": action["RESET"], "flags": 0, "port": 0, "session_id": 77},
+        {"request": PacketOutAction.RESET, "flags": 0, "port": 0, "session_id": 77},
     )
 
 
@@ -248,7 +247,7 @@ def test_every_difference_is_reported_at_once() -> None:
     del info.meters[:], info.digests[:]
     next(c for c in info.counters if c.preamble.name == "drop_ctr").size = 3
     with pytest.raises(SchemaError) as caught:
-        Schema(info, CONSTANTS)
+        Schema(info, PROGRAM.sizes)
     assert set(caught.value.differences) == {
         "no table neighbor",
         "table session_in: key: (protocol, source, client_port, vip, vport),"
@@ -258,13 +257,13 @@ def test_every_difference_is_reported_at_once() -> None:
         "table port: parameters of port_set: (address), expected (mac)",
         "no meter punt_meter",
         "no digest session_event_t",
-        f"counter drop_ctr: size 3, expected {CONSTANTS.DropReason['DROP_REASONS']}",
+        f"counter drop_ctr: size 3, expected {DropReason.DROP_REASONS}",
     }
 
 
 def test_an_empty_p4info_is_a_schema_error() -> None:
     with pytest.raises(SchemaError, match="no table port"):
-        Schema(p4i.P4Info(), CONSTANTS)
+        Schema(p4i.P4Info(), PROGRAM.sizes)
 
 
 def test_a_missing_program_is_a_program_error(tmp_path: Path) -> None:

@@ -36,11 +36,11 @@ def loaded(target: str, device_config: Path) -> Program:
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_contract_holds(target: str, device_config: Path) -> None:
     found = loaded(target, device_config)
-    schema = Schema(found.p4info, found.constants)
+    schema = Schema(found.p4info, found.sizes)
     assert found.device_config == b"packed"
-    assert found.constants.session_ids == SESSION_IDS[target]
-    assert found.constants.server_ids == schema.server_in_counter.size == schema.server_out_counter.size
-    session = SessionEntry(found.constants.session_ids - 1, 1, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 90.0)
+    assert found.sizes.session_ids == SESSION_IDS[target]
+    assert found.sizes.server_ids == schema.server_in_counter.size == schema.server_out_counter.size
+    session = SessionEntry(found.sizes.session_ids - 1, 1, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 90.0)
     for entry in (session, Port(1, 2), OwnAddress(3, "own_vip"), ServerIn(1, 2, 3, 4), ServerOut(1, 2, 3, 4)):
         assert schema.encode(Op.INSERT, entry)
 
@@ -49,7 +49,7 @@ def test_the_contract_holds(target: str, device_config: Path) -> None:
 def test_bytes_are_told_where_they_are_counted(target: str, device_config: Path) -> None:
     """Tofino 2 counts a session's packets only: its bytes are not known, which is not 0."""
     found = loaded(target, device_config)
-    sessions = Schema(found.p4info, found.constants).sessions
+    sessions = Schema(found.p4info, found.sizes).sessions
     session = SessionEntry(7, 1, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 90.0)
     entries = [p4r.Update.FromString(wire).entity.table_entry for wire in sessions.encode(Op.INSERT, session)]
     entries[0].counter_data.packet_count, entries[1].counter_data.packet_count = 3, 4

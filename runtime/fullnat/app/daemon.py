@@ -61,11 +61,11 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ControlError or P4RuntimeError at the start."""
     config = file.load(options.config)
     compiled = program.load(target=options.target, device_config=options.device_config)
-    Schema(compiled.p4info, compiled.constants)
+    Schema(compiled.p4info, compiled.sizes)
     secret = load_secret(options.state_dir)
     core = Controller(
         config,
-        compiled.constants,
+        compiled.sizes,
         secret,
         random.Random(os.urandom(16)),
         wall_offset=time.time() - asyncio.get_running_loop().time(),
@@ -85,7 +85,7 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
                 election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
             ),
         )
-        snapshots = Snapshots(core, owner, compiled.constants)
+        snapshots = Snapshots(core, owner)
         control = ControlServer(options.control_socket, snapshots)
         await control.start()
         stack.push_async_callback(control.stop)

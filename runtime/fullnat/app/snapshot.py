@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
+from enum import IntEnum
 from ipaddress import IPv4Address
 from typing import Any
 
 from fullnat.app.ports import Core
 from fullnat.app.switch import SwitchOwner
-from fullnat.core.interface import Constants
 from fullnat.core.views import ServerView, ServiceView, SessionView
+from fullnat.p4constants import DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
@@ -66,10 +67,9 @@ def matches(session: Json, filters: Mapping[str, str]) -> bool:
 
 
 class Snapshots:
-    def __init__(self, core: Core, owner: SwitchOwner, constants: Constants) -> None:
+    def __init__(self, core: Core, owner: SwitchOwner) -> None:
         self._core = core
         self._owner = owner
-        self._constants = constants
 
     def sessions(self, filters: Mapping[str, str]) -> Iterator[Json]:
         """Sessions in no particular order. Raises UnknownFilter."""
@@ -125,18 +125,18 @@ class Snapshots:
                 inward,
                 outward,
                 {
-                    "drops": await _by_name(client, schema.drop_counter, self._constants.DropReason, "NONE"),
-                    "punts": await _by_name(client, schema.punt_counter, self._constants.PuntReason),
-                    "toa": await _by_name(client, schema.toa_counter, self._constants.ToaResult),
+                    "drops": await _by_name(client, schema.drop_counter, DropReason, DropReason.NONE),
+                    "punts": await _by_name(client, schema.punt_counter, PuntReason),
+                    "toa": await _by_name(client, schema.toa_counter, ToaResult),
                 },
             )
         except P4RuntimeError:
             return {}, {}, None
 
 
-async def _by_name(client: Client, array: Array, names: Mapping[str, int], skip: str = "") -> Json:
+async def _by_name(client: Client, array: Array, names: type[IntEnum], skip: IntEnum | None = None) -> Json:
     """Packets and bytes of every cell that has a name."""
-    indexes = {name: index for name, index in names.items() if name != skip and index < array.size}
+    indexes = {cell.name: cell.value for cell in names if cell is not skip and cell < array.size}
     cells = await client.counters(array, indexes.values())
     return {name.lower(): _count(cells, index) for name, index in indexes.items()}
 

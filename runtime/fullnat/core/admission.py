@@ -13,6 +13,7 @@ from fullnat.core.stats import REUSED
 from fullnat.core.store import SessionStore
 from fullnat.core.tcp_state import INPUT, TcpEvent, TcpState
 from fullnat.net.flow import Endpoint, Flow, v4
+from fullnat.p4constants import PuntReason
 
 ATTEMPTS = 2
 """Sessions tried for one SYN when the switch already has entries of them."""
@@ -23,12 +24,10 @@ _ON_SYN = INPUT[TcpEvent.SYN]
 
 
 class Admission:
-    def __init__(self, store: SessionStore, isn: IsnGenerator, service_syn: int) -> None:
-        """``service_syn`` is PuntReason.SERVICE_SYN."""
+    def __init__(self, store: SessionStore, isn: IsnGenerator) -> None:
         self._store = store
         self._stats = store.stats
         self._isn = isn
-        self._service_syn = service_syn
 
     def syn(self, packet: PacketIn, now: float, out: list[Effect]) -> None:
         """A client's SYN, with or without a session in the switch."""
@@ -45,7 +44,11 @@ class Admission:
             return
         phase = session.phase
         if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
-            if phase is Phase.INSTALLED and packet.reason == self._service_syn and now - session.changed > SUSPICIOUS:
+            if (
+                phase is Phase.INSTALLED
+                and packet.reason == PuntReason.SERVICE_SYN
+                and now - session.changed > SUSPICIOUS
+            ):
                 self._store.timers.arm(session, now)
             self._again(session, held, now, out)
         elif phase is Phase.INSTALLING or phase is Phase.REUSING:

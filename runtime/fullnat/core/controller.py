@@ -13,7 +13,6 @@ from fullnat.core.admission import Admission
 from fullnat.core.expiry import Expiry
 from fullnat.core.frames import gratuitous_arp, parse_tcp, reset_answer
 from fullnat.core.interface import (
-    Constants,
     Effect,
     Event,
     Failure,
@@ -26,6 +25,7 @@ from fullnat.core.interface import (
     PacketIn,
     Probed,
     SessionEvents,
+    Sizes,
     SwitchDown,
     SwitchUp,
     Write,
@@ -34,7 +34,7 @@ from fullnat.core.interface import (
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.mirror import Mirror, desired_entries
 from fullnat.core.neighbors import Neighbors
-from fullnat.core.options import BadOptions, OptionEditor, belongs
+from fullnat.core.options import BadOptions, belongs, edit_options
 from fullnat.core.routing import Router
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
@@ -43,6 +43,7 @@ from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
 from fullnat.core.tcp_state import state_timeouts
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view
+from fullnat.p4constants import PacketOutFlag, PuntReason
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, table_of
 
@@ -50,27 +51,17 @@ from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, table_of
 class Controller:
     """See :mod:`fullnat.core.interface` for events and effects. ``now`` never goes back."""
 
-    def __init__(
-        self, config: Config, constants: Constants, secret: bytes, rng: Random, wall_offset: float = 0.0
-    ) -> None:
+    def __init__(self, config: Config, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
         """``secret``: at least 16 random bytes, the same after a restart. ``wall_offset``: time of day minus ``now``,
         seconds."""
         self._config = config
         self._stats = new_stats()
         self._router = Router(config)
-        self._store = SessionStore(config, constants, rng, self._stats)
+        self._store = SessionStore(config, sizes, rng, self._stats)
         self._tables = Mirror()
         self._neighbors = Neighbors(self._router, self._stats)
         self._expiry = Expiry(self._store)
-        reason = constants.PuntReason
-        self._admission = Admission(self._store, IsnGenerator(secret, wall_offset), reason["SERVICE_SYN"])
-        self._syn_reasons = (reason["SERVICE_SYN"], reason["SESSION_SYN"])
-        self._no_session = reason["NO_SESSION"]
-        self._options = reason["OPTIONS"]
-        self._option_editor = OptionEditor(constants)
-        self._new_session = constants.PacketOutFlag["NEW_SESSION"]
-        self._no_neighbor = reason["NO_NEIGHBOR"]
-        self._arp = reason["ARP"]
+        self._admission = Admission(self._store, IsnGenerator(secret, wall_offset))
         self._up = False
         self._now = 0.0
         self._table_writes: dict[int, tuple[tuple[Op, Entry], ...]] = {}
@@ -124,15 +115,15 @@ class Controller:
 
     def _packet_in(self, packet: PacketIn, now: float, out: list[Effect]) -> None:
         reason = packet.reason
-        if reason in self._syn_reasons:
+        if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(packet, now, out)
-        elif reason == self._no_neighbor:
+        elif reason == PuntReason.NO_NEIGHBOR:
             self._neighbors.packet(packet.frame, now, out)
-        elif reason == self._arp:
+        elif reason == PuntReason.ARP:
             self._neighbors.arp(packet.frame, packet.ingress_port, now, out)
-        elif reason == self._options:
+        elif reason == PuntReason.OPTIONS:
             self._edit_options(packet, out)
-        elif reason == self._no_session:
+        elif reason == PuntReason.NO_SESSION:
             segment = parse_tcp(packet.frame)
             answer = reset_answer(packet.frame, segment) if segment is not None else None
             if answer is not None:
@@ -150,12 +141,12 @@ class Controller:
             return
         try:
             flags = session.service.session_flags
-            frame = self._option_editor.edit(packet.frame, segment, session.entry, flags)
+            frame = edit_options(packet.frame, segment, session.entry, flags)
         except BadOptions:
             self._stats["options_refused"] += 1
             return
         self._stats["options_edited"] += 1
-        new_session = bool(packet.service_flags & self._new_session)
+        new_session = bool(packet.service_flags & PacketOutFlag.NEW_SESSION)
         out.append(Inject(packet.ingress_port, frame, packet.session_id, new_session, options_edited=True))
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:

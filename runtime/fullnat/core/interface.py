@@ -194,26 +194,11 @@ class Log:
 Effect = Write | Forward | Inject | Reset | Probe | Log
 
 
-# ---------------------------------------------------------------------------------------------- constants
+# ---------------------------------------------------------------------------------------------- sizes
 
 
-class Constants(NamedTuple):
-    """What the P4 program and its controller share, loaded by :mod:`fullnat.p4rt.program`.
+class Sizes(NamedTuple):
+    """What the program has room for, by its P4Info."""
 
-    Enumerations (from compiled/fullnat.constants.json) are mappings of the P4 enum's member names to values.
-    ``session_ids`` and ``server_ids`` are how many there may be, from P4Info.
-    """
-
-    PacketOutAction: dict[str, int]
-    PacketOutFlag: dict[str, int]
-    PuntReason: dict[str, int]
-    ServiceFlag: dict[str, int]
-    SessionFlag: dict[str, int]
-    SessionEvent: dict[str, int]
-    Direction: dict[str, int]
-    ToaResult: dict[str, int]
-    DropReason: dict[str, int]
-    MSS_FLOOR: int
-    TOA_V4_BYTES: int
     session_ids: int
     server_ids: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullnat.core.frames import ACK, ETHERNET, SYN, Segment, sum16
-from fullnat.core.interface import Constants
+from fullnat.p4constants import MSS_FLOOR, TOA_V4_BYTES, SessionFlag
 from fullnat.tables.session import SessionEntry
 
 EOL, NOP, MSS, SACK, TIMESTAMPS = 0, 1, 2, 5, 8
@@ -23,62 +23,57 @@ class BadOptions(ValueError):
     """An option's length is 0 or 1, or it ends behind the list."""
 
 
-class OptionEditor:
-    def __init__(self, constants: Constants) -> None:
-        flags = constants.SessionFlag
-        self._keep_timestamps = flags["KEEP_TIMESTAMPS"]
-        self._keep_mss = flags["KEEP_MSS"]
-        self._floor = constants.MSS_FLOOR
-        self._room = constants.TOA_V4_BYTES
+def edit_options(frame: bytes, segment: Segment, session: SessionEntry, flags: int) -> bytes:
+    """``frame`` with its options as they shall leave, and the TCP checksum changed by the difference (RFC 1624).
 
-    def edit(self, frame: bytes, segment: Segment, session: SessionEntry, flags: int) -> bytes:
-        """``frame`` with its options as they shall leave, and the TCP checksum changed by the difference (RFC 1624).
+    ``segment`` is what the frame was parsed to; its direction is told by its source. ``flags`` are the session's
+    SessionFlags. Raises BadOptions.
+    """
+    start = ETHERNET + (frame[ETHERNET] & 15) * 4
+    first, end = start + 20, start + (frame[start + 12] >> 4) * 4
+    old = frame[first:end]
+    inward = (segment.src, segment.src_port) == (session.client, session.client_port)
+    new = _inward(old, segment, flags) if inward else _outward(old, segment, session.delta, flags)
+    if new == old:
+        return frame
+    # ~(~HC + ~m + m'), as one sum; the list is whole 32-bit words.
+    inverted = bytes(byte ^ 0xFF for byte in frame[start + 16 : start + 18] + old)
+    total = ~sum16(inverted + new) & 0xFFFF
+    return frame[: start + 16] + total.to_bytes(2, "big") + frame[start + 18 : first] + new + frame[end:]
 
-        ``segment`` is what the frame was parsed to; its direction is told by its source. ``flags`` are the session's
-        SessionFlags. Raises BadOptions.
-        """
-        start = ETHERNET + (frame[ETHERNET] & 15) * 4
-        first, end = start + 20, start + (frame[start + 12] >> 4) * 4
-        old = frame[first:end]
-        inward = (segment.src, segment.src_port) == (session.client, session.client_port)
-        new = self._inward(old, segment, flags) if inward else self._outward(old, segment, session.delta, flags)
-        if new == old:
-            return frame
-        # ~(~HC + ~m + m'), as one sum; the list is whole 32-bit words.
-        inverted = bytes(byte ^ 0xFF for byte in frame[start + 16 : start + 18] + old)
-        total = ~sum16(inverted + new) & 0xFFFF
-        return frame[: start + 16] + total.to_bytes(2, "big") + frame[start + 18 : first] + new + frame[end:]
 
-    def _inward(self, options: bytes, segment: Segment, flags: int) -> bytes:
-        out = bytearray(options)
-        syn = segment.flags & (SYN | ACK) == SYN
-        timestamps = syn and not flags & self._keep_timestamps
-        for kind, start, end in walk(options):
-            if kind in EXPERIMENTS or (timestamps and kind == TIMESTAMPS and end - start == TIMESTAMPS_LENGTH):
-                out[start:end] = bytes((NOP,)) * (end - start)
-        return bytes(out)
+def _inward(options: bytes, segment: Segment, flags: int) -> bytes:
+    out = bytearray(options)
+    syn = segment.flags & (SYN | ACK) == SYN
+    timestamps = syn and not flags & SessionFlag.KEEP_TIMESTAMPS
+    for kind, start, end in walk(options):
+        if kind in EXPERIMENTS or (timestamps and kind == TIMESTAMPS and end - start == TIMESTAMPS_LENGTH):
+            out[start:end] = bytes((NOP,)) * (end - start)
+    return bytes(out)
 
-    def _outward(self, options: bytes, segment: Segment, delta: int, flags: int) -> bytes:
-        out = bytearray(options)
-        syn = bool(segment.flags & SYN)
-        done: set[int] = set()
-        for kind, start, end in walk(options):
-            if kind in done:
-                continue
-            if syn and kind == MSS and end - start == MSS_LENGTH and not flags & self._keep_mss:
-                mss = int.from_bytes(options[start + 2 : end], "big")
-                if mss:
-                    out[start + 2 : end] = self._lowered(mss).to_bytes(2, "big")
-                    done.add(kind)
-            elif not syn and kind == SACK and end - start in SACK_LENGTHS:
-                for edge in range(start + 2, end, 4):
-                    shifted = int.from_bytes(options[edge : edge + 4], "big") - delta & 0xFFFFFFFF
-                    out[edge : edge + 4] = shifted.to_bytes(4, "big")
+
+def _outward(options: bytes, segment: Segment, delta: int, flags: int) -> bytes:
+    out = bytearray(options)
+    syn = bool(segment.flags & SYN)
+    done: set[int] = set()
+    for kind, start, end in walk(options):
+        if kind in done:
+            continue
+        if syn and kind == MSS and end - start == MSS_LENGTH and not flags & SessionFlag.KEEP_MSS:
+            mss = int.from_bytes(options[start + 2 : end], "big")
+            if mss:
+                out[start + 2 : end] = _lowered(mss).to_bytes(2, "big")
                 done.add(kind)
-        return bytes(out)
+        elif not syn and kind == SACK and end - start in SACK_LENGTHS:
+            for edge in range(start + 2, end, 4):
+                shifted = int.from_bytes(options[edge : edge + 4], "big") - delta & 0xFFFFFFFF
+                out[edge : edge + 4] = shifted.to_bytes(4, "big")
+            done.add(kind)
+    return bytes(out)
 
-    def _lowered(self, mss: int) -> int:
-        return mss if mss <= self._floor else max(mss - self._room, self._floor)
+
+def _lowered(mss: int) -> int:
+    return mss if mss <= MSS_FLOOR else max(mss - TOA_V4_BYTES, MSS_FLOOR)
 
 
 def walk(options: bytes) -> Iterator[tuple[int, int, int]]:

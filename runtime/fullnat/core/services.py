@@ -7,7 +7,7 @@ long.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Set
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -18,6 +18,7 @@ from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
 from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
 from fullnat.net.flow import Flow
+from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
 
 PROTOCOLS = {"tcp": 6}
@@ -92,18 +93,16 @@ class Service:
         self._weights: tuple[tuple[int, int], ...] = ()
         self._local = 0
 
-    def configure(
-        self, config: VirtualServer, session_flags: Mapping[str, int], service_flags: Mapping[str, int]
-    ) -> list[Server]:
+    def configure(self, config: VirtualServer) -> list[Server]:
         """Take over ``config``; returns the servers that left, which drain from now on. :meth:`balance` must follow."""
         self.locals = tuple(int(address) for address in config.local_addresses)
         self.established_timeout = positive(config.established_timeout, DEFAULT_ESTABLISHED)
         self.session_flags = (
-            (session_flags["TOA"] if config.toa else 0)
-            | (session_flags["KEEP_TIMESTAMPS"] if config.keep_timestamps else 0)
-            | (session_flags["KEEP_MSS"] if config.keep_mss else 0)
+            (SessionFlag.TOA if config.toa else 0)
+            | (SessionFlag.KEEP_TIMESTAMPS if config.keep_timestamps else 0)
+            | (SessionFlag.KEEP_MSS if config.keep_mss else 0)
         )
-        self.service_flags = service_flags["RESET_ON_MISS"] if config.reset_on_miss else 0
+        self.service_flags = ServiceFlag.RESET_ON_MISS if config.reset_on_miss else 0
         old, self.servers = self.servers, {}
         for real in config.real_servers:
             address, port = int(real.address), real.port
@@ -164,9 +163,7 @@ class Service:
 class Services:
     """All services, and the ids of their servers."""
 
-    def __init__(self, session_flags: Mapping[str, int], service_flags: Mapping[str, int], server_ids: int) -> None:
-        self._session_flags = session_flags
-        self._service_flags = service_flags
+    def __init__(self, server_ids: int) -> None:
         self.by_key: dict[ServiceKey, Service] = {}
         self.ids = ServerIds(server_ids)
         self._lacking = 0
@@ -178,7 +175,7 @@ class Services:
         for virtual in config.virtual_servers:
             key = (PROTOCOLS[virtual.protocol], int(virtual.address), virtual.port)
             service = old.pop(key, None) or Service(key)
-            for server in service.configure(virtual, self._session_flags, self._service_flags):
+            for server in service.configure(virtual):
                 self._forget_drained(service, server)
             self.by_key[key] = service
         self.ids.set_flags({key: service.session_flags for key, service in self.by_key.items()})

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from fullnat.config.model import Config
-from fullnat.core.interface import Constants, Effect, Failure, Op, Outcome, Write, Written
+from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.pool import LocalAddress, LocalPool, endpoint_of
 from fullnat.core.services import Server, Service, Services
 from fullnat.core.sessions import ClientKey, Held, Phase, Session, SessionTable, client_key
@@ -30,13 +30,13 @@ WRITE_BATCH = 256
 
 
 class SessionStore:
-    def __init__(self, config: Config, constants: Constants, rng: Random, stats: Stats) -> None:
+    def __init__(self, config: Config, sizes: Sizes, rng: Random, stats: Stats) -> None:
         self.stats = stats
-        self.table = SessionTable(constants.session_ids)
-        self.services = Services(constants.SessionFlag, constants.ServiceFlag, constants.server_ids)
+        self.table = SessionTable(sizes.session_ids)
+        self.services = Services(sizes.server_ids)
         self.pool = LocalPool(rng, config.local_port_min, config.local_port_max)
         self.timers: TimerWheel[Session] = TimerWheel()
-        self.transitions = Transitions(constants.SessionEvent)
+        self.transitions = Transitions()
         self.timeouts = state_timeouts(config.timeouts)
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0

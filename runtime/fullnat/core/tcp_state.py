@@ -7,10 +7,10 @@ other way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum
 
 from fullnat.config.model import Timeouts
+from fullnat.p4constants import SessionEvent
 
 
 class TcpState(IntEnum):
@@ -62,13 +62,13 @@ OUTPUT: Table = (
     _row("        CL CL SS CL CL TW CL CL CL CL CL"),  # RST
 )
 
-_EVENT_ROWS: dict[str, Row] = {
-    "SYN_ACK": OUTPUT[TcpEvent.SYN],
-    "ESTABLISHED": INPUT[TcpEvent.ACK],
-    "FIN_IN": INPUT[TcpEvent.FIN],
-    "FIN_OUT": OUTPUT[TcpEvent.FIN],
-    "RST_IN": INPUT[TcpEvent.RST],
-    "RST_OUT": OUTPUT[TcpEvent.RST],
+_EVENT_ROWS: dict[SessionEvent, Row] = {
+    SessionEvent.SYN_ACK: OUTPUT[TcpEvent.SYN],
+    SessionEvent.ESTABLISHED: INPUT[TcpEvent.ACK],
+    SessionEvent.FIN_IN: INPUT[TcpEvent.FIN],
+    SessionEvent.FIN_OUT: OUTPUT[TcpEvent.FIN],
+    SessionEvent.RST_IN: INPUT[TcpEvent.RST],
+    SessionEvent.RST_OUT: OUTPUT[TcpEvent.RST],
 }
 
 
@@ -76,9 +76,8 @@ class Transitions:
     """Maps SessionEvent bits to states. A segment sets one bit; several bits are several segments, taken in bit order,
     which is the order of a connection's life."""
 
-    def __init__(self, session_event: Mapping[str, int]) -> None:
-        """``session_event`` is the SessionEvent enumeration of the P4 program; a KeyError names a missing member."""
-        self._rows = tuple(sorted((session_event[name], row) for name, row in _EVENT_ROWS.items()))
+    def __init__(self) -> None:
+        self._rows = tuple(sorted((int(event), row) for event, row in _EVENT_ROWS.items()))
 
     def after(self, state: TcpState, events: int) -> TcpState:
         for bit, row in self._rows:

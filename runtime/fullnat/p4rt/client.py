@@ -54,7 +54,7 @@ class Client:
         self, transport: Transport, program: Program, *, device_id: int, election_id: Callable[[], int]
     ) -> None:
         self.program = program
-        self.schema = Schema(program.p4info, program.constants)
+        self.schema = Schema(program.p4info, program.sizes)
         self.device_id = device_id
         self.digest_lists = 0
         self.stream_errors = 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from finsy.proto import p4r
 
-from fullnat.core.interface import Constants, Event, Forward, IdleNotice, Inject, PacketIn, Reset, SessionEvents
+from fullnat.core.interface import Event, Forward, IdleNotice, Inject, PacketIn, Reset, SessionEvents
+from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.wire import BytesField, delimited, scalar, tag, varint
 
@@ -15,7 +16,7 @@ _PAYLOAD = tag(1, 2)
 
 
 class PacketIo:
-    def __init__(self, binder: Binder, constants: Constants, session_tables: tuple[int, int]) -> None:
+    def __init__(self, binder: Binder, session_tables: tuple[int, int]) -> None:
         packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"))
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
         self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"))
@@ -26,19 +27,17 @@ class PacketIo:
             BytesField(2, 1, field.id, 2, 0, field.bits) for field in packet_out
         )
         self._session_tables = session_tables
-        actions = constants.PacketOutAction
-        self._forward = self._request[actions["FORWARD"]] + self._flags[0]
+        self._forward = self._request[PacketOutAction.FORWARD] + self._flags[0]
         self._no_session = self._session_id[0]
-        inject = self._request[actions["INJECT"]]
-        self._inject = inject
-        self._new_session = constants.PacketOutFlag["NEW_SESSION"]
-        self._options_edited = constants.PacketOutFlag["OPTIONS_EDITED"]
-        self._reset = self._request[actions["RESET"]] + self._flags[0] + self._port[0]
+        self._inject = self._request[PacketOutAction.INJECT]
+        self._reset = self._request[PacketOutAction.RESET] + self._flags[0] + self._port[0]
 
     def encode(self, effect: PacketOut) -> bytes:
         """The serialised StreamMessageRequest."""
         if isinstance(effect, Inject):
-            flags = effect.new_session * self._new_session | effect.options_edited * self._options_edited
+            flags = (
+                effect.new_session * PacketOutFlag.NEW_SESSION | effect.options_edited * PacketOutFlag.OPTIONS_EDITED
+            )
             metadata = (
                 self._inject + self._flags[flags] + self._port[effect.port] + self._session_id.encode(effect.session_id)
             )

@@ -1,4 +1,4 @@
-"""The compiled P4 program: P4Info, what the switch runs, the enumerations of the P4 source, and the cookie of these."""
+"""The compiled P4 program: P4Info, what the switch runs, and the cookie of these."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from google.protobuf import text_format
 
 from fullnat import compiled
 from fullnat.compiled import TOFINO, V1MODEL
-from fullnat.core.interface import Constants
+from fullnat.core.interface import Sizes
 from fullnat.p4rt.errors import ProgramError
 
 
@@ -22,7 +22,7 @@ class Program:
     device_config: bytes
     """What the switch runs: the BMv2 JSON, or what an ASIC's SDE packs for it."""
     p4info: p4i.P4Info
-    constants: Constants
+    sizes: Sizes
     cookie: int
     """64 bits of the hash of device_config and P4Info; a switch that reports it runs this program."""
 
@@ -36,12 +36,7 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
         place = directory or compiled.directory()
         name = "fullnat" if target == V1MODEL else f"tofino/{target}"
         p4info = text_format.Parse((place / f"{name}.p4info.txtpb").read_text(), p4i.P4Info())
-        shared = json.loads((place / "fullnat.constants.json").read_text())
-        constants = Constants(
-            **shared,
-            session_ids=_size(p4info.tables, "session_in"),
-            server_ids=_size(p4info.tables, "server_in"),
-        )
+        sizes = Sizes(_size(p4info.tables, "session_in"), _size(p4info.tables, "server_in"))
         if device_config is not None:
             config = device_config.read_bytes()
             cookie = _cookie(config + p4info.SerializeToString(deterministic=True))
@@ -52,7 +47,7 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
             cookie = int(json.loads((place / "manifest.json").read_text())["pipeline_cookie"])
     except (OSError, ValueError, TypeError, KeyError, text_format.ParseError) as error:
         raise ProgramError(f"the compiled P4 program cannot be read: {error}") from error
-    return Program(config, p4info, constants, cookie)
+    return Program(config, p4info, sizes, cookie)
 
 
 def _cookie(program: bytes) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from finsy.proto import p4i, p4r
 
-from fullnat.core.interface import Constants, Op
+from fullnat.core.interface import Op, Sizes
+from fullnat.p4constants import DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.errors import SchemaError
 from fullnat.p4rt.packetio import PacketIo
@@ -20,18 +21,18 @@ from fullnat.tables.table import Entry
 class Schema:
     """Encoders and decoders of everything the controller exchanges. Raises SchemaError that lists every difference."""
 
-    def __init__(self, p4info: p4i.P4Info, constants: Constants) -> None:
+    def __init__(self, p4info: p4i.P4Info, sizes: Sizes) -> None:
         binder = Binder(p4info)
         self.cold = ColdTables(binder)
         self.sessions = SessionTables(binder)
-        self.drop_counter = binder.counter("drop_ctr", constants.DropReason["DROP_REASONS"])
-        self.punt_counter = binder.counter("punt_ctr", constants.PuntReason["PUNT_REASONS"])
-        self.toa_counter = binder.counter("toa_ctr", constants.ToaResult["TOA_RESULTS"])
-        self.server_in_counter = binder.counter("server_in_ctr", constants.server_ids)
-        self.server_out_counter = binder.counter("server_out_ctr", constants.server_ids)
-        self.punt_meter = binder.meter("punt_meter", constants.PuntReason["PUNT_REASONS"])
+        self.drop_counter = binder.counter("drop_ctr", DropReason.DROP_REASONS)
+        self.punt_counter = binder.counter("punt_ctr", PuntReason.PUNT_REASONS)
+        self.toa_counter = binder.counter("toa_ctr", ToaResult.TOA_RESULTS)
+        self.server_in_counter = binder.counter("server_in_ctr", sizes.server_ids)
+        self.server_out_counter = binder.counter("server_out_ctr", sizes.server_ids)
+        self.punt_meter = binder.meter("punt_meter", PuntReason.PUNT_REASONS)
         session_tables = (0, 0) if binder.differences else (self.sessions.in_id, self.sessions.out_id)
-        self.packets = PacketIo(binder, constants, session_tables)
+        self.packets = PacketIo(binder, session_tables)
         if binder.differences:
             raise SchemaError(binder.differences)
         self.table_ids = (*self.cold.ids, *session_tables)

@@ -1,0 +1,89 @@
+"""The enumerations and numbers of p4src/include/constants.p4, which explains them. Made by ``make p4``."""
+
+from enum import IntEnum
+
+MSS_FLOOR = 536
+TOA_V4_BYTES = 8
+
+
+class PacketOutAction(IntEnum):
+    FORWARD = 0
+    INJECT = 1
+    RESET = 2
+
+
+class PacketOutFlag(IntEnum):
+    NEW_SESSION = 1
+    OPTIONS_EDITED = 2
+
+
+class PuntReason(IntEnum):
+    SERVICE_SYN = 1
+    SESSION_SYN = 2
+    NO_SESSION = 3
+    NO_NEIGHBOR = 4
+    ARP = 5
+    OPTIONS = 6
+    PUNT_REASONS = 7
+
+
+class ServiceFlag(IntEnum):
+    RESET_ON_MISS = 1
+
+
+class SessionFlag(IntEnum):
+    TOA = 1
+    KEEP_TIMESTAMPS = 2
+    KEEP_MSS = 4
+
+
+class SessionEvent(IntEnum):
+    SYN_ACK = 1
+    ESTABLISHED = 2
+    FIN_IN = 4
+    FIN_OUT = 8
+    RST_IN = 16
+    RST_OUT = 32
+
+
+class Direction(IntEnum):
+    NONE = 0
+    IN = 1
+    OUT = 2
+
+
+class ToaResult(IntEnum):
+    OK = 0
+    FAIL_LEN = 1
+    HEAD_FULL = 2
+    TOA_RESULTS = 3
+
+
+class DropReason(IntEnum):
+    NONE = 0
+    PARSER = 1
+    NOT_FOR_US = 2
+    ETHERTYPE = 3
+    IPV4_HEADER = 4
+    IPV4_CHECKSUM = 5
+    IPV4_ADDRESS = 6
+    TTL = 7
+    FRAGMENT = 8
+    TCP_HEADER = 9
+    TCP_OPTIONS = 10
+    TCP_FLAGS = 11
+    NO_SERVICE = 12
+    NO_SESSION = 13
+    PROTOCOL = 14
+    NO_ROUTE = 15
+    ROUTE = 16
+    NO_NEIGHBOR = 17
+    MTU = 18
+    PUNT_METER = 19
+    INJECT_MISS = 20
+    RESET_UNKNOWN = 21
+    PACKET_OUT = 22
+    ARP = 23
+    IPV4_OPTIONS = 24
+    SERVER = 25
+    DROP_REASONS = 26
