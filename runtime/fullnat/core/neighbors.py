@@ -1,9 +1,9 @@
 """Neighbors: ARP (RFC 826) on behalf of the switch, which answers requests by itself and only looks neighbors up.
 
-An address is resolved when a packet needs it, and beforehand for real servers and gateways ("wanted"). A few packets
-wait for the answer. Resolved neighbors are asked again from time to time, first directly and then by broadcast; only
-one that stays silent is forgotten. Nobody is believed unasked: an ARP packet changes only what is being resolved or
-already known.
+An address is resolved when a packet needs it, and beforehand for real servers and gateways ("wanted"). Packets wait
+for the answer (:mod:`.waiting`). Resolved neighbors are asked again from time to time, first directly and then by
+broadcast; only one that stays silent is forgotten. Nobody is believed unasked: an ARP packet changes only what is being
+resolved or already known.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from fullnat.core.routing import Link, Router
 from fullnat.core.services import dotted
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
+from fullnat.core.waiting import Budget, Waiting
 
-QUEUE = 3
-"""Packets held per neighbor."""
 UNRESOLVED_LIMIT = 1024
 """Neighbors being resolved at a time: a scan of a connected subnet must not fill memory."""
 RETRY = 1.0
@@ -45,13 +44,13 @@ class _Status(IntEnum):
 class _Entry:
     __slots__ = ("address", "link", "mac", "queue", "status", "tries")
 
-    def __init__(self, address: int, link: Link) -> None:
+    def __init__(self, address: int, link: Link, budget: Budget) -> None:
         self.address = address
         self.link = link
         self.mac = 0
         self.status = _Status.RESOLVING
         self.tries = 0
-        self.queue: list[bytes] = []
+        self.queue = Waiting(budget)
 
     def row(self) -> Neighbor:
         return Neighbor(self.address, self.link.port, self.link.mac, self.mac, self.link.mtu)
@@ -63,6 +62,7 @@ class Neighbors:
         self._stats = stats
         self._entries: dict[int, _Entry] = {}
         self._unresolved = 0
+        self._held = Budget()
         self._wanted: set[int] = set()
         self._own: set[int] = set()
         self._conflicts: dict[int, float] = {}
@@ -135,10 +135,7 @@ class Neighbors:
             # It was punted before the switch learned the neighbor.
             self._send(entry, frame, out)
             return
-        if len(entry.queue) == QUEUE:
-            del entry.queue[0]
-            self._stats["neighbor_queue_dropped"] += 1
-        entry.queue.append(frame)
+        self._stats["neighbor_queue_dropped"] += entry.queue.add(frame)
 
     def arp(self, frame: bytes, port: int, now: float, out: list[Effect]) -> None:
         packet = parse_arp(frame)
@@ -166,8 +163,7 @@ class Neighbors:
         self._confirm(entry, now)
         self._stats["neighbor_resolved"] += 1
         out.append(Write(((operation, entry.row()),)))
-        queue, entry.queue = entry.queue, []
-        for held in queue:
+        for held in entry.queue.take():
             self._send(entry, held, out)
 
     def _own_sender(self, packet: Arp, port: int, now: float, out: list[Effect]) -> None:
@@ -192,8 +188,7 @@ class Neighbors:
     def _retry(self, entry: _Entry, now: float, out: list[Effect]) -> None:
         if entry.tries >= TRIES:
             self._stats["neighbor_failed"] += entry.tries == TRIES
-            self._stats["neighbor_queue_dropped"] += len(entry.queue)
-            entry.queue = []
+            self._stats["neighbor_queue_dropped"] += len(entry.queue.take())
             if entry.address not in self._wanted:
                 self._drop(entry)
                 return
@@ -233,7 +228,7 @@ class Neighbors:
         if self._unresolved >= UNRESOLVED_LIMIT and address not in self._wanted:
             self._stats["neighbor_queue_dropped"] += 1
             return None
-        entry = self._entries[address] = _Entry(address, link)
+        entry = self._entries[address] = _Entry(address, link, self._held)
         self._unresolved += 1
         self._ask(entry, now, out)
         return entry
@@ -241,7 +236,7 @@ class Neighbors:
     def _adopt(self, row: Neighbor, link: Link, now: float) -> None:
         entry = self._entries.get(row.address)
         if entry is None:
-            entry = self._entries[row.address] = _Entry(row.address, link)
+            entry = self._entries[row.address] = _Entry(row.address, link, self._held)
         else:
             self._unresolved -= 1
         entry.mac = row.destination
@@ -265,5 +260,6 @@ class Neighbors:
     def _drop(self, entry: _Entry) -> None:
         if entry.status is _Status.RESOLVING:
             self._unresolved -= 1
+            self._stats["neighbor_queue_dropped"] += len(entry.queue.take())
         del self._entries[entry.address]
         self.timers.cancel(entry)
