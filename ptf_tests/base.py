@@ -258,7 +258,7 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         deadline = time.monotonic() + PATIENCE
         seen: list[tuple[str, str]] = []
         while len(seen) < len(expected):
-            digest = self.client.digest(deadline)
+            digest = self.client.digest("session_event_t", deadline)
             if digest is None:
                 break
             if digest[0] == session_id:

@@ -1,10 +1,12 @@
 """ARP: the switch answers for its addresses; what tells of a neighbor goes to the controller."""
 
+import time
 from typing import Any
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt
-from ptf_tests.packets import ARP, Ether, Raw
+from ptf_tests.harness import PATIENCE
+from ptf_tests.packets import ARP, Ether, Raw, ipv4
 from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE
 
 REQUEST, REPLY = 1, 2
@@ -47,6 +49,34 @@ class ArpProbeIsAnswered(FullnatTest):
     def runTest(self) -> None:
         request = arp(topology.VIP, sender="0.0.0.0")
         self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, answer(request, CLIENT_SIDE))])
+
+
+class ArpRequestTellsOfItsSender(FullnatTest):
+    """Who asks for an address of ours is told to the controller, and answered beside; who asks for others is not."""
+
+    def runTest(self) -> None:
+        request = arp(topology.VIP)
+        self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, answer(request, CLIENT_SIDE))])
+        self.drop(CLIENT_SIDE, arp(topology.CLIENT), "ARP")
+        heard: set[tuple[int, ...]] = set()
+        expected = (ipv4(topology.CLIENT), int(topology.CLIENT_MAC.replace(":", ""), 16), CLIENT_SIDE)
+        deadline = time.monotonic() + PATIENCE
+        while expected not in heard:
+            digest = self.client.digest("neighbor_event_t", deadline)
+            assert digest is not None, f"not told; told were {heard}"
+            heard.add(digest)
+        assert {address for address, _, _ in heard} <= {0, ipv4(topology.CLIENT)}
+
+
+class ArpRequestsAreAnsweredAboveTheRate(FullnatTest):
+    """They are told at the rate of reason 0; the answer does not wait for that."""
+
+    def runTest(self) -> None:
+        self.client.set_meter("punt_meter", 0, 1, 1)
+        self.addCleanup(self.client.set_meter, "punt_meter", 0, None)
+        request = arp(topology.VIP)
+        reply = answer(request, CLIENT_SIDE)
+        self.exchange(*[(CLIENT_SIDE, request)] * 10, out=[(CLIENT_SIDE, reply)] * 10)
 
 
 class ArpPaddingIsKept(FullnatTest):

@@ -111,6 +111,7 @@ struct metadata_t {
     bool       options_edited; /* the controller has edited it */
     bool       beyond_frame;   /* IPv4's total length is more than what came; false where a target cannot know */
     bit<8>     segment_fault;  /* DropReason of a TCP segment that is routed, but neither translated nor punted */
+    bool       heard;          /* an answered ARP request, whose sender the controller shall know of */
     bool       own_packet;     /* made by the switch or the controller: TTL stays */
     mac_t      port_mac;
     mac_t      foreign_mac;    /* destination MAC xor port_mac */

@@ -4,6 +4,7 @@
 #define _TNA_VERDICT_P4_
 
 #define DIGEST_SESSION_EVENT 1
+#define DIGEST_NEIGHBOR_EVENT 2
 
 control Verdict(inout headers_t hdr, inout metadata_t m,
                 inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
@@ -50,6 +51,15 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         m.target.event.events = m.state.new_events;
     }
 
+    /* The answer goes to who asked. */
+    @hidden
+    action notify_neighbor() {
+        ig_dprsr_md.digest_type = DIGEST_NEIGHBOR_EVENT;
+        m.target.neighbor.address = hdr.arp.target_ip;
+        m.target.neighbor.mac = hdr.arp.target_mac;
+        m.target.neighbor.ingress_port = m.ingress_port;
+    }
+
     @hidden
     action count_in() { server_in_ctr.count(m.session.server_id); }
     @hidden
@@ -73,6 +83,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
             send_decision.apply(hdr, m);
         }
         if (m.state.new_events != 0) { notify(); }
+        if (m.heard && m.target.colour != METER_RED) { notify_neighbor(); }
     }
 }
 

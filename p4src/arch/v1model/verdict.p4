@@ -52,6 +52,8 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         if (m.state.new_events != 0) {
             digest<session_event_t>(1, { (bit<32>)m.session.id, m.session.direction, m.state.new_events });
         }
+        /* The answer goes to who asked. */
+        if (m.heard) { digest<neighbor_event_t>(1, { hdr.arp.target_ip, hdr.arp.target_mac, m.ingress_port }); }
     }
 }
 

@@ -21,6 +21,7 @@ from fullnat.core.interface import (
     Inject,
     Log,
     Neighbor,
+    NeighborHeard,
     Op,
     OwnAddress,
     PacketIn,
@@ -91,6 +92,8 @@ class Controller:
                 self._packet_in(event, now, out)
             case SessionEvents():
                 self._expiry.events(event, now)
+            case NeighborHeard():
+                self._neighbors.heard(event, now, out)
             case Written():
                 self._written(event, now, out)
             case Probed():

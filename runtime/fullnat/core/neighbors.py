@@ -2,16 +2,25 @@
 
 An address is resolved when a packet needs it, and beforehand for real servers and gateways ("wanted"). Packets wait
 for the answer (:mod:`.waiting`). Resolved neighbors are asked again from time to time, first directly and then by
-broadcast; only one that stays silent is forgotten. Nobody is believed unasked: an ARP packet changes only what is being
-resolved or already known.
+broadcast; only one that stays silent is forgotten. Nobody is believed unasked but who asks us: any other ARP packet
+changes only what is being resolved or already known.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from fullnat.core.frames import ARP_REPLY, BROADCAST, Arp, arp_request, ipv4_destination, parse_arp, readdressed
-from fullnat.core.interface import Effect, Forward, Log, Neighbor, Op, Write
+from fullnat.core.frames import (
+    ARP_REPLY,
+    ARP_REQUEST,
+    BROADCAST,
+    Arp,
+    arp_request,
+    ipv4_destination,
+    parse_arp,
+    readdressed,
+)
+from fullnat.core.interface import Effect, Forward, Log, Neighbor, NeighborHeard, Op, Write
 from fullnat.core.routing import Link, Router
 from fullnat.core.services import dotted
 from fullnat.core.stats import Stats
@@ -29,6 +38,10 @@ REFRESH = 60.0
 """Seconds between confirmations of a resolved neighbor."""
 REFRESH_TRIES = 4
 """Unanswered confirmations, RETRY seconds and more apart, before it is forgotten."""
+HEARD_LIMIT = 1024
+"""Neighbors known from their own requests only (Linux: neigh/default/gc_thresh3)."""
+LOCK_TIME = 1.0
+"""Seconds for which a known address is not changed by requests (Linux: neigh/default/locktime)."""
 CONFLICT_REPORT = 60.0
 """Seconds between warnings of one address of ours being used by a stranger."""
 REFRESH_UNICAST = 2
@@ -42,12 +55,13 @@ class _Status(IntEnum):
 
 
 class _Entry:
-    __slots__ = ("address", "link", "mac", "queue", "status", "tries")
+    __slots__ = ("address", "changed", "link", "mac", "queue", "status", "tries")
 
     def __init__(self, address: int, link: Link, budget: Budget) -> None:
         self.address = address
         self.link = link
         self.mac = 0
+        self.changed = 0.0
         self.status = _Status.RESOLVING
         self.tries = 0
         self.queue = Waiting(budget)
@@ -65,6 +79,8 @@ class Neighbors:
         self._held = Budget()
         self._wanted: set[int] = set()
         self._own: set[int] = set()
+        self._heard: set[int] = set()
+        """Neighbors that asked us and have not answered us yet."""
         self._conflicts: dict[int, float] = {}
         """When a stranger's use of an address of ours was last reported."""
         self.timers: TimerWheel[_Entry] = TimerWheel()
@@ -147,19 +163,50 @@ class Neighbors:
             return
         entry = self._entries.get(packet.sender)
         mac = packet.sender_mac
-        if entry is None or entry.link.port != port or not mac or mac >> 40 & 1:
+        if entry is None or entry.link.port != port or not _is_station(mac):
             self._stats["arp_ignored"] += 1
             return
+        if entry.status is _Status.RESOLVING or entry.mac != mac:
+            self._set(entry, mac, now, out)
+        elif packet.operation == ARP_REPLY:
+            self._confirm(entry, now)
+
+    def heard(self, event: NeighborHeard, now: float, out: list[Effect]) -> None:
+        """A neighbor asked us, so that our packets to it are soon to come (Linux: arp_process, neigh_event_ns).
+
+        It is learned if its address is of the subnet at that port, asked in turn, and forgotten unless it answers: who
+        makes up senders fills HEARD_LIMIT entries for 15 seconds, and changes an address every LOCK_TIME at most.
+        """
+        address, mac = event.address, event.mac
+        if address in self._own:
+            self._own_sender(Arp(ARP_REQUEST, mac, address, 0), event.ingress_port, now, out)
+            return
+        link = self._router.link(address)
+        if link is None or link.port != event.ingress_port or not _is_station(mac) or not _is_host(address, link):
+            self._stats["arp_ignored"] += 1
+            return
+        entry = self._entries.get(address)
+        if entry is None:
+            if len(self._heard) >= HEARD_LIMIT:
+                self._stats["arp_ignored"] += 1
+                return
+            entry = self._entries[address] = _Entry(address, link, self._held)
+            self._unresolved += 1
+        elif entry.status is not _Status.RESOLVING and (entry.mac == mac or now - entry.changed < LOCK_TIME):
+            return
+        self._set(entry, mac, now, out)
+        self._heard.add(address)
+        entry.status = _Status.CONFIRMING
+        self.timers.arm(entry, now + RETRY)
+
+    def _set(self, entry: _Entry, mac: int, now: float, out: list[Effect]) -> None:
+        """The neighbor is at ``mac``: tell the switch, and send what waited."""
+        operation = Op.MODIFY
         if entry.status is _Status.RESOLVING:
             self._unresolved -= 1
             operation = Op.INSERT
-        elif entry.mac != mac:
-            operation = Op.MODIFY
-        else:
-            if packet.operation == ARP_REPLY:
-                self._confirm(entry, now)
-            return
         entry.mac = mac
+        entry.changed = now
         self._confirm(entry, now)
         self._stats["neighbor_resolved"] += 1
         out.append(Write(((operation, entry.row()),)))
@@ -243,6 +290,7 @@ class Neighbors:
         self._confirm(entry, now)
 
     def _confirm(self, entry: _Entry, now: float) -> None:
+        self._heard.discard(entry.address)
         entry.status = _Status.REACHABLE
         entry.tries = 0
         self.timers.arm(entry, now + REFRESH)
@@ -261,5 +309,16 @@ class Neighbors:
         if entry.status is _Status.RESOLVING:
             self._unresolved -= 1
             self._stats["neighbor_queue_dropped"] += len(entry.queue.take())
+        self._heard.discard(entry.address)
         del self._entries[entry.address]
         self.timers.cancel(entry)
+
+
+def _is_station(mac: int) -> bool:
+    """Whether a frame can come from this address: not zero, nor a group's."""
+    return mac != 0 and not mac >> 40 & 1
+
+
+def _is_host(address: int, link: Link) -> bool:
+    """Whether the address is neither the subnet's own nor its broadcast (RFC 3021: a /31 has neither)."""
+    return link.prefix_len > 30 or address & ~link.mask & 0xFFFFFFFF not in (0, ~link.mask & 0xFFFFFFFF)

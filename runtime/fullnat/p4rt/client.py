@@ -105,9 +105,8 @@ class Client:
                 if kind == "packet":
                     events.append(self.schema.packets.decode_packet(message.packet))
                 elif kind == "digest":
-                    if message.digest.digest_id == self.schema.packets.digest_id:
-                        self.digest_lists += 1
-                        events.extend(self.schema.packets.decode_digest(message.digest))
+                    self.digest_lists += 1
+                    events.extend(self.schema.packets.decode_digest(message.digest))
                     await stream.send(self.schema.packets.digest_ack(message.digest))
                 elif kind == "idle_timeout_notification":
                     events.extend(self.schema.packets.decode_idle(message.idle_timeout_notification))
@@ -158,10 +157,14 @@ class Client:
         return True
 
     async def enable_digests(self) -> None:
-        """Have session events reported."""
+        """Have session events reported, and neighbors that ask for our addresses."""
+        for digest_id in (self.schema.packets.digest_id, self.schema.packets.neighbor_digest_id):
+            await self._enable_digest(digest_id)
+
+    async def _enable_digest(self, digest_id: int) -> None:
         update = p4r.Update(type=p4r.Update.INSERT)
         entry = update.entity.digest_entry
-        entry.digest_id = self.schema.packets.digest_id
+        entry.digest_id = digest_id
         entry.config.max_timeout_ns = DIGEST_DELAY_NS
         entry.config.max_list_size = DIGEST_LIST_SIZE
         entry.config.ack_timeout_ns = DIGEST_ACK_NS

@@ -1,8 +1,12 @@
-/* v1model: edits of the TCP option list, in place, so that length and order never change.
+/* v1model: edits of the TCP option list, in place, so that length and order never change, but for TOA where a SYN has no room for it.
  *
  * The list is one 320-bit number (see headers.p4). Reads m.edit and m.target; writes hdr.tcp_options. */
 #ifndef _OPTION_LIST_EDIT_P4_
 #define _OPTION_LIST_EDIT_P4_
+
+/* 40 NOPs */
+#define NOPS 320w0x01010101010101010101010101010101010101010101010101010101010101010101010101010101
+#define BLANKED(LIST, MASK) (LIST) & ~(MASK) | NOPS & (MASK)
 
 /* The parser keeps the list as received. */
 control SaveOptions(inout headers_t hdr, inout metadata_t m) {
@@ -22,12 +26,60 @@ control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
     }
 }
 
+/* Take out the last byte of the client's experiments, or when there are none left of the timestamps; what precedes it moves up. */
+#define CLOSE_GAP(BITS) BITS = (BITS & before) >> 8 | BITS & behind;
+#define TAKE_BYTE_OUT \
+    gaps = experiments != 0 ? experiments : timestamps; \
+    last = gaps & -gaps; \
+    before = ~((last << 8) - 1); \
+    behind = last - 1; \
+    CLOSE_GAP(edited) \
+    CLOSE_GAP(experiments) \
+    CLOSE_GAP(timestamps)
+
+/* TOA in front of a list that keeps its length, if the options that are to be removed have 8 bytes. Before the addresses are
+ * rewritten. */
+control ToaInPlace(inout headers_t hdr, inout metadata_t m, out bool placed) {
+    option_bits_t edited;
+    option_bits_t experiments = 0;
+    option_bits_t timestamps = 0;
+
+    @hidden
+    action blank() { edited = BLANKED(m.target.list, experiments | timestamps); }
+
+    @hidden
+    action take_bytes_out() {
+        option_bits_t gaps;
+        option_bits_t last;
+        option_bits_t before;
+        option_bits_t behind;
+        TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT
+        placed = experiments != 0 || timestamps != 0;
+        TAKE_BYTE_OUT
+    }
+
+    @hidden
+    action put() {
+        m.target.list = edited | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.tcp.src_port ++ hdr.ipv4.src ++ 256w0;
+        m.target.edited = true;
+        m.edit.remove_experiments = false;
+        m.edit.remove_timestamps = false;
+    }
+
+    apply {
+        placed = false;
+        if (m.edit.remove_experiments) { experiments = m.target.experiments; }
+        if (m.edit.remove_timestamps) { timestamps = m.target.timestamps; }
+        blank();
+        take_bytes_out();
+        if (placed) { put(); }
+    }
+}
+
 control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action blank(option_bits_t mask) {
-        /* 40 NOPs */
-        option_bits_t nops = 320w0x01010101010101010101010101010101010101010101010101010101010101010101010101010101;
-        m.target.list = m.target.list & ~mask | nops & mask;
+        m.target.list = BLANKED(m.target.list, mask);
         m.target.edited = true;
     }
 
