@@ -57,7 +57,7 @@ class ArpRequestTellsOfItsSender(FullnatTest):
     def runTest(self) -> None:
         request = arp(topology.VIP)
         self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, answer(request, CLIENT_SIDE))])
-        self.drop(CLIENT_SIDE, arp(topology.CLIENT), "ARP")
+        self.drop(CLIENT_SIDE, arp(topology.SERVER, sender=topology.FAR_HOST), "ARP")
         heard: set[tuple[int, ...]] = set()
         expected = (ipv4(topology.CLIENT), int(topology.CLIENT_MAC.replace(":", ""), 16), CLIENT_SIDE)
         deadline = time.monotonic() + PATIENCE
