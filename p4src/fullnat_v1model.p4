@@ -124,7 +124,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         received.apply(hdr, m, standard_metadata);
         if (hdr.packet_out.isValid()) { packet_out_request.apply(hdr, m); }
         if (!m.verdict.as_it_is && !DECIDED) { process.apply(hdr, m, toa_result); }
-        if (m.verdict.punt != 0 || m.heard) { punt_limit.apply(m); }
+        if (m.verdict.punt != 0) { punt_limit.apply(m); }
         verdict.apply(hdr, m, standard_metadata);
         if (FORWARDED) { count_toa.apply(toa_result); }
     }

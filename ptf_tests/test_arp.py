@@ -5,7 +5,7 @@ from typing import Any
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt
-from ptf_tests.harness import PATIENCE
+from ptf_tests.harness import CONSTANTS, PATIENCE
 from ptf_tests.packets import ARP, Ether, Raw, ipv4
 from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE
 
@@ -69,14 +69,19 @@ class ArpRequestTellsOfItsSender(FullnatTest):
 
 
 class ArpRequestsAreAnsweredAboveTheRate(FullnatTest):
-    """They are told at the rate of reason 0; the answer does not wait for that."""
+    """They are told, and counted, up to the rate of their reason; the answer does not wait for that."""
 
     def runTest(self) -> None:
-        self.client.set_meter("punt_meter", 0, 1, 1)
-        self.addCleanup(self.client.set_meter, "punt_meter", 0, None)
         request = arp(topology.VIP)
         reply = answer(request, CLIENT_SIDE)
+        self.meter_punts("NEIGHBOR", 1)
+        before, started = self._told(), time.monotonic()
         self.exchange(*[(CLIENT_SIDE, request)] * 10, out=[(CLIENT_SIDE, reply)] * 10)
+        assert 1 <= self._told() - before <= 2 + time.monotonic() - started
+
+    def _told(self) -> int:
+        packets, _ = self.client.counters([("punt_ctr", None)])["punt_ctr", CONSTANTS["PuntReason"]["NEIGHBOR"]]
+        return packets
 
 
 class ArpPaddingIsKept(FullnatTest):

@@ -116,22 +116,19 @@ class SynsKeepEverythingButTimestamps(SessionTest):
         toa, blanked = self.session.toa, b"".join(NOP * len(part) if part[0] in BLANKED else part for part in parts)
         if len(blanked) <= 32:
             self.inject(syn, toa="OK", options=toa + blanked)
-        elif sum(len(part) for part in parts if part[0] in BLANKED) >= 8:
-            self.inject(syn, toa="OK", options=toa + _without(parts, 8))
+        elif (gap := _gap(parts)) is not None:
+            self.inject(syn, toa="OK", options=toa + blanked[:gap] + blanked[gap + 8 :])
         else:
             self.inject(syn, toa="HEAD_FULL", options=blanked)
 
 
-def _without(parts: list[bytes], count: int) -> bytes:
-    """The blanked list less ``count`` bytes: the last of what was 253 and 254, and then of what was timestamps."""
-    left = [len(part) for part in parts]
+def _gap(parts: list[bytes]) -> int | None:
+    """Where TOA's 8 bytes are taken from: the last of what was 253 and 254, or else timestamps, if in a row."""
     for kinds in ((253, 254), (8,)):
-        for number in reversed(range(len(parts))):
-            if parts[number][0] in kinds:
-                taken = min(count, left[number])
-                left[number] -= taken
-                count -= taken
-    return b"".join(NOP * size if part[0] in BLANKED else part for part, size in zip(parts, left, strict=True))
+        removed = b"".join((b"r" if part[0] in kinds else b"-") * len(part) for part in parts).rstrip(b"-")
+        if removed.endswith(b"r" * 8):
+            return len(removed) - 8
+    return None
 
 
 class ThereAndBackIsIdentity(SessionTest):

@@ -124,7 +124,7 @@ class ToaTakesThePlaceOfWhatIsRemoved(SessionTest):
             (stack[:-4] + cookie + NOP * 2, toa + mss(1460) + b"\x04\x02" + NOP * 2 + cookie + NOP * 2),
             (NOP * 26 + timestamps(), toa + NOP * 28),
             (timestamps() + bytes([29, 30]) + bytes(28), toa + NOP * 2 + bytes([29, 30]) + bytes(28)),
-            (b"\xfe\x05abc" + cookie + timestamps() + b"\xfd\x03z", toa + cookie + NOP * 10),
+            (b"\xfe\x05abc" + cookie + timestamps() + b"\xfd\x03z", toa + NOP * 5 + cookie + NOP * 5),
             (b"\xfe\x04ab" + cookie + b"\xfd\x0a" + bytes(8) + NOP * 4, toa + NOP * 4 + cookie + NOP * 6),
             (b"\xfe\x07abcde" + cookie + NOP * 11, b""),
         ):

@@ -33,7 +33,7 @@ control Local(inout headers_t hdr, inout metadata_t m) {
         hdr.ethernet.src = m.port_mac;
         m.own_packet = true;
         m.verdict.out_port = m.ingress_port;
-        m.heard = true;
+        m.verdict.punt = (bit<8>)PuntReason.NEIGHBOR;
     }
 
     /* Source and destination change places, which no checksum notices; the ICMP checksum changes by the type alone. */

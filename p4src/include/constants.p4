@@ -50,7 +50,8 @@ enum bit<8> PuntReason {
     NO_NEIGHBOR = 4,  /* next hop has no link-layer address yet */
     ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
-    PUNT_REASONS = 7
+    NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
+    PUNT_REASONS = 8
 }
 
 /* virtual_service flags. */

@@ -15,6 +15,7 @@ struct verdict_t {
 
 /* Bytes. */
 struct length_t {
+    bit<16> tag;           /* of VLAN 0, that was passed over */
     bit<16> ip_header;
     bit<16> tcp_header;
     bit<16> l4;            /* behind the IPv4 header */
@@ -111,7 +112,6 @@ struct metadata_t {
     bool       options_edited; /* the controller has edited it */
     bool       beyond_frame;   /* IPv4's total length is more than what came; false where a target cannot know */
     bit<8>     segment_fault;  /* DropReason of a TCP segment that is routed, but neither translated nor punted */
-    bool       heard;          /* an answered ARP request, whose sender the controller shall know of */
     bool       own_packet;     /* made by the switch or the controller: TTL stays */
     mac_t      port_mac;
     mac_t      foreign_mac;    /* destination MAC xor port_mac */

@@ -105,7 +105,7 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
         IPV6_ELSE(ipv6_next_hop) { route.apply(hdr, m); }
         if (ROUTED && !DECIDED) { neighbor.apply(hdr, m); }
         through_egress.apply();
-        if (m.verdict.punt != 0 || m.heard) {
+        if (m.verdict.punt != 0) {
             punt_limit.apply(m);
         } else if (ROUTED) {
             forward.apply(hdr, m);

@@ -53,7 +53,9 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
 
     /* The answer goes to who asked. */
     @hidden
-    action notify_neighbor() {
+    action tell_neighbor() {
+        punt_ctr.count(m.verdict.punt);
+        ig_tm_md.ucast_egress_port = m.verdict.out_port[8:0];
         ig_dprsr_md.digest_type = DIGEST_NEIGHBOR_EVENT;
         m.target.neighbor.address = hdr.arp.target_ip;
         m.target.neighbor.mac = hdr.arp.target_mac;
@@ -69,8 +71,12 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         ig_tm_md.bypass_egress = 1;
         hdr.packet_out.setInvalid();
         if (m.verdict.punt != 0 && m.target.colour != METER_RED) {
-            punt();
-            if (m.target.punted == 0) { add_packet_in(); }
+            if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR) {
+                tell_neighbor();
+            } else {
+                punt();
+                if (m.target.punted == 0) { add_packet_in(); }
+            }
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {
@@ -83,7 +89,6 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
             send_decision.apply(hdr, m);
         }
         if (m.state.new_events != 0) { notify(); }
-        if (m.heard && m.target.colour != METER_RED) { notify_neighbor(); }
     }
 }
 

@@ -48,6 +48,8 @@ parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, in
     }
 
     state parse_tagged {
+        hdr.ethernet.type = hdr.vlan.type;
+        m.length.tag = VLAN_BYTES;
         transition select(hdr.vlan.type) {
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_ARP: parse_arp;

@@ -4,22 +4,17 @@
 
 const bit<16> ETHERNET_BYTES = 14;
 const bit<16> PACKET_OUT_BYTES = 8;
-const bit<16> VLAN_BYTES = 4;
 
 control Received(inout headers_t hdr, inout metadata_t m, in standard_metadata_t standard_metadata) {
     apply {
         bit<16> headers_len = ETHERNET_BYTES;
         if (hdr.packet_out.isValid()) { headers_len = ETHERNET_BYTES + PACKET_OUT_BYTES; }
-        if (hdr.vlan.isValid() && hdr.vlan.vid == 0) {
-            headers_len = headers_len + VLAN_BYTES;
-            hdr.ethernet.type = hdr.vlan.type;
-        }
         m.length.ip_header = 10w0 ++ hdr.ipv4.ihl ++ 2w0;
         m.length.tcp_header = 10w0 ++ hdr.tcp.data_offset ++ 2w0;
         m.ingress_port = (port_num_t)standard_metadata.ingress_port;
         m.parser_error = standard_metadata.parser_error != error.NoError;
         m.checksum_error = standard_metadata.checksum_error == 1;
-        m.beyond_frame = hdr.ipv4.total_len > (bit<16>)standard_metadata.packet_length - headers_len;
+        m.beyond_frame = hdr.ipv4.total_len > (bit<16>)standard_metadata.packet_length - headers_len - m.length.tag;
     }
 }
 

@@ -75,9 +75,10 @@ class OptionEditor:
                 continue
             out[start:end] = bytes((NOP,)) * (end - start)
         if syn and flags & self._toa and len(options) > MAX_LIST - self._room:
-            gaps = [*reversed(experiments), *reversed(others)][: self._room]
-            if len(gaps) == self._room:
-                return bytes(byte for at, byte in enumerate(out) if at not in gaps)
+            for removed in (experiments, others):
+                if removed and removed[-self._room :] == list(range(removed[-1] + 1 - self._room, removed[-1] + 1)):
+                    del out[removed[-1] + 1 - self._room : removed[-1] + 1]
+                    break
         return bytes(out)
 
     def _outward(self, options: bytes, segment: Segment, delta: int, flags: int) -> bytes:

@@ -20,6 +20,8 @@ from fullnat.p4rt.wire import delimited, scalar
 
 DIGEST_LIST_SIZE = 256
 DIGEST_DELAY_NS = 5_000_000
+NEIGHBOR_DELAY_NS = 500_000
+"""Shorter, for the neighbor's first packet follows its question."""
 DIGEST_ACK_NS = 1_000_000_000
 
 _LOGGER = logging.getLogger(__name__)
@@ -158,14 +160,14 @@ class Client:
 
     async def enable_digests(self) -> None:
         """Have session events reported, and neighbors that ask for our addresses."""
-        for digest_id in (self.schema.packets.digest_id, self.schema.packets.neighbor_digest_id):
-            await self._enable_digest(digest_id)
+        await self._enable_digest(self.schema.packets.digest_id, DIGEST_DELAY_NS)
+        await self._enable_digest(self.schema.packets.neighbor_digest_id, NEIGHBOR_DELAY_NS)
 
-    async def _enable_digest(self, digest_id: int) -> None:
+    async def _enable_digest(self, digest_id: int, delay_ns: int) -> None:
         update = p4r.Update(type=p4r.Update.INSERT)
         entry = update.entity.digest_entry
         entry.digest_id = digest_id
-        entry.config.max_timeout_ns = DIGEST_DELAY_NS
+        entry.config.max_timeout_ns = delay_ns
         entry.config.max_list_size = DIGEST_LIST_SIZE
         entry.config.ack_timeout_ns = DIGEST_ACK_NS
         failed = await self.write([update.SerializeToString()])

@@ -26,53 +26,40 @@ control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
     }
 }
 
-/* Take out the last byte of the client's experiments, or when there are none left of the timestamps; what precedes it moves up. */
-#define CLOSE_GAP(BITS) BITS = (BITS & before) >> 8 | BITS & behind;
-#define TAKE_BYTE_OUT \
-    gaps = experiments != 0 ? experiments : timestamps; \
-    last = gaps & -gaps; \
-    before = ~((last << 8) - 1); \
-    behind = last - 1; \
-    CLOSE_GAP(edited) \
-    CLOSE_GAP(experiments) \
-    CLOSE_GAP(timestamps)
+/* Kept where the parser had numbers of its own: more wide ones would cost every packet. */
+#define GAP m.target.option
+#define LAST m.target.cursor
 
-/* TOA in front of a list that keeps its length, if the options that are to be removed have 8 bytes. Before the addresses are
- * rewritten. */
+/* TOA in front of a list that keeps its length, in the place of 8 bytes in a row of what is removed: the last of the experiments,
+ * or else of the timestamps. Before the addresses are rewritten. */
 control ToaInPlace(inout headers_t hdr, inout metadata_t m, out bool placed) {
-    option_bits_t edited;
-    option_bits_t experiments = 0;
-    option_bits_t timestamps = 0;
-
+    /* The last 8 bytes of an option, from the bit of the last one on; no gap where there are less. */
     @hidden
-    action blank() { edited = BLANKED(m.target.list, experiments | timestamps); }
-
-    @hidden
-    action take_bytes_out() {
-        option_bits_t gaps;
-        option_bits_t last;
-        option_bits_t before;
-        option_bits_t behind;
-        TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT TAKE_BYTE_OUT
-        placed = experiments != 0 || timestamps != 0;
-        TAKE_BYTE_OUT
+    action find_gap(option_bits_t removed) {
+        LAST = removed & -removed;
+        GAP = ((LAST << 64) - LAST) & (LAST << 56 == 0 ? 320w0 : ~320w0);
+        GAP = removed & GAP == GAP ? GAP : 0;
     }
 
     @hidden
-    action put() {
-        m.target.list = edited | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.tcp.src_port ++ hdr.ipv4.src ++ 256w0;
+    action place() {
+        m.target.list = BLANKED(m.target.list, m.target.experiments | m.target.timestamps);
+        m.target.list = (m.target.list & ~(GAP | (LAST - 1))) >> 64 | m.target.list & (LAST - 1);
+        m.target.list = m.target.list | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.tcp.src_port ++ hdr.ipv4.src ++ 256w0;
         m.target.edited = true;
         m.edit.remove_experiments = false;
         m.edit.remove_timestamps = false;
+        placed = true;
     }
 
     apply {
         placed = false;
-        if (m.edit.remove_experiments) { experiments = m.target.experiments; }
-        if (m.edit.remove_timestamps) { timestamps = m.target.timestamps; }
-        blank();
-        take_bytes_out();
-        if (placed) { put(); }
+        if (m.edit.remove_experiments) {
+            if (!m.edit.remove_timestamps) { m.target.timestamps = 0; }
+            find_gap(m.target.experiments);
+            if (GAP == 0) { find_gap(m.target.timestamps); }
+            if (GAP != 0) { place(); }
+        }
     }
 }
 
