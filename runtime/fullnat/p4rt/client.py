@@ -20,8 +20,8 @@ from fullnat.p4rt.wire import delimited, scalar
 
 DIGEST_LIST_SIZE = 256
 DIGEST_DELAY_NS = 5_000_000
-NEIGHBOR_DELAY_NS = 500_000
-"""Shorter, for the neighbor's first packet follows its question."""
+NEIGHBOR_DELAY_NS = 1_000_000
+"""Shorter, for the neighbor's first packet follows its question. BMv2 takes less than a millisecond for never."""
 DIGEST_ACK_NS = 1_000_000_000
 
 _LOGGER = logging.getLogger(__name__)
