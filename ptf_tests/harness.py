@@ -37,7 +37,8 @@ class Harness:
         self._tokens = itertools.count(1)
         self.client.connect()
         self.client.push()
-        self.client.enable_digest("session_event_t")
+        for name in self.client.schema.digests:
+            self.client.enable_digest(name)
 
     def close(self) -> None:
         self.client.close()

@@ -99,7 +99,9 @@ class Client:
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._arbitrations: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._packet_ins: queue.SimpleQueue[PacketIn] = queue.SimpleQueue()
-        self._digests: queue.SimpleQueue[tuple[int, ...]] = queue.SimpleQueue()
+        self._digests: dict[str, queue.SimpleQueue[tuple[int, ...]]] = {
+            name: queue.SimpleQueue() for name in self.schema.digests
+        }
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._failure: grpc.RpcError | None = None
         # A clock reading is newer than the id of any session that a killed run left behind.
@@ -138,6 +140,7 @@ class Client:
 
     def _receive(self, stream: Iterable[Any]) -> None:
         names = {m.id: n for n, m in self.schema.packet_metadata["packet_in"].items()}
+        digests = {digest.preamble.id: name for name, digest in self.schema.digests.items()}
         try:
             for message in stream:
                 kind = message.WhichOneof("update")
@@ -150,7 +153,9 @@ class Client:
                     )
                     for data in message.digest.data:
                         members = data.struct.members
-                        self._digests.put(tuple(int.from_bytes(m.bitstring, "big") for m in members))
+                        self._digests[digests[message.digest.digest_id]].put(
+                            tuple(int.from_bytes(m.bitstring, "big") for m in members)
+                        )
                 elif kind == "idle_timeout_notification":
                     for entry in message.idle_timeout_notification.table_entry:
                         self._idle.put(entry)
@@ -165,9 +170,9 @@ class Client:
         """The next packet-in, or None at ``deadline`` (time.monotonic)."""
         return _next(self._packet_ins, deadline)
 
-    def digest(self, deadline: float) -> tuple[int, ...] | None:
-        """The members of the next digest, or None at ``deadline``."""
-        return _next(self._digests, deadline)
+    def digest(self, name: str, deadline: float) -> tuple[int, ...] | None:
+        """The members of the next digest of that name, or None at ``deadline``."""
+        return _next(self._digests[name], deadline)
 
     def idle(self, deadline: float) -> Any:
         """The next idle entry (p4.v1.TableEntry), or None at ``deadline``."""

@@ -1,10 +1,14 @@
 """ARP: the switch answers for its addresses; what tells of a neighbor goes to the controller."""
 
+import time
 from typing import Any
+
+from fullnat.p4constants import PuntReason
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt
-from ptf_tests.packets import ARP, Ether, Raw
+from ptf_tests.harness import PATIENCE
+from ptf_tests.packets import ARP, Ether, Raw, ipv4
 from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE
 
 REQUEST, REPLY = 1, 2
@@ -47,6 +51,39 @@ class ArpProbeIsAnswered(FullnatTest):
     def runTest(self) -> None:
         request = arp(topology.VIP, sender="0.0.0.0")
         self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, answer(request, CLIENT_SIDE))])
+
+
+class ArpRequestTellsOfItsSender(FullnatTest):
+    """Who asks for an address of ours is told to the controller, and answered beside; who asks for others is not."""
+
+    def runTest(self) -> None:
+        request = arp(topology.VIP)
+        self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, answer(request, CLIENT_SIDE))])
+        self.drop(CLIENT_SIDE, arp(topology.SERVER, sender=topology.FAR_HOST), "ARP")
+        heard: set[tuple[int, ...]] = set()
+        expected = (ipv4(topology.CLIENT), int(topology.CLIENT_MAC.replace(":", ""), 16), CLIENT_SIDE)
+        deadline = time.monotonic() + PATIENCE
+        while expected not in heard:
+            digest = self.client.digest("neighbor_event_t", deadline)
+            assert digest is not None, f"not told; told were {heard}"
+            heard.add(digest)
+        assert {address for address, _, _ in heard} <= {0, ipv4(topology.CLIENT)}
+
+
+class ArpRequestsAreAnsweredAboveTheRate(FullnatTest):
+    """They are told, and counted, up to the rate of their reason; the answer does not wait for that."""
+
+    def runTest(self) -> None:
+        request = arp(topology.VIP)
+        reply = answer(request, CLIENT_SIDE)
+        self.meter_punts("NEIGHBOR", 1)
+        before, started = self._told(), time.monotonic()
+        self.exchange(*[(CLIENT_SIDE, request)] * 10, out=[(CLIENT_SIDE, reply)] * 10)
+        assert 1 <= self._told() - before <= 2 + time.monotonic() - started
+
+    def _told(self) -> int:
+        packets, _ = self.client.counters([("punt_ctr", None)])["punt_ctr", PuntReason.NEIGHBOR]
+        return packets
 
 
 class ArpPaddingIsKept(FullnatTest):

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ptf_tests import topology
-from ptf_tests.base import PacketOut
-from ptf_tests.packets import NOP, sack, timestamps
+from ptf_tests.base import PacketOut, requires
+from ptf_tests.packets import NOP, mss, sack, timestamps
 from ptf_tests.sessions import SessionTest
 
 
@@ -108,8 +108,73 @@ class ToaWhenHeaderIsFull(SessionTest):
             with self.subTest(option_bytes=size):
                 segment = self.session.from_client(seq=1001, ack=9001, options=NOP * size, payload=b"data")
                 self.inward(segment, toa="HEAD_FULL")
-                syn = self.session.from_client(flags="S", seq=1000, options=NOP * (size - 10) + timestamps())
-                self.inject(syn, toa="HEAD_FULL", options=NOP * size)
+                syn = self.session.from_client(flags="S", seq=1000, options=NOP * size)
+                self.inject(syn, toa="HEAD_FULL")
+
+
+class ToaTakesThePlaceOfWhatIsRemoved(SessionTest):
+    """A SYN without room for TOA: what were timestamps, 253 and 254 makes room. Length and order stay."""
+
+    def runTest(self) -> None:
+        toa = self.session.toa
+        cookie = b"\x22\x12" + bytes(range(16))
+        stack = mss(1460) + b"\x04\x02" + timestamps() + b"\x01\x03\x03\x07"
+        for options, after in (
+            (stack + cookie + NOP * 2, toa + mss(1460) + b"\x04\x02" + NOP * 3 + b"\x03\x03\x07" + cookie + NOP * 2),
+            (stack[:-4] + cookie + NOP * 2, toa + mss(1460) + b"\x04\x02" + NOP * 2 + cookie + NOP * 2),
+            (NOP * 26 + timestamps(), toa + NOP * 28),
+            (timestamps() + bytes([29, 30]) + bytes(28), toa + NOP * 2 + bytes([29, 30]) + bytes(28)),
+            (b"\xfe\x05abc" + cookie + timestamps() + b"\xfd\x03z", toa + NOP * 5 + cookie + NOP * 5),
+            (b"\xfe\x04ab" + cookie + b"\xfd\x0a" + bytes(8) + NOP * 4, toa + NOP * 4 + cookie + NOP * 6),
+            (b"\xfe\x07abcde" + cookie + NOP * 11, b""),
+        ):
+            with self.subTest(options=options.hex()):
+                syn = self.session.from_client(flags="S", options=options, payload=b"early data")
+                full = NOP * 7 + options[7:]
+                self.inject(syn, toa="OK" if after else "HEAD_FULL", options=after or full)
+
+
+class ToaTakesThePlaceOfAForgedOne(SessionTest):
+    """A list as stacks make it, made full by another TOA in front."""
+
+    def runTest(self) -> None:
+        forged = bytes.fromhex("fe0800500a000001")
+        stack = mss(1460) + b"\x01\x01\x04\x02" + b"\x01\x03\x03\x07" + NOP * 2 + timestamps() + NOP * 4
+        after = mss(1460) + b"\x01\x01\x04\x02" + b"\x01\x03\x03\x07" + NOP * 16
+        for options in (forged + stack, forged + stack + NOP * 4):
+            with self.subTest(option_bytes=len(options)):
+                syn = self.session.from_client(flags="S", options=options)
+                self.inject(syn, toa="OK", options=self.session.toa + after + NOP * (len(options) - 36))
+
+
+class ToaTakesThePlaceOfAForgedOneUnderTheMtu(SessionTest):
+    """A SYN whose data fill the MTU has room where something is removed."""
+
+    def runTest(self) -> None:
+        forged, data = bytes.fromhex("fe0800500a000001"), bytes(topology.MTU - 48)
+        syn = self.session.from_client(flags="S", options=forged, payload=data)
+        self.inject(syn, toa="OK", options=self.session.toa)
+        plain = self.session.from_client(flags="S", options=NOP * 8, payload=data)
+        self.inject(plain, toa="FAIL_LEN")
+
+
+@requires("toa-in-timestamps")
+class ToaTakesThePlaceOfTimestampsUnderTheMtu(SessionTest):
+    """So it has where timestamps are removed."""
+
+    def runTest(self) -> None:
+        data = bytes(topology.MTU - 52)
+        syn = self.session.from_client(flags="S", options=NOP * 2 + timestamps(), payload=data)
+        self.inject(syn, toa="OK", options=self.session.toa + NOP * 4)
+
+
+class ToaTakesNoPlaceInOtherSegments(SessionTest):
+    """What is no SYN says that no TOA fits."""
+
+    def runTest(self) -> None:
+        self.handshake()
+        options = NOP * 28 + bytes.fromhex("fe0800500a000001")
+        self.inward(self.session.from_client(seq=1001, ack=9001, options=options), toa="HEAD_FULL", options=NOP * 36)
 
 
 class ToaOverTheMtu(SessionTest):

@@ -10,6 +10,7 @@ from ptf_tests.targets import CAPABILITIES, COMPILED, External
 
 LACKS = {
     "any-options": "no parser loop over bytes keeps what it passes; uncommon lists go through the controller",
+    "toa-in-timestamps": "a header half taken out is another header; only a whole option makes room, or the controller",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",
@@ -82,6 +83,8 @@ BY_CONTROLLER = frozenset(
         "ThereAndBackIsIdentity",
         "TimestampsOfAnotherLengthStay",
         "ToaStandsBeforeOtherOptions",
+        "ToaTakesNoPlaceInOtherSegments",
+        "ToaTakesThePlaceOfWhatIsRemoved",
         "ToaWhenHeaderIsFull",
         "ToaWithTheLargestHeaderAndPayload",
         "TwentyShortestOptionsPass",

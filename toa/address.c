@@ -45,6 +45,12 @@ static uint32_t hash(const unsigned char address[16])
 
 bool toa_to_sockaddr(const struct toa_client *client, const struct toa_prefix *nat64, struct sockaddr_storage *to)
 {
+    if (client == NULL) {
+        sa_family_t family = to->ss_family;
+        memset(to, 0, sizeof *to);
+        to->ss_family = family;
+        return true;
+    }
     if (to->ss_family == AF_INET6) {
         struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
         memcpy(&in6->sin6_addr, client->address, sizeof client->address);

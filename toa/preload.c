@@ -4,8 +4,8 @@
  * SYN, TOA. listen() asks the kernel to keep the SYNs of new connections (TCP_SAVE_SYN); accept() reads the SYN back
  * (TCP_SAVED_SYN, once for each connection) and remembers the client for getpeername(). README.md is the guide.
  *
- * Only connections from addresses in TOA_TRUSTED are looked at; for all others, and where anything is missing, the kernel's
- * answer stands. Beyond that no call behaves otherwise than the one it replaces: errno, truncation of the address and
+ * Only connections from addresses in TOA_TRUSTED are looked at; for all others the kernel's answer stands, and so it does
+ * where the client is missing, unless TOA_MISSING wants something else. Beyond that no call behaves otherwise than the one it replaces: errno, truncation of the address and
  * cancellation are those of the C library. */
 #define _DEFAULT_SOURCE
 #include <dirent.h>
@@ -41,6 +41,9 @@ static struct toa_prefix trusted[MAX_TRUSTED];
 static size_t trusted_count;
 static struct toa_prefix nat64;
 static bool have_nat64, debug;
+
+/* What is told of a connection from a trusted address whose client is not known. */
+static enum missing { MISSING_PEER, MISSING_UNSPECIFIED, MISSING_REFUSE } missing;
 
 enum note { NOTE_NO_SYN, NOTE_NO_TOA, NOTE_NAT64, NOTE_UNTRUSTED, NOTES };
 
@@ -93,6 +96,19 @@ static void read_nat64(const char *text)
         say("TOA_NAT64 is not an IPv4 prefix such as 240.0.0.0/4 and is ignored");
 }
 
+static void read_missing(const char *text)
+{
+    if (strcmp(text, "unspecified") == 0) {
+        missing = MISSING_UNSPECIFIED;
+    } else if (strcmp(text, "refuse") == 0) {
+        missing = MISSING_REFUSE;
+    } else if (strcmp(text, "peer") != 0) {
+        /* Whoever sets it does not want the balancer's address. */
+        missing = MISSING_UNSPECIFIED;
+        say("TOA_MISSING is none of peer, unspecified and refuse, and is taken for unspecified");
+    }
+}
+
 static bool is_trusted(const struct sockaddr_storage *peer)
 {
     struct toa_client real;
@@ -137,8 +153,9 @@ static bool socket_cookie(int fd, uint64_t *cookie)
     return getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &size) == 0;
 }
 
-/* The connection `fd` was accepted: replace its peer by the client and remember that, if there is reason to. */
-static void resolve(int listener, int fd, struct sockaddr_storage *peer)
+/* The connection `fd` was accepted: replace its peer by the client and remember that, if there is reason to. False: the
+ * connection is refused. */
+static bool resolve(int listener, int fd, struct sockaddr_storage *peer)
 {
     struct toa_client client;
     unsigned char syn[SYN_BYTES];
@@ -146,7 +163,7 @@ static void resolve(int listener, int fd, struct sockaddr_storage *peer)
     uint64_t cookie;
     if (!is_trusted(peer)) {
         note(NOTE_UNTRUSTED);
-        return;
+        return true;
     }
     if (getsockopt(fd, IPPROTO_TCP, TCP_SAVED_SYN, syn, &length) != 0 || length == 0) {
         /* The listening socket may have taken the place of the one that was armed. */
@@ -156,9 +173,22 @@ static void resolve(int listener, int fd, struct sockaddr_storage *peer)
         note(NOTE_NO_TOA);
     } else if (!toa_to_sockaddr(&client, have_nat64 ? &nat64 : NULL, peer)) {
         note(NOTE_NAT64);
-    } else if (socket_cookie(fd, &cookie)) {
-        toa_table_put(fd, cookie, &client);
+    } else {
+        if (socket_cookie(fd, &cookie))
+            toa_table_put(fd, cookie, &client);
+        return true;
     }
+    if (missing == MISSING_UNSPECIFIED)
+        toa_to_sockaddr(NULL, NULL, peer);
+    return missing != MISSING_REFUSE;
+}
+
+/* As the kernel ends a connection that nobody accepts: by RST. */
+static void refuse(int fd)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
 }
 
 /* As the kernel does: as much as fits, and the whole length. */
@@ -188,8 +218,11 @@ static int finish_accept(int listener, int fd, struct sockaddr_storage *peer, so
 {
     int saved = errno;
     if (fd >= 0) {
-        if (size >= sizeof(struct sockaddr_in))
-            resolve(listener, fd, peer);
+        if (size >= sizeof(struct sockaddr_in) && !resolve(listener, fd, peer)) {
+            refuse(fd);
+            errno = ECONNABORTED;
+            return -1;
+        }
         if (address != NULL)
             copy_out(peer, size, address, length);
         errno = saved;
@@ -233,9 +266,12 @@ EXPORT int getpeername(int fd, struct sockaddr *address, socklen_t *length)
     int saved = errno;
     struct toa_client client;
     uint64_t cookie;
-    if (size >= sizeof(struct sockaddr_in) && is_trusted(&peer) && socket_cookie(fd, &cookie) &&
-        toa_table_get(fd, cookie, &client))
-        toa_to_sockaddr(&client, have_nat64 ? &nat64 : NULL, &peer);
+    if (size >= sizeof(struct sockaddr_in) && is_trusted(&peer)) {
+        bool known = socket_cookie(fd, &cookie) && toa_table_get(fd, cookie, &client) &&
+                     toa_to_sockaddr(&client, have_nat64 ? &nat64 : NULL, &peer);
+        if (!known && missing != MISSING_PEER)
+            toa_to_sockaddr(NULL, NULL, &peer);
+    }
     copy_out(&peer, size, address, length);
     errno = saved;
     return 0;
@@ -249,6 +285,8 @@ __attribute__((constructor)) static void start(void)
     next_resolve();
     if ((text = getenv("TOA_NAT64")) != NULL && *text != '\0')
         read_nat64(text);
+    if ((text = getenv("TOA_MISSING")) != NULL && *text != '\0')
+        read_missing(text);
     if ((text = getenv("TOA_TRUSTED")) != NULL)
         read_trusted(text);
     if (trusted_count > 0) {

@@ -38,7 +38,8 @@ bool toa_prefix_has(const struct toa_prefix *prefix, const unsigned char address
 bool toa_from_sockaddr(const struct sockaddr_storage *from, struct toa_client *client);
 
 /* Write the client over `to`, keeping its family, which is the socket's. An IPv6 client on an IPv4 socket becomes an address of
- * `nat64` that depends on the client's address only; without `nat64` it cannot be told: false, and `to` is unchanged. */
+ * `nat64` that depends on the client's address only; without `nat64` it cannot be told: false, and `to` is unchanged. No client
+ * (NULL): the unspecified address, port 0. */
 bool toa_to_sockaddr(const struct toa_client *client, const struct toa_prefix *nat64, struct sockaddr_storage *to);
 
 /* table.c: which client is behind a file descriptor. A socket is known by its cookie (SO_COOKIE), which the kernel never gives

@@ -7,17 +7,21 @@
  *   SACK edges    -                                        -= delta
  *   options       SYN: timestamps to NOP; 253/254 to NOP   SYN-ACK: MSS lowered by the size of TOA
  *   TOA           SYN, and until the client acknowledges   -
- *                 data of the server
+ *                 data of the server; in a SYN that has
+ *                 no room for it, instead of these NOPs
  *
  * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After Session and
  * Neighbor (for whether TOA fits). Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the target's TcpOptions
- * carries out. */
+ * carries out, but for ToaInPlace, which does its part at once. */
 #ifndef _FULLNAT_P4_
 #define _FULLNAT_P4_
 
 #define IS_SYN (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0)
 
 control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
+    ToaInPlace() toa_in_place;
+    bool placed = false;
+
     @hidden
     action rewrite_addresses() {
         hdr.ipv4.src = m.session.src;
@@ -52,7 +56,12 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
                 }
                 if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0
                     && (IS_SYN || (BEFORE_DATA && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0))) {
-                    if (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS) {
+                    if (IS_SYN && (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS || m.route.toa_room == 0)) {
+                        toa_in_place.apply(hdr, m, placed);
+                    }
+                    if (placed) {
+                        toa_result = (bit<8>)ToaResult.OK;
+                    } else if (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS) {
                         toa_result = (bit<8>)ToaResult.HEAD_FULL;
                     } else if (m.route.toa_room == 0) {
                         toa_result = (bit<8>)ToaResult.FAIL_LEN;

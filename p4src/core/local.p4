@@ -33,6 +33,7 @@ control Local(inout headers_t hdr, inout metadata_t m) {
         hdr.ethernet.src = m.port_mac;
         m.own_packet = true;
         m.verdict.out_port = m.ingress_port;
+        m.verdict.punt = (bit<8>)PuntReason.NEIGHBOR;
     }
 
     /* Source and destination change places, which no checksum notices; the ICMP checksum changes by the type alone. */
@@ -47,7 +48,8 @@ control Local(inout headers_t hdr, inout metadata_t m) {
         m.own_packet = true;
     }
 
-    /* An announcement (asked 0) and an answer to the controller's question tell of a neighbor. */
+    /* An announcement (asked 0) and an answer to the controller's question tell of a neighbor. So does a question to us, which
+     * is answered whether the controller is there or not, and told beside. */
     @hidden
     table arp {
         key = {

@@ -47,6 +47,17 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
     action pass() { }
 
     @hidden
+    table frame_rules {
+        key = { hdr.ethernet.type : ternary; }
+        actions = { drop; }
+        const default_action = drop(DropReason.ETHERTYPE);
+        const entries = {
+            ETHERTYPE_VLAN         : drop(DropReason.VLAN);
+            ETHERTYPE_SERVICE_VLAN : drop(DropReason.VLAN);
+        }
+    }
+
+    @hidden
     table arp_rules {
         key = {
             hdr.arp.hw_type    : ternary;
@@ -121,7 +132,7 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
         } else if (hdr.arp.isValid()) {
             arp_rules.apply();
         } else if (!hdr.ipv4.isValid()) {
-            drop(DropReason.ETHERTYPE);
+            frame_rules.apply();
         } else {
             switch (ipv4_rules.apply().action_run) {
                 pass: {

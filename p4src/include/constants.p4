@@ -7,6 +7,8 @@
 
 const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP  = 0x0806;
+const bit<16> ETHERTYPE_VLAN = 0x8100;          /* IEEE 802.1Q: a customer's tag */
+const bit<16> ETHERTYPE_SERVICE_VLAN = 0x88a8;  /* 802.1ad: a provider's */
 
 const bit<8> PROTO_ICMP = 1;
 const bit<8> PROTO_TCP  = 6;
@@ -48,7 +50,8 @@ enum bit<8> PuntReason {
     NO_NEIGHBOR = 4,  /* next hop has no link-layer address yet */
     ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
-    PUNT_REASONS = 7
+    NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
+    PUNT_REASONS = 8
 }
 
 /* virtual_service flags. */
@@ -115,7 +118,8 @@ enum bit<8> DropReason {
     ARP             = 23,  /* ARP that concerns no address of ours */
     IPV4_OPTIONS    = 24,  /* IPv4 options, on a target that does not parse them */
     SERVER          = 25,  /* the session's real server is not in server_in or server_out */
-    DROP_REASONS    = 26
+    VLAN            = 26,  /* a tag of a VLAN (802.1Q with a VID other than 0, 802.1ad), or two tags */
+    DROP_REASONS    = 27
 }
 
 #endif

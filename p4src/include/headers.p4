@@ -33,6 +33,16 @@ header ethernet_t {
     bit<16> type;
 }
 
+/* What follows ETHERTYPE_VLAN. VID 0 tells a priority and no VLAN. Never sent: the frame leaves without. */
+header vlan_t {
+    bit<3>  priority;
+    bit<1>  drop_eligible;
+    bit<12> vid;
+    bit<16> type;
+}
+
+const bit<16> VLAN_BYTES = 4;
+
 header arp_t {
     bit<16> hw_type;
     bit<16> proto_type;
@@ -99,6 +109,13 @@ header toa_v4_t {
     bit<8>    length;
     l4_port_t client_port;
     ipv4_t    client;
+}
+
+/* A neighbor that asked for an address of ours, as its ARP request told. */
+struct neighbor_event_t {
+    @id(1) ipv4_t     address;
+    @id(2) mac_t      mac;
+    @id(3) port_num_t ingress_port;
 }
 
 #endif

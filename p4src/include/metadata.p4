@@ -15,6 +15,7 @@ struct verdict_t {
 
 /* Bytes. */
 struct length_t {
+    bit<16> tag;           /* of VLAN 0, that was passed over */
     bit<16> ip_header;
     bit<16> tcp_header;
     bit<16> l4;            /* behind the IPv4 header */

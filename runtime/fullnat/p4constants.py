@@ -24,7 +24,8 @@ class PuntReason(IntEnum):
     NO_NEIGHBOR = 4
     ARP = 5
     OPTIONS = 6
-    PUNT_REASONS = 7
+    NEIGHBOR = 7
+    PUNT_REASONS = 8
 
 
 class ServiceFlag(IntEnum):
@@ -86,4 +87,5 @@ class DropReason(IntEnum):
     ARP = 23
     IPV4_OPTIONS = 24
     SERVER = 25
-    DROP_REASONS = 26
+    VLAN = 26
+    DROP_REASONS = 27

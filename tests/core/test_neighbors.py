@@ -9,6 +9,7 @@ from fullnat.config.model import StaticRoute
 from fullnat.core.frames import ARP_REQUEST, BROADCAST, SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
 from fullnat.core.interface import Op, PacketIn, SwitchDown
 from fullnat.core.neighbors import UNRESOLVED_LIMIT
+from fullnat.core.waiting import BYTES, FEW, OVERHEAD, PACKETS, TOTAL_BYTES
 from fullnat.tables.neighbor import Neighbor
 
 from .builders import (
@@ -89,16 +90,61 @@ def test_an_answer_becomes_an_entry() -> None:
 def test_packets_wait_for_the_answer_and_leave_in_order() -> None:
     rig = Rig(config())
     requests(rig)
-    packets = [punted(number=number) for number in range(5)]
+    packets = [punted(number=number) for number in range(PACKETS + 2)]
     for packet in packets:
         rig.send(packet)
     assert requests(rig) == []
     answer(rig)
-    assert [effect.port for effect in rig.switch.forwarded] == [SERVER_PORT] * 3
+    assert [effect.port for effect in rig.switch.forwarded] == [SERVER_PORT] * PACKETS
     assert [effect.frame for effect in rig.switch.forwarded] == [
         readdressed(packet.frame, SERVER_MAC, SWITCH_MAC_2) for packet in packets[2:]
     ]
-    assert rig.controller.stats()["neighbor_queue_dropped"] == 2
+    assert rig.controller.stats()["neighbor_queue_dropped"] == 2, "the oldest"
+
+
+def jumbo(destination: int, number: int = 0) -> PacketIn:
+    packet = punted(destination, number)
+    return replace(packet, frame=packet.frame + bytes(9000 - len(packet.frame)))
+
+
+def test_jumbo_packets_are_bounded_by_their_bytes() -> None:
+    rig = Rig(config())
+    requests(rig)
+    packets = [jumbo(SERVER, number) for number in range(60)]
+    for packet in packets:
+        rig.send(packet)
+    answer(rig)
+    held = BYTES // (9000 + OVERHEAD)
+    assert [effect.frame for effect in rig.switch.forwarded] == [
+        readdressed(packet.frame, SERVER_MAC, SWITCH_MAC_2) for packet in packets[-held:]
+    ]
+    assert rig.controller.stats()["neighbor_queue_dropped"] == 60 - held
+
+
+def test_all_neighbors_together_are_bounded_and_none_goes_without() -> None:
+    wide = replace(config().interfaces[1], address=IPv4Interface("10.0.0.1/16"))
+    rig = Rig(config(interfaces=(config().interfaces[0], wide)))
+    many = TOTAL_BYTES // BYTES + 1
+    for stranger in range(many):
+        for number in range(PACKETS):
+            rig.send(jumbo(ip("10.0.8.0") + stranger, number))
+    for number in range(PACKETS):
+        rig.send(punted(ip("10.0.9.0"), number))
+    requests(rig)
+    packets = [punted(number=number) for number in range(10)]
+    for packet in packets:
+        rig.send(packet)
+    answer(rig)
+    assert [effect.frame for effect in rig.switch.forwarded] == [
+        readdressed(packet.frame, SERVER_MAC, SWITCH_MAC_2) for packet in packets[-FEW:]
+    ]
+    rig.advance(120)
+    assert rig.controller.stats()["neighbor_queue_dropped"] == (many + 1) * PACKETS + 10 - FEW, "given up, and counted"
+    for number in range(10):
+        rig.send(punted(STRANGER, number))
+    rig.switch.forwarded.clear()
+    rig.send(arp_reply(STRANGER, SERVER_MAC, OUR_SERVER_SIDE, SWITCH_MAC_2, SERVER_PORT))
+    assert len(rig.switch.forwarded) == 10, "there is room again"
 
 
 def test_a_packet_punted_before_the_entry_took_effect_is_sent_at_once() -> None:

@@ -47,7 +47,7 @@ def edited(options: bytes, *, session_flags: int = 0, **how: Any) -> bytes:
     assert belongs(segment, session())
     after = edit_options(before, segment, session(), session_flags)
     start = 14 + 20 + len(how.get("ip_options", b"")) + 20
-    result = after[start : start + len(options)]
+    result = after[start : start + len(options) + len(after) - len(before)]
     assert after == frame(result, **how)
     return result
 
@@ -78,6 +78,34 @@ def edited(options: bytes, *, session_flags: int = 0, **how: Any) -> bytes:
 def test_edit(options: bytes, how: dict[str, Any], expected: bytes) -> None:
     assert edited(options, **how) == expected
     assert edited(options, **how, ip_options=b"\x94\x04\0\0") == expected
+
+
+COOKIE = b"\x22\x12" + bytes(range(16))
+SACK_OK = b"\x04\x02"
+WINDOW = b"\x01\x03\x03\x07"
+FULL_SYN = MSS_1460 + SACK_OK + TIMESTAMPS + WINDOW[1:] + COOKIE + b"\x01" * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "flags", "expected"),
+    [
+        (FULL_SYN, "S", MSS_1460 + SACK_OK + b"\x01\x01" + WINDOW[1:] + COOKIE + b"\x01" * 3),
+        (FULL_SYN[:4] + FULL_SYN[6:-2], "S", MSS_1460 + b"\x01\x01" + WINDOW[1:] + COOKIE + b"\x01"),
+        (b"\xfe\x05abc" + TIMESTAMPS + COOKIE + b"\x01" * 3, "S", b"\x01" * 7 + COOKIE + b"\x01" * 3),
+        (b"\xfd\x0a" + b"y" * 8 + TIMESTAMPS + COOKIE + SACK_OK, "S", b"\x01" * 12 + COOKIE + SACK_OK),
+        (b"\xfe\x07abcde" + COOKIE + b"\x01" * 15, "S", b"\x01" * 7 + COOKIE + b"\x01" * 15),
+        (b"\xfe\x0a" + b"y" * 8 + COOKIE + b"\x01" * 12, "A", b"\x01" * 10 + COOKIE + b"\x01" * 12),
+        (TIMESTAMPS + COOKIE + b"\x01" * 4, "S", b"\x01" * 10 + COOKIE + b"\x01" * 4),
+    ],
+    ids=["40 bytes", "36 bytes", "both kinds", "experiments first", "less than 8", "no SYN", "32 bytes"],
+)
+def test_what_is_blanked_makes_room_for_toa(options: bytes, flags: str, expected: bytes) -> None:
+    """In a SYN that has none: 8 bytes of NOPs are taken out, and the data plane puts TOA in front."""
+    toa = SessionFlag.TOA
+    assert edited(options, inward=True, flags=flags, session_flags=toa) == expected
+    assert edited(options, inward=True, flags=flags, session_flags=toa, damage=0x40) == expected
+    assert edited(options, inward=True, flags=flags, session_flags=toa, ip_options=b"\x94\x04\0\0") == expected
+    assert len(edited(options, inward=True, flags=flags)) == len(options), "no TOA, no room"
 
 
 def test_session_flags_keep_what_they_say() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from topo import standard
+from topo import rawtcp, standard
 from topo.world import World, report, tcp_options
 
 from .checks import CLOSING, assert_all_good, assert_clean
@@ -26,6 +28,36 @@ def test_round_robin_and_toa(world: World) -> None:
         assert answer.toa == answer.client
         assert answer.toa_options == 1
         assert answer.peer.partition(":")[0] in {str(address) for address in standard.LOCAL_ADDRESSES}
+    assert_clean(world)
+
+
+MSS, WINDOW, TIMESTAMPS = b"\x02\x04\x05\xb4", b"\x01\x03\x03\x07", b"\x08\x0a" + bytes(8)
+COOKIE = b"\x22\x12" + bytes(range(16))
+"""Of TCP Fast Open, as long as it may be (RFC 7413)."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        MSS + b"\x04\x02" + TIMESTAMPS + WINDOW + COOKIE + b"\x01\x01",
+        MSS + b"\x04\x02" + TIMESTAMPS + COOKIE + b"\x01\x01",
+        rawtcp.toa("192.0.2.66", 666) + MSS + b"\x01\x01\x04\x02" + COOKIE + b"\x01\x01",
+    ],
+    ids=["40 bytes", "36 bytes", "forged"],
+)
+def test_toa_in_a_full_syn(world: World, options: bytes) -> None:
+    """What the switch removes from a SYN makes room for TOA; the kernel is content with the rest."""
+    client = ("10.1.0.200", 5555)
+    with world.network.inside("c1"):
+        for name in ("ip_forward", "conf/eth0/proxy_arp"):
+            Path("/proc/sys/net/ipv4", name).write_text("1")
+        with rawtcp.Wire("raw0", addresses=(), routes=(f"{client[0]}/32",)) as wire:
+            connection = wire.connect((str(standard.VIP), standard.VPORT), client, options)
+            connection.send(b"GET / HTTP/1.1\r\nHost: vip\r\nConnection: close\r\n\r\n")
+            answer = connection.read_until(b"}\n")
+            connection.reset()
+    told = json.loads(answer[answer.index(b"{") :])
+    assert (told["toa"], told["toa_options"]) == ("10.1.0.200:5555", 1)
     assert_clean(world)
 
 

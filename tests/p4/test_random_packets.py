@@ -69,7 +69,10 @@ def test_every_broken_packet_is_accounted_for(engine: NativeEngine) -> None:
         while events := engine.poll(4096):
             punted += sum(isinstance(event, PacketIn) for event in events)
     dropped = count(engine, "drop_ctr", DropReason)
-    assert punted == count(engine, "punt_ctr", PuntReason)
+    # Answered ARP requests are told by digest, and have left by a port.
+    told = engine.read_counter("punt_ctr", PuntReason.NEIGHBOR)[0]
+    assert told > PACKETS // 100
+    assert punted + told == count(engine, "punt_ctr", PuntReason)
     lost = engine.drops()
     # Noise on the CPU port may ask to be sent to a port that is not there.
     assert lost["backlog"] == lost["packet_ins"] == lost["failed_asserts"] == 0

@@ -116,7 +116,8 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
     def _apply(self, update: p4r.Update) -> tuple[int, str] | None:
         kind = update.entity.WhichOneof("entity")
         if kind == "digest_entry":
-            if update.type == p4r.Update.INSERT and self.digest_configs:
+            known = {config.digest_id for config in self.digest_configs}
+            if update.type == p4r.Update.INSERT and update.entity.digest_entry.digest_id in known:
                 return 6, "digest exists"
             self.digest_configs.append(update.entity.digest_entry)
         elif kind == "meter_entry":

@@ -113,7 +113,8 @@ async def test_set_up_enables_digests_and_limits_punts(connect: Connect, switch:
     client = await primary(connect)
     await client.enable_digests()
     await client.enable_digests()
-    assert [entry.digest_id for entry in switch.digest_configs] == [client.schema.packets.digest_id] * 2
+    both = [client.schema.packets.digest_id, client.schema.packets.neighbor_digest_id]
+    assert [entry.digest_id for entry in switch.digest_configs] == both * 2
     await client.limit_punts(1000, 200)
     assert sorted(switch.meters) == list(range(client.schema.punt_meter.size))
     config = p4r.MeterConfig(cir=1000, cburst=200, pir=1000, pburst=200)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 from finsy.proto import p4i, p4r
-from fullnat.core.interface import Forward, IdleNotice, Inject, Op, PacketIn, Reset, SessionEvents
+from fullnat.core.interface import (
+    Forward,
+    IdleNotice,
+    Inject,
+    NeighborHeard,
+    Op,
+    PacketIn,
+    Reset,
+    SessionEvents,
+)
 from fullnat.p4constants import DropReason, PacketOutAction, PacketOutFlag
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import ProgramError, SchemaError
@@ -212,6 +221,10 @@ def test_digests_and_their_acknowledgement() -> None:
                 struct = digest.data.add().struct
             struct.members.add(bitstring=canonical(value))
     assert SCHEMA.packets.decode_digest(digest) == [SessionEvents(0x12345, 2, 1), SessionEvents(0, 1, 32)]
+    digest.digest_id = SCHEMA.packets.neighbor_digest_id
+    assert SCHEMA.packets.decode_digest(digest) == [NeighborHeard(0x12345, 2, 1), NeighborHeard(0, 1, 32)]
+    digest.digest_id = 1
+    assert SCHEMA.packets.decode_digest(digest) == []
     ack = p4r.StreamMessageRequest.FromString(SCHEMA.packets.digest_ack(digest)).digest_ack
     assert (ack.digest_id, ack.list_id) == (digest.digest_id, 9)
 
@@ -257,6 +270,7 @@ def test_every_difference_is_reported_at_once() -> None:
         "table port: parameters of port_set: (address), expected (mac)",
         "no meter punt_meter",
         "no digest session_event_t",
+        "no digest neighbor_event_t",
         f"counter drop_ctr: size 3, expected {DropReason.DROP_REASONS}",
     }
 

@@ -64,7 +64,7 @@ def epoll(sock: socket.socket) -> None:
         poller.poll()
         try:
             connection, address = sock.accept()
-        except BlockingIOError:
+        except (BlockingIOError, ConnectionAbortedError):
             continue
         with connection:
             tell(connection, accept=address, getpeername=connection.getpeername())

@@ -128,6 +128,55 @@ def test_no_toa(start_server: StartServer, wire: Wire, options: bytes) -> None:
     everywhere(hear(wire.connect((KERNEL, PORT), LOCAL, options)), LOCAL)
 
 
+NOWHERE, NOWHERE6 = ("0.0.0.0", 0), ("::", 0, 0, 0)
+
+
+def test_missing_is_told_as_nobody(start_server: StartServer, wire: Wire) -> None:
+    """TOA_MISSING=unspecified: no access rule takes the balancer's address for a client's."""
+    start_server(TOA_MISSING="unspecified")
+    everywhere(hear(wire.connect((KERNEL, PORT), LOCAL, MSS)), NOWHERE)
+    everywhere(hear(wire.connect((KERNEL, PORT), LOCAL, V6_DPVS)), NOWHERE)
+    everywhere(hear(wire.connect((KERNEL, PORT), LOCAL, V4)), CLIENT)
+    everywhere(hear(wire.connect((KERNEL, PORT), ("192.0.2.7", 99), MSS)), ("192.0.2.7", 99))
+    set_sysctl("ipv4/tcp_syncookies", "2")
+    everywhere(hear(wire.connect((KERNEL, PORT), LOCAL, MSS + V4)), NOWHERE)
+
+
+def test_missing_is_told_as_nobody_on_an_ipv6_socket(start_server: StartServer, wire: Wire) -> None:
+    start_server("plain", "::", str(PORT), TOA_MISSING="unspecified")
+    everywhere(hear(wire.connect((KERNEL, PORT), LOCAL, MSS)), NOWHERE6)
+    everywhere(hear(wire.connect((KERNEL6, PORT), LOCAL6, MSS)), NOWHERE6)
+    everywhere(hear(wire.connect((KERNEL6, PORT), LOCAL6, V4)), six(CLIENT))
+
+
+def test_missing_is_told_as_nobody_where_accept_was_not_seen(start_server: StartServer, wire: Wire) -> None:
+    start_server("second", TOA_MISSING="unspecified")
+    assert hear(wire.connect((KERNEL, PORT), LOCAL, V4)) == {"accept": CLIENT}
+    said = hear(wire.connect((KERNEL, PORT), LOCAL, toa("203.0.113.10", 1)))
+    assert said == {"getpeername": NOWHERE, "reused": True}
+
+
+def test_missing_is_refused(start_server: StartServer, wire: Wire) -> None:
+    """TOA_MISSING=refuse: a RST, and ECONNABORTED for the program, which goes on."""
+    server = start_server("epoll", TOA_MISSING="refuse")
+    for n, options in enumerate((MSS, V6_DPVS, b"")):
+        with pytest.raises(ConnectionResetError):
+            hear(wire.connect((KERNEL, PORT), ("10.2.0.102", 6000 + n), options))
+    assert hear(wire.connect((KERNEL, PORT), LOCAL, V4)) == {"accept": CLIENT, "getpeername": CLIENT}
+    direct = ("192.0.2.7", 99)
+    assert hear(wire.connect((KERNEL, PORT), direct, MSS)) == {"accept": direct, "getpeername": direct}
+    assert server.running
+
+
+@pytest.mark.parametrize(("value", "told"), [("", LOCAL), ("peer", LOCAL), ("none", NOWHERE)])
+def test_missing_by_other_words(start_server: StartServer, wire: Wire, value: str, told: tuple[str, int]) -> None:
+    """The default, by its name or empty; a mistake is said, and is no reason to tell the balancer's address."""
+    server = start_server(TOA_MISSING=value)
+    everywhere(hear(wire.connect((KERNEL, PORT), LOCAL, MSS)), told)
+    complaint = "TOA_MISSING is none of peer, unspecified and refuse, and is taken for unspecified"
+    assert (complaint in server.err.read_text()) == (value == "none")
+
+
 @pytest.mark.parametrize("peer", ["10.2.0.99", "10.2.0.104", "203.0.113.66"])
 def test_forged(start_server: StartServer, wire: Wire, peer: str) -> None:
     """Whoever is not the balancer is told as who it is, whatever it claims."""

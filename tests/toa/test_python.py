@@ -122,6 +122,31 @@ def test_listener(special: toa.Listener, wire: Wire) -> None:
         assert address[:2] == (host, 40000 if options else 5000)
 
 
+@pytest.mark.parametrize(("host", "nobody"), [("::", ("::", 0, 0, 0)), (KERNEL, ("0.0.0.0", 0))])
+def test_listener_tells_nobody_for_who_is_missing(
+    network: str, wire: Wire, host: str, nobody: tuple[object, ...]
+) -> None:
+    with namespaces.inside(network), toa.Listener.bound(host, PORT, TRUSTED, missing="unspecified") as listener:
+        told = []
+        for peer, options in ((LOCAL, b""), (LOCAL, V4), (("192.0.2.7", 99), b"")):
+            connection = wire.connect((KERNEL, PORT), peer, options)
+            sock, address = listener.accept()
+            connection.reset()
+            sock.close()
+            told.append(address)
+    assert told[0] == nobody
+    assert [address[0].removeprefix("::ffff:") for address in told[1:]] == ["203.0.113.9", "192.0.2.7"]
+
+
+def test_listener_refuses_who_is_missing(network: str, wire: Wire) -> None:
+    with namespaces.inside(network), toa.Listener.bound(KERNEL, PORT, TRUSTED, missing="refuse") as listener:
+        connection = wire.connect((KERNEL, PORT), LOCAL, b"")
+        with pytest.raises(ConnectionAbortedError, match="no TOA option"):
+            listener.accept()
+        with pytest.raises(ConnectionResetError):
+            connection.read_line()
+
+
 def test_http_server(network: str, wire: Wire) -> None:
     """A standard server on a Listener knows its clients."""
     seen = []

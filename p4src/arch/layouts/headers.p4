@@ -9,12 +9,6 @@
 
 #include "../../include/headers.p4"
 
-/* Kind 254 or 253 with a length of 8, as another balancer or a forger puts it in front. */
-header experiment_option_t {
-    bit<32> first;
-    bit<32> second;
-}
-
 header mss_option_t {
     bit<16> head;
     bit<16> value;
@@ -33,8 +27,9 @@ header sack_block_t {
     bit<32> right;
 }
 
+/* `experiment` is kind 254 or 253 with a length of 8, as another balancer or a forger puts it in front. */
 #define OPTION_HEADERS \
-    experiment_option_t experiment; \
+    toa_v4_t            experiment; \
     mss_option_t        mss; \
     tcp_option_word_t   plain_1; \
     tcp_option_word_t   plain_2; \

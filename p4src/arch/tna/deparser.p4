@@ -6,9 +6,12 @@ control FullnatDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
                         in ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md) {
     @name(".session_event_t")
     Digest<session_event_t>() session_event;
+    @name(".neighbor_event_t")
+    Digest<neighbor_event_t>() neighbor_event;
 
     apply {
         if (ig_dprsr_md.digest_type == DIGEST_SESSION_EVENT) { session_event.pack(m.target.event); }
+        if (ig_dprsr_md.digest_type == DIGEST_NEIGHBOR_EVENT) { neighbor_event.pack(m.target.neighbor); }
         packet.emit(hdr.packet_in);
         packet.emit(hdr.decision);
         packet.emit(hdr.ethernet);
@@ -41,7 +44,7 @@ control RewriteDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
                 hdr.tcp.cwr, hdr.tcp.ece, hdr.tcp.urg, hdr.tcp.ack_flag, hdr.tcp.psh, hdr.tcp.rst, hdr.tcp.syn, hdr.tcp.fin,
                 hdr.tcp.window, hdr.tcp.urgent,
                 hdr.toa_v4.kind, hdr.toa_v4.length, hdr.toa_v4.client_port, hdr.toa_v4.client,
-                hdr.experiment.first, hdr.experiment.second,
+                hdr.experiment.kind, hdr.experiment.length, hdr.experiment.client_port, hdr.experiment.client,
                 hdr.mss.head, hdr.mss.value,
                 hdr.plain_1.word, hdr.plain_2.word,
                 hdr.timestamps.before, hdr.timestamps.head, hdr.timestamps.value, hdr.timestamps.echo,

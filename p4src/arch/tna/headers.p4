@@ -23,6 +23,7 @@ struct headers_t {
     packet_out_t packet_out;
     decision_t   decision;
     ethernet_t   ethernet;
+    vlan_t       vlan;
     arp_t        arp;
     ipv4_h       ipv4;
     IPV6_HEADERS
@@ -50,6 +51,7 @@ struct target_metadata_t {
     bit<8>  seen;          /* SessionEvent bits of the segments before */
     bit<8>  colour;        /* of the punt meter */
     session_event_t event;
+    neighbor_event_t neighbor;
     IPV6_METADATA
 }
 

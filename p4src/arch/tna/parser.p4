@@ -1,7 +1,7 @@
 /* TNA parser of what is received.
  *
- *   start -> packet_out? -> ethernet -> arp
- *                                    -> ipv4 -> icmp | tcp -> the states of arch/layouts
+ *   start -> packet_out? -> ethernet [-> vlan] -> arp
+ *                                              -> ipv4 -> icmp | tcp -> the states of arch/layouts
  *
  * IPv4 options are not parsed: their up to ten words would need parser states and deparser checksum entries of their own.
  * Validate drops them by name. A packet shorter than its headers sets parser_err. */
@@ -43,6 +43,25 @@ parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
     state parse_ethernet {
         packet.extract(hdr.ethernet);
         transition select(hdr.ethernet.type) {
+            ETHERTYPE_IPV4: parse_ipv4;
+            ETHERTYPE_ARP: parse_arp;
+            ETHERTYPE_VLAN: parse_vlan;
+            IPV6_ETHERTYPE
+            default: accept;
+        }
+    }
+
+    /* A tag that only tells a priority is passed over. */
+    state parse_vlan {
+        packet.extract(hdr.vlan);
+        transition select(hdr.vlan.vid) {
+            0: parse_tagged;
+            default: accept;
+        }
+    }
+
+    state parse_tagged {
+        transition select(hdr.vlan.type) {
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_ARP: parse_arp;
             IPV6_ETHERTYPE

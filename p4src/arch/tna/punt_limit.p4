@@ -17,7 +17,7 @@ control PuntLimit(inout metadata_t m) {
 
     apply {
         meter_punt();
-        drop_if_over();
+        if (m.verdict.punt != (bit<8>)PuntReason.NEIGHBOR) { drop_if_over(); }
     }
 }
 

@@ -33,12 +33,16 @@ control Received(inout headers_t hdr, inout metadata_t m, in ingress_intrinsic_m
         size = 16;
     }
 
+    @hidden
+    action untag() { hdr.ethernet.type = hdr.vlan.type; }
+
     apply {
         m.ingress_port = (port_num_t)ig_intr_md.ingress_port;
         if (ig_prsr_md.parser_err != PARSER_ERROR_OK) { m.parser_error = true; }
         /* What has options is not looked at. */
         m.length.ip_header = 20;
         tcp_header_length.apply();
+        if (hdr.vlan.isValid() && hdr.vlan.vid == 0) { untag(); }
     }
 }
 

@@ -4,6 +4,7 @@
 #define _TNA_VERDICT_P4_
 
 #define DIGEST_SESSION_EVENT 1
+#define DIGEST_NEIGHBOR_EVENT 2
 
 control Verdict(inout headers_t hdr, inout metadata_t m,
                 inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
@@ -50,6 +51,17 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         m.target.event.events = m.state.new_events;
     }
 
+    /* The answer goes to who asked. */
+    @hidden
+    action tell_neighbor() {
+        punt_ctr.count(m.verdict.punt);
+        ig_tm_md.ucast_egress_port = m.verdict.out_port[8:0];
+        ig_dprsr_md.digest_type = DIGEST_NEIGHBOR_EVENT;
+        m.target.neighbor.address = hdr.arp.target_ip;
+        m.target.neighbor.mac = hdr.arp.target_mac;
+        m.target.neighbor.ingress_port = m.ingress_port;
+    }
+
     @hidden
     action count_in() { server_in_ctr.count(m.session.server_id); }
     @hidden
@@ -59,8 +71,12 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         ig_tm_md.bypass_egress = 1;
         hdr.packet_out.setInvalid();
         if (m.verdict.punt != 0 && m.target.colour != METER_RED) {
-            punt();
-            if (m.target.punted == 0) { add_packet_in(); }
+            if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR) {
+                tell_neighbor();
+            } else {
+                punt();
+                if (m.target.punted == 0) { add_packet_in(); }
+            }
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {

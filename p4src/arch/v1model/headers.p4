@@ -17,6 +17,7 @@ struct headers_t {
     packet_out_t   packet_out;
     DECISION_HEADER
     ethernet_t     ethernet;
+    vlan_t         vlan;
     arp_t          arp;
     ipv4_h         ipv4;
     ipv4_options_t ipv4_options;

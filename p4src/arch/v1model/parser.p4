@@ -1,7 +1,7 @@
 /* v1model parser.
  *
- *   start -> packet_out? -> ethernet -> arp
- *                                    -> ipv4 [-> options] -> icmp | tcp -> the states of OPTION_STATES
+ *   start -> packet_out? -> ethernet [-> vlan] -> arp
+ *                                              -> ipv4 [-> options] -> icmp | tcp -> the states of OPTION_STATES
  *
  * A packet shorter than its headers sets parser_error and is dropped by Validate. Lengths that lie are found there too. */
 #ifndef _V1MODEL_PARSER_P4_
@@ -31,6 +31,26 @@ parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, in
     state parse_ethernet {
         packet.extract(hdr.ethernet);
         transition select(hdr.ethernet.type) {
+            ETHERTYPE_IPV4: parse_ipv4;
+            ETHERTYPE_ARP: parse_arp;
+            ETHERTYPE_VLAN: parse_vlan;
+            default: accept;
+        }
+    }
+
+    /* A tag that only tells a priority is passed over. */
+    state parse_vlan {
+        packet.extract(hdr.vlan);
+        transition select(hdr.vlan.vid) {
+            0: parse_tagged;
+            default: accept;
+        }
+    }
+
+    state parse_tagged {
+        hdr.ethernet.type = hdr.vlan.type;
+        m.length.tag = VLAN_BYTES;
+        transition select(hdr.vlan.type) {
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_ARP: parse_arp;
             default: accept;

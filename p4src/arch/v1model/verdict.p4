@@ -38,10 +38,18 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         standard_metadata.egress_spec = CPU_PORT;
     }
 
+    /* The answer goes to who asked. */
+    @hidden
+    action tell_neighbor() {
+        punt_ctr.count(m.verdict.punt);
+        digest<neighbor_event_t>(1, { hdr.arp.target_ip, hdr.arp.target_mac, m.ingress_port });
+        standard_metadata.egress_spec = (bit<9>)m.verdict.out_port;
+    }
+
     apply {
         hdr.packet_out.setInvalid();
         if (m.verdict.punt != 0) {
-            punt();
+            if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR) { tell_neighbor(); } else { punt(); }
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {

@@ -20,6 +20,7 @@ from fullnat.core.interface import (
     IdleNotice,
     Inject,
     Log,
+    NeighborHeard,
     Op,
     Outcome,
     PacketIn,
@@ -79,6 +80,8 @@ class Controller:
                 self._packet_in(event, now, out)
             case SessionEvents():
                 self._expiry.events(event, now)
+            case NeighborHeard():
+                self._neighbors.heard(event, now, out)
             case Written():
                 self._written(event, now, out)
             case Probed():

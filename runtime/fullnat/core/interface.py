@@ -74,6 +74,15 @@ class SessionEvents:
 
 
 @dataclass(frozen=True, slots=True)
+class NeighborHeard:
+    """A neighbor asked for an address of ours by ARP, and was answered (a digest). May repeat or be lost."""
+
+    address: int
+    mac: int
+    ingress_port: int
+
+
+@dataclass(frozen=True, slots=True)
 class IdleNotice:
     """One direction's entry was not hit for its idle timeout. A hint: may repeat or be lost."""
 
@@ -128,7 +137,7 @@ class SwitchDown:
     reason: str
 
 
-Event = PacketIn | SessionEvents | IdleNotice | Written | Probed | SwitchUp | SwitchDown
+Event = PacketIn | SessionEvents | NeighborHeard | IdleNotice | Written | Probed | SwitchUp | SwitchDown
 
 
 # ---------------------------------------------------------------------------------------------- effects

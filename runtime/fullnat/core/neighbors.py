@@ -1,25 +1,33 @@
 """Neighbors: ARP (RFC 826) on behalf of the switch, which answers requests by itself and only looks neighbors up.
 
-An address is resolved when a packet needs it, and beforehand for real servers and gateways ("wanted"). A few packets
-wait for the answer. Resolved neighbors are asked again from time to time, first directly and then by broadcast; only
-one that stays silent is forgotten. Nobody is believed unasked: an ARP packet changes only what is being resolved or
-already known.
+An address is resolved when a packet needs it, and beforehand for real servers and gateways ("wanted"). Packets wait
+for the answer (:mod:`.waiting`). Resolved neighbors are asked again from time to time, first directly and then by
+broadcast; only one that stays silent is forgotten. Nobody is believed unasked but who asks us: any other ARP packet
+changes only what is being resolved or already known.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from fullnat.core.frames import ARP_REPLY, BROADCAST, Arp, arp_request, ipv4_destination, parse_arp, readdressed
-from fullnat.core.interface import Effect, Forward, Log, Op, Write
+from fullnat.core.frames import (
+    ARP_REPLY,
+    ARP_REQUEST,
+    BROADCAST,
+    Arp,
+    arp_request,
+    ipv4_destination,
+    parse_arp,
+    readdressed,
+)
+from fullnat.core.interface import Effect, Forward, Log, NeighborHeard, Op, Write
 from fullnat.core.routing import Link, Router
 from fullnat.core.services import dotted
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
+from fullnat.core.waiting import Budget, Waiting
 from fullnat.tables.neighbor import Neighbor
 
-QUEUE = 3
-"""Packets held per neighbor."""
 UNRESOLVED_LIMIT = 1024
 """Neighbors being resolved at a time: a scan of a connected subnet must not fill memory."""
 RETRY = 1.0
@@ -31,6 +39,10 @@ REFRESH = 60.0
 """Seconds between confirmations of a resolved neighbor."""
 REFRESH_TRIES = 4
 """Unanswered confirmations, RETRY seconds and more apart, before it is forgotten."""
+HEARD_LIMIT = 1024
+"""Neighbors known from their own requests only (Linux: neigh/default/gc_thresh3)."""
+LOCK_TIME = 1.0
+"""Seconds for which a known address is not changed by requests (Linux: neigh/default/locktime)."""
 CONFLICT_REPORT = 60.0
 """Seconds between warnings of one address of ours being used by a stranger."""
 REFRESH_UNICAST = 2
@@ -44,15 +56,16 @@ class _Status(IntEnum):
 
 
 class _Entry:
-    __slots__ = ("address", "link", "mac", "queue", "status", "tries")
+    __slots__ = ("address", "changed", "link", "mac", "queue", "status", "tries")
 
-    def __init__(self, address: int, link: Link) -> None:
+    def __init__(self, address: int, link: Link, budget: Budget) -> None:
         self.address = address
         self.link = link
         self.mac = 0
+        self.changed = 0.0
         self.status = _Status.RESOLVING
         self.tries = 0
-        self.queue: list[bytes] = []
+        self.queue = Waiting(budget)
 
     def row(self) -> Neighbor:
         return Neighbor(self.address, self.link.port, self.link.mac, self.mac, self.link.mtu)
@@ -64,8 +77,11 @@ class Neighbors:
         self._stats = stats
         self._entries: dict[int, _Entry] = {}
         self._unresolved = 0
+        self._held = Budget()
         self._wanted: set[int] = set()
         self._own: set[int] = set()
+        self._heard: set[int] = set()
+        """Neighbors that asked us and have not answered us yet."""
         self._conflicts: dict[int, float] = {}
         """When a stranger's use of an address of ours was last reported."""
         self.timers: TimerWheel[_Entry] = TimerWheel()
@@ -136,10 +152,7 @@ class Neighbors:
             # It was punted before the switch learned the neighbor.
             self._send(entry, frame, out)
             return
-        if len(entry.queue) == QUEUE:
-            del entry.queue[0]
-            self._stats["neighbor_queue_dropped"] += 1
-        entry.queue.append(frame)
+        self._stats["neighbor_queue_dropped"] += entry.queue.add(frame)
 
     def arp(self, frame: bytes, port: int, now: float, out: list[Effect]) -> None:
         packet = parse_arp(frame)
@@ -151,24 +164,54 @@ class Neighbors:
             return
         entry = self._entries.get(packet.sender)
         mac = packet.sender_mac
-        if entry is None or entry.link.port != port or not mac or mac >> 40 & 1:
+        if entry is None or entry.link.port != port or not _is_station(mac):
             self._stats["arp_ignored"] += 1
             return
+        if entry.status is _Status.RESOLVING or entry.mac != mac:
+            self._set(entry, mac, now, out)
+        elif packet.operation == ARP_REPLY:
+            self._confirm(entry, now)
+
+    def heard(self, event: NeighborHeard, now: float, out: list[Effect]) -> None:
+        """A neighbor asked us, so that our packets to it are soon to come (Linux: arp_process, neigh_event_ns).
+
+        It is learned if its address is of the subnet at that port, asked in turn, and forgotten unless it answers: who
+        makes up senders fills HEARD_LIMIT entries for 15 seconds, and changes an address every LOCK_TIME at most.
+        """
+        address, mac = event.address, event.mac
+        if address in self._own:
+            self._own_sender(Arp(ARP_REQUEST, mac, address, 0), event.ingress_port, now, out)
+            return
+        link = self._router.link(address)
+        if link is None or link.port != event.ingress_port or not _is_station(mac) or not _is_host(address, link):
+            self._stats["arp_ignored"] += 1
+            return
+        entry = self._entries.get(address)
+        if entry is None:
+            if len(self._heard) >= HEARD_LIMIT:
+                self._stats["arp_ignored"] += 1
+                return
+            entry = self._entries[address] = _Entry(address, link, self._held)
+            self._unresolved += 1
+        elif entry.status is not _Status.RESOLVING and (entry.mac == mac or now - entry.changed < LOCK_TIME):
+            return
+        self._set(entry, mac, now, out)
+        self._heard.add(address)
+        entry.status = _Status.CONFIRMING
+        self.timers.arm(entry, now + RETRY)
+
+    def _set(self, entry: _Entry, mac: int, now: float, out: list[Effect]) -> None:
+        """The neighbor is at ``mac``: tell the switch, and send what waited."""
+        operation = Op.MODIFY
         if entry.status is _Status.RESOLVING:
             self._unresolved -= 1
             operation = Op.INSERT
-        elif entry.mac != mac:
-            operation = Op.MODIFY
-        else:
-            if packet.operation == ARP_REPLY:
-                self._confirm(entry, now)
-            return
         entry.mac = mac
+        entry.changed = now
         self._confirm(entry, now)
         self._stats["neighbor_resolved"] += 1
         out.append(Write(((operation, entry.row()),)))
-        queue, entry.queue = entry.queue, []
-        for held in queue:
+        for held in entry.queue.take():
             self._send(entry, held, out)
 
     def _own_sender(self, packet: Arp, port: int, now: float, out: list[Effect]) -> None:
@@ -193,8 +236,7 @@ class Neighbors:
     def _retry(self, entry: _Entry, now: float, out: list[Effect]) -> None:
         if entry.tries >= TRIES:
             self._stats["neighbor_failed"] += entry.tries == TRIES
-            self._stats["neighbor_queue_dropped"] += len(entry.queue)
-            entry.queue = []
+            self._stats["neighbor_queue_dropped"] += len(entry.queue.take())
             if entry.address not in self._wanted:
                 self._drop(entry)
                 return
@@ -234,7 +276,7 @@ class Neighbors:
         if self._unresolved >= UNRESOLVED_LIMIT and address not in self._wanted:
             self._stats["neighbor_queue_dropped"] += 1
             return None
-        entry = self._entries[address] = _Entry(address, link)
+        entry = self._entries[address] = _Entry(address, link, self._held)
         self._unresolved += 1
         self._ask(entry, now, out)
         return entry
@@ -242,13 +284,14 @@ class Neighbors:
     def _adopt(self, row: Neighbor, link: Link, now: float) -> None:
         entry = self._entries.get(row.address)
         if entry is None:
-            entry = self._entries[row.address] = _Entry(row.address, link)
+            entry = self._entries[row.address] = _Entry(row.address, link, self._held)
         else:
             self._unresolved -= 1
         entry.mac = row.destination
         self._confirm(entry, now)
 
     def _confirm(self, entry: _Entry, now: float) -> None:
+        self._heard.discard(entry.address)
         entry.status = _Status.REACHABLE
         entry.tries = 0
         self.timers.arm(entry, now + REFRESH)
@@ -266,5 +309,17 @@ class Neighbors:
     def _drop(self, entry: _Entry) -> None:
         if entry.status is _Status.RESOLVING:
             self._unresolved -= 1
+            self._stats["neighbor_queue_dropped"] += len(entry.queue.take())
+        self._heard.discard(entry.address)
         del self._entries[entry.address]
         self.timers.cancel(entry)
+
+
+def _is_station(mac: int) -> bool:
+    """Whether a frame can come from this address: not zero, nor a group's."""
+    return mac != 0 and not mac >> 40 & 1
+
+
+def _is_host(address: int, link: Link) -> bool:
+    """Whether the address is neither the subnet's own nor its broadcast (RFC 3021: a /31 has neither)."""
+    return link.prefix_len > 30 or address & ~link.mask & 0xFFFFFFFF not in (0, ~link.mask & 0xFFFFFFFF)

@@ -19,12 +19,17 @@ MSS_LENGTH = 4
 SACK_LENGTHS = (10, 18, 26, 34)
 
 
+MAX_LIST = 40
+"""Bytes of options that a TCP header holds."""
+
+
 class BadOptions(ValueError):
     """An option's length is 0 or 1, or it ends behind the list."""
 
 
 def edit_options(frame: bytes, segment: Segment, session: SessionEntry, flags: int) -> bytes:
-    """``frame`` with its options as they shall leave, and the TCP checksum changed by the difference (RFC 1624).
+    """``frame`` with its options as they shall leave but for TOA, for which a SYN gets room, and with the checksums
+    changed by the difference (RFC 1624).
 
     ``segment`` is what the frame was parsed to; its direction is told by its source. ``flags`` are the session's
     SessionFlags. Raises BadOptions.
@@ -36,19 +41,37 @@ def edit_options(frame: bytes, segment: Segment, session: SessionEntry, flags: i
     new = _inward(old, segment, flags) if inward else _outward(old, segment, session.delta, flags)
     if new == old:
         return frame
-    # ~(~HC + ~m + m'), as one sum; the list is whole 32-bit words.
-    inverted = bytes(byte ^ 0xFF for byte in frame[start + 16 : start + 18] + old)
-    total = ~sum16(inverted + new) & 0xFFFF
-    return frame[: start + 16] + total.to_bytes(2, "big") + frame[start + 18 : first] + new + frame[end:]
+    shorter = len(old) - len(new)
+    ip, tcp = frame[ETHERNET:start], frame[start:first]
+    if shorter:
+        ip = _shortened(ip, shorter)
+        offset = bytes((tcp[12] - (shorter << 2), tcp[13]))
+        # The length in the pseudo header is less by as much, in one's complement.
+        length = (0xFFFF - shorter).to_bytes(2, "big")
+        tcp = tcp[:12] + offset + tcp[14:16] + _checksum(tcp[16:18], tcp[12:14], offset + length) + tcp[18:]
+    tcp = tcp[:16] + _checksum(tcp[16:18], old, new) + tcp[18:]
+    return frame[:ETHERNET] + ip + tcp + new + frame[end:]
 
 
 def _inward(options: bytes, segment: Segment, flags: int) -> bytes:
     out = bytearray(options)
     syn = segment.flags & (SYN | ACK) == SYN
     timestamps = syn and not flags & SessionFlag.KEEP_TIMESTAMPS
+    experiments: list[int] = []
+    others: list[int] = []
     for kind, start, end in walk(options):
-        if kind in EXPERIMENTS or (timestamps and kind == TIMESTAMPS and end - start == TIMESTAMPS_LENGTH):
-            out[start:end] = bytes((NOP,)) * (end - start)
+        if kind in EXPERIMENTS:
+            experiments += range(start, end)
+        elif timestamps and kind == TIMESTAMPS and end - start == TIMESTAMPS_LENGTH:
+            others += range(start, end)
+        else:
+            continue
+        out[start:end] = bytes((NOP,)) * (end - start)
+    if syn and flags & SessionFlag.TOA and len(options) > MAX_LIST - TOA_V4_BYTES:
+        for removed in (experiments, others):
+            if removed and removed[-TOA_V4_BYTES:] == list(range(removed[-1] + 1 - TOA_V4_BYTES, removed[-1] + 1)):
+                del out[removed[-1] + 1 - TOA_V4_BYTES : removed[-1] + 1]
+                break
     return bytes(out)
 
 
@@ -88,6 +111,18 @@ def walk(options: bytes) -> Iterator[tuple[int, int, int]]:
             raise BadOptions(f"option {options[at]} at byte {at} has length {length} in a list of {len(options)}")
         yield options[at], at, at + length
         at += length
+
+
+def _shortened(header: bytes, by: int) -> bytes:
+    """An IPv4 header whose total length is less by ``by`` bytes."""
+    length = (int.from_bytes(header[2:4], "big") - by).to_bytes(2, "big")
+    return header[:2] + length + header[4:10] + _checksum(header[10:12], header[2:4], length) + header[12:]
+
+
+def _checksum(checksum: bytes, old: bytes, new: bytes) -> bytes:
+    """``checksum`` with ``new`` for ``old``, both of whole words: ~(~HC + ~m + m'), as one sum (RFC 1624 eqn. 3)."""
+    inverted = bytes(byte ^ 0xFF for byte in checksum + old)
+    return (~sum16(inverted + new) & 0xFFFF).to_bytes(2, "big")
 
 
 def belongs(segment: Segment, session: SessionEntry) -> bool:

@@ -22,6 +22,8 @@ from fullnat.tables.table import Entry
 
 DIGEST_LIST_SIZE = 256
 DIGEST_DELAY_NS = 5_000_000
+NEIGHBOR_DELAY_NS = 1_000_000
+"""Shorter, for the neighbor's first packet follows its question. BMv2 takes less than a millisecond for never."""
 DIGEST_ACK_NS = 1_000_000_000
 
 _LOGGER = logging.getLogger(__name__)
@@ -107,9 +109,8 @@ class Client:
                 if kind == "packet":
                     events.append(self.schema.packets.decode_packet(message.packet))
                 elif kind == "digest":
-                    if message.digest.digest_id == self.schema.packets.digest_id:
-                        self.digest_lists += 1
-                        events.extend(self.schema.packets.decode_digest(message.digest))
+                    self.digest_lists += 1
+                    events.extend(self.schema.packets.decode_digest(message.digest))
                     await stream.send(self.schema.packets.digest_ack(message.digest))
                 elif kind == "idle_timeout_notification":
                     events.extend(self.schema.packets.decode_idle(message.idle_timeout_notification))
@@ -160,11 +161,15 @@ class Client:
         return True
 
     async def enable_digests(self) -> None:
-        """Have session events reported."""
+        """Have session events reported, and neighbors that ask for our addresses."""
+        await self._enable_digest(self.schema.packets.digest_id, DIGEST_DELAY_NS)
+        await self._enable_digest(self.schema.packets.neighbor_digest_id, NEIGHBOR_DELAY_NS)
+
+    async def _enable_digest(self, digest_id: int, delay_ns: int) -> None:
         update = p4r.Update(type=p4r.Update.INSERT)
         entry = update.entity.digest_entry
-        entry.digest_id = self.schema.packets.digest_id
-        entry.config.max_timeout_ns = DIGEST_DELAY_NS
+        entry.digest_id = digest_id
+        entry.config.max_timeout_ns = delay_ns
         entry.config.max_list_size = DIGEST_LIST_SIZE
         entry.config.ack_timeout_ns = DIGEST_ACK_NS
         failed = await self.write([update.SerializeToString()])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from finsy.proto import p4r
 
-from fullnat.core.interface import Event, Forward, IdleNotice, Inject, PacketIn, Reset, SessionEvents
+from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.wire import BytesField, delimited, scalar, tag, varint
@@ -20,8 +22,13 @@ class PacketIo:
         packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"))
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
         self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"))
+        self.neighbor_digest_id = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
         if binder.differences:
             return
+        self._digests: dict[int, Callable[[int, int, int], Event]] = {
+            self.digest_id: SessionEvents,
+            self.neighbor_digest_id: NeighborHeard,
+        }
         self._in_ids = [field.id for field in packet_in]
         self._request, self._flags, self._port, self._session_id = (
             BytesField(2, 1, field.id, 2, 0, field.bits) for field in packet_out
@@ -72,17 +79,16 @@ class PacketIo:
         return [by_id[ident] for ident in self._in_ids]
 
     def decode_digest(self, digest: p4r.DigestList) -> list[Event]:
-        """Raises ValueError when a member of the list is not a session_event_t."""
+        """Nothing for a digest not asked for. Raises ValueError when a member has not the fields of its struct."""
+        event = self._digests.get(digest.digest_id)
+        if event is None:
+            return []
         number = int.from_bytes
         events: list[Event] = []
         for data in digest.data:
-            session_id, direction, bits = data.struct.members
+            one, two, three = data.struct.members
             events.append(
-                SessionEvents(
-                    number(session_id.bitstring, "big"),
-                    number(direction.bitstring, "big"),
-                    number(bits.bitstring, "big"),
-                )
+                event(number(one.bitstring, "big"), number(two.bitstring, "big"), number(three.bitstring, "big"))
             )
         return events
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
+import struct
 import weakref
 from collections.abc import Iterable
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Literal
 
 from fullnat.toa.client import Address, Trusted, client_address, keep_syns, unmapped
-from fullnat.toa.errors import ToaError
+from fullnat.toa.errors import ToaError, UntrustedPeer
+
+Missing = Literal["peer", "unspecified", "refuse"]
+"""What is told of a connection from the balancer whose client is not known."""
 
 _Ends = tuple[Address, Address]
 """The peer's and our own end of a connection, as the kernel has them."""
@@ -21,16 +26,25 @@ _open: dict[_Ends, Address] = {}
 class Listener(socket.socket):
     """A TCP socket to bind, listen and accept with. accept() returns the client's address where TOA tells it.
 
-    In all other cases (no TOA, not from ``trusted``) it returns the kernel's, as ever. Servers that take a ready socket
-    can use it: asyncio's ``create_server(sock=...)``, uvicorn's ``Server.run(sockets=[...])``, socketserver.
+    Peers that are not in ``trusted`` are told as they are. Of one that is, and whose client is not known, ``missing``
+    tells: the balancer's address (``peer``), the unspecified address with port 0 (``unspecified``), or nothing, as the
+    connection is reset and accept() raises ConnectionAbortedError, which servers are used to (``refuse``). Servers that
+    take a ready socket can use it: asyncio's ``create_server(sock=...)``, uvicorn's ``Server.run(sockets=[...])``,
+    socketserver.
     """
 
     def __init__(
-        self, family: int = socket.AF_INET, *, trusted: Trusted | str | Iterable[str], fileno: int | None = None
+        self,
+        family: int = socket.AF_INET,
+        *,
+        trusted: Trusted | str | Iterable[str],
+        missing: Missing = "peer",
+        fileno: int | None = None,
     ) -> None:
         # A family and a type beside an existing descriptor would be believed unchecked.
         super().__init__(family if fileno is None else -1, socket.SOCK_STREAM if fileno is None else -1, fileno=fileno)
         self.trusted = Trusted.of(trusted)
+        self.missing = missing
         keep_syns(self)
 
     @classmethod
@@ -42,10 +56,11 @@ class Listener(socket.socket):
         *,
         backlog: int = 1024,
         reuse_port: bool = False,
+        missing: Missing = "peer",
     ) -> Listener:
         """Bound and listening. ``host`` is an IP address; ``::`` takes IPv4 connections too. Raises OSError."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = cls(family, trusted=trusted)
+        listener = cls(family, trusted=trusted, missing=missing)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if reuse_port:
@@ -64,13 +79,25 @@ class Listener(socket.socket):
         connection, address = super().accept()
         try:
             client = client_address(connection, self.trusted)
-        except ToaError:
+        except UntrustedPeer:
             return connection, address
+        except ToaError as error:
+            return connection, self._without_client(connection, address, error)
         _remember(connection, address, client)
         if self.family != socket.AF_INET6:
             return connection, tuple(client)
         host = client.host if ":" in client.host else f"::ffff:{client.host}"
         return connection, (host, client.port, 0, 0)
+
+    def _without_client(self, connection: socket.socket, address: Any, error: ToaError) -> Any:
+        if self.missing == "peer":
+            return address
+        if self.missing == "unspecified":
+            return ("::", 0, 0, 0) if self.family == socket.AF_INET6 else ("0.0.0.0", 0)
+        # By RST, as the kernel ends a connection that nobody accepts.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        raise ConnectionAbortedError(errno.ECONNABORTED, str(error))
 
 
 def _remember(connection: socket.socket, peer: Any, client: Address) -> None:

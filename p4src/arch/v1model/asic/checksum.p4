@@ -5,7 +5,9 @@
 control EditableOptions(in headers_t hdr, out editable_options_t options) {
     apply {
         options = { 0, 0, 0, 0 };
-        if (hdr.experiment.isValid()) { options.experiment = hdr.experiment.first ++ hdr.experiment.second; }
+        if (hdr.experiment.isValid()) {
+            options.experiment = hdr.experiment.kind ++ hdr.experiment.length ++ hdr.experiment.client_port ++ hdr.experiment.client;
+        }
         if (hdr.mss.isValid()) { options.mss = hdr.mss.value; }
         if (hdr.timestamps.isValid()) {
             options.timestamps = hdr.timestamps.before ++ hdr.timestamps.head ++ hdr.timestamps.value ++ hdr.timestamps.echo;

@@ -1,8 +1,12 @@
-/* v1model: edits of the TCP option list, in place, so that length and order never change.
+/* v1model: edits of the TCP option list, in place, so that length and order never change, but for TOA where a SYN has no room for it.
  *
  * The list is one 320-bit number (see headers.p4). Reads m.edit and m.target; writes hdr.tcp_options. */
 #ifndef _OPTION_LIST_EDIT_P4_
 #define _OPTION_LIST_EDIT_P4_
+
+/* 40 NOPs */
+#define NOPS 320w0x01010101010101010101010101010101010101010101010101010101010101010101010101010101
+#define BLANKED(LIST, MASK) (LIST) & ~(MASK) | NOPS & (MASK)
 
 /* The parser keeps the list as received. */
 control SaveOptions(inout headers_t hdr, inout metadata_t m) {
@@ -22,12 +26,47 @@ control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
     }
 }
 
+/* Kept where the parser had numbers of its own: more wide ones would cost every packet. */
+#define GAP m.target.option
+#define LAST m.target.cursor
+
+/* TOA in front of a list that keeps its length, in the place of 8 bytes in a row of what is removed: the last of the experiments,
+ * or else of the timestamps. Before the addresses are rewritten. */
+control ToaInPlace(inout headers_t hdr, inout metadata_t m, out bool placed) {
+    /* The last 8 bytes of an option, from the bit of the last one on; no gap where there are less. */
+    @hidden
+    action find_gap(option_bits_t removed) {
+        LAST = removed & -removed;
+        GAP = ((LAST << 64) - LAST) & (LAST << 56 == 0 ? 320w0 : ~320w0);
+        GAP = removed & GAP == GAP ? GAP : 0;
+    }
+
+    @hidden
+    action place() {
+        m.target.list = BLANKED(m.target.list, m.target.experiments | m.target.timestamps);
+        m.target.list = (m.target.list & ~(GAP | (LAST - 1))) >> 64 | m.target.list & (LAST - 1);
+        m.target.list = m.target.list | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.tcp.src_port ++ hdr.ipv4.src ++ 256w0;
+        m.target.edited = true;
+        m.edit.remove_experiments = false;
+        m.edit.remove_timestamps = false;
+        placed = true;
+    }
+
+    apply {
+        placed = false;
+        if (m.edit.remove_experiments) {
+            if (!m.edit.remove_timestamps) { m.target.timestamps = 0; }
+            find_gap(m.target.experiments);
+            if (GAP == 0) { find_gap(m.target.timestamps); }
+            if (GAP != 0) { place(); }
+        }
+    }
+}
+
 control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action blank(option_bits_t mask) {
-        /* 40 NOPs */
-        option_bits_t nops = 320w0x01010101010101010101010101010101010101010101010101010101010101010101010101010101;
-        m.target.list = m.target.list & ~mask | nops & mask;
+        m.target.list = BLANKED(m.target.list, mask);
         m.target.edited = true;
     }
 
