@@ -13,7 +13,7 @@ from p4soft.codegen.expr import Expressions
 from p4soft.codegen.flow import arrays_of
 from p4soft.codegen.hashing import calculation
 from p4soft.codegen.trace import Tracer
-from p4soft.codegen.wide import c_type, container, literal
+from p4soft.codegen.wide import c_type, container
 
 
 class Primitives(Assignments):
@@ -141,10 +141,11 @@ class Primitives(Assignments):
         cell = f"(c->objects.registers[{register.index}].data + i * {register.stride})"
         fits = register.bits <= target.field.bits
         return [
-            f"{{ const uint64_t i = {self.ex.index(self.expr(prim.args[2]))}; {c_type(width)} r = "
-            f"{literal(0, width)}; if (i < {register.size}) r = {load_cell(cell, register.bits)};",
+            # Out of range, the target keeps its value, as in BMv2.
+            f"{{ const uint64_t i = {self.ex.index(self.expr(prim.args[2]))}; if (i < {register.size}) {{",
+            f"const {c_type(width)} r = {load_cell(cell, register.bits)};",
             *self.assign(target, "r", width, fits),
-            "}",
+            "} }",
         ]
 
     def _do_register_write(self, prim: m.Primitive) -> list[str]:

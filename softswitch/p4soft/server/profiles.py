@@ -13,9 +13,10 @@ from finsy.proto import p4i, p4r
 
 from p4soft.api import GROUP, MEMBER, Engine, Entry, Profile
 from p4soft.server.actions import ActionSet
-from p4soft.server.errors import already_exists, exhausted, failed_precondition, invalid, not_found, unimplemented
+from p4soft.server.errors import already_exists, exhausted, failed_precondition, invalid, not_found
 from p4soft.server.oneshots import OneShots
 from p4soft.server.staging import StagedEngine
+from p4soft.server.translation import Translation
 from p4soft.server.weights import GroupRules, Handles, chosen
 
 Reference = tuple[int, bytes]
@@ -51,8 +52,14 @@ class ProfileHandler:
     """One action profile or action selector of a loaded pipeline."""
 
     def __init__(
-        self, engine: Engine | StagedEngine, info: p4i.ActionProfile, profile: Profile, actions: ActionSet
+        self,
+        engine: Engine | StagedEngine,
+        info: p4i.ActionProfile,
+        profile: Profile,
+        actions: ActionSet,
+        ports: Translation | None,
     ) -> None:
+        """``ports``: the type that clients have port numbers in, if there is one."""
         self.id = info.preamble.id
         self.name = info.preamble.name
         self._what = f"action profile {self.name}"
@@ -60,7 +67,7 @@ class ProfileHandler:
         self._index = profile.index
         self._selector = profile.selector
         self._actions = actions
-        self._rules = GroupRules(info, self._what)
+        self._rules = GroupRules(info, self._what, ports)
         self._handles = Handles()
         self._members: dict[int, _Member] = {}
         self._groups: dict[int, _Group] = {}
@@ -158,8 +165,6 @@ class ProfileHandler:
         elif update.max_size != group.message.max_size:
             raise invalid(f"{what}: max_size is {group.message.max_size} and cannot be changed")
         weights = self._check_members(number, update, what)
-        if group is not None and group.entries and not weights:
-            raise unimplemented(f"{what}: table entries refer to it, and empty groups are not supported")
         watches = {m.member_id: port for m in update.members if (port := self._rules.watch_port(m)) is not None}
         self._set_members(number, group.weights if group is not None else {}, weights, watches)
         kept = p4r.ActionProfileGroup()
@@ -172,6 +177,9 @@ class ProfileHandler:
             raise invalid(f"{what}: max_size is negative")
         if limit and not 0 < max_size <= limit:
             raise invalid(f"{what}: max_size must be in 1..{limit}, the selector's max_group_size")
+        most = self._rules.most
+        if max_size > most:
+            raise exhausted(f"{what}: max_size {max_size} is above {most}, which is what the selector holds")
 
     def _check_members(self, number: int, update: p4r.ActionProfileGroup, what: str) -> dict[int, int]:
         """The weights of the group's members by their ids, every check made."""
@@ -261,8 +269,6 @@ class ProfileHandler:
         group = self._groups.get(action.action_profile_group_id)
         if group is None:
             raise not_found(f"{what}: {self.name} has no group {action.action_profile_group_id}")
-        if not group.weights:
-            raise unimplemented(f"{what}: group {action.action_profile_group_id} is empty, which is not supported")
         group.entries += 1
         return GROUP, _id(action.action_profile_group_id)
 

@@ -102,7 +102,7 @@ async def test_what_does_not_fit_is_refused_before_anything_changes(primary: Cli
     for message in (changed(session=1), set_config()):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await reconcile(primary, message)
-        assert caught.value.code() == CODE.FAILED_PRECONDITION
+        assert caught.value.code() == CODE.INVALID_ARGUMENT
         assert "table_entry cannot be kept" in str(caught.value.details())
         assert await primary.read(*STATE) == before
 
