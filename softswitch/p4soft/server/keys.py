@@ -47,8 +47,11 @@ class KeyField:
 
     @property
     def native(self) -> bool:
-        """Whether what fits its bits is the value that clients use."""
-        return self.translation is None or self.translation.native(self.bits)
+        """Whether what fits its bits is what clients say: a value, a mask and a prefix length."""
+        if self.translation is None:
+            return True
+        cut = self.kind in (MatchKind.LPM, MatchKind.TERNARY)
+        return self.translation.native(self.bits) and (not cut or self.sdn_bits == self.bits)
 
     def pack(self, value: bytes) -> bytes:
         """A client's value as the data plane has it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from finsy.proto import p4i, p4r, p4t
+from finsy.proto import p4i, p4r
 from p4kit import (
     CPU_PORT,
     DEVICE,
@@ -20,8 +20,7 @@ from p4kit import (
     ternary,
 )
 from p4soft.embedded import Switch
-from p4soft.server.errors import Code, RpcError
-from p4soft.server.translation import Translations
+from p4soft.server.errors import Code
 from p4switch import NATIVE, client_of
 from test_server_value_sets import set_config, value_set
 
@@ -111,6 +110,7 @@ BAD = [
     (vrf(b"\x01", b"16"), Code.INVALID_ARGUMENT, "'16', of type vrf_id_t, stands for the number that 'main' has"),
     (route(b"", act("forward", b"\x02\0")), Code.OUT_OF_RANGE, "translated type PortId_t"),
     (entry("near", [lpm(1, b"\0", 23)], act("drop")), Code.INVALID_ARGUMENT, "holds every value"),
+    (entry("near", [lpm(1, b"\0", 5)], act("drop")), Code.INVALID_ARGUMENT, "holds every value"),
     (entry("near", [lpm(1, b"\x01", 33)], act("drop")), Code.INVALID_ARGUMENT, "not in 1..32"),
     (entry("ports", [ternary(1, b"\x05", b"\x01\xff")], act("NoAction"), 1), Code.INVALID_ARGUMENT, "above the 9"),
     (entry("ports", [ternary(1, b"\0", b"\xff\xff\xfe\0")], act("NoAction"), 1), Code.INVALID_ARGUMENT, "every value"),
@@ -335,33 +335,3 @@ def one_shot(port: bytes, watched: bytes) -> p4r.TableAction:
         action=act("forward", port).action, weight=1, watch_port=watched
     )
     return action
-
-
-def test_types_with_one_uri_are_one() -> None:
-    types = p4t.P4TypeInfo()
-    for name in ("a_t", "b_t"):
-        types.new_types[name].translated_type.uri = "x"
-        types.new_types[name].translated_type.sdn_string.SetInParent()
-    translations = Translations(types)
-    first, second = translations.of("a_t"), translations.of("b_t")
-    assert first is not None
-    assert first is second
-    assert translations.of("c_t") is None
-    assert translations.ports is None
-    assert first.number(b"x", 8, "f") == 255
-    assert first.show(255) == b"x"
-    with pytest.raises(RpcError, match="of type a_t"):
-        first.number(b"255", 8, "f")
-
-
-def test_names_can_run_out() -> None:
-    types = p4t.P4TypeInfo()
-    types.new_types["few_t"].translated_type.sdn_string.SetInParent()
-    types.new_types["few_t"].annotations.append('@p4runtime_translation_mappings({ { "two" , 0x2 } , })')
-    few = Translations(types).of("few_t")
-    assert few is not None
-    assert [few.number(name, 2, "f") for name in (b"a", b"0", b"b", b"a", b"two")] == [3, 0, 1, 3, 2]
-    assert [few.show(number) for number in range(5)] == [b"0", b"b", b"two", b"a", b"4"]
-    with pytest.raises(RpcError, match="f: all 4 values of type few_t have a name already") as caught:
-        few.number(b"c", 2, "f")
-    assert caught.value.code is Code.RESOURCE_EXHAUSTED
