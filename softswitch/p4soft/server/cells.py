@@ -113,16 +113,16 @@ class RegisterHandler:
         self._size = size
         self._bits = bits
         spec: p4t.P4DataTypeSpec = info.type_spec
-        self._translation = None
+        self.translation = None
         if spec.WhichOneof("type_spec") == "new_type":
-            self._translation = translations.of(spec.new_type.name)
+            self.translation = translations.of(spec.new_type.name)
             spec = types.new_types[spec.new_type.name].original_type
         declared = None
         if spec.WhichOneof("type_spec") == "bitstring" and spec.bitstring.WhichOneof("type_spec") == "bit":
             declared = spec.bitstring.bit.bitwidth
         if declared is not None and declared != bits:
             raise invalid(f"{self._what}: {declared} bits in P4Info, {bits} in the program")
-        self._unsigned = declared is not None or self._translation is not None
+        self._unsigned = declared is not None or self.translation is not None
 
     def write(self, kind: p4r.Update.Type.ValueType, update: p4r.RegisterEntry) -> None:
         only_modify(kind, self._what)
@@ -130,7 +130,7 @@ class RegisterHandler:
         cells = _cells(self._what, self._size, update.HasField("index"), update.index.index)
         if update.data.WhichOneof("data") != "bitstring":
             raise invalid(f"{self._what}: the data of a bit<{self._bits}> register is a bitstring")
-        value = int.from_bytes(to_data(self._translation, update.data.bitstring, self._bits, self._what), "big")
+        value = int.from_bytes(to_data(self.translation, update.data.bitstring, self._bits, self._what), "big")
         for index in cells:
             self._engine.write_register(self.name, index, value)
 
@@ -142,7 +142,7 @@ class RegisterHandler:
             entry.register_id = self.id
             entry.index.index = index
             value = self._engine.read_register(self.name, index)
-            entry.data.bitstring = self._translation.show(value) if self._translation else from_int(value)
+            entry.data.bitstring = self.translation.show(value) if self.translation else from_int(value)
             yield entity
 
     def _check_type(self) -> None:

@@ -37,6 +37,7 @@ class Pipeline:
     """Handlers of everything a client can name, by P4Info id."""
 
     config: p4r.ForwardingPipelineConfig
+    engine: State
     tables: dict[int, TableHandler] = field(default_factory=dict)
     tables_by_index: dict[int, TableHandler] = field(default_factory=dict)
     direct_counters: dict[int, DirectCounterHandler] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class Pipeline:
 def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) -> Pipeline:
     """The handlers of ``config`` over ``engine``, which has loaded ``program``; INVALID_ARGUMENT if they do not fit."""
     info = config.p4info
-    pipeline = Pipeline(config)
+    pipeline = Pipeline(config, engine)
     translations = pipeline.translations = Translations(info.type_info)
     actions = {action.preamble.id: action for action in info.actions}
     meters = {meter.preamble.id: meter for meter in info.direct_meters}

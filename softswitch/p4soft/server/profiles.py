@@ -64,9 +64,9 @@ class ProfileHandler:
         self.name = info.preamble.name
         self._what = f"action profile {self.name}"
         self._engine = engine
-        self._index = profile.index
+        self.index = profile.index
         self._selector = profile.selector
-        self._actions = actions
+        self.actions = actions
         self._rules = GroupRules(info, self._what, ports)
         self._handles = Handles()
         self._members: dict[int, _Member] = {}
@@ -83,7 +83,7 @@ class ProfileHandler:
         """Choose from those members again whose watch port is up."""
         for number, group in self._groups.items():
             if group.watches:
-                self._engine.set_member_group(self._index, number, self._chosen(group.weights, group.watches))
+                self._engine.set_member_group(self.index, number, self._chosen(group.weights, group.watches))
         self._sets.ports_changed()
 
     # members
@@ -105,17 +105,17 @@ class ProfileHandler:
             return
         if not update.HasField("action"):
             raise invalid(f"{what}: needs an action")
-        action, params = self._actions.encode_action(update.action)
+        action, params = self.actions.encode_action(update.action)
         entry = Entry(_id(number), action, params)
         kept = p4r.Action()
         kept.CopyFrom(update.action)
         if member is not None:
-            self._engine.modify(self._index, entry)
+            self._engine.modify(self.index, entry)
             member.action = kept
             return
         if self._rules.size and len(self._members) >= self._rules.size:
             raise exhausted(f"{self._what}: all {self._rules.size} members are in use")
-        self._engine.insert(self._index, entry)
+        self._engine.insert(self.index, entry)
         self._members[number] = _Member(kept, [self._handles.take()])
 
     def _delete_member(self, number: int, member: _Member, what: str) -> None:
@@ -123,7 +123,7 @@ class ProfileHandler:
             raise failed_precondition(f"{what}: is in group {min(member.weights)}")
         if member.entries:
             raise failed_precondition(f"{what}: {member.entries} table entries refer to it")
-        self._engine.delete(self._index, _id(number))
+        self._engine.delete(self.index, _id(number))
         del self._members[number]
         self._handles.give_back(member.handles[0])
 
@@ -212,7 +212,7 @@ class ProfileHandler:
                 handles.append(self._handles.take())
         try:
             members = None if new is None else self._chosen(new, watches)
-            self._engine.set_member_group(self._index, number, members)
+            self._engine.set_member_group(self.index, number, members)
             for member_id in concerned:
                 self._members[member_id].weights.pop(number, None)
             for member_id, weight in (new or {}).items():

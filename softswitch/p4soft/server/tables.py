@@ -27,6 +27,8 @@ class TableHandler:
 
     plain = True
     """Whether the engine may write entries without :meth:`insert`, :meth:`modify` and :meth:`delete`."""
+    direct = True
+    """Whether entries hold an action, and no reference into an action profile."""
 
     def __init__(
         self, engine: State, info: p4i.Table, table: Table, keys: KeyCodec, actions: ActionSet, meter: MeterRules | None

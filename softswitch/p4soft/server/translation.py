@@ -3,7 +3,8 @@
 P4Runtime leaves the mapping to the switch's configuration (specification, "PSA Metadata Translation"). p4soft's is
 fixed. Numbers map to themselves. A string that is a number in decimal stands for that number, pairs in
 ``@p4runtime_translation_mappings`` are as the program says, and any other string gets a number of its own when a client
-first uses it, counted down from the largest. Strings that name ports get none: a port's number is not ours to choose.
+first uses it, counted down from the largest, and keeps it at least while something in the switch has it. Strings that
+name ports get none: a port's number is not ours to choose.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Protocol
 from finsy.proto import p4t
 
 from p4soft.server.bytestrings import canonical, from_int, pack, width
-from p4soft.server.errors import exhausted, invalid, out_of_range, unimplemented
+from p4soft.server.errors import Code, RpcError, invalid, out_of_range, unimplemented
 
 _PORT = re.compile(r"port_?id", re.IGNORECASE)
 _DIGITS = 100
@@ -76,12 +77,17 @@ class Numbers:
         return from_int(number)
 
 
+class NoNumberLeft(RpcError):
+    """RESOURCE_EXHAUSTED: every number of a string type is given out, but not all need be in use any more."""
+
+
 class Strings:
     """Clients use strings. ``fixed`` are the program's own pairs."""
 
     def __init__(self, name: str, fixed: Mapping[bytes, int], *, ports: bool) -> None:
         self.name = name
         self._ports = ports
+        self._fixed = frozenset(fixed.values())
         self._numbers = dict(fixed)
         self._names = {number: text for text, number in fixed.items()}
         self._free: int | None = None
@@ -93,6 +99,14 @@ class Strings:
             if text not in self._numbers and number not in self._names:
                 self._numbers[text] = number
                 self._names[number] = text
+
+    def keep_only(self, numbers: set[int]) -> bool:
+        """Forget the strings of all other numbers, but for the program's own; whether there were any."""
+        gone = [n for n in self._names if n not in numbers and n not in self._fixed]
+        for number in gone:
+            del self._numbers[self._names.pop(number)]
+        self._free = None
+        return bool(gone)
 
     def sdn_bits(self, bits: int) -> int:
         return bits
@@ -131,7 +145,8 @@ class Strings:
         while number in self._names:
             number -= 1
         if number < 0:
-            raise exhausted(f"{what}: all {1 << bits} values of type {self.name} have a name already")
+            message = f"{what}: all {1 << bits} values of type {self.name} have a name already"
+            raise NoNumberLeft(Code.RESOURCE_EXHAUSTED, message)
         self._free = number
         return number
 
@@ -162,6 +177,10 @@ class Translations:
     def of(self, name: str) -> Translation | None:
         """That of the type called ``name``; None if it is not translated."""
         return self._types.get(name)
+
+    def strings(self) -> set[Strings]:
+        """Those whose values are strings."""
+        return {translation for translation in self._types.values() if isinstance(translation, Strings)}
 
     def adopt(self, other: Translations) -> None:
         """Keep the numbers that strings have in another pipeline."""

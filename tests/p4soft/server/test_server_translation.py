@@ -8,6 +8,7 @@ import pytest
 from finsy.proto import p4i, p4r
 from p4kit import (
     CPU_PORT,
+    DELETE,
     DEVICE,
     INSERT,
     MODIFY,
@@ -136,6 +137,19 @@ async def test_a_string_has_its_number_for_good(controller: Client) -> None:
     assert names == {b"red", b"blue", b"1021", b"green"}
     await controller.push(message=translated())
     await controller.write((INSERT, route(b"1023", act("drop"))))
+
+
+async def test_numbers_that_nothing_has_are_given_again(controller: Client) -> None:
+    """A type of 10 bits, two of whose names are the program's."""
+    await controller.write((INSERT, route(b"kept", act("drop"))), (INSERT, vrf(b"\x01", b"kept too")))
+    for number in range(1020):
+        name = b"name %d" % number
+        await controller.write((INSERT, route(name, act("drop"))), (DELETE, route(name, act("drop"))))
+    await controller.write((INSERT, route(b"new", act("drop"))), (INSERT, vrf(b"\x02", b"newer")))
+    found = await controller.read(p4r.TableEntry(table_id=TABLES["routes"]))
+    assert sorted(message.match[0].exact.value for message in found) == [b"kept", b"new"]
+    found = await controller.read(p4r.TableEntry(table_id=TABLES["vrfs"]))
+    assert sorted(message.action.action.params[0].value for message in found) == [b"kept too", b"newer"]
 
 
 def register(value: bytes, index: int = 0) -> p4r.RegisterEntry:
