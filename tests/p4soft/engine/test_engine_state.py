@@ -101,6 +101,22 @@ def test_direct_meter_runs_on_hits(state: Bench) -> None:
         state.direct_meter(table, struct.pack("!I", 5), 0)
 
 
+def test_the_default_entrys_meter_runs_once_it_is_set(state: Bench) -> None:
+    """Until then a miss leaves the colour as it was, as in BMv2, where only hits are metered."""
+    table = state.table("policed")
+    assert state.direct_meter(table, None, 0) is None
+    assert run(state, 5, 4) == 3
+    config = MeterConfig(0, 1, 0, 2)
+    state.set_direct_meter(table, None, 0, config)
+    assert state.direct_meter(table, None, 0) == config
+    assert [run(state, 5, number) for number in range(3)] == [GREEN, YELLOW, RED]
+    state.insert(table, Entry(struct.pack("!I", 4), state.action("policed", "police"), b""))
+    assert run(state, 5, 4) == GREEN
+    state.set_default(table, None)
+    assert state.direct_meter(table, None, 0) is None
+    assert run(state, 5, 5) == 3
+
+
 def csum16(data: bytes) -> int:
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
