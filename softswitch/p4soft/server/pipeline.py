@@ -7,8 +7,8 @@ equal, or the config is refused with INVALID_ARGUMENT naming the object.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from finsy.proto import p4i, p4r
 
@@ -24,6 +24,7 @@ from p4soft.server.keys import KeyCodec, KeyField, key_fields
 from p4soft.server.meters import MeterRules
 from p4soft.server.packetio import ControllerHeader, controller_header
 from p4soft.server.profiles import ProfileHandler
+from p4soft.server.removed import Handlers, find_removed
 from p4soft.server.replication import ReplicationHandler
 from p4soft.server.tables import State, TableHandler
 from p4soft.server.value_sets import ValueSetHandler
@@ -36,28 +37,30 @@ class Pipeline:
     """Handlers of everything a client can name, by P4Info id."""
 
     config: p4r.ForwardingPipelineConfig
-    tables: dict[int, TableHandler] = field(default_factory=dict)
+    tables: Handlers[TableHandler] = field(default_factory=Handlers)
     tables_by_index: dict[int, TableHandler] = field(default_factory=dict)
     direct_counters: dict[int, DirectCounterHandler] = field(default_factory=dict)
     """By table id."""
     direct_meters: dict[int, DirectMeterHandler] = field(default_factory=dict)
     """By table id."""
-    counters: dict[int, CounterHandler] = field(default_factory=dict)
-    meters: dict[int, MeterHandler] = field(default_factory=dict)
-    registers: dict[int, RegisterHandler] = field(default_factory=dict)
-    digests: dict[int, DigestHandler] = field(default_factory=dict)
+    counters: Handlers[CounterHandler] = field(default_factory=Handlers)
+    meters: Handlers[MeterHandler] = field(default_factory=Handlers)
+    registers: Handlers[RegisterHandler] = field(default_factory=Handlers)
+    digests: Handlers[DigestHandler] = field(default_factory=Handlers)
     digests_by_name: dict[str, DigestHandler] = field(default_factory=dict)
     replication: ReplicationHandler = field(init=False)
     packet_in: ControllerHeader = field(init=False)
     packet_out: ControllerHeader = field(init=False)
-    profiles: dict[int, ProfileHandler] = field(default_factory=dict)
-    value_sets: dict[int, ValueSetHandler] = field(default_factory=dict)
+    profiles: Handlers[ProfileHandler] = field(default_factory=Handlers)
+    value_sets: Handlers[ValueSetHandler] = field(default_factory=Handlers)
+    removed: list[str] = field(default_factory=list)
+    """What P4Info lists and the compiler has removed from the program, with its kind."""
 
 
 def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) -> Pipeline:
     """The handlers of ``config`` over ``engine``, which has loaded ``program``; INVALID_ARGUMENT if they do not fit."""
-    info = config.p4info
     pipeline = Pipeline(config)
+    info = _without_removed(config.p4info, program, pipeline)
     actions = {action.preamble.id: action for action in info.actions}
     meters = {meter.preamble.id: meter for meter in info.direct_meters}
     counters = {counter.preamble.id for counter in info.direct_counters}
@@ -98,6 +101,23 @@ def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) 
     return pipeline
 
 
+def _without_removed(info: p4i.P4Info, program: Program, pipeline: Pipeline) -> p4i.P4Info:
+    """P4Info without the objects that the compiler removed from the program, of which ``pipeline`` is told."""
+    removed = find_removed(info, program)
+    if not any(removed.values()):
+        return info
+    kept = p4i.P4Info()
+    kept.CopyFrom(info)
+    for kind, names in removed.items():
+        handlers: Handlers[Any] = getattr(pipeline, "profiles" if kind == "action_profiles" else kind)
+        handlers.removed = names
+        pipeline.removed += names.values()
+        remaining = [item for item in getattr(info, kind) if item.preamble.id not in names]
+        kept.ClearField(kind)  # type: ignore[arg-type]
+        getattr(kept, kind).extend(remaining)
+    return kept
+
+
 def _find(objects: Mapping[str, _Object], kind: str, name: str) -> _Object:
     try:
         return objects[name]
@@ -115,7 +135,7 @@ def _bind_table(
 ) -> TableHandler:
     name = info.preamble.name
     table = _find(program.tables, "table", name)
-    fields = key_fields(f"table {name}", info.match_fields)
+    fields = _with_errors(info, key_fields(f"table {name}", info.match_fields), table)
     _check_key(name, fields, table)
     codecs = _bind_actions(f"table {name}", info.action_refs, table.actions, actions)
     if info.idle_timeout_behavior == p4i.Table.NOTIFY_CONTROL and not table.support_timeout:
@@ -171,6 +191,16 @@ def _bind_profile(
     }
     codecs = _bind_actions(f"action profile {name}", references.values(), profile.actions, actions)
     return ProfileHandler(engine, info, profile, codecs)
+
+
+def _with_errors(info: p4i.Table, fields: tuple[KeyField, ...], table: Table) -> tuple[KeyField, ...]:
+    """The fields, those of type ``error`` as wide as in the program: they match the number that the compiler gave the
+    error. P4Info, in which p4c lists them without a width and without a type, says nothing of them."""
+    errors = {field.id for field in info.match_fields if not field.bitwidth and not field.HasField("type_name")}
+    if not errors or len(fields) != len(table.fields):
+        return fields
+    pairs = zip(fields, table.fields, strict=True)
+    return tuple(replace(ours, bits=theirs.bits) if ours.id in errors else ours for ours, theirs in pairs)
 
 
 def _check_key(name: str, fields: tuple[KeyField, ...], table: Table) -> None:
