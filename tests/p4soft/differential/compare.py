@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from entries import EntryMaker, Update
+from entries import EntryMaker, Update, matched
 from finsy.proto import p4i, p4r
 from frames import FrameMaker
 from samples import Sample
 from switches import Bmv2, Frame, Gone, P4soft, SwitchError
-from values import Pool
+from values import Pool, compared
 
 _EXAMPLES = 3
 _RESTARTS = 4
@@ -48,7 +48,8 @@ def compare(sample: Sample, frames: int, seed: int) -> Outcome:
     rng = random.Random(f"{seed} {sample.name}")
     pool = Pool(sample.document, rng)
     updates = list(EntryMaker(sample.p4info, pool, rng).updates())
-    maker = FrameMaker(sample.document, pool, rng)
+    hints = [*compared(sample.document), *matched(sample.document, sample.p4info, updates)]
+    maker = FrameMaker(sample.document, pool, rng, hints)
     todo = [maker.frame() for _ in range(frames)]
     for _ in range(1 + _RESTARTS):
         todo = _round(sample, updates, todo, outcome)

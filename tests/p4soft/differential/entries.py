@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from finsy.proto import p4i, p4r
@@ -126,6 +126,22 @@ class EntryMaker:
         """A random match; None: any value."""
         value = self.pool.draw(field.bitwidth, self.rng, 0.95)
         return _MATCHES[field.match_type](field.id, value, field.bitwidth, self)
+
+
+def matched(
+    document: dict[str, Any], info: p4i.P4Info, updates: Iterable[Update]
+) -> Iterator[tuple[tuple[str, str], int]]:
+    """Every field that one of the updates matches, as the BMv2 JSON calls it, and the number it is matched with."""
+    keys = {table["name"]: table["key"] for pipeline in document["pipelines"] for table in pipeline["tables"]}
+    names = {table.preamble.id: table.preamble.name for table in info.tables}
+    places = {table.preamble.id: [field.id for field in table.match_fields] for table in info.tables}
+    for _, message in updates:
+        key = keys.get(names.get(message.table_id, "")) if isinstance(message, p4r.TableEntry) else None
+        for match in message.match if key else ():
+            target = key[places[message.table_id].index(match.field_id)]["target"] if key else None
+            kind = getattr(match, str(match.WhichOneof("field_match_type")))
+            if isinstance(target, list):
+                yield (target[0], target[1]), int.from_bytes(kind.low if match.HasField("range") else kind.value, "big")
 
 
 def _writable(table: p4i.Table, actions: dict[int, p4i.Action]) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from values import Pool, compared
+from values import Pool
 
 _STATES = 24
 _DAMAGED = 0.15
 _NOISE = 0.03
 _HINTED = 0.7
-"""How often a field that the program compares with numbers has one of them."""
+"""How often a field for which there are hints has one of those numbers."""
+_ONWARD = 4
+"""How much likelier one of a state's cases is than its default."""
 _PORTS = (0, 1, 2, 3)
 _SUMMED = 0.7
 """How often checksums are right."""
@@ -32,7 +34,10 @@ _OPERATORS: dict[str, Callable[[int, int], int]] = {
 class FrameMaker:
     """Frames for one program."""
 
-    def __init__(self, document: dict[str, Any], pool: Pool, rng: random.Random) -> None:
+    def __init__(
+        self, document: dict[str, Any], pool: Pool, rng: random.Random, hints: Iterable[tuple[tuple[str, str], int]]
+    ) -> None:
+        """``hints`` are numbers that fields should have now and then."""
         self.pool = pool
         self.rng = rng
         self.types = {item["name"]: item for item in document["header_types"]}
@@ -50,8 +55,7 @@ class FrameMaker:
         self.init: str | None = parser["init_state"]
         self.states: dict[str, Any] = {state["name"]: state for state in parser["parse_states"]}
         self.hints: dict[tuple[str, str], list[int]] = {}
-        """What fields are compared with."""
-        for field, number in compared(document):
+        for field, number in hints:
             self.hints.setdefault(field, []).append(number)
         calculations = {item["name"]: item for item in document.get("calculations", ())}
         self.sums = [(item["target"], calculations[item["calculation"]]) for item in document.get("checksums", ())]
@@ -138,7 +142,9 @@ class _Walk:
         return self.maker.pool.draw(bits, self.rng)
 
     def _follow(self, state: Mapping[str, Any]) -> str | None:
-        transition = self.rng.choice(state["transitions"] or [{"type": "default", "next_state": None}])
+        transitions = state["transitions"] or [{"type": "default", "next_state": None}]
+        weights = [1 if t["type"] == "default" else _ONWARD for t in transitions]
+        (transition,) = self.rng.choices(transitions, weights)
         if transition["type"] == "hexstr":
             value = int(transition["value"], 16)
             mask = int(transition["mask"], 16) if transition.get("mask") else -1
