@@ -16,6 +16,7 @@ from values import Pool, compared
 
 _EXAMPLES = 3
 _RESTARTS = 4
+_FILLER = 0xA5
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Outcome:
     came_out: int = 0
     differing: int = 0
     differences: dict[str, list[str]] = field(default_factory=dict)
-    """By kind: load, write, frames, abort, counters."""
+    """By kind; see known.toml."""
 
     def note(self, kind: str, text: str) -> None:
         noted = self.differences.setdefault(kind, [])
@@ -92,13 +93,24 @@ def _round(sample: Sample, updates: Sequence[Update], frames: list[Frame], outco
             outcome.note("abort", f"while being written to: {error}")
             return []
         found = ours.run(frames)
+        left: list[Frame] = []
         try:
             other = theirs.run(frames, [len(out) for out in found])
         except Gone as gone:
             outcome.note("abort", f"{theirs.died() or gone}; frame {frames[gone.safe][1].hex()} or one soon after")
-            _compare_frames(frames[: gone.safe], found, gone.out, outcome)
-            return frames[gone.sent :]
-        _compare_frames(frames, found, other, outcome)
+            other, left = gone.out[: gone.safe], frames[gone.sent :]
+        differing = _differing(found, other)
+        chance = _varying(sample, updates, frames, found, 0) if differing else set()
+        undefined = _varying(sample, updates, frames, found, _FILLER) if set(differing) - chance else set()
+        outcome.frames += len(other)
+        outcome.came_out += sum(map(len, found[: len(other)]))
+        outcome.differing += len(differing)
+        for at in differing:
+            port, data = frames[at]
+            shown = f"in {port} {data.hex()}: p4soft {_shown(found[at])}, BMv2 {_shown(other[at])}"
+            outcome.note("chance" if at in chance else "undefined" if at in undefined else "frames", shown)
+        if left:
+            return left
         for query in _queries(sample.p4info):
             if (mine := ours.read(query)) != (yours := theirs.read(query)):
                 outcome.note("counters", f"only p4soft {_only(mine, yours)}, only BMv2 {_only(yours, mine)}")
@@ -129,15 +141,22 @@ def _take_back(switch: P4soft | Bmv2, kind: Any, message: Any) -> None:
         switch.write(p4r.Update.DELETE, message)
 
 
-def _compare_frames(
-    frames: Sequence[Frame], ours: Sequence[list[Frame]], theirs: Sequence[list[Frame]], outcome: Outcome
-) -> None:
-    for (port, data), mine, yours in zip(frames, ours, theirs, strict=False):
-        outcome.frames += 1
-        outcome.came_out += len(mine)
-        if _by_port(mine) != _by_port(yours):
-            outcome.differing += 1
-            outcome.note("frames", f"in {port} {data.hex()}: p4soft {_shown(mine)}, BMv2 {_shown(yours)}")
+def _differing(ours: Sequence[list[Frame]], theirs: Sequence[list[Frame]]) -> list[int]:
+    """The frames because of which not the same came out."""
+    pairs = zip(ours, theirs, strict=False)
+    return [at for at, (mine, yours) in enumerate(pairs) if _by_port(mine) != _by_port(yours)]
+
+
+def _varying(
+    sample: Sample, updates: Sequence[Update], frames: Sequence[Frame], found: Sequence[list[Frame]], filler: int
+) -> set[int]:
+    """The frames because of which another thing comes out of p4soft the second time, with ``filler`` in headers that
+    were never written to."""
+    with P4soft(filler) as other:
+        other.load(sample.pipeline())
+        for kind, message in updates:
+            other.write(kind, message)
+        return set(_differing(found, other.run(frames)))
 
 
 def _by_port(frames: Sequence[Frame]) -> dict[int, list[bytes]]:

@@ -15,11 +15,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
+from unittest import mock
 
 import grpc
 from finsy.proto import p4r, p4r_grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from p4kit import entity
+from p4soft.codegen.unit import generate
 from p4soft.embedded import Switch as P4softSwitch
 
 DEVICE = 1
@@ -27,6 +29,8 @@ PORTS = range(511)
 Frame = tuple[int, bytes]
 """A port and what comes in or goes out by it."""
 
+_ZEROED = "memset(own, 0,"
+"""How a program that p4soft generates begins with the storage of headers."""
 _START = 30.0
 _CALL = 60.0
 _PATIENCE = 1.0
@@ -137,8 +141,10 @@ class P4soft(ComparedSwitch):
 
     name = "p4soft"
 
-    def __init__(self) -> None:
+    def __init__(self, filler: int = 0) -> None:
+        """``filler`` is what every byte of a header holds that was never written to."""
         super().__init__()
+        self._filler = filler
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._switch: Any = None
@@ -157,6 +163,14 @@ class P4soft(ComparedSwitch):
 
     def _do(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_CALL)
+
+    def load(self, config: p4r.ForwardingPipelineConfig) -> None:
+        def filled(*arguments: Any, **options: Any) -> tuple[Any, str]:
+            program, text = generate(*arguments, **options)
+            return program, text.replace(_ZEROED, f"memset(own, {self._filler},")
+
+        with mock.patch("p4soft.engine.switch.generate", filled):
+            super().load(config)
 
     def run(self, frames: Sequence[Frame], expected: Sequence[int] = ()) -> list[list[Frame]]:
         engine = self._switch.engine
