@@ -10,7 +10,8 @@ from typing import Any
 from entries import EntryMaker, Update, matched
 from finsy.proto import p4i, p4r
 from frames import FrameMaker
-from samples import Sample
+from samples import Sample, SampleError
+from stf import run_stf
 from switches import Bmv2, Frame, Gone, P4soft, SwitchError
 from values import Pool, compared
 
@@ -31,6 +32,8 @@ class Outcome:
     frames: int = 0
     came_out: int = 0
     differing: int = 0
+    stf: bool = False
+    """Whether it has an STF file, and p4soft has run it."""
     differences: dict[str, list[str]] = field(default_factory=dict)
     """By kind; see known.toml."""
 
@@ -56,7 +59,20 @@ def compare(sample: Sample, frames: int, seed: int) -> Outcome:
         todo = _round(sample, updates, todo, outcome)
         if not todo:
             break
+    _run_stf(sample, outcome)
     return outcome
+
+
+def _run_stf(sample: Sample, outcome: Outcome) -> None:
+    if sample.stf is None or not outcome.loads.get(P4soft.name):
+        return
+    outcome.stf = True
+    try:
+        problems = run_stf(sample, sample.stf)
+    except SampleError as error:
+        problems = [str(error)]
+    for problem in problems:
+        outcome.note("stf", problem)
 
 
 def load_only(sample: Sample) -> Outcome:
@@ -64,6 +80,7 @@ def load_only(sample: Sample) -> Outcome:
     outcome = Outcome(sample.name)
     with P4soft() as ours:
         _load(ours, sample, outcome)
+    _run_stf(sample, outcome)
     return outcome
 
 

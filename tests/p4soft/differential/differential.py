@@ -1,9 +1,9 @@
 """simple_switch_grpc and p4soft on the same programs: ``make differential SAMPLES="DIR FILE.p4 PAIR.json ..."``.
 
 Every sample is loaded by both, gets the same random entries and the same random frames, and what comes out is compared
-frame by frame, by port; then the counters. P4 sources need p4c-bm2-ss on PATH; a JSON file has its P4Info beside it
-(x.p4info.txtpb). Each sample runs in a process of its own. Without simple_switch_grpc, or with --load-only, p4soft is
-only asked whether it loads them.
+frame by frame, by port; then the counters. p4soft also runs the STF file beside a source (x.stf), if there is one. P4
+sources need p4c-bm2-ss on PATH; a JSON file has its P4Info beside it (x.p4info.txtpb). Each sample runs in a process of
+its own. Without simple_switch_grpc, or with --load-only, p4soft is only asked whether it loads them.
 
 Differences that are known, with their reasons, are in known.toml. The exit status is 1 if there are others, among them
 a program that only simple_switch_grpc loads; 2 if the arguments are no good.
@@ -36,7 +36,7 @@ OUTPUT = ROOT / "build" / "differential"
 FRAMES = 300
 SEED = 20261129
 _LIMIT = 600.0
-_KINDS = ("load", "write", "frames", "chance", "undefined", "abort", "counters")
+_KINDS = ("load", "write", "frames", "chance", "undefined", "abort", "counters", "stf")
 
 Known = Mapping[tuple[str, str], str]
 """Reasons by sample and kind of difference."""
@@ -87,7 +87,7 @@ def run_apart(sample: Sample, frames: int, seed: int, load_only: bool) -> dict[s
 
 
 def _broken(name: str, problem: str) -> dict[str, Any]:
-    empty = {"loads": {}, "refusal": problem, "entries": 0, "frames": 0, "came_out": 0, "differing": 0}
+    empty = {"loads": {}, "refusal": problem, "entries": 0, "frames": 0, "came_out": 0, "differing": 0, "stf": False}
     return {"sample": name, **empty, "differences": {"load": [problem]}}
 
 
@@ -128,6 +128,7 @@ def summary(outcomes: Sequence[Mapping[str, Any]], problems: Sequence[str], know
         "loaded by simple_switch_grpc": sum(o["loads"].get("simple_switch_grpc", False) for o in outcomes),
         "loaded by p4soft": sum(o["loads"].get("p4soft", False) for o in outcomes),
         "loaded by both": len(both),
+        "run by STF on p4soft": sum(o["stf"] for o in outcomes),
         "alike": len(alike),
         "with known differences": sum(bool(o["differences"]) for o in outcomes) - len(new),
         "with others": len(new),

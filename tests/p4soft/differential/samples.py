@@ -33,6 +33,8 @@ class Sample:
     config: bytes
     p4info: p4i.P4Info
     document: dict[str, Any]
+    stf: Path | None = None
+    """What the file beside its source says is to come out."""
 
     def pipeline(self) -> p4r.ForwardingPipelineConfig:
         return p4r.ForwardingPipelineConfig(p4info=self.p4info, p4_device_config=self.config)
@@ -64,7 +66,8 @@ def have(path: Path, directory: Path) -> Sample:
     try:
         data = config.read_bytes()
         info = text_format.Parse(text.read_text(), p4i.P4Info())
-        return Sample(path.stem, data, info, json.loads(data))
+        stf = path.with_suffix(".stf")
+        return Sample(path.stem, data, info, json.loads(data), stf if stf.exists() else None)
     except OSError as error:
         raise SampleError(f"{error.filename}: {error.strerror}") from None
     except (ValueError, text_format.ParseError) as error:

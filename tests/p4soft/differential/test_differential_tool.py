@@ -88,7 +88,13 @@ def test_the_exit_status_says_whether_differences_are_known(
     status: int,
 ) -> None:
     made = {"sample": "kinds", "loads": {"simple_switch_grpc": True, "p4soft": True}, "refusal": "", "entries": 3}
-    made |= {"frames": 9, "came_out": 5, "differing": 1, "differences": {"frames": ["in 1 00: nothing, 2 00"]}}
+    made |= {
+        "frames": 9,
+        "came_out": 5,
+        "differing": 1,
+        "stf": False,
+        "differences": {"frames": ["in 1 00: nothing, 2 00"]},
+    }
     monkeypatch.setattr(differential, "run_apart", lambda *_: made)
     (tmp_path / "known.toml").write_text(f"[[known]]\nsamples = ['kinds']\nkinds = {listed}\nwhy = 'it has a reason'\n")
     assert run(tmp_path, PROGRAMS / "kinds.json", "--known", tmp_path / "known.toml") == status
