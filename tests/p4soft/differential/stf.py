@@ -179,9 +179,9 @@ def _match(field: p4i.MatchField, text: str) -> p4r.FieldMatch | None:
     if field.match_type == p4i.MatchField.EXACT:
         return exact(field.id, _bytes(int(text, 0)))
     if field.match_type == p4i.MatchField.LPM:
-        value, _, length = text.partition("/")
+        prefix, _, length = text.partition("/")
         size = int(length or field.bitwidth)
-        number = int(value, 0) >> (field.bitwidth - size) << (field.bitwidth - size)
+        number = int(prefix, 0) >> (field.bitwidth - size) << (field.bitwidth - size)
         return lpm(field.id, _bytes(number), size) if size else None
     value, mask = _masked(text, field.bitwidth)
     return ternary(field.id, _bytes(value & mask), _bytes(mask)) if mask else None

@@ -12,8 +12,6 @@ struct seen_t { bit<8> op; }
 struct metadata_t { bit<16> group; }
 
 parser Parse(packet_in packet, out headers_t hdr, inout metadata_t m, inout standard_metadata_t sm) {
-    value_set<bit<8>>(4) unused_set;
-
     state start {
         packet.extract(hdr.op);
         verify(hdr.op.op != 0xee, error.NoMatch);
@@ -57,6 +55,7 @@ control MyIngress(inout headers_t hdr, inout metadata_t m, inout standard_metada
     }
 
     apply {
+        bit<8> never = 0;
         sm.egress_spec = 2;
         by_error.apply();
         if (hdr.op.op == 1) {
@@ -70,13 +69,20 @@ control MyIngress(inout headers_t hdr, inout metadata_t m, inout standard_metada
             hdr.either.short.value = 0x1234;
         } else if (hdr.op.op == 5) {
             hdr.either.long.setValid();
-            hdr.either.long.value = (bit<32>)hdr.either.short.value;
+            hdr.either.long.value = 0x56789abc;
         } else if (hdr.op.op == 6) {
             hdr.either.short.setInvalid();
         } else if (hdr.op.op == 7 && hdr.either.isValid()) {
             hdr.op.value = 0x7777;
         }
-        if (false) { unused.apply(); unused_indirect.apply(); unused_register.write(0, 1); unused_counter.count(0); unused_meter.execute_meter(0, m.group); }
+        /* Only the compiler's middle knows that this never is, after P4Info was written. */
+        if (never == 1) {
+            unused.apply();
+            unused_indirect.apply();
+            unused_register.write(0, 1);
+            unused_counter.count(0);
+            unused_meter.execute_meter(0, m.group);
+        }
     }
 }
 
