@@ -8,6 +8,7 @@ from typing import Any
 
 from values import Pool
 
+_UNKNOWN: dict[str, Any] = {"fields": []}
 _STATES = 24
 _DAMAGED = 0.15
 _NOISE = 0.03
@@ -41,7 +42,7 @@ class FrameMaker:
         self.pool = pool
         self.rng = rng
         self.types = {item["name"]: item for item in document["header_types"]}
-        self.headers = {item["name"]: self.types[item["header_type"]] for item in document["headers"]}
+        self.headers = {h["name"]: self.types.get(h["header_type"], _UNKNOWN) for h in document["headers"]}
         named = {item["id"]: item["name"] for item in document["headers"]}
         for stack in document.get("header_stacks", ()):
             self.headers[stack["name"]] = self.types[stack["header_type"]]

@@ -31,8 +31,11 @@ Frame = tuple[int, bytes]
 
 _ZEROED = "memset(own, 0,"
 """How a program that p4soft generates begins with the storage of headers."""
+_OPTIONS = [("grpc.max_metadata_size", 1 << 20), ("grpc.max_receive_message_length", 1 << 28)]
 _START = 30.0
 _CALL = 60.0
+_END = 5.0
+_TRIES, _PAUSE = 20, 0.1
 _PATIENCE = 1.0
 """Seconds to wait for a frame that p4soft sent."""
 _WINDOW = 8
@@ -78,7 +81,7 @@ class ComparedSwitch(ABC):
     # P4Runtime
 
     def _connect(self, address: str) -> None:
-        self._channel = grpc.insecure_channel(address, options=[("grpc.max_metadata_size", 1 << 20)])
+        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         grpc.channel_ready_future(self._channel).result(_START)
         self._stub = p4r_grpc.P4RuntimeStub(self._channel)
         stream = self._stub.StreamChannel(iter(self._requests.get, None))
@@ -227,22 +230,30 @@ class Bmv2(ComparedSwitch):
         self._log.close()
 
     def died(self) -> str | None:
-        """What it said last, if it has ended."""
+        """What it said last, if it has ended or does so now."""
         assert self._process is not None
-        if self._process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END)
+        if self._process.returncode is None:
             return None
         self._log.seek(0)
         said = self._log.read().decode(errors="replace").strip().splitlines()
-        return said[-1][-300:] if said else f"ended with status {self._process.returncode}"
+        return said[-1].strip()[-300:] if said else f"ended with status {self._process.returncode}"
 
     def _why(self, error: grpc.RpcError) -> str:
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            assert self._process is not None
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(5)
-            if said := self.died():
-                return f"{self.name} is gone: {said}"
+        if error.code() is grpc.StatusCode.UNAVAILABLE and (said := self.died()):
+            return f"{self.name} is gone: {said}"
         return super()._why(error)
+
+    def load(self, config: p4r.ForwardingPipelineConfig) -> None:
+        """Raises SwitchError also if no frames pass after it: simple_switch_grpc answers OK whatever comes of it."""
+        super().load(config)
+        for _ in range(_TRIES):
+            with contextlib.suppress(Gone):
+                _DataStream(self._data, [], []).run()
+                return
+            time.sleep(_PAUSE)
+        raise SwitchError("the program is taken, but never started")
 
     def run(self, frames: Sequence[Frame], expected: Sequence[int]) -> list[list[Frame]]:
         """Raises SwitchError, with the number of the frame before which all came out, if the switch ends."""
