@@ -17,7 +17,8 @@ from values import Pool, compared
 
 _EXAMPLES = 3
 _RESTARTS = 4
-_FILLER = 0xA5
+_FILLERS = (b"\xa5", b"\xff", b"\0\1", b"\1", b"\2\0")
+_NUMBERS = 8
 
 
 @dataclass(slots=True)
@@ -117,8 +118,7 @@ def _round(sample: Sample, updates: Sequence[Update], frames: list[Frame], outco
             outcome.note("abort", f"{theirs.died() or gone}; frame {frames[gone.safe][1].hex()} or one soon after")
             other, left = gone.out[: gone.safe], frames[gone.sent :]
         differing = _differing(found, other)
-        chance = _varying(sample, updates, frames, found, 0) if differing else set()
-        undefined = _varying(sample, updates, frames, found, _FILLER) if set(differing) - chance else set()
+        chance, undefined = _excused(sample, updates, frames, found, set(differing))
         outcome.frames += len(other)
         outcome.came_out += sum(map(len, found[: len(other)]))
         outcome.differing += len(differing)
@@ -164,8 +164,27 @@ def _differing(ours: Sequence[list[Frame]], theirs: Sequence[list[Frame]]) -> li
     return [at for at, (mine, yours) in enumerate(pairs) if _by_port(mine) != _by_port(yours)]
 
 
+def _excused(
+    sample: Sample, updates: Sequence[Update], frames: Sequence[Frame], found: Sequence[list[Frame]], wanted: set[int]
+) -> tuple[set[int], set[int]]:
+    """Of the ``wanted`` frames, those that are up to chance, and those that depend on what invalid headers hold."""
+    chance = wanted & _varying(sample, updates, frames, found, b"\0") if wanted else set()
+    undefined: set[int] = set()
+    for filler in dict.fromkeys(
+        (*_FILLERS, *map(_bytes, sorted({number for _, number in compared(sample.document) if number})[:_NUMBERS]))
+    ):
+        if not (wanted := wanted - chance - undefined):
+            break
+        undefined |= wanted & _varying(sample, updates, frames, found, filler)
+    return chance, undefined
+
+
+def _bytes(number: int) -> bytes:
+    return number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big")
+
+
 def _varying(
-    sample: Sample, updates: Sequence[Update], frames: Sequence[Frame], found: Sequence[list[Frame]], filler: int
+    sample: Sample, updates: Sequence[Update], frames: Sequence[Frame], found: Sequence[list[Frame]], filler: bytes
 ) -> set[int]:
     """The frames because of which another thing comes out of p4soft the second time, with ``filler`` in headers that
     were never written to."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
+import re
 import shutil
 import socket
 import subprocess
@@ -29,7 +30,7 @@ PORTS = range(511)
 Frame = tuple[int, bytes]
 """A port and what comes in or goes out by it."""
 
-_ZEROED = "memset(own, 0,"
+_ZEROED = re.compile(r"memset\(own, 0, (\d+)\);")
 """How a program that p4soft generates begins with the storage of headers."""
 _OPTIONS = [("grpc.max_metadata_size", 1 << 20), ("grpc.max_receive_message_length", 1 << 28)]
 _START = 30.0
@@ -144,8 +145,8 @@ class P4soft(ComparedSwitch):
 
     name = "p4soft"
 
-    def __init__(self, filler: int = 0) -> None:
-        """``filler`` is what every byte of a header holds that was never written to."""
+    def __init__(self, filler: bytes = b"\0") -> None:
+        """``filler``, again and again, is what headers hold that were never written to."""
         super().__init__()
         self._filler = filler
         self._loop = asyncio.new_event_loop()
@@ -170,7 +171,7 @@ class P4soft(ComparedSwitch):
     def load(self, config: p4r.ForwardingPipelineConfig) -> None:
         def filled(*arguments: Any, **options: Any) -> tuple[Any, str]:
             program, text = generate(*arguments, **options)
-            return program, text.replace(_ZEROED, f"memset(own, {self._filler},")
+            return program, _ZEROED.sub(lambda found: _filled(self._filler, found[1]), text)
 
         with mock.patch("p4soft.engine.switch.generate", filled):
             super().load(config)
@@ -193,6 +194,12 @@ class P4soft(ComparedSwitch):
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
+
+
+def _filled(filler: bytes, size: str) -> str:
+    """C that fills ``own``, of so many bytes."""
+    values = ", ".join(map(str, filler))
+    return f"{{ static const uint8_t x[] = {{{values}}}; for (int i = 0; i < {size}; i++) own[i] = x[i % sizeof x]; }}"
 
 
 class Bmv2(ComparedSwitch):
