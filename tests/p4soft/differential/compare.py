@@ -19,6 +19,7 @@ _EXAMPLES = 3
 _RESTARTS = 4
 _FILLERS = (b"\xa5", b"\xff", b"\0\1", b"\1", b"\2\0")
 _NUMBERS = 8
+_TURNS = 6
 
 
 @dataclass(slots=True)
@@ -168,7 +169,12 @@ def _excused(
     sample: Sample, updates: Sequence[Update], frames: Sequence[Frame], found: Sequence[list[Frame]], wanted: set[int]
 ) -> tuple[set[int], set[int]]:
     """Of the ``wanted`` frames, those that are up to chance, and those that depend on what invalid headers hold."""
-    chance = wanted & _varying(sample, updates, frames, found, b"\0") if wanted else set()
+    chance: set[int] = set()
+    for _ in range(_TURNS if wanted else 0):
+        more = wanted & _varying(sample, updates, frames, found, b"\0")
+        if not more:
+            break
+        chance |= more
     undefined: set[int] = set()
     for filler in dict.fromkeys(
         (*_FILLERS, *map(_bytes, sorted({number for _, number in compared(sample.document) if number})[:_NUMBERS]))

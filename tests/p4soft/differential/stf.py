@@ -172,6 +172,9 @@ def _named(fields: Sequence[Any], name: str, owner: str) -> Any:
         # STF has no brackets: x$0.y is x[0].y.
         if name in (field.name, field.name.replace("[", "$").replace("]", "")):
             return field
+    found = [field for field in fields if field.name.endswith(f".{name}")]
+    if len(found) == 1:
+        return found[0]
     raise SampleError(f"{owner}: nothing is called {name}")
 
 

@@ -54,3 +54,10 @@ def test_an_error_is_a_key(idioms: Bench) -> None:
     idioms.insert(idioms.table("by_error"), Entry(key, idioms.action("by_error", "send"), b"\0\3", priority=1))
     assert idioms.send(packet(0)) == [(2, packet(0))]
     assert idioms.send(packet(0xEE)) == [(3, packet(0xEE))]
+
+
+def test_headers_that_are_nothing_but_unions(bench: Callable[[str], Bench]) -> None:
+    unions = bench("unions")
+    assert unions.send(b"\0rest") == [(2, b"\0rest")]
+    assert unions.send(b"\1abrest") == [(2, b"\1abrest")]
+    assert unions.send(b"\2abcdrest") == [(2, b"\2\x12\x34rest")]

@@ -127,3 +127,11 @@ def test_the_program_lists_what_the_pair_lacks() -> None:
         table["name"] for pipeline in document["pipelines"] for table in pipeline["tables"]
     }
     assert document["learn_lists"] == []
+
+
+async def test_headers_that_are_nothing_but_unions(client: Client) -> None:
+    await client.open(1)
+    device_config = (PROGRAMS / "unions.json").read_bytes()
+    config = p4r.ForwardingPipelineConfig(p4info=read_p4info("unions"), p4_device_config=device_config)
+    await client.push(message=config)
+    assert await client.read(p4r.TableEntry()) == []
