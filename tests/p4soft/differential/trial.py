@@ -40,7 +40,8 @@ class Trial:
 
     def excuses(self, mine: Facts, wanted: set[Fact]) -> dict[Fact, str]:
         """Of p4soft's facts ``mine`` that are ``wanted``, those that are up to chance, since they change from run to
-        run, and those that are undefined, since they change with what invalid headers hold."""
+        run, and those that are undefined, since they change with what invalid headers hold. Where there is chance, it
+        explains the rest too."""
         excused: dict[Fact, str] = {}
         for _ in range(_TURNS):
             chance = self._varying(mine, wanted - excused.keys(), b"\0")
@@ -49,7 +50,8 @@ class Trial:
             excused |= dict.fromkeys(chance, "chance")
         numbers = sorted({number for _, number in compared(self.sample.document) if number})[:_NUMBERS]
         for filler in dict.fromkeys((*_FILLERS, *map(_bytes, numbers))):
-            excused |= dict.fromkeys(self._varying(mine, wanted - excused.keys(), filler), "undefined")
+            label = "chance" if "chance" in excused.values() else "undefined"
+            excused |= dict.fromkeys(self._varying(mine, wanted - excused.keys(), filler), label)
         return excused
 
     def _varying(self, mine: Facts, wanted: set[Fact], filler: bytes) -> set[Fact]:
