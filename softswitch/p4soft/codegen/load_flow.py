@@ -22,7 +22,8 @@ def _argument(node: Node, scope: Scope, params: list[int]) -> m.Argument:
     if kind == "string":
         return value.text()
     if kind == "parameters_vector":
-        return tuple(scope.value(item, params) for item in value.items())
+        # For a text without values, p4c writes an empty object.
+        return () if value.raw == {} else tuple(scope.value(item, params) for item in value.items())
     if kind == "calculation":
         if value.text() not in scope.calculations:
             raise node.fail(f"there is no calculation {value.raw!r}")

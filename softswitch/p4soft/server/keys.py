@@ -93,7 +93,10 @@ def key_fields(
         if kind is None:
             raise invalid(f"{what}: match type {info.other_match_type or info.match_type} is not supported")
         field = KeyField(info.id, info.name, held, kind, what, translations.of(info.type_name.name))
-        check_width(what, info.bitwidth, held, field.translation)
+        # p4c lists those of type ``error`` without a width and without a type: they are as wide as in the program, and
+        # match the number that the compiler gave the error.
+        if info.bitwidth or info.HasField("type_name"):
+            check_width(what, info.bitwidth, held, field.translation)
         if isinstance(field.translation, Strings) and kind not in (MatchKind.EXACT, MatchKind.OPTIONAL):
             raise unimplemented(
                 f"{what}: has type {field.translation.name}, a string for clients; it can be matched "

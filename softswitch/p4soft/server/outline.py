@@ -48,7 +48,13 @@ class _Outline:
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
         self._types = {kind["name"]: {f[0]: f[1] for f in kind["fields"]} for kind in document["header_types"]}
+        unions = {kind["name"]: kind["headers"] for kind in document.get("header_union_types", ())}
+        self._types.update({name: {} for name in unions})
         self._headers = {header["name"]: self._types[header["header_type"]] for header in document["headers"]}
+        for header in document["headers"]:
+            # A header of a union's type stands for the members of a header union.
+            for label, kind in unions.get(header["header_type"], ()):
+                self._headers[f"{header['name']}.{label}"] = self._types[kind]
         self._actions = {action["id"]: action for action in document["actions"]}
 
     def program(self) -> Program:

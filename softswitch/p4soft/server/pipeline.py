@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from finsy.proto import p4i, p4r
 
@@ -24,6 +24,7 @@ from p4soft.server.keys import KeyCodec, KeyField, key_fields
 from p4soft.server.meters import MeterRules
 from p4soft.server.packetio import ControllerHeader, controller_header
 from p4soft.server.profiles import ProfileHandler
+from p4soft.server.removed import Handlers, find_removed
 from p4soft.server.replication import ReplicationHandler
 from p4soft.server.tables import State, TableHandler
 from p4soft.server.translation import Translations
@@ -38,29 +39,31 @@ class Pipeline:
 
     config: p4r.ForwardingPipelineConfig
     engine: State
-    tables: dict[int, TableHandler] = field(default_factory=dict)
+    tables: Handlers[TableHandler] = field(default_factory=Handlers)
     tables_by_index: dict[int, TableHandler] = field(default_factory=dict)
     direct_counters: dict[int, DirectCounterHandler] = field(default_factory=dict)
     """By table id."""
     direct_meters: dict[int, DirectMeterHandler] = field(default_factory=dict)
     """By table id."""
-    counters: dict[int, CounterHandler] = field(default_factory=dict)
-    meters: dict[int, MeterHandler] = field(default_factory=dict)
-    registers: dict[int, RegisterHandler] = field(default_factory=dict)
-    digests: dict[int, DigestHandler] = field(default_factory=dict)
+    counters: Handlers[CounterHandler] = field(default_factory=Handlers)
+    meters: Handlers[MeterHandler] = field(default_factory=Handlers)
+    registers: Handlers[RegisterHandler] = field(default_factory=Handlers)
+    digests: Handlers[DigestHandler] = field(default_factory=Handlers)
     digests_by_name: dict[str, DigestHandler] = field(default_factory=dict)
     replication: ReplicationHandler = field(init=False)
     packet_in: ControllerHeader = field(init=False)
     packet_out: ControllerHeader = field(init=False)
-    profiles: dict[int, ProfileHandler] = field(default_factory=dict)
-    value_sets: dict[int, ValueSetHandler] = field(default_factory=dict)
+    profiles: Handlers[ProfileHandler] = field(default_factory=Handlers)
+    value_sets: Handlers[ValueSetHandler] = field(default_factory=Handlers)
+    removed: list[str] = field(default_factory=list)
+    """What P4Info lists and the compiler has removed from the program, with its kind."""
     translations: Translations = field(init=False)
 
 
 def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) -> Pipeline:
     """The handlers of ``config`` over ``engine``, which has loaded ``program``; INVALID_ARGUMENT if they do not fit."""
-    info = config.p4info
     pipeline = Pipeline(config, engine)
+    info = _without_removed(config.p4info, program, pipeline)
     translations = pipeline.translations = Translations(info.type_info)
     actions = {action.preamble.id: action for action in info.actions}
     meters = {meter.preamble.id: meter for meter in info.direct_meters}
@@ -99,6 +102,23 @@ def bind(config: p4r.ForwardingPipelineConfig, program: Program, engine: State) 
         found = _find(program.value_sets, "value set", value_set.preamble.name)
         pipeline.value_sets[value_set.preamble.id] = ValueSetHandler(engine, value_set, found, translations)
     return pipeline
+
+
+def _without_removed(info: p4i.P4Info, program: Program, pipeline: Pipeline) -> p4i.P4Info:
+    """P4Info without the objects that the compiler removed from the program, of which ``pipeline`` is told."""
+    removed = find_removed(info, program)
+    if not any(removed.values()):
+        return info
+    kept = p4i.P4Info()
+    kept.CopyFrom(info)
+    for kind, names in removed.items():
+        handlers: Handlers[Any] = getattr(pipeline, "profiles" if kind == "action_profiles" else kind)
+        handlers.removed = names
+        pipeline.removed += names.values()
+        remaining = [item for item in getattr(info, kind) if item.preamble.id not in names]
+        kept.ClearField(kind)  # type: ignore[arg-type]
+        getattr(kept, kind).extend(remaining)
+    return kept
 
 
 def _find(objects: Mapping[str, _Object], kind: str, name: str) -> _Object:

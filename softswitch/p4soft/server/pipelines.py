@@ -149,5 +149,7 @@ class PipelineStore:
         except RpcError as error:
             # The outline agreed with the P4Info, the engine's own reading of the JSON does not: a defect of ours.
             raise RpcError(Code.INTERNAL, f"the engine read the program differently: {error.message}") from None
+        if self.running.removed:
+            _log.info("the compiler removed, since nothing uses them: %s", ", ".join(self.running.removed))
         _log.info("pipeline with %d tables loaded in %.2f s", len(program.tables), time.monotonic() - start)
         return self.running
