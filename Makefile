@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz bench demo toa topo topo-test shell doctor clean
+.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -63,6 +63,9 @@ e2e: setup  ## end-to-end tests at full size: 1 GB transfers, 30 s of load; as r
 fuzz: setup  ## fuzz the FULLNAT program under sanitizers: make fuzz SECONDS=60 [PROGRAM=x.json | TRANSPORT=1]
 	$(BIN)/python tests/p4soft/fuzz/fuzzkit.py --seconds $(or $(SECONDS),60) $(if $(PROGRAM),--program $(PROGRAM)) \
 	  $(if $(TRANSPORT),--transport)
+
+differential: setup  ## BMv2 and p4soft on the same programs: make differential SAMPLES="DIR x.p4 x.json" [ARGS=--help]
+	$(BIN)/python tests/p4soft/differential/differential.py $(SAMPLES) $(ARGS)
 
 bench: setup  ## measure, side by side in one run; writes docs/bench/
 	$(BIN)/python -m bench

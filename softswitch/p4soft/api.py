@@ -106,22 +106,6 @@ class ValueSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    name: str
-    index: int
-    fields: tuple[MatchField, ...]
-    actions: tuple[Action, ...]
-    size: int
-    has_counter: bool
-    has_meter: bool
-    support_timeout: bool
-    const_entries: bool
-    const_default: bool
-    profile: str | None = None
-    """The action profile: entries are bound to :data:`MEMBER` or :data:`GROUP` then, not to one of ``actions``."""
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """One table entry. ``cookie`` is P4Runtime's controller_metadata; ``priority`` is 0 unless the key has a ternary,
     range or optional field, and larger wins. ``idle_ns`` 0 means: never reported idle."""
@@ -132,6 +116,30 @@ class Entry:
     priority: int = 0
     idle_ns: int = 0
     cookie: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InitialEntry:
+    """An entry that a table has when the program is loaded. ``const``: the JSON says that it is not to be changed."""
+
+    entry: Entry
+    const: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: str
+    index: int
+    fields: tuple[MatchField, ...]
+    actions: tuple[Action, ...]
+    size: int
+    has_counter: bool
+    has_meter: bool
+    support_timeout: bool
+    initial: tuple[InitialEntry, ...]
+    const_default: bool
+    profile: str | None = None
+    """The action profile: entries are bound to :data:`MEMBER` or :data:`GROUP` then, not to one of ``actions``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +225,8 @@ class Program:
     """Learn list name to the bits of its fields."""
     profiles: dict[str, Profile] = field(default_factory=dict)
     value_sets: dict[str, ValueSet] = field(default_factory=dict)
+    headers: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    """Header types, by name: name and bits of their fields."""
 
 
 class Engine(Protocol):
@@ -224,8 +234,8 @@ class Engine(Protocol):
     respect to packets (a packet sees an entry entirely or not at all), and has taken effect when it returns."""
 
     def load(self, config: bytes) -> Program:
-        """Replace the pipeline; all state starts empty. Raises PipelineError or ToolchainError, leaving the old one
-        running."""
+        """Replace the pipeline; tables start with their initial entries, all other state is empty. Raises PipelineError
+        or ToolchainError, leaving the old one running."""
         ...
 
     def verify(self, config: bytes) -> None:
@@ -299,16 +309,21 @@ class Engine(Protocol):
     def count(self, table: int) -> int: ...
 
     def set_default(self, table: int, action: int | None, params: bytes = b"") -> None:
-        """``None`` restores the program's own default action."""
+        """``None`` restores the program's own default action, and resets the default entry's counter and meter."""
         ...
 
     def default(self, table: int) -> tuple[int, bytes] | None: ...
 
-    def set_direct_counter(self, table: int, key: bytes, priority: int, packets: int, bytes_: int) -> None: ...
+    # direct resources; key None: the default entry's
+    def set_direct_counter(self, table: int, key: bytes | None, priority: int, packets: int, bytes_: int) -> None: ...
 
-    def set_direct_meter(self, table: int, key: bytes, priority: int, config: MeterConfig | None) -> None: ...
+    def default_counter(self, table: int) -> tuple[int, int]:
+        """Packets and bytes of the default entry."""
+        ...
 
-    def direct_meter(self, table: int, key: bytes, priority: int) -> MeterConfig | None: ...
+    def set_direct_meter(self, table: int, key: bytes | None, priority: int, config: MeterConfig | None) -> None: ...
+
+    def direct_meter(self, table: int, key: bytes | None, priority: int) -> MeterConfig | None: ...
 
     # indirect objects
     def read_counter(self, name: str, index: int) -> tuple[int, int]: ...
@@ -337,7 +352,7 @@ class Engine(Protocol):
     def set_member_group(self, profile: int, group: int, members: Sequence[int] | None) -> None:
         """The group ``group`` of the profile whose index is ``profile``; ``None`` removes it. A packet takes the member
         at position hash modulo length, so a member of weight n is listed n times. An entry that refers to a member or
-        group that does not exist, or to an empty group, runs no action; seeing to that is up to the caller."""
+        group that does not exist, or to an empty group, is a hit that runs no action."""
         ...
 
     # replication

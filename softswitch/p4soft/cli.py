@@ -162,18 +162,49 @@ def _explain(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _entries(arguments: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="p4soft entries",
+        description="Print a program with what p4c leaves out of it about initial entries: const, and priorities.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("config", metavar="PROG.json", type=Path, help="what p4c-bm2-ss made")
+    parser.add_argument("p4info", metavar="P4INFO", type=Path, help="its P4Info, in text or binary form")
+    parser.add_argument("entries", metavar="ENTRIES", type=Path, help="of its --p4runtime-entries-files")
+    options = parser.parse_args(arguments)
+    from finsy.proto import p4i, p4r
+
+    from p4soft.api import PipelineError
+    from p4soft.entries import marked, read_message
+
+    try:
+        info = read_message(p4i.P4Info, options.p4info)
+        entries = read_message(p4r.WriteRequest, options.entries)
+        print(marked(options.config.read_bytes(), info, entries).decode(), end="")
+    except OSError as error:
+        print(f"p4soft: cannot read {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    except PipelineError as error:
+        print(f"p4soft: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+_COMMANDS = {"explain": _explain, "entries": _entries}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the ``p4soft`` command."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = words.pop(0) if words[:1] in (["run"], ["explain"]) else None
+    command = words.pop(0) if words and words[0] in ("run", *_COMMANDS) else ""
     try:
-        if command == "explain":
-            return _explain(words)
+        if command in _COMMANDS:
+            return _COMMANDS[command](words)
         options = parse(words)
         if command == "run" and options.config is None:
             raise UsageError("run needs PROG.json --p4info FILE")
     except UsageError as error:
-        help_ = f"p4soft {command} --help" if command == "explain" else "p4soft --help"
+        help_ = f"p4soft {command} --help" if command in _COMMANDS else "p4soft --help"
         print(f"p4soft: {error} (see {help_})", file=sys.stderr)
         return 2
     # Read when gRPC is imported: it would write its own lines beside ours.

@@ -92,8 +92,8 @@ def _table(program: m.ProgramDef, table: m.TableDef, names: dict[int, list[str]]
         extra.append("idle timeout")
     if table.profile is not None:
         extra.append(f"profile {table.profile.name}")
-    if table.has_entries:
-        extra.append(f"{len(table.entries)} const entries")
+    if table.entries:
+        extra.append(f"{len(table.entries)} initial entries")
     key = [f"{k.name}:{k.bits} {k.kind}" for k in table.key]
     size = str(max(table.size, len(table.entries))) if key else "-"
     return table.name, where, key, size, actions, extra

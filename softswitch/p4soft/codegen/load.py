@@ -118,21 +118,22 @@ def _load_types(root: Node, scope: Scope) -> None:
 
 
 def _load_headers(root: Node, scope: Scope, program: m.ProgramDef) -> None:
+    labels = _union_labels(root)
     for node in root.list_of("headers"):
+        if node["header_type"].text() in labels:
+            _load_bare_union(node, labels[node["header_type"].text()], scope, program)
+            continue
         type_ = scope.types.get(node["header_type"].text())
         if type_ is None:
             raise node.fail(f"there is no header type {node['header_type'].raw!r}")
         header = m.Header(
             node["name"].text(), node["id"].integer(), len(program.headers), type_, node["metadata"].boolean()
         )
-        if header.name in scope.headers:
-            raise node.fail("a second header of this name")
         if not header.metadata and sum(f.bits for f in type_.fields) % 8:
             raise node.fail(f"the fields of {type_.name} do not fill whole bytes")
         if header.metadata and type_.varbit is not None:
             header.metadata, header.scratch = False, True
-        program.headers.append(header)
-        scope.headers[header.name] = scope.by_id[header.id] = header
+        _add_header(node, header, scope, program)
     for node in root.list_of("header_stacks"):
         stack = m.Stack(node["name"].text(), len(program.stacks), [_by_id(i, scope) for i in _ids(node, "header_ids")])
         if not stack.headers:
@@ -152,20 +153,50 @@ def _load_headers(root: Node, scope: Scope, program: m.ProgramDef) -> None:
         program.unions.append(union)
         scope.unions[union.name] = union
     union_ids = {n["id"].integer(): scope.unions[n["name"].text()] for n in root.list_of("header_unions")}
-    types = {n["name"].text(): [i[0].text() for i in n["headers"].items()] for n in root.list_of("header_union_types")}
     for node in root.list_of("header_union_stacks"):
         unions = [union_ids.get(i.integer()) for i in node["header_union_ids"].items()]
-        labels = types.get(node["union_type"].text())
-        if not unions or any(u is None for u in unions) or labels is None:
+        members = labels.get(node["union_type"].text())
+        if not unions or any(u is None for u in unions) or members is None:
             raise node.fail("its unions or union type do not exist")
         ustack = m.UnionStack(node["name"].text(), len(program.union_stacks), [u for u in unions if u], {})
-        ustack.members = {label: i for i, label in enumerate(labels)}
+        ustack.members = {label: i for i, label in enumerate(members)}
         for i, union in enumerate(ustack.unions):
-            if len(union.members) != len(labels) or union.stack is not None:
+            if len(union.members) != len(members) or union.stack is not None:
                 raise node.fail(f"{union.name} cannot be an element")
             union.stack, union.position = ustack, i
         program.union_stacks.append(ustack)
         scope.union_stacks[ustack.name] = ustack
+
+
+def _union_labels(root: Node) -> dict[str, dict[str, Node]]:
+    """By type of header union, its members and the names of their types."""
+    return {
+        node["name"].text(): {item[0].text(): item[1] for item in node["headers"].items()}
+        for node in root.list_of("header_union_types")
+    }
+
+
+def _add_header(node: Node, header: m.Header, scope: Scope, program: m.ProgramDef) -> None:
+    if header.name in scope.headers:
+        raise node.fail("a second header of this name")
+    program.headers.append(header)
+    scope.headers[header.name] = scope.by_id[header.id] = header
+
+
+def _load_bare_union(node: Node, labels: dict[str, Node], scope: Scope, program: m.ProgramDef) -> None:
+    """A header union in a struct of nothing but unions: p4c lists it as a header of the union's type, and its members,
+    to which it refers by name, nowhere."""
+    union = m.Union(node["name"].text(), [])
+    for at, (label, name) in enumerate(labels.items()):
+        type_ = scope.types.get(name.text())
+        if type_ is None:
+            raise name.fail(f"there is no header type {name.raw!r}")
+        member = m.Header(f"{union.name}.{label}", -1 - len(program.headers), len(program.headers), type_, False)
+        member.union, member.position = union, at
+        _add_header(node, member, scope, program)
+        union.members.append(member)
+    program.unions.append(union)
+    scope.unions[union.name] = union
 
 
 def _ids(node: Node, key: str) -> list[Node]:

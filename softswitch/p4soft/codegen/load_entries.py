@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from p4soft.codegen import model as m
 from p4soft.codegen.jsonread import Node
+
+_MAX_PRIORITY = 1 << 30
+_PRIORITY = "p4runtime_priority"
 
 
 def _pack_field(node: Node, field: m.KeyField) -> bytes:
@@ -28,31 +33,53 @@ def _pack_field(node: Node, field: m.KeyField) -> bytes:
         mask = limit ^ ((1 << (field.bits - length)) - 1)
         return (number("key") & mask).to_bytes(size, "big") + length.to_bytes(2, "big")
     if kind == "range":
-        return number("start").to_bytes(size, "big") + number("end").to_bytes(size, "big")
+        start, end = number("start"), number("end")
+        if start > end:
+            raise node.fail(f"the range starts at {start:#x}, after its end {end:#x}")
+        return start.to_bytes(size, "big") + end.to_bytes(size, "big")
     mask = number("mask")
     return (number("key") & mask).to_bytes(size, "big") + mask.to_bytes(size, "big")
 
 
-def load_const_entries(node: Node, table: m.TableDef) -> list[m.ConstEntry]:
-    """The ``entries`` of a table. BMv2 lets the lowest priority number win, the engine the highest."""
+def load_entries(
+    node: Node, name: str, key: Sequence[m.KeyField], actions: Sequence[m.ActionDef]
+) -> list[m.ConstEntry]:
+    """The ``entries`` of the table called ``name``. BMv2 lets the lowest priority number win, P4Runtime and the
+    engine the highest.
+
+    Beyond what p4c writes, an entry may have ``is_const``, and all of them ``p4runtime_priority``, their number as
+    clients are to see it; ``p4soft entries`` adds them.
+    """
     entries: list[m.ConstEntry] = []
-    prioritised = table.match_type in ("ternary", "range")
-    for item in node.list_of("entries"):
-        keys = list(item["match_key"].items())
-        if len(keys) != len(table.key):
-            raise item.fail(f"the key has {len(keys)} fields, the table {len(table.key)}")
-        key = b"".join(_pack_field(k, f) for k, f in zip(keys, table.key, strict=True))
-        wanted = item["action_entry"]["action_id"].integer()
-        at = next((i for i, a in enumerate(table.actions) if a.id == wanted), None)
-        if at is None:
-            raise item.fail(f"action {wanted} is not one of the table's actions")
-        params = [p.hex() for p in item["action_entry"].list_of("action_data")]
-        if len(params) != len(table.actions[at].params):
-            raise item.fail(f"{table.actions[at].name} takes {len(table.actions[at].params)} parameters")
-        priority = item["priority"].integer(0, 1 << 30) if prioritised else 0
-        entries.append(m.ConstEntry(key, at, params, priority))
-    if prioritised and entries:
+    prioritised = any(field.kind in ("ternary", "range", "optional") for field in key)
+    items = list(node.list_of("entries"))
+    if items and not key:
+        raise items[0].fail(f"table {name!r} has no key, so it can have no entries")
+    given = prioritised and all(item.has(_PRIORITY) for item in items)
+    seen: dict[tuple[bytes, int], str] = {}
+    for item in items:
+        priority = item[_PRIORITY if given else "priority"].integer(int(given), _MAX_PRIORITY) if prioritised else 0
+        entry = _entry(item, key, actions, priority)
+        if (where := seen.setdefault((entry.key, priority), item.path)) != item.path:
+            raise item.fail(f"a second entry of table {name!r} with the key of {where}")
+        entries.append(entry)
+    if prioritised and entries and not given:
         top = max(e.priority for e in entries)
         for entry in entries:
             entry.priority = top - entry.priority + 1
     return entries
+
+
+def _entry(item: Node, fields: Sequence[m.KeyField], actions: Sequence[m.ActionDef], priority: int) -> m.ConstEntry:
+    keys = list(item["match_key"].items())
+    if len(keys) != len(fields):
+        raise item.fail(f"the key has {len(keys)} fields, the table {len(fields)}")
+    key = b"".join(_pack_field(k, f) for k, f in zip(keys, fields, strict=True))
+    wanted = item["action_entry"]["action_id"].integer()
+    at = next((i for i, a in enumerate(actions) if a.id == wanted), None)
+    if at is None:
+        raise item.fail(f"action {wanted} is not one of the table's actions")
+    params = [p.hex() for p in item["action_entry"].list_of("action_data")]
+    if len(params) != len(actions[at].params):
+        raise item.fail(f"{actions[at].name} takes {len(actions[at].params)} parameters")
+    return m.ConstEntry(key, at, params, priority, item.flag("is_const"))

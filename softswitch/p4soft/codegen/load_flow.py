@@ -6,7 +6,7 @@ from p4soft.codegen import model as m
 from p4soft.codegen import value_sets
 from p4soft.codegen.cells import cell_bytes
 from p4soft.codegen.jsonread import Node
-from p4soft.codegen.load_entries import load_const_entries
+from p4soft.codegen.load_entries import load_entries
 from p4soft.codegen.profiles import attach, load_profile
 from p4soft.codegen.scope import Scope
 
@@ -22,7 +22,8 @@ def _argument(node: Node, scope: Scope, params: list[int]) -> m.Argument:
     if kind == "string":
         return value.text()
     if kind == "parameters_vector":
-        return tuple(scope.value(item, params) for item in value.items())
+        # For a text without values, p4c writes an empty object.
+        return () if value.raw == {} else tuple(scope.value(item, params) for item in value.items())
     if kind == "calculation":
         if value.text() not in scope.calculations:
             raise node.fail(f"there is no calculation {value.raw!r}")
@@ -268,7 +269,6 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
         default_params=params,
         const_default=const_default,
         entries=[],
-        has_entries=node.has("entries"),
     )
     if node.has("direct_meters"):
         name = node["direct_meters"].text()
@@ -277,7 +277,7 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
             raise node.fail(f"there is no direct meter {name!r}")
     if node.has("type") and node["type"].text() != "simple":
         attach(node, table, program)
-    table.entries = load_const_entries(node, table)
+    table.entries = load_entries(node, table.name, key, table_actions)
     program.tables.append(table)
     return table
 

@@ -279,12 +279,13 @@ class KeyField:
 
 @dataclass(slots=True, eq=False)
 class ConstEntry:
-    """``key`` is packed as the engine's API packs keys."""
+    """An entry of the program's own. ``key`` is packed as the engine's API packs keys. ``const``: marked as such."""
 
     key: bytes
     action: int
     params: list[int]
     priority: int
+    const: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -308,7 +309,6 @@ class TableDef:
     default_params: list[int]
     const_default: bool
     entries: list[ConstEntry]
-    has_entries: bool
     profile: ProfileDef | None = None
     lists: bool = False
     """A table of groups, whose entries own lists of members."""

@@ -71,6 +71,11 @@ class PipelineWriter:
 
     # tables
 
+    @staticmethod
+    def _after_nothing(table: m.TableDef) -> str | None:
+        """Where an entry leads whose group is empty: it is a hit, of NoAction."""
+        return table.next_hit if table.has_hit else table.next_by_action.get("NoAction", table.base_next)
+
     def _after_hit(self, table: m.TableDef, action: m.ActionDef) -> str | None:
         return table.next_hit if table.has_hit else table.next_by_action.get(action.name, table.base_next)
 
@@ -83,7 +88,7 @@ class PipelineWriter:
         return self.trace.line(f"Applying table '{table.name}'") + self._applied(table)
 
     def _applied(self, table: m.TableDef) -> list[str]:
-        if not table.key and table.default_action is not None and table.const_default:
+        if not table.key and table.default_action is not None and table.const_default and not self._counts(table):
             action = table.actions[table.default_action]
             params = [
                 literal(v, self.ex.note(container(0, (1 << b) - 1)))
@@ -97,8 +102,8 @@ class PipelineWriter:
             return [*out, *self._indirect(table, table.profile), "}"]
         out.append("const bool hit = e != NULL; (void)hit;")
         if table.key:
-            out += ["if (hit) {", *self._count(table), "} else"]
-        out += ["e = t->fallback;", "switch (p4s_action(e)) {"]
+            out += ["if (hit) {", *self._count(table), "} else {"]
+        out += ["e = t->fallback;", *self._count_miss(table), "}" if table.key else "", "switch (p4s_action(e)) {"]
         for j, action in enumerate(table.actions):
             out.append(f"case {j}: {{ /* {comment(action.name)} */")
             out += self._action(action, params_code(table, action))
@@ -118,11 +123,28 @@ class PipelineWriter:
             out += self.prims.assign(meter.target, color, 64, meter.target.field.bits >= 2)
         return out
 
+    @staticmethod
+    def _counts(table: m.TableDef) -> bool:
+        """Whether the default entry has a counter or a meter."""
+        return table.with_counters or table.direct_meter is not None
+
+    def _count_miss(self, table: m.TableDef) -> list[str]:
+        """What a miss does to the default entry ``e``. Its meter, which BMv2 does not have, runs once it is set."""
+        out = ["p4s_add(&e->packets, 1);", "p4s_add(&e->bytes, p->ingress_len);"] if table.with_counters else []
+        meter = table.direct_meter
+        if meter is not None and meter.target is not None:
+            amount = "p->ingress_len" if meter.bytes else "1"
+            color = f"(uint64_t)p4s_meter_run(&t->meters[t->desc->size], c->now, {amount})"
+            out.append("if (t->meters[t->desc->size].configured) {")
+            out += [*self.prims.assign(meter.target, color, 64, meter.target.field.bits >= 2), "}"]
+        return out
+
     def _indirect(self, table: m.TableDef, profile: m.ProfileDef) -> list[str]:
         """The rest of a table with an action profile; it has no default action."""
         absent = self._jump(self._after_miss(table, None))
-        out = [f"if (e == NULL) {absent}", *self._count(table)]
-        out += resolve(profile, params_code(table, table.stored[0]), self.ex, absent)
+        missed = ["if (e == NULL) {", "e = t->fallback;", *self._count_miss(table), absent, "}"]
+        out = [*(missed if self._counts(table) else [f"if (e == NULL) {absent}"]), *self._count(table)]
+        out += resolve(profile, params_code(table, table.stored[0]), self.ex, self._jump(self._after_nothing(table)))
         out.append("switch (p4s_action(e)) {")
         for number, action in member_actions(table, profile):
             out.append(f"case {number}: {{ /* {comment(action.name)} */")

@@ -13,7 +13,7 @@ from p4soft.codegen.expr import Expressions
 from p4soft.codegen.flow import arrays_of
 from p4soft.codegen.hashing import calculation
 from p4soft.codegen.trace import Tracer
-from p4soft.codegen.wide import c_type, container, literal
+from p4soft.codegen.wide import c_type, container
 
 
 class Primitives(Assignments):
@@ -56,10 +56,21 @@ class Primitives(Assignments):
         ref = self.program.standard.get(name)
         return self.assign(ref, value, 64, False) if ref is not None else []
 
-    def _do_mark_to_drop(self, _: m.Primitive) -> list[str]:
-        return self.standard("egress_spec", str(m.DROP_PORT)) + self.standard("mcast_grp", "0")
+    def _do_mark_to_drop(self, prim: m.Primitive) -> list[str]:
+        """Of the instance it is given: an action with an inout parameter marks a copy, which p4c copies back."""
+        given = prim.args[0] if prim.args else None
+        if not isinstance(given, m.HeaderRef) or given.header.name == "standard_metadata":
+            return self._do_drop(prim)
+        fields = given.header.type.by_name
+        if "egress_spec" not in fields:
+            raise PipelineError(f"{given.header.name} has no field egress_spec")
+        out = self.set_field(m.FieldRef(given, fields["egress_spec"]), m.Const(m.DROP_PORT))
+        if "mcast_grp" in fields:
+            out += self.set_field(m.FieldRef(given, fields["mcast_grp"]), m.Const(0))
+        return out
 
-    _do_drop = _do_mark_to_drop
+    def _do_drop(self, _: m.Primitive) -> list[str]:
+        return self.standard("egress_spec", str(m.DROP_PORT)) + self.standard("mcast_grp", "0")
 
     def _do_generate_digest(self, prim: m.Primitive) -> list[str]:
         return [f"digest = (uint32_t){self.number(prim.args[1])} & 0xffff;"]
@@ -141,10 +152,11 @@ class Primitives(Assignments):
         cell = f"(c->objects.registers[{register.index}].data + i * {register.stride})"
         fits = register.bits <= target.field.bits
         return [
-            f"{{ const uint64_t i = {self.ex.index(self.expr(prim.args[2]))}; {c_type(width)} r = "
-            f"{literal(0, width)}; if (i < {register.size}) r = {load_cell(cell, register.bits)};",
+            # Out of range, the target keeps its value, as in BMv2.
+            f"{{ const uint64_t i = {self.ex.index(self.expr(prim.args[2]))}; if (i < {register.size}) {{",
+            f"const {c_type(width)} r = {load_cell(cell, register.bits)};",
             *self.assign(target, "r", width, fits),
-            "}",
+            "} }",
         ]
 
     def _do_register_write(self, prim: m.Primitive) -> list[str]:

@@ -64,7 +64,6 @@ def own_table(
         default_params=[],
         const_default=False,
         entries=[],
-        has_entries=False,
     )
     program.tables.append(table)
     return table

@@ -29,6 +29,8 @@ from p4soft.codegen.wide import c_type, container, conversions, helpers, literal
 
 _RECURSION = 20_000
 _MAX_HEADERS = 4096
+_MAX_BOTH = 6016
+"""What is left of a packet's buffer (P4S_BUFFER) beside the largest frame and 64 bytes."""
 _ORIGINAL = ("clone_ingress_pkt_to_egress", "resubmit")
 
 
@@ -43,8 +45,14 @@ class UnitWriter:
         self.layout = Layout(program)
         self.ex = Expressions(self.layout)
         self.ahead = AheadWriter(program, self.layout)
-        if max(self.layout.own_bytes, self.layout.emit_bytes) > _MAX_HEADERS:
+        own, sent = self.layout.own_bytes, self.layout.emit_bytes
+        if max(own, sent) > _MAX_HEADERS:
             raise PipelineError(f"headers of more than {_MAX_HEADERS} bytes together are not supported")
+        if own + sent > _MAX_BOTH:
+            raise PipelineError(
+                f"the program's headers take {own} bytes and its deparser's {sent}, together more than {_MAX_BOTH}, "
+                "which is not supported"
+            )
 
     def text(self) -> str:
         prims, trace = Primitives(self.ex, self.program, self.trace, self.locks), self.trace

@@ -74,6 +74,7 @@ uint32_t p4s_entry_bytes(void *s, uint32_t table);
 int p4s_set_list(void *s, uint32_t table, uint32_t id, const uint32_t *members, uint32_t n);
 int p4s_set_default(void *s, uint32_t table, uint32_t action, const uint8_t *params);
 uint32_t p4s_get_default(void *s, uint32_t table, uint8_t *params);
+void p4s_default_counter(void *s, uint32_t table, uint64_t *out);
 int p4s_set_direct_counter(void *s, uint32_t table, const uint8_t *key, int32_t priority, uint64_t packets,
                            uint64_t bytes);
 int p4s_set_direct_meter(void *s, uint32_t table, const uint8_t *key, int32_t priority, const uint64_t *config);

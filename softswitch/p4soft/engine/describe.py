@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from p4soft.api import Action, MatchField, MatchKind, Profile, Program, Table, ValueSet
+from p4soft.api import Action, Entry, InitialEntry, MatchField, MatchKind, Profile, Program, Table, ValueSet
 from p4soft.codegen import model as m
+from p4soft.codegen.tables import packed_params
 
 
 def _actions(actions: list[m.ActionDef]) -> tuple[Action, ...]:
@@ -22,7 +23,12 @@ def _table(table: m.TableDef) -> Table:
         has_counter=table.with_counters,
         has_meter=table.direct_meter is not None,
         support_timeout=table.support_timeout,
-        const_entries=table.has_entries,
+        initial=tuple(
+            InitialEntry(
+                Entry(e.key, e.action, packed_params(table.actions[e.action].params, e.params), e.priority), e.const
+            )
+            for e in table.entries
+        ),
         const_default=table.const_default,
         profile=None if table.profile is None else table.profile.name,
     )
@@ -48,4 +54,5 @@ def api_program(program: m.ProgramDef) -> Program:
             for p in program.profiles.values()
         },
         value_sets={v.name: ValueSet(v.name, v.table.index, v.bits, v.size) for v in program.value_sets.values()},
+        headers={h.type.name: tuple((f.name, f.bits) for f in h.type.fields) for h in program.headers},
     )

@@ -130,27 +130,43 @@ class NativeEngine(Switch):
 
     # direct resources
 
-    def set_direct_counter(self, table: int, key: bytes, priority: int, packets: int, bytes_: int) -> None:
-        self._check_entry(table, key, priority)
-        rc = self._c.p4s_set_direct_counter(self.handle(), table, key, priority, packets, bytes_)
+    def set_direct_counter(self, table: int, key: bytes | None, priority: int, packets: int, bytes_: int) -> None:
+        native = self._key(table, key, priority)
+        rc = self._c.p4s_set_direct_counter(self.handle(), table, native, priority, packets, bytes_)
         check(rc, f"entry of {self._tables[table].name}")
 
-    def set_direct_meter(self, table: int, key: bytes, priority: int, config: MeterConfig | None) -> None:
-        self._check_meter(table, key, priority)
-        rc = self._c.p4s_set_direct_meter(self.handle(), table, key, priority, _meter_numbers(config))
+    def default_counter(self, table: int) -> tuple[int, int]:
+        self._key(table, None, 0)
+        out = ffi.new("uint64_t[2]")
+        self._c.p4s_default_counter(self.handle(), table, out)
+        return int(out[0]), int(out[1])
+
+    def set_direct_meter(self, table: int, key: bytes | None, priority: int, config: MeterConfig | None) -> None:
+        native = self._check_meter(table, key, priority)
+        rc = self._c.p4s_set_direct_meter(self.handle(), table, native, priority, _meter_numbers(config))
         check(rc, f"entry of {self._tables[table].name}")
 
-    def direct_meter(self, table: int, key: bytes, priority: int) -> MeterConfig | None:
-        self._check_meter(table, key, priority)
+    def direct_meter(self, table: int, key: bytes | None, priority: int) -> MeterConfig | None:
+        native = self._check_meter(table, key, priority)
         out = ffi.new("uint64_t[4]")
-        rc = self._c.p4s_direct_meter(self.handle(), table, key, priority, out)
+        rc = self._c.p4s_direct_meter(self.handle(), table, native, priority, out)
         check(rc, f"entry of {self._tables[table].name}")
         return MeterConfig(*(int(v) for v in out)) if rc else None
 
-    def _check_meter(self, table: int, key: bytes, priority: int) -> None:
-        self._check_entry(table, key, priority)
+    def _key(self, table: int, key: bytes | None, priority: int) -> Any:
+        """The key for native calls, checked; None is the default entry's."""
+        if key is not None:
+            self._check_entry(table, key, priority)
+            return key
+        if not 0 <= table < len(self._tables):
+            raise EntryNotFound(f"there is no table number {table}")
+        return ffi.NULL
+
+    def _check_meter(self, table: int, key: bytes | None, priority: int) -> Any:
+        native = self._key(table, key, priority)
         if not self._tables[table].has_meter:
             raise InvalidValue(f"{self._tables[table].name} has no direct meter")
+        return native
 
     # indirect objects
 

@@ -137,7 +137,7 @@ struct p4s_table {
   uint8_t *entries;
   struct p4s_slot *slots;
   struct p4s_entry *fallback; /* the default entry */
-  struct p4s_meter *meters;
+  struct p4s_meter *meters; /* of each entry; the last one is the default entry's */
   uint32_t *order; /* ternary and range: entry numbers, highest priority first */
   int32_t *priorities; /* ternary and range: of each entry */
   uint64_t seed;

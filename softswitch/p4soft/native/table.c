@@ -46,7 +46,7 @@ int table_init(struct p4s_table *t, const struct p4s_table_desc *d, uint64_t see
     t->priorities = p4s_map(sizeof *t->priorities * (size_t)d->size);
     if (!t->order || !t->priorities) return P4S_NO_MEMORY;
   }
-  if (d->has_meter && !(t->meters = p4s_map(sizeof *t->meters * (size_t)d->size))) return P4S_NO_MEMORY;
+  if (d->has_meter && !(t->meters = p4s_map(sizeof *t->meters * ((size_t)d->size + 1)))) return P4S_NO_MEMORY;
   if (d->support_timeout) {
     if (!(t->wheel = p4s_map(sizeof *t->wheel))) return P4S_NO_MEMORY;
     memset(t->wheel->heads, 0xff, sizeof t->wheel->heads);
@@ -71,7 +71,7 @@ void table_free(struct p4s_table *t) {
   p4s_unmap(t->cold, sizeof *t->cold * (size_t)d->size);
   p4s_unmap(t->order, sizeof *t->order * (size_t)d->size);
   p4s_unmap(t->priorities, sizeof *t->priorities * (size_t)d->size);
-  p4s_unmap(t->meters, sizeof *t->meters * (size_t)d->size);
+  p4s_unmap(t->meters, sizeof *t->meters * ((size_t)d->size + 1));
   p4s_unmap(t->wheel, sizeof *t->wheel);
 }
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from finsy.proto import p4i, p4r
 
-from p4soft.server.bytestrings import ZERO, has_spare_bits, pack, width
+from p4soft.server.bytestrings import ZERO, has_spare_bits, width
 from p4soft.server.errors import RpcError, denied, invalid
+from p4soft.server.translation import Translation, Translations, check_width, to_client, to_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +17,46 @@ class Param:
     id: int
     name: str
     bits: int
+    """In the data plane."""
     what: str
+    translation: Translation | None = None
+
+
+def action_params(action: p4i.Action, bits: Sequence[int], translations: Translations) -> tuple[Param, ...]:
+    """The parameters of ``action``, which the program has with so many ``bits``; INVALID_ARGUMENT where the two
+    disagree."""
+    name = action.preamble.name
+    if len(action.params) != len(bits):
+        raise invalid(f"action {name}: {len(action.params)} parameters in P4Info, {len(bits)} in the program")
+    params = []
+    for info, held in zip(action.params, bits, strict=True):
+        what = f"action {name}: parameter {info.name}"
+        param = Param(info.id, info.name, held, what, translations.of(info.type_name.name))
+        check_width(what, info.bitwidth, held, param.translation)
+        params.append(param)
+    return tuple(params)
 
 
 class ActionCodec:
     """One action as one table or action profile, the ``owner``, uses it ("table t" in messages). ``index`` is the
     engine's number of it there."""
 
-    def __init__(self, owner: str, action: p4i.Action, index: int, scope: p4i.ActionRef.Scope.ValueType) -> None:
+    def __init__(
+        self,
+        owner: str,
+        action: p4i.Action,
+        index: int,
+        scope: p4i.ActionRef.Scope.ValueType,
+        params: tuple[Param, ...],
+    ) -> None:
         self.id = action.preamble.id
         self.name = action.preamble.name
         self.index = index
         self._scope = scope
         self._owner = owner
-        self.params = tuple(
-            Param(param.id, param.name, param.bitwidth, f"action {self.name}: parameter {param.name}")
-            for param in action.params
-        )
+        self.params = params
+        self.native = all(param.translation is None or param.translation.native(param.bits) for param in params)
+        """Whether the engine knows what clients mean without us."""
         self._plan = tuple((param.id, width(param.bits)) for param in self.params)
         self._size = sum(size for _, size in self._plan)
         self._spare = []
@@ -44,7 +68,7 @@ class ActionCodec:
 
     def encode(self, params: Sequence[p4r.Action.Param]) -> bytes:
         """The packed parameters; INVALID_ARGUMENT for ids, OUT_OF_RANGE for values that do not fit."""
-        if len(params) != len(self._plan):
+        if not self.native or len(params) != len(self._plan):
             return self._encode_checked(params)
         parts = []
         for param, (param_id, size) in zip(params, self._plan, strict=True):
@@ -69,12 +93,18 @@ class ActionCodec:
         missing = [param.name for param in self.params if param.id not in given]
         if missing:
             raise invalid(f"action {self.name}: missing parameter {', '.join(missing)}")
-        return b"".join(pack(given[param.id], param.bits, param.what) for param in self.params)
+        return b"".join(to_data(param.translation, given[param.id], param.bits, param.what) for param in self.params)
 
     def decode_into(self, packed: bytes, action: p4r.Action) -> None:
         """Fill in an Action message from packed parameters."""
         action.action_id = self.id
         start = 0
+        if not self.native:
+            for param in self.params:
+                end = start + width(param.bits)
+                action.params.add(param_id=param.id, value=to_client(param.translation, packed[start:end]))
+                start = end
+            return
         for param_id, size in self._plan:
             end = start + size
             action.params.add(param_id=param_id, value=packed[start:end].lstrip(ZERO) or ZERO)

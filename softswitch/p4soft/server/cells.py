@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from finsy.proto import p4i, p4r, p4t
 
 from p4soft.api import MeterConfig
-from p4soft.server.bytestrings import from_int, to_int
+from p4soft.server.bytestrings import from_int
 from p4soft.server.errors import invalid, out_of_range, unimplemented
 from p4soft.server.meters import MeterRules
 from p4soft.server.tables import State
+from p4soft.server.translation import Translations, to_data
 
 
 def only_modify(kind: p4r.Update.Type.ValueType, what: str) -> None:
@@ -102,14 +103,26 @@ class MeterHandler:
 class RegisterHandler:
     """One register array of ``bit<W>`` cells."""
 
-    def __init__(self, engine: State, info: p4i.Register, size: int, bits: int) -> None:
+    def __init__(
+        self, engine: State, info: p4i.Register, size: int, bits: int, types: p4t.P4TypeInfo, translations: Translations
+    ) -> None:
         self.id = info.preamble.id
         self.name = info.preamble.name
         self._what = f"register {self.name}"
         self._engine = engine
         self._size = size
         self._bits = bits
-        self._unsigned = register_bits(info) is not None
+        spec: p4t.P4DataTypeSpec = info.type_spec
+        self.translation = None
+        if spec.WhichOneof("type_spec") == "new_type":
+            self.translation = translations.of(spec.new_type.name)
+            spec = types.new_types[spec.new_type.name].original_type
+        declared = None
+        if spec.WhichOneof("type_spec") == "bitstring" and spec.bitstring.WhichOneof("type_spec") == "bit":
+            declared = spec.bitstring.bit.bitwidth
+        if declared is not None and declared != bits:
+            raise invalid(f"{self._what}: {declared} bits in P4Info, {bits} in the program")
+        self._unsigned = declared is not None or self.translation is not None
 
     def write(self, kind: p4r.Update.Type.ValueType, update: p4r.RegisterEntry) -> None:
         only_modify(kind, self._what)
@@ -117,7 +130,7 @@ class RegisterHandler:
         cells = _cells(self._what, self._size, update.HasField("index"), update.index.index)
         if update.data.WhichOneof("data") != "bitstring":
             raise invalid(f"{self._what}: the data of a bit<{self._bits}> register is a bitstring")
-        value = to_int(update.data.bitstring, self._bits, self._what)
+        value = int.from_bytes(to_data(self.translation, update.data.bitstring, self._bits, self._what), "big")
         for index in cells:
             self._engine.write_register(self.name, index, value)
 
@@ -128,17 +141,12 @@ class RegisterHandler:
             entry = entity.register_entry
             entry.register_id = self.id
             entry.index.index = index
-            entry.data.bitstring = from_int(self._engine.read_register(self.name, index))
+            value = self._engine.read_register(self.name, index)
+            entry.data.bitstring = self.translation.show(value) if self.translation else from_int(value)
             yield entity
 
     def _check_type(self) -> None:
         if not self._unsigned:
-            raise unimplemented(f"{self._what}: only registers of bit<W> can be read and written")
-
-
-def register_bits(info: p4i.Register) -> int | None:
-    """W of a ``bit<W>`` register; None for any other type."""
-    spec: p4t.P4DataTypeSpec = info.type_spec
-    if spec.WhichOneof("type_spec") == "bitstring" and spec.bitstring.WhichOneof("type_spec") == "bit":
-        return spec.bitstring.bit.bitwidth
-    return None
+            raise unimplemented(
+                f"{self._what}: only registers of bit<W> or of a type made of it can be read and written"
+            )

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from finsy.proto import p4d, p4i, p4t
 
 from p4soft.server.bytestrings import canonical, width
 from p4soft.server.errors import invalid
+from p4soft.server.translation import Translations
 
 _Fill = Callable[[bytes, p4d.P4Data], None]
 
 
 class DigestDecoder:
-    """Turns one digest's packed fields into one P4Data. ``bits`` are the widths of the packed fields, in order."""
+    """Turns one digest's packed fields into one P4Data. ``bits`` are the widths of the packed fields, in order, which
+    for those of translated types are the program's, ``held``."""
 
-    def __init__(self, info: p4i.Digest, types: p4t.P4TypeInfo) -> None:
+    def __init__(
+        self, info: p4i.Digest, types: p4t.P4TypeInfo, held: Sequence[int], translations: Translations
+    ) -> None:
         self._what = f"digest {info.preamble.name}"
         self._types = types
+        self._held = held
+        self._translations = translations
         self._offset = 0
         self._bits: list[int] = []
         self._fill = self._shape(info.type_spec, 0)
@@ -46,7 +52,7 @@ class DigestDecoder:
             new_type = self._types.new_types[spec.new_type.name]
             if new_type.WhichOneof("representation") == "original_type":
                 return self._shape(new_type.original_type, depth + 1)
-            raise invalid(f"{self._what}: the translated type {spec.new_type.name} is not supported")
+            return self._translated(spec.new_type.name)
         raise invalid(f"{self._what}: fields of type {kind} are not supported")
 
     def _take(self, bits: int) -> tuple[int, int]:
@@ -63,6 +69,17 @@ class DigestDecoder:
 
         def fill(data: bytes, message: p4d.P4Data) -> None:
             message.bitstring = canonical(data[start:end])
+
+        return fill
+
+    def _translated(self, name: str) -> _Fill:
+        translation = self._translations.of(name)
+        if translation is None or len(self._bits) >= len(self._held):
+            raise invalid(f"{self._what}: has other fields in P4Info than in the program")
+        start, end = self._take(self._held[len(self._bits)])
+
+        def fill(data: bytes, message: p4d.P4Data) -> None:
+            message.bitstring = translation.show(int.from_bytes(data[start:end], "big"))
 
         return fill
 

@@ -21,21 +21,20 @@ class DirectCounterHandler:
 
     def write(self, kind: p4r.Update.Type.ValueType, update: p4r.DirectCounterEntry) -> None:
         only_modify(kind, self._what)
-        if update.table_entry.is_default_action:
-            raise unimplemented(f"{self._what}: the default entry has none")
-        key = self._table.key_of(update.table_entry)
+        key = self._table.key_or_default(update.table_entry)
         priority = update.table_entry.priority
         data = update.data
         if data.packet_count < 0 or data.byte_count < 0:
             raise invalid(f"{self._what}: a count cannot be negative")
         if update.HasField("data"):
             self._engine.set_direct_counter(self._table.index, key, priority, data.packet_count, data.byte_count)
-        elif self._engine.get(self._table.index, key, priority) is None:
+        elif key is not None and self._engine.get(self._table.index, key, priority) is None:
             raise not_found(f"{self._what}: no such entry")
 
     def read(self, query: p4r.DirectCounterEntry) -> Iterator[p4r.Entity]:
         if query.table_entry.is_default_action:
-            raise unimplemented(f"{self._what}: the default entry has none")
+            yield self._read_default(query.table_entry)
+            return
         found = False
         for state in self._table.select(query.table_entry):
             found = True
@@ -47,6 +46,15 @@ class DirectCounterHandler:
             yield entity
         if not found and query.table_entry.match:
             raise not_found(f"{self._what}: no such entry")
+
+    def _read_default(self, query: p4r.TableEntry) -> p4r.Entity:
+        self._table.key_or_default(query)
+        entity = p4r.Entity()
+        entry = entity.direct_counter_entry
+        entry.table_entry.table_id = self._table.id
+        entry.table_entry.is_default_action = True
+        entry.data.packet_count, entry.data.byte_count = self._engine.default_counter(self._table.index)
+        return entity
 
 
 class DirectMeterHandler:
@@ -63,17 +71,16 @@ class DirectMeterHandler:
         only_modify(kind, self._what)
         if update.HasField("counter_data"):
             raise unimplemented(f"{self._what}: does not count packets per colour")
-        if update.table_entry.is_default_action:
-            raise unimplemented(f"{self._what}: the default entry has none")
-        key = self._table.key_of(update.table_entry)
+        key = self._table.key_or_default(update.table_entry)
         config = self._rules.encode(update.config) if update.HasField("config") else None
         self._engine.set_direct_meter(self._table.index, key, update.table_entry.priority, config)
 
     def read(self, query: p4r.DirectMeterEntry) -> Iterator[p4r.Entity]:
-        if query.table_entry.is_default_action:
-            raise unimplemented(f"{self._what}: the default entry has none")
         if query.HasField("counter_data"):
             raise unimplemented(f"{self._what}: does not count packets per colour")
+        if query.table_entry.is_default_action:
+            yield self._read_default(query.table_entry)
+            return
         found = False
         for state in self._table.select(query.table_entry):
             found = True
@@ -86,3 +93,14 @@ class DirectMeterHandler:
             yield entity
         if not found and query.table_entry.match:
             raise not_found(f"{self._what}: no such entry")
+
+    def _read_default(self, query: p4r.TableEntry) -> p4r.Entity:
+        self._table.key_or_default(query)
+        entity = p4r.Entity()
+        entry = entity.direct_meter_entry
+        entry.table_entry.table_id = self._table.id
+        entry.table_entry.is_default_action = True
+        config = self._engine.direct_meter(self._table.index, None, 0)
+        if config is not None:
+            self._rules.decode_into(config, entry.config)
+        return entity

@@ -10,7 +10,9 @@ from finsy.proto import p4r
 
 from p4soft.api import EngineError
 from p4soft.server.errors import RpcError, from_engine, from_unexpected, invalid, unimplemented
+from p4soft.server.names import reclaim
 from p4soft.server.pipeline import Pipeline
+from p4soft.server.translation import NoNumberLeft
 
 _log = logging.getLogger(__name__)
 _Handler = TypeVar("_Handler")
@@ -39,7 +41,12 @@ class EntityWriter:
 
     def _try(self, update: p4r.Update) -> RpcError | None:
         try:
-            self._write_one(update)
+            try:
+                self._write_one(update)
+            except NoNumberLeft:
+                if not reclaim(self._pipeline, self._pipeline.engine):
+                    raise
+                self._write_one(update)
         except RpcError as error:
             return error
         except EngineError as error:

@@ -22,6 +22,7 @@ class IndirectTableHandler(TableHandler):
     """One table with an action profile."""
 
     plain = False
+    direct = False
 
     def __init__(
         self,

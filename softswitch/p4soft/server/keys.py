@@ -14,8 +14,9 @@ from typing import Protocol
 from finsy.proto import p4i, p4r
 
 from p4soft.api import MatchKind
-from p4soft.server.bytestrings import ZERO, canonical, has_spare_bits, pack, width
-from p4soft.server.errors import invalid
+from p4soft.server.bytestrings import ZERO, from_int, has_spare_bits, pack, width
+from p4soft.server.errors import invalid, unimplemented
+from p4soft.server.translation import Strings, Translation, Translations, check_width, to_client, to_data
 
 _KINDS = {
     p4i.MatchField.EXACT: MatchKind.EXACT,
@@ -29,13 +30,36 @@ _PREFIX_BYTES = 2
 
 @dataclass(frozen=True, slots=True)
 class KeyField:
-    """A match field as P4Info declares it. ``what`` is its name in messages: "table t: field f"."""
+    """A match field. ``what`` is its name in messages: "table t: field f"."""
 
     id: int
     name: str
     bits: int
+    """In the data plane."""
     kind: MatchKind
     what: str
+    translation: Translation | None = None
+
+    @property
+    def sdn_bits(self) -> int:
+        """Bits that clients use."""
+        return self.bits if self.translation is None else self.translation.sdn_bits(self.bits)
+
+    @property
+    def native(self) -> bool:
+        """Whether what fits its bits is what clients say: a value, a mask and a prefix length."""
+        if self.translation is None:
+            return True
+        cut = self.kind in (MatchKind.LPM, MatchKind.TERNARY)
+        return self.translation.native(self.bits) and (not cut or self.sdn_bits == self.bits)
+
+    def pack(self, value: bytes) -> bytes:
+        """A client's value as the data plane has it."""
+        return to_data(self.translation, value, self.bits, self.what)
+
+    def show(self, packed: bytes) -> bytes:
+        """The client's value."""
+        return to_client(self.translation, packed)
 
     @property
     def size(self) -> int:
@@ -57,16 +81,28 @@ def match_kind(field: p4i.MatchField) -> MatchKind | None:
     return _KINDS.get(field.match_type)
 
 
-def key_fields(owner: str, match_fields: Iterable[p4i.MatchField]) -> tuple[KeyField, ...]:
-    """The match fields in P4Info order. ``owner`` has them ("table t" in messages). Raises INVALID_ARGUMENT for a kind
-    that is not known."""
+def key_fields(
+    owner: str, match_fields: Iterable[p4i.MatchField], bits: Sequence[int], translations: Translations
+) -> tuple[KeyField, ...]:
+    """The match fields in P4Info order. ``owner`` has them ("table t" in messages), ``bits`` are those of the program.
+    Raises INVALID_ARGUMENT where the two disagree or a kind is not known."""
     fields = []
-    for field in match_fields:
-        kind = match_kind(field)
-        what = f"{owner}: field {field.name}"
+    for info, held in zip(match_fields, bits, strict=True):
+        kind = match_kind(info)
+        what = f"{owner}: field {info.name}"
         if kind is None:
-            raise invalid(f"{what}: match type {field.other_match_type or field.match_type} is not supported")
-        fields.append(KeyField(field.id, field.name, field.bitwidth, kind, what))
+            raise invalid(f"{what}: match type {info.other_match_type or info.match_type} is not supported")
+        field = KeyField(info.id, info.name, held, kind, what, translations.of(info.type_name.name))
+        # p4c lists those of type ``error`` without a width and without a type: they are as wide as in the program, and
+        # match the number that the compiler gave the error.
+        if info.bitwidth or info.HasField("type_name"):
+            check_width(what, info.bitwidth, held, field.translation)
+        if isinstance(field.translation, Strings) and kind not in (MatchKind.EXACT, MatchKind.OPTIONAL):
+            raise unimplemented(
+                f"{what}: has type {field.translation.name}, a string for clients; it can be matched "
+                f"exactly or optionally, not by {kind.value}"
+            )
+        fields.append(field)
     return tuple(fields)
 
 
@@ -76,7 +112,9 @@ class KeyCodec:
     def __init__(self, owner: str, fields: Sequence[KeyField]) -> None:
         self._owner = owner
         self.fields = tuple(fields)
-        self.exact = bool(fields) and all(field.kind is MatchKind.EXACT for field in fields)
+        self.native = all(field.native for field in fields)
+        """Whether the engine knows what clients mean without us."""
+        self.exact = bool(fields) and self.native and all(field.kind is MatchKind.EXACT for field in fields)
         self.needs_priority = any(
             field.kind in (MatchKind.TERNARY, MatchKind.RANGE, MatchKind.OPTIONAL) for field in fields
         )
@@ -160,40 +198,59 @@ def _encode_field(field: KeyField, match: p4r.FieldMatch | None) -> bytes:
         given = match.WhichOneof("field_match_type") or "nothing"
         raise invalid(f"{field.what}: is a {kind.value} field, but {given} is given")
     if kind is MatchKind.EXACT:
-        return pack(match.exact.value, field.bits, field.what)
+        return field.pack(match.exact.value)
     if kind is MatchKind.LPM:
         return _encode_lpm(field, match.lpm)
     if kind is MatchKind.TERNARY:
         return _encode_ternary(field, match.ternary)
     if kind is MatchKind.RANGE:
         return _encode_range(field, match.range)
-    return pack(match.optional.value, field.bits, field.what) + _ones(field.bits)
+    return field.pack(match.optional.value) + _ones(field.bits)
 
 
 def _encode_lpm(field: KeyField, lpm: p4r.FieldMatch.LPM) -> bytes:
-    value = pack(lpm.value, field.bits, field.what)
-    if not 0 < lpm.prefix_len <= field.bits:
+    value = field.pack(lpm.value)
+    if not 0 < lpm.prefix_len <= field.sdn_bits:
         hint = " (leave a don't-care field out)" if lpm.prefix_len == 0 else ""
-        raise invalid(f"{field.what}: prefix length {lpm.prefix_len} is not in 1..{field.bits}{hint}")
-    if int.from_bytes(value, "big") & ((1 << (field.bits - lpm.prefix_len)) - 1):
+        raise invalid(f"{field.what}: prefix length {lpm.prefix_len} is not in 1..{field.sdn_bits}{hint}")
+    # A number has as many bits behind the prefix here as there.
+    length = lpm.prefix_len - field.sdn_bits + field.bits
+    if length <= 0:
+        raise invalid(f"{field.what}: a prefix of {lpm.prefix_len} holds every value (leave a don't-care field out)")
+    if int.from_bytes(value, "big") & ((1 << (field.bits - length)) - 1):
         raise invalid(f"{field.what}: the value has bits set below the prefix of {lpm.prefix_len}")
-    return value + lpm.prefix_len.to_bytes(_PREFIX_BYTES, "big")
+    return value + length.to_bytes(_PREFIX_BYTES, "big")
 
 
 def _encode_ternary(field: KeyField, ternary: p4r.FieldMatch.Ternary) -> bytes:
-    value = pack(ternary.value, field.bits, field.what)
-    mask = pack(ternary.mask, field.bits, field.what)
-    mask_bits = int.from_bytes(mask, "big")
-    if not mask_bits:
+    value = field.pack(ternary.value)
+    mask = int.from_bytes(pack(ternary.mask, field.sdn_bits, field.what), "big")
+    if not mask:
         raise invalid(f"{field.what}: the mask is zero (leave a don't-care field out)")
-    if int.from_bytes(value, "big") & ~mask_bits:
+    if int.from_bytes(value, "big") & ~mask:
         raise invalid(f"{field.what}: the value has bits set outside the mask")
-    return value + mask
+    return value + _held_mask(field, mask).to_bytes(len(value), "big")
+
+
+def _held_mask(field: KeyField, mask: int) -> int:
+    """A client's mask in the data plane's width, where there may be bits that clients do not know, which then are 0,
+    or clients may have bits that are always 0, and matter for nothing."""
+    held, known = (1 << field.bits) - 1, (1 << field.sdn_bits) - 1
+    if known & ~held & ~mask:
+        raise invalid(f"{field.what}: the mask must have all bits set above the {field.bits} that the data plane has")
+    if not mask & held:
+        raise invalid(f"{field.what}: the mask holds every value of {field.bits} bits (leave a don't-care field out)")
+    return (mask | ~known) & held
+
+
+def _shown_mask(field: KeyField, mask: int) -> int:
+    held, known = (1 << field.bits) - 1, (1 << field.sdn_bits) - 1
+    return (mask | ~held) & known
 
 
 def _encode_range(field: KeyField, bounds: p4r.FieldMatch.Range) -> bytes:
-    low = pack(bounds.low, field.bits, field.what)
-    high = pack(bounds.high, field.bits, field.what)
+    low = field.pack(bounds.low)
+    high = field.pack(bounds.high)
     if low > high:
         raise invalid(f"{field.what}: the low bound is above the high one")
     if not any(low) and high == _ones(field.bits):
@@ -209,23 +266,23 @@ def _decode_field(field: KeyField, packed: bytes, match: MatchList) -> None:
         if any(first) or second != _ones(field.bits):
             field_match = match.add()
             field_match.field_id = field.id
-            field_match.range.low = canonical(first)
-            field_match.range.high = canonical(second)
+            field_match.range.low = field.show(first)
+            field_match.range.high = field.show(second)
         return
     if kind is not MatchKind.EXACT and not any(second):
         return
     field_match = match.add()
     field_match.field_id = field.id
     if kind is MatchKind.EXACT:
-        field_match.exact.value = canonical(first)
+        field_match.exact.value = field.show(first)
     elif kind is MatchKind.LPM:
-        field_match.lpm.value = canonical(first)
-        field_match.lpm.prefix_len = int.from_bytes(second, "big")
+        field_match.lpm.value = field.show(first)
+        field_match.lpm.prefix_len = int.from_bytes(second, "big") - field.bits + field.sdn_bits
     elif kind is MatchKind.TERNARY:
-        field_match.ternary.value = canonical(first)
-        field_match.ternary.mask = canonical(second)
+        field_match.ternary.value = field.show(first)
+        field_match.ternary.mask = from_int(_shown_mask(field, int.from_bytes(second, "big")))
     else:
-        field_match.optional.value = canonical(first)
+        field_match.optional.value = field.show(first)
 
 
 def _ones(bits: int) -> bytes:

@@ -108,8 +108,6 @@ class OneShots:
             raise unimplemented(f"{what}: action_selection_mode is not supported; the program's hash decides")
         if message.size_semantics != _SETS.DEFAULT_SIZE_DETERMINED_BY_ACTION_SELECTOR:
             raise unimplemented(f"{what}: size_semantics is not supported; the program's apply")
-        if not message.action_profile_actions:
-            raise unimplemented(f"{what}: is empty, which is not supported")
         weights = self._rules.weights(message.action_profile_actions)
         size, limit = self._rules.measure(weights), self._rules.max_group_size
         if limit and size > limit:

@@ -10,7 +10,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from p4soft.api import Action, MatchField, MatchKind, PipelineError, Profile, Program, Table, ValueSet
+from p4soft.api import (
+    Action,
+    Entry,
+    InitialEntry,
+    MatchField,
+    MatchKind,
+    PipelineError,
+    Profile,
+    Program,
+    Table,
+    ValueSet,
+)
+from p4soft.codegen.jsonread import Node
+from p4soft.codegen.load_entries import load_entries
+from p4soft.codegen.model import ActionDef, Const, KeyField
+from p4soft.codegen.tables import packed_params
 
 
 def read_program(config: bytes) -> Program:
@@ -32,8 +47,14 @@ def read_program(config: bytes) -> Program:
 class _Outline:
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
-        types = {kind["name"]: {f[0]: f[1] for f in kind["fields"]} for kind in document["header_types"]}
-        self._headers = {header["name"]: types[header["header_type"]] for header in document["headers"]}
+        self._types = {kind["name"]: {f[0]: f[1] for f in kind["fields"]} for kind in document["header_types"]}
+        unions = {kind["name"]: kind["headers"] for kind in document.get("header_union_types", ())}
+        self._types.update({name: {} for name in unions})
+        self._headers = {header["name"]: self._types[header["header_type"]] for header in document["headers"]}
+        for header in document["headers"]:
+            # A header of a union's type stands for the members of a header union.
+            for label, kind in unions.get(header["header_type"], ()):
+                self._headers[f"{header['name']}.{label}"] = self._types[kind]
         self._actions = {action["id"]: action for action in document["actions"]}
 
     def program(self) -> Program:
@@ -58,6 +79,12 @@ class _Outline:
             counters={c["name"]: c["size"] for c in self._array("counter_arrays") if not c.get("is_direct")},
             meters={m["name"]: m["size"] for m in self._array("meter_arrays") if not m.get("is_direct")},
             registers={r["name"]: (r["size"], r["bitwidth"]) for r in self._array("register_arrays")},
+            headers={
+                header["header_type"]: tuple(
+                    (name, 0 if bits == "*" else bits) for name, bits in self._types[header["header_type"]].items()
+                )
+                for header in self._document["headers"]
+            },
             digests={
                 d["name"]: tuple(self._value_bits(element) for element in d["elements"])
                 for d in self._array("learn_lists")
@@ -78,10 +105,11 @@ class _Outline:
     def _table(self, table: dict[str, Any], index: int, has_meter: bool) -> Table:
         actions = [self._actions[number] for number in table["action_ids"]]
         default = table.get("default_entry", {})
+        key = tuple(self._field(field) for field in table["key"])
         return Table(
             name=table["name"],
             index=index,
-            fields=tuple(self._field(key) for key in table["key"]),
+            fields=key,
             actions=tuple(
                 Action(action["name"], position, tuple(p["bitwidth"] for p in action["runtime_data"]))
                 for position, action in enumerate(actions)
@@ -90,9 +118,26 @@ class _Outline:
             has_counter=bool(table.get("with_counters")),
             has_meter=has_meter,
             support_timeout=bool(table.get("support_timeout")),
-            const_entries=bool(table.get("entries")),
+            initial=self._initial(table, key, actions),
             const_default=bool(default.get("action_const")),
             profile=table.get("action_profile"),
+        )
+
+    @staticmethod
+    def _initial(
+        table: dict[str, Any], key: tuple[MatchField, ...], actions: list[dict[str, Any]]
+    ) -> tuple[InitialEntry, ...]:
+        if not table.get("entries"):
+            return ()
+        fields = [KeyField(field.name, field.kind.value, Const(0), field.bits, None) for field in key]
+        known = [
+            ActionDef(action["name"], action["id"], [p["bitwidth"] for p in action["runtime_data"]], [])
+            for action in actions
+        ]
+        found = load_entries(Node(table, f"table {table['name']}"), table["name"], fields, known)
+        return tuple(
+            InitialEntry(Entry(e.key, e.action, packed_params(known[e.action].params, e.params), e.priority), e.const)
+            for e in found
         )
 
     def _field(self, key: dict[str, Any]) -> MatchField:

@@ -11,6 +11,7 @@ from p4soft.api import Engine, EngineError
 from p4soft.server.errors import Code, RpcError, from_engine, invalid, not_found
 from p4soft.server.pipeline import Pipeline, bind
 from p4soft.server.reconcile import carry_over
+from p4soft.server.sizes import sized
 from p4soft.server.staging import StagedEngine, replay
 
 _log = logging.getLogger(__name__)
@@ -36,13 +37,13 @@ class PipelineStore:
         """The program that ``action`` would have the engine compile; INVALID_ARGUMENT where that would be in vain."""
         actions = p4r.SetForwardingPipelineConfigRequest
         if action == actions.COMMIT:
-            return self._saved[0].config.p4_device_config if self._saved is not None else None
+            return sized(self._saved[0].config) if self._saved is not None else None
         checked, _ = self._check(config)
         if action == actions.RECONCILE_AND_COMMIT and self.running is not None:
             running = self.running.config
             if running.p4_device_config == checked.p4_device_config:
                 return None
-        return checked.p4_device_config
+        return sized(checked)
 
     def verify(self, config: p4r.ForwardingPipelineConfig | None) -> None:
         """INVALID_ARGUMENT unless the engine could run ``config``; changes nothing."""
@@ -79,6 +80,7 @@ class PipelineStore:
             replay(staged, self._engine, program)
         except EngineError as error:
             raise from_engine(error, "the pipeline runs, but what was written since it was saved did not fit") from None
+        running.translations.adopt(saved.translations)
         running.replication.adopt(saved.replication)
         for number, table in saved.tables.items():
             running.tables[number].adopt(table)
@@ -88,8 +90,8 @@ class PipelineStore:
             running.digests[number].adopt(digest)
 
     def reconcile(self, config: p4r.ForwardingPipelineConfig | None) -> None:
-        """Run ``config`` with everything that is in the running pipeline. FAILED_PRECONDITION, before anything is
-        changed, if some of it does not fit the new one."""
+        """Run ``config`` with everything that is in the running pipeline. INVALID_ARGUMENT, before anything is changed,
+        if some of it does not fit the new one."""
         checked, staged = self._check(config)
         running = self.running
         if running is None:
@@ -99,6 +101,7 @@ class PipelineStore:
         else:
             self._engine_verify(checked)
             future = bind(checked, staged.state.program, staged)
+            future.translations.adopt(running.translations)
             carry_over(running, self._engine, future, staged)
             self._run(future, staged)
         self._saved = None
@@ -115,7 +118,7 @@ class PipelineStore:
         copy.CopyFrom(config)
         staged = StagedEngine()
         try:
-            program = staged.load(copy.p4_device_config)
+            program = staged.load(sized(copy))
         except EngineError as error:
             raise from_engine(error, "pipeline") from None
         bind(copy, program, staged)
@@ -123,7 +126,7 @@ class PipelineStore:
 
     def _engine_verify(self, config: p4r.ForwardingPipelineConfig) -> None:
         try:
-            self._engine.verify(config.p4_device_config)
+            self._engine.verify(sized(config))
         except EngineError as error:
             raise from_engine(error, "pipeline") from None
 
@@ -136,7 +139,7 @@ class PipelineStore:
     def _load(self, config: p4r.ForwardingPipelineConfig) -> Pipeline:
         start = time.monotonic()
         try:
-            program = self._engine.load(config.p4_device_config)
+            program = self._engine.load(sized(config))
         except EngineError as error:
             raise from_engine(error, "pipeline") from None
         self.running = None
@@ -146,5 +149,7 @@ class PipelineStore:
         except RpcError as error:
             # The outline agreed with the P4Info, the engine's own reading of the JSON does not: a defect of ours.
             raise RpcError(Code.INTERNAL, f"the engine read the program differently: {error.message}") from None
+        if self.running.removed:
+            _log.info("the compiler removed, since nothing uses them: %s", ", ".join(self.running.removed))
         _log.info("pipeline with %d tables loaded in %.2f s", len(program.tables), time.monotonic() - start)
         return self.running

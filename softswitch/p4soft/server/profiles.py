@@ -13,9 +13,10 @@ from finsy.proto import p4i, p4r
 
 from p4soft.api import GROUP, MEMBER, Engine, Entry, Profile
 from p4soft.server.actions import ActionSet
-from p4soft.server.errors import already_exists, exhausted, failed_precondition, invalid, not_found, unimplemented
+from p4soft.server.errors import already_exists, exhausted, failed_precondition, invalid, not_found
 from p4soft.server.oneshots import OneShots
 from p4soft.server.staging import StagedEngine
+from p4soft.server.translation import Translation
 from p4soft.server.weights import GroupRules, Handles, chosen
 
 Reference = tuple[int, bytes]
@@ -51,16 +52,22 @@ class ProfileHandler:
     """One action profile or action selector of a loaded pipeline."""
 
     def __init__(
-        self, engine: Engine | StagedEngine, info: p4i.ActionProfile, profile: Profile, actions: ActionSet
+        self,
+        engine: Engine | StagedEngine,
+        info: p4i.ActionProfile,
+        profile: Profile,
+        actions: ActionSet,
+        ports: Translation | None,
     ) -> None:
+        """``ports``: the type that clients have port numbers in, if there is one."""
         self.id = info.preamble.id
         self.name = info.preamble.name
         self._what = f"action profile {self.name}"
         self._engine = engine
-        self._index = profile.index
+        self.index = profile.index
         self._selector = profile.selector
-        self._actions = actions
-        self._rules = GroupRules(info, self._what)
+        self.actions = actions
+        self._rules = GroupRules(info, self._what, ports)
         self._handles = Handles()
         self._members: dict[int, _Member] = {}
         self._groups: dict[int, _Group] = {}
@@ -76,7 +83,7 @@ class ProfileHandler:
         """Choose from those members again whose watch port is up."""
         for number, group in self._groups.items():
             if group.watches:
-                self._engine.set_member_group(self._index, number, self._chosen(group.weights, group.watches))
+                self._engine.set_member_group(self.index, number, self._chosen(group.weights, group.watches))
         self._sets.ports_changed()
 
     # members
@@ -98,17 +105,17 @@ class ProfileHandler:
             return
         if not update.HasField("action"):
             raise invalid(f"{what}: needs an action")
-        action, params = self._actions.encode_action(update.action)
+        action, params = self.actions.encode_action(update.action)
         entry = Entry(_id(number), action, params)
         kept = p4r.Action()
         kept.CopyFrom(update.action)
         if member is not None:
-            self._engine.modify(self._index, entry)
+            self._engine.modify(self.index, entry)
             member.action = kept
             return
         if self._rules.size and len(self._members) >= self._rules.size:
             raise exhausted(f"{self._what}: all {self._rules.size} members are in use")
-        self._engine.insert(self._index, entry)
+        self._engine.insert(self.index, entry)
         self._members[number] = _Member(kept, [self._handles.take()])
 
     def _delete_member(self, number: int, member: _Member, what: str) -> None:
@@ -116,7 +123,7 @@ class ProfileHandler:
             raise failed_precondition(f"{what}: is in group {min(member.weights)}")
         if member.entries:
             raise failed_precondition(f"{what}: {member.entries} table entries refer to it")
-        self._engine.delete(self._index, _id(number))
+        self._engine.delete(self.index, _id(number))
         del self._members[number]
         self._handles.give_back(member.handles[0])
 
@@ -158,8 +165,6 @@ class ProfileHandler:
         elif update.max_size != group.message.max_size:
             raise invalid(f"{what}: max_size is {group.message.max_size} and cannot be changed")
         weights = self._check_members(number, update, what)
-        if group is not None and group.entries and not weights:
-            raise unimplemented(f"{what}: table entries refer to it, and empty groups are not supported")
         watches = {m.member_id: port for m in update.members if (port := self._rules.watch_port(m)) is not None}
         self._set_members(number, group.weights if group is not None else {}, weights, watches)
         kept = p4r.ActionProfileGroup()
@@ -172,6 +177,9 @@ class ProfileHandler:
             raise invalid(f"{what}: max_size is negative")
         if limit and not 0 < max_size <= limit:
             raise invalid(f"{what}: max_size must be in 1..{limit}, the selector's max_group_size")
+        most = self._rules.most
+        if max_size > most:
+            raise exhausted(f"{what}: max_size {max_size} is above {most}, which is what the selector holds")
 
     def _check_members(self, number: int, update: p4r.ActionProfileGroup, what: str) -> dict[int, int]:
         """The weights of the group's members by their ids, every check made."""
@@ -204,7 +212,7 @@ class ProfileHandler:
                 handles.append(self._handles.take())
         try:
             members = None if new is None else self._chosen(new, watches)
-            self._engine.set_member_group(self._index, number, members)
+            self._engine.set_member_group(self.index, number, members)
             for member_id in concerned:
                 self._members[member_id].weights.pop(number, None)
             for member_id, weight in (new or {}).items():
@@ -261,8 +269,6 @@ class ProfileHandler:
         group = self._groups.get(action.action_profile_group_id)
         if group is None:
             raise not_found(f"{what}: {self.name} has no group {action.action_profile_group_id}")
-        if not group.weights:
-            raise unimplemented(f"{what}: group {action.action_profile_group_id} is empty, which is not supported")
         group.entries += 1
         return GROUP, _id(action.action_profile_group_id)
 

@@ -14,6 +14,7 @@ from p4soft.api import Replica
 from p4soft.server.bytestrings import to_int
 from p4soft.server.errors import already_exists, invalid, not_found, unimplemented
 from p4soft.server.tables import State
+from p4soft.server.translation import Translation
 
 MAX_GROUP = 0xFFFF
 MAX_SESSION = 0x7FFF
@@ -23,8 +24,10 @@ PORT_BITS = 9
 
 
 class ReplicationHandler:
-    def __init__(self, engine: State) -> None:
+    def __init__(self, engine: State, ports: Translation | None) -> None:
+        """``ports``: the type that clients have port numbers in, if there is one."""
         self._engine = engine
+        self._ports = ports
         self._groups: dict[int, p4r.MulticastGroupEntry] = {}
         self._sessions: dict[int, p4r.CloneSessionEntry] = {}
 
@@ -52,7 +55,7 @@ class ReplicationHandler:
             self._engine.set_multicast_group(group, None)
             del self._groups[group]
             return
-        self._engine.set_multicast_group(group, _replicas(update.replicas, what))
+        self._engine.set_multicast_group(group, _replicas(update.replicas, what, self._ports))
         kept = p4r.MulticastGroupEntry()
         kept.CopyFrom(update)
         self._groups[group] = kept
@@ -71,7 +74,9 @@ class ReplicationHandler:
             raise invalid(f"{what}: there is only class of service 0")
         if update.packet_length_bytes < 0:
             raise invalid(f"{what}: packet_length_bytes is negative")
-        self._engine.set_clone_session(session, _replicas(update.replicas, what), update.packet_length_bytes)
+        self._engine.set_clone_session(
+            session, _replicas(update.replicas, what, self._ports), update.packet_length_bytes
+        )
         kept = p4r.CloneSessionEntry()
         kept.CopyFrom(update)
         self._sessions[session] = kept
@@ -107,18 +112,13 @@ def _check_presence(kind: p4r.Update.Type.ValueType, present: bool, what: str) -
         raise not_found(f"{what}: does not exist")
 
 
-def _replicas(messages: Iterable[p4r.Replica], what: str) -> list[Replica]:
+def _replicas(messages: Iterable[p4r.Replica], what: str, ports: Translation | None) -> list[Replica]:
     replicas = []
     seen = set()
     for message in messages:
         if message.backup_replicas:
             raise unimplemented(f"{what}: backup replicas are not supported")
-        if message.WhichOneof("port_kind") == "port":
-            port = to_int(message.port, PORT_BITS, f"{what}: port")
-        else:
-            port = message.egress_port
-            if port >> PORT_BITS:
-                raise invalid(f"{what}: port {port} does not fit in {PORT_BITS} bits")
+        port = _port(message, what, ports)
         if message.instance > MAX_INSTANCE:
             raise invalid(f"{what}: instance {message.instance} is above {MAX_INSTANCE}")
         if (port, message.instance) in seen:
@@ -126,3 +126,16 @@ def _replicas(messages: Iterable[p4r.Replica], what: str) -> list[Replica]:
         seen.add((port, message.instance))
         replicas.append(Replica(port, message.instance))
     return replicas
+
+
+def _port(message: p4r.Replica, what: str, ports: Translation | None) -> int:
+    kind = message.WhichOneof("port_kind")
+    if kind is None:
+        raise invalid(f"{what}: a replica has no port")
+    if kind == "port":
+        if ports is not None:
+            return ports.number(message.port, PORT_BITS, f"{what}: port")
+        return to_int(message.port, PORT_BITS, f"{what}: port")
+    if message.egress_port >> PORT_BITS:
+        raise invalid(f"{what}: port {message.egress_port} does not fit in {PORT_BITS} bits")
+    return message.egress_port

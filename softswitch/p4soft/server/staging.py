@@ -28,6 +28,7 @@ from p4soft.server.outline import read_program
 
 _Key = tuple[bytes, int]
 _ANY_SIZE = 1 << 16
+_NOTHING = Entry(b"", 0, b"")
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class _State:
     lists: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
     """Groups of action selectors, by profile and number."""
     defaults: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    misses: dict[int, _Row] = field(default_factory=dict)
+    """Counters and meters of default entries; their ``entry`` means nothing."""
     counters: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     meters: dict[tuple[str, int], MeterConfig] = field(default_factory=dict)
     registers: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -71,7 +74,10 @@ class StagedEngine:
         tables = list(program.tables.values())
         sizes = [table.size for table in tables] + [2 * p.size or _ANY_SIZE for p in program.profiles.values()]
         sizes += [2 * value_set.size for value_set in program.value_sets.values()]
-        self.state = _State(program, tables, sizes, [{} for _ in sizes])
+        rows: list[dict[_Key, _Row]] = [
+            {(item.entry.key, item.entry.priority): _Row(item.entry) for item in table.initial} for table in tables
+        ]
+        self.state = _State(program, tables, sizes, rows + [{} for _ in sizes[len(rows) :]])
         return program
 
     # ports
@@ -110,23 +116,30 @@ class StagedEngine:
     def set_default(self, table: int, action: int | None, params: bytes = b"") -> None:
         if action is None:
             self.state.defaults.pop(table, None)
+            self.state.misses.pop(table, None)
         else:
             self.state.defaults[table] = (action, params)
 
     def default(self, table: int) -> tuple[int, bytes] | None:
         return self.state.defaults.get(table)
 
-    def set_direct_counter(self, table: int, key: bytes, priority: int, packets: int, bytes_: int) -> None:
+    def set_direct_counter(self, table: int, key: bytes | None, priority: int, packets: int, bytes_: int) -> None:
         row = self._row(table, key, priority)
         row.packets, row.bytes = packets, bytes_
 
-    def set_direct_meter(self, table: int, key: bytes, priority: int, config: MeterConfig | None) -> None:
+    def default_counter(self, table: int) -> tuple[int, int]:
+        row = self._row(table, None, 0)
+        return row.packets, row.bytes
+
+    def set_direct_meter(self, table: int, key: bytes | None, priority: int, config: MeterConfig | None) -> None:
         self._row(table, key, priority).meter = config
 
-    def direct_meter(self, table: int, key: bytes, priority: int) -> MeterConfig | None:
+    def direct_meter(self, table: int, key: bytes | None, priority: int) -> MeterConfig | None:
         return self._row(table, key, priority).meter
 
-    def _row(self, table: int, key: bytes, priority: int) -> _Row:
+    def _row(self, table: int, key: bytes | None, priority: int) -> _Row:
+        if key is None:
+            return self.state.misses.setdefault(table, _Row(_NOTHING))
         row = self.state.rows[table].get((key, priority))
         if row is None:
             raise EntryNotFound("no such entry")
@@ -215,18 +228,22 @@ def replay(staged: StagedEngine, engine: Engine, program: Program) -> None:
         target = program.tables[source.name]
         numbers = {action.name: action.index for action in target.actions}
         renumber = [numbers[action.name] for action in source.actions]
+        begun = {(item.entry.key, item.entry.priority) for item in target.initial}
+        for key, priority in begun.difference(state.rows[position]):
+            engine.delete(target.index, key, priority)
         for row in state.rows[position].values():
             entry = row.entry
             key, priority = entry.key, entry.priority
             action = entry.action if source.profile is not None else renumber[entry.action]
-            engine.insert(target.index, dataclasses.replace(entry, action=action))
-            if row.packets or row.bytes:
-                engine.set_direct_counter(target.index, key, priority, row.packets, row.bytes)
-            if row.meter is not None:
-                engine.set_direct_meter(target.index, key, priority, row.meter)
+            write = engine.modify if (key, priority) in begun else engine.insert
+            write(target.index, dataclasses.replace(entry, action=action))
+            _replay_direct(row, engine, target.index, key, priority)
         default = state.defaults.get(position)
         if default is not None:
             engine.set_default(target.index, renumber[default[0]], default[1])
+        missed = state.misses.get(position)
+        if missed is not None:
+            _replay_direct(missed, engine, target.index, None, 0)
     for (name, index), (packets, bytes_) in state.counters.items():
         engine.write_counter(name, index, packets, bytes_)
     for (name, index), config in state.meters.items():
@@ -237,3 +254,10 @@ def replay(staged: StagedEngine, engine: Engine, program: Program) -> None:
         engine.set_multicast_group(group, replicas)
     for session, (replicas, truncate) in state.sessions.items():
         engine.set_clone_session(session, replicas, truncate)
+
+
+def _replay_direct(row: _Row, engine: Engine, table: int, key: bytes | None, priority: int) -> None:
+    if row.packets or row.bytes:
+        engine.set_direct_counter(table, key, priority, row.packets, row.bytes)
+    if row.meter is not None:
+        engine.set_direct_meter(table, key, priority, row.meter)

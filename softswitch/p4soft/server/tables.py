@@ -27,6 +27,8 @@ class TableHandler:
 
     plain = True
     """Whether the engine may write entries without :meth:`insert`, :meth:`modify` and :meth:`delete`."""
+    direct = True
+    """Whether entries hold an action, and no reference into an action profile."""
 
     def __init__(
         self, engine: State, info: p4i.Table, table: Table, keys: KeyCodec, actions: ActionSet, meter: MeterRules | None
@@ -38,8 +40,11 @@ class TableHandler:
         self.actions = actions
         self.meter = meter
         self.has_counter = table.has_counter
-        self.is_const = info.is_const_table or table.const_entries
-        if self.is_const or not keys.fields:
+        self.is_const = info.is_const_table
+        self.initial = {(item.entry.key, item.entry.priority): item.entry for item in table.initial}
+        """The entries that the program begins with."""
+        self._const = frozenset((item.entry.key, item.entry.priority) for item in table.initial if item.const)
+        if self.is_const or self._const or not keys.fields or not keys.native:
             self.plain = False
         self.support_timeout = table.support_timeout and info.idle_timeout_behavior != p4i.Table.NO_TIMEOUT
         self._const_default = bool(info.const_default_action_id) or table.const_default
@@ -95,8 +100,7 @@ class TableHandler:
         idle_ns = update.idle_timeout_ns
         direct = self._check_extras(update, idle_ns)
         if update.HasField("action"):
-            if self.is_const:
-                raise self._immutable()
+            self._check_variable(key, priority)
             action, params = self._encode_action(update.action)
             entry = Entry(key, action, params, priority, idle_ns, update.controller_metadata)
             self._modify_entry(entry, update.action)
@@ -119,6 +123,7 @@ class TableHandler:
         priority = update.priority
         if priority or self.keys.needs_priority:
             self.keys.check_priority(priority)
+        self._check_variable(key, priority)
         if update.is_const:
             raise invalid(f"table {self.name}: is_const cannot be set in a write")
         return key, priority
@@ -143,6 +148,38 @@ class TableHandler:
         key = self.keys.encode(entry.match)
         self.keys.check_priority(entry.priority)
         return key
+
+    def key_or_default(self, entry: p4r.TableEntry) -> bytes | None:
+        """:meth:`key_of`, or None if it is the default entry that is named."""
+        if entry.is_default_action:
+            self._check_default_key(entry)
+            return None
+        return self.key_of(entry)
+
+    def is_const_entry(self, key: bytes, priority: int) -> bool:
+        """Whether the program says that this entry is not to be changed."""
+        return self.is_const or (key, priority) in self._const
+
+    def is_untouched(self, entry: p4r.TableEntry) -> bool:
+        """Whether an entry, as it was read, is one of the program's as it was."""
+        held = self.initial.get((self.keys.encode(entry.match), entry.priority))
+        if held is None or entry.metadata or entry.controller_metadata or entry.idle_timeout_ns:
+            return False
+        return self._encode_action(entry.action) == (held.action, held.params)
+
+    def missing(self) -> Iterator[p4r.TableEntry]:
+        """The keys of the program's entries that are no more."""
+        for (key, priority), held in self.initial.items():
+            if self._engine.get(self.index, key, priority) is None:
+                entry = p4r.TableEntry()
+                self.decode_key_into(held, entry)
+                yield entry
+
+    def _check_variable(self, key: bytes, priority: int) -> None:
+        if self.is_const:
+            raise self._immutable()
+        if (key, priority) in self._const:
+            raise denied(f"table {self.name}: the entry is constant")
 
     def _immutable(self) -> RpcError:
         return denied(f"table {self.name}: is constant")
@@ -171,7 +208,7 @@ class TableHandler:
             self.meter.encode(update.meter_config)
         return counter or meter
 
-    def _write_direct(self, update: p4r.TableEntry, key: bytes, priority: int, *, reset_meter: bool) -> None:
+    def _write_direct(self, update: p4r.TableEntry, key: bytes | None, priority: int, *, reset_meter: bool) -> None:
         if update.HasField("counter_data"):
             data = update.counter_data
             self._engine.set_direct_counter(self.index, key, priority, data.packet_count, data.byte_count)
@@ -188,19 +225,20 @@ class TableHandler:
             raise denied(f"table {self.name}: the default action is constant")
         if update.idle_timeout_ns or update.HasField("time_since_last_hit"):
             raise invalid(f"table {self.name}: the default entry has no idle timeout")
-        if self._check_extras(update, 0):
-            raise unimplemented(f"table {self.name}: the default entry has no direct counter or meter")
+        self._check_extras(update, 0)
         if not update.HasField("action"):
             self._engine.set_default(self.index, None)
             self.default_written = False
             self._default_metadata = b""
             self._default_cookie = 0
+            self._write_direct(update, None, 0, reset_meter=False)
             return
         action, params = self.actions.encode(update.action, default=True)
         self._engine.set_default(self.index, action, params)
         self.default_written = True
         self._default_metadata = update.metadata
         self._default_cookie = update.controller_metadata
+        self._write_direct(update, None, 0, reset_meter=True)
 
     def _check_default_key(self, entry: p4r.TableEntry) -> None:
         if entry.match or entry.priority:
@@ -214,7 +252,7 @@ class TableHandler:
             self._check_default_key(query)
             if query.idle_timeout_ns or query.HasField("time_since_last_hit"):
                 raise invalid(f"table {self.name}: the default entry has no idle timeout")
-            yield self._read_default()
+            yield self._read_default(query)
             return
         if query.HasField("time_since_last_hit") and not self.support_timeout and not wildcard_table:
             raise invalid(f"table {self.name}: does not support idle timeout")
@@ -288,7 +326,7 @@ class TableHandler:
         self.decode_key_into(source, entry)
         self._decode_action(source, entry.action)
         self.decode_cookie_into(source, entry)
-        if self.is_const:
+        if self.is_const_entry(source.key, source.priority):
             entry.is_const = True
 
     def _decode_action(self, source: Entry, action: p4r.TableAction) -> None:
@@ -305,7 +343,7 @@ class TableHandler:
             if metadata:
                 entry.metadata = metadata
 
-    def _read_default(self) -> p4r.Entity:
+    def _read_default(self, query: p4r.TableEntry) -> p4r.Entity:
         entity = p4r.Entity()
         entry = entity.table_entry
         entry.table_id = self.id
@@ -324,4 +362,10 @@ class TableHandler:
             entry.metadata = self._default_metadata
         if self._const_default:
             entry.is_const = True
+        if self.has_counter and query.HasField("counter_data"):
+            entry.counter_data.packet_count, entry.counter_data.byte_count = self._engine.default_counter(self.index)
+        if self.meter is not None and query.HasField("meter_config"):
+            config = self._engine.direct_meter(self.index, None, 0)
+            if config is not None:
+                self.meter.decode_into(config, entry.meter_config)
         return entity

@@ -9,15 +9,16 @@ from finsy.proto import p4i, p4r
 from p4soft.api import Entry, MatchKind, ValueSet
 from p4soft.server.bytestrings import width
 from p4soft.server.cells import only_modify
-from p4soft.server.errors import exhausted, invalid, unimplemented
+from p4soft.server.errors import already_exists, exhausted, invalid, unimplemented
 from p4soft.server.keys import KeyCodec, key_fields
 from p4soft.server.tables import State
+from p4soft.server.translation import Translations
 
 
 class ValueSetHandler:
     """One value set. p4c compiles all of them for exact matches, whatever their P4Info says."""
 
-    def __init__(self, engine: State, info: p4i.ValueSet, value_set: ValueSet) -> None:
+    def __init__(self, engine: State, info: p4i.ValueSet, value_set: ValueSet, translations: Translations) -> None:
         self.id = info.preamble.id
         self.name = info.preamble.name
         self._what = f"value set {self.name}"
@@ -25,12 +26,23 @@ class ValueSetHandler:
         self._index = value_set.index
         self._size = value_set.size
         self._bits = value_set.bits
-        fields = key_fields(self._what, info.match)
+        fields = key_fields(self._what, info.match, self._field_bits(info, translations), translations)
         self._keys = KeyCodec(self._what, fields)
         self._widths = [field.bits for field in fields]
         self._exact = all(field.kind is MatchKind.EXACT for field in fields)
-        if sum(self._widths) != self._bits:
-            raise invalid(f"{self._what}: {sum(self._widths)} bits in P4Info, {self._bits} in the program")
+
+    def _field_bits(self, info: p4i.ValueSet, translations: Translations) -> list[int]:
+        """The program's widths of the fields, of which it tells the sum."""
+        types = [translations.of(field.type_name.name) for field in info.match]
+        rest = self._bits - sum(f.bitwidth for f, t in zip(info.match, types, strict=True) if t is None)
+        translated = [t for t in types if t is not None]
+        if not translated and rest:
+            raise invalid(f"{self._what}: {self._bits - rest} bits in P4Info, {self._bits} in the program")
+        if len({t.name for t in translated}) > 1 or (translated and (rest <= 0 or rest % len(translated))):
+            names = ", ".join(t.name for t in translated)
+            raise unimplemented(f"{self._what}: how many bits each of the translated types {names} has cannot be told")
+        share = rest // len(translated) if translated else 0
+        return [field.bitwidth if t is None else share for field, t in zip(info.match, types, strict=True)]
 
     def write(self, kind: p4r.Update.Type.ValueType, update: p4r.ValueSetEntry) -> None:
         """Replace all members (P4Runtime specification, "ValueSetEntry": MODIFY is the only update)."""
@@ -39,7 +51,7 @@ class ValueSetHandler:
             raise unimplemented(f"{self._what}: the program was compiled to match it exactly, unlike its P4Info")
         wanted = [self._join(self._keys.encode(member.match)) for member in update.members]
         if len(wanted) != len(set(wanted)):
-            raise invalid(f"{self._what}: a member is given twice")
+            raise already_exists(f"{self._what}: a member is given twice")
         if len(wanted) > self._size:
             raise exhausted(f"{self._what}: takes {self._size} members, not {len(wanted)}")
         held = {state.entry.key for state in self._engine.entries(self._index)}

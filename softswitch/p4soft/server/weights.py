@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from finsy.proto import p4i, p4r
 
 from p4soft.server.errors import exhausted, invalid
+from p4soft.server.translation import Translation
 
 _PORT_BYTES = 4
 MAX_COPIES = 1 << 16
@@ -46,13 +47,20 @@ def chosen(copies: Iterable[tuple[int, int]], watches: Mapping[int, int], port_u
 class GroupRules:
     """What P4Info says about the groups of one action selector. ``what`` is its name in messages."""
 
-    def __init__(self, info: p4i.ActionProfile, what: str) -> None:
+    def __init__(self, info: p4i.ActionProfile, what: str, ports: Translation | None) -> None:
+        """``ports``: the type that clients have port numbers in, if there is one."""
         self._what = what
+        self._ports = ports
         self.size = info.size
         self.max_group_size = info.max_group_size
         self._count_members = info.WhichOneof("selector_size_semantics") == "sum_of_members"
         self._max_weight = info.sum_of_members.max_member_weight
         self._no_weights = info.weights_disallowed
+
+    @property
+    def most(self) -> int:
+        """What a group can measure at most, if nothing else is in the selector."""
+        return min(self.size or MAX_COPIES, MAX_COPIES)
 
     def weights(self, items: Iterable[p4r.ActionProfileGroup.Member | p4r.ActionProfileAction]) -> list[int]:
         """The weight of each item; 1 where the program leaves no choice."""
@@ -76,6 +84,8 @@ class GroupRules:
         """The port that has to be up for ``item`` to be chosen."""
         if item.WhichOneof("watch_kind") == "watch":  # of P4Runtime before 1.3, where 0 is no port
             return item.watch or None
+        if item.watch_port and self._ports is not None:
+            return self._ports.number(item.watch_port, 8 * _PORT_BYTES, f"{self._what}: watch_port")
         if len(item.watch_port.lstrip(b"\0")) > _PORT_BYTES:
             raise invalid(f"{self._what}: a watch_port has {8 * _PORT_BYTES} bits at most")
         return int.from_bytes(item.watch_port, "big") if item.watch_port else None

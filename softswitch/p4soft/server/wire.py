@@ -58,7 +58,7 @@ def _wire_table(table: TableHandler) -> WireTable:
         actions=tuple(
             WireAction(codec.id, codec.index, tuple((param.id, param.bits) for param in codec.params))
             for codec in table.actions.by_id.values()
-            if codec.for_entries
+            if codec.for_entries and codec.native
         ),
         priority=table.keys.needs_priority,
         timeout=table.support_timeout,

@@ -71,7 +71,7 @@ def test_program_is_described(router: Bench) -> None:
     assert [f.kind for f in acl.fields] == [MatchKind.TERNARY, MatchKind.EXACT]
     assert acl.const_default
     assert not route.const_default
-    assert program.tables["MyIngress.fixed_class"].const_entries
+    assert program.tables["MyIngress.fixed_class"].initial
     assert program.tables["MyIngress.neighbor"].support_timeout
     assert program.counters == {"MyIngress.bad": 4}
 

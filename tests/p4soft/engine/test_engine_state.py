@@ -43,7 +43,7 @@ def test_registers(state: Bench) -> None:
 def test_register_index_out_of_range_is_harmless(state: Bench) -> None:
     run(state, 1, 16, 1)
     run(state, 1, 0xFFFFFFFF, 1)
-    assert run(state, 0, 16, 99) == 0
+    assert run(state, 0, 16, 99) == 99  # the target keeps its value, as in simple_switch
     assert [state.read_register("MyIngress.cells", i) for i in range(16)] == [0] * 16
     with pytest.raises(EntryNotFound, match=r"0\.\.15, not 16"):
         state.read_register("MyIngress.cells", 16)
@@ -99,6 +99,22 @@ def test_direct_meter_runs_on_hits(state: Bench) -> None:
     assert run(state, 5, 4) == GREEN
     with pytest.raises(EntryNotFound):
         state.direct_meter(table, struct.pack("!I", 5), 0)
+
+
+def test_the_default_entrys_meter_runs_once_it_is_set(state: Bench) -> None:
+    """Until then a miss leaves the colour as it was, as in BMv2, where only hits are metered."""
+    table = state.table("policed")
+    assert state.direct_meter(table, None, 0) is None
+    assert run(state, 5, 4) == 3
+    config = MeterConfig(0, 1, 0, 2)
+    state.set_direct_meter(table, None, 0, config)
+    assert state.direct_meter(table, None, 0) == config
+    assert [run(state, 5, number) for number in range(3)] == [GREEN, YELLOW, RED]
+    state.insert(table, Entry(struct.pack("!I", 4), state.action("policed", "police"), b""))
+    assert run(state, 5, 4) == GREEN
+    state.set_default(table, None)
+    assert state.direct_meter(table, None, 0) is None
+    assert run(state, 5, 5) == 3
 
 
 def csum16(data: bytes) -> int:

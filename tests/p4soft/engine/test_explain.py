@@ -18,7 +18,7 @@ Tables (without p4c's own for statements: 4)
   MyIngress.neighbor     ingress  m.next_hop:32 exact                                  4     MyIngress.forward(port:9, dst:48, src:48), MyIngress.drop() default          idle timeout
   MyIngress.service      ingress  hdr.ports.dst:16 range, hdr.ipv4.protocol:8 ternary  16    MyIngress.classify(class:8), NoAction() const default                        -
   MyIngress.acl          ingress  hdr.ipv4.src:32 ternary, hdr.ipv4.protocol:8 exact   16    MyIngress.drop(), MyIngress.classify(class:8), NoAction() const default      -
-  MyIngress.fixed_class  ingress  m.class:8 exact                                      1     MyIngress.drop(), NoAction() const default                                   1 const entries
+  MyIngress.fixed_class  ingress  m.class:8 exact                                      1     MyIngress.drop(), NoAction() const default                                   1 initial entries
 
 Parser states
   state  does                          selects by                         goes to

@@ -133,7 +133,7 @@ def requests(program: Program) -> Iterator[bytes]:
 
 def single_updates(program: Program) -> Iterator[bytes]:
     """Writes that succeed, one as the primary of a role."""
-    tables = [table for table in program.tables.values() if table.fields and not table.const_entries]
+    tables = [table for table in program.tables.values() if table.fields and not table.initial]
     for kind in (p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE):
         for number, table in enumerate(tables):
             request = p4r.WriteRequest(device_id=1, election_id=p4r.Uint128(low=1), role=ROLE if number else "")

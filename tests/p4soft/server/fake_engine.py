@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
-from typing import Any
 
 from p4soft.api import Event, InvalidValue, PipelineError, PortStats, Program
 from p4soft.server.outline import read_program
@@ -30,7 +28,6 @@ class FakeEngine(StagedEngine):
     def load(self, config: bytes) -> Program:
         self.verify(config)
         self._loaded = super().load(config)
-        self._load_const_entries(json.loads(config))
         return self._loaded
 
     def verify(self, config: bytes) -> None:
@@ -41,19 +38,6 @@ class FakeEngine(StagedEngine):
     @property
     def program(self) -> Program | None:
         return self._loaded
-
-    def _load_const_entries(self, document: Any) -> None:
-        from p4soft.api import Entry
-
-        assert self._loaded is not None
-        names = {action["id"]: action["name"] for action in document["actions"]}
-        for pipeline in document["pipelines"]:
-            for table in pipeline["tables"]:
-                target = self._loaded.tables[table["name"]]
-                numbers = {action.name: action.index for action in target.actions}
-                for entry in table.get("entries", ()):
-                    key = b"".join(bytes.fromhex(part["key"].removeprefix("0x")) for part in entry["match_key"])
-                    super().insert(target.index, Entry(key, numbers[names[entry["action_entry"]["action_id"]]], b""))
 
     # ports
     def add_interface(self, port: int, interface: str) -> None:

@@ -86,6 +86,14 @@ def keyed_frame(which: int, twelve: int = 0, wide: int = 0, source: int = 1) -> 
     return ethernet + bytes([which]) + twelve.to_bytes(2, "big") + wide.to_bytes(4, "big") + b"\xff" + bytes(30)
 
 
+def ports(switch: Switch, which: int) -> set[int]:
+    """Where packets leave: by 1 after a member's action, by 2 after none."""
+    for wide in range(16):
+        switch.engine.inject(1, keyed_frame(which, wide=wide))
+    assert switch.engine.drain(10)
+    return {port for port, _ in switch.engine.collect()}
+
+
 def marks(switch: Switch, which: int = 0x41, packets: int = 64) -> set[int]:
     """What packets of many flows get written; nothing where they match no entry."""
     for wide in range(packets):

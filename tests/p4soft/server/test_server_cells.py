@@ -122,6 +122,7 @@ async def test_wrong_writes_are_refused(primary: Client, kind: Any, message: Any
     [
         ([p4r.Replica(port=b"\x02\0")], Code.OUT_OF_RANGE),
         ([p4r.Replica(egress_port=512)], Code.INVALID_ARGUMENT),
+        ([p4r.Replica(instance=1)], Code.INVALID_ARGUMENT),
         ([p4r.Replica(port=b"\x01", instance=65536)], Code.INVALID_ARGUMENT),
         ([p4r.Replica(port=b"\x01"), p4r.Replica(egress_port=1)], Code.INVALID_ARGUMENT),
         ([p4r.Replica(port=b"\x01", backup_replicas=[p4r.BackupReplica(port=b"\x02")])], Code.UNIMPLEMENTED),
@@ -170,7 +171,8 @@ async def test_direct_counters(primary: Client) -> None:
     assert len(await primary.read(p4r.DirectCounterEntry())) == 2
     assert await primary.read_code(p4r.DirectCounterEntry(table_entry=session(3, action=None))) == [Code.NOT_FOUND]
     default = p4r.TableEntry(table_id=table_id("session"), is_default_action=True)
-    assert await primary.read_code(p4r.DirectCounterEntry(table_entry=default)) == [Code.UNIMPLEMENTED]
+    missed = p4r.DirectCounterEntry(table_entry=default, data=p4r.CounterData())
+    assert await primary.read(p4r.DirectCounterEntry(table_entry=default)) == [missed]
     await primary.write((MODIFY, p4r.DirectCounterEntry(table_entry=key)))
     assert await primary.read(p4r.DirectCounterEntry(table_entry=key)) == [entry]
 

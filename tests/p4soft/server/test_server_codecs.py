@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from finsy.proto import p4i, p4r
+from finsy.proto import p4i, p4r, p4t
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from p4soft.api import MatchKind
-from p4soft.server.actions import ActionCodec
+from p4soft.server.actions import ActionCodec, action_params
 from p4soft.server.bytestrings import canonical, from_int, pack, to_int, width
 from p4soft.server.errors import Code, RpcError
 from p4soft.server.keys import KeyCodec, KeyField
 from p4soft.server.packetio import ControllerHeader
+from p4soft.server.translation import Translations
 
 BITS = st.integers(1, 128)
 
@@ -129,7 +130,8 @@ def test_action_parameters_round_trip(data: st.DataObject, widths: list[int], pa
     info.preamble.id = 5
     for number, bits in enumerate(widths, 1):
         info.params.add(id=number, name=f"p{number}", bitwidth=bits)
-    codec = ActionCodec("t", info, 0, p4i.ActionRef.TABLE_AND_DEFAULT)
+    params = action_params(info, [p.bitwidth for p in info.params], Translations(p4t.P4TypeInfo()))
+    codec = ActionCodec("t", info, 0, p4i.ActionRef.TABLE_AND_DEFAULT, params)
     numbers = [data.draw(values(bits)) for bits in widths]
     action = p4r.Action(action_id=5)
     for number, value in enumerate(numbers, 1):
@@ -151,7 +153,8 @@ def test_packet_headers_round_trip(data: st.DataObject, widths: list[int], paylo
     info.preamble.name = "packet_out"
     for number, bits in enumerate(widths, 1):
         info.metadata.add(id=number, name=f"m{number}", bitwidth=bits)
-    header = ControllerHeader(info)
+    layout = tuple((metadata.name, metadata.bitwidth) for metadata in info.metadata)
+    header = ControllerHeader(info, layout, Translations(p4t.P4TypeInfo()))
     packet = p4r.PacketOut(payload=payload)
     for number, bits in enumerate(widths, 1):
         packet.metadata.add(metadata_id=number, value=from_int(data.draw(values(bits))))

@@ -56,6 +56,46 @@ async def test_an_entry_forwards_once_write_returns(native_switch: Switch, contr
     assert await out(native_switch, frame()) == []
 
 
+async def test_misses_count_on_the_default_entry(native_switch: Switch, controller: Client) -> None:
+    default = p4r.TableEntry(table_id=table_id("session"), is_default_action=True)
+    query = p4r.TableEntry(table_id=default.table_id, is_default_action=True, counter_data=p4r.CounterData())
+    await out(native_switch, frame(), frame())
+    counted = p4r.CounterData(packet_count=2, byte_count=2 * len(frame()))
+    (found,) = await controller.read(query)
+    assert (found.action, found.counter_data) == (action("miss"), counted)
+    entry = p4r.DirectCounterEntry(table_entry=default, data=p4r.CounterData(packet_count=40, byte_count=7))
+    await controller.write((MODIFY, entry), (INSERT, session(1)))
+    await out(native_switch, frame(), frame(source=1))
+    entry.data.packet_count, entry.data.byte_count = 41, 7 + len(frame())
+    assert await controller.read(p4r.DirectCounterEntry(table_entry=default)) == [entry]
+    # A write of the action alone leaves the count, a reset of the entry does not.
+    await controller.write((MODIFY, p4r.TableEntry(action=action("miss"), **fields_of(default))))
+    assert await controller.read(p4r.DirectCounterEntry(table_entry=default)) == [entry]
+    await controller.write((MODIFY, default))
+    (found,) = await controller.read(query)
+    assert (found.action, found.counter_data) == (action("miss"), p4r.CounterData())
+
+
+def fields_of(default: p4r.TableEntry) -> dict[str, Any]:
+    return {"table_id": default.table_id, "is_default_action": True}
+
+
+async def test_the_meter_of_a_default_entry(native_switch: Switch, controller: Client) -> None:
+    default = p4r.TableEntry(table_id=table_id("route"), is_default_action=True)
+    rates = p4r.MeterConfig(cir=1, cburst=1, pir=1, pburst=2)
+    await controller.write((MODIFY, p4r.DirectMeterEntry(table_entry=default, config=rates)))
+    query = p4r.TableEntry(meter_config=p4r.MeterConfig(), **fields_of(default))
+    (found,) = await controller.read(query)
+    assert found == p4r.TableEntry(action=action("route_miss"), meter_config=rates, **fields_of(default))
+    assert await controller.read(p4r.DirectMeterEntry(table_entry=default)) == [
+        p4r.DirectMeterEntry(table_entry=default, config=rates)
+    ]
+    await out(native_switch, frame())
+    await controller.write((MODIFY, p4r.TableEntry(action=action("route_miss"), **fields_of(default))))
+    (found,) = await controller.read(query)
+    assert not found.HasField("meter_config")
+
+
 async def test_packet_in_and_packet_out(native_switch: Switch, controller: Client) -> None:
     await controller.write((INSERT, acl(1, b"\x08\0", optional(4, b"\x11"), action=action("to_cpu", b"\x12\x34"))))
     native_switch.engine.inject(3, frame(protocol=17))

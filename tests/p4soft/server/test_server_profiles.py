@@ -22,6 +22,7 @@ from profilekit import (
     marks,
     member,
     one_shot,
+    ports,
     selector_config,
     to_group,
     to_member,
@@ -119,17 +120,16 @@ def watched(port: bytes) -> p4r.ActionProfileGroup:
         (INSERT, group(5, (1, 1 << 30)), Code.RESOURCE_EXHAUSTED),
         (INSERT, group(5, (1, 3), max_size=2), Code.RESOURCE_EXHAUSTED),
         (INSERT, group(5, max_size=-1), Code.INVALID_ARGUMENT),
+        (INSERT, group(5, max_size=65), Code.RESOURCE_EXHAUSTED),  # size 64
         (INSERT, group(5, profile="same"), Code.INVALID_ARGUMENT),  # max_group_size 6
         (INSERT, group(5, profile="same", max_size=7), Code.INVALID_ARGUMENT),
         (INSERT, watched(b"\x01\0\0\0\0"), Code.INVALID_ARGUMENT),
         (MODIFY, group(5, (1, 1)), Code.NOT_FOUND),
         (MODIFY, group(1, (1, 1), max_size=1), Code.INVALID_ARGUMENT),
-        (MODIFY, group(1), Code.UNIMPLEMENTED),  # an entry refers to it
         (DELETE, group(5), Code.NOT_FOUND),
         (DELETE, group(1), Code.FAILED_PRECONDITION),
         (INSERT, by_crc16(0x44, to_member(9)), Code.NOT_FOUND),
         (INSERT, by_crc16(0x44, to_group(9)), Code.NOT_FOUND),
-        (INSERT, by_crc16(0x44, to_group(2)), Code.UNIMPLEMENTED),  # empty
         (INSERT, by_crc16(0x44, p4r.TableAction(action=forward(1))), Code.INVALID_ARGUMENT),
         (INSERT, by_crc16(0x44, None), Code.INVALID_ARGUMENT),
         (INSERT, by_crc16(0x44, one_shot((1, 1))), Code.INVALID_ARGUMENT),  # mixed
@@ -177,6 +177,34 @@ async def test_reads_name_what_exists(controller: Client) -> None:
 async def test_members_are_limited_by_the_size(controller: Client) -> None:
     await controller.write(*((INSERT, member(n, "plain")) for n in range(1, 33)))
     assert await controller.refused(INSERT, member(33, "plain")) == Code.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.parametrize("once", [False, True], ids=["group", "one-shot"])
+async def test_an_empty_group_is_a_hit_without_an_action(controller: Client, switch: Switch, once: bool) -> None:
+    """The PSA specification's psa_empty_group_action, which v1model does not have, is NoAction by default."""
+    if once:
+        full, empty = one_shot((1, 1)), EMPTY
+        await controller.write((INSERT, by_crc16(0x41, empty)), (INSERT, by_crc16_too(0x41, full)))
+    else:
+        full, empty = to_group(1), to_group(2)
+        await controller.write((INSERT, member(1)), (INSERT, group(1, (1, 1))), (INSERT, group(2)))
+        await controller.write((INSERT, by_crc16(0x41, full)), (INSERT, by_crc16_too(0x41, full)))
+        await controller.write((MODIFY, by_crc16(0x41, empty)))
+    (held,) = await controller.read(by_crc16(0x41, None, counter_data=p4r.CounterData()))
+    assert held.action == empty
+    if forwards(switch):
+        assert ports(switch, 0x41) == {2}
+    await controller.write((MODIFY, by_crc16(0x41, full)))
+    if forwards(switch):
+        assert ports(switch, 0x41) == {1}
+    if not once:
+        await controller.write((MODIFY, group(1)))
+        assert await controller.read(p4r.ActionProfileGroup()) == [group(1), group(2)]
+        if forwards(switch):
+            assert ports(switch, 0x41) == {2}
+    await controller.write((DELETE, by_crc16(0x41, None)))
+    if forwards(switch):
+        assert ports(switch, 0x41) == ({1} if once else {2})
 
 
 async def test_one_shot_sets(controller: Client, switch: Switch) -> None:
@@ -233,7 +261,6 @@ EMPTY = p4r.TableAction(action_profile_action_set=p4r.ActionProfileActionSet())
 @pytest.mark.parametrize(
     ("action", "code"),
     [
-        (EMPTY, Code.UNIMPLEMENTED),
         (one_shot((1, 0)), Code.INVALID_ARGUMENT),
         (one_shot((1, 7)), Code.INVALID_ARGUMENT),
         (one_shot((1, 1 << 30)), Code.RESOURCE_EXHAUSTED),

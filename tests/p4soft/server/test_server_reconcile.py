@@ -55,6 +55,8 @@ def cell(kind: Any, field: str, name: str, index: int, **fields: Any) -> Any:
 STATE = [
     p4r.TableEntry(counter_data=p4r.CounterData(), meter_config=p4r.MeterConfig()),
     p4r.TableEntry(table_id=table_id("last"), is_default_action=True),
+    p4r.TableEntry(table_id=table_id("session"), is_default_action=True, counter_data=p4r.CounterData()),
+    p4r.TableEntry(table_id=table_id("route"), is_default_action=True, meter_config=p4r.MeterConfig()),
     p4r.MulticastGroupEntry(),
     p4r.DigestEntry(),
     p4r.CounterEntry(counter_id=IDS["counters.port_counter"]),
@@ -77,7 +79,11 @@ async def test_everything_is_kept(primary: Client) -> None:
     )
     meter = cell(p4r.MeterEntry, "meter_id", "meters.port_meter", 3, config=rates)
     default = p4r.TableEntry(table_id=table_id("last"), is_default_action=True, action=action("to_cpu", b"\x05"))
+    missed = p4r.TableEntry(table_id=table_id("session"), is_default_action=True)
+    unrouted = p4r.TableEntry(table_id=table_id("route"), is_default_action=True)
     await primary.write(
+        (MODIFY, p4r.DirectCounterEntry(table_entry=missed, data=p4r.CounterData(packet_count=3, byte_count=4))),
+        (MODIFY, p4r.DirectMeterEntry(table_entry=unrouted, config=rates)),
         (INSERT, counted),
         (INSERT, session(2)),
         (INSERT, route(meter_config=rates)),
@@ -90,6 +96,9 @@ async def test_everything_is_kept(primary: Client) -> None:
         (MODIFY, meter),
     )
     before = await primary.read(*STATE)
+    defaults = [entry for entry in before if isinstance(entry, p4r.TableEntry) and entry.is_default_action]
+    assert [entry.counter_data.packet_count for entry in defaults] == [0, 3, 0]
+    assert [entry.HasField("meter_config") for entry in defaults] == [False, False, True]
     await reconcile(primary, changed(session=2048))
     assert await primary.read(*STATE) == before
     # And the entries are those of the new pipeline: they can be changed, and there is room for more.
@@ -102,7 +111,7 @@ async def test_what_does_not_fit_is_refused_before_anything_changes(primary: Cli
     for message in (changed(session=1), set_config()):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await reconcile(primary, message)
-        assert caught.value.code() == CODE.FAILED_PRECONDITION
+        assert caught.value.code() == CODE.INVALID_ARGUMENT
         assert "table_entry cannot be kept" in str(caught.value.details())
         assert await primary.read(*STATE) == before
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
-from clikit import fails, running
+from clikit import fails, running, stop
 from fake_engine import FakeEngine
 from finsy.proto import p4r, p4r_grpc
 from p4kit import CPU_PORT, DEVICE, INSERT, Client, session, table_id
@@ -53,6 +55,20 @@ async def test_tls(tmp_path: Path) -> None:
         async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(wrong.read_bytes())) as channel:
             with pytest.raises(grpc.aio.AioRpcError):
                 await p4r_grpc.P4RuntimeStub(channel).Capabilities(p4r.CapabilitiesRequest())
+
+
+async def test_stopping_with_clients_connected_says_nothing(tmp_path: Path) -> None:
+    key, cert = _certificate(tmp_path)
+    credentials = grpc.ssl_channel_credentials(cert.read_bytes())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        async with AsyncExitStack() as stack:
+            process, address = await stack.enter_async_context(running(*_tls(key, cert), "--device-id", str(DEVICE)))
+            channel = await stack.enter_async_context(grpc.aio.secure_channel(address, credentials))
+            client = Client(p4r_grpc.P4RuntimeStub(channel))
+            await client.open(1)
+            _, errors = await stop(process, number)
+            client.close()
+        assert errors == ""
 
 
 async def test_large_messages_over_tls(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ async def test_a_write_replaces_all_members(controller: Client) -> None:
         (INSERT, value_set("tag_types"), Code.INVALID_ARGUMENT),
         (DELETE, value_set("tag_types"), Code.INVALID_ARGUMENT),
         (MODIFY, p4r.ValueSetEntry(value_set_id=1), Code.INVALID_ARGUMENT),
-        (MODIFY, value_set("tag_types", (b"\1",), (b"\0\1",)), Code.INVALID_ARGUMENT),
+        (MODIFY, value_set("tag_types", (b"\1",), (b"\0\1",)), Code.ALREADY_EXISTS),
         (MODIFY, value_set("tag_types", (b"\1",), (b"\2",), (b"\3",)), Code.RESOURCE_EXHAUSTED),
         (MODIFY, value_set("tag_types", (b"\1\0\0",)), Code.OUT_OF_RANGE),
         (MODIFY, value_set("pairs", (b"\1",)), Code.INVALID_ARGUMENT),
