@@ -18,6 +18,7 @@ from app.fake_core import FakeCore
 from click.testing import CliRunner, Result
 from fullnat.app.control import ControlError, ControlServer
 from fullnat.app.metrics import serve_metrics
+from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
 from fullnat.cli.main import main
@@ -55,26 +56,27 @@ class Running:
         core = FakeCore()
         core.views, core.service_views, core.local_views = VIEWS, SERVICES, LOCALS
         address = await self.switch.start()
+        runner = CoreRunner(core, file.parse(CONFIG_TEXT))
         owner = SwitchOwner(
-            core,
-            file.parse(CONFIG_TEXT),
+            runner,
             lambda: Client(GrpcTransport(address), compiled, device_id=1, election_id=lambda: 1),
         )
-        task = asyncio.create_task(owner.run())
+        tasks = [asyncio.create_task(runner.run()), asyncio.create_task(owner.run())]
         await until(lambda: owner.serving)
         schema = owner.client.schema  # type: ignore[union-attr]
         self.switch.counters[schema.server_in_counter.id, 3] = (10, 1000)
         self.switch.counters[schema.server_out_counter.id, 3] = (20, 2000)
         self.switch.counters[schema.drop_counter.id, compiled.constants.DropReason["NO_SESSION"]] = (5, 300)
         self.switch.counters[schema.toa_counter.id, compiled.constants.ToaResult["OK"]] = (6, 0)
-        snapshots = Snapshots(core, owner, compiled.constants)
+        snapshots = Snapshots(runner, owner, compiled.constants)
         control = ControlServer(self.path, snapshots)
         await control.start()
         self._started.set()
         await self._stop.wait()
         await control.stop()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.switch.stop()
 
     def stop(self) -> None:
@@ -286,7 +288,8 @@ def test_run_reports_an_unusable_state_directory(tmp_path: Path) -> None:
 
 def small_snapshots() -> Any:
     core = FakeCore()
-    return Snapshots(core, SwitchOwner(core, file.parse(CONFIG_TEXT), Client), program.load().constants)  # type: ignore[arg-type]
+    runner = CoreRunner(core, file.parse(CONFIG_TEXT))
+    return Snapshots(runner, SwitchOwner(runner, Client), program.load().constants)  # type: ignore[arg-type]
 
 
 async def ask(path: Path, line: bytes) -> list[dict[str, Any]]:
