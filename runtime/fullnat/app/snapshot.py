@@ -22,7 +22,7 @@ FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
 
 SESSIONS_PER_TURN = 128
 """Sessions looked at before other work of the controller gets its turn: about 3 ms."""
-COUNTER_SECONDS = 5.0
+COUNTER_SECONDS = 3.0
 """What the switch may take to tell its counters; without them the rest is shown."""
 
 Json = dict[str, Any]
