@@ -80,7 +80,7 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 1000)
     async with contextlib.AsyncExitStack() as stack:
-        make_transport = await _transport(options, stack)
+        make_transport = await transports(options, stack)
         runner = CoreRunner(core, config)
         owner = SwitchOwner(
             runner,
@@ -100,7 +100,8 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
         await _until_signalled(runner, owner, options.config, ready)
 
 
-async def _transport(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
+async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
+    """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
     if not options.embedded:
         if options.tls is not None:
             options.tls.credentials()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
+
+_SCHEME = re.compile("^(dns|ipv4|ipv6):/*")
 
 
 async def is_here(address: str) -> bool:
@@ -14,7 +17,7 @@ async def is_here(address: str) -> bool:
     """
     if address.startswith(("unix:", "unix-abstract:")):
         return True
-    host = address.removeprefix("dns:").lstrip("/").rpartition(":")[0].strip("[]")
+    host = _SCHEME.sub("", address).rpartition(":")[0].strip("[]")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     except OSError:

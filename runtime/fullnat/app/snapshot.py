@@ -20,7 +20,7 @@ PROTOCOLS = {6: "tcp", 17: "udp"}
 FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
 """What sessions can be selected by: an address, or address:port; state and protocol by name."""
 
-SESSIONS_PER_TURN = 128
+SESSIONS_PER_TURN = 64
 """Sessions looked at before other work of the controller gets its turn: about 3 ms."""
 COUNTER_SECONDS = 3.0
 """What the switch may take to tell its counters; without them the rest is shown."""

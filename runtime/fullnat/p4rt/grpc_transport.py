@@ -82,6 +82,8 @@ class GrpcTransport:
                 raise ConnectionLost(explain(self.address, error.details() or "", self._tls)) from None
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise ConnectionLost(f"no P4Runtime server answers at {self.address}") from None
+            if "http2 header" in (error.details() or ""):
+                raise ConnectionLost(f"what answers at {self.address} is no P4Runtime server") from None
         self._heard.count += 1
         return GrpcStream(self._stream(), self._heard)
 

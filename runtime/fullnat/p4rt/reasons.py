@@ -33,5 +33,5 @@ def explain(address: str, details: str, tls: Tls | None) -> str:
             return f"{nobody}: {meaning}"
     if _CLOSED.search(details):
         return f"{nobody}: whoever listens there ends the connection; {_TLS_WANTED if tls is None else _CLIENT_WANTED}"
-    known = re.search(r"Connection refused|No route to host|Network is unreachable|DNS resolution failed", details)
+    known = re.search("Connection refused|No route to host|Network is unreachable|Domain name not found", details)
     return f"{nobody}: {known[0]}" if known else nobody
