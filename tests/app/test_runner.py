@@ -28,6 +28,7 @@ class FakeSession:
         self.flushes: list[int] = []
         """How many effects there were at each end of a round."""
         self.configs: list[Config] = []
+        self.failures: list[Exception] = []
 
     def carry_out(self, effects: Sequence[Effect]) -> None:
         self.effects += effects
@@ -37,6 +38,9 @@ class FakeSession:
 
     def reconfigured(self, config: Config) -> None:
         self.configs.append(config)
+
+    def fail(self, error: Exception) -> None:
+        self.failures.append(error)
 
 
 @pytest.fixture
@@ -132,3 +136,17 @@ async def test_an_error_of_the_core_is_counted_and_no_more(runner: CoreRunner, c
     runner.post([IdleNotice(1)])
     await until(lambda: core.seen(IdleNotice))
     assert runner.errors == 1
+
+
+async def test_a_session_that_fails_does_not_end_the_core(runner: CoreRunner, core: FakeCore) -> None:
+    session, error = FakeSession(), RuntimeError("a bug")
+
+    def fail() -> None:
+        raise error
+
+    session.flush = fail  # type: ignore[method-assign]
+    runner.attach(session, UP)
+    await until(lambda: session.failures)
+    assert session.failures == [error]
+    runner.post([IdleNotice(1)])
+    await until(lambda: core.seen(IdleNotice))

@@ -34,6 +34,10 @@ class Switch(Protocol):
 
     def reconfigured(self, config: Config) -> None: ...
 
+    def fail(self, error: Exception) -> None:
+        """One of these calls has failed: the connection is to be made anew, and the core goes on."""
+        ...
+
 
 class CoreRunner:
     """One task (:meth:`run`) owns the core; whatever else has something for it puts that into the inbox.
@@ -84,8 +88,7 @@ class CoreRunner:
 
         def change(now: float) -> list[Effect]:
             effects = self.core.reconfigure(config, now)
-            if self._switch is not None:
-                self._switch.reconfigured(config)
+            self._tell(lambda switch: switch.reconfigured(config))
             return effects
 
         self.command(change)
@@ -136,8 +139,7 @@ class CoreRunner:
         if len(inbox) <= EVENTS_WAITING:
             self._room.set()
         self._run_deadline()
-        if self._switch is not None:
-            self._switch.flush()
+        self._tell(lambda switch: switch.flush())
 
     def _feed(self, event: Event) -> None:
         self.events[type(event)] += 1
@@ -181,5 +183,12 @@ class CoreRunner:
         for effect in effects:
             if isinstance(effect, Log):
                 _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
+        self._tell(lambda switch: switch.carry_out(effects))
+
+    def _tell(self, call: Callable[[Switch], None]) -> None:
+        """Nobody, while there is no switch."""
         if self._switch is not None:
-            self._switch.carry_out(effects)
+            try:
+                call(self._switch)
+            except Exception as error:
+                self._switch.fail(error)

@@ -28,7 +28,7 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.p4rt.client import Arbitration, Client
-from fullnat.p4rt.errors import NotPrimary, P4RuntimeError
+from fullnat.p4rt.errors import NotPrimary
 from fullnat.p4rt.packetio import PacketOut
 
 PACKETS_WAITING = 65536
@@ -193,6 +193,9 @@ class SwitchSession:
     def reconfigured(self, config: Config) -> None:
         self._tasks.spawn(self.client.limit_punts(config.punt_rate, config.punt_burst))
 
+    def fail(self, error: Exception) -> None:
+        self._tasks.fail(error)
+
     def _written(self, event: Written) -> None:
         self._runner.post((event,))
 
@@ -223,9 +226,6 @@ class SwitchSession:
                 self._counts.packet_outs += 1
             except (IndexError, OverflowError):
                 _LOGGER.error("packet-out with a value too wide for its field: %s", packets[0])
-            except P4RuntimeError as error:
-                self._tasks.fail(error)
-                return
             packets.popleft()
 
     async def _drain(self) -> None:
