@@ -26,13 +26,15 @@ BACK_SECONDS = 15.0
 """From the switch's return to new connections."""
 OUTAGE_SECONDS = 12.0
 """Long enough for the connection to be given up and attempts to have backed off."""
+TIMEOUTS = {**CLOSING, "syn_recv": 4.0}
+"""Attempts that are given up leave sessions that must end within the test."""
 
 
 @pytest.fixture
 def world(target: str) -> Iterator[World]:
     if target == "embedded":
         pytest.skip("the embedded switch cannot be lost")
-    with make_world(standard.config(timeouts=CLOSING), target=target, remote=True) as made:
+    with make_world(standard.config(timeouts=TIMEOUTS), target=target, remote=True) as made:
         yield made
 
 
