@@ -88,6 +88,8 @@ class FakeSwitch:
     idle_in_32_bits: bool = False
     """Idle times as BMv2's P4Runtime server tells them: the remaining time, in ns, overflows 32 bits."""
     tells_idle_times: bool = True
+    frame: int = 100
+    """Bytes of every packet that the counters count."""
     strict: bool = True
     """A duplicate insert, or a change of what is not there, fails the test."""
 
@@ -125,6 +127,9 @@ class FakeSwitch:
         failures = self.fail if is_session else self.fail_servers if is_server else None
         if failures:
             outcome = failures.popleft()
+            if outcome[0] == 5 and operation is Op.DELETE:
+                for key in keys(entry):
+                    self.tables.pop(key, None)
             if outcome[0]:
                 return outcome
         self._check_order(operation, entry)
@@ -153,7 +158,8 @@ class FakeSwitch:
                 del self.tables[key]
         if isinstance(entry, SessionEntry):
             self.last_hit[entry.session_id] = now
-            self.packets[entry.session_id] = (1, 0)
+            if operation is Op.INSERT:
+                self.packets[entry.session_id] = (1, 0)
         return None
 
     def _check_order(self, operation: Op, entry: Entry) -> None:
@@ -183,7 +189,7 @@ class FakeSwitch:
                 if self.idle_in_32_bits and (left := entry.idle_timeout - idle) > 0:
                     idle = entry.idle_timeout - (round(left * 1000) * 1_000_000 & 0xFFFFFFFF) / 1e9
                 told = idle if self.tells_idle_times else None
-                answer.append((entry.session_id, ProbeResult(told, into, into * 60, out, out * 60)))
+                answer.append((entry.session_id, ProbeResult(told, into, into * self.frame, out, out * self.frame)))
             else:
                 answer.append((entry.session_id, None))
         return Probed(tuple(answer))

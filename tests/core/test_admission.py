@@ -5,9 +5,10 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 import pytest
-from fullnat.core.frames import ACK, parse_tcp, port_unreachable, tcp_frame
+from fullnat.core.frames import ACK, RST, Segment, parse_tcp, port_unreachable, tcp_frame
 from fullnat.core.interface import Forward, Inject, Op, PacketIn, SessionEntry, Write, Written
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.misses import MISS_BURST, MISS_RATE
 
 from .builders import (
     CLIENT,
@@ -18,6 +19,7 @@ from .builders import (
     RPORT,
     SERVER,
     SERVER2,
+    SERVER_PORT,
     VIP,
     VPORT,
     arp_reply,
@@ -157,21 +159,31 @@ def test_a_retransmitted_syn_keeps_its_delta() -> None:
     assert rig.controller.stats()["syn_retransmitted"] == 1
 
 
-def test_an_old_duplicate_of_the_syn_follows_the_state_table() -> None:
-    """LVS runs every SYN through its table, also one with the session's own ISN: TIME_WAIT becomes SYN_RECV."""
+def test_an_old_duplicate_of_the_syn_changes_nothing() -> None:
+    """In LVS it makes SYN_RECV of TIME_WAIT. The server answers it as it will, and neither end begins anew."""
     rig = Rig(config())
     entry = time_wait(rig, seq=7)
     rig.send(again(entry, 7))
     assert rig.switch.injected[1:] == [Inject(CLIENT_PORT, again(entry, 7).frame, entry.session_id, False)]
-    assert (only(rig).state, only(rig).entry) == ("SYN_RECV", entry)
-    rig.advance(31)
+    assert (only(rig).state, only(rig).entry) == ("TIME_WAIT", entry)
+    rig.advance(8)
     nothing_left(rig)
+
+
+def test_a_syn_again_after_a_refusal_begins_once_more() -> None:
+    """The RST was lost on its way to the client; the server has begun to listen."""
+    rig = Rig(config())
+    entry = opened(rig, seq=7)
+    tell(rig, entry.session_id, "RST_OUT")
+    assert only(rig).state == "CLOSE"
+    rig.send(again(entry, 7))
+    assert rig.switch.injected[1:] == [Inject(CLIENT_PORT, again(entry, 7).frame, entry.session_id, True)]
+    tell(rig, entry.session_id, "SYN_ACK", "ESTABLISHED")
+    assert (only(rig).state, only(rig).entry) == ("ESTABLISHED", entry)
 
 
 ENDINGS = [
     ((), "SYN_RECV", "synrecv"),
-    (("SYN_ACK", "ESTABLISHED", "FIN_OUT"), "FIN_WAIT", "finwait"),
-    (("SYN_ACK", "ESTABLISHED", "FIN_IN"), "CLOSE_WAIT", "closewait"),
     (("SYN_ACK", "ESTABLISHED", "FIN_IN", "FIN_OUT"), "TIME_WAIT", "timewait"),
     (("SYN_ACK", "ESTABLISHED", "RST_IN"), "CLOSE", "close"),
 ]
@@ -210,12 +222,16 @@ def test_reuse_takes_the_services_present_timeout() -> None:
     assert only(rig).entry.idle_timeout == 44.0
 
 
-def test_a_syn_in_an_established_session_gets_a_challenge() -> None:
+@pytest.mark.parametrize(
+    ("ends", "state"), [((), "ESTABLISHED"), (("FIN_IN",), "CLOSE_WAIT"), (("FIN_OUT",), "FIN_WAIT")]
+)
+def test_a_syn_in_a_session_that_a_side_holds_open_gets_a_challenge(ends: tuple[str, ...], state: str) -> None:
     rig = Rig(config())
     entry = established(rig, seq=7)
+    tell(rig, entry.session_id, *ends)
     rig.send(again(entry, 500))
     rig.settle()
-    assert only(rig) == only(rig)._replace(entry=entry, state="ESTABLISHED")
+    assert only(rig) == only(rig)._replace(entry=entry, state=state)
     assert rig.switch.injected[1:] == [Inject(CLIENT_PORT, again(entry, 500).frame, entry.session_id, False)]
     assert rig.controller.stats()["fullnat_conn_reused"] == 0
 
@@ -402,17 +418,58 @@ def test_a_syn_to_a_service_that_just_went_is_ignored() -> None:
 # ---- segments without session
 
 
-def test_a_segment_without_session_is_reset_where_the_service_says_so() -> None:
-    rig = Rig(config(virtual(reset_on_miss=True)))
-    frame = tcp_frame((0x02AA00000001, 0x0200000000FE), CLIENT, 40000, VIP, VPORT, 5, 77, ACK)
+def late(src: int, sport: int, dst: int, dport: int, flags: int = ACK, port: int = CLIENT_PORT) -> PacketIn:
+    """The punt of a segment without session."""
+    frame = tcp_frame((0x02AA00000001, 0x0200000000FE), src, sport, dst, dport, 5, 77, flags)
+    return PacketIn(PUNT["NO_SESSION"], 1, port, 0, frame)
+
+
+def answers(rig: Rig, packet: PacketIn) -> list[tuple[int, Segment | None]]:
+    """Port and segment of what the controller sends."""
     rig.switch.forwarded.clear()
-    rig.send(PacketIn(PUNT["NO_SESSION"], 1, CLIENT_PORT, 0, frame))
-    (effect,) = rig.switch.forwarded
-    answer = parse_tcp(effect.frame)
-    assert effect.port == CLIENT_PORT
-    assert answer is not None
-    assert (answer.src, answer.dst, answer.seq, answer.flags) == (VIP, CLIENT, 77, 4)
-    assert rig.controller.stats()["reset_on_miss"] == 1
+    rig.send(packet)
+    return [(effect.port, parse_tcp(effect.frame)) for effect in rig.switch.forwarded]
+
+
+SILENT = {"port": 81, "local_addresses": (IPv4Address(LOCAL2),), "reset_on_miss": False}
+
+
+def test_a_late_segment_is_reset_where_the_service_says_so() -> None:
+    """A client's to the service, a real server's to a local address of its; nobody answers a RST."""
+    rig = Rig(config(virtual(reset_on_miss=True), virtual(**SILENT)))
+    assert answers(rig, late(CLIENT, 40000, VIP, VPORT)) == [
+        (CLIENT_PORT, Segment(VIP, CLIENT, VPORT, 40000, 77, 0, RST, 0))
+    ]
+    assert answers(rig, late(SERVER, RPORT, LOCAL, 5000, port=SERVER_PORT)) == [
+        (SERVER_PORT, Segment(LOCAL, SERVER, 5000, RPORT, 77, 0, RST, 0))
+    ]
+    assert rig.controller.stats()["reset_on_miss"] == 2
+    for packet in (
+        late(CLIENT, 40000, VIP, VPORT, RST | ACK),
+        late(CLIENT, 40000, VIP, 81),
+        late(SERVER, RPORT, LOCAL2, 5000),
+    ):
+        assert answers(rig, packet) == []
+    assert rig.controller.stats()["reset_on_miss"] == 2
+
+
+def test_a_session_that_is_being_written_gets_no_reset() -> None:
+    """Its client's data may have been punted a moment before its entries were there."""
+    rig = Rig(config(virtual(reset_on_miss=True)))
+    rig.send(syn(40000))
+    assert answers(rig, late(CLIENT, 40000, VIP, VPORT)) == []
+    rig.settle()
+    assert answers(rig, late(CLIENT, 40000, VIP, VPORT)) == []
+
+
+def test_resets_of_late_segments_are_limited() -> None:
+    rig = Rig(config(virtual(reset_on_miss=True)))
+    for number in range(int(MISS_BURST) + 100):
+        rig.send(late(CLIENT, 1024 + number, VIP, VPORT))
+    stats = rig.controller.stats()
+    assert (stats["reset_on_miss"], stats["reset_on_miss_limited"]) == (MISS_BURST, 100)
+    rig.now += 1 / MISS_RATE
+    assert len(answers(rig, late(CLIENT, 1024, VIP, VPORT))) == 1
 
 
 def test_unknown_punts_are_counted() -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
 from fullnat.core.interface import Effect, Forward, Inject, Log, Op, PacketIn
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.mirror import NOT_FOUND
-from fullnat.core.sessions import Held, Phase, Session
+from fullnat.core.resets import Resets
+from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED
 from fullnat.core.store import Failure, SessionStore
-from fullnat.core.tcp_state import INPUT, TcpEvent, TcpState
+from fullnat.core.tcp_state import SYNCHRONISED
 
 ALREADY_EXISTS = 6
 TABLE_FULL = frozenset({2, 8})
@@ -22,13 +24,12 @@ ATTEMPTS = 2
 SUSPICIOUS = 2.0
 """Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
 
-_ON_SYN = INPUT[TcpEvent.SYN]
-
 
 class Admission:
-    def __init__(self, store: SessionStore, isn: IsnGenerator, service_syn: int) -> None:
+    def __init__(self, store: SessionStore, isn: IsnGenerator, resets: Resets, service_syn: int) -> None:
         """``service_syn`` is PuntReason.SERVICE_SYN."""
         self._store = store
+        self._resets = resets
         self._stats = store.stats
         self._isn = isn
         self._service_syn = service_syn
@@ -50,6 +51,8 @@ class Admission:
         if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
             if phase is Phase.INSTALLED and packet.reason == self._service_syn and now - session.changed > SUSPICIOUS:
                 self._store.timers.arm(session, now)
+            if packet.seq:
+                session.client_end = packet.seq
             self._again(session, held, now, out)
         elif phase is Phase.INSTALLING or phase is Phase.REUSING:
             waiting = session.held
@@ -84,7 +87,7 @@ class Admission:
             self._stats["table_full"] += 1
             return
         session.held = held
-        store.write(session, Op.INSERT, session.entry, Phase.INSTALLING, now, out)
+        store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
     def _refuse(self, cause: str, held: Held, out: list[Effect]) -> None:
         """As LVS does: ICMP port unreachable."""
@@ -95,19 +98,17 @@ class Admission:
     def _again(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
         """A SYN on an installed session."""
         store = self._store
-        if session.phase is Phase.EXPIRING:
-            # It was found dead and waits for its resets; the client has begun anew before.
-            store.set_state(session, TcpState.CLOSE, now)
-        state = session.state
-        after = _ON_SYN[state]
-        if held.seq == session.entry.client_isn and session.phase is Phase.INSTALLED:
+        # It was found dead and waits for its resets; the client has begun anew before.
+        dead = session.phase is Phase.EXPIRING
+        if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
-            if after is not state:
-                store.set_state(session, after, now)
-                store.arm(session, now)
-            out.append(Inject(held.port, held.frame, session.entry.session_id, False))
+            # A server that refused it may take it now: the connection begins once more.
+            begins = bool(session.events) and not store.transitions.answered(session.events)
+            if begins:
+                store.begin(session, now)
+            out.append(Inject(held.port, held.frame, session.entry.session_id, begins))
             return
-        if after is TcpState.ESTABLISHED:
+        if session.state in SYNCHRONISED and not dead:
             # The old delta: the server answers with a challenge ACK (RFC 5961), the client resets, and tries again.
             self._stats["syn_in_established"] += 1
             out.append(Inject(held.port, held.frame, session.entry.session_id, False))
@@ -116,14 +117,19 @@ class Admission:
         if not session.server.weight or not session.service.configured:
             # A new connection, which the real server takes no more: a new session, on another one.
             self._stats["syn_deferred"] += 1
-            store.remove((session,), now, out)
+            if dead:
+                self._resets.send(session, now, out)
+            elif not self._resets.begin(session, now, out):
+                store.remove((session,), now, out)
             return
         self._reuse(session, held, now, out)
 
     def _reuse(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
-        isn = self._isn.next(entry.local, entry.local_port, entry.server, entry.server_port, now)
+        above = self._store.client_end(session)
+        isn = self._isn.next(entry.local, entry.local_port, entry.server, entry.server_port, now, above)
+        self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1
         session.new_entry = entry._replace(
@@ -132,7 +138,7 @@ class Admission:
             idle_timeout=session.service.established_timeout,
         )
         session.probing = False
-        self._store.write(session, Op.MODIFY, session.new_entry, Phase.REUSING, now, out)
+        self._store.write(session, Op.MODIFY, session.new_entry, Step.REUSE, now, out)
 
     def written(self, session: Session, failure: Failure | None, now: float, out: list[Effect]) -> None:
         """The insert or modify of ``session`` was answered."""
@@ -146,11 +152,8 @@ class Admission:
         elif session.new_entry is not None:
             session.entry = session.new_entry
             session.new_entry = None
-        session.phase = Phase.INSTALLED
-        session.events = 0
-        session.not_before = 0.0
-        self._store.set_state(session, TcpState.SYN_RECV, now)
-        self._store.arm(session, now)
+        session.step(Step.WRITTEN)
+        self._store.begin(session, now)
         if held is None:
             return
         if held.seq == session.entry.client_isn:
@@ -178,12 +181,12 @@ class Admission:
                 session.held = held
                 store.remove((session,), now, out)
             else:
-                session.phase = Phase.INSTALLED
+                session.step(Step.REFUSED)
                 store.arm(session, now)
             return
         if code in TABLE_FULL:
             self._stats["table_full"] += 1
-            store.release(session)
+            store.release(session, Step.REFUSED)
             return
         if code == ALREADY_EXISTS:
             # The switch holds entries with the keys of ours that no session here owns. They go; the SYN tries once

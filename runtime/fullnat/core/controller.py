@@ -10,7 +10,7 @@ from fullnat.config.model import Config
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.expiry import Expiry
-from fullnat.core.frames import gratuitous_arp, parse_tcp, reset_answer
+from fullnat.core.frames import gratuitous_arp, parse_tcp
 from fullnat.core.interface import (
     Constants,
     Effect,
@@ -36,18 +36,19 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.lifecycle import Phase
 from fullnat.core.mirror import EntryKey, Mirror
+from fullnat.core.misses import Misses
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.options import BadOptions, OptionEditor, belongs
+from fullnat.core.resets import Resets
 from fullnat.core.routing import Router
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
-from fullnat.core.sessions import Phase
 from fullnat.core.stats import new_stats
 from fullnat.core.store import Failure, SessionStore
 from fullnat.core.tables import desired_entries
-from fullnat.core.tcp_state import state_timeouts
-from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view
+from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view, session_view
 
 
 class Controller:
@@ -61,12 +62,15 @@ class Controller:
         self._config = config
         self._stats = new_stats()
         self._router = Router(config)
-        self._store = SessionStore(config, constants, rng, self._stats)
+        isn = IsnGenerator(secret, wall_offset)
+        self._store = SessionStore(config, constants, rng, self._stats, isn)
         self._tables = Mirror()
         self._neighbors = Neighbors(self._router, self._stats)
-        self._expiry = Expiry(self._store)
+        self._resets = Resets(self._store)
+        self._expiry = Expiry(self._store, self._resets)
+        self._misses = Misses(self._store)
         reason = constants.PuntReason
-        self._admission = Admission(self._store, IsnGenerator(secret, wall_offset), reason["SERVICE_SYN"])
+        self._admission = Admission(self._store, isn, self._resets, reason["SERVICE_SYN"])
         self._syn_reasons = (reason["SERVICE_SYN"], reason["SESSION_SYN"])
         self._no_session = reason["NO_SESSION"]
         self._options = reason["OPTIONS"]
@@ -136,11 +140,7 @@ class Controller:
         elif reason == self._options:
             self._edit_options(packet, out)
         elif reason == self._no_session:
-            segment = parse_tcp(packet.frame)
-            answer = reset_answer(packet.frame, segment) if segment is not None else None
-            if answer is not None:
-                self._stats["reset_on_miss"] += 1
-                out.append(Forward(packet.ingress_port, answer))
+            self._misses.segment(packet, now, out)
         else:
             self._stats["bad_frame"] += 1
 
@@ -213,7 +213,7 @@ class Controller:
         self._tables.found(configured)
         of_sessions: list[Effect] = []
         found = FoundServers(servers)
-        reconcile.switch_up(self._store, self._expiry, sessions, found, now, of_sessions)
+        reconcile.switch_up(self._store, self._expiry, self._resets, sessions, found, now, of_sessions)
         self._number(found, out)
         self._sync(out)
         self._neighbors.switch_up(neighbors, now, out)
@@ -245,14 +245,13 @@ class Controller:
         self._sync(out)
         self._announce(self._own - before, out)
         if gone:
-            self._expiry.end([session for session in self._store.table if not session.service.configured], now, out)
+            self._resets.end([session for session in self._store.table if not session.service.configured], now, out)
         self._neighbors.resolve_wanted(now, out)
         return out
 
     def _model(self, out: list[Effect]) -> bool:
         """Take the configuration over into every module; whether a service left."""
         config, store = self._config, self._store
-        store.timeouts = state_timeouts(config.timeouts)
         gone = store.services.configure(config)
         locals_ = [int(address) for virtual in config.virtual_servers for address in virtual.local_addresses]
         store.pool.configure(locals_, config.local_port_min, config.local_port_max)
@@ -298,15 +297,7 @@ class Controller:
         """Every session; ages and expiry as of ``now``, by default the time of the last event."""
         time = self._now if now is None else now
         for session in self._store.table:
-            when = self._store.timers.when(session)
-            yield SessionView(
-                session.entry,
-                session.state.name,
-                session.phase.name,
-                max(0.0, time - session.changed),
-                None if when is None else max(0.0, when - time),
-                session.counters,
-            )
+            yield session_view(session, self._store.timeout(session), time)
 
     def services(self) -> tuple[ServiceView, ...]:
         return tuple(service_view(service) for service in self._store.services.by_key.values())

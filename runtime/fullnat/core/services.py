@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from ipaddress import IPv4Address
 
-from fullnat.config.model import Config, VirtualServer
+from fullnat.config.model import Config, Timeouts, VirtualServer
 from fullnat.core.interface import Entry, Op, ServerEntry
 from fullnat.core.pool import endpoint_of
 from fullnat.core.schedulers import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
-from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
+from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive, state_timeouts
 
 PROTOCOLS = {"tcp": 6}
 NO_ID = -1
@@ -25,7 +25,17 @@ NOTHING_FOUND = FoundServers()
 class Server:
     """One real server of one service."""
 
-    __slots__ = ("active", "address", "connections", "endpoint", "inactive", "port", "server_id", "weight")
+    __slots__ = (
+        "active",
+        "address",
+        "connections",
+        "endpoint",
+        "inactive",
+        "port",
+        "server_id",
+        "unanswered",
+        "weight",
+    )
 
     def __init__(self, address: int, port: int) -> None:
         self.address = address
@@ -40,6 +50,8 @@ class Server:
         """Sessions in every other state (LVS: InActConn)."""
         self.connections = 0
         """Sessions ever."""
+        self.unanswered = 0
+        """Those that ended without any answer of this server."""
 
     @property
     def sessions(self) -> int:
@@ -59,7 +71,10 @@ class Service:
         self.locals: tuple[int, ...] = ()
         self.session_flags = 0
         self.service_flags = 0
+        self.resets_on_miss = False
         self.established_timeout = DEFAULT_ESTABLISHED
+        self.timeouts = state_timeouts(Timeouts())
+        """Of the other TCP states, by state."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler_name = ""
@@ -69,16 +84,23 @@ class Service:
         self._local = 0
 
     def configure(
-        self, config: VirtualServer, session_flags: Mapping[str, int], service_flags: Mapping[str, int]
+        self,
+        config: VirtualServer,
+        timeouts: Timeouts,
+        session_flags: Mapping[str, int],
+        service_flags: Mapping[str, int],
     ) -> list[Server]:
-        """Take over ``config``; returns the servers that left, which drain from now on. :meth:`balance` must follow."""
+        """Take over ``config``, and ``timeouts`` where it has none of its own; returns the servers that left, which
+        drain from now on. :meth:`balance` must follow."""
         self.locals = tuple(int(address) for address in config.local_addresses)
         self.established_timeout = positive(config.established_timeout, DEFAULT_ESTABLISHED)
+        self.timeouts = state_timeouts(config.timeouts or timeouts)
         self.session_flags = (
             (session_flags["TOA"] if config.toa else 0)
             | (session_flags["KEEP_TIMESTAMPS"] if config.keep_timestamps else 0)
             | (session_flags["KEEP_MSS"] if config.keep_mss else 0)
         )
+        self.resets_on_miss = config.reset_on_miss
         self.service_flags = service_flags["RESET_ON_MISS"] if config.reset_on_miss else 0
         old, self.servers = self.servers, {}
         for real in config.real_servers:
@@ -135,10 +157,11 @@ class Services:
     """All services, and the ids of their servers."""
 
     def __init__(self, session_flags: Mapping[str, int], service_flags: Mapping[str, int], server_ids: int) -> None:
-        self._session_flags = session_flags
-        self._service_flags = service_flags
+        self._flags = session_flags, service_flags
         self.by_key: dict[ServiceKey, Service] = {}
         self.ids = ServerIds(server_ids)
+        self.answering_locals: Set[int] = frozenset()
+        """Local addresses of services that answer segments without session."""
         self._lacking = 0
         """Servers without id because all are in use."""
 
@@ -148,10 +171,13 @@ class Services:
         for virtual in config.virtual_servers:
             key = (PROTOCOLS[virtual.protocol], int(virtual.address), virtual.port)
             service = old.pop(key, None) or Service(key)
-            for server in service.configure(virtual, self._session_flags, self._service_flags):
+            for server in service.configure(virtual, config.timeouts, *self._flags):
                 self._forget_drained(service, server)
             self.by_key[key] = service
         self.ids.set_flags({key: service.session_flags for key, service in self.by_key.items()})
+        self.answering_locals = {
+            local for service in self.by_key.values() if service.resets_on_miss for local in service.locals
+        }
         for service in old.values():
             service.configured = False
             for server in list(service.servers.values()):
