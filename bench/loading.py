@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-import grpc
 from finsy.proto import p4i, p4r, p4r_grpc
+from fullnat.p4rt.channel import connect_blocking
 from google.protobuf import text_format
 
 from bench.sessions import COMPILED
@@ -48,7 +48,7 @@ def _load(cache: str) -> float:
         process = Process("p4soft", command, namespace=None, logs=Path(logs), env={"P4SOFT_CACHE_DIR": cache})
         stack.callback(process.stop)
         address = poll(lambda: _address(process), _TIMEOUT_S, "p4soft listens")
-        channel = stack.enter_context(grpc.insecure_channel(address))
+        channel = stack.enter_context(connect_blocking(address))
         stub = p4r_grpc.P4RuntimeStub(channel)
         bid = p4r.MasterArbitrationUpdate(device_id=0, election_id=_ELECTION)
         requests: SimpleQueue[p4r.StreamMessageRequest] = SimpleQueue()

@@ -6,9 +6,9 @@ import argparse
 import queue
 import sys
 
-import grpc
 from finsy.proto import p4r, p4r_grpc
 from fullnat.p4rt import program
+from fullnat.p4rt.channel import connect_blocking
 
 DEVICE = 1
 
@@ -36,7 +36,7 @@ def main() -> int:
     if options.role:
         request.arbitration.role.name = options.role
     messages.put(request)
-    with grpc.insecure_channel(options.address) as channel:
+    with connect_blocking(options.address) as channel:
         stub = p4r_grpc.P4RuntimeStub(channel)
         stream = stub.StreamChannel(iter(messages.get, None))
         if next(stream).arbitration.status.code != 0:

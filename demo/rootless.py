@@ -13,8 +13,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
+from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
 from fullnat.config import file
@@ -53,7 +55,7 @@ class Small:
     """TOA of the connections that ended by RST at a server."""
 
     def sessions(self) -> list[dict[str, Any]]:
-        return list(self.snapshots.sessions({}))
+        return list(chain.from_iterable(self.snapshots.sessions({})))
 
     async def open(self, client: str) -> Connection:
         return await self.hosts[client].connect(standard.VIP, standard.VPORT)
@@ -90,13 +92,14 @@ async def _small(config_text: str) -> AsyncIterator[Small]:
             transport = InProcessTransport(switch.service)
             return Client(transport, compiled, device_id=1, election_id=time.time_ns)
 
-        owner = SwitchOwner(core, config, connect)
-        small = Small(switch, Snapshots(core, owner, compiled.constants))
+        runner = CoreRunner(core, config)
+        owner = SwitchOwner(runner, connect)
+        small = Small(switch, Snapshots(runner, owner, compiled.constants))
         _add_hosts(small)
-        for work in (owner.run(), _wires(small)):
+        for work in (runner.run(), owner.run(), _wires(small)):
             alive.push_async_callback(_cancel, asyncio.ensure_future(work))
         if not await _until(lambda: owner.serving, 60):
-            raise TimeoutError(f"the controller does not serve the switch: {owner.status.reason}")
+            raise TimeoutError(f"the controller does not serve the switch: {owner.reason}")
         yield small
 
 

@@ -97,6 +97,29 @@ class Network:
         assert interface is not None, f"{host} has no address"
         return interface.ip
 
+    # ------------------------------------------------------------------------------------------------ management
+
+    def add_management(self) -> tuple[str, IPv4Address]:
+        """A host for a controller of its own, joined to the switch by a bridge; its name, and the switch's address."""
+        lan, name, switch = "lan-management", "controller", self.topology.switch
+        addresses = {switch: IPv4Interface("10.255.0.1/24"), name: IPv4Interface("10.255.0.2/24")}
+        self._create(lan, ())
+        self._create(name, ())
+        with self._netlink(lan) as ip:
+            ip.link("add", ifname="br0", kind="bridge", br_stp_state=0, br_mcast_snooping=0)
+            ip.link("set", index=ip.link_lookup(ifname="br0")[0], state="up")
+        for host, address in addresses.items():
+            self._pair((host, "manage"), (lan, f"h-{host}"), 1500)
+            self._set_address(host, "manage", address)
+            with self._netlink(lan) as ip:
+                ip.link("set", index=ip.link_lookup(ifname=f"h-{host}")[0], master=ip.link_lookup(ifname="br0")[0])
+        return name, addresses[switch].ip
+
+    def cut_management(self, cut: bool) -> None:
+        """Have the bridge lose every packet, which neither end is told, or forward again."""
+        with self._netlink("lan-management") as ip:
+            ip.link("set", index=ip.link_lookup(ifname="br0")[0], state="down" if cut else "up")
+
     # ------------------------------------------------------------------------------------------------ construction
 
     def _build(self) -> None:

@@ -42,9 +42,10 @@ def installed(name: str) -> list[str]:
 
 
 class Stack:
-    """Starts, asks and kills switch and controller. ``target`` is one of :data:`TARGETS`."""
+    """Starts, asks and kills switch and controller. ``target`` is one of :data:`TARGETS`. ``remote``: the controller is
+    on a host of its own, joined to the switch by :meth:`topo.netns.Network.add_management`."""
 
-    def __init__(self, network: Network, config: str, target: str = "p4soft") -> None:
+    def __init__(self, network: Network, config: str, target: str = "p4soft", *, remote: bool = False) -> None:
         self.network = network
         self.target = target
         self.config_path = network.logs / "fullnat.toml"
@@ -53,6 +54,10 @@ class Stack:
         self.switch: Process | None = None
         self.controller: Process | None = None
         self._starts = 0
+        self._grpc, self._controller_host = GRPC, network.topology.switch
+        if remote:
+            self._controller_host, address = network.add_management()
+            self._grpc = f"{address}:9559"
         self.configure(config)
 
     def configure(self, config: str) -> None:
@@ -74,10 +79,10 @@ class Stack:
         ports = self._ports()
         if self.target == "bmv2":
             command = ["simple_switch_grpc", "--no-p4", *ports, "--device-id", "1", "--log-level", "error"]
-            command += ["--", "--grpc-server-addr", GRPC, "--cpu-port", str(CPU_PORT)]
+            command += ["--", "--grpc-server-addr", self._grpc, "--cpu-port", str(CPU_PORT)]
         else:
             command = [*installed("p4soft"), *ports, "--device-id", "1"]
-            command += ["--grpc-server-addr", GRPC, "--cpu-port", str(CPU_PORT)]
+            command += ["--grpc-server-addr", self._grpc, "--cpu-port", str(CPU_PORT)]
         host = self.network.topology.switch
         process = self.switch = self.network.start(host, f"switch{self._starts}", command)
 
@@ -85,7 +90,7 @@ class Stack:
             process.check_running()
             return self._listening()
 
-        poll(listening, START_TIMEOUT, f"{self.target} listens on {GRPC}")
+        poll(listening, START_TIMEOUT, f"{self.target} listens on {self._grpc}")
 
     def start_controller(self) -> None:
         """Start the controller; does not wait for it (:meth:`wait_ready`)."""
@@ -94,12 +99,11 @@ class Stack:
         if self.target == "embedded":
             command += ["--embedded", *self._ports(), "--cpu-port", str(CPU_PORT)]
         else:
-            command += ["--grpc-addr", GRPC]
+            command += ["--grpc-addr", self._grpc]
         if self.target == "asic":
             command += ["--device-config", str(compiled.directory() / "asic.json")]
         command += ["--state-dir", str(self.state), "--control-socket", str(self.socket)]
-        host = self.network.topology.switch
-        self.controller = self.network.start(host, f"controller{self._starts}", command)
+        self.controller = self.network.start(self._controller_host, f"controller{self._starts}", command)
 
     def wait_ready(self) -> None:
         """Wait until the controller serves the switch. Raises ProcessFailed when either ended."""
@@ -151,10 +155,13 @@ class Stack:
         except ClickException as error:
             raise ProcessFailed(f"fullnat {command}: {error.message}") from None
 
+    def words(self, *words: str) -> list[str]:
+        """The ``fullnat`` command that asks this controller."""
+        return [*installed("fullnat"), *words, "--control-socket", str(self.socket)]
+
     def command(self, *words: str) -> str:
         """What the ``fullnat`` command prints. Raises ProcessFailed when it fails."""
-        run = [*installed("fullnat"), *words, "--control-socket", str(self.socket)]
-        done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(self.words(*words), capture_output=True, text=True, check=False, timeout=30)
         if done.returncode != 0:
             raise ProcessFailed(f"fullnat {words[0]} ended with status {done.returncode}: {done.stderr.strip()}")
         return done.stdout

@@ -122,11 +122,18 @@ class World:
 
 @contextlib.contextmanager
 def world(
-    config: str | None = None, *, target: str = "p4soft", impairment: Impairment | None = None, start: bool = True
+    config: str | None = None,
+    *,
+    target: str = "p4soft",
+    impairment: Impairment | None = None,
+    start: bool = True,
+    remote: bool = False,
 ) -> Iterator[World]:
-    """The standard topology, servers, switch and controller (unless not ``start``); everything goes at the end."""
+    """The standard topology, servers, switch and controller (unless not ``start``); everything goes at the end.
+
+    ``remote``: the controller is on a host of its own."""
     with Network(standard.topology(impairment)) as network:
-        stack = Stack(network, config if config is not None else standard.config(), target)
+        stack = Stack(network, config if config is not None else standard.config(), target, remote=remote)
         made = World(network, stack)
         made.start_servers()
         if start:

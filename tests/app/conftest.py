@@ -7,6 +7,7 @@ from ipaddress import IPv4Interface
 
 import pytest
 from fullnat.app import switch as switch_module
+from fullnat.app.runner import CoreRunner
 from fullnat.app.switch import SwitchOwner
 from fullnat.config.model import Config, Interface
 from fullnat.p4rt import program
@@ -30,26 +31,26 @@ class Rig:
         self.core = FakeCore()
         self.address = ""
         numbers = itertools.count(100)
+        self.runner = CoreRunner(self.core, CONFIG)
         self.owner = SwitchOwner(
-            self.core,
-            CONFIG,
+            self.runner,
             lambda: Client(
                 GrpcTransport(self.address), compiled, device_id=1, election_id=election_id or (lambda: next(numbers))
             ),
         )
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start_switch(self) -> None:
         self.address = await self.switch.start(self.address or "127.0.0.1:0")
 
     def run(self) -> None:
-        self._task = asyncio.create_task(self.owner.run())
+        self._tasks = [asyncio.create_task(self.runner.run()), asyncio.create_task(self.owner.run())]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            assert not self._task.done(), self._task
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            assert not task.done(), task
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.switch.stop()
 
 

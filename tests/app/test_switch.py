@@ -162,7 +162,7 @@ async def test_an_error_of_the_core_costs_one_event(rig: Rig, caplog: pytest.Log
         rig.switch.send(packet_in(2))
         await until(lambda: len(rig.core.seen(PacketIn)) == 2)
     assert rig.owner.serving
-    assert rig.owner.status.core_errors == 1
+    assert rig.runner.errors == 1
     assert "a bug" in caplog.text
 
 
@@ -177,7 +177,7 @@ async def test_a_lost_switch_is_connected_again_and_keeps_its_pipeline(rig: Rig)
     await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
     assert rig.core.seen(SwitchUp)[1] == SwitchUp((session(1),), 0)
     assert rig.switch.pushes == 1
-    assert rig.owner.status.connects == 2
+    assert rig.owner.counts.connects == 2
 
 
 async def test_a_restarted_switch_gets_the_pipeline_again(rig: Rig) -> None:
@@ -218,11 +218,11 @@ async def test_effects_without_a_switch_are_dropped(rig: Rig) -> None:
 async def test_a_higher_election_id_takes_over_and_hands_back(rig: Rig) -> None:
     await serving(rig)
     rig.switch.take_over(10**6)
-    await until(lambda: rig.owner.status.state == "standby")
+    await until(lambda: rig.owner.state == "standby")
     assert len(rig.core.seen(SwitchDown)) == 1
     rig.switch.give_up()
     await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
-    assert rig.owner.status.connects == 1
+    assert rig.owner.counts.connects == 1
     rig.switch.send(packet_in(3))
     await until(lambda: rig.core.seen(PacketIn))
 
@@ -230,7 +230,7 @@ async def test_a_higher_election_id_takes_over_and_hands_back(rig: Rig) -> None:
 async def test_a_standby_waits_for_its_turn(rig: Rig) -> None:
     rig.switch.take_over(10**6)
     rig.run()
-    await until(lambda: rig.owner.status.state == "standby")
+    await until(lambda: rig.owner.state == "standby")
     assert rig.core.events == []
     rig.switch.give_up()
     await until(lambda: rig.core.seen(SwitchUp))
@@ -239,7 +239,7 @@ async def test_a_standby_waits_for_its_turn(rig: Rig) -> None:
 async def test_a_standby_bids_higher_when_nobody_is_primary(rig: Rig) -> None:
     rig.switch.take_over(10**6)
     rig.run()
-    await until(lambda: rig.owner.status.state == "standby")
+    await until(lambda: rig.owner.state == "standby")
     message = p4r.StreamMessageResponse()
     message.arbitration.status.code = 5
     message.arbitration.election_id.low = 10**6
@@ -257,7 +257,7 @@ async def test_losing_a_write_to_another_controller_is_no_crash(rig: Rig) -> Non
     await until(lambda: rig.core.seen(PacketIn))
     rig.switch.take_over(10**6)
     rig.switch.gate.set()
-    await until(lambda: rig.owner.status.state == "standby")
+    await until(lambda: rig.owner.state == "standby")
     rig.switch.give_up()
     await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
     assert rig.core.seen(Written) == []
@@ -270,7 +270,7 @@ async def test_a_new_configuration_reaches_core_and_meters(rig: Rig) -> None:
 
     await serving(rig)
     config = replace(CONFIG, punt_rate=9)
-    rig.owner.reconfigure(config)
+    rig.runner.reconfigure(config)
     await until(lambda: rig.switch.meters[0].cir == 9)
     assert rig.core.configs == [config]
 
@@ -289,3 +289,63 @@ async def test_an_unforeseen_error_costs_the_connection_only(rig: Rig, monkeypat
     await serving(rig)
     assert rig.core.seen(SwitchUp) == [SwitchUp((), 0)]
     assert len(calls) == 2
+
+
+async def test_what_comes_while_the_tables_are_read_follows(rig: Rig) -> None:
+    """Session events among it, which nobody repeats."""
+    rig.switch.read_gate = asyncio.Event()
+    rig.run()
+    await until(lambda: rig.switch.reading)
+    client = rig.owner.client
+    assert client is not None
+    heard = client.heard
+    for number in range(3):
+        rig.switch.send(packet_in(number))
+    await until(lambda: client.heard == heard + 3)
+    rig.switch.read_gate.set()
+    await until(lambda: len(rig.core.events) == 4)
+    assert rig.core.events == [
+        SwitchUp((), 0),
+        *(PacketIn(1, 0, 1, number, b"frame%d" % number) for number in range(3)),
+    ]
+
+
+async def test_a_configuration_that_comes_while_the_switch_is_away_is_not_lost(rig: Rig) -> None:
+    from dataclasses import replace
+
+    from app.conftest import CONFIG
+
+    await serving(rig)
+    await rig.switch.stop()
+    await until(lambda: rig.core.seen(SwitchDown))
+    rig.runner.reconfigure(replace(CONFIG, punt_rate=9))
+    await until(lambda: rig.core.configs)
+    await rig.start_switch()
+    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
+    assert rig.switch.meters[0].cir == 9
+
+
+async def test_a_value_that_no_packet_out_can_have_costs_one_packet(rig: Rig) -> None:
+    await serving(rig)
+    rig.core.on_event = lambda event: (
+        [Inject(1 << 20, b"too wide", 1, True), Inject(1, b"good", 1, True)] if isinstance(event, PacketIn) else []
+    )
+    rig.switch.send(packet_in(1))
+    await until(lambda: rig.switch.packet_outs)
+    assert [packet.payload for packet in rig.switch.packet_outs] == [b"good"]
+    assert rig.owner.serving
+
+
+async def test_packet_outs_beyond_what_the_stream_holds_follow_in_order(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fullnat.p4rt.grpc_transport.QUEUE_LIMIT", 4)
+    await serving(rig)
+    frames = [b"frame %d" % number for number in range(300)]
+    rig.core.on_event = lambda event: (
+        [Inject(1, frame, 1, True) for frame in frames] if isinstance(event, PacketIn) else []
+    )
+    rig.switch.send(packet_in(1))
+    await until(lambda: len(rig.switch.packet_outs) == 300)
+    assert [packet.payload for packet in rig.switch.packet_outs] == frames
+    assert rig.owner.counts.packet_outs == 300

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import logging
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from app.fake_core import FakeCore
 from click.testing import CliRunner, Result
-from fullnat.app.control import ControlError, ControlServer
-from fullnat.app.metrics import serve_metrics
+from fullnat.app import daemon
+from fullnat.app.control import ControlServer
+from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
 from fullnat.cli.main import main
@@ -55,26 +56,27 @@ class Running:
         core = FakeCore()
         core.views, core.service_views, core.local_views = VIEWS, SERVICES, LOCALS
         address = await self.switch.start()
+        runner = CoreRunner(core, file.parse(CONFIG_TEXT))
         owner = SwitchOwner(
-            core,
-            file.parse(CONFIG_TEXT),
+            runner,
             lambda: Client(GrpcTransport(address), compiled, device_id=1, election_id=lambda: 1),
         )
-        task = asyncio.create_task(owner.run())
+        tasks = [asyncio.create_task(runner.run()), asyncio.create_task(owner.run())]
         await until(lambda: owner.serving)
         schema = owner.client.schema  # type: ignore[union-attr]
         self.switch.counters[schema.server_in_counter.id, 3] = (10, 1000)
         self.switch.counters[schema.server_out_counter.id, 3] = (20, 2000)
         self.switch.counters[schema.drop_counter.id, compiled.constants.DropReason["NO_SESSION"]] = (5, 300)
         self.switch.counters[schema.toa_counter.id, compiled.constants.ToaResult["OK"]] = (6, 0)
-        snapshots = Snapshots(core, owner, compiled.constants)
+        snapshots = Snapshots(runner, owner, compiled.constants)
         control = ControlServer(self.path, snapshots)
         await control.start()
         self._started.set()
         await self._stop.wait()
         await control.stop()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.switch.stop()
 
     def stop(self) -> None:
@@ -255,6 +257,10 @@ def test_check(tmp_path: Path) -> None:
         (["--embedded", "-i", "255@a"], "port 255 is the CPU port"),
         (["--metrics-addr", "9100"], "'9100' is not HOST:PORT"),
         (["--election-id", "0"], "0 is not in the range"),
+        (["--grpc-tls-ca", "a", "--grpc-tls-cert", "b"], "--grpc-tls-cert and --grpc-tls-key go together"),
+        (["--grpc-tls-cert", "b", "--grpc-tls-key", "c"], "TLS needs --grpc-tls-ca"),
+        (["--grpc-tls-server-name", "x"], "TLS needs --grpc-tls-ca"),
+        (["--grpc-tls-ca", "a", "--embedded"], "--grpc-tls-ca is for a switch that is connected to"),
     ],
 )
 def test_run_refuses_a_wrong_command_line(tmp_path: Path, arguments: list[str], says: str) -> None:
@@ -281,93 +287,28 @@ def test_run_reports_an_unusable_state_directory(tmp_path: Path) -> None:
     assert result.output.startswith(f"Error: state directory {tmp_path / 'state'}: ")
 
 
-# ---------------------------------------------------------------------------------------------- control socket
+def test_run_reports_an_unusable_ca(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG_TEXT)
+    options = ["--state-dir", tmp_path / "state", "--control-socket", tmp_path / "s", "--grpc-tls-ca", config]
+    result = invoke("run", config, *options)
+    assert result.exit_code == 1
+    assert result.output == f"Error: {config} holds no CA certificate in PEM form (--grpc-tls-ca)\n"
 
 
-def small_snapshots() -> Any:
-    core = FakeCore()
-    return Snapshots(core, SwitchOwner(core, file.parse(CONFIG_TEXT), Client), program.load().constants)  # type: ignore[arg-type]
-
-
-async def ask(path: Path, line: bytes) -> list[dict[str, Any]]:
-    reader, writer = await asyncio.open_unix_connection(path)
-    writer.write(line + b"\n")
-    writer.write_eof()
-    answers = [json.loads(answer) for answer in (await reader.read()).splitlines()]
-    writer.close()
-    return answers
-
-
-async def test_a_second_controller_cannot_have_the_control_socket(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    first, second = (ControlServer(path, small_snapshots()) for _ in range(2))
-    await first.start()
-    with pytest.raises(ControlError, match="another controller"):
-        await second.start()
-    assert path.stat().st_mode & 0o777 == 0o600
-    await first.stop()
-    assert not path.exists()
-
-
-async def test_the_socket_of_a_dead_controller_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(path))
-    assert path.is_socket()
-    server = ControlServer(path, small_snapshots())
-    await server.start()
-    assert await ask(path, b'{"command": "ping"}') == [{"end": True}]
-    await server.stop()
-
-
-async def test_a_file_in_place_of_the_socket_stays(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    path.write_text("precious")
-    with pytest.raises(ControlError, match="is no socket"):
-        await ControlServer(path, small_snapshots()).start()
-    assert path.read_text() == "precious"
-
-
-@pytest.mark.parametrize(
-    ("request_line", "error"),
-    [
-        (b"nonsense", "a request is a JSON object with a command"),
-        (b"[1]", "a request is a JSON object with a command"),
-        (b'{"command": "dance"}', "unknown command 'dance'"),
-    ],
-)
-async def test_wrong_requests_are_answered(tmp_path: Path, request_line: bytes, error: str) -> None:
-    server = ControlServer(tmp_path / "s", small_snapshots())
-    await server.start()
-    assert await ask(tmp_path / "s", request_line) == [{"error": error}]
-    await server.stop()
-
-
-async def test_statistics_without_a_switch_say_so(tmp_path: Path) -> None:
-    found = await small_snapshots().stats()
-    assert found["switch"]["state"] == "disconnected"
-    assert found["switch_counters"] is False
-    assert found["drops"] == {}
-
-
-async def test_metrics_are_served(unused_tcp_port: int) -> None:
-    stop = await serve_metrics(("127.0.0.1", unused_tcp_port), small_snapshots())
-
-    async def get(path: str) -> str:
-        reader, writer = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        answer = (await reader.read()).decode()
-        writer.close()
-        return answer
-
-    answer = await get("/metrics")
-    assert answer.startswith("HTTP/1.1 200 OK\r\n")
-    assert "fullnat_switch_up 0.0" in answer
-    assert "fullnat_syn_received_total 4.0" in answer
-    assert (await get("/")).startswith("HTTP/1.1 404 ")
-    with pytest.raises(ControlError, match="cannot serve metrics"):
-        await serve_metrics(("127.0.0.1", unused_tcp_port), small_snapshots())
-    await stop()
+@pytest.mark.parametrize(("address", "warned"), [("192.0.2.7:9559", True), ("127.0.0.1:9559", False)])
+async def test_plain_text_over_the_network_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, address: str, warned: bool
+) -> None:
+    options = daemon.Options(config=tmp_path, state_dir=tmp_path, control_socket=tmp_path, grpc_addr=address)
+    with caplog.at_level(logging.WARNING):
+        async with contextlib.AsyncExitStack() as stack:
+            connect = await daemon.transports(options, stack)
+            for _ in range(2):
+                await connect().close()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == warned
+    assert all(line.startswith(f"P4Runtime to {address} goes over the network in plain text") for line in said)
 
 
 # ---------------------------------------------------------------------------------------------- the process

@@ -206,7 +206,8 @@ def broken(old: str, new: str) -> str:
         (
             "172.16.0.1",
             "10.0.1.1",
-            "x.toml:35: [virtual_server 2.real_server 1] address: 10.0.1.1 is an address of this load balancer",
+            "x.toml:35: [virtual_server 2.real_server 1] address: 10.0.1.1 cannot be a real server:"
+            " it is a local address at line 22 [virtual_server 1]",
         ),
         (
             "172.16.0.1",

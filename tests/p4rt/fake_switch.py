@@ -44,6 +44,12 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self.refuse_request: tuple[grpc.StatusCode, str] | None = None
         self.gate: asyncio.Event | None = None
         """While set to an unset event, Writes wait for it."""
+        self.silence: asyncio.Event | None = None
+        """While set to an unset event, nothing is said when it is asked for Capabilities."""
+        self.read_gate: asyncio.Event | None = None
+        """While set to an unset event, Reads wait for it."""
+        self.reading = 0
+        """Reads under way."""
         self.on_packet_out: Callable[[p4r.PacketOut], None] = lambda _packet: None
         self.streams: dict[int, tuple[int, asyncio.Queue[p4r.StreamMessageResponse]]] = {}
         self.max_writes_at_once = 0
@@ -133,6 +139,15 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         return None
 
     async def Read(self, request: p4r.ReadRequest, context: Any) -> AsyncIterator[p4r.ReadResponse]:
+        self.reading += 1
+        try:
+            if self.read_gate is not None:
+                await self.read_gate.wait()
+            yield self._read(request)
+        finally:
+            self.reading -= 1
+
+    def _read(self, request: p4r.ReadRequest) -> p4r.ReadResponse:
         response = p4r.ReadResponse()
         for wanted in request.entities:
             if wanted.WhichOneof("entity") == "counter_entry":
@@ -154,7 +169,7 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
                         copy.time_since_last_hit.elapsed_ns = self.since_hit_ns
                     if query.HasField("counter_data"):
                         copy.counter_data.packet_count, copy.counter_data.byte_count = 3, 180
-        yield response
+        return response
 
     async def SetForwardingPipelineConfig(
         self, request: p4r.SetForwardingPipelineConfigRequest, context: Any
@@ -176,6 +191,8 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         return response
 
     async def Capabilities(self, request: p4r.CapabilitiesRequest, context: Any) -> p4r.CapabilitiesResponse:
+        if self.silence is not None:
+            await self.silence.wait()
         return p4r.CapabilitiesResponse(p4runtime_api_version="1.3.0")
 
     async def StreamChannel(

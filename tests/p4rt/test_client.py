@@ -130,7 +130,7 @@ async def test_counters_are_read_by_index(connect: Connect, switch: FakeSwitch) 
 async def test_packet_outs_and_digests_share_the_stream(connect: Connect, switch: FakeSwitch) -> None:
     client = await primary(connect)
     for number in range(50):
-        await client.packet_out(Inject(1, b"frame", number, True))
+        assert client.packet_out(Inject(1, b"frame", number, True))
         message = p4r.StreamMessageResponse()
         message.digest.digest_id = client.schema.packets.digest_id
         message.digest.list_id = number
@@ -163,7 +163,7 @@ async def test_the_end_of_the_switch_is_a_lost_connection(connect: Connect, swit
     with pytest.raises(ConnectionLost):
         await client.write(wires(client, Op.INSERT, session(1)))
     with pytest.raises(P4RuntimeError):
-        await client.packet_out(Inject(1, b"frame", 1, True))
+        assert client.packet_out(Inject(1, b"frame", 1, True))
 
 
 async def test_no_server_is_a_lost_connection(compiled: Program, monkeypatch: pytest.MonkeyPatch) -> None:

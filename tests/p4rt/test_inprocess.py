@@ -108,14 +108,14 @@ async def test_probes_and_counters(client: Client) -> None:
 
 
 async def test_packets_go_both_ways(client: Client, switch: Switch) -> None:
-    await client.packet_out(Forward(2, bytes(60)))
+    assert client.packet_out(Forward(2, bytes(60)))
     assert switch.engine.drain(5.0)
     assert switch.engine.collect() == [(2, bytes(60))]
     await client.write(wires(client, Op.INSERT, *COLD))
     announcement = bytes.fromhex("ffffffffffff 02000000000b 0806 0001 0800 06 04 0002") + bytes.fromhex(
         "02000000000b 0a00000b 000000000000 0a00000b"
     )
-    await client.packet_out(Inject(1, announcement, 0, False))
+    assert client.packet_out(Inject(1, announcement, 0, False))
     reason = client.program.constants.PuntReason["ARP"]
     assert await client.receive() == [PacketIn(reason, 0, 1, 0, announcement)]
 

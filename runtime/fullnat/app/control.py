@@ -18,9 +18,9 @@ from typing import Any
 from fullnat.app.snapshot import Json, Snapshots, UnknownFilter
 
 REQUEST_LIMIT = 65536
-SESSIONS_PER_TURN = 256
-"""Sessions written before other work of the controller gets its turn."""
 
+_END: Json = {"end": True}
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -69,37 +69,39 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                async for answer in self._answer(line):
-                    writer.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
-                await writer.drain()
+                async for answers in self._answer(line):
+                    writer.write(b"".join([_ENCODE(answer).encode() + b"\n" for answer in answers]))
+                    await writer.drain()
+                    await asyncio.sleep(0)
         except (ConnectionError, ValueError) as error:
             _LOGGER.debug("control connection: %s", error)
+        except Exception:
+            _LOGGER.exception("a request on the control socket failed for an unforeseen reason")
+            writer.write(b'{"error":"the controller failed on this request: see its log"}\n')
         finally:
             writer.close()
 
-    async def _answer(self, line: bytes) -> AsyncIterator[Json]:
+    async def _answer(self, line: bytes) -> AsyncIterator[list[Json]]:
+        """The answer's objects, one turn's work at a time."""
         try:
             request: Any = json.loads(line)
             command = request["command"]
-            filters = request.get("filters", {})
+            filters = {name: str(value) for name, value in request.get("filters", {}).items()}
         except (ValueError, KeyError, TypeError, AttributeError):
-            yield {"error": "a request is a JSON object with a command"}
+            yield [{"error": "a request is a JSON object with a command"}]
             return
         if command == "ping":
-            yield {"end": True}
+            yield [_END]
         elif command == "stats":
-            yield await self._snapshots.stats()
-            yield {"end": True}
+            yield [await self._snapshots.stats(), _END]
         elif command == "sessions":
             try:
-                sessions = self._snapshots.sessions(filters)
+                turns = self._snapshots.sessions(filters)
             except UnknownFilter as error:
-                yield {"error": str(error)}
+                yield [{"error": str(error)}]
                 return
-            for number, session in enumerate(sessions):
-                yield session
-                if number % SESSIONS_PER_TURN == 0:
-                    await asyncio.sleep(0)
-            yield {"end": True}
+            for turn in turns:
+                yield turn
+            yield [_END]
         else:
-            yield {"error": f"unknown command {command!r}"}
+            yield [{"error": f"unknown command {command!r}"}]

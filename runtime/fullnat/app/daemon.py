@@ -13,9 +13,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fullnat.app.control import ControlServer
+from fullnat.app.here import is_here
 from fullnat.app.metrics import serve_metrics
+from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import load_secret
 from fullnat.app.switch import SwitchOwner
@@ -24,6 +27,7 @@ from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.core.controller import Controller
 from fullnat.p4rt import program
+from fullnat.p4rt.channel import Tls
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.schema import Schema
@@ -55,6 +59,8 @@ class Options:
     """Embedded: switch port to network interface."""
     grpc_server_addr: str | None = None
     metrics_addr: tuple[str, int] | None = None
+    tls: Tls | None = None
+    """None: plain text."""
 
 
 async def run(options: Options, ready: Callable[[], None] = lambda: None) -> None:
@@ -74,10 +80,10 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 1000)
     async with contextlib.AsyncExitStack() as stack:
-        make_transport = await _transport(options, stack)
+        make_transport = await transports(options, stack)
+        runner = CoreRunner(core, config)
         owner = SwitchOwner(
-            core,
-            config,
+            runner,
             lambda: Client(
                 make_transport(),
                 compiled,
@@ -85,18 +91,27 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
                 election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
             ),
         )
-        snapshots = Snapshots(core, owner, compiled.constants)
+        snapshots = Snapshots(runner, owner, compiled.constants)
         control = ControlServer(options.control_socket, snapshots)
         await control.start()
         stack.push_async_callback(control.stop)
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
-        await _until_signalled(owner, options.config, ready)
+        await _until_signalled(runner, owner, options.config, ready)
 
 
-async def _transport(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
+async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
+    """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
     if not options.embedded:
-        return lambda: GrpcTransport(options.grpc_addr)
+        if options.tls is not None:
+            options.tls.credentials()
+        elif not await is_here(options.grpc_addr):
+            _LOGGER.warning(
+                "P4Runtime to %s goes over the network in plain text: whoever can read or change it there controls the "
+                "switch; see --grpc-tls-ca",
+                options.grpc_addr,
+            )
+        return lambda: GrpcTransport(options.grpc_addr, options.tls)
     from fullnat.p4rt.inprocess import EmbeddedSwitch  # p4soft, only where it is asked for
 
     switch = EmbeddedSwitch(options.device_id, options.cpu_port, options.ports, options.grpc_server_addr)
@@ -105,29 +120,34 @@ async def _transport(options: Options, stack: contextlib.AsyncExitStack) -> Call
     return switch.transport
 
 
-async def _until_signalled(owner: SwitchOwner, config_path: Path, ready: Callable[[], None]) -> None:
+async def _until_signalled(
+    runner: CoreRunner, owner: SwitchOwner, config_path: Path, ready: Callable[[], None]
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: reload(owner, config_path))
-    serving = asyncio.create_task(owner.run(), name="switch-owner")
-    stopping = asyncio.create_task(stop.wait(), name="stop-signal")
+    loop.add_signal_handler(signal.SIGHUP, lambda: reload(runner, config_path))
+    tasks: list[asyncio.Task[Any]] = [
+        asyncio.create_task(runner.run(), name="core"),
+        asyncio.create_task(owner.run(), name="switch-owner"),
+        asyncio.create_task(stop.wait(), name="stop-signal"),
+    ]
     ready()
     try:
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
-        for task in (serving, stopping):
+        for task in tasks:
             task.cancel()
-        results = await asyncio.gather(serving, stopping, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
             raise result
 
 
-def reload(owner: SwitchOwner, path: Path) -> bool:
+def reload(runner: CoreRunner, path: Path) -> bool:
     """Read the configuration again; with errors the old one stays. True if it was taken over."""
     try:
         config = file.load(path)
@@ -136,6 +156,6 @@ def reload(owner: SwitchOwner, path: Path) -> bool:
             _LOGGER.error("%s", problem)
         _LOGGER.error("the configuration was not reloaded; the old one stays")
         return False
-    owner.reconfigure(config)
+    runner.reconfigure(config)
     _LOGGER.info("configuration reloaded from %s", path)
     return True

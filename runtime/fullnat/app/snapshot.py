@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address
+from itertools import islice
 from typing import Any
 
-from fullnat.app.ports import Core
+from fullnat.app.runner import CoreRunner
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.interface import Constants
 from fullnat.core.views import ServerView, ServiceView, SessionView
@@ -18,6 +19,11 @@ from fullnat.p4rt.errors import P4RuntimeError
 PROTOCOLS = {6: "tcp", 17: "udp"}
 FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
 """What sessions can be selected by: an address, or address:port; state and protocol by name."""
+
+SESSIONS_PER_TURN = 64
+"""Sessions looked at before other work of the controller gets its turn: about 3 ms."""
+COUNTER_SECONDS = 3.0
+"""What the switch may take to tell its counters; without them the rest is shown."""
 
 Json = dict[str, Any]
 Cells = dict[int, tuple[int, int]]
@@ -65,21 +71,26 @@ def matches(session: Json, filters: Mapping[str, str]) -> bool:
     return True
 
 
+def _turns(views: Iterator[SessionView], filters: Mapping[str, str]) -> Iterator[list[Json]]:
+    while turn := list(islice(views, SESSIONS_PER_TURN)):
+        yield [found for found in map(session_json, turn) if matches(found, filters)]
+
+
 class Snapshots:
-    def __init__(self, core: Core, owner: SwitchOwner, constants: Constants) -> None:
-        self._core = core
+    def __init__(self, runner: CoreRunner, owner: SwitchOwner, constants: Constants) -> None:
+        self._runner = runner
+        self._core = runner.core
         self._owner = owner
         self._constants = constants
 
-    def sessions(self, filters: Mapping[str, str]) -> Iterator[Json]:
-        """Sessions in no particular order. Raises UnknownFilter."""
+    def sessions(self, filters: Mapping[str, str]) -> Iterator[list[Json]]:
+        """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
+        of the lists, which may be empty. Each session is as it is when its list is made. Raises UnknownFilter."""
         for name in filters:
             if name not in FILTERS:
                 raise UnknownFilter(f"unknown filter {name!r}; there are {', '.join(FILTERS)}")
-        now = asyncio.get_running_loop().time()
-        # The core goes on while the caller takes its time, so the views are taken at once.
-        views = list(self._core.sessions(now))
-        return (found for found in map(session_json, views) if matches(found, filters))
+        views = iter(self._core.sessions(asyncio.get_running_loop().time()))
+        return _turns(views, filters)
 
     async def stats(self) -> Json:
         """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
@@ -90,17 +101,17 @@ class Snapshots:
         writer = owner.writer
         return {
             "switch": {
-                "state": owner.status.state,
-                "reason": owner.status.reason,
-                "connects": owner.status.connects,
-                "pipeline_pushes": owner.status.pushes,
-                "orphans": owner.status.orphans,
+                "state": owner.state,
+                "reason": owner.reason,
+                "connects": owner.counts.connects,
+                "pipeline_pushes": owner.counts.pushes,
+                "orphans": owner.counts.orphans,
                 "updates": writer.updates if writer else 0,
                 "write_requests": writer.requests if writer else 0,
                 "failed_updates": writer.failures if writer else 0,
-                "packet_outs": owner.status.packet_outs,
-                "events": {kind.__name__: count for kind, count in owner.status.events.items()},
-                "core_errors": owner.status.core_errors,
+                "packet_outs": owner.counts.packet_outs,
+                "events": {kind.__name__: count for kind, count in self._runner.events.items()},
+                "core_errors": self._runner.errors,
                 "stream_errors": owner.client.stream_errors if owner.client else 0,
             },
             "switch_counters": reasons is not None,
@@ -114,24 +125,23 @@ class Snapshots:
         }
 
     async def _read(self, server_ids: list[int]) -> tuple[Cells, Cells, Json | None]:
+        """The counters of the switch; None when it is not there to tell them."""
         client = self._owner.client
-        if client is None or not self._owner.serving:
+        if client is None or self._owner.state != "serving":
             return {}, {}, None
         schema = client.schema
         try:
-            inward = await client.counters(schema.server_in_counter, server_ids)
-            outward = await client.counters(schema.server_out_counter, server_ids)
-            return (
-                inward,
-                outward,
-                {
+            async with asyncio.timeout(COUNTER_SECONDS):
+                inward = await client.counters(schema.server_in_counter, server_ids)
+                outward = await client.counters(schema.server_out_counter, server_ids)
+                named = {
                     "drops": await _by_name(client, schema.drop_counter, self._constants.DropReason, "NONE"),
                     "punts": await _by_name(client, schema.punt_counter, self._constants.PuntReason),
                     "toa": await _by_name(client, schema.toa_counter, self._constants.ToaResult),
-                },
-            )
-        except P4RuntimeError:
+                }
+        except (P4RuntimeError, TimeoutError):
             return {}, {}, None
+        return inward, outward, named
 
 
 async def _by_name(client: Client, array: Array, names: Mapping[str, int], skip: str = "") -> Json:

@@ -38,6 +38,12 @@ def ask(path: Path | None, command: str, filters: Mapping[str, str] | None = Non
                     yield answer
         except (FileNotFoundError, ConnectionRefusedError):
             raise click.ClickException(f"no controller is running: nobody listens at {path}") from None
+        except TimeoutError:
+            raise click.ClickException(
+                f"{path}: the controller does not answer for {TIMEOUT_SECONDS:.0f} s; it is stopped or overloaded"
+            ) from None
+        except ValueError:
+            raise click.ClickException(f"{path}: what answers there is no controller") from None
         except OSError as error:
             raise click.ClickException(f"{path}: {error.strerror or error}") from None
     raise click.ClickException("the controller ended in the middle of its answer")

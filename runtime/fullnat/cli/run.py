@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
 
 MAX_PORT = 510
+FILE = click.Path(path_type=Path)
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -52,6 +54,10 @@ class AddressType(click.ParamType[tuple[str, int]]):
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--grpc-addr", default="127.0.0.1:9559", show_default=True, help="P4Runtime server of the switch.")
+@click.option("--grpc-tls-ca", type=FILE, help="Speak TLS; the switch's certificate is signed by this CA (PEM).")
+@click.option("--grpc-tls-cert", type=FILE, help="Our certificate, for a switch that asks for one (PEM).")
+@click.option("--grpc-tls-key", type=FILE, help="Its key (PEM).")
+@click.option("--grpc-tls-server-name", metavar="NAME", help="Whom the switch's certificate is for, if not the host.")
 @click.option("--device-id", default=1, show_default=True, type=click.IntRange(0), help="P4Runtime device id.")
 @click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
 @click.option(
@@ -69,6 +75,10 @@ class AddressType(click.ParamType[tuple[str, int]]):
 def run(
     config: Path,
     grpc_addr: str,
+    grpc_tls_ca: Path | None,
+    grpc_tls_cert: Path | None,
+    grpc_tls_key: Path | None,
+    grpc_tls_server_name: str | None,
     device_id: int,
     target: str,
     device_config: Path | None,
@@ -83,16 +93,28 @@ def run(
     log_level: str,
 ) -> None:
     """Run the controller with the configuration file CONFIG, until SIGTERM. SIGHUP reads the file again."""
+    # gRPC would write its own lines beside ours; it reads this when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and protobuf load slowly, and the other commands need neither.
     from fullnat.app import daemon
     from fullnat.app.control import ControlError
     from fullnat.app.state import StateError
+    from fullnat.p4rt.channel import Tls
     from fullnat.p4rt.errors import P4RuntimeError
 
     if embedded and target != V1MODEL:
         raise click.UsageError(f"--embedded is p4soft, which runs {V1MODEL}")
     if (interfaces or grpc_server_addr) and not embedded:
         raise click.UsageError("-i and --grpc-server-addr belong to --embedded")
+    if (grpc_tls_cert is None) != (grpc_tls_key is None):
+        raise click.UsageError("--grpc-tls-cert and --grpc-tls-key go together")
+    if grpc_tls_ca is None and (grpc_tls_cert is not None or grpc_tls_server_name is not None):
+        raise click.UsageError("TLS needs --grpc-tls-ca, the certificate that the switch's is signed by")
+    if grpc_tls_ca is not None and embedded:
+        raise click.UsageError("--grpc-tls-ca is for a switch that is connected to, and --embedded is none")
+    tls = None
+    if grpc_tls_ca is not None:
+        tls = Tls(ca=grpc_tls_ca, cert=grpc_tls_cert, key=grpc_tls_key, server_name=grpc_tls_server_name)
     ports = dict(interfaces)
     if len(ports) != len(interfaces):
         raise click.UsageError("a port number is given to two interfaces")
@@ -117,6 +139,7 @@ def run(
         ports=ports,
         grpc_server_addr=grpc_server_addr,
         metrics_addr=metrics_addr,
+        tls=tls,
     )
     try:
         asyncio.run(daemon.run(options))

@@ -47,8 +47,9 @@ def stats(as_json: bool, rate: bool, interval: float, control_socket: Path | Non
 
 
 def _ask(path: Path | None) -> Json:
-    answers = list(ask(path, "stats"))
-    return answers[0]
+    for answer in ask(path, "stats"):
+        return answer
+    raise click.ClickException("the controller has sent no statistics")
 
 
 def _service_rows(found: Json) -> list[tuple[str, Json]]:
@@ -77,10 +78,18 @@ def rates(before: Json, after: Json, seconds: float) -> dict[str, dict[str, floa
     return found
 
 
+def _absence(switch: Json) -> str:
+    """Why the switch has told no counters."""
+    if switch["state"] == "serving":
+        return "the switch does not tell its counters"
+    if switch["state"] == "silent":
+        return str(switch["reason"])
+    return f"the switch is {switch['state']}" + (f" ({switch['reason']})" if switch["reason"] else "")
+
+
 def sections(found: Json) -> list[tuple[str, Row, list[Row]]]:
     """Title, columns and rows of every table shown."""
-    state = found["switch"]["state"]
-    note = "" if found["switch_counters"] else f"; the switch is {state}, so its counters are missing"
+    note = "" if found["switch_counters"] else f"; {_absence(found['switch'])}, so its counters are missing"
     tables = [
         (f"Services{note}", RATE_COLUMNS if "rates" in found else SERVICE_COLUMNS, _services(found)),
         ("Local addresses", ("address", "used", "free", "conflicts", "exhausted"), _locals(found)),

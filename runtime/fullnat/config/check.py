@@ -1,12 +1,14 @@
-"""What can be wrong between the options of a configuration: duplicates, and addresses that nothing leads to."""
+"""What can be wrong between the options of a configuration: duplicates, addresses that nothing leads to, and those in
+roles that exclude each other (:mod:`.roles`)."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Container, Hashable
 from ipaddress import IPv4Address
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, VirtualServer
+from fullnat.config.roles import check_roles
 
 
 def check(config: Config, problems: Problems) -> None:
@@ -15,12 +17,13 @@ def check(config: Config, problems: Problems) -> None:
     _check_routes(config, problems)
     if config.local_port_min > config.local_port_max:
         problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
+    wrong = check_roles(config, problems)
     services = _Unique(problems, "")
     for number, server in enumerate(config.virtual_servers, 1):
         where: Where = (("virtual_server", number),)
         name = f"{server.protocol} {server.address}:{server.port}"
         services.see((server.protocol, server.address, server.port), where, "address", name)
-        _check_virtual_server(config, server, where, problems)
+        _check_virtual_server(config, server, where, wrong, problems)
 
 
 class _Unique:
@@ -62,7 +65,10 @@ def _check_routes(config: Config, problems: Problems) -> None:
             problems.add(where, "gateway", f"{route.gateway} is in the subnet of no interface")
 
 
-def _check_virtual_server(config: Config, server: VirtualServer, where: Where, problems: Problems) -> None:
+def _check_virtual_server(
+    config: Config, server: VirtualServer, where: Where, wrong: Container[IPv4Address], problems: Problems
+) -> None:
+    """``wrong`` are addresses of which enough was said."""
     if not server.local_addresses:
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
     seen = set()
@@ -70,14 +76,11 @@ def _check_virtual_server(config: Config, server: VirtualServer, where: Where, p
         if address in seen:
             problems.add(where, "local_addresses", f"{address} is there twice")
         seen.add(address)
-    own = {interface.address.ip for interface in config.interfaces} | seen | {server.address}
     duplicates = _Unique(problems, "")
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))
         duplicates.see((real.address, real.port), below, "address", f"{real.address}:{real.port}")
-        if real.address in own:
-            problems.add(below, "address", f"{real.address} is an address of this load balancer")
-        elif not _routable(config, real.address):
+        if real.address not in wrong and not _routable(config, real.address):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
 
 

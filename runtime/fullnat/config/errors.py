@@ -27,10 +27,18 @@ class Problems:
         self._locator = locator
 
     def add(self, where: Where, key: str, message: str) -> None:
-        line = self._locator.line(where, key)
-        section = ".".join(f"{name} {number}" if name != "timeouts" else name for name, number in where)
-        place = f"[{section}] " if section else ""
+        line = self.line(where, key)
+        place = f"{self.section(where)} " if where else ""
         self.lines.append((line, f"{self._name}:{line}: {place}{key}{': ' if key else ''}{message}"))
+
+    def line(self, where: Where, key: str) -> int:
+        """The line of ``key``."""
+        return self._locator.line(where, key)
+
+    @staticmethod
+    def section(where: Where) -> str:
+        """What messages call a section: ``[virtual_server 2.real_server 1]``."""
+        return "[" + ".".join(f"{name} {number}" if name != "timeouts" else name for name, number in where) + "]"
 
     def sorted(self) -> list[str]:
         """The messages in the order of the file."""

@@ -294,10 +294,12 @@ class Controller:
     # ---- views
 
     def sessions(self, now: float | None = None) -> Iterator[SessionView]:
-        """Every session; ages and expiry as of ``now``, by default the time of the last event."""
+        """Every session; ages and expiry as of ``now``, by default the time of the last event. Events may be handled
+        between two of them: sessions that have gone since are left out, and those that have come."""
         time = self._now if now is None else now
-        for session in self._store.table:
-            yield session_view(session, self._store.timeout(session), time)
+        for session in tuple(self._store.table):
+            if self._store.table.by_id.get(session.entry.session_id) is session:
+                yield session_view(session, self._store.timeout(session), time)
 
     def services(self) -> tuple[ServiceView, ...]:
         return tuple(service_view(service) for service in self._store.services.by_key.values())

@@ -75,11 +75,25 @@ class Client:
         request = p4r.StreamMessageRequest()
         request.arbitration.device_id = self.device_id
         _set_u128(request.arbitration.election_id, election_id)
-        await self._open_stream().send(request.SerializeToString())
+        await self._send(request.SerializeToString())
 
     @property
     def election_id(self) -> int:
         return self._election_id
+
+    @property
+    def heard(self) -> int:
+        """Grows with everything that comes from the switch."""
+        return self._transport.heard
+
+    @property
+    def pushing(self) -> bool:
+        """A pipeline is being set, during which some switches answer nothing else."""
+        return self._transport.pushing
+
+    async def ask(self) -> None:
+        """Have the switch say something. Raises P4RuntimeError."""
+        await self._transport.ask()
 
     async def close_stream(self) -> None:
         if self._stream is not None:
@@ -97,9 +111,8 @@ class Client:
 
     async def receive(self) -> list[Event | Arbitration]:
         """Everything that has arrived, at least one message; acknowledges digests. Raises P4RuntimeError."""
-        stream = self._open_stream()
         events: list[Event | Arbitration] = []
-        for message in await stream.receive():
+        for message in await self._open_stream().receive():
             try:
                 kind = message.WhichOneof("update")
                 if kind == "packet":
@@ -108,7 +121,7 @@ class Client:
                     if message.digest.digest_id == self.schema.packets.digest_id:
                         self.digest_lists += 1
                         events.extend(self.schema.packets.decode_digest(message.digest))
-                    await stream.send(self.schema.packets.digest_ack(message.digest))
+                    await self._send(self.schema.packets.digest_ack(message.digest))
                 elif kind == "idle_timeout_notification":
                     events.extend(self.schema.packets.decode_idle(message.idle_timeout_notification))
                 elif kind == "arbitration":
@@ -130,8 +143,19 @@ class Client:
             return Arbitration(Mastership.NONE, election_id)
         return Arbitration(Mastership.BACKUP, election_id)
 
-    async def packet_out(self, effect: PacketOut) -> None:
-        await self._open_stream().send(self.schema.packets.encode(effect))
+    def packet_out(self, effect: PacketOut) -> bool:
+        """False when the switch is behind: there is :meth:`room` later. Raises ConnectionLost, and IndexError or
+        OverflowError for a value too wide for its field."""
+        return self._open_stream().send(self.schema.packets.encode(effect))
+
+    async def room(self) -> None:
+        """Until another packet-out can be sent, or the stream has ended."""
+        await self._open_stream().room()
+
+    async def _send(self, message: bytes) -> None:
+        stream = self._open_stream()
+        while not stream.send(message):
+            await stream.room()
 
     # pipeline and set-up
 

@@ -44,6 +44,10 @@ class ProgramError(P4RuntimeError):
     """The compiled P4 program on disk is missing or damaged."""
 
 
+class ChannelError(P4RuntimeError):
+    """No connection can be made with what was given: the message says which file is to blame."""
+
+
 class SchemaError(P4RuntimeError):
     """The P4Info is not that of the program this controller was written for; ``differences`` lists how."""
 

@@ -5,40 +5,55 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any
+from collections.abc import AsyncIterable, Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
 from finsy.proto import p4r, rpc_status
 
+from fullnat.p4rt.channel import Tls, connect
 from fullnat.p4rt.errors import Code, ConnectionLost, P4RuntimeError, RpcError
+from fullnat.p4rt.reasons import explain
 
-RPC_SECONDS = 60.0
-"""An RPC that takes longer counts as a lost connection; compiling a pipeline is the slowest."""
 CONNECT_SECONDS = 5.0
+"""For the connection, TLS and the first answer."""
+DEADLINES = {
+    "Capabilities": 5.0,
+    "Write": 30.0,
+    "Read": 300.0,  # a million entries, which BMv2 sends as one message
+    "GetForwardingPipelineConfig": 30.0,
+    "SetForwardingPipelineConfig": 120.0,  # compiling a pipeline, or loading an ASIC
+}
+"""Seconds that a switch which is there may take for each RPC; whether it is there is asked for beside them."""
 QUEUE_LIMIT = 4096
 """Messages received ahead, beyond which flow control holds the switch back; and messages waiting to be sent."""
 
 _LOGGER = logging.getLogger(__name__)
 _LOST = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
-_OPTIONS = [
-    ("grpc.max_receive_message_length", -1),  # BMv2 answers a read of a whole table in one message
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_metadata_size", 16 << 20),  # the details of a failed batch travel in a trailer
-    ("grpc.absolute_max_metadata_size", 16 << 20),
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_retries", 0),
-]
 _SERVICE = "/p4.v1.P4Runtime/"
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Heard:
+    """Counts what came from the switch."""
+
+    count: int = 0
 
 
 class GrpcTransport:
-    """One channel; the server's name is ``address`` (host:port)."""
+    """One channel; the server's name is ``address`` (host:port). Raises ChannelError."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, tls: Tls | None = None) -> None:
         self.address = address
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
-        channel = self._channel
+        self.pushing = False
+        self._tls = tls
+        self._heard = Heard()
+        self._closed = False
+        channel = self._channel = connect(address, tls)
+        self._capabilities = channel.unary_unary(_SERVICE + "Capabilities")
         self._write = channel.unary_unary(_SERVICE + "Write")
         self._read = channel.unary_stream(_SERVICE + "Read", response_deserializer=p4r.ReadResponse.FromString)
         self._set_pipeline = channel.unary_unary(
@@ -54,44 +69,83 @@ class GrpcTransport:
             _SERVICE + "StreamChannel", response_deserializer=p4r.StreamMessageResponse.FromString
         )
 
+    @property
+    def heard(self) -> int:
+        return self._heard.count
+
     async def open_stream(self) -> GrpcStream:
+        """After a first answer: where there is no P4Runtime server, gRPC tells only an RPC why."""
         try:
-            await asyncio.wait_for(self._channel.channel_ready(), CONNECT_SECONDS)
-        except TimeoutError:
-            raise ConnectionLost(f"no P4Runtime server answers at {self.address}") from None
-        return GrpcStream(self._stream())
+            await self._capabilities(b"", timeout=CONNECT_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                raise ConnectionLost(explain(self.address, error.details() or "", self._tls)) from None
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise ConnectionLost(f"no P4Runtime server answers at {self.address}") from None
+            if "http2 header" in (error.details() or ""):
+                raise ConnectionLost(f"what answers at {self.address} is no P4Runtime server") from None
+        self._heard.count += 1
+        return GrpcStream(self._stream(), self._heard)
+
+    async def ask(self) -> None:
+        """An old switch does not know Capabilities, but says so."""
+        try:
+            await self._call("Capabilities", self._capabilities(b"", timeout=DEADLINES["Capabilities"]))
+        except RpcError as error:
+            if error.code != Code.UNIMPLEMENTED:
+                raise
 
     async def write(self, request: bytes) -> None:
-        try:
-            await self._write(request, timeout=RPC_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise _translate(error) from None
+        await self._call("Write", self._write(request, timeout=DEADLINES["Write"]))
 
     async def read(self, request: bytes) -> list[p4r.Entity]:
+        return await self._call("Read", self._entities(self._read(request, timeout=DEADLINES["Read"])))
+
+    async def _entities(self, responses: AsyncIterable[p4r.ReadResponse]) -> list[p4r.Entity]:
         entities: list[p4r.Entity] = []
-        try:
-            async for response in self._read(request, timeout=RPC_SECONDS):
-                entities.extend(response.entities)
-        except grpc.aio.AioRpcError as error:
-            raise _translate(error) from None
+        async for response in responses:
+            self._heard.count += 1
+            entities.extend(response.entities)
         return entities
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
+        name = "SetForwardingPipelineConfig"
+        self.pushing = True
         try:
-            await self._set_pipeline(request, timeout=RPC_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise _translate(error) from None
+            await self._call(name, self._set_pipeline(request, timeout=DEADLINES[name]))
+        finally:
+            self.pushing = False
 
     async def get_pipeline(
         self, request: p4r.GetForwardingPipelineConfigRequest
     ) -> p4r.GetForwardingPipelineConfigResponse:
-        try:
-            response: p4r.GetForwardingPipelineConfigResponse = await self._get_pipeline(request, timeout=RPC_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise _translate(error) from None
+        name = "GetForwardingPipelineConfig"
+        response: p4r.GetForwardingPipelineConfigResponse = await self._call(
+            name, self._get_pipeline(request, timeout=DEADLINES[name])
+        )
         return response
 
+    async def _call(self, name: str, call: Awaitable[T]) -> T:
+        """The answer of an RPC, a refusal being one too. Raises P4RuntimeError."""
+        try:
+            answer = await call
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise ConnectionLost(f"the switch did not answer {name} within {DEADLINES[name]:g} s") from None
+            if error.code() not in _LOST:
+                self._heard.count += 1
+            raise _translate(error) from None
+        except asyncio.CancelledError:
+            # gRPC cancels the calls of a channel that is closed, which would look as if our task was.
+            task = asyncio.current_task()
+            if self._closed and (task is None or not task.cancelling()):
+                raise ConnectionLost("the connection was closed") from None
+            raise
+        self._heard.count += 1
+        return answer
+
     async def close(self) -> None:
+        self._closed = True
         await self._channel.close()
 
 
@@ -99,8 +153,9 @@ class GrpcStream:
     """A task reads ahead, so that the owner finds everything that arrived while it was busy in one go; another one
     writes, because gRPC allows one write at a time."""
 
-    def __init__(self, call: Any) -> None:
+    def __init__(self, call: Any, heard: Heard) -> None:
         self._call = call
+        self._heard = heard
         self._inbox: deque[p4r.StreamMessageResponse] = deque()
         self._outbox: deque[bytes] = deque()
         self._arrived = asyncio.Event()
@@ -116,6 +171,7 @@ class GrpcStream:
     async def _read(self) -> None:
         try:
             while (message := await self._call.read()) is not grpc.aio.EOF:
+                self._heard.count += 1
                 self._inbox.append(message)
                 self._arrived.set()
                 if len(self._inbox) >= QUEUE_LIMIT:
@@ -144,14 +200,19 @@ class GrpcStream:
         self._arrived.set()
         self._sent.set()
 
-    async def send(self, message: bytes) -> None:
+    def send(self, message: bytes) -> bool:
+        if self._end is not None:
+            raise self._end
+        if len(self._outbox) >= QUEUE_LIMIT:
+            return False
+        self._outbox.append(message)
+        self._to_send.set()
+        return True
+
+    async def room(self) -> None:
         while len(self._outbox) >= QUEUE_LIMIT and self._end is None:
             self._sent.clear()
             await self._sent.wait()
-        if self._end is not None:
-            raise self._end
-        self._outbox.append(message)
-        self._to_send.set()
 
     async def receive(self) -> list[p4r.StreamMessageResponse]:
         await self._arrived.wait()

@@ -51,8 +51,15 @@ class EmbeddedSwitch:
 class InProcessTransport:
     """Calls a P4Runtime service of this process and event loop; every call is done when it returns."""
 
+    pushing = False
+
     def __init__(self, service: P4RuntimeService) -> None:
         self._service = service
+        self.heard = 0
+
+    async def ask(self) -> None:
+        """The switch is in this process: it is there."""
+        self.heard += 1
 
     async def open_stream(self) -> InProcessStream:
         return InProcessStream(self._service)
@@ -102,13 +109,17 @@ class InProcessStream:
         self._inbox.extend(messages)
         self._arrived.set()
 
-    async def send(self, message: bytes) -> None:
+    def send(self, message: bytes) -> bool:
         try:
             self._stream.handle(p4r.StreamMessageRequest.FromString(message))
         except ServiceError as error:
             self._end = _translate(error)
             self._arrived.set()
             raise self._end from None
+        return True
+
+    async def room(self) -> None:
+        """Every message is taken at once."""
 
     async def receive(self) -> list[p4r.StreamMessageResponse]:
         await self._arrived.wait()

@@ -13,8 +13,12 @@ from finsy.proto import p4r
 class Stream(Protocol):
     """One StreamChannel."""
 
-    async def send(self, message: bytes) -> None:
-        """Send a serialised StreamMessageRequest. Raises ConnectionLost."""
+    def send(self, message: bytes) -> bool:
+        """Send a serialised StreamMessageRequest; False when too many wait already. Raises ConnectionLost."""
+        ...
+
+    async def room(self) -> None:
+        """Until :meth:`send` has room, or has an end to tell of."""
         ...
 
     async def receive(self) -> list[p4r.StreamMessageResponse]:
@@ -26,6 +30,20 @@ class Stream(Protocol):
 
 class Transport(Protocol):
     """Every method but close raises ConnectionLost when the switch cannot be reached and RpcError when it refuses."""
+
+    @property
+    def heard(self) -> int:
+        """How many answers and messages have come from the switch."""
+        ...
+
+    @property
+    def pushing(self) -> bool:
+        """A pipeline is being set, during which some switches answer nothing else."""
+        ...
+
+    async def ask(self) -> None:
+        """Have the switch answer something that costs it next to nothing."""
+        ...
 
     async def open_stream(self) -> Stream: ...
 

@@ -1,0 +1,194 @@
+"""The controller core at work: its inbox, its timers, and where its effects go. It lives as long as the controller;
+switches come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import NoReturn, Protocol
+
+from fullnat.app.ports import Core
+from fullnat.config.model import Config
+from fullnat.core.interface import Effect, Event, Log, SwitchDown, SwitchUp
+
+EVENTS_PER_ROUND = 512
+EVENTS_WAITING = 65536
+"""Events taken from the switch ahead of the core."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Switch(Protocol):
+    """A switch that is served (:class:`fullnat.app.session.SwitchSession`)."""
+
+    def carry_out(self, effects: Sequence[Effect]) -> None:
+        """Take on effects; nothing need be sent before :meth:`flush`."""
+        ...
+
+    def flush(self) -> None:
+        """Send what there is: the core has come to the end of a round."""
+        ...
+
+    def reconfigured(self, config: Config) -> None: ...
+
+    def fail(self, error: Exception) -> None:
+        """One of these calls has failed: the connection is to be made anew, and the core goes on."""
+        ...
+
+
+class CoreRunner:
+    """One task (:meth:`run`) owns the core; whatever else has something for it puts that into the inbox.
+
+    What comes from the switch is forgotten when the switch goes. What does not, a new configuration say, is carried out
+    whether there is a switch or not.
+    """
+
+    def __init__(self, core: Core, config: Config) -> None:
+        self.core = core
+        self.config = config
+        self.events: Counter[type[Event]] = Counter()
+        self.errors = 0
+        """Exceptions of the core."""
+        self._inbox: deque[Event] = deque()
+        self._commands: deque[Callable[[float], list[Effect]]] = deque()
+        self._switch: Switch | None = None
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    # what comes in
+
+    def post(self, events: Sequence[Event]) -> None:
+        """Events of the switch that is served, in their order."""
+        self._inbox.extend(events)
+        self._wake.set()
+
+    async def room(self) -> None:
+        """Until the core is not far behind: who waits here has the switch held back by the stream's flow control."""
+        while len(self._inbox) > EVENTS_WAITING:
+            self._room.clear()
+            await self._room.wait()
+
+    def wake(self) -> None:
+        """Have a round, because the switch has something to send."""
+        self._wake.set()
+
+    def command(self, call: Callable[[float], list[Effect]]) -> None:
+        """Have the core do something that no switch has asked for. ``call`` is given the time."""
+        self._commands.append(call)
+        self._wake.set()
+
+    def reconfigure(self, config: Config) -> None:
+        """Hand a new configuration to the core and have the difference written."""
+        self.config = config
+
+        def change(now: float) -> list[Effect]:
+            effects = self.core.reconfigure(config, now)
+            self._tell(lambda switch: switch.reconfigured(config))
+            return effects
+
+        self.command(change)
+
+    # the switch comes and goes
+
+    @property
+    def serving(self) -> bool:
+        return self._switch is not None
+
+    def attach(self, switch: Switch, event: SwitchUp) -> None:
+        """``switch`` is ours from now on, and holds what ``event`` says."""
+        self._switch = switch
+        self._feed(event)
+        self._wake.set()
+
+    def detach(self, switch: Switch, reason: str) -> None:
+        """``switch`` is ours no more; nothing happens if it was not."""
+        if self._switch is switch:
+            self._switch = None
+            self._inbox.clear()
+            self._room.set()
+            self._feed(SwitchDown(reason))
+
+    # the rounds
+
+    async def run(self) -> NoReturn:
+        """Until cancelled."""
+        self._wake.set()
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._round()
+                if self._inbox:
+                    self._wake.set()
+                    await asyncio.sleep(0)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _round(self) -> None:
+        while self._commands:
+            self._guard(self._commands.popleft(), monotonic())
+        inbox = self._inbox
+        for _ in range(min(len(inbox), EVENTS_PER_ROUND)):
+            self._feed(inbox.popleft())
+        if len(inbox) <= EVENTS_WAITING:
+            self._room.set()
+        self._run_deadline()
+        self._tell(lambda switch: switch.flush())
+
+    def _feed(self, event: Event) -> None:
+        self.events[type(event)] += 1
+        try:
+            effects = self.core.handle(event, monotonic())
+        except Exception:
+            self._failed()
+        else:
+            if effects:
+                self._carry_out(effects)
+
+    def _run_deadline(self) -> None:
+        """Do what is due, and have the timer wake us for what is next."""
+        now = monotonic()
+        due = self.core.deadline()
+        if due is not None and due <= now:
+            self._guard(self.core.handle_deadline, now)
+            due = self.core.deadline()
+        if self._timer is not None and (due != self._timer_at or self._timer.when() <= now):
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and due is not None:
+            self._timer_at = due
+            self._timer = asyncio.get_running_loop().call_at(max(due, now + 0.001), self._wake.set)
+
+    def _guard(self, call: Callable[[float], list[Effect]], now: float) -> None:
+        try:
+            effects = call(now)
+        except Exception:
+            self._failed()
+        else:
+            self._carry_out(effects)
+
+    def _failed(self) -> None:
+        """An error of the core concerns one event: it is logged and counted, and the others go on."""
+        self.errors += 1
+        _LOGGER.exception("the controller core failed on an event")
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        """Without a switch, all that is left of effects is what they log."""
+        for effect in effects:
+            if isinstance(effect, Log):
+                _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
+        self._tell(lambda switch: switch.carry_out(effects))
+
+    def _tell(self, call: Callable[[Switch], None]) -> None:
+        """Nobody, while there is no switch."""
+        if self._switch is not None:
+            try:
+                call(self._switch)
+            except Exception as error:
+                self._switch.fail(error)

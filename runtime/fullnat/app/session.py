@@ -1,0 +1,235 @@
+"""One connection to a switch: its stream, our place as primary, and the core's effects on their way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from fullnat.app.arbitration import Candidate
+from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
+from fullnat.app.runner import EVENTS_WAITING, CoreRunner
+from fullnat.app.tasks import Tasks
+from fullnat.app.writer import Group, Writer
+from fullnat.config.model import Config
+from fullnat.core.interface import (
+    Effect,
+    Event,
+    Forward,
+    Inject,
+    Probe,
+    Probed,
+    Reset,
+    SwitchUp,
+    Write,
+    Written,
+)
+from fullnat.p4rt.client import Arbitration, Client
+from fullnat.p4rt.errors import NotPrimary
+from fullnat.p4rt.packetio import PacketOut
+
+PACKETS_WAITING = 65536
+"""Packet-outs that a switch may be behind before what comes from it is held back."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a switch has been through, over all its connections."""
+
+    connects: int = 0
+    pushes: int = 0
+    """Times the pipeline was pushed."""
+    orphans: int = 0
+    packet_outs: int = 0
+
+
+class SwitchSession:
+    """Lives from connecting to the loss of the connection; while we are primary, it is the runner's switch."""
+
+    def __init__(self, client: Client, runner: CoreRunner, counts: Counts) -> None:
+        self.client = client
+        self.served = False
+        """We have been primary."""
+        self.writer = self._new_writer()
+        self._runner = runner
+        self._counts = counts
+        self._candidate = Candidate(client)
+        self._liveness = Liveness(client)
+        self._phase = "disconnected"
+        self._early: list[Event] = []
+        """What came from the switch between being primary and being in the core's hands."""
+        self._taken = asyncio.Event()
+        """The core has the early events."""
+        self._packets: deque[PacketOut] = deque()
+        self._draining = False
+        self._probes: list[Probe] = []
+        self._probing = False
+        self._tasks = Tasks()
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """disconnected, standby, synchronising, serving or silent; and, of the last one, what there is to say."""
+        if self._liveness.silent >= SILENT_SECONDS and self._phase != "disconnected" and not self.client.pushing:
+            return "silent", describe(self._liveness.silent)
+        return "standby" if self._candidate.standby else self._phase, ""
+
+    @property
+    def silent(self) -> float:
+        """Seconds for which the switch has said nothing."""
+        return self._liveness.silent
+
+    async def run(self) -> NoReturn:
+        """Serve until the connection is lost, which is raised as P4RuntimeError."""
+        reason = "the controller stops"
+        try:
+            await self.client.open()
+            self._counts.connects += 1
+            self._tasks.spawn(self._receive(), lasting=True)
+            self._tasks.spawn(self._liveness.watch(), lasting=True)
+            while True:
+                try:
+                    await self._tasks.until(self._candidate.won())
+                    await self._tasks.until(self._synchronise())
+                    await self._tasks.until(self._candidate.lost())
+                except NotPrimary as error:
+                    await self._stand_down(str(error))
+        except Exception as error:
+            reason = str(error)
+            raise
+        finally:
+            self._runner.detach(self, reason)
+            await self._tasks.close()
+            await self.client.close()
+
+    async def _receive(self) -> None:
+        """Take what arrives, unless the core is far behind: then the stream's flow control holds the switch back."""
+        while True:
+            events = self._early
+            for event in await self.client.receive():
+                if isinstance(event, Arbitration):
+                    self._candidate.heard(event)
+                elif self._candidate.primary:
+                    events.append(event)
+            if self._phase == "serving":
+                self._runner.post(events)
+                events.clear()
+            while len(events) > EVENTS_WAITING:
+                self._taken.clear()
+                await self._taken.wait()
+            await self._runner.room()
+            while len(self._packets) > PACKETS_WAITING:
+                await self.client.room()
+                await asyncio.sleep(0)
+
+    async def _synchronise(self) -> None:
+        client, config = self.client, self._runner.config
+        self._phase = "synchronising"
+        if await client.ensure_pipeline():
+            self._counts.pushes += 1
+            _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)
+        await client.enable_digests()
+        await client.limit_punts(config.punt_rate, config.punt_burst)
+        entries, orphans = await client.read_all()
+        self._counts.orphans += orphans
+        self._phase = "serving"
+        _LOGGER.info("primary with election id %d; the switch holds %d entries", client.election_id, len(entries))
+        self.served = True
+        self._runner.attach(self, SwitchUp(entries, orphans))
+        self._runner.post(self._early)
+        self._forget_early()
+        if self._runner.config is not config:
+            self.reconfigured(self._runner.config)
+
+    def _forget_early(self) -> None:
+        self._early.clear()
+        self._taken.set()
+
+    async def _stand_down(self, reason: str) -> None:
+        """Another controller took over: what was under way is given up."""
+        self._candidate.stand_down(reason)
+        self._runner.detach(self, reason)
+        await self._tasks.cancel()
+        self._forget_early()
+        self._probes, self._probing = [], False
+        self._packets.clear()
+        self._draining = False
+        self.writer = self._new_writer()
+        self._phase = "standby"
+
+    def _new_writer(self) -> Writer:
+        return Writer(self.client, lambda work: self._tasks.spawn(work), self._written, self._release)
+
+    # effects
+
+    def carry_out(self, effects: Sequence[Effect]) -> None:
+        """Packets of a list of effects follow the writes that stand before them in it."""
+        group: Group | None = None
+        for effect in effects:
+            if isinstance(effect, Write):
+                group = group or Group()
+                self.writer.submit(effect, group)
+            elif isinstance(effect, Probe):
+                self._probes.append(effect)
+            elif isinstance(effect, (Forward, Inject, Reset)):
+                if group is not None and group.jobs:
+                    group.packets.append(effect)
+                else:
+                    self._packets.append(effect)
+
+    def flush(self) -> None:
+        self.writer.pump()
+        if self._probes and not self._probing:
+            self._probing = True
+            probes, self._probes = self._probes, []
+            self._tasks.spawn(self._probe(probes))
+        if self._packets and not self._draining:
+            self._send_packets()
+
+    def reconfigured(self, config: Config) -> None:
+        self._tasks.spawn(self.client.limit_punts(config.punt_rate, config.punt_burst))
+
+    def fail(self, error: Exception) -> None:
+        self._tasks.fail(error)
+
+    def _written(self, event: Written) -> None:
+        self._runner.post((event,))
+
+    def _release(self, packets: list[PacketOut]) -> None:
+        """What they waited for is written."""
+        self._packets.extend(packets)
+        self._runner.wake()
+
+    async def _probe(self, probes: list[Probe]) -> None:
+        """One read for all the probes that have come together."""
+        results = await self.client.probe([session for probe in probes for session in probe.sessions])
+        events = []
+        start = 0
+        for probe in probes:
+            events.append(Probed(results[start : start + len(probe.sessions)]))
+            start += len(probe.sessions)
+        self._probing = False
+        self._runner.post(events)
+
+    def _send_packets(self) -> None:
+        packets = self._packets
+        while packets:
+            try:
+                if not self.client.packet_out(packets[0]):
+                    self._draining = True
+                    self._tasks.spawn(self._drain())
+                    return
+                self._counts.packet_outs += 1
+            except (IndexError, OverflowError):
+                _LOGGER.error("packet-out with a value too wide for its field: %s", packets[0])
+            packets.popleft()
+
+    async def _drain(self) -> None:
+        """The switch is behind: go on once it has taken some."""
+        await self.client.room()
+        self._draining = False
+        self._send_packets()

@@ -1,0 +1,115 @@
+"""What an address is used for, and which uses one address cannot have together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from fullnat.config.errors import Problems, Where
+from fullnat.config.model import Config
+
+
+class Role(Enum):
+    """The value is what messages call it."""
+
+    INTERFACE = "the address of an interface"
+    GATEWAY = "a gateway"
+    VIRTUAL = "a virtual server"
+    LOCAL = "a local address"
+    SERVER = "a real server"
+
+
+EXCLUSIVE: frozenset[frozenset[Role]] = frozenset(
+    map(
+        frozenset,
+        (
+            # What packets are sent to is another machine: what is sent to ourselves arrives nowhere.
+            (Role.GATEWAY, Role.INTERFACE),
+            (Role.GATEWAY, Role.VIRTUAL),
+            (Role.GATEWAY, Role.LOCAL),
+            (Role.SERVER, Role.INTERFACE),
+            (Role.SERVER, Role.VIRTUAL),
+            (Role.SERVER, Role.LOCAL),
+        ),
+    )
+)
+"""Every other pair works. A real server may be a gateway, and belong to several services; a VIP has many ports, and
+may be the interface's address; both may be local addresses as well, as in LVS: a session is found before anybody asks
+whose the address is, and the switch answers ARP for it in each of these roles."""
+
+
+class Use(NamedTuple):
+    """An address in a role, and where the file says so."""
+
+    address: IPv4Address
+    role: Role
+    where: Where
+    key: str
+
+
+def uses(config: Config) -> Iterator[Use]:
+    """Every use of every address."""
+    for number, interface in enumerate(config.interfaces, 1):
+        yield Use(interface.address.ip, Role.INTERFACE, (("interface", number),), "address")
+    for number, route in enumerate(config.routes, 1):
+        if route.gateway is not None:
+            yield Use(route.gateway, Role.GATEWAY, (("route", number),), "gateway")
+    for number, virtual in enumerate(config.virtual_servers, 1):
+        where: Where = (("virtual_server", number),)
+        yield Use(virtual.address, Role.VIRTUAL, where, "address")
+        for local in virtual.local_addresses:
+            yield Use(local, Role.LOCAL, where, "local_addresses")
+        for below, real in enumerate(virtual.real_servers, 1):
+            yield Use(real.address, Role.SERVER, (*where, ("real_server", below)), "address")
+
+
+def check_roles(config: Config, problems: Problems) -> set[IPv4Address]:
+    """Report addresses in roles that exclude each other, and those that no host can have; returns them.
+
+    Of two places the later one is reported, and names the other. A list of local addresses is one place.
+    """
+    wrong: set[IPv4Address] = set()
+    reported: set[tuple[Where, str, Where, str]] = set()
+    seen: dict[IPv4Address, dict[Role, Use]] = {}
+    unusable = _unusable(config)
+    for use in uses(config):
+        if use.address in unusable and use.role is not Role.INTERFACE:
+            wrong.add(use.address)
+            kind, number = unusable[use.address]
+            line = problems.line((("interface", number),), "address")
+            problems.add(use.where, use.key, f"{use.address} is the {kind} address of interface {number} (line {line})")
+        roles = seen.setdefault(use.address, {})
+        for other in roles.values():
+            if frozenset((use.role, other.role)) in EXCLUSIVE:
+                wrong.add(use.address)
+                if (pair := (use.where, use.key, other.where, other.key)) not in reported:
+                    reported.add(pair)
+                    _report(use, other, problems)
+        roles.setdefault(use.role, use)
+    return wrong
+
+
+def _report(one: Use, other: Use, problems: Problems) -> None:
+    first, second = sorted((one, other), key=lambda use: problems.line(use.where, use.key))
+    problems.add(
+        second.where,
+        second.key,
+        f"{second.address} cannot be {second.role.value}: "
+        f"it is {first.role.value} at line {problems.line(first.where, first.key)} {problems.section(first.where)}",
+    )
+
+
+def _unusable(config: Config) -> dict[IPv4Address, tuple[str, int]]:
+    """The addresses of our subnets that belong to no host, with what they are and the number of the interface.
+
+    A prefix of 31 bits has none (RFC 3021).
+    """
+    found = {}
+    for number, interface in enumerate(config.interfaces, 1):
+        network = interface.address.network
+        if network.prefixlen < 31:
+            found[network.network_address] = ("network", number)
+            found[network.broadcast_address] = ("broadcast", number)
+    return found

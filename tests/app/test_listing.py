@@ -1,0 +1,148 @@
+"""The control socket beside other work: long listings leave the loop to others, and whatever goes wrong is one line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fullnat.app import snapshot
+from fullnat.app.control import ControlServer
+from fullnat.app.snapshot import SESSIONS_PER_TURN, Snapshots
+from fullnat.core.views import SessionView
+from p4rt.entries import session
+from p4rt.waiting import until
+
+from app.conftest import Rig
+
+SESSIONS = 20 * SESSIONS_PER_TURN + 1
+
+
+class Turns:
+    """Counts the turns of the event loop, and what is taken in each."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.taken: dict[int, int] = {}
+        self._task = asyncio.create_task(self._count())
+
+    async def _count(self) -> None:
+        while True:
+            self.number += 1
+            await asyncio.sleep(0)
+
+    def views(self) -> Iterator[SessionView]:
+        for number in range(SESSIONS):
+            self.taken[self.number] = self.taken.get(self.number, 0) + 1
+            yield SessionView(session(number), "ESTABLISHED", "INSTALLED", 1.0, 2.0, None)
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@pytest.fixture
+async def control(rig: Rig, tmp_path: Path) -> Any:
+    server = ControlServer(tmp_path / "s", Snapshots(rig.runner, rig.owner, rig.compiled.constants))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def ask(control: ControlServer, request: object) -> list[dict[str, Any]]:
+    reader, writer = await asyncio.open_unix_connection(control.path, limit=1 << 20)
+    writer.write(json.dumps(request).encode() + b"\n")
+    writer.write_eof()
+    answers = [json.loads(answer) for answer in (await reader.read()).splitlines()]
+    writer.close()
+    return answers
+
+
+@pytest.mark.parametrize(("filters", "found"), [({}, SESSIONS), ({"state": "none"}, 0)])
+async def test_a_listing_takes_few_sessions_a_turn(
+    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch, filters: dict[str, str], found: int
+) -> None:
+    turns = Turns()
+    monkeypatch.setattr(rig.core, "sessions", lambda _now: turns.views())
+    answers = await ask(control, {"command": "sessions", "filters": filters})
+    await turns.stop()
+    assert len(answers) == found + 1
+    assert answers[-1] == {"end": True}
+    assert sum(turns.taken.values()) == SESSIONS
+    assert max(turns.taken.values()) <= SESSIONS_PER_TURN
+
+
+async def test_a_reader_who_does_not_read_holds_nobody_up(
+    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What he does not take is not made: the listing waits for him."""
+    turns = Turns()
+    monkeypatch.setattr(rig.core, "sessions", lambda _now: turns.views())
+    _, writer = await asyncio.open_unix_connection(control.path, limit=1)
+    writer.write(b'{"command": "sessions"}\n')
+    await until(lambda: turns.taken)
+    assert await ask(control, {"command": "ping"}) == [{"end": True}]
+    made, turn = sum(turns.taken.values()), turns.number
+    await until(lambda: turns.number > turn + 100)
+    assert sum(turns.taken.values()) - made <= SESSIONS_PER_TURN * 8
+    assert sum(turns.taken.values()) < SESSIONS
+    writer.close()
+    await turns.stop()
+
+
+async def test_counters_that_do_not_come_are_left_out(
+    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "COUNTER_SECONDS", 0.05)
+    rig.run()
+    await until(lambda: rig.owner.serving)
+    rig.switch.read_gate = asyncio.Event()
+    stats, end = await ask(control, {"command": "stats"})
+    assert end == {"end": True}
+    assert stats["switch_counters"] is False
+    assert (stats["drops"], stats["punts"], stats["toa"]) == ({}, {}, {})
+
+
+async def test_a_connection_lost_during_a_question_is_no_error(
+    rig: Rig, control: ControlServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """gRPC cancels the calls of a channel that is closed; nobody may take that for his own end."""
+    rig.run()
+    await until(lambda: rig.owner.serving)
+    rig.switch.read_gate = asyncio.Event()
+    with caplog.at_level(logging.ERROR):
+        question = asyncio.create_task(ask(control, {"command": "stats"}))
+        await until(lambda: rig.switch.reading)
+        assert rig.owner.client is not None
+        await rig.owner.client.close()
+        stats, end = await question
+    assert end == {"end": True}
+    assert stats["switch_counters"] is False
+    assert caplog.records == []
+
+
+async def test_an_unforeseen_error_is_one_line_and_logged(
+    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(rig.core, "services", fail)
+    with caplog.at_level(logging.ERROR):
+        assert await ask(control, {"command": "stats"}) == [
+            {"error": "the controller failed on this request: see its log"}
+        ]
+    assert "a bug" in caplog.text
+
+
+@pytest.mark.parametrize("filters", [["state"], {"state": 5}, "state", 3])
+async def test_filters_of_another_shape_are_answered(control: ControlServer, filters: object) -> None:
+    (answer,) = await ask(control, {"command": "sessions", "filters": filters})
+    if isinstance(filters, dict):
+        assert answer == {"end": True}
+    else:
+        assert answer == {"error": "a request is a JSON object with a command"}
