@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from finsy.proto import p4r
 
 from fullnat.core.interface import Constants, Event, Forward, IdleNotice, Inject, PacketIn, Reset, SessionEvents
@@ -16,9 +18,9 @@ _PAYLOAD = tag(1, 2)
 
 class PacketIo:
     def __init__(self, binder: Binder, constants: Constants, session_tables: tuple[int, int]) -> None:
-        packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"))
+        packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"), ("seq",))
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
-        self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"))
+        self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
         if binder.differences:
             return
         self._in_ids = [field.id for field in packet_in]
@@ -52,19 +54,11 @@ class PacketIo:
     def decode_packet(self, packet: p4r.PacketIn) -> PacketIn:
         """Raises ValueError when the metadata are not those of the packet_in header."""
         number = int.from_bytes
-        try:
-            one, two, three, four = packet.metadata
-        except ValueError:
-            raise ValueError(f"packet-in with {len(packet.metadata)} metadata fields, expected 4") from None
-        if [one.metadata_id, two.metadata_id, three.metadata_id, four.metadata_id] != self._in_ids:
-            one, two, three, four = self._in_order(packet)
-        return PacketIn(
-            number(one.value, "big"),
-            number(two.value, "big"),
-            number(three.value, "big"),
-            number(four.value, "big"),
-            packet.payload,
-        )
+        metadata: Sequence[p4r.PacketMetadata] = packet.metadata
+        if [field.metadata_id for field in metadata] != self._in_ids:
+            metadata = self._in_order(packet)
+        reason, service_flags, ingress_port, session_id, *seq = [number(field.value, "big") for field in metadata]
+        return PacketIn(reason, service_flags, ingress_port, session_id, packet.payload, *seq)
 
     def _in_order(self, packet: p4r.PacketIn) -> list[p4r.PacketMetadata]:
         by_id = {field.metadata_id: field for field in packet.metadata}
@@ -75,17 +69,9 @@ class PacketIo:
     def decode_digest(self, digest: p4r.DigestList) -> list[Event]:
         """Raises ValueError when a member of the list is not a session_event_t."""
         number = int.from_bytes
-        events: list[Event] = []
-        for data in digest.data:
-            session_id, direction, bits = data.struct.members
-            events.append(
-                SessionEvents(
-                    number(session_id.bitstring, "big"),
-                    number(direction.bitstring, "big"),
-                    number(bits.bitstring, "big"),
-                )
-            )
-        return events
+        return [
+            SessionEvents(*(number(member.bitstring, "big") for member in data.struct.members)) for data in digest.data
+        ]
 
     def decode_idle(self, notification: p4r.IdleTimeoutNotification) -> list[Event]:
         """One IdleNotice per session named, however often."""
