@@ -89,7 +89,7 @@ def session(world: World, pair: Pair) -> Json | None:
 
 def state(world: World, pair: Pair) -> str | None:
     found = session(world, pair)
-    return found and found["state"]
+    return str(found["state"]) if found else None
 
 
 def quiet(sock: socket.socket, seconds: float) -> None:

@@ -103,7 +103,7 @@ class Admission:
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             # A server that refused it may take it now: the connection begins once more.
-            begins = bool(session.events) and not store.transitions.answered(session.events)
+            begins = session.events != 0 and not session.events & store.transitions.answers
             if begins:
                 store.begin(session, now)
             out.append(Inject(held.port, held.frame, session.entry.session_id, begins))

@@ -54,18 +54,15 @@ class Expiry:
         if event.seq:
             session.client_end = event.seq
         bits, unjudged = store.transitions.told(session.events, session.unjudged, event.events)
-        if (bits, unjudged) == (session.events, session.unjudged):
+        if bits == session.events and unjudged == session.unjudged:
             self._stats["events_repeated"] += 1
             return
         if session.events & ~bits:
             self._stats["sessions_resumed"] += 1
-        self._change(session, bits, unjudged, now)
-
-    def _change(self, session: Session, bits: int, unjudged: int, now: float) -> None:
         before = session.state
-        self._store.set_events(session, bits, unjudged, now)
+        store.set_events(session, bits, unjudged, now)
         if session.state is not before:
-            self._store.arm(session, now)
+            store.arm(session, now)
 
     def idle(self, event: IdleNotice, now: float) -> None:
         """One direction has been idle: ask about both, together with all others of this moment."""

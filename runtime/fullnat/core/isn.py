@@ -24,6 +24,8 @@ RETENTION = HALF / TICKS_PER_SECOND
 """Seconds in which the clock passes any end that is ahead of it."""
 TIME_WAIT_TICKS = 60 * TICKS_PER_SECOND
 """Linux's TIME-WAIT (TCP_TIMEWAIT_LEN)."""
+SHORT = 60.0
+"""Seconds that a connection may live so that the clock stays ahead of its end throughout TIME-WAIT."""
 REMEMBERED = 1 << 17
 """Ends remembered at once; beyond, the oldest are forgotten."""
 GAP = 1 << 16
@@ -46,6 +48,8 @@ class IsnGenerator:
         self._secret = secret
         self._offset = int(wall_offset * TICKS_PER_SECOND)
         self._clock = 0
+        self._sure_from = 0.0
+        """When no ISN that was raised above the clock can be ahead of it any more."""
         self._ends: dict[bytes, tuple[int, float]] = {}
         """The end of the last connection, and until when it matters."""
         self._order: deque[tuple[float, bytes]] = deque()
@@ -65,7 +69,13 @@ class IsnGenerator:
             above = end if until > now else None
         if above is not None and not is_after(number, above):
             number = above + GAP & MASK32
+            self._sure_from = now + RETENTION
         return number
+
+    def is_past(self, sent: int, lived: float, now: float) -> bool:
+        """Whether :meth:`ended` has nothing to remember of a connection that began ``lived`` seconds ago and sent
+        ``sent`` bytes (its 32 bits): for most it has not, and this is quicker."""
+        return lived < SHORT and sent & MASK32 < lived * TICKS_PER_SECOND and now >= self._sure_from
 
     def ended(self, local: int, local_port: int, server: int, server_port: int, end: int, now: float) -> None:
         """A connection has ended that sent up to ``end``, or not further than that."""

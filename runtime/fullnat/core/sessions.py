@@ -32,6 +32,7 @@ class Held(NamedTuple):
 class Session:
     __slots__ = (
         "baseline",
+        "began",
         "changed",
         "client_end",
         "counters",
@@ -68,6 +69,8 @@ class Session:
         """When the TCP state last changed."""
         self.created = now
         """NEVER for a session found on the switch."""
+        self.began = NEVER
+        """When its SYN was injected; NEVER for a session found on the switch."""
         self.events = 0
         """SessionEvent bits that stand; the TCP state follows from them."""
         self.unjudged = 0

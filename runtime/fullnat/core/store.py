@@ -162,7 +162,7 @@ class SessionStore:
         """A connection begins: nothing is known of it."""
         session.client_end = 0
         self.set_events(session, 0, 0, now)
-        session.changed = now
+        session.changed = session.began = now
         session.not_before = 0.0
         self.arm(session, now)
 
@@ -177,15 +177,17 @@ class SessionStore:
         if state is TcpState.ESTABLISHED:
             return session.entry.idle_timeout
         timeouts = session.service.timeouts
-        if state is TcpState.CLOSE and session.unjudged and self.transitions.answered(session.events):
+        if state is TcpState.CLOSE and session.unjudged and session.events & self.transitions.answers:
             return max(timeouts[state], min(session.entry.idle_timeout, timeouts[TcpState.FIN_WAIT]))
         return timeouts[state]
 
     def arm(self, session: Session, now: float) -> None:
         """The timer of the current state. The switch itself tells of idle established sessions; should that be lost,
         they are looked at after twice the time."""
-        times = 2 if session.state is TcpState.ESTABLISHED else 1
-        self.timers.arm(session, now + times * self.timeout(session))
+        if session.state is TcpState.ESTABLISHED:
+            self.timers.arm(session, now + 2 * session.entry.idle_timeout)
+        else:
+            self.timers.arm(session, now + self.timeout(session))
 
     # ---- how a connection ended
 
@@ -203,17 +205,21 @@ class SessionStore:
 
     def count_unanswered(self, session: Session) -> None:
         """The connection is over; was there ever one?"""
+        if session.events & self.transitions.words:
+            return
         counters = session.counters
-        if self.transitions.unanswered(session.events) and (counters is None or not counters.out_packets):
+        if counters is None or not counters.out_packets:
             session.server.unanswered += 1
             self.stats["sessions_unanswered"] += 1
 
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
-        entry = session.entry
-        end = self.client_end(session)
-        self._isn.ended(entry.local, entry.local_port, entry.server, entry.server_port, end, now)
         self.count_unanswered(session)
+        end = self.client_end(session)
+        if self._isn.is_past(end - session.server_isn, now - session.began, now):
+            return
+        entry = session.entry
+        self._isn.ended(entry.local, entry.local_port, entry.server, entry.server_port, end, now)
 
     # ---- writes
 

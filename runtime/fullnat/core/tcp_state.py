@@ -52,50 +52,39 @@ class Transitions:
     def __init__(self, session_event: Mapping[str, int]) -> None:
         """``session_event`` is the SessionEvent enumeration of the P4 program; a KeyError names a missing member."""
         bit = session_event
-        self.syn_ack = bit["SYN_ACK"]
         self.fin_in = bit["FIN_IN"]
         self.established = bit["SYN_ACK"] | bit["ESTABLISHED"]
         self.reset = bit["RST_OUT"]
         """What the controller's own resets stand as."""
+        self.answers = bit["SYN_ACK"] | bit["FIN_OUT"]
+        """Bits that prove the server's SYN-ACK: its FIN does, should the report of the SYN-ACK be lost."""
+        self.words = self.answers | bit["RST_OUT"]
+        """Bits that prove that the server has sent anything."""
         self._both_fins = bit["FIN_IN"] | bit["FIN_OUT"]
         self._resets = bit["RST_IN"] | bit["RST_OUT"]
         self._ends = self._both_fins | self._resets
-        self._resumed, self._unjudged = bit["RESUMED"], bit["UNJUDGED"]
+        self._resumed = bit["RESUMED"]
         self._lasting = self.established | self._ends
         rules = [(state, sum(bit[name] for name in names)) for state, names in RULES]
-        self._states = tuple(
-            next(state for state, needed in rules if self._heard(bits) & needed == needed)
-            for bits in range(self._lasting + 1)
-        )
-
-    def _heard(self, bits: int) -> int:
-        """The server's FIN proves its SYN-ACK, of which the report was lost."""
-        return bits | (self.syn_ack if bits & self._both_fins & ~self.fin_in else 0)
+        heard = [bits | (bit["SYN_ACK"] if bits & self.answers else 0) for bits in range(self._lasting + 1)]
+        self._states = tuple(next(state for state, needed in rules if bits & needed == needed) for bits in heard)
 
     def state(self, bits: int) -> TcpState:
         return self._states[bits]
 
     def told(self, bits: int, unjudged: int, report: int) -> tuple[int, int]:
         """``bits``, and those of them that nobody could judge, after a ``report`` of the switch."""
+        if report <= self._lasting:
+            return bits | report, unjudged & ~report
         told = report & self._lasting
         if report & self._resumed:
             withdrawn = told & self._ends
             return (bits | told) & ~withdrawn, unjudged & ~withdrawn
-        if report & self._unjudged:
-            return bits | told, unjudged | told & self._ends & ~bits
-        return bits | told, unjudged & ~told
-
-    def unanswered(self, bits: int) -> bool:
-        """The server has sent nothing, not even a RST."""
-        return not self._heard(bits) & (self.syn_ack | self.reset)
-
-    def answered(self, bits: int) -> bool:
-        """The server has sent a SYN-ACK."""
-        return bool(self._heard(bits) & self.syn_ack)
+        return bits | told, unjudged | told & self._ends & ~bits
 
     def is_open(self, bits: int, unjudged: int) -> bool:
         """An endpoint may hold the connection for open, and the switch's registers have numbers to reset it with."""
-        if not self.answered(bits):
+        if not bits & self.answers:
             return False
         judged = bits & ~unjudged
         return not judged & self._resets and judged & self._both_fins != self._both_fins
