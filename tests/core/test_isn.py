@@ -147,6 +147,18 @@ def test_the_switch_tells_of_the_end_when_the_client_comes_back() -> None:
     assert rises(end, server_isn(only(rig).entry))
 
 
+def test_a_client_that_comes_back_is_above_anything_where_nobody_tells() -> None:
+    """As an ASIC does not; up to 2 GB."""
+    rig = one_port()
+    old = time_wait(rig, seq=7)
+    rig.now += 5
+    rig.send(again(old, 500))
+    rig.settle()
+    new = server_isn(only(rig).entry)
+    for sent in (0, 1000, 20 * FASTER, 2_000_000_000):
+        assert rises(server_isn(old) + sent, new)
+
+
 def test_the_switch_tells_of_the_end_with_the_last_segment() -> None:
     rig = one_port()
     old = established(rig)

@@ -40,7 +40,7 @@ class Admission:
         if segment is None:
             self._stats["bad_frame"] += 1
             return
-        held = Held(packet.frame, packet.ingress_port, segment.seq)
+        held = Held(packet.frame, packet.ingress_port, segment.seq, end=packet.seq)
         key = (PROTO_TCP, segment.src, segment.src_port, segment.dst, segment.dst_port)
         session = self._store.table.by_key.get(key)
         if session is None:
@@ -51,8 +51,6 @@ class Admission:
         if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
             if phase is Phase.INSTALLED and packet.reason == self._service_syn and now - session.changed > SUSPICIOUS:
                 self._store.timers.arm(session, now)
-            if packet.seq:
-                session.client_end = packet.seq
             self._again(session, held, now, out)
         elif phase is Phase.INSTALLING or phase is Phase.REUSING:
             waiting = session.held
@@ -127,7 +125,7 @@ class Admission:
     def _reuse(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
-        above = self._store.client_end(session)
+        above = held.end or self._store.ceiling(session)
         isn = self._isn.next(entry.local, entry.local_port, entry.server, entry.server_port, now, above)
         self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1

@@ -27,6 +27,8 @@ class Held(NamedTuple):
     seq: int
     attempts: int = 0
     """Sessions already tried for it in vain."""
+    end: int = 0
+    """What the session's client had sent before, in the server's numbering; 0 = the switch does not tell."""
 
 
 class Session:

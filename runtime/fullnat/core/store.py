@@ -12,7 +12,7 @@ from random import Random
 
 from fullnat.config.model import Config
 from fullnat.core.interface import Constants, Effect, Op, SessionEntry, Write, Written
-from fullnat.core.isn import IsnGenerator, is_after
+from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.mirror import NOT_FOUND
 from fullnat.core.pool import LocalAddress, LocalPool, endpoint_of
@@ -29,6 +29,8 @@ REMOVE_RETRY = 1.0
 REMOVE_RETRY_LIMIT = 60.0
 MSS = 1460
 """Bytes a packet is taken to carry where the switch counts only packets."""
+CEILING = HALF - 2 * GAP
+"""From an ISN to a number that is above whatever the connection has sent, if that is less."""
 WRITE_BATCH = 256
 """Sessions per Write effect."""
 
@@ -191,11 +193,23 @@ class SessionStore:
 
     # ---- how a connection ended
 
+    def _told_end(self, session: Session) -> int:
+        """The end of what its client has sent, in the server's numbering, if the switch told it with a FIN; or 0."""
+        is_last = session.events & self.transitions.fin_in & ~session.unjudged
+        return session.client_end if is_last else 0
+
+    def ceiling(self, session: Session) -> int:
+        """A number above all that its client has sent, up to 2 GB, for want of better."""
+        first = session.server_isn + 1
+        reach = CEILING if session.events else 0
+        return self._told_end(session) or first + reach & 0xFFFFFFFF
+
     def client_end(self, session: Session) -> int:
-        """The end of what its client has sent, in the server's numbering, or a bound that is not below."""
-        fin_in, first = self.transitions.fin_in, session.server_isn + 1
-        told, counters = session.client_end, session.counters
-        if told and session.events & fin_in & ~session.unjudged:
+        """The end of what its client has sent, in the server's numbering, or a bound that is not below as of the last
+        probe."""
+        first, counters = session.server_isn + 1, session.counters
+        told = session.client_end
+        if self._told_end(session):
             return told
         if counters is None:
             return told or first & 0xFFFFFFFF
