@@ -45,7 +45,8 @@ class Conversation(SessionTest):
         segment = self.session.from_client(**{"flags": flags, **usual, **fields})
         if not lost:
             with_toa = "A" in flags and "R" not in flags and (segment.ack - self.first) % 2**32 == 0
-            self.inward(segment, **({"toa": "OK", "options": self.session.toa} if with_toa else {}))
+            changes: dict[str, Any] = {"toa": "OK", "options": self.session.toa} if with_toa else {}
+            self.inward(segment, **changes)
         if "seq" not in fields:
             self.sent += self._length(segment)
 

@@ -203,9 +203,9 @@ def packet_in(values: dict[int, int]) -> p4r.PacketIn:
 
 
 def test_packet_ins_are_read_in_any_order() -> None:
-    wanted = PacketIn(2, 1, 300, 0x12345, FRAME)
-    assert SCHEMA.packets.decode_packet(packet_in({1: 2, 2: 1, 3: 300, 4: 0x12345})) == wanted
-    assert SCHEMA.packets.decode_packet(packet_in({4: 0x12345, 3: 300, 1: 2, 2: 1})) == wanted
+    wanted = PacketIn(2, 1, 300, 0x12345, FRAME, 77)
+    assert SCHEMA.packets.decode_packet(packet_in({1: 2, 2: 1, 3: 300, 4: 0x12345, 5: 77})) == wanted
+    assert SCHEMA.packets.decode_packet(packet_in({4: 0x12345, 3: 300, 1: 2, 5: 77, 2: 1})) == wanted
 
 
 def tells_seq(*, told: bool) -> Schema:
