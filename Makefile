@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup p4 tofino lint test ptf e2e fuzz bench demo toa topo topo-test shell doctor clean
+.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz bench demo toa topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -28,6 +28,12 @@ ifeq ($(HAVE_CC),)
 endif
 	@$(PIP) --no-build-isolation -e .
 	@touch $@
+
+# Other people's programs that tests, topologies and measurements run when they are there.
+PEERS := nginx redis-server redis-tools haproxy mininet iputils-ping tcpdump ethtool iperf3 nftables conntrack curl openssl
+
+peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
+	topo/install-peers $(PEERS)
 
 p4: setup  ## compile the P4 program (needs p4c-bm2-ss)
 	$(BIN)/python p4src/compile.py

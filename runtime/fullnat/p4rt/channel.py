@@ -19,9 +19,6 @@ OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.absolute_max_metadata_size", 16 << 20),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 1000),
-    ("grpc.max_reconnect_backoff_ms", 1000),
 )
 """No HTTP/2 keepalive (grpc.keepalive_time_ms): servers made with gRPC's C++ library, BMv2's and Stratum's among them,
 take more than two pings within five minutes without data of theirs for abuse and end the connection
