@@ -108,7 +108,7 @@ def controller(world: World) -> Json:
 
 
 @pytest.mark.parametrize("first", ["client", "server"])
-def test_a_half_closed_connection_outlives_its_pauses(world: World, first: str) -> None:
+def test_a_half_closed_connection_outlives_its_pauses(world: World, first: str, target: str) -> None:
     """One side has said all; the other answers slowly, and both end in peace."""
     with connected(world) as pair:
         done, other = (pair.client, pair.server) if first == "client" else (pair.server, pair.client)
@@ -121,7 +121,8 @@ def test_a_half_closed_connection_outlives_its_pauses(world: World, first: str) 
         other.shutdown(socket.SHUT_WR)
         assert done.recv(1) == b""
         poll(lambda: session(world, pair) is None, 10, "the session is gone")
-        assert controller(world)["sessions_reset"] == 0
+        # An ASIC cannot tell a FIN that was accepted from a forged one: it may be that nobody has closed.
+        assert controller(world)["sessions_reset"] == (target == "asic")
     assert_clean(world)
 
 
