@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fullnat.core.interface import SessionEntry, SessionEvents
 from fullnat.core.isn import TICKS_PER_SECOND, IsnGenerator
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .builders import EVENT, IN, LOCAL, SERVER, config
@@ -82,6 +82,7 @@ FASTER = 40_000_000
 PLACE = (LOCAL, 5000, SERVER, 80)
 
 
+@settings(deadline=None)
 @given(
     st.floats(0, 2000),
     st.integers(0, 1 << 33),
