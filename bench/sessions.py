@@ -36,7 +36,7 @@ REGISTERS = (
     "server_ack_seq",
     "client_end_seq",
     "client_ack_seq",
-    "stray_end_seq",
+    "last_end_seq",
 )
 KNOWN = 0x300
 """Of the register of events (p4src/arch/v1model/session_state.p4)."""

@@ -78,7 +78,7 @@ class RandomConversationsAreFollowed(Conversation):
             )
         )
         # One that stands where an endpoint would accept it is as good as its own.
-        flags = "A" if own.una <= seq <= own.nxt else self.rng.choice(("A", "R", "RA", "FA"))
+        flags = "A" if own.una <= seq <= own.nxt else self.rng.choice(("A", "R", "RA"))
         self.forward(own, seq, self.rng.choice((0, 10)) if flags == "A" else 0, ack, flags)
 
     def forward(self, own: Side, seq: int, count: int, ack: int, flags: str = "A") -> None:

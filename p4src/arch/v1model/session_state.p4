@@ -7,16 +7,18 @@
  * server_ack_seq    what the server acknowledged last (RCV.NXT)
  * client_end_seq    the same of the client, in the numbers that the server sees
  * client_ack_seq
- * stray_end_seq     end of the last segment that was not acceptable
+ * last_end_seq      end of the last segment, whosesoever it was
  *
  * Acceptable is a segment that begins within WINDOW of what its receiver acknowledged last, and acknowledges nothing that its
  * receiver has not sent, nor what is further back than WINDOW. Ends and acknowledgements then only move forwards, and so an
  * acknowledgement never passes what the other side is known to have sent: a damaged or forged one moves nothing, or something
- * that the next ordinary ones pass. An end that is too far ahead goes back when both sides have acknowledged all.
+ * that the next ordinary ones set right. They do where the two sides agree with each other: one acknowledges exactly the end of
+ * the last segment, which was the other's. Then this is what it acknowledges, backwards or not, unless its segment is an old
+ * one; and an end goes back to where both sides have acknowledged all.
  *
  * Numbers that are not known (session found on an empty switch) or are wrong (a stretch longer than WINDOW was not seen) become
- * right when the two sides agree with each other: one acknowledges exactly the end of the last segment that was refused of
- * the other. Who guesses one side's numbers is not acknowledged by the other.
+ * right when the two sides agree on a segment that was not acceptable. Who guesses one side's numbers is not acknowledged by
+ * the other.
  *
  * A reset leaves with what its receiver acknowledged last, the only number that it accepts at once (RFC 5961 3.2). The end of
  * what was sent to it would be another one where it has not received all of it. */
@@ -31,9 +33,10 @@
 /* Bits of the register of events that are not told. */
 #define SYN_SEEN 16w0x100     /* the client's numbers are known */
 #define FIRST_SEEN 16w0x200   /* first_data_seq is valid */
-#define STRAY_IN 16w0x400     /* stray_end_seq is the client's */
-#define STRAY_OUT 16w0x800    /* the server's */
-#define STRAY 16w0xc00
+#define LAST_IN 16w0x400      /* last_end_seq is the client's */
+#define LAST_OUT 16w0x800     /* the server's */
+#define STRAY 16w0x4000       /* of a segment that was not acceptable */
+#define LAST 16w0x4c00        /* all of these */
 #define AHEAD_IN 16w0x1000    /* the client's end is that of a FIN; what is before it, the switch has not seen all of */
 #define AHEAD_OUT 16w0x2000
 #define BIT(EVENT) (bit<16>)(bit<8>)SessionEvent.EVENT
@@ -57,22 +60,25 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
     register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_end_seq;
     @id(ID_R_CLIENT_ACK_SEQ) @name(".client_ack_seq")
     register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_ack_seq;
-    @id(ID_R_STRAY_END_SEQ) @name(".stray_end_seq")
-    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) stray_end_seq;
+    @id(ID_R_LAST_END_SEQ) @name(".last_end_seq")
+    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) last_end_seq;
 
     /* An ordinary segment: ACK without SYN and RST. `own` is its sender's, `peer` its receiver's. */
     @hidden
     action follow(inout bit<16> seen, inout bit<32> own_end, inout bit<32> own_ack, inout bit<32> peer_end,
-                  inout bit<32> peer_ack, inout bit<32> stray, bit<32> seq, bit<16> fin, bit<16> peer_fin, bit<16> rst,
-                  bit<16> ahead, bit<16> peer_ahead, bit<16> established, bit<16> own_stray, bit<16> peer_stray) {
+                  inout bit<32> peer_ack, inout bit<32> last, bit<32> seq, bit<16> fin, bit<16> peer_fin, bit<16> rst,
+                  bit<16> ahead, bit<16> peer_ahead, bit<16> established, bit<16> own_last, bit<16> peer_last) {
         bit<32> end = seq + (bit<32>)m.state.payload_len + (bit<32>)hdr.tcp.fin;
         bit<32> ack = hdr.tcp.ack;
         bit<16> told = 0;
         bit<16> withdrawn = 0;
+        bool agreed = ack == last && seen & peer_last != 0;
+        bit<16> refused = 0;
         if (seen & BIT(SYN_ACK) != 0 && seq - peer_ack + WINDOW <= WINDOW + WINDOW
             && ack - own_ack + WINDOW <= peer_end - own_ack + WINDOW) {
             bool beyond = AFTER(end, own_end);
             bool settled = end == peer_ack && ack == peer_end && m.state.payload_len == 0 && hdr.tcp.fin == 0;
+            bool newest = beyond || end == own_end;
             if (ack - own_ack <= peer_end - own_ack) { told = established; }
             if (hdr.tcp.fin == 1) {
                 if (AFTER(seq, own_end)) {
@@ -84,7 +90,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             } else if (beyond) {
                 withdrawn = seen & (rst | fin);
                 seen = seen & ~ahead;
-            } else if (settled || end == own_end) {
+            } else if (settled || newest) {
                 withdrawn = seen & rst;
             }
             if (settled) { seen = seen & ~ahead; }
@@ -93,8 +99,8 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
                 seen = seen & ~peer_ahead;
             }
             if (beyond || settled) { own_end = end; }
-            if (AFTER(ack, own_ack)) { own_ack = ack; }
-        } else if (ack == stray && seen & peer_stray != 0 && seen & (SYN_SEEN | BIT(SYN_ACK)) != SYN_SEEN) {
+            if (AFTER(ack, own_ack) || (agreed && newest)) { own_ack = ack; }
+        } else if (agreed && seen & STRAY != 0 && seen & (SYN_SEEN | BIT(SYN_ACK)) != SYN_SEEN) {
             own_end = end;
             own_ack = ack;
             peer_end = ack;
@@ -102,9 +108,10 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             told = BIT(SYN_ACK) | BIT(ESTABLISHED);
             seen = SYN_SEEN | (seen & 0xff);
         } else {
-            stray = end;
-            seen = (seen & ~STRAY) | own_stray;
+            refused = STRAY;
         }
+        last = end;
+        seen = (seen & ~LAST) | own_last | refused;
         m.state.new_events = (bit<8>)(told & ~seen | withdrawn);
         if (withdrawn != 0) { m.state.new_events = m.state.new_events | (bit<8>)SessionEvent.RESUMED; }
         seen = (seen & ~withdrawn) | told;
@@ -117,7 +124,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         bit<32> server_ack;
         bit<32> client_end;
         bit<32> client_ack;
-        bit<32> stray;
+        bit<32> last;
         bit<32> first;
         events.read(seen, i);
         first_data_seq.read(first, i);
@@ -125,17 +132,17 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         server_ack_seq.read(server_ack, i);
         client_end_seq.read(client_end, i);
         client_ack_seq.read(client_ack, i);
-        stray_end_seq.read(stray, i);
+        last_end_seq.read(last, i);
         m.state.before_data = seen & FIRST_SEEN != 0 && hdr.tcp.ack == first;
-        follow(seen, client_end, client_ack, server_end, server_ack, stray, hdr.tcp.seq + m.session.delta,
-               BIT(FIN_IN), BIT(FIN_OUT), BIT(RST_IN), AHEAD_IN, AHEAD_OUT, BIT(ESTABLISHED), STRAY_IN, STRAY_OUT);
+        follow(seen, client_end, client_ack, server_end, server_ack, last, hdr.tcp.seq + m.session.delta,
+               BIT(FIN_IN), BIT(FIN_OUT), BIT(RST_IN), AHEAD_IN, AHEAD_OUT, BIT(ESTABLISHED), LAST_IN, LAST_OUT);
         m.state.client_end = client_end;
         events.write(i, seen);
         server_end_seq.write(i, server_end);
         server_ack_seq.write(i, server_ack);
         client_end_seq.write(i, client_end);
         client_ack_seq.write(i, client_ack);
-        stray_end_seq.write(i, stray);
+        last_end_seq.write(i, last);
     }
 
     @hidden
@@ -145,22 +152,22 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         bit<32> server_ack;
         bit<32> client_end;
         bit<32> client_ack;
-        bit<32> stray;
+        bit<32> last;
         events.read(seen, i);
         server_end_seq.read(server_end, i);
         server_ack_seq.read(server_ack, i);
         client_end_seq.read(client_end, i);
         client_ack_seq.read(client_ack, i);
-        stray_end_seq.read(stray, i);
-        follow(seen, server_end, server_ack, client_end, client_ack, stray, hdr.tcp.seq,
-               BIT(FIN_OUT), BIT(FIN_IN), BIT(RST_OUT), AHEAD_OUT, AHEAD_IN, 0, STRAY_OUT, STRAY_IN);
+        last_end_seq.read(last, i);
+        follow(seen, server_end, server_ack, client_end, client_ack, last, hdr.tcp.seq,
+               BIT(FIN_OUT), BIT(FIN_IN), BIT(RST_OUT), AHEAD_OUT, AHEAD_IN, 0, LAST_OUT, LAST_IN);
         m.state.client_end = client_end;
         events.write(i, seen);
         server_end_seq.write(i, server_end);
         server_ack_seq.write(i, server_ack);
         client_end_seq.write(i, client_end);
         client_ack_seq.write(i, client_ack);
-        stray_end_seq.write(i, stray);
+        last_end_seq.write(i, last);
     }
 
     /* The client's SYN, which the controller has let in. One that is sent again tells nothing, unless the server takes it for
@@ -170,24 +177,24 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         bit<16> seen;
         bit<32> client_end;
         bit<32> server_ack;
-        bit<32> stray;
+        bit<32> last;
         bit<32> end = hdr.tcp.seq + m.session.delta + 1 + (bit<32>)m.state.payload_len;
         events.read(seen, i);
         client_end_seq.read(client_end, i);
         server_ack_seq.read(server_ack, i);
-        stray_end_seq.read(stray, i);
+        last_end_seq.read(last, i);
         if (m.new_session) {
             seen = SYN_SEEN;
             client_end = end;
             server_ack = hdr.tcp.seq + m.session.delta + 1;
         } else {
-            stray = end;
-            seen = (seen & ~STRAY) | STRAY_IN;
+            last = end;
+            seen = (seen & ~LAST) | LAST_IN | STRAY;
         }
         events.write(i, seen);
         client_end_seq.write(i, client_end);
         server_ack_seq.write(i, server_ack);
-        stray_end_seq.write(i, stray);
+        last_end_seq.write(i, last);
     }
 
     /* A SYN-ACK begins the server's numbers if it acknowledges the client's SYN, and is not the one that has begun them. Once
@@ -200,7 +207,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         bit<32> server_ack;
         bit<32> client_end;
         bit<32> client_ack;
-        bit<32> stray;
+        bit<32> last;
         bit<16> told = 0;
         bit<32> ack = hdr.tcp.ack;
         events.read(seen, i);
@@ -209,9 +216,9 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         server_ack_seq.read(server_ack, i);
         client_end_seq.read(client_end, i);
         client_ack_seq.read(client_ack, i);
-        stray_end_seq.read(stray, i);
+        last_end_seq.read(last, i);
         bool known = seen & SYN_SEEN != 0;
-        bool agreed = known && ack == stray && seen & STRAY_IN != 0;
+        bool agreed = known && ack == last && seen & LAST_IN != 0 && seen & STRAY != 0;
         if (agreed || !known) {
             server_ack = ack;
             client_end = ack;

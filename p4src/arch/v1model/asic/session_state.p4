@@ -8,8 +8,8 @@ control UnusedRegisters() {
     register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_end_seq;
     @id(ID_R_CLIENT_ACK_SEQ) @name(".client_ack_seq") @noWarn("unused")
     register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_ack_seq;
-    @id(ID_R_STRAY_END_SEQ) @name(".stray_end_seq") @noWarn("unused")
-    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) stray_end_seq;
+    @id(ID_R_LAST_END_SEQ) @name(".last_end_seq") @noWarn("unused")
+    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) last_end_seq;
 
     apply { }
 }
