@@ -21,15 +21,10 @@ from .builders import (
     VPORT,
     arp_reply,
     config,
-    real,
     syn,
     virtual,
 )
-from .constants import enumerations
 from .switch import Rig
-
-FLAG = enumerations()["SessionFlag"]
-TWO_SERVERS = (real(), real("10.0.2.12"))
 
 
 def late(src: int, sport: int, dst: int, dport: int, flags: int = ACK, port: int = CLIENT_PORT) -> PacketIn:
