@@ -8,7 +8,6 @@ from .builders import EVENT, IN, OUT, config, syn
 from .helpers import established, nothing_left, only, opened, tell, time_wait
 from .switch import Rig
 
-
 # ---- digests
 
 
