@@ -28,7 +28,19 @@ FIRST_PORT, PORTS = 10000, 50000
 """Every client address has this many sessions, with consecutive ports."""
 IDLE_NS = 900 * 10**9
 FRAME_BYTES = 60
-REGISTERS = ("events", "first_data_seq", "server_end_seq", "server_ack_seq")
+CLIENT_SEQ, SERVER_SEQ = 1000001, 2000101
+"""Where both sides of every session stand; each has acknowledged all that the other has sent."""
+REGISTERS = (
+    "events",
+    "first_data_seq",
+    "server_end_seq",
+    "server_ack_seq",
+    "client_end_seq",
+    "client_ack_seq",
+    "last_end_seq",
+)
+KNOWN = 0x300
+"""Of the register of events (p4src/arch/v1model/session_state.p4)."""
 
 
 def number(address: str) -> int:
@@ -71,8 +83,11 @@ def install(engine: NativeEngine, program: Program, sessions: int) -> None:
         table, action = program.tables[name].index, _action(program, name, name.replace("session", "fullnat"))
         for session in range(sessions):
             engine.insert(table, _entry(name, action, session))
-    for session in range(sessions):
-        engine.write_register("events", session, established)
+    client_side, server_side = CLIENT_SEQ, SERVER_SEQ
+    values = (KNOWN | established, server_side - 100, server_side, client_side, client_side, server_side, 0)
+    for name, value in zip(REGISTERS, values, strict=True):
+        for session in range(sessions):
+            engine.write_register(name, session, value)
 
 
 def _action(program: Program, table: str, name: str) -> int:
@@ -102,5 +117,5 @@ def _frames(order: list[int]) -> Iterator[bytes]:
     for session in order:
         address, port = client(session)
         flow = Flow(PROTO_TCP, Endpoint(v4(address), port), Endpoint(v4(number(VIP)), VPORT))
-        packet = tcp_packet(flow, 1000001, 2000101, TcpFlag.ACK, window=512)
+        packet = tcp_packet(flow, CLIENT_SEQ, SERVER_SEQ, TcpFlag.ACK, window=512)
         yield ethernet + packet + bytes(FRAME_BYTES - 54)

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from typing import Any
 
+from fullnat.app.ports import Core
 from fullnat.app.runner import CoreRunner
-from fullnat.app.snapshot import Snapshots
+from fullnat.app.snapshot import Snapshots, session_json
 from fullnat.app.switch import SwitchOwner
 from fullnat.config import file
 from fullnat.core.controller import Controller
@@ -50,12 +50,13 @@ class Small:
 
     switch: Switch
     snapshots: Snapshots
+    core: Core
     hosts: dict[str, Host] = field(default_factory=dict)
     resets: list[str] = field(default_factory=list)
     """TOA of the connections that ended by RST at a server."""
 
     def sessions(self) -> list[dict[str, Any]]:
-        return list(chain.from_iterable(self.snapshots.sessions({})))
+        return [session_json(view) for view in self.core.sessions()]
 
     async def open(self, client: str) -> Connection:
         return await self.hosts[client].connect(standard.VIP, standard.VPORT)
@@ -94,7 +95,7 @@ async def _small(config_text: str) -> AsyncIterator[Small]:
 
         runner = CoreRunner(core, config)
         owner = SwitchOwner(runner, connect)
-        small = Small(switch, Snapshots(runner, owner))
+        small = Small(switch, Snapshots(runner, owner), runner.core)
         _add_hosts(small)
         for work in (runner.run(), owner.run(), _wires(small)):
             alive.push_async_callback(_cancel, asyncio.ensure_future(work))

@@ -95,8 +95,9 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         } else {
             server.apply(hdr, m);
             admit.apply(hdr, m);
-            if (DECIDED) { return; }
-            if (m.route.drop == (bit<8>)DropReason.NONE) { session_state.apply(hdr, m); }
+            if (m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) {
+                session_state.apply(hdr, m);
+            }
         }
         if (DECIDED || !hdr.ipv4.isValid()) { return; }
 

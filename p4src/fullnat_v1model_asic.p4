@@ -47,8 +47,10 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Decide() decide;
     Verdict() verdict;
     SendDecision() send_decision;
+    UnusedRegisters() unused_registers;
 
     apply {
+        unused_registers.apply();
         received.apply(hdr, m, standard_metadata);
         save_original.apply(hdr, m);
         m.next_hop = hdr.ipv4.dst;

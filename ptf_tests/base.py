@@ -67,6 +67,7 @@ class Punt:
     port: int = topology.CLIENT_SIDE
     session_id: int = 0
     service_flags: int = 0
+    seq: int = 0
 
 
 Sent = tuple[int, SupportsBytes] | PacketOut
@@ -173,6 +174,8 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
                 "ingress_port": punt.port,
                 "session_id": punt.session_id,
             }
+            if "seq" in self.client.schema.packet_metadata["packet_in"]:
+                metadata["seq"] = punt.seq if self.can("judged-segments") else 0
             self._equal(metadata, dict(packet_in.metadata), "metadata of the packet-in")
         before, self._counted = self._counted, self._read_counters()
         # The barriers' own punts.
@@ -261,19 +264,36 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
 
     # Events
 
-    def expect_events(self, session_id: int, *expected: tuple[str, str]) -> None:
-        """Require that the next digests of the session are these (direction, event), in order."""
+    def expect_events(self, session_id: int, *expected: tuple[str, str], seq: int | None = None) -> None:
+        """Require that the next digests of the session are these (direction, events), in order; events are names joined
+        by ``|``. ``seq`` is that of the last one."""
         directions = {direction.value: direction.name for direction in Direction}
-        events = {event.value: event.name for event in SessionEvent}
+        wanted = [(direction, self._told(events)) for direction, events in expected]
         deadline = time.monotonic() + PATIENCE
         seen: list[tuple[str, str]] = []
-        while len(seen) < len(expected):
+        told = None
+        while len(seen) < len(wanted):
             digest = self.client.digest("session_event_t", deadline)
             if digest is None:
                 break
             if digest[0] == session_id:
-                seen.append((directions[digest[1]], events.get(digest[2], f"{digest[2]:#x}")))
-        self._equal(list(expected), seen, "events")
+                seen.append((directions[digest[1]], _names(digest[2])))
+                told = digest[3] if len(digest) > 3 else 0
+        self._equal(wanted, seen, "events")
+        if seq is not None:
+            self._equal(seq if self.can("judged-segments") else 0, told, "what the client has sent")
+
+    def _told(self, events: str) -> str:
+        """``events`` as the target tells them, names in the order of their bits."""
+        bits: int = sum(SessionEvent[name] for name in events.split("|"))
+        ends = SessionEvent.FIN_IN | SessionEvent.FIN_OUT | SessionEvent.RST_IN | SessionEvent.RST_OUT
+        if bits & ends and not self.can("judged-segments"):
+            bits |= SessionEvent.UNJUDGED
+        return _names(bits)
+
+
+def _names(events: int) -> str:
+    return "|".join(event.name for event in SessionEvent if events & event)
 
 
 def current_harness() -> Harness:

@@ -77,11 +77,11 @@ class ArpRequestsAreAnsweredAboveTheRate(FullnatTest):
         request = arp(topology.VIP)
         reply = answer(request, CLIENT_SIDE)
         self.meter_punts("NEIGHBOR", 1)
-        before, started = self._told(), time.monotonic()
+        before, started = self._heard(), time.monotonic()
         self.exchange(*[(CLIENT_SIDE, request)] * 10, out=[(CLIENT_SIDE, reply)] * 10)
-        assert 1 <= self._told() - before <= 2 + time.monotonic() - started
+        assert 1 <= self._heard() - before <= 2 + time.monotonic() - started
 
-    def _told(self) -> int:
+    def _heard(self) -> int:
         packets, _ = self.client.counters([("punt_ctr", None)])["punt_ctr", PuntReason.NEIGHBOR]
         return packets
 

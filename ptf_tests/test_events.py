@@ -1,8 +1,11 @@
 """Session events: each bit of a session's life is reported to the controller once, by digest."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ptf_tests.base import PacketOut
+from ptf_tests.conversation import Conversation
+from ptf_tests.packets import Tcp
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE
 
@@ -24,23 +27,25 @@ class EventsOfAWholeConnection(SessionTest):
         )
 
 
-class EventsComeOnce(SessionTest):
+class EventsComeOnce(Conversation):
     """However often the segment comes again, its event is reported once: the next digest is the next event's."""
 
     def runTest(self) -> None:
-        steps = [
-            (self.outward, self.session.from_server(flags="SA", seq=9000, ack=1033)),
-            (self.inward, self.session.from_client(seq=1001, ack=9002)),
-            (self.outward, self.session.from_server(flags="FA", seq=9001, ack=1033)),
-            (self.inward, self.session.from_client(flags="FA", seq=1001, ack=9002)),
-            (self.outward, self.session.from_server(flags="R", seq=9002)),
-            (self.inward, self.session.from_client(flags="R", seq=1002)),
+        self.syn(client_isn=1000, server_isn=9000)
+        with_toa: dict[str, Any] = {"toa": "OK", "options": self.session.toa}
+        steps: list[tuple[Callable[..., None], Tcp, dict[str, Any]]] = [
+            (self.outward, self.session.from_server(flags="SA", seq=9000, ack=1033), {}),
+            (self.inward, self.session.from_client(seq=1001, ack=9001), with_toa),
+            (self.outward, self.session.from_server(flags="FA", seq=9001, ack=1033), {}),
+            (self.inward, self.session.from_client(flags="FA", seq=1001, ack=9002), {}),
+            (self.outward, self.session.from_server(flags="R", seq=9002), {}),
+            (self.inward, self.session.from_client(flags="R", seq=1002), {}),
         ]
-        for send, segment in steps:
+        for send, segment, changes in steps:
             for _ in range(3):
-                send(segment)
-        for send, segment in steps:
-            send(segment)
+                send(segment, **changes)
+        for send, segment, changes in steps:
+            send(segment, **changes)
         self.expect_events(
             self.session.id,
             ("OUT", "SYN_ACK"),
@@ -52,48 +57,70 @@ class EventsComeOnce(SessionTest):
         )
 
 
-class RstOutweighsOtherFlags(SessionTest):
+class RstOutweighsOtherFlags(Conversation):
     """A RST with ACK, FIN or PSH is a RST."""
 
     def runTest(self) -> None:
-        self.inward(self.session.from_client(flags="RFPA", seq=1001, ack=1))
-        self.outward(self.session.from_server(flags="RFA", seq=9001, ack=1))
-        self.expect_events(self.session.id, ("IN", "RST_IN"), ("OUT", "RST_OUT"))
+        self.open()
+        self.client_sends(flags="RFPA", seq=self.sent)
+        self.server_sends(flags="RFA", seq=self.answered)
+        self.expect_events(
+            self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), ("IN", "RST_IN"), ("OUT", "RST_OUT")
+        )
 
 
-class FinWithDataIsFin(SessionTest):
-    """FIN with data, urgent or without ACK is a FIN; it does not count as the first ACK."""
+class FinWithDataIsFin(Conversation):
+    """FIN with data or urgent is a FIN; without ACK no receiver takes it."""
 
     def runTest(self) -> None:
-        self.inward(self.session.from_client(flags="FPUA", seq=1001, ack=1, payload=b"bye"))
-        self.outward(self.session.from_server(flags="F", seq=9001, payload=b"bye"))
-        self.inward(self.session.from_client(seq=1005, ack=1))
-        self.expect_events(self.session.id, ("IN", "FIN_IN"), ("OUT", "FIN_OUT"), ("IN", "ESTABLISHED"))
+        self.open()
+        self.client_sends(3, flags="F", seq=self.sent)
+        self.server_sends(3, flags="F", seq=self.answered)
+        self.client_sends(3, flags="FPUA")
+        self.server_sends(3, flags="FA")
+        self.expect_events(
+            self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), ("IN", "FIN_IN"), ("OUT", "FIN_OUT")
+        )
 
 
-class NoEventWithoutMeaning(SessionTest):
+class NoEventWithoutMeaning(Conversation):
     """The client's SYN, a SYN-ACK from the client, a SYN or plain ACK from the server, and segments without ACK
-    report nothing: the first digest is the FIN's."""
+    report nothing: the next digest is the FIN's."""
 
     def runTest(self) -> None:
+        self.open()
         self.inject(self.session.from_client(flags="S", seq=1), toa="OK", options=self.session.toa)
         self.inward(self.session.from_client(flags="SA", seq=1, ack=5))
-        self.inward(self.session.from_client(flags="P", seq=1, payload=b"x"))
+        self.inward(self.session.from_client(flags="P", seq=self.sent, payload=b"x"))
         self.outward(self.session.from_server(flags="S", seq=1))
-        self.outward(self.session.from_server(seq=1, ack=5))
-        self.outward(self.session.from_server(flags="FA", seq=1, ack=5))
-        self.expect_events(self.session.id, ("OUT", "FIN_OUT"))
+        self.server_sends()
+        self.server_sends(flags="FA")
+        self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), ("OUT", "FIN_OUT"))
 
 
-class DroppedSegmentsAreNoEvents(SessionTest):
+class DroppedSegmentsAreNoEvents(Conversation):
     """A FIN that is dropped as broken ends nothing."""
 
     def runTest(self) -> None:
-        self.drop(CLIENT_SIDE, self.session.from_client(flags="FA", options=b"\x02\x00\x01\x01"), "TCP_OPTIONS")
-        self.drop(CLIENT_SIDE, self.session.from_client(flags="FA", data_offset=4), "TCP_HEADER")
-        self.drop(CLIENT_SIDE, self.session.from_client(flags="FA", ip_checksum=1), "IPV4_CHECKSUM")
-        self.inward(self.session.from_client(flags="R", seq=1))
-        self.expect_events(self.session.id, ("IN", "RST_IN"))
+        self.open()
+        fin = self.session.from_client(flags="FA", seq=self.sent, ack=self.answered)
+        self.drop(CLIENT_SIDE, fin.replace(options=b"\x02\x00\x01\x01"), "TCP_OPTIONS")
+        self.drop(CLIENT_SIDE, fin.replace(data_offset=4), "TCP_HEADER")
+        self.drop(CLIENT_SIDE, fin.replace(ip_checksum=1), "IPV4_CHECKSUM")
+        self.client_sends(flags="R", seq=self.sent)
+        self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), ("IN", "RST_IN"))
+
+
+class NothingIsEstablishedBeforeTheServerAnswers(Conversation):
+    """ACKs of the client before the server's SYN-ACK are no news; the first one behind it is."""
+
+    def runTest(self) -> None:
+        self.syn()
+        for ack in (0, 1, 0x89ABCDEF):
+            self.inward(self.session.from_client(seq=1001, ack=ack))
+        self.syn_ack()
+        self.client_sends()
+        self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"))
 
 
 class ControllersResetIsNoEvent(SessionTest):

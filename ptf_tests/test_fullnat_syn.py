@@ -146,7 +146,7 @@ class SessionSynIsPunted(SessionTest):
             syn = self.session.from_client(flags="S", seq=1000, options=options)
             self.exchange((CLIENT_SIDE, syn), punted=[Punt("SESSION_SYN", syn, session_id=self.session.id)])
         self.handshake()
-        self.exchange((CLIENT_SIDE, syn), punted=[Punt("SESSION_SYN", syn, session_id=self.session.id)])
+        self.exchange((CLIENT_SIDE, syn), punted=[Punt("SESSION_SYN", syn, session_id=self.session.id, seq=1033)])
 
 
 class SessionSynHasItsOwnRate(SessionTest):

@@ -78,10 +78,12 @@ class SessionWithoutServerIsDropped(SessionTest):
     side, received, injected or reset; a client's SYN is still the controller's. Each direction wants its own entry."""
 
     def runTest(self) -> None:
-        self.handshake()
+        self.handshake(client_isn=1000, server_isn=9000)
+        self.inward(self.session.from_client(seq=1001, ack=9001), toa="OK", options=self.session.toa)
         inbound, outbound = self.session.server_entries
-        self.expect_events(self.session.id, ("OUT", "SYN_ACK"))
-        request, response = self.session.from_client(seq=1, flags="FA"), self.session.from_server(seq=5)
+        self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"))
+        request = self.session.from_client(seq=1001, ack=9002, flags="FA")
+        response = self.session.from_server(seq=9001, ack=1033, payload=b"x")
         self.delete(inbound)
         self.drop(CLIENT_SIDE, request, "SERVER")
         syn = self.session.from_client(flags="S")

@@ -59,13 +59,31 @@ class VipWithoutServiceIsDropped(FullnatTest):
             self.drop(CLIENT_SIDE, segment(flags=flags), "NO_SERVICE")
 
 
-class SegmentToALocalAddressWithoutSessionIsDropped(FullnatTest):
-    """What a real server still sends to a local address when the session is gone."""
+class SegmentToALocalAddressWithoutSessionIsPunted(FullnatTest):
+    """What a real server still sends to a local address when the session is gone goes to the controller, which knows
+    whether to answer RST. A RST is never answered, and a SYN is not late."""
 
     def runTest(self) -> None:
         self.insert(topology.service())
-        for flags in ("S", "SA", "A", "FA", "R"):
-            self.drop(SERVER_SIDE, Session(id=0).from_server(flags=flags, payload=b"x"), "NO_SESSION")
+        for flags in ("SA", "A", "PA", "FA", "", "FPU"):
+            with self.subTest(flags=flags):
+                packet = Session(id=0).from_server(flags=flags, payload=b"x")
+                self.exchange(
+                    (SERVER_SIDE, packet),
+                    punted=[Punt("NO_SESSION", packet, port=SERVER_SIDE, service_flags=RESET_ON_MISS)],
+                )
+        for flags in ("S", "SF", "R", "RA"):
+            with self.subTest(flags=flags):
+                self.drop(SERVER_SIDE, Session(id=0).from_server(flags=flags, payload=b"x"), "NO_SESSION")
+
+
+class SegmentToALocalAddressHasAPuntRate(FullnatTest):
+    """They are metered as those to a service are."""
+
+    def runTest(self) -> None:
+        packet = Session(id=0).from_server(flags="A")
+        punt = Punt("NO_SESSION", packet, port=SERVER_SIDE, service_flags=RESET_ON_MISS)
+        self.drop_over_rate(SERVER_SIDE, punt, count=4, burst=1)
 
 
 class SegmentToAnInterfaceIsDropped(FullnatTest):

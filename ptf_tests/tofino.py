@@ -11,6 +11,7 @@ from ptf_tests.targets import CAPABILITIES, COMPILED, External
 LACKS = {
     "any-options": "no parser loop over bytes keeps what it passes; uncommon lists go through the controller",
     "toa-in-timestamps": "a header half taken out is another header; only a whole option makes room, or the controller",
+    "judged-segments": "digests are made in ingress, the sequence numbers are in egress; the controller is told so",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",

@@ -1,7 +1,8 @@
 /* Addressee: whether a packet's destination is an address of ours, and served.
  *
  * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
- * virtual_service says which (VIP, protocol, port) is served. Reads hdr and m.addressed; writes m.own. */
+ * virtual_service says which (VIP, protocol, port) is served. What a real server sends to a local address belongs to a session,
+ * or else its sender shall learn that there is none: the controller knows whether. Reads hdr and m.addressed; writes m.own. */
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
 
@@ -10,7 +11,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     action own_vip() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
 
     @id(ID_A_OWN_LOCAL) @name(".own_local")
-    action own_local() { m.own.address = true; }
+    action own_local() { m.own.address = true; m.own.flags = (bit<8>)ServiceFlag.RESET_ON_MISS; }
 
     @id(ID_A_OWN_INTERFACE) @name(".own_interface")
     action own_interface() { m.own.address = true; m.own.answers_echo = true; }

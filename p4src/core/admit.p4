@@ -1,8 +1,9 @@
 /* Admit: which segments of a session are translated, and what news of the session they are.
  *
  * A client's SYN on a session goes to the controller, which alone knows whether it is a retransmission; it comes back
- * injected. So does a segment whose options this target cannot edit. What is not admitted is no news either. After Session.
- * Reads hdr, m.session, m.segment_fault and m.*options*; writes m.verdict, and m.state.set_events for SessionState. */
+ * injected. So does a segment whose options this target cannot edit. What is not admitted is no news either, nor is a FIN
+ * without ACK, which no receiver takes (RFC 9293 3.10.7.4). After Session. Reads hdr, m.session, m.segment_fault and
+ * m.*options*; writes m.verdict, and m.state.set_events and m.state.unjudged for SessionState. */
 #ifndef _ADMIT_P4_
 #define _ADMIT_P4_
 
@@ -23,6 +24,12 @@ control Admit(inout headers_t hdr, inout metadata_t m) {
     action tell(SessionEvent event) { m.state.set_events = (bit<8>)event; }
 
     @hidden
+    action tell_end(SessionEvent event) {
+        m.state.set_events = (bit<8>)event;
+        m.state.unjudged = (bit<8>)SessionEvent.UNJUDGED;
+    }
+
+    @hidden
     table segment {
         key = {
             m.segment_fault     : ternary;
@@ -37,7 +44,7 @@ control Admit(inout headers_t hdr, inout metadata_t m) {
             hdr.tcp.syn         : ternary;
             hdr.tcp.ack_flag    : ternary;
         }
-        actions = { drop_faulty; punt; admit; tell; }
+        actions = { drop_faulty; punt; admit; tell; tell_end; }
         const default_action = drop_faulty();
         const entries = {
             (0, _, _, false, _, _, Direction.IN, _, _, 1, 0)   : punt(PuntReason.SESSION_SYN, 0);
@@ -45,11 +52,11 @@ control Admit(inout headers_t hdr, inout metadata_t m) {
             (0, true, false, _, _, _, _, _, _, _, _)           : punt(PuntReason.OPTIONS, 0);
             /* The controller's own RST is no news to it. */
             (0, _, _, _, _, true, _, _, _, _, _)               : admit();
-            (0, _, _, _, _, _, Direction.IN, 1, _, _, _)       : tell(SessionEvent.RST_IN);
-            (0, _, _, _, _, _, Direction.IN, _, 1, _, _)       : tell(SessionEvent.FIN_IN);
+            (0, _, _, _, _, _, Direction.IN, 1, _, _, _)       : tell_end(SessionEvent.RST_IN);
+            (0, _, _, _, _, _, Direction.IN, _, 1, _, 1)       : tell_end(SessionEvent.FIN_IN);
             (0, _, _, _, _, _, Direction.IN, _, _, 0, 1)       : tell(SessionEvent.ESTABLISHED);
-            (0, _, _, _, _, _, Direction.OUT, 1, _, _, _)      : tell(SessionEvent.RST_OUT);
-            (0, _, _, _, _, _, Direction.OUT, _, 1, _, _)      : tell(SessionEvent.FIN_OUT);
+            (0, _, _, _, _, _, Direction.OUT, 1, _, _, _)      : tell_end(SessionEvent.RST_OUT);
+            (0, _, _, _, _, _, Direction.OUT, _, 1, _, 1)      : tell_end(SessionEvent.FIN_OUT);
             (0, _, _, _, _, _, Direction.OUT, _, _, 1, 1)      : tell(SessionEvent.SYN_ACK);
             (0, _, _, _, _, _, _, _, _, _, _)                  : admit();
         }

@@ -1,6 +1,7 @@
 /* Service: what would become of a TCP segment that is addressed to us, if it had no session.
  *
- * SYNs to a virtual service go to the controller, everything else is dropped for a named reason. Whether there is a
+ * SYNs to a virtual service go to the controller, and so do late segments that it may answer with RST; everything else is
+ * dropped for a named reason. Whether there is a
  * session need not be known yet: Miss carries it out. After Addressee and Validate. Reads hdr and m.own; writes m.miss. */
 #ifndef _SERVICE_P4_
 #define _SERVICE_P4_
@@ -39,6 +40,8 @@ control Service(inout headers_t hdr, inout metadata_t m) {
         const entries = {
             (true, _, _, _, _, _, _, _, _, _)                     : drop(DropReason.INJECT_MISS);
             (_, false, _, _, _, _, _, _, _, _)                    : pass();
+            (_, _, false, _, _, 1, 0, _, _, _)                    : drop(DropReason.NO_SESSION);
+            (_, _, false, _, 0, _, _, 0, false, RESETS_ON_MISS)   : punt(PuntReason.NO_SESSION);
             (_, _, false, _, _, _, _, _, _, _)                    : drop(DropReason.NO_SESSION);
             (_, _, _, false, _, _, _, _, _, _)                    : drop(DropReason.NO_SERVICE);
             (_, _, _, _, 0, 1, 0, _, true, _)                     : drop(DropReason.INJECT_MISS);

@@ -1,7 +1,6 @@
 /* Numbers of the protocols, and enumerations shared with the controller.
  *
- * The enumerations and flags below are exported to compiled/fullnat.constants.json when the program is compiled; the
- * controller reads them from there and types none of them again. */
+ * `make p4` makes runtime/fullnat/p4constants.py of the enumerations below, so the controller types none of them again. */
 #ifndef _CONSTANTS_P4_
 #define _CONSTANTS_P4_
 
@@ -66,14 +65,21 @@ enum bit<8> SessionFlag {
     KEEP_MSS = 4          /* leave the MSS of the server's SYN-ACK alone */
 }
 
-/* Bits of a session's event byte; each is reported once, when it is first set. */
+/* Bits of a session's event byte; each is reported once, when it is first set. Only what the session's registers show to be
+ * acceptable to its receiver is news (RFC 9293, RFC 5961).
+ *
+ * RESUMED takes back: a RST or FIN that was reported has not been accepted, for its sender goes on as if there were none.
+ * In such a report RST_x and FIN_x bits, which are only those of the report's direction, are withdrawn; they are cleared in
+ * the event byte, and will be reported again. SYN_ACK and ESTABLISHED in it are new, as ever. */
 enum bit<8> SessionEvent {
-    SYN_ACK     = 1,   /* the server answered SYN-ACK */
-    ESTABLISHED = 2,   /* first ACK from the client */
+    SYN_ACK     = 1,   /* the server acknowledged the client's SYN with one of its own */
+    ESTABLISHED = 2,   /* the client acknowledged that, or data behind it */
     FIN_IN      = 4,
     FIN_OUT     = 8,
     RST_IN      = 16,
-    RST_OUT     = 32
+    RST_OUT     = 32,
+    RESUMED     = 64,  /* reported only: the FIN and RST bits beside it did not happen */
+    UNJUDGED    = 128  /* reported only, beside RST or FIN: this target could not tell whether it is acceptable */
 }
 
 enum bit<8> Direction {

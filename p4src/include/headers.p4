@@ -17,6 +17,7 @@ header packet_in_t {
     @id(2) bit<8>  service_flags; /* with NO_SESSION, ServiceFlag of the service; with OPTIONS, the PacketOutFlag it came with */
     @id(3) port_num_t ingress_port;
     @id(4) bit<32> session_id;  /* with SESSION_SYN */
+    PACKET_IN_SEQ
 }
 
 @controller_header("packet_out")

@@ -44,5 +44,8 @@
 #define ID_R_FIRST_DATA_SEQ  2
 #define ID_R_SERVER_END_SEQ  3
 #define ID_R_SERVER_ACK_SEQ  4
+#define ID_R_CLIENT_END_SEQ  5
+#define ID_R_CLIENT_ACK_SEQ  6
+#define ID_R_LAST_END_SEQ    7
 
 #endif

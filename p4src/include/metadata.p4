@@ -69,9 +69,11 @@ struct route_t {
 
 /* Answers of the per-session registers (arch/<target>/session_state.p4). */
 struct state_t {
-    bit<8>  set_events;       /* asked: SessionEvent bits of this packet */
-    bit<8>  new_events;       /* answered: those set for the first time */
-    bool    server_answered;  /* answered: SYN_ACK was set before this packet */
+    bit<8>  set_events;       /* asked, where the registers do not judge: SessionEvent bits of this packet */
+    bit<8>  unjudged;         /* beside them: UNJUDGED, if the session may end; 0 where the registers judge */
+    bit<8>  new_events;       /* answered: what the controller is told */
+    bit<32> client_end;       /* answered: end of what the client has sent, in the server's numbers; 0 = not known */
+    bool    server_answered;  /* answered to a reset: SYN_ACK is set */
     bool    before_data;      /* answered to the client: it acknowledges no data of the server */
     bit<16> payload_len;      /* asked: bytes of TCP payload */
 }

@@ -45,6 +45,8 @@ class SessionEvent(IntEnum):
     FIN_OUT = 8
     RST_IN = 16
     RST_OUT = 32
+    RESUMED = 64
+    UNJUDGED = 128
 
 
 class Direction(IntEnum):

@@ -13,6 +13,7 @@ import pytest
 from fullnat.app import snapshot
 from fullnat.app.control import ControlServer
 from fullnat.app.snapshot import SESSIONS_PER_TURN, Snapshots
+from fullnat.core.interface import Op, ProbeResult
 from fullnat.core.views import SessionView
 from p4rt.entries import session
 from p4rt.waiting import until
@@ -74,6 +75,30 @@ async def test_a_listing_takes_few_sessions_a_turn(
     assert answers[-1] == {"end": True}
     assert sum(turns.taken.values()) == SESSIONS
     assert max(turns.taken.values()) <= SESSIONS_PER_TURN
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_listing_tells_packets_and_time_left_as_of_now(
+    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """As the switch tells them; as last known if it does not answer, which is waited for once."""
+    monkeypatch.setattr(snapshot, "COUNTER_SECONDS", 0.05)
+    entry = session(1)
+    rig.run()
+    await until(lambda: rig.owner.serving)
+    assert rig.owner.client is not None
+    updates = rig.owner.client.schema.encode(Op.INSERT, entry)
+    await rig.owner.client.write(updates)
+    rig.switch.since_hit_ns = 10_000_000_000
+    known = SessionView(entry, "ESTABLISHED", "INSTALLED", 100.0, 2.0, ProbeResult(5.0, 1, 60, 1, 60), 90.0)
+    monkeypatch.setattr(rig.core, "sessions", lambda _now: iter([known] * SESSIONS))
+    if not told:
+        rig.switch.read_gate = asyncio.Event()
+    *sessions, end = await ask(control, {"command": "sessions"})
+    assert end == {"end": True}
+    assert len(sessions) == SESSIONS
+    shown = {(found["in_packets"], found["out_packets"], found["expires"]) for found in sessions}
+    assert shown == ({(3, 3, 80.0)} if told else {(1, 1, 2.0)})
 
 
 async def test_a_reader_who_does_not_read_holds_nobody_up(

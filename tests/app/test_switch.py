@@ -34,7 +34,7 @@ from app.conftest import Rig
 def packet_in(number: int) -> p4r.StreamMessageResponse:
     message = p4r.StreamMessageResponse()
     message.packet.payload = b"frame%d" % number
-    for ident, value in enumerate((b"\1", b"\0", b"\1", number.to_bytes(2, "big")), 1):
+    for ident, value in enumerate((b"\1", b"\0", b"\1", number.to_bytes(2, "big"), b"\0"), 1):
         message.packet.metadata.add(metadata_id=ident, value=value)
     return message
 

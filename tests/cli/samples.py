@@ -37,8 +37,8 @@ SERVICES = (
         80,
         "rr",
         (
-            ServerView(0x0A00000B, 8080, 1, 3, False, 2, 4, 9),
-            ServerView(0x0A00000C, 8080, 0, 4, True, 1, 1, 1),
+            ServerView(0x0A00000B, 8080, 1, 3, False, 2, 4, 9, 2),
+            ServerView(0x0A00000C, 8080, 0, 4, True, 1, 1, 1, 1),
         ),
     ),
 )

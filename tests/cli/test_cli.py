@@ -100,9 +100,9 @@ def test_sessions_are_shown_as_a_plain_table_when_piped(running: Path) -> None:
     result = invoke("sessions", "--control-socket", running)
     assert result.exit_code == 0
     assert result.output.splitlines() == [
-        "pro  expire  state        source          virtual          local          destination",
-        "TCP  01:30   ESTABLISHED  192.0.2.9:1024  203.0.113.80:80  10.0.1.1:5000  10.0.0.11:8080",
-        "TCP  -       SYN_RECV     192.0.2.8:1025  203.0.113.80:80  10.0.1.2:5001  10.0.0.12:8080",
+        "pro  expire  state        source          virtual          local          destination     in pkts  out pkts",
+        "TCP  01:30   ESTABLISHED  192.0.2.9:1024  203.0.113.80:80  10.0.1.1:5000  10.0.0.11:8080  1        3",
+        "TCP  -       SYN_RECV     192.0.2.8:1025  203.0.113.80:80  10.0.1.2:5001  10.0.0.12:8080  -        -",
     ]
 
 
@@ -175,12 +175,13 @@ def test_stats_as_json(running: Path) -> None:
         "active": 2,
         "inactive": 4,
         "connections": 9,
+        "unanswered": 2,
         "in_packets": 10,
         "in_bytes": 1000,
         "out_packets": 20,
         "out_bytes": 2000,
     }
-    assert (service["connections"], service["in_packets"]) == (10, 10)
+    assert (service["connections"], service["unanswered"], service["in_packets"]) == (10, 3, 10)
     assert found["drops"]["no_session"] == {"packets": 5, "bytes": 300}
     assert found["toa"]["ok"]["packets"] == 6
     assert set(found["punts"]) >= {"service_syn", "arp"}
@@ -194,9 +195,9 @@ def test_stats_as_tables(running: Path) -> None:
     rows = {" ".join(line.split()) for line in lines}
     assert {
         "# Services",
-        "TCP 203.0.113.80:80 rr 3 5 10 10 20 1000 2000",
-        "-> 10.0.0.11:8080 1 2 4 9 10 20 1000 2000",
-        "-> 10.0.0.12:8080 (draining) 0 1 1 1 0 0 0 0",
+        "TCP 203.0.113.80:80 rr 3 5 10 3 10 20 1000 2000",
+        "-> 10.0.0.11:8080 1 2 4 9 2 10 20 1000 2000",
+        "-> 10.0.0.12:8080 (draining) 0 1 1 1 1 0 0 0 0",
         "# Local addresses",
         "10.0.1.1 7 8 0 0",
         "# Drops by reason",
@@ -210,7 +211,7 @@ def test_rates_are_differences_per_second(running: Path) -> None:
     found = json.loads(result.output)
     name = "TCP 203.0.113.80:80 rr"
     assert found["rates"][name] == dict.fromkeys(
-        ("connections", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0
+        ("connections", "unanswered", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0
     )
     before = {"services": found["services"]}
     later = json.loads(json.dumps(before))

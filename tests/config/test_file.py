@@ -99,6 +99,17 @@ def test_the_examples_values_are_the_defaults_where_it_says_so() -> None:
     assert (config.local_port_min, config.local_port_max) == (5000, 65535)
 
 
+def test_a_services_own_timeouts_are_the_others_where_it_has_none() -> None:
+    for section in ("timeouts = { close_wait = 600 }", "[virtual_server.timeouts]\nclose_wait = 600"):
+        first, second = GOOD.rsplit("[[virtual_server]]", 1)
+        head, tail = second.split("[[virtual_server.real_server]]")
+        config = file.parse(f"{first}[[virtual_server]]{head}{section}\n[[virtual_server.real_server]]{tail}")
+        assert [virtual.timeouts for virtual in config.virtual_servers] == [
+            None,
+            Timeouts(syn_recv=5.0, close_wait=600.0),
+        ]
+
+
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         file.parse(text, "x.toml")
@@ -120,6 +131,16 @@ def broken(old: str, new: str) -> str:
             "punt_rate = 100",
             "local_port_min = 9\nlocal_port_max = 8",
             "x.toml:1: local_port_min: 9 is above local_port_max 8",
+        ),
+        (
+            "port = 443\nlocal",
+            "port = 443\ntimeouts = 3\nlocal",
+            "x.toml:33: [virtual_server 2] timeouts: is not a section [virtual_server.timeouts]",
+        ),
+        (
+            "port = 443\nlocal",
+            "port = 443\ntimeouts = { close_wit = 3 }\nlocal",
+            "x.toml:30: [virtual_server 2.timeouts] close_wit: unknown option; did you mean close_wait?",
         ),
         (
             "syn_recv = 5",

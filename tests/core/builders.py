@@ -43,6 +43,7 @@ def virtual(**changes: Any) -> VirtualServer:
         "port": VPORT,
         "local_addresses": (IPv4Address(LOCAL),),
         "real_servers": (real(),),
+        "reset_on_miss": False,
     }
     return VirtualServer(**(fields | changes))
 

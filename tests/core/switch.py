@@ -65,6 +65,8 @@ class FakeSwitch:
     idle_in_32_bits: bool = False
     """Idle times as BMv2's P4Runtime server tells them: the remaining time, in ns, overflows 32 bits."""
     tells_idle_times: bool = True
+    frame: int = 100
+    """Bytes of every packet that the counters count."""
     strict: bool = True
     """A duplicate insert, or a change of what is not there, fails the test."""
 
@@ -102,6 +104,9 @@ class FakeSwitch:
         failures = self.fail if is_session else self.fail_servers if is_server else None
         if failures:
             outcome = failures.popleft()
+            if outcome is Outcome.ABSENT and operation is Op.DELETE:
+                for key in keys(entry):
+                    self.tables.pop(key, None)
             if outcome is not Outcome.DONE:
                 return outcome
         self._check_order(operation, entry)
@@ -130,7 +135,8 @@ class FakeSwitch:
                 del self.tables[key]
         if isinstance(entry, SessionEntry):
             self.last_hit[entry.session_id] = now
-            self.packets[entry.session_id] = (1, 0)
+            if operation is Op.INSERT:
+                self.packets[entry.session_id] = (1, 0)
         return Outcome.DONE
 
     def _check_order(self, operation: Op, entry: Entry) -> None:
@@ -160,7 +166,7 @@ class FakeSwitch:
                 if self.idle_in_32_bits and (left := entry.idle_timeout - idle) > 0:
                     idle = entry.idle_timeout - (round(left * 1000) * 1_000_000 & 0xFFFFFFFF) / 1e9
                 told = idle if self.tells_idle_times else None
-                answer.append((entry.session_id, ProbeResult(told, into, into * 60, out, out * 60)))
+                answer.append((entry.session_id, ProbeResult(told, into, into * self.frame, out, out * self.frame)))
             else:
                 answer.append((entry.session_id, None))
         return Probed(tuple(answer))

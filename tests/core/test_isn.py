@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from fullnat.core.interface import SessionEvents
 from fullnat.core.isn import TICKS_PER_SECOND, IsnGenerator
-from hypothesis import given
+from fullnat.tables.session import SessionEntry
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .builders import LOCAL, SERVER
+from .builders import EVENT, IN, LOCAL, SERVER, config
+from .helpers import again, established, only, opened, tell, time_wait
+from .switch import Rig
 
 SECRET = bytes(range(16))
 
@@ -68,3 +74,115 @@ def test_clock_ticks_every_64_ns() -> None:
 def test_a_poor_secret_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="secret must have 16 to 64 bytes"):
         IsnGenerator(bytes(length))
+
+
+# ---- above what the last connection sent
+
+FASTER = 40_000_000
+"""Bytes per second, more than the clock."""
+PLACE = (LOCAL, 5000, SERVER, 80)
+
+
+@settings(deadline=None)
+@given(
+    st.floats(0, 2000),
+    st.integers(0, 1 << 33),
+    st.floats(0, 60),
+)
+def test_a_new_connection_is_above_what_the_last_one_sent(life: float, sent: int, pause: float) -> None:
+    """However long it lived and however much it sent, as long as the server may be in TIME-WAIT."""
+    isn = IsnGenerator(SECRET, 1.7e9)
+    end = isn.next(*PLACE, 10.0) + sent & 0xFFFFFFFF
+    isn.ended(*PLACE, end, 10.0 + life)
+    assert rises(end, isn.next(*PLACE, 10.0 + life + pause))
+
+
+def test_the_clock_alone_would_not_do() -> None:
+    isn = IsnGenerator(SECRET, 1.7e9)
+    fast = isn.next(*PLACE, 10.0) + 20 * FASTER & 0xFFFFFFFF
+    assert not rises(fast, isn.next(*PLACE, 30.0))
+    slow = isn.next(*PLACE, 100.0) + 1000 & 0xFFFFFFFF
+    assert not rises(slow, isn.next(*PLACE, 300.0)), "half of the clock's round is over"
+
+
+def test_only_what_matters_is_remembered() -> None:
+    isn = IsnGenerator(SECRET)
+    for port in range(2000, 3000):
+        place = (LOCAL, port, SERVER, 80)
+        isn.ended(*place, isn.next(*place, 10.0) + 1000, 11.0)
+    assert not isn._ends, "the clock is past them"
+    for port in range(2000, 3000):
+        place = (LOCAL, port, SERVER, 80)
+        isn.ended(*place, isn.next(*place, 10.0) + FASTER, 11.0)
+    assert len(isn._ends) == len(isn._order) == 1000
+    isn.ended(*PLACE, isn.next(*PLACE, 200.0) + FASTER, 201.0)
+    assert len(isn._ends) == len(isn._order) == 1
+
+
+def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fullnat.core.isn.REMEMBERED", 100)
+    isn = IsnGenerator(SECRET)
+    for port in range(2000, 3000):
+        place = (LOCAL, port, SERVER, 80)
+        isn.ended(*place, isn.next(*place, 10.0) + FASTER, 11.0)
+    assert len(isn._ends) == len(isn._order) == 100
+
+
+# ---- in the controller
+
+
+def server_isn(entry: SessionEntry) -> int:
+    return entry.client_isn + entry.delta & 0xFFFFFFFF
+
+
+def one_port() -> Rig:
+    return Rig(config(local_port_min=5000, local_port_max=5000))
+
+
+def test_the_switch_tells_of_the_end_when_the_client_comes_back() -> None:
+    rig = one_port()
+    old = time_wait(rig, seq=7)
+    end = server_isn(old) + 20 * FASTER & 0xFFFFFFFF
+    rig.now += 5
+    rig.send(replace(again(old, 500), seq=end))
+    rig.settle()
+    assert rises(end, server_isn(only(rig).entry))
+
+
+def test_a_client_that_comes_back_is_above_anything_where_nobody_tells() -> None:
+    """As an ASIC does not; up to 2 GB."""
+    rig = one_port()
+    old = time_wait(rig, seq=7)
+    rig.now += 5
+    rig.send(again(old, 500))
+    rig.settle()
+    new = server_isn(only(rig).entry)
+    for sent in (0, 1000, 20 * FASTER, 2_000_000_000):
+        assert rises(server_isn(old) + sent, new)
+
+
+def test_the_switch_tells_of_the_end_with_the_last_segment() -> None:
+    rig = one_port()
+    old = established(rig)
+    end = server_isn(old) + 20 * FASTER & 0xFFFFFFFF
+    rig.send(SessionEvents(old.session_id, IN, EVENT["FIN_IN"], end))
+    tell(rig, old.session_id, "FIN_OUT")
+    rig.advance(10)
+    assert list(rig.controller.sessions()) == []
+    assert rises(end, server_isn(opened(rig, 40001)))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_counters_bound_what_nobody_told(restarts: bool) -> None:
+    """Also after a restart of the controller, which knows nothing but the entries."""
+    rig = one_port()
+    old = established(rig)
+    rig.switch.frame = 1500
+    packets = 20 * FASTER // 1500
+    rig.hit(old.session_id, into=packets)
+    if restarts:
+        rig.restart()
+    rig.advance(90)
+    rig.advance(3)
+    assert list(rig.controller.sessions()) == []
+    assert rises(server_isn(old) + packets * 1448, server_isn(opened(rig, 40001)))

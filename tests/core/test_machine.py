@@ -10,9 +10,10 @@ from collections import Counter
 from ipaddress import IPv4Address
 
 from fullnat.config.model import Config
-from fullnat.core.interface import IdleNotice, Outcome, SessionEvents, SwitchDown
+from fullnat.core.interface import Effect, IdleNotice, Inject, Op, Outcome, Reset, SessionEvents, SwitchDown
+from fullnat.core.lifecycle import Phase
 from fullnat.core.services import NO_ID
-from fullnat.core.sessions import Phase, Session
+from fullnat.core.sessions import Session
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
@@ -26,7 +27,7 @@ from .switch import FakeSwitch, Rig, keys
 
 CLIENT_PORTS = st.integers(40000, 40005)
 ISNS = st.integers(0, 3).map(lambda number: number * 0x50000001)
-SESSION_IDS = st.integers(0, 7)
+SESSION_IDS = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7])
 LOCALS = ((LOCAL,), (LOCAL, LOCAL2), (LOCAL2,))
 SERVERS = (
     (real(),),
@@ -53,6 +54,8 @@ CONFIGS = st.builds(
     st.booleans(),
 )
 SERVER_IDS = 4
+MARKS = st.sampled_from([0, 0, EVENT["RESUMED"], EVENT["UNJUDGED"]])
+REPORTED = sorted(set(EVENT) - {"RESUMED", "UNJUDGED"})
 
 
 class Machine(RuleBasedStateMachine):
@@ -74,11 +77,38 @@ class Machine(RuleBasedStateMachine):
             packet = syn(port, seq, vport=vport, reason="SESSION_SYN", session_id=entry.session_id)
         self.rig.send(packet)
 
-    @rule(number=SESSION_IDS, event=st.sampled_from(sorted(EVENT.__members__)), is_hit=st.booleans())
-    def digest(self, number: int, event: str, is_hit: bool) -> None:
-        if is_hit and number in self.rig.switch.sessions():
-            self.rig.hit(number)
-        self.rig.send(SessionEvents(number, IN if event in ("ESTABLISHED", "FIN_IN", "RST_IN") else OUT, EVENT[event]))
+    @rule(
+        number=SESSION_IDS,
+        event=st.sampled_from(REPORTED),
+        mark=MARKS,
+        seq=st.sampled_from([0, 7, 0x90000000]),
+    )
+    def digest(self, number: int, event: str, mark: int, seq: int) -> None:
+        direction = IN if event in ("ESTABLISHED", "FIN_IN", "RST_IN") else OUT
+        if number in self.rig.switch.sessions():
+            self.rig.hit(number, direction == IN, direction == OUT)
+        bits = EVENT[event] | (mark if event.startswith(("FIN", "RST")) else 0)
+        self.heard(number, event, mark)
+        self.rig.send(SessionEvents(number, direction, bits, seq))
+
+    @rule(
+        port=CLIENT_PORTS,
+        seq=ISNS,
+        vport=st.sampled_from([80, 81]),
+        mark=MARKS,
+        events=st.lists(st.sampled_from(REPORTED), min_size=1, max_size=4),
+    )
+    def life(self, port: int, seq: int, vport: int, mark: int, events: list[str]) -> None:
+        """A connection and what is reported of it, without anything in between."""
+        self.client_syn(port, seq, vport)
+        self.settle()
+        for view in list(self.rig.controller.sessions()):
+            if (view.entry.client_port, view.entry.vport) == (port, vport):
+                for event in events:
+                    self.digest(view.entry.session_id, event, mark, 0)
+
+    def heard(self, number: int, event: str, mark: int) -> None:
+        """What the controller is about to hear."""
 
     @rule(number=SESSION_IDS, into=st.integers(0, 20), out=st.integers(0, 20))
     def traffic(self, number: int, into: int, out: int) -> None:
@@ -241,13 +271,74 @@ class Machine(RuleBasedStateMachine):
         assert self.rig.switch.of(ServerIn) | self.rig.switch.of(ServerOut) == wanted
 
 
+class Witness(FakeSwitch):
+    """A switch that knows which connections somebody may hold for open, and objects when one of those goes without a
+    word to both its ends."""
+
+    def __init__(self, strict: bool) -> None:
+        super().__init__(strict=strict)
+        self.stands: dict[int, set[str]] = {}
+        self.unjudged: dict[int, set[str]] = {}
+        self.told: Counter[int] = Counter()
+
+    def hears(self, number: int, event: str, mark: int) -> None:
+        stands, unjudged = self.stands.setdefault(number, set()), self.unjudged.setdefault(number, set())
+        is_end = event.startswith(("FIN", "RST"))
+        if is_end and mark == EVENT["RESUMED"]:
+            stands.discard(event)
+            unjudged.discard(event)
+            return
+        if is_end and mark == EVENT["UNJUDGED"]:
+            unjudged |= {event} - stands
+        else:
+            unjudged.discard(event)
+        stands.add(event)
+
+    def is_open(self, number: int) -> bool:
+        stands = self.stands.get(number, set())
+        judged = stands - self.unjudged.get(number, set())
+        is_over = judged >= {"FIN_IN", "FIN_OUT"} or judged & {"RST_IN", "RST_OUT"}
+        return bool(stands & {"SYN_ACK", "FIN_OUT"}) and not is_over
+
+    def begins(self, number: int) -> None:
+        for known in (self.stands, self.unjudged, self.told):
+            known.pop(number, None)
+
+    def execute(self, effects: list[Effect]) -> None:
+        super().execute(effects)
+        for effect in effects:
+            if isinstance(effect, Reset):
+                self.told[effect.session_id] += 1
+            elif isinstance(effect, Inject) and effect.new_session:
+                self.begins(effect.session_id)
+
+    def _update(self, operation: Op, entry: Entry, now: float) -> Outcome:
+        if isinstance(entry, SessionEntry):
+            number = entry.session_id
+            if operation is Op.DELETE:
+                assert not self.is_open(number) or self.told[number] >= 2, "a session went without a word"
+            if operation is not Op.MODIFY:
+                self.begins(number)
+        return super()._update(operation, entry, now)
+
+
 class CarefulMachine(Machine):
-    """The same with a switch that never fails: then no write may ever be in vain, and nothing may be left on the
-    switch."""
+    """The same with a switch that never fails: then no write may ever be in vain, nothing may be left on the switch,
+    and no connection that somebody holds for open may go without a word."""
 
     @initialize(first=CONFIGS)
     def connect(self, first: Config) -> None:
-        self.rig = Rig(first, switch=FakeSwitch(strict=True), session_ids=8, server_ids=SERVER_IDS)
+        self.rig = Rig(first, switch=Witness(strict=True), session_ids=8, server_ids=SERVER_IDS)
+
+    def heard(self, number: int, event: str, mark: int) -> None:
+        phases = {view.entry.session_id: view.phase for view in self.rig.controller.sessions()}
+        if phases.get(number) == "INSTALLED":
+            self.witness.hears(number, event, mark)
+
+    @property
+    def witness(self) -> Witness:
+        assert isinstance(self.rig.switch, Witness)
+        return self.rig.switch
 
     fail_next = None  # type: ignore[assignment]
     vanish = None  # type: ignore[assignment]
@@ -281,6 +372,6 @@ class CarefulMachine(Machine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestCarefulMachine = CarefulMachine.TestCase
-TestCarefulMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestCarefulMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -223,7 +223,7 @@ def test_a_found_session_without_timeout_gets_the_services() -> None:
     switch = FakeSwitch()
     entry = SessionEntry(3, 0, 6, 1, 2, VIP, VPORT, LOCAL, 6000, SERVER, 8080, 0, 0, 0.0)
     switch.tables = dict.fromkeys(keys(entry), entry)
-    switch.last_hit[3], switch.packets[3] = 1000.0, (0, 0)
+    switch.last_hit[3], switch.packets[3] = 1000.0, (2, 1)
     rig = Rig(config(), switch=switch)
     rig.advance(85, idle_notices=False)
     assert only(rig).state == "ESTABLISHED"

@@ -18,7 +18,7 @@ from fullnat.tables.table import Entry
 from fullnat.tables.virtual_service import VirtualService
 
 from .builders import LOCAL, LOCAL2, SERVER, SERVER2, VIP, config, ip, real, syn, virtual
-from .helpers import established, nothing_left, only, opened, time_wait
+from .helpers import established, nothing_left, only, opened, tell, time_wait
 from .switch import Rig
 
 OTHER_VIP = ip("198.51.100.11")
@@ -63,6 +63,7 @@ def test_a_removed_service_ends_its_sessions_and_no_others() -> None:
     kept = established(rig, 40000)
     rig.send(syn(40001, vip=OTHER_VIP))
     rig.settle()
+    tell(rig, 1, "SYN_ACK")
     rig.send(syn(40002, vip=OTHER_VIP))
     updates = change(rig, virtual())
     assert [(op, entry) for op, entry in updates if not isinstance(entry, SessionEntry)] == [

@@ -203,9 +203,39 @@ def packet_in(values: dict[int, int]) -> p4r.PacketIn:
 
 
 def test_packet_ins_are_read_in_any_order() -> None:
-    wanted = PacketIn(2, 1, 300, 0x12345, FRAME)
-    assert SCHEMA.packets.decode_packet(packet_in({1: 2, 2: 1, 3: 300, 4: 0x12345})) == wanted
-    assert SCHEMA.packets.decode_packet(packet_in({4: 0x12345, 3: 300, 1: 2, 2: 1})) == wanted
+    wanted = PacketIn(2, 1, 300, 0x12345, FRAME, 77)
+    assert SCHEMA.packets.decode_packet(packet_in({1: 2, 2: 1, 3: 300, 4: 0x12345, 5: 77})) == wanted
+    assert SCHEMA.packets.decode_packet(packet_in({4: 0x12345, 3: 300, 1: 2, 5: 77, 2: 1})) == wanted
+
+
+def tells_seq(*, told: bool) -> Schema:
+    """The program's schema, with or without what not every target tells."""
+    info = p4i.P4Info()
+    info.CopyFrom(PROGRAM.p4info)
+    header = next(h for h in info.controller_packet_metadata if h.preamble.name == "packet_in")
+    members = info.type_info.structs["session_event_t"].members
+    for fields, number in ((header.metadata, 4), (members, 3)):
+        del fields[number:]
+    if told:
+        header.metadata.add(id=5, name="seq", bitwidth=32)
+        members.add(name="seq").type_spec.bitstring.bit.bitwidth = 32
+    return Schema(info, PROGRAM.sizes)
+
+
+def test_a_switch_may_tell_what_the_client_sent() -> None:
+    fields = {1: 2, 2: 1, 3: 300, 4: 7}
+    digest = p4r.DigestList()
+    members = digest.data.add().struct.members
+    for number in (7, 2, 96):
+        members.add(bitstring=canonical(number))
+    silent = tells_seq(told=False).packets
+    assert silent.decode_packet(packet_in(fields)) == PacketIn(2, 1, 300, 7, FRAME, seq=0)
+    assert silent.decode_digest(digest) == [SessionEvents(7, 2, 96, seq=0)]
+    telling = tells_seq(told=True).packets
+    assert telling.decode_packet(packet_in(fields | {5: 0xFFFFFFF0})) == PacketIn(2, 1, 300, 7, FRAME, seq=0xFFFFFFF0)
+    assert telling.decode_packet(packet_in({5: 1} | fields)) == PacketIn(2, 1, 300, 7, FRAME, seq=1)
+    members.add(bitstring=canonical(0x12345678))
+    assert telling.decode_digest(digest) == [SessionEvents(7, 2, 96, seq=0x12345678)]
 
 
 def test_packet_in_of_another_program_is_refused() -> None:

@@ -12,6 +12,8 @@
 
 /* Nothing more to decide. */
 #define DECIDED (m.verdict.drop != (bit<8>)DropReason.NONE || m.verdict.punt != 0 || m.verdict.as_it_is)
+/* What the client acknowledges, the server has to have sent. */
+#define EARLY_ACK (m.state.set_events == (bit<8>)SessionEvent.ESTABLISHED)
 #define IN_SESSION (m.session.direction != (bit<8>)Direction.NONE)
 
 control Decide(inout headers_t hdr, inout metadata_t m) {
@@ -110,7 +112,9 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
         } else if (ROUTED) {
             forward.apply(hdr, m);
         }
-        if (m.state.set_events != 0) { m.state.new_events = m.state.set_events & ~m.target.seen; }
+        if (m.state.set_events != 0 && !(EARLY_ACK && !SERVER_ANSWERED)) {
+            m.state.new_events = m.state.set_events & ~m.target.seen;
+        }
     }
 }
 
@@ -124,6 +128,7 @@ control SendDecision(inout headers_t hdr, in metadata_t m) {
         hdr.decision.punted = m.target.punted;
         hdr.decision.toa_fits = m.target.toa_fits;
         hdr.decision.answered = (bit<1>)m.target.seen; /* SessionEvent.SYN_ACK is 1 */
+        hdr.decision.established = m.target.seen[1:1]; /* SessionEvent.ESTABLISHED is 2 */
         hdr.decision.reset = (bit<1>)m.reset;
         hdr.decision.options_edited = (bit<1>)m.options_edited;
         hdr.decision.ingress_port = m.ingress_port;
@@ -145,6 +150,7 @@ control SendDecision(inout headers_t hdr, in metadata_t m) {
         hdr.decision.punted = m.target.punted;
         hdr.decision.toa_fits = 0;
         hdr.decision.answered = 0;
+        hdr.decision.established = 0;
         hdr.decision.reset = 0;
         hdr.decision.options_edited = 0;
         hdr.decision.ingress_port = m.ingress_port;

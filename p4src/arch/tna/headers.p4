@@ -2,6 +2,9 @@
 #ifndef _TNA_HEADERS_P4_
 #define _TNA_HEADERS_P4_
 
+/* The registers of sequence numbers are in egress, and the packets to the controller do without it. */
+#define PACKET_IN_SEQ
+
 #include "../../include/headers.p4"
 #include "../layouts/headers.p4"
 #include "../asic/decision.p4"

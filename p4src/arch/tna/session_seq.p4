@@ -3,18 +3,20 @@
 #ifndef _TNA_SESSION_SEQ_P4_
 #define _TNA_SESSION_SEQ_P4_
 
-/* direction, reset, RST, ACK, SYN */
+/* direction, reset, RST, ACK, SYN, established */
 #define SEGMENT \
         m.session.direction : ternary; \
         m.reset : ternary; \
         hdr.tcp.rst : ternary; \
         hdr.tcp.ack_flag : ternary; \
-        hdr.tcp.syn : ternary;
-#define SEG_FROM_CLIENT ((bit<8>)Direction.IN, _, _, _, _)
-#define SEG_RESET_SERVER ((bit<8>)Direction.IN, true, _, _, _)
-#define SEG_RESET_CLIENT ((bit<8>)Direction.OUT, true, _, _, _)
-#define SEG_SYN_ACK ((bit<8>)Direction.OUT, false, 0, 1, 1)
-#define SEG_FROM_SERVER ((bit<8>)Direction.OUT, false, 0, 1, 0)
+        hdr.tcp.syn : ternary; \
+        hdr.decision.established : ternary;
+#define SEG_FROM_CLIENT ((bit<8>)Direction.IN, _, _, _, _, _)
+#define SEG_RESET_SERVER ((bit<8>)Direction.IN, true, _, _, _, _)
+#define SEG_RESET_CLIENT ((bit<8>)Direction.OUT, true, _, _, _, _)
+#define SEG_SYN_ACK ((bit<8>)Direction.OUT, false, 0, 1, 1, 0)
+/* A SYN-ACK of an established session included: it begins nothing. */
+#define SEG_FROM_SERVER ((bit<8>)Direction.OUT, false, 0, 1, _, _)
 
 control FirstDataSeqBank(inout headers_t hdr, inout metadata_t m) {
     Register<bit<32>, bank_index_t>(BANK_SIZE) first_data_seq;

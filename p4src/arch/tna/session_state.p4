@@ -12,6 +12,13 @@ control EventsBank(inout headers_t hdr, inout metadata_t m) {
             value = value | m.state.set_events;
         }
     };
+    /* The client's ACK is news of a connection only when there is one. */
+    RegisterAction<bit<8>, bank_index_t, bit<8>>(events) note_ack = {
+        void apply(inout bit<8> value, out bit<8> seen) {
+            seen = value;
+            if (value != 0) { value = value | m.state.set_events; }
+        }
+    };
     RegisterAction<bit<8>, bank_index_t, bit<8>>(events) note_first = {
         void apply(inout bit<8> value, out bit<8> seen) {
             seen = 0;
@@ -22,15 +29,21 @@ control EventsBank(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action do_note() { m.target.seen = note.execute(INDEX); }
     @hidden
+    action do_note_ack() { m.target.seen = note_ack.execute(INDEX); }
+    @hidden
     action do_note_first() { m.target.seen = note_first.execute(INDEX); }
 
     @hidden
     table use_events {
-        key = { m.new_session : exact; }
-        actions = { do_note; do_note_first; }
+        key = {
+            m.new_session      : ternary;
+            m.state.set_events : ternary;
+        }
+        actions = { do_note; do_note_ack; do_note_first; }
+        const default_action = do_note();
         const entries = {
-            false : do_note();
-            true : do_note_first();
+            (true, _)                         : do_note_first();
+            (false, SessionEvent.ESTABLISHED) : do_note_ack();
         }
         size = 2;
     }

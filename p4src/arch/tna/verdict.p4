@@ -48,7 +48,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         ig_dprsr_md.digest_type = DIGEST_SESSION_EVENT;
         m.target.event.session_id = (bit<32>)m.session.id;
         m.target.event.direction = m.session.direction;
-        m.target.event.events = m.state.new_events;
+        m.target.event.events = m.state.new_events | m.state.unjudged;
     }
 
     /* The answer goes to who asked. */

@@ -5,7 +5,8 @@
 struct session_event_t {
     @id(1) bit<32> session_id;
     @id(2) bit<8>  direction;  /* Direction of the packet that set them */
-    @id(3) bit<8>  events;     /* SessionEvent bits set for the first time */
+    @id(3) bit<8>  events;     /* SessionEvent bits set for the first time, or withdrawn */
+    @id(4) bit<32> seq;        /* end of what the client has sent, in the server's numbers; 0 = not known */
 }
 
 /* After Verdict: the packet leaves by a port. */
@@ -35,6 +36,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         hdr.packet_in.service_flags = m.verdict.service_flags;
         hdr.packet_in.ingress_port = m.ingress_port;
         hdr.packet_in.session_id = (bit<32>)m.session.id;
+        hdr.packet_in.seq = m.verdict.punt == (bit<8>)PuntReason.SESSION_SYN ? m.state.client_end : 0;
         standard_metadata.egress_spec = CPU_PORT;
     }
 
@@ -58,7 +60,9 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
             if (m.session.direction == (bit<8>)Direction.OUT) { server_out_ctr.count(m.session.server_id); }
         }
         if (m.state.new_events != 0) {
-            digest<session_event_t>(1, { (bit<32>)m.session.id, m.session.direction, m.state.new_events });
+            digest<session_event_t>(1, {
+                (bit<32>)m.session.id, m.session.direction, m.state.new_events | m.state.unjudged, m.state.client_end
+            });
         }
     }
 }

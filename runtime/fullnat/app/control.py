@@ -100,7 +100,7 @@ class ControlServer:
             except UnknownFilter as error:
                 yield [{"error": str(error)}]
                 return
-            for turn in turns:
+            async for turn in turns:
                 yield turn
             yield [_END]
         else:

@@ -21,6 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 _SERVER_LABELS = ("protocol", "virtual", "server")
 _SERVER_COUNTERS = {
     "connections": "Sessions created",
+    "unanswered": "Sessions that ended without any answer of the real server",
     "in_packets": "Packets from clients",
     "in_bytes": "Bytes from clients",
     "out_packets": "Packets from the real server",

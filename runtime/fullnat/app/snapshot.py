@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from ipaddress import IPv4Address
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any
 
 from fullnat.app.runner import CoreRunner
 from fullnat.app.switch import SwitchOwner
+from fullnat.core.interface import ProbeResult
 from fullnat.core.views import ServerView, ServiceView, SessionView
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array
@@ -72,25 +73,45 @@ def matches(session: Json, filters: Mapping[str, str]) -> bool:
     return True
 
 
-def _turns(views: Iterator[SessionView], filters: Mapping[str, str]) -> Iterator[list[Json]]:
-    while turn := list(islice(views, SESSIONS_PER_TURN)):
-        yield [found for found in map(session_json, turn) if matches(found, filters)]
-
-
 class Snapshots:
     def __init__(self, runner: CoreRunner, owner: SwitchOwner) -> None:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
 
-    def sessions(self, filters: Mapping[str, str]) -> Iterator[list[Json]]:
+    def sessions(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
-        of the lists, which may be empty. Each session is as it is when its list is made. Raises UnknownFilter."""
+        of the lists, which may be empty. Each session is as it is when its list is made, with its packets and the time
+        since the last one as the switch tells them then; if it does not, as the core knows them. Raises
+        UnknownFilter."""
         for name in filters:
             if name not in FILTERS:
                 raise UnknownFilter(f"unknown filter {name!r}; there are {', '.join(FILTERS)}")
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
-        return _turns(views, filters)
+        return self._turns(views, filters)
+
+    async def _turns(self, views: Iterator[SessionView], filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
+        reads = True
+        while turn := list(islice(views, SESSIONS_PER_TURN)):
+            found = [view for view in turn if matches(session_json(view), filters)] if filters else turn
+            results = await self._probe(found) if reads else None
+            if results is None:
+                reads = False
+            else:
+                pairs = zip(found, results, strict=True)
+                found = [view.read(result) if result else view for view, (_, result) in pairs]
+            yield [session_json(view) for view in found]
+
+    async def _probe(self, views: Sequence[SessionView]) -> Sequence[tuple[int, ProbeResult | None]] | None:
+        """What the switch tells of these sessions; None when it does not."""
+        client = self._owner.client
+        if client is None or self._owner.state != "serving":
+            return None
+        try:
+            async with asyncio.timeout(COUNTER_SECONDS):
+                return await client.probe([view.entry for view in views]) if views else ()
+        except (P4RuntimeError, TimeoutError):
+            return None
 
     async def stats(self) -> Json:
         """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
@@ -167,7 +188,7 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
     }
 
 
-_SUMMED = ("active", "inactive", "connections", "in_packets", "in_bytes", "out_packets", "out_bytes")
+_SUMMED = ("active", "inactive", "connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
 def _sum(servers: Iterable[Json], name: str) -> int:
@@ -183,6 +204,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "active": server.active,
         "inactive": server.inactive,
         "connections": server.connections,
+        "unanswered": server.unanswered,
         "in_packets": received["packets"],
         "in_bytes": received["bytes"],
         "out_packets": sent["packets"],

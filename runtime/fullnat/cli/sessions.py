@@ -11,7 +11,7 @@ import click
 
 from fullnat.cli.controlclient import ask, socket_option
 
-COLUMNS = ("pro", "expire", "state", "source", "virtual", "local", "destination")
+COLUMNS = ("pro", "expire", "state", "source", "virtual", "local", "destination", "in pkts", "out pkts")
 
 
 def _filters(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -25,7 +25,7 @@ def _filters(_context: click.Context, _parameter: click.Parameter, values: tuple
 
 
 def row(session: dict[str, Any]) -> tuple[str, ...]:
-    """One session in the order of :data:`COLUMNS`; ``expire`` is minutes:seconds until it is looked at."""
+    """One session in the order of :data:`COLUMNS`; ``expire`` is minutes:seconds until it is over if it stays idle."""
     expires = session["expires"]
     left = "-" if expires is None else f"{int(expires) // 60:02}:{int(expires) % 60:02}"
     return (
@@ -36,6 +36,7 @@ def row(session: dict[str, Any]) -> tuple[str, ...]:
         session["virtual"],
         session["local"],
         session["server"],
+        *("-" if session[name] is None else str(session[name]) for name in ("in_packets", "out_packets")),
     )
 
 
@@ -51,7 +52,7 @@ def row(session: dict[str, Any]) -> tuple[str, ...]:
 )
 @socket_option
 def sessions(as_json: bool, filters: dict[str, str], control_socket: Path | None) -> None:
-    """List the sessions of the running controller."""
+    """List the sessions of the running controller, with their packets so far and what is left of their time."""
     found = ask(control_socket, "sessions", filters)
     if as_json:
         for session in found:

@@ -16,9 +16,31 @@ from fullnat.cli.controlclient import ask, socket_option
 Json = dict[str, Any]
 Row = tuple[str, ...]
 
-SERVICE_COLUMNS = ("service", "weight", "active", "inactive", "conns", "in pkts", "out pkts", "in bytes", "out bytes")
-RATE_COLUMNS = ("service", "weight", "active", "inactive", "conns/s", "in pps", "out pps", "in bit/s", "out bit/s")
-_COUNTED = ("connections", "in_packets", "out_packets", "in_bytes", "out_bytes")
+SERVICE_COLUMNS = (
+    "service",
+    "weight",
+    "active",
+    "inactive",
+    "conns",
+    "no answer",
+    "in pkts",
+    "out pkts",
+    "in bytes",
+    "out bytes",
+)
+RATE_COLUMNS = (
+    "service",
+    "weight",
+    "active",
+    "inactive",
+    "conns/s",
+    "no answer/s",
+    "in pps",
+    "out pps",
+    "in bit/s",
+    "out bit/s",
+)
+_COUNTED = ("connections", "unanswered", "in_packets", "out_packets", "in_bytes", "out_bytes")
 
 
 @click.command()
@@ -124,7 +146,7 @@ def _services(found: Json) -> list[Row]:
                 str(values.get("weight", "")),
                 str(values["active"]),
                 str(values["inactive"]),
-                *(str(shown[item]) for item in _COUNTED[:3]),
+                *(str(shown[item]) for item in _COUNTED[:4]),
                 *(f"{value:.0f}" for value in octets),
             )
         )

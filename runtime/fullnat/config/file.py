@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,7 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
-    "reset_on_miss": (_boolean, False),
+    "reset_on_miss": (_boolean, True),
 }
 _TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
 _GLOBAL: dict[str, tuple[Convert, Any]] = {
@@ -196,7 +196,7 @@ _GLOBAL: dict[str, tuple[Convert, Any]] = {
 def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     top: Where = ()
     values = _section(document, _GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
-    timeouts = _timeouts(document.get("timeouts", {}), problems)
+    timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
         Interface(**found)
         for where, table in _tables(document, "interface", problems, top)
@@ -210,7 +210,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     servers = [
         virtual
         for where, table in _tables(document, "virtual_server", problems, top)
-        if (virtual := _virtual_server(table, problems, where)) is not None
+        if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
     if "interface" not in document:
         problems.add(top, "interface", "at least one [[interface]] is needed")
@@ -225,13 +225,15 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     )
 
 
-def _timeouts(table: Any, problems: Problems) -> Timeouts | None:
-    where: Where = (("timeouts", 1),)
-    if not isinstance(table, dict):
-        problems.add((), "timeouts", "is not a section [timeouts]")
+def _timeouts(table: Mapping[str, Any], otherwise: Timeouts, problems: Problems, where: Where) -> Timeouts | None:
+    """The section ``timeouts`` of ``table``; what it does not name is as ``otherwise``."""
+    found = table.get("timeouts", {})
+    if not isinstance(found, dict):
+        section = ".".join([part for part, _ in where] + ["timeouts"])
+        problems.add(where, "timeouts", f"is not a section [{section}]")
         return None
-    values = _section(table, _TIMEOUTS, problems, where)
-    return None if values is None else Timeouts(**values)
+    values = _section(found, _TIMEOUTS, problems, (*where, ("timeouts", 1)))
+    return None if values is None else replace(otherwise, **{name: values[name] for name in found})
 
 
 def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[str, Any] | None:
@@ -242,14 +244,17 @@ def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[s
     return found
 
 
-def _virtual_server(table: Mapping[str, Any], problems: Problems, where: Where) -> VirtualServer | None:
-    found = _section(table, _VIRTUAL_SERVER, problems, where, ("real_server",))
+def _virtual_server(
+    table: Mapping[str, Any], timeouts: Timeouts | None, problems: Problems, where: Where
+) -> VirtualServer | None:
+    found = _section(table, _VIRTUAL_SERVER, problems, where, ("real_server", "timeouts"))
+    own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     servers = [
         RealServer(**values)
         for below, item in _tables(table, "real_server", problems, where)
         if (values := _section(item, _REAL_SERVER, problems, below)) is not None
     ]
-    return None if found is None else VirtualServer(**found, real_servers=tuple(servers))
+    return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own)
 
 
 def _tables(

@@ -33,6 +33,28 @@ class RealServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds a session stays in a TCP state without packets.
+
+    As in LVS (ip_vs_proto_tcp.c tcp_timeouts), but for half-closed connections, which LVS ends after 7 s: here they
+    outlive the longest pause of one whose ends both live, 120 s between window probes or retransmissions (Linux:
+    TCP_RTO_MAX). Linux's conntrack: fin_wait 120, close_wait 60, last_ack 30, time_wait 120, close 10, syn_recv 60.
+    time_wait and close hold a local port that nobody uses any more, and stay short.
+    """
+
+    none: float = 2.0
+    syn_sent: float = 3.0
+    syn_recv: float = 30.0
+    fin_wait: float = 130.0
+    time_wait: float = 7.0
+    close: float = 3.0
+    close_wait: float = 130.0
+    last_ack: float = 30.0
+    listen: float = 120.0
+    synack: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServer:
     address: IPv4Address
     port: int
@@ -46,24 +68,10 @@ class VirtualServer:
     toa: bool = True
     keep_timestamps: bool = False
     keep_mss: bool = False
-    reset_on_miss: bool = False
+    reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds a session stays in a TCP state without packets (LVS: ip_vs_proto_tcp.c tcp_timeouts)."""
-
-    none: float = 2.0
-    syn_sent: float = 3.0
-    syn_recv: float = 30.0
-    fin_wait: float = 7.0
-    time_wait: float = 7.0
-    close: float = 3.0
-    close_wait: float = 7.0
-    last_ack: float = 7.0
-    listen: float = 120.0
-    synack: float = 30.0
+    timeouts: Timeouts | None = None
+    """Those of this service; None is those of the configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

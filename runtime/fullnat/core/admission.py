@@ -8,10 +8,12 @@ from __future__ import annotations
 from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
-from fullnat.core.sessions import Held, Phase, Session
+from fullnat.core.lifecycle import Phase, Step
+from fullnat.core.resets import Resets
+from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED
 from fullnat.core.store import SessionStore
-from fullnat.core.tcp_state import INPUT, TcpEvent, TcpState
+from fullnat.core.tcp_state import SYNCHRONISED
 from fullnat.net.flow import Endpoint, Flow, v4
 from fullnat.p4constants import PuntReason
 
@@ -20,12 +22,11 @@ ATTEMPTS = 2
 SUSPICIOUS = 2.0
 """Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
 
-_ON_SYN = INPUT[TcpEvent.SYN]
-
 
 class Admission:
-    def __init__(self, store: SessionStore, isn: IsnGenerator) -> None:
+    def __init__(self, store: SessionStore, isn: IsnGenerator, resets: Resets) -> None:
         self._store = store
+        self._resets = resets
         self._stats = store.stats
         self._isn = isn
 
@@ -35,7 +36,7 @@ class Admission:
         if segment is None:
             self._stats["bad_frame"] += 1
             return
-        held = Held(packet.frame, packet.ingress_port, segment.seq)
+        held = Held(packet.frame, packet.ingress_port, segment.seq, end=packet.seq)
         key = (PROTO_TCP, segment.src, segment.src_port, segment.dst, segment.dst_port)
         session = self._store.table.by_key.get(key)
         if session is None:
@@ -85,7 +86,7 @@ class Admission:
             self._stats["table_full"] += 1
             return
         session.held = held
-        store.write(session, Op.INSERT, session.entry, Phase.INSTALLING, now, out)
+        store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
     def _refuse(self, cause: str, held: Held, out: list[Effect]) -> None:
         """As LVS does: ICMP port unreachable."""
@@ -96,19 +97,17 @@ class Admission:
     def _again(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
         """A SYN on an installed session."""
         store = self._store
-        if session.phase is Phase.EXPIRING:
-            # It was found dead and waits for its resets; the client has begun anew before.
-            store.set_state(session, TcpState.CLOSE, now)
-        state = session.state
-        after = _ON_SYN[state]
-        if held.seq == session.entry.client_isn and session.phase is Phase.INSTALLED:
+        # It was found dead and waits for its resets; the client has begun anew before.
+        dead = session.phase is Phase.EXPIRING
+        if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
-            if after is not state:
-                store.set_state(session, after, now)
-                store.arm(session, now)
-            out.append(Inject(held.port, held.frame, session.entry.session_id, False))
+            # A server that refused it may take it now: the connection begins once more.
+            begins = session.events != 0 and not session.events & store.transitions.answers
+            if begins:
+                store.begin(session, now)
+            out.append(Inject(held.port, held.frame, session.entry.session_id, begins))
             return
-        if after is TcpState.ESTABLISHED:
+        if session.state in SYNCHRONISED and not dead:
             # The old delta: the server answers with a challenge ACK (RFC 5961), the client resets, and tries again.
             self._stats["syn_in_established"] += 1
             out.append(Inject(held.port, held.frame, session.entry.session_id, False))
@@ -117,14 +116,19 @@ class Admission:
         if not session.server.effective_weight or not session.service.configured:
             # A new connection, which the real server takes no more: a new session, on another one.
             self._stats["syn_deferred"] += 1
-            store.remove((session,), now, out)
+            if dead:
+                self._resets.send(session, now, out)
+            elif not self._resets.begin(session, now, out):
+                store.remove((session,), now, out)
             return
         self._reuse(session, held, now, out)
 
     def _reuse(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
-        isn = self._isn.next(entry.local, entry.local_port, entry.server, entry.server_port, now)
+        above = held.end or self._store.ceiling(session)
+        isn = self._isn.next(entry.local, entry.local_port, entry.server, entry.server_port, now, above)
+        self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1
         session.new_entry = entry._replace(
@@ -133,7 +137,7 @@ class Admission:
             idle_timeout=session.service.established_timeout,
         )
         session.probing = False
-        self._store.write(session, Op.MODIFY, session.new_entry, Phase.REUSING, now, out)
+        self._store.write(session, Op.MODIFY, session.new_entry, Step.REUSE, now, out)
 
     def written(self, session: Session, failure: Failure | None, now: float, out: list[Effect]) -> None:
         """The insert or modify of ``session`` was answered."""
@@ -147,11 +151,8 @@ class Admission:
         elif session.new_entry is not None:
             session.entry = session.new_entry
             session.new_entry = None
-        session.phase = Phase.INSTALLED
-        session.events = 0
-        session.not_before = 0.0
-        self._store.set_state(session, TcpState.SYN_RECV, now)
-        self._store.arm(session, now)
+        session.step(Step.WRITTEN)
+        self._store.begin(session, now)
         if held is None:
             return
         if held.seq == session.entry.client_isn:
@@ -179,12 +180,12 @@ class Admission:
                 session.held = held
                 store.remove((session,), now, out)
             else:
-                session.phase = Phase.INSTALLED
+                session.step(Step.REFUSED)
                 store.arm(session, now)
             return
         if outcome is Outcome.FULL:
             self._stats["table_full"] += 1
-            store.release(session)
+            store.release(session, Step.REFUSED)
             return
         if outcome is Outcome.EXISTS:
             # The switch holds entries with the keys of ours that no session here owns. They go; the SYN tries once

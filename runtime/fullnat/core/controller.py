@@ -11,7 +11,7 @@ from fullnat.config.model import Config
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.expiry import Expiry
-from fullnat.core.frames import gratuitous_arp, parse_tcp, reset_answer
+from fullnat.core.frames import gratuitous_arp, parse_tcp
 from fullnat.core.interface import (
     Effect,
     Event,
@@ -33,17 +33,18 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.lifecycle import Phase
 from fullnat.core.mirror import Mirror, desired_entries
+from fullnat.core.misses import Misses
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.options import BadOptions, belongs, edit_options
+from fullnat.core.resets import Resets
 from fullnat.core.routing import Router
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
-from fullnat.core.sessions import Phase
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
-from fullnat.core.tcp_state import state_timeouts
-from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view
+from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view, session_view
 from fullnat.p4constants import PacketOutFlag, PuntReason
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, table_of
@@ -58,11 +59,14 @@ class Controller:
         self._config = config
         self._stats = new_stats()
         self._router = Router(config)
-        self._store = SessionStore(config, sizes, rng, self._stats)
+        isn = IsnGenerator(secret, wall_offset)
+        self._store = SessionStore(config, sizes, rng, self._stats, isn)
         self._tables = Mirror()
         self._neighbors = Neighbors(self._router, self._stats)
-        self._expiry = Expiry(self._store)
-        self._admission = Admission(self._store, IsnGenerator(secret, wall_offset))
+        self._resets = Resets(self._store)
+        self._expiry = Expiry(self._store, self._resets)
+        self._misses = Misses(self._store)
+        self._admission = Admission(self._store, isn, self._resets)
         self._up = False
         self._now = 0.0
         self._table_writes: dict[int, tuple[tuple[Op, Entry], ...]] = {}
@@ -127,11 +131,7 @@ class Controller:
         elif reason == PuntReason.OPTIONS:
             self._edit_options(packet, out)
         elif reason == PuntReason.NO_SESSION:
-            segment = parse_tcp(packet.frame)
-            answer = reset_answer(packet.frame, segment) if segment is not None else None
-            if answer is not None:
-                self._stats["reset_on_miss"] += 1
-                out.append(Forward(packet.ingress_port, answer))
+            self._misses.segment(packet, now, out)
         else:
             self._stats["bad_frame"] += 1
 
@@ -192,7 +192,7 @@ class Controller:
         self._tables.found(of[Owner.CONFIGURATION])
         of_sessions: list[Effect] = []
         found = FoundServers(of[Owner.SERVERS])
-        reconcile.switch_up(self._store, self._expiry, of[Owner.SESSIONS], found, now, of_sessions)
+        reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
         self._number(found, out)
         self._sync(out)
         self._neighbors.switch_up(of[Owner.NEIGHBORS], now, out)
@@ -224,14 +224,13 @@ class Controller:
         self._sync(out)
         self._announce(self._own - before, out)
         if gone:
-            self._expiry.end([session for session in self._store.table if not session.service.configured], now, out)
+            self._resets.end([session for session in self._store.table if not session.service.configured], now, out)
         self._neighbors.resolve_wanted(now, out)
         return out
 
     def _model(self, out: list[Effect]) -> bool:
         """Take the configuration over into every module; whether a service left."""
         config, store = self._config, self._store
-        store.timeouts = state_timeouts(config.timeouts)
         gone = store.services.configure(config)
         locals_ = [int(address) for virtual in config.virtual_servers for address in virtual.local_addresses]
         store.pool.configure(locals_, config.local_port_min, config.local_port_max)
@@ -280,17 +279,8 @@ class Controller:
         between two of them: sessions that have gone since are left out, and those that have come."""
         time = self._now if now is None else now
         for session in tuple(self._store.table):
-            if self._store.table.by_id.get(session.entry.session_id) is not session:
-                continue
-            when = self._store.timers.when(session)
-            yield SessionView(
-                session.entry,
-                session.state.name,
-                session.phase.name,
-                max(0.0, time - session.changed),
-                None if when is None else max(0.0, when - time),
-                session.counters,
-            )
+            if self._store.table.by_id.get(session.entry.session_id) is session:
+                yield session_view(session, self._store.timeout(session), time)
 
     def services(self) -> tuple[ServiceView, ...]:
         return tuple(service_view(service) for service in self._store.services.by_key.values())

@@ -1,16 +1,17 @@
 """The end of sessions: state changes told by the switch, timers, probes, resets and removal.
 
-A timer only raises the question; the switch answers it with the time since the last hit. Established sessions are
-reset on both sides first, and their entries stay a moment longer, because the resets are rewritten by them.
+A timer only raises the question; the switch answers it with the time since the last hit. Whoever may hold the
+connection for open is told before the session goes (:mod:`fullnat.core.resets`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from fullnat.core.frames import bare_reset
-from fullnat.core.interface import Effect, IdleNotice, Log, Probe, Probed, ProbeResult, Reset, SessionEvents
-from fullnat.core.sessions import Phase, Session
+from fullnat.core.interface import Effect, IdleNotice, Log, Probe, Probed, ProbeResult, SessionEvents
+from fullnat.core.lifecycle import Phase
+from fullnat.core.resets import Resets
+from fullnat.core.sessions import NEVER, Session
 from fullnat.core.store import SessionStore
 from fullnat.core.tcp_state import TcpState
 
@@ -20,11 +21,6 @@ DUE_LIMIT = 4096
 """Sessions handled per deadline; more follow at once, after whatever else has come in between."""
 PROBE_RETRY = 10.0
 """Seconds after which a probe is taken for lost."""
-CLOSING_TIME = 1.0
-"""Seconds between the resets of a session and its removal."""
-RESET_RATE = 5000.0
-"""Sessions reset per second, so that a mass expiry is no storm."""
-RESET_BURST = 512.0
 SECOND_LOOK = 1.0
 """Seconds to the next probe of an established session whose idle time is not to be trusted."""
 CLOCK_SLACK = 5.0
@@ -33,32 +29,16 @@ EPSILON = 1e-3
 """Idle times are told in milliseconds."""
 HANDSHAKE_PACKETS_IN = 16
 HANDSHAKE_PACKETS_OUT = 8
-"""More packets each way than a handshake takes, retransmissions included: a session in SYN_RECV with more is
-established."""
-
-_SILENT = frozenset({TcpState.TIME_WAIT, TcpState.CLOSE})
-"""States in which nobody waits for a RST."""
-
-
-class ResetRate:
-    """Spaces resets evenly after a burst (a virtual-scheduling token bucket)."""
-
-    def __init__(self, rate: float = RESET_RATE, burst: float = RESET_BURST) -> None:
-        self._gap = 1.0 / rate
-        self._slack = burst / rate
-        self._next = 0.0
-
-    def slot(self, now: float) -> float:
-        """When the next reset may be sent; at or before ``now`` means at once."""
-        self._next = max(self._next, now - self._slack) + self._gap
-        return self._next
+"""More packets each way than a handshake takes, retransmissions included."""
+EMPTY_FRAME = 74
+"""Bytes of a server's SYN-ACK, RST or challenge with its usual options; one that says more has a connection."""
 
 
 class Expiry:
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, resets: Resets) -> None:
         self._store = store
         self._stats = store.stats
-        self._rate = ResetRate()
+        self._resets = resets
         self._counters_only = False
         """The switch's idle times are wrong."""
 
@@ -71,14 +51,17 @@ class Expiry:
         if session is None or session.phase is not Phase.INSTALLED:
             self._stats["events_unknown"] += 1
             return
-        new = event.events & ~session.events
-        if not new:
+        if event.seq:
+            session.client_end = event.seq
+        bits, unjudged = store.transitions.told(session.events, session.unjudged, event.events)
+        if bits == session.events and unjudged == session.unjudged:
             self._stats["events_repeated"] += 1
             return
-        session.events |= new
-        state = store.transitions.after(session.state, new)
-        if state is not session.state:
-            store.set_state(session, state, now)
+        if session.events & ~bits:
+            self._stats["sessions_resumed"] += 1
+        before = session.state
+        store.set_events(session, bits, unjudged, now)
+        if session.state is not before:
             store.arm(session, now)
 
     def idle(self, event: IdleNotice, now: float) -> None:
@@ -105,35 +88,45 @@ class Expiry:
                 over.append(session)
                 continue
             session.counters = result
-            if self._judge(session, result, now, out):
+            if self._judge(session, result, now):
                 self._stats["sessions_expired"] += 1
-                over.append(session)
+                if not self._resets.begin(session, now, out):
+                    over.append(session)
         self._store.remove(over, now, out)
 
-    def _judge(self, session: Session, result: ProbeResult, now: float, out: list[Effect]) -> bool:
-        """Whether to remove the session now; if not, its timer is set or its end has begun."""
+    def _judge(self, session: Session, result: ProbeResult, now: float) -> bool:
+        """Whether the session is over; if not, its timer is set."""
         store = self._store
-        if (
-            session.state is TcpState.SYN_RECV
-            and result.in_packets > HANDSHAKE_PACKETS_IN
-            and result.out_packets > HANDSHAKE_PACKETS_OUT
-        ):
-            self._stats["promoted"] += 1
-            store.set_state(session, TcpState.ESTABLISHED, now - max(result.idle or 0.0, 0.0))
+        self._correct(session, result, now)
         timeout = store.timeout(session)
         remaining = timeout - min(self._idle(session, result, now), now - session.changed)
-        if remaining > EPSILON:
-            session.not_before = now + remaining
-            # The switch tells of the next idle period of an established session; this is in case it does not.
-            told = session.state is TcpState.ESTABLISHED and result.idle is not None
-            backup = timeout if told else 0.0
-            store.timers.arm(session, now + remaining + backup)
-            return False
-        if session.state is TcpState.ESTABLISHED:
-            self._stats["sessions_expired"] += 1
-            self._reset(session, now, out)
-            return False
-        return True
+        if remaining <= EPSILON:
+            return True
+        session.not_before = now + remaining
+        # The switch tells of the next idle period of an established session; this is in case it does not.
+        told = session.state is TcpState.ESTABLISHED and result.idle is not None
+        backup = timeout if told else 0.0
+        store.timers.arm(session, now + remaining + backup)
+        return False
+
+    def _correct(self, session: Session, result: ProbeResult, now: float) -> None:
+        """Put the state right where the traffic contradicts it."""
+        store = self._store
+        last_hit = now - max(result.idle or 0.0, 0.0)
+        if session.state is TcpState.SYN_RECV:
+            if _converses(result):
+                self._stats["promoted"] += 1
+                store.set_events(session, session.events | store.transitions.established, 0, last_hit)
+        elif session.state is TcpState.ESTABLISHED:
+            if not result.out_packets and session.created == NEVER:
+                store.set_events(session, 0, 0, last_hit)
+        elif session.unjudged:
+            before = session.baseline
+            if before is None:
+                session.baseline = result
+            elif result.in_packets > before.in_packets and result.out_packets > before.out_packets:
+                self._stats["sessions_resumed"] += 1
+                store.set_events(session, session.events & ~session.unjudged, 0, last_hit)
 
     def _idle(self, session: Session, result: ProbeResult, now: float) -> float:
         """How long the session has been idle, as far as the switch can be believed.
@@ -168,12 +161,13 @@ class Expiry:
                     self._store.timers.arm(session, now + PROBE_RETRY)
                     probe.append(session)
                 case Phase.EXPIRING:
-                    self._send_resets(session, now, out)
+                    self._resets.send(session, now, out)
                 case Phase.INSTALLING | Phase.REUSING:
                     # The answer was lost; what the SYN's client did since is unknown.
                     session.held = None
-                    remove.append(session)
-                case Phase.CLOSING | Phase.REMOVING:
+                    if not self._resets.begin(session, now, out):
+                        remove.append(session)
+                case _:
                     remove.append(session)
         out.extend(
             Probe(tuple(session.entry for session in probe[start : start + PROBE_BATCH]))
@@ -182,43 +176,16 @@ class Expiry:
         self._stats["probes"] += len(probe)
         self._store.remove(remove, now, out)
 
-    # ---- ends
-
-    def end(self, sessions: Iterable[Session], now: float, out: list[Effect]) -> None:
-        """Reset and remove ``sessions``: their service is gone."""
-        remove: list[Session] = []
-        for session in sessions:
-            if session.phase is Phase.INSTALLED and session.state not in _SILENT:
-                self._reset(session, now, out)
-            elif session.phase <= Phase.REUSING:
-                remove.append(session)
-        self._store.remove(remove, now, out)
-
-    def _reset(self, session: Session, now: float, out: list[Effect]) -> None:
-        """Reset both sides as soon as the rate allows."""
-        slot = self._rate.slot(now)
-        if slot <= now:
-            self._send_resets(session, now, out)
-        else:
-            session.phase = Phase.EXPIRING
-            self._store.timers.arm(session, slot)
-
-    def _send_resets(self, session: Session, now: float, out: list[Effect]) -> None:
-        entry = session.entry
-        number = entry.session_id
-        if session.state is TcpState.ESTABLISHED:
-            self._stats["rst_in_established"] += 1
-            self._stats["rst_out_established"] += 1
-        self._stats["sessions_reset"] += 1
-        out.append(Reset(bare_reset(entry.client, entry.client_port, entry.vip, entry.vport), number))
-        out.append(Reset(bare_reset(entry.server, entry.server_port, entry.local, entry.local_port), number))
-        self._store.set_state(session, TcpState.CLOSE, now)
-        session.phase = Phase.CLOSING
-        self._store.timers.arm(session, now + CLOSING_TIME)
-
     def look(self, sessions: Sequence[Session], now: float, spread: float, out: list[Effect]) -> None:
         """Ask about ``sessions`` soon, evenly over ``spread`` seconds."""
         for position, session in enumerate(sessions):
             self._store.timers.arm(session, now + 1.0 + spread * position / len(sessions))
         if sessions:
             out.append(Log("INFO", f"{len(sessions)} sessions found on the switch and taken over"))
+
+
+def _converses(result: ProbeResult) -> bool:
+    """Both sides send more than a handshake. Whoever forges a client's segments gets bare answers from the server."""
+    if result.in_packets <= HANDSHAKE_PACKETS_IN or result.out_packets <= HANDSHAKE_PACKETS_OUT:
+        return False
+    return result.out_bytes is None or result.out_bytes > result.out_packets * EMPTY_FRAME

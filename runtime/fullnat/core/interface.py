@@ -62,15 +62,21 @@ class PacketIn:
     ingress_port: int
     session_id: int
     frame: bytes
+    seq: int = 0
+    """With SESSION_SYN, the end of what the session's client is known to have sent, in the server's numbering; 0: the
+    switch does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEvents:
-    """Newly set SessionEvent bits of one session (a digest). May repeat or be lost."""
+    """Newly set SessionEvent bits of one session (a digest); with RESUMED, the bits of RSTs and FINs are those taken
+    back. May repeat or be lost."""
 
     session_id: int
     direction: int
     events: int
+    seq: int = 0
+    """The end of what the client is known to have sent, in the server's numbering; 0: the switch does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from fullnat.core.expiry import Expiry
 from fullnat.core.interface import Effect, Log, Op, Write
+from fullnat.core.lifecycle import Phase, Step
+from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers, ServiceKey
 from fullnat.core.services import Service
-from fullnat.core.sessions import ClientKey, Phase, Session, client_key
+from fullnat.core.sessions import NEVER, ClientKey, Session, client_key
 from fullnat.core.store import SessionStore
 from fullnat.tables.session import SessionEntry
 
@@ -25,15 +27,16 @@ def switch_down(store: SessionStore) -> None:
         session.held = None
         session.probing = False
         if session.phase is Phase.INSTALLING:
-            store.release(session)
-        elif session.phase is Phase.REUSING:
+            store.release(session, Step.INTERRUPT)
+        else:
             session.new_entry = None
-            session.phase = Phase.INSTALLED
+            session.step(Step.INTERRUPT)
 
 
 def switch_up(
     store: SessionStore,
     expiry: Expiry,
+    resets: Resets,
     found: Iterable[SessionEntry],
     servers: FoundServers,
     now: float,
@@ -43,7 +46,7 @@ def switch_up(
     by_key: dict[ClientKey, SessionEntry] = {client_key(entry): entry for entry in found}
     _drop_missing(store, by_key)
     store.services.switch_up(servers)
-    _resume(store, expiry, now, out)
+    _resume(store, resets, now, out)
     adopted: list[Session] = []
     orphans: list[Session] = []
     surplus: list[SessionEntry] = []
@@ -61,7 +64,7 @@ def switch_up(
         if session is None:
             surplus.append(entry)
             continue
-        session.created = float("-inf")
+        session.created = NEVER
         session.changed = now - session.entry.idle_timeout
         (adopted if service is not None else orphans).append(session)
     store.stats["sessions_adopted"] += len(adopted)
@@ -69,7 +72,7 @@ def switch_up(
     if surplus:
         out.append(Log("WARNING", f"{len(surplus)} sessions on the switch contradict others and are deleted"))
         out.append(Write(tuple((Op.DELETE, entry) for entry in surplus)))
-    expiry.end(orphans, now, out)
+    resets.end(orphans, now, out)
 
 
 def _drop_missing(store: SessionStore, by_key: dict[ClientKey, SessionEntry]) -> None:
@@ -101,7 +104,7 @@ def _with_timeout(entry: SessionEntry, service: Service) -> SessionEntry:
     return entry if entry.idle_timeout > 0 else entry._replace(idle_timeout=service.established_timeout)
 
 
-def _resume(store: SessionStore, expiry: Expiry, now: float, out: list[Effect]) -> None:
+def _resume(store: SessionStore, resets: Resets, now: float, out: list[Effect]) -> None:
     """Go on with what was interrupted."""
     removing: list[Session] = []
     homeless: list[Session] = []
@@ -111,4 +114,4 @@ def _resume(store: SessionStore, expiry: Expiry, now: float, out: list[Effect]) 
         elif not session.service.configured and session.phase is Phase.INSTALLED:
             homeless.append(session)
     store.remove(removing, now, out)
-    expiry.end(homeless, now, out)
+    resets.end(homeless, now, out)

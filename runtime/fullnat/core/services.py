@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Set
 from ipaddress import IPv4Address
 from typing import Any
 
-from fullnat.config.model import Config, VirtualServer
+from fullnat.config.model import Config, Timeouts, VirtualServer
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.pool import endpoint_of
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
-from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive
+from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive, state_timeouts
 from fullnat.net.flow import Flow
 from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
@@ -40,6 +40,7 @@ class Server:
         "leaving",
         "port",
         "server_id",
+        "unanswered",
         "weight",
     )
 
@@ -62,6 +63,8 @@ class Server:
         """Sessions in every other state (LVS: InActConn)."""
         self.connections = 0
         """Sessions ever."""
+        self.unanswered = 0
+        """Those that ended without any answer of this server."""
 
     @property
     def effective_weight(self) -> int:
@@ -86,22 +89,28 @@ class Service:
         self.locals: tuple[int, ...] = ()
         self.session_flags = 0
         self.service_flags = 0
+        self.resets_on_miss = False
         self.established_timeout = DEFAULT_ESTABLISHED
+        self.timeouts = state_timeouts(Timeouts())
+        """Of the other TCP states, by state."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler = SCHEDULERS["rr"]()
         self._weights: tuple[tuple[int, int], ...] = ()
         self._local = 0
 
-    def configure(self, config: VirtualServer) -> list[Server]:
-        """Take over ``config``; returns the servers that left, which drain from now on. :meth:`balance` must follow."""
+    def configure(self, config: VirtualServer, timeouts: Timeouts) -> list[Server]:
+        """Take over ``config``, and ``timeouts`` where it has none of its own; returns the servers that left, which
+        drain from now on. :meth:`balance` must follow."""
         self.locals = tuple(int(address) for address in config.local_addresses)
         self.established_timeout = positive(config.established_timeout, DEFAULT_ESTABLISHED)
+        self.timeouts = state_timeouts(config.timeouts or timeouts)
         self.session_flags = (
             (SessionFlag.TOA if config.toa else 0)
             | (SessionFlag.KEEP_TIMESTAMPS if config.keep_timestamps else 0)
             | (SessionFlag.KEEP_MSS if config.keep_mss else 0)
         )
+        self.resets_on_miss = config.reset_on_miss
         self.service_flags = ServiceFlag.RESET_ON_MISS if config.reset_on_miss else 0
         old, self.servers = self.servers, {}
         for real in config.real_servers:
@@ -166,6 +175,8 @@ class Services:
     def __init__(self, server_ids: int) -> None:
         self.by_key: dict[ServiceKey, Service] = {}
         self.ids = ServerIds(server_ids)
+        self.answering_locals: Set[int] = frozenset()
+        """Local addresses of services that answer segments without session."""
         self._lacking = 0
         """Servers without id because all are in use."""
 
@@ -175,10 +186,13 @@ class Services:
         for virtual in config.virtual_servers:
             key = (PROTOCOLS[virtual.protocol], int(virtual.address), virtual.port)
             service = old.pop(key, None) or Service(key)
-            for server in service.configure(virtual):
+            for server in service.configure(virtual, config.timeouts):
                 self._forget_drained(service, server)
             self.by_key[key] = service
         self.ids.set_flags({key: service.session_flags for key, service in self.by_key.items()})
+        self.answering_locals = {
+            local for service in self.by_key.values() if service.resets_on_miss for local in service.locals
+        }
         for service in old.values():
             service.configured = False
             for server in list(service.servers.values()):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import IntEnum
 from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
+from fullnat.core.lifecycle import Phase, Step, after
 from fullnat.core.pool import IdPool, LocalAddress
 from fullnat.core.services import Server, Service
 from fullnat.core.tcp_state import TcpState
@@ -16,23 +16,8 @@ ClientKey = tuple[int, int, int, int, int]
 """Protocol, client, client port, virtual address, virtual port: the key of session_in."""
 
 
-class Phase(IntEnum):
-    """What the controller is doing with a session; the TCP state is another matter.
-
-    INSTALLING -> INSTALLED -> [REUSING -> INSTALLED] -> [EXPIRING -> CLOSING ->] REMOVING -> gone
-    """
-
-    INSTALLING = 0
-    """The insert is under way; its SYN is held."""
-    INSTALLED = 1
-    REUSING = 2
-    """A new connection of the same client takes it over; the modify is under way, the SYN is held."""
-    EXPIRING = 3
-    """To be reset as soon as the rate of resets allows."""
-    CLOSING = 4
-    """Resets are sent; the entries stay a moment so that the resets are rewritten by them."""
-    REMOVING = 5
-    """The delete is under way or is repeated."""
+NEVER = float("-inf")
+"""When a session that was found on the switch was created."""
 
 
 class Held(NamedTuple):
@@ -43,11 +28,16 @@ class Held(NamedTuple):
     seq: int
     attempts: int = 0
     """Sessions already tried for it in vain."""
+    end: int = 0
+    """What the session's client had sent before, in the server's numbering; 0 = the switch does not tell."""
 
 
 class Session:
     __slots__ = (
+        "baseline",
+        "began",
         "changed",
+        "client_end",
         "counters",
         "created",
         "entry",
@@ -65,6 +55,7 @@ class Session:
         "state",
         "still",
         "token",
+        "unjudged",
     )
 
     def __init__(
@@ -75,14 +66,22 @@ class Session:
         self.service = service
         self.server = server
         self.local = local
-        self.phase = Phase.INSTALLING
+        self.phase = Phase.NEW
         self.state = TcpState.SYN_RECV
         self.changed = now
         """When the TCP state last changed."""
         self.created = now
-        """Minus infinity for a session found on the switch."""
+        """NEVER for a session found on the switch."""
+        self.began = NEVER
+        """When its SYN was injected; NEVER for a session found on the switch."""
         self.events = 0
-        """SessionEvent bits seen."""
+        """SessionEvent bits that stand; the TCP state follows from them."""
+        self.unjudged = 0
+        """Those of them that the switch could not judge."""
+        self.baseline: ProbeResult | None = None
+        """The counters that traffic after an unjudged end is seen by."""
+        self.client_end = 0
+        """The end of what the client has sent, in the server's numbering, as last told by the switch; 0 = never."""
         self.token = 0
         """Of the write under way, 0 = none."""
         self.new_entry: SessionEntry | None = None
@@ -97,6 +96,15 @@ class Session:
         """Of the last probe."""
         self.still: tuple[int, float] | None = None
         """Packets so far, and since when the probes have found that number."""
+
+    def step(self, step: Step) -> None:
+        """Change the phase. Raises IllegalStep."""
+        self.phase = after(self.phase, step)
+
+    @property
+    def server_isn(self) -> int:
+        """The ISN that the server saw."""
+        return self.entry.client_isn + self.entry.delta & 0xFFFFFFFF
 
 
 def client_key(entry: SessionEntry) -> ClientKey:

@@ -12,11 +12,13 @@ from random import Random
 
 from fullnat.config.model import Config
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
+from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
+from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.pool import LocalAddress, LocalPool, endpoint_of
 from fullnat.core.services import Server, Service, Services
-from fullnat.core.sessions import ClientKey, Held, Phase, Session, SessionTable, client_key
+from fullnat.core.sessions import ClientKey, Held, Session, SessionTable, client_key
 from fullnat.core.stats import Stats
-from fullnat.core.tcp_state import TcpState, Transitions, state_timeouts
+from fullnat.core.tcp_state import TcpState, Transitions
 from fullnat.core.timers import TimerWheel
 from fullnat.tables.session import SessionEntry
 
@@ -25,19 +27,26 @@ WRITE_TIMEOUT = 60.0
 REMOVE_RETRY = 1.0
 """Seconds to the first repetition of a failed delete; doubled each time."""
 REMOVE_RETRY_LIMIT = 60.0
+MSS = 1460
+"""Bytes a packet is taken to carry where the switch counts only packets."""
+CEILING = HALF - 2 * GAP
+"""From an ISN to a number that is above whatever the connection has sent, if that is less."""
 WRITE_BATCH = 256
 """Sessions per Write effect."""
 
+_LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
+"""Phases of sessions whose SYN has reached the real server."""
+
 
 class SessionStore:
-    def __init__(self, config: Config, sizes: Sizes, rng: Random, stats: Stats) -> None:
+    def __init__(self, config: Config, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
         self.stats = stats
+        self._isn = isn
         self.table = SessionTable(sizes.session_ids)
         self.services = Services(sizes.server_ids)
         self.pool = LocalPool(rng, config.local_port_min, config.local_port_max)
         self.timers: TimerWheel[Session] = TimerWheel()
         self.transitions = Transitions()
-        self.timeouts = state_timeouts(config.timeouts)
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
@@ -52,7 +61,7 @@ class SessionStore:
         isn: tuple[int, int],
         now: float,
     ) -> Session | None:
-        """A new session in phase INSTALLING with ``place`` (local address and port, already taken) and ``isn``: the
+        """A new session with ``place`` (local address and port, already taken) and ``isn``: the
         client's and the one towards the server. None when no session id is free; ``place`` is given back then."""
         local, local_port = place
         session_id = self.table.ids.take()
@@ -96,7 +105,8 @@ class SessionStore:
             return None
         server = service.server(entry.server, entry.server_port)
         session = Session(entry, key, service, server, local, now)
-        session.phase = Phase.INSTALLED
+        session.step(Step.ADOPT)
+        session.events = self.transitions.established
         session.state = TcpState.ESTABLISHED
         self._hold(session)
         return session
@@ -107,8 +117,9 @@ class SessionStore:
         self._count(session, session.state, 1)
         self.table.add(session)
 
-    def release(self, session: Session) -> None:
+    def release(self, session: Session, step: Step = Step.DELETED) -> None:
         """Forget the session: its entries are gone. Gives back all it holds."""
+        session.step(step)
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
@@ -119,13 +130,35 @@ class SessionStore:
 
     # ---- state
 
-    def set_state(self, session: Session, state: TcpState, now: float) -> None:
-        """Change the TCP state, which restarts its timer."""
-        if (state is TcpState.ESTABLISHED) is not (session.state is TcpState.ESTABLISHED):
-            self._count(session, session.state, -1)
+    def set_events(self, session: Session, events: int, unjudged: int, now: float) -> None:
+        """What stands from now on. A change of the TCP state restarts its time; :meth:`arm` sets the timer."""
+        session.events, session.unjudged, session.baseline = events, unjudged, None
+        state = self.transitions.state(events)
+        old = session.state
+        if state is old:
+            return
+        if (state is TcpState.ESTABLISHED) is not (old is TcpState.ESTABLISHED):
+            self._count(session, old, -1)
             self._count(session, state, 1)
         session.state = state
         session.changed = now
+        session.not_before = 0.0
+
+    def mark_reset(self, session: Session, now: float) -> None:
+        """The controller's own resets have ended it."""
+        self.set_events(session, session.events | self.transitions.reset, 0, now)
+
+    def begin(self, session: Session, now: float) -> None:
+        """A connection begins: nothing is known of it."""
+        session.client_end = 0
+        self.set_events(session, 0, 0, now)
+        session.changed = session.began = now
+        session.not_before = 0.0
+        self.arm(session, now)
+
+    def is_open(self, session: Session) -> bool:
+        """Somebody is to be told when it ends."""
+        return self.transitions.is_open(session.events, session.unjudged)
 
     @staticmethod
     def _count(session: Session, state: TcpState, change: int) -> None:
@@ -139,10 +172,15 @@ class SessionStore:
             scheduler.loaded(server)
 
     def timeout(self, session: Session) -> float:
-        """Seconds that the session may be idle in its state."""
-        if session.state is TcpState.ESTABLISHED:
+        """Seconds that the session may be idle in its state. A RST that the switch could not judge may be anybody's: it
+        shortens no life to seconds."""
+        state = session.state
+        if state is TcpState.ESTABLISHED:
             return session.entry.idle_timeout
-        return self.timeouts[session.state]
+        timeouts = session.service.timeouts
+        if state is TcpState.CLOSE and session.unjudged and session.events & self.transitions.answers:
+            return max(timeouts[state], min(session.entry.idle_timeout, timeouts[TcpState.FIN_WAIT]))
+        return timeouts[state]
 
     def arm(self, session: Session, now: float) -> None:
         """The timer of the current state. The switch itself tells of idle established sessions; should that be lost,
@@ -150,7 +188,51 @@ class SessionStore:
         if session.state is TcpState.ESTABLISHED:
             self.timers.arm(session, now + 2 * session.entry.idle_timeout)
         else:
-            self.timers.arm(session, now + self.timeouts[session.state])
+            self.timers.arm(session, now + self.timeout(session))
+
+    # ---- how a connection ended
+
+    def _told_end(self, session: Session) -> int:
+        """The end of what its client has sent, in the server's numbering, if the switch told it with a FIN; or 0."""
+        is_last = session.events & self.transitions.fin_in & ~session.unjudged
+        return session.client_end if is_last else 0
+
+    def ceiling(self, session: Session) -> int:
+        """A number above all that its client has sent, up to 2 GB, for want of better."""
+        first = session.server_isn + 1
+        reach = CEILING if session.events else 0
+        return self._told_end(session) or first + reach & 0xFFFFFFFF
+
+    def client_end(self, session: Session) -> int:
+        """The end of what its client has sent, in the server's numbering, or a bound that is not below as of the last
+        probe."""
+        first, counters = session.server_isn + 1, session.counters
+        told = session.client_end
+        if self._told_end(session):
+            return told
+        if counters is None:
+            return told or first & 0xFFFFFFFF
+        octets = counters.in_packets * MSS if counters.in_bytes is None else counters.in_bytes
+        bound = first + octets & 0xFFFFFFFF
+        return told if told and is_after(told, bound) else bound
+
+    def count_unanswered(self, session: Session) -> None:
+        """The connection is over; was there ever one?"""
+        if session.events & self.transitions.words:
+            return
+        counters = session.counters
+        if counters is None or not counters.out_packets:
+            session.server.unanswered += 1
+            self.stats["sessions_unanswered"] += 1
+
+    def _over(self, session: Session, now: float) -> None:
+        """The next connection on its local port is to be above what this one has sent."""
+        self.count_unanswered(session)
+        end = self.client_end(session)
+        if self._isn.is_past(end - session.server_isn, now - session.began, now):
+            return
+        entry = session.entry
+        self._isn.ended(entry.local, entry.local_port, entry.server, entry.server_port, end, now)
 
     # ---- writes
 
@@ -159,12 +241,12 @@ class SessionStore:
         return self._token
 
     def write(
-        self, session: Session, operation: Op, entry: SessionEntry, phase: Phase, now: float, out: list[Effect]
+        self, session: Session, operation: Op, entry: SessionEntry, step: Step, now: float, out: list[Effect]
     ) -> None:
-        """Start a write of one session, which enters ``phase``."""
+        """Start a write of one session, which takes ``step``."""
         token = self.new_token()
         session.token = token
-        session.phase = phase
+        session.step(step)
         self._pending[token] = (session,)
         self.timers.arm(session, now + WRITE_TIMEOUT)
         out.append(Write(((operation, entry),), token))
@@ -175,7 +257,9 @@ class SessionStore:
             batch = sessions[start : start + WRITE_BATCH]
             token = self.new_token()
             for session in batch:
-                session.phase = Phase.REMOVING
+                if session.phase in _LIVED:
+                    self._over(session, now)
+                session.step(Step.REMOVE)
                 session.token = token
                 session.new_entry = None
                 self.timers.arm(session, now + WRITE_TIMEOUT)

@@ -1,8 +1,9 @@
-"""TCP states of a session: the LVS transition tables as data, and the time a session may stay in each state.
+"""TCP states of a session: which news of its endpoints means which state, as data, and the time a session may stay in
+each.
 
-LVS (ip_vs_proto_tcp.c, ``tcp_states``) runs every packet through these tables. The switch reports only the packets that
-can change the outcome, as SessionEvent bits; each bit is one row here. INPUT is client to real server, OUTPUT the
-other way.
+LVS (ip_vs_proto_tcp.c, ``tcp_states``) moves a session by every single segment. Here the state follows the endpoints:
+the switch reports as SessionEvent bits what the receivers of segments can have accepted, and takes back what turns out
+not to have been accepted. The state is a function of the bits that stand, in whatever order they were reported.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from fullnat.p4constants import SessionEvent
 
 
 class TcpState(IntEnum):
-    """LVS names; the value is the column of the tables below."""
+    """LVS's names."""
 
     NONE = 0
     ESTABLISHED = 1
@@ -29,61 +30,63 @@ class TcpState(IntEnum):
     SYNACK = 10
 
 
-class TcpEvent(IntEnum):
-    """What a segment is to the state machine: RST before SYN before FIN before ACK."""
-
-    SYN = 0
-    FIN = 1
-    ACK = 2
-    RST = 3
-
-
-Row = tuple[TcpState, ...]
-Table = tuple[Row, ...]
-
-_SHORT = dict(zip(["NO", "ES", "SS", "SR", "FW", "TW", "CL", "CW", "LA", "LI", "SA"], TcpState, strict=True))
-
-
-def _row(cells: str) -> Row:
-    return tuple(_SHORT[cell] for cell in cells.split())
-
-
-#                NO ES SS SR FW TW CL CW LA LI SA
-INPUT: Table = (
-    _row("        SR ES ES SR SR SR SR SR SR SR SR"),  # SYN
-    _row("        CL CW SS TW TW TW CL CW LA LI TW"),  # FIN
-    _row("        CL ES SS ES FW TW CL CW CL LI ES"),  # ACK
-    _row("        CL CL CL SR CL CL CL CL LA LI SR"),  # RST
+RULES: tuple[tuple[TcpState, tuple[SessionEvent, ...]], ...] = (
+    (TcpState.CLOSE, (SessionEvent.RST_OUT,)),
+    (TcpState.CLOSE, (SessionEvent.RST_IN, SessionEvent.SYN_ACK)),
+    (TcpState.TIME_WAIT, (SessionEvent.FIN_IN, SessionEvent.FIN_OUT)),
+    (TcpState.CLOSE_WAIT, (SessionEvent.FIN_IN, SessionEvent.SYN_ACK)),
+    (TcpState.FIN_WAIT, (SessionEvent.FIN_OUT,)),
+    (TcpState.ESTABLISHED, (SessionEvent.ESTABLISHED, SessionEvent.SYN_ACK)),
+    (TcpState.SYN_RECV, ()),
 )
-OUTPUT: Table = (
-    _row("        SS ES SS SR SS SS SS SS SS LI SR"),  # SYN
-    _row("        TW FW SS TW FW TW CL TW LA LI TW"),  # FIN
-    _row("        ES ES SS ES FW TW CL CW LA ES ES"),  # ACK
-    _row("        CL CL SS CL CL TW CL CL CL CL CL"),  # RST
-)
+"""The first rule all of whose events stand gives the state. Whatever the client does, nothing comes of it before the
+server's SYN-ACK."""
 
-_EVENT_ROWS: dict[SessionEvent, Row] = {
-    SessionEvent.SYN_ACK: OUTPUT[TcpEvent.SYN],
-    SessionEvent.ESTABLISHED: INPUT[TcpEvent.ACK],
-    SessionEvent.FIN_IN: INPUT[TcpEvent.FIN],
-    SessionEvent.FIN_OUT: OUTPUT[TcpEvent.FIN],
-    SessionEvent.RST_IN: INPUT[TcpEvent.RST],
-    SessionEvent.RST_OUT: OUTPUT[TcpEvent.RST],
-}
+SYNCHRONISED = frozenset({TcpState.ESTABLISHED, TcpState.FIN_WAIT, TcpState.CLOSE_WAIT})
+"""States in which both ends answer a SYN with a challenge (RFC 5961 4)."""
 
 
 class Transitions:
-    """Maps SessionEvent bits to states. A segment sets one bit; several bits are several segments, taken in bit order,
-    which is the order of a connection's life."""
+    """What SessionEvent bits mean."""
 
     def __init__(self) -> None:
-        self._rows = tuple(sorted((int(event), row) for event, row in _EVENT_ROWS.items()))
+        bit = SessionEvent
+        self.fin_in: int = bit.FIN_IN
+        self.established = bit.SYN_ACK | bit.ESTABLISHED
+        self.reset: int = bit.RST_OUT
+        """What the controller's own resets stand as."""
+        self.answers = bit.SYN_ACK | bit.FIN_OUT
+        """Bits that prove the server's SYN-ACK: its FIN does, should the report of the SYN-ACK be lost."""
+        self.words = self.answers | bit.RST_OUT
+        """Bits that prove that the server has sent anything."""
+        self._both_fins = bit.FIN_IN | bit.FIN_OUT
+        self._resets = bit.RST_IN | bit.RST_OUT
+        self._ends = self._both_fins | self._resets
+        self._resumed: int = bit.RESUMED
+        self._lasting = self.established | self._ends
+        rules = [(state, sum(events)) for state, events in RULES]
+        heard = [bits | (bit.SYN_ACK if bits & self.answers else 0) for bits in range(self._lasting + 1)]
+        self._states = tuple(next(state for state, needed in rules if bits & needed == needed) for bits in heard)
 
-    def after(self, state: TcpState, events: int) -> TcpState:
-        for bit, row in self._rows:
-            if events & bit:
-                state = row[state]
-        return state
+    def state(self, bits: int) -> TcpState:
+        return self._states[bits]
+
+    def told(self, bits: int, unjudged: int, report: int) -> tuple[int, int]:
+        """``bits``, and those of them that nobody could judge, after a ``report`` of the switch."""
+        if report <= self._lasting:
+            return bits | report, unjudged & ~report
+        told = report & self._lasting
+        if report & self._resumed:
+            withdrawn = told & self._ends
+            return (bits | told) & ~withdrawn, unjudged & ~withdrawn
+        return bits | told, unjudged | told & self._ends & ~bits
+
+    def is_open(self, bits: int, unjudged: int) -> bool:
+        """An endpoint may hold the connection for open, and the switch's registers have numbers to reset it with."""
+        if not bits & self.answers:
+            return False
+        judged = bits & ~unjudged
+        return not judged & self._resets and judged & self._both_fins != self._both_fins
 
 
 DEFAULT_ESTABLISHED = 90.0
@@ -98,17 +101,11 @@ def positive(seconds: float, otherwise: float) -> float:
 def state_timeouts(timeouts: Timeouts) -> tuple[float, ...]:
     """Seconds by state. ESTABLISHED is only the default: every session carries its own (SessionEntry.idle_timeout)."""
     default = Timeouts()
-    seconds = {
-        TcpState.NONE: positive(timeouts.none, default.none),
-        TcpState.ESTABLISHED: DEFAULT_ESTABLISHED,
-        TcpState.SYN_SENT: positive(timeouts.syn_sent, default.syn_sent),
-        TcpState.SYN_RECV: positive(timeouts.syn_recv, default.syn_recv),
-        TcpState.FIN_WAIT: positive(timeouts.fin_wait, default.fin_wait),
-        TcpState.TIME_WAIT: positive(timeouts.time_wait, default.time_wait),
-        TcpState.CLOSE: positive(timeouts.close, default.close),
-        TcpState.CLOSE_WAIT: positive(timeouts.close_wait, default.close_wait),
-        TcpState.LAST_ACK: positive(timeouts.last_ack, default.last_ack),
-        TcpState.LISTEN: positive(timeouts.listen, default.listen),
-        TcpState.SYNACK: positive(timeouts.synack, default.synack),
-    }
-    return tuple(seconds[state] for state in TcpState)
+
+    def seconds(state: TcpState) -> float:
+        if state is TcpState.ESTABLISHED:
+            return DEFAULT_ESTABLISHED
+        name = state.name.lower()
+        return positive(getattr(timeouts, name), getattr(default, name))
+
+    return tuple(seconds(state) for state in TcpState)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
+from fullnat.core.lifecycle import Phase
 from fullnat.core.pool import LocalAddress, LocalPool
 from fullnat.core.services import Service
+from fullnat.core.sessions import Session
 from fullnat.tables.session import SessionEntry
 
 
 class SessionView(NamedTuple):
-    """A session; ``age`` and ``expires`` in seconds, ``expires`` None when nothing is armed."""
+    """A session; times in seconds."""
 
     entry: SessionEntry
     state: str
@@ -19,9 +21,19 @@ class SessionView(NamedTuple):
     age: float
     """Since the last change of state."""
     expires: float | None
-    """Until the session is looked at again; an established one that stays idle is over at half of it."""
+    """Until it is over if no packet comes any more, and none has come since the last that the controller knows of; None
+    when it is ending."""
     counters: ProbeResult | None
     """As last read from the switch."""
+    timeout: float = 0.0
+    """How long it may be idle in its state."""
+
+    def read(self, result: ProbeResult) -> SessionView:
+        """The same as a reading of the switch just now shows it."""
+        if self.expires is None or result.idle is None:
+            return self._replace(counters=result)
+        expires = max(0.0, self.timeout - min(max(result.idle, 0.0), self.age))
+        return self._replace(counters=result, expires=expires)
 
 
 class ServerView(NamedTuple):
@@ -34,6 +46,8 @@ class ServerView(NamedTuple):
     active: int
     inactive: int
     connections: int
+    unanswered: int = 0
+    """Sessions that ended without any answer of this server."""
 
 
 class ServiceView(NamedTuple):
@@ -55,6 +69,15 @@ class LocalAddressView(NamedTuple):
     draining: bool
 
 
+def session_view(session: Session, timeout: float, now: float) -> SessionView:
+    """``timeout``: of its state."""
+    expires = None
+    if session.phase in (Phase.INSTALLED, Phase.REUSING):
+        expires = max(0.0, max(session.changed + timeout, session.not_before) - now)
+    age = max(0.0, now - session.changed)
+    return SessionView(session.entry, session.state.name, session.phase.name, age, expires, session.counters, timeout)
+
+
 def service_view(service: Service) -> ServiceView:
     servers = tuple(
         ServerView(
@@ -66,6 +89,7 @@ def service_view(service: Service) -> ServiceView:
             server.active,
             server.inactive,
             server.connections,
+            server.unanswered,
         )
         for server in service.all_servers()
     )

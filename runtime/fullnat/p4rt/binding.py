@@ -110,22 +110,22 @@ class Binder:
     def meter(self, name: str, size: int) -> Array:
         return self._array("meter", self._meters.get(name), name, size)
 
-    def header(self, name: str, names: Sequence[str]) -> tuple[Field, ...]:
-        """The fields of packet_in or packet_out."""
+    def header(self, name: str, names: Sequence[str], optional: Sequence[str] = ()) -> tuple[Field, ...]:
+        """The fields of packet_in or packet_out; ``optional`` ones come last, all or none."""
         header = self._headers.get(name)
         if header is None:
             return self._missing(f"no controller header {name}", ())
         fields = tuple(Field(field.id, field.name, field.bitwidth) for field in header.metadata)
-        self._same(name, [field.name for field in fields], names)
+        self._same(name, [field.name for field in fields], names, optional)
         return fields
 
-    def digest(self, name: str, members: Sequence[str]) -> int:
-        """The id of a digest of a struct with ``members``."""
+    def digest(self, name: str, members: Sequence[str], optional: Sequence[str] = ()) -> int:
+        """The id of a digest of a struct with ``members``; ``optional`` ones come last, all or none."""
         digest = self._digests.get(name)
         if digest is None:
             return self._missing(f"no digest {name}", 0)
         struct = self._structs[digest.type_spec.struct.name]
-        self._same(f"digest {name}", [member.name for member in struct.members], members)
+        self._same(f"digest {name}", [member.name for member in struct.members], members, optional)
         return digest.preamble.id
 
     def _array(self, what: str, found: p4i.Counter | p4i.Meter | None, name: str, size: int) -> Array:
@@ -135,9 +135,9 @@ class Binder:
             self.differences.append(f"{what} {name}: size {found.size}, expected {size}")
         return Array(found.preamble.id, name, found.size)
 
-    def _same(self, what: str, found: Iterable[str], expected: Iterable[str]) -> None:
+    def _same(self, what: str, found: Iterable[str], expected: Iterable[str], optional: Iterable[str] = ()) -> None:
         have, want = list(found), list(expected)
-        if have != want:
+        if have != want and have != [*want, *optional]:
             self.differences.append(f"{what}: ({', '.join(have)}), expected ({', '.join(want)})")
 
     def _missing(self, difference: str, dummy: T) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from finsy.proto import p4r
 
@@ -19,13 +19,13 @@ _PAYLOAD = tag(1, 2)
 
 class PacketIo:
     def __init__(self, binder: Binder, session_tables: tuple[int, int]) -> None:
-        packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"))
+        packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"), ("seq",))
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
-        self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"))
+        self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
         self.neighbor_digest_id = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
         if binder.differences:
             return
-        self._digests: dict[int, Callable[[int, int, int], Event]] = {
+        self._digests: dict[int, Callable[..., Event]] = {
             self.digest_id: SessionEvents,
             self.neighbor_digest_id: NeighborHeard,
         }
@@ -58,19 +58,11 @@ class PacketIo:
     def decode_packet(self, packet: p4r.PacketIn) -> PacketIn:
         """Raises ValueError when the metadata are not those of the packet_in header."""
         number = int.from_bytes
-        try:
-            one, two, three, four = packet.metadata
-        except ValueError:
-            raise ValueError(f"packet-in with {len(packet.metadata)} metadata fields, expected 4") from None
-        if [one.metadata_id, two.metadata_id, three.metadata_id, four.metadata_id] != self._in_ids:
-            one, two, three, four = self._in_order(packet)
-        return PacketIn(
-            number(one.value, "big"),
-            number(two.value, "big"),
-            number(three.value, "big"),
-            number(four.value, "big"),
-            packet.payload,
-        )
+        metadata: Sequence[p4r.PacketMetadata] = packet.metadata
+        if [field.metadata_id for field in metadata] != self._in_ids:
+            metadata = self._in_order(packet)
+        reason, service_flags, ingress_port, session_id, *seq = [number(field.value, "big") for field in metadata]
+        return PacketIn(reason, service_flags, ingress_port, session_id, packet.payload, *seq)
 
     def _in_order(self, packet: p4r.PacketIn) -> list[p4r.PacketMetadata]:
         by_id = {field.metadata_id: field for field in packet.metadata}
@@ -84,13 +76,7 @@ class PacketIo:
         if event is None:
             return []
         number = int.from_bytes
-        events: list[Event] = []
-        for data in digest.data:
-            one, two, three = data.struct.members
-            events.append(
-                event(number(one.bitstring, "big"), number(two.bitstring, "big"), number(three.bitstring, "big"))
-            )
-        return events
+        return [event(*(number(member.bitstring, "big") for member in data.struct.members)) for data in digest.data]
 
     def decode_idle(self, notification: p4r.IdleTimeoutNotification) -> list[Event]:
         """One IdleNotice per session named, however often."""

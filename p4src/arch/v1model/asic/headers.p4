@@ -2,6 +2,10 @@
 #ifndef _V1MODEL_ASIC_HEADERS_P4_
 #define _V1MODEL_ASIC_HEADERS_P4_
 
+/* With SESSION_SYN, the end of what the session's client has sent, in the server's numbers; 0 = not known, as
+ * here. */
+#define PACKET_IN_SEQ @id(5) bit<32> seq;
+
 #include "../../layouts/headers.p4"
 #include "../../asic/decision.p4"
 #include "../../asic/ipv6_room/headers.p4"

@@ -2,6 +2,18 @@
 #ifndef _V1MODEL_ASIC_SESSION_STATE_P4_
 #define _V1MODEL_ASIC_SESSION_STATE_P4_
 
+/* The registers that an ASIC does not have, for this program has the P4Info of v1model's. */
+control UnusedRegisters() {
+    @id(ID_R_CLIENT_END_SEQ) @name(".client_end_seq") @noWarn("unused")
+    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_end_seq;
+    @id(ID_R_CLIENT_ACK_SEQ) @name(".client_ack_seq") @noWarn("unused")
+    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_ack_seq;
+    @id(ID_R_LAST_END_SEQ) @name(".last_end_seq") @noWarn("unused")
+    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) last_end_seq;
+
+    apply { }
+}
+
 control SegmentEnd(inout headers_t hdr, inout metadata_t m) {
     apply {
         m.target.end_seq = hdr.tcp.seq + (bit<32>)m.state.payload_len;
@@ -11,13 +23,16 @@ control SegmentEnd(inout headers_t hdr, inout metadata_t m) {
 
 control SessionState(inout headers_t hdr, inout metadata_t m) {
     @id(ID_R_EVENTS) @name(".events")
-    register<bit<8>, session_id_t>(SESSION_TABLE_SIZE) events;
+    register<bit<16>, session_id_t>(SESSION_TABLE_SIZE) events;
 
     @hidden
     action note(session_id_t i) {
-        events.read(m.target.seen, i);
-        m.target.seen = m.new_session ? 0 : m.target.seen;
-        events.write(i, m.target.seen | m.state.set_events);
+        bit<16> seen;
+        events.read(seen, i);
+        seen = m.new_session ? 0 : seen;
+        m.target.seen = (bit<8>)seen;
+        bool early = m.state.set_events == (bit<8>)SessionEvent.ESTABLISHED && seen == 0;
+        events.write(i, early ? 0 : seen | (bit<16>)m.state.set_events);
     }
 
     apply { note(m.session.id); }
@@ -40,7 +55,7 @@ control FirstDataSeq(inout headers_t hdr, inout metadata_t m) {
     apply {
         if (m.session.direction == (bit<8>)Direction.IN) {
             compare(m.session.id);
-        } else if (!m.reset && hdr.tcp.rst == 0 && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 1) {
+        } else if (!m.reset && hdr.decision.established == 0 && hdr.tcp.rst == 0 && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 1) {
             start(m.session.id);
         }
     }
@@ -76,7 +91,7 @@ control ServerSeq(inout headers_t hdr, inout metadata_t m) {
                 server_end_seq.read(hdr.tcp.seq, m.session.id);
             }
         } else if (m.session.direction == (bit<8>)Direction.OUT && hdr.tcp.rst == 0 && hdr.tcp.ack_flag == 1) {
-            if (hdr.tcp.syn == 1) { start(m.session.id); } else { follow(m.session.id); }
+            if (hdr.tcp.syn == 1 && hdr.decision.established == 0) { start(m.session.id); } else { follow(m.session.id); }
         }
     }
 }

@@ -28,7 +28,7 @@ control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
 
 /* Kept where the parser had numbers of its own: more wide ones would cost every packet. */
 #define GAP m.target.option
-#define LAST m.target.cursor
+#define LAST_REMOVED m.target.cursor
 
 /* TOA in front of a list that keeps its length, in the place of 8 bytes in a row of what is removed: the last of the experiments,
  * or else of the timestamps. Before the addresses are rewritten. */
@@ -36,15 +36,15 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, out bool placed) {
     /* The last 8 bytes of an option, from the bit of the last one on; no gap where there are less. */
     @hidden
     action find_gap(option_bits_t removed) {
-        LAST = removed & -removed;
-        GAP = ((LAST << 64) - LAST) & (LAST << 56 == 0 ? 320w0 : ~320w0);
+        LAST_REMOVED = removed & -removed;
+        GAP = ((LAST_REMOVED << 64) - LAST_REMOVED) & (LAST_REMOVED << 56 == 0 ? 320w0 : ~320w0);
         GAP = removed & GAP == GAP ? GAP : 0;
     }
 
     @hidden
     action place() {
         m.target.list = BLANKED(m.target.list, m.target.experiments | m.target.timestamps);
-        m.target.list = (m.target.list & ~(GAP | (LAST - 1))) >> 64 | m.target.list & (LAST - 1);
+        m.target.list = (m.target.list & ~(GAP | (LAST_REMOVED - 1))) >> 64 | m.target.list & (LAST_REMOVED - 1);
         m.target.list = m.target.list | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.tcp.src_port ++ hdr.ipv4.src ++ 256w0;
         m.target.edited = true;
         m.edit.remove_experiments = false;
