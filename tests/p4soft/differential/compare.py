@@ -111,7 +111,11 @@ def _round(sample: Sample, updates: Sequence[Update], frames: list[Frame], outco
             return []
         outcome.entries = len(taken)
         trial = Trial(sample, taken, frames)
-        found = ours.run(frames)
+        try:
+            found = ours.run(frames)
+        except SwitchError as error:
+            outcome.note("endless", str(error))
+            return []
         left: list[Frame] = []
         try:
             other = theirs.run(frames, [len(out) for out in found])
