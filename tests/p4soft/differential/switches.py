@@ -184,7 +184,7 @@ class P4soft(ComparedSwitch):
         for port, data in frames:
             engine.inject(port, data)
             if not engine.drain(10):
-                raise SwitchError("p4soft does not come to an end with a frame")
+                raise Endless("p4soft does not come to an end with a frame")
             out.append(engine.collect())
         return out
 
@@ -320,6 +320,10 @@ class _DataStream:
                     # Fewer come than was thought, and always will.
                     self._patience = 0.02
                     return
+
+
+class Endless(SwitchError):
+    """A frame goes round and round."""
 
 
 class Gone(SwitchError):
