@@ -36,7 +36,7 @@ OUTPUT = ROOT / "build" / "differential"
 FRAMES = 300
 SEED = 20261129
 _LIMIT = 600.0
-_KINDS = ("load", "write", "frames", "chance", "undefined", "abort", "counters", "stf")
+_KINDS = ("load", "write", "frames", "chance", "undefined", "abort", "endless", "counters", "stf")
 
 Known = Mapping[tuple[str, str], str]
 """Reasons by sample and kind of difference."""

@@ -16,8 +16,6 @@ from samples import Sample, SampleError
 from switches import P4soft, SwitchError
 
 _WORD = re.compile(r'"[^"]*"|\w[\w.$]*\([^)]*\)|\S+')
-_TOP = 1 << 20
-"""The priority that STF's number is taken from: there the lowest wins."""
 
 
 def run_stf(sample: Sample, path: Path) -> list[str]:
@@ -73,7 +71,8 @@ class _Run:
 
     def add(self, words: list[str]) -> None:
         table, rest = self._table(words[0]), words[1:]
-        priority = _TOP - int(rest.pop(0)) if rest[0].isdigit() else _TOP
+        # The highest wins, as in P4Runtime, but 0 is one too.
+        priority = 1 + int(rest.pop(0)) if rest[0].isdigit() else 1
         entry = p4r.TableEntry(table_id=table.preamble.id)
         for word in rest[:-1]:
             name, _, text = word.partition(":")
@@ -168,13 +167,11 @@ def _object(objects: Sequence[Any], name: str) -> Any:
 
 
 def _named(fields: Sequence[Any], name: str, owner: str) -> Any:
-    for field in fields:
-        # STF has no brackets: x$0.y is x[0].y.
-        if name in (field.name, field.name.replace("[", "$").replace("]", "")):
-            return field
-    found = [field for field in fields if field.name.endswith(f".{name}")]
-    if len(found) == 1:
-        return found[0]
+    for same in (str.__eq__, lambda full, part: full.endswith(f".{part}")):
+        for field in fields:
+            # STF has no brackets: x$0.y is x[0].y.
+            if same(field.name.replace("[", "$").replace("]", ""), name.replace("[", "$").replace("]", "")):
+                return field
     raise SampleError(f"{owner}: nothing is called {name}")
 
 
