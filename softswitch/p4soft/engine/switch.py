@@ -141,7 +141,7 @@ class Switch:
     # ports
 
     def add_interface(self, port: int, interface: str) -> None:
-        rc = self._c.p4s_add_interface(self.handle(), self.port(port), interface.encode())
+        rc = self._c.p4s_add_interface(self.handle(), self.port(port), interface.encode(), 1)
         if rc == 0:
             self._begin_port(port, interface)
             self._interfaces.add(port)
