@@ -56,7 +56,7 @@ class FakeEngine(StagedEngine):
                     super().insert(target.index, Entry(key, numbers[names[entry["action_entry"]["action_id"]]], b""))
 
     # ports
-    def add_interface(self, port: int, interface: str) -> None:
+    def add_interface(self, port: int, interface: str, *, offload: bool = True) -> None:
         if not os.path.exists(f"/sys/class/net/{interface}"):
             raise InvalidValue(f"there is no network interface {interface}")
         self._ports[port] = interface
