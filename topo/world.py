@@ -16,7 +16,7 @@ from topo import counters, standard
 from topo.model import Impairment
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
-from topo.stack import Json, Stack
+from topo.stack import Json, Stack, takes_offloads
 
 TARGET = f"{standard.VIP}:{standard.VPORT}"
 
@@ -125,7 +125,7 @@ def world(
     config: str | None = None, *, target: str = "p4soft", impairment: Impairment | None = None, start: bool = True
 ) -> Iterator[World]:
     """The standard topology, servers, switch and controller (unless not ``start``); everything goes at the end."""
-    with Network(standard.topology(impairment)) as network:
+    with Network(standard.topology(impairment), offloads=takes_offloads(target)) as network:
         stack = Stack(network, config if config is not None else standard.config(), target)
         made = World(network, stack)
         made.start_servers()
