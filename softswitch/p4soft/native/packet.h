@@ -49,6 +49,8 @@ struct p4s_packet_port {
 };
 
 int packet_tx_open(struct p4s_packet_port *p);
+/* What messages are made in; packet_tx_open does it. */
+int packet_tx_memory(struct p4s_packet_port *p);
 void packet_tx_close(struct p4s_packet_port *p);
 /* Send all that has pieces of the super-segment that was forwarded. */
 void packet_return(struct p4s_worker *w);

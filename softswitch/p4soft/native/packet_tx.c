@@ -27,14 +27,7 @@ static void enlarge(int fd) {
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes); /* up to what the system allows everybody */
 }
 
-int packet_tx_open(struct p4s_packet_port *p) {
-  const int on = 1;
-  p->tx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (p->tx_fd < 0 || attach(p) < 0) return P4S_SYSTEM;
-  /* Without it (before 3.14) sending is only slower. */
-  (void)setsockopt(p->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
-  p->joins = p->joins && setsockopt(p->tx_fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) == 0;
-  if (p->joins) enlarge(p->tx_fd);
+int packet_tx_memory(struct p4s_packet_port *p) {
   p->staging = malloc((size_t)TX_BATCH * p->largest);
   p->messages = calloc(TX_BATCH, sizeof *p->messages);
   p->heads = calloc(TX_BATCH, sizeof *p->heads);
@@ -44,6 +37,19 @@ int packet_tx_open(struct p4s_packet_port *p) {
     m->vectors[0] = (struct iovec){&m->vnet, sizeof m->vnet};
     p->heads[i].msg_hdr.msg_iov = p->joins ? m->vectors : m->vectors + 1;
   }
+  return P4S_OK;
+}
+
+int packet_tx_open(struct p4s_packet_port *p) {
+  const int on = 1;
+  p->tx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (p->tx_fd < 0 || attach(p) < 0) return P4S_SYSTEM;
+  /* Without it (before 3.14) sending is only slower. */
+  (void)setsockopt(p->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
+  p->joins = p->joins && setsockopt(p->tx_fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) == 0;
+  if (p->joins) enlarge(p->tx_fd);
+  const int rc = packet_tx_memory(p);
+  if (rc != P4S_OK) return rc;
   p->xdp = xdp_tx_open(p->index, p->queue, p->largest);
   return P4S_OK;
 }
