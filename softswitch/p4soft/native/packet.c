@@ -9,15 +9,13 @@
  * Every worker has sockets of its own. One of them receives, or all do (P4S_BY_FLOW): then their rings are a PACKET_FANOUT
  * group, in which the kernel chooses by a hash of addresses, protocol and ports that is the same for both directions. */
 #include "packet.h"
+#include "interface.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <linux/filter.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -95,37 +93,13 @@ static void destroy(struct p4s_packet_port *p) {
   free(p);
 }
 
-static bool ask(const char *interface, unsigned long what, struct ifreq *request) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  strncpy(request->ifr_name, interface, sizeof request->ifr_name - 1);
-  const int rc = ioctl(fd, what, request), e = errno;
-  close(fd);
-  errno = e;
-  return rc == 0;
-}
-
-static int interface_mtu(const char *interface, uint32_t *mtu) {
-  struct ifreq request = {0};
-  if (!ask(interface, SIOCGIFMTU, &request)) return P4S_SYSTEM;
-  *mtu = (uint32_t)request.ifr_mtu;
-  return P4S_OK;
-}
-
-/* Whether it takes super-segments; where it does not, the kernel would only cut them again. */
-static bool interface_segments(const char *interface) {
-  struct ethtool_value value = {.cmd = ETHTOOL_GTSO};
-  struct ifreq request = {.ifr_data = (void *)&value};
-  return ask(interface, SIOCETHTOOL, &request) && value.data != 0;
-}
-
 /* What a worker receives by a port. */
 enum share { NOTHING, FLOWS, ALL };
 
 static int open_link(struct p4s_link *link, const char *interface, uint32_t queue, enum share share, bool offload) {
   const unsigned index = if_nametoindex(interface);
   uint32_t mtu = 0;
-  if (index == 0 || interface_mtu(interface, &mtu) != P4S_OK) return P4S_SYSTEM;
+  if (index == 0 || !interface_mtu(interface, &mtu)) return P4S_SYSTEM;
   struct p4s_packet_port *p = calloc(1, sizeof *p);
   if (!p) return P4S_NO_MEMORY;
   p->rx_fd = p->tx_fd = -1;
@@ -133,7 +107,8 @@ static int open_link(struct p4s_link *link, const char *interface, uint32_t queu
   p->queue = queue;
   p->largest = mtu + ETH_HLEN + VLAN_BYTES;
   p->cuts = offload;
-  p->joins = offload && interface_segments(interface);
+  p->unqueued = interface_unqueued(index);
+  p->joins = offload && (p->unqueued || interface_segments(interface));
   for (p->frame_size = 2048; p->frame_size < mtu + 192 && p->frame_size < 131072;) p->frame_size <<= 1;
   int rc = share == NOTHING ? P4S_OK : open_rx(p, index, share == FLOWS);
   if (rc == P4S_OK) rc = packet_tx_open(p);
@@ -182,7 +157,7 @@ int packet_fd(const struct p4s_link *link) { return link->packet->rx_fd; }
 
 uint32_t packet_offload(const struct p4s_link *link) {
   const struct p4s_packet_port *p = link->packet;
-  return (p->vnet ? P4S_FINISHES : 0) | (p->cuts ? P4S_CUTS : 0) | (p->joins ? P4S_JOINS : 0);
+  return (p->vnet ? P4S_FINISHES : 0) | (p->cuts ? P4S_CUTS : 0) | (p->joins && p->refused < GIVE_UP ? P4S_JOINS : 0);
 }
 
 /* The kernel counts what did not fit into the receive ring, and forgets it when asked. */

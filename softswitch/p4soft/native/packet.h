@@ -14,6 +14,7 @@
 #define TX_BATCH 64u
 #define TX_PIECES 24u /* of a super-segment, whose payload is gathered from where it is */
 #define VLAN_BYTES 4u
+#define GIVE_UP 16u /* super-segments refused in a row, after which no more are made */
 
 /* A packet that is to be sent, or several put together. */
 struct message {
@@ -31,13 +32,16 @@ struct p4s_packet_port {
   uint32_t largest; /* frame that may be sent */
   bool vnet; /* packets have a virtio header */
   bool cuts; /* super-segments are received */
-  bool joins; /* and sent */
+  bool joins; /* and sent: the sending socket has virtio headers as well */
+  bool unqueued; /* the kernel itself cuts what the interface does not take; else only if asked to queue it */
+  uint32_t refused; /* super-segments in a row */
 
   uint32_t pending;
   struct message *messages; /* TX_BATCH */
   struct mmsghdr *heads; /* the same for the kernel */
   uint8_t *staging; /* TX_BATCH frames of ``largest`` bytes */
   uint32_t staged; /* bytes in use */
+  uint8_t *whole; /* a super-segment that has to be cut again */
   struct p4s_packet_port *borrower; /* the next one whose messages have pieces of the super-segment being forwarded */
   struct p4s_link *link; /* whose statistics count for those */
   bool borrows;

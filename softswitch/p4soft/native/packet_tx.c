@@ -10,6 +10,7 @@
 #include "packet.h"
 
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SEND_BYTES (8 << 20) /* of the socket's buffer: 64 super-segments */
@@ -31,7 +32,8 @@ int packet_tx_memory(struct p4s_packet_port *p) {
   p->staging = malloc((size_t)TX_BATCH * p->largest);
   p->messages = calloc(TX_BATCH, sizeof *p->messages);
   p->heads = calloc(TX_BATCH, sizeof *p->heads);
-  if (!p->staging || !p->messages || !p->heads) return P4S_NO_MEMORY;
+  p->whole = malloc(P4S_MAX_FRAME);
+  if (!p->whole || !p->staging || !p->messages || !p->heads) return P4S_NO_MEMORY;
   for (uint32_t i = 0; i < TX_BATCH; i++) {
     struct message *m = &p->messages[i];
     m->vectors[0] = (struct iovec){&m->vnet, sizeof m->vnet};
@@ -44,10 +46,11 @@ int packet_tx_open(struct p4s_packet_port *p) {
   const int on = 1;
   p->tx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (p->tx_fd < 0 || attach(p) < 0) return P4S_SYSTEM;
-  /* Without it (before 3.14) sending is only slower. */
-  (void)setsockopt(p->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
   p->joins = p->joins && setsockopt(p->tx_fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) == 0;
   if (p->joins) enlarge(p->tx_fd);
+  /* Without it (before 3.14) sending is only slower. Where there is no queue, there is nothing to go past; but then the
+   * kernel would rather drop a super-segment than cut it, where the interface takes none. */
+  if (!(p->joins && p->unqueued)) (void)setsockopt(p->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
   const int rc = packet_tx_memory(p);
   if (rc != P4S_OK) return rc;
   p->xdp = xdp_tx_open(p->index, p->queue, p->largest);
@@ -57,6 +60,7 @@ int packet_tx_open(struct p4s_packet_port *p) {
 void packet_tx_close(struct p4s_packet_port *p) {
   if (p->xdp) xdp_tx_close(p->xdp);
   if (p->tx_fd >= 0) close(p->tx_fd);
+  free(p->whole);
   free(p->staging);
   free(p->messages);
   free(p->heads);
@@ -73,10 +77,46 @@ static void lose_xdp(struct p4s_link *link) {
   p->xdp_lost = true;
 }
 
-static void count(struct p4s_stats *stats, const struct message *m) {
+static void count(struct p4s_packet_port *p, struct p4s_stats *stats, const struct message *m) {
+  if (m->join.packets > 1) p->refused = 0;
   stats->tx_packets += m->join.packets;
   stats->tx_bytes += m->bytes;
   stats->tx_large += m->join.packets > 1;
+}
+
+/* The interface does not take it, any more: send its packets one by one. Returns whether it took one of those. */
+static bool send_apart(struct p4s_link *link, const struct message *m) {
+  struct p4s_packet_port *p = link->packet;
+  uint8_t headers[OFFLOAD_HEADERS];
+  vnet_t none = {0};
+  struct cut c;
+  uint32_t len = 0;
+  bool works = false;
+  for (uint32_t i = 1; i <= m->pieces; len += (uint32_t)m->vectors[i++].iov_len)
+    memcpy(p->whole + len, m->vectors[i].iov_base, m->vectors[i].iov_len);
+  for (uint32_t n = cut_begin(&c, p->whole, len, &m->vnet); n > 0 && c.next < n;) {
+    uint32_t bytes;
+    uint8_t *payload = p->whole + cut_place(&c, &bytes);
+    cut_next(&c, payload, headers);
+    struct iovec parts[] = {{&none, sizeof none}, {headers, c.at.payload}, {payload, bytes}};
+    const bool sent = writev(p->tx_fd, parts, 3) > 0;
+    link->stats.tx_packets += sent;
+    link->stats.tx_bytes += sent ? c.at.payload + bytes : 0;
+    link->stats.tx_dropped += !sent;
+    works |= sent;
+  }
+  return works;
+}
+
+/* A message cannot leave: the interface is down, there is no memory for it now, or it is a super-segment. */
+static bool refuse(struct p4s_link *link, const struct message *m) {
+  if (m->join.packets == 1) {
+    link->stats.tx_dropped++;
+    return false;
+  }
+  const bool works = send_apart(link, m);
+  if (works) link->packet->refused++;
+  return works;
 }
 
 static void send_messages(struct p4s_link *link) {
@@ -90,10 +130,10 @@ static void send_messages(struct p4s_link *link) {
   for (uint32_t i = 0; i < p->pending;) {
     const int sent = sendmmsg(p->tx_fd, p->heads + i, p->pending - i, MSG_DONTWAIT);
     const uint32_t n = sent > 0 ? (uint32_t)sent : 0;
-    for (uint32_t j = i; j < i + n; j++) count(&link->stats, &p->messages[j]);
+    for (uint32_t j = i; j < i + n; j++) count(p, &link->stats, &p->messages[j]);
     i += n;
     works |= n > 0;
-    if (sent <= 0) link->stats.tx_dropped += p->messages[i++].join.packets; /* interface down, or no memory for it now */
+    if (sent <= 0) works |= refuse(link, &p->messages[i++]);
   }
   if (P4_UNLIKELY(p->xdp_lost && works)) {
     p->xdp_lost = false;
@@ -182,7 +222,7 @@ static void add(struct p4s_worker *w, struct p4s_link *link, const struct joinab
   } else {
     m = &p->messages[p->pending++];
     m->join = alone;
-    m->join.open = p->joins && join_opens(&alone, packet->frame);
+    m->join.open = p->joins && p->refused < GIVE_UP && join_opens(&alone, packet->frame);
     m->pieces = m->bytes = 0;
     m->first = stage(p, packet->frame, own);
     add_piece(m, m->first, own);
@@ -201,7 +241,7 @@ void packet_send(struct p4s_worker *w, uint32_t port, const struct joinable *pac
     link->stats.tx_dropped++;
     return;
   }
-  if (p->xdp && p->pending == 0 && !(p->joins && len >= WORTHWHILE)) {
+  if (p->xdp && p->pending == 0 && !(p->joins && p->refused < GIVE_UP && len >= WORTHWHILE)) {
     if (xdp_tx_put(p->xdp, packet->frame, len)) return;
     flush_amid(w, link);
     if (p->xdp) {

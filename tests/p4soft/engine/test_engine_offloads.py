@@ -290,15 +290,52 @@ def test_a_routers_counters_count_packets(bench: Callable[[str], Bench], wires: 
     edge.close()
 
 
+def run(*command: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"{' '.join(command)}: {done.stderr.strip()}")
+
+
+def assert_each_alone(edge: Edge) -> None:
+    edge.send(WHOLE, 1400)
+    packets = [packet.frame() for packet in WHOLE.cut(1400)]
+    taken = [edge.ends[1].receive() for _ in packets]
+    assert [frame for each in taken for frame in divided(*each)] == packets
+    assert edge.stats(2).tx_dropped == 0
+
+
+def test_the_kernel_cuts_for_an_interface_without_a_queue(bench: Callable[[str], Bench], wires: list[Wire]) -> None:
+    """It is quicker than handing it every packet."""
+    run("ethtool", "-K", wires[1].near, "tso", "off", "gso", "off", "tx", "off")
+    edge = Edge(bench("selector"), wires)
+    assert_each_alone(edge)
+    stats = edge.stats(2)
+    assert (stats.offload, stats.tx_packets, stats.tx_large) == (Offload.ON, len(WHOLE.cut(1400)), 1)
+    edge.close()
+
+
 def test_nothing_is_put_together_for_an_interface_that_takes_none(
     bench: Callable[[str], Bench], wires: list[Wire]
 ) -> None:
-    subprocess.run(["ethtool", "-K", wires[1].near, "tso", "off"], check=True, capture_output=True)
+    run("tc", "qdisc", "add", "dev", wires[1].near, "root", "pfifo")
+    run("ethtool", "-K", wires[1].near, "tso", "off")
     edge = Edge(bench("selector"), wires)
-    edge.send(WHOLE, 1400)
-    packets = [packet.frame() for packet in WHOLE.cut(1400)]
-    assert [edge.ends[1].receive() for _ in packets] == [(packet, Virtio()) for packet in packets]
-    assert edge.stats(2).offload is Offload.RECEIVE
+    assert_each_alone(edge)
+    stats = edge.stats(2)
+    assert (stats.offload, stats.tx_packets, stats.tx_large) == (Offload.RECEIVE, len(WHOLE.cut(1400)), 0)
+    edge.close()
+
+
+def test_an_interface_that_takes_none_any_more(bench: Callable[[str], Bench], wires: list[Wire]) -> None:
+    """What it refuses is sent as packets; after a while nothing is put together for it."""
+    run("tc", "qdisc", "add", "dev", wires[1].near, "root", "pfifo")
+    edge = Edge(bench("selector"), wires)
+    assert edge.stats(2).offload is Offload.ON
+    run("ethtool", "-K", wires[1].near, "tso", "off")
+    for _ in range(20):
+        assert_each_alone(edge)
+    stats = edge.stats(2)
+    assert (stats.offload, stats.tx_packets, stats.tx_large) == (Offload.RECEIVE, 20 * len(WHOLE.cut(1400)), 0)
     edge.close()
 
 

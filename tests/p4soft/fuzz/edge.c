@@ -117,10 +117,22 @@ static void sent(uint32_t port, const struct msghdr *m) {
   packets++;
 }
 
+/* Now and then a super-segment is refused; its packets are then sent by writev. */
 int sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags) {
+  static uint32_t turn;
+  vnet_t v;
   (void)flags;
+  memcpy(&v, m->msg_hdr.msg_iov[0].iov_base, sizeof v);
+  if (v.gso_type != VIRTIO_NET_HDR_GSO_NONE && ++turn % 5 == 0) return -1;
+  if (turn % 3 == 0) n = 1;
   for (unsigned i = 0; i < n; i++) sent((uint32_t)fd, &m[i].msg_hdr);
   return (int)n;
+}
+
+ssize_t writev(int fd, const struct iovec *from, int n) {
+  const struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)from, .msg_iovlen = (size_t)n};
+  sent((uint32_t)fd, &m);
+  return 1;
 }
 
 ssize_t readv(int fd, const struct iovec *to, int n) {
@@ -205,6 +217,7 @@ static uint32_t shape(struct input *in, uint8_t *f, vnet_t *v, uint32_t how, uin
   uint32_t payload = number(in, 2), size = number(in, 2) & 2047, len;
   memset(v, 0, sizeof *v);
   if (size == 0) size = 1400;
+  if (payload > 64 * size) payload %= 64 * size; /* for speed */
   if (payload > 65535 - 100) payload = 65535 - 100;
   if (kind == RAW) {
     len = payload < in->left ? payload : (uint32_t)in->left;
