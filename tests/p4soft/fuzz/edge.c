@@ -32,6 +32,7 @@ extern const struct p4s_prog p4s_program;
 static struct p4s_switch *sw;
 static struct p4s_packet_port edges[PORTS];
 static uint32_t filled[PORTS]; /* slots */
+static uint8_t pattern[MOST]; /* payloads */
 static struct { uint8_t *data; uint32_t len; } large[PORTS][SLOTS]; /* what does not fit into a slot, in turn */
 static uint32_t large_first[PORTS], large_count[PORTS];
 static uint64_t frames, packets;
@@ -229,7 +230,7 @@ static uint32_t shape(struct input *in, uint8_t *f, vnet_t *v, uint32_t how, uin
     if (!large_one) size = payload ? payload : 1;
     const uint32_t headers = write_headers(in, f, kind, flow, payload, size);
     const uint32_t l4 = kind == TCP6 ? 54 : 34, offset = kind == UDP4 ? 6 : 16;
-    for (uint32_t i = 0; i < payload; i++) f[headers + i] = (uint8_t)(i * 7 + flow);
+    memcpy(f + headers, pattern + flow, payload);
     len = headers + payload;
     put16(f + l4 + offset, pseudo(f, kind, len - l4));
     *v = (vnet_t){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = (uint16_t)l4, .csum_offset = (uint16_t)offset};
@@ -328,6 +329,7 @@ static void start(void) {
     sw->active[sw->nactive++] = (uint16_t)port;
     sw->workers[0]->links[port].packet = p;
   }
+  for (uint32_t i = 0; i < MOST; i++) pattern[i] = (uint8_t)(i * 7);
   atexit(finish);
 }
 
