@@ -29,7 +29,8 @@ class Wire:
             if quiet.exists():
                 quiet.write_text("1")
             subprocess.run(["ip", "link", "set", name, "up"], check=True)
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        # Of no protocol until it is bound: it would receive from all interfaces.
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self.socket.bind((self.far, ETH_P_ALL))
         self.socket.settimeout(10)
