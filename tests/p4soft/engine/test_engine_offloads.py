@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from enginekit import Bench
+from enginekit import Bench, with_workers
 from offloadkit import (
     ACK,
     CWR,
@@ -249,6 +249,7 @@ def by_flow(frames: list[bytes]) -> dict[bytes, list[bytes]]:
     return found
 
 
+@with_workers
 @pytest.mark.parametrize("seed", range(40))
 def test_random_streams_are_what_they_were(bench: Callable[[str], Bench], wires: list[Wire], seed: int) -> None:
     """Bytes, order and counters are those of the packets on a wire, whatever is cut and put together on the way."""
