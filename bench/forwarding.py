@@ -101,9 +101,9 @@ def generate(
 
 @contextmanager
 def bare_network() -> Iterator[Network]:
-    """A client and a server with nothing between them but the switch."""
+    """A client and a server with nothing between them but the switch, and packets alone on the wires."""
     ends = (Subnet(name=end, port=port, hosts=(Host(name=end, address=None),)) for port, end in enumerate(_ENDS, 1))
-    with Network(Topology(subnets=tuple(ends))) as network:
+    with Network(Topology(subnets=tuple(ends)), offloads=False) as network:
         yield network
 
 

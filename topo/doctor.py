@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -50,6 +52,12 @@ def items() -> list[Item]:
             "TARGET=bmv2: every test and network on the reference switch",
             "docs/installing-p4c.md",
         ),
+        Item(
+            "packet sockets",
+            _packet_sockets,
+            "p4soft on interfaces with offloads on (and at all)",
+            "root or CAP_NET_RAW, and Linux 4.6",
+        ),
         Item("mininet", _mininet, "make topo, make topo-test", "apt-get install mininet"),
         Item(
             "p4runtime-shell",
@@ -61,9 +69,7 @@ def items() -> list[Item]:
         Item("iperf3", _version("iperf3"), "make topo, make topo-test", "apt-get install iperf3"),
         Item("curl", _version("curl"), "make topo, make topo-test; a step of make demo", "apt-get install curl"),
         Item("nft", _version("nft"), "nftables as a yardstick in make bench", "apt-get install nftables"),
-        Item(
-            "ethtool", _version("ethtool"), "topo/mininet_nodes.py in networks of your own", "apt-get install ethtool"
-        ),
+        Item("ethtool", _version("ethtool"), "BMv2 in mininet networks of your own", "apt-get install ethtool"),
     ]
 
 
@@ -132,6 +138,19 @@ def _namespaces() -> str | None:
         return "the kernel has them; whether they may be used only root can tell"
     done = subprocess.run([unshare, "--net", "true"], capture_output=True, check=False)
     return "yes" if done.returncode == 0 else None
+
+
+def _packet_sockets() -> str | None:
+    """Receive rings with virtio headers, which tell of unfinished checksums and super-segments."""
+    sol_packet, rx_ring, version, vnet_hdr = 263, 5, 10, 15
+    try:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+            sock.setsockopt(sol_packet, version, 1)
+            sock.setsockopt(sol_packet, vnet_hdr, 1)
+            sock.setsockopt(sol_packet, rx_ring, struct.pack("=4I", 65536, 1, 2048, 32))
+    except (OSError, AttributeError):
+        return None
+    return "receive rings with virtio headers: offloads may stay on"
 
 
 def _mininet() -> str | None:

@@ -17,7 +17,7 @@ from bench.tools import build
 from topo import counters, routed
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
-from topo.stack import Json, Stack
+from topo.stack import Json, Stack, takes_offloads
 
 URL = f"http://{routed.VIP}/"
 PATIENCE = 30.0
@@ -158,7 +158,7 @@ def lab(
         network: Network = MininetNetwork(topology, switch)
         kind: type[Stack] = MininetStack
     else:
-        network, kind = Network(topology), Stack
+        network, kind = Network(topology, offloads=takes_offloads(switch)), Stack
     with network:
         made = Lab(network, kind(network, config, switch), options)
         for name in made.in_service:

@@ -17,7 +17,7 @@ from topo.mininet_nodes import SWITCHES, P4RuntimeSwitch, SwitchFailed
 from topo.model import Topology
 from topo.netns import Network
 from topo.process import ProcessFailed
-from topo.stack import GRPC, Stack
+from topo.stack import GRPC, Stack, takes_offloads
 
 # Mininet would raise limits of the whole machine for networks of thousands of hosts. Ours has a dozen, and the machine
 # may have other work.
@@ -28,7 +28,7 @@ class MininetNetwork(Network):
     """``mininet`` is the net object; ``switch`` one of p4soft and bmv2."""
 
     def __init__(self, topology: Topology, switch: str) -> None:
-        super().__init__(topology)
+        super().__init__(topology, offloads=takes_offloads(switch))
         self._switch_class = SWITCHES[switch]
         self.mininet: Any = Mininet(build=False)
         self._open = True

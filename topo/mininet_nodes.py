@@ -44,6 +44,8 @@ class P4RuntimeSwitch(Switch):  # type: ignore[misc]
     program = ""
     wants = ""
     """Where the program comes from, for whoever misses it."""
+    takes_offloads = False
+    """Whether it forwards unfinished checksums and segments above the MTU as the packets that they stand for."""
 
     def __init__(
         self,
@@ -116,17 +118,22 @@ class P4RuntimeSwitch(Switch):  # type: ignore[misc]
         return found
 
     def _prepare_wires(self) -> None:
-        """Both ends of every wire: no unfinished checksums and no segments above the MTU on it, and no IPv6 of the
-        kernel's own from the switch's end."""
+        """No IPv6 of the kernel's own from the switch's end of any wire; and where the switch wants it, no unfinished
+        checksums and no segments above the MTU on it."""
         for intf in self.intfList():
             if intf.link is None:
                 continue
-            for end in (intf.link.intf1, intf.link.intf2):
-                if shutil.which("ethtool"):
-                    end.node.cmd(f"ethtool -K {end.name} tx off tso off gso off gro off")
-                else:
-                    warn(f"{end.name}: checksums stay unfinished without ethtool: apt-get install ethtool\n")
+            if not self.takes_offloads:
+                for end in (intf.link.intf1, intf.link.intf2):
+                    self._disable_offloads(end)
             self.cmd(f"sysctl -q -w net.ipv6.conf.{intf.name}.disable_ipv6=1")
+
+    @staticmethod
+    def _disable_offloads(end: Any) -> None:
+        if shutil.which("ethtool"):
+            end.node.cmd(f"ethtool -K {end.name} tx off tso off gso off gro off")
+        else:
+            warn(f"{end.name}: checksums stay unfinished without ethtool: apt-get install ethtool\n")
 
     def _listening(self) -> bool:
         port = f":{int(self.grpc_addr.rpartition(':')[2]):04X}"
@@ -146,6 +153,7 @@ class P4softSwitch(P4RuntimeSwitch):
 
     program = "p4soft"
     wants = "`make setup`, then add the .venv/bin directory to PATH"
+    takes_offloads = True
 
     def __init__(self, name: str, workers: int = 1, spread: str = "flow", **params: Any) -> None:
         self.workers, self.spread = int(workers), spread

@@ -19,8 +19,9 @@ from types import TracebackType
 from pyroute2 import IPRoute
 
 from bench.tools import build
-from topo import namespaces, offloads
+from topo import namespaces
 from topo.model import Host, Subnet, Topology
+from topo.offloads import disable as disable_offloads
 from topo.process import Process, poll
 
 _HOST_SYSCTLS = (
@@ -36,8 +37,11 @@ _QUIET = (("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6"
 class Network:
     """The topology, up and running. Every host is known by its name in the topology."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, *, offloads: bool = True) -> None:
+        """``offloads``: leave them on, as Linux sets interfaces up. Without them no packet has an unfinished checksum,
+        or is larger than the MTU: for switches that know of neither, and to measure packets."""
         self.topology = topology
+        self._offloads = offloads
         self.logs = Path(tempfile.mkdtemp(prefix=namespaces.prefix()))
         self._namespaces: dict[str, str] = {}
         self._processes: list[Process] = []
@@ -149,12 +153,22 @@ class Network:
         with self.inside(name), IPRoute() as ip:
             yield ip
 
-    def _pair(self, a: tuple[str, str], b: tuple[str, str], mtu: int, mac: str | None = None) -> None:
-        """A wire between two (namespace, interface)s, both ends up with offloads off. ``mac`` is a's MAC address."""
+    def _pair(
+        self,
+        a: tuple[str, str],
+        b: tuple[str, str],
+        mtu: int,
+        *,
+        mac: str | None = None,
+        offloads: bool = True,
+    ) -> None:
+        """A wire between two (namespace, interface)s, both ends up; without ``offloads`` where the network has them.
+        ``mac`` is a's MAC address."""
         self._wire(a, b, (mac or self._mac(), self._mac()))
         for name, interface in (a, b):
             with self._netlink(name) as ip:
-                offloads.disable(interface)
+                if not (offloads and self._offloads):
+                    disable_offloads(interface)
                 ip.link("set", index=ip.link_lookup(ifname=interface)[0], mtu=mtu, state="up")
 
     def _wire(self, a: tuple[str, str], b: tuple[str, str], macs: tuple[str, str]) -> None:
@@ -173,7 +187,7 @@ class Network:
 
     def _add_host(self, host: Host, peer: tuple[str, str], mtu: int) -> None:
         self._create(host.name, (*_HOST_SYSCTLS, *(_ROUTER_SYSCTLS if host.behind else ()), *host.sysctls))
-        self._pair((host.name, "eth0"), peer, mtu, host.mac)
+        self._pair((host.name, "eth0"), peer, mtu, mac=host.mac)
         if host.address:
             self._set_address(host.name, "eth0", host.address)
         with self._netlink(host.name) as ip:
@@ -209,9 +223,11 @@ class Network:
         # With br_netfilter loaded, bridged packets would pass the namespace's IP hooks.
         self._create(lan, (("bridge/bridge-nf-call-iptables", "0"),))
         uplink = "wire" if subnet.impairment else "up"
-        self._pair((lan, uplink), (self.topology.switch, subnet.switch_interface), subnet.mtu)
+        # What makes a wire bad forwards packets, and nothing but packets.
+        good = subnet.impairment is None
+        self._pair((lan, uplink), (self.topology.switch, subnet.switch_interface), subnet.mtu, offloads=good)
         if subnet.impairment:
-            self._pair((lan, "up"), (lan, "outer"), subnet.mtu)
+            self._pair((lan, "up"), (lan, "outer"), subnet.mtu, offloads=False)
         self._bridge(lan, subnet.hosts, subnet.mtu, "up")
         if subnet.impairment:
             self._impair(lan, subnet)

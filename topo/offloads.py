@@ -1,7 +1,7 @@
 """Switch off the offloads of an interface by the ethtool ioctl.
 
-Between veth ends the kernel passes packets with unfinished checksums and of up to 64 kB; a switch in user space would
-see exactly those. With transmit checksums and segmentation off, what leaves a host is what a wire would carry.
+Between veth ends the kernel passes packets with unfinished checksums and of up to 64 kB. p4soft takes them; BMv2 would
+forward exactly those. With transmit checksums and segmentation off, what leaves a host is what a wire would carry.
 """
 
 from __future__ import annotations

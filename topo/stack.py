@@ -32,6 +32,11 @@ def unavailable(target: str) -> str | None:
     return None
 
 
+def takes_offloads(target: str) -> bool:
+    """Whether ``target`` forwards what interfaces with offloads bring: unfinished checksums, super-segments."""
+    return target != "bmv2"
+
+
 def installed(name: str) -> list[str]:
     """The command of our own distribution, from the environment that runs us."""
     beside = Path(sys.executable).with_name(name)

@@ -16,7 +16,7 @@ from topo import counters, standard
 from topo.model import Impairment
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
-from topo.stack import Json, Stack
+from topo.stack import Json, Stack, takes_offloads
 
 TARGET = f"{standard.VIP}:{standard.VPORT}"
 
@@ -132,7 +132,7 @@ def world(
     """The standard topology, servers, switch and controller (unless not ``start``); everything goes at the end.
 
     ``remote``: the controller is on a host of its own."""
-    with Network(standard.topology(impairment)) as network:
+    with Network(standard.topology(impairment), offloads=takes_offloads(target)) as network:
         stack = Stack(network, config if config is not None else standard.config(), target, remote=remote)
         made = World(network, stack)
         made.start_servers()

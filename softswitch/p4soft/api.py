@@ -190,8 +190,26 @@ class Idle:
 Event = PacketIn | Digest | Idle
 
 
+class Offload(Enum):
+    """What an engine does about the offloads of a port's interface."""
+
+    NONE = "-"
+    """There is no interface."""
+    ON = "on"
+    """Checksums are finished, super-segments are cut, and packets put together to some."""
+    RECEIVE = "receive"
+    """As ON, but the interface takes no super-segments."""
+    OFF = "off"
+    """Checksums are finished; super-segments are dropped."""
+    UNSUPPORTED = "unsupported"
+    """The kernel does not tell about offloads."""
+
+
 @dataclass(slots=True)
 class PortStats:
+    """``rx_large`` and ``tx_large`` are super-segments, whose packets are counted one by one in the other numbers;
+    ``rx_oversize`` those of ``rx_dropped`` that are larger than the MTU and cannot be cut."""
+
     port: int
     name: str
     rx_packets: int = 0
@@ -200,6 +218,10 @@ class PortStats:
     tx_packets: int = 0
     tx_bytes: int = 0
     tx_dropped: int = 0
+    rx_large: int = 0
+    tx_large: int = 0
+    rx_oversize: int = 0
+    offload: Offload = Offload.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +268,9 @@ class Engine(Protocol):
     def program(self) -> Program | None: ...
 
     # ports
-    def add_interface(self, port: int, interface: str) -> None:
-        """Attach a network interface (AF_PACKET; needs CAP_NET_RAW). Raises InvalidValue with a reason."""
+    def add_interface(self, port: int, interface: str, *, offload: bool = True) -> None:
+        """Attach a network interface (AF_PACKET; needs CAP_NET_RAW). ``offload``: cut super-segments into packets, and
+        send some where the interface takes them. Raises InvalidValue with a reason."""
         ...
 
     def add_memory_port(self, port: int) -> None:

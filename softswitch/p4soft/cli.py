@@ -104,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOW",
         help="with several workers: 'flow' spreads every interface's flows among them (the default), 'port' the ports",
     )
+    parser.add_argument(
+        "--no-offload",
+        action="append",
+        default=[],
+        metavar="IFACE",
+        help="drop segments larger than the MTU that this interface (or 'all') brings, instead of cutting them",
+    )
     parser.add_argument("--stats", type=_seconds, metavar="SECONDS", help="show the ports' rates this often")
     return parser
 
@@ -118,6 +125,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     ports = [port for port, _ in options.interface]
     if len(set(ports)) != len(ports):
         raise UsageError("a port number is given to two interfaces")
+    names = {name for _, name in options.interface}
+    if unknown := set(options.no_offload) - names - {"all"}:
+        raise UsageError(f"--no-offload {min(unknown)}: no port has this interface")
+    options.no_offload = names if "all" in options.no_offload else set(options.no_offload)
     if options.cpu_port in ports:
         raise UsageError(f"port {options.cpu_port} is the CPU port and cannot be an interface too")
     if options.drop_port != DROP_PORT:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,7 @@ from finsy.proto import p4r
 from p4soft.api import Engine, EngineFactory
 from p4soft.inprocess import InProcessStub
 from p4soft.links import LinkMonitor
+from p4soft.offloads import watch_offloads
 from p4soft.server.events import EventPump
 from p4soft.server.rpc import GrpcServer, start_server
 from p4soft.server.service import P4RuntimeService
@@ -50,10 +51,12 @@ class Switch:
         tls: Tls | None = None,
         workers: int = 1,
         spread: str = "flow",
+        no_offload: Collection[str] = (),
         engine_factory: EngineFactory | None = None,
     ) -> None:
         """``workers`` packet threads, among which flows or ports are ``spread``, as NativeEngine has it; another engine
-        knows neither. Raises EngineError."""
+        knows neither. Super-segments are neither cut nor made on the interfaces in ``no_offload``. Raises
+        EngineError."""
         make = engine_factory or partial(native_engine, workers=workers, spread=spread)
         self.engine: Engine = make(device_id, cpu_port)
         self.service = P4RuntimeService(self.engine, device_id, cpu_port)
@@ -62,6 +65,8 @@ class Switch:
         self._grpc_addr = grpc_addr
         self._tls = tls
         self._ports = dict(ports or {})
+        self._no_offload = frozenset(no_offload)
+        self._offloads: asyncio.Task[None] | None = None
         self._server: GrpcServer | None = None
         self._pump: EventPump | None = None
         self._monitor: LinkMonitor | None = None
@@ -73,7 +78,8 @@ class Switch:
                 if interface is None:
                     self.engine.add_memory_port(port)
                 else:
-                    self.engine.add_interface(port, interface)
+                    self.engine.add_interface(port, interface, offload=interface not in self._no_offload)
+            self._offloads = asyncio.create_task(watch_offloads(self.engine.port_stats))
             self._monitor = LinkMonitor(self.service.ports_changed, asyncio.get_running_loop())
             self._pump = EventPump(self.service.events, time.monotonic_ns, asyncio.get_running_loop())
             if self._grpc_addr is not None:
@@ -87,6 +93,9 @@ class Switch:
     async def stop(self) -> None:
         """End all RPCs, detach the ports and free the engine. Idempotent."""
         self.service.shutdown()
+        if self._offloads is not None:
+            self._offloads.cancel()
+            self._offloads = None
         if self._server is not None:
             self._server.stop()
             self._server = None

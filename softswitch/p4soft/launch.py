@@ -80,16 +80,13 @@ def _start_trace(switch: Switch, log: int, flush: bool) -> None:
 
 def statistics(stats: Sequence[PortStats]) -> str:
     """The per-port table printed at the end."""
-    columns = ("port", "interface", "rx packets", "rx bytes", "rx dropped", "tx packets", "tx bytes", "tx dropped")
-    rows = [columns] + [
-        (
-            str(s.port),
-            s.name,
-            *(str(n) for n in (s.rx_packets, s.rx_bytes, s.rx_dropped, s.tx_packets, s.tx_bytes, s.tx_dropped)),
-        )
+    counted = [f"{way} {what}" for way in ("rx", "tx") for what in ("packets", "bytes", "dropped", "large")]
+    counted.insert(4, "rx oversize")
+    rows = [("port", "interface", *counted, "offloads")] + [
+        (str(s.port), s.name, *(str(getattr(s, name.replace(" ", "_"))) for name in counted), s.offload.value)
         for s in sorted(stats, key=lambda s: s.port)
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(columns))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in rows)
 
 
@@ -127,6 +124,7 @@ async def _run(options: argparse.Namespace, log: int) -> None:
         tls=tls,
         workers=options.workers,
         spread=options.spread,
+        no_offload=options.no_offload,
     )
     if options.log_level == "trace":
         _start_trace(switch, log, options.log_flush)

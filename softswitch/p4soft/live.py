@@ -8,19 +8,31 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from p4soft.api import PortStats
+from p4soft.api import Offload, PortStats
 
-COLUMNS = ("port", "interface", "rx pkt/s", "rx bit/s", "rx drop/s", "tx pkt/s", "tx bit/s", "tx drop/s")
-_COUNTERS = ("rx_packets", "rx_bytes", "rx_dropped", "tx_packets", "tx_bytes", "tx_dropped")
+_COUNTERS = {
+    "rx pkt/s": "rx_packets",
+    "rx bit/s": "rx_bytes",
+    "rx drop/s": "rx_dropped",
+    "rx large/s": "rx_large",
+    "rx oversize/s": "rx_oversize",
+    "tx pkt/s": "tx_packets",
+    "tx bit/s": "tx_bytes",
+    "tx drop/s": "tx_dropped",
+    "tx large/s": "tx_large",
+}
+COLUMNS = ("port", "interface", *_COUNTERS, "offloads")
 
 
 @dataclass(frozen=True, slots=True)
 class PortRate:
-    """``values`` are per second, in the order of the columns: packets, bits and drops, received and sent."""
+    """``values`` are per second, in the order of the columns: packets, bits, drops, super-segments and those of the
+    drops that were larger than the MTU, received; then the first four of them, sent."""
 
     port: int
     name: str
     values: tuple[float, ...]
+    offload: str = Offload.NONE.value
 
 
 class Meter:
@@ -29,11 +41,14 @@ class Meter:
     def __init__(self, read: Callable[[], Sequence[PortStats]], now: Callable[[], float] = time.monotonic) -> None:
         self._read = read
         self._now = now
+        self._offloads: dict[tuple[int, str], str] = {}
         self._last = self._look()
         self._when = now()
 
     def _look(self) -> dict[tuple[int, str], tuple[int, ...]]:
-        return {(s.port, s.name): tuple(getattr(s, name) for name in _COUNTERS) for s in self._read()}
+        stats = self._read()
+        self._offloads = {(s.port, s.name): s.offload.value for s in stats}
+        return {(s.port, s.name): tuple(getattr(s, name) for name in _COUNTERS.values()) for s in stats}
 
     def sample(self) -> list[PortRate]:
         """Rates since the last call. A port that is new counts from zero."""
@@ -44,16 +59,16 @@ class Meter:
             before = self._last.get((port, name), (0,) * len(values))
             if any(new < old for new, old in zip(values, before, strict=True)):
                 before = (0,) * len(values)  # taken away and attached again
-            scales = (8 if counter.endswith("bytes") else 1 for counter in _COUNTERS)
+            scales = (8 if counter.endswith("bytes") else 1 for counter in _COUNTERS.values())
             rate = tuple((n - o) * s / elapsed for n, o, s in zip(values, before, scales, strict=True))
-            rates.append(PortRate(port, name, rate))
+            rates.append(PortRate(port, name, rate, self._offloads[port, name]))
         self._last, self._when = found, when
         return rates
 
 
 def plain(rates: Sequence[PortRate]) -> str:
     """Aligned columns of whole numbers, for pipes and files."""
-    rows = [COLUMNS] + [(str(r.port), r.name, *(f"{value:.0f}" for value in r.values)) for r in rates]
+    rows = [COLUMNS] + [(str(r.port), r.name, *(f"{value:.0f}" for value in r.values), r.offload) for r in rates]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     return "\n".join("  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
 
@@ -84,7 +99,7 @@ async def show_rates(read: Callable[[], Sequence[PortStats]], seconds: float) ->
         for i, column in enumerate(COLUMNS):
             drawn.add_column(column, justify="left" if i == 1 else "right", min_width=8 if i > 1 else None)
         for rate in rates:
-            drawn.add_row(str(rate.port), rate.name, *(short(value) for value in rate.values))
+            drawn.add_row(str(rate.port), rate.name, *(short(value) for value in rate.values), rate.offload)
         return drawn
 
     # Standard error stays the log's own.

@@ -57,6 +57,8 @@ class Options:
     cpu_port: int = 255
     ports: Mapping[int, str] = field(default_factory=dict)
     """Embedded: switch port to network interface."""
+    no_offload: frozenset[str] = frozenset()
+    """Embedded: interfaces whose super-segments are not cut."""
     grpc_server_addr: str | None = None
     metrics_addr: tuple[str, int] | None = None
     tls: Tls | None = None
@@ -114,7 +116,9 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
         return lambda: GrpcTransport(options.grpc_addr, options.tls)
     from fullnat.p4rt.inprocess import EmbeddedSwitch  # p4soft, only where it is asked for
 
-    switch = EmbeddedSwitch(options.device_id, options.cpu_port, options.ports, options.grpc_server_addr)
+    switch = EmbeddedSwitch(
+        options.device_id, options.cpu_port, options.ports, options.grpc_server_addr, no_offload=options.no_offload
+    )
     await switch.start()
     stack.push_async_callback(switch.stop)
     return switch.transport

@@ -66,6 +66,7 @@ class AddressType(click.ParamType[tuple[str, int]]):
 @click.option("--election-id", type=click.IntRange(1), help="Default: the time, so the last one started is primary.")
 @click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
 @click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
+@click.option("--no-offload", multiple=True, metavar="INTERFACE", help="Embedded: as p4soft --no-offload.")
 @click.option("--cpu-port", default=255, show_default=True, type=click.IntRange(1, MAX_PORT), help="Embedded.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
@@ -85,6 +86,7 @@ def run(
     election_id: int | None,
     embedded: bool,
     interfaces: tuple[tuple[int, str], ...],
+    no_offload: tuple[str, ...],
     cpu_port: int,
     grpc_server_addr: str | None,
     state_dir: Path | None,
@@ -118,6 +120,8 @@ def run(
     ports = dict(interfaces)
     if len(ports) != len(interfaces):
         raise click.UsageError("a port number is given to two interfaces")
+    if unknown := set(no_offload) - set(ports.values()) - {"all"}:
+        raise click.UsageError(f"--no-offload {min(unknown)}: no port has this interface")
     if cpu_port in ports:
         raise click.UsageError(f"port {cpu_port} is the CPU port and cannot be an interface too")
     logging.basicConfig(
@@ -137,6 +141,7 @@ def run(
         embedded=embedded,
         cpu_port=cpu_port,
         ports=ports,
+        no_offload=frozenset(ports.values() if "all" in no_offload else no_offload),
         grpc_server_addr=grpc_server_addr,
         metrics_addr=metrics_addr,
         tls=tls,

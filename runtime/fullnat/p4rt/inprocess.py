@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from finsy.proto import p4r
 from p4soft.api import EngineError
@@ -24,16 +24,26 @@ class EmbeddedSwitch:
     """A p4soft switch that lives as long as the controller.
 
     ``ports``: switch port to network interface. ``grpc_addr``: also serve P4Runtime there, for other clients.
+    ``no_offload``: interfaces whose super-segments are not cut.
     """
 
-    def __init__(self, device_id: int, cpu_port: int, ports: Mapping[int, str], grpc_addr: str | None = None) -> None:
+    def __init__(
+        self,
+        device_id: int,
+        cpu_port: int,
+        ports: Mapping[int, str],
+        grpc_addr: str | None = None,
+        *,
+        no_offload: Collection[str] = (),
+    ) -> None:
         self._arguments = (device_id, cpu_port, grpc_addr, dict(ports))
+        self._no_offload = no_offload
         self._switch: Switch | None = None
 
     async def start(self) -> None:
         """Raises ConnectionLost with the reason why the switch cannot run."""
         try:
-            self._switch = Switch(*self._arguments)
+            self._switch = Switch(*self._arguments, no_offload=self._no_offload)
             await self._switch.start()
         except (EngineError, ServerError, OSError) as error:
             raise ConnectionLost(f"the embedded switch cannot start: {error}") from error

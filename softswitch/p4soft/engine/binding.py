@@ -22,8 +22,10 @@ struct p4s_update {
   uint32_t key_at, params_at;
   uint64_t idle, cookie;
 };
-struct p4s_stats { uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped; };
-struct p4s_port_image { uint32_t number, kind; char name[32]; struct p4s_stats stats; };
+struct p4s_stats {
+  uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped, rx_large, tx_large, rx_oversize;
+};
+struct p4s_port_image { uint32_t number, kind, offload; char name[32]; struct p4s_stats stats; };
 struct p4s_replica { uint32_t port, instance; };
 struct p4s_wire_param { uint32_t id, bits; };
 struct p4s_wire_action { uint32_t id, index, first_param, nparams; };
@@ -36,7 +38,7 @@ void p4s_free(void *s);
 int p4s_load(void *s, const void *prog);
 int p4s_drain(void *s, uint64_t timeout_ns);
 int p4s_add_memory_port(void *s, uint32_t number);
-int p4s_add_interface(void *s, uint32_t number, const char *interface);
+int p4s_add_interface(void *s, uint32_t number, const char *interface, int offload);
 int p4s_remove_port(void *s, uint32_t number);
 uint32_t p4s_ports(void *s, struct p4s_port_image *out, uint32_t room);
 int p4s_inject(void *s, uint32_t port, const uint8_t *data, uint32_t len);

@@ -16,6 +16,7 @@ from p4soft.api import (
     Event,
     Idle,
     InvalidValue,
+    Offload,
     PacketIn,
     PortStats,
     Program,
@@ -29,6 +30,9 @@ from p4soft.engine.images import entry_state, packed_sizes, records, text
 
 BUFFER = 1 << 20
 _PACKET, _DIGEST, _IDLE = 1, 2, 3
+_INTERFACE = 2
+"""The kind of a port that is one; P4S_PORT_PACKET."""
+_FINISHES, _CUTS, _JOINS = 1, 2, 4
 _DROPS = (
     "unknown_port",
     "backlog",
@@ -140,8 +144,8 @@ class Switch:
 
     # ports
 
-    def add_interface(self, port: int, interface: str) -> None:
-        rc = self._c.p4s_add_interface(self.handle(), self.port(port), interface.encode())
+    def add_interface(self, port: int, interface: str, *, offload: bool = True) -> None:
+        rc = self._c.p4s_add_interface(self.handle(), self.port(port), interface.encode(), int(offload))
         if rc == 0:
             self._begin_port(port, interface)
             self._interfaces.add(port)
@@ -195,6 +199,10 @@ class Switch:
                     tx_packets=stats.tx_packets,
                     tx_bytes=stats.tx_bytes,
                     tx_dropped=stats.tx_dropped,
+                    rx_large=stats.rx_large,
+                    tx_large=stats.tx_large,
+                    rx_oversize=stats.rx_oversize,
+                    offload=_offload(image),
                 )
             )
         return sorted(out, key=lambda s: s.port)
@@ -202,8 +210,9 @@ class Switch:
     def drops(self) -> dict[str, int]:
         """Packets and events lost since the start, by reason.
 
-        ``partial_checksums`` counts received frames whose checksum the sending host left to its (virtual) interface;
-        they are not dropped, but leave with a wrong checksum: turn its tx-checksum offload off.
+        ``partial_checksums`` counts received frames whose checksum the sender left to its interface and that could not
+        be finished: because the kernel does not tell where it is (:attr:`Offload.UNSUPPORTED`), or tells nonsense. They
+        are not dropped.
         """
         values = ffi.new("uint64_t[]", len(_DROPS))
         self._c.p4s_drops(self.handle(), values)
@@ -329,6 +338,17 @@ class Switch:
 def _free(library: Any, handle: Any, programs: list[Any]) -> None:
     library.p4s_free(handle)
     programs.clear()
+
+
+def _offload(image: Any) -> Offload:
+    """What its flags (enum p4s_offload) say of a port."""
+    if image.kind != _INTERFACE:
+        return Offload.NONE
+    if not image.offload & _FINISHES:
+        return Offload.UNSUPPORTED
+    if not image.offload & _CUTS:
+        return Offload.OFF
+    return Offload.ON if image.offload & _JOINS else Offload.RECEIVE
 
 
 def _interface_problem(interface: str, number: int) -> str:

@@ -32,12 +32,12 @@ EXPORT int p4s_add_memory_port(struct p4s_switch *s, uint32_t number) {
   return rc;
 }
 
-/* On P4S_SYSTEM, errno tells why. */
-EXPORT int p4s_add_interface(struct p4s_switch *s, uint32_t number, const char *interface) {
+/* ``offload``: cut super-segments and send some. On P4S_SYSTEM, errno tells why. */
+EXPORT int p4s_add_interface(struct p4s_switch *s, uint32_t number, const char *interface, int offload) {
   struct p4s_link links[P4S_MAX_WORKERS];
   if (number >= P4S_DROP_PORT || (int64_t)number == s->cpu_port) return P4S_INVALID;
   if (s->ports[number].kind != P4S_PORT_NONE) return P4S_EXISTS;
-  const int rc = packet_open(s, number, links, interface);
+  const int rc = packet_open(s, number, links, interface, offload != 0);
   if (rc != P4S_OK) return rc;
   switch_lock(s);
   begin_port(s, number, P4S_PORT_PACKET, interface, links);
@@ -66,7 +66,7 @@ EXPORT int p4s_remove_port(struct p4s_switch *s, uint32_t number) {
 }
 
 struct p4s_port_image {
-  uint32_t number, kind;
+  uint32_t number, kind, offload; /* offload: enum p4s_offload */
   char name[32];
   struct p4s_stats stats;
 };
@@ -78,6 +78,9 @@ static void add_stats(struct p4s_stats *to, const struct p4s_stats *more) {
   to->tx_packets += more->tx_packets;
   to->tx_bytes += more->tx_bytes;
   to->tx_dropped += more->tx_dropped;
+  to->rx_large += more->rx_large;
+  to->tx_large += more->tx_large;
+  to->rx_oversize += more->rx_oversize;
 }
 
 EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint32_t room) {
@@ -89,9 +92,13 @@ EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint
     out[i].kind = port->kind;
     memcpy(out[i].name, port->name, sizeof port->name);
     memset(&out[i].stats, 0, sizeof out[i].stats);
+    out[i].offload = 0;
     for (uint32_t k = 0; k < s->nworkers; k++) {
       struct p4s_link *link = &s->workers[k]->links[port->number];
-      if (link->packet) packet_lost(link);
+      if (link->packet) {
+        packet_lost(link);
+        out[i].offload |= packet_offload(link);
+      }
       add_stats(&out[i].stats, &link->stats);
     }
   }

@@ -135,8 +135,14 @@ enum p4s_port_kind { P4S_PORT_NONE, P4S_PORT_MEMORY, P4S_PORT_PACKET };
 
 struct p4s_stats {
   uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped;
+  uint64_t rx_large, tx_large; /* super-segments, whose packets are counted one by one as well */
+  uint64_t rx_oversize; /* of rx_dropped: larger than the MTU, and not to be cut */
 };
 
+/* What an interface's sockets can do about offloads: finish checksums, cut super-segments, send some. */
+enum p4s_offload { P4S_FINISHES = 1, P4S_CUTS = 2, P4S_JOINS = 4 };
+
+struct joinable;
 struct p4s_packet_port;
 struct p4s_pcap;
 struct p4s_trace;
@@ -175,6 +181,14 @@ struct p4s_worker {
   uint32_t backlog_head, backlog_count;
   uint8_t *buffers; /* P4S_BACKLOG + 3 packet buffers */
   uint8_t *states;
+
+  /* While a packet cut from a super-segment is forwarded from where it lies in the buffer */
+  const struct joinable *lent; /* what it was made as */
+  uint8_t *lent_at; /* bytes that its headers take from the payload of the one before it, */
+  uint32_t lent_bytes;
+  uint8_t *kept; /* and what they were */
+  uint32_t origin; /* a number for the super-segment, not 0 */
+  struct p4s_packet_port *borrowers; /* ports that have not sent what they refer to in there */
 
   struct p4s_ring in; /* frames of memory ports */
   bool signal; /* something was put into an event ring */
@@ -263,6 +277,14 @@ const struct p4s_group *group_find(const struct p4s_group *list, uint32_t id);
 void forward_frame(struct p4s_worker *w, uint32_t port, const uint8_t *data, uint32_t len);
 /* The same for several; what their lookups touch is fetched ahead. At most P4S_BATCH. */
 void forward_frames(struct p4s_worker *w, const struct p4s_frame *frames, uint32_t n);
+/* Where a frame of up to P4S_MAX_FRAME bytes may be put to be forwarded without another copy, and forwarding it. */
+uint8_t *forward_place(struct p4s_worker *w);
+void forward_placed(struct p4s_worker *w, uint32_t port, uint8_t *data, uint32_t len);
+/* The same for a packet of a super-segment that was put there: first its headers' place is lent from the payload before. */
+void forward_lend(struct p4s_worker *w, uint8_t *headers, uint32_t len);
+void forward_lent(struct p4s_worker *w, uint32_t port, const struct joinable *packet);
+/* Give back for a while what was lent, and take it again. */
+void forward_swap(struct p4s_worker *w);
 void forward_look_ahead(struct p4s_worker *w, const struct p4s_frame *frames, uint32_t n);
 /* Run what is waiting between two passes; returns the number of packets. */
 uint32_t forward_backlog(struct p4s_worker *w);
@@ -272,11 +294,13 @@ void forward_clone_egress(struct p4s_ctx *c, struct p4s_pkt *p);
 /* Report idle entries, which is the first worker's task; returns the number of entries looked at. */
 uint32_t age_tables(struct p4s_worker *w);
 
-/* One link of every worker to an interface, in the order of the workers; P4S_SYSTEM: errno tells. */
-int packet_open(struct p4s_switch *s, uint32_t port, struct p4s_link *links, const char *interface);
+/* One link of every worker to an interface, in the order of the workers; ``offload``: cut and join super-segments.
+ * P4S_SYSTEM: errno tells. */
+int packet_open(struct p4s_switch *s, uint32_t port, struct p4s_link *links, const char *interface, bool offload);
+uint32_t packet_offload(const struct p4s_link *link); /* enum p4s_offload */
 void packet_close(struct p4s_link *link);
 uint32_t packet_receive(struct p4s_worker *w, uint32_t port);
-void packet_send(struct p4s_link *link, const uint8_t *data, uint32_t len);
+void packet_send(struct p4s_worker *w, uint32_t port, const struct joinable *packet);
 /* Returns the number of frames that could not leave yet and have to be flushed again. */
 uint32_t packet_flush(struct p4s_link *link);
 int packet_fd(const struct p4s_link *link); /* -1: this worker receives nothing there */

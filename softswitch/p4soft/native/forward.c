@@ -1,5 +1,6 @@
 /* The way of a packet between ports and the program: replication, clones, recirculation, output. */
 #include "core.h"
+#include "offload.h"
 
 /* Buffers beyond the backlog's: the packet being processed, its ingress clone or replica, and the original bytes. */
 enum { MAIN = P4S_BACKLOG, COPY = P4S_BACKLOG + 1, ORIGINAL = P4S_BACKLOG + 2 };
@@ -8,6 +9,22 @@ static uint8_t *buffer(struct p4s_worker *w, uint32_t i) { return w->buffers + (
 static void *state(struct p4s_worker *w, uint32_t i) { return w->states + (size_t)i * w->s->state_stride; }
 
 static uint32_t room(const struct p4s_worker *w) { return w->s->prog->own_bytes + w->s->prog->headroom; }
+
+/* What is known of a packet that leaves: if it still ends with the payload that it was cut with, and no header of the program
+ * covers that, the payload's checksum, and that it may stay where it is until it is sent. */
+static struct joinable joinable(struct p4s_worker *w, const struct p4s_pkt *p) {
+  struct joinable packet = {.frame = p->base + p->off, .len = p->len};
+  const struct joinable *made = w->lent;
+  if (P4_LIKELY(!made) || p->base != buffer(w, MAIN)) return packet;
+  const uint8_t *payload = made->frame + made->payload;
+  if (p->base + p->payload > payload || packet.frame > payload || packet.frame + p->len != made->frame + made->len)
+    return packet;
+  packet.origin = made->origin;
+  packet.known = made->known;
+  packet.payload = (uint32_t)(payload - packet.frame);
+  packet.sum = made->sum;
+  return packet;
+}
 
 static void fresh(struct p4s_worker *w, struct p4s_pkt *p, uint32_t slot) {
   memset(p, 0, sizeof *p);
@@ -46,7 +63,8 @@ static void output(struct p4s_worker *w, const struct p4s_pkt *p) {
   struct p4s_link *link = &w->links[number];
   if (P4_UNLIKELY(s->pcap != NULL)) pcap_frame(s->pcap, number, P4S_SENT, data, len);
   if (link->packet) {
-    packet_send(link, data, len);
+    const struct joinable packet = joinable(w, p);
+    packet_send(w, number, &packet);
     return;
   }
   if (ring_put(&s->out, P4S_REC_PACKET, number, data, len)) {
@@ -199,24 +217,53 @@ uint32_t forward_backlog(struct p4s_worker *w) {
   return n;
 }
 
-void forward_frame(struct p4s_worker *w, uint32_t port, const uint8_t *data, uint32_t len) {
+uint8_t *forward_place(struct p4s_worker *w) { return buffer(w, MAIN) + (w->s->prog ? room(w) : 0); }
+
+void forward_placed(struct p4s_worker *w, uint32_t port, uint8_t *data, uint32_t len) {
   struct p4s_pkt p;
   if (P4_UNLIKELY(w->s->pcap != NULL)) pcap_frame(w->s->pcap, port, P4S_RECEIVED, data, len);
   if (!w->s->prog) return;
-  if (P4_UNLIKELY(len > P4S_MAX_FRAME)) {
-    w->oversize++;
-    return;
-  }
   fresh(w, &p, MAIN);
-  p.off = room(w);
+  p.off = (uint32_t)(data - p.base);
   p.len = p.ingress_len = len;
   p.in_port = port;
   p.id = w->frames;
   w->frames += w->s->nworkers;
   w->copies = 0;
   TRACE(w, &p, "Processing packet received on port %u", port);
-  memcpy(p.base + p.off, data, len);
   run_ingress(w, &p);
+}
+
+void forward_frame(struct p4s_worker *w, uint32_t port, const uint8_t *data, uint32_t len) {
+  if (P4_UNLIKELY(len > P4S_MAX_FRAME)) {
+    w->oversize++;
+    return;
+  }
+  uint8_t *place = forward_place(w);
+  memcpy(place, data, len);
+  forward_placed(w, port, place, len);
+}
+
+void forward_lend(struct p4s_worker *w, uint8_t *headers, uint32_t len) {
+  const uint32_t headroom = w->s->prog ? w->s->prog->headroom : 0;
+  w->lent_at = headers - headroom;
+  w->lent_bytes = headroom + len;
+  memcpy(w->kept, w->lent_at, w->lent_bytes);
+}
+
+void forward_lent(struct p4s_worker *w, uint32_t port, const struct joinable *packet) {
+  w->lent = packet;
+  forward_placed(w, port, (uint8_t *)(uintptr_t)packet->frame, packet->len);
+  w->lent = NULL;
+  memcpy(w->lent_at, w->kept, w->lent_bytes);
+}
+
+void forward_swap(struct p4s_worker *w) {
+  for (uint32_t i = 0; i < w->lent_bytes; i++) {
+    const uint8_t byte = w->lent_at[i];
+    w->lent_at[i] = w->kept[i];
+    w->kept[i] = byte;
+  }
 }
 
 void forward_frames(struct p4s_worker *w, const struct p4s_frame *frames, uint32_t n) {

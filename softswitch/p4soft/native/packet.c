@@ -1,30 +1,25 @@
-/* Network interfaces as ports: an AF_PACKET socket with a memory-mapped ring to receive, and one that sends in batches.
+/* Network interfaces as ports: an AF_PACKET socket with a memory-mapped ring to receive (packet_rx.c), and one that sends in
+ * batches (packet_tx.c). What the host itself sends on the interface is not received. VLAN tags that the kernel took out are
+ * put back.
  *
- * Frames are sent by an AF_XDP socket (xdp_tx.c) or, where there is none to be had, by a second AF_PACKET socket, which is
- * bound to no protocol, so that it receives nothing, and goes past the queueing discipline. That one has no ring: veth
- * copies what comes from one once more, page by page. What the host itself sends on the interface is not
- * received. VLAN tags that the kernel took out are put back.
+ * Both sockets have virtio headers (PACKET_VNET_HDR), which tell of checksums that the sender left to the interface and of
+ * super-segments. The frames of the ring are as long as the interface's MTU needs; the kernel keeps what is longer for
+ * the socket to fetch (PACKET_COPY_THRESH).
  *
  * Every worker has sockets of its own. One of them receives, or all do (P4S_BY_FLOW): then their rings are a PACKET_FANOUT
  * group, in which the kernel chooses by a hash of addresses, protocol and ports that is the same for both directions. */
-#include "xdp_tx.h"
+#include "packet.h"
+#include "interface.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define RX_LEAST 8u /* before a control call is let in */
-#define RX_BYTES (8u << 20)
-#define TX_BATCH 64u
-#define VLAN_BYTES 4u
+#define KEPT_BYTES (32 << 20) /* of frames that do not fit into the ring's */
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
@@ -35,29 +30,6 @@
 #ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 #define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
 #endif
-
-struct p4s_packet_port {
-  int rx_fd, tx_fd; /* rx_fd -1: it only sends */
-  uint8_t *ring;
-  uint32_t frame_size, frame_count, next;
-  uint32_t largest; /* frame that may be sent */
-  uint32_t pending;
-  struct mmsghdr messages[TX_BATCH];
-  struct iovec vectors[TX_BATCH];
-  uint8_t *staging; /* TX_BATCH frames of ``largest`` bytes */
-  struct xdp_tx *xdp; /* NULL: send by tx_fd */
-  bool xdp_lost; /* it failed; worth another try when the interface sends again */
-  unsigned index; /* of the interface */
-  uint32_t queue; /* of the interface, to send by */
-};
-
-static struct tpacket2_hdr *frame(const struct p4s_packet_port *p) {
-  return (struct tpacket2_hdr *)(void *)(p->ring + (size_t)p->frame_size * p->next);
-}
-
-static void advance(struct p4s_packet_port *p) {
-  if (++p->next == p->frame_count) p->next = 0;
-}
 
 static int attach(int fd, unsigned index, int protocol) {
   struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = htons((uint16_t)protocol), .sll_ifindex = (int)index};
@@ -71,6 +43,15 @@ static bool be_quiet(int fd) {
   return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
+/* Kernels before 4.6 have no virtio headers beside a ring. */
+static void take_offloads(struct p4s_packet_port *p) {
+  const int on = 1, bytes = KEPT_BYTES;
+  p->vnet = setsockopt(p->rx_fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) == 0;
+  p->cuts = p->cuts && p->vnet && setsockopt(p->rx_fd, SOL_PACKET, PACKET_COPY_THRESH, &on, sizeof on) == 0;
+  if (p->cuts && setsockopt(p->rx_fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
+    (void)setsockopt(p->rx_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); /* up to what the system allows everybody */
+}
+
 static int open_rx(struct p4s_packet_port *p, unsigned index, bool quiet) {
   const int version = TPACKET_V2, on = 1;
   const uint32_t block = p->frame_size > 65536 ? p->frame_size : 65536;
@@ -82,6 +63,7 @@ static int open_rx(struct p4s_packet_port *p, unsigned index, bool quiet) {
   p->rx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (p->rx_fd < 0) return P4S_SYSTEM;
   if (setsockopt(p->rx_fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0) return P4S_SYSTEM;
+  take_offloads(p);
   /* Kernels before 4.20 lack this; sll_pkttype is checked as well. */
   (void)setsockopt(p->rx_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
   if (setsockopt(p->rx_fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof req) < 0) return P4S_SYSTEM;
@@ -104,66 +86,38 @@ static int join(int fd, int *group) {
   return getsockopt(fd, SOL_PACKET, PACKET_FANOUT, group, &size) < 0 ? P4S_SYSTEM : P4S_OK;
 }
 
-static int open_tx(struct p4s_packet_port *p, unsigned index) {
-  const int on = 1;
-  p->tx_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (p->tx_fd < 0 || attach(p->tx_fd, index, 0) < 0) return P4S_SYSTEM;
-  /* Without it (before 3.14) sending is only slower. */
-  (void)setsockopt(p->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on);
-  p->staging = malloc((size_t)TX_BATCH * p->largest);
-  if (!p->staging) return P4S_NO_MEMORY;
-  for (uint32_t i = 0; i < TX_BATCH; i++) {
-    p->vectors[i].iov_base = p->staging + (size_t)i * p->largest;
-    p->messages[i].msg_hdr.msg_iov = &p->vectors[i];
-    p->messages[i].msg_hdr.msg_iovlen = 1;
-  }
-  return P4S_OK;
-}
-
 static void destroy(struct p4s_packet_port *p) {
-  if (p->xdp) xdp_tx_close(p->xdp);
+  packet_tx_close(p);
   if (p->ring) munmap(p->ring, RX_BYTES);
   if (p->rx_fd >= 0) close(p->rx_fd);
-  if (p->tx_fd >= 0) close(p->tx_fd);
-  free(p->staging);
   free(p);
-}
-
-static int interface_mtu(const char *interface, uint32_t *mtu) {
-  struct ifreq request;
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return P4S_SYSTEM;
-  memset(&request, 0, sizeof request);
-  strncpy(request.ifr_name, interface, sizeof request.ifr_name - 1);
-  const int rc = ioctl(fd, SIOCGIFMTU, &request);
-  *mtu = (uint32_t)request.ifr_mtu;
-  close(fd);
-  return rc < 0 ? P4S_SYSTEM : P4S_OK;
 }
 
 /* What a worker receives by a port. */
 enum share { NOTHING, FLOWS, ALL };
 
-static int open_link(struct p4s_link *link, const char *interface, uint32_t queue, enum share share) {
+static int open_link(struct p4s_link *link, const char *interface, uint32_t queue, enum share share, bool offload) {
   const unsigned index = if_nametoindex(interface);
   uint32_t mtu = 0;
-  if (index == 0 || interface_mtu(interface, &mtu) != P4S_OK) return P4S_SYSTEM;
+  if (index == 0 || !interface_mtu(interface, &mtu)) return P4S_SYSTEM;
   struct p4s_packet_port *p = calloc(1, sizeof *p);
   if (!p) return P4S_NO_MEMORY;
   p->rx_fd = p->tx_fd = -1;
   p->index = index;
   p->queue = queue;
   p->largest = mtu + ETH_HLEN + VLAN_BYTES;
+  p->cuts = offload;
+  p->unqueued = interface_unqueued(index);
+  p->joins = offload && (p->unqueued || interface_segments(interface));
   for (p->frame_size = 2048; p->frame_size < mtu + 192 && p->frame_size < 131072;) p->frame_size <<= 1;
   int rc = share == NOTHING ? P4S_OK : open_rx(p, index, share == FLOWS);
-  if (rc == P4S_OK) rc = open_tx(p, index);
+  if (rc == P4S_OK) rc = packet_tx_open(p);
   if (rc != P4S_OK) {
     const int e = errno;
     destroy(p);
     errno = e;
     return rc;
   }
-  p->xdp = xdp_tx_open(index, queue, p->largest);
   link->packet = p;
   return P4S_OK;
 }
@@ -179,12 +133,13 @@ static int spread(struct p4s_link *links, uint32_t n) {
   return P4S_OK;
 }
 
-int packet_open(struct p4s_switch *s, uint32_t port, struct p4s_link *links, const char *interface) {
+int packet_open(struct p4s_switch *s, uint32_t port, struct p4s_link *links, const char *interface, bool offload) {
   const bool by_flow = s->nworkers > 1 && s->spread == P4S_BY_FLOW;
   int rc = P4S_OK;
   memset(links, 0, s->nworkers * sizeof *links);
   for (uint32_t i = 0; i < s->nworkers && rc == P4S_OK; i++)
-    rc = open_link(&links[i], interface, i, by_flow ? FLOWS : port_worker(s, port)->index == i ? ALL : NOTHING);
+    rc = open_link(&links[i], interface, i, by_flow ? FLOWS : port_worker(s, port)->index == i ? ALL : NOTHING,
+                   offload);
   if (rc == P4S_OK && by_flow) rc = spread(links, s->nworkers);
   if (rc == P4S_OK) return P4S_OK;
   const int e = errno;
@@ -200,116 +155,9 @@ void packet_close(struct p4s_link *link) {
 
 int packet_fd(const struct p4s_link *link) { return link->packet->rx_fd; }
 
-/* The frame with its VLAN tag back in place. */
-static void receive_tagged(struct p4s_worker *w, uint32_t port, const struct tpacket2_hdr *h, const uint8_t *data) {
-  uint8_t whole[P4S_MAX_FRAME];
-  const uint16_t tpid = h->tp_status & TP_STATUS_VLAN_TPID_VALID ? h->tp_vlan_tpid : ETH_P_8021Q;
-  if (h->tp_snaplen < 12 || h->tp_snaplen + VLAN_BYTES > sizeof whole) return;
-  memcpy(whole, data, 12);
-  p4s_put_be(whole + 12, 2, tpid);
-  p4s_put_be(whole + 14, 2, h->tp_vlan_tci);
-  memcpy(whole + 16, data + 12, h->tp_snaplen - 12);
-  forward_frame(w, port, whole, h->tp_snaplen + VLAN_BYTES);
-}
-
-/* Forward what was gathered and give the ring's frames back to the kernel. */
-static void finish(struct p4s_worker *w, const struct p4s_frame *frames, struct tpacket2_hdr *const *heads, uint32_t n) {
-  forward_frames(w, frames, n);
-  for (uint32_t i = 0; i < n; i++) __atomic_store_n(&heads[i]->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-}
-
-uint32_t packet_receive(struct p4s_worker *w, uint32_t port) {
-  struct p4s_stats *stats = &w->links[port].stats;
-  struct p4s_packet_port *rx = w->links[port].packet;
-  struct p4s_frame frames[P4S_BATCH];
-  struct tpacket2_hdr *heads[P4S_BATCH];
-  uint32_t n = 0, gathered = 0;
-  if (!rx->ring) return 0;
-  for (; n < P4S_BATCH; n++) {
-    if (n >= RX_LEAST && atomic_load_explicit(&w->s->waiting, memory_order_relaxed)) break;
-    struct tpacket2_hdr *h = frame(rx);
-    const uint32_t status = __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
-    if (!(status & TP_STATUS_USER)) break;
-    advance(rx);
-    __builtin_prefetch(frame(rx));
-    const uint8_t *data = (const uint8_t *)h + h->tp_mac;
-    const struct sockaddr_ll *from = (const struct sockaddr_ll *)(const void *)((uint8_t *)h + TPACKET_ALIGN(sizeof *h));
-    __builtin_prefetch((const uint8_t *)frame(rx) + h->tp_mac);
-    const bool outgoing = from->sll_pkttype == PACKET_OUTGOING, cut = h->tp_snaplen < h->tp_len;
-    if (P4_LIKELY(!outgoing)) {
-      stats->rx_packets++;
-      stats->rx_bytes += h->tp_len;
-      if (P4_UNLIKELY(status & TP_STATUS_CSUMNOTREADY)) w->partial_checksums++;
-      if (P4_UNLIKELY(cut)) stats->rx_dropped++; /* larger than a ring frame: receive offload is on */
-    }
-    if (P4_LIKELY(!outgoing && !cut && !(status & TP_STATUS_VLAN_VALID))) {
-      frames[gathered] = (struct p4s_frame){data, h->tp_snaplen, port};
-      heads[gathered++] = h;
-      continue;
-    }
-    finish(w, frames, heads, gathered); /* frames keep their order */
-    gathered = 0;
-    if (!outgoing && !cut) receive_tagged(w, port, h, data);
-    __atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-  }
-  finish(w, frames, heads, gathered);
-  return n;
-}
-
-/* The interface is down, or gone: send the ordinary way until it comes back. */
-static void lose_xdp(struct p4s_link *link) {
-  struct p4s_packet_port *p = link->packet;
-  link->stats.tx_dropped += xdp_tx_waiting(p->xdp);
-  xdp_tx_close(p->xdp);
-  p->xdp = NULL;
-  p->xdp_lost = true;
-}
-
-uint32_t packet_flush(struct p4s_link *link) {
-  struct p4s_packet_port *p = link->packet;
-  if (p->xdp) {
-    if (xdp_tx_flush(p->xdp, &link->stats)) return xdp_tx_waiting(p->xdp);
-    lose_xdp(link);
-  }
-  bool works = false;
-  for (uint32_t i = 0; i < p->pending;) {
-    const int sent = sendmmsg(p->tx_fd, p->messages + i, p->pending - i, MSG_DONTWAIT);
-    const uint32_t n = sent > 0 ? (uint32_t)sent : 0;
-    for (uint32_t j = i; j < i + n; j++) link->stats.tx_bytes += p->vectors[j].iov_len;
-    link->stats.tx_packets += n;
-    i += n;
-    works |= n > 0;
-    if (sent <= 0) { /* this one cannot leave: interface down, or no memory for it now */
-      link->stats.tx_dropped++;
-      i++;
-    }
-  }
-  if (P4_UNLIKELY(p->xdp_lost && p->pending > 0 && works)) {
-    p->xdp_lost = false;
-    p->xdp = xdp_tx_open(p->index, p->queue, p->largest);
-  }
-  p->pending = 0;
-  return 0;
-}
-
-void packet_send(struct p4s_link *link, const uint8_t *data, uint32_t len) {
-  struct p4s_packet_port *p = link->packet;
-  if (P4_UNLIKELY(len > p->largest || len < ETH_HLEN)) {
-    link->stats.tx_dropped++;
-    return;
-  }
-  if (p->xdp) {
-    if (xdp_tx_put(p->xdp, data, len)) return;
-    packet_flush(link);
-    if (p->xdp) {
-      if (!xdp_tx_put(p->xdp, data, len)) link->stats.tx_dropped++;
-      return;
-    }
-  }
-  if (p->pending == TX_BATCH) packet_flush(link);
-  struct iovec *v = &p->vectors[p->pending++];
-  memcpy(v->iov_base, data, len);
-  v->iov_len = len;
+uint32_t packet_offload(const struct p4s_link *link) {
+  const struct p4s_packet_port *p = link->packet;
+  return (p->vnet ? P4S_FINISHES : 0) | (p->cuts ? P4S_CUTS : 0) | (p->joins && p->refused < GIVE_UP ? P4S_JOINS : 0);
 }
 
 /* The kernel counts what did not fit into the receive ring, and forgets it when asked. */

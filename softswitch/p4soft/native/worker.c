@@ -1,5 +1,6 @@
 /* The packet threads. */
 #include "core.h"
+#include "offload.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -174,13 +175,16 @@ struct p4s_worker *worker_make(struct p4s_switch *s, uint32_t index) {
   w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   w->backlog = calloc(P4S_BACKLOG, sizeof *w->backlog);
   w->buffers = p4s_map((size_t)(P4S_BACKLOG + 3) * P4S_BUFFER);
+  w->kept = malloc(P4S_BUFFER - P4S_MAX_FRAME + OFFLOAD_HEADERS);
+  w->origin = 1;
   pthread_mutex_init(&w->lock, NULL);
   w->ctx.start = w->ctx.now = p4s_clock();
   w->ctx.digest = forward_digest;
   w->ctx.clone_egress = forward_clone_egress;
   w->ctx.trace = trace_line;
   if (getrandom(w->ctx.random, sizeof w->ctx.random, 0) != sizeof w->ctx.random) w->ctx.random[0] = w->ctx.start;
-  if (ring_init(&w->in, 8 << 20, true) == P4S_OK && w->wake_fd >= 0 && w->backlog && w->buffers) return w;
+  if (ring_init(&w->in, 8 << 20, true) == P4S_OK && w->wake_fd >= 0 && w->backlog && w->buffers && w->kept)
+    return w;
   worker_free(w);
   return NULL;
 }
@@ -191,6 +195,7 @@ void worker_free(struct p4s_worker *w) {
   free(w->states);
   ring_free(&w->in);
   p4s_unmap(w->buffers, (size_t)(P4S_BACKLOG + 3) * P4S_BUFFER);
+  free(w->kept);
   free(w->backlog);
   if (w->wake_fd >= 0) close(w->wake_fd);
   pthread_mutex_destroy(&w->lock);

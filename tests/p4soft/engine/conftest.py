@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from enginekit import Bench
+from wirekit import Wire
 
 
 @pytest.fixture
@@ -20,3 +21,15 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Callable[..., Bench]]:
     yield make
     for engine in made:
         engine.close()
+
+
+@pytest.fixture
+def wires() -> Iterator[list[Wire]]:
+    made: list[Wire] = []
+    try:
+        made.append(Wire(1))
+        made.append(Wire(2))
+        yield made
+    finally:
+        for wire in made:
+            wire.close()

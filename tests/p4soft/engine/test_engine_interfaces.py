@@ -4,62 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from enginekit import PROGRAMS, Bench, with_workers
 from p4soft.api import InvalidValue
 from scapy.utils import RawPcapReader
+from wirekit import Wire, needs_root
 
-pytestmark = [
-    pytest.mark.skipif(
-        os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and iproute2 to make veth pairs"
-    ),
-    with_workers,
-]
-ETH_P_ALL = 3
+pytestmark = [needs_root, with_workers]
 FLOWS, EACH = 32, 30
 """Flows, and frames of each in one direction."""
-PACKET_IGNORE_OUTGOING = 23
-SOL_PACKET = 263
-
-
-class Wire:
-    """The far end of a port's veth pair."""
-
-    def __init__(self, number: int) -> None:
-        self.near, self.far = f"p4n{os.getpid()}{number}"[-15:], f"p4f{os.getpid()}{number}"[-15:]
-        subprocess.run(["ip", "link", "add", self.near, "type", "veth", "peer", "name", self.far], check=True)
-        for name in (self.near, self.far):
-            quiet = Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
-            if quiet.exists():
-                quiet.write_text("1")
-            subprocess.run(["ip", "link", "set", name, "up"], check=True)
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        self.socket.bind((self.far, ETH_P_ALL))
-        self.socket.settimeout(10)
-
-    def close(self) -> None:
-        self.socket.close()
-        subprocess.run(["ip", "link", "del", self.near], check=False)
-
-
-@pytest.fixture
-def wires() -> Iterator[list[Wire]]:
-    made: list[Wire] = []
-    try:
-        made.append(Wire(1))
-        made.append(Wire(2))
-        yield made
-    finally:
-        for wire in made:
-            wire.close()
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Build and run a fuzz target: with libFuzzer where clang has it, else with a driver of our own.
 
 ``python tests/p4soft/fuzz/fuzzkit.py --seconds 60`` (``make fuzz SECONDS=60``) fuzzes the FULLNAT program;
-``--program`` takes another BMv2 JSON, ``--transport`` fuzzes the gRPC server's transport instead. No privileges are
-needed. The corpus and what was found stay in build/fuzz/.
+``--program`` takes another BMv2 JSON, ``--transport`` fuzzes the gRPC server's transport instead, ``--edge`` what
+receives and sends frames. No privileges are needed. The corpus and what was found stay in build/fuzz/.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ROOT = HERE.parents[2]
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "softswitch"), str(ROOT / "tests/p4")]
 
+import edgekit  # noqa: E402  (after the path is set)
 import fullnatkit  # noqa: E402  (after the path is set)
 import transportkit  # noqa: E402
 from p4soft.api import Entry, Program  # noqa: E402
@@ -67,6 +68,8 @@ class Target:
     seeds: Callable[[Program], Iterator[bytes]]
     counts: str
     """What it tells the number of at its end."""
+    flags: tuple[str, ...] = ()
+    """Of the compiler."""
 
 
 class Recorder:
@@ -103,6 +106,17 @@ def program(config: Path) -> Target:
 
 TRANSPORT = Target("transport", PROGRAMS / "kinds.json", HERE / "transport.c", transportkit.seeds, "frames")
 """The gRPC server's own HTTP/2, and native Writes into tables of every kind."""
+
+
+EDGE = Target(
+    "edge",
+    PROGRAMS / "selector.json",
+    HERE / "edge.c",
+    lambda _: edgekit.seeds(),
+    "frames",
+    ("-Wl,--wrap=packet_send",),
+)
+"""Frames with virtio headers, received and sent: what a program that changes nothing gets and gives."""
 
 
 @lru_cache(maxsize=1)
@@ -154,7 +168,7 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
     """The target and its set-up file, made once for the same sources. Raises FuzzError."""
     definition, text = generate(target.config.read_bytes())
     sources = [*sorted(NATIVE.glob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
-    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, text]).encode())
+    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, *target.flags, text]).encode())
     for path in [*sources, *sorted(NATIVE.glob("*.h"))]:
         digest.update(path.read_bytes())
     directory = OUTPUT / f"{target.name}-{digest.hexdigest()[:16]}"
@@ -164,7 +178,16 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
         generated = directory / "program.c"
         generated.write_text(text)
         made = directory / f"target.{os.getpid()}"
-        command = [*fuzzer.command, _AHEAD, f"-I{NATIVE}", "-o", str(made), str(generated), *map(str, sources)]
+        command = [
+            *fuzzer.command,
+            _AHEAD,
+            *target.flags,
+            f"-I{NATIVE}",
+            "-o",
+            str(made),
+            str(generated),
+            *map(str, sources),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise FuzzError(f"cannot build the target {target.name}: {done.stderr[-2000:]}")
@@ -217,8 +240,9 @@ def main() -> int:
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--program", type=Path, default=FULLNAT, help="BMv2 JSON (default: FULLNAT)")
     chosen.add_argument("--transport", action="store_true", help="the gRPC server's transport")
+    chosen.add_argument("--edge", action="store_true", help="receiving and sending, offloads on")
     options = parser.parse_args()
-    target = TRANSPORT if options.transport else program(options.program.resolve())
+    target = TRANSPORT if options.transport else EDGE if options.edge else program(options.program.resolve())
     working, missing = fuzzers()
     if not working:
         print("cannot fuzz: " + "; ".join(missing), file=sys.stderr)

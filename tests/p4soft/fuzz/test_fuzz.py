@@ -6,7 +6,7 @@ import fuzzkit
 import pytest
 from fuzzkit import Target
 
-SECONDS: dict[Target, int] = {fuzzkit.program(fuzzkit.FULLNAT): 24, fuzzkit.TRANSPORT: 6}
+SECONDS: dict[Target, int] = {fuzzkit.program(fuzzkit.FULLNAT): 24, fuzzkit.TRANSPORT: 6, fuzzkit.EDGE: 10}
 SECONDS |= {fuzzkit.program(config): 6 for config in sorted(fuzzkit.PROGRAMS.glob("*.json"))}
 
 

@@ -40,7 +40,7 @@ class FakeEngine(StagedEngine):
         return self._loaded
 
     # ports
-    def add_interface(self, port: int, interface: str) -> None:
+    def add_interface(self, port: int, interface: str, *, offload: bool = True) -> None:
         if not os.path.exists(f"/sys/class/net/{interface}"):
             raise InvalidValue(f"there is no network interface {interface}")
         self._ports[port] = interface

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from p4soft.api import PortStats
+from p4soft.api import Offload, PortStats
 from p4soft.cli import main, parse
 from p4soft.live import Meter, PortRate, plain, short
 
@@ -27,19 +27,27 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 COMMAND = [sys.executable, "-c", DRIVER, "-i", "1@lo", "--grpc-server-addr", "127.0.0.1:0", "--stats", "0.1"]
 
+HEADER = (
+    "port  interface  rx pkt/s  rx bit/s  rx drop/s  rx large/s  rx oversize/s  tx pkt/s  tx bit/s  tx drop/s"
+    "  tx large/s  offloads"
+)
+
 
 def test_rates_are_differences_per_second() -> None:
     stats = [PortStats(2, "b", 10, 1000, 1, 5, 500, 0), PortStats(1, "a")]
     clock = [100.0]
     meter = Meter(lambda: stats, lambda: clock[0])
-    stats = [PortStats(2, "b", 30, 3000, 1, 5, 500, 4), PortStats(1, "a", 2, 200, 0, 1, 64, 0)]
+    stats = [
+        PortStats(2, "b", 30, 3000, 1, 5, 500, 4, rx_large=6, tx_large=8, rx_oversize=10, offload=Offload.RECEIVE),
+        PortStats(1, "a", 2, 200, 0, 1, 64, 0),
+    ]
     clock[0] += 2.0
     assert meter.sample() == [
-        PortRate(1, "a", (1.0, 800.0, 0.0, 0.5, 256.0, 0.0)),
-        PortRate(2, "b", (10.0, 8000.0, 0.0, 0.0, 0.0, 2.0)),
+        PortRate(1, "a", (1.0, 800.0, 0.0, 0.0, 0.0, 0.5, 256.0, 0.0, 0.0)),
+        PortRate(2, "b", (10.0, 8000.0, 0.0, 3.0, 5.0, 0.0, 0.0, 2.0, 4.0), "receive"),
     ]
     clock[0] += 1.0
-    assert meter.sample() == [PortRate(1, "a", (0.0,) * 6), PortRate(2, "b", (0.0,) * 6)]
+    assert meter.sample() == [PortRate(1, "a", (0.0,) * 9), PortRate(2, "b", (0.0,) * 9, "receive")]
 
 
 def test_ports_that_come_go_and_come_again() -> None:
@@ -48,18 +56,21 @@ def test_ports_that_come_go_and_come_again() -> None:
     meter = Meter(lambda: stats, lambda: clock[0])
     stats = [PortStats(2, "b", 7)]
     clock[0] += 1
-    assert meter.sample() == [PortRate(2, "b", (7.0, 0.0, 0.0, 0.0, 0.0, 0.0))]
+    assert meter.sample() == [PortRate(2, "b", (7.0, *(0.0,) * 8))]
     stats = [PortStats(2, "b", 3)]
     clock[0] += 1
-    assert meter.sample() == [PortRate(2, "b", (3.0, 0.0, 0.0, 0.0, 0.0, 0.0))]
+    assert meter.sample() == [PortRate(2, "b", (3.0, *(0.0,) * 8))]
 
 
 def test_plain_text() -> None:
-    text = plain([PortRate(1, "veth1", (1.4, 1234567.0, 0.0, 0.0, 99.6, 0.0)), PortRate(10, "e", (0.0,) * 6)])
+    values = (1.4, 1234567.0, 0.0, 2.0, 0.0, 0.0, 99.6, 0.0, 3.0)
+    text = plain([PortRate(1, "veth1", values, "on"), PortRate(10, "e", (0.0,) * 9)])
     assert text.splitlines() == [
-        "port  interface  rx pkt/s  rx bit/s  rx drop/s  tx pkt/s  tx bit/s  tx drop/s",
-        "   1      veth1         1   1234567          0         0       100          0",
-        "  10          e         0         0          0         0         0          0",
+        HEADER,
+        "   1      veth1         1   1234567          0           2              0         0       100          0"
+        "           3        on",
+        "  10          e         0         0          0           0              0         0         0          0"
+        "           0         -",
     ]
 
 
@@ -99,9 +110,8 @@ async def test_blocks_in_a_pipe() -> None:
         output, errors = await process.communicate()
     assert process.returncode == 0
     assert b"Traceback" not in errors
-    header = "port  interface  rx pkt/s  rx bit/s  rx drop/s  tx pkt/s  tx bit/s  tx drop/s\n"
-    assert lines[1:] == [header, lines[2], "\n"] * 2
-    assert lines[2].split() == ["1", "lo", "0", "0", "0", "0", "0", "0"]
+    assert lines[1:] == [HEADER + "\n", lines[2], "\n"] * 2
+    assert lines[2].split() == ["1", "lo", *["0"] * 9, "-"]
     assert b"rx packets" in output
 
 

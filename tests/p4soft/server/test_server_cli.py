@@ -13,7 +13,7 @@ import pytest
 from clikit import fails, running, stop
 from finsy.proto import p4r, p4r_grpc
 from p4kit import CONFIG, PROGRAMS, table_id
-from p4soft.api import PortStats
+from p4soft.api import Offload, PortStats
 from p4soft.cli import UsageError, main, parse
 from p4soft.launch import statistics
 from p4switch import NATIVE
@@ -41,6 +41,13 @@ def test_defaults_are_those_of_simple_switch_grpc() -> None:
     options = parse([])
     assert (options.device_id, options.grpc_server_addr, options.cpu_port) == (0, "0.0.0.0:9559", None)
     assert (options.workers, options.spread) == (1, "flow")
+    assert options.no_offload == set()
+
+
+def test_offloads_can_be_refused_by_interface() -> None:
+    ports = ["-i", "1@lo", "-i", "2@eth7"]
+    assert parse([*ports, "--no-offload", "eth7"]).no_offload == {"eth7"}
+    assert parse([*ports, "--no-offload", "all"]).no_offload == {"lo", "eth7"}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,7 @@ def test_defaults_are_those_of_simple_switch_grpc() -> None:
         ("--cpu-port 0", "1..510"),
         ("--cpu-port 511", "1..510"),
         ("--drop-port 510", "511"),
+        ("-i 1@lo --no-offload eth0", "eth0"),
         ("--workers 0", "1 to 64"),
         ("--workers -1", "--workers"),
         ("--workers 65", "1 to 64"),
@@ -86,12 +94,19 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
 
 
 def test_statistics_are_a_table() -> None:
-    text = statistics([PortStats(10, "veth10", 1, 64), PortStats(2, "veth2", tx_packets=12345, tx_bytes=9)])
-    assert text.splitlines() == [
-        "port  interface  rx packets  rx bytes  rx dropped  tx packets  tx bytes  tx dropped",
-        "   2      veth2           0         0           0       12345         9           0",
-        "  10     veth10           1        64           0           0         0           0",
+    text = statistics(
+        [
+            PortStats(10, "veth10", 1, 64, offload=Offload.ON),
+            PortStats(2, "veth2", tx_packets=12345, tx_bytes=9, rx_large=7, tx_large=4, rx_oversize=3),
+        ]
+    )
+    assert [len(line) for line in text.splitlines()] == [len(text.splitlines()[0])] * 3
+    assert [line.split() for line in text.splitlines()[1:]] == [
+        ["2", "veth2", "0", "0", "0", "7", "3", "12345", "9", "0", "4", "-"],
+        ["10", "veth10", "1", "64", "0", "0", "0", "0", "0", "0", "0", "on"],
     ]
+    heads = "port  interface  rx packets  rx bytes  rx dropped  rx large  rx oversize  tx packets  tx bytes  tx dropped"
+    assert text.splitlines()[0] == heads + "  tx large  offloads"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -117,7 +132,7 @@ async def test_it_serves_and_stops_cleanly(number: signal.Signals) -> None:
             assert not config.HasField("cookie")
         output, errors = await stop(process, number)
     assert output.splitlines()[0].split()[:2] == ["port", "interface"]
-    assert output.splitlines()[1].split() == ["1", "lo", "0", "0", "0", "0", "0", "0"]
+    assert output.splitlines()[1].split() == ["1", "lo", *["0"] * 9, "-"]
     assert "Traceback" not in errors
 
 
