@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from pyroute2 import IPRoute
@@ -43,6 +44,14 @@ def forward(network: Network) -> None:
             Path("/proc/sys/net/ipv4", name).write_text("1")
 
 
+def add_address(network: Network, port: int, *addresses: IPv4Address) -> None:
+    """Of the switch's namespace, on the interface of a port."""
+    with network.inside(network.topology.switch), IPRoute() as ip:
+        index = ip.link_lookup(ifname=f"sw{port}")[0]
+        for address in addresses:
+            ip.addr("add", index=index, address=str(address), prefixlen=32)
+
+
 def translate(network: Network) -> None:
     """As :func:`forward`, and NAT both addresses of connections to the VIP."""
     forward(network)
@@ -56,11 +65,8 @@ def translate(network: Network) -> None:
         "first": standard.LOCAL_ADDRESSES[0],
         "last": standard.LOCAL_ADDRESSES[-1],
     }
+    add_address(network, 2, *standard.LOCAL_ADDRESSES)
     with network.inside(network.topology.switch):
-        with IPRoute() as ip:
-            index = ip.link_lookup(ifname="sw2")[0]
-            for address in standard.LOCAL_ADDRESSES:
-                ip.addr("add", index=index, address=str(address), prefixlen=32)
         done = subprocess.run(["nft", "-f", "-"], input=rules, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ProcessFailed(f"nft refused the rules: {done.stderr.strip()}")

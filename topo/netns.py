@@ -101,6 +101,13 @@ class Network:
         assert interface is not None, f"{host} has no address"
         return interface.ip
 
+    def listens(self, host: str, port: int) -> bool:
+        """Whether somebody listens on a TCP port of the host."""
+        with self.inside(host):
+            text = "".join(Path(f"/proc/thread-self/net/{name}").read_text() for name in ("tcp", "tcp6"))
+        rows = [line.split() for line in text.splitlines()]
+        return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
     # ------------------------------------------------------------------------------------------------ management
 
     def add_management(self) -> tuple[str, IPv4Address]:

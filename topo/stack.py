@@ -136,11 +136,7 @@ class Stack:
 
     def _listening(self) -> bool:
         """Whether somebody listens on the P4Runtime port in the switch's namespace."""
-        port = f":{int(GRPC.rpartition(':')[2]):04X}"
-        with self.network.inside(self.network.topology.switch):
-            text = "".join(Path(f"/proc/thread-self/net/{name}").read_text() for name in ("tcp", "tcp6"))
-        rows = [line.split() for line in text.splitlines()[1:]]
-        return any(row[1].endswith(port) and row[3] == "0A" for row in rows)
+        return self.network.listens(self.network.topology.switch, int(GRPC.rpartition(":")[2]))
 
     # -------------------------------------------------------------------------------------------------- questions
     # Questions go over the control socket as the command line tools send them; a process for each would cost half a

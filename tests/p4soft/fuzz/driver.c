@@ -1,11 +1,15 @@
 /* Runs the fuzz target where there is no libFuzzer: inputs are mutations of the seeds, the same ones in every run.
  *
- *   driver SECONDS SEED_FILE... */
+ *   driver SECONDS LAST_FILE SEED_FILE...
+ *
+ * LAST_FILE has the input that runs, for when it is the last one. */
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MOST 4096u
 #define SEEDS 256
@@ -45,17 +49,24 @@ static size_t mutate(uint8_t *out, size_t size) {
   return size;
 }
 
+static int last;
+
+static void run(const uint8_t *data, size_t size) {
+  if (ftruncate(last, (off_t)size) < 0 || pwrite(last, data, size, 0) != (ssize_t)size) abort();
+  LLVMFuzzerTestOneInput(data, size);
+}
+
 int main(int argc, char **argv) {
-  if (argc < 3) return 2;
+  if (argc < 4 || (last = open(argv[2], O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0) return 2;
   const double seconds = strtod(argv[1], NULL);
   const time_t end = time(NULL) + (time_t)(seconds + 0.5);
   uint32_t count = 0;
-  for (int i = 2; i < argc && count < SEEDS; i++) {
+  for (int i = 3; i < argc && count < SEEDS; i++) {
     FILE *file = fopen(argv[i], "rb");
     if (!file) return 2;
     seeds[count].size = fread(seeds[count].data, 1, MOST, file);
     fclose(file);
-    LLVMFuzzerTestOneInput(seeds[count].data, seeds[count].size);
+    run(seeds[count].data, seeds[count].size);
     count++;
   }
   while (time(NULL) < end)
@@ -68,7 +79,7 @@ int main(int argc, char **argv) {
       uint8_t *exact = malloc(size ? size : 1);
       if (!exact) return 2;
       memcpy(exact, input, size);
-      LLVMFuzzerTestOneInput(exact, size);
+      run(exact, size);
       free(exact);
       free(input);
     }

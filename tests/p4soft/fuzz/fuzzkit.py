@@ -216,7 +216,7 @@ def fuzz(fuzzer: Fuzzer, target: Target, seconds: int) -> int:
         # Some memory of tables is reached from mapped memory only, where LeakSanitizer does not look.
         command += [f"-artifact_prefix={found}/", f"-detect_leaks={int(target is TRANSPORT)}", str(corpus), str(first)]
     else:
-        command = [str(binary), str(seconds), *map(str, sorted(first.iterdir()))]
+        command = [str(binary), str(seconds), str(found / "last"), *map(str, sorted(first.iterdir()))]
     done = subprocess.run(
         command,
         capture_output=True,

@@ -1,0 +1,56 @@
+"""Processor time and packets between two moments: of all that takes part, and of what forwards."""
+
+from __future__ import annotations
+
+import functools
+import resource
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyroute2 import IPRoute
+
+from topo.netns import Network
+from topo.process import Process
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    total: float
+    """Seconds of all that takes part: both ends, what forwards, and the kernel's threads for what it puts off
+    (ksoftirqd). Most that the kernel forwards is on the time of whoever sends or receives."""
+    own: float
+    """Seconds of the processes that forward; 0 where the kernel does."""
+    packets: int
+    """Received by the switch's interfaces, as they count them: a super-segment once."""
+
+    def __sub__(self, before: Usage) -> Usage:
+        return Usage(self.total - before.total, self.own - before.own, self.packets - before.packets)
+
+
+def now(network: Network, forwarding: Sequence[Process], ends: Sequence[Process]) -> Usage:
+    """``ends``: those that run still; others count once they have ended, as children of this process."""
+    own = sum(_run_time(process.pid) for process in forwarding)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = own + sum(_run_time(pid) for pid in (*(process.pid for process in ends), *_softirq_threads()))
+    return Usage(total + ended.ru_utime + ended.ru_stime, own, _packets(network))
+
+
+@functools.cache
+def _softirq_threads() -> tuple[int, ...]:
+    names = ((path, path.read_text()) for path in Path("/proc").glob("[0-9]*/comm"))
+    return tuple(int(path.parent.name) for path, name in names if name.startswith("ksoftirqd/"))
+
+
+def _run_time(pid: int) -> float:
+    """Of all threads of a process and of its children."""
+    tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    own = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+    return own / 1e9 + sum(_run_time(child) for child in children)
+
+
+def _packets(network: Network) -> int:
+    with network.inside(network.topology.switch), IPRoute() as ip:
+        links = [link for link in ip.get_links() if link.get_attr("IFLA_IFNAME", "").startswith("sw")]
+        return sum(int(link.get_attr("IFLA_STATS64")["rx_packets"]) for link in links)
