@@ -34,10 +34,13 @@ static uint64_t flow(const struct layers *l, const uint8_t *frame) {
   return mix ? mix : 1;
 }
 
+/* Of zero's two forms one is made anew: 0xffff for UDP, where the other says that there is no checksum, 0 elsewhere. */
 static bool checksums_right(const struct layers *l, const struct joinable *p) {
   const uint8_t *frame = p->frame;
-  if (l->version == 4 && sum_fold(sum_bytes(frame + l->l3, 20)) != 0xffff) return false;
-  if (l->protocol == LAYERS_UDP && get16(frame + checksum_at(l)) == 0) return false;
+  const uint16_t never = l->protocol == LAYERS_UDP ? 0 : 0xffff;
+  if (l->version == 4 && (get16(frame + l->l3 + 10) == 0xffff || sum_fold(sum_bytes(frame + l->l3, 20)) != 0xffff))
+    return false;
+  if (get16(frame + checksum_at(l)) == never) return false;
   uint64_t sum = layers_pseudo(l, frame, l->end - l->l4) + sum_bytes(frame + l->l4, l->payload - l->l4);
   sum += p->known && p->payload == l->payload ? p->sum : sum_bytes(frame + l->payload, l->end - l->payload);
   return sum_fold(sum) == 0xffff;
