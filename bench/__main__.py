@@ -1,27 +1,35 @@
-"""``python -m bench``: measure everything in one run, print it, and write docs/bench/results.md and results.png."""
+"""``python -m bench``: measure everything in one run, print it, and write docs/bench/results.md and results.png.
+
+With ``--only`` a part of it, written nowhere unless ``--output`` says where.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from bench import connecting, forwarding, inserts, loading, results, scale, updating
+from bench import bulk, connecting, forwarding, inserts, loading, results, scale, updating
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
 from topo.process import ProcessFailed
 
+PARTS = ("rates", "bulk", "scales", "loads", "connects", "inserts")
 OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "bench"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="directory for results.md and results.png")
+    parser.add_argument("--output", type=Path, help=f"directory for results.md and results.png (default: {OUTPUT})")
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part to measure; may be given several times")
+    parser.add_argument("--bulk-seconds", type=_seconds, default=bulk.SECONDS, help="of each transfer of bulk TCP")
     options = parser.parse_args()
+    output: Path | None = options.output or (None if options.only else OUTPUT)
     console = Console()
     if reason := namespaces.unavailable():
         console.print(f"[red]the benchmark cannot run: {reason}[/]")
@@ -30,31 +38,53 @@ def main() -> int:
     if load > 0.3 * (os.cpu_count() or 1):
         console.print(f"[yellow]the machine is busy (load average {load:.1f}): what is measured will be too low[/]")
     try:
-        measured = measure(console)
+        measured = measure(console, options.only or PARTS, options.bulk_seconds)
     except (BuildError, NamespaceError, ProcessFailed, TimeoutError, OSError) as error:
         console.print(f"[bold red]the benchmark failed:[/] {error}", highlight=False)
         return 1
     except KeyboardInterrupt:
         console.print("[yellow]interrupted; everything was cleaned up[/]")
         return 130
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "results.md").write_text(results.markdown(measured, load))
-    results.plot(measured, options.output / "results.png")
-    console.print(f"written: {options.output / 'results.md'} and results.png")
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "results.md").write_text(results.markdown(measured, load))
+        results.plot(measured, output / "results.png")
+        console.print(f"written: {output / 'results.md'} and results.png")
     return 0
 
 
-def measure(console: Console) -> results.Measured:
-    """Everything, one after the other."""
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError("not between 1 and 3600")
+    return seconds
+
+
+def measure(console: Console, parts: Sequence[str], bulk_seconds: float) -> results.Measured:
+    """Those of :data:`PARTS`, one after the other."""
     bmv2_missing = stack.unavailable("bmv2")
-    rates = _rates(console, bmv2_missing)
-    scales = _scales(console)
-    loads = _loads(console)
-    connects = _connects(console, bmv2_missing)
-    inserted, disturbed = _inserts(console, bmv2_missing)
-    return results.Measured(
-        rates=rates, scales=scales, loads=loads, connects=connects, inserted=inserted, updating=disturbed
-    )
+    measured = results.Measured(bulk_seconds=bulk_seconds)
+    if "rates" in parts:
+        measured.rates = _rates(console, bmv2_missing)
+    if "bulk" in parts:
+        measured.bulk = _bulk(console, bulk_seconds)
+    if "scales" in parts:
+        measured.scales = _scales(console)
+    if "loads" in parts:
+        measured.loads = _loads(console)
+    if "connects" in parts:
+        measured.connects = _connects(console, bmv2_missing)
+    if "inserts" in parts:
+        measured.inserted, measured.updating = _inserts(console, bmv2_missing)
+    return measured
+
+
+def _bulk(console: Console, seconds: float) -> list[bulk.Bulk]:
+    with console.status("bulk TCP ...") as status:
+        found = bulk.measure(seconds, status.update)
+    for line in bulk.summary(found):
+        console.print(line, highlight=False)
+    return found
 
 
 def _rates(console: Console, bmv2_missing: str | None) -> list[forwarding.Rate]:

@@ -75,10 +75,12 @@ class Transfer:
 
 @dataclass(slots=True)
 class Bulk:
-    """What one device did. Other work on the machine only ever makes figures worse, so the best of all passes counts."""
+    """What one device did. Other work on the machine only ever makes figures worse: the best of all passes counts."""
 
     name: str
     skipped: str | None = None
+    counted: bool = True
+    """Whether packets go by the interfaces that are counted."""
     transfers: dict[Case, list[Transfer]] = field(default_factory=lambda: defaultdict(list))
     trips: list[dict[str, float]] = field(default_factory=list)
     """Round trips, p50 and p99 in microseconds."""
@@ -120,7 +122,7 @@ def unavailable() -> str | None:
 def measure(seconds: float, progress: Callable[[str], None]) -> list[Bulk]:
     """All devices, in turns. Raises ProcessFailed or TimeoutError."""
     chosen = devices()
-    found = [Bulk(device.name, device.unavailable or unavailable()) for device in chosen]
+    found = [Bulk(device.name, device.unavailable or unavailable(), not device.bridged) for device in chosen]
     for turn in range(PASSES):
         for offloads in (True, False):
             for device, bulk in zip(chosen, found, strict=True):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from bench import xdp
 from bench.tools import build
 from topo import kernel, standard
 from topo.model import Host, Subnet, Topology
@@ -67,6 +68,7 @@ class Case:
 def cases(bmv2_missing: str | None) -> list[Case]:
     return [
         Case("AF_PACKET forwarder in C", ROUTED, _bare, handshake=False),
+        Case("XDP_REDIRECT, driver mode", ROUTED, xdp.forward, handshake=False, unavailable=xdp.unavailable()),
         Case("Linux IP forwarding", ROUTED, kernel.forward, handshake=False),
         Case("Linux nftables DNAT+SNAT", SERVICE, kernel.translate, handshake=True, unavailable=kernel.unavailable()),
         Case("p4soft, routed", ROUTED, _stack("p4soft"), handshake=False),

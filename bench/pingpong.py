@@ -29,7 +29,7 @@ def serve(port: int) -> None:
 
 def ask(address: str, port: int, seconds: float) -> dict[str, float]:
     """Raises OSError, ConnectionError when the other end closes."""
-    took = []
+    took: list[float] = []
     with socket.create_connection((address, port), timeout=10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         request = bytes(BYTES)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import connecting, forwarding, inserts, loading, scale
+from bench import bulk_results, connecting, forwarding, inserts, loading, scale
+from bench.bulk import Bulk
 from bench.connecting import Connecting
 from bench.forwarding import Rate
 from bench.inserts import Inserts
@@ -18,16 +19,18 @@ from bench.scale import Scale
 from bench.updating import Updating
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Measured:
-    """Everything that one run has found."""
+    """What one run has found. Parts that were not measured are empty."""
 
-    rates: list[Rate]
-    scales: list[Scale]
-    loads: Loading
-    connects: list[Connecting]
-    inserted: list[Inserts]
-    updating: Updating
+    rates: list[Rate] = field(default_factory=list)
+    bulk: list[Bulk] = field(default_factory=list)
+    bulk_seconds: float = 0
+    scales: list[Scale] = field(default_factory=list)
+    loads: Loading | None = None
+    connects: list[Connecting] = field(default_factory=list)
+    inserted: list[Inserts] = field(default_factory=list)
+    updating: Updating | None = None
 
 
 def machine() -> str:
@@ -42,7 +45,6 @@ def machine() -> str:
 
 
 def markdown(measured: Measured, load: float) -> str:
-    by_name = {rate.name: rate.best for rate in measured.rates if rate.skipped is None}
     lines = [
         "# Benchmark results",
         "",
@@ -50,6 +52,25 @@ def markdown(measured: Measured, load: float) -> str:
         f"{machine()}, {datetime.date.today().isoformat()}; load average when it began {load:.1f}.",
         "",
         "![rates](results.png)",
+    ]
+    if measured.rates:
+        lines += _rates(measured.rates)
+    if measured.bulk:
+        lines += bulk_results.markdown(measured.bulk, measured.bulk_seconds)
+    if measured.scales:
+        lines += _scales(measured.scales)
+    if measured.loads:
+        lines += _loads(measured.loads)
+    if measured.connects:
+        lines += _connects(measured.connects)
+    if measured.updating:
+        lines += _inserts(measured.inserted, measured.updating)
+    return "\n".join(lines) + "\n"
+
+
+def _rates(rates: list[Rate]) -> list[str]:
+    by_name = {rate.name: rate.best for rate in rates if rate.skipped is None}
+    lines = [
         "",
         f"## Packets per second, 64-byte packets of {forwarding.SESSIONS} sessions",
         "",
@@ -61,7 +82,7 @@ def markdown(measured: Measured, load: float) -> str:
         "|---|---:|---:|---:|---:|",
     ]
     bare, bmv2 = by_name.get("AF_PACKET forwarder in C"), by_name.get("BMv2, FULLNAT")
-    for rate in measured.rates:
+    for rate in rates:
         if rate.skipped is not None:
             lines.append(f"| {rate.name} | not measured: {rate.skipped} | | | |")
             continue
@@ -71,8 +92,11 @@ def markdown(measured: Measured, load: float) -> str:
     routed, fullnat = by_name.get("p4soft, routed"), by_name.get("p4soft, FULLNAT")
     if routed and fullnat:
         lines += ["", f"On p4soft FULLNAT runs at {fullnat / routed:.0%} of NAT-less forwarding by the same program."]
-    lines += _scales(measured.scales)
-    lines += [
+    return lines
+
+
+def _loads(loads: Loading) -> list[str]:
+    return [
         "",
         "## Loading the FULLNAT program into p4soft",
         "",
@@ -81,10 +105,13 @@ def markdown(measured: Measured, load: float) -> str:
         "",
         "| the program is | seconds |",
         "|---|---:|",
-        f"| compiled | {min(measured.loads.cold):.2f} |",
-        f"| in the cache | {min(measured.loads.cached):.2f} |",
+        f"| compiled | {min(loads.cold):.2f} |",
+        f"| in the cache | {min(loads.cached):.2f} |",
     ]
-    lines += [
+
+
+def _connects(connects: list[Connecting]) -> list[str]:
+    lines = [
         "",
         "## New TCP sessions per second, end to end",
         "",
@@ -95,14 +122,13 @@ def markdown(measured: Measured, load: float) -> str:
         "| switch | sessions/s | handshake, median | 99 % |",
         "|---|---:|---:|---:|",
     ]
-    for found in measured.connects:
+    for found in connects:
         if found.skipped is not None:
             lines.append(f"| {found.name} | not measured: {found.skipped} | | |")
         else:
             latency = f"{found.handshake_ms:.1f} ms | {found.handshake_p99_ms:.1f} ms"
             lines.append(f"| {found.name} | {found.per_second:,.0f} | {latency} |")
-    lines += _inserts(measured.inserted, measured.updating)
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _scales(scales: list[Scale]) -> list[str]:
@@ -154,16 +180,25 @@ def _inserts(inserted: list[Inserts], updating: Updating) -> list[str]:
 
 
 def plot(measured: Measured, path: Path) -> None:
+    """One panel for packets, sessions, and bulk TCP with offloads and without; of what was measured."""
+    panels = [
+        ("thousand packets/s, 64 bytes", [(r.name, r.best / 1000) for r in measured.rates if r.skipped is None]),
+        ("new TCP sessions/s, end to end", [(c.name, c.per_second) for c in measured.connects if c.skipped is None]),
+        *bulk_results.panels(measured.bulk),
+    ]
+    shown = [(title, rows) for title, rows in panels if rows]
+    if not shown:
+        return
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 6), height_ratios=(7, 4), layout="constrained")
-    rates = [rate for rate in measured.rates if rate.skipped is None]
-    _bars(upper, [(rate.name, rate.best / 1000) for rate in rates], "thousand packets/s, 64 bytes")
-    done = [found for found in measured.connects if found.skipped is None]
-    _bars(lower, [(found.name, found.per_second) for found in done], "new TCP sessions/s, end to end")
+    heights = [len(rows) for _, rows in shown]
+    size = (8, 0.45 * sum(heights) + 0.5 * len(shown))
+    figure, axes = plt.subplots(len(shown), 1, figsize=size, height_ratios=heights, layout="constrained", squeeze=False)
+    for ax, (title, rows) in zip(axes[:, 0], shown, strict=True):
+        _bars(ax, rows, title)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
@@ -173,7 +208,7 @@ def _bars(ax: Any, rows: list[tuple[str, float]], title: str) -> None:
     names, values = [name for name, _ in rows], [value for _, value in rows]
     ours = ["#1f6fb4" if name.startswith("p4soft") else "#b0b6bd" for name in names]
     bars = ax.barh(names, values, color=ours)
-    ax.bar_label(bars, labels=[f"{value:,.0f}" for value in values], padding=4)
+    ax.bar_label(bars, labels=[f"{value:,.1f}" if value < 100 else f"{value:,.0f}" for value in values], padding=4)
     ax.invert_yaxis()
     ax.set_title(title, loc="left")
     ax.margins(x=0.12)
