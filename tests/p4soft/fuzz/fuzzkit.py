@@ -227,7 +227,9 @@ def fuzz(fuzzer: Fuzzer, target: Target, seconds: int) -> int:
         env={**os.environ, "P4S_FUZZ_SETUP": str(setup)},
     )
     if done.returncode != 0:
-        raise FuzzError(f"{fuzzer.name} on {target.name} (inputs in {found}):\n{done.stderr[-6000:]}")
+        raise FuzzError(
+            f"{fuzzer.name} on {target.name} ended with {done.returncode} (inputs in {found}):\n{done.stderr[-6000:]}"
+        )
     counted = re.search(rf"^{target.counts}: (\d+)$", done.stderr, re.MULTILINE)
     if counted is None:
         raise FuzzError(f"{fuzzer.name} on {target.name} did not come to its end:\n{done.stderr[-2000:]}")
