@@ -168,7 +168,9 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
     """The target and its set-up file, made once for the same sources. Raises FuzzError."""
     definition, text = generate(target.config.read_bytes())
     sources = [*sorted(NATIVE.glob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
-    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, *target.flags, text]).encode())
+    bound = api_program(definition)
+    seeds = list(target.seeds(bound))
+    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, *target.flags, text]).encode() + b"\0".join(seeds))
     for path in [*sources, *sorted(NATIVE.glob("*.h"))]:
         digest.update(path.read_bytes())
     directory = OUTPUT / f"{target.name}-{digest.hexdigest()[:16]}"
@@ -192,13 +194,12 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
         if done.returncode != 0:
             raise FuzzError(f"cannot build the target {target.name}: {done.stderr[-2000:]}")
         recorder = Recorder({t.index for t in definition.tables if t.support_timeout})
-        bound = api_program(definition)
         if target.config == FULLNAT:
             fullnatkit.install_session(recorder, bound)
         setup.write_bytes(bytes(recorder.commands))
         first = directory / "seeds"
         first.mkdir(exist_ok=True)
-        for number, data in enumerate(target.seeds(bound)):
+        for number, data in enumerate(seeds):
             (first / f"seed{number:03}").write_bytes(data)
         made.replace(binary)
     return binary, setup
