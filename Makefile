@@ -29,11 +29,13 @@ endif
 	@$(PIP) --no-build-isolation -e . -e ./toa
 	@touch $@
 
-# Other people's programs that tests, topologies and measurements run when they are there.
-PEERS := nginx redis-server redis-tools haproxy mininet iputils-ping tcpdump ethtool iperf3 nftables conntrack curl openssl
+# Other people's programs that tests, topologies and measurements run when they are there, and the packages of Debian and
+# Ubuntu that they are in.
+PEERS := nginx=nginx redis-server=redis-server haproxy=haproxy mn=mininet mnexec=mininet ifconfig=net-tools ip=iproute2 \
+  ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl
 
 peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
-	topo/install-peers $(PEERS)
+	topo/install-peers $(sort $(foreach peer,$(PEERS),$(lastword $(subst =, ,$(peer)))))
 
 p4: setup  ## compile the P4 program (needs p4c-bm2-ss)
 	$(BIN)/python p4src/compile.py
