@@ -1,7 +1,7 @@
 """What a program is going to look up, told before it runs: a second, shorter function, whose results are only hints.
 
 A lookup can be told ahead when its key consists of fields of received headers. The function runs the parser as far as
-those headers go, hashes the keys and asks for the index; from there the runtime goes on (native/ahead.c) with the entry
+those headers go, hashes the keys and asks for the index; from there the runtime goes on (native/engine/ahead.c) with the entry
 and the registers that its action is going to use.
 """
 

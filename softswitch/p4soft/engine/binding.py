@@ -1,4 +1,4 @@
-"""The C side as Python sees it: declarations for cffi's ABI mode (they mirror native/control.c and native/switch.c)."""
+"""The C side as Python sees it: declarations for cffi's ABI mode (they mirror native/engine/control.c and native/engine/switch.c)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from p4soft.api import EngineError, EntryExists, EntryNotFound, InvalidValue, Ta
 from p4soft.engine.toolchain import build, sanitizing
 
 NATIVE = Path(__file__).resolve().parent.parent / "native"
+PROGRAM = NATIVE / "program"
+"""Headers of generated programs, the only ones that they include."""
 NO_ACTION = 0xFFFF
 END = 0xFFFFFFFF
 
@@ -105,7 +107,7 @@ _programs.cdef("extern const char p4s_program[];")
 @lru_cache(maxsize=2)
 def _runtime(sanitize: bool) -> Any:
     del sanitize  # a key of the cache
-    return ffi.dlopen(str(build("core", sorted(NATIVE.glob("*.c")), {}, NATIVE)))
+    return ffi.dlopen(str(build("core", sorted(NATIVE.rglob("*.c")), {}, NATIVE)))
 
 
 def runtime() -> Any:
@@ -115,7 +117,7 @@ def runtime() -> Any:
 
 def program(text: str) -> tuple[Any, Any]:
     """(library, pointer to its struct p4s_prog) of a generated C file. Raises ToolchainError."""
-    library: Any = _programs.dlopen(str(build("program", [], {"program.c": text}, NATIVE)))
+    library: Any = _programs.dlopen(str(build("program", [], {"program.c": text}, PROGRAM)))
     return library, ffi.cast("const void *", _programs.addressof(library, "p4s_program"))
 
 

@@ -1,4 +1,4 @@
-"""The transport of the gRPC server: the Python side of native/front.c."""
+"""The transport of the gRPC server: the Python side of native/p4rt/front.c."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WriteRequests applied natively: the Python side of native/write.c."""
+"""WriteRequests applied natively: the Python side of native/p4rt/write.c."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
  * An input is a list of records: see shape(). The records of an input are run again VARIANTS times, with bytes changed at
  * random. What packet_send was given must leave byte for byte, each flow's packets in their order, whatever was put together:
  * what is sent is cut again, and compared. The number of frames is told at exit. */
-#include "packet.h"
-#include "sum.h"
+#include "edge/packet.h"
+#include "edge/sum.h"
 
 #include <arpa/inet.h>
 #include <sanitizer/asan_interface.h>

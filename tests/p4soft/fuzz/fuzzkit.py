@@ -30,7 +30,7 @@ import fullnatkit  # noqa: E402  (after the path is set)
 import transportkit  # noqa: E402
 from p4soft.api import Entry, Program  # noqa: E402
 from p4soft.codegen.unit import generate  # noqa: E402
-from p4soft.engine.binding import NATIVE  # noqa: E402
+from p4soft.engine.binding import NATIVE, PROGRAM  # noqa: E402
 from p4soft.engine.describe import api_program  # noqa: E402
 
 FULLNAT = fullnatkit.COMPILED / "fullnat.json"
@@ -167,9 +167,9 @@ def _probe(fuzzer: Fuzzer) -> str | None:
 def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
     """The target and its set-up file, made once for the same sources. Raises FuzzError."""
     definition, text = generate(target.config.read_bytes())
-    sources = [*sorted(NATIVE.glob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
+    sources = [*sorted(NATIVE.rglob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
     digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, *target.flags, text]).encode())
-    for path in [*sources, *sorted(NATIVE.glob("*.h"))]:
+    for path in [*sources, *sorted(NATIVE.rglob("*.h"))]:
         digest.update(path.read_bytes())
     directory = OUTPUT / f"{target.name}-{digest.hexdigest()[:16]}"
     binary, setup = directory / "target", directory / "setup"
@@ -183,6 +183,7 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
             _AHEAD,
             *target.flags,
             f"-I{NATIVE}",
+            f"-I{PROGRAM}",
             "-o",
             str(made),
             str(generated),

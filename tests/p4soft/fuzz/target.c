@@ -8,7 +8,7 @@
  *
  * $P4S_FUZZ_SETUP names an input that is run once, before all others: entries that good packets need. Every table gets
  * some random entries as well. What an input inserts is deleted after it. The number of packets is told at exit. */
-#include "core.h"
+#include "engine/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "front.h"
-#include "h2_frames.h"
+#include "p4rt/front.h"
+#include "http2/h2_frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
