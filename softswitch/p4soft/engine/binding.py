@@ -1,4 +1,4 @@
-"""The C side as Python sees it: declarations for cffi's ABI mode (they mirror native/engine/control.c and native/engine/switch.c)."""
+"""The C side as Python sees it: declarations for cffi's ABI mode (they mirror what native/ exports)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,12 @@
  *
  * $P4S_FUZZ_SETUP names an input that is run once, before all others: entries that good packets need. Every table gets
  * some random entries as well. What an input inserts is deleted after it. The number of packets is told at exit. */
-#include "engine/core.h"
+#include "engine/age.h"
+#include "engine/entries.h"
+#include "engine/forward.h"
+#include "engine/lock.h"
+#include "engine/switch.h"
+#include "engine/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>

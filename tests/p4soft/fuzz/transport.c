@@ -11,8 +11,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "p4rt/front.h"
-#include "http2/h2_frames.h"
+#include "engine/entries.h"
+#include "engine/switch.h"
+#include "engine/table.h"
+#include "http2/h2_send.h"
+#include "p4rt/calls.h"
+#include "p4rt/schema.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,8 +2,7 @@
 #ifndef P4S_LAYERS_H
 #define P4S_LAYERS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "engine/base.h"
 
 enum layers_protocol { LAYERS_TCP = 6, LAYERS_UDP = 17, LAYERS_SCTP = 132 };
 

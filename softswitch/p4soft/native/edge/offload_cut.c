@@ -1,7 +1,7 @@
 /* A super-segment cut into the packets that it stands for. */
 #include <arpa/inet.h>
 
-#include "edge/offload.h"
+#include "edge/offload_cut.h"
 #include "program/p4s_bits.h"
 #include "edge/sum.h"
 

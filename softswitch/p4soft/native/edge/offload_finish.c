@@ -1,5 +1,6 @@
 /* Checksums that the sender left to the interface. */
-#include "edge/offload.h"
+#include "edge/offload_finish.h"
+#include "edge/layers.h"
 #include "program/p4s_bits.h"
 #include "edge/sum.h"
 

@@ -3,7 +3,7 @@
  * As Linux' GRO has it, and stricter where cutting would not give back the same bytes: IDs of IPv4 go up by one, don't
  * fragment or not, nothing but the sequence number, length, FIN, PSH and (on the first) CWR may differ, and checksums have to
  * be right, since they are made anew. */
-#include "edge/offload.h"
+#include "edge/offload_join.h"
 #include "program/p4s_bits.h"
 #include "edge/sum.h"
 

@@ -10,6 +10,9 @@
  * group, in which the kernel chooses by a hash of addresses, protocol and ports that is the same for both directions. */
 #include "edge/packet.h"
 #include "edge/interface.h"
+#include "edge/packet_rx.h"
+#include "edge/packet_tx.h"
+#include "engine/worker.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -119,6 +122,7 @@ static int open_link(struct p4s_link *link, const char *interface, uint32_t queu
     return rc;
   }
   link->packet = p;
+  link->ops = &packet_ops;
   return P4S_OK;
 }
 
@@ -153,7 +157,9 @@ void packet_close(struct p4s_link *link) {
   link->packet = NULL;
 }
 
-int packet_fd(const struct p4s_link *link) { return link->packet->rx_fd; }
+static int descriptor(const struct p4s_link *link) { return link->packet->rx_fd; }
+
+const struct p4s_port_ops packet_ops = {packet_receive, packet_send, packet_flush, descriptor, packet_close};
 
 uint32_t packet_offload(const struct p4s_link *link) {
   const struct p4s_packet_port *p = link->packet;

@@ -1,62 +1,18 @@
-/* Inside of the network interfaces as ports: packet.c opens, packet_rx.c receives, packet_tx.c sends. */
+/* Network interfaces as ports. */
 #ifndef P4S_PACKET_H
 #define P4S_PACKET_H
 
-#include "engine/core.h"
-#include "edge/offload.h"
-#include "edge/xdp_tx.h"
+#include "engine/state.h"
 
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <sys/socket.h>
+/* How the packet threads use them. */
+extern const struct p4s_port_ops packet_ops;
 
-#define RX_BYTES (8u << 20)
-#define TX_BATCH 64u
-#define TX_PIECES 24u /* of a super-segment, whose payload is gathered from where it is */
-#define VLAN_BYTES 4u
-#define GIVE_UP 16u /* super-segments refused in a row, after which no more are made */
-
-/* A packet that is to be sent, or several put together. */
-struct message {
-  vnet_t vnet;
-  struct join join;
-  uint8_t *first; /* the first packet's headers, in ``staging`` */
-  uint32_t pieces, bytes;
-  struct iovec vectors[TX_PIECES + 1];
-};
-
-struct p4s_packet_port {
-  int rx_fd, tx_fd; /* rx_fd -1: it only sends */
-  uint8_t *ring;
-  uint32_t frame_size, frame_count, next;
-  uint32_t largest; /* frame that may be sent */
-  bool vnet; /* packets have a virtio header */
-  bool cuts; /* super-segments are received */
-  bool joins; /* and sent: the sending socket has virtio headers as well */
-  bool unqueued; /* the kernel itself cuts what the interface does not take; else only if asked to queue it */
-  uint32_t refused; /* super-segments in a row */
-
-  uint32_t pending;
-  struct message *messages; /* TX_BATCH */
-  struct mmsghdr *heads; /* the same for the kernel */
-  uint8_t *staging; /* TX_BATCH frames of ``largest`` bytes */
-  uint32_t staged; /* bytes in use */
-  uint8_t *whole; /* a super-segment that has to be cut again */
-  struct p4s_packet_port *borrower; /* the next one whose messages have pieces of the super-segment being forwarded */
-  struct p4s_link *link; /* whose statistics count for those */
-  bool borrows;
-
-  struct xdp_tx *xdp; /* NULL: send by tx_fd */
-  bool xdp_lost; /* it failed; worth another try when the interface sends again */
-  unsigned index; /* of the interface */
-  uint32_t queue; /* of the interface, to send by */
-};
-
-int packet_tx_open(struct p4s_packet_port *p);
-/* What messages are made in; packet_tx_open does it. */
-int packet_tx_memory(struct p4s_packet_port *p);
-void packet_tx_close(struct p4s_packet_port *p);
-/* Send all that has pieces of the super-segment that was forwarded. */
-void packet_return(struct p4s_worker *w);
+/* One link of every worker to an interface, in the order of the workers; ``offload``: cut and join super-segments.
+ * P4S_SYSTEM: errno tells. */
+int packet_open(struct p4s_switch *s, uint32_t port, struct p4s_link *links, const char *interface, bool offload);
+uint32_t packet_offload(const struct p4s_link *link); /* enum p4s_offload */
+void packet_close(struct p4s_link *link);
+/* Count what the kernel dropped since the last call. */
+void packet_lost(struct p4s_link *link);
 
 #endif

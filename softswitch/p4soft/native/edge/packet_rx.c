@@ -1,6 +1,11 @@
 /* Receiving from a network interface: frames of a ring are forwarded from where they are; those that stand for several
  * packets, have a VLAN tag that the kernel took out, or did not fit into a frame of the ring, from the worker's own buffer. */
-#include "edge/packet.h"
+#include "edge/packet_rx.h"
+#include "edge/offload_cut.h"
+#include "edge/offload_finish.h"
+#include "edge/packet_tx.h"
+#include "engine/forward.h"
+#include "engine/lend.h"
 
 #include <sys/uio.h>
 

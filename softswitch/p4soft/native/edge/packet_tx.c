@@ -7,7 +7,10 @@
  * Packets that may be put together go by the AF_PACKET socket in any case, and while some wait, all others queue up behind
  * them: a flow keeps its order. What was cut from one super-segment is not copied to be sent: its headers are, the payload is
  * gathered from where it was received. */
-#include "edge/packet.h"
+#include "edge/packet_tx.h"
+#include "edge/offload_cut.h"
+#include "edge/xdp_tx.h"
+#include "engine/lend.h"
 
 #include <stdlib.h>
 #include <sys/uio.h>

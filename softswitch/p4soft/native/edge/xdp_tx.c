@@ -3,6 +3,7 @@
  * by it: that takes a program on the interface, and gains nothing over the ring of AF_PACKET, which also tells of VLAN
  * tags and unfinished checksums. */
 #include "edge/xdp_tx.h"
+#include "engine/memory.h"
 
 #if __has_include(<linux/if_xdp.h>) && !defined P4S_NO_XDP
 

@@ -2,7 +2,7 @@
 #ifndef P4S_XDP_TX_H
 #define P4S_XDP_TX_H
 
-#include "engine/core.h"
+#include "engine/port.h"
 
 struct xdp_tx;
 

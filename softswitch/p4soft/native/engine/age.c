@@ -1,47 +1,9 @@
-/* Idle entries: a timer wheel per table with ticks of 4 ms. An entry is looked at once per time to live: if it was hit
- * since, it goes to the slot of its new deadline; else it is reported and waits for another time to live. Deadlines
- * beyond the wheel's horizon (about 33 s) wait in the farthest slot. */
-#include "engine/core.h"
+/* Idle entries. One is looked at once per time to live: if it was hit since, it goes to the slot of its new deadline
+ * (wheel.h); else it is reported and waits for another time to live. */
+#include "engine/age.h"
+#include "engine/table.h"
 
 #define LIMIT 256u /* entries per call, so that a mass expiry does not hold up traffic */
-
-void wheel_arm(struct p4s_table *t, uint32_t index, uint64_t deadline) {
-  struct p4s_wheel *w = t->wheel;
-  uint64_t tick = deadline / P4S_TICK + 1;
-  if (w->timed == 0) w->tick = p4s_clock() / P4S_TICK;
-  if (tick < w->tick) tick = w->tick;
-  if (tick > w->tick + P4S_SLOTS - 2) tick = w->tick + P4S_SLOTS - 2;
-  struct p4s_cold *c = &t->cold[index];
-  const uint32_t slot = (uint32_t)(tick % P4S_SLOTS);
-  c->prev = P4S_FIRST | slot;
-  c->next = w->heads[slot];
-  if (c->next != P4S_NONE) t->cold[c->next].prev = index;
-  w->heads[slot] = index;
-  w->timed++;
-}
-
-void wheel_disarm(struct p4s_table *t, uint32_t index) {
-  struct p4s_cold *c = &t->cold[index];
-  if (c->prev == P4S_NONE) return;
-  if (c->prev & P4S_FIRST)
-    t->wheel->heads[c->prev & ~P4S_FIRST] = c->next;
-  else
-    t->cold[c->prev].next = c->next;
-  if (c->next != P4S_NONE) t->cold[c->next].prev = c->prev;
-  c->prev = P4S_NONE;
-  t->wheel->timed--;
-}
-
-uint64_t wheel_wait(const struct p4s_table *t, uint64_t now) {
-  const struct p4s_wheel *w = t->wheel;
-  if (!w || w->timed == 0) return UINT64_MAX;
-  for (uint64_t tick = w->tick; tick < w->tick + P4S_SLOTS; tick++)
-    if (w->heads[tick % P4S_SLOTS] != P4S_NONE) {
-      const uint64_t at = tick * P4S_TICK;
-      return at > now ? at - now : 0;
-    }
-  return UINT64_MAX;
-}
 
 static void look_at(struct p4s_worker *w, uint32_t table, uint32_t index) {
   struct p4s_table *t = &w->ctx.objects.tables[table];

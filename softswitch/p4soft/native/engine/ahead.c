@@ -3,7 +3,7 @@
  * frames of a batch first ask for the first, then for the second, then for the third, and are forwarded after that.
  *
  * A hint may be wrong (the program may rewrite a header before it looks it up); then nothing but a fetch was in vain. */
-#include "engine/core.h"
+#include "engine/ahead.h"
 
 static bool worth_it(const struct p4s_switch *s) {
   for (uint32_t i = 0; i < s->prog->nhints; i++)

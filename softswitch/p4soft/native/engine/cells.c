@@ -1,5 +1,7 @@
 /* Counters, meters and registers as the control plane sees them, each call atomic for packets. */
-#include "engine/pack.h"
+#include "engine/clock.h"
+#include "engine/lock.h"
+#include "engine/table.h"
 
 /* --- of table entries --- */
 

@@ -1,6 +1,10 @@
 /* The way of a packet between ports and the program: replication, clones, recirculation, output. */
-#include "engine/core.h"
-#include "edge/offload.h"
+#include "engine/forward.h"
+#include "engine/ahead.h"
+#include "engine/groups.h"
+#include "engine/lend.h"
+#include "engine/pcap.h"
+#include "engine/trace.h"
 
 /* Buffers beyond the backlog's: the packet being processed, its ingress clone or replica, and the original bytes. */
 enum { MAIN = P4S_BACKLOG, COPY = P4S_BACKLOG + 1, ORIGINAL = P4S_BACKLOG + 2 };
@@ -64,7 +68,7 @@ static void output(struct p4s_worker *w, const struct p4s_pkt *p) {
   if (P4_UNLIKELY(s->pcap != NULL)) pcap_frame(s->pcap, number, P4S_SENT, data, len);
   if (link->packet) {
     const struct joinable packet = joinable(w, p);
-    packet_send(w, number, &packet);
+    link->ops->send(w, number, &packet);
     return;
   }
   if (ring_put(&s->out, P4S_REC_PACKET, number, data, len)) {
@@ -244,26 +248,11 @@ void forward_frame(struct p4s_worker *w, uint32_t port, const uint8_t *data, uin
   forward_placed(w, port, place, len);
 }
 
-void forward_lend(struct p4s_worker *w, uint8_t *headers, uint32_t len) {
-  const uint32_t headroom = w->s->prog ? w->s->prog->headroom : 0;
-  w->lent_at = headers - headroom;
-  w->lent_bytes = headroom + len;
-  memcpy(w->kept, w->lent_at, w->lent_bytes);
-}
-
 void forward_lent(struct p4s_worker *w, uint32_t port, const struct joinable *packet) {
   w->lent = packet;
   forward_placed(w, port, (uint8_t *)(uintptr_t)packet->frame, packet->len);
   w->lent = NULL;
-  memcpy(w->lent_at, w->kept, w->lent_bytes);
-}
-
-void forward_swap(struct p4s_worker *w) {
-  for (uint32_t i = 0; i < w->lent_bytes; i++) {
-    const uint8_t byte = w->lent_at[i];
-    w->lent_at[i] = w->kept[i];
-    w->kept[i] = byte;
-  }
+  forward_unlend(w);
 }
 
 void forward_frames(struct p4s_worker *w, const struct p4s_frame *frames, uint32_t n) {
@@ -275,9 +264,4 @@ void forward_digest(struct p4s_ctx *c, uint32_t list, const uint8_t *data, uint3
   struct p4s_worker *w = (struct p4s_worker *)(void *)c;
   ring_put(&w->s->digests, P4S_REC_DIGEST, list, data, len);
   w->signal = true;
-}
-
-const struct p4s_group *group_find(const struct p4s_group *list, uint32_t id) {
-  while (list && list->id != id) list = list->next;
-  return list;
 }

@@ -1,8 +1,8 @@
 /* Keys and parameters as the control plane packs them (p4soft/api.py), and the same as entries hold them. */
-#ifndef P4S_PACK_H
-#define P4S_PACK_H
+#ifndef P4S_ENGINE_PACK_H
+#define P4S_ENGINE_PACK_H
 
-#include "engine/core.h"
+#include "engine/base.h"
 
 /* Words of a key's material in an entry. */
 static inline uint32_t material_words(const struct p4s_table_desc *d) {

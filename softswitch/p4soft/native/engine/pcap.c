@@ -1,7 +1,8 @@
 /* Captures: one pcap file per port and direction, written by a thread of its own.
  *
  * The packet threads put finished pcap records into a bounded ring and never wait for it: what does not fit is counted. */
-#include "engine/core.h"
+#include "engine/pcap.h"
+#include "engine/lock.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,5 +1,6 @@
 /* Groups of action selectors: entries of a table of their own, each with a list of members. */
-#include "engine/core.h"
+#include "engine/lock.h"
+#include "engine/table.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,8 @@
 /* Measuring the program alone: frames through it on the caller's thread, without ports, rings or a kernel. */
-#include "engine/core.h"
+#include "engine/clock.h"
+#include "engine/forward.h"
+#include "engine/lock.h"
+#include "engine/worker.h"
 
 /* Run n frames of ``length`` bytes each as if ``port`` had received them; what leaves is thrown away. Returns nanoseconds. */
 EXPORT uint64_t p4s_replay(struct p4s_switch *s, uint32_t port, const uint8_t *frames, uint32_t length, uint32_t n) {

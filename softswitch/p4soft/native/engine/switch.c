@@ -1,60 +1,20 @@
-/* A switch: the lock between its packet threads and the control plane, loading a program, life. */
-#include "engine/core.h"
+/* A switch: loading a program, life. */
+#include "engine/switch.h"
+#include "engine/clock.h"
+#include "engine/lock.h"
+#include "engine/memory.h"
+#include "engine/pcap.h"
+#include "engine/table.h"
+#include "engine/trace.h"
+#include "engine/wake.h"
+#include "engine/worker.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-
-uint64_t p4s_clock(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
-
-void relax(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#else
-  sched_yield();
-#endif
-}
-
-/* --- the lock ---
- *
- * Every worker has one and holds it for one batch; between two it makes room for waiters. The control plane takes all of
- * them, always in the same order. A waiter polls for a moment, since a batch is short, then sleeps. */
-
-static void take_patiently(pthread_mutex_t *lock) {
-  for (int i = 0; pthread_mutex_trylock(lock) != 0; i++) {
-    if (i == 2000) {
-      pthread_mutex_lock(lock);
-      return;
-    }
-    relax();
-  }
-}
-
-void switch_lock(struct p4s_switch *s) {
-  uint32_t i = 0;
-  while (i < s->nworkers && pthread_mutex_trylock(&s->workers[i]->lock) == 0) i++;
-  if (i == s->nworkers) return;
-  atomic_fetch_add(&s->waiting, 1);
-  for (; i < s->nworkers; i++) take_patiently(&s->workers[i]->lock);
-  atomic_fetch_sub(&s->waiting, 1);
-  atomic_fetch_add_explicit(&s->turns, 1, memory_order_relaxed);
-}
-
-void switch_unlock(struct p4s_switch *s) {
-  for (uint32_t i = s->nworkers; i-- > 0;) pthread_mutex_unlock(&s->workers[i]->lock);
-}
-
-void switch_wake(struct p4s_switch *s) {
-  for (uint32_t i = 0; i < s->nworkers; i++) worker_wake(s->workers[i]);
-}
 
 /* --- life --- */
 

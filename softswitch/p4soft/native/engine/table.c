@@ -5,6 +5,8 @@
  * mapped, not allocated: pages come into being when entries do. */
 #include <stdlib.h>
 
+#include "engine/table.h"
+#include "engine/memory.h"
 #include "engine/pack.h"
 
 static uint32_t slots_for(uint32_t size) {

@@ -1,6 +1,7 @@
 /* Lines about single packets, in the form of BMv2's log. They are written by the packet threads themselves, so none is lost
  * and the order is that of the packets, batch by batch of each worker; whoever reads them slowly holds up the traffic. */
-#include "engine/core.h"
+#include "engine/trace.h"
+#include "engine/lock.h"
 
 #include <errno.h>
 #include <stdarg.h>

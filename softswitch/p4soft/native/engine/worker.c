@@ -1,6 +1,13 @@
 /* The packet threads. */
-#include "engine/core.h"
-#include "edge/offload.h"
+#include "engine/worker.h"
+#include "engine/age.h"
+#include "engine/clock.h"
+#include "engine/forward.h"
+#include "engine/memory.h"
+#include "engine/pcap.h"
+#include "engine/trace.h"
+#include "engine/wake.h"
+#include "engine/wheel.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -12,28 +19,9 @@
 
 #define SPIN_NS 20000u /* how long an idle thread polls before it sleeps */
 
-struct p4s_worker *port_worker(struct p4s_switch *s, uint32_t port) { return s->workers[port % s->nworkers]; }
-
 void worker_time(struct p4s_worker *w) {
   w->ctx.now = p4s_clock();
   w->ctx.moment = p4s_moment(w->ctx.now);
-}
-
-static void raise_event(int fd) {
-  const uint64_t one = 1;
-  if (write(fd, &one, sizeof one) < 0) return; /* full counter: readable already */
-}
-
-void worker_wake(struct p4s_worker *w) {
-  atomic_thread_fence(memory_order_seq_cst); /* what was queued has to be visible before ``sleeping`` is read */
-  if (atomic_load(&w->sleeping)) raise_event(w->wake_fd);
-}
-
-void switch_deadline(struct p4s_switch *s, uint64_t deadline) {
-  struct p4s_worker *w = s->workers[0];
-  if (deadline >= atomic_load(&w->wake_at)) return;
-  atomic_store(&w->wake_at, 0);
-  raise_event(w->wake_fd);
 }
 
 /* --- the thread --- */
@@ -72,11 +60,11 @@ static uint32_t one_pass(struct p4s_worker *w) {
   worker_time(w);
   uint32_t work = take_injected(w);
   for (uint32_t i = 0; i < s->nactive; i++)
-    if (w->links[s->active[i]].packet) work += packet_receive(w, s->active[i]);
+    if (w->links[s->active[i]].packet) work += w->links[s->active[i]].ops->receive(w, s->active[i]);
   work += forward_backlog(w);
   if (w->index == 0) work += age_tables(w);
   for (uint32_t i = 0; i < s->nactive; i++)
-    if (w->links[s->active[i]].packet) work += packet_flush(&w->links[s->active[i]]);
+    if (w->links[s->active[i]].packet) work += w->links[s->active[i]].ops->flush(&w->links[s->active[i]]);
   if (P4_UNLIKELY(s->pcap != NULL)) pcap_wake(s->pcap);
   if (P4_UNLIKELY(s->trace != NULL)) trace_flush(s->trace, w->index);
   if (w->out_signal) {
@@ -109,7 +97,8 @@ static void sleep_until_work(struct p4s_worker *w) {
   fds[n++] = (struct pollfd){.fd = w->wake_fd, .events = POLLIN};
   for (uint32_t i = 0; i < s->nactive; i++) {
     const struct p4s_link *link = &w->links[s->active[i]];
-    if (link->packet && packet_fd(link) >= 0) fds[n++] = (struct pollfd){.fd = packet_fd(link), .events = POLLIN};
+    const int fd = link->packet ? link->ops->fd(link) : -1;
+    if (fd >= 0) fds[n++] = (struct pollfd){.fd = fd, .events = POLLIN};
   }
   const uint64_t wait = time_to_sleep(w);
   atomic_store(&w->wake_at, wait == UINT64_MAX ? wait : w->ctx.now + wait);
@@ -191,7 +180,8 @@ struct p4s_worker *worker_make(struct p4s_switch *s, uint32_t index) {
 
 /* Its thread has ended, or was never started. */
 void worker_free(struct p4s_worker *w) {
-  for (uint32_t i = 0; i < P4S_PORTS; i++) packet_close(&w->links[i]);
+  for (uint32_t i = 0; i < P4S_PORTS; i++)
+    if (w->links[i].packet) w->links[i].ops->close(&w->links[i]);
   free(w->states);
   ring_free(&w->in);
   p4s_unmap(w->buffers, (size_t)(P4S_BACKLOG + 3) * P4S_BUFFER);

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http2/h2_frames.h"
+#include "http2/h2.h"
+#include "http2/h2_send.h"
 #include "program/p4s_bits.h"
 
 enum setting { MAX_STREAMS = 3, INITIAL_WINDOW = 4, MAX_FRAME = 5, MAX_HEADERS = 6 };

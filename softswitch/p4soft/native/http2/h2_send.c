@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http2/h2_frames.h"
+#include "http2/h2_send.h"
 #include "program/p4s_bits.h"
 
 /* :status 200 from the static table, then content-type. */

@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "p4rt/front.h"
+#include "p4rt/calls.h"
+#include "http2/h2_send.h"
 
 #define MAX_MESSAGE (256u << 20) /* bytes, as simple_switch_grpc */
 

@@ -14,7 +14,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "p4rt/front.h"
+#include "engine/clock.h"
+#include "http2/h2.h"
+#include "http2/h2_send.h"
+#include "p4rt/calls.h"
 
 #define READS 4u /* of one connection before the others get their turn */
 #define LISTENER (UINT64_C(1) << 63)

@@ -2,7 +2,8 @@
 #ifndef P4S_WIRE_H
 #define P4S_WIRE_H
 
-#include "p4rt/write.h"
+#include "engine/base.h"
+#include "p4rt/schema.h"
 
 struct wire_span {
   const uint8_t *at, *end;

@@ -4,6 +4,10 @@
  * description of the program's tables and applied in order. A request that holds anything else, or anything that might
  * be wrong, is not touched: the server decodes it again and either serves it or says what is wrong with it. So nothing
  * is refused here but by the tables themselves, and every rule of P4Runtime has its error in one place. */
+#include "p4rt/write.h"
+#include "engine/clock.h"
+#include "engine/entries.h"
+#include "engine/lock.h"
 #include "p4rt/wire.h"
 
 #include <stdlib.h>

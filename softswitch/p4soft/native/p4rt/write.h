@@ -1,28 +1,8 @@
-/* Decoding and applying P4Runtime WriteRequests: what the server tells about the program, and what comes back. */
+/* Decoding and applying P4Runtime WriteRequests. */
 #ifndef P4S_WRITE_H
 #define P4S_WRITE_H
 
-#include "engine/core.h"
-
-struct p4s_wire_param {
-  uint32_t id, bits;
-};
-
-struct p4s_wire_action {
-  uint32_t id, index; /* index: the engine's number */
-  uint32_t first_param, nparams;
-};
-
-struct p4s_wire_field {
-  uint32_t id, bits, kind; /* enum p4s_match */
-};
-
-enum p4s_wire_flags { P4S_WIRE_PRIORITY = 1, P4S_WIRE_TIMEOUT = 2, P4S_WIRE_MODIFY = 4 };
-
-struct p4s_wire_table {
-  uint32_t id, index, flags;
-  uint32_t first_field, nfields, first_action, nactions;
-};
+#include "engine/base.h"
 
 /* Who may write: a role and the election id of its primary. */
 struct p4s_grant {

@@ -1,8 +1,8 @@
 /* Inside of the gRPC server's transport: the sockets (front.c) and the calls on them (calls.c). */
-#ifndef P4S_FRONT_H
-#define P4S_FRONT_H
+#ifndef P4S_CALLS_H
+#define P4S_CALLS_H
 
-#include "http2/h2.h"
+#include "http2/h2_conn.h"
 #include "p4rt/write.h"
 
 #define P4S_GATHER 64u /* Writes that get to the tables together, at most, */
