@@ -14,8 +14,9 @@ from p4soft.engine.binding import NATIVE
 from p4soft.engine.toolchain import compiler
 
 BELOW = {
+    "abi": {"abi"},
     "program": {"program"},
-    "engine": {"engine", "program"},
+    "engine": {"engine", "program", "abi"},
     "edge": {"edge", "engine", "program"},
     "http2": {"http2", "program"},
     "p4rt": {"p4rt", "http2", "engine", "program"},
@@ -107,7 +108,7 @@ def test_what_a_module_calls_is_declared_by_a_header_that_it_includes(
     assert {w: unknown for w, callees in graph.items() if (unknown := callees - reached(told, w))} == {}
 
 
-def test_what_is_not_exported_is_declared_by_the_header_of_the_same_name(
+def test_what_no_other_language_calls_is_declared_by_the_header_of_the_same_name(
     symbols: dict[str, tuple[set[str], set[str]]],
 ) -> None:
     stray: dict[str, str] = {}

@@ -20,7 +20,6 @@
 #include <sys/uio.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog);
 extern const struct p4s_prog p4s_program;
 
 #define FIRST 1u /* ports; the program sends to the last */

@@ -60,12 +60,6 @@ EXPORT int p4s_remove_port(struct p4s_switch *s, uint32_t number) {
   return P4S_OK;
 }
 
-struct p4s_port_image {
-  uint32_t number, kind, offload; /* offload: enum p4s_offload */
-  char name[32];
-  struct p4s_stats stats;
-};
-
 static void add_stats(struct p4s_stats *to, const struct p4s_stats *more) {
   to->rx_packets += more->rx_packets;
   to->rx_bytes += more->rx_bytes;

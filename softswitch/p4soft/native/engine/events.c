@@ -63,23 +63,21 @@ EXPORT uint64_t p4s_poll(struct p4s_switch *s, uint8_t *out, uint64_t room, uint
 
 EXPORT int p4s_event_fd(struct p4s_switch *s) { return s->event_fd; }
 
-/* unknown port, backlog full, frame too long, packet-ins, digests and idle reports lost, asserts failed, frames received
- * with unfinished checksums, endless loops in actions, frames missing in captures */
-EXPORT void p4s_drops(struct p4s_switch *s, uint64_t *out) {
-  memset(out, 0, 10 * sizeof *out);
+EXPORT void p4s_drops(struct p4s_switch *s, struct p4s_drops *out) {
+  memset(out, 0, sizeof *out);
   switch_lock(s);
   for (uint32_t i = 0; i < s->nworkers; i++) {
     const struct p4s_worker *w = s->workers[i];
-    out[0] += w->unknown_port;
-    out[1] += w->backlog_dropped;
-    out[2] += w->oversize;
-    out[6] += w->ctx.failed_asserts;
-    out[7] += w->partial_checksums;
-    out[8] += w->ctx.runaways;
+    out->unknown_port += w->unknown_port;
+    out->backlog += w->backlog_dropped;
+    out->oversize += w->oversize;
+    out->failed_asserts += w->ctx.failed_asserts;
+    out->partial_checksums += w->partial_checksums;
+    out->runaways += w->ctx.runaways;
   }
-  out[3] = s->packets.dropped;
-  out[4] = s->digests.dropped;
-  out[5] = s->idles.dropped;
-  out[9] = s->pcap_dropped + (s->pcap ? pcap_dropped(s->pcap) : 0);
+  out->packet_ins = s->packets.dropped;
+  out->digests = s->digests.dropped;
+  out->idle_reports = s->idles.dropped;
+  out->pcap = s->pcap_dropped + (s->pcap ? pcap_dropped(s->pcap) : 0);
   switch_unlock(s);
 }

@@ -10,6 +10,5 @@ void pcap_frame(struct p4s_pcap *p, uint32_t port, enum p4s_direction direction,
 /* Tell the writer that there is something to write. */
 void pcap_wake(struct p4s_pcap *p);
 uint64_t pcap_dropped(const struct p4s_pcap *p);
-EXPORT void p4s_pcap_stop(struct p4s_switch *s);
 
 #endif

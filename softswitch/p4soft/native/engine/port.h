@@ -7,17 +7,6 @@
 #define P4S_PORTS (P4S_MAX_PORT + 1)
 #define OFFLOAD_HEADERS 384u /* bytes: super-segments with more headers than that are left alone */
 
-enum p4s_port_kind { P4S_PORT_NONE, P4S_PORT_MEMORY, P4S_PORT_PACKET };
-
-struct p4s_stats {
-  uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped;
-  uint64_t rx_large, tx_large; /* super-segments, whose packets are counted one by one as well */
-  uint64_t rx_oversize; /* of rx_dropped: larger than the MTU, and not to be cut */
-};
-
-/* What an interface's sockets can do about offloads: finish checksums, cut super-segments, send some. */
-enum p4s_offload { P4S_FINISHES = 1, P4S_CUTS = 2, P4S_JOINS = 4 };
-
 /* A packet that leaves, and what is known of it. */
 struct joinable {
   const uint8_t *frame;

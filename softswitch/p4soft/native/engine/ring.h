@@ -7,11 +7,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-struct p4s_record {
-  uint32_t size; /* of the record with this head, a multiple of 8 */
-  uint32_t kind, aux, len;
-};
-
 struct p4s_ring {
   uint8_t *data;
   uint64_t capacity; /* a power of two */
@@ -20,8 +15,6 @@ struct p4s_ring {
   bool shared; /* there are several producers */
   pthread_mutex_t put;
 };
-
-enum p4s_record_kind { P4S_REC_SKIP, P4S_REC_PACKET, P4S_REC_DIGEST, P4S_REC_IDLE };
 
 int ring_init(struct p4s_ring *r, uint64_t capacity, bool shared);
 void ring_free(struct p4s_ring *r);

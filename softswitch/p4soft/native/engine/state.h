@@ -90,10 +90,6 @@ struct p4s_switch {
   uint64_t pcap_dropped; /* by captures that have ended */
 };
 
-struct p4s_replica {
-  uint32_t port, instance;
-};
-
 struct p4s_group {
   uint32_t id, count, truncate;
   struct p4s_replica *replicas;

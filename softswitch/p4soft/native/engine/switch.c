@@ -104,7 +104,6 @@ EXPORT int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog) {
   return P4S_OK;
 }
 
-EXPORT void p4s_free(struct p4s_switch *s);
 
 struct p4s_switch *switch_make(int32_t cpu_port, uint32_t workers, enum p4s_spread spread) {
   struct p4s_switch *s = calloc(1, sizeof *s);

@@ -4,13 +4,6 @@
 
 #include "engine/wheel.h"
 
-/* One entry as it goes to the control plane. */
-struct p4s_entry_image {
-  uint64_t cookie, idle, packets, bytes, since;
-  int32_t priority;
-  uint32_t action, key_len, params_len; /* bytes that follow: key, then params */
-};
-
 int table_init(struct p4s_table *t, const struct p4s_table_desc *d, uint64_t seed);
 void table_free(struct p4s_table *t);
 int table_insert(struct p4s_table *t, const uint8_t *key, uint32_t action, const uint8_t *params, int32_t priority,

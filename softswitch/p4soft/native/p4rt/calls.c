@@ -9,7 +9,6 @@
 
 enum method { UNKNOWN, OTHER, WRITE }; /* unknown: the server has not been told */
 enum status { OK = 0, RESOURCE_EXHAUSTED = 8, UNIMPLEMENTED = 12 };
-enum call_event { OPENED, MESSAGE, FINISHED, RESET, DRAINED, FAILED };
 
 static const char write_path[] = "/p4.v1.P4Runtime/Write";
 
@@ -18,7 +17,7 @@ static const char write_path[] = "/p4.v1.P4Runtime/Write";
 static uint64_t handle(const struct h2_conn *c, const struct h2_stream *st) { return (uint64_t)c->number << 32 | st->id; }
 
 /* Writes that came before are settled first. */
-static void emit(struct p4s_front *f, struct h2_conn *c, const struct h2_stream *st, enum call_event kind,
+static void emit(struct p4s_front *f, struct h2_conn *c, const struct h2_stream *st, enum p4s_call_event kind,
                  const void *data, size_t len) {
   calls_settle(f);
   struct event *e = malloc(sizeof *e + len);
@@ -33,6 +32,7 @@ static void emit(struct p4s_front *f, struct h2_conn *c, const struct h2_stream 
   f->events++;
 }
 
+/* The next event, which lasts until the next call; 0: there is none. */
 EXPORT int p4s_front_next(struct p4s_front *f, struct p4s_rpc_event *out) {
   free(f->taken);
   f->taken = f->first;
@@ -64,7 +64,7 @@ void call_finish(struct h2_conn *c, struct h2_stream *st, uint32_t status, const
 }
 
 static void refuse(struct p4s_front *f, struct h2_conn *c, struct h2_stream *st, uint32_t status, const char *message) {
-  if (st->method == OTHER) emit(f, c, st, RESET, NULL, 0);
+  if (st->method == OTHER) emit(f, c, st, P4S_CALL_RESET, NULL, 0);
   call_finish(c, st, status, message, strlen(message), NULL, 0);
 }
 
@@ -85,7 +85,7 @@ static void on_opened(void *user, struct h2_conn *c, struct h2_stream *st) {
   struct p4s_front *f = user;
   const bool write = st->in.used == sizeof write_path - 1 && memcmp(st->in.data, write_path, st->in.used) == 0;
   st->method = write ? WRITE : OTHER;
-  if (!write) emit(f, c, st, OPENED, st->in.data, st->in.used);
+  if (!write) emit(f, c, st, P4S_CALL_OPENED, st->in.data, st->in.used);
   st->in.used = 0;
 }
 
@@ -111,7 +111,7 @@ static void emit_messages(struct p4s_front *f, struct h2_conn *c, struct h2_stre
   if (st->in.used == 0) return; /* and perhaps no memory */
   for (size_t n; (n = whole_message(f, c, st, st->in.data + at, st->in.used - at)) != 0; at += n) {
     if (n == SIZE_MAX) return;
-    emit(f, c, st, MESSAGE, st->in.data + at + CALL_PREFIX, n - CALL_PREFIX);
+    emit(f, c, st, P4S_CALL_MESSAGE, st->in.data + at + CALL_PREFIX, n - CALL_PREFIX);
   }
   st->in.used -= at;
   memmove(st->in.data, st->in.data + at, st->in.used);
@@ -137,10 +137,10 @@ static void on_received(void *user, struct h2_conn *c, struct h2_stream *st, con
 static void hand_over(struct p4s_front *f, struct h2_conn *c, struct h2_stream *st) {
   const uint32_t id = st->id;
   st->method = OTHER;
-  emit(f, c, st, OPENED, write_path, sizeof write_path - 1);
+  emit(f, c, st, P4S_CALL_OPENED, write_path, sizeof write_path - 1);
   emit_messages(f, c, st);
   st = h2_find(c, id);
-  if (st) emit(f, c, st, FINISHED, NULL, 0);
+  if (st) emit(f, c, st, P4S_CALL_FINISHED, NULL, 0);
 }
 
 static void report_failures(struct p4s_front *f, struct h2_conn *c, struct h2_stream *st,
@@ -150,7 +150,7 @@ static void report_failures(struct p4s_front *f, struct h2_conn *c, struct h2_st
   st->method = OTHER;
   if (h2_append(&all, outcome->results, size) && h2_append(&all, outcome->tables, size) &&
       h2_append(&all, outcome->ids, size))
-    emit(f, c, st, FAILED, all.data, all.used);
+    emit(f, c, st, P4S_CALL_FAILED, all.data, all.used);
   else
     c->closing = true;
   free(all.data);
@@ -189,7 +189,7 @@ static void on_finished(void *user, struct h2_conn *c, struct h2_stream *st) {
   struct p4s_front *f = user;
   if (st->ending) return;
   if (st->method == OTHER) {
-    emit(f, c, st, FINISHED, NULL, 0);
+    emit(f, c, st, P4S_CALL_FINISHED, NULL, 0);
     return;
   }
   const size_t n = st->in.used;
@@ -201,10 +201,10 @@ static void on_finished(void *user, struct h2_conn *c, struct h2_stream *st) {
 }
 
 static void on_reset(void *user, struct h2_conn *c, struct h2_stream *st) {
-  if (st->method == OTHER) emit(user, c, st, RESET, NULL, 0);
+  if (st->method == OTHER) emit(user, c, st, P4S_CALL_RESET, NULL, 0);
 }
 
-static void on_drained(void *user, struct h2_conn *c, struct h2_stream *st) { emit(user, c, st, DRAINED, NULL, 0); }
+static void on_drained(void *user, struct h2_conn *c, struct h2_stream *st) { emit(user, c, st, P4S_CALL_DRAINED, NULL, 0); }
 
 void call_lost(struct p4s_front *f, struct h2_conn *c, struct h2_stream *st) { on_reset(f, c, st); }
 

@@ -9,13 +9,6 @@
 #define P4S_GATHER_UPDATES 1024u /* unless they have so many updates before */
 #define CALL_PREFIX 5u /* bytes before a message: whether it is compressed, and its length */
 
-struct p4s_rpc_event {
-  uint64_t stream;
-  uint32_t kind; /* enum call_event */
-  uint64_t len;
-  const uint8_t *data; /* OPENED: the path; FAILED: results, tables and ids of a struct p4s_outcome, one after the other */
-};
-
 struct event {
   struct event *next;
   struct p4s_rpc_event seen;
@@ -42,8 +35,6 @@ struct p4s_front {
   uint32_t nwrites, nupdates;
 };
 
-/* The next event, which lasts until the next call; 0: there is none. */
-EXPORT int p4s_front_next(struct p4s_front *f, struct p4s_rpc_event *out);
 void calls_init(struct p4s_front *f);
 /* End a call. The message is percent-encoded, the details are base64. */
 void call_finish(struct h2_conn *c, struct h2_stream *st, uint32_t status, const char *message,

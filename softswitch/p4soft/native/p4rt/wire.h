@@ -3,7 +3,6 @@
 #define P4S_WIRE_H
 
 #include "engine/base.h"
-#include "p4rt/schema.h"
 
 struct wire_span {
   const uint8_t *at, *end;

@@ -254,6 +254,7 @@ int writer_outcome(const struct p4s_writer *w, uint32_t first, uint32_t count, s
   return written;
 }
 
+/* P4S_NOT_ORDINARY: nothing was changed. ``outcome`` is set if some updates failed, and holds until the next call. */
 EXPORT int p4s_write(struct p4s_writer *w, const uint8_t *data, uint64_t len, struct p4s_outcome *outcome) {
   writer_begin(w);
   const int64_t count = writer_decode(w, data, len);
