@@ -23,9 +23,9 @@ from p4soft.api import (
     Table,
 )
 from p4soft.codegen import model as m
+from p4soft.codegen.describe import api_program, stored_tables
 from p4soft.codegen.unit import generate
 from p4soft.engine.binding import Error, check, ffi, fields, program, runtime
-from p4soft.engine.describe import api_program, stored_tables
 from p4soft.engine.images import PortKind, PortOffload, RecordKind, entry_state, packed_sizes, records, text
 
 BUFFER = 1 << 20

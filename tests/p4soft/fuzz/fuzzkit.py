@@ -29,9 +29,9 @@ import edgekit  # noqa: E402  (after the path is set)
 import fullnatkit  # noqa: E402  (after the path is set)
 import transportkit  # noqa: E402
 from p4soft.api import Entry, Program  # noqa: E402
+from p4soft.codegen.describe import api_program  # noqa: E402
 from p4soft.codegen.unit import generate  # noqa: E402
 from p4soft.engine.binding import NATIVE, PROGRAM  # noqa: E402
-from p4soft.engine.describe import api_program  # noqa: E402
 
 FULLNAT = fullnatkit.COMPILED / "fullnat.json"
 PROGRAMS = HERE.parent / "programs"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from p4soft.api import Action, Entry, InitialEntry, MatchField, MatchKind, Profile, Program, Table, ValueSet
 from p4soft.codegen import model as m
+from p4soft.codegen.load import load_program
 from p4soft.codegen.tables import packed_params
 
 
@@ -37,6 +39,12 @@ def _table(table: m.TableDef) -> Table:
 def stored_tables(program: m.ProgramDef) -> list[Table]:
     """Every table of the engine by its number, those of action profiles included, with what its entries hold."""
     return [replace(_table(t), actions=_actions(t.stored)) for t in program.tables]
+
+
+@lru_cache(maxsize=1)  # a push reads it more than once, on the event loop
+def read_program(config: bytes) -> Program:
+    """The objects of a BMv2 JSON, read without compiling anything; not to be changed. Raises PipelineError."""
+    return api_program(load_program(config))
 
 
 def api_program(program: m.ProgramDef) -> Program:
