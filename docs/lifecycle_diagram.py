@@ -30,7 +30,7 @@ def states() -> str:
     """The rules of the TCP states as a table."""
     lines = ["| reported, and not withdrawn | state |", "|---|---|"]
     for state, events in RULES:
-        lines.append(f"| {', '.join(events) or 'anything else'} | {state.name} |")
+        lines.append(f"| {', '.join(event.name for event in events) or 'anything else'} | {state.name} |")
     return "\n".join(lines)
 
 

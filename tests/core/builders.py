@@ -6,8 +6,9 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, VirtualServer
-from fullnat.core.frames import SYN, arp_request, ethernet, tcp_frame
+from fullnat.core.frames import SYN, arp_request, tcp_frame
 from fullnat.core.interface import PacketIn
+from fullnat.net.headers import ethernet
 from fullnat.p4constants import Direction, PuntReason, SessionEvent
 
 CLIENT_PORT, SERVER_PORT = 1, 2

@@ -6,10 +6,11 @@ from dataclasses import replace
 from ipaddress import IPv4Interface, IPv4Network
 
 from fullnat.config.model import StaticRoute
-from fullnat.core.frames import ARP_REQUEST, BROADCAST, SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
+from fullnat.core.frames import SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
 from fullnat.core.interface import Op, PacketIn, SwitchDown
 from fullnat.core.neighbors import UNRESOLVED_LIMIT
 from fullnat.core.waiting import BYTES, FEW, OVERHEAD, PACKETS, TOTAL_BYTES
+from fullnat.net.headers import ARP_REQUEST, BROADCAST
 from fullnat.tables.neighbor import Neighbor
 
 from .builders import (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Interface
 
-from fullnat.core.frames import BROADCAST, readdressed
+from fullnat.core.frames import readdressed
 from fullnat.core.interface import NeighborHeard
 from fullnat.core.neighbors import HEARD_LIMIT
+from fullnat.net.headers import BROADCAST
 from fullnat.tables.neighbor import Neighbor
 
 from .builders import CLIENT_PORT, LOCAL, SERVER, SERVER_MAC, SERVER_PORT, SWITCH_MAC_2, config, ip

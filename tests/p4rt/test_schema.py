@@ -229,6 +229,7 @@ def test_a_switch_may_tell_what_the_client_sent() -> None:
     for number in (7, 2, 96):
         members.add(bitstring=canonical(number))
     silent = tells_seq(told=False).packets
+    digest.digest_id = silent.digest_id
     assert silent.decode_packet(packet_in(fields)) == PacketIn(2, 1, 300, 7, FRAME, seq=0)
     assert silent.decode_digest(digest) == [SessionEvents(7, 2, 96, seq=0)]
     telling = tells_seq(told=True).packets
@@ -236,6 +237,16 @@ def test_a_switch_may_tell_what_the_client_sent() -> None:
     assert telling.decode_packet(packet_in({5: 1} | fields)) == PacketIn(2, 1, 300, 7, FRAME, seq=1)
     members.add(bitstring=canonical(0x12345678))
     assert telling.decode_digest(digest) == [SessionEvents(7, 2, 96, seq=0x12345678)]
+
+
+@pytest.mark.parametrize("members", [0, 2, 5])
+def test_a_digest_of_another_struct_is_a_value_error(members: int) -> None:
+    digest = p4r.DigestList(digest_id=SCHEMA.packets.digest_id)
+    fields = digest.data.add().struct.members
+    for number in range(members):
+        fields.add(bitstring=canonical(number))
+    with pytest.raises(ValueError, match=f"digest with {members} members"):
+        SCHEMA.packets.decode_digest(digest)
 
 
 def test_packet_in_of_another_program_is_refused() -> None:

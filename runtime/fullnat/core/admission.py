@@ -5,7 +5,7 @@ The SYN is held while its session is written and then injected, so that the firs
 
 from __future__ import annotations
 
-from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
+from fullnat.core.frames import Segment, parse_tcp, port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
@@ -15,6 +15,7 @@ from fullnat.core.stats import REUSED
 from fullnat.core.store import SessionStore
 from fullnat.core.tcp_state import SYNCHRONISED
 from fullnat.net.flow import Endpoint, Flow, v4
+from fullnat.net.headers import PROTO_TCP
 from fullnat.p4constants import PuntReason
 
 ATTEMPTS = 2

@@ -7,28 +7,30 @@ switch has already checked lengths and the IPv4 header checksum.
 
 from __future__ import annotations
 
-from struct import Struct, unpack
+from struct import Struct
 from typing import NamedTuple
 
-ETHERTYPE_IPV4 = 0x0800
-ETHERTYPE_ARP = 0x0806
-PROTO_ICMP = 1
-PROTO_TCP = 6
-BROADCAST = 0xFFFFFFFFFFFF
-ARP_REQUEST = 1
-ARP_REPLY = 2
+from fullnat.net.checksum import checksum
+from fullnat.net.flow import Address, Endpoint, Flow, v4
+from fullnat.net.headers import (
+    ARP_REQUEST,
+    BROADCAST,
+    ETHERNET_BYTES,
+    ETHERTYPE_ARP,
+    ETHERTYPE_IPV4,
+    PROTO_ICMP,
+    PROTO_TCP,
+    arp,
+    ethernet,
+    ip,
+    tcp_packet,
+)
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
-TTL = 64
-DONT_FRAGMENT = 0x4000
 
-ETHERNET = 14
 _U16 = Struct("!H")
-_IPV4 = Struct("!BBHHHBBHII")
-_IPV4_READ = Struct("!BxH5xB2xII")
-_TCP = Struct("!HHIIBBHHH")
-_TCP_READ = Struct("!HHIIBB")
-_PSEUDO = Struct("!IIBBH")
+_IPV4 = Struct("!BxH5xB2xII")
+_TCP = Struct("!HHIIBB")
 _ARP = Struct("!HHBBH6sI6sI")
 _ARP_START = (1, ETHERTYPE_IPV4, 6, 4)
 
@@ -56,12 +58,12 @@ class Arp(NamedTuple):
 def parse_tcp(frame: bytes) -> Segment | None:
     if len(frame) < 54 or frame[12] != 8 or frame[13] != 0:
         return None
-    version_ihl, total, protocol, src, dst = _IPV4_READ.unpack_from(frame, ETHERNET)
+    version_ihl, total, protocol, src, dst = _IPV4.unpack_from(frame, ETHERNET_BYTES)
     header = (version_ihl & 15) * 4
-    start = ETHERNET + header
+    start = ETHERNET_BYTES + header
     if protocol != PROTO_TCP or version_ihl >> 4 != 4 or header < 20 or len(frame) < start + 20:
         return None
-    src_port, dst_port, seq, ack, offset, flags = _TCP_READ.unpack_from(frame, start)
+    src_port, dst_port, seq, ack, offset, flags = _TCP.unpack_from(frame, start)
     length = total - header - (offset >> 4) * 4
     if length < 0:
         return None
@@ -69,9 +71,9 @@ def parse_tcp(frame: bytes) -> Segment | None:
 
 
 def parse_arp(frame: bytes) -> Arp | None:
-    if len(frame) < ETHERNET + _ARP.size or _U16.unpack_from(frame, 12)[0] != ETHERTYPE_ARP:
+    if len(frame) < ETHERNET_BYTES + _ARP.size or _U16.unpack_from(frame, 12)[0] != ETHERTYPE_ARP:
         return None
-    *start, operation, sender_mac, sender, _, target = _ARP.unpack_from(frame, ETHERNET)
+    *start, operation, sender_mac, sender, _, target = _ARP.unpack_from(frame, ETHERNET_BYTES)
     if tuple(start) != _ARP_START:
         return None
     return Arp(operation, int.from_bytes(sender_mac, "big"), sender, target)
@@ -91,37 +93,12 @@ def destination_mac(frame: bytes) -> int:
     return int.from_bytes(frame[0:6], "big")
 
 
-def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071) of an even number of bytes."""
-    return ~sum16(data) & 0xFFFF
-
-
-def sum16(data: bytes) -> int:
-    """The one's complement sum of an even number of bytes."""
-    total: int = sum(unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
-def ethernet(destination: int, source: int, ethertype: int) -> bytes:
-    return destination.to_bytes(6, "big") + source.to_bytes(6, "big") + ethertype.to_bytes(2, "big")
-
-
-def _ipv4(src: int, dst: int, protocol: int, payload: int) -> bytes:
-    total = 20 + payload
-    header = _IPV4.pack(0x45, 0, total, 0, DONT_FRAGMENT, TTL, protocol, 0, src, dst)
-    return _IPV4.pack(0x45, 0, total, 0, DONT_FRAGMENT, TTL, protocol, checksum(header), src, dst)
-
-
 def tcp_frame(
     macs: tuple[int, int], src: int, src_port: int, dst: int, dst_port: int, seq: int, ack: int, flags: int
 ) -> bytes:
     """A segment without options or payload, window 0, DF, TTL 64. ``macs``: destination, source."""
-    pseudo = _PSEUDO.pack(src, dst, 0, PROTO_TCP, 20)
-    total = checksum(pseudo + _TCP.pack(src_port, dst_port, seq, ack, 0x50, flags, 0, 0, 0))
-    segment = _TCP.pack(src_port, dst_port, seq, ack, 0x50, flags, 0, total, 0)
-    return ethernet(*macs, ETHERTYPE_IPV4) + _ipv4(src, dst, PROTO_TCP, 20) + segment
+    flow = Flow(PROTO_TCP, Endpoint(v4(src), src_port), Endpoint(v4(dst), dst_port))
+    return ethernet(*macs, ETHERTYPE_IPV4) + tcp_packet(flow, seq, ack, flags)
 
 
 def bare_reset(src: int, src_port: int, dst: int, dst_port: int) -> bytes:
@@ -145,30 +122,22 @@ def reset_answer(frame: bytes, segment: Segment) -> bytes | None:
 def port_unreachable(frame: bytes) -> bytes:
     """ICMP port unreachable in answer to ``frame`` (IPv4), quoting its IP header and 8 bytes (RFC 792), from its
     destination."""
-    src = int.from_bytes(frame[26:30], "big")
-    dst = int.from_bytes(frame[30:34], "big")
-    quoted = frame[ETHERNET : ETHERNET + (frame[ETHERNET] & 15) * 4 + 8]
+    src, dst = Address(frame[26:30]), Address(frame[30:34])
+    quoted = frame[ETHERNET_BYTES : ETHERNET_BYTES + (frame[ETHERNET_BYTES] & 15) * 4 + 8]
     total = checksum(b"\x03\x03\0\0\0\0\0\0" + quoted)
     icmp = b"\x03\x03" + total.to_bytes(2, "big") + bytes(4) + quoted
     macs = source_mac(frame), destination_mac(frame)
-    return ethernet(*macs, ETHERTYPE_IPV4) + _ipv4(dst, src, PROTO_ICMP, len(icmp)) + icmp
-
-
-def _arp(macs: tuple[int, int], operation: int, sender_mac: int, sender: int, target_mac: int, target: int) -> bytes:
-    body = _ARP.pack(
-        *_ARP_START, operation, sender_mac.to_bytes(6, "big"), sender, target_mac.to_bytes(6, "big"), target
-    )
-    return ethernet(*macs, ETHERTYPE_ARP) + body
+    return ethernet(*macs, ETHERTYPE_IPV4) + ip(dst, src, PROTO_ICMP, icmp)
 
 
 def arp_request(mac: int, address: int, target: int, destination: int = BROADCAST) -> bytes:
     """Who has ``target``? Tell ``address`` at ``mac``. Unicast to ``destination`` to confirm a known neighbor."""
-    return _arp((destination, mac), ARP_REQUEST, mac, address, 0, target)
+    return ethernet(destination, mac, ETHERTYPE_ARP) + arp(ARP_REQUEST, mac, v4(address), 0, v4(target))
 
 
 def gratuitous_arp(mac: int, address: int) -> bytes:
     """The announcement that ``address`` is at ``mac`` (RFC 5227 2.3: a request)."""
-    return _arp((BROADCAST, mac), ARP_REQUEST, mac, address, 0, address)
+    return arp_request(mac, address, address)
 
 
 def readdressed(frame: bytes, destination: int, source: int) -> bytes | None:

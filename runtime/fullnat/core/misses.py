@@ -6,11 +6,12 @@ whoever sends on a connection that is gone waits until its retransmissions give 
 
 from __future__ import annotations
 
-from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, reset_answer
+from fullnat.core.frames import Segment, parse_tcp, reset_answer
 from fullnat.core.interface import Effect, Forward, PacketIn
 from fullnat.core.lifecycle import Phase
 from fullnat.core.pace import Pace
 from fullnat.core.store import SessionStore
+from fullnat.net.headers import PROTO_TCP
 
 MISS_RATE = 1000.0
 """RSTs per second; Linux answers as many challenges (tcp_challenge_ack_limit)."""

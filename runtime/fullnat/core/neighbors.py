@@ -10,22 +10,14 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from fullnat.core.frames import (
-    ARP_REPLY,
-    ARP_REQUEST,
-    BROADCAST,
-    Arp,
-    arp_request,
-    ipv4_destination,
-    parse_arp,
-    readdressed,
-)
+from fullnat.core.frames import Arp, arp_request, ipv4_destination, parse_arp, readdressed
 from fullnat.core.interface import Effect, Forward, Log, NeighborHeard, Op, Write
 from fullnat.core.routing import Link, Router
 from fullnat.core.services import dotted
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
 from fullnat.core.waiting import Budget, Waiting
+from fullnat.net.headers import ARP_REPLY, ARP_REQUEST, BROADCAST
 from fullnat.tables.neighbor import Neighbor
 
 UNRESOLVED_LIMIT = 1024

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fullnat.core.frames import ACK, ETHERNET, SYN, Segment, sum16
+from fullnat.core.frames import ACK, SYN, Segment
+from fullnat.net.checksum import updated
+from fullnat.net.headers import ETHERNET_BYTES
 from fullnat.p4constants import MSS_FLOOR, TOA_V4_BYTES, SessionFlag
 from fullnat.tables.session import SessionEntry
 
@@ -34,7 +36,7 @@ def edit_options(frame: bytes, segment: Segment, session: SessionEntry, flags: i
     ``segment`` is what the frame was parsed to; its direction is told by its source. ``flags`` are the session's
     SessionFlags. Raises BadOptions.
     """
-    start = ETHERNET + (frame[ETHERNET] & 15) * 4
+    start = ETHERNET_BYTES + (frame[ETHERNET_BYTES] & 15) * 4
     first, end = start + 20, start + (frame[start + 12] >> 4) * 4
     old = frame[first:end]
     inward = (segment.src, segment.src_port) == (session.client, session.client_port)
@@ -42,7 +44,7 @@ def edit_options(frame: bytes, segment: Segment, session: SessionEntry, flags: i
     if new == old:
         return frame
     shorter = len(old) - len(new)
-    ip, tcp = frame[ETHERNET:start], frame[start:first]
+    ip, tcp = frame[ETHERNET_BYTES:start], frame[start:first]
     if shorter:
         ip = _shortened(ip, shorter)
         offset = bytes((tcp[12] - (shorter << 2), tcp[13]))
@@ -50,7 +52,7 @@ def edit_options(frame: bytes, segment: Segment, session: SessionEntry, flags: i
         length = (0xFFFF - shorter).to_bytes(2, "big")
         tcp = tcp[:12] + offset + tcp[14:16] + _checksum(tcp[16:18], tcp[12:14], offset + length) + tcp[18:]
     tcp = tcp[:16] + _checksum(tcp[16:18], old, new) + tcp[18:]
-    return frame[:ETHERNET] + ip + tcp + new + frame[end:]
+    return frame[:ETHERNET_BYTES] + ip + tcp + new + frame[end:]
 
 
 def _inward(options: bytes, segment: Segment, flags: int) -> bytes:
@@ -120,9 +122,8 @@ def _shortened(header: bytes, by: int) -> bytes:
 
 
 def _checksum(checksum: bytes, old: bytes, new: bytes) -> bytes:
-    """``checksum`` with ``new`` for ``old``, both of whole words: ~(~HC + ~m + m'), as one sum (RFC 1624 eqn. 3)."""
-    inverted = bytes(byte ^ 0xFF for byte in checksum + old)
-    return (~sum16(inverted + new) & 0xFFFF).to_bytes(2, "big")
+    """``checksum`` with ``new`` for ``old``, both of whole words: ~(~HC + ~m + m')."""
+    return updated(int.from_bytes(checksum, "big"), old, new).to_bytes(2, "big")
 
 
 def belongs(segment: Segment, session: SessionEntry) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from finsy.proto import p4r
 
@@ -25,7 +25,7 @@ class PacketIo:
         self.neighbor_digest_id = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
         if binder.differences:
             return
-        self._digests: dict[int, Callable[..., Event]] = {
+        self._digests: dict[int, type[SessionEvents | NeighborHeard]] = {
             self.digest_id: SessionEvents,
             self.neighbor_digest_id: NeighborHeard,
         }
@@ -75,8 +75,14 @@ class PacketIo:
         event = self._digests.get(digest.digest_id)
         if event is None:
             return []
-        number = int.from_bytes
-        return [event(*(number(member.bitstring, "big") for member in data.struct.members)) for data in digest.data]
+        events: list[Event] = []
+        for data in digest.data:
+            values = [int.from_bytes(member.bitstring, "big") for member in data.struct.members]
+            try:
+                events.append(event(*values))
+            except TypeError:
+                raise ValueError(f"digest with {len(values)} members, which {event.__name__} has not") from None
+        return events
 
     def decode_idle(self, notification: p4r.IdleTimeoutNotification) -> list[Event]:
         """One IdleNotice per session named, however often."""

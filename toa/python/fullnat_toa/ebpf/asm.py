@@ -1,4 +1,4 @@
-"""A BPF assembler: the few instructions that :mod:`fullnat.toa.ebpf.programs` needs, with labels for forward jumps."""
+"""A BPF assembler: the few instructions that :mod:`fullnat_toa.ebpf.programs` needs, with labels for forward jumps."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any, Literal
 
-from fullnat.toa.client import Address, Trusted, client_address, keep_syns, unmapped
-from fullnat.toa.errors import ToaError, UntrustedPeer
+from fullnat_toa.client import Address, Trusted, client_address, keep_syns, unmapped
+from fullnat_toa.errors import ToaError, UntrustedPeer
 
 Missing = Literal["peer", "unspecified", "refuse"]
 """What is told of a connection from the balancer whose client is not known."""

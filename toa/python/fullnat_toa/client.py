@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple, Protocol
 
-from fullnat.toa import option
-from fullnat.toa.errors import NoSavedSyn, NoToaOption, NotTcp, ToaError, UntrustedPeer
-from fullnat.toa.option import Ip
+from fullnat_toa import option
+from fullnat_toa.errors import NoSavedSyn, NoToaOption, NotTcp, ToaError, UntrustedPeer
+from fullnat_toa.option import Ip
 
 TCP_SAVE_SYN = 27
 TCP_SAVED_SYN = 28

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from fullnat.toa.errors import MalformedSyn
+from fullnat_toa.errors import MalformedSyn
 
 Ip = IPv4Address | IPv6Address
 

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fullnat.toa.client import Trusted, client_address
-from fullnat.toa.errors import NotTcp, ToaError
+from fullnat_toa.client import Trusted, client_address
+from fullnat_toa.errors import NotTcp, ToaError
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SOCKET_KEYS = ("toa.socket", "gunicorn.socket", "werkzeug.socket")
 """Where the socket may be; a server of one's own puts it under the first."""
@@ -21,7 +21,7 @@ class WsgiMiddleware:
     """Sets REMOTE_ADDR and REMOTE_PORT to the client's; ``toa.peer`` keeps the peer's address.
 
     Where the client is not known the environment stays, and ``toa.error`` has the ToaError; with ``required`` it is
-    raised. The listening socket must keep SYNs (:func:`fullnat.toa.keep_syns`; gunicorn: in the ``when_ready`` hook,
+    raised. The listening socket must keep SYNs (:func:`fullnat_toa.keep_syns`; gunicorn: in the ``when_ready`` hook,
     over ``server.LISTENERS``). Under wsgiref and http.server no middleware is needed: use a Listener.
     """
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
 
-from fullnat.toa.ebpf.asm import BYTE, DOUBLE, HALF, R0, R1, R2, R3, R4, R6, R7, R10, WORD, Assembler
+from fullnat_toa.ebpf.asm import BYTE, DOUBLE, HALF, R0, R1, R2, R3, R4, R6, R7, R10, WORD, Assembler
 
 VALUE_BYTES = 20
 _PORT = 16

@@ -1,4 +1,4 @@
-"""What became of TOA on one connection, in words for the operator. Used by ``fullnat toa-check``."""
+"""What became of TOA on one connection, in words for the operator. Used by ``toa-check``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fullnat.toa import option
-from fullnat.toa.client import SocketLike, Trusted, peer_address, saved_syn, unmapped
-from fullnat.toa.errors import MalformedSyn, NoSavedSyn
-from fullnat.toa.option import Ip
+from fullnat_toa import option
+from fullnat_toa.client import SocketLike, Trusted, peer_address, saved_syn, unmapped
+from fullnat_toa.errors import MalformedSyn, NoSavedSyn
+from fullnat_toa.option import Ip
 
 _IPV4_OPTION = 8
 
@@ -31,7 +31,7 @@ class Finding:
 
     @property
     def good(self) -> bool:
-        """Whether libtoa_preload and fullnat.toa tell the client of such a connection, given the right trusted list."""
+        """Whether libtoa_preload and fullnat_toa tell the client of such a connection, given the right trusted list."""
         return self.verdict in ("ok", "unchecked")
 
     def as_json(self) -> dict[str, Any]:

@@ -12,12 +12,12 @@ Programs in which nothing can be changed are served by libtoa_preload instead. D
 once.
 """
 
-from fullnat.toa.asgi import AsgiMiddleware, UnknownClient
-from fullnat.toa.client import Address, Trusted, client_address, keep_syns, saved_syn
-from fullnat.toa.errors import MalformedSyn, NoSavedSyn, NoToaOption, NotTcp, ToaError, UntrustedPeer
-from fullnat.toa.listener import Listener, client_of
-from fullnat.toa.protocol import ToaProtocol
-from fullnat.toa.wsgi import WsgiMiddleware
+from fullnat_toa.asgi import AsgiMiddleware, UnknownClient
+from fullnat_toa.client import Address, Trusted, client_address, keep_syns, saved_syn
+from fullnat_toa.errors import MalformedSyn, NoSavedSyn, NoToaOption, NotTcp, ToaError, UntrustedPeer
+from fullnat_toa.listener import Listener, client_of
+from fullnat_toa.protocol import ToaProtocol
+from fullnat_toa.wsgi import WsgiMiddleware
 
 __all__ = [
     "Address",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fullnat.toa.client import Address, Trusted, client_address, peer_address
-from fullnat.toa.errors import ToaError
+from fullnat_toa.client import Address, Trusted, client_address, peer_address
+from fullnat_toa.errors import ToaError
 
 
 class ToaProtocol(asyncio.BaseProtocol):
     """Mixin: ``class Mine(ToaProtocol, asyncio.Protocol)``; ``super().connection_made(transport)`` sets ``client``.
 
-    The listening socket must keep SYNs: bind it, :func:`fullnat.toa.keep_syns` it, then ``create_server(sock=...)``.
+    The listening socket must keep SYNs: bind it, :func:`fullnat_toa.keep_syns` it, then ``create_server(sock=...)``.
     """
 
     toa_trusted: Trusted = Trusted()

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fullnat.toa.client import Trusted
-from fullnat.toa.ebpf import bpf, programs
+from fullnat_toa.client import Trusted
+from fullnat_toa.ebpf import bpf, programs
 
 _NAMES = {
     bpf.ATTACH_SOCK_OPS: "toa_handshake",

@@ -1,12 +1,12 @@
-"""For ASGI applications, under servers that run on a :class:`fullnat.toa.Listener`."""
+"""For ASGI applications, under servers that run on a :class:`fullnat_toa.Listener`."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fullnat.toa.errors import ToaError
-from fullnat.toa.listener import client_of
+from fullnat_toa.errors import ToaError
+from fullnat_toa.listener import client_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
