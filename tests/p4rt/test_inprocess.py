@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("p4soft.engine")
 
+from finsy.proto import p4r
 from fullnat.core.interface import Forward, Inject, Op, PacketIn
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client, Mastership
-from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary
+from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.inprocess import EmbeddedSwitch, InProcessTransport
 from fullnat.p4rt.program import Program
 from fullnat.tables.neighbor import Neighbor
@@ -83,6 +84,32 @@ async def test_failures_name_their_update(client: Client) -> None:
     assert {index: code for index, (code, _) in failed.items()} == {2: Code.ALREADY_EXISTS, 3: Code.ALREADY_EXISTS}
     failed = await client.write(wires(client, Op.DELETE, session(9)))
     assert {code for code, _ in failed.values()} == {Code.NOT_FOUND}
+
+
+async def test_writes_are_handed_over_as_they_are(
+    client: Client, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine decodes ordinary ones itself; the server parses the rest, once."""
+    parsed: list[int] = []
+    parse = switch.service._write_message
+
+    def count(request: p4r.WriteRequest) -> None:
+        parsed.append(len(request.updates))
+        parse(request)
+
+    monkeypatch.setattr(switch.service, "_write_message", count)
+    monkeypatch.setattr(switch.service, "write", None)
+    assert await client.write(wires(client, Op.INSERT, session(1), session(2))) == {}
+    assert set(await client.write(wires(client, Op.INSERT, session(2)))) == {0, 1}
+    assert parsed == []
+    noted = p4r.Update.FromString(wires(client, Op.INSERT, session(3))[0])
+    noted.entity.table_entry.metadata = b"only the server takes these"
+    assert await client.write([noted.SerializeToString()]) == {}
+    assert parsed == [1]
+    with pytest.raises(RpcError) as refused:
+        await InProcessTransport(switch.service).write(b"\xff")
+    assert refused.value.code == Code.INVALID_ARGUMENT
+    assert parsed == [1]
 
 
 async def test_half_sessions_are_removed(client: Client) -> None:
