@@ -55,7 +55,7 @@ CONFIGS = st.builds(
 )
 SERVER_IDS = 4
 MARKS = st.sampled_from([0, 0, EVENT["RESUMED"], EVENT["UNJUDGED"]])
-REPORTED = sorted(set(EVENT) - {"RESUMED", "UNJUDGED"})
+REPORTED = sorted(set(EVENT.__members__) - {"RESUMED", "UNJUDGED"})
 
 
 class Machine(RuleBasedStateMachine):
