@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(str(fullnat.__file__)).parent
 PURE = ("core", "net", "tables")
-FINDERS = {ROOT / "core/schedulers/__init__.py", ROOT / "tables/__init__.py"}
+FINDERS = {ROOT / where / "__init__.py" for where in ("core/protocols", "core/schedulers", "tables")}
 """They import the modules beside them, whose names they look up."""
 FILES = [path for name in PURE for path in sorted((ROOT / name).rglob("*.py")) if path not in FINDERS]
 ALLOWED = {

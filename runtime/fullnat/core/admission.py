@@ -13,7 +13,6 @@ from fullnat.core.resets import Resets
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED
 from fullnat.core.store import SessionStore
-from fullnat.core.tcp_state import SYNCHRONISED
 from fullnat.net.flow import Endpoint, Flow, v4
 from fullnat.p4constants import PuntReason
 
@@ -102,12 +101,12 @@ class Admission:
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             # A server that refused it may take it now: the connection begins once more.
-            begins = session.events != 0 and not session.events & store.transitions.answers
+            begins = session.events != 0 and not session.events & session.protocol.answers
             if begins:
                 store.begin(session, now)
             out.append(Inject(held.port, held.frame, session.entry.session_id, begins))
             return
-        if session.state in SYNCHRONISED and not dead:
+        if session.state in session.protocol.challenging and not dead:
             # The old delta: the server answers with a challenge ACK (RFC 5961), the client resets, and tries again.
             self._stats["syn_in_established"] += 1
             out.append(Inject(held.port, held.frame, session.entry.session_id, False))

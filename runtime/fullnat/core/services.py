@@ -14,14 +14,13 @@ from typing import Any
 from fullnat.config.model import Config, Timeouts, VirtualServer
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.pool import endpoint_of
+from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS, positive
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
-from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive, state_timeouts
 from fullnat.net.flow import Flow
 from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
 
-PROTOCOLS = {"tcp": 6}
 NO_ID = -1
 NOTHING_FOUND = FoundServers()
 
@@ -81,6 +80,7 @@ class Service:
 
     def __init__(self, key: ServiceKey) -> None:
         self.key = key
+        self.protocol = BY_NUMBER[key[0]]
         self.configured = True
         """False once removed: its sessions are being reset."""
         self.servers: dict[int, Server] = {}
@@ -90,9 +90,9 @@ class Service:
         self.session_flags = 0
         self.service_flags = 0
         self.resets_on_miss = False
-        self.established_timeout = DEFAULT_ESTABLISHED
-        self.timeouts = state_timeouts(Timeouts())
-        """Of the other TCP states, by state."""
+        self.established_timeout = self.protocol.established_timeout
+        self.timeouts = self.protocol.timeouts(Timeouts())
+        """Of the protocol's other states, by state."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler = SCHEDULERS["rr"]()
@@ -103,8 +103,8 @@ class Service:
         """Take over ``config``, and ``timeouts`` where it has none of its own; returns the servers that left, which
         drain from now on. :meth:`balance` must follow."""
         self.locals = tuple(int(address) for address in config.local_addresses)
-        self.established_timeout = positive(config.established_timeout, DEFAULT_ESTABLISHED)
-        self.timeouts = state_timeouts(config.timeouts or timeouts)
+        self.established_timeout = positive(config.established_timeout, self.protocol.established_timeout)
+        self.timeouts = self.protocol.timeouts(config.timeouts or timeouts)
         self.session_flags = (
             (SessionFlag.TOA if config.toa else 0)
             | (SessionFlag.KEEP_TIMESTAMPS if config.keep_timestamps else 0)
@@ -184,7 +184,7 @@ class Services:
         """Take over ``config``; returns the services that left."""
         old, self.by_key = self.by_key, {}
         for virtual in config.virtual_servers:
-            key = (PROTOCOLS[virtual.protocol], int(virtual.address), virtual.port)
+            key = (PROTOCOLS[virtual.protocol].number, int(virtual.address), virtual.port)
             service = old.pop(key, None) or Service(key)
             for server in service.configure(virtual, config.timeouts):
                 self._forget_drained(service, server)

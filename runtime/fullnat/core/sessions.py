@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import IntEnum
 from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase, Step, after
 from fullnat.core.pool import IdPool, LocalAddress
 from fullnat.core.services import Server, Service
-from fullnat.core.tcp_state import TcpState
 from fullnat.tables.session import SessionEntry
 
 ClientKey = tuple[int, int, int, int, int]
@@ -50,6 +50,7 @@ class Session:
         "not_before",
         "phase",
         "probing",
+        "protocol",
         "server",
         "service",
         "state",
@@ -67,15 +68,16 @@ class Session:
         self.server = server
         self.local = local
         self.phase = Phase.NEW
-        self.state = TcpState.SYN_RECV
+        self.protocol = service.protocol
+        self.state: IntEnum = self.protocol.initial
         self.changed = now
-        """When the TCP state last changed."""
+        """When the state of the protocol last changed."""
         self.created = now
         """NEVER for a session found on the switch."""
         self.began = NEVER
         """When its SYN was injected; NEVER for a session found on the switch."""
         self.events = 0
-        """SessionEvent bits that stand; the TCP state follows from them."""
+        """SessionEvent bits that stand; the state of the protocol follows from them."""
         self.unjudged = 0
         """Those of them that the switch could not judge."""
         self.baseline: ProbeResult | None = None

@@ -8,6 +8,7 @@ only then.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import IntEnum
 from random import Random
 
 from fullnat.config.model import Config
@@ -18,7 +19,6 @@ from fullnat.core.pool import LocalAddress, LocalPool, endpoint_of
 from fullnat.core.services import Server, Service, Services
 from fullnat.core.sessions import ClientKey, Held, Session, SessionTable, client_key
 from fullnat.core.stats import Stats
-from fullnat.core.tcp_state import TcpState, Transitions
 from fullnat.core.timers import TimerWheel
 from fullnat.tables.session import SessionEntry
 
@@ -46,7 +46,6 @@ class SessionStore:
         self.services = Services(sizes.server_ids)
         self.pool = LocalPool(rng, config.local_port_min, config.local_port_max)
         self.timers: TimerWheel[Session] = TimerWheel()
-        self.transitions = Transitions()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
@@ -106,8 +105,8 @@ class SessionStore:
         server = service.server(entry.server, entry.server_port)
         session = Session(entry, key, service, server, local, now)
         session.step(Step.ADOPT)
-        session.events = self.transitions.established
-        session.state = TcpState.ESTABLISHED
+        session.events = session.protocol.opened
+        session.state = session.protocol.established
         self._hold(session)
         return session
 
@@ -131,13 +130,14 @@ class SessionStore:
     # ---- state
 
     def set_events(self, session: Session, events: int, unjudged: int, now: float) -> None:
-        """What stands from now on. A change of the TCP state restarts its time; :meth:`arm` sets the timer."""
+        """What stands from now on. A change of the state restarts its time; :meth:`arm` sets the timer."""
         session.events, session.unjudged, session.baseline = events, unjudged, None
-        state = self.transitions.state(events)
+        protocol = session.protocol
+        state = protocol.state(events)
         old = session.state
         if state is old:
             return
-        if (state is TcpState.ESTABLISHED) is not (old is TcpState.ESTABLISHED):
+        if (state is protocol.established) is not (old is protocol.established):
             self._count(session, old, -1)
             self._count(session, state, 1)
         session.state = state
@@ -146,7 +146,7 @@ class SessionStore:
 
     def mark_reset(self, session: Session, now: float) -> None:
         """The controller's own resets have ended it."""
-        self.set_events(session, session.events | self.transitions.reset, 0, now)
+        self.set_events(session, session.events | session.protocol.aborted, 0, now)
 
     def begin(self, session: Session, now: float) -> None:
         """A connection begins: nothing is known of it."""
@@ -158,13 +158,13 @@ class SessionStore:
 
     def is_open(self, session: Session) -> bool:
         """Somebody is to be told when it ends."""
-        return self.transitions.is_open(session.events, session.unjudged)
+        return session.protocol.is_open(session.events, session.unjudged)
 
     @staticmethod
-    def _count(session: Session, state: TcpState, change: int) -> None:
+    def _count(session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
         server, scheduler = session.server, session.service.scheduler
-        if state is TcpState.ESTABLISHED:
+        if state is session.protocol.established:
             server.active += change
         else:
             server.inactive += change
@@ -172,20 +172,19 @@ class SessionStore:
             scheduler.loaded(server)
 
     def timeout(self, session: Session) -> float:
-        """Seconds that the session may be idle in its state. A RST that the switch could not judge may be anybody's: it
-        shortens no life to seconds."""
-        state = session.state
-        if state is TcpState.ESTABLISHED:
-            return session.entry.idle_timeout
-        timeouts = session.service.timeouts
-        if state is TcpState.CLOSE and session.unjudged and session.events & self.transitions.answers:
-            return max(timeouts[state], min(session.entry.idle_timeout, timeouts[TcpState.FIN_WAIT]))
-        return timeouts[state]
+        """Seconds that the session may be idle in its state."""
+        return session.protocol.timeout(
+            session.state,
+            session.events,
+            session.unjudged,
+            session.service.timeouts,
+            session.entry.idle_timeout,
+        )
 
     def arm(self, session: Session, now: float) -> None:
         """The timer of the current state. The switch itself tells of idle established sessions; should that be lost,
         they are looked at after twice the time."""
-        if session.state is TcpState.ESTABLISHED:
+        if session.state is session.protocol.established:
             self.timers.arm(session, now + 2 * session.entry.idle_timeout)
         else:
             self.timers.arm(session, now + self.timeout(session))
@@ -194,7 +193,7 @@ class SessionStore:
 
     def _told_end(self, session: Session) -> int:
         """The end of what its client has sent, in the server's numbering, if the switch told it with a FIN; or 0."""
-        is_last = session.events & self.transitions.fin_in & ~session.unjudged
+        is_last = session.events & session.protocol.client_ended & ~session.unjudged
         return session.client_end if is_last else 0
 
     def ceiling(self, session: Session) -> int:
@@ -218,7 +217,7 @@ class SessionStore:
 
     def count_unanswered(self, session: Session) -> None:
         """The connection is over; was there ever one?"""
-        if session.events & self.transitions.words:
+        if session.events & session.protocol.words:
             return
         counters = session.counters
         if counters is None or not counters.out_packets:
