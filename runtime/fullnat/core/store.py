@@ -15,11 +15,12 @@ from fullnat.config.model import Config
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.pool import LocalAddress, LocalPool, endpoint_of
+from fullnat.core.pool import LocalPool
 from fullnat.core.services import Server, Service, Services
-from fullnat.core.sessions import ClientKey, Held, Session, SessionTable, client_key
+from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
+from fullnat.net.flow import Endpoint, Flow
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -53,34 +54,28 @@ class SessionStore:
 
     def take(
         self,
-        key: ClientKey,
+        key: Flow,
         service: Service,
         server: Server,
-        place: tuple[LocalAddress, int],
+        local: Endpoint,
         isn: tuple[int, int],
         now: float,
     ) -> Session | None:
-        """A new session with ``place`` (local address and port, already taken) and ``isn``: the
-        client's and the one towards the server. None when no session id is free; ``place`` is given back then."""
-        local, local_port = place
+        """A new session with the place ``local``, already taken, and ``isn``: the
+        client's and the one towards the server. None when no session id is free; the place is given back then."""
         session_id = self.table.ids.take()
         if session_id is None:
-            self.pool.release(local, server.endpoint, local_port)
+            self.pool.release(local, server.endpoint)
             return None
         client_isn, server_isn = isn
-        protocol, client, client_port, vip, vport = key
         entry = SessionEntry(
             session_id,
             server.server_id,
-            protocol,
-            client,
-            client_port,
-            vip,
-            vport,
-            local.address,
-            local_port,
-            server.address,
-            server.port,
+            key.protocol,
+            *key.src,
+            *key.dst,
+            *local,
+            *server.endpoint,
             (server_isn - client_isn) & 0xFFFFFFFF,
             client_isn,
             service.established_timeout,
@@ -92,17 +87,16 @@ class SessionStore:
 
     def adopt(self, entry: SessionEntry, service: Service, now: float) -> Session | None:
         """A session found on the switch, taken for established. None when what it uses is taken."""
-        key = client_key(entry)
-        endpoint = endpoint_of(entry.server, entry.server_port)
+        key = entry.flow_in
+        _, endpoint, local = entry.flow_out
         if key in self.table.by_key or not self.services.ids.fits(entry.server_id, service.key, endpoint):
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        local = self.pool.claim(entry.local, endpoint, entry.local_port)
-        if local is None:
+        if not self.pool.claim(local, endpoint):
             self.table.ids.release(entry.session_id)
             return None
-        server = service.server(entry.server, entry.server_port)
+        server = service.server(endpoint)
         session = Session(entry, key, service, server, local, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
@@ -122,7 +116,7 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self.pool.release(session.local, server.endpoint, entry.local_port)
+        self.pool.release(session.local, server.endpoint)
         self._count(session, session.state, -1)
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
@@ -230,8 +224,7 @@ class SessionStore:
         end = self.client_end(session)
         if self._isn.is_past(end - session.server_isn, now - session.began, now):
             return
-        entry = session.entry
-        self._isn.ended(entry.local, entry.local_port, entry.server, entry.server_port, end, now)
+        self._isn.ended(session.local, session.server.endpoint, end, now)
 
     # ---- writes
 

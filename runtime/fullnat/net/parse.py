@@ -25,6 +25,8 @@ _TCP = Struct("!HHIIBB")
 _PORTS = Struct("!HH")
 _ARP = Struct("!HHBBH6s4s6s4s")
 _ARP_START = (1, ETHERTYPE_IPV4, 6, 4)
+_make = tuple.__new__
+"""Makes a NamedTuple in half the time that its own constructor takes; every SYN comes this way."""
 
 
 class Segment(NamedTuple):
@@ -107,17 +109,19 @@ def _transport(
     frame: bytes, ethertype: int, start: int, protocol: int, src: Address, dst: Address, length: int
 ) -> Packet:
     """``length``: bytes behind the IP header, by the IP header."""
-    flow = segment = None
+    flow: Flow | None = None
+    segment: Segment | None = None
     if protocol == PROTO_TCP and len(frame) >= start + 20:
         src_port, dst_port, seq, ack, offset, flags = _TCP.unpack_from(frame, start)
         header = (offset >> 4) * 4
         if 20 <= header <= length and len(frame) >= start + header:
-            segment = Segment(seq, ack, flags, header, length - header)
-            flow = Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port))
+            segment = _make(Segment, (seq, ack, flags, header, length - header))
+            ends = _make(Endpoint, (src, src_port)), _make(Endpoint, (dst, dst_port))
+            flow = _make(Flow, (protocol, *ends))
     elif protocol == PROTO_UDP and len(frame) >= start + 8 and length >= 8:
         src_port, dst_port = _PORTS.unpack_from(frame, start)
         flow = Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port))
-    return Packet(frame, ethertype, ETHERNET_BYTES, start, protocol, src, dst, flow, segment)
+    return _make(Packet, (frame, ethertype, ETHERNET_BYTES, start, protocol, src, dst, flow, segment, None))
 
 
 def _arp(frame: bytes) -> Arp | None:

@@ -45,7 +45,9 @@ RULES: tuple[tuple[TcpState, tuple[SessionEvent, ...]], ...] = (
 """The first rule all of whose events stand gives the state. Whatever the client does, nothing comes of it before the
 server's SYN-ACK."""
 
-_HANDSHAKE = TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST | TcpFlag.FIN
+_SYN = int(TcpFlag.SYN)
+_JUDGED = int(TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST | TcpFlag.FIN)
+"""Plain ints, because every SYN is asked."""
 
 
 @register
@@ -78,7 +80,7 @@ class Tcp(Protocol):
 
     def opening(self, packet: Packet) -> int | None:
         segment = packet.tcp
-        return segment.seq if segment is not None and segment.flags & _HANDSHAKE == TcpFlag.SYN else None
+        return segment.seq if segment is not None and segment.flags & _JUDGED == _SYN else None
 
     def state(self, bits: int) -> TcpState:
         return self._states[bits]
