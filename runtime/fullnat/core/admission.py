@@ -9,6 +9,7 @@ from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
+from fullnat.core.placement import Refusal, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.sessions import Held, Session
@@ -69,30 +70,23 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        server = service.schedule(flow)
-        if server is None and service.crowded:
-            self._stats["table_full"] += 1
+        found = place(store.pool, service, flow)
+        if isinstance(found, Refusal):
+            self._refuse(found, flow, held, out)
             return
-        if server is None:
-            self._refuse("no_real_server", flow, held, out)
-            return
-        local = store.pool.take(service.locals, service.next_local(), server.endpoint)
-        if local is None:
-            self._refuse("no_local_port", flow, held, out)
-            return
-        isn = self._isn.next(local, server.endpoint, now)
-        session = store.take(flow, service, server, local, (held.seq, isn), now)
+        isn = self._isn.next(found.local, found.server.endpoint, now)
+        session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
-            self._stats["table_full"] += 1
+            self._refuse(Refusal.NO_ROOM, flow, held, out)
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
-    def _refuse(self, cause: str, flow: Flow, held: Held, out: list[Effect]) -> None:
-        """As LVS does: ICMP port unreachable."""
-        self._stats[cause] += 1
-        self._stats["conn_sched_unreach"] += 1
-        out.append(Forward(held.port, port_unreachable(held.packet, flow)))
+    def _refuse(self, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
+        self._stats[refusal.value] += 1
+        if refusal.is_told:
+            self._stats["conn_sched_unreach"] += 1
+            out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
     def _again(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
         """A SYN on an installed session."""

@@ -15,12 +15,13 @@ from fullnat.config.model import Config
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
+from fullnat.core.placement import Place
 from fullnat.core.pool import LocalPool
-from fullnat.core.services import Server, Service, Services
+from fullnat.core.services import Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
-from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.flow import Flow
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -52,28 +53,24 @@ class SessionStore:
 
     # ---- resources
 
-    def take(
-        self,
-        key: Flow,
-        service: Service,
-        server: Server,
-        local: Endpoint,
-        isn: tuple[int, int],
-        now: float,
-    ) -> Session | None:
-        """A new session with the place ``local``, already taken, and ``isn``: the
-        client's and the one towards the server. None when no session id is free; the place is given back then."""
+    def take(self, key: Flow, service: Service, place: Place, isn: tuple[int, int], now: float) -> Session | None:
+        """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
+        no session id is free; the place is given back then."""
+        server, local = place
         session_id = self.table.ids.take()
         if session_id is None:
             self.pool.release(local, server.endpoint)
             return None
         client_isn, server_isn = isn
+        protocol, (client, client_port), (vip, vport) = key
         entry = SessionEntry(
             session_id,
             server.server_id,
-            key.protocol,
-            *key.src,
-            *key.dst,
+            protocol,
+            client,
+            client_port,
+            vip,
+            vport,
             *local,
             *server.endpoint,
             (server_isn - client_isn) & 0xFFFFFFFF,
