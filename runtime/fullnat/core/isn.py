@@ -17,7 +17,7 @@ from collections import deque
 from hashlib import blake2b
 from struct import Struct
 
-from fullnat.net.flow import Endpoint, is_v6
+from fullnat.net.flow import V4_BYTES, Endpoint
 
 TICKS_PER_SECOND = 15_625_000
 """One tick is 64 ns, as in RFC 6528's recommendation of a clock near 250 kHz or faster and in Linux."""
@@ -44,8 +44,10 @@ def is_after(number: int, other: int) -> bool:
 
 
 def _key(local: Endpoint, server: Endpoint) -> bytes:
-    pieces = _V6_TUPLE if is_v6(local.address) else _V4_TUPLE
-    return pieces.pack(*local, *server)
+    address, port = local
+    server_address, server_port = server
+    pieces = _V4_TUPLE if len(address) == V4_BYTES else _V6_TUPLE
+    return pieces.pack(address, port, server_address, server_port)
 
 
 class IsnGenerator:

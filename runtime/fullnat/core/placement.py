@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fullnat.core.pool import LocalPool
 from fullnat.core.services import Server, Service
-from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.flow import Endpoint, Flow, made
 
 
 class Place(NamedTuple):
@@ -42,4 +42,4 @@ def place(pool: LocalPool, service: Service, flow: Flow) -> Place | Refusal:
     if server is None:
         return Refusal.NO_ROOM if service.crowded else Refusal.NO_REAL_SERVER
     local = pool.take(service.locals, service.next_local(), server.endpoint)
-    return Refusal.NO_LOCAL_PORT if local is None else Place(server, local)
+    return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from fullnat.net.flow import Address, Endpoint
+from fullnat.net.flow import Address, Endpoint, made
 
 PROBES = 32
 """Ports tried by the counter before the exact search."""
@@ -175,7 +175,7 @@ class LocalPool:
             local = self._addresses[addresses[(start + step) % count]]
             port = local.take(server, self.low, self.high)
             if port is not None:
-                return Endpoint(local.address, port)
+                return made(Endpoint, (local.address, port))
         return None
 
     def claim(self, place: Endpoint, server: Endpoint) -> bool:

@@ -21,7 +21,7 @@ from fullnat.core.services import Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
-from fullnat.net.flow import Flow
+from fullnat.net.flow import Flow, made
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -57,13 +57,14 @@ class SessionStore:
         """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
         no session id is free; the place is given back then."""
         server, local = place
+        endpoint = server.endpoint
         session_id = self.table.ids.take()
         if session_id is None:
-            self.pool.release(local, server.endpoint)
+            self.pool.release(local, endpoint)
             return None
         client_isn, server_isn = isn
         protocol, (client, client_port), (vip, vport) = key
-        entry = SessionEntry(
+        fields = (
             session_id,
             server.server_id,
             protocol,
@@ -71,12 +72,15 @@ class SessionStore:
             client_port,
             vip,
             vport,
-            *local,
-            *server.endpoint,
+            local.address,
+            local.port,
+            endpoint.address,
+            endpoint.port,
             (server_isn - client_isn) & 0xFFFFFFFF,
             client_isn,
             service.established_timeout,
         )
+        entry = made(SessionEntry, fields)
         session = Session(entry, key, service, server, local, now)
         self._hold(session)
         server.connections += 1
@@ -164,13 +168,12 @@ class SessionStore:
 
     def timeout(self, session: Session) -> float:
         """Seconds that the session may be idle in its state."""
-        return session.protocol.timeout(
-            session.state,
-            session.events,
-            session.unjudged,
-            session.service.timeouts,
-            session.entry.idle_timeout,
-        )
+        state, protocol, timeouts = session.state, session.protocol, session.service.timeouts
+        if state is protocol.established:
+            return session.entry.idle_timeout
+        if session.unjudged:
+            return protocol.unjudged_timeout(state, session.events, timeouts, session.entry.idle_timeout)
+        return timeouts[state]
 
     def arm(self, session: Session, now: float) -> None:
         """The timer of the current state. The switch itself tells of idle established sessions; should that be lost,

@@ -57,9 +57,10 @@ class Protocol:
         (SessionEntry.idle_timeout)."""
         raise NotImplementedError
 
-    def timeout(self, state: IntEnum, bits: int, unjudged: int, timeouts: Sequence[float], established: float) -> float:
-        """Seconds that a session may be idle, with its service's ``timeouts`` and its own for the established state."""
-        return established if state is self.established else timeouts[state]
+    def unjudged_timeout(self, state: IntEnum, bits: int, timeouts: Sequence[float], established: float) -> float:
+        """Seconds that a session in ``state`` may be idle whose end the switch could not judge. ``timeouts`` are its
+        service's, ``established`` its own."""
+        return timeouts[state]
 
 
 PROTOCOLS: dict[str, Protocol] = {}

@@ -112,10 +112,8 @@ class Tcp(Protocol):
 
         return tuple(seconds(state) for state in TcpState)
 
-    def timeout(self, state: IntEnum, bits: int, unjudged: int, timeouts: Sequence[float], established: float) -> float:
-        """A RST that the switch could not judge may be anybody's: it shortens no life to seconds."""
-        if state is TcpState.ESTABLISHED:
-            return established
-        if state is TcpState.CLOSE and unjudged and bits & self.answers:
+    def unjudged_timeout(self, state: IntEnum, bits: int, timeouts: Sequence[float], established: float) -> float:
+        """Such a RST may be anybody's: it shortens no life to seconds."""
+        if state is TcpState.CLOSE and bits & self.answers:
             return max(timeouts[state], min(established, timeouts[TcpState.FIN_WAIT]))
         return timeouts[state]
