@@ -109,5 +109,7 @@ class AddressField(BytesField[Address]):
     def encode(self, value: Address) -> bytes:
         if len(value) != len(self._prefix) - 1:
             raise IndexError(f"an address of {len(value)} bytes in a field of {len(self._prefix) - 1}")
-        content = value.lstrip(b"\0") or b"\0"
+        if value[0]:
+            return self._prefix[-1] + value
+        content = shortest(value)
         return self._prefix[len(content)] + content
