@@ -1,4 +1,4 @@
-"""Writes what fullnat.core.lifecycle and fullnat.core.tcp_state say into docs/life-of-a-session.md.
+"""Writes what fullnat.core.lifecycle and fullnat.core.protocols.tcp say into docs/life-of-a-session.md.
 
 python docs/lifecycle_diagram.py
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fullnat.core.lifecycle import STEPS, Phase, Step
-from fullnat.core.tcp_state import RULES
+from fullnat.core.protocols.tcp import RULES
 
 PAGE = Path(__file__).with_name("life-of-a-session.md")
 

@@ -10,6 +10,7 @@ pytest.importorskip("p4soft.engine")
 
 from finsy.proto import p4r
 from fullnat.core.interface import Forward, Inject, Op, PacketIn
+from fullnat.net.flow import v4
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
@@ -28,13 +29,13 @@ from p4rt.entries import session
 
 COLD: list[Entry] = [
     Port(1, 0x020000000001),
-    OwnAddress(0xCB007150, "own_vip"),
-    OwnAddress(0x0A000101, "own_local"),
-    VirtualService(6, 0xCB007150, 80, 0),
-    Route(0, 0, "route_via", 0xC00002FE),
-    Route(0x0A000000, 24, "route_connected"),
-    Route(0x0A090000, 16, "route_drop"),
-    Neighbor(0x0A00000B, 2, 0x020000000002, 0x02000000000B, 1500),
+    OwnAddress(v4(0xCB007150), "own_vip"),
+    OwnAddress(v4(0x0A000101), "own_local"),
+    VirtualService(6, v4(0xCB007150), 80, 0),
+    Route(v4(0), 0, "route_via", v4(0xC00002FE)),
+    Route(v4(0x0A000000), 24, "route_connected"),
+    Route(v4(0x0A090000), 16, "route_drop"),
+    Neighbor(v4(0x0A00000B), 2, 0x020000000002, 0x02000000000B, 1500),
 ]
 
 

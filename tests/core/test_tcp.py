@@ -6,11 +6,11 @@ from itertools import permutations
 
 import pytest
 from fullnat.config.model import Timeouts
-from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, TcpState, Transitions, state_timeouts
+from fullnat.core.protocols.tcp import Tcp, TcpState
 
 from .builders import EVENT
 
-NEW = Transitions()
+NEW = Tcp()
 ENDS = ("FIN_IN", "FIN_OUT", "RST_IN", "RST_OUT")
 
 LIVES = [
@@ -66,7 +66,7 @@ def test_an_end_that_nobody_could_judge_leaves_somebody_to_tell(end: str) -> Non
 
 def test_default_timeouts() -> None:
     """LVS's, but for half-closed connections: those outlive TCP_RTO_MAX, 120 s, as their ends may probe so rarely."""
-    assert dict(zip(TcpState, state_timeouts(Timeouts()), strict=True)) == {
+    assert dict(zip(TcpState, NEW.timeouts(Timeouts()), strict=True)) == {
         TcpState.NONE: 2,
         TcpState.ESTABLISHED: 90,
         TcpState.SYN_SENT: 3,
@@ -83,6 +83,6 @@ def test_default_timeouts() -> None:
 
 def test_zero_never_means_at_once() -> None:
     zero = Timeouts(**dict.fromkeys(Timeouts.__dataclass_fields__, 0.0))
-    assert state_timeouts(zero) == state_timeouts(Timeouts())
-    assert min(state_timeouts(zero)) > 0
-    assert DEFAULT_ESTABLISHED == 90
+    assert NEW.timeouts(zero) == NEW.timeouts(Timeouts())
+    assert min(NEW.timeouts(zero)) > 0
+    assert NEW.established_timeout == 90
