@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fullnat.toa.ebpf import bpf
-from fullnat.toa.ebpf.asm import R0, R1, R2, Assembler
+from fullnat_toa.ebpf import bpf
+from fullnat_toa.ebpf.asm import R0, R1, R2, Assembler
 from pyroute2 import IPRoute
 
 from topo.netns import Network
