@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa topo topo-test shell doctor clean
+.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -16,7 +16,7 @@ help:  ## this list
 setup: $(VENV)/.installed  ## the virtual environment with everything in it
 
 # Without a C compiler, the one in the ziglang wheel serves.
-$(VENV)/.installed: pyproject.toml requirements.txt requirements-cc.txt
+$(VENV)/.installed: pyproject.toml toa/pyproject.toml requirements.txt requirements-cc.txt
 	@test -n "$(PYTHON)" || { \
 	  echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { \
@@ -26,14 +26,16 @@ $(VENV)/.installed: pyproject.toml requirements.txt requirements-cc.txt
 ifeq ($(HAVE_CC),)
 	@$(PIP) --require-hashes -r requirements-cc.txt
 endif
-	@$(PIP) --no-build-isolation -e .
+	@$(PIP) --no-build-isolation -e . -e ./toa
 	@touch $@
 
-# Other people's programs that tests, topologies and measurements run when they are there.
-PEERS := nginx redis-server redis-tools haproxy mininet iputils-ping tcpdump ethtool iperf3 nftables conntrack curl openssl
+# Other people's programs that tests, topologies and measurements run when they are there, and the packages of Debian and
+# Ubuntu that they are in.
+PEERS := nginx=nginx redis-server=redis-server haproxy=haproxy mn=mininet mnexec=mininet ifconfig=net-tools ip=iproute2 \
+  ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl
 
 peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
-	topo/install-peers $(PEERS)
+	topo/install-peers $(sort $(foreach peer,$(PEERS),$(lastword $(subst =, ,$(peer)))))
 
 p4: setup  ## compile the P4 program (needs p4c-bm2-ss)
 	$(BIN)/python p4src/compile.py
@@ -76,6 +78,13 @@ demo: setup  ## see it work: clients, a VIP, three real servers, real HTTP; as r
 toa: $(if $(HAVE_CC),,setup)  ## libtoa_preload.so for the real servers, in build/toa/; toa/README.md is its guide
 	$(MAKE) -C toa CC="$(or $(HAVE_CC),$(abspath $(BIN))/python -m ziglang cc)"
 
+# What an earlier build has left would get into this one.
+toa-wheel: setup  ## fullnat_toa, toa-check and toa-attach for the real servers, as a wheel in build/toa/
+	@rm -rf toa/build
+	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/toa ./toa
+	@rm -rf toa/build
+	@ls build/toa/*.whl
+
 topo: setup  ## mininet with switch and controller: make topo TARGET=p4soft|bmv2 ARGS="--loss 1"; as root
 	@$(BIN)/python -m topo --switch $(TARGET) $(ARGS)
 
@@ -96,4 +105,4 @@ doctor:  ## what is there, what is missing, and what that would enable
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m topo.doctor; else $(or $(PYTHON),python3) -m topo.doctor; fi
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .venv-shell build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-shell build toa/build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info */*.egg-info toa/python/*.egg-info

@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from fullnat.toa import Trusted
-from fullnat.toa.ebpf import attach
-from fullnat.toa.ebpf.bpf import BpfError
+from fullnat_toa import Trusted
+from fullnat_toa.ebpf import attach
+from fullnat_toa.ebpf.bpf import BpfError
 
 from bench.tools import build, toa
 from topo import cgroups, standard

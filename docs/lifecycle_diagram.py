@@ -1,4 +1,4 @@
-"""Writes what fullnat.core.lifecycle and fullnat.core.tcp_state say into docs/life-of-a-session.md.
+"""Writes what fullnat.core.lifecycle and fullnat.core.protocols.tcp say into docs/life-of-a-session.md.
 
 python docs/lifecycle_diagram.py
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fullnat.core.lifecycle import STEPS, Phase, Step
-from fullnat.core.tcp_state import RULES
+from fullnat.core.protocols.tcp import RULES
 
 PAGE = Path(__file__).with_name("life-of-a-session.md")
 
@@ -30,7 +30,7 @@ def states() -> str:
     """The rules of the TCP states as a table."""
     lines = ["| reported, and not withdrawn | state |", "|---|---|"]
     for state, events in RULES:
-        lines.append(f"| {', '.join(events) or 'anything else'} | {state.name} |")
+        lines.append(f"| {', '.join(event.name for event in events) or 'anything else'} | {state.name} |")
     return "\n".join(lines)
 
 

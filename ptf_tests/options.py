@@ -6,9 +6,11 @@ So every test of the suite says of the two together what it says of a data plane
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from fullnat.core.frames import parse_tcp
 from fullnat.core.options import BadOptions, belongs, edit_options
+from fullnat.net.flow import v4
+from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry
 
 from ptf_tests.p4rt import Entry, PacketIn
@@ -16,24 +18,26 @@ from ptf_tests.p4rt import Entry, PacketIn
 
 def edited(punted: PacketIn, installed: Iterable[Entry]) -> bytes | None:
     """The frame as the controller injects it; None when it drops it for its options."""
-    segment = parse_tcp(punted.payload)
+    packet = parse(punted.payload)
     entries = list(installed)
     session = _session(punted.metadata["session_id"], entries)
     server = {"server_id": session.server_id}
     flags = next(entry.params["flags"] for entry in entries if (entry.table, entry.match) == ("server_in", server))
-    assert segment is not None
-    assert belongs(segment, session)
+    assert packet.flow is not None
+    assert packet.tcp is not None
+    assert belongs(packet.flow, session)
     try:
-        return edit_options(punted.payload, segment, session, flags)
+        return edit_options(packet, packet.flow, packet.tcp, session, flags)
     except BadOptions:
         return None
 
 
 def _session(session_id: int, installed: Iterable[Entry]) -> SessionEntry:
     """The session of this id, joined from its two entries as the controller does."""
-    fields: dict[str, int] = {}
+    fields: dict[str, Any] = {}
     for entry in installed:
         if entry.table in ("session_in", "session_out") and entry.params["session_id"] == session_id:
             fields |= {name: value for name, value in entry.match.items() if isinstance(value, int)}
             fields |= entry.params
+    fields |= {name: v4(fields[name]) for name in ("client", "vip", "local", "server")}
     return SessionEntry(**fields, client_isn=0, idle_timeout=0.0)

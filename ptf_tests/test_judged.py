@@ -88,6 +88,41 @@ class FinAheadOfLostData(Conversation):
 
 
 @requires("judged-segments")
+class AnAckThatTheFinOvertook(Conversation):
+    """A pure ACK that was sent before the FIN and comes behind it says nothing of the FIN, nor does one behind data."""
+
+    def runTest(self) -> None:
+        self.open()
+        self.client_sends(100)
+        self.server_sends(200)
+        before = self.sent
+        self.client_sends(50)
+        self.client_sends(seq=before)
+        self.client_sends(flags="FA")
+        self.client_sends(seq=before + 50)
+        self.server_sends(flags="FA")
+        self.client_sends()
+        self.expect_events(self.session.id, *OPEN, ("IN", "FIN_IN"), ("OUT", "FIN_OUT"))
+        self.resets(to_server=self.sent + self.delta, to_client=self.answered)
+
+
+@requires("judged-segments")
+class FinsOfWhatIsFollowedAnew(Conversation):
+    """Where registers are wrong, a FIN that was no news is told with the two sides' agreement that puts them right."""
+
+    def runTest(self) -> None:
+        self.open()
+        self.answered += 1 << 29
+        self.sent += 1 << 29
+        self.server_sends(flags="FA")
+        self.client_sends()
+        self.expect_events(self.session.id, *OPEN, ("IN", "FIN_OUT"))
+        self.client_sends(flags="FA")
+        self.server_sends()
+        self.expect_events(self.session.id, ("IN", "FIN_IN"))
+
+
+@requires("judged-segments")
 class ForgedFinAheadIsForgotten(Conversation):
     """Data passes where a FIN seemed to be: acknowledged, it is no FIN."""
 

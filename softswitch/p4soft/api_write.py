@@ -1,4 +1,4 @@
-"""What an engine may offer beyond :mod:`p4soft.api`: to apply WriteRequests as they come off the wire."""
+"""Applying WriteRequests as they come off the wire (:class:`p4soft.api_optional.WritesBytes`)."""
 
 from __future__ import annotations
 
@@ -57,9 +57,8 @@ Failures = list[tuple[int, EngineError | None]]
 
 
 class WireWriter(Protocol):
-    """What an engine's method ``writer(device_id)`` returns if it has one: takes serialized WriteRequests whole and
-    applies those in which everything is as it should be, in order. All others are the server's, which knows what to
-    say about them."""
+    """Takes serialized WriteRequests whole and applies those in which everything is as it should be, in order. All
+    others are the server's, which knows what to say about them."""
 
     def set_tables(self, tables: Sequence[WireTable]) -> None:
         """The tables of the running program that may be written; none: every request is the server's."""

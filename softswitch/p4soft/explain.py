@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
+from p4soft.codegen.jsonread import parse
 from p4soft.codegen.unit import generate
 
 Cell = str | Sequence[str]
@@ -70,7 +70,8 @@ def _is_statement(table: m.TableDef) -> bool:
 
 def _parameter_names(config: bytes) -> dict[int, list[str]]:
     """Action id to the names of its parameters, which the code generator has no use for."""
-    return {a["id"]: [p["name"] for p in a["runtime_data"]] for a in json.loads(config).get("actions", [])}
+    actions = parse(config).list_of("actions")
+    return {a["id"].integer(): [p["name"].text() for p in a["runtime_data"].items()] for a in actions}
 
 
 def _table(program: m.ProgramDef, table: m.TableDef, names: dict[int, list[str]]) -> tuple[Cell, ...]:

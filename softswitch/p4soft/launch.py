@@ -16,6 +16,7 @@ from finsy.proto import p4i
 from google.protobuf import text_format
 
 from p4soft.api import EngineError, PortStats
+from p4soft.api_optional import Captures, LogsPackets
 from p4soft.device_socket import DeviceSocket, PortEngine
 from p4soft.embedded import Switch
 from p4soft.live import show_rates
@@ -71,11 +72,10 @@ def _start_logging(options: argparse.Namespace) -> int:
 
 def _start_trace(switch: Switch, log: int, flush: bool) -> None:
     """Let the engine log what happens to every packet. To be called before a program is loaded."""
-    start = getattr(switch.engine, "start_trace", None)
-    if start is None:
+    if not isinstance(switch.engine, LogsPackets):
         switch.engine.close()
         raise StartError("--log-level trace: this engine does not log packets")
-    start(log, flush=flush)
+    switch.engine.start_trace(log, flush=flush)
 
 
 def statistics(stats: Sequence[PortStats]) -> str:
@@ -129,12 +129,11 @@ async def _run(options: argparse.Namespace, log: int) -> None:
     if options.log_level == "trace":
         _start_trace(switch, log, options.log_flush)
     if options.pcap is not None:
-        start_pcap = getattr(switch.engine, "start_pcap", None)
-        if start_pcap is None:
+        if not isinstance(switch.engine, Captures):
             switch.engine.close()
             raise StartError("--pcap: this engine does not write pcap files")
         try:
-            start_pcap(os.fspath(options.pcap))
+            switch.engine.start_pcap(os.fspath(options.pcap))
         except EngineError:
             switch.engine.close()
             raise

@@ -10,6 +10,7 @@ import pytest
 from finsy.proto import p4r
 from fullnat.app.writer import Group, Writer
 from fullnat.core.interface import Failure, Forward, Op, Outcome, Write, Written
+from fullnat.net.flow import v4
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import Code
 from fullnat.p4rt.packetio import PacketOut
@@ -110,11 +111,11 @@ async def test_two_requests_are_in_flight_when_there_is_enough_to_do(bench: Benc
         (session(1), session(1)),
         (session(1), session(2, client=session(1).client, client_port=session(1).client_port)),
         (session(1), session(2, local_port=session(1).local_port)),
-        (Route(0, 0, "route_connected"), Route(0, 0, "route_via", 5)),
+        (Route(v4(0), 0, "route_connected"), Route(v4(0), 0, "route_via", v4(5))),
         (Port(1, 2), Port(1, 3)),
-        (OwnAddress(1, "own_vip"), OwnAddress(1, "own_local")),
-        (ServerIn(1, 0, 2, 3), ServerIn(1, 1, 2, 3)),
-        (ServerOut(1, 0, 2, 3), ServerOut(1, 1, 2, 3)),
+        (OwnAddress(v4(1), "own_vip"), OwnAddress(v4(1), "own_local")),
+        (ServerIn(1, 0, v4(2), 3), ServerIn(1, 1, v4(2), 3)),
+        (ServerOut(1, 0, v4(2), 3), ServerOut(1, 1, v4(2), 3)),
     ],
 )
 async def test_updates_of_one_entry_are_never_under_way_together(bench: Bench, first: Entry, second: Entry) -> None:
@@ -129,7 +130,7 @@ async def test_updates_of_one_entry_are_never_under_way_together(bench: Bench, f
 
 
 @pytest.mark.parametrize(
-    "of_server", [ServerIn(session(1).server_id, 0, 2, 3), ServerOut(session(1).server_id, 0, 2, 3)]
+    "of_server", [ServerIn(session(1).server_id, 0, v4(2), 3), ServerOut(session(1).server_id, 0, v4(2), 3)]
 )
 @pytest.mark.parametrize("op", [Op.INSERT, Op.MODIFY])
 async def test_a_session_is_written_after_its_server_is_answered(bench: Bench, of_server: Entry, op: Op) -> None:
@@ -143,14 +144,14 @@ async def test_a_session_is_written_after_its_server_is_answered(bench: Bench, o
 
 
 async def test_sessions_of_one_server_go_together_and_wait_for_no_other(bench: Bench) -> None:
-    bench.submit(1, (Op.INSERT, ServerIn(session(1).server_id + 1, 0, 2, 3)), (Op.DELETE, ServerIn(0, 0, 0, 0)))
+    bench.submit(1, (Op.INSERT, ServerIn(session(1).server_id + 1, 0, v4(2), 3)), (Op.DELETE, ServerIn(0, 0, v4(0), 0)))
     bench.submit(2, *((Op.INSERT, entry) for entry in sessions(2)))
     await bench.finish()
     assert [len(request) for request in bench.client.requests] == [6]
 
 
 async def test_a_deletion_of_a_session_does_not_wait_for_its_server(bench: Bench) -> None:
-    bench.submit(1, (Op.MODIFY, ServerIn(session(1).server_id, 0, 2, 3)), (Op.DELETE, session(1)))
+    bench.submit(1, (Op.MODIFY, ServerIn(session(1).server_id, 0, v4(2), 3)), (Op.DELETE, session(1)))
     await bench.finish()
     assert [len(request) for request in bench.client.requests] == [3]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fullnat.core.interface import ProbeResult
 from fullnat.core.views import LocalAddressView, ServerView, ServiceView, SessionView
+from fullnat.net.flow import Endpoint, v4
 from p4rt.entries import session
 
 CONFIG_TEXT = """\
@@ -21,9 +22,9 @@ address = "10.0.0.11"
 port = 8080
 """
 
-_FIRST = session(1, client=0xC0000209, client_port=1024, local_port=5000, delta=77)
+_FIRST = session(1, client=v4(0xC0000209), client_port=1024, local_port=5000, delta=77)
 _SECOND = _FIRST._replace(
-    session_id=2, client=0xC0000208, client_port=1025, local=0x0A000102, local_port=5001, server=0x0A00000C
+    session_id=2, client=v4(0xC0000208), client_port=1025, local=v4(0x0A000102), local_port=5001, server=v4(0x0A00000C)
 )
 
 VIEWS = [
@@ -33,13 +34,12 @@ VIEWS = [
 SERVICES = (
     ServiceView(
         6,
-        0xCB007150,
-        80,
+        Endpoint(v4(0xCB007150), 80),
         "rr",
         (
-            ServerView(0x0A00000B, 8080, 1, 3, False, 2, 4, 9, 2),
-            ServerView(0x0A00000C, 8080, 0, 4, True, 1, 1, 1, 1),
+            ServerView(Endpoint(v4(0x0A00000B), 8080), 1, 3, False, 2, 4, 9, 2),
+            ServerView(Endpoint(v4(0x0A00000C), 8080), 0, 4, True, 1, 1, 1, 1),
         ),
     ),
 )
-LOCALS = (LocalAddressView(0x0A000101, 7, 8, 0, 0, False),)
+LOCALS = (LocalAddressView(v4(0x0A000101), 7, 8, 0, 0, False),)

@@ -6,8 +6,10 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, VirtualServer
-from fullnat.core.frames import SYN, arp_request, ethernet, tcp_frame
+from fullnat.core import frames
 from fullnat.core.interface import PacketIn
+from fullnat.net.flow import Address, Endpoint, Flow, address, v4
+from fullnat.net.headers import ARP_REPLY, ETHERTYPE_ARP, PROTO_TCP, TcpFlag, arp, ethernet
 from fullnat.p4constants import Direction, PuntReason, SessionEvent
 
 CLIENT_PORT, SERVER_PORT = 1, 2
@@ -15,13 +17,17 @@ CLIENT_MAC, ROUTER_MAC, SWITCH_MAC_1, SWITCH_MAC_2 = 0x020000000001, 0x020000000
 SERVER_MAC = 0x020000000033
 
 
-def ip(text: str) -> int:
-    return int(IPv4Address(text))
-
-
-CLIENT, VIP, LOCAL, LOCAL2 = ip("203.0.113.9"), ip("198.51.100.10"), ip("10.0.2.100"), ip("10.0.2.101")
-SERVER, SERVER2 = ip("10.0.2.11"), ip("10.0.2.12")
+CLIENT, VIP = address("203.0.113.9"), address("198.51.100.10")
+LOCAL, LOCAL2 = address("10.0.2.100"), address("10.0.2.101")
+SERVER, SERVER2, SERVER3 = (address(f"10.0.2.{host}") for host in (11, 12, 13))
 VPORT, RPORT = 80, 8080
+ANY = v4(0)
+
+
+def ip(text: str, plus: int = 0) -> Address:
+    """The address that is ``plus`` behind ``text``."""
+    return address(IPv4Address(text) + plus)
+
 
 PUNT, EVENT = PuntReason, SessionEvent
 IN, OUT = Direction.IN, Direction.OUT
@@ -33,8 +39,8 @@ INTERFACES = (
 ROUTES = (StaticRoute(prefix=IPv4Network("0.0.0.0/0"), gateway=IPv4Address("198.51.100.254")),)
 
 
-def real(address: str = "10.0.2.11", port: int = RPORT, weight: int = 1) -> RealServer:
-    return RealServer(address=IPv4Address(address), port=port, weight=weight)
+def real(host: str = "10.0.2.11", port: int = RPORT, weight: int = 1) -> RealServer:
+    return RealServer(address=IPv4Address(host), port=port, weight=weight)
 
 
 def virtual(**changes: Any) -> VirtualServer:
@@ -61,18 +67,22 @@ def syn(
     port: int = 40000,
     seq: int = 1,
     *,
-    client: int = CLIENT,
-    vip: int = VIP,
+    client: Address = CLIENT,
+    vip: Address = VIP,
     vport: int = VPORT,
     reason: str = "SERVICE_SYN",
     session_id: int = 0,
 ) -> PacketIn:
     """The punt of a client's SYN."""
-    frame = tcp_frame((SWITCH_MAC_1, ROUTER_MAC), client, port, vip, vport, seq, 0, SYN)
+    frame = tcp_frame(client, port, vip, vport, seq, 0, TcpFlag.SYN)
     return PacketIn(PUNT[reason], 0, CLIENT_PORT, session_id, frame)
 
 
-def arp_reply(sender: int, mac: int, target: int, target_mac: int, port: int) -> PacketIn:
-    request = arp_request(mac, sender, target)
-    frame = ethernet(target_mac, mac, 0x0806) + request[14:20] + b"\0\2" + request[22:]
+def tcp_frame(src: Address, src_port: int, dst: Address, dst_port: int, seq: int, ack: int, flags: int) -> bytes:
+    flow = Flow(PROTO_TCP, Endpoint(src, src_port), Endpoint(dst, dst_port))
+    return frames.tcp_frame((SWITCH_MAC_1, ROUTER_MAC), flow, seq, ack, flags)
+
+
+def arp_reply(sender: Address, mac: int, target: Address, target_mac: int, port: int) -> PacketIn:
+    frame = ethernet(target_mac, mac, ETHERTYPE_ARP) + arp(ARP_REPLY, mac, sender, 0, target)
     return PacketIn(PUNT["ARP"], 0, port, 0, frame)

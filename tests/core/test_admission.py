@@ -8,6 +8,8 @@ import pytest
 from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Failure, Forward, Inject, Op, Outcome, PacketIn, Write, Written
 from fullnat.core.isn import IsnGenerator
+from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry
 
 from .builders import (
@@ -19,6 +21,7 @@ from .builders import (
     RPORT,
     SERVER,
     SERVER2,
+    SERVER3,
     VIP,
     VPORT,
     config,
@@ -74,7 +77,7 @@ def test_delta_leads_from_the_clients_isn_to_ours() -> None:
     assert (0x10 - 0xFFFFFFF0) & 0xFFFFFFFF == 0x20
     rig = Rig(config())
     entry = opened(rig, seq=0xFFFFFFF0)
-    ours = IsnGenerator(b"0123456789abcdef").next(LOCAL, entry.local_port, SERVER, RPORT, rig.now)
+    ours = IsnGenerator(b"0123456789abcdef").next(entry.flow_out.dst, Endpoint(SERVER, RPORT), rig.now)
     assert (0xFFFFFFF0 + entry.delta) & 0xFFFFFFFF == ours
 
 
@@ -87,7 +90,7 @@ def test_servers_and_local_addresses_take_turns() -> None:
     locals_ = (IPv4Address(LOCAL), IPv4Address(LOCAL2))
     rig = Rig(config(virtual(scheduler="rr", real_servers=(*TWO_SERVERS, real("10.0.2.13")), local_addresses=locals_)))
     entries = [opened(rig, 40000 + number) for number in range(6)]
-    assert [entry.server - SERVER for entry in entries] == [0, 1, 2, 0, 1, 2]
+    assert [entry.server for entry in entries] == [SERVER, SERVER2, SERVER3] * 2
     assert [entry.local for entry in entries] == [LOCAL, LOCAL2] * 3
     assert [entry.session_id for entry in entries] == list(range(6))
     assert [entry.server_id for entry in entries] == [0, 1, 2, 0, 1, 2]
@@ -285,7 +288,8 @@ def test_what_cannot_be_scheduled_is_refused_with_icmp(service: dict[str, object
     rig = Rig(config(virtual(**service)))
     rig.switch.forwarded.clear()
     rig.send(syn())
-    assert rig.switch.forwarded == [Forward(CLIENT_PORT, port_unreachable(syn().frame))]
+    flow = Flow(6, Endpoint(CLIENT, 40000), Endpoint(VIP, VPORT))
+    assert rig.switch.forwarded == [Forward(CLIENT_PORT, port_unreachable(parse(syn().frame), flow))]
     assert (rig.controller.stats()[cause], rig.controller.stats()["conn_sched_unreach"]) == (1, 1)
     nothing_left(rig)
 

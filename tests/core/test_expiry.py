@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import Timeouts
-from fullnat.core.frames import RST, parse_tcp
 from fullnat.core.interface import IdleNotice, Op, ProbeResult
 from fullnat.core.pace import Pace
 from fullnat.core.resets import RESET_BURST, RESET_RATE
+from fullnat.net.flow import Endpoint
+from fullnat.net.headers import TcpFlag
+from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry
 
 from .builders import CLIENT, LOCAL, RPORT, SERVER, VIP, VPORT, config, virtual
@@ -42,14 +44,10 @@ TOLD = [
 LIVES = [*SILENT, *((events, state, seconds) for events, state, seconds, _ in TOLD)]
 
 
-def told(rig: Rig) -> list[tuple[tuple[int, int, int, int], int]]:
-    """Addresses and ports of the resets sent, and their flags."""
-    segments = [parse_tcp(reset.frame) for reset in rig.switch.resets]
-    return [
-        ((segment.src, segment.src_port, segment.dst, segment.dst_port), segment.flags)
-        for segment in segments
-        if segment is not None
-    ]
+def told(rig: Rig) -> list[tuple[Endpoint, Endpoint, int]]:
+    """Both ends of the resets sent, and their flags."""
+    packets = [parse(reset.frame) for reset in rig.switch.resets]
+    return [(packet.flow.src, packet.flow.dst, packet.tcp.flags) for packet in packets if packet.flow and packet.tcp]
 
 
 @pytest.mark.parametrize(("events", "state", "seconds"), SILENT)
@@ -81,8 +79,8 @@ def test_a_session_that_a_side_holds_open_is_told_to_both(
     rig.advance(SLACK)
     rig.advance(SLACK)
     assert told(rig) == [
-        ((CLIENT, entry.client_port, VIP, VPORT), RST),
-        ((SERVER, RPORT, LOCAL, entry.local_port), RST),
+        (Endpoint(CLIENT, entry.client_port), Endpoint(VIP, VPORT), TcpFlag.RST),
+        (Endpoint(SERVER, RPORT), Endpoint(LOCAL, entry.local_port), TcpFlag.RST),
     ]
     assert {reset.session_id for reset in rig.switch.resets} == {entry.session_id}
     assert (only(rig).phase, only(rig).state) == ("CLOSING", "CLOSE")

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 from fullnat.core import frames
+from fullnat.net.flow import Endpoint, Flow, address
+from fullnat.net.parse import Arp, Segment, parse
 from scapy.layers.inet import ICMP, IP, TCP, IPerror, TCPerror
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet, Raw
 
-CLIENT, VIP = 0xCB007109, 0xC633640A
+CLIENT, VIP = address("203.0.113.9"), address("198.51.100.10")
+FLOW = Flow(6, Endpoint(CLIENT, 40000), Endpoint(VIP, 80))
 CLIENT_MAC, OUR_MAC = 0x020000000001, 0x02AA00000001
 
 
@@ -36,20 +39,22 @@ def check_sums(frame: bytes) -> Packet:
 
 def test_parse_tcp() -> None:
     frame = received(seq=0xFFFFFFF0, ack=7, flags="PA", options=[("MSS", 1460), ("NOP", None)], payload=b"hello")
-    assert frames.parse_tcp(frame) == frames.Segment(CLIENT, VIP, 40000, 80, 0xFFFFFFF0, 7, 0x18, 5)
+    packet = parse(frame)
+    assert packet.flow == FLOW
+    assert packet.tcp == Segment(0xFFFFFFF0, 7, 0x18, 28, 5)
 
 
 def test_parse_tcp_with_ip_options_and_ethernet_padding() -> None:
     packet = Ether() / IP(src="203.0.113.9", dst="198.51.100.10", options=[b"\x94\x04\0\0"]) / TCP(seq=9, flags="S")
-    segment = frames.parse_tcp(bytes(packet) + bytes(6))
+    segment = parse(bytes(packet) + bytes(6)).tcp
     assert segment is not None
-    assert (segment.seq, segment.flags, segment.length) == (9, frames.SYN, 0)
+    assert (segment.seq, segment.flags, segment.length) == (9, 2, 0)
 
 
 @pytest.mark.parametrize("length", range(54))
 def test_short_frames_are_no_segments(length: int) -> None:
     frame = received(flags="S")
-    assert frames.parse_tcp(frame[:length]) is None
+    assert parse(frame[:length]).tcp is None
 
 
 @pytest.mark.parametrize(
@@ -64,11 +69,11 @@ def test_short_frames_are_no_segments(length: int) -> None:
     ids=["icmp", "arp", "version 6", "ihl 4", "total length"],
 )
 def test_other_frames_are_no_segments(frame: bytes) -> None:
-    assert frames.parse_tcp(frame) is None
+    assert parse(frame).tcp is None
 
 
 def test_bare_reset() -> None:
-    packet = check_sums(frames.bare_reset(CLIENT, 40000, VIP, 80))
+    packet = check_sums(frames.bare_reset(FLOW))
     ip, tcp = packet[IP], packet[TCP]
     assert (ip.src, ip.dst, ip.ttl, str(ip.flags), len(ip)) == ("203.0.113.9", "198.51.100.10", 64, "DF", 40)
     assert (tcp.sport, tcp.dport, tcp.seq, tcp.ack, str(tcp.flags), tcp.window) == (40000, 80, 0, 0, "R", 0)
@@ -88,10 +93,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("fields", "expected"), ANSWERS)
 def test_reset_answer(fields: dict[str, Any], expected: tuple[int, int, str]) -> None:
-    frame = received(**fields)
-    segment = frames.parse_tcp(frame)
-    assert segment is not None
-    answer = frames.reset_answer(frame, segment)
+    answer = frames.reset_answer(parse(received(**fields)))
     assert answer is not None
     packet = check_sums(answer)
     assert (packet.dst, packet.src) == (mac(CLIENT_MAC), mac(OUR_MAC))
@@ -102,15 +104,12 @@ def test_reset_answer(fields: dict[str, Any], expected: tuple[int, int, str]) ->
 
 
 def test_a_reset_is_not_answered() -> None:
-    frame = received(flags="RA", seq=1)
-    segment = frames.parse_tcp(frame)
-    assert segment is not None
-    assert frames.reset_answer(frame, segment) is None
+    assert frames.reset_answer(parse(received(flags="RA", seq=1))) is None
 
 
 def test_port_unreachable() -> None:
     frame = received(flags="S", seq=0x01020304)
-    packet = check_sums(frames.port_unreachable(frame))
+    packet = check_sums(frames.port_unreachable(parse(frame), FLOW))
     assert (packet.dst, packet.src, packet[IP].src, packet[IP].dst) == (
         mac(CLIENT_MAC), mac(OUR_MAC), "198.51.100.10", "203.0.113.9"
     )  # fmt: skip
@@ -137,10 +136,10 @@ def test_gratuitous_arp() -> None:
 
 def test_parse_arp() -> None:
     frame = bytes(Ether() / ARP(op=2, hwsrc=mac(CLIENT_MAC), psrc="203.0.113.9", pdst="198.51.100.10"))
-    assert frames.parse_arp(frame) == frames.Arp(2, CLIENT_MAC, CLIENT, VIP)
-    assert frames.parse_arp(frame[:41]) is None
-    assert frames.parse_arp(received(flags="S")) is None
-    assert frames.parse_arp(bytes(Ether() / ARP(hwlen=8, hwsrc=b"12345678", hwdst=b"12345678"))) is None
+    assert parse(frame).arp == Arp(2, CLIENT_MAC, CLIENT, VIP)
+    assert parse(frame[:41]).arp is None
+    assert parse(received(flags="S")).arp is None
+    assert parse(bytes(Ether() / ARP(hwlen=8, hwsrc=b"12345678", hwdst=b"12345678"))).arp is None
 
 
 @pytest.mark.parametrize("ttl", [64, 2, 0xFF])

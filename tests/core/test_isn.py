@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fullnat.core.interface import SessionEvents
 from fullnat.core.isn import TICKS_PER_SECOND, IsnGenerator
+from fullnat.net.flow import Endpoint
 from fullnat.tables.session import SessionEntry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .builders import EVENT, IN, LOCAL, SERVER, config
+from .builders import EVENT, IN, LOCAL, LOCAL2, SERVER, SERVER2, config
 from .helpers import again, established, only, opened, tell, time_wait
 from .switch import Rig
 
 SECRET = bytes(range(16))
+PLACE = Endpoint(LOCAL, 5000), Endpoint(SERVER, 80)
 
 
 def rises(old: int, new: int) -> bool:
@@ -28,45 +31,45 @@ def test_rises_even_within_one_tick(steps: list[float], start: float) -> None:
     now, numbers = 5.0, []
     for step in steps:
         now += step
-        numbers.append(isn.next(LOCAL, 5000, SERVER, 80, now))
+        numbers.append(isn.next(*PLACE, now))
     assert all(map(rises, numbers, numbers[1:]))
 
 
 def test_rises_when_the_clock_stands_still_or_goes_back() -> None:
     isn = IsnGenerator(SECRET)
-    numbers = [isn.next(LOCAL, 5000, SERVER, 80, now) for now in (100.0, 100.0, 99.0, 50.0, 100.0)]
+    numbers = [isn.next(*PLACE, now) for now in (100.0, 100.0, 99.0, 50.0, 100.0)]
     assert all(map(rises, numbers, numbers[1:]))
 
 
 def test_rises_while_other_tuples_are_served() -> None:
     isn = IsnGenerator(SECRET)
-    first = isn.next(LOCAL, 5000, SERVER, 80, 1.0)
+    first = isn.next(*PLACE, 1.0)
     for port in range(5001, 6000):
-        isn.next(LOCAL, port, SERVER, 80, 1.0)
-    assert rises(first, isn.next(LOCAL, 5000, SERVER, 80, 1.0))
+        isn.next(Endpoint(LOCAL, port), PLACE[1], 1.0)
+    assert rises(first, isn.next(*PLACE, 1.0))
 
 
 def test_rises_over_a_restart_with_the_same_secret_and_the_time_of_day() -> None:
-    before = IsnGenerator(SECRET, 1.7e9 - 500.0).next(LOCAL, 5000, SERVER, 80, 500.0)
-    after = IsnGenerator(SECRET, 1.7e9 + 2.0).next(LOCAL, 5000, SERVER, 80, 0.0)
+    before = IsnGenerator(SECRET, 1.7e9 - 500.0).next(*PLACE, 500.0)
+    after = IsnGenerator(SECRET, 1.7e9 + 2.0).next(*PLACE, 0.0)
     assert after == (before + 2 * TICKS_PER_SECOND) & 0xFFFFFFFF
 
 
 @pytest.mark.parametrize("change", range(4))
 def test_every_part_of_the_tuple_counts(change: int) -> None:
-    def isn(local: int, local_port: int, server: int, server_port: int) -> int:
-        return IsnGenerator(SECRET).next(local, local_port, server, server_port, 1.0)
+    def isn(parts: list[Any]) -> int:
+        return IsnGenerator(SECRET).next(Endpoint(*parts[:2]), Endpoint(*parts[2:]), 1.0)
 
-    parts = [LOCAL, 5000, SERVER, 80]
-    plain = isn(*parts)
-    parts[change] ^= 1 << 8
-    other = isn(*parts)
+    parts: list[Any] = [LOCAL, 5000, SERVER, 80]
+    plain = isn(parts)
+    parts[change] = (LOCAL2, 5256, SERVER2, 336)[change]
+    other = isn(parts)
     assert abs(plain - other) > 1 << 16
-    assert plain != IsnGenerator(SECRET[::-1]).next(LOCAL, 5000, SERVER, 80, 1.0)
+    assert plain != IsnGenerator(SECRET[::-1]).next(*PLACE, 1.0)
 
 
 def test_clock_ticks_every_64_ns() -> None:
-    first, second = (IsnGenerator(SECRET).next(LOCAL, 1, SERVER, 2, now) for now in (10.0, 11.0))
+    first, second = (IsnGenerator(SECRET).next(*PLACE, now) for now in (10.0, 11.0))
     assert (second - first) & 0xFFFFFFFF == 15_625_000
 
 
@@ -80,7 +83,6 @@ def test_a_poor_secret_is_refused(length: int) -> None:
 
 FASTER = 40_000_000
 """Bytes per second, more than the clock."""
-PLACE = (LOCAL, 5000, SERVER, 80)
 
 
 @settings(deadline=None)
@@ -108,11 +110,11 @@ def test_the_clock_alone_would_not_do() -> None:
 def test_only_what_matters_is_remembered() -> None:
     isn = IsnGenerator(SECRET)
     for port in range(2000, 3000):
-        place = (LOCAL, port, SERVER, 80)
+        place = Endpoint(LOCAL, port), PLACE[1]
         isn.ended(*place, isn.next(*place, 10.0) + 1000, 11.0)
     assert not isn._ends, "the clock is past them"
     for port in range(2000, 3000):
-        place = (LOCAL, port, SERVER, 80)
+        place = Endpoint(LOCAL, port), PLACE[1]
         isn.ended(*place, isn.next(*place, 10.0) + FASTER, 11.0)
     assert len(isn._ends) == len(isn._order) == 1000
     isn.ended(*PLACE, isn.next(*PLACE, 200.0) + FASTER, 201.0)
@@ -123,7 +125,7 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fullnat.core.isn.REMEMBERED", 100)
     isn = IsnGenerator(SECRET)
     for port in range(2000, 3000):
-        place = (LOCAL, port, SERVER, 80)
+        place = Endpoint(LOCAL, port), PLACE[1]
         isn.ended(*place, isn.next(*place, 10.0) + FASTER, 11.0)
     assert len(isn._ends) == len(isn._order) == 100
 

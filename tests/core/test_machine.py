@@ -14,6 +14,7 @@ from fullnat.core.interface import Effect, IdleNotice, Inject, Op, Outcome, Rese
 from fullnat.core.lifecycle import Phase
 from fullnat.core.services import NO_ID
 from fullnat.core.sessions import Session
+from fullnat.net.flow import address
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
@@ -55,7 +56,7 @@ CONFIGS = st.builds(
 )
 SERVER_IDS = 4
 MARKS = st.sampled_from([0, 0, EVENT["RESUMED"], EVENT["UNJUDGED"]])
-REPORTED = sorted(set(EVENT) - {"RESUMED", "UNJUDGED"})
+REPORTED = sorted(set(EVENT.__members__) - {"RESUMED", "UNJUDGED"})
 
 
 class Machine(RuleBasedStateMachine):
@@ -230,8 +231,8 @@ class Machine(RuleBasedStateMachine):
         assert held == self._with_homeless(ids, sessions)
         for session in sessions:
             entry, binding = session.entry, bound[session.entry.server_id]
-            assert binding.service == (entry.protocol, entry.vip, entry.vport)
-            assert binding.endpoint == entry.server << 16 | entry.server_port
+            assert binding.service == (entry.protocol, entry.flow_in.dst)
+            assert binding.endpoint == entry.flow_out.src
             assert store.timers.when(session) is not None
             assert session.held is None or session.phase is not Phase.INSTALLED
 
@@ -253,7 +254,7 @@ class Machine(RuleBasedStateMachine):
         self.repair()
         self.servers_are_on_the_switch()
         self.resources_are_those_of_the_sessions()
-        configured = {int(address) for server in self.rig.config.virtual_servers for address in server.local_addresses}
+        configured = {address(local) for server in self.rig.config.virtual_servers for local in server.local_addresses}
         assert {local.address for local in self.rig.controller.local_addresses()} == configured
 
     def repair(self) -> None:
@@ -266,8 +267,8 @@ class Machine(RuleBasedStateMachine):
         wanted: set[Entry] = set()
         for service in self.rig.controller._store.services.by_key.values():
             for server in service.all_servers():
-                wanted.add(ServerIn(server.server_id, service.session_flags, server.address, server.port))
-                wanted.add(ServerOut(server.server_id, service.session_flags, *service.key[1:]))
+                wanted.add(ServerIn(server.server_id, service.session_flags, *server.endpoint))
+                wanted.add(ServerOut(server.server_id, service.session_flags, *service.key[1]))
         assert self.rig.switch.of(ServerIn) | self.rig.switch.of(ServerOut) == wanted
 
 

@@ -6,10 +6,13 @@ from dataclasses import replace
 from ipaddress import IPv4Interface, IPv4Network
 
 from fullnat.config.model import StaticRoute
-from fullnat.core.frames import ARP_REQUEST, BROADCAST, SYN, Arp, destination_mac, parse_arp, readdressed, tcp_frame
+from fullnat.core.frames import readdressed
 from fullnat.core.interface import Op, PacketIn, SwitchDown
 from fullnat.core.neighbors import UNRESOLVED_LIMIT
 from fullnat.core.waiting import BYTES, FEW, OVERHEAD, PACKETS, TOTAL_BYTES
+from fullnat.net.flow import Address
+from fullnat.net.headers import ARP_REQUEST, BROADCAST, TcpFlag
+from fullnat.net.parse import Arp, parse
 from fullnat.tables.neighbor import Neighbor
 
 from .builders import (
@@ -28,6 +31,7 @@ from .builders import (
     arp_reply,
     config,
     ip,
+    tcp_frame,
     virtual,
 )
 from .switch import FakeSwitch, Rig
@@ -38,24 +42,25 @@ STRANGER = ip("10.0.2.77")
 SERVER_ROW = Neighbor(SERVER, SERVER_PORT, SWITCH_MAC_2, SERVER_MAC, 1500)
 
 
-def requests(rig: Rig) -> list[tuple[int, int, int]]:
+def requests(rig: Rig) -> list[tuple[int, int, Address]]:
     """(port, destination MAC, target) of the ARP questions since the last look, announcements left out."""
     found = []
     for effect in rig.switch.forwarded:
-        arp = parse_arp(effect.frame)
+        packet = parse(effect.frame)
+        arp = packet.arp
         if arp is not None and arp.sender != arp.target:
             assert arp.operation == ARP_REQUEST
-            found.append((effect.port, destination_mac(effect.frame), arp.target))
+            found.append((effect.port, packet.destination_mac, arp.target))
     rig.switch.forwarded.clear()
     return found
 
 
-def punted(destination: int = SERVER, number: int = 0) -> PacketIn:
-    frame = tcp_frame((SWITCH_MAC_1, ROUTER_MAC), LOCAL, 5000 + number, destination, 8080, 1, 0, SYN)
+def punted(destination: Address = SERVER, number: int = 0) -> PacketIn:
+    frame = tcp_frame(LOCAL, 5000 + number, destination, 8080, 1, 0, TcpFlag.SYN)
     return PacketIn(PUNT["NO_NEIGHBOR"], 0, CLIENT_PORT, 0, frame)
 
 
-def answer(rig: Rig, address: int = SERVER, mac: int = SERVER_MAC, port: int = SERVER_PORT) -> None:
+def answer(rig: Rig, address: Address = SERVER, mac: int = SERVER_MAC, port: int = SERVER_PORT) -> None:
     rig.send(arp_reply(address, mac, OUR_SERVER_SIDE, SWITCH_MAC_2, port))
     rig.settle()
 
@@ -71,7 +76,7 @@ def test_own_addresses_are_announced_at_connect() -> None:
     announced = {
         (effect.port, arp)
         for effect in rig.switch.forwarded
-        if (arp := parse_arp(effect.frame)) is not None and arp.sender == arp.target
+        if (arp := parse(effect.frame).arp) is not None and arp.sender == arp.target
     }
     assert announced == {
         (CLIENT_PORT, Arp(ARP_REQUEST, SWITCH_MAC_1, VIP, VIP)),
@@ -102,7 +107,7 @@ def test_packets_wait_for_the_answer_and_leave_in_order() -> None:
     assert rig.controller.stats()["neighbor_queue_dropped"] == 2, "the oldest"
 
 
-def jumbo(destination: int, number: int = 0) -> PacketIn:
+def jumbo(destination: Address, number: int = 0) -> PacketIn:
     packet = punted(destination, number)
     return replace(packet, frame=packet.frame + bytes(9000 - len(packet.frame)))
 
@@ -127,7 +132,7 @@ def test_all_neighbors_together_are_bounded_and_none_goes_without() -> None:
     many = TOTAL_BYTES // BYTES + 1
     for stranger in range(many):
         for number in range(PACKETS):
-            rig.send(jumbo(ip("10.0.8.0") + stranger, number))
+            rig.send(jumbo(ip("10.0.8.0", stranger), number))
     for number in range(PACKETS):
         rig.send(punted(ip("10.0.9.0"), number))
     requests(rig)
@@ -160,7 +165,7 @@ def test_other_destinations_go_to_the_gateway() -> None:
     rig.send(punted(ip("203.0.113.9")))
     rig.send(arp_reply(GATEWAY, ROUTER_MAC, ip("198.51.100.1"), SWITCH_MAC_1, CLIENT_PORT))
     sent = rig.switch.forwarded[-1]
-    assert (sent.port, destination_mac(sent.frame)) == (CLIENT_PORT, ROUTER_MAC)
+    assert (sent.port, parse(sent.frame).destination_mac) == (CLIENT_PORT, ROUTER_MAC)
 
 
 def test_a_stranger_in_a_subnet_is_resolved_and_given_up() -> None:
@@ -247,7 +252,7 @@ def test_a_scan_fills_no_memory() -> None:
     rig = Rig(config(interfaces=(config().interfaces[0], wide)))
     requests(rig)
     for number in range(3000):
-        rig.send(punted(ip("10.0.8.0") + number))
+        rig.send(punted(ip("10.0.8.0", number)))
     assert len(requests(rig)) == UNRESOLVED_LIMIT - 2, "a server and a gateway are being resolved as well"
     assert rig.controller.stats()["neighbor_queue_dropped"] == 3000 - UNRESOLVED_LIMIT + 2
     rig.advance(60)

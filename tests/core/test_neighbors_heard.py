@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Interface
 
-from fullnat.core.frames import BROADCAST, readdressed
+from fullnat.core.frames import readdressed
 from fullnat.core.interface import NeighborHeard
 from fullnat.core.neighbors import HEARD_LIMIT
+from fullnat.net.flow import Address
+from fullnat.net.headers import BROADCAST
 from fullnat.tables.neighbor import Neighbor
 
-from .builders import CLIENT_PORT, LOCAL, SERVER, SERVER_MAC, SERVER_PORT, SWITCH_MAC_2, config, ip
+from .builders import ANY, CLIENT_PORT, LOCAL, SERVER, SERVER_MAC, SERVER_PORT, SWITCH_MAC_2, config, ip
 from .switch import Rig
 from .test_neighbors import SERVER_ROW, STRANGER, answer, punted, requests
 
 STRANGER_ROW = SERVER_ROW._replace(address=STRANGER)
 
 
-def hear(rig: Rig, address: int = STRANGER, mac: int = SERVER_MAC, port: int = SERVER_PORT) -> None:
+def hear(rig: Rig, address: Address = STRANGER, mac: int = SERVER_MAC, port: int = SERVER_PORT) -> None:
     rig.send(NeighborHeard(address, mac, port))
     rig.settle()
 
@@ -70,7 +72,7 @@ def test_only_hosts_of_the_subnet_at_the_port_are_heard() -> None:
     rig = Rig(config())
     hear(rig, port=CLIENT_PORT)
     hear(rig, ip("192.0.2.1"))
-    hear(rig, 0)
+    hear(rig, ANY)
     hear(rig, ip("10.0.2.0"))
     hear(rig, ip("10.0.2.255"))
     hear(rig, mac=0)
@@ -97,13 +99,13 @@ def test_invented_senders_fill_a_bounded_part_of_the_table_for_a_while() -> None
     wide = replace(config().interfaces[1], address=IPv4Interface("10.0.0.1/16"))
     rig = Rig(config(interfaces=(config().interfaces[0], wide)))
     for number in range(3000):
-        hear(rig, ip("10.0.8.1") + number)
+        hear(rig, ip("10.0.8.1", number))
     assert len(rig.switch.of(Neighbor)) == HEARD_LIMIT
     assert rig.controller.stats()["arp_ignored"] == 3000 - HEARD_LIMIT
     rig.send(punted(STRANGER))
     assert STRANGER in [target for _, _, target in requests(rig)], "whom we have to ask is asked as ever"
     answer(rig, ip("10.0.8.1"))
-    hear(rig, ip("10.0.8.0") + 3000)
+    hear(rig, ip("10.0.8.0", 3000))
     assert len(rig.switch.of(Neighbor)) == HEARD_LIMIT + 1, "who answers is no longer counted"
     rig.advance(18)
     hear(rig, STRANGER)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fullnat.core.frames import parse_tcp
 from fullnat.core.options import BadOptions, belongs, edit_options, walk
+from fullnat.net.flow import address
+from fullnat.net.parse import parse
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.session import SessionEntry
 from hypothesis import given
@@ -21,13 +22,10 @@ TIMESTAMPS = b"\x08\x0a\x11\x22\x33\x44\0\0\0\0"
 MSS_1460 = b"\x02\x04\x05\xb4"
 
 
-def number(address: str) -> int:
-    return int.from_bytes(bytes(map(int, address.split("."))), "big")
-
-
 def session() -> SessionEntry:
-    ends = (number(CLIENT), 40000, number(VIP), 80, number(LOCAL), 5000, number(SERVER), 8080)
-    return SessionEntry(3, 0, 6, *ends, DELTA, 0, 90.0)
+    outside = address(CLIENT), 40000, address(VIP), 80
+    inside = address(LOCAL), 5000, address(SERVER), 8080
+    return SessionEntry(3, 0, 6, *outside, *inside, DELTA, 0, 90.0)
 
 
 def frame(options: bytes, *, inward: bool, flags: str = "A", damage: int = 0, ip_options: bytes = b"") -> bytes:
@@ -42,10 +40,11 @@ def frame(options: bytes, *, inward: bool, flags: str = "A", damage: int = 0, ip
 def edited(options: bytes, *, session_flags: int = 0, **how: Any) -> bytes:
     """The list after the edit; everything else must be as if the segment had been sent with it."""
     before = frame(options, **how)
-    segment = parse_tcp(before)
-    assert segment is not None
-    assert belongs(segment, session())
-    after = edit_options(before, segment, session(), session_flags)
+    packet = parse(before)
+    assert packet.flow is not None
+    assert packet.tcp is not None
+    assert belongs(packet.flow, session())
+    after = edit_options(packet, packet.flow, packet.tcp, session(), session_flags)
     start = 14 + 20 + len(how.get("ip_options", b"")) + 20
     result = after[start : start + len(options) + len(after) - len(before)]
     assert after == frame(result, **how)
@@ -133,6 +132,6 @@ def test_broken_lists_are_refused(options: bytes) -> None:
 
 
 def test_a_stranger_is_no_part_of_the_session() -> None:
-    segment = parse_tcp(frame(b"", inward=True))
-    assert segment is not None
-    assert not belongs(segment._replace(src_port=1), session())
+    flow = parse(frame(b"", inward=True)).flow
+    assert flow is not None
+    assert not belongs(flow._replace(src=flow.src._replace(port=1)), session())

@@ -5,15 +5,16 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from fullnat.core.pool import IdPool, LocalAddress, LocalPool
+from fullnat.core.pool import IdPool, LocalPool
+from fullnat.net.flow import Address, Endpoint, address
 from hypothesis import given
 from hypothesis import strategies as st
 
-A, B = 0x0A000264, 0x0A000265
-RS1, RS2 = 0x0A00020B1F90, 0x0A00020C1F90
+A, B = address("10.0.2.100"), address("10.0.2.101")
+RS1, RS2 = Endpoint(address("10.0.2.11"), 8080), Endpoint(address("10.0.2.12"), 8080)
 
 
-def pool(low: int = 5000, high: int = 65535, addresses: tuple[int, ...] = (A, B), seed: int = 3) -> LocalPool:
+def pool(low: int = 5000, high: int = 65535, addresses: tuple[Address, ...] = (A, B), seed: int = 3) -> LocalPool:
     made = LocalPool(Random(seed), low, high)
     made.configure(addresses, low, high)
     return made
@@ -23,7 +24,7 @@ def test_one_address_serves_every_server_with_every_port() -> None:
     ports = pool(5000, 5099, (A,))
     for server in (RS1, RS2):
         taken = [ports.take((A,), 0, server) for _ in range(100)]
-        assert {place[1] for place in taken if place} == set(range(5000, 5100))
+        assert {place.port for place in taken if place} == set(range(5000, 5100))
         assert ports.take((A,), 0, server) is None
     (local,) = ports
     assert local.used == 200
@@ -33,7 +34,7 @@ def test_one_address_serves_every_server_with_every_port() -> None:
 def test_all_addresses_are_tried_before_giving_up() -> None:
     ports = pool(5000, 5003)
     places = [ports.take((A, B), 0, RS1) for _ in range(8)]
-    assert sorted((place[0].address, place[1]) for place in places if place) == [
+    assert sorted(place for place in places if place) == [
         (address, port) for address in (A, B) for port in range(5000, 5004)
     ]
     assert ports.take((A, B), 1, RS1) is None
@@ -42,11 +43,11 @@ def test_all_addresses_are_tried_before_giving_up() -> None:
 
 def test_start_position_is_the_callers() -> None:
     ports = pool()
-    assert [place[0].address for start in (0, 1, 0, 1) if (place := ports.take((A, B), start, RS1))] == [A, B, A, B]
+    assert [place.address for start in (0, 1, 0, 1) if (place := ports.take((A, B), start, RS1))] == [A, B, A, B]
 
 
 def test_start_port_is_random() -> None:
-    starts = {place[1] for seed in range(20) if (place := pool(seed=seed).take((A,), 0, RS1))}
+    starts = {place.port for seed in range(20) if (place := pool(seed=seed).take((A,), 0, RS1))}
     assert len(starts) > 15
 
 
@@ -54,7 +55,7 @@ def test_a_freed_port_rests_for_a_round() -> None:
     ports = pool(5000, 5999, (A,))
     first = ports.take((A,), 0, RS1)
     assert first is not None
-    ports.release(first[0], RS1, first[1])
+    ports.release(first, RS1)
     others = [ports.take((A,), 0, RS1) for _ in range(999)]
     assert first not in others
     assert ports.take((A,), 0, RS1) == first
@@ -67,7 +68,7 @@ def test_a_single_free_port_in_a_full_pool_is_found() -> None:
     free = places[12345]
     assert free is not None
     for _ in range(50):
-        ports.release(free[0], RS1, free[1])
+        ports.release(free, RS1)
         assert ports.take((A,), 0, RS1) == free
     assert ports.take((A,), 0, RS1) is None
 
@@ -76,9 +77,9 @@ def test_conflicts_are_counted() -> None:
     ports = pool(5000, 5009, (A,))
     place = ports.take((A,), 0, RS1)
     assert place is not None
-    local, first = place
-    local.next_port = first
-    assert ports.take((A,), 0, RS1) == (local, first + 1 if first < 5009 else 5000)
+    (local,) = ports
+    local.next_port = place.port
+    assert ports.take((A,), 0, RS1) == (A, place.port + 1 if place.port < 5009 else 5000)
     assert local.conflicts == 1
 
 
@@ -89,41 +90,40 @@ def test_a_removed_address_stays_until_its_last_session_is_gone() -> None:
     ports.configure((B,), 5000, 65535)
     assert [(local.address, local.configured) for local in ports] == [(A, False), (B, True)]
     assert not ports.retired
-    ports.release(place[0], RS1, place[1])
+    ports.release(place, RS1)
     assert ports.retired
     assert [local.address for local in ports] == [B]
 
 
 def test_claimed_ports_are_not_handed_out() -> None:
     ports = pool(5000, 5001, (A,))
-    local = ports.claim(A, RS1, 5000)
-    assert local is not None
-    assert ports.claim(A, RS1, 5000) is None
-    assert ports.take((A,), 0, RS1) == (local, 5001)
+    assert ports.claim(Endpoint(A, 5000), RS1)
+    assert not ports.claim(Endpoint(A, 5000), RS1)
+    assert ports.take((A,), 0, RS1) == (A, 5001)
     assert ports.take((A,), 0, RS1) is None
-    assert ports.claim(A, RS1, 4000) is local
+    assert ports.claim(Endpoint(A, 4000), RS1)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 1)), max_size=120), st.integers(5000, 5040))
 def test_never_a_pair_twice(steps: list[tuple[bool, int, int]], high: int) -> None:
     ports = pool(5000, high)
-    held: list[tuple[LocalAddress, int, int]] = []
+    held: list[tuple[Endpoint, Endpoint]] = []
     for take, position, server in steps:
         endpoint = (RS1, RS2)[server]
         if take:
             place = ports.take((A, B), position, endpoint)
-            in_use = [(local, port) for local, rs, port in held if rs == endpoint]
+            in_use = [place for place, rs in held if rs == endpoint]
             if place is None:
                 assert len(in_use) == 2 * (high - 4999)
             else:
                 assert place not in in_use
-                assert 5000 <= place[1] <= high
-                held.append((place[0], endpoint, place[1]))
+                assert 5000 <= place.port <= high
+                held.append((place, endpoint))
         elif held:
             ports.release(*held.pop(position % len(held)))
     assert sum(local.used for local in ports) == len(held)
-    for local, endpoint, port in held:
-        ports.release(local, endpoint, port)
+    for place, endpoint in held:
+        ports.release(place, endpoint)
     assert [(local.used, local.ports) for local in ports] == [(0, {}), (0, {})]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(str(fullnat.__file__)).parent
 PURE = ("core", "net", "tables")
-FINDERS = {ROOT / "core/schedulers/__init__.py", ROOT / "tables/__init__.py"}
+FINDERS = {ROOT / where / "__init__.py" for where in ("core/protocols", "core/schedulers", "tables")}
 """They import the modules beside them, whose names they look up."""
 FILES = [path for name in PURE for path in sorted((ROOT / name).rglob("*.py")) if path not in FINDERS]
 ALLOWED = {
@@ -20,6 +20,7 @@ ALLOWED = {
     "collections.abc",
     "dataclasses",
     "enum",
+    "functools",
     "hashlib",
     "heapq",
     "ipaddress",
@@ -67,3 +68,16 @@ def test_calls_nothing_that_does_io(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_is_of_one_concern(path: Path) -> None:
     assert len(path.read_text().splitlines()) < LINES
+
+
+def test_a_frame_is_parsed_in_one_place() -> None:
+    """What handles a packet-in takes the parsed packet."""
+    parsing = [
+        path.name
+        for path in FILES
+        if path.is_relative_to(ROOT / "core")
+        and any(
+            "parse" in names for module, names in imports(ast.parse(path.read_text())) if module.startswith("fullnat")
+        )
+    ]
+    assert parsing == ["controller.py"]

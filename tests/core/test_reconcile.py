@@ -10,7 +10,7 @@ from fullnat.tables.route import Route
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.virtual_service import VirtualService
 
-from .builders import LOCAL, SERVER, VIP, VPORT, config, real, syn, virtual
+from .builders import ANY, LOCAL, SERVER, SERVER2, VIP, VPORT, config, ip, real, syn, virtual
 from .helpers import again, established, nothing_left, only, opened, time_wait
 from .switch import FakeSwitch, Rig, keys
 
@@ -27,14 +27,14 @@ def test_a_fresh_switch_gets_the_configuration() -> None:
     assert rig.switch.of(OwnAddress) == {
         OwnAddress(VIP, "own_vip"),
         OwnAddress(LOCAL, "own_local"),
-        OwnAddress(0xC6336401, "own_interface"),
-        OwnAddress(0x0A000201, "own_interface"),
+        OwnAddress(ip("198.51.100.1"), "own_interface"),
+        OwnAddress(ip("10.0.2.1"), "own_interface"),
     }
     assert rig.switch.of(VirtualService) == {VirtualService(6, VIP, VPORT, 1)}
     assert rig.switch.of(Route) == {
-        Route(0xC6336400, 24, "route_connected"),
-        Route(0x0A000200, 24, "route_connected"),
-        Route(0, 0, "route_via", 0xC63364FE),
+        Route(ip("198.51.100.0"), 24, "route_connected"),
+        Route(ip("10.0.2.0"), 24, "route_connected"),
+        Route(ANY, 0, "route_via", ip("198.51.100.254")),
     }
 
 
@@ -53,14 +53,14 @@ def test_only_differences_are_written() -> None:
     tables = rig.switch.tables
     del tables[("port", 1)]
     tables[("own_address", VIP)] = OwnAddress(VIP, "own_local")
-    tables[("own_address", 5)] = OwnAddress(5, "own_vip")
+    tables[("own_address", ANY)] = OwnAddress(ANY, "own_vip")
     rig.switch.log_of_updates.clear()
     rig.restart()
     assert sorted(rig.switch.log_of_updates, key=str) == sorted(
         [
             (Op.INSERT, Port(1, 0x02AA00000001)),
             (Op.MODIFY, OwnAddress(VIP, "own_vip")),
-            (Op.DELETE, OwnAddress(5, "own_vip")),
+            (Op.DELETE, OwnAddress(ANY, "own_vip")),
         ],
         key=str,
     )
@@ -80,16 +80,16 @@ def test_a_refused_entry_is_reported_and_tried_again() -> None:
 
 def test_a_refused_change_is_tried_again() -> None:
     rig = Rig(config())
-    changed, vip = config(virtual(reset_on_miss=True)), (6, VIP, VPORT)
+    changed, vip = config(virtual(reset_on_miss=True)), VirtualService(6, VIP, VPORT, 1)
     rig.reconfigure(changed)
     write = rig.switch.writes.popleft()
-    assert write.updates == ((Op.MODIFY, VirtualService(*vip, 1)),)
+    assert write.updates == ((Op.MODIFY, vip),)
     rig.send(Written(write.token, {0: Failure(Outcome.REFUSED, "broken")}))
     rig.reconfigure(changed)
     assert rig.switch.writes.popleft().updates == write.updates
     rig.reconfigure(config(OTHER))
     write = rig.switch.writes.popleft()
-    deletion = Op.DELETE, VirtualService(*vip, 1)
+    deletion = Op.DELETE, vip
     assert deletion in write.updates
     rig.send(Written(write.token, {write.updates.index(deletion): Failure(Outcome.REFUSED, "broken")}))
     rig.reconfigure(config(OTHER))
@@ -156,7 +156,9 @@ def test_server_ids_follow_the_sessions_over_a_restart_with_another_configuratio
     assert sorted(entry.server_id for entry in entries) == [0, 1]
     rig.config = config(virtual(real_servers=(real("10.0.2.13"), real("10.0.2.12"), real("10.0.2.11"))))
     rig.restart()
-    ids = {server.address: server.server_id for service in rig.controller.services() for server in service.servers}
+    ids = {
+        server.endpoint.address: server.server_id for service in rig.controller.services() for server in service.servers
+    }
     assert all(ids[entry.server] == entry.server_id for entry in entries)
     assert sorted(ids.values()) == [0, 1, 2]
 
@@ -168,11 +170,11 @@ def test_sessions_of_a_removed_server_drain_after_a_restart() -> None:
     rig.restart()
     assert only(rig).entry == old
     (service,) = rig.controller.services()
-    assert [(server.address, server.draining, server.active) for server in service.servers] == [
-        (SERVER + 1, False, 0),
+    assert [(server.endpoint.address, server.draining, server.active) for server in service.servers] == [
+        (SERVER2, False, 0),
         (SERVER, True, 1),
     ]
-    assert opened(rig, 41000).server == SERVER + 1
+    assert opened(rig, 41000).server == SERVER2
     rig.advance(100)
     rig.advance(3)
     nothing_left(rig)
@@ -221,7 +223,7 @@ def test_half_sessions_are_reported() -> None:
 
 def test_a_found_session_without_timeout_gets_the_services() -> None:
     switch = FakeSwitch()
-    entry = SessionEntry(3, 0, 6, 1, 2, VIP, VPORT, LOCAL, 6000, SERVER, 8080, 0, 0, 0.0)
+    entry = SessionEntry(3, 0, 6, ANY, 2, VIP, VPORT, LOCAL, 6000, SERVER, 8080, 0, 0, 0.0)
     switch.tables = dict.fromkeys(keys(entry), entry)
     switch.last_hit[3], switch.packets[3] = 1000.0, (2, 1)
     rig = Rig(config(), switch=switch)

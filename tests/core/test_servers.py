@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from fullnat.core.interface import Op, Outcome, SwitchDown, Write
 from fullnat.core.server_ids import ServerEntry, ServerIds
+from fullnat.net.flow import Address, Endpoint
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
-from .builders import RPORT, SERVER, SERVER2, VIP, VPORT, config, real, syn, virtual
+from .builders import RPORT, SERVER, SERVER2, SERVER3, VIP, VPORT, config, ip, real, syn, virtual
 from .helpers import established, nothing_left, only, opened
 from .switch import FakeSwitch, Rig, keys
 
@@ -21,7 +22,7 @@ BOTH = virtual(real_servers=(FIRST, SECOND))
 OTHER_PORT = virtual(port=81)
 
 
-def pair(number: int, address: int = SERVER, vport: int = VPORT, flags: int = TOA) -> tuple[ServerIn, ServerOut]:
+def pair(number: int, address: Address = SERVER, vport: int = VPORT, flags: int = TOA) -> tuple[ServerIn, ServerOut]:
     return ServerIn(number, flags, address, RPORT), ServerOut(number, flags, VIP, vport)
 
 
@@ -147,7 +148,7 @@ def test_an_id_whose_entries_do_not_go_stays_taken() -> None:
     assert changes(rig) == [
         (Op.DELETE, pair(0)[1]),
         *every(Op.DELETE, *pair(1, SERVER2)),
-        *every(Op.INSERT, *pair(0, SERVER2 + 1)),
+        *every(Op.INSERT, *pair(0, SERVER3)),
     ]
 
 
@@ -200,7 +201,7 @@ def test_ids_survive_a_restart_without_sessions_and_with_another_order() -> None
     changes(rig)
     rig.config = config(virtual(real_servers=(real("10.0.2.13"), SECOND, FIRST)))
     rig.restart()
-    assert changes(rig) == every(Op.INSERT, *pair(2, SERVER2 + 1))
+    assert changes(rig) == every(Op.INSERT, *pair(2, SERVER3))
 
 
 def test_reading_repairs_what_is_not_as_it_should_be() -> None:
@@ -209,7 +210,7 @@ def test_reading_repairs_what_is_not_as_it_should_be() -> None:
     tables = rig.switch.tables
     del tables["server_out", 0]
     wrong = ServerIn(1, TOA, SERVER2, 1)
-    orphans = ServerIn(7, 0, 1, 2), ServerOut(9, 0, 3, 4)
+    orphans = ServerIn(7, 0, ip("0.0.0.1"), 2), ServerOut(9, 0, ip("0.0.0.3"), 4)
     put(rig.switch, wrong, *orphans, ServerOut(1, 0, VIP, VPORT))
     changes(rig)
     rig.restart()
@@ -233,7 +234,7 @@ def test_of_sessions_that_give_one_id_to_two_servers_those_stay_whose_packets_ar
     rig = Rig(config(BOTH))
     rig.switch.strict = False
     good = {established(rig, 40000), opened(rig, 40001)}
-    stray = SessionEntry(9, 0, 6, 77, port, VIP, VPORT, 1, 2, SERVER2, RPORT, 0, 0, 90.0)
+    stray = SessionEntry(9, 0, 6, ip("0.0.0.77"), port, VIP, VPORT, ip("0.0.0.1"), 2, SERVER2, RPORT, 0, 0, 90.0)
     rig.send(SwitchDown("lost"))
     tables = rig.switch.tables
     rig.switch.tables = {}
@@ -291,7 +292,7 @@ def test_a_removal_interrupted_by_a_lost_stream_is_completed(applied: bool) -> N
     assert on(rig.switch) == {*pair(1, SERVER2)}
     rig.reconfigure(config(virtual(real_servers=(SECOND, real("10.0.2.13")))))
     rig.settle()
-    assert on(rig.switch) == {*pair(0, SERVER2 + 1), *pair(1, SERVER2)}
+    assert on(rig.switch) == {*pair(0, SERVER3), *pair(1, SERVER2)}
 
 
 def test_what_another_controller_called_the_servers_meanwhile_counts() -> None:
@@ -300,14 +301,16 @@ def test_what_another_controller_called_the_servers_meanwhile_counts() -> None:
     established(rig)
     rig.send(SwitchDown("another controller is primary"))
     rig.switch.tables = {key: entry for key, entry in rig.switch.tables.items() if not isinstance(entry, SessionEntry)}
-    theirs = SessionEntry(4, 0, 6, 77, 1, VIP, VPORT, 1, 2, SERVER2, RPORT, 0, 0, 90.0)
+    theirs = SessionEntry(4, 0, 6, ip("0.0.0.77"), 1, VIP, VPORT, ip("0.0.0.1"), 2, SERVER2, RPORT, 0, 0, 90.0)
     put(rig.switch, *pair(0, SERVER2), *pair(1, SERVER), theirs)
     rig.switch.last_hit[4], rig.switch.packets[4] = rig.now, (0, 0)
     changes(rig)
     rig.up()
     assert only(rig).entry == theirs
     assert changes(rig) == []
-    ids = {server.address: server.server_id for service in rig.controller.services() for server in service.servers}
+    ids = {
+        server.endpoint.address: server.server_id for service in rig.controller.services() for server in service.servers
+    }
     assert ids == {SERVER: 1, SERVER2: 0}
 
 
@@ -315,14 +318,15 @@ def test_what_another_controller_called_the_servers_meanwhile_counts() -> None:
 
 
 def test_an_id_is_its_servers_until_nobody_holds_it() -> None:
-    key, here, there = (6, VIP, VPORT), 1 << 16 | 80, 2 << 16 | 80
+    key, other = (6, Endpoint(VIP, VPORT)), (6, Endpoint(VIP, 81))
+    here, there = Endpoint(SERVER, 80), Endpoint(SERVER2, 80)
     ids = ServerIds(1)
     assert ids.take(key, here, 1) == 0
     assert ids.take(key, there, 1) is None
     assert not ids.claim(0, key, there, 1)
     ids.hold(0, key, here, 1)
-    assert (ids.fits(0, key, here), ids.fits(0, key, there), ids.fits(0, (6, VIP, 81), here)) == (True, False, False)
-    entries: list[ServerEntry] = [ServerIn(0, 1, 1, 80), ServerOut(0, 1, VIP, VPORT)]
+    assert (ids.fits(0, key, here), ids.fits(0, key, there), ids.fits(0, other, here)) == (True, False, False)
+    entries: list[ServerEntry] = [ServerIn(0, 1, SERVER, 80), ServerOut(0, 1, VIP, VPORT)]
     assert ids.updates() == every(Op.INSERT, *entries)
     ids.drop(0)
     assert ids.holders(0) == 1
@@ -339,7 +343,7 @@ def test_an_id_is_its_servers_until_nobody_holds_it() -> None:
 
 def test_an_id_beyond_the_switchs_is_held_for_its_sessions() -> None:
     ids = ServerIds(1)
-    ids.hold(70000, (6, VIP, VPORT), 5, 1)
+    ids.hold(70000, (6, Endpoint(VIP, VPORT)), Endpoint(SERVER, 80), 1)
     ids.drop(70000)
     assert ids.updates() == []
     assert len(ids) == 0

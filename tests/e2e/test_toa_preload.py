@@ -15,9 +15,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from fullnat.toa import Trusted
-from fullnat.toa.ebpf import attach
-from fullnat.toa.ebpf.bpf import BpfError
+from fullnat_toa import Trusted
+from fullnat_toa.ebpf import attach
+from fullnat_toa.ebpf.bpf import BpfError
 from pyroute2 import IPRoute
 
 from bench.tools import toa as preload
@@ -286,8 +286,7 @@ def test_redis(world: World, serve: Serve) -> None:
 def test_toa_check(world: World) -> None:
     """Through the VIP: good, with the local address; a direct call: told as such."""
     command: list[str | Path] = [
-        Path(sys.executable).with_name("fullnat"),
-        "toa-check",
+        Path(sys.executable).with_name("toa-check"),
         "--listen",
         f"10.2.0.13:{CHECK_PORT}",
     ]

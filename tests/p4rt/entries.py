@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from fullnat.net.flow import Address, v4
 from fullnat.tables.neighbor import Neighbor
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
@@ -17,18 +20,20 @@ def bits(width: int) -> st.SearchStrategy[int]:
     return st.integers(0, 2**width - 1) | st.sampled_from([0, 1, 2**width - 1])
 
 
+addresses = bits(32).map(v4)
+
 sessions = st.builds(
     SessionEntry,
     session_id=bits(20),
     server_id=bits(16),
     protocol=bits(8),
-    client=bits(32),
+    client=addresses,
     client_port=bits(16),
-    vip=bits(32),
+    vip=addresses,
     vport=bits(16),
-    local=bits(32),
+    local=addresses,
     local_port=bits(16),
-    server=bits(32),
+    server=addresses,
     server_port=bits(16),
     delta=bits(32),
     client_isn=bits(32),
@@ -36,38 +41,41 @@ sessions = st.builds(
 )
 
 
-def routes(action: st.SearchStrategy[tuple[str, int]]) -> st.SearchStrategy[Route]:
-    def masked(values: tuple[int, int, tuple[str, int]]) -> Route:
+def routes(action: st.SearchStrategy[tuple[str, Address | None]]) -> st.SearchStrategy[Route]:
+    def masked(values: tuple[int, int, tuple[str, Address | None]]) -> Route:
         prefix, length, to = values
-        return Route(prefix >> (32 - length) << (32 - length), length, *to)
+        return Route(v4(prefix >> (32 - length) << (32 - length)), length, *to)
 
     return st.tuples(bits(32), st.integers(0, 32), action).map(masked)
 
 
 cold = st.one_of(
     st.builds(Port, bits(16), bits(48)),
-    st.builds(OwnAddress, bits(32), st.sampled_from(["own_vip", "own_local", "own_interface"])),
-    st.builds(VirtualService, bits(8), bits(32), bits(16), bits(8)),
-    routes(st.sampled_from([("route_connected", 0), ("route_drop", 0)]) | st.tuples(st.just("route_via"), bits(32))),
-    st.builds(Neighbor, bits(32), bits(16), bits(48), bits(48), bits(16)),
-    st.builds(ServerIn, bits(16), bits(8), bits(32), bits(16)),
-    st.builds(ServerOut, bits(16), bits(8), bits(32), bits(16)),
+    st.builds(OwnAddress, addresses, st.sampled_from(["own_vip", "own_local", "own_interface"])),
+    st.builds(VirtualService, bits(8), addresses, bits(16), bits(8)),
+    routes(
+        st.tuples(st.sampled_from(["route_connected", "route_drop"]), st.none())
+        | st.tuples(st.just("route_via"), addresses)
+    ),
+    st.builds(Neighbor, addresses, bits(16), bits(48), bits(48), bits(16)),
+    st.builds(ServerIn, bits(16), bits(8), addresses, bits(16)),
+    st.builds(ServerOut, bits(16), bits(8), addresses, bits(16)),
 )
 
 
-def session(number: int = 1, **changes: int) -> SessionEntry:
+def session(number: int = 1, **changes: Any) -> SessionEntry:
     """A session whose every field depends on ``number``."""
     made = SessionEntry(
         session_id=number,
         server_id=7,
         protocol=6,
-        client=0xC0000200 + number,
+        client=v4(0xC0000200 + number),
         client_port=40000 + number,
-        vip=0xCB007150,
+        vip=v4(0xCB007150),
         vport=80,
-        local=0x0A000101,
+        local=v4(0x0A000101),
         local_port=5000 + number,
-        server=0x0A00000B,
+        server=v4(0x0A00000B),
         server_port=8080,
         delta=(0xFFFFFF00 + number) & 0xFFFFFFFF,
         client_isn=0x80000000 + number,

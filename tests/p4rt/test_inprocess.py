@@ -8,10 +8,12 @@ import pytest
 
 pytest.importorskip("p4soft.engine")
 
+from finsy.proto import p4r
 from fullnat.core.interface import Forward, Inject, Op, PacketIn
+from fullnat.net.flow import v4
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client, Mastership
-from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary
+from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.inprocess import EmbeddedSwitch, InProcessTransport
 from fullnat.p4rt.program import Program
 from fullnat.tables.neighbor import Neighbor
@@ -27,13 +29,13 @@ from p4rt.entries import session
 
 COLD: list[Entry] = [
     Port(1, 0x020000000001),
-    OwnAddress(0xCB007150, "own_vip"),
-    OwnAddress(0x0A000101, "own_local"),
-    VirtualService(6, 0xCB007150, 80, 0),
-    Route(0, 0, "route_via", 0xC00002FE),
-    Route(0x0A000000, 24, "route_connected"),
-    Route(0x0A090000, 16, "route_drop"),
-    Neighbor(0x0A00000B, 2, 0x020000000002, 0x02000000000B, 1500),
+    OwnAddress(v4(0xCB007150), "own_vip"),
+    OwnAddress(v4(0x0A000101), "own_local"),
+    VirtualService(6, v4(0xCB007150), 80, 0),
+    Route(v4(0), 0, "route_via", v4(0xC00002FE)),
+    Route(v4(0x0A000000), 24, "route_connected"),
+    Route(v4(0x0A090000), 16, "route_drop"),
+    Neighbor(v4(0x0A00000B), 2, 0x020000000002, 0x02000000000B, 1500),
 ]
 
 
@@ -83,6 +85,32 @@ async def test_failures_name_their_update(client: Client) -> None:
     assert {index: code for index, (code, _) in failed.items()} == {2: Code.ALREADY_EXISTS, 3: Code.ALREADY_EXISTS}
     failed = await client.write(wires(client, Op.DELETE, session(9)))
     assert {code for code, _ in failed.values()} == {Code.NOT_FOUND}
+
+
+async def test_writes_are_handed_over_as_they_are(
+    client: Client, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine decodes ordinary ones itself; the server parses the rest, once."""
+    parsed: list[int] = []
+    parse = switch.service._write_message
+
+    def count(request: p4r.WriteRequest) -> None:
+        parsed.append(len(request.updates))
+        parse(request)
+
+    monkeypatch.setattr(switch.service, "_write_message", count)
+    monkeypatch.setattr(switch.service, "write", None)
+    assert await client.write(wires(client, Op.INSERT, session(1), session(2))) == {}
+    assert set(await client.write(wires(client, Op.INSERT, session(2)))) == {0, 1}
+    assert parsed == []
+    noted = p4r.Update.FromString(wires(client, Op.INSERT, session(3))[0])
+    noted.entity.table_entry.metadata = b"only the server takes these"
+    assert await client.write([noted.SerializeToString()]) == {}
+    assert parsed == [1]
+    with pytest.raises(RpcError) as refused:
+        await InProcessTransport(switch.service).write(b"\xff")
+    assert refused.value.code == Code.INVALID_ARGUMENT
+    assert parsed == [1]
 
 
 async def test_half_sessions_are_removed(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from finsy.proto import p4i, p4r
@@ -16,11 +17,13 @@ from fullnat.core.interface import (
     Reset,
     SessionEvents,
 )
+from fullnat.net.flow import address, v4
 from fullnat.p4constants import DropReason, PacketOutAction, PacketOutFlag
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import ProgramError, SchemaError
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.wire import canonical, varint
+from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
@@ -33,6 +36,10 @@ PROGRAM = program.load()
 SCHEMA = Schema(PROGRAM.p4info, PROGRAM.sizes)
 
 
+def bytestring(value: int | bytes) -> bytes:
+    return canonical(value if isinstance(value, int) else int.from_bytes(value, "big"))
+
+
 def updates(op: Op, entry: Entry) -> list[p4r.Update]:
     return [p4r.Update.FromString(wire) for wire in SCHEMA.encode(op, entry)]
 
@@ -43,12 +50,12 @@ def table_entries(op: Op, entry: Entry) -> list[p4r.TableEntry]:
 
 def inward(session: SessionEntry) -> SessionEntry:
     """What session_in alone tells."""
-    return session._replace(server=0, server_port=0)
+    return session._replace(server=v4(0), server_port=0)
 
 
 def outward(session: SessionEntry) -> SessionEntry:
     """What session_out alone tells."""
-    return session._replace(vip=0, vport=0)
+    return session._replace(vip=v4(0), vport=0)
 
 
 @given(entries.cold)
@@ -72,10 +79,10 @@ def test_the_wire_format_of_a_session_is_what_message_objects_serialise_to(sessi
         entry = update.entity.table_entry
         entry.table_id = tables[name].preamble.id
         for field in tables[name].match_fields:
-            entry.match.add(field_id=field.id).exact.value = canonical(getattr(session, field.name))
+            entry.match.add(field_id=field.id).exact.value = bytestring(getattr(session, field.name))
         entry.action.action.action_id = actions[action].preamble.id
         for param in actions[action].params:
-            entry.action.action.params.add(param_id=param.id, value=canonical(getattr(session, param.name)))
+            entry.action.action.params.add(param_id=param.id, value=bytestring(getattr(session, param.name)))
         entry.controller_metadata = session.client_isn << 32 | session.session_id
         entry.idle_timeout_ns = int(session.idle_timeout * 1e9)
         assert wire == update.SerializeToString(deterministic=True)
@@ -125,7 +132,9 @@ def test_half_sessions_are_told_apart_from_whole_ones() -> None:
 @pytest.mark.parametrize("field", ["server_id", "protocol", "client", "client_port", "local", "local_port", "delta"])
 def test_halves_that_differ_in_a_field_of_both_are_no_session(field: str) -> None:
     one = entries.session(1)
-    other = one._replace(**{field: getattr(one, field) ^ 1})
+    value = getattr(one, field)
+    changes: dict[str, Any] = {field: value ^ 1 if isinstance(value, int) else value[::-1]}
+    other = one._replace(**changes)
     read = [table_entries(Op.INSERT, one)[0], table_entries(Op.INSERT, other)[1]]
     assert SCHEMA.decode_all(read) == ([], [(outward(other), False), (inward(one), True)])
 
@@ -151,7 +160,9 @@ def test_two_entries_with_one_session_id_are_no_session() -> None:
         entries.session(1, client_port=1 << 16),
         entries.session(1, delta=1 << 32),
         entries.session(1, session_id=1 << 24),
-        entries.session(1, vip=-1),
+        entries.session(1, vip=address("::1")),
+        entries.session(1, client=address("::1")),
+        OwnAddress(address("::1"), "own_vip"),
         Port(1 << 16, 0),
     ],
 )
@@ -224,11 +235,12 @@ def tells_seq(*, told: bool) -> Schema:
 
 def test_a_switch_may_tell_what_the_client_sent() -> None:
     fields = {1: 2, 2: 1, 3: 300, 4: 7}
-    digest = p4r.DigestList()
+    digest = p4r.DigestList(digest_id=SCHEMA.packets.digest_id)
     members = digest.data.add().struct.members
     for number in (7, 2, 96):
         members.add(bitstring=canonical(number))
     silent = tells_seq(told=False).packets
+    digest.digest_id = silent.digest_id
     assert silent.decode_packet(packet_in(fields)) == PacketIn(2, 1, 300, 7, FRAME, seq=0)
     assert silent.decode_digest(digest) == [SessionEvents(7, 2, 96, seq=0)]
     telling = tells_seq(told=True).packets
@@ -236,6 +248,16 @@ def test_a_switch_may_tell_what_the_client_sent() -> None:
     assert telling.decode_packet(packet_in({5: 1} | fields)) == PacketIn(2, 1, 300, 7, FRAME, seq=1)
     members.add(bitstring=canonical(0x12345678))
     assert telling.decode_digest(digest) == [SessionEvents(7, 2, 96, seq=0x12345678)]
+
+
+@pytest.mark.parametrize("members", [0, 2, 5])
+def test_a_digest_of_another_struct_is_a_value_error(members: int) -> None:
+    digest = p4r.DigestList(digest_id=SCHEMA.packets.digest_id)
+    fields = digest.data.add().struct.members
+    for number in range(members):
+        fields.add(bitstring=canonical(number))
+    with pytest.raises(ValueError, match=f"digest with {members} members"):
+        SCHEMA.packets.decode_digest(digest)
 
 
 def test_packet_in_of_another_program_is_refused() -> None:
@@ -252,7 +274,7 @@ def test_digests_and_their_acknowledgement() -> None:
             struct.members.add(bitstring=canonical(value))
     assert SCHEMA.packets.decode_digest(digest) == [SessionEvents(0x12345, 2, 1), SessionEvents(0, 1, 32)]
     digest.digest_id = SCHEMA.packets.neighbor_digest_id
-    assert SCHEMA.packets.decode_digest(digest) == [NeighborHeard(0x12345, 2, 1), NeighborHeard(0, 1, 32)]
+    assert SCHEMA.packets.decode_digest(digest) == [NeighborHeard(v4(0x12345), 2, 1), NeighborHeard(v4(0), 1, 32)]
     digest.digest_id = 1
     assert SCHEMA.packets.decode_digest(digest) == []
     ack = p4r.StreamMessageRequest.FromString(SCHEMA.packets.digest_ack(digest)).digest_ack

@@ -8,6 +8,7 @@ import pytest
 from finsy.proto import p4r
 from fullnat.compiled import TARGETS, TOFINO
 from fullnat.core.interface import Op, ProbeResult
+from fullnat.net.flow import v4
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import ProgramError
 from fullnat.p4rt.program import Program
@@ -40,8 +41,14 @@ def test_the_contract_holds(target: str, device_config: Path) -> None:
     assert found.device_config == b"packed"
     assert found.sizes.session_ids == SESSION_IDS[target]
     assert found.sizes.server_ids == schema.server_in_counter.size == schema.server_out_counter.size
-    session = SessionEntry(found.sizes.session_ids - 1, 1, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 90.0)
-    for entry in (session, Port(1, 2), OwnAddress(3, "own_vip"), ServerIn(1, 2, 3, 4), ServerOut(1, 2, 3, 4)):
+    session = SessionEntry(found.sizes.session_ids - 1, 1, 6, v4(1), 2, v4(3), 4, v4(5), 6, v4(7), 8, 9, 10, 90.0)
+    for entry in (
+        session,
+        Port(1, 2),
+        OwnAddress(v4(3), "own_vip"),
+        ServerIn(1, 2, v4(3), 4),
+        ServerOut(1, 2, v4(3), 4),
+    ):
         assert schema.encode(Op.INSERT, entry)
 
 
@@ -50,7 +57,7 @@ def test_bytes_are_told_where_they_are_counted(target: str, device_config: Path)
     """Tofino 2 counts a session's packets only: its bytes are not known, which is not 0."""
     found = loaded(target, device_config)
     sessions = Schema(found.p4info, found.sizes).sessions
-    session = SessionEntry(7, 1, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 90.0)
+    session = SessionEntry(7, 1, 6, v4(1), 2, v4(3), 4, v4(5), 6, v4(7), 8, 9, 10, 90.0)
     entries = [p4r.Update.FromString(wire).entity.table_entry for wire in sessions.encode(Op.INSERT, session)]
     entries[0].counter_data.packet_count, entries[1].counter_data.packet_count = 3, 4
     if target != "tofino2":

@@ -1,4 +1,4 @@
-"""A server under libtoa_preload, or on fullnat.toa, in a network of its own; the client is made of single packets."""
+"""A server under libtoa_preload, or on fullnat_toa, in a network of its own; the client is made of single packets."""
 
 from __future__ import annotations
 

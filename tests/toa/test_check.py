@@ -1,4 +1,4 @@
-"""``fullnat toa-check``: what it says to every way in which TOA may fail to arrive."""
+"""``toa-check``: what it says to every way in which TOA may fail to arrive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .conftest import KERNEL, KERNEL6, LOCAL, LOCAL6, PORT, TRUSTED, Said, set_s
 
 CLIENT = "203.0.113.9:40000"
 V4 = toa("203.0.113.9", 40000)
-COMMAND = [sys.executable, "-m", "fullnat.cli.main", "toa-check"]
+COMMAND = [Path(sys.executable).with_name("toa-check")]
 FULL = b"\x02\x04\x05\xb4\x04\x02" + b"\x08\x0a" + b"\0" * 8 + b"\x03\x03\x07" + b"\x01" * 17
 
 
@@ -114,7 +114,7 @@ def test_without_a_list(
 
 
 def test_nobody_comes() -> None:
-    command = [*COMMAND, "--listen", "127.0.0.1:0", "--timeout", "0.1"]
+    command: list[str | Path] = [*COMMAND, "--listen", "127.0.0.1:0", "--timeout", "0.1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Error: nobody connected: is the VIP's service on this address and port" in done.stderr
@@ -124,13 +124,36 @@ def test_nobody_comes() -> None:
     ("arguments", "status", "message"),
     [
         (["--listen", "192.0.2.1:80"], 1, "Error: cannot listen on 192.0.2.1:80: Cannot assign requested address"),
+        (["--listen", "[2001:db8::1]:80"], 1, "Error: cannot listen on [2001:db8::1]:80: Cannot assign requested"),
+        (["--listen", f"{'a' * 64}.example:80"], 1, f"Error: cannot listen on {'a' * 64}.example:80: "),
+        ([], 2, "Error: the following arguments are required: --listen"),
         (["--listen", "nowhere"], 2, "'nowhere' is not HOST:PORT"),
+        (["--listen", "127.0.0.1:65536"], 2, "'127.0.0.1:65536' is not HOST:PORT"),
+        (["--listen", "127.0.0.1:\u00b2"], 2, "'127.0.0.1:\u00b2' is not HOST:PORT"),
         (["--listen", "127.0.0.1:0", "--trusted", "10.2.0.300"], 2, "'10.2.0.300' does not appear to be"),
-        (["--listen", "127.0.0.1:0", "--once", "--count", "2"], 2, "--once and --count contradict each other"),
+        (["--listen", "127.0.0.1:0", "--once", "--count", "2"], 2, "--count: not allowed with argument --once"),
+        (["--listen", "127.0.0.1:0", "--count", "0"], 2, "'0' is not a number of connections, 1 or more"),
+        (["--listen", "127.0.0.1:0", "--timeout", "inf"], 2, "'inf' is not a number of seconds above 0"),
     ],
 )
 def test_mistakes(arguments: list[str], status: int, message: str) -> None:
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == status
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_reader_goes(network: str, wire: Wire, tmp_path: Path) -> None:
+    """Whoever reads the findings may stop reading them."""
+    script = f"{COMMAND[0]} --listen {KERNEL}:{PORT} --count 2 | true"
+    process = Process("check", ["sh", "-c", script], namespace=network, logs=tmp_path)
+    try:
+        poll(lambda: "listening" in process.err.read_text() or not process.running, 20, "toa-check listens")
+        process.check_running()
+        connection = wire.connect((KERNEL, PORT), LOCAL, V4)
+        process.wait(10)
+        connection.reset()
+        assert process.err.read_text().splitlines()[1:] == []
+    finally:
+        process.kill()

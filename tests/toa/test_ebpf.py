@@ -1,4 +1,4 @@
-"""``fullnat toa-attach``: unmodified programs without any library see clients, as the kernel tells them."""
+"""``toa-attach``: unmodified programs without any library see clients, as the kernel tells them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fullnat.toa import Trusted
-from fullnat.toa.ebpf import attach
-from fullnat.toa.ebpf.bpf import BpfError
+from fullnat_toa import Trusted
+from fullnat_toa.ebpf import attach
+from fullnat_toa.ebpf.bpf import BpfError
 
 from topo import cgroups
 from topo.process import Process, poll
@@ -21,7 +21,7 @@ from .conftest import KERNEL, KERNEL6, LOCAL, LOCAL6, PORT, SERVER, TRUSTED, Sai
 CLIENT, CLIENT6 = ("203.0.113.9", 40000), ("2001:db8::9", 40000)
 V4, V6_LVS, V6_DPVS = toa(*CLIENT), toa(*CLIENT6, kind=253), toa(*CLIENT6)
 MSS = b"\x02\x04\x05\xb4"
-COMMAND = [sys.executable, "-m", "fullnat.cli.main"]
+BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +138,8 @@ def test_same_ports_again(start: Start, wire: Wire) -> None:
 def test_commands(cgroup: Path, start: Start, wire: Wire) -> None:
     """Attach replaces, detach ends it for running programs, errors are told in a line."""
 
-    def run(*arguments: str, status: int = 0) -> str:
-        done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+    def run(name: str, *arguments: str, status: int = 0) -> str:
+        done = subprocess.run([BIN / name, *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stderr
         return done.stdout + done.stderr
 

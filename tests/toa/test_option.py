@@ -1,4 +1,4 @@
-"""Reading TOA out of a SYN: the C library and fullnat.toa find the same, whatever the bytes."""
+"""Reading TOA out of a SYN: the C library and fullnat_toa find the same, whatever the bytes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import pytest
-from fullnat.toa import MalformedSyn
-from fullnat.toa.option import Client, parse
+from fullnat_toa import MalformedSyn
+from fullnat_toa.option import Client, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,7 +62,7 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> Native:
 
 
 def first(packet: bytes) -> tuple[bytes, int] | None:
-    """fullnat.toa's answer in the form of Native.parse."""
+    """fullnat_toa's answer in the form of Native.parse."""
     try:
         clients = parse(packet).clients
     except MalformedSyn:

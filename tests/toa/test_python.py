@@ -1,4 +1,4 @@
-"""fullnat.toa in Python servers: plain sockets, Listener, asyncio, WSGI, ASGI, and its errors."""
+"""fullnat_toa in Python servers: plain sockets, Listener, asyncio, WSGI, ASGI, and its errors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import fullnat_toa as toa
 import pytest
-from fullnat import toa
 
 from topo import namespaces
 from topo.rawtcp import Wire
@@ -98,7 +98,7 @@ def test_syn_cookies(listener: socket.socket, wire: Wire) -> None:
 
 def test_nothing_is_kept_of_closed_sockets(listener: socket.socket, wire: Wire) -> None:
     """Not even after an error, whose traceback would hold the socket."""
-    from fullnat.toa import client
+    from fullnat_toa import client
 
     gc.collect()
     before = len(client._known)

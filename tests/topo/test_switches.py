@@ -13,6 +13,7 @@ import grpc
 import pytest
 from finsy.proto import p4r, p4r_grpc
 from fullnat.core.interface import Op
+from fullnat.net.flow import v4
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.grpc_transport import GrpcTransport
@@ -59,13 +60,13 @@ def session(number: int) -> SessionEntry:
         session_id=number,
         server_id=1,
         protocol=6,
-        client=0xC0000200 + (number >> 15),
+        client=v4(0xC0000200 + (number >> 15)),
         client_port=1024 + (number & 0x7FFF),
-        vip=0xCB007150,
+        vip=v4(0xCB007150),
         vport=80,
-        local=0x0A000001 + (number >> 15),
+        local=v4(0x0A000001 + (number >> 15)),
         local_port=1024 + (number & 0x7FFF),
-        server=0x0A00000B,
+        server=v4(0x0A00000B),
         server_port=80,
         delta=number,
         client_isn=number,

@@ -14,7 +14,7 @@
  * acknowledgement never passes what the other side is known to have sent: a damaged or forged one moves nothing, or something
  * that the next ordinary ones set right. They do where the two sides agree with each other: one acknowledges exactly the end of
  * the last segment, which was the other's. Then this is what it acknowledges, backwards or not, unless its segment is an old
- * one; and an end goes back to where both sides have acknowledged all.
+ * one; and in answer to the other's an end goes back to where both sides have acknowledged all.
  *
  * Numbers that are not known (session found on an empty switch) or are wrong (a stretch longer than WINDOW was not seen) become
  * right when the two sides agree on a segment that was not acceptable. Who guesses one side's numbers is not acknowledged by
@@ -36,7 +36,8 @@
 #define LAST_IN 16w0x400      /* last_end_seq is the client's */
 #define LAST_OUT 16w0x800     /* the server's */
 #define STRAY 16w0x4000       /* of a segment that was not acceptable */
-#define LAST_ANY 16w0x4c00    /* all of these */
+#define STRAY_FIN 16w0x8000   /* and had a FIN */
+#define LAST_ANY 16w0xcc00    /* all of these */
 #define AHEAD_IN 16w0x1000    /* the client's end is that of a FIN; what is before it, the switch has not seen all of */
 #define AHEAD_OUT 16w0x2000
 #define BIT(EVENT) (bit<16>)(bit<8>)SessionEvent.EVENT
@@ -77,7 +78,9 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         if (seen & BIT(SYN_ACK) != 0 && seq - peer_ack + WINDOW <= WINDOW + WINDOW
             && ack - own_ack + WINDOW <= peer_end - own_ack + WINDOW) {
             bool beyond = AFTER(end, own_end);
-            bool settled = end == peer_ack && ack == peer_end && m.state.payload_len == 0 && hdr.tcp.fin == 0;
+            /* In answer to the other side: one that comes late, behind what was sent after it, says nothing of that. */
+            bool settled = seen & peer_last != 0 && end == peer_ack && ack == peer_end && m.state.payload_len == 0
+                           && hdr.tcp.fin == 0;
             bool newest = beyond || end == own_end;
             if (ack - own_ack <= peer_end - own_ack) { told = established; }
             if (hdr.tcp.fin == 1) {
@@ -106,7 +109,11 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             peer_end = ack;
             peer_ack = seq;
             told = BIT(SYN_ACK) | BIT(ESTABLISHED);
+            if (seen & STRAY_FIN != 0) { told = told | peer_fin; }
+            if (hdr.tcp.fin == 1) { told = told | fin; }
             seen = SYN_SEEN | (seen & 0xff);
+        } else if (hdr.tcp.fin == 1) {
+            refused = STRAY | STRAY_FIN;
         } else {
             refused = STRAY;
         }

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
-from ipaddress import IPv4Address
 from itertools import islice
 from typing import Any
 
 from fullnat.app.runner import CoreRunner
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.interface import ProbeResult
+from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.views import ServerView, ServiceView, SessionView
+from fullnat.net.flow import text
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
 
-PROTOCOLS = {6: "tcp", 17: "udp"}
 FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
 """What sessions can be selected by: an address, or address:port; state and protocol by name."""
 
@@ -35,19 +35,16 @@ class UnknownFilter(ValueError):
     """Not one of :data:`FILTERS`."""
 
 
-def endpoint(address: int, port: int) -> str:
-    return f"{IPv4Address(address)}:{port}"
-
-
 def session_json(view: SessionView) -> Json:
     entry = view.entry
+    inward, outward = entry.flow_in, entry.flow_out
     counters = view.counters
     return {
-        "protocol": PROTOCOLS.get(entry.protocol, str(entry.protocol)),
-        "client": endpoint(entry.client, entry.client_port),
-        "virtual": endpoint(entry.vip, entry.vport),
-        "local": endpoint(entry.local, entry.local_port),
-        "server": endpoint(entry.server, entry.server_port),
+        "protocol": BY_NUMBER[entry.protocol].name,
+        "client": str(inward.src),
+        "virtual": str(inward.dst),
+        "local": str(outward.dst),
+        "server": str(outward.src),
         "state": view.state,
         "phase": view.phase.lower(),
         "age": round(view.age, 3),
@@ -68,7 +65,7 @@ def matches(session: Json, filters: Mapping[str, str]) -> bool:
         if name in ("state", "protocol"):
             if value.lower() != wanted.lower():
                 return False
-        elif value != wanted and value.partition(":")[0] != wanted:
+        elif value != wanted and value.rpartition(":")[0].strip("[]") != wanted:
             return False
     return True
 
@@ -138,8 +135,7 @@ class Snapshots:
             "switch_counters": reasons is not None,
             "services": [service_json(service, inward, outward) for service in services],
             "local_addresses": [
-                {**local._asdict(), "address": str(IPv4Address(local.address))}
-                for local in self._core.local_addresses()
+                {**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()
             ],
             "controller": dict(self._core.stats()),
             **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
@@ -180,8 +176,8 @@ def _count(cells: Cells, index: int) -> Json:
 def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
     servers = [server_json(server, inward, outward) for server in service.servers]
     return {
-        "protocol": PROTOCOLS.get(service.protocol, str(service.protocol)),
-        "virtual": endpoint(service.vip, service.vport),
+        "protocol": BY_NUMBER[service.protocol].name,
+        "virtual": str(service.virtual),
         "scheduler": service.scheduler,
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
@@ -198,7 +194,7 @@ def _sum(servers: Iterable[Json], name: str) -> int:
 def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
     received, sent = _count(inward, server.server_id), _count(outward, server.server_id)
     return {
-        "server": endpoint(server.address, server.port),
+        "server": str(server.endpoint),
         "weight": server.weight,
         "draining": server.draining,
         "active": server.active,

@@ -11,8 +11,7 @@ from fullnat.cli.check import check
 from fullnat.cli.run import run
 from fullnat.cli.sessions import sessions
 from fullnat.cli.stats import stats
-from fullnat.cli.toa_attach import toa_attach, toa_detach
-from fullnat.cli.toa_check import toa_check
+from fullnat.cli.toa import toa_commands
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,7 +20,7 @@ def main() -> None:
     """LVS FULLNAT load balancing on a P4 switch."""
 
 
-for command in (run, sessions, stats, check, toa_check, toa_attach, toa_detach):
+for command in (run, sessions, stats, check, *toa_commands()):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 from fullnat.config import check, locate
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
+from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
 
 Convert = Callable[[Any], Any]
@@ -172,7 +173,7 @@ _REAL_SERVER: dict[str, tuple[Convert, Any]] = {
 _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
     "port": (_PORT, REQUIRED),
-    "protocol": (_one_of("tcp"), "tcp"),
+    "protocol": (_one_of(*PROTOCOLS), "tcp"),
     "scheduler": (_one_of(*SCHEDULERS), "wrr"),
     "local_addresses": (_addresses, REQUIRED),
     "established_timeout": (_seconds, 90.0),

@@ -5,16 +5,18 @@ The SYN is held while its session is written and then injected, so that the firs
 
 from __future__ import annotations
 
-from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, port_unreachable
+from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
+from fullnat.core.placement import Refusal, place
+from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED
 from fullnat.core.store import SessionStore
-from fullnat.core.tcp_state import SYNCHRONISED
-from fullnat.net.flow import Endpoint, Flow, v4
+from fullnat.net.flow import Flow
+from fullnat.net.parse import Packet
 from fullnat.p4constants import PuntReason
 
 ATTEMPTS = 2
@@ -30,24 +32,25 @@ class Admission:
         self._stats = store.stats
         self._isn = isn
 
-    def syn(self, packet: PacketIn, now: float, out: list[Effect]) -> None:
+    def syn(self, event: PacketIn, packet: Packet, now: float, out: list[Effect]) -> None:
         """A client's SYN, with or without a session in the switch."""
-        segment = parse_tcp(packet.frame)
-        if segment is None:
+        flow = packet.flow
+        protocol = BY_NUMBER.get(packet.protocol)
+        seq = protocol.opening(packet) if protocol is not None else None
+        if flow is None or seq is None:
             self._stats["bad_frame"] += 1
             return
-        held = Held(packet.frame, packet.ingress_port, segment.seq, end=packet.seq)
-        key = (PROTO_TCP, segment.src, segment.src_port, segment.dst, segment.dst_port)
-        session = self._store.table.by_key.get(key)
+        held = Held(packet, event.ingress_port, seq, 0, event.seq)
+        session = self._store.table.by_key.get(flow)
         if session is None:
             self._stats["syn_received"] += 1
-            self._create(segment, held, now, out)
+            self.create(flow, held, now, out)
             return
         phase = session.phase
         if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
             if (
                 phase is Phase.INSTALLED
-                and packet.reason == PuntReason.SERVICE_SYN
+                and event.reason == PuntReason.SERVICE_SYN
                 and now - session.changed > SUSPICIOUS
             ):
                 self._store.timers.arm(session, now)
@@ -60,39 +63,30 @@ class Admission:
             self._stats["syn_deferred"] += session.held is None
             session.held = held
 
-    def _create(self, segment: Segment, held: Held, now: float, out: list[Effect]) -> None:
+    def create(self, flow: Flow, held: Held, now: float, out: list[Effect]) -> None:
+        """A session for the waiting SYN of ``flow``, which has none, or not any more."""
         store = self._store
-        service = store.services.by_key.get((PROTO_TCP, segment.dst, segment.dst_port))
+        service = store.services.by_key.get((flow.protocol, flow.dst))
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        ends = Endpoint(v4(segment.src), segment.src_port), Endpoint(v4(segment.dst), segment.dst_port)
-        server = service.schedule(Flow(PROTO_TCP, *ends))
-        if server is None and service.crowded:
-            self._stats["table_full"] += 1
+        found = place(store.pool, service, flow)
+        if isinstance(found, Refusal):
+            self._refuse(found, flow, held, out)
             return
-        if server is None:
-            self._refuse("no_real_server", held, out)
-            return
-        place = store.pool.take(service.locals, service.next_local(), server.endpoint)
-        if place is None:
-            self._refuse("no_local_port", held, out)
-            return
-        local, local_port = place
-        isn = self._isn.next(local.address, local_port, server.address, server.port, now)
-        key = (PROTO_TCP, segment.src, segment.src_port, segment.dst, segment.dst_port)
-        session = store.take(key, service, server, place, (segment.seq, isn), now)
+        isn = self._isn.next(found.local, found.server.endpoint, now)
+        session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
-            self._stats["table_full"] += 1
+            self._refuse(Refusal.NO_ROOM, flow, held, out)
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
-    def _refuse(self, cause: str, held: Held, out: list[Effect]) -> None:
-        """As LVS does: ICMP port unreachable."""
-        self._stats[cause] += 1
-        self._stats["conn_sched_unreach"] += 1
-        out.append(Forward(held.port, port_unreachable(held.frame)))
+    def _refuse(self, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
+        self._stats[refusal.value] += 1
+        if refusal.is_told:
+            self._stats["conn_sched_unreach"] += 1
+            out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
     def _again(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
         """A SYN on an installed session."""
@@ -102,15 +96,15 @@ class Admission:
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             # A server that refused it may take it now: the connection begins once more.
-            begins = session.events != 0 and not session.events & store.transitions.answers
+            begins = session.events != 0 and not session.events & session.protocol.answers
             if begins:
                 store.begin(session, now)
-            out.append(Inject(held.port, held.frame, session.entry.session_id, begins))
+            out.append(Inject(held.port, held.packet.frame, session.entry.session_id, begins))
             return
-        if session.state in SYNCHRONISED and not dead:
+        if session.state in session.protocol.challenging and not dead:
             # The old delta: the server answers with a challenge ACK (RFC 5961), the client resets, and tries again.
             self._stats["syn_in_established"] += 1
-            out.append(Inject(held.port, held.frame, session.entry.session_id, False))
+            out.append(Inject(held.port, held.packet.frame, session.entry.session_id, False))
             return
         session.held = held
         if not session.server.effective_weight or not session.service.configured:
@@ -127,7 +121,7 @@ class Admission:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
         above = held.end or self._store.ceiling(session)
-        isn = self._isn.next(entry.local, entry.local_port, entry.server, entry.server_port, now, above)
+        isn = self._isn.next(session.local, session.server.endpoint, now, above)
         self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1
@@ -156,16 +150,10 @@ class Admission:
         if held is None:
             return
         if held.seq == session.entry.client_isn:
-            out.append(Inject(held.port, held.frame, session.entry.session_id, True))
+            out.append(Inject(held.port, held.packet.frame, session.entry.session_id, True))
         else:
             # The client began anew while the session was written.
             self._again(session, held, now, out)
-
-    def retry(self, held: Held, now: float, out: list[Effect]) -> None:
-        """The old session of a waiting SYN is gone."""
-        segment = parse_tcp(held.frame)
-        if segment is not None:
-            self._create(segment, held, now, out)
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         store = self._store

@@ -11,7 +11,7 @@ from fullnat.config.model import Config
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.expiry import Expiry
-from fullnat.core.frames import gratuitous_arp, parse_tcp
+from fullnat.core.frames import gratuitous_arp
 from fullnat.core.interface import (
     Effect,
     Event,
@@ -45,9 +45,11 @@ from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view, session_view
+from fullnat.net.flow import Address, address
+from fullnat.net.parse import Packet, parse
 from fullnat.p4constants import PacketOutFlag, PuntReason
 from fullnat.tables.own_address import OwnAddress
-from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, table_of
+from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, shown, table_of
 
 
 class Controller:
@@ -120,37 +122,37 @@ class Controller:
             self._neighbors.due(now, out)
         return out
 
-    def _packet_in(self, packet: PacketIn, now: float, out: list[Effect]) -> None:
-        reason = packet.reason
+    def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
+        packet, reason = parse(event.frame), event.reason
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
-            self._admission.syn(packet, now, out)
+            self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
-            self._neighbors.packet(packet.frame, now, out)
+            self._neighbors.packet(packet, now, out)
         elif reason == PuntReason.ARP:
-            self._neighbors.arp(packet.frame, packet.ingress_port, now, out)
+            self._neighbors.arp(packet, event.ingress_port, now, out)
         elif reason == PuntReason.OPTIONS:
-            self._edit_options(packet, out)
+            self._edit_options(event, packet, out)
         elif reason == PuntReason.NO_SESSION:
-            self._misses.segment(packet, now, out)
+            self._misses.segment(packet, event.ingress_port, now, out)
         else:
             self._stats["bad_frame"] += 1
 
-    def _edit_options(self, packet: PacketIn, out: list[Effect]) -> None:
+    def _edit_options(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
         """A segment of a session with TCP options that the switch cannot edit."""
-        segment = parse_tcp(packet.frame)
-        session = self._store.table.by_id.get(packet.session_id)
-        if segment is None or session is None or not belongs(segment, session.entry):
+        flow, segment = packet.flow, packet.tcp
+        session = self._store.table.by_id.get(event.session_id)
+        if flow is None or segment is None or session is None or not belongs(flow, session.entry):
             self._stats["options_refused"] += 1
             return
         try:
             flags = session.service.session_flags
-            frame = edit_options(packet.frame, segment, session.entry, flags)
+            frame = edit_options(packet, flow, segment, session.entry, flags)
         except BadOptions:
             self._stats["options_refused"] += 1
             return
         self._stats["options_edited"] += 1
-        new_session = bool(packet.service_flags & PacketOutFlag.NEW_SESSION)
-        out.append(Inject(packet.ingress_port, frame, packet.session_id, new_session, options_edited=True))
+        new_session = bool(event.service_flags & PacketOutFlag.NEW_SESSION)
+        out.append(Inject(event.ingress_port, frame, event.session_id, new_session, options_edited=True))
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         updates = self._table_writes.pop(event.token, None)
@@ -163,7 +165,7 @@ class Controller:
                 continue
             held = self._store.removed(session, failure, now)
             if held is not None:
-                self._admission.retry(held, now, out)
+                self._admission.create(session.key, held, now, out)
 
     def _tables_written(
         self, updates: tuple[tuple[Op, Entry], ...], failed: dict[int, Failure], out: list[Effect]
@@ -176,7 +178,7 @@ class Controller:
             elif failure is not None:
                 self._tables.failed(operation, entry, failure.outcome)
             if failure is not None:
-                out.append(Log("ERROR", f"{operation.value} {entry}: {failure.message}"))
+                out.append(Log("ERROR", f"{operation.value} {shown(entry)}: {failure.message}"))
         self._store.services.answered(of_servers)
 
     # ---- the switch comes and goes
@@ -232,10 +234,10 @@ class Controller:
         """Take the configuration over into every module; whether a service left."""
         config, store = self._config, self._store
         gone = store.services.configure(config)
-        locals_ = [int(address) for virtual in config.virtual_servers for address in virtual.local_addresses]
+        locals_ = [address(local) for virtual in config.virtual_servers for local in virtual.local_addresses]
         store.pool.configure(locals_, config.local_port_min, config.local_port_max)
         self._router = Router(config)
-        servers = (int(real.address) for virtual in config.virtual_servers for real in virtual.real_servers)
+        servers = (address(real.address) for virtual in config.virtual_servers for real in virtual.real_servers)
         self._entries()
         self._neighbors.configure(self._router, self._router.next_hops(servers), self._own, out)
         return bool(gone)
@@ -265,12 +267,12 @@ class Controller:
             self._table_writes[token] = updates
             out.append(Write(updates, token))
 
-    def _announce(self, addresses: set[int], out: list[Effect]) -> None:
+    def _announce(self, addresses: set[Address], out: list[Effect]) -> None:
         """Gratuitous ARP, so that neighbors learn or relearn where ``addresses`` are."""
-        for address in sorted(addresses):
-            link = self._router.link(address)
+        for own in sorted(addresses):
+            link = self._router.link(own)
             if link is not None:
-                out.append(Forward(link.port, gratuitous_arp(link.mac, address)))
+                out.append(Forward(link.port, gratuitous_arp(link.mac, own)))
 
     # ---- views
 

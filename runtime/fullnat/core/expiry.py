@@ -13,7 +13,6 @@ from fullnat.core.lifecycle import Phase
 from fullnat.core.resets import Resets
 from fullnat.core.sessions import NEVER, Session
 from fullnat.core.store import SessionStore
-from fullnat.core.tcp_state import TcpState
 
 PROBE_BATCH = 256
 """Sessions per Probe effect."""
@@ -53,7 +52,7 @@ class Expiry:
             return
         if event.seq:
             session.client_end = event.seq
-        bits, unjudged = store.transitions.told(session.events, session.unjudged, event.events)
+        bits, unjudged = session.protocol.told(session.events, session.unjudged, event.events)
         if bits == session.events and unjudged == session.unjudged:
             self._stats["events_repeated"] += 1
             return
@@ -104,7 +103,7 @@ class Expiry:
             return True
         session.not_before = now + remaining
         # The switch tells of the next idle period of an established session; this is in case it does not.
-        told = session.state is TcpState.ESTABLISHED and result.idle is not None
+        told = session.state is session.protocol.established and result.idle is not None
         backup = timeout if told else 0.0
         store.timers.arm(session, now + remaining + backup)
         return False
@@ -113,11 +112,11 @@ class Expiry:
         """Put the state right where the traffic contradicts it."""
         store = self._store
         last_hit = now - max(result.idle or 0.0, 0.0)
-        if session.state is TcpState.SYN_RECV:
+        if session.state is session.protocol.initial:
             if _converses(result):
                 self._stats["promoted"] += 1
-                store.set_events(session, session.events | store.transitions.established, 0, last_hit)
-        elif session.state is TcpState.ESTABLISHED:
+                store.set_events(session, session.events | session.protocol.opened, 0, last_hit)
+        elif session.state is session.protocol.established:
             if not result.out_packets and session.created == NEVER:
                 store.set_events(session, 0, 0, last_hit)
         elif session.unjudged:
@@ -145,7 +144,7 @@ class Expiry:
         moved = session.still is None or session.still[0] != packets
         if session.still is None or moved:
             session.still = (packets, now)
-        if session.state is TcpState.ESTABLISHED and result.idle is not None:
+        if session.state is session.protocol.established and result.idle is not None:
             return min(result.idle, self._store.timeout(session) - SECOND_LOOK) if moved else result.idle
         return now - session.still[1]
 

@@ -1,174 +1,68 @@
-"""Frames: the few fields the controller reads, and the few frames it makes itself. Everything else is the switch's
-work.
+"""The few frames that the controller makes itself. Everything else is the switch's work.
 
-A frame starts at the Ethernet header, untagged. Parsers return None for what is too short or of another kind; the
-switch has already checked lengths and the IPv4 header checksum.
+Frames start at the Ethernet header, untagged.
 """
 
 from __future__ import annotations
 
-from struct import Struct, unpack
-from typing import NamedTuple
-
-ETHERTYPE_IPV4 = 0x0800
-ETHERTYPE_ARP = 0x0806
-PROTO_ICMP = 1
-PROTO_TCP = 6
-BROADCAST = 0xFFFFFFFFFFFF
-ARP_REQUEST = 1
-ARP_REPLY = 2
-
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
-TTL = 64
-DONT_FRAGMENT = 0x4000
-
-ETHERNET = 14
-_U16 = Struct("!H")
-_IPV4 = Struct("!BBHHHBBHII")
-_IPV4_READ = Struct("!BxH5xB2xII")
-_TCP = Struct("!HHIIBBHHH")
-_TCP_READ = Struct("!HHIIBB")
-_PSEUDO = Struct("!IIBBH")
-_ARP = Struct("!HHBBH6sI6sI")
-_ARP_START = (1, ETHERTYPE_IPV4, 6, 4)
+from fullnat.net.checksum import checksum
+from fullnat.net.flow import Address, Flow
+from fullnat.net.headers import (
+    ARP_REQUEST,
+    BROADCAST,
+    ETHERTYPE_ARP,
+    PROTO_ICMP,
+    TcpFlag,
+    arp,
+    ethernet,
+    ethertype_of,
+    ip,
+    tcp_packet,
+)
+from fullnat.net.parse import Packet
 
 
-class Segment(NamedTuple):
-    """A TCP segment over IPv4. ``length``: bytes of payload."""
-
-    src: int
-    dst: int
-    src_port: int
-    dst_port: int
-    seq: int
-    ack: int
-    flags: int
-    length: int
-
-
-class Arp(NamedTuple):
-    operation: int
-    sender_mac: int
-    sender: int
-    target: int
-
-
-def parse_tcp(frame: bytes) -> Segment | None:
-    if len(frame) < 54 or frame[12] != 8 or frame[13] != 0:
-        return None
-    version_ihl, total, protocol, src, dst = _IPV4_READ.unpack_from(frame, ETHERNET)
-    header = (version_ihl & 15) * 4
-    start = ETHERNET + header
-    if protocol != PROTO_TCP or version_ihl >> 4 != 4 or header < 20 or len(frame) < start + 20:
-        return None
-    src_port, dst_port, seq, ack, offset, flags = _TCP_READ.unpack_from(frame, start)
-    length = total - header - (offset >> 4) * 4
-    if length < 0:
-        return None
-    return Segment(src, dst, src_port, dst_port, seq, ack, flags, length)
-
-
-def parse_arp(frame: bytes) -> Arp | None:
-    if len(frame) < ETHERNET + _ARP.size or _U16.unpack_from(frame, 12)[0] != ETHERTYPE_ARP:
-        return None
-    *start, operation, sender_mac, sender, _, target = _ARP.unpack_from(frame, ETHERNET)
-    if tuple(start) != _ARP_START:
-        return None
-    return Arp(operation, int.from_bytes(sender_mac, "big"), sender, target)
-
-
-def ipv4_destination(frame: bytes) -> int | None:
-    if len(frame) < 34 or frame[12] != 8 or frame[13] != 0:
-        return None
-    return int.from_bytes(frame[30:34], "big")
-
-
-def source_mac(frame: bytes) -> int:
-    return int.from_bytes(frame[6:12], "big")
-
-
-def destination_mac(frame: bytes) -> int:
-    return int.from_bytes(frame[0:6], "big")
-
-
-def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071) of an even number of bytes."""
-    return ~sum16(data) & 0xFFFF
-
-
-def sum16(data: bytes) -> int:
-    """The one's complement sum of an even number of bytes."""
-    total: int = sum(unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
-def ethernet(destination: int, source: int, ethertype: int) -> bytes:
-    return destination.to_bytes(6, "big") + source.to_bytes(6, "big") + ethertype.to_bytes(2, "big")
-
-
-def _ipv4(src: int, dst: int, protocol: int, payload: int) -> bytes:
-    total = 20 + payload
-    header = _IPV4.pack(0x45, 0, total, 0, DONT_FRAGMENT, TTL, protocol, 0, src, dst)
-    return _IPV4.pack(0x45, 0, total, 0, DONT_FRAGMENT, TTL, protocol, checksum(header), src, dst)
-
-
-def tcp_frame(
-    macs: tuple[int, int], src: int, src_port: int, dst: int, dst_port: int, seq: int, ack: int, flags: int
-) -> bytes:
+def tcp_frame(macs: tuple[int, int], flow: Flow, seq: int, ack: int, flags: int) -> bytes:
     """A segment without options or payload, window 0, DF, TTL 64. ``macs``: destination, source."""
-    pseudo = _PSEUDO.pack(src, dst, 0, PROTO_TCP, 20)
-    total = checksum(pseudo + _TCP.pack(src_port, dst_port, seq, ack, 0x50, flags, 0, 0, 0))
-    segment = _TCP.pack(src_port, dst_port, seq, ack, 0x50, flags, 0, total, 0)
-    return ethernet(*macs, ETHERTYPE_IPV4) + _ipv4(src, dst, PROTO_TCP, 20) + segment
+    return ethernet(*macs, ethertype_of(flow.src.address)) + tcp_packet(flow, seq, ack, flags)
 
 
-def bare_reset(src: int, src_port: int, dst: int, dst_port: int) -> bytes:
+def bare_reset(flow: Flow) -> bytes:
     """The RST of an expired session, seq 0: the switch fills seq and the MAC addresses in."""
-    return tcp_frame((0, 0), src, src_port, dst, dst_port, 0, 0, RST)
+    return tcp_frame((0, 0), flow, 0, 0, TcpFlag.RST)
 
 
-def reset_answer(frame: bytes, segment: Segment) -> bytes | None:
-    """The RST that a closed port answers (RFC 9293 3.10.7.1); None for a RST."""
-    if segment.flags & RST:
+def reset_answer(packet: Packet) -> bytes | None:
+    """The RST that a closed port answers (RFC 9293 3.10.7.1); None for a RST, and for what is not TCP."""
+    flow, segment = packet.flow, packet.tcp
+    if flow is None or segment is None or segment.flags & TcpFlag.RST:
         return None
-    if segment.flags & ACK:
-        seq, ack, flags = segment.ack, 0, RST
+    if segment.flags & TcpFlag.ACK:
+        seq, ack, flags = segment.ack, 0, TcpFlag.RST
     else:
-        occupied = segment.length + (segment.flags >> 1 & 1) + (segment.flags & FIN)
-        seq, ack, flags = 0, segment.seq + occupied & 0xFFFFFFFF, RST | ACK
-    macs = source_mac(frame), destination_mac(frame)
-    return tcp_frame(macs, segment.dst, segment.dst_port, segment.src, segment.src_port, seq, ack, flags)
+        occupied = segment.length + bool(segment.flags & TcpFlag.SYN) + bool(segment.flags & TcpFlag.FIN)
+        seq, ack, flags = 0, segment.seq + occupied & 0xFFFFFFFF, TcpFlag.RST | TcpFlag.ACK
+    return tcp_frame((packet.source_mac, packet.destination_mac), flow.reversed(), seq, ack, flags)
 
 
-def port_unreachable(frame: bytes) -> bytes:
-    """ICMP port unreachable in answer to ``frame`` (IPv4), quoting its IP header and 8 bytes (RFC 792), from its
-    destination."""
-    src = int.from_bytes(frame[26:30], "big")
-    dst = int.from_bytes(frame[30:34], "big")
-    quoted = frame[ETHERNET : ETHERNET + (frame[ETHERNET] & 15) * 4 + 8]
+def port_unreachable(packet: Packet, flow: Flow) -> bytes:
+    """ICMP port unreachable in answer to an IPv4 ``packet`` of ``flow``, from its destination, quoting its IP header
+    and 8 bytes (RFC 792)."""
+    quoted = packet.frame[packet.network : packet.transport + 8]
     total = checksum(b"\x03\x03\0\0\0\0\0\0" + quoted)
     icmp = b"\x03\x03" + total.to_bytes(2, "big") + bytes(4) + quoted
-    macs = source_mac(frame), destination_mac(frame)
-    return ethernet(*macs, ETHERTYPE_IPV4) + _ipv4(dst, src, PROTO_ICMP, len(icmp)) + icmp
+    answer = ip(flow.dst.address, flow.src.address, PROTO_ICMP, icmp)
+    return ethernet(packet.source_mac, packet.destination_mac, packet.ethertype) + answer
 
 
-def _arp(macs: tuple[int, int], operation: int, sender_mac: int, sender: int, target_mac: int, target: int) -> bytes:
-    body = _ARP.pack(
-        *_ARP_START, operation, sender_mac.to_bytes(6, "big"), sender, target_mac.to_bytes(6, "big"), target
-    )
-    return ethernet(*macs, ETHERTYPE_ARP) + body
-
-
-def arp_request(mac: int, address: int, target: int, destination: int = BROADCAST) -> bytes:
+def arp_request(mac: int, address: Address, target: Address, destination: int = BROADCAST) -> bytes:
     """Who has ``target``? Tell ``address`` at ``mac``. Unicast to ``destination`` to confirm a known neighbor."""
-    return _arp((destination, mac), ARP_REQUEST, mac, address, 0, target)
+    return ethernet(destination, mac, ETHERTYPE_ARP) + arp(ARP_REQUEST, mac, address, 0, target)
 
 
-def gratuitous_arp(mac: int, address: int) -> bytes:
+def gratuitous_arp(mac: int, address: Address) -> bytes:
     """The announcement that ``address`` is at ``mac`` (RFC 5227 2.3: a request)."""
-    return _arp((BROADCAST, mac), ARP_REQUEST, mac, address, 0, address)
+    return arp_request(mac, address, address)
 
 
 def readdressed(frame: bytes, destination: int, source: int) -> bytes | None:

@@ -3,8 +3,8 @@
 The core (:class:`fullnat.core.controller.Controller`) does no I/O and has no clock or randomness of its own:
 ``handle(event, now)`` and ``handle_deadline(now)`` return effects in the order they must be carried out, and
 ``deadline()`` says when to call again. The asyncio shell (:mod:`fullnat.app`) turns P4Runtime into these events and
-these effects into P4Runtime. Addresses and MACs are plain ints here; ports of the switch are its port numbers; times
-are seconds on a monotonic clock unless a name says otherwise.
+these effects into P4Runtime. Addresses are bytes (:mod:`fullnat.net.flow`), MACs plain ints here; ports of the switch
+are its port numbers; times are seconds on a monotonic clock unless a name says otherwise.
 
 Table entries are those of :mod:`fullnat.tables`: named tuples in the order of P4Info. :mod:`fullnat.p4rt.schema`
 checks at connect that names, order and widths agree with the P4Info of the pipeline, so nothing here repeats an id or a
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from fullnat.net.flow import Address
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
@@ -83,7 +84,7 @@ class SessionEvents:
 class NeighborHeard:
     """A neighbor asked for an address of ours by ARP, and was answered (a digest). May repeat or be lost."""
 
-    address: int
+    address: Address
     mac: int
     ingress_port: int
 

@@ -17,6 +17,8 @@ from collections import deque
 from hashlib import blake2b
 from struct import Struct
 
+from fullnat.net.flow import V4_BYTES, Endpoint
+
 TICKS_PER_SECOND = 15_625_000
 """One tick is 64 ns, as in RFC 6528's recommendation of a clock near 250 kHz or faster and in Linux."""
 HALF = 1 << 31
@@ -31,13 +33,21 @@ REMEMBERED = 1 << 17
 GAP = 1 << 16
 """From the end of a connection to the next one's ISN, as Linux has it (tcp_timewait_state_process)."""
 
-_TUPLE = Struct("!IHIH")
+_V4_TUPLE = Struct("!4sH4sH")
+_V6_TUPLE = Struct("!16sH16sH")
 MASK32 = 0xFFFFFFFF
 
 
 def is_after(number: int, other: int) -> bool:
     """``number`` is above ``other`` in sequence space (RFC 9293 3.4)."""
     return 0 < (number - other) & MASK32 < HALF
+
+
+def _key(local: Endpoint, server: Endpoint) -> bytes:
+    address, port = local
+    server_address, server_port = server
+    pieces = _V4_TUPLE if len(address) == V4_BYTES else _V6_TUPLE
+    return pieces.pack(address, port, server_address, server_port)
 
 
 class IsnGenerator:
@@ -54,15 +64,13 @@ class IsnGenerator:
         """The end of the last connection, and until when it matters."""
         self._order: deque[tuple[float, bytes]] = deque()
 
-    def next(
-        self, local: int, local_port: int, server: int, server_port: int, now: float, above: int | None = None
-    ) -> int:
+    def next(self, local: Endpoint, server: Endpoint, now: float, above: int | None = None) -> int:
         """The ISN of a new connection; ``above``: what the connection that it replaces has sent."""
         clock = int(now * TICKS_PER_SECOND) + self._offset
         if clock <= self._clock:
             clock = self._clock + 1
         self._clock = clock
-        key = _TUPLE.pack(local, local_port, server, server_port)
+        key = _key(local, server)
         number = self._hash(key) + clock & MASK32
         if above is None and self._ends:
             end, until = self._ends.get(key, (0, 0.0))
@@ -77,9 +85,9 @@ class IsnGenerator:
         ``sent`` bytes (its 32 bits): for most it has not, and this is quicker."""
         return lived < SHORT and sent & MASK32 < lived * TICKS_PER_SECOND and now >= self._sure_from
 
-    def ended(self, local: int, local_port: int, server: int, server_port: int, end: int, now: float) -> None:
+    def ended(self, local: Endpoint, server: Endpoint, end: int, now: float) -> None:
         """A connection has ended that sent up to ``end``, or not further than that."""
-        key = _TUPLE.pack(local, local_port, server, server_port)
+        key = _key(local, server)
         clock = max(int(now * TICKS_PER_SECOND) + self._offset, self._clock)
         self._forget(now)
         number = self._hash(key) + clock

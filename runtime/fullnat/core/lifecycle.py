@@ -1,8 +1,8 @@
 """The life cycle of a session in the controller as data: phases, steps, and which step leads where.
 
-A phase is what the controller is doing with a session; the TCP state (:mod:`fullnat.core.tcp_state`) is another matter.
-Every change of phase goes through :func:`after`. docs/life-of-a-session.md has the diagram of these tables, made by
-docs/lifecycle_diagram.py.
+A phase is what the controller is doing with a session; the state of its protocol (:mod:`fullnat.core.protocols`) is
+another matter. Every change of phase goes through :func:`after`. docs/life-of-a-session.md has the diagram of these
+tables, made by docs/lifecycle_diagram.py.
 """
 
 from __future__ import annotations

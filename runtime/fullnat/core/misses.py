@@ -6,11 +6,13 @@ whoever sends on a connection that is gone waits until its retransmissions give 
 
 from __future__ import annotations
 
-from fullnat.core.frames import PROTO_TCP, Segment, parse_tcp, reset_answer
-from fullnat.core.interface import Effect, Forward, PacketIn
+from fullnat.core.frames import reset_answer
+from fullnat.core.interface import Effect, Forward
 from fullnat.core.lifecycle import Phase
 from fullnat.core.pace import Pace
 from fullnat.core.store import SessionStore
+from fullnat.net.flow import Flow
+from fullnat.net.parse import Packet
 
 MISS_RATE = 1000.0
 """RSTs per second; Linux answers as many challenges (tcp_challenge_ack_limit)."""
@@ -23,27 +25,25 @@ class Misses:
         self._stats = store.stats
         self._pace = Pace(MISS_RATE, MISS_BURST)
 
-    def segment(self, packet: PacketIn, now: float, out: list[Effect]) -> None:
-        """The punt of a segment without session."""
-        segment = parse_tcp(packet.frame)
-        if segment is None:
+    def segment(self, packet: Packet, port: int, now: float, out: list[Effect]) -> None:
+        """A segment without session came in by ``port``."""
+        if packet.flow is None or packet.tcp is None:
             self._stats["bad_frame"] += 1
             return
-        answer = reset_answer(packet.frame, segment) if self._answers(segment) else None
+        answer = reset_answer(packet) if self._answers(packet.flow) else None
         if answer is None:
             return
         if not self._pace.allows(now):
             self._stats["reset_on_miss_limited"] += 1
             return
         self._stats["reset_on_miss"] += 1
-        out.append(Forward(packet.ingress_port, answer))
+        out.append(Forward(port, answer))
 
-    def _answers(self, segment: Segment) -> bool:
+    def _answers(self, flow: Flow) -> bool:
         """Not for a session that is only just being written, and not where the service is silent."""
         services = self._store.services
-        service = services.by_key.get((PROTO_TCP, segment.dst, segment.dst_port))
+        service = services.by_key.get((flow.protocol, flow.dst))
         if service is None:
-            return segment.dst in services.answering_locals
-        key = (PROTO_TCP, segment.src, segment.src_port, segment.dst, segment.dst_port)
-        session = self._store.table.by_key.get(key)
+            return flow.dst.address in services.answering_locals
+        session = self._store.table.by_key.get(flow)
         return service.resets_on_miss and (session is None or session.phase is Phase.REMOVING)

@@ -10,22 +10,15 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from fullnat.core.frames import (
-    ARP_REPLY,
-    ARP_REQUEST,
-    BROADCAST,
-    Arp,
-    arp_request,
-    ipv4_destination,
-    parse_arp,
-    readdressed,
-)
+from fullnat.core.frames import arp_request, readdressed
 from fullnat.core.interface import Effect, Forward, Log, NeighborHeard, Op, Write
 from fullnat.core.routing import Link, Router
-from fullnat.core.services import dotted
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
 from fullnat.core.waiting import Budget, Waiting
+from fullnat.net.flow import Address, text
+from fullnat.net.headers import ARP_REPLY, BROADCAST
+from fullnat.net.parse import Packet
 from fullnat.tables.neighbor import Neighbor
 
 UNRESOLVED_LIMIT = 1024
@@ -58,7 +51,7 @@ class _Status(IntEnum):
 class _Entry:
     __slots__ = ("address", "changed", "link", "mac", "queue", "status", "tries")
 
-    def __init__(self, address: int, link: Link, budget: Budget) -> None:
+    def __init__(self, address: Address, link: Link, budget: Budget) -> None:
         self.address = address
         self.link = link
         self.mac = 0
@@ -75,18 +68,18 @@ class Neighbors:
     def __init__(self, router: Router, stats: Stats) -> None:
         self._router = router
         self._stats = stats
-        self._entries: dict[int, _Entry] = {}
+        self._entries: dict[Address, _Entry] = {}
         self._unresolved = 0
         self._held = Budget()
-        self._wanted: set[int] = set()
-        self._own: set[int] = set()
-        self._heard: set[int] = set()
+        self._wanted: set[Address] = set()
+        self._own: set[Address] = set()
+        self._heard: set[Address] = set()
         """Neighbors that asked us and have not answered us yet."""
-        self._conflicts: dict[int, float] = {}
+        self._conflicts: dict[Address, float] = {}
         """When a stranger's use of an address of ours was last reported."""
         self.timers: TimerWheel[_Entry] = TimerWheel()
 
-    def configure(self, router: Router, wanted: set[int], own: set[int], out: list[Effect]) -> None:
+    def configure(self, router: Router, wanted: set[Address], own: set[Address], out: list[Effect]) -> None:
         """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses."""
         self._router = router
         self._own = own
@@ -135,13 +128,12 @@ class Neighbors:
             if entry.status is _Status.RESOLVING:
                 self._drop(entry)
 
-    def packet(self, frame: bytes, now: float, out: list[Effect]) -> None:
+    def packet(self, packet: Packet, now: float, out: list[Effect]) -> None:
         """A packet that found no neighbor, rewritten but for MAC addresses and TTL."""
-        destination = ipv4_destination(frame)
-        if destination is None:
+        if packet.dst is None:
             self._stats["bad_frame"] += 1
             return
-        hop = self._router.next_hop(destination)
+        hop = self._router.next_hop(packet.dst)
         if hop is None:
             self._stats["neighbor_unroutable"] += 1
             return
@@ -150,26 +142,26 @@ class Neighbors:
             return
         if entry.status is not _Status.RESOLVING:
             # It was punted before the switch learned the neighbor.
-            self._send(entry, frame, out)
+            self._send(entry, packet.frame, out)
             return
-        self._stats["neighbor_queue_dropped"] += entry.queue.add(frame)
+        self._stats["neighbor_queue_dropped"] += entry.queue.add(packet.frame)
 
-    def arp(self, frame: bytes, port: int, now: float, out: list[Effect]) -> None:
-        packet = parse_arp(frame)
-        if packet is None:
+    def arp(self, packet: Packet, port: int, now: float, out: list[Effect]) -> None:
+        arp = packet.arp
+        if arp is None:
             self._stats["bad_frame"] += 1
             return
-        if packet.sender in self._own:
-            self._own_sender(packet, port, now, out)
+        mac = arp.sender_mac
+        if arp.sender in self._own:
+            self._own_sender(arp.sender, mac, port, now, out)
             return
-        entry = self._entries.get(packet.sender)
-        mac = packet.sender_mac
+        entry = self._entries.get(arp.sender)
         if entry is None or entry.link.port != port or not _is_station(mac):
             self._stats["arp_ignored"] += 1
             return
         if entry.status is _Status.RESOLVING or entry.mac != mac:
             self._set(entry, mac, now, out)
-        elif packet.operation == ARP_REPLY:
+        elif arp.operation == ARP_REPLY:
             self._confirm(entry, now)
 
     def heard(self, event: NeighborHeard, now: float, out: list[Effect]) -> None:
@@ -180,7 +172,7 @@ class Neighbors:
         """
         address, mac = event.address, event.mac
         if address in self._own:
-            self._own_sender(Arp(ARP_REQUEST, mac, address, 0), event.ingress_port, now, out)
+            self._own_sender(address, mac, event.ingress_port, now, out)
             return
         link = self._router.link(address)
         if link is None or link.port != event.ingress_port or not _is_station(mac) or not _is_host(address, link):
@@ -214,17 +206,16 @@ class Neighbors:
         for held in entry.queue.take():
             self._send(entry, held, out)
 
-    def _own_sender(self, packet: Arp, port: int, now: float, out: list[Effect]) -> None:
+    def _own_sender(self, address: Address, sender_mac: int, port: int, now: float, out: list[Effect]) -> None:
         """One of our addresses speaks: an announcement of ours that came back, or a stranger."""
-        address = packet.sender
         link = self._router.link(address)
-        if link is not None and packet.sender_mac == link.mac:
+        if link is not None and sender_mac == link.mac:
             return
         self._stats["address_conflict"] += 1
         if now - self._conflicts.get(address, float("-inf")) >= CONFLICT_REPORT:
             self._conflicts[address] = now
-            mac = packet.sender_mac.to_bytes(6, "big").hex(":")
-            out.append(Log("WARNING", f"{dotted(address)} is ours, but also used by {mac} at port {port}"))
+            mac = sender_mac.to_bytes(6, "big").hex(":")
+            out.append(Log("WARNING", f"{text(address)} is ours, but also used by {mac} at port {port}"))
 
     def due(self, now: float, out: list[Effect]) -> None:
         for entry in self.timers.due(now):
@@ -249,7 +240,7 @@ class Neighbors:
         if entry.tries == REFRESH_TRIES:
             self._stats["neighbor_failed"] += 1
             address, wanted = entry.address, entry.address in self._wanted
-            out.append(Log("WARNING" if wanted else "DEBUG", f"neighbor {dotted(address)} does not answer any more"))
+            out.append(Log("WARNING" if wanted else "DEBUG", f"neighbor {text(address)} does not answer any more"))
             self._forget(entry, out)
             if wanted:
                 self._want(address, now, out)
@@ -264,11 +255,11 @@ class Neighbors:
         self.timers.arm(entry, now + min(RETRY * 2.0 ** min(entry.tries, 16), RETRY_LIMIT))
         entry.tries += 1
 
-    def _want(self, address: int, now: float, out: list[Effect]) -> None:
+    def _want(self, address: Address, now: float, out: list[Effect]) -> None:
         if address not in self._entries and address not in self._own:
             self._resolve(address, now, out)
 
-    def _resolve(self, address: int, now: float, out: list[Effect]) -> _Entry | None:
+    def _resolve(self, address: Address, now: float, out: list[Effect]) -> _Entry | None:
         link = self._router.link(address)
         if link is None or address in self._own:
             self._stats["neighbor_unroutable"] += 1
@@ -320,6 +311,7 @@ def _is_station(mac: int) -> bool:
     return mac != 0 and not mac >> 40 & 1
 
 
-def _is_host(address: int, link: Link) -> bool:
+def _is_host(address: Address, link: Link) -> bool:
     """Whether the address is neither the subnet's own nor its broadcast (RFC 3021: a /31 has neither)."""
-    return link.prefix_len > 30 or address & ~link.mask & 0xFFFFFFFF not in (0, ~link.mask & 0xFFFFFFFF)
+    host_mask = ~link.mask & 0xFFFFFFFF
+    return link.prefix_len > 30 or int.from_bytes(address, "big") & host_mask not in (0, host_mask)

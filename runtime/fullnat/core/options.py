@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fullnat.core.frames import ACK, ETHERNET, SYN, Segment, sum16
+from fullnat.net.checksum import updated
+from fullnat.net.flow import Flow
+from fullnat.net.headers import ETHERNET_BYTES, TcpFlag
+from fullnat.net.parse import Packet, Segment
 from fullnat.p4constants import MSS_FLOOR, TOA_V4_BYTES, SessionFlag
 from fullnat.tables.session import SessionEntry
 
@@ -27,22 +30,22 @@ class BadOptions(ValueError):
     """An option's length is 0 or 1, or it ends behind the list."""
 
 
-def edit_options(frame: bytes, segment: Segment, session: SessionEntry, flags: int) -> bytes:
-    """``frame`` with its options as they shall leave but for TOA, for which a SYN gets room, and with the checksums
-    changed by the difference (RFC 1624).
+def edit_options(packet: Packet, flow: Flow, segment: Segment, session: SessionEntry, flags: int) -> bytes:
+    """The frame of ``packet`` with its options as they shall leave but for TOA, for which a SYN gets room, and with the
+    checksums changed by the difference (RFC 1624).
 
-    ``segment`` is what the frame was parsed to; its direction is told by its source. ``flags`` are the session's
+    ``flow`` and ``segment`` are those of the packet; the direction is told by the source. ``flags`` are the session's
     SessionFlags. Raises BadOptions.
     """
-    start = ETHERNET + (frame[ETHERNET] & 15) * 4
-    first, end = start + 20, start + (frame[start + 12] >> 4) * 4
+    frame, start = packet.frame, packet.transport
+    first, end = start + 20, start + segment.header
     old = frame[first:end]
-    inward = (segment.src, segment.src_port) == (session.client, session.client_port)
+    inward = flow.src == (session.client, session.client_port)
     new = _inward(old, segment, flags) if inward else _outward(old, segment, session.delta, flags)
     if new == old:
         return frame
     shorter = len(old) - len(new)
-    ip, tcp = frame[ETHERNET:start], frame[start:first]
+    ip, tcp = frame[ETHERNET_BYTES:start], frame[start:first]
     if shorter:
         ip = _shortened(ip, shorter)
         offset = bytes((tcp[12] - (shorter << 2), tcp[13]))
@@ -50,12 +53,12 @@ def edit_options(frame: bytes, segment: Segment, session: SessionEntry, flags: i
         length = (0xFFFF - shorter).to_bytes(2, "big")
         tcp = tcp[:12] + offset + tcp[14:16] + _checksum(tcp[16:18], tcp[12:14], offset + length) + tcp[18:]
     tcp = tcp[:16] + _checksum(tcp[16:18], old, new) + tcp[18:]
-    return frame[:ETHERNET] + ip + tcp + new + frame[end:]
+    return frame[:ETHERNET_BYTES] + ip + tcp + new + frame[end:]
 
 
 def _inward(options: bytes, segment: Segment, flags: int) -> bytes:
     out = bytearray(options)
-    syn = segment.flags & (SYN | ACK) == SYN
+    syn = segment.flags & (TcpFlag.SYN | TcpFlag.ACK) == TcpFlag.SYN
     timestamps = syn and not flags & SessionFlag.KEEP_TIMESTAMPS
     experiments: list[int] = []
     others: list[int] = []
@@ -77,7 +80,7 @@ def _inward(options: bytes, segment: Segment, flags: int) -> bytes:
 
 def _outward(options: bytes, segment: Segment, delta: int, flags: int) -> bytes:
     out = bytearray(options)
-    syn = bool(segment.flags & SYN)
+    syn = bool(segment.flags & TcpFlag.SYN)
     done: set[int] = set()
     for kind, start, end in walk(options):
         if kind in done:
@@ -120,15 +123,10 @@ def _shortened(header: bytes, by: int) -> bytes:
 
 
 def _checksum(checksum: bytes, old: bytes, new: bytes) -> bytes:
-    """``checksum`` with ``new`` for ``old``, both of whole words: ~(~HC + ~m + m'), as one sum (RFC 1624 eqn. 3)."""
-    inverted = bytes(byte ^ 0xFF for byte in checksum + old)
-    return (~sum16(inverted + new) & 0xFFFF).to_bytes(2, "big")
+    """``checksum`` with ``new`` for ``old``, both of whole words."""
+    return updated(int.from_bytes(checksum, "big"), old, new).to_bytes(2, "big")
 
 
-def belongs(segment: Segment, session: SessionEntry) -> bool:
-    """Whether the segment, as it came to the switch, is of this session, in either direction."""
-    ends = segment.src, segment.src_port, segment.dst, segment.dst_port
-    return ends in (
-        (session.client, session.client_port, session.vip, session.vport),
-        (session.server, session.server_port, session.local, session.local_port),
-    )
+def belongs(flow: Flow, session: SessionEntry) -> bool:
+    """Whether a packet of ``flow``, as it came to the switch, is of this session, in either direction."""
+    return flow in (session.flow_in, session.flow_out)

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from fullnat.net.flow import Address, Endpoint, made
+
 PROBES = 32
 """Ports tried by the counter before the exact search."""
 
@@ -58,11 +60,6 @@ class IdPool:
             self._freed.append(number)
 
 
-def endpoint_of(address: int, port: int) -> int:
-    """A real server's address and port as one number, the key of what is kept for each."""
-    return address << 16 | port
-
-
 class _Ports:
     """Ports in use on one local address towards one server endpoint."""
 
@@ -84,14 +81,14 @@ class _Ports:
 
 
 class LocalAddress:
-    """One local address: its counters and its ports by server (:func:`endpoint_of`)."""
+    """One local address: its counters and its ports by server."""
 
     __slots__ = ("address", "configured", "conflicts", "exhausted", "next_port", "ports", "used")
 
-    def __init__(self, address: int, next_port: int) -> None:
+    def __init__(self, address: Address, next_port: int) -> None:
         self.address = address
         self.next_port = next_port
-        self.ports: dict[int, _Ports] = {}
+        self.ports: dict[Endpoint, _Ports] = {}
         self.configured = True
         self.used = 0
         """Sessions, over all servers."""
@@ -100,10 +97,10 @@ class LocalAddress:
         self.exhausted = 0
         """Times that no port was free towards the wanted server."""
 
-    def take(self, endpoint: int, low: int, high: int) -> int | None:
-        ports = self.ports.get(endpoint)
+    def take(self, server: Endpoint, low: int, high: int) -> int | None:
+        ports = self.ports.get(server)
         if ports is None:
-            ports = self.ports[endpoint] = _Ports()
+            ports = self.ports[server] = _Ports()
         used = ports.used
         port = self.next_port
         if not low <= port <= high:
@@ -122,20 +119,20 @@ class LocalAddress:
         self.next_port = port + 1
         return port
 
-    def claim(self, endpoint: int, port: int) -> bool:
-        ports = self.ports.get(endpoint)
+    def claim(self, server: Endpoint, port: int) -> bool:
+        ports = self.ports.get(server)
         if ports is None:
-            ports = self.ports[endpoint] = _Ports()
+            ports = self.ports[server] = _Ports()
         if port in ports.used:
             return False
         self._mark(ports, port)
         return True
 
-    def release(self, endpoint: int, port: int) -> None:
-        ports = self.ports[endpoint]
+    def release(self, server: Endpoint, port: int) -> None:
+        ports = self.ports[server]
         ports.used.remove(port)
         if not ports.used:
-            del self.ports[endpoint]
+            del self.ports[server]
         elif ports.bitmap is not None:
             ports.bitmap[port] = 0
         self.used -= 1
@@ -153,13 +150,13 @@ class LocalPool:
     def __init__(self, rng: Random, low: int, high: int) -> None:
         """``low`` and ``high``: first and last local port."""
         self._rng = rng
-        self._addresses: dict[int, LocalAddress] = {}
+        self._addresses: dict[Address, LocalAddress] = {}
         self.low = low
         self.high = high
         self.retired = False
         """An address that is no longer configured lost its last session; reset by the reader."""
 
-    def configure(self, addresses: Sequence[int], low: int, high: int) -> None:
+    def configure(self, addresses: Sequence[Address], low: int, high: int) -> None:
         """Keep exactly ``addresses`` for new sessions; others stay until their sessions are gone."""
         self.low, self.high = low, high
         wanted = set(addresses)
@@ -171,26 +168,27 @@ class LocalPool:
                 if not local.used:
                     del self._addresses[local.address]
 
-    def take(self, addresses: Sequence[int], start: int, endpoint: int) -> tuple[LocalAddress, int] | None:
-        """A free (address, port) towards ``endpoint``; tries every address, from position ``start`` on."""
+    def take(self, addresses: Sequence[Address], start: int, server: Endpoint) -> Endpoint | None:
+        """A free address and port towards ``server``; tries every address, from position ``start`` on."""
         count = len(addresses)
         for step in range(count):
             local = self._addresses[addresses[(start + step) % count]]
-            port = local.take(endpoint, self.low, self.high)
+            port = local.take(server, self.low, self.high)
             if port is not None:
-                return local, port
+                return made(Endpoint, (local.address, port))
         return None
 
-    def claim(self, address: int, endpoint: int, port: int) -> LocalAddress | None:
-        """Take this very port, of a session found on the switch; None when it is in use."""
-        known = address in self._addresses
-        local = self._get(address)
+    def claim(self, place: Endpoint, server: Endpoint) -> bool:
+        """Take this very address and port, of a session found on the switch; False when it is in use."""
+        known = place.address in self._addresses
+        local = self._get(place.address)
         if not known:
             local.configured = False
-        return local if local.claim(endpoint, port) else None
+        return local.claim(server, place.port)
 
-    def release(self, local: LocalAddress, endpoint: int, port: int) -> None:
-        local.release(endpoint, port)
+    def release(self, place: Endpoint, server: Endpoint) -> None:
+        local = self._addresses[place.address]
+        local.release(server, place.port)
         if not local.used and not local.configured:
             del self._addresses[local.address]
             self.retired = True
@@ -198,7 +196,7 @@ class LocalPool:
     def __iter__(self) -> Iterator[LocalAddress]:
         return iter(self._addresses.values())
 
-    def _get(self, address: int) -> LocalAddress:
+    def _get(self, address: Address) -> LocalAddress:
         local = self._addresses.get(address)
         if local is None:
             local = LocalAddress(address, self._rng.randint(self.low, self.high))

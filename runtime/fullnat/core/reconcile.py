@@ -11,8 +11,9 @@ from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers, ServiceKey
 from fullnat.core.services import Service
-from fullnat.core.sessions import NEVER, ClientKey, Session, client_key
+from fullnat.core.sessions import NEVER, Session
 from fullnat.core.store import SessionStore
+from fullnat.net.flow import Flow
 from fullnat.tables.session import SessionEntry
 
 ADOPTED_SPREAD = 10.0
@@ -43,7 +44,7 @@ def switch_up(
     out: list[Effect],
 ) -> None:
     """``found``: every session that the switch has, and ``servers`` what it has of their servers."""
-    by_key: dict[ClientKey, SessionEntry] = {client_key(entry): entry for entry in found}
+    by_key: dict[Flow, SessionEntry] = {entry.flow_in: entry for entry in found}
     _drop_missing(store, by_key)
     store.services.switch_up(servers)
     _resume(store, resets, now, out)
@@ -55,7 +56,7 @@ def switch_up(
     for key, entry in sorted(by_key.items(), key=lambda item: not servers.agrees(item[1])):
         if key in store.table.by_key:
             continue
-        of = entry.protocol, entry.vip, entry.vport
+        of = key.protocol, key.dst
         service = store.services.by_key.get(of)
         home = service or gone.get(of)
         if home is None:
@@ -75,7 +76,7 @@ def switch_up(
     resets.end(orphans, now, out)
 
 
-def _drop_missing(store: SessionStore, by_key: dict[ClientKey, SessionEntry]) -> None:
+def _drop_missing(store: SessionStore, by_key: dict[Flow, SessionEntry]) -> None:
     """Release what the switch does not have, or has otherwise."""
     for session in list(store.table):
         entry = by_key.get(session.key)

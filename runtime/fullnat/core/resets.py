@@ -50,8 +50,8 @@ class Resets:
         for counter in RESETS[session.state.name]:
             self._stats[counter] += 1
         self._stats["sessions_reset"] += 1
-        out.append(Reset(bare_reset(entry.client, entry.client_port, entry.vip, entry.vport), number))
-        out.append(Reset(bare_reset(entry.server, entry.server_port, entry.local, entry.local_port), number))
+        out.append(Reset(bare_reset(entry.flow_in), number))
+        out.append(Reset(bare_reset(entry.flow_out), number))
         session.step(Step.RESET)
         self._store.mark_reset(session, now)
         self._store.timers.arm(session, now + CLOSING_TIME)

@@ -9,14 +9,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from fullnat.config.model import Config
+from fullnat.net.flow import Address, address
 
 
 class Link(NamedTuple):
-    """An interface in plain ints."""
+    """An interface. ``network`` and ``mask`` are numbers of as many bytes as its address."""
 
     port: int
     mac: int
-    address: int
+    address: Address
     network: int
     mask: int
     prefix_len: int
@@ -24,9 +25,11 @@ class Link(NamedTuple):
 
 
 class _Route(NamedTuple):
+    size: int
+    """Bytes of the addresses it is for."""
     network: int
     mask: int
-    gateway: int | None
+    gateway: Address | None
     drop: bool
 
 
@@ -36,7 +39,7 @@ class Router:
             Link(
                 interface.port,
                 interface.mac,
-                int(interface.address.ip),
+                address(interface.address.ip),
                 int(interface.address.network.network_address),
                 int(interface.address.network.netmask),
                 interface.address.network.prefixlen,
@@ -44,40 +47,47 @@ class Router:
             )
             for interface in config.interfaces
         )
-        routes = [(link.prefix_len, _Route(link.network, link.mask, None, False)) for link in self._links]
+        routes = [
+            (link.prefix_len, _Route(len(link.address), link.network, link.mask, None, False)) for link in self._links
+        ]
         routes += [
             (
                 route.prefix.prefixlen,
                 _Route(
+                    route.prefix.max_prefixlen // 8,
                     int(route.prefix.network_address),
                     int(route.prefix.netmask),
-                    None if route.gateway is None else int(route.gateway),
+                    None if route.gateway is None else address(route.gateway),
                     route.gateway is None,
                 ),
             )
             for route in config.routes
         ]
         self._routes = tuple(route for _, route in sorted(routes, key=lambda item: -item[0]))
-        self._gateways = tuple(int(route.gateway) for route in config.routes if route.gateway is not None)
+        self._gateways = tuple(address(route.gateway) for route in config.routes if route.gateway is not None)
 
-    def link(self, address: int) -> Link | None:
-        """The interface whose subnet holds ``address``, the most specific first."""
+    def link(self, of: Address) -> Link | None:
+        """The interface whose subnet holds the address ``of``, the most specific first."""
+        number, size = int.from_bytes(of, "big"), len(of)
         found: Link | None = None
         for link in self._links:
-            if address & link.mask == link.network and (found is None or link.prefix_len > found.prefix_len):
+            if number & link.mask != link.network or len(link.address) != size:
+                continue
+            if found is None or link.prefix_len > found.prefix_len:
                 found = link
         return found
 
-    def next_hop(self, destination: int) -> int | None:
+    def next_hop(self, destination: Address) -> Address | None:
         """The address that must be resolved to reach ``destination``; None without a route."""
+        number, size = int.from_bytes(destination, "big"), len(destination)
         for route in self._routes:
-            if destination & route.mask == route.network:
+            if number & route.mask == route.network and route.size == size:
                 if route.drop:
                     return None
                 return destination if route.gateway is None else route.gateway
         return None
 
-    def next_hops(self, destinations: Iterable[int]) -> set[int]:
+    def next_hops(self, destinations: Iterable[Address]) -> set[Address]:
         """Everything worth resolving before traffic comes: gateways, and the next hops of ``destinations``."""
         hops = set(self._gateways)
         for destination in destinations:

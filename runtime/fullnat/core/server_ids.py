@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.mirror import Mirror
-from fullnat.core.pool import IdPool, endpoint_of
+from fullnat.core.pool import IdPool
+from fullnat.net.flow import Endpoint, v4
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
@@ -19,8 +20,8 @@ from fullnat.tables.table import Entry, entry_key
 
 ServerEntry = ServerIn | ServerOut
 
-ServiceKey = tuple[int, int, int]
-"""Protocol, virtual address, virtual port."""
+ServiceKey = tuple[int, Endpoint]
+"""Protocol, virtual address and port."""
 
 
 class FoundServers:
@@ -30,38 +31,37 @@ class FoundServers:
         self.entries = tuple(entries)
         inward = {entry.server_id: entry for entry in self.entries if isinstance(entry, ServerIn)}
         self.flags = {number: entry.flags for number, entry in inward.items()}
-        self._numbers: dict[tuple[int, int, int], int] = {}
+        self._numbers: dict[tuple[Endpoint, Endpoint], int] = {}
         for entry in self.entries:
             if isinstance(entry, ServerOut) and entry.server_id in inward:
                 to = inward[entry.server_id]
-                self._numbers[entry.vip, entry.vport, endpoint_of(to.address, to.port)] = entry.server_id
+                self._numbers[Endpoint(entry.vip, entry.vport), Endpoint(to.address, to.port)] = entry.server_id
 
-    def number(self, vip: int, vport: int, endpoint: int) -> int | None:
-        """The id of this server."""
-        return self._numbers.get((vip, vport, endpoint))
+    def number(self, virtual: Endpoint, server: Endpoint) -> int | None:
+        """The id of this server of this service."""
+        return self._numbers.get((virtual, server))
 
     def agrees(self, session: SessionEntry) -> bool:
         """Whether the switch sends the session's packets where the session's entries say."""
-        endpoint = endpoint_of(session.server, session.server_port)
-        return self.number(session.vip, session.vport, endpoint) == session.server_id
+        return self.number(session.flow_in.dst, session.flow_out.src) == session.server_id
 
 
 class _Binding:
-    """What an id stands for; ``endpoint`` as :func:`endpoint_of` makes it."""
+    """What an id stands for; ``endpoint`` is the real server's."""
 
     __slots__ = ("endpoint", "flags", "holders", "service")
 
-    def __init__(self, service: ServiceKey, endpoint: int, flags: int) -> None:
+    def __init__(self, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
         self.service = service
         self.endpoint = endpoint
         self.flags = flags
         self.holders = 1
 
     def entries(self, number: int) -> tuple[ServerIn, ServerOut]:
-        _, vip, vport = self.service
+        _, virtual = self.service
         return (
-            ServerIn(number, self.flags, self.endpoint >> 16, self.endpoint & 0xFFFF),
-            ServerOut(number, self.flags, vip, vport),
+            ServerIn(number, self.flags, *self.endpoint),
+            ServerOut(number, self.flags, *virtual),
         )
 
 
@@ -85,26 +85,26 @@ class ServerIds:
 
     # ---- holders
 
-    def take(self, service: ServiceKey, endpoint: int, flags: int) -> int | None:
+    def take(self, service: ServiceKey, endpoint: Endpoint, flags: int) -> int | None:
         """An id for this server, and its first holder; None when all are in use."""
         number = self._pool.take()
         if number is not None:
             self._bind(number, service, endpoint, flags)
         return number
 
-    def claim(self, number: int, service: ServiceKey, endpoint: int, flags: int) -> bool:
+    def claim(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> bool:
         """The same with this very number; False when it is in use or out of range."""
         if not self._pool.claim(number):
             return False
         self._bind(number, service, endpoint, flags)
         return True
 
-    def fits(self, number: int, service: ServiceKey, endpoint: int) -> bool:
+    def fits(self, number: int, service: ServiceKey, endpoint: Endpoint) -> bool:
         """Whether the id stands for this server, or for none."""
         binding = self._bindings.get(number)
         return binding is None or (binding.service, binding.endpoint) == (service, endpoint)
 
-    def hold(self, number: int, service: ServiceKey, endpoint: int, flags: int) -> None:
+    def hold(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
         """One more holder of an id that fits; the first one claims it."""
         binding = self._bindings.get(number)
         if binding is not None:
@@ -131,7 +131,7 @@ class ServerIds:
                 binding.flags = wanted
                 self.changed.add(number)
 
-    def _bind(self, number: int, service: ServiceKey, endpoint: int, flags: int) -> None:
+    def _bind(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
         self._bindings[number] = _Binding(service, endpoint, flags)
         self.changed.add(number)
 
@@ -197,5 +197,6 @@ class ServerIds:
                     self._free(number)
 
 
-_NOBODY = _Binding((0, 0, 0), 0, 0)
+_NOWHERE = Endpoint(v4(0), 0)
+_NOBODY = _Binding((0, _NOWHERE), _NOWHERE, 0)
 """Stands for ids that are bound to nothing: only the keys of its entries matter."""

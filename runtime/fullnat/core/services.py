@@ -8,20 +8,17 @@ long.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
-from ipaddress import IPv4Address
 from typing import Any
 
 from fullnat.config.model import Config, Timeouts, VirtualServer
 from fullnat.core.interface import Op, Outcome
-from fullnat.core.pool import endpoint_of
+from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS, positive
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
-from fullnat.core.tcp_state import DEFAULT_ESTABLISHED, positive, state_timeouts
-from fullnat.net.flow import Flow
+from fullnat.net.flow import Address, Endpoint, Flow, address
 from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
 
-PROTOCOLS = {"tcp": 6}
 NO_ID = -1
 NOTHING_FOUND = FoundServers()
 
@@ -31,23 +28,19 @@ class Server:
 
     __slots__ = (
         "active",
-        "address",
         "connections",
         "endpoint",
         "has_room",
         "inactive",
         "is_open",
         "leaving",
-        "port",
         "server_id",
         "unanswered",
         "weight",
     )
 
-    def __init__(self, address: int, port: int) -> None:
-        self.address = address
-        self.port = port
-        self.endpoint = endpoint_of(address, port)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
         self.weight = 0
         """As configured."""
         self.leaving = False
@@ -81,30 +74,31 @@ class Service:
 
     def __init__(self, key: ServiceKey) -> None:
         self.key = key
+        self.protocol = BY_NUMBER[key[0]]
         self.configured = True
         """False once removed: its sessions are being reset."""
-        self.servers: dict[int, Server] = {}
-        """By :func:`endpoint_of`, in the order of the configuration."""
-        self.draining: dict[int, Server] = {}
-        self.locals: tuple[int, ...] = ()
+        self.servers: dict[Endpoint, Server] = {}
+        """By endpoint, in the order of the configuration."""
+        self.draining: dict[Endpoint, Server] = {}
+        self.locals: tuple[Address, ...] = ()
         self.session_flags = 0
         self.service_flags = 0
         self.resets_on_miss = False
-        self.established_timeout = DEFAULT_ESTABLISHED
-        self.timeouts = state_timeouts(Timeouts())
-        """Of the other TCP states, by state."""
+        self.established_timeout = self.protocol.established_timeout
+        self.timeouts = self.protocol.timeouts(Timeouts())
+        """Of the protocol's other states, by state."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler = SCHEDULERS["rr"]()
-        self._weights: tuple[tuple[int, int], ...] = ()
+        self._weights: tuple[tuple[Endpoint, int], ...] = ()
         self._local = 0
 
     def configure(self, config: VirtualServer, timeouts: Timeouts) -> list[Server]:
         """Take over ``config``, and ``timeouts`` where it has none of its own; returns the servers that left, which
         drain from now on. :meth:`balance` must follow."""
-        self.locals = tuple(int(address) for address in config.local_addresses)
-        self.established_timeout = positive(config.established_timeout, DEFAULT_ESTABLISHED)
-        self.timeouts = state_timeouts(config.timeouts or timeouts)
+        self.locals = tuple(address(local) for local in config.local_addresses)
+        self.established_timeout = positive(config.established_timeout, self.protocol.established_timeout)
+        self.timeouts = self.protocol.timeouts(config.timeouts or timeouts)
         self.session_flags = (
             (SessionFlag.TOA if config.toa else 0)
             | (SessionFlag.KEEP_TIMESTAMPS if config.keep_timestamps else 0)
@@ -114,9 +108,8 @@ class Service:
         self.service_flags = ServiceFlag.RESET_ON_MISS if config.reset_on_miss else 0
         old, self.servers = self.servers, {}
         for real in config.real_servers:
-            address, port = int(real.address), real.port
-            endpoint = endpoint_of(address, port)
-            server = old.pop(endpoint, None) or self.draining.pop(endpoint, None) or Server(address, port)
+            endpoint = Endpoint(address(real.address), real.port)
+            server = old.pop(endpoint, None) or self.draining.pop(endpoint, None) or Server(endpoint)
             server.weight = real.weight
             server.leaving = False
             self.servers[endpoint] = server
@@ -155,12 +148,11 @@ class Service:
         self._local = position + 1 if position + 1 < len(self.locals) else 0
         return position
 
-    def server(self, address: int, port: int) -> Server:
+    def server(self, endpoint: Endpoint) -> Server:
         """The server of a session found on the switch: configured, draining, or from now on draining."""
-        endpoint = endpoint_of(address, port)
         server = self.servers.get(endpoint) or self.draining.get(endpoint)
         if server is None:
-            server = Server(address, port)
+            server = Server(endpoint)
             self.drain(server)
         return server
 
@@ -175,7 +167,7 @@ class Services:
     def __init__(self, server_ids: int) -> None:
         self.by_key: dict[ServiceKey, Service] = {}
         self.ids = ServerIds(server_ids)
-        self.answering_locals: Set[int] = frozenset()
+        self.answering_locals: Set[Address] = frozenset()
         """Local addresses of services that answer segments without session."""
         self._lacking = 0
         """Servers without id because all are in use."""
@@ -184,7 +176,7 @@ class Services:
         """Take over ``config``; returns the services that left."""
         old, self.by_key = self.by_key, {}
         for virtual in config.virtual_servers:
-            key = (PROTOCOLS[virtual.protocol], int(virtual.address), virtual.port)
+            key = (PROTOCOLS[virtual.protocol].number, Endpoint(address(virtual.address), virtual.port))
             service = old.pop(key, None) or Service(key)
             for server in service.configure(virtual, config.timeouts):
                 self._forget_drained(service, server)
@@ -215,11 +207,11 @@ class Services:
         the first reading of the switch, whose sessions have theirs. Returns for how many there is none."""
         new: list[tuple[Service, Server]] = []
         for service in self.by_key.values():
-            _, vip, vport = service.key
+            _, virtual = service.key
             for server in service.servers.values():
                 if server.server_id != NO_ID:
                     continue
-                number = found.number(vip, vport, server.endpoint)
+                number = found.number(virtual, server.endpoint)
                 if number is not None and self.ids.claim(number, service.key, server.endpoint, service.session_flags):
                     server.server_id = number
                 else:
@@ -278,7 +270,3 @@ class Services:
             if server.server_id != NO_ID:
                 self.ids.drop(server.server_id)
                 server.server_id = NO_ID
-
-
-def dotted(address: int) -> str:
-    return str(IPv4Address(address))

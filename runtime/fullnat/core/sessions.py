@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import IntEnum
 from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase, Step, after
-from fullnat.core.pool import IdPool, LocalAddress
+from fullnat.core.pool import IdPool
 from fullnat.core.services import Server, Service
-from fullnat.core.tcp_state import TcpState
+from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry
-
-ClientKey = tuple[int, int, int, int, int]
-"""Protocol, client, client port, virtual address, virtual port: the key of session_in."""
-
 
 NEVER = float("-inf")
 """When a session that was found on the switch was created."""
@@ -23,7 +21,7 @@ NEVER = float("-inf")
 class Held(NamedTuple):
     """A SYN that waits for its session."""
 
-    frame: bytes
+    packet: Packet
     port: int
     seq: int
     attempts: int = 0
@@ -50,6 +48,7 @@ class Session:
         "not_before",
         "phase",
         "probing",
+        "protocol",
         "server",
         "service",
         "state",
@@ -59,23 +58,25 @@ class Session:
     )
 
     def __init__(
-        self, entry: SessionEntry, key: ClientKey, service: Service, server: Server, local: LocalAddress, now: float
+        self, entry: SessionEntry, key: Flow, service: Service, server: Server, local: Endpoint, now: float
     ) -> None:
         self.entry = entry
         self.key = key
+        """From the client, as it writes it."""
         self.service = service
         self.server = server
         self.local = local
         self.phase = Phase.NEW
-        self.state = TcpState.SYN_RECV
+        self.protocol = service.protocol
+        self.state: IntEnum = self.protocol.initial
         self.changed = now
-        """When the TCP state last changed."""
+        """When the state of the protocol last changed."""
         self.created = now
         """NEVER for a session found on the switch."""
         self.began = NEVER
         """When its SYN was injected; NEVER for a session found on the switch."""
         self.events = 0
-        """SessionEvent bits that stand; the TCP state follows from them."""
+        """SessionEvent bits that stand; the state of the protocol follows from them."""
         self.unjudged = 0
         """Those of them that the switch could not judge."""
         self.baseline: ProbeResult | None = None
@@ -107,17 +108,13 @@ class Session:
         return self.entry.client_isn + self.entry.delta & 0xFFFFFFFF
 
 
-def client_key(entry: SessionEntry) -> ClientKey:
-    return entry.protocol, entry.client, entry.client_port, entry.vip, entry.vport
-
-
 class SessionTable:
     """All sessions, by session id and by client. Owns the session ids."""
 
     def __init__(self, session_ids: int) -> None:
         self.ids = IdPool(session_ids)
         self.by_id: dict[int, Session] = {}
-        self.by_key: dict[ClientKey, Session] = {}
+        self.by_key: dict[Flow, Session] = {}
 
     def __len__(self) -> int:
         return len(self.by_id)

@@ -8,18 +8,20 @@ only then.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import IntEnum
 from random import Random
 
 from fullnat.config.model import Config
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.pool import LocalAddress, LocalPool, endpoint_of
-from fullnat.core.services import Server, Service, Services
-from fullnat.core.sessions import ClientKey, Held, Session, SessionTable, client_key
+from fullnat.core.placement import Place
+from fullnat.core.pool import LocalPool
+from fullnat.core.services import Service, Services
+from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
-from fullnat.core.tcp_state import TcpState, Transitions
 from fullnat.core.timers import TimerWheel
+from fullnat.net.flow import Flow, made
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -46,31 +48,23 @@ class SessionStore:
         self.services = Services(sizes.server_ids)
         self.pool = LocalPool(rng, config.local_port_min, config.local_port_max)
         self.timers: TimerWheel[Session] = TimerWheel()
-        self.transitions = Transitions()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
     # ---- resources
 
-    def take(
-        self,
-        key: ClientKey,
-        service: Service,
-        server: Server,
-        place: tuple[LocalAddress, int],
-        isn: tuple[int, int],
-        now: float,
-    ) -> Session | None:
-        """A new session with ``place`` (local address and port, already taken) and ``isn``: the
-        client's and the one towards the server. None when no session id is free; ``place`` is given back then."""
-        local, local_port = place
+    def take(self, key: Flow, service: Service, place: Place, isn: tuple[int, int], now: float) -> Session | None:
+        """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
+        no session id is free; the place is given back then."""
+        server, local = place
+        endpoint = server.endpoint
         session_id = self.table.ids.take()
         if session_id is None:
-            self.pool.release(local, server.endpoint, local_port)
+            self.pool.release(local, endpoint)
             return None
         client_isn, server_isn = isn
-        protocol, client, client_port, vip, vport = key
-        entry = SessionEntry(
+        protocol, (client, client_port), (vip, vport) = key
+        fields = (
             session_id,
             server.server_id,
             protocol,
@@ -79,13 +73,14 @@ class SessionStore:
             vip,
             vport,
             local.address,
-            local_port,
-            server.address,
-            server.port,
+            local.port,
+            endpoint.address,
+            endpoint.port,
             (server_isn - client_isn) & 0xFFFFFFFF,
             client_isn,
             service.established_timeout,
         )
+        entry = made(SessionEntry, fields)
         session = Session(entry, key, service, server, local, now)
         self._hold(session)
         server.connections += 1
@@ -93,21 +88,20 @@ class SessionStore:
 
     def adopt(self, entry: SessionEntry, service: Service, now: float) -> Session | None:
         """A session found on the switch, taken for established. None when what it uses is taken."""
-        key = client_key(entry)
-        endpoint = endpoint_of(entry.server, entry.server_port)
+        key = entry.flow_in
+        _, endpoint, local = entry.flow_out
         if key in self.table.by_key or not self.services.ids.fits(entry.server_id, service.key, endpoint):
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        local = self.pool.claim(entry.local, endpoint, entry.local_port)
-        if local is None:
+        if not self.pool.claim(local, endpoint):
             self.table.ids.release(entry.session_id)
             return None
-        server = service.server(entry.server, entry.server_port)
+        server = service.server(endpoint)
         session = Session(entry, key, service, server, local, now)
         session.step(Step.ADOPT)
-        session.events = self.transitions.established
-        session.state = TcpState.ESTABLISHED
+        session.events = session.protocol.opened
+        session.state = session.protocol.established
         self._hold(session)
         return session
 
@@ -123,7 +117,7 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self.pool.release(session.local, server.endpoint, entry.local_port)
+        self.pool.release(session.local, server.endpoint)
         self._count(session, session.state, -1)
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
@@ -131,13 +125,14 @@ class SessionStore:
     # ---- state
 
     def set_events(self, session: Session, events: int, unjudged: int, now: float) -> None:
-        """What stands from now on. A change of the TCP state restarts its time; :meth:`arm` sets the timer."""
+        """What stands from now on. A change of the state restarts its time; :meth:`arm` sets the timer."""
         session.events, session.unjudged, session.baseline = events, unjudged, None
-        state = self.transitions.state(events)
+        protocol = session.protocol
+        state = protocol.state(events)
         old = session.state
         if state is old:
             return
-        if (state is TcpState.ESTABLISHED) is not (old is TcpState.ESTABLISHED):
+        if (state is protocol.established) is not (old is protocol.established):
             self._count(session, old, -1)
             self._count(session, state, 1)
         session.state = state
@@ -146,7 +141,7 @@ class SessionStore:
 
     def mark_reset(self, session: Session, now: float) -> None:
         """The controller's own resets have ended it."""
-        self.set_events(session, session.events | self.transitions.reset, 0, now)
+        self.set_events(session, session.events | session.protocol.aborted, 0, now)
 
     def begin(self, session: Session, now: float) -> None:
         """A connection begins: nothing is known of it."""
@@ -158,13 +153,13 @@ class SessionStore:
 
     def is_open(self, session: Session) -> bool:
         """Somebody is to be told when it ends."""
-        return self.transitions.is_open(session.events, session.unjudged)
+        return session.protocol.is_open(session.events, session.unjudged)
 
     @staticmethod
-    def _count(session: Session, state: TcpState, change: int) -> None:
+    def _count(session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
         server, scheduler = session.server, session.service.scheduler
-        if state is TcpState.ESTABLISHED:
+        if state is session.protocol.established:
             server.active += change
         else:
             server.inactive += change
@@ -172,20 +167,18 @@ class SessionStore:
             scheduler.loaded(server)
 
     def timeout(self, session: Session) -> float:
-        """Seconds that the session may be idle in its state. A RST that the switch could not judge may be anybody's: it
-        shortens no life to seconds."""
-        state = session.state
-        if state is TcpState.ESTABLISHED:
+        """Seconds that the session may be idle in its state."""
+        state, protocol, timeouts = session.state, session.protocol, session.service.timeouts
+        if state is protocol.established:
             return session.entry.idle_timeout
-        timeouts = session.service.timeouts
-        if state is TcpState.CLOSE and session.unjudged and session.events & self.transitions.answers:
-            return max(timeouts[state], min(session.entry.idle_timeout, timeouts[TcpState.FIN_WAIT]))
+        if session.unjudged:
+            return protocol.unjudged_timeout(state, session.events, timeouts, session.entry.idle_timeout)
         return timeouts[state]
 
     def arm(self, session: Session, now: float) -> None:
         """The timer of the current state. The switch itself tells of idle established sessions; should that be lost,
         they are looked at after twice the time."""
-        if session.state is TcpState.ESTABLISHED:
+        if session.state is session.protocol.established:
             self.timers.arm(session, now + 2 * session.entry.idle_timeout)
         else:
             self.timers.arm(session, now + self.timeout(session))
@@ -194,7 +187,7 @@ class SessionStore:
 
     def _told_end(self, session: Session) -> int:
         """The end of what its client has sent, in the server's numbering, if the switch told it with a FIN; or 0."""
-        is_last = session.events & self.transitions.fin_in & ~session.unjudged
+        is_last = session.events & session.protocol.client_ended & ~session.unjudged
         return session.client_end if is_last else 0
 
     def ceiling(self, session: Session) -> int:
@@ -218,7 +211,7 @@ class SessionStore:
 
     def count_unanswered(self, session: Session) -> None:
         """The connection is over; was there ever one?"""
-        if session.events & self.transitions.words:
+        if session.events & session.protocol.words:
             return
         counters = session.counters
         if counters is None or not counters.out_packets:
@@ -231,8 +224,7 @@ class SessionStore:
         end = self.client_end(session)
         if self._isn.is_past(end - session.server_isn, now - session.began, now):
             return
-        entry = session.entry
-        self._isn.ended(entry.local, entry.local_port, entry.server, entry.server_port, end, now)
+        self._isn.ended(session.local, session.server.endpoint, end, now)
 
     # ---- writes
 

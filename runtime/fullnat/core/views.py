@@ -9,6 +9,7 @@ from fullnat.core.lifecycle import Phase
 from fullnat.core.pool import LocalAddress, LocalPool
 from fullnat.core.services import Service
 from fullnat.core.sessions import Session
+from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.session import SessionEntry
 
 
@@ -37,8 +38,7 @@ class SessionView(NamedTuple):
 
 
 class ServerView(NamedTuple):
-    address: int
-    port: int
+    endpoint: Endpoint
     weight: int
     server_id: int
     draining: bool
@@ -52,14 +52,13 @@ class ServerView(NamedTuple):
 
 class ServiceView(NamedTuple):
     protocol: int
-    vip: int
-    vport: int
+    virtual: Endpoint
     scheduler: str
     servers: tuple[ServerView, ...]
 
 
 class LocalAddressView(NamedTuple):
-    address: int
+    address: Address
     used: int
     """Sessions."""
     free: int
@@ -81,8 +80,7 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
 def service_view(service: Service) -> ServiceView:
     servers = tuple(
         ServerView(
-            server.address,
-            server.port,
+            server.endpoint,
             0 if server.leaving else server.weight,
             server.server_id,
             server.leaving,

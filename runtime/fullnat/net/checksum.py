@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from struct import unpack
-
 
 def sum16(data: bytes) -> int:
     """The one's complement sum of the 16-bit words of ``data``, an odd last byte filled up with zeros.
@@ -12,10 +10,9 @@ def sum16(data: bytes) -> int:
     """
     if len(data) % 2:
         data += b"\0"
-    total: int = sum(unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
+    number = int.from_bytes(data, "big")
+    # A word's weight is a power of 2**16, which is 1 modulo 2**16 - 1; zero comes out of zeros only (RFC 1071 2).
+    return number % 0xFFFF or (0xFFFF if number else 0)
 
 
 def checksum(data: bytes) -> int:

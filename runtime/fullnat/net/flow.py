@@ -12,6 +12,9 @@ from typing import NamedTuple, NewType
 Address = NewType("Address", bytes)
 """4 or 16 bytes in network order."""
 
+made = tuple.__new__
+"""Makes a NamedTuple of a tuple of its fields, in half the time of its own constructor: for what every SYN makes."""
+
 V4_BYTES = 4
 V6_BYTES = 16
 

@@ -55,7 +55,7 @@ def ip(src: Address, dst: Address, protocol: int, payload: bytes, ttl: int = TTL
         return _IPV6.pack(6 << 28, len(payload), protocol, ttl, src, dst) + payload
     total = 20 + len(payload)
     header = _IPV4.pack(0x45, 0, total, 0, DONT_FRAGMENT, ttl, protocol, 0, src, dst)
-    return _IPV4.pack(0x45, 0, total, 0, DONT_FRAGMENT, ttl, protocol, checksum(header), src, dst) + payload
+    return header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + payload
 
 
 def pseudo_header(src: Address, dst: Address, protocol: int, length: int) -> bytes:
@@ -68,11 +68,12 @@ def tcp(
 ) -> bytes:
     """A segment of ``flow``; ``options`` are filled up with zeros (EOL) to whole words."""
     options += b"\0" * (-len(options) % 4)
+    src, dst = flow.src, flow.dst
     offset = (20 + len(options)) << 2
-    fields = (flow.src.port, flow.dst.port, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, offset, flags, window)
-    body = options + payload
-    pseudo = pseudo_header(flow.src.address, flow.dst.address, PROTO_TCP, 20 + len(body))
-    return _TCP.pack(*fields, checksum(pseudo + _TCP.pack(*fields, 0, 0) + body), 0) + body
+    numbers = seq & 0xFFFFFFFF, ack & 0xFFFFFFFF
+    segment = _TCP.pack(src.port, dst.port, *numbers, offset, flags, window, 0, 0) + options + payload
+    total = checksum(pseudo_header(src.address, dst.address, PROTO_TCP, len(segment)) + segment)
+    return segment[:16] + total.to_bytes(2, "big") + segment[18:]
 
 
 def tcp_packet(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from fullnat.net.flow import Address, Endpoint, Flow
+from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.headers import (
     ETHERNET_BYTES,
     ETHERTYPE_ARP,
@@ -107,17 +107,18 @@ def _transport(
     frame: bytes, ethertype: int, start: int, protocol: int, src: Address, dst: Address, length: int
 ) -> Packet:
     """``length``: bytes behind the IP header, by the IP header."""
-    flow = segment = None
+    flow: Flow | None = None
+    segment: Segment | None = None
     if protocol == PROTO_TCP and len(frame) >= start + 20:
         src_port, dst_port, seq, ack, offset, flags = _TCP.unpack_from(frame, start)
         header = (offset >> 4) * 4
         if 20 <= header <= length and len(frame) >= start + header:
-            segment = Segment(seq, ack, flags, header, length - header)
-            flow = Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port))
+            segment = made(Segment, (seq, ack, flags, header, length - header))
+            flow = made(Flow, (protocol, made(Endpoint, (src, src_port)), made(Endpoint, (dst, dst_port))))
     elif protocol == PROTO_UDP and len(frame) >= start + 8 and length >= 8:
         src_port, dst_port = _PORTS.unpack_from(frame, start)
         flow = Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port))
-    return Packet(frame, ethertype, ETHERNET_BYTES, start, protocol, src, dst, flow, segment)
+    return made(Packet, (frame, ethertype, ETHERNET_BYTES, start, protocol, src, dst, flow, segment, None))
 
 
 def _arp(frame: bytes) -> Arp | None:

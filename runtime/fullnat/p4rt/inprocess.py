@@ -76,7 +76,7 @@ class InProcessTransport:
 
     async def write(self, request: bytes) -> None:
         try:
-            self._service.write(p4r.WriteRequest.FromString(request))
+            self._service.write_bytes(request)
         except ServiceError as error:
             raise _translate(error) from None
 

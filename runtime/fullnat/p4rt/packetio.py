@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from finsy.proto import p4r
 
 from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
+from fullnat.net.flow import v4
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder
-from fullnat.p4rt.wire import BytesField, delimited, scalar, tag, varint
+from fullnat.p4rt.wire import IntField, delimited, scalar, tag, varint
 
 PacketOut = Forward | Inject | Reset
 
@@ -27,11 +28,11 @@ class PacketIo:
             return
         self._digests: dict[int, Callable[..., Event]] = {
             self.digest_id: SessionEvents,
-            self.neighbor_digest_id: NeighborHeard,
+            self.neighbor_digest_id: _neighbor_heard,
         }
         self._in_ids = [field.id for field in packet_in]
         self._request, self._flags, self._port, self._session_id = (
-            BytesField(2, 1, field.id, 2, 0, field.bits) for field in packet_out
+            IntField(2, 1, field.id, 2, 0, field.bits) for field in packet_out
         )
         self._session_tables = session_tables
         self._forward = self._request[PacketOutAction.FORWARD] + self._flags[0]
@@ -75,8 +76,14 @@ class PacketIo:
         event = self._digests.get(digest.digest_id)
         if event is None:
             return []
-        number = int.from_bytes
-        return [event(*(number(member.bitstring, "big") for member in data.struct.members)) for data in digest.data]
+        events: list[Event] = []
+        for data in digest.data:
+            values = [int.from_bytes(member.bitstring, "big") for member in data.struct.members]
+            try:
+                events.append(event(*values))
+            except TypeError:
+                raise ValueError(f"digest with {len(values)} members: not those of its struct") from None
+        return events
 
     def decode_idle(self, notification: p4r.IdleTimeoutNotification) -> list[Event]:
         """One IdleNotice per session named, however often."""
@@ -90,3 +97,7 @@ class PacketIo:
     def digest_ack(self, digest: p4r.DigestList) -> bytes:
         """The serialised StreamMessageRequest that acknowledges ``digest``."""
         return delimited(3, scalar(1, digest.digest_id) + scalar(2, digest.list_id))
+
+
+def _neighbor_heard(address: int, mac: int, ingress_port: int) -> NeighborHeard:
+    return NeighborHeard(v4(address), mac, ingress_port)

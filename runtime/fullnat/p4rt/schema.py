@@ -15,7 +15,7 @@ from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables, whole
 from fullnat.p4rt.tables import ColdTables
 from fullnat.p4rt.wire import delimited, scalar
 from fullnat.tables.session import SessionEntry
-from fullnat.tables.table import Entry
+from fullnat.tables.table import Entry, shown
 
 
 class Schema:
@@ -43,7 +43,7 @@ class Schema:
             try:
                 return self.sessions.encode(op, entry)
             except (IndexError, OverflowError) as error:
-                raise ValueError(f"a value does not fit its field in {entry}") from error
+                raise ValueError(f"a value does not fit its field in {shown(entry)}") from error
         table_entry = self.cold.encode(entry, with_action=op is not Op.DELETE)
         return (scalar(1, UPDATE_TYPES[op]) + delimited(2, delimited(2, table_entry.SerializeToString())),)
 

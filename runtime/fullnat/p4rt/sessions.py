@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from finsy.proto import p4r
 
 from fullnat.core.interface import Op, ProbeResult
+from fullnat.net.flow import Address
 from fullnat.p4rt.binding import Binder, Field, Table
-from fullnat.p4rt.wire import BytesField, delimited, scalar, tag, varint
+from fullnat.p4rt.wire import AddressField, BytesField, IntField, delimited, scalar, tag, varint
 from fullnat.tables.session import IN_ACTION, IN_KEY, OUT_ACTION, OUT_KEY, SESSION_IN, SESSION_OUT, SessionEntry
+from fullnat.tables.table import TABLES
 
 UPDATE_TYPES = {Op.INSERT: p4r.Update.INSERT, Op.MODIFY: p4r.Update.MODIFY, Op.DELETE: p4r.Update.DELETE}
 
@@ -28,12 +31,13 @@ class _Half:
     def __init__(self, table: Table, action: str) -> None:
         self.table_id = table.id
         self.head = scalar(1, table.id)
-        self.key = tuple(_match(field) for field in table.key)
+        self.key = tuple(_field(field, 2, 1, 2, 1) for field in table.key)
         self.key_ids = [field.id for field in table.key]
         bound = table.actions[action]
         self.action_id = bound.id
         self.action_head = scalar(1, bound.id)
-        self.params = tuple(BytesField(4, 2, param.id, 3, 0, param.bits) for param in bound.params)
+        self.params = tuple(_field(param, 4, 2, 3, 0) for param in bound.params)
+        self.address_bytes = bound.params[2].bits // 8
         self.param_ids = [param.id for param in bound.params]
 
     def session_id(self, entry: p4r.TableEntry) -> int | None:
@@ -44,8 +48,9 @@ class _Half:
         return None
 
 
-def _match(field: Field) -> BytesField:
-    return BytesField(2, 1, field.id, 2, 1, field.bits)
+def _field(field: Field, parent: int, id_field: int, value_field: int, inner_field: int) -> BytesField[Any]:
+    made = AddressField if field.name in TABLES[SessionEntry].addresses else IntField
+    return made(parent, id_field, field.id, value_field, inner_field, field.bits)
 
 
 class SessionTables:
@@ -129,33 +134,32 @@ class SessionTables:
         virtual service in ``session_out``. Raises ValueError for what we cannot have written."""
         half = self._in if entry.table_id == self.in_id else self._out
         match, params = entry.match, entry.action.action.params
-        key = [int.from_bytes(field.exact.value, "big") for field in match]
-        data = [int.from_bytes(param.value, "big") for param in params]
+        key = [field.exact.value for field in match]
+        data = [param.value for param in params]
         if [field.field_id for field in match] != half.key_ids:
             key = _in_order(half.key_ids, [field.field_id for field in match], key)
         if [param.param_id for param in params] != half.param_ids:
             data = _in_order(half.param_ids, [param.param_id for param in params], data)
-        protocol, *ends = key
+        size = half.address_bytes
+        protocol, source, source_port, target, target_port = key
         session_id, server_id, address, port, delta = data
+        key_ends = _end(source, source_port, size), _end(target, target_port, size)
+        other = _end(address, port, size)
+        unknown = Address(bytes(size)), 0
         if entry.table_id == self.in_id:
-            client, client_port, vip, vport = ends
-            local, local_port, server, server_port = address, port, 0, 0
+            (client, virtual), local, server = key_ends, other, unknown
         else:
-            server, server_port, local, local_port = ends
-            client, client_port, vip, vport = address, port, 0, 0
+            (server, local), client, virtual = key_ends, other, unknown
+        number = int.from_bytes
         return SessionEntry(
-            session_id,
-            server_id,
-            protocol,
-            client,
-            client_port,
-            vip,
-            vport,
-            local,
-            local_port,
-            server,
-            server_port,
-            delta,
+            number(session_id, "big"),
+            number(server_id, "big"),
+            number(protocol, "big"),
+            *client,
+            *virtual,
+            *local,
+            *server,
+            number(delta, "big"),
             entry.controller_metadata >> 32,
             entry.idle_timeout_ns / _NANOSECONDS,
         )
@@ -220,7 +224,11 @@ def _update(head: bytes, table_entry: bytes) -> bytes:
     return head + varint(size + len(varint(size)) + 1) + _ENTITY_TABLE_ENTRY + varint(size) + table_entry
 
 
-def _in_order(wanted: list[int], found: list[int], values: list[int]) -> list[int]:
+def _end(address: bytes, port: bytes, size: int) -> tuple[Address, int]:
+    return Address(address.rjust(size, b"\0")), int.from_bytes(port, "big")
+
+
+def _in_order(wanted: list[int], found: list[int], values: list[bytes]) -> list[bytes]:
     by_id = dict(zip(found, values, strict=True))
     if sorted(by_id) != sorted(wanted):
         raise ValueError(f"entry with fields {found}, expected {wanted}")

@@ -8,9 +8,10 @@ from typing import Any
 
 from finsy.proto import p4r
 
+from fullnat.net.flow import Address
 from fullnat.p4rt import binding
 from fullnat.p4rt.binding import Binder
-from fullnat.p4rt.wire import canonical
+from fullnat.p4rt.wire import canonical, shortest
 from fullnat.tables.table import TABLES, Entry, Owner, Table
 
 
@@ -47,19 +48,27 @@ class _Codec:
         name = self._names.get(action.action_id)
         if name is None:
             raise ValueError(f"table {self.table.name}: unknown action {action.action_id:#x}")
-        params = {param.param_id: int.from_bytes(param.value, "big") for param in action.params}
+        params = {param.param_id: param.value for param in action.params}
         decoded: Entry = self.table.made(
-            self._key(entry), name, [params[param.id] for param in self.bound.actions[name].params]
+            self._key(entry),
+            name,
+            [self._decoded(params[param.id], param) for param in self.bound.actions[name].params],
         )
         return decoded
 
-    def _key(self, entry: p4r.TableEntry) -> Sequence[int]:
+    def _key(self, entry: p4r.TableEntry) -> Sequence[Any]:
         if self.table.lpm:
             # A prefix of length 0 is left out.
             match = entry.match[0].lpm if entry.match else None
-            return (0, 0) if match is None else (int.from_bytes(match.value, "big"), match.prefix_len)
-        values = {match.field_id: int.from_bytes(match.exact.value, "big") for match in entry.match}
-        return [values[field.id] for field in self.bound.key]
+            value, length = (b"", 0) if match is None else (match.value, match.prefix_len)
+            return self._decoded(value, self.bound.key[0]), length
+        values = {match.field_id: match.exact.value for match in entry.match}
+        return [self._decoded(values[field.id], field) for field in self.bound.key]
+
+    def _decoded(self, value: bytes, field: binding.Field) -> int | Address:
+        if field.name in self.table.addresses:
+            return Address(value.rjust(field.bits // 8, b"\0"))
+        return int.from_bytes(value, "big")
 
 
 class ColdTables:
@@ -89,7 +98,11 @@ class ColdTables:
         return codec.decode(entry) if codec else None
 
 
-def _value(value: int, field: binding.Field) -> bytes:
+def _value(value: int | Address, field: binding.Field) -> bytes:
+    if isinstance(value, bytes):
+        if len(value) * 8 != field.bits:
+            raise ValueError(f"{field.name} has {field.bits} bits, not the {len(value) * 8} of {value.hex()}")
+        return shortest(value)
     if value >> field.bits:
         raise ValueError(f"{field.name} = {value:#x} does not fit in {field.bits} bits")
     return canonical(value)

@@ -7,6 +7,10 @@ Tests hold them against the message objects of the same content.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from fullnat.net.flow import Address
+
 LENGTH_DELIMITED = 2
 VARINT = 0
 
@@ -45,7 +49,15 @@ def canonical(value: int) -> bytes:
     return value.to_bytes((value.bit_length() + 7) >> 3 or 1, "big")
 
 
-class BytesField(dict[int, bytes]):
+def shortest(value: bytes) -> bytes:
+    """The same of a value in network order."""
+    return value.lstrip(b"\0") or b"\0"
+
+
+K = TypeVar("K", int, Address)
+
+
+class BytesField(dict[K, bytes]):
     """A sub-message that is an id and a P4Runtime bytestring, the bytestring possibly in a message of its own.
 
     ``field[value]`` is the serialised sub-message and remembers it, for fields of few different values;
@@ -71,12 +83,33 @@ class BytesField(dict[int, bytes]):
             prefixes.append(tag(field, LENGTH_DELIMITED) + varint(len(body) + size) + body)
         self._prefix = tuple(prefixes)
 
-    def encode(self, value: int) -> bytes:
-        size = (value.bit_length() + 7) >> 3 or 1
-        return self._prefix[size] + value.to_bytes(size, "big")
+    def encode(self, value: K) -> bytes:
+        raise NotImplementedError
 
-    def __missing__(self, value: int) -> bytes:
+    def __missing__(self, value: K) -> bytes:
         if len(self) >= self.LIMIT:
             self.clear()
         made = self[value] = self.encode(value)
         return made
+
+
+class IntField(BytesField[int]):
+    __slots__ = ()
+
+    def encode(self, value: int) -> bytes:
+        size = (value.bit_length() + 7) >> 3 or 1
+        return self._prefix[size] + value.to_bytes(size, "big")
+
+
+class AddressField(BytesField[Address]):
+    """Takes addresses of the width of the field only."""
+
+    __slots__ = ()
+
+    def encode(self, value: Address) -> bytes:
+        if len(value) != len(self._prefix) - 1:
+            raise IndexError(f"an address of {len(value)} bytes in a field of {len(self._prefix) - 1}")
+        if value[0]:
+            return self._prefix[-1] + value
+        content = shortest(value)
+        return self._prefix[len(content)] + content

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fullnat.net.flow import Address
 from fullnat.tables.table import Action, Owner, Table, register
 
 
 class Neighbor(NamedTuple):
-    address: int
+    address: Address
     port: int
     source: int
     destination: int

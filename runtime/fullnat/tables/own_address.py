@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from fullnat.net.flow import Address, address
 from fullnat.tables.table import Action, Table, Wanted, register
 
 
 class OwnAddress(NamedTuple):
-    address: int
+    address: Address
     kind: str
     """The action: ``own_vip``, ``own_local`` or ``own_interface``."""
 
@@ -21,15 +22,15 @@ class OwnAddressTable(Table[OwnAddress]):
     key = ("address",)
     actions = (Action("own_vip"), Action("own_local"), Action("own_interface"))
 
-    def action(self, entry: OwnAddress) -> tuple[str, tuple[int, ...]]:
+    def action(self, entry: OwnAddress) -> tuple[str, tuple[Any, ...]]:
         return entry.kind, ()
 
-    def made(self, key: Sequence[int], action: str, params: Sequence[int]) -> OwnAddress:
+    def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> OwnAddress:
         return OwnAddress(key[0], action)
 
     def wanted(self, model: Wanted) -> Iterable[OwnAddress]:
         """Where one address has several roles, a VIP wins, then an interface."""
         kinds = dict.fromkeys(model.local_addresses, "own_local")
-        kinds |= {int(interface.address.ip): "own_interface" for interface in model.config.interfaces}
-        kinds |= {vip: "own_vip" for _, vip, _ in model.services}
-        return (OwnAddress(address, kind) for address, kind in kinds.items())
+        kinds |= {address(interface.address.ip): "own_interface" for interface in model.config.interfaces}
+        kinds |= {virtual.address: "own_vip" for _, virtual in model.services}
+        return (OwnAddress(own, kind) for own, kind in kinds.items())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from fullnat.net.flow import Address, address
 from fullnat.tables.table import Action, Table, Wanted, register
 
 CONNECTED = "route_connected"
@@ -13,11 +14,11 @@ DROP = "route_drop"
 
 
 class Route(NamedTuple):
-    prefix: int
+    prefix: Address
     prefix_len: int
     action: str
     """``route_via``, ``route_connected`` or ``route_drop``."""
-    gateway: int = 0
+    gateway: Address | None = None
     """Of ``route_via``."""
 
 
@@ -29,16 +30,16 @@ class RouteTable(Table[Route]):
     actions = (Action(VIA, ("gateway",)), Action(CONNECTED), Action(DROP))
     lpm = True
 
-    def action(self, entry: Route) -> tuple[str, tuple[int, ...]]:
+    def action(self, entry: Route) -> tuple[str, tuple[Any, ...]]:
         return entry.action, (entry.gateway,) if entry.action == VIA else ()
 
-    def made(self, key: Sequence[int], action: str, params: Sequence[int]) -> Route:
+    def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> Route:
         return Route(key[0], key[1], action, *params)
 
     def wanted(self, model: Wanted) -> Iterable[Route]:
         for interface in model.config.interfaces:
             network = interface.address.network
-            yield Route(int(network.network_address), network.prefixlen, CONNECTED)
+            yield Route(address(network.network_address), network.prefixlen, CONNECTED)
         for route in model.config.routes:
-            prefix = int(route.prefix.network_address), route.prefix.prefixlen
-            yield Route(*prefix, DROP) if route.gateway is None else Route(*prefix, VIA, int(route.gateway))
+            prefix = address(route.prefix.network_address), route.prefix.prefixlen
+            yield Route(*prefix, DROP) if route.gateway is None else Route(*prefix, VIA, address(route.gateway))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fullnat.net.flow import Address
 from fullnat.tables.table import Action, Owner, Table, register
 
 
@@ -14,7 +15,7 @@ class ServerIn(NamedTuple):
     server_id: int
     flags: int
     """SessionFlags."""
-    address: int
+    address: Address
     port: int
 
 

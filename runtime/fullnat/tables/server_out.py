@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fullnat.net.flow import Address
 from fullnat.tables.table import Action, Owner, Table, register
 
 
@@ -11,7 +12,7 @@ class ServerOut(NamedTuple):
     server_id: int
     flags: int
     """SessionFlags."""
-    vip: int
+    vip: Address
     vport: int
 
 

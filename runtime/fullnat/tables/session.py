@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.tables.table import Action, EntryKey, Owner, Table, register
 
 
@@ -21,17 +22,27 @@ class SessionEntry(NamedTuple):
     session_id: int
     server_id: int
     protocol: int
-    client: int
+    client: Address
     client_port: int
-    vip: int
+    vip: Address
     vport: int
-    local: int
+    local: Address
     local_port: int
-    server: int
+    server: Address
     server_port: int
     delta: int
     client_isn: int
     idle_timeout: float
+
+    @property
+    def flow_in(self) -> Flow:
+        """From the client, as it writes it: the key of ``session_in``."""
+        return Flow(self.protocol, Endpoint(self.client, self.client_port), Endpoint(self.vip, self.vport))
+
+    @property
+    def flow_out(self) -> Flow:
+        """From the real server, as it writes it: the key of ``session_out``."""
+        return Flow(self.protocol, Endpoint(self.server, self.server_port), Endpoint(self.local, self.local_port))
 
 
 SESSION_IN = "session_in"

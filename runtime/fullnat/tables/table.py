@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
 from fullnat.config.model import Config
+from fullnat.net.flow import Address, Endpoint, text
 
 Entry = tuple[Any, ...]
 """An entry of any table: a NamedTuple of one of the modules beside this one."""
@@ -39,9 +41,9 @@ class Wanted:
     """What the configured tables are made from."""
 
     config: Config
-    services: Mapping[tuple[int, int, int], int]
-    """ServiceFlags by protocol, virtual address and virtual port."""
-    local_addresses: Sequence[int]
+    services: Mapping[tuple[int, Endpoint], int]
+    """ServiceFlags by protocol and virtual address and port."""
+    local_addresses: Sequence[Address]
     """Those in use, which may be more than are configured."""
 
 
@@ -62,16 +64,22 @@ class Table(Generic[E]):
     last: ClassVar[bool] = False
     """Configured entries are written behind those of all other tables, because they let traffic in."""
 
-    def key_values(self, entry: E) -> tuple[int, ...]:
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        """The fields of the entry, and of P4Info, that are addresses; all others are ints."""
+        hints = get_type_hints(self.entry).items()
+        return frozenset(name for name, hint in hints if Address in (hint, *get_args(hint)))
+
+    def key_values(self, entry: E) -> tuple[Any, ...]:
         """The key of ``entry``; for a prefix its value and its length."""
         return entry[: len(self.key) + self.lpm]
 
-    def action(self, entry: E) -> tuple[str, tuple[int, ...]]:
+    def action(self, entry: E) -> tuple[str, tuple[Any, ...]]:
         """The name of the entry's action and its parameters."""
         (action,) = self.actions
         return action.name, entry[len(self.key) + self.lpm :]
 
-    def made(self, key: Sequence[int], action: str, params: Sequence[int]) -> E:
+    def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> E:
         """The entry with this key, action and parameters."""
         make: Callable[..., E] = self.entry
         return make(*key, *params)
@@ -108,3 +116,11 @@ def entry_key(entry: Entry) -> EntryKey:
     """What identifies an entry that stands for one entry of the switch. ValueError for a session, which is two."""
     (key,) = table_of(entry).keys(entry)
     return key
+
+
+def shown(entry: Entry) -> str:
+    """``entry`` for people: its addresses in their notation."""
+    table = table_of(entry)
+    fields = zip(table.entry._fields, entry, strict=True)
+    values = (f"{name}={text(value) if name in table.addresses and value else value}" for name, value in fields)
+    return f"{table.entry.__name__}({', '.join(values)})"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from fullnat.net.flow import Address
 from fullnat.tables.table import Action, Table, Wanted, register
 
 
 class VirtualService(NamedTuple):
     protocol: int
-    vip: int
+    vip: Address
     vport: int
     flags: int
     """ServiceFlags."""
@@ -25,4 +26,4 @@ class VirtualServiceTable(Table[VirtualService]):
     last = True
 
     def wanted(self, model: Wanted) -> Iterable[VirtualService]:
-        return (VirtualService(*key, flags) for key, flags in model.services.items())
+        return (VirtualService(protocol, *virtual, flags) for (protocol, virtual), flags in model.services.items())

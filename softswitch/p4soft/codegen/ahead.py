@@ -1,8 +1,8 @@
 """What a program is going to look up, told before it runs: a second, shorter function, whose results are only hints.
 
 A lookup can be told ahead when its key consists of fields of received headers. The function runs the parser as far as
-those headers go, hashes the keys and asks for the index; from there the runtime goes on (native/ahead.c) with the entry
-and the registers that its action is going to use.
+those headers go, hashes the keys and asks for the index; from there the runtime (native/engine/ahead.c) goes on with
+the entry and the registers that its action is going to use.
 """
 
 from __future__ import annotations

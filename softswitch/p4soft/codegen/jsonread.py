@@ -9,6 +9,7 @@ from typing import Any
 from p4soft.api import PipelineError
 
 _MAX_HEX_DIGITS = 4096
+_NO_PROGRAM = "p4_device_config is not a BMv2 JSON file"
 
 
 class Node:
@@ -101,8 +102,10 @@ def parse(config: bytes) -> Node:
     try:
         raw = json.loads(config)
     except (ValueError, RecursionError) as e:
-        raise PipelineError(f"the device config is not JSON ({e}); p4c-bm2-ss writes BMv2 JSON with -o") from None
+        raise PipelineError(f"{_NO_PROGRAM}: it is not JSON ({e}); p4c-bm2-ss writes one with -o") from None
     root = Node(raw, "$")
     if not isinstance(raw, dict):
         raise root.fail("an object was expected")
+    if not root.has("pipelines") or not root.has("header_types"):
+        raise PipelineError(f"{_NO_PROGRAM}: it is JSON, but not what p4c-bm2-ss writes (no 'pipelines')")
     return root

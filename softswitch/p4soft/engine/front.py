@@ -1,4 +1,4 @@
-"""The transport of the gRPC server: the Python side of native/front.c."""
+"""The transport of the gRPC server: the Python side of native/p4rt/front.c."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%"
 
 
 class CallEvent(IntEnum):
-    """What happens to a call. The data are: its path; one message; nothing for the others, but for FAILED."""
+    """What happens to a call, enum p4s_call_event. The data are: its path; one message; nothing for the others, but for
+    FAILED."""
 
     OPENED = 0
     MESSAGE = 1

@@ -4,13 +4,49 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from enum import IntEnum, IntFlag
 from typing import Any
 
 from p4soft.api import Entry, EntryState, Table
 from p4soft.engine.binding import ffi
 
-_RECORD = struct.Struct("=IIII")
-_IMAGE = struct.Struct("=QQQQQiIII")
+_CODES = {"uint64_t": "Q", "int32_t": "i", "uint32_t": "I"}
+
+
+def unpacker(name: str) -> struct.Struct:
+    """Reads a structure of numbers between which nothing is left free."""
+    made = struct.Struct("=" + "".join(_CODES[field.type.cname] for _, field in ffi.typeof(name).fields))
+    assert made.size == ffi.sizeof(name)
+    return made
+
+
+_RECORD = unpacker("struct p4s_record")
+_IMAGE = unpacker("struct p4s_entry_image")
+
+
+class RecordKind(IntEnum):
+    """What a record holds, enum p4s_record_kind."""
+
+    SKIP = 0
+    PACKET = 1
+    DIGEST = 2
+    IDLE = 3
+
+
+class PortKind(IntEnum):
+    """enum p4s_port_kind."""
+
+    NONE = 0
+    MEMORY = 1
+    PACKET = 2
+
+
+class PortOffload(IntFlag):
+    """What an interface's sockets can do about offloads, enum p4s_offload."""
+
+    FINISHES = 1
+    CUTS = 2
+    JOINS = 4
 
 
 def text(array: Any) -> str:

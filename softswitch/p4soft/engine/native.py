@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from enum import IntEnum
 from typing import Any
 
 from p4soft.api import Entry, EntryNotFound, EntryState, InvalidValue, MeterConfig, Replica
 from p4soft.codegen import model as m
 from p4soft.codegen.cells import cell_bytes
-from p4soft.engine.binding import END, NO_ACTION, check, ffi
+from p4soft.engine.binding import END, NO_ACTION, Error, check, ffi
 from p4soft.engine.images import entry_state
 from p4soft.engine.switch import BUFFER, Switch
 from p4soft.engine.writer import NativeWriter
@@ -17,8 +18,14 @@ from p4soft.engine.writer import NativeWriter
 _MAX_CLONE = 0x7FFF
 _CELLS = 4096
 """Cells of an array read in one call."""
-_INSERT, _MODIFY, _DELETE = range(3)
-"""The kinds of a struct p4s_update."""
+
+
+class UpdateKind(IntEnum):
+    """enum p4s_update_kind."""
+
+    INSERT = 0
+    MODIFY = 1
+    DELETE = 2
 
 
 class NativeEngine(Switch):
@@ -50,7 +57,7 @@ class NativeEngine(Switch):
         """Applies serialized WriteRequests to the device ``device_id``."""
         return NativeWriter(self._c, self.handle, device_id, lambda: self._tables)
 
-    def _update(self, table: int, kind: int, entry: Entry) -> None:
+    def _update(self, table: int, kind: UpdateKind, entry: Entry) -> None:
         native = (kind, entry.action, entry.priority, 0, len(entry.key), entry.idle_ns, entry.cookie)
         update = ffi.new("struct p4s_update *", native)
         rc = self._c.p4s_update(self.handle(), table, update, entry.key + entry.params)
@@ -59,22 +66,22 @@ class NativeEngine(Switch):
     def insert(self, table: int, entry: Entry) -> None:
         self._check_entry(table, entry.key, entry.priority)
         self._check_action(table, entry.action, entry.params)
-        self._update(table, _INSERT, entry)
+        self._update(table, UpdateKind.INSERT, entry)
 
     def modify(self, table: int, entry: Entry) -> None:
         self._check_entry(table, entry.key, entry.priority)
         self._check_action(table, entry.action, entry.params)
-        self._update(table, _MODIFY, entry)
+        self._update(table, UpdateKind.MODIFY, entry)
 
     def delete(self, table: int, key: bytes, priority: int = 0) -> None:
         self._check_entry(table, key, priority)
-        self._update(table, _DELETE, Entry(key, 0, b"", priority))
+        self._update(table, UpdateKind.DELETE, Entry(key, 0, b"", priority))
 
     def get(self, table: int, key: bytes, priority: int = 0) -> EntryState | None:
         self._check_entry(table, key, priority)
         out = ffi.new("uint8_t[]", self._c.p4s_image_size(self.handle(), table))
         rc = self._c.p4s_get(self.handle(), table, key, priority, out)
-        if rc == -2:
+        if rc == Error.NOT_FOUND:
             return None
         check(rc, f"entry of {self._tables[table].name}")
         return entry_state(bytes(ffi.buffer(out)), 0)[0]

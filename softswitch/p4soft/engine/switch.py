@@ -23,29 +23,12 @@ from p4soft.api import (
     Table,
 )
 from p4soft.codegen import model as m
+from p4soft.codegen.describe import api_program, stored_tables
 from p4soft.codegen.unit import generate
-from p4soft.engine.binding import check, ffi, program, runtime
-from p4soft.engine.describe import api_program, stored_tables
-from p4soft.engine.images import entry_state, packed_sizes, records, text
+from p4soft.engine.binding import Error, check, ffi, fields, program, runtime
+from p4soft.engine.images import PortKind, PortOffload, RecordKind, entry_state, packed_sizes, records, text
 
 BUFFER = 1 << 20
-_PACKET, _DIGEST, _IDLE = 1, 2, 3
-_INTERFACE = 2
-"""The kind of a port that is one; P4S_PORT_PACKET."""
-_FINISHES, _CUTS, _JOINS = 1, 2, 4
-_DROPS = (
-    "unknown_port",
-    "backlog",
-    "oversize",
-    "packet_ins",
-    "digests",
-    "idle_reports",
-    "failed_asserts",
-    "partial_checksums",
-    "runaways",
-    "pcap",
-)
-
 _Compiled = tuple[m.ProgramDef, Any, Any]
 """What the program is, its code, and the struct p4s_prog in there."""
 
@@ -150,7 +133,7 @@ class Switch:
             self._begin_port(port, interface)
             self._interfaces.add(port)
             return
-        if rc == -6:
+        if rc == Error.SYSTEM:
             raise InvalidValue(_interface_problem(interface, ffi.errno))
         raise InvalidValue(self._port_problem(port, rc))
 
@@ -177,7 +160,7 @@ class Switch:
         return port
 
     def _port_problem(self, port: int, rc: int) -> str:
-        if rc == -1:
+        if rc == Error.EXISTS:
             return f"port {port} is in use already"
         if port == self.cpu_port:
             return f"port {port} is the CPU port"
@@ -214,9 +197,9 @@ class Switch:
         be finished: because the kernel does not tell where it is (:attr:`Offload.UNSUPPORTED`), or tells nonsense. They
         are not dropped.
         """
-        values = ffi.new("uint64_t[]", len(_DROPS))
-        self._c.p4s_drops(self.handle(), values)
-        return dict(zip(_DROPS, (int(v) for v in values), strict=True))
+        lost = ffi.new("struct p4s_drops *")
+        self._c.p4s_drops(self.handle(), lost)
+        return {name: int(getattr(lost, name)) for name in fields("struct p4s_drops")}
 
     def inject(self, port: int, data: bytes) -> None:
         if self._c.p4s_inject(self.handle(), self.port(port), data, len(data)) != 0:
@@ -280,7 +263,7 @@ class Switch:
         if not os.path.isdir(directory):
             raise InvalidValue(f"cannot write pcap files to {directory}: it is not a directory")
         rc = self._c.p4s_pcap_start(self.handle())
-        if rc == -1:
+        if rc == Error.EXISTS:
             raise InvalidValue(f"pcap files are being written to {self._pcap} already")
         check(rc, "the thread that writes pcap files")
         self._pcap = directory
@@ -304,7 +287,7 @@ class Switch:
             stem = f"{stem}_port{port}"  # a second port on the same interface
         base = os.path.join(self._pcap, stem)
         rc = self._c.p4s_pcap_open(self.handle(), port, f"{base}_in.pcap".encode(), f"{base}_out.pcap".encode())
-        if rc == -6:
+        if rc == Error.SYSTEM:
             raise InvalidValue(f"cannot write {base}_in.pcap and {base}_out.pcap: {os.strerror(ffi.errno)}")
         check(rc, f"the pcap files of port {port}")
         self._captured[port] = stem
@@ -326,11 +309,11 @@ class Switch:
         used = self._c.p4s_poll(self.handle(), self._buffer, BUFFER, limit)
         out: list[Event] = []
         for kind, aux, data in records(self._buffer, used):
-            if kind == _PACKET:
+            if kind == RecordKind.PACKET:
                 out.append(PacketIn(data))
-            elif kind == _DIGEST and aux < len(self._definition.learn_lists):
+            elif kind == RecordKind.DIGEST and aux < len(self._definition.learn_lists):
                 out.append(Digest(self._definition.learn_lists[aux].name, data))
-            elif kind == _IDLE:
+            elif kind == RecordKind.IDLE:
                 out.append(Idle(aux, entry_state(data, 0)[0].entry))
         return out
 
@@ -342,13 +325,13 @@ def _free(library: Any, handle: Any, programs: list[Any]) -> None:
 
 def _offload(image: Any) -> Offload:
     """What its flags (enum p4s_offload) say of a port."""
-    if image.kind != _INTERFACE:
+    if image.kind != PortKind.PACKET:
         return Offload.NONE
-    if not image.offload & _FINISHES:
+    if not image.offload & PortOffload.FINISHES:
         return Offload.UNSUPPORTED
-    if not image.offload & _CUTS:
+    if not image.offload & PortOffload.CUTS:
         return Offload.OFF
-    return Offload.ON if image.offload & _JOINS else Offload.RECEIVE
+    return Offload.ON if image.offload & PortOffload.JOINS else Offload.RECEIVE
 
 
 def _interface_problem(interface: str, number: int) -> str:

@@ -98,12 +98,14 @@ def _processor() -> str:
 def build(name: str, sources: list[Path], texts: dict[str, str], include: Path) -> Path:
     """Compile files of ``sources`` and generated ``texts`` (file name to content) into one shared object.
 
+    Sources and the headers that they include lie below ``include``.
+
     Raises ToolchainError. Concurrent builds of the same thing are harmless: the result is moved into place.
     """
     command = compiler(os.environ.get("P4SOFT_CC", ""), sanitizing())
     digest = hashlib.sha256("\0".join([_processor(), *command]).encode())
-    for path in sorted([*sources, *include.glob("*.h")]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted([*sources, *include.rglob("*.h")]):
+        digest.update(path.relative_to(include).as_posix().encode() + b"\0" + path.read_bytes())
     for label, text in sorted(texts.items()):
         digest.update(label.encode() + b"\0" + text.encode())
     target = cache_directory() / f"{name}-{digest.hexdigest()[:32]}.so"

@@ -1,8 +1,9 @@
-"""WriteRequests applied natively: the Python side of native/write.c."""
+"""WriteRequests applied natively: the Python side of native/p4rt/write.c."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum, IntFlag
 from typing import Any
 
 from p4soft.api import EngineError, MatchKind, Table
@@ -10,8 +11,22 @@ from p4soft.api_write import Failures, Grant, WireTable
 from p4soft.engine.binding import check, ffi
 
 _KINDS = {kind: number for number, kind in enumerate(MatchKind)}
-_PRIORITY, _TIMEOUT, _MODIFY = 1, 2, 4
-_WRITTEN, _NOT_ORDINARY = 0, 2
+
+
+class TableFlag(IntFlag):
+    """What the entries of a table may have, enum p4s_wire_flags."""
+
+    PRIORITY = 1
+    TIMEOUT = 2
+    MODIFY = 4
+
+
+class Written(IntEnum):
+    """What became of a request, enum p4s_written."""
+
+    WRITTEN = 0
+    SOME_FAILED = 1
+    NOT_ORDINARY = 2
 
 
 class NativeWriter:
@@ -39,7 +54,11 @@ class NativeWriter:
         actions: list[tuple[int, ...]] = []
         params: list[tuple[int, ...]] = []
         for table in sorted(tables, key=lambda table: table.id):
-            flags = _PRIORITY * table.priority | _TIMEOUT * table.timeout | _MODIFY * table.modify
+            flags = (
+                TableFlag.PRIORITY * table.priority
+                | TableFlag.TIMEOUT * table.timeout
+                | TableFlag.MODIFY * table.modify
+            )
             counts = (len(fields), len(table.fields), len(actions), len(table.actions))
             rows.append((table.id, table.index, flags, *counts))
             fields += [(field.id, field.bits, _KINDS[field.kind]) for field in table.fields]
@@ -62,9 +81,9 @@ class NativeWriter:
     def write(self, request: bytes) -> Failures | None:
         self._handle()
         written = self._c.p4s_write(self.native, request, len(request), self._outcome)
-        if written == _WRITTEN:
+        if written == Written.WRITTEN:
             return []
-        if written == _NOT_ORDINARY:
+        if written == Written.NOT_ORDINARY:
             return None
         outcome = self._outcome
         return self.failures(outcome.count, outcome.results, outcome.tables, outcome.ids)

@@ -147,7 +147,7 @@ class PipelineStore:
         try:
             self.running = bind(config, program, self._engine)
         except RpcError as error:
-            # The outline agreed with the P4Info, the engine's own reading of the JSON does not: a defect of ours.
+            # What was read of the same JSON before agreed with the P4Info: a defect of ours.
             raise RpcError(Code.INTERNAL, f"the engine read the program differently: {error.message}") from None
         if self.running.removed:
             _log.info("the compiler removed, since nothing uses them: %s", ", ".join(self.running.removed))

@@ -17,6 +17,7 @@ from finsy.proto import p4r
 from google.protobuf.message import DecodeError
 
 from p4soft.api import Engine, EngineError
+from p4soft.api_optional import Compiles
 from p4soft.api_write import Failures
 from p4soft.server.arbitration import Arbitration, election_key, unknown_device
 from p4soft.server.entities import EntityReader, EntityWriter
@@ -176,14 +177,13 @@ class P4RuntimeService:
     async def push(self, request: p4r.SetForwardingPipelineConfigRequest) -> p4r.SetForwardingPipelineConfigResponse:
         """:meth:`set_pipeline`, but compiling on another thread. Until that is done other RPCs are served as if they
         had come before; pushes take turns."""
-        prepare = getattr(self.engine, "prepare", None)
         async with self._pushing:
             self._check_primary(request.device_id, request.role, request)
-            if prepare is not None:
+            if isinstance(self.engine, Compiles):
                 config = request.config if request.HasField("config") else None
                 program = self.pipelines.to_compile(request.action, config)
                 if program is not None:
-                    await asyncio.to_thread(prepare, program)
+                    await asyncio.to_thread(self.engine.prepare, program)
             return self.set_pipeline(request)
 
     def _change_pipeline(

@@ -24,7 +24,7 @@ from p4soft.api import (
     Table,
     TableFull,
 )
-from p4soft.server.outline import read_program
+from p4soft.codegen.describe import read_program
 
 _Key = tuple[bytes, int]
 _ANY_SIZE = 1 << 16
@@ -48,9 +48,9 @@ class _State:
 
     program: Program = field(default_factory=lambda: Program({}))
     tables: list[Table] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    rows: list[dict[_Key, _Row]] = field(default_factory=list)
-    """Of the tables, then of the members of each action profile, then of those of each value set."""
+    sizes: dict[int, int] = field(default_factory=dict)
+    rows: dict[int, dict[_Key, _Row]] = field(default_factory=dict)
+    """By number: of the tables, of the members of action profiles, of those of value sets."""
     lists: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
     """Groups of action selectors, by profile and number."""
     defaults: dict[int, tuple[int, bytes]] = field(default_factory=dict)
@@ -72,12 +72,13 @@ class StagedEngine:
     def load(self, config: bytes) -> Program:
         program = read_program(config)
         tables = list(program.tables.values())
-        sizes = [table.size for table in tables] + [2 * p.size or _ANY_SIZE for p in program.profiles.values()]
-        sizes += [2 * value_set.size for value_set in program.value_sets.values()]
-        rows: list[dict[_Key, _Row]] = [
-            {(item.entry.key, item.entry.priority): _Row(item.entry) for item in table.initial} for table in tables
-        ]
-        self.state = _State(program, tables, sizes, rows + [{} for _ in sizes[len(rows) :]])
+        sizes = {table.index: table.size for table in tables}
+        sizes |= {profile.index: 2 * profile.size or _ANY_SIZE for profile in program.profiles.values()}
+        sizes |= {value_set.index: 2 * value_set.size for value_set in program.value_sets.values()}
+        rows: dict[int, dict[_Key, _Row]] = {number: {} for number in sizes}
+        for table in tables:
+            rows[table.index] = {(item.entry.key, item.entry.priority): _Row(item.entry) for item in table.initial}
+        self.state = _State(program, tables, sizes, rows)
         return program
 
     # ports
@@ -224,24 +225,24 @@ def replay(staged: StagedEngine, engine: Engine, program: Program) -> None:
     for value_set in state.program.value_sets.values():
         for row in state.rows[value_set.index].values():
             engine.insert(program.value_sets[value_set.name].index, row.entry)
-    for position, source in enumerate(state.tables):
+    for source in state.tables:
         target = program.tables[source.name]
         numbers = {action.name: action.index for action in target.actions}
         renumber = [numbers[action.name] for action in source.actions]
         begun = {(item.entry.key, item.entry.priority) for item in target.initial}
-        for key, priority in begun.difference(state.rows[position]):
+        for key, priority in begun.difference(state.rows[source.index]):
             engine.delete(target.index, key, priority)
-        for row in state.rows[position].values():
+        for row in state.rows[source.index].values():
             entry = row.entry
             key, priority = entry.key, entry.priority
             action = entry.action if source.profile is not None else renumber[entry.action]
             write = engine.modify if (key, priority) in begun else engine.insert
             write(target.index, dataclasses.replace(entry, action=action))
             _replay_direct(row, engine, target.index, key, priority)
-        default = state.defaults.get(position)
+        default = state.defaults.get(source.index)
         if default is not None:
             engine.set_default(target.index, renumber[default[0]], default[1])
-        missed = state.misses.get(position)
+        missed = state.misses.get(source.index)
         if missed is not None:
             _replay_direct(missed, engine, target.index, None, 0)
     for (name, index), (packets, bytes_) in state.counters.items():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from p4soft.api import Engine
+from p4soft.api_optional import WritesBytes
 from p4soft.api_write import Failures, Grant, WireAction, WireField, WireTable, WireWriter
 from p4soft.server.errors import RpcError, from_engine
 from p4soft.server.pipeline import Pipeline
@@ -13,8 +12,7 @@ from p4soft.server.tables import TableHandler
 
 def wire_writer(engine: Engine, device_id: int) -> WireWriter | None:
     """The engine's, if it has one."""
-    make = getattr(engine, "writer", None)
-    return cast(WireWriter, make(device_id)) if make is not None else None
+    return engine.writer(device_id) if isinstance(engine, WritesBytes) else None
 
 
 class WirePath:

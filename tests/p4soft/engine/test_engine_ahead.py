@@ -94,7 +94,7 @@ def test_registers_of_one_index_lie_together_and_keep_apart(loaded: tuple[Native
     for (name, i), value in values.items():
         engine.write_register(name, i, value)
     assert {(name, i): engine.read_register(name, i) for name, i in values} == values
-    assert engine.cell_bytes(*STATE) == engine.cell_bytes("events") == 16
+    assert engine.cell_bytes(*STATE) == engine.cell_bytes("events") == 32
     with pytest.raises(EntryNotFound):
         engine.cell_bytes("no such register")
 

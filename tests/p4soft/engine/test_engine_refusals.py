@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from enginekit import PROGRAMS
 from p4soft.api import PipelineError
+from p4soft.codegen.describe import read_program
 from p4soft.codegen.unit import generate
-from p4soft.server.outline import read_program
 
 
 def table(document: Any, name: str) -> Any:

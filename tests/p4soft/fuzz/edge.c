@@ -4,8 +4,14 @@
  * An input is a list of records: see shape(). The records of an input are run again VARIANTS times, with bytes changed at
  * random. What packet_send was given must leave byte for byte, each flow's packets in their order, whatever was put together:
  * what is sent is cut again, and compared. The number of frames is told at exit. */
-#include "packet.h"
-#include "sum.h"
+#include "edge/offload_cut.h"
+#include "edge/offload_finish.h"
+#include "edge/packet_rx.h"
+#include "edge/packet_tx.h"
+#include "edge/sum.h"
+#include "engine/forward.h"
+#include "engine/switch.h"
+#include "engine/worker.h"
 
 #include <arpa/inet.h>
 #include <sanitizer/asan_interface.h>
@@ -14,9 +20,6 @@
 #include <sys/uio.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-void __real_packet_send(struct p4s_worker *w, uint32_t port, const struct joinable *packet);
-void __wrap_packet_send(struct p4s_worker *w, uint32_t port, const struct joinable *packet);
-int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog);
 extern const struct p4s_prog p4s_program;
 
 #define FIRST 1u /* ports; the program sends to the last */
@@ -76,11 +79,13 @@ static struct flow *flow_of(uint32_t port, const uint8_t *frame, uint32_t len) {
 
 static void note(uint64_t *hash, const uint8_t *frame, uint32_t len) { *hash = mix(*hash + len, frame, len); }
 
-void __wrap_packet_send(struct p4s_worker *w, uint32_t port, const struct joinable *packet) {
+static void note_and_send(struct p4s_worker *w, uint32_t port, const struct joinable *packet) {
   if (packet->len <= edges[port].largest && packet->len >= ETH_HLEN)
     note(&flow_of(port, packet->frame, packet->len)->given, packet->frame, packet->len);
-  __real_packet_send(w, port, packet);
+  packet_send(w, port, packet);
 }
+
+static const struct p4s_port_ops ops = {.send = note_and_send, .flush = packet_flush};
 
 static void take_again(uint32_t port, uint8_t *frame, uint32_t len, const vnet_t *v) {
   struct cut c;
@@ -327,7 +332,7 @@ static void start(void) {
     if (!p->ring || packet_tx_memory(p) != P4S_OK) abort();
     sw->ports[port] = (struct p4s_port){.number = port, .kind = P4S_PORT_PACKET};
     sw->active[sw->nactive++] = (uint16_t)port;
-    sw->workers[0]->links[port].packet = p;
+    sw->workers[0]->links[port] = (struct p4s_link){.ops = &ops, .packet = p};
   }
   for (uint32_t i = 0; i < MOST; i++) pattern[i] = (uint8_t)(i * 7);
   atexit(finish);

@@ -29,9 +29,9 @@ import edgekit  # noqa: E402  (after the path is set)
 import fullnatkit  # noqa: E402  (after the path is set)
 import transportkit  # noqa: E402
 from p4soft.api import Entry, Program  # noqa: E402
+from p4soft.codegen.describe import api_program  # noqa: E402
 from p4soft.codegen.unit import generate  # noqa: E402
-from p4soft.engine.binding import NATIVE  # noqa: E402
-from p4soft.engine.describe import api_program  # noqa: E402
+from p4soft.engine.binding import NATIVE, PROGRAM  # noqa: E402
 
 FULLNAT = fullnatkit.COMPILED / "fullnat.json"
 PROGRAMS = HERE.parent / "programs"
@@ -68,8 +68,6 @@ class Target:
     seeds: Callable[[Program], Iterator[bytes]]
     counts: str
     """What it tells the number of at its end."""
-    flags: tuple[str, ...] = ()
-    """Of the compiler."""
 
 
 class Recorder:
@@ -108,14 +106,7 @@ TRANSPORT = Target("transport", PROGRAMS / "kinds.json", HERE / "transport.c", t
 """The gRPC server's own HTTP/2, and native Writes into tables of every kind."""
 
 
-EDGE = Target(
-    "edge",
-    PROGRAMS / "selector.json",
-    HERE / "edge.c",
-    lambda _: edgekit.seeds(),
-    "frames",
-    ("-Wl,--wrap=packet_send",),
-)
+EDGE = Target("edge", PROGRAMS / "selector.json", HERE / "edge.c", lambda _: edgekit.seeds(), "frames")
 """Frames with virtio headers, received and sent: what a program that changes nothing gets and gives."""
 
 
@@ -167,9 +158,9 @@ def _probe(fuzzer: Fuzzer) -> str | None:
 def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
     """The target and its set-up file, made once for the same sources. Raises FuzzError."""
     definition, text = generate(target.config.read_bytes())
-    sources = [*sorted(NATIVE.glob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
-    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, *target.flags, text]).encode())
-    for path in [*sources, *sorted(NATIVE.glob("*.h"))]:
+    sources = [*sorted(NATIVE.rglob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
+    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, text]).encode())
+    for path in [*sources, *sorted(NATIVE.rglob("*.h"))]:
         digest.update(path.read_bytes())
     directory = OUTPUT / f"{target.name}-{digest.hexdigest()[:16]}"
     binary, setup = directory / "target", directory / "setup"
@@ -181,8 +172,8 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
         command = [
             *fuzzer.command,
             _AHEAD,
-            *target.flags,
             f"-I{NATIVE}",
+            f"-I{PROGRAM}",
             "-o",
             str(made),
             str(generated),

@@ -8,26 +8,17 @@
  *
  * $P4S_FUZZ_SETUP names an input that is run once, before all others: entries that good packets need. Every table gets
  * some random entries as well. What an input inserts is deleted after it. The number of packets is told at exit. */
-#include "core.h"
+#include "engine/age.h"
+#include "engine/entries.h"
+#include "engine/forward.h"
+#include "engine/lock.h"
+#include "engine/switch.h"
+#include "engine/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-void p4s_free(struct p4s_switch *s);
-int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog);
-int p4s_update(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes);
-uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room);
-int p4s_add_memory_port(struct p4s_switch *s, uint32_t number);
-int p4s_set_default(struct p4s_switch *s, uint32_t table, uint32_t action, const uint8_t *params);
-int p4s_set_direct_meter(struct p4s_switch *s, uint32_t table, const uint8_t *key, int32_t priority,
-                         const uint64_t *config);
-void p4s_write_meter(struct p4s_switch *s, uint32_t array, uint32_t index, const uint64_t *config);
-void p4s_write_register(struct p4s_switch *s, uint32_t array, uint32_t index, const uint8_t *cell);
-int p4s_set_group(struct p4s_switch *s, int which, uint32_t id, const struct p4s_replica *replicas, uint32_t n,
-                  uint32_t truncate);
-int p4s_set_list(struct p4s_switch *s, uint32_t table, uint32_t id, const uint32_t *members, uint32_t n);
 
 extern const struct p4s_prog p4s_program;
 

@@ -11,35 +11,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "front.h"
-#include "h2_frames.h"
+#include "engine/entries.h"
+#include "engine/switch.h"
+#include "engine/table.h"
+#include "http2/h2_send.h"
+#include "p4rt/calls.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-void p4s_free(struct p4s_switch *s);
-int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog);
-int p4s_update(struct p4s_switch *s, uint32_t table, const struct p4s_update *u, const uint8_t *bytes);
-uint64_t p4s_entries(struct p4s_switch *s, uint32_t table, uint32_t *at, uint8_t *out, uint64_t room);
-struct p4s_writer *p4s_writer_new(struct p4s_switch *s, uint64_t device);
-void p4s_writer_free(struct p4s_writer *w);
-int p4s_writer_tables(struct p4s_writer *w, const struct p4s_wire_table *tables, uint32_t ntables,
-                      const struct p4s_wire_field *fields, uint32_t nfields, const struct p4s_wire_action *actions,
-                      uint32_t nactions, const struct p4s_wire_param *params, uint32_t nparams);
-int p4s_writer_grants(struct p4s_writer *w, const struct p4s_grant *grants, uint32_t n);
-struct p4s_front *p4s_front_new(struct p4s_writer *writer);
-void p4s_front_free(struct p4s_front *f);
-int p4s_front_adopt(struct p4s_front *f, int fd);
-uint32_t p4s_front_run(struct p4s_front *f);
-uint32_t p4s_front_tick(struct p4s_front *f);
-void p4s_front_flush(struct p4s_front *f);
-int64_t p4s_front_send(struct p4s_front *f, uint64_t stream, const uint8_t *data, uint64_t len, uint32_t limit);
-void p4s_front_finish(struct p4s_front *f, uint64_t stream, uint32_t status, const char *message, uint64_t message_len,
-                      const char *details, uint64_t details_len);
 
 extern const struct p4s_prog p4s_program;
 
 enum command { RAW = 10, AGAIN, CONNECT, READ, ANSWER, TICK, COMMANDS };
-enum call_event { OPENED, MESSAGE, FINISHED, RESET, DRAINED, FAILED };
 
 #define DEVICE 1
 #define CLIENTS 4u
@@ -208,8 +190,8 @@ static void take_events(void) {
     uint32_t i = ncalls;
     while (i > 0 && calls[i - 1].stream != e.stream) i--;
     const bool known = i-- > 0;
-    demand(e.kind <= FAILED, "an event of no kind");
-    if (e.kind == OPENED || e.kind == FAILED) {
+    demand(e.kind <= P4S_CALL_FAILED, "an event of no kind");
+    if (e.kind == P4S_CALL_OPENED || e.kind == P4S_CALL_FAILED) {
       demand(!known, "a call was opened twice");
       if (ncalls == CALLS) {
         forgotten = true;
@@ -220,8 +202,9 @@ static void take_events(void) {
     } else {
       demand(known || forgotten, "something came of a call that was not opened");
       if (!known) continue;
-      demand(!calls[i].over || (e.kind != MESSAGE && e.kind != FINISHED), "something came of a call that was over");
-      calls[i].over |= e.kind == RESET;
+      demand(!calls[i].over || (e.kind != P4S_CALL_MESSAGE && e.kind != P4S_CALL_FINISHED),
+             "something came of a call that was over");
+      calls[i].over |= e.kind == P4S_CALL_RESET;
     }
     for (uint64_t at = 0; at < e.len; at++) sink ^= e.data[at]; /* all of it has to be there */
   }

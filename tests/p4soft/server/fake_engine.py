@@ -6,7 +6,7 @@ import os
 from collections import deque
 
 from p4soft.api import Event, InvalidValue, PipelineError, PortStats, Program
-from p4soft.server.outline import read_program
+from p4soft.codegen.describe import read_program
 from p4soft.server.staging import StagedEngine
 
 

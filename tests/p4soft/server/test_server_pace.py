@@ -1,4 +1,4 @@
-"""Moderation: how many bytes the server waits for before it reads a client's next Writes (native/pace.c)."""
+"""Moderation: how many bytes the server waits for before it reads a client's next Writes (native/http2/pace.c)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,45 @@
+"""Placement: which real server a new flow goes to, and from which local address and port.
+
+The scheduler chooses the server, then the pool finds a local port that is free towards it. What knows an old choice of
+the client asks to be heard before the scheduler.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from fullnat.core.pool import LocalPool
+from fullnat.core.services import Server, Service
+from fullnat.net.flow import Endpoint, Flow, made
+
+
+class Place(NamedTuple):
+    server: Server
+    local: Endpoint
+    """Taken from the pool: whoever does not use it gives it back."""
+
+
+class Refusal(Enum):
+    """Why a flow gets no place, by the name of its counter."""
+
+    NO_REAL_SERVER = "no_real_server"
+    """None has a weight."""
+    NO_LOCAL_PORT = "no_local_port"
+    """All are in use towards the server."""
+    NO_ROOM = "table_full"
+    """In the switch, for another session or for the entries of a server."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the client gets ICMP port unreachable, as in LVS (ip_vs_leave); else it may try again."""
+        return self is not Refusal.NO_ROOM
+
+
+def place(pool: LocalPool, service: Service, flow: Flow) -> Place | Refusal:
+    """Where a new ``flow`` of ``service`` goes."""
+    server = service.schedule(flow)
+    if server is None:
+        return Refusal.NO_ROOM if service.crowded else Refusal.NO_REAL_SERVER
+    local = pool.take(service.locals, service.next_local(), server.endpoint)
+    return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))

@@ -1,0 +1,16 @@
+/* The packet threads. */
+#ifndef P4S_ENGINE_WORKER_H
+#define P4S_ENGINE_WORKER_H
+
+#include "engine/state.h"
+
+/* The worker that receives what comes by a port, unless it is an interface whose flows are spread. */
+static inline struct p4s_worker *port_worker(struct p4s_switch *s, uint32_t port) { return s->workers[port % s->nworkers]; }
+struct p4s_worker *worker_make(struct p4s_switch *s, uint32_t index);
+void worker_free(struct p4s_worker *w);
+/* The packet thread. */
+void *worker_run(void *worker);
+/* Take the time for the packets that follow. */
+void worker_time(struct p4s_worker *w);
+
+#endif

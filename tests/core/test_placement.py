@@ -1,0 +1,66 @@
+"""Where a new flow goes: the scheduler's server, a local address in turn, or a refusal that holds nothing."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from fullnat.config.model import RealServer
+from fullnat.core.placement import Place, Refusal, place
+from fullnat.core.pool import LocalPool
+from fullnat.core.services import Service, Services
+from fullnat.net.flow import Address, Endpoint, Flow
+
+from .builders import CLIENT, LOCAL, LOCAL2, RPORT, SERVER, SERVER2, VIP, VPORT, config, real, virtual
+
+FLOW = Flow(6, Endpoint(CLIENT, 40000), Endpoint(VIP, VPORT))
+LOW, HIGH = 5000, 5001
+
+
+def made(*servers: RealServer, locals_: tuple[Address, ...] = (LOCAL,), ids: int = 8) -> tuple[LocalPool, Service]:
+    services = Services(ids)
+    services.configure(config(virtual(real_servers=servers, scheduler="rr")))
+    services.number()
+    (service,) = services.by_key.values()
+    service.locals = locals_
+    pool = LocalPool(Random(1), LOW, HIGH)
+    pool.configure(locals_, LOW, HIGH)
+    return pool, service
+
+
+def test_servers_and_local_addresses_take_turns_and_no_place_is_given_twice() -> None:
+    pool, service = made(real(), real("10.0.2.12"), locals_=(LOCAL, LOCAL2))
+    places = [place(pool, service, FLOW) for _ in range(8)]
+    found = [(each.server.endpoint, each.local) for each in places if isinstance(each, Place)]
+    assert [server for server, _ in found] == [Endpoint(SERVER, RPORT), Endpoint(SERVER2, RPORT)] * 4
+    assert len(set(found)) == 8
+    assert {local.address: local.used for local in pool} == {LOCAL: 4, LOCAL2: 4}
+
+
+@pytest.mark.parametrize(
+    ("servers", "locals_", "ids", "refusal"),
+    [
+        ((), (LOCAL,), 8, Refusal.NO_REAL_SERVER),
+        ((real(weight=0),), (LOCAL,), 8, Refusal.NO_REAL_SERVER),
+        ((real(),), (), 8, Refusal.NO_LOCAL_PORT),
+        ((real(),), (LOCAL,), 0, Refusal.NO_ROOM),
+    ],
+)
+def test_a_refusal_says_why(
+    servers: tuple[RealServer, ...], locals_: tuple[Address, ...], ids: int, refusal: Refusal
+) -> None:
+    assert place(*made(*servers, locals_=locals_, ids=ids), FLOW) is refusal
+
+
+def test_when_every_port_towards_the_server_is_taken_the_next_flow_is_refused() -> None:
+    pool, service = made(real())
+    first = place(pool, service, FLOW)
+    assert isinstance(first, Place)
+    assert isinstance(place(pool, service, FLOW), Place)
+    assert place(pool, service, FLOW) is Refusal.NO_LOCAL_PORT
+    pool.release(first.local, first.server.endpoint)
+    assert place(pool, service, FLOW) == first
+
+
+def test_only_who_may_not_try_again_soon_is_told() -> None:
+    assert {refusal for refusal in Refusal if not refusal.is_told} == {Refusal.NO_ROOM}
