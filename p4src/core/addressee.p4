@@ -2,7 +2,8 @@
  *
  * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
  * virtual_service says which (VIP, protocol, port) is served. What a real server sends to a local address belongs to a session,
- * or else its sender shall learn that there is none: the controller knows whether. Reads hdr and m.addressed; writes m.own. */
+ * or else its sender shall learn that there is none: the controller knows whether. The tables write different fields, so an ASIC
+ * looks both up in one stage. Reads hdr and m.addressed; writes m.own. */
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
 
@@ -11,7 +12,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     action own_vip() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
 
     @id(ID_A_OWN_LOCAL) @name(".own_local")
-    action own_local() { m.own.address = true; m.own.flags = (bit<8>)ServiceFlag.RESET_ON_MISS; }
+    action own_local() { m.own.address = true; m.own.local = true; }
 
     @id(ID_A_OWN_INTERFACE) @name(".own_interface")
     action own_interface() { m.own.address = true; m.own.answers_echo = true; }

@@ -20,7 +20,6 @@
 
 control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
     ToaInPlace() toa_in_place;
-    bool placed = false;
 
     @hidden
     action rewrite_addresses() {
@@ -54,20 +53,21 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
                         m.edit.remove_timestamps = true;
                     }
                 }
-                if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0
-                    && (IS_SYN || (BEFORE_DATA && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0))) {
+                if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0) {
+                    /* Whatever BEFORE_DATA is, so that an ASIC need not wait for it. */
                     if (IS_SYN && (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS || m.route.toa_room == 0)) {
-                        toa_in_place.apply(hdr, m, placed);
+                        toa_in_place.apply(hdr, m, toa_result);
                     }
-                    if (placed) {
-                        toa_result = (bit<8>)ToaResult.OK;
-                    } else if (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS) {
-                        toa_result = (bit<8>)ToaResult.HEAD_FULL;
-                    } else if (m.route.toa_room == 0) {
-                        toa_result = (bit<8>)ToaResult.FAIL_LEN;
-                    } else {
-                        toa_result = (bit<8>)ToaResult.OK;
-                        insert_toa();
+                    if (toa_result != (bit<8>)ToaResult.OK
+                        && (IS_SYN || (BEFORE_DATA && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0))) {
+                        if (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS) {
+                            toa_result = (bit<8>)ToaResult.HEAD_FULL;
+                        } else if (m.route.toa_room == 0) {
+                            toa_result = (bit<8>)ToaResult.FAIL_LEN;
+                        } else {
+                            toa_result = (bit<8>)ToaResult.OK;
+                            insert_toa();
+                        }
                     }
                 }
             } else {

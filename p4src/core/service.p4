@@ -27,6 +27,7 @@ control Service(inout headers_t hdr, inout metadata_t m) {
             m.reset          : ternary;
             m.own.address    : ternary;
             m.own.vip        : ternary;
+            m.own.local      : ternary;
             m.own.served     : ternary;
             m.segment_fault  : ternary;
             hdr.tcp.syn      : ternary;
@@ -38,16 +39,16 @@ control Service(inout headers_t hdr, inout metadata_t m) {
         actions = { pass; drop; drop_faulty; punt; }
         const default_action = drop_faulty();
         const entries = {
-            (true, _, _, _, _, _, _, _, _, _)                     : drop(DropReason.INJECT_MISS);
-            (_, false, _, _, _, _, _, _, _, _)                    : pass();
-            (_, _, false, _, _, 1, 0, _, _, _)                    : drop(DropReason.NO_SESSION);
-            (_, _, false, _, 0, _, _, 0, false, RESETS_ON_MISS)   : punt(PuntReason.NO_SESSION);
-            (_, _, false, _, _, _, _, _, _, _)                    : drop(DropReason.NO_SESSION);
-            (_, _, _, false, _, _, _, _, _, _)                    : drop(DropReason.NO_SERVICE);
-            (_, _, _, _, 0, 1, 0, _, true, _)                     : drop(DropReason.INJECT_MISS);
-            (_, _, _, _, 0, 1, 0, _, _, _)                        : punt(PuntReason.SERVICE_SYN);
-            (_, _, _, _, 0, _, _, 0, false, RESETS_ON_MISS)       : punt(PuntReason.NO_SESSION);
-            (_, _, _, _, 0, _, _, _, _, _)                        : drop(DropReason.NO_SESSION);
+            (true, _, _, _, _, _, _, _, _, _, _)                  : drop(DropReason.INJECT_MISS);
+            (_, false, _, _, _, _, _, _, _, _, _)                 : pass();
+            (_, _, false, _, _, _, 1, 0, _, _, _)                 : drop(DropReason.NO_SESSION);
+            (_, _, false, true, _, 0, _, _, 0, false, _)          : punt(PuntReason.NO_SESSION);
+            (_, _, false, _, _, _, _, _, _, _, _)                 : drop(DropReason.NO_SESSION);
+            (_, _, _, _, false, _, _, _, _, _, _)                 : drop(DropReason.NO_SERVICE);
+            (_, _, _, _, _, 0, 1, 0, _, true, _)                  : drop(DropReason.INJECT_MISS);
+            (_, _, _, _, _, 0, 1, 0, _, _, _)                     : punt(PuntReason.SERVICE_SYN);
+            (_, _, _, _, _, 0, _, _, 0, false, RESETS_ON_MISS)    : punt(PuntReason.NO_SESSION);
+            (_, _, _, _, _, 0, _, _, _, _, _)                     : drop(DropReason.NO_SESSION);
         }
     }
 

@@ -42,8 +42,6 @@ header vlan_t {
     bit<16> type;
 }
 
-const bit<16> VLAN_BYTES = 4;
-
 header arp_t {
     bit<16> hw_type;
     bit<16> proto_type;

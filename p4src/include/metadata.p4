@@ -30,6 +30,7 @@ struct length_t {
 struct own_t {
     bool address;       /* one of ours */
     bool vip;
+    bool local;         /* a source towards real servers */
     bool answers_echo;
     bool served;        /* a virtual service */
     bit<8> flags;       /* ServiceFlag */

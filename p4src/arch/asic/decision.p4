@@ -13,8 +13,8 @@ header decision_t {
     bit<2>    padding;
     bit<1>    punted;         /* to the controller, with a packet_in */
     bit<1>    toa_fits;       /* into the MTU */
+    bit<1>    established;    /* the client has sent its ACK: these two as they are in SessionEvent, moved as one */
     bit<1>    answered;       /* the server has sent its SYN-ACK */
-    bit<1>    established;    /* and the client its ACK */
     bit<1>    reset;
     bit<1>    options_edited;
     port_num_t ingress_port;  /* for the packet_in */

@@ -11,7 +11,7 @@
 
 /* TOA in the place of the option that a client made up. A list of these layouts is too long for TOA only with such a one in
  * front; timestamps alone make room for it only below the MTU, and would have to leave a word behind. */
-control ToaInPlace(inout headers_t hdr, inout metadata_t m, out bool placed) {
+control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
     @hidden
     action put() {
         hdr.experiment.kind = TOA_KIND;
@@ -19,11 +19,10 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, out bool placed) {
         hdr.experiment.client_port = hdr.tcp.src_port;
         hdr.experiment.client = hdr.ipv4.src;
         m.edit.remove_experiments = false;
-        placed = true;
+        toa_result = (bit<8>)ToaResult.OK;
     }
 
     apply {
-        placed = false;
         if (m.edit.remove_experiments && hdr.experiment.isValid()) { put(); }
     }
 }

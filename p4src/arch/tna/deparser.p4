@@ -11,7 +11,10 @@ control FullnatDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
 
     apply {
         if (ig_dprsr_md.digest_type == DIGEST_SESSION_EVENT) { session_event.pack(m.target.event); }
-        if (ig_dprsr_md.digest_type == DIGEST_NEIGHBOR_EVENT) { neighbor_event.pack(m.target.neighbor); }
+        if (ig_dprsr_md.digest_type == DIGEST_NEIGHBOR_EVENT) {
+            /* Straight from the answer, which takes no containers. */
+            neighbor_event.pack({ hdr.arp.target_ip, hdr.arp.target_mac, m.ingress_port });
+        }
         packet.emit(hdr.packet_in);
         packet.emit(hdr.decision);
         packet.emit(hdr.ethernet);

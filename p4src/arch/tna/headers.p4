@@ -54,7 +54,6 @@ struct target_metadata_t {
     bit<8>  seen;          /* SessionEvent bits of the segments before */
     bit<8>  colour;        /* of the punt meter */
     session_event_t event;
-    neighbor_event_t neighbor;
     IPV6_METADATA
 }
 

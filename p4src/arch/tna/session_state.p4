@@ -6,17 +6,12 @@
 control EventsBank(inout headers_t hdr, inout metadata_t m) {
     Register<bit<8>, bank_index_t>(BANK_SIZE) events;
 
+    /* The client's ACK is news of a connection only when there is one. Told by the register and not by a table, which would
+     * take TCAM where the routes need all that a stage has. */
     RegisterAction<bit<8>, bank_index_t, bit<8>>(events) note = {
         void apply(inout bit<8> value, out bit<8> seen) {
             seen = value;
-            value = value | m.state.set_events;
-        }
-    };
-    /* The client's ACK is news of a connection only when there is one. */
-    RegisterAction<bit<8>, bank_index_t, bit<8>>(events) note_ack = {
-        void apply(inout bit<8> value, out bit<8> seen) {
-            seen = value;
-            if (value != 0) { value = value | m.state.set_events; }
+            if (value != 0 || m.state.set_events != (bit<8>)SessionEvent.ESTABLISHED) { value = value | m.state.set_events; }
         }
     };
     RegisterAction<bit<8>, bank_index_t, bit<8>>(events) note_first = {
@@ -29,21 +24,15 @@ control EventsBank(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action do_note() { m.target.seen = note.execute(INDEX); }
     @hidden
-    action do_note_ack() { m.target.seen = note_ack.execute(INDEX); }
-    @hidden
     action do_note_first() { m.target.seen = note_first.execute(INDEX); }
 
     @hidden
     table use_events {
-        key = {
-            m.new_session      : ternary;
-            m.state.set_events : ternary;
-        }
-        actions = { do_note; do_note_ack; do_note_first; }
-        const default_action = do_note();
+        key = { m.new_session : exact; }
+        actions = { do_note; do_note_first; }
         const entries = {
-            (true, _)                         : do_note_first();
-            (false, SessionEvent.ESTABLISHED) : do_note_ack();
+            false : do_note();
+            true : do_note_first();
         }
         size = 2;
     }

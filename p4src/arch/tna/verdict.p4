@@ -31,6 +31,23 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         ig_tm_md.ucast_egress_port = CPU_PORT;
     }
 
+    /* The answer goes to who asked, and the controller is told by digest. */
+    @hidden
+    action answer() {
+        punt_ctr.count(m.verdict.punt);
+        ig_tm_md.ucast_egress_port = m.verdict.out_port[8:0];
+    }
+
+    @hidden
+    table send_up {
+        key = { m.verdict.punt : ternary; }
+        actions = { answer; punt; }
+        const entries = {
+            PuntReason.NEIGHBOR : answer();
+            _                   : punt();
+        }
+    }
+
     @hidden
     action add_packet_in() {
         hdr.packet_in.setValid();
@@ -51,16 +68,8 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         m.target.event.events = m.state.new_events | m.state.unjudged;
     }
 
-    /* The answer goes to who asked. */
     @hidden
-    action tell_neighbor() {
-        punt_ctr.count(m.verdict.punt);
-        ig_tm_md.ucast_egress_port = m.verdict.out_port[8:0];
-        ig_dprsr_md.digest_type = DIGEST_NEIGHBOR_EVENT;
-        m.target.neighbor.address = hdr.arp.target_ip;
-        m.target.neighbor.mac = hdr.arp.target_mac;
-        m.target.neighbor.ingress_port = m.ingress_port;
-    }
+    action tell_neighbor() { ig_dprsr_md.digest_type = DIGEST_NEIGHBOR_EVENT; }
 
     @hidden
     action count_in() { server_in_ctr.count(m.session.server_id); }
@@ -71,12 +80,8 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         ig_tm_md.bypass_egress = 1;
         hdr.packet_out.setInvalid();
         if (m.verdict.punt != 0 && m.target.colour != METER_RED) {
-            if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR) {
-                tell_neighbor();
-            } else {
-                punt();
-                if (m.target.punted == 0) { add_packet_in(); }
-            }
+            send_up.apply();
+            if (m.target.punted == 0 && m.verdict.punt != (bit<8>)PuntReason.NEIGHBOR) { add_packet_in(); }
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {
@@ -88,7 +93,12 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
             ig_tm_md.bypass_egress = 0;
             send_decision.apply(hdr, m);
         }
-        if (m.state.new_events != 0) { notify(); }
+        /* Never both; by itself, tell_neighbor() would have notify() wait a stage. */
+        if (m.state.new_events != 0) {
+            notify();
+        } else if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR && m.target.colour != METER_RED) {
+            tell_neighbor();
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 #ifndef _V1MODEL_PARSER_P4_
 #define _V1MODEL_PARSER_P4_
 
+const bit<16> VLAN_BYTES = 4;
+
 parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     state start {
         transition select(standard_metadata.ingress_port) {

@@ -32,7 +32,7 @@ control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
 
 /* TOA in front of a list that keeps its length, in the place of 8 bytes in a row of what is removed: the last of the experiments,
  * or else of the timestamps. Before the addresses are rewritten. */
-control ToaInPlace(inout headers_t hdr, inout metadata_t m, out bool placed) {
+control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
     /* The last 8 bytes of an option, from the bit of the last one on; no gap where there are less. */
     @hidden
     action find_gap(option_bits_t removed) {
@@ -49,11 +49,10 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, out bool placed) {
         m.target.edited = true;
         m.edit.remove_experiments = false;
         m.edit.remove_timestamps = false;
-        placed = true;
+        toa_result = (bit<8>)ToaResult.OK;
     }
 
     apply {
-        placed = false;
         if (m.edit.remove_experiments) {
             if (!m.edit.remove_timestamps) { m.target.timestamps = 0; }
             find_gap(m.target.experiments);
