@@ -81,6 +81,11 @@ def test_the_construct_and_its_limit_are_named(change: Callable[[Any], None], te
             read_program(config)
 
 
+def test_json_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(PipelineError, match="not a BMv2 JSON file"):
+        read_program(b"[" * 100_000)
+
+
 def test_headers_that_just_fit(bench: Callable[[str], Any]) -> None:
     document = json.loads((PROGRAMS / "router.json").read_bytes())
     large_headers(document)
