@@ -280,6 +280,8 @@ def test_check(tmp_path: Path) -> None:
         (["--embedded", "-i", "255@a"], "port 255 is the CPU port"),
         (["--metrics-addr", "9100"], "'9100' is not HOST:PORT"),
         (["--election-id", "0"], "0 is not in the range"),
+        (["--election-id", str(1 << 128)], "is not in the range"),
+        (["--device-id", str(1 << 64)], "is not in the range"),
         (["--grpc-tls-ca", "a", "--grpc-tls-cert", "b"], "--grpc-tls-cert and --grpc-tls-key go together"),
         (["--grpc-tls-cert", "b", "--grpc-tls-key", "c"], "TLS needs --grpc-tls-ca"),
         (["--grpc-tls-server-name", "x"], "TLS needs --grpc-tls-ca"),
