@@ -183,6 +183,7 @@ async def test_what_is_no_address_is_one_line_and_status_1(address: str) -> None
         (["-i", "1@nonexistent0"], "nonexistent0"),
         (["/nonexistent.json", "--p4info", PROGRAM[2]], "/nonexistent.json"),
         ([PROGRAM[0], "--p4info", PROGRAM[0]], "not a P4Info file"),
+        ([PROGRAM[0], "--p4info", "/dev/null"], "/dev/null is not a P4Info file: there is nothing in it"),
         ([PROGRAM[2], "--p4info", PROGRAM[2]], "not a BMv2 JSON"),
         (["--pcap", "--no-p4"], "--pcap"),
         (["--packet-in", "tcp://127.0.0.1:0"], "--packet-in"),
