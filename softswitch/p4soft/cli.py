@@ -44,6 +44,12 @@ def _cpu_port(text: str) -> int:
     return int(text)
 
 
+def _device_id(text: str) -> int:
+    if not text.isdigit() or not int(text) < 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 64 bits")
+    return int(text)
+
+
 def _workers(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= MAX_WORKERS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of packet threads, 1 to {MAX_WORKERS}")
@@ -75,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-p4", action="store_true", help="start without a program (the default)")
     parser.add_argument("--p4info", type=Path, metavar="FILE", help="P4Info of PROG.json, in text or binary form")
-    parser.add_argument("--device-id", type=int, default=0, metavar="N", help="P4Runtime device id (default 0)")
+    parser.add_argument("--device-id", type=_device_id, default=0, metavar="N", help="P4Runtime device id (default 0)")
     parser.add_argument("--cpu-port", type=_cpu_port, metavar="N", help="port number of packet-ins and packet-outs")
     parser.add_argument("--drop-port", type=int, default=DROP_PORT, metavar="N", help="only 511, the default")
     parser.add_argument(

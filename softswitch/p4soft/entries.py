@@ -35,7 +35,7 @@ def marked(config: bytes, info: p4i.P4Info, entries: p4r.WriteRequest) -> bytes:
         tables = {table["name"]: table for pipeline in document["pipelines"] for table in pipeline["tables"]}
         for name, given in found.items():
             _mark(name, tables.get(name, {}).get("entries", []), given)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         raise PipelineError("the program is not what p4c-bm2-ss writes") from None
     return json.dumps(document, indent=2).encode() + b"\n"
 

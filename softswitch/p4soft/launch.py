@@ -51,6 +51,9 @@ def _read_program(config: Path, p4info: Path) -> tuple[p4i.P4Info, bytes]:
             info.ParseFromString(raw)
         except Exception:
             raise StartError(f"{p4info} is not a P4Info file (neither text nor binary)") from None
+    # Junk may be unknown fields of a binary message.
+    if not info.ListFields():
+        raise StartError(f"{p4info} is not a P4Info file: there is nothing in it")
     return info, program
 
 

@@ -339,7 +339,7 @@ async def test_a_value_that_no_packet_out_can_have_costs_one_packet(rig: Rig) ->
 async def test_packet_outs_beyond_what_the_stream_holds_follow_in_order(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fullnat.p4rt.grpc_transport.QUEUE_LIMIT", 4)
+    monkeypatch.setattr("fullnat.app.session.PACKETS_AHEAD", 4)
     await serving(rig)
     frames = [b"frame %d" % number for number in range(300)]
     rig.core.on_event = lambda event: (

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -235,6 +236,26 @@ def test_no_controller_is_one_line(tmp_path: Path, command: str) -> None:
     assert result.output == f"Error: no controller is running: nobody listens at {path}\n"
 
 
+@pytest.mark.parametrize("answer", [b"junk\n", b"\xff\n", b"5\n", b"null\n", b"[]\n", b"[" * 100_000 + b"\n"])
+def test_what_is_no_controller_is_one_line(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "s"
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(answer)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        result = invoke("stats", "--control-socket", path)
+        server.join()
+    assert (result.exit_code, result.output) == (1, f"Error: {path}: what answers there is no controller\n")
+
+
 def test_check(tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text(CONFIG_TEXT)
@@ -259,6 +280,8 @@ def test_check(tmp_path: Path) -> None:
         (["--embedded", "-i", "255@a"], "port 255 is the CPU port"),
         (["--metrics-addr", "9100"], "'9100' is not HOST:PORT"),
         (["--election-id", "0"], "0 is not in the range"),
+        (["--election-id", str(1 << 128)], "is not in the range"),
+        (["--device-id", str(1 << 64)], "is not in the range"),
         (["--grpc-tls-ca", "a", "--grpc-tls-cert", "b"], "--grpc-tls-cert and --grpc-tls-key go together"),
         (["--grpc-tls-cert", "b", "--grpc-tls-key", "c"], "TLS needs --grpc-tls-ca"),
         (["--grpc-tls-server-name", "x"], "TLS needs --grpc-tls-ca"),

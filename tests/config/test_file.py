@@ -127,6 +127,8 @@ def broken(old: str, new: str) -> str:
         ("punt_rate = 100", "punt_rte = 100", "x.toml:1: punt_rte: unknown option; did you mean punt_rate?"),
         ("punt_rate = 100", "punt_rate = true", "x.toml:1: punt_rate: True is not a number from 1 to 10000000"),
         ("punt_rate = 100", "zebra = 1", "x.toml:1: zebra: unknown option"),
+        ("punt_rate = 100", '"a\\n\\u001b b" = 1', r"x.toml:1: 'a\n\x1b b': unknown option"),
+        ("punt_rate = 100", '"" = 1', "x.toml:1: '': unknown option"),
         (
             "punt_rate = 100",
             "local_port_min = 9\nlocal_port_max = 8",
@@ -272,3 +274,18 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="is not UTF-8 text"):
         file.load(binary)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a = " + "[" * 20_000, "x.toml: values are nested too deeply"),
+        ("a = " + "{b = " * 20_000, "x.toml: values are nested too deeply"),
+        ("punt_rate = " + "9" * 5000, "x.toml: Exceeds the limit (4300 digits) for integer string conversion"),
+    ],
+    ids=["arrays", "tables", "digits"],
+)
+def test_what_the_parser_cannot_take_is_one_line(text: str, problem: str) -> None:
+    (found,) = problems(text)
+    assert found.startswith(problem)
+    assert "\n" not in found

@@ -192,6 +192,7 @@ ENDINGS = [
 def test_a_new_connection_takes_the_session_over(events: tuple[str, ...], state: str, counter: str) -> None:
     rig = Rig(config())
     old = opened(rig, seq=7)
+    rig.advance(1)
     tell(rig, old.session_id, *events)
     assert only(rig).state == state
     rig.send(again(old, 500))
@@ -232,6 +233,24 @@ def test_a_syn_in_a_session_that_a_side_holds_open_gets_a_challenge(ends: tuple[
     rig.settle()
     assert only(rig) == only(rig)._replace(entry=entry, state=state)
     assert rig.switch.injected[1:] == [Inject(CLIENT_PORT, again(entry, 500).frame, entry.session_id, False)]
+    assert rig.controller.stats()["fullnat_conn_reused"] == 0
+
+
+@pytest.mark.parametrize(("told", "seconds"), [(False, 0.0), (False, 0.9), (True, 0.0), (True, 5.0)])
+def test_a_syn_in_a_session_that_the_server_may_have_answered_gets_a_challenge(told: bool, seconds: float) -> None:
+    """One forged SYN right after the handshake, before its report has arrived, breaks nothing."""
+    rig = Rig(config())
+    entry = opened(rig, seq=7)
+    if told:
+        tell(rig, entry.session_id, "SYN_ACK")
+    rig.advance(seconds)
+    rig.send(again(entry, 500))
+    rig.settle()
+    assert only(rig).state == "SYN_RECV"
+    assert rig.switch.sessions() == {entry.session_id: entry}
+    assert rig.switch.injected[1:] == [Inject(CLIENT_PORT, again(entry, 500).frame, entry.session_id, False)]
+    tell(rig, entry.session_id, "SYN_ACK", "ESTABLISHED")
+    assert (only(rig).state, only(rig).entry) == ("ESTABLISHED", entry)
     assert rig.controller.stats()["fullnat_conn_reused"] == 0
 
 

@@ -128,6 +128,7 @@ def test_sessions_without_an_answer_are_counted_by_server(way: str) -> None:
     rig = Rig(config())
     first = opened(rig, 40000, seq=1)
     if way == "reused":
+        rig.advance(1)
         rig.send(again(first, 500))
         rig.settle()
         tell(rig, first.session_id, "SYN_ACK", "ESTABLISHED")

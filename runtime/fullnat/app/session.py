@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from fullnat.app.arbitration import Candidate
+from fullnat.app.farewells import MARGIN, Farewells
 from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
 from fullnat.app.tasks import Tasks
@@ -22,7 +23,6 @@ from fullnat.core.interface import (
     Inject,
     Probe,
     Probed,
-    Reset,
     SwitchUp,
     Write,
     Written,
@@ -31,6 +31,10 @@ from fullnat.p4rt.client import Arbitration, Client
 from fullnat.p4rt.errors import NotPrimary
 from fullnat.p4rt.packetio import PacketOut
 
+PACKETS_AHEAD = 4096
+"""Packet-outs handed to the stream that the switch has not taken yet."""
+FAREWELLS_AHEAD = 256
+"""The same, of resets: what a connection that begins waits for at most."""
 PACKETS_WAITING = 65536
 """Packet-outs that a switch may be behind before what comes from it is held back."""
 
@@ -66,6 +70,7 @@ class SwitchSession:
         self._taken = asyncio.Event()
         """The core has the early events."""
         self._packets: deque[PacketOut] = deque()
+        self._farewells = Farewells()
         self._draining = False
         self._probes: list[Probe] = []
         self._probing = False
@@ -157,6 +162,7 @@ class SwitchSession:
         self._forget_early()
         self._probes, self._probing = [], False
         self._packets.clear()
+        self._farewells.clear()
         self._draining = False
         self.writer = self._new_writer()
         self._phase = "standby"
@@ -170,12 +176,14 @@ class SwitchSession:
         """Packets of a list of effects follow the writes that stand before them in it."""
         group: Group | None = None
         for effect in effects:
+            if self._farewells.take(effect):
+                continue
             if isinstance(effect, Write):
                 group = group or Group()
                 self.writer.submit(effect, group)
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
-            elif isinstance(effect, (Forward, Inject, Reset)):
+            elif isinstance(effect, (Forward, Inject)):
                 if group is not None and group.jobs:
                     group.packets.append(effect)
                 else:
@@ -187,7 +195,7 @@ class SwitchSession:
             self._probing = True
             probes, self._probes = self._probes, []
             self._tasks.spawn(self._probe(probes))
-        if self._packets and not self._draining:
+        if not self._draining:
             self._send_packets()
 
     def reconfigured(self, config: Config) -> None:
@@ -218,18 +226,37 @@ class SwitchSession:
     def _send_packets(self) -> None:
         packets = self._packets
         while packets:
-            try:
-                if not self.client.packet_out(packets[0]):
-                    self._draining = True
-                    self._tasks.spawn(self._drain())
-                    return
-                self._counts.packet_outs += 1
-            except (IndexError, OverflowError):
-                _LOGGER.error("packet-out with a value too wide for its field: %s", packets[0])
+            if not self._send(packets[0], PACKETS_AHEAD):
+                return
             packets.popleft()
+        farewells = self._farewells
+        while effect := farewells.first:
+            if isinstance(effect, Write):
+                self._tasks.spawn(self._remove(effect))
+            elif not self._send(effect, FAREWELLS_AHEAD):
+                farewells.behind()
+                return
+            farewells.done()
 
-    async def _drain(self) -> None:
-        """The switch is behind: go on once it has taken some."""
-        await self.client.room()
+    def _send(self, packet: PacketOut, ahead: int) -> bool:
+        """False when the switch is behind; then there is another round once it has taken some."""
+        try:
+            if not self.client.packet_out(packet, ahead):
+                self._draining = True
+                self._tasks.spawn(self._drain(ahead))
+                return False
+            self._counts.packet_outs += 1
+        except (IndexError, OverflowError):
+            _LOGGER.error("packet-out with a value too wide for its field: %s", packet)
+        return True
+
+    async def _drain(self, ahead: int) -> None:
+        await self.client.room(ahead // 2)
         self._draining = False
         self._send_packets()
+
+    async def _remove(self, removal: Write) -> None:
+        """Remove sessions whose resets are on their way."""
+        await asyncio.sleep(MARGIN)
+        self.writer.submit(removal, Group())
+        self._runner.wake()

@@ -31,6 +31,8 @@ def ask(path: Path | None, command: str, filters: Mapping[str, str] | None = Non
             with connection.makefile("r", encoding="utf-8") as lines:
                 for line in lines:
                     answer = json.loads(line)
+                    if not isinstance(answer, dict):
+                        raise ValueError
                     if answer.get("end"):
                         return
                     if "error" in answer:
@@ -42,7 +44,7 @@ def ask(path: Path | None, command: str, filters: Mapping[str, str] | None = Non
             raise click.ClickException(
                 f"{path}: the controller does not answer for {TIMEOUT_SECONDS:.0f} s; it is stopped or overloaded"
             ) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise click.ClickException(f"{path}: what answers there is no controller") from None
         except OSError as error:
             raise click.ClickException(f"{path}: {error.strerror or error}") from None

@@ -51,6 +51,10 @@ class AddressType(click.ParamType[tuple[str, int]]):
         return host.strip("[]"), int(port)
 
 
+_DEVICE_ID = click.IntRange(0, (1 << 64) - 1)
+_ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
+
+
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--grpc-addr", default="127.0.0.1:9559", show_default=True, help="P4Runtime server of the switch.")
@@ -58,12 +62,12 @@ class AddressType(click.ParamType[tuple[str, int]]):
 @click.option("--grpc-tls-cert", type=FILE, help="Our certificate, for a switch that asks for one (PEM).")
 @click.option("--grpc-tls-key", type=FILE, help="Its key (PEM).")
 @click.option("--grpc-tls-server-name", metavar="NAME", help="Whom the switch's certificate is for, if not the host.")
-@click.option("--device-id", default=1, show_default=True, type=click.IntRange(0), help="P4Runtime device id.")
+@click.option("--device-id", default=1, show_default=True, type=_DEVICE_ID, help="P4Runtime device id.")
 @click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
 @click.option(
     "--device-config", type=click.Path(path_type=Path), help="What to load into an ASIC, as its SDE has made it."
 )
-@click.option("--election-id", type=click.IntRange(1), help="Default: the time, so the last one started is primary.")
+@click.option("--election-id", type=_ELECTION_ID, help="Default: the time, so the last one started is primary.")
 @click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
 @click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
 @click.option("--no-offload", multiple=True, metavar="INTERFACE", help="Embedded: as p4soft --no-offload.")

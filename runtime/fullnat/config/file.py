@@ -6,6 +6,7 @@ docs/example.toml shows every option. :mod:`fullnat.config.check` finds what is 
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -21,6 +22,8 @@ from fullnat.core.schedulers.base import SCHEDULERS
 
 Convert = Callable[[Any], Any]
 REQUIRED = object()
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+"""Keys that need no quotes. Others may have anything in them."""
 
 
 def load(path: Path) -> Config:
@@ -37,7 +40,10 @@ def parse(text: str, name: str = "<config>") -> Config:
     """As :func:`load`, of a text; ``name`` is for messages."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError([f"{name}: values are nested too deeply"]) from None
+    except ValueError as error:
+        # TOMLDecodeError is one; numbers that int() refuses are another.
         raise ConfigError([f"{name}: {error}"]) from None
     problems = Problems(name, locate.Locator(text))
     config = _config(document, problems)
@@ -283,7 +289,8 @@ def _section(
     for key in table:
         if key not in known:
             close = difflib.get_close_matches(key, known, 1)
-            problems.add(where, key, f"unknown option{f'; did you mean {close[0]}?' if close else ''}")
+            shown = key if _BARE.fullmatch(key) else repr(key)
+            problems.add(where, shown, f"unknown option{f'; did you mean {close[0]}?' if close else ''}")
     for key, (convert, default) in options.items():
         if key not in table:
             if default is REQUIRED:

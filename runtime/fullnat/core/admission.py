@@ -11,6 +11,7 @@ from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Refusal, place
 from fullnat.core.protocols.base import BY_NUMBER
+from fullnat.core.protocols.tcp import TcpState
 from fullnat.core.resets import Resets
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED
@@ -21,6 +22,8 @@ from fullnat.p4constants import PuntReason
 
 ATTEMPTS = 2
 """Sessions tried for one SYN when the switch already has entries of them."""
+REPORTED = 1.0
+"""Seconds after which the switch has reported what it has seen, and after which a client repeats its SYN."""
 SUSPICIOUS = 2.0
 """Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
 
@@ -88,8 +91,8 @@ class Admission:
             self._stats["conn_sched_unreach"] += 1
             out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
-    def _again(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
-        """A SYN on an installed session."""
+    def _again(self, session: Session, held: Held, now: float, out: list[Effect], *, sent: bool = True) -> None:
+        """A SYN on an installed session. Not ``sent``: the server has seen none yet."""
         store = self._store
         # It was found dead and waits for its resets; the client has begun anew before.
         dead = session.phase is Phase.EXPIRING
@@ -101,7 +104,8 @@ class Admission:
                 store.begin(session, now)
             out.append(Inject(held.port, held.packet.frame, session.entry.session_id, begins))
             return
-        if session.state in session.protocol.challenging and not dead:
+        challenged = session.state in session.protocol.challenging or (sent and self._may_be_answered(session, now))
+        if challenged and not dead:
             # The old delta: the server answers with a challenge ACK (RFC 5961), the client resets, and tries again.
             self._stats["syn_in_established"] += 1
             out.append(Inject(held.port, held.packet.frame, session.entry.session_id, False))
@@ -116,6 +120,13 @@ class Admission:
                 store.remove((session,), now, out)
             return
         self._reuse(session, held, now, out)
+
+    def _may_be_answered(self, session: Session, now: float) -> bool:
+        """Whether the server may have answered the SYN of a session in SYN_RECV, so that both ends go by its delta: it
+        has, or the switch's report may be under way."""
+        if session.state is not TcpState.SYN_RECV:
+            return False
+        return bool(session.events & session.protocol.answers) or now - session.began < REPORTED
 
     def _reuse(self, session: Session, held: Held, now: float, out: list[Effect]) -> None:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
@@ -153,7 +164,7 @@ class Admission:
             out.append(Inject(held.port, held.packet.frame, session.entry.session_id, True))
         else:
             # The client began anew while the session was written.
-            self._again(session, held, now, out)
+            self._again(session, held, now, out, sent=False)
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         store = self._store

@@ -16,7 +16,7 @@ NAMES: dict[str, str] = {
     "syn_retransmitted": "SYNs with the ISN of their session",
     "syn_deferred": "SYNs that wait for an old session of their client to be removed",
     "syn_without_service": "SYNs to a service that is configured no more",
-    "syn_in_established": "SYNs with a new ISN inside an established or half-closed session",
+    "syn_in_established": "SYNs with a new ISN inside a session that the server has answered, or may have",
     "conn_sched_unreach": "SYNs refused: no real server, or no local port",
     "no_real_server": "SYNs refused because every real server has weight 0",
     "no_local_port": "SYNs refused because every local port towards the server is in use",

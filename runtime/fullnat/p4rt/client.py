@@ -15,7 +15,7 @@ from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.transport import Stream, Transport
+from fullnat.p4rt.transport import QUEUE_LIMIT, Stream, Transport
 from fullnat.p4rt.wire import delimited, scalar
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
@@ -146,14 +146,14 @@ class Client:
             return Arbitration(Mastership.NONE, election_id)
         return Arbitration(Mastership.BACKUP, election_id)
 
-    def packet_out(self, effect: PacketOut) -> bool:
-        """False when the switch is behind: there is :meth:`room` later. Raises ConnectionLost, and IndexError or
-        OverflowError for a value too wide for its field."""
-        return self._open_stream().send(self.schema.packets.encode(effect))
+    def packet_out(self, effect: PacketOut, limit: int = QUEUE_LIMIT) -> bool:
+        """False when the switch is ``limit`` messages behind: there is :meth:`room` later. Raises ConnectionLost, and
+        IndexError or OverflowError for a value too wide for its field."""
+        return self._open_stream().send(self.schema.packets.encode(effect), limit)
 
-    async def room(self) -> None:
+    async def room(self, limit: int = QUEUE_LIMIT) -> None:
         """Until another packet-out can be sent, or the stream has ended."""
-        await self._open_stream().room()
+        await self._open_stream().room(limit)
 
     async def _send(self, message: bytes) -> None:
         stream = self._open_stream()

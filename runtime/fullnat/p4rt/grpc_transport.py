@@ -16,6 +16,7 @@ from finsy.proto import p4r, rpc_status
 from fullnat.p4rt.channel import Tls, connect
 from fullnat.p4rt.errors import Code, ConnectionLost, P4RuntimeError, RpcError
 from fullnat.p4rt.reasons import explain
+from fullnat.p4rt.transport import QUEUE_LIMIT
 
 CONNECT_SECONDS = 5.0
 """For the connection, TLS and the first answer."""
@@ -27,8 +28,6 @@ DEADLINES = {
     "SetForwardingPipelineConfig": 120.0,  # compiling a pipeline, or loading an ASIC
 }
 """Seconds that a switch which is there may take for each RPC; whether it is there is asked for beside them."""
-QUEUE_LIMIT = 4096
-"""Messages received ahead, beyond which flow control holds the switch back; and messages waiting to be sent."""
 
 _LOGGER = logging.getLogger(__name__)
 _LOST = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
@@ -200,17 +199,17 @@ class GrpcStream:
         self._arrived.set()
         self._sent.set()
 
-    def send(self, message: bytes) -> bool:
+    def send(self, message: bytes, limit: int = QUEUE_LIMIT) -> bool:
         if self._end is not None:
             raise self._end
-        if len(self._outbox) >= QUEUE_LIMIT:
+        if len(self._outbox) >= limit:
             return False
         self._outbox.append(message)
         self._to_send.set()
         return True
 
-    async def room(self) -> None:
-        while len(self._outbox) >= QUEUE_LIMIT and self._end is None:
+    async def room(self, limit: int = QUEUE_LIMIT) -> None:
+        while len(self._outbox) >= limit and self._end is None:
             self._sent.clear()
             await self._sent.wait()
 

@@ -18,6 +18,7 @@ from p4soft.server.streams import Stream as ServiceStream
 from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
+from fullnat.p4rt.transport import QUEUE_LIMIT
 
 
 class EmbeddedSwitch:
@@ -119,7 +120,7 @@ class InProcessStream:
         self._inbox.extend(messages)
         self._arrived.set()
 
-    def send(self, message: bytes) -> bool:
+    def send(self, message: bytes, limit: int = QUEUE_LIMIT) -> bool:
         try:
             self._stream.handle(p4r.StreamMessageRequest.FromString(message))
         except ServiceError as error:
@@ -128,7 +129,7 @@ class InProcessStream:
             raise self._end from None
         return True
 
-    async def room(self) -> None:
+    async def room(self, limit: int = QUEUE_LIMIT) -> None:
         """Every message is taken at once."""
 
     async def receive(self) -> list[p4r.StreamMessageResponse]:

@@ -9,15 +9,18 @@ from typing import Protocol
 
 from finsy.proto import p4r
 
+QUEUE_LIMIT = 4096
+"""Messages received ahead, beyond which flow control holds the switch back; and messages waiting to be sent."""
+
 
 class Stream(Protocol):
     """One StreamChannel."""
 
-    def send(self, message: bytes) -> bool:
-        """Send a serialised StreamMessageRequest; False when too many wait already. Raises ConnectionLost."""
+    def send(self, message: bytes, limit: int = QUEUE_LIMIT) -> bool:
+        """Send a serialised StreamMessageRequest; False when ``limit`` wait already. Raises ConnectionLost."""
         ...
 
-    async def room(self) -> None:
+    async def room(self, limit: int = QUEUE_LIMIT) -> None:
         """Until :meth:`send` has room, or has an end to tell of."""
         ...
 

@@ -165,6 +165,8 @@ def _listen(address: str) -> tuple[socket.socket, str | None]:
             path = address.removeprefix("unix:").removeprefix("//")
             return _listen_unix(path), path
         host, _, port = address.rpartition(":")
+        if not port.isdigit() or not int(port) < 1 << 16:
+            raise ServerError(f"cannot listen on {address}: it is not HOST:PORT or unix:PATH")
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, where = found[0]
         listener = socket.socket(family, kind, protocol)

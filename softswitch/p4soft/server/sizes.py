@@ -20,7 +20,7 @@ def sized(config: p4r.ForwardingPipelineConfig) -> bytes:
         return config.p4_device_config
     try:
         document = json.loads(config.p4_device_config)
-    except ValueError:
+    except (ValueError, RecursionError):
         return config.p4_device_config  # which the engine refuses
     for table in _tables(document):
         size, held = sizes.get(table.get("name", "")), table.get("max_size")

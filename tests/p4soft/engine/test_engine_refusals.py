@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from enginekit import PROGRAMS
+from finsy.proto import p4r
 from p4soft.api import PipelineError
 from p4soft.codegen.describe import read_program
 from p4soft.codegen.unit import generate
+from p4soft.server.sizes import sized
 
 
 def table(document: Any, name: str) -> Any:
@@ -79,6 +81,14 @@ def test_the_construct_and_its_limit_are_named(change: Callable[[Any], None], te
     if change is not large_headers:
         with pytest.raises(PipelineError, match=text):
             read_program(config)
+
+
+def test_json_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(PipelineError, match="not a BMv2 JSON file"):
+        read_program(b"[" * 100_000)
+    config = p4r.ForwardingPipelineConfig(p4_device_config=b"[" * 100_000)
+    config.p4info.tables.add(size=8, has_initial_entries=True).preamble.name = "t"
+    assert sized(config) == config.p4_device_config
 
 
 def test_headers_that_just_fit(bench: Callable[[str], Any]) -> None:

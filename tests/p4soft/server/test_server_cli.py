@@ -70,6 +70,8 @@ def test_offloads_can_be_refused_by_interface() -> None:
         ("--workers two", "1 to 64"),
         ("--workers 2 --spread packet", "packet"),
         ("--device-id x", "--device-id"),
+        ("--device-id -1", "--device-id"),
+        ("--device-id 18446744073709551616", "64 bits"),
         ("--log-level loud", "loud"),
         ("--log-console --log-file log", "--log-console"),
         ("prog.json", "--p4info"),
@@ -169,12 +171,19 @@ async def test_an_address_in_use_is_one_line_and_status_1() -> None:
     assert errors == f"p4soft: cannot listen on {address}: the address is in use, or not one of this machine's\n"
 
 
+@pytest.mark.parametrize("address", ["junk", "127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:"])
+async def test_what_is_no_address_is_one_line_and_status_1(address: str) -> None:
+    status, errors = await fails("--grpc-server-addr", address)
+    assert (status, errors) == (1, f"p4soft: cannot listen on {address}: it is not HOST:PORT or unix:PATH\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["-i", "1@nonexistent0"], "nonexistent0"),
         (["/nonexistent.json", "--p4info", PROGRAM[2]], "/nonexistent.json"),
         ([PROGRAM[0], "--p4info", PROGRAM[0]], "not a P4Info file"),
+        ([PROGRAM[0], "--p4info", "/dev/null"], "/dev/null is not a P4Info file: there is nothing in it"),
         ([PROGRAM[2], "--p4info", PROGRAM[2]], "not a BMv2 JSON"),
         (["--pcap", "--no-p4"], "--pcap"),
         (["--packet-in", "tcp://127.0.0.1:0"], "--packet-in"),
