@@ -11,7 +11,7 @@ HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 .PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel topo topo-test shell doctor clean
 
 help:  ## this list
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 setup: $(VENV)/.installed  ## the virtual environment with everything in it
 

@@ -6,6 +6,7 @@ Real servers in two subnets, clients behind a router. As root.
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 
 from rich.console import Console
@@ -32,6 +33,10 @@ def main() -> int:
         console.print(f"[red]the network cannot be built:[/] {reason}", highlight=False)
         return 1
     wishes = routed.Options(mtu=options.mtu, loss=options.loss)
+    if needs_mininet:
+        # mininet keeps the standard error that it finds when imported; while a status is shown that is rich's.
+        mininet_find.use()
+        importlib.import_module("mininet.log")
     start = {"switch": options.switch, "options": wishes, "mininet": needs_mininet, "controller": options.controller}
     try:
         with console.status("starting real servers, switch and controller ..."):

@@ -196,7 +196,7 @@ class Offload(Enum):
     NONE = "-"
     """There is no interface."""
     ON = "on"
-    """Checksums are finished, super-segments are cut, and packets put together to some."""
+    """Checksums are finished, super-segments are cut, and packets put together again."""
     RECEIVE = "receive"
     """As ON, but the interface takes no super-segments."""
     OFF = "off"

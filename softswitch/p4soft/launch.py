@@ -69,6 +69,7 @@ def _start_logging(options: argparse.Namespace) -> int:
     logging.basicConfig(
         level=LEVELS_BY_NAME[chosen], handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
     number: int = handler.stream.fileno()
     return number
 

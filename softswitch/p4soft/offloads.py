@@ -12,7 +12,7 @@ from p4soft.api import Offload, PortStats
 PERIOD_S = 1.0
 """Between two looks at the ports."""
 _MEANING = {
-    Offload.ON: "checksums are finished, super-segments are cut, and packets are put together to some",
+    Offload.ON: "checksums are finished, super-segments are cut, and packets put together again",
     Offload.RECEIVE: "checksums are finished, super-segments are cut; it does not take any (ethtool -k: "
     "tcp-segmentation-offload)",
     Offload.OFF: "checksums are finished; segments larger than the MTU will be dropped",

@@ -208,8 +208,19 @@ def broken(old: str, new: str) -> str:
         (
             "10.0.1.1-10.0.1.3",
             "10.0.1.3-10.0.1.1",
+            "x.toml:22: [virtual_server 1] local_addresses: '10.0.1.3-10.0.1.1' ends before it begins",
+        ),
+        (
+            "10.0.1.1-10.0.1.3",
+            "10.0.0.1-10.1.0.1",
             "x.toml:22: [virtual_server 1] local_addresses:"
-            " '10.0.1.3-10.0.1.1' is not a range of at most 65536 addresses",
+            " '10.0.0.1-10.1.0.1' is not a range of at most 65536 addresses",
+        ),
+        (
+            "10.0.1.1-10.0.1.3",
+            "10.0.1.0/30",
+            "x.toml:22: [virtual_server 1] local_addresses:"
+            " '10.0.1.0/30' is a prefix; a range is written 10.0.1.1-10.0.1.4",
         ),
         (
             "weight = 0",

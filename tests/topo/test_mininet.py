@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -83,6 +85,25 @@ def test_prompt() -> None:
     ):
         assert expected in done.stdout, done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.usefixtures("need_network")
+def test_prompt_on_a_terminal() -> None:
+    """What nodes print appears there too, where rich takes standard error for its own while things start."""
+    ours, terminal = pty.openpty()
+    command = [sys.executable, "-m", "topo", "--no-controller"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        assert process.stdin is not None
+        process.stdin.write(b"c1 echo it is $((6 * 7))\nexit\n")
+        process.stdin.close()
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: nobody has the terminal open any more
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0, shown
+    assert b"it is 42" in shown, shown
 
 
 @pytest.fixture

@@ -149,10 +149,14 @@ def _addresses(value: Any) -> tuple[IPv4Address, ...]:
         raise ValueError(f"{value!r} is not a list of addresses")
     found: list[IPv4Address] = []
     for item in value:
+        if isinstance(item, str) and "/" in item:
+            raise ValueError(f"{item!r} is a prefix; a range is written 10.0.1.1-10.0.1.4")
         first, dash, last = item.partition("-") if isinstance(item, str) else (item, "", "")
         low = _address(first.strip() if isinstance(first, str) else first)
         high = _address(last.strip()) if dash else low
-        if not low <= high or int(high) - int(low) >= 65536:
+        if low > high:
+            raise ValueError(f"{item!r} ends before it begins")
+        if int(high) - int(low) >= 65536:
             raise ValueError(f"{item!r} is not a range of at most 65536 addresses")
         found.extend(IPv4Address(number) for number in range(int(low), int(high) + 1))
     return tuple(found)
