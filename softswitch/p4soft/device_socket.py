@@ -65,7 +65,7 @@ class DeviceSocket:
         try:
             import pynng
         except ImportError:
-            raise EngineError("the device socket needs pynng: pip install 'p4-fullnat[ptf]'") from None
+            raise EngineError("the device socket needs pynng: pip install pynng") from None
         if not self.address.startswith(("tcp://", "ipc://")):
             raise EngineError(f"{self.address!r} is not tcp://HOST:PORT or ipc://FILE")
         self._nng = pynng

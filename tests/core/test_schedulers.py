@@ -60,7 +60,7 @@ def connected(scheduler: Scheduler, count: int) -> list[int]:
 
 
 def test_every_scheduler_of_ipvsadm_is_there() -> None:
-    assert sorted(["rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "lblc", "lblcr", "mh", "fo", "ovf"]) == ALL
+    assert {"rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "lblc", "lblcr", "mh", "fo", "ovf"} <= set(ALL)
 
 
 @pytest.mark.parametrize(

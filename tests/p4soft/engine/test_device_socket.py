@@ -191,7 +191,7 @@ async def test_what_cannot_be_served_is_said(empty: Bench, monkeypatch: pytest.M
             await DeviceSocket(empty, device.address).start()
     device.stop()
     monkeypatch.setitem(sys.modules, "pynng", None)
-    with pytest.raises(EngineError, match=r"needs pynng: pip install 'p4-fullnat\[ptf\]'"):
+    with pytest.raises(EngineError, match="needs pynng: pip install pynng"):
         await DeviceSocket(empty, "tcp://127.0.0.1:0").start()
 
 
