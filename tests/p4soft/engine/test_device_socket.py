@@ -197,7 +197,7 @@ async def test_what_cannot_be_served_is_said(empty: Bench, monkeypatch: pytest.M
 
 async def test_the_command_serves_ptf_and_traces_packets(tmp_path: Path) -> None:
     info, log = tmp_path / "p4info", tmp_path / "log"
-    info.write_text("")
+    info.write_text('pkg_info { arch: "v1model" }')
     command = [sys.executable, "-m", "p4soft.cli", str(PROGRAMS / "paths.json"), "--p4info", str(info)]
     command += ["-i", "1@ignored0", "--packet-in", "tcp://127.0.0.1:0", "--grpc-server-addr", "127.0.0.1:0"]
     command += ["--log-level", "trace", "--log-file", str(log), "--log-flush"]
