@@ -47,12 +47,6 @@ class Schema:
         table_entry = self.cold.encode(entry, with_action=op is not Op.DELETE)
         return (scalar(1, UPDATE_TYPES[op]) + delimited(2, delimited(2, table_entry.SerializeToString())),)
 
-    def entry_keys(self, entry: Entry) -> tuple[bytes, ...]:
-        """What identifies the switch's entries of ``entry``: equal bytes mean the same entry."""
-        if isinstance(entry, SessionEntry):
-            return self.sessions.keys(entry)
-        return (self.cold.encode(entry, with_action=False).SerializeToString(deterministic=True),)
-
     def decode_all(self, entries: Iterable[p4r.TableEntry]) -> tuple[list[Entry], list[tuple[SessionEntry, bool]]]:
         """Join the halves of sessions; the second list is half sessions, True for a lone ``session_in`` entry.
 
