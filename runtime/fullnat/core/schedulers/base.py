@@ -51,8 +51,13 @@ class Scheduler:
     def loaded(self, server: Candidate) -> None:
         """The connections of ``server`` have changed, or whether it is open."""
 
-    def first_open(self) -> Candidate | None:
-        """For schedulers with a table, in which a server of little weight may have no place."""
+    def first_open(self, table: Sequence[Candidate] = (), first: int = 0) -> Candidate | None:
+        """From position ``first`` of ``table`` on, and round it; then of all, as one of little weight may have no place
+        in there."""
+        for position in range(first, first + len(table)):
+            server = table[position % len(table)]
+            if server.is_open:
+                return server
         return next((server for server in self.servers if server.is_open), None)
 
     def pick(self, flow: Flow) -> Candidate | None:

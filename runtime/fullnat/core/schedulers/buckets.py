@@ -47,12 +47,4 @@ class Buckets(Scheduler):
         self._table = tuple(shares[position * _STRIDE % BUCKETS] for position in range(len(shares)))
 
     def pick(self, flow: Flow) -> Candidate | None:
-        table = self._table
-        if not table:
-            return None
-        first = bucket(self.address(flow))
-        for position in range(first, first + BUCKETS):
-            server = table[position % BUCKETS]
-            if server.is_open:
-                return server
-        return self.first_open()
+        return self.first_open(self._table, bucket(self.address(flow)))

@@ -38,15 +38,7 @@ class Maglev(Scheduler):
 
     def pick(self, flow: Flow) -> Candidate | None:
         table = self._table
-        if not table:
-            return None
-        size = len(table)
-        first = _hash(flow.src.address) % size
-        for slot in range(first, first + size):
-            server = table[slot % size]
-            if server.is_open:
-                return server
-        return self.first_open()
+        return self.first_open(table, _hash(flow.src.address) % len(table)) if table else None
 
 
 def _slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
