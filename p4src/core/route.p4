@@ -7,7 +7,7 @@
 
 control Route(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_ROUTE_VIA) @name(".route_via")
-    action route_via(@id(1) ipv4_t gateway) { m.next_hop = gateway; }
+    action route_via(@id(1) ipv4_addr_t gateway) { m.next_hop = gateway; }
 
     @id(ID_A_ROUTE_CONNECTED) @name(".route_connected")
     action route_connected() { }

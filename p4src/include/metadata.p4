@@ -54,8 +54,8 @@ struct session_t {
     session_id_t id;
     server_id_t  server_id;
     bit<8>       flags;       /* SessionFlag */
-    ipv4_t       src;         /* the addresses and ports after the rewrite */
-    ipv4_t       dst;
+    ipv4_addr_t  src;         /* the addresses and ports after the rewrite */
+    ipv4_addr_t  dst;
     l4_port_t    src_port;
     l4_port_t    dst_port;
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */
@@ -91,15 +91,15 @@ struct option_edit_t {
 
 /* Header fields as received, for the incremental checksums (RFC 1624). */
 struct original_t {
-    ipv4_t    src;
-    ipv4_t    dst;
-    bit<16>   total_len;
-    bit<16>   ttl_protocol;
-    l4_port_t src_port;
-    l4_port_t dst_port;
-    bit<32>   seq;
-    bit<32>   ack;
-    bit<16>   offset_flags;
+    ipv4_addr_t src;
+    ipv4_addr_t dst;
+    bit<16>     total_len;
+    bit<16>     ttl_protocol;
+    l4_port_t   src_port;
+    l4_port_t   dst_port;
+    bit<32>     seq;
+    bit<32>     ack;
+    bit<16>     offset_flags;
 }
 
 struct metadata_t {
@@ -119,8 +119,8 @@ struct metadata_t {
     mac_t      port_mac;
     mac_t      foreign_mac;    /* destination MAC xor port_mac */
     bool       foreign;        /* not for the port's address, nor a broadcast ARP */
-    ipv4_t     addressed;      /* destination, of ARP the target */
-    ipv4_t     next_hop;
+    ipv4_addr_t addressed;     /* destination, of ARP the target */
+    ipv4_addr_t next_hop;
     bit<16>    growth;         /* bytes by which the segment grew, for the length in the pseudo header */
     length_t      length;
     own_t         own;

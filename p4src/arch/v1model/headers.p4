@@ -19,7 +19,7 @@ struct headers_t {
     ethernet_t     ethernet;
     vlan_t         vlan;
     arp_t          arp;
-    ipv4_h         ipv4;
+    ipv4_t         ipv4;
     ipv4_options_t ipv4_options;
     icmp_t         icmp;
     tcp_t          tcp;

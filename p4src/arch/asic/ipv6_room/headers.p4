@@ -8,7 +8,7 @@
 
 typedef bit<128> ipv6_addr_t;
 
-header ipv6_h {
+header ipv6_t {
     bit<4>      version;
     bit<8>      traffic_class;
     bit<20>     flow_label;
@@ -26,7 +26,7 @@ struct ipv6_metadata_t {
     bit<32> neighbor;    /* that dst is, if it is one */
 }
 
-#define IPV6_HEADERS ipv6_h ipv6;
+#define IPV6_HEADERS ipv6_t ipv6;
 #define IPV6_METADATA ipv6_metadata_t ipv6;
 #define IPV6_ETHERTYPE ETHERTYPE_IPV6: parse_ipv6;
 #define IPV6_STATES \
