@@ -38,7 +38,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv4.protocol : exact @id(1) @name("protocol");
             hdr.ipv4.dst      : exact @id(2) @name("vip");
-            hdr.tcp.dst_port  : exact @id(3) @name("vport");
+            hdr.ports.dst     : exact @id(3) @name("vport");
         }
         actions = { service_punt; @defaultonly NoAction; }
         const default_action = NoAction();

@@ -25,8 +25,8 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
     action rewrite_addresses() {
         hdr.ipv4.src = m.session.src;
         hdr.ipv4.dst = m.session.dst;
-        hdr.tcp.src_port = m.session.src_port;
-        hdr.tcp.dst_port = m.session.dst_port;
+        hdr.ports.src = m.session.src_port;
+        hdr.ports.dst = m.session.dst_port;
     }
 
     /* Before the addresses are rewritten. */
@@ -35,7 +35,7 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         hdr.toa_v4.setValid();
         hdr.toa_v4.kind = TOA_KIND;
         hdr.toa_v4.length = TOA_V4_LENGTH;
-        hdr.toa_v4.client_port = hdr.tcp.src_port;
+        hdr.toa_v4.client_port = hdr.ports.src;
         hdr.toa_v4.client = hdr.ipv4.src;
         hdr.tcp.data_offset = hdr.tcp.data_offset + TOA_V4_WORDS;
         hdr.ipv4.total_len = hdr.ipv4.total_len + TOA_V4_BYTES;

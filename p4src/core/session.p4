@@ -41,9 +41,9 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv4.protocol : exact @id(1) @name("protocol");
             hdr.ipv4.src      : exact @id(2) @name("client");
-            hdr.tcp.src_port  : exact @id(3) @name("client_port");
+            hdr.ports.src     : exact @id(3) @name("client_port");
             hdr.ipv4.dst      : exact @id(4) @name("vip");
-            hdr.tcp.dst_port  : exact @id(5) @name("vport");
+            hdr.ports.dst     : exact @id(5) @name("vport");
         }
         actions = { fullnat_in; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -58,9 +58,9 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv4.protocol : exact @id(1) @name("protocol");
             hdr.ipv4.src      : exact @id(2) @name("server");
-            hdr.tcp.src_port  : exact @id(3) @name("server_port");
+            hdr.ports.src     : exact @id(3) @name("server_port");
             hdr.ipv4.dst      : exact @id(4) @name("local");
-            hdr.tcp.dst_port  : exact @id(5) @name("local_port");
+            hdr.ports.dst     : exact @id(5) @name("local_port");
         }
         actions = { fullnat_out; @defaultonly NoAction; }
         const default_action = NoAction();

@@ -77,9 +77,14 @@ header icmp_t {
     bit<16> checksum;
 }
 
+/* Of TCP and UDP alike: what tables match and rewrites change does not depend on which. */
+header l4_ports_t {
+    l4_port_t src;
+    l4_port_t dst;
+}
+
+/* Behind the ports. */
 header tcp_t {
-    l4_port_t src_port;
-    l4_port_t dst_port;
     bit<32> seq;
     bit<32> ack;
     bit<4>  data_offset;

@@ -16,7 +16,7 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
     action put() {
         hdr.experiment.kind = TOA_KIND;
         hdr.experiment.length = TOA_V4_LENGTH;
-        hdr.experiment.client_port = hdr.tcp.src_port;
+        hdr.experiment.client_port = hdr.ports.src;
         hdr.experiment.client = hdr.ipv4.src;
         m.edit.remove_experiments = false;
         toa_result = (bit<8>)ToaResult.OK;

@@ -31,6 +31,7 @@ struct headers_t {
     ipv4_t       ipv4;
     IPV6_HEADERS
     icmp_t       icmp;
+    l4_ports_t   ports;
     tcp_t        tcp;
     toa_v4_t     toa_v4;
     OPTION_HEADERS

@@ -102,6 +102,7 @@ parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
     }
 
     state parse_tcp {
+        packet.extract(hdr.ports);
         packet.extract(hdr.tcp);
         transition parse_options;
     }

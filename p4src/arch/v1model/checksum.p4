@@ -16,8 +16,8 @@ control SaveOriginal(inout headers_t hdr, inout metadata_t m) {
         m.original.dst = hdr.ipv4.dst;
         m.original.total_len = hdr.ipv4.total_len;
         m.original.ttl_protocol = hdr.ipv4.ttl ++ hdr.ipv4.protocol;
-        m.original.src_port = hdr.tcp.src_port;
-        m.original.dst_port = hdr.tcp.dst_port;
+        m.original.src_port = hdr.ports.src;
+        m.original.dst_port = hdr.ports.dst;
         m.original.seq = hdr.tcp.seq;
         m.original.ack = hdr.tcp.ack;
         m.original.offset_flags = hdr.tcp.data_offset ++ 12w0;
@@ -42,7 +42,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
             ~hdr.tcp.checksum,
             ~m.original.src, ~m.original.dst, ~m.original.src_port, ~m.original.dst_port, ~m.original.seq, ~m.original.ack,
-            hdr.ipv4.src, hdr.ipv4.dst, hdr.tcp.src_port, hdr.tcp.dst_port, hdr.tcp.seq, hdr.tcp.ack
+            hdr.ipv4.src, hdr.ipv4.dst, hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack
         }, 32w65536);
     }
 

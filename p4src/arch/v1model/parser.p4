@@ -93,6 +93,7 @@ parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, in
     }
 
     state parse_tcp {
+        packet.extract(hdr.ports);
         packet.extract(hdr.tcp);
         transition parse_options;
     }

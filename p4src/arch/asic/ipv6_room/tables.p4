@@ -40,7 +40,7 @@ control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            hdr.ports.dst        : exact;
         }
         actions = { service_punt6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -84,9 +84,9 @@ control Ipv6Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.src         : exact;
-            hdr.tcp.src_port     : exact;
+            hdr.ports.src        : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            hdr.ports.dst        : exact;
         }
         actions = { fullnat_in6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -100,9 +100,9 @@ control Ipv6Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.src         : exact;
-            hdr.tcp.src_port     : exact;
+            hdr.ports.src        : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            hdr.ports.dst        : exact;
         }
         actions = { fullnat_out6; @defaultonly NoAction; }
         const default_action = NoAction();

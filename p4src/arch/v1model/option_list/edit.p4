@@ -45,7 +45,7 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
     action place() {
         m.target.list = BLANKED(m.target.list, m.target.experiments | m.target.timestamps);
         m.target.list = (m.target.list & ~(GAP | (LAST_REMOVED - 1))) >> 64 | m.target.list & (LAST_REMOVED - 1);
-        m.target.list = m.target.list | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.tcp.src_port ++ hdr.ipv4.src ++ 256w0;
+        m.target.list = m.target.list | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.ports.src ++ hdr.ipv4.src ++ 256w0;
         m.target.edited = true;
         m.edit.remove_experiments = false;
         m.edit.remove_timestamps = false;
