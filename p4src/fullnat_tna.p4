@@ -48,9 +48,6 @@
 
 @pkginfo(name="p4-fullnat", version="0.1.0", organization="p4-fullnat")
 
-/* Sessions are looked up whatever the packet; with nothing else kept there, what was not parsed is what no session has. */
-@pa_no_overlay("ingress", "hdr.ipv4.protocol")
-@pa_no_overlay("ingress", "hdr.ports.dst")
 #if __TARGET_TOFINO__ == 2
 /* With nothing else in their containers, their tables can stand in any stage. */
 @pa_container_size("ingress", "m.session.direction", 8)

@@ -79,9 +79,6 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         if (DECIDED) { return; }
 
         save_original.apply(hdr, m);
-        m.addressed = hdr.ipv4.dst;
-        if (hdr.arp.isValid()) { m.addressed = hdr.arp.target_ip; }
-        m.next_hop = m.addressed;
         if (hdr.tcp.isValid()) { session.apply(hdr, m); }
         if (m.session.direction == (bit<8>)Direction.NONE) {
             addressee.apply(hdr, m);

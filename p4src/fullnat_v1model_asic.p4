@@ -53,9 +53,6 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         unused_registers.apply();
         received.apply(hdr, m, standard_metadata);
         save_original.apply(hdr, m);
-        m.next_hop = hdr.ipv4.dst;
-        m.addressed = hdr.ipv4.dst;
-        if (hdr.arp.isValid()) { m.addressed = hdr.arp.target_ip; }
         decide.apply(hdr, m);
         verdict.apply(hdr, m, standard_metadata);
         if (m.target.punted == 1 || (FORWARDED && hdr.ipv4.isValid())) { send_decision.apply(hdr, m); }

@@ -3,7 +3,7 @@
  * One session is one entry in each table with the same session_id, which is also in the entry's controller_metadata.
  * session_in is keyed by what the client sends (OUT2IN), session_out by what the real server sends (IN2OUT). The action
  * data are the addresses and ports after the rewrite that are the session's own; Server has those that it shares with
- * others. Reads hdr; writes m.session. */
+ * others. Reads m.flow; writes m.session. */
 #ifndef _SESSION_P4_
 #define _SESSION_P4_
 
@@ -39,11 +39,11 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     PLACE_SESSION_IN
     table session_in {
         key = {
-            hdr.ipv4.protocol : exact @id(1) @name("protocol");
-            hdr.ipv4.src      : exact @id(2) @name("client");
-            hdr.ports.src     : exact @id(3) @name("client_port");
-            hdr.ipv4.dst      : exact @id(4) @name("vip");
-            hdr.ports.dst     : exact @id(5) @name("vport");
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.src      : exact @id(2) @name("client");
+            m.flow.src_port : exact @id(3) @name("client_port");
+            m.flow.dst      : exact @id(4) @name("vip");
+            m.flow.dst_port : exact @id(5) @name("vport");
         }
         actions = { fullnat_in; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -56,11 +56,11 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     PLACE_SESSION_OUT
     table session_out {
         key = {
-            hdr.ipv4.protocol : exact @id(1) @name("protocol");
-            hdr.ipv4.src      : exact @id(2) @name("server");
-            hdr.ports.src     : exact @id(3) @name("server_port");
-            hdr.ipv4.dst      : exact @id(4) @name("local");
-            hdr.ports.dst     : exact @id(5) @name("local_port");
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.src      : exact @id(2) @name("server");
+            m.flow.src_port : exact @id(3) @name("server_port");
+            m.flow.dst      : exact @id(4) @name("local");
+            m.flow.dst_port : exact @id(5) @name("local_port");
         }
         actions = { fullnat_out; @defaultonly NoAction; }
         const default_action = NoAction();

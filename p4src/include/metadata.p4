@@ -26,6 +26,15 @@ struct length_t {
     bit<16> toa_last;      /* the same with TOA */
 }
 
+/* What a packet belongs to, by which sessions and services are looked up. Without ports these are 0, and then it belongs to none. */
+struct flow_t {
+    bit<8>      protocol;
+    ipv4_addr_t src;
+    ipv4_addr_t dst;
+    l4_port_t   src_port;
+    l4_port_t   dst_port;
+}
+
 /* What the packet's destination is to us. */
 struct own_t {
     bool address;       /* one of ours */
@@ -122,6 +131,7 @@ struct metadata_t {
     ipv4_addr_t addressed;     /* destination, of ARP the target */
     ipv4_addr_t next_hop;
     bit<16>    growth;         /* bytes by which the segment grew, for the length in the pseudo header */
+    flow_t        flow;
     length_t      length;
     own_t         own;
     local_t       local;

@@ -40,7 +40,7 @@ control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.dst         : exact;
-            hdr.ports.dst        : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { service_punt6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -49,7 +49,7 @@ control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         own_address6.apply();
-        if (hdr.tcp.isValid()) { virtual_service6.apply(); }
+        if (hdr.ports.isValid()) { virtual_service6.apply(); }
     }
 }
 
@@ -84,9 +84,9 @@ control Ipv6Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.src         : exact;
-            hdr.ports.src        : exact;
+            m.flow.src_port      : exact;
             hdr.ipv6.dst         : exact;
-            hdr.ports.dst        : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { fullnat_in6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -100,9 +100,9 @@ control Ipv6Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.src         : exact;
-            hdr.ports.src        : exact;
+            m.flow.src_port      : exact;
             hdr.ipv6.dst         : exact;
-            hdr.ports.dst        : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { fullnat_out6; @defaultonly NoAction; }
         const default_action = NoAction();

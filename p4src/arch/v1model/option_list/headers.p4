@@ -9,6 +9,8 @@
 #define EMIT_OPTIONS(PACKET) PACKET.emit(hdr.tcp_options);
 #define OPTION_STATES "option_list/states.p4"
 #define DECISION_HEADER
+#define IPV6_ETHERTYPE
+#define IPV6_STATES
 /* With SESSION_SYN, the end of what the session's client has sent, in the server's numbers; 0 = not known. */
 #define PACKET_IN_SEQ @id(5) bit<32> seq;
 
