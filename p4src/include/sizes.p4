@@ -19,6 +19,8 @@
 #define PLACE_SESSION_OUT6 @stage(5)
 #define PLACE_PORT
 #define PLACE_ADDRESSEE @stage(5)
+/* Before it, it would take the place of what Decide waits for. */
+#define PLACE_SEGMENT_NEWS @stage(7)
 #define PLACE_FIRST_DATA_SEQ
 #define PLACE_SERVER_END_SEQ
 #define PLACE_SERVER_ACK_SEQ
@@ -38,6 +40,7 @@
 /* In TCAM, which the sessions leave free. */
 #define PLACE_PORT @ternary(1) @stage(5)
 #define PLACE_ADDRESSEE @ternary(1)
+#define PLACE_SEGMENT_NEWS
 /* Two banks a stage. */
 #define PLACE_FIRST_DATA_SEQ @stage(14)
 #define PLACE_SERVER_END_SEQ @stage(16)
@@ -53,6 +56,7 @@
 #define PLACE_SESSION_OUT
 #define PLACE_PORT
 #define PLACE_ADDRESSEE
+#define PLACE_SEGMENT_NEWS
 #endif
 
 /* With IPV6_ROOM, Tofino 1; session ids are shared. */

@@ -14,10 +14,6 @@
 #define WORDS_NONE (true, _)
 #define WORDS_MORE (false, false)
 
-#define CHECK_IPV4 ipv4_checksum.add(hdr.ipv4); m.checksum_error = ipv4_checksum.verify();
-/* Received takes it off: a parser writes no field twice. */
-#define PASS_TAG
-
 parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out ingress_intrinsic_metadata_t ig_intr_md) {
     Checksum() ipv4_checksum;
     ParserCounter() words;
@@ -34,7 +30,7 @@ parser FullnatParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
 #include "../../core/parse/states.p4"
 
     state parse_ipv4_options {
-        m.unparsed_ipv4 = true;
+        m.ip_fault = (bit<8>)DropReason.IPV4_OPTIONS;
         transition accept;
     }
 

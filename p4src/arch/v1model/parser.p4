@@ -9,10 +9,6 @@
 
 const bit<16> VLAN_BYTES = 4;
 
-/* The header checksum is verified by a control. */
-#define CHECK_IPV4
-#define PASS_TAG hdr.ethernet.type = hdr.vlan.type; m.length.tag = VLAN_BYTES;
-
 parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     state start {
         transition select(standard_metadata.ingress_port) {

@@ -39,13 +39,21 @@ struct ipv6_metadata_t {
         } \
     }
 #define EMIT_IPV6(PACKET) PACKET.emit(hdr.ipv6);
+#define IPV6_LOOK_UP \
+    Ipv6Addressee() ipv6_addressee; \
+    Ipv6Session() ipv6_session;
+#define IPV6_DECIDE \
+    Ipv6Server() ipv6_server; \
+    Ipv6Route() ipv6_route;
+#define IPV6_FORWARD Ipv6NextHop() ipv6_next_hop;
+#define IPV6_ELSE(CONTROL) if (hdr.ipv6.isValid()) { CONTROL.apply(hdr, m); } else
+#define IPV6_ALSO(CONTROL) CONTROL.apply(hdr, m);
+#define ROUTED (hdr.ipv4.isValid() || hdr.ipv6.isValid())
 
 #else
 
 #define IPV6_HEADERS
 #define IPV6_METADATA
-#define IPV6_ETHERTYPE
-#define IPV6_STATES
 #define EMIT_IPV6(PACKET)
 
 #endif

@@ -9,16 +9,6 @@
 
 #ifdef IPV6_ROOM
 
-#define IPV6_CONTROLS \
-    Ipv6Addressee() ipv6_addressee; \
-    Ipv6Session() ipv6_session; \
-    Ipv6Server() ipv6_server; \
-    Ipv6Route() ipv6_route; \
-    Ipv6NextHop() ipv6_next_hop;
-#define IPV6_ELSE(CONTROL) if (hdr.ipv6.isValid()) { CONTROL.apply(hdr, m); } else
-#define IPV6_ALSO(CONTROL) CONTROL.apply(hdr, m);
-#define ROUTED (hdr.ipv4.isValid() || hdr.ipv6.isValid())
-
 control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
     action own_vip6() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
     action own_local6() { m.own.address = true; }
@@ -190,13 +180,6 @@ control Ipv6NextHop(inout headers_t hdr, inout metadata_t m) {
         if (m.target.ipv6.connected) { m.next_hop = m.target.ipv6.neighbor; }
     }
 }
-
-#else
-
-#define IPV6_CONTROLS
-#define IPV6_ELSE(CONTROL)
-#define IPV6_ALSO(CONTROL)
-#define ROUTED hdr.ipv4.isValid()
 
 #endif
 

@@ -5,6 +5,8 @@
 #ifndef _ROUTE_P4_
 #define _ROUTE_P4_
 
+#include "../target.p4"
+
 control Route(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_ROUTE_VIA) @name(".route_via")
     action route_via(@id(1) ipv4_addr_t gateway) { m.next_hop = gateway; }

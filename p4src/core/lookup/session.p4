@@ -1,4 +1,4 @@
-/* Session: which session a TCP segment belongs to, and in which direction.
+/* Session: which session a packet belongs to, and in which direction.
  *
  * One session is one entry in each table with the same session_id, which is also in the entry's controller_metadata.
  * session_in is keyed by what the client sends (OUT2IN), session_out by what the real server sends (IN2OUT). The action
@@ -6,6 +6,8 @@
  * others. Reads m.flow; writes m.session. */
 #ifndef _SESSION_P4_
 #define _SESSION_P4_
+
+#include "../target.p4"
 
 control Session(inout headers_t hdr, inout metadata_t m) {
     DIRECT_COUNTER(ID_DC_SESSION_IN, ".session_in_ctr", session_in_ctr)

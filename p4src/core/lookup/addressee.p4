@@ -7,6 +7,8 @@
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
 
+#include "../target.p4"
+
 control Addressee(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_OWN_VIP) @name(".own_vip")
     action own_vip() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }

@@ -5,6 +5,8 @@
 #ifndef _NEIGHBOR_P4_
 #define _NEIGHBOR_P4_
 
+#include "../target.p4"
+
 control Neighbor(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_NEIGHBOR_SET) @name(".neighbor_set")
     action neighbor_set(@id(1) port_num_t port, @id(2) mac_t source, @id(3) mac_t destination, @id(4) bit<16> mtu) {

@@ -6,6 +6,8 @@
 #ifndef _SERVER_P4_
 #define _SERVER_P4_
 
+#include "../target.p4"
+
 control Server(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_TO_SERVER) @name(".to_server")
     action to_server(@id(1) bit<8> flags, @id(2) ipv4_addr_t address, @id(3) l4_port_t port) {
