@@ -69,7 +69,7 @@ def test_a_registered_table_is_written_read_and_kept_as_configured(p4info: p4i.P
     assert codecs.decode(message) == Color(1, 7)
     with pytest.raises(ValueError, match="shade = 0x10 does not fit in 4 bits"):
         codecs.encode(Color(1, 16), with_action=True)
-    desired = desired_entries(Wanted(Config(interfaces=()), {}, ()))
+    desired = desired_entries(Wanted(Config(interfaces=()), {}, (), {}))
     assert desired == {("color", 1): Color(1, 7)}
     mirror = Mirror()
     mirror.found([Color(1, 3), Color(2, 3)])
