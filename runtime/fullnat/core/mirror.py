@@ -56,11 +56,12 @@ class Mirror:
         """An update was refused: the next change tries again."""
         key = entry_key(entry)
         absent = outcome is Outcome.ABSENT
-        if operation is Op.INSERT or (operation is Op.MODIFY and absent):
-            self._installed.pop(key, None)
-            self._doubtful.discard(key)
-        elif operation is Op.MODIFY:
+        if operation is Op.DELETE:
+            if not absent:
+                self._installed.setdefault(key, entry)
+        elif outcome is Outcome.EXISTS or (operation is Op.MODIFY and not absent):
             if key in self._installed:
                 self._doubtful.add(key)
-        elif not absent:
-            self._installed.setdefault(key, entry)
+        else:
+            self._installed.pop(key, None)
+            self._doubtful.discard(key)

@@ -7,7 +7,6 @@ gone, and then its own, and only then: so no packet ever takes the way of somebo
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from fullnat.core.interface import Op, Outcome
@@ -48,12 +47,14 @@ class NextHops:
         self.changed: set[int] = set()
         """Ids to write for; see :meth:`updates`."""
         self._mirror = Mirror()
-        self._leaving: Counter[EntryKey] = Counter()
-        """Deletes under way."""
+        self._asked: set[EntryKey] = set()
+        """Entries with an update under way."""
+        self._waiting: set[int] = set()
+        """Ids that have more to write when that is answered."""
         self._again: set[int] = set()
         """Ids with a failed update, which is repeated when there may be room."""
-        self._surplus: list[Host] = []
-        """Found on the switch under an id that is another's."""
+        self._strays: list[NextHopEntry] = []
+        """Found on the switch, but with an id that is another's, or that none may have."""
         self._start()
 
     def _start(self) -> None:
@@ -135,11 +136,12 @@ class NextHops:
         entries = list(found)
         self._start()
         self._mirror.found(entries)
-        self._leaving.clear()
+        self._asked.clear()
+        self._waiting.clear()
         self._again.clear()
         hosts = [entry for entry in entries if isinstance(entry, Host)]
         ways = {entry.next_hop_id: entry.way for entry in entries if isinstance(entry, NextHop)}
-        self._surplus = [host for host in hosts if not self._claim(host.next_hop_id, host.address)]
+        self._strays = [host for host in hosts if not self._claim(host.next_hop_id, host.address)]
         # An id that no host has is that of a gateway which nobody knows, whichever the routes by it have now.
         for route in routes:
             number = route.next_hop_id
@@ -150,8 +152,10 @@ class NextHops:
                 self._hops[number].routed = True
         for number in ways:
             self._claim(number, None)
+        if UNKNOWN in ways:
+            self._strays.append(NextHop(UNKNOWN))
         self.changed = set(self._hops)
-        known = ((host.address, ways.get(host.next_hop_id)) for host in hosts if host not in self._surplus)
+        known = ((host.address, ways.get(host.next_hop_id)) for host in hosts if host not in self._strays)
         return [(address, way) for address, way in known if way is not None]
 
     def _claim(self, number: int, address: Address | None) -> bool:
@@ -162,53 +166,49 @@ class NextHops:
 
     def updates(self) -> Updates:
         """What brings the switch up to date; :meth:`answered` takes the outcome of each. What is led to comes before
-        what leads to it, and goes only when that is known to be gone."""
+        what leads to it, and goes only when that is known to be gone. An entry has one update under way at a time."""
         gone: Updates = []
         hops: Updates = []
         hosts: Updates = []
-        for stray in self._surplus:
-            if stray.address not in self._numbers:
-                hosts += self._change(entry_key(stray), None)
-        self._surplus = []
+        for stray in self._strays:
+            if isinstance(stray, NextHop) or stray.address not in self._numbers:
+                gone += self._ask(stray.next_hop_id, entry_key(stray), None)
+        self._strays = []
         numbers, self.changed = sorted(self.changed), set()
         for number in numbers:
             self._again.discard(number)
             hop = self._hops.get(number)
             if hop is None or (hop.routed and hop.address is None):
                 continue
-            led_to = self._host(number, hop, hosts)
-            key = ("next_hop", number)
-            if hop.routed or led_to:
-                hops += self._change(key, NextHop(number, hop.way))
-            else:
-                gone += self._change(key, None)
-                if hop.way is None and not self._leaving[key]:
+            key, of_host = ("next_hop", number), ("ipv4_host", hop.address)
+            is_host = hop.way is not None and hop.direct
+            if hop.address is not None:
+                hosts += self._ask(number, of_host, Host(hop.address, number) if is_host else None)
+            if hop.routed or is_host:
+                hops += self._ask(number, key, NextHop(number, hop.way))
+            elif of_host not in self._asked:
+                gone += self._ask(number, key, None)
+                if hop.way is None and key not in self._asked:
                     self._free(number)
         return [*gone, *hops, *hosts]
 
-    def _host(self, number: int, hop: _NextHop, out: Updates) -> bool:
-        """Update the host's entry; whether there is one, or may still be."""
-        if hop.address is None:
-            return False
-        wanted = hop.way is not None and hop.direct
-        key = ("ipv4_host", hop.address)
-        out += self._change(key, Host(hop.address, number) if wanted else None)
-        return wanted or self._leaving[key] > 0
-
-    def _change(self, key: EntryKey, wanted: Entry | None) -> Iterator[tuple[Op, Entry]]:
-        update = self._mirror.change(key, wanted)
-        if update is not None:
-            if wanted is None:
-                self._leaving[key] += 1
+    def _ask(self, number: int, key: EntryKey, wanted: Entry | None) -> Iterator[tuple[Op, Entry]]:
+        """The update of an entry, if it needs one; the next one waits for the answer."""
+        if key in self._asked:
+            self._waiting.add(number)
+        elif (update := self._mirror.change(key, wanted)) is not None:
+            self._asked.add(key)
             yield update
 
     def answered(self, operation: Op, entry: NextHopEntry, outcome: Outcome) -> None:
         """What became of an update."""
         number = entry.next_hop_id
+        self._asked.discard(entry_key(entry))
+        if number in self._waiting:
+            self._waiting.remove(number)
+            self.changed.add(number)
         if outcome is not Outcome.DONE:
             self._mirror.failed(operation, entry, outcome)
-        if operation is Op.DELETE:
-            self._leaving -= Counter((entry_key(entry),))
         if operation is Op.DELETE and outcome in (Outcome.DONE, Outcome.ABSENT):
             self.changed |= self._again | {number}
         elif outcome is not Outcome.DONE:
