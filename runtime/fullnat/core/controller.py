@@ -3,7 +3,7 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -37,6 +37,7 @@ from fullnat.core.lifecycle import Phase
 from fullnat.core.mirror import Mirror, desired_entries
 from fullnat.core.misses import Misses
 from fullnat.core.neighbors import Neighbors
+from fullnat.core.next_hops import NextHops
 from fullnat.core.options import BadOptions, belongs, edit_options
 from fullnat.core.resets import Resets
 from fullnat.core.routing import Router
@@ -49,6 +50,7 @@ from fullnat.net.flow import Address, address
 from fullnat.net.parse import Packet, parse
 from fullnat.p4constants import PacketOutFlag, PuntReason
 from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.route import Route
 from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, shown, table_of
 
 
@@ -64,7 +66,8 @@ class Controller:
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(config, sizes, rng, self._stats, isn)
         self._tables = Mirror()
-        self._neighbors = Neighbors(self._router, self._stats)
+        self._next_hops = NextHops()
+        self._neighbors = Neighbors(self._router, self._stats, self._next_hops, self._write_next_hops)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
@@ -101,7 +104,7 @@ class Controller:
         if self._up:
             if self._store.pool.retired:
                 self._sync(out)
-            elif self._store.services.ids.changed:
+            elif self._store.services.ids.changed or self._next_hops.changed:
                 self._write_tables([], out)
         return out
 
@@ -170,16 +173,36 @@ class Controller:
     def _tables_written(
         self, updates: tuple[tuple[Op, Entry], ...], failed: dict[int, Failure], out: list[Effect]
     ) -> None:
-        of_servers: list[tuple[Op, Entry, Outcome]] = []
+        of: dict[Owner, list[tuple[Op, Any, Outcome]]] = {owner: [] for owner in Owner}
+        unlearned: list[str] = []
         for position, (operation, entry) in enumerate(updates):
             failure = failed.get(position)
-            if table_of(entry).owner is Owner.SERVERS:
-                of_servers.append((operation, entry, Outcome.DONE if failure is None else failure.outcome))
-            elif failure is not None:
+            owner = table_of(entry).owner
+            of[owner].append((operation, entry, Outcome.DONE if failure is None else failure.outcome))
+            if failure is None:
+                continue
+            said = f"{operation.value} {shown(entry)}: {failure.message}"
+            if owner is Owner.NEIGHBORS:
+                unlearned.append(said)
+                continue
+            if owner is Owner.CONFIGURATION:
                 self._tables.failed(operation, entry, failure.outcome)
-            if failure is not None:
-                out.append(Log("ERROR", f"{operation.value} {shown(entry)}: {failure.message}"))
-        self._store.services.answered(of_servers)
+            out.append(Log("ERROR", said))
+        self._store.services.answered(of[Owner.SERVERS])
+        for update in of[Owner.NEIGHBORS]:
+            self._next_hops.answered(*update)
+        self._retain(of[Owner.CONFIGURATION])
+        if unlearned:
+            out.append(Log("WARNING", f"{len(unlearned)} entries of next hops failed; the first: {unlearned[0]}"))
+
+    def _retain(self, answered: list[tuple[Op, Any, Outcome]]) -> None:
+        """Give back the ids that only routes of before ``answered`` led to. Not while a change of a route is under way,
+        or after one failed: then the old one may still be there."""
+        routes = [outcome for _, entry, outcome in answered if isinstance(entry, Route)]
+        waiting = (entry for updates in self._table_writes.values() for _, entry in updates)
+        if not routes or set(routes) != {Outcome.DONE} or any(isinstance(entry, Route) for entry in waiting):
+            return
+        self._next_hops.retain(self._tables.of(Route))
 
     # ---- the switch comes and goes
 
@@ -195,9 +218,11 @@ class Controller:
         of_sessions: list[Effect] = []
         found = FoundServers(of[Owner.SERVERS])
         reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        ways = self._next_hops.switch_up(of[Owner.NEIGHBORS], self._tables.of(Route), self._router.gateways)
+        self._neighbors.switch_up(ways, now)
         self._number(found, out)
         self._sync(out)
-        self._neighbors.switch_up(of[Owner.NEIGHBORS], now, out)
+        self._neighbors.resume(now, out)
         self._announce(self._own, out)
         out += of_sessions
         if event.orphans:
@@ -238,14 +263,15 @@ class Controller:
         store.pool.configure(locals_, config.local_port_min, config.local_port_max)
         self._router = Router(config)
         servers = (address(real.address) for virtual in config.virtual_servers for real in virtual.real_servers)
-        self._entries()
+        self._entries({})
         self._neighbors.configure(self._router, self._router.next_hops(servers), self._own, out)
         return bool(gone)
 
-    def _entries(self) -> dict[EntryKey, Entry]:
+    def _entries(self, gateways: Mapping[Address, int]) -> dict[EntryKey, Entry]:
+        """What the configured tables should be, with ids for the ``gateways``."""
         services = {key: service.service_flags for key, service in self._store.services.by_key.items()}
         locals_ = [local.address for local in self._store.pool]
-        desired = desired_entries(Wanted(self._config, services, locals_))
+        desired = desired_entries(Wanted(self._config, services, locals_, gateways))
         self._own = {entry.address for entry in desired.values() if isinstance(entry, OwnAddress)}
         return desired
 
@@ -257,11 +283,18 @@ class Controller:
     def _sync(self, out: list[Effect]) -> None:
         """Make the configured tables what they should be."""
         self._store.pool.retired = False
-        self._write_tables(self._tables.change_to(self._entries()), out)
+        gateways = self._next_hops.gateways(self._router.gateways.values())
+        self._write_tables(self._tables.change_to(self._entries(gateways)), out)
 
     def _write_tables(self, configured: list[tuple[Op, Entry]], out: list[Effect]) -> None:
-        """The updates of ``configured`` tables, and before them those that real servers need."""
-        updates = (*self._store.services.updates(), *configured)
+        """The updates of ``configured`` tables, and before them those of what they and sessions lead to."""
+        self._write((*self._store.services.updates(), *self._next_hops.updates(), *configured), out)
+
+    def _write_next_hops(self, out: list[Effect]) -> None:
+        self._write(tuple(self._next_hops.updates()), out)
+
+    def _write(self, updates: tuple[tuple[Op, Entry], ...], out: list[Effect]) -> None:
+        """The outcome goes to who knows what the tables hold."""
         if updates:
             token = self._store.new_token()
             self._table_writes[token] = updates
