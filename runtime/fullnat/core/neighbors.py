@@ -8,6 +8,7 @@ changes only what is being resolved or already known.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 from fullnat.core.frames import arp_request, readdressed
@@ -80,7 +81,8 @@ class Neighbors:
         self.timers: TimerWheel[_Entry] = TimerWheel()
 
     def configure(self, router: Router, wanted: set[Address], own: set[Address], out: list[Effect]) -> None:
-        """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses."""
+        """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses. Both
+        sets stay the caller's, who may change them at any time; :meth:`resolve` follows."""
         self._router = router
         self._own = own
         self._conflicts = {address: time for address, time in self._conflicts.items() if address in own}
@@ -90,8 +92,9 @@ class Neighbors:
                 self._forget(entry, out)
         self._wanted = wanted
 
-    def resolve_wanted(self, now: float, out: list[Effect]) -> None:
-        for address in sorted(self._wanted):
+    def resolve(self, wanted: Iterable[Address], now: float, out: list[Effect]) -> None:
+        """Ask for those of the ``wanted`` that are not known."""
+        for address in sorted(wanted):
             self._want(address, now, out)
 
     def rows(self) -> list[Neighbor]:
@@ -121,7 +124,7 @@ class Neighbors:
         for entry in self._entries.values():
             if entry.status is not _Status.RESOLVING:
                 self.timers.arm(entry, now)
-        self.resolve_wanted(now, out)
+        self.resolve(self._wanted, now, out)
 
     def switch_down(self) -> None:
         for entry in list(self._entries.values()):

@@ -93,7 +93,8 @@ class Table(Generic[E]):
         return ()
 
     def wanted(self, model: Wanted) -> Iterable[E]:
-        """The entries of a configured table."""
+        """The entries of a configured table. Of a part of the model, the part of the entries that comes of it: a change
+        of a service or a local address is that of nothing else."""
         return ()
 
 
