@@ -251,6 +251,12 @@ class Rig:
             assert switch == THE_SWITCH
             self.switch.execute(effects)
 
+    @staticmethod
+    def refusal(write: Write) -> Written:
+        """Nothing of ``write`` was done."""
+        failure = Failure(Outcome.REFUSED, "as the test has it")
+        return Written(write.token, dict.fromkeys(range(len(write.updates)), failure))
+
     def answer_writes(self) -> None:
         while self.switch.writes:
             written = self.switch.apply(self.now)

@@ -48,15 +48,15 @@ class Configured:
     def change(self, services: Iterable[ServiceKey], locals_: Iterable[Address], out: list[Effect]) -> set[Address]:
         """The same of what comes of these alone, whether they are still there or not; what was refused before is tried
         again."""
-        keys, addresses = tuple(services), set(locals_)
-        addresses.update(virtual.address for _, virtual in keys)
+        keys = tuple(services)
+        addresses = dict.fromkeys((*locals_, *(virtual.address for _, virtual in keys)))
         interfaces = (each for each in self.network.interfaces if address(each.address.ip) in addresses)
         network = replace(self.network, interfaces=tuple(interfaces), routes=())
         possible = desired_entries(Wanted(network, dict.fromkeys(keys, 0), tuple(addresses)))
         desired = desired_entries(Wanted(network, self._flags(keys, addresses), self._in_use(addresses)))
         updates = self._mirror.change_part(possible, desired)
         self.write(updates + self._mirror.retries(), out)
-        return self._owned(addresses, desired)
+        return self._owned(set(addresses), desired)
 
     def _flags(self, keys: Iterable[ServiceKey], addresses: Iterable[Address]) -> dict[ServiceKey, int]:
         """ServiceFlags of those that are there of ``keys``, and of one service of each address that has some: the

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
+from functools import lru_cache
 from typing import Any
 
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.model import Declared
-from fullnat.core.protocols.base import BY_NUMBER, positive
+from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds
 from fullnat.net.flow import Address, Endpoint, Flow
@@ -24,6 +25,12 @@ from fullnat.tables.table import Entry
 
 NO_ID = -1
 NOTHING_FOUND = FoundServers()
+
+
+@lru_cache(maxsize=256)
+def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
+    """The same for most services."""
+    return protocol.timeouts(configured)
 
 
 class Server:
@@ -89,7 +96,7 @@ class Service:
         self.resets_on_miss = False
         self.established_timeout = self.protocol.established_timeout
         self.own_timeouts: Timeouts | None = None
-        self.timeouts = self.protocol.timeouts(Timeouts())
+        self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
@@ -126,7 +133,7 @@ class Service:
 
     def set_timeouts(self, general: Timeouts) -> None:
         """Take over the timeouts of all services, where this one has none of its own."""
-        self.timeouts = self.protocol.timeouts(self.own_timeouts or general)
+        self.timeouts = _timeouts(self.protocol, self.own_timeouts or general)
 
     def drain(self, server: Server) -> None:
         """``server`` is configured no more."""

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, Timeouts
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.net.flow import V4_BYTES, Address, Endpoint, text
+from fullnat.net.flow import V4_BYTES, Address, Endpoint, is_v6, text
 
 WEIGHTS = 0, 65535
 PORTS = 1, 65535
@@ -22,11 +22,12 @@ SECONDS = 0, 86400 * 31
 
 def check_host(address: Address) -> None:
     """One host's address, of a family that the program's tables have."""
+    if len(address) == V4_BYTES and address[0] not in (0, 127) and address[0] < 0xE0:
+        return
     shown = text(address)
-    if len(address) != V4_BYTES:
+    if is_v6(address):
         raise ValueError(f"{shown} is not an IPv4 address, and others are not supported")
-    if address[0] in (0, 127) or address[0] >= 0xE0:
-        raise ValueError(f"{shown} is not the address of one host")
+    raise ValueError(f"{shown} is not the address of one host")
 
 
 def check_endpoint(endpoint: Endpoint) -> None:
