@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import Config
@@ -32,12 +33,26 @@ from fullnat.core.interface import (
     Write,
     Written,
 )
+from fullnat.net.flow import Address
+from fullnat.tables.host import Host
+from fullnat.tables.next_hop import NextHop
+from fullnat.tables.route import Route
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, EntryKey, table_of
 
 SECRET = b"0123456789abcdef"
+
+
+class Neighbor(NamedTuple):
+    """What ipv4_host and next_hop say of a host together."""
+
+    address: Address
+    port: int
+    source: int
+    destination: int
+    mtu: int
 
 
 def keys(entry: Entry) -> tuple[EntryKey, ...]:
@@ -148,9 +163,15 @@ class FakeSwitch:
         return Outcome.DONE
 
     def _check_order(self, operation: Op, entry: Entry) -> None:
-        """No session may be there without the entries of its server."""
+        """Nothing may be there without what it leads to, and no session without the entries of its own server."""
         if not self.strict:
             return
+        if operation is not Op.DELETE:
+            missing = [key for key in table_of(entry).requires(entry) if key not in self.tables]
+            assert not missing, f"{operation} of {entry}, which leads to {missing}"
+        if operation is Op.DELETE and isinstance(entry, NextHop):
+            leading = [found for found in self.of(Host) | self.of(Route) if found[-1] == entry.next_hop_id]
+            assert not leading, f"deletion of {entry}, which {leading} lead to"
         if isinstance(entry, SessionEntry) and operation is not Op.DELETE:
             to, back = (self.tables.get((table, entry.server_id)) for table in ("server_in", "server_out"))
             assert isinstance(to, ServerIn)
@@ -187,6 +208,17 @@ class FakeSwitch:
 
     def of(self, kind: type[Entry]) -> set[Entry]:
         return {entry for entry in self.tables.values() if isinstance(entry, kind)}
+
+    def neighbors(self) -> set[Neighbor]:
+        """Every host of which the switch knows the way; none may lead to an id without."""
+        found = set()
+        for host in self.of(Host):
+            assert isinstance(host, Host)
+            hop = self.tables["next_hop", host.next_hop_id]
+            assert isinstance(hop, NextHop)
+            assert hop.way is not None
+            found.add(Neighbor(host.address, *hop.way))
+        return found
 
     def lose(self, session_id: int) -> None:
         for key in keys(self.sessions()[session_id]):

@@ -14,7 +14,8 @@ from fullnat.core.draft import Draft
 from fullnat.core.interface import SwitchDown, SwitchUp
 from fullnat.core.model import Model
 from fullnat.net.flow import Endpoint
-from fullnat.tables.neighbor import Neighbor
+from fullnat.tables.next_hop import NextHop
+from fullnat.tables.route import Route
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.table import Entry
@@ -145,9 +146,20 @@ class Commanded(RuleBasedStateMachine):
 
 
 def comparable(rig: Rig) -> set[Entry]:
-    """The entries of the switch, without ids, which may differ, and without neighbors, which are learned."""
-    entries = (entry for entry in rig.switch.entries() if not isinstance(entry, Neighbor))
-    return {(type(entry), *entry[1:]) if isinstance(entry, (ServerIn, ServerOut)) else entry for entry in entries}
+    """The entries of the switch, with what their ids stand for instead of the ids, which may differ, and without what
+    is learned."""
+    hops = {number: hop.address for number, hop in rig.controller._next_hops._hops.items()}
+    found: set[Entry] = set()
+    for entry in rig.switch.entries():
+        if isinstance(entry, (ServerIn, ServerOut)):
+            found.add((type(entry), *entry[1:]))
+        elif isinstance(entry, NextHop):
+            found.add((NextHop, hops[entry.next_hop_id], entry.way))
+        elif isinstance(entry, Route) and entry.next_hop_id is not None:
+            found.add((Route, *entry[:3], hops[entry.next_hop_id]))
+        else:
+            found.add(entry)
+    return found
 
 
 TestCommanded = Commanded.TestCase

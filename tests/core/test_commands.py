@@ -37,6 +37,7 @@ from fullnat.core.interface import LimitPunts, Op, SwitchDown, SwitchId, SwitchU
 from fullnat.net.flow import Address, Endpoint, address
 from fullnat.net.parse import parse
 from fullnat.p4constants import SessionFlag
+from fullnat.tables.next_hop import NextHop
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
 from fullnat.tables.route import Route
@@ -180,9 +181,15 @@ def test_interfaces_and_routes_follow() -> None:
     network = ip("192.0.2.0")
     assert updates(rig, AddRoute(DROP)) == [(Op.INSERT, Route(network, 24, "route_drop"))]
     via = replace(DROP, gateway=IPv4Address("10.0.2.254"))
-    assert updates(rig, EditRoute(via)) == [(Op.MODIFY, Route(network, 24, "route_via", ip("10.0.2.254")))]
+    assert updates(rig, EditRoute(via)) == [
+        (Op.INSERT, NextHop(2)),
+        (Op.MODIFY, Route(network, 24, "route_via", 2)),
+    ]
     assert asked(rig) == [ip("10.0.2.254")]
-    assert updates(rig, RemoveRoute(DROP.prefix)) == [(Op.DELETE, Route(network, 24, "route_via", ip("10.0.2.254")))]
+    assert updates(rig, RemoveRoute(DROP.prefix)) == [
+        (Op.DELETE, Route(network, 24, "route_via", 2)),
+        (Op.DELETE, NextHop(2)),
+    ]
     assert set(updates(rig, AddInterface(THIRD))) == {
         (Op.INSERT, Port(3, THIRD.mac)),
         (Op.INSERT, Route(network, 24, "route_connected")),

@@ -39,6 +39,7 @@ from fullnat.core.lifecycle import Phase
 from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
+from fullnat.core.next_hops import NextHops
 from fullnat.core.options import BadOptions, belongs, edit_options
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
@@ -66,9 +67,11 @@ class Controller:
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
-        self._tables = Configured(self._store)
-        self._neighbors = Neighbors(self._declaration.router, self._stats)
-        self._awaited = Awaited(self._declaration.router)
+        self._next_hops = NextHops()
+        self._tables = Configured(self._store, self._next_hops)
+        router, write = self._declaration.router, self._tables.write_next_hops
+        self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
+        self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
@@ -105,7 +108,7 @@ class Controller:
                 return []
         if self._store.pool.retired:
             self._retire(out)
-        elif self._store.services.ids.changed:
+        elif self._store.services.ids.changed or self._next_hops.changed:
             self._tables.write([], out)
         return [(switch, out)] if out else []
 
@@ -190,9 +193,11 @@ class Controller:
         of_sessions: list[Effect] = []
         found = FoundServers(of[Owner.SERVERS])
         reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        routes, gateways = self._tables.routes(), self._declaration.router.gateways
+        self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
         self._tables.sync(out)
-        self._neighbors.switch_up(of[Owner.NEIGHBORS], now, out)
+        self._neighbors.resume(now, out)
         self._announce(self._tables.own, out)
         out += of_sessions
         if event.orphans:
@@ -242,7 +247,7 @@ class Controller:
         store.pool.low, store.pool.high = settings.local_port_min, settings.local_port_max
         if change.network:
             router = self._declaration.router
-            self._tables.network = self.model.network()
+            self._tables.set_network(self.model.network(), router)
             hops.route(router)
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
         if settings.timeouts != change.settings.timeouts:

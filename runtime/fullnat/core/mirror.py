@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fullnat.core.interface import Op, Outcome
-from fullnat.tables.table import TABLES, Entry, EntryKey, Owner, Wanted, entry_key
+from fullnat.tables.table import TABLES, E, Entry, EntryKey, Owner, Wanted, entry_key
 
 
 def desired_entries(model: Wanted) -> dict[EntryKey, Entry]:
@@ -30,6 +30,10 @@ class Mirror:
         self._installed = {entry_key(entry): entry for entry in entries}
         self._doubtful.clear()
         self._refused.clear()
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The entries of one table."""
+        return [entry for entry in self._installed.values() if isinstance(entry, kind)]
 
     def change(self, key: EntryKey, wanted: Entry | None) -> tuple[Op, Entry] | None:
         """The update that makes the switch hold ``wanted`` at ``key``; None when there is nothing to do."""
@@ -66,11 +70,12 @@ class Mirror:
         absent = outcome is Outcome.ABSENT
         if operation is not Op.DELETE or not absent:
             self._refused[key] = None if operation is Op.DELETE else entry
-        if operation is Op.INSERT or (operation is Op.MODIFY and absent):
-            self._installed.pop(key, None)
-            self._doubtful.discard(key)
-        elif operation is Op.MODIFY:
+        if operation is Op.DELETE:
+            if not absent:
+                self._installed.setdefault(key, entry)
+        elif outcome is Outcome.EXISTS or (operation is Op.MODIFY and not absent):
             if key in self._installed:
                 self._doubtful.add(key)
-        elif not absent:
-            self._installed.setdefault(key, entry)
+        else:
+            self._installed.pop(key, None)
+            self._doubtful.discard(key)

@@ -25,7 +25,7 @@ class Owner(Enum):
     SERVERS = "servers"
     """Real servers, by their ids."""
     NEIGHBORS = "neighbors"
-    """What is learned of neighbors."""
+    """Next hops, by their ids, and what is learned of neighbors."""
     SESSIONS = "sessions"
 
 
@@ -45,6 +45,8 @@ class Wanted:
     """ServiceFlags by protocol and virtual address and port."""
     local_addresses: Sequence[Address]
     """Those in use, which may be more than are configured."""
+    next_hops: Mapping[Address, int]
+    """Ids of the gateways."""
 
 
 class Table(Generic[E]):
