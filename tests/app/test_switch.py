@@ -313,6 +313,20 @@ async def test_what_comes_while_the_tables_are_read_follows(rig: Rig) -> None:
     ]
 
 
+async def test_a_limit_that_changes_while_the_tables_are_read_is_that_of_the_switch_afterwards(rig: Rig) -> None:
+    from dataclasses import replace
+
+    from app.conftest import CONFIG
+
+    rig.switch.read_gate = asyncio.Event()
+    rig.run()
+    await until(lambda: rig.switch.reading)
+    assert rig.switch.meters[0].cir == 500
+    rig.runner.reconfigure(replace(CONFIG, punt_rate=9))
+    rig.switch.read_gate.set()
+    await until(lambda: rig.switch.meters[0].cir == 9)
+
+
 async def test_a_configuration_that_comes_while_the_switch_is_away_is_not_lost(rig: Rig) -> None:
     from dataclasses import replace
 

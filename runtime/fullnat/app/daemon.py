@@ -77,13 +77,13 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
         random.Random(os.urandom(16)),
         wall_offset=time.time() - asyncio.get_running_loop().time(),
     )
+    runner = CoreRunner(core)
+    runner.reconfigure(config)
     # Sessions are objects without cycles; looking for cycles among hundreds of thousands of them stops everything.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 1000)
     async with contextlib.AsyncExitStack() as stack:
         make_transport = await transports(options, stack)
-        runner = CoreRunner(core)
-        runner.reconfigure(config)
         owner = SwitchOwner(
             runner,
             lambda: Client(

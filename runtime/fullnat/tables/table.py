@@ -41,6 +41,7 @@ class Wanted:
     """What the configured tables are made from."""
 
     config: Config
+    """Interfaces and routes."""
     services: Mapping[tuple[int, Endpoint], int]
     """ServiceFlags by protocol and virtual address and port."""
     local_addresses: Sequence[Address]
