@@ -7,15 +7,20 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from fullnat.config.diff import diff, model_of
 from fullnat.config.model import Config
+from fullnat.core.commands import Command
 from fullnat.core.controller import Controller
 from fullnat.core.interface import (
+    THE_SWITCH,
     Effect,
+    Envelope,
     Event,
     Failure,
     Forward,
     IdleNotice,
     Inject,
+    LimitPunts,
     Log,
     Op,
     Outcome,
@@ -76,6 +81,7 @@ class FakeSwitch:
     injected: list[Inject] = field(default_factory=list)
     resets: list[Reset] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
+    punt_limits: list[LimitPunts] = field(default_factory=list)
     log_of_updates: list[tuple[Op, Entry]] = field(default_factory=list)
     idle_in_32_bits: bool = False
     """Idle times as BMv2's P4Runtime server tells them: the remaining time, in ns, overflows 32 bits."""
@@ -102,6 +108,8 @@ class FakeSwitch:
                     self.resets.append(effect)
                 case Log():
                     self.logs.append(effect)
+                case LimitPunts():
+                    self.punt_limits.append(effect)
 
     def apply(self, now: float) -> Written | None:
         """Carry out the oldest write; its answer when it asked for one."""
@@ -239,7 +247,9 @@ class Rig:
             self.up()
 
     def _controller(self) -> Controller:
-        return Controller(self.config, Sizes(self.session_ids, self.server_ids), SECRET, Random(7))
+        made = Controller(Sizes(self.session_ids, self.server_ids), SECRET, Random(7))
+        assert made.apply(diff(made.model, model_of(self.config)), self.now) == []
+        return made
 
     def restart(self) -> None:
         """A new controller process on the same switch."""
@@ -259,11 +269,25 @@ class Rig:
         self.settle()
 
     def send(self, event: Event) -> None:
-        self.switch.execute(self.controller.handle(event, self.now))
+        self.execute(self.controller.handle(event, self.now, THE_SWITCH))
 
     def reconfigure(self, config: Config) -> None:
         self.config = config
-        self.switch.execute(self.controller.reconfigure(config, self.now))
+        self.apply(*diff(self.controller.model, model_of(config)))
+
+    def apply(self, *commands: Command) -> None:
+        self.execute(self.controller.apply(commands, self.now))
+
+    def execute(self, envelopes: list[Envelope]) -> None:
+        for switch, effects in envelopes:
+            assert switch == THE_SWITCH
+            self.switch.execute(effects)
+
+    @staticmethod
+    def refusal(write: Write) -> Written:
+        """Nothing of ``write`` was done."""
+        failure = Failure(Outcome.REFUSED, "as the test has it")
+        return Written(write.token, dict.fromkeys(range(len(write.updates)), failure))
 
     def answer_writes(self) -> None:
         while self.switch.writes:
@@ -279,7 +303,7 @@ class Rig:
                 self.send(self.switch.probe(self.now))
 
     def tick(self) -> None:
-        self.switch.execute(self.controller.handle_deadline(self.now))
+        self.execute(self.controller.handle_deadline(self.now))
 
     def advance(self, seconds: float, *, settle: bool = True, idle_notices: bool = True) -> None:
         """Let time pass, firing every deadline on the way."""

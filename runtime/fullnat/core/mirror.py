@@ -22,11 +22,14 @@ class Mirror:
         self._installed: dict[EntryKey, Entry] = {}
         self._doubtful: set[EntryKey] = set()
         """There, but with what content is unknown: a modify was refused."""
+        self._refused: dict[EntryKey, Entry | None] = {}
+        """What was asked for in vain, None a deletion, and not changed since."""
 
     def found(self, entries: Iterable[Entry]) -> None:
         """The truth, read from the switch."""
         self._installed = {entry_key(entry): entry for entry in entries}
         self._doubtful.clear()
+        self._refused.clear()
 
     def of(self, kind: type[E]) -> list[E]:
         """The entries of one table."""
@@ -35,6 +38,7 @@ class Mirror:
     def change(self, key: EntryKey, wanted: Entry | None) -> tuple[Op, Entry] | None:
         """The update that makes the switch hold ``wanted`` at ``key``; None when there is nothing to do."""
         old = self._installed.get(key)
+        self._refused.pop(key, None)
         if wanted == old and key not in self._doubtful:
             return None
         self._doubtful.discard(key)
@@ -47,15 +51,25 @@ class Mirror:
 
     def change_to(self, desired: dict[EntryKey, Entry]) -> list[tuple[Op, Entry]]:
         """The fewest updates that make the switch hold ``desired``; deletions first, to make room."""
-        surplus = [key for key in self._installed if key not in desired]
-        updates = [self.change(key, None) for key in surplus]
+        return self.change_part(tuple(self._installed), desired)
+
+    def change_part(self, possible: Iterable[EntryKey], desired: dict[EntryKey, Entry]) -> list[tuple[Op, Entry]]:
+        """The same of the keys ``possible`` and ``desired`` alone."""
+        updates = [self.change(key, None) for key in possible if key not in desired]
         updates += [self.change(key, entry) for key, entry in desired.items()]
+        return [update for update in updates if update is not None]
+
+    def retries(self) -> list[tuple[Op, Entry]]:
+        """What was refused and has not been changed since, once more."""
+        updates = [self.change(key, wanted) for key, wanted in tuple(self._refused.items())]
         return [update for update in updates if update is not None]
 
     def failed(self, operation: Op, entry: Entry, outcome: Outcome) -> None:
         """An update was refused: the next change tries again."""
         key = entry_key(entry)
         absent = outcome is Outcome.ABSENT
+        if operation is not Op.DELETE or not absent:
+            self._refused[key] = None if operation is Op.DELETE else entry
         if operation is Op.DELETE:
             if not absent:
                 self._installed.setdefault(key, entry)

@@ -88,7 +88,8 @@ class Neighbors:
         self.timers: TimerWheel[_Entry] = TimerWheel()
 
     def configure(self, router: Router, wanted: set[Address], own: set[Address], out: list[Effect]) -> None:
-        """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses."""
+        """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses. Both
+        sets stay the caller's, who may change them at any time; :meth:`resolve` follows."""
         self._router = router
         self._own = own
         self._conflicts = {address: time for address, time in self._conflicts.items() if address in own}
@@ -100,8 +101,9 @@ class Neighbors:
                 self._learned(entry)
         self._wanted = wanted
 
-    def resolve_wanted(self, now: float, out: list[Effect]) -> None:
-        for address in sorted(self._wanted):
+    def resolve(self, wanted: Iterable[Address], now: float, out: list[Effect]) -> None:
+        """Ask for those of the ``wanted`` that are not known."""
+        for address in sorted(wanted):
             self._want(address, now, out)
 
     def switch_up(self, found: Iterable[tuple[Address, Way]], now: float) -> None:
@@ -122,7 +124,7 @@ class Neighbors:
         for entry in self._entries.values():
             if entry.status is not _Status.RESOLVING:
                 self.timers.arm(entry, now)
-        self.resolve_wanted(now, out)
+        self.resolve(self._wanted, now, out)
 
     def switch_down(self) -> None:
         for entry in list(self._entries.values()):

@@ -41,6 +41,7 @@ class Wanted:
     """What the configured tables are made from."""
 
     config: Config
+    """Interfaces and routes."""
     services: Mapping[tuple[int, Endpoint], int]
     """ServiceFlags by protocol and virtual address and port."""
     local_addresses: Sequence[Address]
@@ -95,7 +96,8 @@ class Table(Generic[E]):
         return ()
 
     def wanted(self, model: Wanted) -> Iterable[E]:
-        """The entries of a configured table."""
+        """The entries of a configured table. Of a part of the model, the part of the entries that comes of it: a change
+        of a service or a local address is that of nothing else."""
         return ()
 
 
