@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from p4soft.api_write import WireWriter
@@ -48,6 +48,15 @@ class Reattaches(Protocol):
 
     def reattach(self, port: int) -> None:
         """Attach ``port`` to the interface that has that name now. Raises EngineError."""
+        ...
+
+
+@runtime_checkable
+class MissesPorts(Protocol):
+    """Knows where packets would have gone."""
+
+    def missing_ports(self) -> Sequence[int]:
+        """The ports that packets were to leave by since the start, at a time when there was none such."""
         ...
 
 

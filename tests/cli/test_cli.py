@@ -273,7 +273,11 @@ def test_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["-i", "1@veth1"], "-i and --grpc-server-addr belong to --embedded"),
+        (["-i", "1@veth1"], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
+        (["--cpu-port", "9"], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
+        (["--grpc-server-addr", ""], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
+        (["--embedded", "--grpc-addr", "127.0.0.1:9559"], "--grpc-addr is where a switch is connected to"),
+        (["--embedded", "-i", "1@a", "-i", "2@a"], "an interface is given to two ports"),
         (["--embedded", "-i", "veth1"], "'veth1' is not PORT@INTERFACE"),
         (["--embedded", "-i", "600@veth1"], "'600@veth1' is not PORT@INTERFACE"),
         (["--embedded", "-i", "1@a", "-i", "1@b"], "a port number is given to two interfaces"),
@@ -292,6 +296,26 @@ def test_run_refuses_a_wrong_command_line(tmp_path: Path, arguments: list[str], 
     result = invoke("run", tmp_path / "c.toml", *arguments)
     assert result.exit_code == 2
     assert says in result.output
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "junk", ":9559", "host:", "host:port", "host:0", "host:70000", "a b:1", "::1:9559", "unix:", "http://host:80"],
+)
+def test_run_refuses_what_is_no_address_of_a_switch(tmp_path: Path, address: str) -> None:
+    result = invoke("run", tmp_path / "c.toml", "--grpc-addr", address)
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1] == (
+        f"Error: Invalid value for '--grpc-addr': {address!r} is neither HOST:PORT nor unix:PATH"
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["switch:9559", "[::1]:9559", "dns:///switch:9559", "ipv4:192.0.2.7:1", "ipv6:[::1]:2", "unix:/a b"]
+)
+def test_run_takes_the_addresses_of_grpc(tmp_path: Path, address: str) -> None:
+    result = invoke("run", tmp_path / "none.toml", "--grpc-addr", address)
+    assert (result.exit_code, result.output) == (1, f"{tmp_path / 'none.toml'}: No such file or directory\n")
 
 
 def test_run_reports_a_wrong_configuration(tmp_path: Path) -> None:

@@ -205,6 +205,11 @@ class Switch:
             )
         return sorted(out, key=lambda s: s.port)
 
+    def missing_ports(self) -> list[int]:
+        """The ports that packets were to leave by since the start, at a time when there was none such."""
+        out = ffi.new(f"uint32_t[{m.DROP_PORT}]")
+        return list(out[0 : self._c.p4s_missing_ports(self.handle(), out, m.DROP_PORT)])
+
     def drops(self) -> dict[str, int]:
         """Packets and events lost since the start, by reason.
 

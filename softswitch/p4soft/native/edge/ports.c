@@ -115,3 +115,16 @@ EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint
   switch_unlock(s);
   return n;
 }
+
+/* The ports that packets were to leave by since the start, at a time when there was none such. */
+EXPORT uint32_t p4s_missing_ports(struct p4s_switch *s, uint32_t *out, uint32_t room) {
+  uint32_t n = 0;
+  switch_lock(s);
+  for (uint32_t number = 0; number < P4S_PORTS && n < room; number++) {
+    bool missed = false;
+    for (uint32_t i = 0; i < s->nworkers; i++) missed |= s->workers[i]->strangers[number / 64] >> number % 64 & 1;
+    if (missed) out[n++] = number;
+  }
+  switch_unlock(s);
+  return n;
+}
