@@ -15,6 +15,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -150,12 +151,13 @@ def _probe(fuzzer: Fuzzer) -> str | None:
     )
     if not fuzzer.libfuzzer:
         source += 'int main(void) { return LLVMFuzzerTestOneInput((const unsigned char *)"", 0); }\n'
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    binary = OUTPUT / f"probe-{'clang' if fuzzer.libfuzzer else 'gcc'}"
-    command = [*fuzzer.command, "-x", "c", "-", "-o", str(binary)]
-    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        done = subprocess.run([str(binary), *(["-runs=1"] if fuzzer.libfuzzer else [])], capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as directory:
+        binary = Path(directory, "probe")
+        command = [*fuzzer.command, "-x", "c", "-", "-o", str(binary)]
+        done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            run = [str(binary), *(["-runs=1"] if fuzzer.libfuzzer else [])]
+            done = subprocess.run(run, capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it fails"])[-1]
 
 
@@ -214,7 +216,8 @@ def fuzz(fuzzer: Fuzzer, target: Target, seconds: int, seed: int = 1) -> int:
         # Some memory of tables is reached from mapped memory only, where LeakSanitizer does not look.
         command += [f"-artifact_prefix={found}/", f"-detect_leaks={int(target is TRANSPORT)}", str(corpus), str(first)]
     else:
-        command = [str(binary), str(seconds), str(seed), str(found / f"last-{seed}"), *map(str, sorted(first.iterdir()))]
+        command = [str(binary), str(seconds), str(seed), str(found / f"last-{seed}")]
+        command += map(str, sorted(first.iterdir()))
     done = subprocess.run(
         command,
         capture_output=True,
