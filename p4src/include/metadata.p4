@@ -75,11 +75,12 @@ struct session_t {
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */
 }
 
-/* What Route and Neighbor found. */
+/* What Route and NextHop found. */
 struct route_t {
-    bit<8>     drop;          /* DropReason; NONE = there is a next hop */
-    bit<16>    room;          /* 0 = the packet passes the MTU of the outgoing link */
-    bit<16>    toa_room;      /* 0 = with TOA it would */
+    bit<8>        drop;         /* DropReason; NONE = there is a next hop */
+    next_hop_id_t next_hop_id;  /* 0 = one that is not known */
+    bit<16>       room;         /* 0 = the packet passes the MTU of the outgoing link */
+    bit<16>       toa_room;     /* 0 = with TOA it would */
 }
 
 /* Which TCP options the target shall edit (its control TcpOptions). */
@@ -107,7 +108,7 @@ struct metadata_t {
     mac_t      foreign_mac;    /* destination MAC xor port_mac */
     bool       foreign;        /* not for the port's address, nor a broadcast ARP */
     ipv4_addr_t addressed;     /* destination, of ARP the target */
-    ipv4_addr_t next_hop;
+    ipv4_addr_t next_hop;      /* destination after any rewrite: what Route looks up */
     bit<16>    growth;         /* bytes by which the segment grew, for the length in the pseudo header */
     flow_t        flow;
     length_t      length;

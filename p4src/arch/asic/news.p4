@@ -29,7 +29,6 @@ control SegmentNews(inout headers_t hdr, inout metadata_t m) {
 
     /* A FIN without ACK is none, as no receiver takes it (RFC 9293 3.10.7.4); nor is the controller's own RST. */
     @hidden
-    PLACE_SEGMENT_NEWS
     table news_rules {
         key = {
             m.reset             : ternary;

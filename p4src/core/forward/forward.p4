@@ -4,12 +4,12 @@
 #define _FORWARD_P4_
 
 #include "route.p4"
-#include "neighbor.p4"
+#include "next_hop.p4"
 #include "leave.p4"
 
 control Forward(inout headers_t hdr, inout metadata_t m) {
     Route() route;
-    Neighbor() neighbor;
+    NextHop() next_hop;
     Leave() leave;
     PuntLimit() punt_limit;
     IPV6_FORWARD
@@ -18,7 +18,7 @@ control Forward(inout headers_t hdr, inout metadata_t m) {
         WHERE_NEEDED(ROUTED && !DECIDED) {
             IPV6_ELSE(ipv6_next_hop) { route.apply(hdr, m); }
         }
-        if (ROUTED && !DECIDED) { neighbor.apply(hdr, m); }
+        if (ROUTED && !DECIDED) { next_hop.apply(hdr, m); }
         if (m.verdict.punt != 0) {
             punt_limit.apply(m);
         } else if (ROUTED) {

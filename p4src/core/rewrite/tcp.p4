@@ -9,7 +9,7 @@
  *                 data of the server; in a SYN that has
  *                 no room for it, instead of these NOPs
  *
- * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After Neighbor, for whether
+ * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After NextHop, for whether
  * TOA fits, and before RewriteEndpoints, as TOA is what came. Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the
  * target's TcpOptions carries out, but for ToaInPlace, which does its part at once. */
 #ifndef _REWRITE_TCP_P4_
