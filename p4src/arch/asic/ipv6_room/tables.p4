@@ -8,16 +8,6 @@
 
 #ifdef IPV6_ROOM
 
-#define IPV6_CONTROLS \
-    Ipv6Addressee() ipv6_addressee; \
-    Ipv6Session() ipv6_session; \
-    Ipv6Server() ipv6_server; \
-    Ipv6Route() ipv6_route; \
-    Ipv6NextHop() ipv6_next_hop;
-#define IPV6_ELSE(CONTROL) if (hdr.ipv6.isValid()) { CONTROL.apply(hdr, m); } else
-#define IPV6_ALSO(CONTROL) CONTROL.apply(hdr, m);
-#define ROUTED (hdr.ipv4.isValid() || hdr.ipv6.isValid())
-
 control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
     action own_vip6() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
     action own_local6() { m.own.address = true; }
@@ -39,7 +29,7 @@ control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { service_punt6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -48,7 +38,7 @@ control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         own_address6.apply();
-        if (hdr.tcp.isValid()) { virtual_service6.apply(); }
+        if (hdr.ports.isValid()) { virtual_service6.apply(); }
     }
 }
 
@@ -83,9 +73,9 @@ control Ipv6Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.src         : exact;
-            hdr.tcp.src_port     : exact;
+            m.flow.src_port      : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { fullnat_in6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -99,9 +89,9 @@ control Ipv6Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.src         : exact;
-            hdr.tcp.src_port     : exact;
+            m.flow.src_port      : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { fullnat_out6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -189,13 +179,6 @@ control Ipv6NextHop(inout headers_t hdr, inout metadata_t m) {
         if (m.target.ipv6.connected) { m.route.next_hop_id = m.target.ipv6.host; }
     }
 }
-
-#else
-
-#define IPV6_CONTROLS
-#define IPV6_ELSE(CONTROL)
-#define IPV6_ALSO(CONTROL)
-#define ROUTED hdr.ipv4.isValid()
 
 #endif
 

@@ -1,28 +1,30 @@
-/* Service: what would become of a TCP segment that is addressed to us, if it had no session.
+/* What becomes of a TCP segment without session that is addressed to us.
  *
  * SYNs to a virtual service go to the controller, and so do late segments that it may answer with RST; everything else is
- * dropped for a named reason. Whether there is a
- * session need not be known yet: Miss carries it out. After Addressee and Validate. Reads hdr and m.own; writes m.miss. */
-#ifndef _SERVICE_P4_
-#define _SERVICE_P4_
+ * dropped for a named reason. JudgeWithoutSession says what would become of it if it had no session, which need not be known
+ * yet; WithoutSession carries it out. Reads hdr, m.own and m.segment_fault; writes m.without_session, and m.verdict. */
+#ifndef _WITHOUT_SESSION_P4_
+#define _WITHOUT_SESSION_P4_
+
+#include "../target.p4"
 
 #define RESETS_ON_MISS (bit<8>)ServiceFlag.RESET_ON_MISS &&& (bit<8>)ServiceFlag.RESET_ON_MISS
 
-control Service(inout headers_t hdr, inout metadata_t m) {
+control JudgeWithoutSession(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action pass() { }
 
     @hidden
-    action drop(DropReason reason) { m.miss.drop = (bit<8>)reason; }
+    action drop(DropReason reason) { m.without_session.drop = (bit<8>)reason; }
 
     @hidden
-    action drop_faulty() { m.miss.drop = m.segment_fault; }
+    action drop_faulty() { m.without_session.drop = m.segment_fault; }
 
     @hidden
-    action punt(PuntReason reason) { m.miss.punt = (bit<8>)reason; }
+    action punt(PuntReason reason) { m.without_session.punt = (bit<8>)reason; }
 
     @hidden
-    table without_session {
+    table segment_rules {
         key = {
             m.reset          : ternary;
             m.own.address    : ternary;
@@ -52,7 +54,18 @@ control Service(inout headers_t hdr, inout metadata_t m) {
         }
     }
 
-    apply { without_session.apply(); }
+    apply { segment_rules.apply(); }
+}
+
+control WithoutSession(inout headers_t hdr, inout metadata_t m) {
+    @hidden
+    action adopt() {
+        m.verdict.drop = m.without_session.drop;
+        m.verdict.punt = m.without_session.punt;
+        m.verdict.service_flags = m.own.flags;
+    }
+
+    apply { adopt(); }
 }
 
 #endif

@@ -3,9 +3,11 @@
  * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
  * virtual_service says which (VIP, protocol, port) is served. What a real server sends to a local address belongs to a session,
  * or else its sender shall learn that there is none: the controller knows whether. The tables write different fields, so an ASIC
- * looks both up in one stage. Reads hdr and m.addressed; writes m.own. */
+ * looks both up in one stage. Reads m.flow and m.addressed; writes m.own. */
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
+
+#include "../target.p4"
 
 control Addressee(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_OWN_VIP) @name(".own_vip")
@@ -36,9 +38,9 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     PLACE_ADDRESSEE
     table virtual_service {
         key = {
-            hdr.ipv4.protocol : exact @id(1) @name("protocol");
-            hdr.ipv4.dst      : exact @id(2) @name("vip");
-            hdr.tcp.dst_port  : exact @id(3) @name("vport");
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.dst      : exact @id(2) @name("vip");
+            m.flow.dst_port : exact @id(3) @name("vport");
         }
         actions = { service_punt; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -47,7 +49,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         own_address.apply();
-        if (hdr.tcp.isValid()) { virtual_service.apply(); }
+        if (hdr.ports.isValid()) { virtual_service.apply(); }
     }
 }
 

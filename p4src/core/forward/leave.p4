@@ -1,8 +1,10 @@
-/* Forward: the last checks of a packet that leaves by a port: a reset's numbering, TTL (RFC 1812 5.3.1) and MTU. */
-#ifndef _FORWARD_P4_
-#define _FORWARD_P4_
+/* Leave: the last checks of a packet that leaves by a port: a reset's numbering, TTL (RFC 1812 5.3.1) and MTU. */
+#ifndef _LEAVE_P4_
+#define _LEAVE_P4_
 
-control Forward(inout headers_t hdr, inout metadata_t m) {
+#include "../target.p4"
+
+control Leave(inout headers_t hdr, inout metadata_t m) {
     apply {
         if (m.verdict.drop == (bit<8>)DropReason.NONE) {
             if (m.reset && !SERVER_ANSWERED) {

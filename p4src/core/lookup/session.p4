@@ -1,11 +1,13 @@
-/* Session: which session a TCP segment belongs to, and in which direction.
+/* Session: which session a packet belongs to, and in which direction.
  *
  * One session is one entry in each table with the same session_id, which is also in the entry's controller_metadata.
  * session_in is keyed by what the client sends (OUT2IN), session_out by what the real server sends (IN2OUT). The action
  * data are the addresses and ports after the rewrite that are the session's own; Server has those that it shares with
- * others. Reads hdr; writes m.session. */
+ * others. Reads m.flow; writes m.session. */
 #ifndef _SESSION_P4_
 #define _SESSION_P4_
+
+#include "../target.p4"
 
 control Session(inout headers_t hdr, inout metadata_t m) {
     DIRECT_COUNTER(ID_DC_SESSION_IN, ".session_in_ctr", session_in_ctr)
@@ -14,7 +16,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_FULLNAT_IN) @name(".fullnat_in")
     action fullnat_in(@id(1) session_id_t session_id,
                       @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
-                      @id(3) ipv4_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta) {
+                      @id(3) ipv4_addr_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta) {
         DIRECT_COUNT(session_in_ctr);
         m.session.direction = (bit<8>)Direction.IN;
         m.session.id = session_id;
@@ -27,7 +29,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_FULLNAT_OUT) @name(".fullnat_out")
     action fullnat_out(@id(1) session_id_t session_id,
                        @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
-                       @id(3) ipv4_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta) {
+                       @id(3) ipv4_addr_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta) {
         DIRECT_COUNT(session_out_ctr);
         m.session.direction = (bit<8>)Direction.OUT;
         m.session.id = session_id;
@@ -41,11 +43,11 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     PLACE_SESSION_IN
     table session_in {
         key = {
-            hdr.ipv4.protocol : exact @id(1) @name("protocol");
-            hdr.ipv4.src      : exact @id(2) @name("client");
-            hdr.tcp.src_port  : exact @id(3) @name("client_port");
-            hdr.ipv4.dst      : exact @id(4) @name("vip");
-            hdr.tcp.dst_port  : exact @id(5) @name("vport");
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.src      : exact @id(2) @name("client");
+            m.flow.src_port : exact @id(3) @name("client_port");
+            m.flow.dst      : exact @id(4) @name("vip");
+            m.flow.dst_port : exact @id(5) @name("vport");
         }
         actions = { fullnat_in; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -58,11 +60,11 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     PLACE_SESSION_OUT
     table session_out {
         key = {
-            hdr.ipv4.protocol : exact @id(1) @name("protocol");
-            hdr.ipv4.src      : exact @id(2) @name("server");
-            hdr.tcp.src_port  : exact @id(3) @name("server_port");
-            hdr.ipv4.dst      : exact @id(4) @name("local");
-            hdr.tcp.dst_port  : exact @id(5) @name("local_port");
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.src      : exact @id(2) @name("server");
+            m.flow.src_port : exact @id(3) @name("server_port");
+            m.flow.dst      : exact @id(4) @name("local");
+            m.flow.dst_port : exact @id(5) @name("local_port");
         }
         actions = { fullnat_out; @defaultonly NoAction; }
         const default_action = NoAction();

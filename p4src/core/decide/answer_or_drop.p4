@@ -1,21 +1,23 @@
-/* Local: what happens to a packet that is addressed to us and is not TCP. ARP (RFC 826) and echo requests (RFC 792) are
- * answered, everything else is dropped for a named reason. After Addressee. Reads hdr and m.own; writes m.verdict,
+/* AnswerOrDrop: what happens to a packet that is addressed to us and is not TCP. ARP (RFC 826) and echo requests (RFC 792) are
+ * answered, everything else is dropped for a named reason. After Addressee. Reads hdr, m.own and m.answer; writes m.verdict,
  * m.next_hop, m.own_packet and hdr. */
-#ifndef _LOCAL_P4_
-#define _LOCAL_P4_
+#ifndef _ANSWER_OR_DROP_P4_
+#define _ANSWER_OR_DROP_P4_
 
-/* What Local compares: whose address an ARP message tells of, and whether the checksum of an answered echo request carries. */
-control Compare(inout headers_t hdr, inout metadata_t m) {
+#include "../target.p4"
+
+/* Whose address an ARP message tells of, and whether the checksum of an answered echo request carries: m.answer. */
+control CompareForAnswer(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action compare() {
-        m.local.asked = hdr.arp.sender_ip ^ hdr.arp.target_ip;
-        m.local.carry = hdr.icmp.checksum |-| 16w0xf7ff;
+        m.answer.asked = hdr.arp.sender_ip ^ hdr.arp.target_ip;
+        m.answer.carry = hdr.icmp.checksum |-| 16w0xf7ff;
     }
 
     apply { compare(); }
 }
 
-control Local(inout headers_t hdr, inout metadata_t m) {
+control AnswerOrDrop(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action drop(DropReason reason) { m.verdict.drop = (bit<8>)reason; }
 
@@ -53,7 +55,7 @@ control Local(inout headers_t hdr, inout metadata_t m) {
     @hidden
     table arp {
         key = {
-            m.local.asked     : ternary;
+            m.answer.asked    : ternary;
             m.own.address     : ternary;
             hdr.arp.operation : ternary;
         }
@@ -75,7 +77,7 @@ control Local(inout headers_t hdr, inout metadata_t m) {
             hdr.icmp.isValid()       : ternary;
             hdr.icmp.type            : ternary;
             m.own.answers_echo       : ternary;
-            m.local.carry            : ternary;
+            m.answer.carry           : ternary;
         }
         actions = { drop; answer_echo; }
         const default_action = drop(DropReason.FRAGMENT);

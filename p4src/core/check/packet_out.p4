@@ -1,8 +1,10 @@
 /* PacketOutRequest: what the controller wants done with a packet that came by the CPU port.
  *
- * Reads hdr.packet_out; writes m.ingress_port, m.injected, m.reset, the flags and m.verdict. First control of all. */
+ * Reads hdr.packet_out; writes m.ingress_port, m.injected, m.reset, the flags and m.verdict. */
 #ifndef _PACKET_OUT_P4_
 #define _PACKET_OUT_P4_
+
+#include "../target.p4"
 
 #define EDITED_NEW_SESSION ((bit<8>)PacketOutFlag.NEW_SESSION | (bit<8>)PacketOutFlag.OPTIONS_EDITED)
 #define FLAGS(VALUE) (bit<8>)(VALUE) &&& EDITED_NEW_SESSION

@@ -1,7 +1,6 @@
-/* Fullnat: the rewrite of a TCP segment of a FULLNAT session (LVS: tcp_fnat_in_handler, tcp_fnat_out_handler).
+/* RewriteTcp: the rewrite of a TCP segment of a FULLNAT session (LVS: tcp_fnat_in_handler, tcp_fnat_out_handler).
  *
  *                 inbound (client -> real server)          outbound (real server -> client)
- *   addresses     c:cp -> v:vp  =>  l:lp -> d:dp           d:dp -> l:lp  =>  v:vp -> c:cp
  *   seq           += delta                                 -
  *   ack           -                                        -= delta
  *   SACK edges    -                                        -= delta
@@ -10,32 +9,25 @@
  *                 data of the server; in a SYN that has
  *                 no room for it, instead of these NOPs
  *
- * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After Session and
- * NextHop (for whether TOA fits). Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the target's TcpOptions
- * carries out, but for ToaInPlace, which does its part at once. */
-#ifndef _FULLNAT_P4_
-#define _FULLNAT_P4_
+ * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After NextHop, for whether
+ * TOA fits, and before RewriteEndpoints, as TOA is what came. Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the
+ * target's TcpOptions carries out, but for ToaInPlace, which does its part at once. */
+#ifndef _REWRITE_TCP_P4_
+#define _REWRITE_TCP_P4_
+
+#include "../target.p4"
 
 #define IS_SYN (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0)
 
-control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
+control RewriteTcp(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
     ToaInPlace() toa_in_place;
 
-    @hidden
-    action rewrite_addresses() {
-        hdr.ipv4.src = m.session.src;
-        hdr.ipv4.dst = m.session.dst;
-        hdr.tcp.src_port = m.session.src_port;
-        hdr.tcp.dst_port = m.session.dst_port;
-    }
-
-    /* Before the addresses are rewritten. */
     @hidden
     action insert_toa() {
         hdr.toa_v4.setValid();
         hdr.toa_v4.kind = TOA_KIND;
         hdr.toa_v4.length = TOA_V4_LENGTH;
-        hdr.toa_v4.client_port = hdr.tcp.src_port;
+        hdr.toa_v4.client_port = hdr.ports.src;
         hdr.toa_v4.client = hdr.ipv4.src;
         hdr.tcp.data_offset = hdr.tcp.data_offset + TOA_V4_WORDS;
         hdr.ipv4.total_len = hdr.ipv4.total_len + TOA_V4_BYTES;
@@ -83,7 +75,6 @@ control Fullnat(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
                 }
             }
         }
-        rewrite_addresses();
     }
 }
 

@@ -7,6 +7,8 @@
 #ifndef _ROUTE_P4_
 #define _ROUTE_P4_
 
+#include "../target.p4"
+
 control Route(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_ROUTE_VIA) @name(".route_via")
     action route_via(@id(1) @refers_to(next_hop, next_hop_id) next_hop_id_t next_hop_id) {

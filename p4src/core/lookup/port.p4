@@ -1,8 +1,10 @@
-/* Port: the MAC address of the port a packet came in by, and whether the frame is meant for us.
+/* Port: the MAC address of the port a packet came in by, and whether the frame is meant for us; the controller's reset is.
  *
- * Reads m.ingress_port, hdr.ethernet; writes m.port_mac, m.foreign. */
+ * Reads m.ingress_port, m.reset and hdr.ethernet; writes m.port_mac, m.foreign. */
 #ifndef _PORT_P4_
 #define _PORT_P4_
+
+#include "../target.p4"
 
 control Port(inout headers_t hdr, inout metadata_t m) {
     bool known = false;
@@ -37,12 +39,14 @@ control Port(inout headers_t hdr, inout metadata_t m) {
             m.foreign_mac      : ternary;
             hdr.ethernet.dst   : ternary;
             hdr.arp.isValid()  : ternary;
+            m.reset            : ternary;
         }
         actions = { ours; foreign; }
         const default_action = foreign();
         const entries = {
-            (true, 0, _, _)                 : ours();
-            (true, _, 0xffffffffffff, true) : ours();
+            (true, 0, _, _, _)                 : ours();
+            (true, _, 0xffffffffffff, true, _) : ours();
+            (_, _, _, _, true)                 : ours();
         }
     }
 

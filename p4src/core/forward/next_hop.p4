@@ -5,6 +5,8 @@
 #ifndef _NEXT_HOP_P4_
 #define _NEXT_HOP_P4_
 
+#include "../target.p4"
+
 control NextHop(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_NEXT_HOP_SET) @name(".next_hop_set")
     action next_hop_set(@id(1) port_num_t port, @id(2) mac_t source, @id(3) mac_t destination, @id(4) bit<16> mtu) {

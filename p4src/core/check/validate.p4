@@ -2,9 +2,12 @@
  *
  * Target parsers do not check lengths against each other (Tofino ignores verify), so that is done here; and an ASIC
  * compares two fields by what is left of a saturating subtraction. Each layer's rules are one table, first row first.
- * Reads hdr and the headers' lengths in m.length; writes m.verdict.drop, m.segment_fault, m.length and m.state.payload_len. */
+ * After MeasureLengths. Reads hdr, m.length and what the target
+ * says is wrong; writes m.verdict.drop and m.segment_fault. */
 #ifndef _VALIDATE_P4_
 #define _VALIDATE_P4_
+
+#include "../target.p4"
 
 /* Of the first four bits of a header, a value below 4. */
 #define BELOW_4 0 &&& 0xc
@@ -12,29 +15,6 @@
 #define CLASS_D_AND_E 0xe0000000 &&& 0xe0000000
 #define LOOPBACK 0x7f000000 &&& 0xff000000
 #define THIS_NETWORK 0 &&& 0xff000000
-
-/* What Validate and later controls compare, found in two steps, as the second uses what the first has found. */
-control Measure(inout headers_t hdr, inout metadata_t m) {
-    @hidden
-    action measure_l4() {
-        m.length.l4 = hdr.ipv4.total_len - m.length.ip_header;
-        m.length.ip_missing = m.length.ip_header |-| hdr.ipv4.total_len;
-        m.length.last = hdr.ipv4.total_len - 1;
-        m.length.toa_last = hdr.ipv4.total_len |+| (TOA_V4_BYTES - 1);
-    }
-
-    @hidden
-    action measure_payload() {
-        m.state.payload_len = m.length.l4 - m.length.tcp_header;
-        m.length.icmp_missing = ICMP_BYTES |-| m.length.l4;
-        m.length.tcp_missing = m.length.tcp_header |-| m.length.l4;
-    }
-
-    apply {
-        measure_l4();
-        measure_payload();
-    }
-}
 
 control Validate(inout headers_t hdr, inout metadata_t m) {
     @hidden
@@ -80,8 +60,7 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
             hdr.ipv4.version    : ternary;
             hdr.ipv4.ihl        : ternary;
             m.length.ip_missing : ternary;
-            m.beyond_frame      : ternary;
-            m.unparsed_ipv4     : ternary;
+            m.ip_fault          : ternary;
             m.checksum_error    : ternary;
             hdr.ipv4.src        : ternary;
             hdr.ipv4.dst        : ternary;
@@ -89,18 +68,18 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
         actions = { pass; drop; }
         const default_action = drop(DropReason.IPV4_HEADER);
         const entries = {
-            (_, BELOW_4, _, _, _, _, _, _)               : drop(DropReason.IPV4_HEADER);
-            (_, 4, _, _, _, _, _, _)                     : drop(DropReason.IPV4_HEADER);
-            (_, _, _, true, _, _, _, _)                  : drop(DropReason.IPV4_HEADER);
-            (4, _, 0, _, true, _, _, _)                  : drop(DropReason.IPV4_OPTIONS);
-            (4, _, 0, _, _, true, _, _)                  : drop(DropReason.IPV4_CHECKSUM);
-            (4, _, 0, _, _, _, CLASS_D_AND_E, _)         : drop(DropReason.IPV4_ADDRESS);
-            (4, _, 0, _, _, _, LOOPBACK, _)              : drop(DropReason.IPV4_ADDRESS);
-            (4, _, 0, _, _, _, THIS_NETWORK, _)          : drop(DropReason.IPV4_ADDRESS);
-            (4, _, 0, _, _, _, _, CLASS_D_AND_E)         : drop(DropReason.IPV4_ADDRESS);
-            (4, _, 0, _, _, _, _, LOOPBACK)              : drop(DropReason.IPV4_ADDRESS);
-            (4, _, 0, _, _, _, _, THIS_NETWORK)          : drop(DropReason.IPV4_ADDRESS);
-            (4, _, 0, _, _, _, _, _)                     : pass();
+            (_, BELOW_4, _, _, _, _, _)                 : drop(DropReason.IPV4_HEADER);
+            (_, 4, _, _, _, _, _)                       : drop(DropReason.IPV4_HEADER);
+            (_, _, _, DropReason.IPV4_HEADER, _, _, _)  : drop(DropReason.IPV4_HEADER);
+            (4, _, 0, DropReason.IPV4_OPTIONS, _, _, _) : drop(DropReason.IPV4_OPTIONS);
+            (4, _, 0, _, true, _, _)                    : drop(DropReason.IPV4_CHECKSUM);
+            (4, _, 0, _, _, CLASS_D_AND_E, _)           : drop(DropReason.IPV4_ADDRESS);
+            (4, _, 0, _, _, LOOPBACK, _)                : drop(DropReason.IPV4_ADDRESS);
+            (4, _, 0, _, _, THIS_NETWORK, _)            : drop(DropReason.IPV4_ADDRESS);
+            (4, _, 0, _, _, _, CLASS_D_AND_E)           : drop(DropReason.IPV4_ADDRESS);
+            (4, _, 0, _, _, _, LOOPBACK)                : drop(DropReason.IPV4_ADDRESS);
+            (4, _, 0, _, _, _, THIS_NETWORK)            : drop(DropReason.IPV4_ADDRESS);
+            (4, _, 0, _, _, _, _)                       : pass();
         }
     }
 

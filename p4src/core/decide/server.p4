@@ -6,9 +6,11 @@
 #ifndef _SERVER_P4_
 #define _SERVER_P4_
 
+#include "../target.p4"
+
 control Server(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_TO_SERVER) @name(".to_server")
-    action to_server(@id(1) bit<8> flags, @id(2) ipv4_t address, @id(3) l4_port_t port) {
+    action to_server(@id(1) bit<8> flags, @id(2) ipv4_addr_t address, @id(3) l4_port_t port) {
         m.session.flags = flags;
         m.session.dst = address;
         m.session.dst_port = port;
@@ -16,7 +18,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     }
 
     @id(ID_A_FROM_VIP) @name(".from_vip")
-    action from_vip(@id(1) bit<8> flags, @id(2) ipv4_t vip, @id(3) l4_port_t vport) {
+    action from_vip(@id(1) bit<8> flags, @id(2) ipv4_addr_t vip, @id(3) l4_port_t vport) {
         m.session.flags = flags;
         m.session.src = vip;
         m.session.src_port = vport;
