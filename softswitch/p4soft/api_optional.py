@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from p4soft.api_write import WireWriter
@@ -35,6 +36,28 @@ class LogsPackets(Protocol):
         ...
 
     def stop_trace(self) -> None: ...
+
+
+@runtime_checkable
+class Reattaches(Protocol):
+    """Notices that interfaces of ports were deleted, and takes others for them."""
+
+    def gone_interfaces(self) -> Mapping[int, str]:
+        """The ports that have lost their interface, and its name."""
+        ...
+
+    def reattach(self, port: int) -> None:
+        """Attach ``port`` to the interface that has that name now. Raises EngineError."""
+        ...
+
+
+@runtime_checkable
+class MissesPorts(Protocol):
+    """Knows where packets would have gone."""
+
+    def missing_ports(self) -> Sequence[int]:
+        """The ports that packets were to leave by since the start, at a time when there was none such."""
+        ...
 
 
 @runtime_checkable

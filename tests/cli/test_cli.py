@@ -23,7 +23,8 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
 from fullnat.cli.main import main
-from fullnat.cli.stats import rates
+from fullnat.cli.rates import rates
+from fullnat.cli.stats import sections
 from fullnat.config import file
 from fullnat.p4constants import DropReason, ToaResult
 from fullnat.p4rt import program
@@ -147,6 +148,36 @@ def test_sessions_can_be_selected(running: Path, filters: list[str], clients: li
     assert [json.loads(line)["client"] for line in result.output.splitlines()] == clients
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("virtual", "203.0.113.81", "there is no virtual server 203.0.113.81"),
+        ("virtual", "203.0.113.80:81", "there is no virtual server 203.0.113.80:81"),
+        ("server", "10.0.0.13", "there is no real server 10.0.0.13"),
+        ("local", "10.0.1.9:5000", "there is no local address 10.0.1.9:5000"),
+        ("state", "OPEN", "unknown state 'OPEN'; there are NONE, ESTABLISHED, SYN_SENT, "),
+        ("protocol", "sctp", "unknown protocol 'sctp'; there are tcp"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_filter_that_names_what_is_not_there_is_one_line(
+    running: Path, name: str, value: str, says: str, options: tuple[str, ...]
+) -> None:
+    result = invoke("sessions", *options, "--filter", f"{name}={value}", "--control-socket", running)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {says}")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "options", ["client=192.0.2.7", "local=10.0.1.1:9", "state=close_wait", "server=10.0.0.11:8080,client=192.0.2.8"]
+)
+def test_a_filter_that_selects_nothing_of_what_is_there_is_an_empty_list(running: Path, options: str) -> None:
+    filters = [part for value in options.split(",") for part in ("--filter", value)]
+    result = invoke("sessions", "--json", "--control-socket", running, *filters)
+    assert (result.exit_code, result.output) == (0, "")
+
+
 def test_a_wrong_filter_is_one_line(running: Path) -> None:
     result = invoke("sessions", "--filter", "colour=red", "--control-socket", running)
     assert result.exit_code == 1
@@ -211,18 +242,43 @@ def test_rates_are_differences_per_second(running: Path) -> None:
     result = invoke("stats", "--rate", "--interval", "0.1", "--json", "--control-socket", running)
     found = json.loads(result.output)
     name = "TCP 203.0.113.80:80 rr"
-    assert found["rates"][name] == dict.fromkeys(
+    assert found["rates"]["services"][name] == dict.fromkeys(
         ("connections", "unanswered", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0
     )
-    before = {"services": found["services"]}
+    before = found
     later = json.loads(json.dumps(before))
     later["services"][0]["servers"][0]["in_packets"] += 30
     later["services"][0]["in_packets"] += 30
+    later["drops"]["no_session"] = {"packets": 105, "bytes": 6300}
+    later["punts"]["arp"]["packets"] += 3
+    later["toa"]["ok"]["packets"] -= 1
+    later["local_addresses"][0]["exhausted"] += 1
+    later["controller"] |= {"syn_received": later["controller"]["syn_received"] + 10, "sessions": 7, "new": 2}
+    later["switch"]["packet_outs"] += 40
     changed = rates(before, later, 2.0)
-    assert changed[name]["in_packets"] == 15.0
-    assert changed["TCP 203.0.113.80:80  -> 10.0.0.11:8080"]["in_packets"] == 15.0
-    shown = invoke("stats", "--rate", "--interval", "0.1", "--control-socket", running).output
-    assert "in pps" in shown
+    assert changed["services"][name]["in_packets"] == 15.0
+    assert changed["services"]["TCP 203.0.113.80:80  -> 10.0.0.11:8080"]["in_packets"] == 15.0
+    assert changed["drops"]["no_session"] == {"packets": 50.0, "bytes": 3000.0}
+    assert (changed["punts"]["arp"]["packets"], changed["toa"]["ok"]["packets"]) == (1.5, 0.0)
+    assert changed["local_addresses"] == {"10.0.1.1": {"conflicts": 0.0, "exhausted": 0.5}}
+    assert (changed["controller"]["syn_received"], changed["controller"]["new"]) == (5.0, 1.0)
+    assert "sessions" not in changed["controller"]
+    assert changed["switch"]["packet_outs"] == 20.0
+
+
+def test_rates_are_shown_of_everything_that_is_counted(running: Path) -> None:
+    found = json.loads(invoke("stats", "--json", "--control-socket", running).output)
+    later = json.loads(json.dumps(found))
+    later["drops"]["no_session"]["packets"] += 3
+    later["drops"]["no_session"]["bytes"] += 300
+    later["controller"]["syn_received"] += 1
+    shown = {title: (columns, rows) for title, columns, rows in sections(later | {"rates": rates(found, later, 2.0)})}
+    assert shown["Drops by reason"] == (("reason", "pps", "bit/s"), [("no_session", "1.5", "1200")])
+    assert shown["Controller"] == (("counter", "per second"), [("syn_received", "0.5")])
+    assert shown["Switch"] == (("counter", "per second"), [("state", "serving")])
+    assert shown["Local addresses"][0] == ("address", "used", "free", "conflicts/s", "exhausted/s")
+    assert "TOA" not in shown, "nothing has changed"
+    assert "in pps" in invoke("stats", "--rate", "--interval", "0.1", "--control-socket", running).output
 
 
 # ---------------------------------------------------------------------------------------------- mistakes
@@ -273,7 +329,11 @@ def test_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["-i", "1@veth1"], "-i and --grpc-server-addr belong to --embedded"),
+        (["-i", "1@veth1"], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
+        (["--cpu-port", "9"], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
+        (["--grpc-server-addr", ""], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
+        (["--embedded", "--grpc-addr", "127.0.0.1:9559"], "--grpc-addr is where a switch is connected to"),
+        (["--embedded", "-i", "1@a", "-i", "2@a"], "an interface is given to two ports"),
         (["--embedded", "-i", "veth1"], "'veth1' is not PORT@INTERFACE"),
         (["--embedded", "-i", "600@veth1"], "'600@veth1' is not PORT@INTERFACE"),
         (["--embedded", "-i", "1@a", "-i", "1@b"], "a port number is given to two interfaces"),
@@ -292,6 +352,26 @@ def test_run_refuses_a_wrong_command_line(tmp_path: Path, arguments: list[str], 
     result = invoke("run", tmp_path / "c.toml", *arguments)
     assert result.exit_code == 2
     assert says in result.output
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "junk", ":9559", "host:", "host:port", "host:0", "host:70000", "a b:1", "::1:9559", "unix:", "http://host:80"],
+)
+def test_run_refuses_what_is_no_address_of_a_switch(tmp_path: Path, address: str) -> None:
+    result = invoke("run", tmp_path / "c.toml", "--grpc-addr", address)
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1] == (
+        f"Error: Invalid value for '--grpc-addr': {address!r} is neither HOST:PORT nor unix:PATH"
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["switch:9559", "[::1]:9559", "dns:///switch:9559", "ipv4:192.0.2.7:1", "ipv6:[::1]:2", "unix:/a b"]
+)
+def test_run_takes_the_addresses_of_grpc(tmp_path: Path, address: str) -> None:
+    result = invoke("run", tmp_path / "none.toml", "--grpc-addr", address)
+    assert (result.exit_code, result.output) == (1, f"{tmp_path / 'none.toml'}: No such file or directory\n")
 
 
 def test_run_reports_a_wrong_configuration(tmp_path: Path) -> None:

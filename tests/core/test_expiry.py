@@ -30,8 +30,7 @@ OPENED = ("SYN_ACK", "ESTABLISHED")
 SILENT = [
     ((), "SYN_RECV", 30),
     ((*OPENED, "FIN_OUT", "FIN_IN"), "TIME_WAIT", 7),
-    ((*OPENED, "RST_OUT"), "CLOSE", 3),
-    ((*OPENED, "FIN_IN", "RST_IN"), "CLOSE", 3),
+    ((*OPENED, "RST_OUT", "RST_IN"), "CLOSE", 3),
     (("RST_OUT",), "CLOSE", 3),
 ]
 """Nobody holds the connection for open."""
@@ -40,6 +39,9 @@ TOLD = [
     ((*OPENED, "FIN_IN"), "CLOSE_WAIT", 130, "half_closed"),
     ((*OPENED, "FIN_OUT"), "FIN_WAIT", 130, "half_closed"),
     (OPENED, "ESTABLISHED", 90, "established"),
+    ((*OPENED, "RST_IN"), "CLOSE", 3, "close"),
+    ((*OPENED, "RST_OUT"), "CLOSE", 3, "close"),
+    ((*OPENED, "FIN_OUT", "RST_IN"), "CLOSE", 3, "close"),
 ]
 LIVES = [*SILENT, *((events, state, seconds) for events, state, seconds, _ in TOLD)]
 

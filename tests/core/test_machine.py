@@ -298,7 +298,7 @@ class Witness(FakeSwitch):
     def is_open(self, number: int) -> bool:
         stands = self.stands.get(number, set())
         judged = stands - self.unjudged.get(number, set())
-        is_over = judged >= {"FIN_IN", "FIN_OUT"} or judged & {"RST_IN", "RST_OUT"}
+        is_over = judged >= {"FIN_IN", "FIN_OUT"} or judged >= {"RST_IN", "RST_OUT"}
         return bool(stands & {"SYN_ACK", "FIN_OUT"}) and not is_over
 
     def begins(self, number: int) -> None:

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from fullnat.config.model import Config, StaticRoute
 from fullnat.core import next_hops
-from fullnat.core.interface import NeighborHeard, Op, Outcome
+from fullnat.core.interface import Failure, NeighborHeard, Op, Outcome, Written
 from fullnat.core.mirror import Mirror
 from fullnat.core.next_hops import NextHops
 from fullnat.net.flow import Address, text
@@ -235,6 +235,21 @@ def test_without_free_ids_the_switch_does_not_learn(monkeypatch: pytest.MonkeyPa
     assert ids.gateways([ip("10.0.2.2")]) == {}
     ids.forget(ip("10.0.2.2"))
     assert not ids.changed
+
+
+def test_what_the_switch_refuses_is_told_once_a_write() -> None:
+    rig = Rig(config())
+    rig.send(arp_reply(SERVER, SERVER_MAC, ip("10.0.2.1"), SWITCH_MAC_2, SERVER_PORT))
+    write = rig.switch.writes.popleft()
+    assert write.updates == ((Op.INSERT, NextHop(2, SERVER_WAY)), (Op.INSERT, Host(SERVER, 2)))
+    full = Failure(Outcome.FULL, "table full")
+    rig.send(Written(write.token, {0: full, 1: full}))
+    (log,) = rig.switch.logs
+    assert log.level == "WARNING"
+    assert log.message.startswith("2 entries of next hops failed; the first: insert NextHop(next_hop_id=2, ")
+    assert log.message.endswith(": table full")
+    rig.reconfigure(config())
+    assert [found.updates for found in rig.switch.writes] == [write.updates], "there may be room now"
 
 
 class Late:

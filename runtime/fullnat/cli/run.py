@@ -11,44 +11,14 @@ from pathlib import Path
 import click
 
 from fullnat.app import paths
+from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
 
-MAX_PORT = 510
+GRPC_ADDRESS = "127.0.0.1:9559"
+CPU_PORT = 255
 FILE = click.Path(path_type=Path)
 LEVELS = ("debug", "info", "warning", "error")
-
-
-class InterfaceType(click.ParamType[tuple[int, str]]):
-    """``PORT@INTERFACE``, as simple_switch_grpc has it."""
-
-    name = "PORT@INTERFACE"
-
-    def convert(
-        self, value: str | tuple[int, str], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, str]:
-        if isinstance(value, tuple):
-            return value
-        port, at, name = value.partition("@")
-        if not at or not name or not port.isdigit() or int(port) > MAX_PORT:
-            self.fail(f"{value!r} is not PORT@INTERFACE with a port in 0..{MAX_PORT}", param, ctx)
-        return int(port), name
-
-
-class AddressType(click.ParamType[tuple[str, int]]):
-    """``HOST:PORT``."""
-
-    name = "HOST:PORT"
-
-    def convert(
-        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int]:
-        if isinstance(value, tuple):
-            return value
-        host, colon, port = value.rpartition(":")
-        if not colon or not host or not port.isdigit() or int(port) > 65535:
-            self.fail(f"{value!r} is not HOST:PORT", param, ctx)
-        return host.strip("[]"), int(port)
 
 
 _DEVICE_ID = click.IntRange(0, (1 << 64) - 1)
@@ -57,7 +27,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--grpc-addr", default="127.0.0.1:9559", show_default=True, help="P4Runtime server of the switch.")
+@click.option("--grpc-addr", type=GrpcType(), show_default=GRPC_ADDRESS, help="P4Runtime server of the switch.")
 @click.option("--grpc-tls-ca", type=FILE, help="Speak TLS; the switch's certificate is signed by this CA (PEM).")
 @click.option("--grpc-tls-cert", type=FILE, help="Our certificate, for a switch that asks for one (PEM).")
 @click.option("--grpc-tls-key", type=FILE, help="Its key (PEM).")
@@ -71,7 +41,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
 @click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
 @click.option("--no-offload", multiple=True, metavar="INTERFACE", help="Embedded: as p4soft --no-offload.")
-@click.option("--cpu-port", default=255, show_default=True, type=click.IntRange(1, MAX_PORT), help="Embedded.")
+@click.option("--cpu-port", show_default=str(CPU_PORT), type=click.IntRange(1, MAX_PORT), help="Embedded.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
 @click.option("--control-socket", type=click.Path(path_type=Path), help="Unix socket for sessions and stats.")
@@ -79,7 +49,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS))
 def run(
     config: Path,
-    grpc_addr: str,
+    grpc_addr: str | None,
     grpc_tls_ca: Path | None,
     grpc_tls_cert: Path | None,
     grpc_tls_key: Path | None,
@@ -91,7 +61,7 @@ def run(
     embedded: bool,
     interfaces: tuple[tuple[int, str], ...],
     no_offload: tuple[str, ...],
-    cpu_port: int,
+    cpu_port: int | None,
     grpc_server_addr: str | None,
     state_dir: Path | None,
     control_socket: Path | None,
@@ -110,8 +80,13 @@ def run(
 
     if embedded and target != V1MODEL:
         raise click.UsageError(f"--embedded is p4soft, which runs {V1MODEL}")
-    if (interfaces or grpc_server_addr) and not embedded:
-        raise click.UsageError("-i and --grpc-server-addr belong to --embedded")
+    if (interfaces or grpc_server_addr is not None or cpu_port is not None) and not embedded:
+        raise click.UsageError("-i, --cpu-port and --grpc-server-addr belong to --embedded")
+    if grpc_addr is not None and embedded:
+        raise click.UsageError(
+            "--grpc-addr is where a switch is connected to, and --embedded is none; --grpc-server-addr also serves "
+            "P4Runtime"
+        )
     if (grpc_tls_cert is None) != (grpc_tls_key is None):
         raise click.UsageError("--grpc-tls-cert and --grpc-tls-key go together")
     if grpc_tls_ca is None and (grpc_tls_cert is not None or grpc_tls_server_name is not None):
@@ -124,13 +99,17 @@ def run(
     ports = dict(interfaces)
     if len(ports) != len(interfaces):
         raise click.UsageError("a port number is given to two interfaces")
+    if len(set(ports.values())) != len(ports):
+        raise click.UsageError("an interface is given to two ports")
     if unknown := set(no_offload) - set(ports.values()) - {"all"}:
         raise click.UsageError(f"--no-offload {min(unknown)}: no port has this interface")
+    cpu_port = CPU_PORT if cpu_port is None else cpu_port
     if cpu_port in ports:
         raise click.UsageError(f"port {cpu_port} is the CPU port and cannot be an interface too")
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.raiseExceptions = False  # a log that is full would be told by a traceback each line
     for noisy in ("asyncio", "grpc"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     options = daemon.Options(
@@ -138,7 +117,7 @@ def run(
         state_dir=state_dir or paths.state_directory(),
         control_socket=control_socket or paths.control_socket(),
         device_id=device_id,
-        grpc_addr=grpc_addr,
+        grpc_addr=grpc_addr or GRPC_ADDRESS,
         target=target,
         device_config=device_config,
         election_id=election_id,

@@ -46,7 +46,7 @@ def parse(text: str, name: str = "<config>") -> Config:
         raise ConfigError([f"{name}: values are nested too deeply"]) from None
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
-        raise ConfigError([f"{name}: {error}"]) from None
+        raise ConfigError([locate.syntax_error(name, text, str(error))]) from None
     problems = Problems(name, locate.Locator(text))
     config = _config(document, problems)
     if config is not None:

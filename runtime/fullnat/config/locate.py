@@ -7,9 +7,23 @@ from functools import cached_property
 
 _HEADER = re.compile(r"^\s*\[\[?\s*([A-Za-z0-9_.\-]+)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-]+)\s*=")
+_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+"""How the standard parser tells where it is."""
 
 Path = tuple[tuple[str, int], ...]
 """Section names from the outside in, each with its number among its siblings, from 1: ``(("virtual_server", 2),)``."""
+
+
+def syntax_error(name: str, text: str, message: str) -> str:
+    """A message of the standard parser about ``text``, in the form of all others: ``name:line: ...``."""
+    found = _PLACE.fullmatch(message)
+    if found is None:
+        return f"{name}: {message}"
+    what, line, column = found.groups()
+    what = what[:1].lower() + what[1:]
+    if line is None:
+        return f"{name}:{max(1, len(text.rstrip().splitlines()))}: {what} (the file ends here)"
+    return f"{name}:{line}: {what} (column {column})"
 
 
 class Locator:

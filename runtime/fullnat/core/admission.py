@@ -43,6 +43,9 @@ class Admission:
         if flow is None or seq is None:
             self._stats["bad_frame"] += 1
             return
+        if not packet.is_intact():
+            self._stats["bad_checksum"] += 1
+            return
         held = Held(packet, event.ingress_port, seq, 0, event.seq)
         session = self._store.table.by_key.get(flow)
         if session is None:

@@ -139,9 +139,16 @@ class NextHops:
         self._asked.clear()
         self._waiting.clear()
         self._again.clear()
-        hosts = [entry for entry in entries if isinstance(entry, Host)]
         ways = {entry.next_hop_id: entry.way for entry in entries if isinstance(entry, NextHop)}
-        self._strays = [host for host in hosts if not self._claim(host.next_hop_id, host.address)]
+        self._strays = []
+        known: list[tuple[Address, Way]] = []
+        for host in (entry for entry in entries if isinstance(entry, Host)):
+            if not self._claim(host.next_hop_id, host.address):
+                self._strays.append(host)
+            elif (way := ways.get(host.next_hop_id)) is not None:
+                known.append((host.address, way))
+        if UNKNOWN in ways:
+            self._strays.append(NextHop(UNKNOWN))
         # An id that no host has is that of a gateway which nobody knows, whichever the routes by it have now.
         for route in routes:
             number = route.next_hop_id
@@ -152,11 +159,8 @@ class NextHops:
                 self._hops[number].routed = True
         for number in ways:
             self._claim(number, None)
-        if UNKNOWN in ways:
-            self._strays.append(NextHop(UNKNOWN))
         self.changed = set(self._hops)
-        known = ((host.address, ways.get(host.next_hop_id)) for host in hosts if host not in self._strays)
-        return [(address, way) for address, way in known if way is not None]
+        return known
 
     def _claim(self, number: int, address: Address | None) -> bool:
         if not self._pool.claim(number):

@@ -25,6 +25,8 @@ DIGEST_DELAY_NS = 5_000_000
 NEIGHBOR_DELAY_NS = 1_000_000
 """Shorter, for the neighbor's first packet follows its question. BMv2 takes less than a millisecond for never."""
 DIGEST_ACK_NS = 1_000_000_000
+COMPLAINTS = 100
+"""Different warnings about stream messages that a connection may give rise to."""
 
 _LOGGER = logging.getLogger(__name__)
 _BATCH = 512
@@ -64,6 +66,7 @@ class Client:
         self._new_election_id = election_id
         self._election_id = 0
         self._stream: Stream | None = None
+        self._complaints: set[str] = set()
 
     # connection and arbitration
 
@@ -130,13 +133,18 @@ class Client:
                 elif kind == "arbitration":
                     events.append(self._arbitration(message.arbitration))
                 elif kind == "error":
-                    self.stream_errors += 1
                     error = message.error
-                    _LOGGER.warning("the switch refused a stream message: %s", error.message or error.canonical_code)
+                    self._complain(f"the switch refused a stream message: {error.message or error.canonical_code}")
             except ValueError as error:
-                self.stream_errors += 1
-                _LOGGER.warning("the switch sent a message that cannot be read: %s", error)
+                self._complain(f"the switch sent a message that cannot be read: {error}")
         return events
+
+    def _complain(self, what: str) -> None:
+        """A switch that has something against packets has it against all of them: a warning once a connection."""
+        self.stream_errors += 1
+        if what not in self._complaints and len(self._complaints) < COMPLAINTS:
+            self._complaints.add(what)
+            _LOGGER.warning("%s (further ones are only counted: stream_errors)", what)
 
     def _arbitration(self, update: p4r.MasterArbitrationUpdate) -> Arbitration:
         election_id = update.election_id.high << 64 | update.election_id.low

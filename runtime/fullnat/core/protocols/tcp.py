@@ -95,11 +95,15 @@ class Tcp(Protocol):
         return bits | told, unjudged | told & self._ends & ~bits
 
     def is_open(self, bits: int, unjudged: int) -> bool:
-        """Only with the server's answer have the switch's registers numbers to reset it with."""
+        """Only with the server's answer have the switch's registers numbers to reset it with.
+
+        The RST of one side ends nothing for sure: nobody repeats it should it get lost, and the switch, which checks no
+        TCP checksum, takes a damaged one for right.
+        """
         if not bits & self.answers:
             return False
         judged = bits & ~unjudged
-        return not judged & self._resets and judged & self._both_fins != self._both_fins
+        return judged & self._both_fins != self._both_fins and judged & self._resets != self._resets
 
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:
         default = Timeouts()

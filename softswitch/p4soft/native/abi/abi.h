@@ -71,6 +71,7 @@ struct p4s_stats {
 
 struct p4s_port_image {
   uint32_t number, kind, offload; /* offload: enum p4s_offload */
+  uint32_t gone; /* its interface has been deleted */
   char name[32];
   struct p4s_stats stats;
 };
@@ -203,7 +204,9 @@ EXPORT uint64_t p4s_replay(struct p4s_switch *s, uint32_t port, const uint8_t *f
 /* edge/ports.c */
 EXPORT int p4s_add_memory_port(struct p4s_switch *s, uint32_t number);
 EXPORT int p4s_add_interface(struct p4s_switch *s, uint32_t number, const char *interface, int offload);
+EXPORT int p4s_reattach(struct p4s_switch *s, uint32_t number, const char *interface, int offload);
 EXPORT int p4s_remove_port(struct p4s_switch *s, uint32_t number);
+EXPORT uint32_t p4s_missing_ports(struct p4s_switch *s, uint32_t *out, uint32_t room);
 EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint32_t room);
 
 /* p4rt/write.c */
