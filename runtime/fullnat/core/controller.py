@@ -78,6 +78,8 @@ class Controller:
         self._admission = Admission(self._store, isn, self._resets)
         self._switch: SwitchId | None = None
         """The switch that is up."""
+        self._without_id = 0
+        """Real servers without sessions, as last told."""
         self._now = 0.0
 
     # ---- events
@@ -273,9 +275,11 @@ class Controller:
         self._tables.change((), retired, out)
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
+        """For how many servers there is no id is told when the switch comes up, and when it changes."""
         without = self._store.services.number(found)
-        if without:
+        if without and (found is not NOTHING_FOUND or without != self._without_id):
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
+        self._without_id = without
 
     def _announce(self, addresses: Iterable[Address], out: list[Effect]) -> None:
         """Gratuitous ARP, so that neighbors learn or relearn where ``addresses`` are."""
