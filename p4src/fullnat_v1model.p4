@@ -2,7 +2,7 @@
  *
  *   packet_out? -- forward ------------------------------------------------------------------------> Verdict
  *       | inject, reset
- *   Validate - Port - Session -+ hit -- Server - Admit - SessionState - Route - Neighbor - Fullnat - TcpOptions - Forward -> Verdict
+ *   Validate - Port - Session -+ hit -- Server - Admit - SessionState - Route - NextHop - Fullnat - TcpOptions - Forward -> Verdict
  *                              + miss - Addressee - Service - Miss -+ ours: punt or drop -----------------------> Verdict
  *                    not TCP - Addressee - Local -------------------+ ours: answer, punt or drop ---------------> Verdict
  *                                                                   + not ours: Route - Forward ----------------> Verdict
@@ -37,7 +37,7 @@
 #include "core/miss.p4"
 #include "core/admit.p4"
 #include "core/route.p4"
-#include "core/neighbor.p4"
+#include "core/next_hop.p4"
 #include "core/fullnat.p4"
 #include "core/forward.p4"
 
@@ -61,7 +61,7 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
     Admit() admit;
     SessionState() session_state;
     Route() route;
-    Neighbor() neighbor;
+    NextHop() next_hop;
     Fullnat() fullnat;
     TcpOptions() tcp_options;
     Forward() forward;
@@ -102,7 +102,7 @@ control Process(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
         if (DECIDED || !hdr.ipv4.isValid()) { return; }
 
         route.apply(hdr, m);
-        neighbor.apply(hdr, m);
+        next_hop.apply(hdr, m);
         if (m.session.direction != (bit<8>)Direction.NONE) {
             fullnat.apply(hdr, m, toa_result);
             tcp_options.apply(hdr, m);

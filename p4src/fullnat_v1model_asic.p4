@@ -32,7 +32,7 @@
 #include "core/miss.p4"
 #include "core/admit.p4"
 #include "core/route.p4"
-#include "core/neighbor.p4"
+#include "core/next_hop.p4"
 #include "core/fullnat.p4"
 #include "core/forward.p4"
 #include "arch/asic/ipv6_room/tables.p4"

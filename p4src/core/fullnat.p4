@@ -11,7 +11,7 @@
  *                 no room for it, instead of these NOPs
  *
  * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After Session and
- * Neighbor (for whether TOA fits). Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the target's TcpOptions
+ * NextHop (for whether TOA fits). Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the target's TcpOptions
  * carries out, but for ToaInPlace, which does its part at once. */
 #ifndef _FULLNAT_P4_
 #define _FULLNAT_P4_

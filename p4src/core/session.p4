@@ -12,7 +12,8 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     DIRECT_COUNTER(ID_DC_SESSION_OUT, ".session_out_ctr", session_out_ctr)
 
     @id(ID_A_FULLNAT_IN) @name(".fullnat_in")
-    action fullnat_in(@id(1) session_id_t session_id, @id(2) server_id_t server_id,
+    action fullnat_in(@id(1) session_id_t session_id,
+                      @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
                       @id(3) ipv4_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta) {
         DIRECT_COUNT(session_in_ctr);
         m.session.direction = (bit<8>)Direction.IN;
@@ -24,7 +25,8 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     }
 
     @id(ID_A_FULLNAT_OUT) @name(".fullnat_out")
-    action fullnat_out(@id(1) session_id_t session_id, @id(2) server_id_t server_id,
+    action fullnat_out(@id(1) session_id_t session_id,
+                       @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
                        @id(3) ipv4_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta) {
         DIRECT_COUNT(session_out_ctr);
         m.session.direction = (bit<8>)Direction.OUT;

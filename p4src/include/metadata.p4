@@ -61,11 +61,12 @@ struct session_t {
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */
 }
 
-/* What Route and Neighbor found. */
+/* What Route and NextHop found. */
 struct route_t {
-    bit<8>     drop;          /* DropReason; NONE = there is a next hop */
-    bit<16>    room;          /* 0 = the packet passes the MTU of the outgoing link */
-    bit<16>    toa_room;      /* 0 = with TOA it would */
+    bit<8>        drop;         /* DropReason; NONE = there is a next hop */
+    next_hop_id_t next_hop_id;  /* 0 = one that is not known */
+    bit<16>       room;         /* 0 = the packet passes the MTU of the outgoing link */
+    bit<16>       toa_room;     /* 0 = with TOA it would */
 }
 
 /* Answers of the per-session registers (arch/<target>/session_state.p4). */
@@ -120,7 +121,7 @@ struct metadata_t {
     mac_t      foreign_mac;    /* destination MAC xor port_mac */
     bool       foreign;        /* not for the port's address, nor a broadcast ARP */
     ipv4_t     addressed;      /* destination, of ARP the target */
-    ipv4_t     next_hop;
+    ipv4_t     next_hop;       /* destination after any rewrite: what Route looks up */
     bit<16>    growth;         /* bytes by which the segment grew, for the length in the pseudo header */
     length_t      length;
     own_t         own;

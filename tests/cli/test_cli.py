@@ -56,10 +56,10 @@ class Running:
 
     async def _main(self) -> None:
         compiled = program.load()
-        core = FakeCore()
+        core = FakeCore(file.parse(CONFIG_TEXT))
         core.views, core.service_views, core.local_views = VIEWS, SERVICES, LOCALS
         address = await self.switch.start()
-        runner = CoreRunner(core, file.parse(CONFIG_TEXT))
+        runner = CoreRunner(core)
         owner = SwitchOwner(
             runner,
             lambda: Client(GrpcTransport(address), compiled, device_id=1, election_id=lambda: 1),

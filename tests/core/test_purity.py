@@ -24,6 +24,7 @@ ALLOWED = {
     "hashlib",
     "heapq",
     "ipaddress",
+    "itertools",
     "math",
     "random",
     "struct",

@@ -16,7 +16,8 @@ from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.inprocess import EmbeddedSwitch, InProcessTransport
 from fullnat.p4rt.program import Program
-from fullnat.tables.neighbor import Neighbor
+from fullnat.tables.host import Host
+from fullnat.tables.next_hop import NextHop, Way
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
 from fullnat.tables.route import Route
@@ -32,10 +33,12 @@ COLD: list[Entry] = [
     OwnAddress(v4(0xCB007150), "own_vip"),
     OwnAddress(v4(0x0A000101), "own_local"),
     VirtualService(6, v4(0xCB007150), 80, 0),
-    Route(v4(0), 0, "route_via", v4(0xC00002FE)),
+    Route(v4(0), 0, "route_via", 7),
     Route(v4(0x0A000000), 24, "route_connected"),
     Route(v4(0x0A090000), 16, "route_drop"),
-    Neighbor(v4(0x0A00000B), 2, 0x020000000002, 0x02000000000B, 1500),
+    NextHop(7),
+    NextHop(65535, Way(2, 0x020000000002, 0x02000000000B, 1500)),
+    Host(v4(0x0A00000B), 65535),
 ]
 
 

@@ -1,6 +1,6 @@
 /* ASIC, ingress: what shall become of a packet, in the order that an ASIC has stages for.
  *
- *   Session, Measure, Port, Addressee - Validate, Server, Service -+- TCP: hit: Admit --+- SessionState, Route - Neighbor
+ *   Session, Measure, Port, Addressee - Validate, Server, Service -+- TCP: hit: Admit --+- SessionState, Route - NextHop
  *                                                                  |       miss: Miss --+                      |
  *                                                                  +- else: Local ------+          PuntLimit, Forward
  *
@@ -32,7 +32,7 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
     SegmentEnd() segment_end;
     SessionState() session_state;
     Route() route;
-    Neighbor() neighbor;
+    NextHop() next_hop;
     Forward() forward;
     PuntLimit() punt_limit;
     IPV6_CONTROLS
@@ -105,7 +105,7 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
         }
         if (IN_SESSION && m.route.drop == (bit<8>)DropReason.NONE && !DECIDED) { session_state.apply(hdr, m); }
         IPV6_ELSE(ipv6_next_hop) { route.apply(hdr, m); }
-        if (ROUTED && !DECIDED) { neighbor.apply(hdr, m); }
+        if (ROUTED && !DECIDED) { next_hop.apply(hdr, m); }
         through_egress.apply();
         if (m.verdict.punt != 0) {
             punt_limit.apply(m);

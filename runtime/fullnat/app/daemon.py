@@ -73,18 +73,18 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
     Schema(compiled.p4info, compiled.sizes)
     secret = load_secret(options.state_dir)
     core = Controller(
-        config,
         compiled.sizes,
         secret,
         random.Random(os.urandom(16)),
         wall_offset=time.time() - asyncio.get_running_loop().time(),
     )
+    runner = CoreRunner(core)
+    runner.reconfigure(config)
     # Sessions are objects without cycles; looking for cycles among hundreds of thousands of them stops everything.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 1000)
     async with contextlib.AsyncExitStack() as stack:
         make_transport = await transports(options, stack)
-        runner = CoreRunner(core, config)
         owner = SwitchOwner(
             runner,
             lambda: Client(
@@ -185,11 +185,11 @@ def reload(runner: CoreRunner, path: Path) -> Config | None:
     """Read the configuration again; the one that was taken over. With errors the old one stays."""
     try:
         config = file.load(path)
+        changes = runner.reconfigure(config)
     except ConfigError as error:
         for problem in error.problems:
             _LOGGER.error("%s", problem)
         _LOGGER.error("the configuration was not reloaded; the old one stays")
         return None
-    runner.reconfigure(config)
-    _LOGGER.info("configuration reloaded from %s", path)
+    _LOGGER.info("configuration reloaded from %s: %d changes", path, changes)
     return config

@@ -9,7 +9,7 @@ nearly full pool.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 
 from fullnat.net.flow import Address, Endpoint, made
@@ -83,19 +83,25 @@ class _Ports:
 class LocalAddress:
     """One local address: its counters and its ports by server."""
 
-    __slots__ = ("address", "configured", "conflicts", "exhausted", "next_port", "ports", "used")
+    __slots__ = ("address", "conflicts", "exhausted", "next_port", "ports", "services", "used")
 
     def __init__(self, address: Address, next_port: int) -> None:
         self.address = address
         self.next_port = next_port
         self.ports: dict[Endpoint, _Ports] = {}
-        self.configured = True
+        self.services = 0
+        """How many list it."""
         self.used = 0
         """Sessions, over all servers."""
         self.conflicts = 0
         """Ports that were found in use and passed over."""
         self.exhausted = 0
         """Times that no port was free towards the wanted server."""
+
+    @property
+    def configured(self) -> bool:
+        """New sessions may take it."""
+        return self.services > 0
 
     def take(self, server: Endpoint, low: int, high: int) -> int | None:
         ports = self.ports.get(server)
@@ -148,25 +154,26 @@ class LocalPool:
     """All local addresses. One address may be listed by several services; its ports are shared."""
 
     def __init__(self, rng: Random, low: int, high: int) -> None:
-        """``low`` and ``high``: first and last local port."""
+        """``low`` and ``high``: first and last local port of new sessions; both may be changed."""
         self._rng = rng
         self._addresses: dict[Address, LocalAddress] = {}
         self.low = low
         self.high = high
-        self.retired = False
-        """An address that is no longer configured lost its last session; reset by the reader."""
+        self.retired: list[Address] = []
+        """Addresses that lost their last session and are no longer configured; taken by the reader."""
 
-    def configure(self, addresses: Sequence[Address], low: int, high: int) -> None:
-        """Keep exactly ``addresses`` for new sessions; others stay until their sessions are gone."""
-        self.low, self.high = low, high
-        wanted = set(addresses)
+    def add(self, addresses: Iterable[Address]) -> None:
+        """One service more lists each of ``addresses``."""
         for address in addresses:
-            self._get(address).configured = True
-        for local in list(self._addresses.values()):
-            if local.address not in wanted:
-                local.configured = False
-                if not local.used:
-                    del self._addresses[local.address]
+            self._get(address).services += 1
+
+    def remove(self, addresses: Iterable[Address]) -> None:
+        """One service fewer lists each of ``addresses``; those that none lists stay until their sessions are gone."""
+        for address in addresses:
+            local = self._addresses[address]
+            local.services -= 1
+            if not local.configured and not local.used:
+                del self._addresses[address]
 
     def take(self, addresses: Sequence[Address], start: int, server: Endpoint) -> Endpoint | None:
         """A free address and port towards ``server``; tries every address, from position ``start`` on."""
@@ -180,18 +187,17 @@ class LocalPool:
 
     def claim(self, place: Endpoint, server: Endpoint) -> bool:
         """Take this very address and port, of a session found on the switch; False when it is in use."""
-        known = place.address in self._addresses
-        local = self._get(place.address)
-        if not known:
-            local.configured = False
-        return local.claim(server, place.port)
+        return self._get(place.address).claim(server, place.port)
 
     def release(self, place: Endpoint, server: Endpoint) -> None:
         local = self._addresses[place.address]
         local.release(server, place.port)
         if not local.used and not local.configured:
             del self._addresses[local.address]
-            self.retired = True
+            self.retired.append(local.address)
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._addresses
 
     def __iter__(self) -> Iterator[LocalAddress]:
         return iter(self._addresses.values())

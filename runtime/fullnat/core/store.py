@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from random import Random
 
-from fullnat.config.model import Config
+from fullnat.config.model import GlobalSettings
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
@@ -41,12 +41,13 @@ _LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
 
 
 class SessionStore:
-    def __init__(self, config: Config, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
+    def __init__(self, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
         self.stats = stats
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
         self.services = Services(sizes.server_ids)
-        self.pool = LocalPool(rng, config.local_port_min, config.local_port_max)
+        settings = GlobalSettings()
+        self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0

@@ -22,8 +22,8 @@ header ipv6_h {
 struct ipv6_metadata_t {
     ipv6_addr_t src;     /* after the rewrite */
     ipv6_addr_t dst;
-    bool    connected;   /* the route says that dst is the next hop */
-    bit<32> neighbor;    /* that dst is, if it is one */
+    bool          connected;  /* the route says that dst is the next hop */
+    next_hop_id_t host;       /* the next hop that dst is, if it is one */
 }
 
 #define IPV6_HEADERS ipv6_h ipv6;
