@@ -40,7 +40,7 @@ from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
-from fullnat.core.options import BadOptions, belongs, edit_options
+from fullnat.core.options import BadOptions, edit_options
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
@@ -156,15 +156,12 @@ class Controller:
             self._stats["bad_frame"] += 1
 
     def _edit_options(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
-        """A segment of a session with TCP options that the switch cannot edit."""
-        flow, segment = packet.flow, packet.tcp
+        """A packet of a session with options that the switch cannot edit."""
         session = self._store.table.by_id.get(event.session_id)
-        if flow is None or segment is None or session is None or not belongs(flow, session.entry):
-            self._stats["options_refused"] += 1
-            return
         try:
-            flags = session.service.session_flags
-            frame = edit_options(packet, flow, segment, session.entry, flags)
+            if session is None:
+                raise BadOptions("its session is gone")
+            frame = edit_options(packet, session.entry, session.service.session_flags)
         except BadOptions:
             self._stats["options_refused"] += 1
             return
