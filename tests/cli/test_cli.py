@@ -274,6 +274,9 @@ def test_check(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["-i", "1@veth1"], "-i and --grpc-server-addr belong to --embedded"),
+        (["--workers", "2"], "--workers belongs to --embedded"),
+        (["--embedded", "--workers", "65"], "65 is not in the range 1<=x<=64"),
+        (["--embedded", "--spread", "hash"], "'hash' is not one of 'flow', 'port'"),
         (["--embedded", "-i", "veth1"], "'veth1' is not PORT@INTERFACE"),
         (["--embedded", "-i", "600@veth1"], "'600@veth1' is not PORT@INTERFACE"),
         (["--embedded", "-i", "1@a", "-i", "1@b"], "a port number is given to two interfaces"),

@@ -16,6 +16,7 @@ from fullnat.config.errors import ConfigError
 
 MAX_PORT = 510
 FILE = click.Path(path_type=Path)
+SPREADS = ("flow", "port")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -71,6 +72,8 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
 @click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
 @click.option("--no-offload", multiple=True, metavar="INTERFACE", help="Embedded: as p4soft --no-offload.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Embedded: packet threads.")
+@click.option("--spread", default="flow", show_default=True, type=click.Choice(SPREADS), help="Embedded: among them.")
 @click.option("--cpu-port", default=255, show_default=True, type=click.IntRange(1, MAX_PORT), help="Embedded.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
@@ -91,6 +94,8 @@ def run(
     embedded: bool,
     interfaces: tuple[tuple[int, str], ...],
     no_offload: tuple[str, ...],
+    workers: int,
+    spread: str,
     cpu_port: int,
     grpc_server_addr: str | None,
     state_dir: Path | None,
@@ -112,6 +117,8 @@ def run(
         raise click.UsageError(f"--embedded is p4soft, which runs {V1MODEL}")
     if (interfaces or grpc_server_addr) and not embedded:
         raise click.UsageError("-i and --grpc-server-addr belong to --embedded")
+    if workers > 1 and not embedded:
+        raise click.UsageError("--workers belongs to --embedded: another switch has its own threads")
     if (grpc_tls_cert is None) != (grpc_tls_key is None):
         raise click.UsageError("--grpc-tls-cert and --grpc-tls-key go together")
     if grpc_tls_ca is None and (grpc_tls_cert is not None or grpc_tls_server_name is not None):
@@ -146,6 +153,8 @@ def run(
         cpu_port=cpu_port,
         ports=ports,
         no_offload=frozenset(ports.values() if "all" in no_offload else no_offload),
+        workers=workers,
+        spread=spread,
         grpc_server_addr=grpc_server_addr,
         metrics_addr=metrics_addr,
         tls=tls,
