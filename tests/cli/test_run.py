@@ -23,6 +23,9 @@ from cli.samples import CONFIG_TEXT
     ("arguments", "says"),
     [
         (["-i", "1@veth1"], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
+        (["--workers", "2"], "--workers belongs to --embedded"),
+        (["--embedded", "--workers", "65"], "65 is not in the range 1<=x<=64"),
+        (["--embedded", "--spread", "hash"], "'hash' is not one of 'flow', 'port'"),
         (["--cpu-port", "9"], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
         (["--grpc-server-addr", ""], "-i, --cpu-port and --grpc-server-addr belong to --embedded"),
         (["--embedded", "--grpc-addr", "127.0.0.1:9559"], "--grpc-addr is where a switch is connected to"),

@@ -32,6 +32,8 @@ class Arguments:
     embedded: bool
     interfaces: tuple[tuple[int, str], ...]
     no_offload: tuple[str, ...]
+    workers: int
+    spread: str
     cpu_port: int | None
     grpc_server_addr: str | None
     state_dir: Path | None
@@ -57,6 +59,8 @@ def _refuse_switch(given: Arguments) -> None:
         raise click.UsageError(f"--embedded is p4soft, which runs {V1MODEL}")
     if not given.embedded and (given.interfaces or given.grpc_server_addr is not None or given.cpu_port is not None):
         raise click.UsageError("-i, --cpu-port and --grpc-server-addr belong to --embedded")
+    if given.workers > 1 and not given.embedded:
+        raise click.UsageError("--workers belongs to --embedded: another switch has its own threads")
     if given.embedded and given.grpc_addr is not None:
         raise click.UsageError(
             "--grpc-addr is where a switch is connected to, and --embedded is none; --grpc-server-addr also serves "

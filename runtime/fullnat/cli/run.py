@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fullnat.app.daemon import Options
 
 FILE = click.Path(path_type=Path)
+SPREADS = ("flow", "port")
 LEVELS = ("debug", "info", "warning", "error")
 _DEVICE_ID = click.IntRange(0, (1 << 64) - 1)
 _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
@@ -41,6 +42,8 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
 @click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
 @click.option("--no-offload", multiple=True, metavar="INTERFACE", help="Embedded: as p4soft --no-offload.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Embedded: packet threads.")
+@click.option("--spread", default="flow", show_default=True, type=click.Choice(SPREADS), help="Embedded: among them.")
 @click.option("--cpu-port", show_default=str(CPU_PORT), type=click.IntRange(1, MAX_PORT), help="Embedded.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
@@ -106,6 +109,8 @@ def _daemon_options(given: Arguments) -> Options:
         cpu_port=given.cpu_port or CPU_PORT,
         ports=attached,
         no_offload=frozenset(attached.values() if "all" in given.no_offload else given.no_offload),
+        workers=given.workers,
+        spread=given.spread,
         grpc_server_addr=given.grpc_server_addr,
         metrics_addr=given.metrics_addr,
         tls=tls,

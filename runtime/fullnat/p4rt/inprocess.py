@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from finsy.proto import p4r
 from p4soft.api import EngineError
@@ -25,7 +26,8 @@ class EmbeddedSwitch:
     """A p4soft switch that lives as long as the controller.
 
     ``ports``: switch port to network interface. ``grpc_addr``: also serve P4Runtime there, for other clients.
-    ``no_offload``: interfaces whose super-segments are not cut.
+    ``no_offload``: interfaces whose super-segments are not cut. ``workers``: packet threads, among which flows or ports
+    are ``spread``.
     """
 
     def __init__(
@@ -36,15 +38,17 @@ class EmbeddedSwitch:
         grpc_addr: str | None = None,
         *,
         no_offload: Collection[str] = (),
+        workers: int = 1,
+        spread: str = "flow",
     ) -> None:
         self._arguments = (device_id, cpu_port, grpc_addr, dict(ports))
-        self._no_offload = no_offload
+        self._make = partial(Switch, no_offload=no_offload, workers=workers, spread=spread)
         self._switch: Switch | None = None
 
     async def start(self) -> None:
         """Raises ConnectionLost with the reason why the switch cannot run."""
         try:
-            self._switch = Switch(*self._arguments, no_offload=self._no_offload)
+            self._switch = self._make(*self._arguments)
             await self._switch.start()
         except (EngineError, ServerError, OSError) as error:
             raise ConnectionLost(f"the embedded switch cannot start: {error}") from error
