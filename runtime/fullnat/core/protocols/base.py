@@ -52,6 +52,11 @@ class Protocol:
         """An endpoint may hold the session for open, and can be told of its end."""
         raise NotImplementedError
 
+    def is_over(self, bits: int, unjudged: int) -> bool:
+        """Both endpoints have ended it, for all that was reported: only the time of its state is left, which no packet
+        restarts. The switch takes a report back that turns out to be wrong."""
+        raise NotImplementedError
+
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:
         """Seconds by state. Of the established state it is only the default: every session carries its own
         (SessionEntry.idle_timeout)."""

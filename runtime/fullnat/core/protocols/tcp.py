@@ -45,6 +45,7 @@ RULES: tuple[tuple[TcpState, tuple[SessionEvent, ...]], ...] = (
 """The first rule all of whose events stand gives the state. Whatever the client does, nothing comes of it before the
 server's SYN-ACK."""
 
+_ENDED = frozenset({TcpState.TIME_WAIT, TcpState.CLOSE})
 _SYN = int(TcpFlag.SYN)
 _JUDGED = int(TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST | TcpFlag.FIN)
 """Plain ints, because every SYN is asked."""
@@ -100,6 +101,10 @@ class Tcp(Protocol):
             return False
         judged = bits & ~unjudged
         return not judged & self._resets and judged & self._both_fins != self._both_fins
+
+    def is_over(self, bits: int, unjudged: int) -> bool:
+        """The switch reports the second FIN when both are acknowledged, and of RSTs those that the receiver accepts."""
+        return self._states[bits & ~unjudged] in _ENDED
 
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:
         default = Timeouts()
