@@ -44,8 +44,8 @@ class RstBehindDataOnItsWay(Conversation):
 
 @requires("judged-segments")
 class FinThatMissesIsNoNews(Conversation):
-    """A client's FIN that leaves a gap, is old, or acknowledges what was never sent passes, and closes nothing; the right
-    one does."""
+    """A client's FIN that leaves a gap, is old, or acknowledges what was never sent passes, and closes nothing; the
+    right one does."""
 
     def runTest(self) -> None:
         self.open()
@@ -87,8 +87,7 @@ class FinOfTheServerThatMissesIsNoNews(Conversation):
 
 @requires("judged-segments")
 class TheSecondFinIsToldWhenBothAreAcknowledged(Conversation):
-    """Until then one end may have to send all that is before its FIN again. Both are acknowledged in whatever order, and
-    with FINs that cross each other."""
+    """Until then one end may have to send all that is before its FIN again. These FINs cross each other."""
 
     def runTest(self) -> None:
         self.open()

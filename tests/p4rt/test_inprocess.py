@@ -131,6 +131,30 @@ async def test_probes_and_counters(client: Client) -> None:
     assert await client.counters(client.schema.drop_counter, [1, 2]) == {1: (0, 0), 2: (0, 0)}
 
 
+async def test_probes_ask_the_engine_alone_and_find_what_a_read_finds(
+    client: Client, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.write(wires(client, Op.INSERT, *COLD, session(1), session(3)))
+    await client.write(wires(client, Op.INSERT, session(4))[:1])
+    for number, packets in ((1, 5), (3, 7)):
+        for wire in wires(client, Op.MODIFY, session(number)):
+            entry = p4r.Update.FromString(wire).entity.table_entry
+            counts = p4r.CounterData(packet_count=packets, byte_count=packets * 100)
+            counter = p4r.DirectCounterEntry(table_entry=entry, data=counts)
+            update = p4r.Update(type=p4r.Update.MODIFY, entity=p4r.Entity(direct_counter_entry=counter))
+            assert await client.write([update.SerializeToString()]) == {}
+    asked = [session(number) for number in (3, 2, 1, 4)]
+    with monkeypatch.context() as patched:
+        patched.setattr(switch.service, "read", None)
+        quick = await client.probe(asked)
+    monkeypatch.setattr(switch.service, "read_hits", lambda _request: None)
+    slow = await client.probe(asked)
+    for results in (quick, slow):
+        told = [(number, result[1:] if result else None) for number, result in results]
+        assert told == [(3, (7, 700, 7, 700)), (2, None), (1, (5, 500, 5, 500)), (4, None)]
+        assert all(result is None or 0 <= (result.idle or 0.0) < 60 for _, result in results)
+
+
 async def test_packets_go_both_ways(client: Client, switch: Switch) -> None:
     assert client.packet_out(Forward(2, bytes(60)))
     assert switch.engine.drain(5.0)

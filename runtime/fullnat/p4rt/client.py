@@ -15,7 +15,7 @@ from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.transport import QUEUE_LIMIT, Stream, Transport
+from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, Stream, TellsHits, Transport
 from fullnat.p4rt.wire import delimited, scalar
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
@@ -261,9 +261,17 @@ class Client:
         results: list[tuple[int, ProbeResult | None]] = []
         for start in range(0, len(sessions), _BATCH // 2):
             asked = sessions[start : start + _BATCH // 2]
-            wanted = b"".join(delimited(2, entity) for entity in tables.probe_entities(asked))
-            results += tables.probe_results(asked, (entity.table_entry for entity in await self._read(wanted)))
+            request = self._reading(b"".join([delimited(2, entity) for entity in tables.probe_entities(asked)]))
+            hits = self._hits(request)
+            if hits is not None:
+                results += tables.probe_hits(asked, hits)
+            else:
+                entities = await self._transport.read(request)
+                results += tables.probe_results(asked, (entity.table_entry for entity in entities))
         return tuple(results)
+
+    def _hits(self, request: bytes) -> Sequence[Hit | None] | None:
+        return self._transport.hits(request) if isinstance(self._transport, TellsHits) else None
 
     async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
         """(packets, bytes) of the cells of an indexed counter."""
@@ -276,7 +284,11 @@ class Client:
         return cells
 
     async def _read(self, entities: bytes) -> list[p4r.Entity]:
-        return await self._transport.read(scalar(1, self.device_id) + entities)
+        return await self._transport.read(self._reading(entities))
+
+    def _reading(self, entities: bytes) -> bytes:
+        """The serialised ReadRequest."""
+        return scalar(1, self.device_id) + entities
 
     async def _checked(self, call: Awaitable[None]) -> None:
         try:

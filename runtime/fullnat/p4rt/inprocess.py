@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from finsy.proto import p4r
 from p4soft.api import EngineError
@@ -18,7 +18,7 @@ from p4soft.server.streams import Stream as ServiceStream
 from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
-from fullnat.p4rt.transport import QUEUE_LIMIT
+from fullnat.p4rt.transport import QUEUE_LIMIT, Hit
 
 
 class EmbeddedSwitch:
@@ -84,12 +84,15 @@ class InProcessTransport:
     async def read(self, request: bytes) -> list[p4r.Entity]:
         entities: list[p4r.Entity] = []
         try:
-            for response in self._service.read(p4r.ReadRequest.FromString(request)):
-                entities.extend(response.entities)
+            for response in self._service.read_bytes(request):
+                entities.extend(p4r.ReadResponse.FromString(response).entities)
                 await asyncio.sleep(0)
         except ServiceError as error:
             raise _translate(error) from None
         return entities
+
+    def hits(self, request: bytes) -> Sequence[Hit | None] | None:
+        return self._service.read_hits(request)
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         try:

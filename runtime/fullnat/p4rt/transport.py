@@ -5,7 +5,8 @@ Requests are serialised messages (see :mod:`fullnat.p4rt.wire`), answers are mes
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from finsy.proto import p4r
 
@@ -65,3 +66,17 @@ class Transport(Protocol):
     ) -> p4r.GetForwardingPipelineConfigResponse: ...
 
     async def close(self) -> None: ...
+
+
+Hit = tuple[int, int, int]
+"""What the data plane has added to a table entry: nanoseconds since the last hit or the insert, packets, bytes."""
+
+
+@runtime_checkable
+class TellsHits(Protocol):
+    """What a transport may be able to do beside."""
+
+    def hits(self, request: bytes) -> Sequence[Hit | None] | None:
+        """Of each entry that a serialised ReadRequest names by its key, in its order; None for one that is not there.
+        None instead of all of them if this switch has to be asked by :meth:`Transport.read`. Raises RpcError."""
+        ...
