@@ -118,6 +118,11 @@ class Client:
         events: list[Event | Arbitration] = []
         for message in await self._open_stream().receive():
             try:
+                if not isinstance(message, p4r.StreamMessageResponse):
+                    self.digest_lists += 1
+                    events.extend(self.schema.packets.decode_packed(message))
+                    await self._send(self.schema.packets.digest_ack(message))
+                    continue
                 kind = message.WhichOneof("update")
                 if kind == "packet":
                     events.append(self.schema.packets.decode_packet(message.packet))
@@ -240,8 +245,9 @@ class Client:
 
     async def read_all(self) -> tuple[tuple[Entry, ...], int]:
         """Everything in our tables; half sessions are deleted, and counted in the second value."""
-        wanted = b"".join(delimited(2, delimited(2, scalar(1, table_id))) for table_id in self.schema.table_ids)
-        entities = await self._read(wanted)
+        entities: list[p4r.Entity] = []
+        for table_id in self.schema.table_ids:
+            entities += await self._read(delimited(2, delimited(2, scalar(1, table_id))))
         entries, orphans = self.schema.decode_all(entity.table_entry for entity in entities)
         await self.delete_halves(orphans)
         return tuple(entries), len(orphans)

@@ -18,7 +18,7 @@ from p4soft.server.streams import Stream as ServiceStream
 from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
-from fullnat.p4rt.transport import QUEUE_LIMIT, Hit
+from fullnat.p4rt.transport import QUEUE_LIMIT, Arrival, Hit, PackedDigests
 
 
 class EmbeddedSwitch:
@@ -114,13 +114,17 @@ class InProcessTransport:
 
 class InProcessStream:
     def __init__(self, service: P4RuntimeService) -> None:
-        self._inbox: deque[p4r.StreamMessageResponse] = deque()
+        self._inbox: deque[Arrival] = deque()
         self._arrived = asyncio.Event()
         self._end: P4RuntimeError | None = None
-        self._stream: ServiceStream = service.open_stream(self._take)
+        self._stream: ServiceStream = service.open_stream(self._take, digests=self._take_digests)
 
     def _take(self, messages: list[p4r.StreamMessageResponse]) -> None:
         self._inbox.extend(messages)
+        self._arrived.set()
+
+    def _take_digests(self, digests: PackedDigests) -> None:
+        self._inbox.append(digests)
         self._arrived.set()
 
     def send(self, message: bytes, limit: int = QUEUE_LIMIT) -> bool:
@@ -135,7 +139,7 @@ class InProcessStream:
     async def room(self, limit: int = QUEUE_LIMIT) -> None:
         """Every message is taken at once."""
 
-    async def receive(self) -> list[p4r.StreamMessageResponse]:
+    async def receive(self) -> Sequence[Arrival]:
         await self._arrived.wait()
         if not self._inbox:
             raise self._end or ConnectionLost("the stream is closed")

@@ -14,6 +14,25 @@ QUEUE_LIMIT = 4096
 """Messages received ahead, beyond which flow control holds the switch back; and messages waiting to be sent."""
 
 
+class PackedDigests(Protocol):
+    """A digest list as a switch in this process has it, instead of the message."""
+
+    @property
+    def digest_id(self) -> int: ...
+
+    @property
+    def list_id(self) -> int: ...
+
+    @property
+    def data(self) -> Sequence[bytes]:
+        """Of each digest, its fields one after the other, in as many bytes as their bits take, in network order."""
+        ...
+
+
+Arrival = p4r.StreamMessageResponse | PackedDigests
+"""What a stream brings."""
+
+
 class Stream(Protocol):
     """One StreamChannel."""
 
@@ -25,7 +44,7 @@ class Stream(Protocol):
         """Until :meth:`send` has room, or has an end to tell of."""
         ...
 
-    async def receive(self) -> list[p4r.StreamMessageResponse]:
+    async def receive(self) -> Sequence[Arrival]:
         """Everything that has arrived, at least one message. Raises ConnectionLost or RpcError at the end."""
         ...
 
