@@ -99,6 +99,6 @@ def service_view(service: Service) -> ServiceView:
 
 
 def local_view(local: LocalAddress, pool: LocalPool) -> LocalAddressView:
-    busiest = max((len(ports.used) for ports in local.ports.values()), default=0)
+    busiest = max((ports.count for ports in local.ports.values()), default=0)
     free = max(0, pool.high - pool.low + 1 - busiest)
     return LocalAddressView(local.address, local.used, free, local.conflicts, local.exhausted, not local.configured)

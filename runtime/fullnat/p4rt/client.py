@@ -245,12 +245,18 @@ class Client:
 
     async def read_all(self) -> tuple[tuple[Entry, ...], int]:
         """Everything in our tables; half sessions are deleted, and counted in the second value."""
-        entities: list[p4r.Entity] = []
-        for table_id in self.schema.table_ids:
-            entities += await self._read(delimited(2, delimited(2, scalar(1, table_id))))
-        entries, orphans = self.schema.decode_all(entity.table_entry for entity in entities)
-        await self.delete_halves(orphans)
-        return tuple(entries), len(orphans)
+        schema = self.schema
+        found: list[Entry] = []
+        for table_id in schema.cold.ids:
+            entities = await self._read(_whole_table(table_id))
+            found += (entry for entity in entities if (entry := schema.cold.decode(entity.table_entry)) is not None)
+        halves = schema.sessions.halves()
+        for table_id in schema.session_tables:
+            async for response in self._transport.read(self._reading(_whole_table(table_id))):
+                halves.add(table_id, response)
+        halves.finish()
+        await self.delete_halves(halves.orphans)
+        return (*found, *halves.sessions), len(halves.orphans)
 
     async def delete_halves(self, halves: Sequence[tuple[SessionEntry, bool]]) -> None:
         """Delete half sessions (True: the ``session_in`` entry). One that is gone already is no error."""
@@ -272,7 +278,7 @@ class Client:
             if hits is not None:
                 results += tables.probe_hits(asked, hits)
             else:
-                entities = await self._transport.read(request)
+                entities = await self._entities(request)
                 results += tables.probe_results(asked, (entity.table_entry for entity in entities))
         return tuple(results)
 
@@ -290,7 +296,13 @@ class Client:
         return cells
 
     async def _read(self, entities: bytes) -> list[p4r.Entity]:
-        return await self._transport.read(self._reading(entities))
+        return await self._entities(self._reading(entities))
+
+    async def _entities(self, request: bytes) -> list[p4r.Entity]:
+        entities: list[p4r.Entity] = []
+        async for response in self._transport.read(request):
+            entities += p4r.ReadResponse.FromString(response).entities
+        return entities
 
     def _reading(self, entities: bytes) -> bytes:
         """The serialised ReadRequest."""
@@ -303,6 +315,11 @@ class Client:
             if error.code == Code.PERMISSION_DENIED and not error.updates:
                 raise NotPrimary(error.message or "another controller is primary") from None
             raise
+
+
+def _whole_table(table_id: int) -> bytes:
+    """ReadRequest.entities: every entry of a table."""
+    return delimited(2, delimited(2, scalar(1, table_id)))
 
 
 def _counter_entity(counter_id: int, index: int) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from finsy.proto import p4r
 from p4soft.api import EngineError
@@ -81,15 +81,13 @@ class InProcessTransport:
         except ServiceError as error:
             raise _translate(error) from None
 
-    async def read(self, request: bytes) -> list[p4r.Entity]:
-        entities: list[p4r.Entity] = []
+    async def read(self, request: bytes) -> AsyncIterator[bytes]:
         try:
             for response in self._service.read_bytes(request):
-                entities.extend(p4r.ReadResponse.FromString(response).entities)
+                yield response
                 await asyncio.sleep(0)
         except ServiceError as error:
             raise _translate(error) from None
-        return entities
 
     def hits(self, request: bytes) -> Sequence[Hit | None] | None:
         return self._service.read_hits(request)

@@ -1,11 +1,12 @@
 """How P4Runtime requests reach a switch: over gRPC (:mod:`fullnat.p4rt.grpc_transport`) or inside the process.
 
-Requests are serialised messages (see :mod:`fullnat.p4rt.wire`), answers are message objects.
+Requests are serialised messages (see :mod:`fullnat.p4rt.wire`), and so are the answers to Reads; other answers are
+message objects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from finsy.proto import p4r
@@ -74,8 +75,8 @@ class Transport(Protocol):
         """Carry out a serialised WriteRequest."""
         ...
 
-    async def read(self, request: bytes) -> list[p4r.Entity]:
-        """The entities that a serialised ReadRequest asks for."""
+    def read(self, request: bytes) -> AsyncIterator[bytes]:
+        """The serialised ReadResponses to a serialised ReadRequest."""
         ...
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None: ...
