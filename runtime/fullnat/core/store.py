@@ -64,7 +64,11 @@ class SessionStore:
             self.pool.release(local, endpoint)
             return None
         client_isn, server_isn = isn
-        protocol, (client, client_port), (vip, vport) = key
+        # A million sessions are held: what many have in common they share.
+        protocol, source, _ = key
+        client, client_port = source
+        virtual = service.key[1]
+        vip, vport = virtual
         fields = (
             session_id,
             server.server_id,
@@ -82,7 +86,7 @@ class SessionStore:
             service.established_timeout,
         )
         entry = made(SessionEntry, fields)
-        session = Session(entry, key, service, server, local, now)
+        session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
         self._hold(session)
         server.connections += 1
         return session
@@ -99,7 +103,7 @@ class SessionStore:
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(endpoint)
-        session = Session(entry, key, service, server, local, now)
+        session = Session(entry, made(Flow, (key.protocol, key.src, service.key[1])), service, server, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established

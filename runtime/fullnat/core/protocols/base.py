@@ -53,6 +53,11 @@ class Protocol:
         """An endpoint may hold the session for open, and can be told of its end."""
         raise NotImplementedError
 
+    def is_over(self, bits: int, unjudged: int) -> bool:
+        """Both endpoints have ended it, for all that was reported: only the time of its state is left, which no packet
+        restarts. The switch takes a report back that turns out to be wrong."""
+        raise NotImplementedError
+
     def converses(self, counters: ProbeResult) -> bool:
         """The counters alone tell that the session is established: the reports of it were lost."""
         raise NotImplementedError

@@ -52,6 +52,7 @@ RULES: tuple[tuple[TcpState, tuple[SessionEvent, ...]], ...] = (
 """The first rule all of whose events stand gives the state. Whatever the client does, nothing comes of it before the
 server's SYN-ACK."""
 
+_ENDED = frozenset({TcpState.TIME_WAIT, TcpState.CLOSE})
 _SYN = int(TcpFlag.SYN)
 _JUDGED = int(TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST | TcpFlag.FIN)
 """Plain ints, because every SYN is asked."""
@@ -117,6 +118,10 @@ class Tcp(Protocol):
         if counters.in_packets <= HANDSHAKE_PACKETS_IN or counters.out_packets <= HANDSHAKE_PACKETS_OUT:
             return False
         return counters.out_bytes is None or counters.out_bytes > counters.out_packets * EMPTY_FRAME
+
+    def is_over(self, bits: int, unjudged: int) -> bool:
+        """The switch reports the second FIN when both are acknowledged, and of RSTs those that the receiver accepts."""
+        return self._states[bits & ~unjudged] in _ENDED
 
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:
         default = Timeouts()
