@@ -26,11 +26,6 @@ CLOCK_SLACK = 5.0
 """Seconds that an idle time may seem too long because messages wait on their way."""
 EPSILON = 1e-3
 """Idle times are told in milliseconds."""
-HANDSHAKE_PACKETS_IN = 16
-HANDSHAKE_PACKETS_OUT = 8
-"""More packets each way than a handshake takes, retransmissions included."""
-EMPTY_FRAME = 74
-"""Bytes of a server's SYN-ACK, RST or challenge with its usual options; one that says more has a connection."""
 
 
 class Expiry:
@@ -44,7 +39,7 @@ class Expiry:
     # ---- news from the switch
 
     def events(self, event: SessionEvents, now: float) -> None:
-        """A digest: segments that change the TCP state were seen."""
+        """A digest: packets that change the state were seen."""
         store = self._store
         session = store.table.by_id.get(event.session_id)
         if session is None or session.phase is not Phase.INSTALLED:
@@ -113,7 +108,7 @@ class Expiry:
         store = self._store
         last_hit = now - max(result.idle or 0.0, 0.0)
         if session.state is session.protocol.initial:
-            if _converses(result):
+            if session.protocol.converses(result):
                 self._stats["promoted"] += 1
                 store.set_events(session, session.events | session.protocol.opened, 0, last_hit)
         elif session.state is session.protocol.established:
@@ -181,10 +176,3 @@ class Expiry:
             self._store.timers.arm(session, now + 1.0 + spread * position / len(sessions))
         if sessions:
             out.append(Log("INFO", f"{len(sessions)} sessions found on the switch and taken over"))
-
-
-def _converses(result: ProbeResult) -> bool:
-    """Both sides send more than a handshake. Whoever forges a client's segments gets bare answers from the server."""
-    if result.in_packets <= HANDSHAKE_PACKETS_IN or result.out_packets <= HANDSHAKE_PACKETS_OUT:
-        return False
-    return result.out_bytes is None or result.out_bytes > result.out_packets * EMPTY_FRAME

@@ -82,6 +82,10 @@ class ServerIds:
         """Ids that are not free."""
         return len(self._bindings)
 
+    @property
+    def are_all_taken(self) -> bool:
+        return len(self._pool) == self._pool.size
+
     # ---- holders
 
     def take(self, service: ServiceKey, endpoint: Endpoint, flags: int) -> int | None:
