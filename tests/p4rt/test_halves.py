@@ -4,10 +4,12 @@ another one."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from finsy.proto import p4r
-from fullnat.core.interface import Op
+from fullnat.core.interface import Op, ProbeResult
+from fullnat.net.flow import v4
 from fullnat.p4rt import program
 from fullnat.p4rt.halves import HalfSessions
 from fullnat.p4rt.schema import Schema
@@ -42,7 +44,7 @@ def joined(answers: dict[int, list[bytes]], order: Sequence[int] = (INWARD, OUTW
     halves = SCHEMA.sessions.halves()
     for table in order:
         for response in answers[table]:
-            halves.add(table, response)
+            halves.add(response)
     halves.finish()
     return halves
 
@@ -81,11 +83,12 @@ def test_entries_of_the_usual_form_are_never_made_messages(monkeypatch: pytest.M
 def test_halves_that_do_not_agree_are_told(field: str, forms: tuple[Form, ...]) -> None:
     good, one = entries.session(1), entries.session(2)
     value = getattr(one, field)
-    other = one._replace(**{field: value ^ 1 if isinstance(value, int) else value[::-1]})
+    changes: dict[str, Any] = {field: value ^ 1 if isinstance(value, int) else value[::-1]}
+    other = one._replace(**changes)
     answers, others = responses([good, one], *forms), responses([good, other], *forms)
     halves = joined({INWARD: answers[INWARD], OUTWARD: others[OUTWARD]})
     assert halves.sessions == [good]
-    nowhere, port = bytes(4), 0
+    nowhere, port = v4(0), 0
     assert halves.orphans == [
         (other._replace(vip=nowhere, vport=port), False),
         (one._replace(server=nowhere, server_port=port), True),
@@ -103,3 +106,25 @@ def test_addresses_and_ports_are_shared() -> None:
 def test_what_we_cannot_have_written_is_refused(damage: Form) -> None:
     with pytest.raises(ValueError, match="entry with fields"):
         joined(responses([entries.session(1)], damage))
+
+
+@pytest.mark.parametrize("forms", [(), (unlike_ours,)])
+@pytest.mark.parametrize("told", [True, False])
+def test_probes_are_answered_in_the_order_of_the_sessions(told: bool, forms: tuple[Form, ...]) -> None:
+    def hit(entry: p4r.TableEntry) -> None:
+        if told:
+            entry.time_since_last_hit.elapsed_ns = 3_000_000_000 if entry.table_id == INWARD else 2_000_000_000
+        entry.counter_data.packet_count = 300 if entry.table_id == INWARD else 0
+        entry.counter_data.byte_count = 1 << 40
+
+    held = [entries.session(number) for number in (1, 2)]
+    answers = responses(held, hit, *forms)
+    lone = responses([entries.session(3)], hit, *forms)[INWARD]
+    tables = SCHEMA.sessions
+    asked = [entries.session(number) for number in (2, 3, 1, 4)]
+    hits = tables.hits(asked, [*answers[OUTWARD], *lone, *answers[INWARD]])
+    since = (3_000_000_000, 2_000_000_000) if told else (None, None)
+    inward, outward = (since[0], 300, 1 << 40), (since[1], 0, 1 << 40)
+    assert hits == [inward, outward, inward, None, inward, outward, None, None]
+    result = ProbeResult(2.0 if told else None, 300, 1 << 40, 0, 1 << 40)
+    assert tables.probe_results(asked, hits) == [(2, result), (3, None), (1, result), (4, None)]

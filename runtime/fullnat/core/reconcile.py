@@ -61,7 +61,7 @@ def switch_up(
         home = service or gone.get(of)
         if home is None:
             home = gone[of] = _gone(of, servers.flags.get(entry.server_id, 0))
-        session = store.adopt(_with_timeout(entry, home), home, now)
+        session = store.adopt(_with_timeout(entry, home), key, home, now)
         if session is None:
             surplus.append(entry)
             continue
