@@ -103,7 +103,7 @@ class SessionStore:
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(endpoint)
-        session = Session(entry, made(Flow, (key.protocol, key.src, service.key[1])), service, server, now)
+        session = Session(entry, key, service, server, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established
