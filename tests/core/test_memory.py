@@ -5,8 +5,9 @@ from __future__ import annotations
 import tracemalloc
 from random import Random
 
+from fullnat.config.diff import diff, model_of
 from fullnat.core.controller import Controller
-from fullnat.core.interface import Sizes, SwitchUp
+from fullnat.core.interface import THE_SWITCH, Sizes, SwitchUp
 from fullnat.net.flow import v4
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
@@ -28,11 +29,12 @@ def session(number: int) -> SessionEntry:
 
 
 def test_a_session_found_on_the_switch_takes_less_than_a_kilobyte() -> None:
-    controller = Controller(config(local_port_min=1024), Sizes(1 << 20, 1 << 16), SECRET, Random(1))
+    controller = Controller(Sizes(1 << 20, 1 << 16), SECRET, Random(1))
+    controller.apply(diff(controller.model, model_of(config(local_port_min=1024))), 999.0)
     servers = (ServerIn(0, 1, SERVER, RPORT), ServerOut(0, 1, VIP, VPORT))
     tracemalloc.start()
     try:
-        effects = controller.handle(SwitchUp((*servers, *map(session, range(SESSIONS)))), 1000.0)
+        effects = controller.handle(SwitchUp((*servers, *map(session, range(SESSIONS)))), 1000.0, THE_SWITCH)
         del effects
         held, _ = tracemalloc.get_traced_memory()
     finally:
