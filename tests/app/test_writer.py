@@ -30,6 +30,8 @@ _PROGRAM = program.load()
 class Client:
     """Answers Writes when told to; ``failures`` maps (table, operation) to an error."""
 
+    immediate = False
+
     def __init__(self) -> None:
         self.schema = Schema(_PROGRAM.p4info, _PROGRAM.sizes)
         self.requests: list[list[p4r.Update]] = []

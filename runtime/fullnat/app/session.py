@@ -121,7 +121,7 @@ class SwitchSession:
                 elif self._candidate.primary:
                     events.append(event)
             if self._phase == "serving":
-                self._runner.post(events)
+                self._runner.hear(events)
                 events.clear()
             while len(events) > EVENTS_WAITING:
                 self._taken.clear()
@@ -205,7 +205,7 @@ class SwitchSession:
         self._tasks.fail(error)
 
     def _written(self, event: Written) -> None:
-        self._runner.post((event,))
+        self._runner.answered(event)
 
     def _release(self, packets: list[PacketOut]) -> None:
         """What they waited for is written."""

@@ -30,6 +30,9 @@ class WriteClient(Protocol):
     @property
     def schema(self) -> Schema: ...
 
+    @property
+    def immediate(self) -> bool: ...
+
     async def write(self, updates: list[bytes]) -> dict[int, tuple[int, str]]: ...
 
 
@@ -111,7 +114,10 @@ class Writer:
             if not batch:
                 return
             self._in_flight += 1
-            self._spawn(self._carry_out(batch))
+            if self._client.immediate:
+                _finish_now(self._carry_out(batch))
+            else:
+                self._spawn(self._carry_out(batch))
 
     def _next_batch(self) -> list[_Update]:
         """The next updates that touch or lead to no entry of each other or of those in flight: the switch may reorder
@@ -160,7 +166,8 @@ class Writer:
             job.left -= 1
             if not job.left:
                 self._finish(job)
-        self.pump()
+        if not self._client.immediate:
+            self.pump()
 
     async def _roll_back(self, batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> None:
         """Remove the half of an inserted session whose other half failed."""
@@ -200,6 +207,16 @@ class Writer:
                 update.entry,
                 failure.message,
             )
+
+
+def _finish_now(work: Coroutine[Any, Any, None]) -> None:
+    """Run what waits for nothing. Raises what it raises."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise RuntimeError("a Write that was to be done at once is waiting")
 
 
 def _per_update(batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> dict[int, Failure]:

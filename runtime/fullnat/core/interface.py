@@ -129,6 +129,13 @@ class ProbeResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Shed:
+    """So many SYNs that asked for new sessions were dropped, because they had waited for too long."""
+
+    syns: int
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchUp:
     """The controller is primary on a switch that runs our pipeline; ``entries`` is everything found in its tables."""
 
@@ -144,7 +151,7 @@ class SwitchDown:
     reason: str
 
 
-Event = PacketIn | SessionEvents | NeighborHeard | IdleNotice | Written | Probed | SwitchUp | SwitchDown
+Event = PacketIn | SessionEvents | NeighborHeard | IdleNotice | Written | Probed | Shed | SwitchUp | SwitchDown
 
 
 # ---------------------------------------------------------------------------------------------- effects

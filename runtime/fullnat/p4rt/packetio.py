@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from struct import Struct
+from struct import error as StructError
 
 from finsy.proto import p4r
 
 from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
 from fullnat.net.flow import v4
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
-from fullnat.p4rt.binding import Binder
+from fullnat.p4rt.binding import Binder, Field
+from fullnat.p4rt.transport import NO_LAYOUT, Layout
 from fullnat.p4rt.wire import IntField, delimited, scalar, tag, varint
 
 PacketOut = Forward | Inject | Reset
 
 _STREAM_PACKET = tag(2, 2)
 _PAYLOAD = tag(1, 2)
+_CODES = {8: "B", 16: "H", 32: "I", 64: "Q"}
 
 
 class PacketIo:
@@ -24,8 +28,13 @@ class PacketIo:
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
         self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
         self.neighbor_digest_id = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
+        self.layout = NO_LAYOUT
+        """Of packets that :meth:`decode_frame` and :meth:`frame` know."""
         if binder.differences:
             return
+        if all(field.bits in _CODES for field in (*packet_in, *packet_out)):
+            self.layout = Layout(*(tuple((field.id, field.bits) for field in side) for side in (packet_in, packet_out)))
+            self._frame_in, self._frame_out = _struct(packet_in), _struct(packet_out)
         self._digests: dict[int, Callable[..., Event]] = {
             self.digest_id: SessionEvents,
             self.neighbor_digest_id: _neighbor_heard,
@@ -55,6 +64,27 @@ class PacketIo:
             metadata = self._reset + self._session_id.encode(effect.session_id)
         body = _PAYLOAD + varint(len(effect.frame)) + effect.frame + metadata
         return _STREAM_PACKET + varint(len(body)) + body
+
+    def frame(self, effect: PacketOut) -> bytes:
+        """The packet behind the values of packet_out's fields. Raises OverflowError for a value too wide."""
+        if isinstance(effect, Inject):
+            flags = (
+                effect.new_session * PacketOutFlag.NEW_SESSION | effect.options_edited * PacketOutFlag.OPTIONS_EDITED
+            )
+            values = PacketOutAction.INJECT, flags, effect.port, effect.session_id
+        elif isinstance(effect, Forward):
+            values = PacketOutAction.FORWARD, 0, effect.port, 0
+        else:
+            values = PacketOutAction.RESET, 0, 0, effect.session_id
+        try:
+            return self._frame_out.pack(*values) + effect.frame
+        except StructError as error:
+            raise OverflowError(str(error)) from None
+
+    def decode_frame(self, data: bytes) -> PacketIn:
+        """A packet behind the values of packet_in's fields."""
+        reason, service_flags, ingress_port, session_id, *seq = self._frame_in.unpack_from(data)
+        return PacketIn(reason, service_flags, ingress_port, session_id, data[self._frame_in.size :], *seq)
 
     def decode_packet(self, packet: p4r.PacketIn) -> PacketIn:
         """Raises ValueError when the metadata are not those of the packet_in header."""
@@ -97,6 +127,10 @@ class PacketIo:
     def digest_ack(self, digest: p4r.DigestList) -> bytes:
         """The serialised StreamMessageRequest that acknowledges ``digest``."""
         return delimited(3, scalar(1, digest.digest_id) + scalar(2, digest.list_id))
+
+
+def _struct(fields: Sequence[Field]) -> Struct:
+    return Struct("!" + "".join(_CODES[field.bits] for field in fields))
 
 
 def _neighbor_heard(address: int, mac: int, ingress_port: int) -> NeighborHeard:

@@ -5,7 +5,7 @@ Requests are serialised messages (see :mod:`fullnat.p4rt.wire`), answers are mes
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from finsy.proto import p4r
 
@@ -13,8 +13,31 @@ QUEUE_LIMIT = 4096
 """Messages received ahead, beyond which flow control holds the switch back; and messages waiting to be sent."""
 
 
+Message = p4r.StreamMessageResponse | bytes
+"""What a stream brings. Bytes are a packet-in behind the values of packet_in's fields, see :class:`Layout`."""
+
+
+class Layout(NamedTuple):
+    """Id and bits of the fields of both controller headers, by P4Info."""
+
+    packet_in: tuple[tuple[int, int], ...] = ()
+    packet_out: tuple[tuple[int, int], ...] = ()
+
+
+NO_LAYOUT = Layout()
+
+
 class Stream(Protocol):
     """One StreamChannel."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether packets may be handed over as they are, by :meth:`send_frame`."""
+        ...
+
+    def send_frame(self, frame: bytes) -> bool:
+        """Send a packet-out behind the values of packet_out's fields; False: it has to be sent as a message."""
+        ...
 
     def send(self, message: bytes, limit: int = QUEUE_LIMIT) -> bool:
         """Send a serialised StreamMessageRequest; False when ``limit`` wait already. Raises ConnectionLost."""
@@ -24,7 +47,7 @@ class Stream(Protocol):
         """Until :meth:`send` has room, or has an end to tell of."""
         ...
 
-    async def receive(self) -> list[p4r.StreamMessageResponse]:
+    async def receive(self) -> list[Message]:
         """Everything that has arrived, at least one message. Raises ConnectionLost or RpcError at the end."""
         ...
 
@@ -44,11 +67,18 @@ class Transport(Protocol):
         """A pipeline is being set, during which some switches answer nothing else."""
         ...
 
+    @property
+    def immediate(self) -> bool:
+        """Every Write is done when the call returns: nothing of it waits."""
+        ...
+
     async def ask(self) -> None:
         """Have the switch answer something that costs it next to nothing."""
         ...
 
-    async def open_stream(self) -> Stream: ...
+    async def open_stream(self, layout: Layout = NO_LAYOUT) -> Stream:
+        """``layout``: of packets that may come as they are."""
+        ...
 
     async def write(self, request: bytes) -> None:
         """Carry out a serialised WriteRequest."""

@@ -15,6 +15,7 @@ from finsy.proto import p4r
 
 from p4soft.api import Digest, Engine, Idle, PacketIn
 from p4soft.server.arbitration import Arbitration
+from p4soft.server.packetio import Outgoing, Punted
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
 
@@ -65,18 +66,19 @@ class EventDispatcher:
             for handler in pipeline.digests.values() if pipeline is not None else ():
                 handler.discard()
             return
-        messages: list[p4r.StreamMessageResponse] = []
+        messages: list[Outgoing] = []
         digests: list[Digest] = []
         idle: list[Idle] = []
-        packet_in = pipeline.packet_in.packet_in
+        header = pipeline.packet_in
+        least = header.size
         for event in events:
             kind = type(event)
             if kind is PacketIn:
-                message = packet_in(event.data)  # type: ignore[union-attr]
-                if message is None:
+                data = event.data  # type: ignore[union-attr]
+                if len(data) < least:
                     self.stats.short_packets += 1
                 else:
-                    messages.append(message)
+                    messages.append(Punted(header, data))
             elif kind is Digest:
                 digests.append(event)  # type: ignore[arg-type]
             else:
@@ -107,7 +109,7 @@ class EventDispatcher:
             for digest in pipeline.digests.values():
                 digest.forget_unacked()
 
-    def _digests(self, pipeline: Pipeline, digests: list[Digest], messages: list[p4r.StreamMessageResponse]) -> None:
+    def _digests(self, pipeline: Pipeline, digests: list[Digest], messages: list[Outgoing]) -> None:
         now = self._monotonic()
         lists = []
         for digest in digests:
@@ -122,7 +124,7 @@ class EventDispatcher:
             self.stats.digest_lists += len(lists)
             messages.extend(lists)
 
-    def _idle(self, pipeline: Pipeline, idle: list[Idle], messages: list[p4r.StreamMessageResponse]) -> None:
+    def _idle(self, pipeline: Pipeline, idle: list[Idle], messages: list[Outgoing]) -> None:
         timestamp = self._epoch()
         message = None
         for event in idle:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from finsy.proto import p4r
 
@@ -10,9 +11,10 @@ from p4soft.api import Engine, EngineError
 from p4soft.server.arbitration import Arbitration, Notices
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, unimplemented
 from p4soft.server.events import EventDispatcher
+from p4soft.server.packetio import Outgoing, message_of
 from p4soft.server.pipelines import PipelineStore
 
-Send = Callable[[list[p4r.StreamMessageResponse]], None]
+Send = Callable[[list[Any]], None]
 """Takes messages for the client, in order. Must not block or raise; may be called from within :meth:`Stream.handle`."""
 
 End = Callable[[RpcError], None]
@@ -29,15 +31,23 @@ class Stream:
         events: EventDispatcher,
         cpu_port: int | None,
         send: Send,
+        *,
+        punted: bool = False,
     ) -> None:
+        """``punted``: packets come as :class:`~p4soft.server.packetio.Punted`, not as messages."""
         self._arbitration = arbitration
         self._pipelines = pipelines
         self._events = events
         self._engine: Engine = events.engine
         self._cpu_port = cpu_port
-        self.send = send
+        self._send = send
+        self._punted = punted
         self.on_close: Callable[[Stream], object] | None = None
         self._open = True
+
+    def send(self, outgoing: Sequence[Outgoing]) -> None:
+        """Hand something to the client."""
+        self._send(list(outgoing) if self._punted else [message_of(one) for one in outgoing])
 
     def handle(self, request: p4r.StreamMessageRequest) -> None:
         """Handle one message of the client. An RpcError means that the stream is over, with that status."""
@@ -54,6 +64,23 @@ class Stream:
             message = _stream_error(error)
             message.error.other.other.CopyFrom(request.other)
             self.send([message])
+
+    def packet_out(self, data: bytes, fields: tuple[tuple[int, int], ...]) -> bool:
+        """Send ``data``, which is a packet behind the values of packet_out's ``fields``: id and bits of each. False:
+        nothing was done, because it is not that simple or not allowed; as a message, it is answered with the reason."""
+        pipeline = self._pipelines.running
+        if (
+            pipeline is None
+            or pipeline.packet_out.fields != fields
+            or self._cpu_port is None
+            or not self._arbitration.is_primary_stream(self)
+        ):
+            return False
+        try:
+            self._engine.packet_out(data)
+        except EngineError:
+            return False
+        return True
 
     def close(self) -> None:
         """The client is gone. Idempotent."""
