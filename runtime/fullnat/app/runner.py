@@ -135,7 +135,7 @@ class CoreRunner:
     def attach(self, switch: Switch, event: SwitchUp) -> None:
         """``switch`` is ours from now on, and holds what ``event`` says."""
         self._switch = switch
-        self._feed(event)
+        self._feed(event, monotonic())
         self._wake.set()
 
     def detach(self, switch: Switch, reason: str) -> None:
@@ -145,7 +145,7 @@ class CoreRunner:
             self._inbox.clear()
             self._answers.clear()
             self._room.set()
-            self._feed(SwitchDown(reason))
+            self._feed(SwitchDown(reason), monotonic())
 
     # the rounds
 
@@ -187,23 +187,24 @@ class CoreRunner:
     def _take_answers(self) -> None:
         """Those that are there: what they lead to may be answered as well, and waits for the next round."""
         for _ in range(len(self._answers)):
-            self._feed(self._answers.popleft())
+            self._feed(self._answers.popleft(), monotonic())
 
     def _take(self, limit: int) -> None:
         """Have the core handle so many events, if there are."""
         inbox = self._inbox
         for _ in range(limit):
-            event = inbox.take(monotonic())
+            now = monotonic()
+            event = inbox.take(now)
             if event is None:
                 break
-            self._feed(event)
+            self._feed(event, now)
         if shed := inbox.shed():
-            self._feed(Shed(shed))
+            self._feed(Shed(shed), monotonic())
 
-    def _feed(self, event: Event) -> None:
+    def _feed(self, event: Event, now: float) -> None:
         self.events[type(event)] += 1
         try:
-            effects = self.core.handle(event, monotonic())
+            effects = self.core.handle(event, now)
         except Exception:
             self._failed()
         else:

@@ -56,18 +56,22 @@ class _Job:
 
 class _Update:
     """One position of a Write effect. ``keys`` identify the switch's entries that it touches, ``after`` those that it
-    leads to."""
+    leads to: nothing, if updates are carried out ``in_order`` anyway."""
 
     __slots__ = ("after", "entry", "job", "keys", "op", "position")
 
-    def __init__(self, job: _Job, position: int, op: Op, entry: Entry) -> None:
+    def __init__(self, job: _Job, position: int, op: Op, entry: Entry, in_order: bool) -> None:
         self.job = job
         self.position = position
         self.op = op
         self.entry = entry
-        table = table_of(entry)
-        self.keys = table.keys(entry)
-        self.after = table.requires(entry) if op is not Op.DELETE else ()
+        self.keys: tuple[EntryKey, ...] = ()
+        self.after: tuple[EntryKey, ...] = ()
+        if not in_order:
+            table = table_of(entry)
+            self.keys = table.keys(entry)
+            if op is not Op.DELETE:
+                self.after = table.requires(entry)
 
 
 class Writer:
@@ -102,8 +106,9 @@ class Writer:
         group.jobs += 1
         if not write.updates:
             self._finish(job)
+        in_order = self._client.immediate
         for position, (op, entry) in enumerate(write.updates):
-            self._pending.append(_Update(job, position, op, entry))
+            self._pending.append(_Update(job, position, op, entry, in_order))
 
     def pump(self) -> None:
         """Start as many requests as there is work and room for."""
@@ -121,7 +126,7 @@ class Writer:
 
     def _next_batch(self) -> list[_Update]:
         """The next updates that touch or lead to no entry of each other or of those in flight: the switch may reorder
-        them."""
+        them, unless it is in this process."""
         batch: list[_Update] = []
         pending, busy = self._pending, self._busy
         while pending and len(batch) < BATCH_UPDATES:

@@ -4,7 +4,7 @@ else, and are given up when they have waited for longer than is of use to anybod
 A client repeats a SYN that is not answered, after a second at first (RFC 6298 2.1). One that has waited for longer is
 in here twice. So when more SYNs come than sessions can be made, the oldest are given up first. How long they may wait
 is decided as by CoDel (RFC 8289), in the form that servers use for their requests (Maurer, Fail at Scale, ACM Queue
-13/8): a burst may take until the repetition, but a queue that stands, because it has not been short for that long, has
+13/8): a burst may take until the repetition, but a queue that stands, because it has not been empty for that long, has
 nothing to hope for from waiting, and is kept short.
 """
 
@@ -28,8 +28,8 @@ class Inbox:
         self._limit = openings
         self._events: deque[Event] = deque()
         self._openings: deque[tuple[float, PacketIn]] = deque()
-        self._short = float("-inf")
-        """When the SYNs last had no need to wait."""
+        self._empty = float("-inf")
+        """When no SYN last waited."""
         self._shed = 0
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Inbox:
         for event in events:
             if type(event) is PacketIn and event.reason == PuntReason.SERVICE_SYN:
                 if not self._openings:
-                    self._short = now
+                    self._empty = now
                 self._openings.append((now, event))
             else:
                 self._events.append(event)
@@ -55,13 +55,9 @@ class Inbox:
         while openings:
             came, event = openings.popleft()
             waited = now - came
-            if waited <= HURRY:
-                self._short = now
-                return event
-            if waited <= PATIENCE and now - self._short <= PATIENCE:
+            if waited <= HURRY or (waited <= PATIENCE and now - self._empty <= PATIENCE):
                 return event
             self._shed += 1
-        self._short = now
         return None
 
     def shed(self) -> int:
