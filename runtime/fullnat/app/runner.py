@@ -57,6 +57,8 @@ class CoreRunner:
         self.errors = 0
         """Exceptions of the core."""
         self._inbox = Inbox(OPENINGS_WAITING)
+        self._shed = 0
+        """SYNs given up that the core knows of."""
         self._answers: deque[Event] = deque()
         self._commands: deque[Callable[[float], list[Effect]]] = deque()
         self._switch: Switch | None = None
@@ -89,6 +91,11 @@ class CoreRunner:
             self._round()
         if self._busy:
             self._wake.set()
+
+    @property
+    def openings(self) -> tuple[int, int]:
+        """SYNs that asked for new sessions, since the start: those that the core has had, and those given up."""
+        return self._inbox.handled, self._inbox.shed
 
     def _call(self) -> None:
         """Have a round, or in one go on with it."""
@@ -198,7 +205,8 @@ class CoreRunner:
             if event is None:
                 break
             self._feed(event, now)
-        if shed := inbox.shed():
+        if inbox.shed != self._shed:
+            shed, self._shed = inbox.shed - self._shed, inbox.shed
             self._feed(Shed(shed), monotonic())
 
     def _feed(self, event: Event, now: float) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import NoReturn
 
 from fullnat.app.arbitration import Candidate
@@ -27,6 +28,8 @@ from fullnat.core.interface import (
     Write,
     Written,
 )
+from fullnat.core.throttle import INTERVAL, Throttle
+from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client
 from fullnat.p4rt.errors import NotPrimary
 from fullnat.p4rt.packetio import PacketOut
@@ -38,6 +41,8 @@ FAREWELLS_AHEAD = 256
 PACKETS_WAITING = 65536
 """Packet-outs that a switch may be behind before what comes from it is held back."""
 
+_FEWER = "more connections are asked for than can be made: SYNs are dropped (syn_shed, and the switch's punt_meter)"
+_ALL = "no more connections are asked for than can be made"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -72,6 +77,7 @@ class SwitchSession:
         self._packets: deque[PacketOut] = deque()
         self._farewells = Farewells()
         self._draining = False
+        self._throttle = Throttle(runner.config.punt_rate)
         self._probes: list[Probe] = []
         self._probing = False
         self._tasks = Tasks()
@@ -149,6 +155,24 @@ class SwitchSession:
         self._forget_early()
         if self._runner.config is not config:
             self.reconfigured(self._runner.config)
+        self._throttle = Throttle(self._runner.config.punt_rate)
+        self._tasks.spawn(self._limit_openings())
+
+    async def _limit_openings(self) -> None:
+        """Have the switch drop what would be shed here, before it costs anything."""
+        before, time = self._runner.openings, monotonic()
+        while True:
+            await asyncio.sleep(INTERVAL)
+            now, seconds = self._runner.openings, monotonic() - time
+            handled, shed = now[0] - before[0], now[1] - before[1]
+            before, time = now, time + seconds
+            throttle, was_active = self._throttle, self._throttle.active
+            if not throttle.look(handled, shed, seconds):
+                continue
+            if throttle.active is not was_active:
+                _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
+            burst = throttle.burst if throttle.active else self._runner.config.punt_burst
+            await self.client.limit_punts(throttle.rate, burst, (PuntReason.SERVICE_SYN,))
 
     def _forget_early(self) -> None:
         self._early.clear()
@@ -199,6 +223,7 @@ class SwitchSession:
             self._send_packets()
 
     def reconfigured(self, config: Config) -> None:
+        self._throttle = Throttle(config.punt_rate)
         self._tasks.spawn(self.client.limit_punts(config.punt_rate, config.punt_burst))
 
     def fail(self, error: Exception) -> None:

@@ -30,7 +30,10 @@ class Inbox:
         self._openings: deque[tuple[float, PacketIn]] = deque()
         self._empty = float("-inf")
         """When no SYN last waited."""
-        self._shed = 0
+        self.handled = 0
+        """SYNs that were taken."""
+        self.shed = 0
+        """SYNs that were given up."""
 
     def __len__(self) -> int:
         return len(self._events) + len(self._openings)
@@ -45,7 +48,7 @@ class Inbox:
                 self._events.append(event)
         while len(self._openings) > self._limit:
             self._openings.popleft()
-            self._shed += 1
+            self.shed += 1
 
     def take(self, now: float) -> Event | None:
         """The next one, which is no SYN while there is something else; None: there is nothing that is worth doing."""
@@ -56,14 +59,10 @@ class Inbox:
             came, event = openings.popleft()
             waited = now - came
             if waited <= HURRY or (waited <= PATIENCE and now - self._empty <= PATIENCE):
+                self.handled += 1
                 return event
-            self._shed += 1
+            self.shed += 1
         return None
-
-    def shed(self) -> int:
-        """How many SYNs were given up since the last call."""
-        shed, self._shed = self._shed, 0
-        return shed
 
     def clear(self) -> None:
         self._events.clear()

@@ -215,11 +215,11 @@ class Client:
         if failed:
             raise RpcError(*failed[0])
 
-    async def limit_punts(self, rate: int, burst: int) -> None:
-        """Set every punt reason's meter to ``rate`` packets per second and ``burst`` packets."""
+    async def limit_punts(self, rate: int, burst: int, reasons: Iterable[int] | None = None) -> None:
+        """Set the meters of these punt ``reasons``, or of all, to ``rate`` packets per second and ``burst`` packets."""
         meter = self.schema.punt_meter
         updates = []
-        for index in range(meter.size):
+        for index in range(meter.size) if reasons is None else reasons:
             update = p4r.Update(type=p4r.Update.MODIFY)
             entry = update.entity.meter_entry
             entry.meter_id = meter.id
