@@ -39,7 +39,7 @@ def test_an_overload_brings_little_more_than_can_be_handled() -> None:
     assert made[0][1] == 3500
     assert {shed for _, shed in made[1:]} == {int(1250 * HEADROOM) - 1250}
     assert controller.throttle.active
-    assert controller.throttle.burst == 600
+    assert controller.throttle.burst == 550
     assert controller.changes == 1
 
 
@@ -51,7 +51,7 @@ def test_the_limit_follows_a_controller_that_gets_faster_or_slower() -> None:
     controller.capacity = 1_000
     handled, shed = controller.serve(50_000, 10)[-1]
     assert handled == 250
-    assert shed <= 51
+    assert shed <= 26
 
 
 def test_the_limit_goes_when_the_overload_has_gone() -> None:
@@ -67,7 +67,7 @@ def test_one_bad_moment_is_no_measure() -> None:
     throttle = Throttle(20_000)
     throttle.look(1250, 0, INTERVAL)
     throttle.look(0, 500, INTERVAL)
-    assert throttle.rate > 5_000
+    assert throttle.rate > 4_900
     for _ in range(100):
         throttle.look(0, 1, INTERVAL)
     assert throttle.rate == LEAST

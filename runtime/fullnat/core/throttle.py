@@ -12,7 +12,7 @@ from math import ceil
 
 INTERVAL = 0.25
 """Seconds between two looks."""
-HEADROOM = 1.2
+HEADROOM = 1.1
 """What is let through, to what was handled."""
 RISE = 1.5
 """The limit to the one before, when nothing was shed."""
