@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 pytest.importorskip("p4soft.engine")
 
 from finsy.proto import p4r
-from fullnat.core.interface import Forward, Inject, Op, PacketIn, SessionEvents
+from fullnat.core.interface import Forward, Inject, Op, PacketIn
 from fullnat.net.flow import Endpoint, Flow, v4
 from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_TCP, TcpFlag, ethernet, tcp_packet
 from fullnat.p4constants import PuntReason
@@ -165,27 +164,6 @@ async def test_packets_are_handed_over_without_messages(
     assert await client.receive() == [PacketIn(PuntReason.SERVICE_SYN, 0, 1, 0, SYN)]
     with pytest.raises(OverflowError):
         client.packet_out(Forward(1 << 16, bytes(60)))
-
-
-async def test_session_events_are_handed_over_without_messages(
-    client: Client, switch: Switch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And are acknowledged all the same; a digest that is not as the client's P4Info says is a message."""
-    running = switch.service.pipelines.running
-    assert running is not None
-    handler = running.digests[client.schema.packets.digest_id]
-    acknowledged: list[int] = []
-    monkeypatch.setattr(handler, "ack", acknowledged.append)
-    decode = client.schema.packets.decode_digest
-    for number, known in enumerate((True, False), 1):
-        monkeypatch.setattr(client.schema.packets, "decode_digest", None if known else decode)
-        monkeypatch.setattr(handler._decoder, "members", (32, 8, 8, 32) if known else None)
-        wanted = [SessionEvents(number, 1, 3, 9), SessionEvents(number, 0, 4, 0)]
-        for event in wanted:
-            handler.add(struct.pack("!IBBI", *event), number)
-        switch.service.events.drain()
-        assert await client.receive() == wanted
-        assert acknowledged == [*range(1, number + 1)]
 
 
 async def test_packets_of_another_program_are_messages(

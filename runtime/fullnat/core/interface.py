@@ -67,7 +67,8 @@ class PacketIn(NamedTuple):
     switch does not tell."""
 
 
-class SessionEvents(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SessionEvents:
     """Newly set SessionEvent bits of one session (a digest); with RESUMED, the bits of RSTs and FINs are those taken
     back. May repeat or be lost."""
 

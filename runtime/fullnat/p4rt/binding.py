@@ -128,11 +128,6 @@ class Binder:
         self._same(f"digest {name}", [member.name for member in struct.members], members, optional)
         return digest.preamble.id
 
-    def digest_bits(self, name: str) -> tuple[int, ...]:
-        """Bits of the members of a digest that there is; 0 for what is no number."""
-        members = self._structs[self._digests[name].type_spec.struct.name].members
-        return tuple(member.type_spec.bitstring.bit.bitwidth for member in members)
-
     def _array(self, what: str, found: p4i.Counter | p4i.Meter | None, name: str, size: int) -> Array:
         if found is None:
             return self._missing(f"no {what} {name}", Array(0, name, 0))

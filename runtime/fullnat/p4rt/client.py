@@ -15,7 +15,7 @@ from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.transport import QUEUE_LIMIT, Digests, Stream, Transport
+from fullnat.p4rt.transport import QUEUE_LIMIT, Stream, Transport
 from fullnat.p4rt.wire import delimited, scalar
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
@@ -125,11 +125,6 @@ class Client:
         for message in await self._open_stream().receive():
             if isinstance(message, bytes):
                 events.append(packets.decode_frame(message))
-                continue
-            if isinstance(message, Digests):
-                self.digest_lists += 1
-                events.extend(packets.decode_events(message))
-                await self._send(packets.digest_ack(message))
                 continue
             try:
                 kind = message.WhichOneof("update")

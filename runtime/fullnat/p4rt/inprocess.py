@@ -12,16 +12,14 @@ from collections.abc import Collection, Mapping
 from finsy.proto import p4r
 from p4soft.api import EngineError
 from p4soft.embedded import Switch
-from p4soft.server.digests import Learned
 from p4soft.server.errors import RpcError as ServiceError
-from p4soft.server.outgoing import Outgoing
-from p4soft.server.packetio import ControllerHeader, Punted
+from p4soft.server.packetio import ControllerHeader, Outgoing, Punted, message_of
 from p4soft.server.service import P4RuntimeService
 from p4soft.server.streams import Stream as ServiceStream
 from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
-from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Digests, Layout, Message
+from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Layout, Message
 
 
 class EmbeddedSwitch:
@@ -114,8 +112,7 @@ class InProcessTransport:
 
 
 class InProcessStream:
-    """Packets and digests are handed over as the data plane has them, if those of the running pipeline are what
-    ``layout`` tells."""
+    """Packets are handed over as the data plane has them, if the running pipeline's headers are those of ``layout``."""
 
     def __init__(self, service: P4RuntimeService, layout: Layout) -> None:
         self.direct = bool(layout.packet_out)
@@ -132,14 +129,11 @@ class InProcessStream:
         self._arrived.set()
 
     def _message(self, one: Outgoing) -> Message:
-        if isinstance(one, Learned):
-            known = (one.digest_id, one.members) in self._layout.digests
-            return Digests(one.digest_id, one.list_id, one.data) if known else one.message()
         if not isinstance(one, Punted):
             return one
         if one.header is not self._header:
             if one.header.fields != self._layout.packet_in:
-                return one.message()
+                return message_of(one)
             self._header = one.header
         return one.data
 

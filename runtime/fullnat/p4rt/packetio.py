@@ -12,7 +12,7 @@ from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborH
 from fullnat.net.flow import v4
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder, Field
-from fullnat.p4rt.transport import NO_LAYOUT, Digests, Layout
+from fullnat.p4rt.transport import NO_LAYOUT, Layout
 from fullnat.p4rt.wire import IntField, delimited, scalar, tag, varint
 
 PacketOut = Forward | Inject | Reset
@@ -33,12 +33,8 @@ class PacketIo:
         if binder.differences:
             return
         if all(field.bits in _CODES for field in (*packet_in, *packet_out)):
-            into, out = (tuple((field.id, field.bits) for field in side) for side in (packet_in, packet_out))
-            members = binder.digest_bits("session_event_t")
-            known = all(bits in _CODES for bits in members)
-            self.layout = Layout(into, out, ((self.digest_id, members),) if known else ())
+            self.layout = Layout(*(tuple((field.id, field.bits) for field in side) for side in (packet_in, packet_out)))
             self._frame_in, self._frame_out = _struct(packet_in), _struct(packet_out)
-            self._event = Struct("!" + "".join(_CODES[bits] for bits in members)) if known else Struct("")
         self._digests: dict[int, Callable[..., Event]] = {
             self.digest_id: SessionEvents,
             self.neighbor_digest_id: _neighbor_heard,
@@ -90,11 +86,6 @@ class PacketIo:
         reason, service_flags, ingress_port, session_id, *seq = self._frame_in.unpack_from(data)
         return PacketIn(reason, service_flags, ingress_port, session_id, data[self._frame_in.size :], *seq)
 
-    def decode_events(self, digests: Digests) -> list[Event]:
-        """Session events that came without a message."""
-        unpack = self._event.unpack
-        return [SessionEvents(*unpack(data)) for data in digests.data]
-
     def decode_packet(self, packet: p4r.PacketIn) -> PacketIn:
         """Raises ValueError when the metadata are not those of the packet_in header."""
         number = int.from_bytes
@@ -133,7 +124,7 @@ class PacketIo:
         }
         return [IdleNotice(session_id) for session_id in seen]
 
-    def digest_ack(self, digest: p4r.DigestList | Digests) -> bytes:
+    def digest_ack(self, digest: p4r.DigestList) -> bytes:
         """The serialised StreamMessageRequest that acknowledges ``digest``."""
         return delimited(3, scalar(1, digest.digest_id) + scalar(2, digest.list_id))
 

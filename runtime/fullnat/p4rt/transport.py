@@ -13,26 +13,15 @@ QUEUE_LIMIT = 4096
 """Messages received ahead, beyond which flow control holds the switch back; and messages waiting to be sent."""
 
 
-class Digests(NamedTuple):
-    """A list of digests, each of which is the numbers of its struct one after the other; see :class:`Layout`."""
-
-    digest_id: int
-    list_id: int
-    data: tuple[bytes, ...]
-
-
-Message = p4r.StreamMessageResponse | bytes | Digests
-"""What a stream brings. Bytes are a packet-in behind the values of packet_in's fields."""
+Message = p4r.StreamMessageResponse | bytes
+"""What a stream brings. Bytes are a packet-in behind the values of packet_in's fields, see :class:`Layout`."""
 
 
 class Layout(NamedTuple):
-    """What the client knows by P4Info, and takes and gives without messages therefore."""
+    """Id and bits of the fields of both controller headers, by P4Info."""
 
     packet_in: tuple[tuple[int, int], ...] = ()
-    """Id and bits of the header's fields."""
     packet_out: tuple[tuple[int, int], ...] = ()
-    digests: tuple[tuple[int, tuple[int, ...]], ...] = ()
-    """Id of a digest, and the bits of its struct's members."""
 
 
 NO_LAYOUT = Layout()

@@ -29,8 +29,6 @@ class DigestDecoder:
         self._fill = self._shape(info.type_spec, 0)
         self.bits = tuple(self._bits)
         self.size = self._offset
-        self.members = self._plain_members(info.type_spec)
-        """Bits of the members of a struct that has nothing but plain numbers; None: it is something else."""
 
     def decode_into(self, data: bytes, message: p4d.P4Data) -> None:
         self._fill(data, message)
@@ -56,12 +54,6 @@ class DigestDecoder:
                 return self._shape(new_type.original_type, depth + 1)
             return self._translated(spec.new_type.name)
         raise invalid(f"{self._what}: fields of type {kind} are not supported")
-
-    def _plain_members(self, spec: p4t.P4DataTypeSpec) -> tuple[int, ...] | None:
-        if spec.WhichOneof("type_spec") != "struct":
-            return None
-        kinds = [member.type_spec for member in self._types.structs[spec.struct.name].members]
-        return self.bits if all(kind.HasField("bitstring") for kind in kinds) else None
 
     def _take(self, bits: int) -> tuple[int, int]:
         start = self._offset

@@ -18,36 +18,6 @@ MAX_LIST = 1024
 """Most digests in one list when the client sets no limit."""
 
 
-class Learned:
-    """A list of digests as the data plane packs them, which becomes a message only for who wants one."""
-
-    __slots__ = ("_decoder", "_message", "data", "digest_id", "list_id", "members", "timestamp")
-
-    def __init__(self, digest_id: int, list_id: int, data: tuple[bytes, ...], decoder: DigestDecoder) -> None:
-        self.digest_id = digest_id
-        self.list_id = list_id
-        self.data = data
-        self.members = decoder.members
-        """Bits of each of the numbers that a digest consists of, every one in as many whole bytes as it needs; None:
-        there is more to it."""
-        self.timestamp = 0
-        self._decoder = decoder
-        self._message: p4r.StreamMessageResponse | None = None
-
-    def message(self) -> p4r.StreamMessageResponse:
-        """The same message every time."""
-        if self._message is None:
-            self._message = p4r.StreamMessageResponse()
-            digest = self._message.digest
-            digest.digest_id = self.digest_id
-            digest.list_id = self.list_id
-            digest.timestamp = self.timestamp
-            add = digest.data.add
-            for data in self.data:
-                self._decoder.decode_into(data, add())
-        return self._message
-
-
 class DigestHandler:
     """One digest: its configuration and, while enabled, its buffer and its unacknowledged lists."""
 
@@ -104,7 +74,7 @@ class DigestHandler:
 
     # the data plane's side
 
-    def add(self, data: bytes, now: int) -> Learned | None:
+    def add(self, data: bytes, now: int) -> p4r.StreamMessageResponse | None:
         """Take one digest; returns the list that became full with it."""
         if self._config is None or data in self._buffer or len(data) != self._decoder.size:
             return None
@@ -117,7 +87,7 @@ class DigestHandler:
         self._buffer[data] = None
         return self._flush(now) if len(self._buffer) >= self._max_list else None
 
-    def due(self, now: int) -> Learned | None:
+    def due(self, now: int) -> p4r.StreamMessageResponse | None:
         """The buffered list, once its oldest digest has waited for max_timeout_ns."""
         if self._buffer and now - self._buffer_since >= self._max_timeout:
             return self._flush(now)
@@ -141,15 +111,21 @@ class DigestHandler:
         self._cache.clear()
         self._sent.clear()
 
-    def _flush(self, now: int) -> Learned:
-        learned = Learned(self.id, self._next_list, tuple(self._buffer), self._decoder)
+    def _flush(self, now: int) -> p4r.StreamMessageResponse:
+        message = p4r.StreamMessageResponse()
+        digest = message.digest
+        digest.digest_id = self.id
+        digest.list_id = self._next_list
+        add = digest.data.add
+        for data in self._buffer:
+            self._decoder.decode_into(data, add())
         if self._ack_timeout:
-            self._unacked[self._next_list] = learned.data
+            self._unacked[self._next_list] = tuple(self._buffer)
             self._cache.update(self._buffer)
             self._sent.append((now, self._next_list))
         self._next_list += 1
         self._buffer = {}
-        return learned
+        return message
 
     def _expire(self, now: int) -> None:
         sent = self._sent

@@ -15,8 +15,7 @@ from finsy.proto import p4r
 
 from p4soft.api import Digest, Engine, Idle, PacketIn
 from p4soft.server.arbitration import Arbitration
-from p4soft.server.outgoing import Outgoing
-from p4soft.server.packetio import Punted
+from p4soft.server.packetio import Outgoing, Punted
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
 
@@ -120,8 +119,8 @@ class EventDispatcher:
         lists += [due for handler in pipeline.digests.values() if (due := handler.due(now)) is not None]
         if lists:
             timestamp = self._epoch()
-            for learned in lists:
-                learned.timestamp = timestamp
+            for message in lists:
+                message.digest.timestamp = timestamp
             self.stats.digest_lists += len(lists)
             messages.extend(lists)
 

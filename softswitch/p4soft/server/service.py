@@ -232,9 +232,8 @@ class P4RuntimeService:
     def open_stream(self, send: Send, end: End | None = None, *, punted: bool = False) -> Stream:
         """A new StreamChannel. ``send`` takes lists of messages for the client and must not block.
 
-        ``end`` is called when the switch ends the stream by itself, because it stops. ``punted``: packets and digests
-        are handed over as the data plane has them (:class:`~p4soft.server.packetio.Punted` and
-        :class:`~p4soft.server.digests.Learned`), which spares making messages of them.
+        ``end`` is called when the switch ends the stream by itself, because it stops. ``punted``: packets are handed
+        over as the data plane has them (:class:`~p4soft.server.packetio.Punted`), which spares making messages of them.
         """
         stream = Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send, punted=punted)
         if end is not None:

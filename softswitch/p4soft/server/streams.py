@@ -11,7 +11,7 @@ from p4soft.api import Engine, EngineError
 from p4soft.server.arbitration import Arbitration, Notices
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, unimplemented
 from p4soft.server.events import EventDispatcher
-from p4soft.server.outgoing import Outgoing, message_of
+from p4soft.server.packetio import Outgoing, message_of
 from p4soft.server.pipelines import PipelineStore
 
 Send = Callable[[list[Any]], None]
@@ -34,7 +34,7 @@ class Stream:
         *,
         punted: bool = False,
     ) -> None:
-        """``punted``: packets and digests come as the data plane has them, not as messages."""
+        """``punted``: packets come as :class:`~p4soft.server.packetio.Punted`, not as messages."""
         self._arbitration = arbitration
         self._pipelines = pipelines
         self._events = events

@@ -11,8 +11,7 @@ from p4soft.api import PacketIn
 from p4soft.embedded import Switch
 from p4soft.server import arbitration as rules
 from p4soft.server.errors import Code
-from p4soft.server.outgoing import Outgoing
-from p4soft.server.packetio import Punted
+from p4soft.server.packetio import Outgoing, Punted
 
 OK, ALREADY_EXISTS, NOT_FOUND = Code.OK, Code.ALREADY_EXISTS, Code.NOT_FOUND
 
