@@ -6,14 +6,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from time import monotonic
 from typing import NoReturn, Protocol
 
 from fullnat.app.ports import Core
+from fullnat.config.diff import diff, model_of
+from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
+from fullnat.core.commands import Command, CommandError
 from fullnat.core.inbox import Inbox
-from fullnat.core.interface import Effect, Event, Log, Shed, SwitchDown, SwitchUp
+from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp
 
 EVENTS_PER_ROUND = 128
 """What other work may have to wait for is 5 ms or so."""
@@ -28,6 +32,9 @@ _LOGGER = logging.getLogger(__name__)
 class Switch(Protocol):
     """A switch that is served (:class:`fullnat.app.session.SwitchSession`)."""
 
+    @property
+    def switch_id(self) -> SwitchId: ...
+
     def carry_out(self, effects: Sequence[Effect]) -> None:
         """Take on effects; nothing need be sent before :meth:`flush`."""
         ...
@@ -35,8 +42,6 @@ class Switch(Protocol):
     def flush(self) -> None:
         """Send what there is: the core has come to the end of a round."""
         ...
-
-    def reconfigured(self, config: Config) -> None: ...
 
     def fail(self, error: Exception) -> None:
         """One of these calls has failed: the connection is to be made anew, and the core goes on."""
@@ -46,13 +51,12 @@ class Switch(Protocol):
 class CoreRunner:
     """One task (:meth:`run`) owns the core; whatever else has something for it puts that into the inbox.
 
-    What comes from the switch is forgotten when the switch goes. What does not, a new configuration say, is carried out
-    whether there is a switch or not.
+    What comes from the switch is forgotten when the switch goes. What does not, a command say, is carried out whether
+    there is a switch or not.
     """
 
-    def __init__(self, core: Core, config: Config) -> None:
+    def __init__(self, core: Core) -> None:
         self.core = core
-        self.config = config
         self.events: Counter[type[Event]] = Counter()
         self.errors = 0
         """Exceptions of the core."""
@@ -60,7 +64,6 @@ class CoreRunner:
         self._shed = 0
         """SYNs given up that the core knows of."""
         self._answers: deque[Event] = deque()
-        self._commands: deque[Callable[[float], list[Effect]]] = deque()
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -104,7 +107,7 @@ class CoreRunner:
 
     @property
     def _busy(self) -> bool:
-        return bool(self._inbox or self._answers or self._commands or self._woken)
+        return bool(self._inbox or self._answers or self._woken)
 
     async def room(self) -> None:
         """Until the core is not far behind: who waits here has the switch held back by the stream's flow control."""
@@ -117,21 +120,21 @@ class CoreRunner:
         self._woken = True
         self._call()
 
-    def command(self, call: Callable[[float], list[Effect]]) -> None:
-        """Have the core do something that no switch has asked for. ``call`` is given the time."""
-        self._commands.append(call)
+    def apply(self, commands: Iterable[Command]) -> None:
+        """Have the core carry out all of ``commands``, at once. Raises CommandError if one cannot be; then nothing has
+        changed."""
+        self._carry_out(self.core.apply(commands, monotonic()))
         self._wake.set()
 
-    def reconfigure(self, config: Config) -> None:
-        """Hand a new configuration to the core and have the difference written."""
-        self.config = config
-
-        def change(now: float) -> list[Effect]:
-            effects = self.core.reconfigure(config, now)
-            self._tell(lambda switch: switch.reconfigured(config))
-            return effects
-
-        self.command(change)
+    def reconfigure(self, config: Config) -> int:
+        """Go from what runs over to ``config``; the number of commands that it took. Raises ConfigError when the core
+        refuses one."""
+        commands = diff(self.core.model, model_of(config))
+        try:
+            self.apply(commands)
+        except CommandError as error:
+            raise ConfigError([problem.message for problem in error.problems]) from None
+        return len(commands)
 
     # the switch comes and goes
 
@@ -142,7 +145,7 @@ class CoreRunner:
     def attach(self, switch: Switch, event: SwitchUp) -> None:
         """``switch`` is ours from now on, and holds what ``event`` says."""
         self._switch = switch
-        self._feed(event, monotonic())
+        self._feed(event, monotonic(), switch.switch_id)
         self._wake.set()
 
     def detach(self, switch: Switch, reason: str) -> None:
@@ -152,7 +155,7 @@ class CoreRunner:
             self._inbox.clear()
             self._answers.clear()
             self._room.set()
-            self._feed(SwitchDown(reason), monotonic())
+            self._feed(SwitchDown(reason), monotonic(), switch.switch_id)
 
     # the rounds
 
@@ -175,8 +178,6 @@ class CoreRunner:
         self._in_round = True
         self._woken = False
         try:
-            while self._commands:
-                self._guard(self._commands.popleft(), monotonic())
             self._take_answers()
             self._take(EVENTS_PER_ROUND)
             self._run_deadline()
@@ -193,38 +194,45 @@ class CoreRunner:
 
     def _take_answers(self) -> None:
         """Those that are there: what they lead to may be answered as well, and waits for the next round."""
-        for _ in range(len(self._answers)):
-            self._feed(self._answers.popleft(), monotonic())
+        if self._switch is not None:
+            for _ in range(len(self._answers)):
+                self._feed(self._answers.popleft(), monotonic(), self._switch.switch_id)
 
     def _take(self, limit: int) -> None:
         """Have the core handle so many events, if there are."""
-        inbox = self._inbox
+        inbox, switch = self._inbox, self._switch
+        if switch is None:
+            return
+        name = switch.switch_id
         for _ in range(limit):
             now = monotonic()
             event = inbox.take(now)
             if event is None:
                 break
-            self._feed(event, now)
+            self._feed(event, now, name)
         if inbox.shed != self._shed:
             shed, self._shed = inbox.shed - self._shed, inbox.shed
-            self._feed(Shed(shed), monotonic())
+            self._feed(Shed(shed), monotonic(), name)
 
-    def _feed(self, event: Event, now: float) -> None:
+    def _feed(self, event: Event, now: float, switch: SwitchId) -> None:
         self.events[type(event)] += 1
         try:
-            effects = self.core.handle(event, now)
+            envelopes = self.core.handle(event, now, switch)
         except Exception:
             self._failed()
         else:
-            if effects:
-                self._carry_out(effects)
+            if envelopes:
+                self._carry_out(envelopes)
 
     def _run_deadline(self) -> None:
         """Do what is due, and have the timer wake us for what is next."""
         now = monotonic()
         due = self.core.deadline()
         if due is not None and due <= now:
-            self._guard(self.core.handle_deadline, now)
+            try:
+                self._carry_out(self.core.handle_deadline(now))
+            except Exception:
+                self._failed()
             due = self.core.deadline()
         if self._timer is not None and (due != self._timer_at or self._timer.when() <= now):
             self._timer.cancel()
@@ -233,25 +241,19 @@ class CoreRunner:
             self._timer_at = due
             self._timer = asyncio.get_running_loop().call_at(max(due, now + 0.001), self._wake.set)
 
-    def _guard(self, call: Callable[[float], list[Effect]], now: float) -> None:
-        try:
-            effects = call(now)
-        except Exception:
-            self._failed()
-        else:
-            self._carry_out(effects)
-
     def _failed(self) -> None:
         """An error of the core concerns one event: it is logged and counted, and the others go on."""
         self.errors += 1
         _LOGGER.exception("the controller core failed on an event")
 
-    def _carry_out(self, effects: list[Effect]) -> None:
-        """Without a switch, all that is left of effects is what they log."""
-        for effect in effects:
-            if isinstance(effect, Log):
-                _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
-        self._tell(lambda switch: switch.carry_out(effects))
+    def _carry_out(self, envelopes: list[Envelope]) -> None:
+        """Of effects for a switch that is not there, all that is left is what they log."""
+        for switch_id, effects in envelopes:
+            for effect in effects:
+                if isinstance(effect, Log):
+                    _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
+            if self._switch is not None and self._switch.switch_id == switch_id:
+                self._tell(partial(_carry_out, effects))
 
     def _tell(self, call: Callable[[Switch], None]) -> None:
         """Nobody, while there is no switch."""
@@ -260,3 +262,7 @@ class CoreRunner:
                 call(self._switch)
             except Exception as error:
                 self._switch.fail(error)
+
+
+def _carry_out(effects: list[Effect], switch: Switch) -> None:
+    switch.carry_out(effects)

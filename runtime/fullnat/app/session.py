@@ -16,14 +16,15 @@ from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
 from fullnat.app.tasks import Tasks
 from fullnat.app.writer import Group, Writer
-from fullnat.config.model import Config
 from fullnat.core.interface import (
     Effect,
     Event,
     Forward,
     Inject,
+    LimitPunts,
     Probe,
     Probed,
+    SwitchId,
     SwitchUp,
     Write,
     Written,
@@ -60,8 +61,9 @@ class Counts:
 class SwitchSession:
     """Lives from connecting to the loss of the connection; while we are primary, it is the runner's switch."""
 
-    def __init__(self, client: Client, runner: CoreRunner, counts: Counts) -> None:
+    def __init__(self, client: Client, runner: CoreRunner, counts: Counts, switch_id: SwitchId) -> None:
         self.client = client
+        self.switch_id = switch_id
         self.served = False
         """We have been primary."""
         self.writer = self._new_writer()
@@ -77,7 +79,7 @@ class SwitchSession:
         self._packets: deque[PacketOut] = deque()
         self._farewells = Farewells()
         self._draining = False
-        self._throttle = Throttle(runner.config.punt_rate)
+        self._throttle = Throttle(self._punt_limit.rate)
         self._probes: list[Probe] = []
         self._probing = False
         self._tasks = Tasks()
@@ -138,13 +140,14 @@ class SwitchSession:
                 await asyncio.sleep(0)
 
     async def _synchronise(self) -> None:
-        client, config = self.client, self._runner.config
+        client, limit = self.client, self._punt_limit
         self._phase = "synchronising"
         if await client.ensure_pipeline():
             self._counts.pushes += 1
             _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)
         await client.enable_digests()
-        await client.limit_punts(config.punt_rate, config.punt_burst)
+        await client.limit_punts(limit.rate, limit.burst)
+        self._throttle = Throttle(limit.rate)
         entries, orphans = await client.read_all()
         self._counts.orphans += orphans
         self._phase = "serving"
@@ -153,9 +156,8 @@ class SwitchSession:
         self._runner.attach(self, SwitchUp(entries, orphans))
         self._runner.post(self._early)
         self._forget_early()
-        if self._runner.config is not config:
-            self.reconfigured(self._runner.config)
-        self._throttle = Throttle(self._runner.config.punt_rate)
+        if self._punt_limit != limit:
+            self.carry_out((self._punt_limit,))
         self._tasks.spawn(self._limit_openings())
 
     async def _limit_openings(self) -> None:
@@ -171,8 +173,13 @@ class SwitchSession:
                 continue
             if throttle.active is not was_active:
                 _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
-            burst = throttle.burst if throttle.active else self._runner.config.punt_burst
+            burst = throttle.burst if throttle.active else self._punt_limit.burst
             await self.client.limit_punts(throttle.rate, burst, (PuntReason.SERVICE_SYN,))
+
+    @property
+    def _punt_limit(self) -> LimitPunts:
+        settings = self._runner.core.model.settings
+        return LimitPunts(settings.punt_rate, settings.punt_burst)
 
     def _forget_early(self) -> None:
         self._early.clear()
@@ -207,6 +214,9 @@ class SwitchSession:
                 self.writer.submit(effect, group)
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
+            elif isinstance(effect, LimitPunts):
+                self._throttle = Throttle(effect.rate)
+                self._tasks.spawn(self.client.limit_punts(effect.rate, effect.burst))
             elif isinstance(effect, (Forward, Inject)):
                 if group is not None and group.jobs:
                     group.packets.append(effect)
@@ -221,10 +231,6 @@ class SwitchSession:
             self._tasks.spawn(self._probe(probes))
         if not self._draining:
             self._send_packets()
-
-    def reconfigured(self, config: Config) -> None:
-        self._throttle = Throttle(config.punt_rate)
-        self._tasks.spawn(self.client.limit_punts(config.punt_rate, config.punt_burst))
 
     def fail(self, error: Exception) -> None:
         self._tasks.fail(error)

@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from functools import partial
 
 from finsy.proto import p4r
 from p4soft.api import EngineError
 from p4soft.embedded import Switch
 from p4soft.server.errors import RpcError as ServiceError
-from p4soft.server.packetio import ControllerHeader, Outgoing, Punted, message_of
+from p4soft.server.packetio import ControllerHeader, Punted
 from p4soft.server.service import P4RuntimeService
 from p4soft.server.streams import Stream as ServiceStream
 from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
-from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Layout, Message
+from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Arrival, Hit, Layout, PackedDigests
 
 
 class EmbeddedSwitch:
     """A p4soft switch that lives as long as the controller.
 
     ``ports``: switch port to network interface. ``grpc_addr``: also serve P4Runtime there, for other clients.
-    ``no_offload``: interfaces whose super-segments are not cut.
+    ``no_offload``: interfaces whose super-segments are not cut. ``workers``: packet threads, among which flows or ports
+    are ``spread``.
     """
 
     def __init__(
@@ -37,15 +39,17 @@ class EmbeddedSwitch:
         grpc_addr: str | None = None,
         *,
         no_offload: Collection[str] = (),
+        workers: int = 1,
+        spread: str = "flow",
     ) -> None:
         self._arguments = (device_id, cpu_port, grpc_addr, dict(ports))
-        self._no_offload = no_offload
+        self._make = partial(Switch, no_offload=no_offload, workers=workers, spread=spread)
         self._switch: Switch | None = None
 
     async def start(self) -> None:
         """Raises ConnectionLost with the reason why the switch cannot run."""
         try:
-            self._switch = Switch(*self._arguments, no_offload=self._no_offload)
+            self._switch = self._make(*self._arguments)
             await self._switch.start()
         except (EngineError, ServerError, OSError) as error:
             raise ConnectionLost(f"the embedded switch cannot start: {error}") from error
@@ -83,15 +87,16 @@ class InProcessTransport:
         except ServiceError as error:
             raise _translate(error) from None
 
-    async def read(self, request: bytes) -> list[p4r.Entity]:
-        entities: list[p4r.Entity] = []
+    async def read(self, request: bytes) -> AsyncIterator[bytes]:
         try:
-            for response in self._service.read(p4r.ReadRequest.FromString(request)):
-                entities.extend(response.entities)
+            for response in self._service.read_bytes(request):
+                yield response
                 await asyncio.sleep(0)
         except ServiceError as error:
             raise _translate(error) from None
-        return entities
+
+    def hits(self, request: bytes) -> Sequence[Hit | None] | None:
+        return self._service.read_hits(request)
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         try:
@@ -119,23 +124,27 @@ class InProcessStream:
         self._layout = layout
         self._header: ControllerHeader | None = None
         """The header of packets that are taken as they are."""
-        self._inbox: deque[Message] = deque()
+        self._inbox: deque[Arrival] = deque()
         self._arrived = asyncio.Event()
         self._end: P4RuntimeError | None = None
-        self._stream: ServiceStream = service.open_stream(self._take, punted=True)
+        self._stream: ServiceStream = service.open_stream(self._take, digests=self._take_digests, punted=True)
 
-    def _take(self, outgoing: list[Outgoing]) -> None:
+    def _take(self, outgoing: list[p4r.StreamMessageResponse | Punted]) -> None:
         self._inbox.extend([self._message(one) for one in outgoing])
         self._arrived.set()
 
-    def _message(self, one: Outgoing) -> Message:
+    def _message(self, one: p4r.StreamMessageResponse | Punted) -> Arrival:
         if not isinstance(one, Punted):
             return one
         if one.header is not self._header:
             if one.header.fields != self._layout.packet_in:
-                return message_of(one)
+                return one.message()
             self._header = one.header
         return one.data
+
+    def _take_digests(self, digests: PackedDigests) -> None:
+        self._inbox.append(digests)
+        self._arrived.set()
 
     def send_frame(self, frame: bytes) -> bool:
         return self._stream.packet_out(frame, self._layout.packet_out)
@@ -152,7 +161,7 @@ class InProcessStream:
     async def room(self, limit: int = QUEUE_LIMIT) -> None:
         """Every message is taken at once."""
 
-    async def receive(self) -> list[Message]:
+    async def receive(self) -> Sequence[Arrival]:
         await self._arrived.wait()
         if not self._inbox:
             raise self._end or ConnectionLost("the stream is closed")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
-from struct import Struct
-from struct import error as StructError
 
 from finsy.proto import p4r
 
@@ -12,32 +11,33 @@ from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborH
 from fullnat.net.flow import v4
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder, Field
-from fullnat.p4rt.transport import NO_LAYOUT, Layout
+from fullnat.p4rt.transport import NO_LAYOUT, Layout, PackedDigests
 from fullnat.p4rt.wire import IntField, delimited, scalar, tag, varint
 
 PacketOut = Forward | Inject | Reset
 
 _STREAM_PACKET = tag(2, 2)
 _PAYLOAD = tag(1, 2)
-_CODES = {8: "B", 16: "H", 32: "I", 64: "Q"}
 
 
 class PacketIo:
     def __init__(self, binder: Binder, session_tables: tuple[int, int]) -> None:
         packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"), ("seq",))
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
-        self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
-        self.neighbor_digest_id = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
+        session_event = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
+        neighbor_event = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
         self.layout = NO_LAYOUT
         """Of packets that :meth:`decode_frame` and :meth:`frame` know."""
         if binder.differences:
             return
-        if all(field.bits in _CODES for field in (*packet_in, *packet_out)):
+        if all(field.bits in (8, 16, 32, 64) for field in (*packet_in, *packet_out)):
             self.layout = Layout(*(tuple((field.id, field.bits) for field in side) for side in (packet_in, packet_out)))
-            self._frame_in, self._frame_out = _struct(packet_in), _struct(packet_out)
-        self._digests: dict[int, Callable[..., Event]] = {
-            self.digest_id: SessionEvents,
-            self.neighbor_digest_id: _neighbor_heard,
+            self._frame_in, self._frame_out = _packed(packet_in), _packed(packet_out)
+        self.digest_id = session_event.id
+        self.neighbor_digest_id = neighbor_event.id
+        self._digests: dict[int, tuple[Callable[..., Event], struct.Struct]] = {
+            self.digest_id: (SessionEvents, _packed(session_event.fields)),
+            self.neighbor_digest_id: (_neighbor_heard, _packed(neighbor_event.fields)),
         }
         self._in_ids = [field.id for field in packet_in]
         self._request, self._flags, self._port, self._session_id = (
@@ -78,7 +78,7 @@ class PacketIo:
             values = PacketOutAction.RESET, 0, 0, effect.session_id
         try:
             return self._frame_out.pack(*values) + effect.frame
-        except StructError as error:
+        except struct.error as error:
             raise OverflowError(str(error)) from None
 
     def decode_frame(self, data: bytes) -> PacketIn:
@@ -103,9 +103,10 @@ class PacketIo:
 
     def decode_digest(self, digest: p4r.DigestList) -> list[Event]:
         """Nothing for a digest not asked for. Raises ValueError when a member has not the fields of its struct."""
-        event = self._digests.get(digest.digest_id)
-        if event is None:
+        found = self._digests.get(digest.digest_id)
+        if found is None:
             return []
+        event, _ = found
         events: list[Event] = []
         for data in digest.data:
             values = [int.from_bytes(member.bitstring, "big") for member in data.struct.members]
@@ -114,6 +115,17 @@ class PacketIo:
             except TypeError:
                 raise ValueError(f"digest with {len(values)} members: not those of its struct") from None
         return events
+
+    def decode_packed(self, digests: PackedDigests) -> list[Event]:
+        """The same of a list that is packed. Raises ValueError when the digests have not the size of the struct."""
+        found = self._digests.get(digests.digest_id)
+        if found is None:
+            return []
+        event, layout = found
+        try:
+            return [event(*values) for values in layout.iter_unpack(b"".join(digests.data))]
+        except struct.error:
+            raise ValueError("digest with another size than its struct") from None
 
     def decode_idle(self, notification: p4r.IdleTimeoutNotification) -> list[Event]:
         """One IdleNotice per session named, however often."""
@@ -124,14 +136,23 @@ class PacketIo:
         }
         return [IdleNotice(session_id) for session_id in seen]
 
-    def digest_ack(self, digest: p4r.DigestList) -> bytes:
+    def digest_ack(self, digest: p4r.DigestList | PackedDigests) -> bytes:
         """The serialised StreamMessageRequest that acknowledges ``digest``."""
         return delimited(3, scalar(1, digest.digest_id) + scalar(2, digest.list_id))
 
 
-def _struct(fields: Sequence[Field]) -> Struct:
-    return Struct("!" + "".join(_CODES[field.bits] for field in fields))
+def _neighbor_heard(address: int | bytes, mac: int | bytes, ingress_port: int) -> NeighborHeard:
+    return NeighborHeard(v4(_number(address)), _number(mac), ingress_port)
 
 
-def _neighbor_heard(address: int, mac: int, ingress_port: int) -> NeighborHeard:
-    return NeighborHeard(v4(address), mac, ingress_port)
+def _number(value: int | bytes) -> int:
+    return value if isinstance(value, int) else int.from_bytes(value, "big")
+
+
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+def _packed(fields: Sequence[Field]) -> struct.Struct:
+    """In network order; those that are no number of the machine come as bytes."""
+    sizes = [(field.bits + 7) // 8 for field in fields]
+    return struct.Struct("!" + "".join(_CODES.get(size, f"{size}s") for size in sizes))

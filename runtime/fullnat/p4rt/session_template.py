@@ -21,7 +21,7 @@ Pieces = tuple[bytes, ...]
 Pack = Callable[..., bytes]
 
 
-class Half(NamedTuple):
+class Form(NamedTuple):
     """How one direction's entries are written."""
 
     head: bytes
@@ -43,7 +43,7 @@ class _Template(NamedTuple):
 class SessionTemplates:
     """Serialised p4.v1.Updates of one kind."""
 
-    def __init__(self, inward: Half, outward: Half) -> None:
+    def __init__(self, inward: Form, outward: Form) -> None:
         self._in = inward
         self._out = outward
         self._templates: dict[tuple[int, bytes, int, int], _Template] = {}
@@ -115,12 +115,12 @@ _Holes = tuple[tuple[bytes, str], ...]
 """Constant bytes, and the format of what follows."""
 
 
-def _half(half: Half, key: _Holes, rest: bytes, params: _Holes, tail: int) -> tuple[Pack, Pieces]:
+def _half(form: Form, key: _Holes, rest: bytes, params: _Holes, tail: int) -> tuple[Pack, Pieces]:
     """``rest``: the end of the key."""
-    front = half.action(_length(params))
-    size = len(half.head) + _length(key) + len(rest) + len(front) + _length(params) + tail
+    front = form.action(_length(params))
+    size = len(form.head) + _length(key) + len(rest) + len(front) + _length(params) + tail
     (first, hole), *others = key
-    holes = [(half.update(size) + half.head + first, hole), *others]
+    holes = [(form.update(size) + form.head + first, hole), *others]
     (first, hole), *others = params
     holes += [(rest + front + first, hole), *others]
     layout = "".join(f"{len(const)}s{hole}" for const, hole in holes)

@@ -117,14 +117,6 @@ class Punted:
         return self._message
 
 
-Outgoing = p4r.StreamMessageResponse | Punted
-"""What a stream brings to its client."""
-
-
-def message_of(outgoing: Outgoing) -> p4r.StreamMessageResponse:
-    return outgoing.message() if type(outgoing) is Punted else outgoing  # type: ignore[return-value]
-
-
 def controller_header(
     info: p4i.P4Info, name: str, headers: Mapping[str, Layout], translations: Translations
 ) -> ControllerHeader:
