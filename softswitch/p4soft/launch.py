@@ -70,6 +70,7 @@ def _start_logging(options: argparse.Namespace) -> int:
         level=LEVELS_BY_NAME[chosen], handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a log that is full would be told by a traceback each line
     number: int = handler.stream.fileno()
     return number
 
@@ -149,23 +150,28 @@ async def _run(options: argparse.Namespace, log: int) -> None:
             raise StartError(f"cannot load {options.config}: {error.message}") from None
     await switch.start()
     try:
-        sockets = await _start_device_socket(switch, options.packet_in)
-    except BaseException:
+        stats = await _serve(switch, options, stopped)
+    finally:
         await switch.stop()
-        raise
-    print(f"p4soft: listening on {switch.address}", flush=True)
-    for socket in sockets:
-        print(f"p4soft: ports on {socket.address}", flush=True)
-    rates = asyncio.create_task(show_rates(switch.engine.port_stats, options.stats)) if options.stats else None
-    await stopped.wait()
-    if rates is not None:
-        rates.cancel()
-        await asyncio.gather(rates, return_exceptions=True)  # nobody may be reading any more
-    for socket in sockets:
-        socket.stop()
-    stats = switch.engine.port_stats()
-    await switch.stop()
     print(statistics(stats), flush=True)
+
+
+async def _serve(switch: Switch, options: argparse.Namespace, stopped: asyncio.Event) -> list[PortStats]:
+    """Until stopped; the ports' statistics then."""
+    sockets = await _start_device_socket(switch, options.packet_in)
+    try:
+        print(f"p4soft: listening on {switch.address}", flush=True)
+        for socket in sockets:
+            print(f"p4soft: ports on {socket.address}", flush=True)
+        rates = asyncio.create_task(show_rates(switch.engine.port_stats, options.stats)) if options.stats else None
+        await stopped.wait()
+        if rates is not None:
+            rates.cancel()
+            await asyncio.gather(rates, return_exceptions=True)  # nobody may be reading any more
+    finally:
+        for socket in sockets:
+            socket.stop()
+    return switch.engine.port_stats()
 
 
 def run(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from random import Random
 
-from fullnat.config.model import Config
+from fullnat.config.model import GlobalSettings
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
@@ -21,7 +21,7 @@ from fullnat.core.services import Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
-from fullnat.net.flow import Flow, made
+from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -41,12 +41,13 @@ _LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
 
 
 class SessionStore:
-    def __init__(self, config: Config, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
+    def __init__(self, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
         self.stats = stats
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
         self.services = Services(sizes.server_ids)
-        self.pool = LocalPool(rng, config.local_port_min, config.local_port_max)
+        settings = GlobalSettings()
+        self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
@@ -63,7 +64,11 @@ class SessionStore:
             self.pool.release(local, endpoint)
             return None
         client_isn, server_isn = isn
-        protocol, (client, client_port), (vip, vport) = key
+        # A million sessions are held: what many have in common they share.
+        protocol, source, _ = key
+        client, client_port = source
+        virtual = service.key[1]
+        vip, vport = virtual
         fields = (
             session_id,
             server.server_id,
@@ -81,15 +86,16 @@ class SessionStore:
             service.established_timeout,
         )
         entry = made(SessionEntry, fields)
-        session = Session(entry, key, service, server, local, now)
+        session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
         self._hold(session)
         server.connections += 1
         return session
 
-    def adopt(self, entry: SessionEntry, service: Service, now: float) -> Session | None:
-        """A session found on the switch, taken for established. None when what it uses is taken."""
-        key = entry.flow_in
-        _, endpoint, local = entry.flow_out
+    def adopt(self, entry: SessionEntry, key: Flow, service: Service, now: float) -> Session | None:
+        """A session found on the switch, taken for established; ``key`` is its ``flow_in``. None when what it uses is
+        taken."""
+        endpoint = made(Endpoint, (entry.server, entry.server_port))
+        local = made(Endpoint, (entry.local, entry.local_port))
         if key in self.table.by_key or not self.services.ids.fits(entry.server_id, service.key, endpoint):
             return None
         if not self.table.ids.claim(entry.session_id):
@@ -98,7 +104,7 @@ class SessionStore:
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(endpoint)
-        session = Session(entry, key, service, server, local, now)
+        session = Session(entry, key, service, server, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established
