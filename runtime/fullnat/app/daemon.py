@@ -18,7 +18,9 @@ from typing import Any
 from fullnat.app.control import ControlServer
 from fullnat.app.here import is_here
 from fullnat.app.metrics import serve_metrics
+from fullnat.app.notify import Notifier
 from fullnat.app.runner import CoreRunner
+from fullnat.app.service import Service
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import load_secret
 from fullnat.app.switch import SwitchOwner
@@ -65,7 +67,7 @@ class Options:
     """None: plain text."""
 
 
-async def run(options: Options, ready: Callable[[], None] = lambda: None) -> None:
+async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ControlError or P4RuntimeError at the start."""
     config = file.load(options.config)
     compiled = program.load(target=options.target, device_config=options.device_config)
@@ -99,7 +101,8 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
         stack.push_async_callback(control.stop)
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
-        await _until_signalled(runner, owner, options.config, ready)
+        service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
+        await _until_signalled(runner, owner, service, options.config)
 
 
 async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
@@ -124,23 +127,23 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
     return switch.transport
 
 
-async def _until_signalled(
-    runner: CoreRunner, owner: SwitchOwner, config_path: Path, ready: Callable[[], None]
-) -> None:
+async def _until_signalled(runner: CoreRunner, owner: SwitchOwner, service: Service, config_path: Path) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: reload(runner, config_path))
+    loop.add_signal_handler(signal.SIGHUP, lambda: service.reload(lambda: reload(runner, config_path)))
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(runner.run(), name="core"),
         asyncio.create_task(owner.run(), name="switch-owner"),
         asyncio.create_task(stop.wait(), name="stop-signal"),
+        asyncio.create_task(service.beat(), name="service-beat"),
     ]
-    ready()
+    service.ready()
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        service.stopping()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
         for task in tasks:
