@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel topo topo-test shell doctor clean
+.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel deb wheel topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,7 +32,8 @@ endif
 # Other people's programs that tests, topologies and measurements run when they are there, and the packages of Debian and
 # Ubuntu that they are in.
 PEERS := nginx=nginx redis-server=redis-server haproxy=haproxy mn=mininet mnexec=mininet ifconfig=net-tools ip=iproute2 \
-  ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl nm=binutils systemd-analyze=systemd
+  ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl nm=binutils systemd-analyze=systemd \
+  debootstrap=debootstrap shellcheck=shellcheck
 
 peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
 	topo/install-peers $(sort $(foreach peer,$(PEERS),$(lastword $(subst =, ,$(peer)))))
@@ -84,6 +85,12 @@ toa-wheel: setup  ## fullnat_toa, toa-check and toa-attach for the real servers,
 	@$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/toa ./toa
 	@rm -rf toa/build
 	@ls build/toa/*.whl
+
+deb: setup  ## a Debian package with everything in it, in build/dist/; docs/install.md
+	@$(BIN)/python -m deploy.deb
+
+wheel: setup  ## a wheel of fullnat and p4soft, with p4soft's native code compiled, in build/dist/
+	@$(BIN)/python -m deploy.wheels
 
 topo: setup  ## mininet with switch and controller: make topo TARGET=p4soft|bmv2 ARGS="--loss 1"; as root
 	@$(BIN)/python -m topo --switch $(TARGET) $(ARGS)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fullnat.app import upgrade
 from fullnat.app.control import ControlServer
 from fullnat.app.here import is_here
 from fullnat.app.metrics import serve_metrics
@@ -96,7 +97,8 @@ async def run(options: Options) -> None:
             ),
         )
         snapshots = Snapshots(runner, owner)
-        control = ControlServer(options.control_socket, snapshots)
+        about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
+        control = ControlServer(options.control_socket, snapshots, about)
         await control.start()
         stack.push_async_callback(control.stop)
         if options.metrics_addr is not None:

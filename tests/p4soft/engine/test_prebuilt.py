@@ -1,4 +1,4 @@
-"""Shared objects that came with the package: found by content and processor, never in the way of a compiler asked for."""
+"""Shared objects that came with the package: found by content and processor, and a compiler asked for comes first."""
 
 from __future__ import annotations
 
