@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel deb wheel topo topo-test shell doctor clean
+.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -92,6 +92,17 @@ deb: setup  ## a Debian package with everything in it, in build/dist/; docs/inst
 wheel: setup  ## a wheel of fullnat and p4soft, with p4soft's native code compiled, in build/dist/
 	@$(BIN)/python -m deploy.wheels
 
+.venv-docs/.installed: requirements-docs.txt
+	@test -x .venv-docs/bin/pip || $(PYTHON) -m venv .venv-docs
+	@echo "installing mkdocs into .venv-docs"
+	@.venv-docs/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-docs.txt
+	@touch $@
+
+docs: setup .venv-docs/.installed  ## the documentation site, in build/site/
+	@$(BIN)/python -m deploy.site
+	@.venv-docs/bin/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
+
 topo: setup  ## mininet with switch and controller: make topo TARGET=p4soft|bmv2 ARGS="--loss 1"; as root
 	@$(BIN)/python -m topo --switch $(TARGET) $(ARGS)
 
@@ -112,4 +123,4 @@ doctor:  ## what is there, what is missing, and what that would enable
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m topo.doctor; else $(or $(PYTHON),python3) -m topo.doctor; fi
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .venv-shell build toa/build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info */*.egg-info toa/python/*.egg-info
+	rm -rf $(VENV) .venv-shell .venv-docs build toa/build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info */*.egg-info toa/python/*.egg-info
