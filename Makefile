@@ -100,7 +100,7 @@ wheel: setup  ## a wheel of fullnat and p4soft, with p4soft's native code compil
 
 docs: setup .venv-docs/.installed  ## the documentation site, in build/site/
 	@$(BIN)/python -m deploy.site
-	@.venv-docs/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
 	@echo "build/site/index.html"
 
 topo: setup  ## mininet with switch and controller: make topo TARGET=p4soft|bmv2 ARGS="--loss 1"; as root
