@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fullnat.cli.output import guarded
 from rich.console import Console
 
 from bench import bulk, connecting, forwarding, inserts, loading, results, scale, updating
@@ -153,4 +154,5 @@ def _inserts(console: Console, bmv2_missing: str | None) -> tuple[list[inserts.I
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with guarded("bench"):
+        sys.exit(main())

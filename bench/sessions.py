@@ -68,12 +68,9 @@ def install(engine: NativeEngine, program: Program, sessions: int) -> None:
     insert("own_address", struct.pack("!I", number(VIP)), "own_vip")
     for prefix in ("10.1.0.0", "10.2.0.0"):
         insert("ipv4_route", struct.pack("!IH", number(prefix), 16), "route_connected")
-    insert(
-        "neighbor",
-        struct.pack("!I", number(SERVER)),
-        "neighbor_set",
-        struct.pack("!H6s6sH", 2, link(SWITCH_MACS[2]), link(SERVER_MAC), 1500),
-    )
+    way = struct.pack("!H6s6sH", 2, link(SWITCH_MACS[2]), link(SERVER_MAC), 1500)
+    insert("next_hop", struct.pack("!H", 1), "next_hop_set", way)
+    insert("ipv4_host", struct.pack("!I", number(SERVER)), "route_via", struct.pack("!H", 1))
     of_service = struct.pack("!BIH", 1, number(VIP), VPORT)
     of_server = struct.pack("!BIH", 1, number(SERVER), SERVER_PORT)
     insert("server_in", bytes(2), "to_server", of_server)

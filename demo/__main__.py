@@ -8,6 +8,7 @@ import sys
 import time
 from types import FrameType
 
+from fullnat.cli.output import guarded
 from rich.console import Console
 
 from bench.tools.build import BuildError
@@ -57,4 +58,5 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with guarded("demo"):
+        sys.exit(main())

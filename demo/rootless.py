@@ -80,7 +80,6 @@ async def _small(config_text: str) -> AsyncIterator[Small]:
     compiled = program.load()
     loop = asyncio.get_running_loop()
     core = Controller(
-        config,
         compiled.sizes,
         os.urandom(32),
         random.Random(os.urandom(16)),
@@ -93,7 +92,8 @@ async def _small(config_text: str) -> AsyncIterator[Small]:
             transport = InProcessTransport(switch.service)
             return Client(transport, compiled, device_id=1, election_id=time.time_ns)
 
-        runner = CoreRunner(core, config)
+        runner = CoreRunner(core)
+        runner.reconfigure(config)
         owner = SwitchOwner(runner, connect)
         small = Small(switch, Snapshots(runner, owner), runner.core)
         _add_hosts(small)

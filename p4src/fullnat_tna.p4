@@ -1,9 +1,8 @@
 /* FULLNAT on Tofino (TNA).
  *
- *   ingress   Received - Decide - Verdict
- *   egress    what is routed: FirstDataSeq - Fullnat - TcpOptions - ServerSeq -> checksums
- *
- * arch/asic has the order of the controls on one page. */
+ *   ingress   Received - Check - LookUp - SegmentNews - Decide - Forward - NewEvents, ThroughEgress - Verdict
+ *   egress    what is routed: FirstDataSeq - Rewrite - ServerSeq - checksums
+ */
 #include <core.p4>
 #if __TARGET_TOFINO__ == 1
 #include <tna.p4>
@@ -11,46 +10,15 @@
 #include <t2na.p4>
 #endif
 
-#include "include/sizes.p4"
-#include "include/ids.p4"
-#include "include/constants.p4"
-#include "arch/tna/headers.p4"
-#include "include/metadata.p4"
-#include "arch/tna/prims.p4"
-#include "arch/asic/prims.p4"
-#include "arch/tna/parser.p4"
-#include "arch/tna/received.p4"
-#include "arch/tna/banks.p4"
-#include "arch/tna/session_state.p4"
-#include "arch/tna/session_seq.p4"
-#include "arch/layouts/edit.p4"
-#include "core/packet_out.p4"
-#include "core/validate.p4"
-#include "core/port.p4"
-#include "core/session.p4"
-#include "core/server.p4"
-#include "core/addressee.p4"
-#include "core/local.p4"
-#include "core/service.p4"
-#include "core/miss.p4"
-#include "core/admit.p4"
-#include "core/route.p4"
-#include "core/neighbor.p4"
-#include "core/fullnat.p4"
-#include "core/forward.p4"
-#include "arch/asic/ipv6_room/tables.p4"
-#include "arch/tna/punt_limit.p4"
-#include "arch/asic/decide.p4"
+#include "arch/tna/target.p4"
+#include "core/check/check.p4"
+#include "core/lookup/lookup.p4"
+#include "core/decide/decide.p4"
+#include "core/forward/forward.p4"
 #include "arch/asic/rewrite.p4"
-#include "arch/tna/rewrite.p4"
-#include "arch/tna/verdict.p4"
-#include "arch/tna/deparser.p4"
 
 @pkginfo(name="p4-fullnat", version="0.1.0", organization="p4-fullnat")
 
-/* Sessions are looked up whatever the packet; with nothing else kept there, what was not parsed is what no session has. */
-@pa_no_overlay("ingress", "hdr.ipv4.protocol")
-@pa_no_overlay("ingress", "hdr.tcp.dst_port")
 #if __TARGET_TOFINO__ == 2
 /* With nothing else in their containers, their tables can stand in any stage. */
 @pa_container_size("ingress", "m.session.direction", 8)
@@ -64,12 +32,26 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, in ingress_intri
                        inout ingress_intrinsic_metadata_for_deparser_t ig_dprsr_md,
                        inout ingress_intrinsic_metadata_for_tm_t ig_tm_md) {
     Received() received;
+    Check() check;
+    SegmentEnd() segment_end;
+    LookUp() look_up;
+    SegmentNews() segment_news;
     Decide() decide;
+    Forward() forward;
+    NewEvents() new_events;
+    ThroughEgress() through_egress;
     Verdict() verdict;
 
     apply {
         received.apply(hdr, m, ig_intr_md, ig_prsr_md);
+        check.apply(hdr, m);
+        segment_end.apply(hdr, m);
+        look_up.apply(hdr, m);
+        segment_news.apply(hdr, m);
         decide.apply(hdr, m);
+        forward.apply(hdr, m);
+        new_events.apply(m);
+        through_egress.apply(m);
         verdict.apply(hdr, m, ig_dprsr_md, ig_tm_md);
     }
 }
@@ -82,10 +64,10 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, in ingress_intri
 /* Flags that are matched and summed are kept once. */
 @do_not_use_clot("egress", "hdr.tcp")
 @pa_auto_init_metadata
-control Rewrite(inout headers_t hdr, inout metadata_t m, in egress_intrinsic_metadata_t eg_intr_md,
-                in egress_intrinsic_metadata_from_parser_t eg_prsr_md,
-                inout egress_intrinsic_metadata_for_deparser_t eg_dprsr_md,
-                inout egress_intrinsic_metadata_for_output_port_t eg_oport_md) {
+control FullnatEgress(inout headers_t hdr, inout metadata_t m, in egress_intrinsic_metadata_t eg_intr_md,
+                      in egress_intrinsic_metadata_from_parser_t eg_prsr_md,
+                      inout egress_intrinsic_metadata_for_deparser_t eg_dprsr_md,
+                      inout egress_intrinsic_metadata_for_output_port_t eg_oport_md) {
     RewriteSegment() rewrite_segment;
     CountToa() count_toa;
 
@@ -105,6 +87,6 @@ control Rewrite(inout headers_t hdr, inout metadata_t m, in egress_intrinsic_met
     }
 }
 
-Pipeline(FullnatParser(), FullnatIngress(), FullnatDeparser(), RewriteParser(), Rewrite(), RewriteDeparser()) pipe;
+Pipeline(FullnatParser(), FullnatIngress(), FullnatDeparser(), RewriteParser(), FullnatEgress(), RewriteDeparser()) pipe;
 
 Switch(pipe) main;

@@ -1,50 +1,33 @@
-/* The ASIC's program where packets can be sent: its order of controls (arch/asic), its options by layout (arch/layouts) and
- * its way through egress, on v1model. Parser, checksums, registers and counters are v1model's. For tests. */
+/* The ASIC's program where packets can be sent, for tests: its lookups without a condition, its options by layout
+ * (arch/layouts) and its way through egress (arch/asic), on v1model. Parser, checksums, registers and counters are v1model's.
+ *
+ *   ingress   Received - Check - LookUp - SegmentNews - Decide - Forward - NewEvents, ThroughEgress - Verdict
+ *   egress    what is routed: FirstDataSeq - Rewrite - ServerSeq - checksums
+ */
 #include <core.p4>
 #define V1MODEL_VERSION 20200408
 #include <v1model.p4>
 
-#include "include/sizes.p4"
-#include "include/ids.p4"
-#include "include/constants.p4"
-#include "arch/v1model/asic/headers.p4"
-#include "arch/v1model/headers.p4"
-#include "include/metadata.p4"
-#include "arch/v1model/prims.p4"
-#include "arch/asic/prims.p4"
-#include "arch/v1model/parser.p4"
-#include "arch/v1model/received.p4"
-#include "arch/layouts/edit.p4"
-#include "arch/v1model/asic/checksum.p4"
-#include "arch/v1model/checksum.p4"
-#include "arch/v1model/asic/session_state.p4"
-#include "arch/v1model/punt_limit.p4"
-#include "arch/v1model/verdict.p4"
-#include "arch/v1model/deparser.p4"
-#include "core/packet_out.p4"
-#include "core/validate.p4"
-#include "core/port.p4"
-#include "core/session.p4"
-#include "core/server.p4"
-#include "core/addressee.p4"
-#include "core/local.p4"
-#include "core/service.p4"
-#include "core/miss.p4"
-#include "core/admit.p4"
-#include "core/route.p4"
-#include "core/neighbor.p4"
-#include "core/fullnat.p4"
-#include "core/forward.p4"
-#include "arch/asic/ipv6_room/tables.p4"
-#include "arch/asic/decide.p4"
+#include "arch/v1model/asic/target.p4"
+#include "core/check/check.p4"
+#include "core/lookup/lookup.p4"
+#include "core/decide/decide.p4"
+#include "core/forward/forward.p4"
 #include "arch/asic/rewrite.p4"
 
 @pkginfo(name="p4-fullnat", version="0.1.0", organization="p4-fullnat")
 
 control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     Received() received;
-    SaveOriginal() save_original;
+    SaveReceived() save_received;
+    Check() check;
+    SegmentEnd() segment_end;
+    LookUp() look_up;
+    SegmentNews() segment_news;
     Decide() decide;
+    Forward() forward;
+    NewEvents() new_events;
+    ThroughEgress() through_egress;
     Verdict() verdict;
     SendDecision() send_decision;
     UnusedRegisters() unused_registers;
@@ -52,13 +35,17 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     apply {
         unused_registers.apply();
         received.apply(hdr, m, standard_metadata);
-        save_original.apply(hdr, m);
-        m.next_hop = hdr.ipv4.dst;
-        m.addressed = hdr.ipv4.dst;
-        if (hdr.arp.isValid()) { m.addressed = hdr.arp.target_ip; }
+        save_received.apply(hdr, m);
+        check.apply(hdr, m);
+        segment_end.apply(hdr, m);
+        look_up.apply(hdr, m);
+        segment_news.apply(hdr, m);
         decide.apply(hdr, m);
+        forward.apply(hdr, m);
+        new_events.apply(m);
+        through_egress.apply(m);
         verdict.apply(hdr, m, standard_metadata);
-        if (m.target.punted == 1 || (FORWARDED && hdr.ipv4.isValid())) { send_decision.apply(hdr, m); }
+        if (LEAVES_ROUTED) { send_decision.apply(hdr, m); }
     }
 }
 
@@ -70,15 +57,15 @@ control FullnatEgress(inout headers_t hdr, inout metadata_t m, inout standard_me
 
     apply {
         if (hdr.decision.isValid()) {
-            original_t original = m.original;
+            received_t received = m.target.received;
             editable_options_t options = m.target.original;
             m = {...};
-            m.original = original;
+            m.target.received = received;
             m.target.original = options;
             m.target.received_ack = hdr.tcp.ack;
             READ_DECISION
             bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-            if (m.session.direction != (bit<8>)Direction.NONE) { rewrite_segment.apply(hdr, m, toa_result); }
+            if (IN_SESSION) { rewrite_segment.apply(hdr, m, toa_result); }
             if (hdr.decision.punted == 0) { count_toa.apply(toa_result); }
             update_checksums.apply(hdr, m);
             hdr.decision.setInvalid();

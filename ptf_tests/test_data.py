@@ -4,7 +4,7 @@ from typing import Any
 
 from ptf_tests import topology
 from ptf_tests.base import requires
-from ptf_tests.packets import NOP, Tcp, checksum_of, ipv4
+from ptf_tests.packets import NOP, Tcp, checksum_of
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
@@ -147,8 +147,8 @@ class JumboSegmentsPass(SessionTest):
     """A link with an MTU of 9000 takes segments of 8960 bytes, and TOA where it fits."""
 
     def runTest(self) -> None:
-        self.delete(*(e for e in topology.entries() if e.match == {"address": ipv4(topology.SERVER)}))
-        self.insert(topology.neighbor(topology.SERVER, SERVER_SIDE, topology.SERVER_MAC, 9000))
+        self.delete(*topology.neighbor(topology.SERVER, SERVER_SIDE, topology.SERVER_MAC))
+        self.insert(*topology.neighbor(topology.SERVER, SERVER_SIDE, topology.SERVER_MAC, 9000))
         self.handshake()
         content = bytes(range(256)) * 35
         self.inward(self.session.from_client(seq=1001, ack=9001, payload=content[:8960]), toa="FAIL_LEN")

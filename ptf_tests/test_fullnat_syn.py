@@ -234,7 +234,7 @@ class OneClientManySessions(FullnatTest):
         sessions = [
             Session(id=new_id(), server_id=i, local_port=5000 + i, delta=i, **v) for i, v in enumerate(variations)
         ]
-        self.insert(topology.own("198.51.100.11", "vip"), topology.neighbor("203.0.113.10", 1, topology.CLIENT_MAC))
+        self.insert(topology.own("198.51.100.11", "vip"), *topology.neighbor("203.0.113.10", 1, topology.CLIENT_MAC))
         for session in sessions:
             self.insert(*session.server_entries, *session.entries)
         for session in sessions:

@@ -165,10 +165,28 @@ class NoNeighborIsPunted(FullnatTest):
     MAC addresses and TTL: the controller asks, fills them in and forwards it."""
 
     def runTest(self) -> None:
-        self.insert(topology.route("198.51.100.128", 25, "route_via", "192.0.2.99"))
-        for dst in (topology.SILENT_HOST, "198.51.100.200"):
+        self.insert(
+            topology.route("198.51.100.128", 26, "route_via", "192.0.2.98"),
+            topology.route("198.51.100.192", 26, "route_via", "192.0.2.99"),
+            topology.next_hop_unresolved("192.0.2.99"),
+        )
+        for dst in (topology.SILENT_HOST, "198.51.100.130", "198.51.100.200"):
             packet = datagram(dst)
             self.exchange((CLIENT_SIDE, packet), punted=[Punt("NO_NEIGHBOR", packet)])
+
+
+class OneNextHopIsOfAllThatLeadThere(FullnatTest):
+    """A host and the routes by it have one next hop: where that moves, all of their packets move at once."""
+
+    def runTest(self) -> None:
+        self.insert(topology.route("198.51.100.128", 25, "route_via", topology.GATEWAY))
+        addresses = (topology.GATEWAY, topology.FAR_HOST, "198.51.100.200")
+        for moved in ((SERVER_SIDE, "02:00:00:00:99:01"), (UPLINK, topology.GATEWAY_MAC)):
+            self.client.modify(topology.next_hop(topology.GATEWAY, *moved))
+            for address in addresses:
+                with self.subTest(address=address, moved=moved):
+                    packet = datagram(address)
+                    self.exchange((CLIENT_SIDE, packet), out=[(moved[0], routed(packet, *moved))])
 
 
 class NoNeighborHasARate(FullnatTest):
@@ -235,6 +253,6 @@ class RoutedBackWhereItCameFrom(FullnatTest):
     """A packet whose way leads out of the port it came in by goes there."""
 
     def runTest(self) -> None:
-        self.insert(topology.neighbor("203.0.113.10", CLIENT_SIDE, "02:00:00:00:01:0a"))
+        self.insert(*topology.neighbor("203.0.113.10", CLIENT_SIDE, "02:00:00:00:01:0a"))
         packet = datagram("203.0.113.10")
         self.exchange((CLIENT_SIDE, packet), out=[(CLIENT_SIDE, routed(packet, CLIENT_SIDE, "02:00:00:00:01:0a"))])

@@ -35,9 +35,31 @@ UNROUTED_HOST = "192.88.99.1"
 MTU, NARROW_MTU = 1500, 576
 
 
-def neighbor(address: str, port: int, link_address: str, mtu: int = MTU) -> Entry:
+_NEXT_HOP_IDS: dict[str, int] = {}
+
+
+def next_hop_id(address: str) -> int:
+    """The id that a next hop has in all tests."""
+    return _NEXT_HOP_IDS.setdefault(address, len(_NEXT_HOP_IDS) + 1)
+
+
+def next_hop(address: str, port: int, link_address: str, mtu: int = MTU) -> Entry:
     params = {"port": port, "source": mac(PORT_MAC[port]), "destination": mac(link_address), "mtu": mtu}
-    return Entry("neighbor", {"address": ipv4(address)}, "neighbor_set", params)
+    return Entry("next_hop", {"next_hop_id": next_hop_id(address)}, "next_hop_set", params)
+
+
+def next_hop_unresolved(address: str) -> Entry:
+    return Entry("next_hop", {"next_hop_id": next_hop_id(address)}, "next_hop_unresolved")
+
+
+def host(address: str) -> Entry:
+    """A host of a connected network is its own next hop."""
+    return Entry("ipv4_host", {"address": ipv4(address)}, "route_via", {"next_hop_id": next_hop_id(address)})
+
+
+def neighbor(address: str, port: int, link_address: str, mtu: int = MTU) -> list[Entry]:
+    """A host of a connected network whose link-layer address is known."""
+    return [next_hop(address, port, link_address, mtu), host(address)]
 
 
 def own(address: str, kind: str) -> Entry:
@@ -46,7 +68,7 @@ def own(address: str, kind: str) -> Entry:
 
 
 def route(prefix: str, length: int, action: str, gateway: str | None = None) -> Entry:
-    params = {"gateway": ipv4(gateway)} if gateway is not None else {}
+    params = {"next_hop_id": next_hop_id(gateway)} if gateway is not None else {}
     return Entry("ipv4_route", {"prefix": (ipv4(prefix), length)}, action, params)
 
 
@@ -66,8 +88,8 @@ def entries() -> list[Entry]:
         route("192.0.2.0", 24, "route_connected"),
         route("198.18.0.0", 15, "route_via", GATEWAY),
         route("100.64.0.0", 10, "route_drop"),
-        neighbor(CLIENT, CLIENT_SIDE, CLIENT_MAC),
-        neighbor(SERVER, SERVER_SIDE, SERVER_MAC),
-        neighbor(NARROW_SERVER, SERVER_SIDE, NARROW_SERVER_MAC, NARROW_MTU),
-        neighbor(GATEWAY, UPLINK, GATEWAY_MAC),
+        *neighbor(CLIENT, CLIENT_SIDE, CLIENT_MAC),
+        *neighbor(SERVER, SERVER_SIDE, SERVER_MAC),
+        *neighbor(NARROW_SERVER, SERVER_SIDE, NARROW_SERVER_MAC, NARROW_MTU),
+        *neighbor(GATEWAY, UPLINK, GATEWAY_MAC),
     ]

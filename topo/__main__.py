@@ -9,6 +9,7 @@ import argparse
 import importlib
 import sys
 
+from fullnat.cli.output import guarded
 from rich.console import Console
 
 from bench.tools.build import BuildError
@@ -93,4 +94,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with guarded("topo"):
+        sys.exit(main())

@@ -5,11 +5,12 @@
 #include "sizes.p4"
 
 typedef bit<48> mac_t;
-typedef bit<32> ipv4_t;
+typedef bit<32> ipv4_addr_t;
 typedef bit<16> l4_port_t;
 typedef bit<16> port_num_t;
 typedef bit<SESSION_ID_BITS> session_id_t;
 typedef bit<16> server_id_t;
+typedef bit<16> next_hop_id_t;
 
 @controller_header("packet_in")
 header packet_in_t {
@@ -43,18 +44,18 @@ header vlan_t {
 }
 
 header arp_t {
-    bit<16> hw_type;
-    bit<16> proto_type;
-    bit<8>  hw_len;
-    bit<8>  proto_len;
-    bit<16> operation;
-    mac_t   sender_mac;
-    ipv4_t  sender_ip;
-    mac_t   target_mac;
-    ipv4_t  target_ip;
+    bit<16>     hw_type;
+    bit<16>     proto_type;
+    bit<8>      hw_len;
+    bit<8>      proto_len;
+    bit<16>     operation;
+    mac_t       sender_mac;
+    ipv4_addr_t sender_ip;
+    mac_t       target_mac;
+    ipv4_addr_t target_ip;
 }
 
-header ipv4_h {
+header ipv4_t {
     bit<4>  version;
     bit<4>  ihl;
     bit<8>  tos;
@@ -67,8 +68,8 @@ header ipv4_h {
     bit<8>  ttl;
     bit<8>  protocol;
     bit<16> checksum;
-    ipv4_t  src;
-    ipv4_t  dst;
+    ipv4_addr_t src;
+    ipv4_addr_t dst;
 }
 
 header icmp_t {
@@ -77,9 +78,14 @@ header icmp_t {
     bit<16> checksum;
 }
 
+/* Of TCP and UDP alike: what tables match and rewrites change does not depend on which. */
+header l4_ports_t {
+    l4_port_t src;
+    l4_port_t dst;
+}
+
+/* Behind the ports. */
 header tcp_t {
-    l4_port_t src_port;
-    l4_port_t dst_port;
     bit<32> seq;
     bit<32> ack;
     bit<4>  data_offset;
@@ -104,17 +110,17 @@ header tcp_option_word_t {
 
 /* TOA for an IPv4 client, put right after the base TCP header. */
 header toa_v4_t {
-    bit<8>    kind;
-    bit<8>    length;
-    l4_port_t client_port;
-    ipv4_t    client;
+    bit<8>      kind;
+    bit<8>      length;
+    l4_port_t   client_port;
+    ipv4_addr_t client;
 }
 
 /* A neighbor that asked for an address of ours, as its ARP request told. */
 struct neighbor_event_t {
-    @id(1) ipv4_t     address;
-    @id(2) mac_t      mac;
-    @id(3) port_num_t ingress_port;
+    @id(1) ipv4_addr_t address;
+    @id(2) mac_t       mac;
+    @id(3) port_num_t  ingress_port;
 }
 
 #endif

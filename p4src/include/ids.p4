@@ -9,9 +9,11 @@
 #define ID_T_SESSION_IN      4
 #define ID_T_SESSION_OUT     5
 #define ID_T_ROUTE           6
-#define ID_T_NEIGHBOR        7
+/* 7 was the table of neighbors by address. */
 #define ID_T_SERVER_IN       8
 #define ID_T_SERVER_OUT      9
+#define ID_T_IPV4_HOST       10
+#define ID_T_NEXT_HOP        11
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -21,15 +23,17 @@
 #define ID_A_SERVICE_PUNT    5
 #define ID_A_FULLNAT_IN      6
 #define ID_A_FULLNAT_OUT     7
-#define ID_A_ROUTE_VIA       8
+/* 8 was route_via with the address of a gateway. */
 #define ID_A_ROUTE_CONNECTED 9
 #define ID_A_ROUTE_DROP      10
-#define ID_A_NEIGHBOR_SET    11
+/* 11 and 13 were of the table of neighbors by address. */
 #define ID_A_NO_ROUTE        12
-#define ID_A_NO_NEIGHBOR     13
 #define ID_A_TO_SERVER       14
 #define ID_A_FROM_VIP        15
 #define ID_A_NO_SERVER       16
+#define ID_A_ROUTE_VIA       17
+#define ID_A_NEXT_HOP_SET    18
+#define ID_A_NEXT_HOP_UNRESOLVED 19
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

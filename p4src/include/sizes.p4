@@ -12,7 +12,8 @@
 #define SERVICE_TABLE_SIZE 4096
 #define OWN_ADDRESS_TABLE_SIZE 4096
 #define ROUTE_TABLE_SIZE 12288
-#define NEIGHBOR_TABLE_SIZE 8192
+#define IPV4_HOST_TABLE_SIZE 8192
+#define NEXT_HOP_TABLE_SIZE 8192
 #define PLACE_SESSION_IN @stage(0, 32768) @stage(1, 32768)
 #define PLACE_SESSION_OUT @stage(2, 32768) @stage(3, 32768)
 #define PLACE_SESSION_IN6 @stage(4)
@@ -29,7 +30,8 @@
 #define SERVICE_TABLE_SIZE 8192
 #define OWN_ADDRESS_TABLE_SIZE 8192
 #define ROUTE_TABLE_SIZE 10240
-#define NEIGHBOR_TABLE_SIZE 16384
+#define IPV4_HOST_TABLE_SIZE 16384
+#define NEXT_HOP_TABLE_SIZE 16384
 #define PLACE_SESSION_IN @stage(0, 36864) @stage(1, 36864) @stage(2, 36864) @stage(3, 36864) @stage(4, 36864) \
         @stage(5, 36864) @stage(6, 36864) @stage(7, 4096)
 /* One entry a word, so that fewer memories are read: with both tables packed, the chip would take too much power. */
@@ -48,20 +50,21 @@
 #define SERVICE_TABLE_SIZE 16384
 #define OWN_ADDRESS_TABLE_SIZE 16384
 #define ROUTE_TABLE_SIZE 12288
-#define NEIGHBOR_TABLE_SIZE 65536
+#define IPV4_HOST_TABLE_SIZE 65536
+#define NEXT_HOP_TABLE_SIZE 65536
 #define PLACE_SESSION_IN
 #define PLACE_SESSION_OUT
 #define PLACE_PORT
 #define PLACE_ADDRESSEE
 #endif
 
-/* With IPV6_ROOM, Tofino 1; session ids are shared. */
+/* With IPV6_ROOM, Tofino 1; session ids and next hops are shared. */
 #define SESSION6_TABLE_SIZE 4096
 #define SERVER6_TABLE_SIZE 4096
 #define SERVICE6_TABLE_SIZE 2048
 #define OWN_ADDRESS6_TABLE_SIZE 2048
 #define ROUTE6_TABLE_SIZE 2048
-#define NEIGHBOR6_TABLE_SIZE 4096
+#define IPV6_HOST_TABLE_SIZE 4096
 
 /* A session id indexes the registers, so its width and their size are one number. */
 #define SESSION_TABLE_SIZE (1 << SESSION_ID_BITS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from p4soft.api_write import WireWriter
@@ -19,10 +20,10 @@ class Compiles(Protocol):
 
 @runtime_checkable
 class WritesBytes(Protocol):
-    """Applies WriteRequests as they come off the wire."""
+    """Applies WriteRequests, and answers ReadRequests, as they come off the wire."""
 
     def writer(self, device_id: int) -> WireWriter:
-        """A writer to the device ``device_id``."""
+        """A writer to the device ``device_id``, which has a reader of it."""
         ...
 
 
@@ -35,6 +36,28 @@ class LogsPackets(Protocol):
         ...
 
     def stop_trace(self) -> None: ...
+
+
+@runtime_checkable
+class Reattaches(Protocol):
+    """Notices that interfaces of ports were deleted, and takes others for them."""
+
+    def gone_interfaces(self) -> Mapping[int, str]:
+        """The ports that have lost their interface, and its name."""
+        ...
+
+    def reattach(self, port: int) -> None:
+        """Attach ``port`` to the interface that has that name now. Raises EngineError."""
+        ...
+
+
+@runtime_checkable
+class MissesPorts(Protocol):
+    """Knows where packets would have gone."""
+
+    def missing_ports(self) -> Sequence[int]:
+        """The ports that packets were to leave by since the start, at a time when there was none such."""
+        ...
 
 
 @runtime_checkable

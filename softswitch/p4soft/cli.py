@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from p4soft.api import MAX_WORKERS, SPREADS
+from p4soft.output import guarded
 
 DEFAULT_ADDRESS = "0.0.0.0:9559"
 DROP_PORT = 511
@@ -132,6 +133,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if len(set(ports)) != len(ports):
         raise UsageError("a port number is given to two interfaces")
     names = {name for _, name in options.interface}
+    if len(names) != len(ports):
+        raise UsageError(f"interface {_repeated(options.interface)} is given to two ports")
     if unknown := set(options.no_offload) - names - {"all"}:
         raise UsageError(f"--no-offload {min(unknown)}: no port has this interface")
     options.no_offload = names if "all" in options.no_offload else set(options.no_offload)
@@ -151,6 +154,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     ):
         raise UsageError("certificates, keys and client authentication need --grpc-server-ssl")
     return options
+
+
+def _repeated(interfaces: Sequence[tuple[int, str]]) -> str:
+    """The first name that has been there before."""
+    names = [name for _, name in interfaces]
+    return next(name for at, name in enumerate(names) if name in names[:at])
 
 
 def _explain_parser() -> argparse.ArgumentParser:
@@ -188,16 +197,22 @@ def _explain(arguments: Sequence[str]) -> int:
 
     try:
         explain.run(options.config, options.c)
-        sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
-        print(f"p4soft: cannot read {options.config}: {error.strerror}", file=sys.stderr)
-        return 1
+        return _unreadable(error)
     except PipelineError as error:
         print(f"p4soft: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _unreadable(error: OSError) -> int:
+    """Without a file's name, it is not about reading one, but about standard output."""
+    if error.filename is None:
+        raise error
+    print(f"p4soft: cannot read {error.filename}: {error.strerror}", file=sys.stderr)
+    return 1
 
 
 def _entries(arguments: Sequence[str]) -> int:
@@ -212,8 +227,7 @@ def _entries(arguments: Sequence[str]) -> int:
         entries = read_message(p4r.WriteRequest, options.entries)
         print(marked(options.config.read_bytes(), info, entries).decode(), end="")
     except OSError as error:
-        print(f"p4soft: cannot read {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+        return _unreadable(error)
     except PipelineError as error:
         print(f"p4soft: {error}", file=sys.stderr)
         return 1
@@ -225,7 +239,11 @@ _COMMANDS = {"explain": _explain, "entries": _entries}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the ``p4soft`` command."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    with guarded("p4soft"):
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _main(words: list[str]) -> int:
     command = words.pop(0) if words and words[0] in ("run", *_COMMANDS) else ""
     try:
         if command in _COMMANDS:

@@ -21,13 +21,15 @@ from typing import Any, Self
 from finsy.proto import p4r
 
 from p4soft.api import Engine, EngineFactory
+from p4soft.api_optional import Reattaches
 from p4soft.inprocess import InProcessStub
 from p4soft.links import LinkMonitor
-from p4soft.offloads import watch_offloads
+from p4soft.reattach import Reattacher
 from p4soft.server.events import EventPump
 from p4soft.server.rpc import GrpcServer, start_server
 from p4soft.server.service import P4RuntimeService
 from p4soft.server.tls import Tls
+from p4soft.watch import watch
 
 
 def native_engine(device_id: int, cpu_port: int | None, *, workers: int = 1, spread: str = "flow") -> Engine:
@@ -66,10 +68,11 @@ class Switch:
         self._tls = tls
         self._ports = dict(ports or {})
         self._no_offload = frozenset(no_offload)
-        self._offloads: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._server: GrpcServer | None = None
         self._pump: EventPump | None = None
         self._monitor: LinkMonitor | None = None
+        self._reattacher = Reattacher(self.engine) if isinstance(self.engine, Reattaches) else None
 
     async def start(self) -> None:
         """Attach the ports, then serve. Raises EngineError for a port, ServerError for the address; stops then."""
@@ -79,8 +82,8 @@ class Switch:
                     self.engine.add_memory_port(port)
                 else:
                     self.engine.add_interface(port, interface, offload=interface not in self._no_offload)
-            self._offloads = asyncio.create_task(watch_offloads(self.engine.port_stats))
-            self._monitor = LinkMonitor(self.service.ports_changed, asyncio.get_running_loop())
+            self._watch = asyncio.create_task(watch(self.engine))
+            self._monitor = LinkMonitor(self._links_changed, asyncio.get_running_loop())
             self._pump = EventPump(self.service.events, time.monotonic_ns, asyncio.get_running_loop())
             if self._grpc_addr is not None:
                 self._server, number = await start_server(self.service, self._grpc_addr, self._tls)
@@ -90,12 +93,17 @@ class Switch:
             await self.stop()
             raise
 
+    def _links_changed(self) -> None:
+        if self._reattacher is not None:
+            self._reattacher.look()
+        self.service.ports_changed()
+
     async def stop(self) -> None:
         """End all RPCs, detach the ports and free the engine. Idempotent."""
         self.service.shutdown()
-        if self._offloads is not None:
-            self._offloads.cancel()
-            self._offloads = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if self._server is not None:
             self._server.stop()
             self._server = None

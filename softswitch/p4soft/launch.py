@@ -71,6 +71,7 @@ def _start_logging(options: argparse.Namespace) -> int:
         level=LEVELS_BY_NAME[chosen], handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a log that is full would be told by a traceback each line
     number: int = handler.stream.fileno()
     return number
 
@@ -150,36 +151,34 @@ async def _run(options: argparse.Namespace, log: int) -> None:
             raise StartError(f"cannot load {options.config}: {error.message}") from None
     await switch.start()
     try:
-        sockets = await _start_device_socket(switch, options.packet_in)
-    except BaseException:
+        stats = await _serve(switch, options, stopped)
+    finally:
         await switch.stop()
-        raise
-    await _serve(options, switch, sockets, stopped)
-
-
-async def _serve(
-    options: argparse.Namespace, switch: Switch, sockets: Sequence[DeviceSocket], stopped: asyncio.Event
-) -> None:
-    """Until ``stopped``."""
-    print(f"p4soft: listening on {switch.address}", flush=True)
-    for socket in sockets:
-        print(f"p4soft: ports on {socket.address}", flush=True)
-    notifier = Notifier()
-    status = f"listening on {switch.address}"
-    notifier.ready(status)
-    tasks = [asyncio.create_task(_beat(notifier, switch, status))]
-    if options.stats:
-        tasks.append(asyncio.create_task(show_rates(switch.engine.port_stats, options.stats)))
-    await stopped.wait()
-    notifier.stopping()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)  # nobody may be reading the rates any more
-    for socket in sockets:
-        socket.stop()
-    stats = switch.engine.port_stats()
-    await switch.stop()
     print(statistics(stats), flush=True)
+
+
+async def _serve(switch: Switch, options: argparse.Namespace, stopped: asyncio.Event) -> list[PortStats]:
+    """Until stopped; the ports' statistics then."""
+    sockets = await _start_device_socket(switch, options.packet_in)
+    try:
+        print(f"p4soft: listening on {switch.address}", flush=True)
+        for socket in sockets:
+            print(f"p4soft: ports on {socket.address}", flush=True)
+        notifier = Notifier()
+        status = f"listening on {switch.address}"
+        notifier.ready(status)
+        tasks = [asyncio.create_task(_beat(notifier, switch, status))]
+        if options.stats:
+            tasks.append(asyncio.create_task(show_rates(switch.engine.port_stats, options.stats)))
+        await stopped.wait()
+        notifier.stopping()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # nobody may be reading the rates any more
+    finally:
+        for socket in sockets:
+            socket.stop()
+    return switch.engine.port_stats()
 
 
 async def _beat(notifier: Notifier, switch: Switch, status: str) -> None:

@@ -15,19 +15,30 @@ _RTMGRP_LINK = 1
 _IFREQ = struct.Struct("16sH22x")
 
 
+def is_on(interface: str) -> bool:
+    """Whether the interface exists and was switched on."""
+    return _flags(interface) & _IFF_UP != 0
+
+
 def is_up(interface: str) -> bool:
-    """Whether the interface exists, was switched on, and has a carrier."""
+    """Whether it has a carrier as well."""
+    return _flags(interface) & (_IFF_UP | _IFF_RUNNING) == _IFF_UP | _IFF_RUNNING
+
+
+def _flags(interface: str) -> int:
+    """Of the kernel (IFF_...); 0 if there is no such interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         try:
             answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, _IFREQ.pack(interface.encode(), 0))
         except OSError:
-            return False
+            return 0
     flags: int = _IFREQ.unpack(answer)[1]
-    return flags & (_IFF_UP | _IFF_RUNNING) == _IFF_UP | _IFF_RUNNING
+    return flags
 
 
 class LinkMonitor:
-    """Calls ``changed`` in ``loop`` after interfaces of this network namespace went up or down, until it is stopped."""
+    """Calls ``changed`` in ``loop`` after interfaces of this network namespace came, went, went up or down, until it is
+    stopped."""
 
     def __init__(self, changed: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         self._changed = changed

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from p4soft.api import Offload, PortStats
 
-PERIOD_S = 1.0
-"""Between two looks at the ports."""
 _MEANING = {
     Offload.ON: "checksums are finished, super-segments are cut, and packets put together again",
     Offload.RECEIVE: "checksums are finished, super-segments are cut; it does not take any (ethtool -k: "
@@ -42,14 +39,6 @@ class OffloadLog:
             if port.rx_oversize and key not in self._oversize:
                 self._oversize.add(key)
                 log.warning("port %d (%s): dropping frames larger than the MTU: %s", *key, remedy(port.name))
-
-
-async def watch_offloads(read: Callable[[], Sequence[PortStats]]) -> None:
-    """Log what there is to say of the ports that ``read`` tells about, until cancelled."""
-    offloads = OffloadLog(read)
-    while True:
-        offloads.look()
-        await asyncio.sleep(PERIOD_S)
 
 
 def remedy(interface: str) -> str:

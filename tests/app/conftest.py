@@ -28,10 +28,10 @@ class Rig:
     def __init__(self, compiled: program.Program, election_id: Callable[[], int] | None = None) -> None:
         self.compiled = compiled
         self.switch = FakeSwitch()
-        self.core = FakeCore()
+        self.core = FakeCore(CONFIG)
         self.address = ""
         numbers = itertools.count(100)
-        self.runner = CoreRunner(self.core, CONFIG)
+        self.runner = CoreRunner(self.core)
         self.owner = SwitchOwner(
             self.runner,
             lambda: Client(

@@ -4,40 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from fullnat.config.diff import model_of
 from fullnat.config.model import Config
-from fullnat.core.interface import Effect, Event
+from fullnat.core.commands import Command, EditGlobals
+from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
+from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
 
 
 class FakeCore:
     """``on_event`` makes the effects; ``due`` is the deadline, cleared when it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config | None = None) -> None:
+        self.model = Model() if config is None else model_of(config)
+        self.commands: list[Command] = []
+        self.on_command: Callable[[Command], list[Effect]] = lambda _command: []
         self.events: list[Event] = []
         self.on_event: Callable[[Event], list[Effect]] = lambda _event: []
         self.due: float | None = None
         self.on_deadline: Callable[[], list[Effect]] = list
         self.deadlines: list[float] = []
-        self.configs: list[Config] = []
         self.views: list[SessionView] = []
         self.service_views: tuple[ServiceView, ...] = ()
         self.local_views: tuple[LocalAddressView, ...] = ()
 
-    def handle(self, event: Event, now: float) -> list[Effect]:
+    def handle(self, event: Event, now: float, switch: SwitchId) -> list[Envelope]:
         self.events.append(event)
-        return self.on_event(event)
+        return [(switch, self.on_event(event))]
 
     def deadline(self) -> float | None:
         return self.due
 
-    def handle_deadline(self, now: float) -> list[Effect]:
+    def handle_deadline(self, now: float) -> list[Envelope]:
         self.due = None
         self.deadlines.append(now)
-        return self.on_deadline()
+        return [(THE_SWITCH, self.on_deadline())]
 
-    def reconfigure(self, config: Config, now: float) -> list[Effect]:
-        self.configs.append(config)
-        return []
+    def apply(self, commands: Iterable[Command], now: float) -> list[Envelope]:
+        """Settings are taken over as the core takes them, and everything else is written down."""
+        effects: list[Effect] = []
+        for command in commands:
+            self.commands.append(command)
+            if isinstance(command, EditGlobals):
+                self.model.settings = command.settings
+            effects += self.on_command(command)
+        return [(THE_SWITCH, effects)]
 
     def sessions(self, now: float | None = None) -> Iterable[SessionView]:
         return iter(self.views)

@@ -6,11 +6,25 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Network
 
 import pytest
 from fullnat.app.runner import EVENTS_PER_ROUND, CoreRunner
-from fullnat.config.model import Config
-from fullnat.core.interface import Effect, IdleNotice, Log, Op, SwitchDown, SwitchUp, Write
+from fullnat.config.errors import ConfigError
+from fullnat.config.model import StaticRoute
+from fullnat.core.commands import Command, CommandError, EditGlobals, Problem, Reason, RemoveInterface, RemoveRoute
+from fullnat.core.interface import (
+    THE_SWITCH,
+    Effect,
+    IdleNotice,
+    LimitPunts,
+    Log,
+    Op,
+    SwitchDown,
+    SwitchId,
+    SwitchUp,
+    Write,
+)
 from fullnat.tables.port import Port
 from p4rt.waiting import until
 
@@ -19,16 +33,17 @@ from app.fake_core import FakeCore
 
 WRITE = Write(((Op.INSERT, Port(1, 2)),))
 UP = SwitchUp((), 0)
+COMMAND = RemoveInterface(7)
 
 
 class FakeSession:
     """Takes effects down."""
 
-    def __init__(self) -> None:
+    def __init__(self, switch_id: SwitchId = THE_SWITCH) -> None:
+        self.switch_id = switch_id
         self.effects: list[Effect] = []
         self.flushes: list[int] = []
         """How many effects there were at each end of a round."""
-        self.configs: list[Config] = []
         self.failures: list[Exception] = []
 
     def carry_out(self, effects: Sequence[Effect]) -> None:
@@ -37,21 +52,18 @@ class FakeSession:
     def flush(self) -> None:
         self.flushes.append(len(self.effects))
 
-    def reconfigured(self, config: Config) -> None:
-        self.configs.append(config)
-
     def fail(self, error: Exception) -> None:
         self.failures.append(error)
 
 
 @pytest.fixture
 def core() -> FakeCore:
-    return FakeCore()
+    return FakeCore(CONFIG)
 
 
 @pytest.fixture
 async def runner(core: FakeCore) -> AsyncIterator[CoreRunner]:
-    made = CoreRunner(core, CONFIG)
+    made = CoreRunner(core)
     task = asyncio.create_task(made.run())
     yield made
     assert not task.done()
@@ -64,20 +76,12 @@ async def test_timers_and_commands_run_without_a_switch(
 ) -> None:
     core.on_deadline = lambda: [Log("warning", "due"), WRITE]
     core.due = asyncio.get_running_loop().time() + 0.02
-    done: list[float] = []
-
-    def command(now: float) -> list[Effect]:
-        done.append(now)
-        return [WRITE]
-
+    core.on_command = lambda _command: [Log("warning", "done"), WRITE]
     with caplog.at_level(logging.WARNING):
-        runner.command(command)
-        runner.reconfigure(replace(CONFIG, punt_rate=9))
+        runner.apply([COMMAND])
         await until(lambda: core.deadlines)
-    assert len(done) == 1
-    assert [config.punt_rate for config in core.configs] == [9]
-    assert runner.config.punt_rate == 9
-    assert [record.getMessage() for record in caplog.records] == ["due"]
+    assert core.commands == [COMMAND]
+    assert [record.getMessage() for record in caplog.records] == ["done", "due"]
     session = FakeSession()
     runner.attach(session, UP)
     assert session.effects == []
@@ -87,14 +91,8 @@ async def test_timers_and_commands_run_without_a_switch(
 async def test_what_comes_from_a_switch_goes_with_it(runner: CoreRunner, core: FakeCore) -> None:
     session, other = FakeSession(), FakeSession()
     runner.attach(session, UP)
-    done: list[float] = []
     runner.post([IdleNotice(1)])
-
-    def command(now: float) -> list[Effect]:
-        done.append(now)
-        return []
-
-    runner.command(command)
+    runner.apply([COMMAND])
     runner.detach(other, "not ours")
     assert runner.serving
     runner.detach(session, "lost")
@@ -103,7 +101,51 @@ async def test_what_comes_from_a_switch_goes_with_it(runner: CoreRunner, core: F
     runner.post([IdleNotice(2)])
     await until(lambda: core.seen(IdleNotice))
     assert core.events == [UP, SwitchDown("lost"), UP, IdleNotice(2)]
-    assert len(done) == 1
+    assert core.commands == [COMMAND]
+
+
+async def test_a_command_is_carried_out_at_once_and_sent_at_the_end_of_a_round(
+    runner: CoreRunner, core: FakeCore
+) -> None:
+    core.on_command = lambda _command: [WRITE]
+    session = FakeSession()
+    runner.attach(session, UP)
+    await until(lambda: session.flushes)
+    runner.apply([COMMAND])
+    assert session.effects == [WRITE]
+    await until(lambda: session.flushes[-1] == 1)
+
+
+async def test_a_refused_command_is_its_senders_matter(runner: CoreRunner, core: FakeCore) -> None:
+    problem = Problem(Reason.UNKNOWN, "port 7 has no interface", COMMAND)
+
+    def refuse(_command: Command) -> list[Effect]:
+        raise CommandError([problem])
+
+    core.on_command = refuse
+    with pytest.raises(CommandError, match=problem.message):
+        runner.apply([COMMAND])
+    with pytest.raises(ConfigError, match=problem.message):
+        runner.reconfigure(replace(CONFIG, punt_rate=9))
+    assert runner.errors == 0
+
+
+async def test_a_configuration_is_the_commands_that_lead_to_it_from_what_runs(
+    runner: CoreRunner, core: FakeCore
+) -> None:
+    route = StaticRoute(prefix=IPv4Network("192.0.2.0/24"), gateway=None)
+    core.model.routes[route.prefix] = route
+    settings = replace(core.model.settings, punt_rate=9)
+    assert runner.reconfigure(replace(CONFIG, punt_rate=9)) == 2
+    assert core.commands == [EditGlobals(settings), RemoveRoute(route.prefix)]
+
+
+async def test_effects_go_to_the_switch_that_they_are_for(runner: CoreRunner, core: FakeCore) -> None:
+    core.on_command = lambda _command: [LimitPunts(1, 2)]
+    session = FakeSession(SwitchId("another"))
+    runner.attach(session, UP)
+    runner.apply([COMMAND])
+    assert session.effects == []
 
 
 async def test_effects_of_a_round_are_sent_at_its_end(runner: CoreRunner, core: FakeCore) -> None:
@@ -129,11 +171,13 @@ async def test_other_work_has_its_turn_between_two_rounds(runner: CoreRunner, co
 
 
 async def test_an_error_of_the_core_is_counted_and_no_more(runner: CoreRunner, core: FakeCore) -> None:
-    def fail(_now: float) -> list[Effect]:
+    def fail() -> list[Effect]:
         raise RuntimeError("a bug")
 
+    core.on_deadline = fail
+    core.due = asyncio.get_running_loop().time()
     runner.attach(FakeSession(), UP)
-    runner.command(fail)
+    await until(lambda: core.deadlines)
     runner.post([IdleNotice(1)])
     await until(lambda: core.seen(IdleNotice))
     assert runner.errors == 1

@@ -12,7 +12,6 @@ import pytest
 from fullnat.app.notify import STATUS_SECONDS, Notifier
 from fullnat.app.runner import CoreRunner
 from fullnat.app.service import Service
-from fullnat.core.interface import Effect
 from p4rt.waiting import until
 
 from app.conftest import CONFIG
@@ -84,13 +83,13 @@ def test_how_often_the_watchdog_is_fed(environment: dict[str, str], period: floa
 
 
 class CountingRunner(CoreRunner):
-    """Counts the commands that it is given."""
+    """Counts what it is given to call."""
 
     given = 0
 
-    def command(self, call: Callable[[float], list[Effect]]) -> None:
+    def after_round(self, call: Callable[[], None]) -> None:
         self.given += 1
-        super().command(call)
+        super().after_round(call)
 
 
 Served = tuple[Service, CountingRunner, asyncio.Task[None]]
@@ -98,7 +97,7 @@ Served = tuple[Service, CountingRunner, asyncio.Task[None]]
 
 @pytest.fixture
 async def served(manager: Manager) -> AsyncIterator[Served]:
-    runner = CountingRunner(FakeCore(), CONFIG)
+    runner = CountingRunner(FakeCore(CONFIG))
     notifier = Notifier({"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "100000"})
     task: asyncio.Task[None] = asyncio.create_task(runner.run())
     yield Service(notifier, runner, lambda: "serving"), runner, task

@@ -7,11 +7,13 @@ import logging
 
 import pytest
 from finsy.proto import p4r
+from fullnat.core.commands import EditGlobals
 from fullnat.core.interface import (
     Effect,
     Event,
     IdleNotice,
     Inject,
+    LimitPunts,
     Log,
     Op,
     PacketIn,
@@ -140,9 +142,10 @@ async def test_probes_are_answered_each(rig: Rig) -> None:
 async def test_the_deadline_is_kept(rig: Rig) -> None:
     rig.core.on_event = lambda event: [Log("debug", "up")]
     rig.core.on_deadline = lambda: [Write(((Op.INSERT, Port(1, 2)),))]
+    await serving(rig)
     due = asyncio.get_running_loop().time() + 0.05
     rig.core.due = due
-    await serving(rig)
+    rig.runner.wake()
     await until(lambda: len(rig.switch.entries) == 1)
     assert len(rig.core.deadlines) == 1
     assert rig.core.deadlines[0] >= due
@@ -269,10 +272,10 @@ async def test_a_new_configuration_reaches_core_and_meters(rig: Rig) -> None:
     from app.conftest import CONFIG
 
     await serving(rig)
-    config = replace(CONFIG, punt_rate=9)
-    rig.runner.reconfigure(config)
+    rig.core.on_command = lambda _command: [LimitPunts(9, 50)]
+    rig.runner.reconfigure(replace(CONFIG, punt_rate=9))
     await until(lambda: rig.switch.meters[0].cir == 9)
-    assert rig.core.configs == [config]
+    assert [type(command) for command in rig.core.commands] == [EditGlobals]
 
 
 async def test_an_unforeseen_error_costs_the_connection_only(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,6 +313,20 @@ async def test_what_comes_while_the_tables_are_read_follows(rig: Rig) -> None:
     ]
 
 
+async def test_a_limit_that_changes_while_the_tables_are_read_is_that_of_the_switch_afterwards(rig: Rig) -> None:
+    from dataclasses import replace
+
+    from app.conftest import CONFIG
+
+    rig.switch.read_gate = asyncio.Event()
+    rig.run()
+    await until(lambda: rig.switch.reading)
+    assert rig.switch.meters[0].cir == 500
+    rig.runner.reconfigure(replace(CONFIG, punt_rate=9))
+    rig.switch.read_gate.set()
+    await until(lambda: rig.switch.meters[0].cir == 9)
+
+
 async def test_a_configuration_that_comes_while_the_switch_is_away_is_not_lost(rig: Rig) -> None:
     from dataclasses import replace
 
@@ -319,7 +336,7 @@ async def test_a_configuration_that_comes_while_the_switch_is_away_is_not_lost(r
     await rig.switch.stop()
     await until(lambda: rig.core.seen(SwitchDown))
     rig.runner.reconfigure(replace(CONFIG, punt_rate=9))
-    await until(lambda: rig.core.configs)
+    assert [type(command) for command in rig.core.commands] == [EditGlobals]
     await rig.start_switch()
     await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
     assert rig.switch.meters[0].cir == 9

@@ -111,7 +111,7 @@ async def test_two_requests_are_in_flight_when_there_is_enough_to_do(bench: Benc
         (session(1), session(1)),
         (session(1), session(2, client=session(1).client, client_port=session(1).client_port)),
         (session(1), session(2, local_port=session(1).local_port)),
-        (Route(v4(0), 0, "route_connected"), Route(v4(0), 0, "route_via", v4(5))),
+        (Route(v4(0), 0, "route_connected"), Route(v4(0), 0, "route_via", 5)),
         (Port(1, 2), Port(1, 3)),
         (OwnAddress(v4(1), "own_vip"), OwnAddress(v4(1), "own_local")),
         (ServerIn(1, 0, v4(2), 3), ServerIn(1, 1, v4(2), 3)),

@@ -2,97 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import logging
-import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app.fake_core import FakeCore
-from click.testing import CliRunner, Result
-from fullnat.app import daemon
-from fullnat.app.control import ControlServer
-from fullnat.app.runner import CoreRunner
-from fullnat.app.snapshot import Snapshots
-from fullnat.app.switch import SwitchOwner
-from fullnat.cli.main import main
-from fullnat.cli.stats import rates
-from fullnat.config import file
-from fullnat.p4constants import DropReason, ToaResult
-from fullnat.p4rt import program
-from fullnat.p4rt.client import Client
-from fullnat.p4rt.grpc_transport import GrpcTransport
-from p4rt.fake_switch import FakeSwitch
-from p4rt.waiting import until
+from fullnat.cli.rates import rates
+from fullnat.cli.stats import sections
 
-from cli.samples import CONFIG_TEXT, LOCALS, SERVICES, VIEWS
-
-
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-class Running:
-    """A control socket, with a fake core and switch behind it, on a thread of its own."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.switch = FakeSwitch()
-        self.metrics: tuple[str, int] = ("127.0.0.1", 0)
-        self._started = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._main()))
-        self._thread.start()
-        assert self._started.wait(10)
-
-    async def _main(self) -> None:
-        compiled = program.load()
-        core = FakeCore()
-        core.views, core.service_views, core.local_views = VIEWS, SERVICES, LOCALS
-        address = await self.switch.start()
-        runner = CoreRunner(core, file.parse(CONFIG_TEXT))
-        owner = SwitchOwner(
-            runner,
-            lambda: Client(GrpcTransport(address), compiled, device_id=1, election_id=lambda: 1),
-        )
-        tasks = [asyncio.create_task(runner.run()), asyncio.create_task(owner.run())]
-        await until(lambda: owner.serving)
-        schema = owner.client.schema  # type: ignore[union-attr]
-        self.switch.counters[schema.server_in_counter.id, 3] = (10, 1000)
-        self.switch.counters[schema.server_out_counter.id, 3] = (20, 2000)
-        self.switch.counters[schema.drop_counter.id, DropReason.NO_SESSION] = (5, 300)
-        self.switch.counters[schema.toa_counter.id, ToaResult.OK] = (6, 0)
-        snapshots = Snapshots(runner, owner)
-        control = ControlServer(self.path, snapshots)
-        await control.start()
-        self._started.set()
-        await self._stop.wait()
-        await control.stop()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.switch.stop()
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-        self._loop.close()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    controller = Running(tmp_path_factory.mktemp("ctl") / "fullnat.sock")
-    yield controller.path
-    controller.stop()
-
+from cli.controllerkit import invoke
+from cli.samples import CONFIG_TEXT
 
 # ---------------------------------------------------------------------------------------------- sessions
 
@@ -145,6 +65,36 @@ def test_sessions_can_be_selected(running: Path, filters: list[str], clients: li
     options = [part for value in filters for part in ("--filter", value)]
     result = invoke("sessions", "--json", "--control-socket", running, *options)
     assert [json.loads(line)["client"] for line in result.output.splitlines()] == clients
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("virtual", "203.0.113.81", "there is no virtual server 203.0.113.81"),
+        ("virtual", "203.0.113.80:81", "there is no virtual server 203.0.113.80:81"),
+        ("server", "10.0.0.13", "there is no real server 10.0.0.13"),
+        ("local", "10.0.1.9:5000", "there is no local address 10.0.1.9:5000"),
+        ("state", "OPEN", "unknown state 'OPEN'; there are NONE, ESTABLISHED, SYN_SENT, "),
+        ("protocol", "sctp", "unknown protocol 'sctp'; there are tcp"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_filter_that_names_what_is_not_there_is_one_line(
+    running: Path, name: str, value: str, says: str, options: tuple[str, ...]
+) -> None:
+    result = invoke("sessions", *options, "--filter", f"{name}={value}", "--control-socket", running)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {says}")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "options", ["client=192.0.2.7", "local=10.0.1.1:9", "state=close_wait", "server=10.0.0.11:8080,client=192.0.2.8"]
+)
+def test_a_filter_that_selects_nothing_of_what_is_there_is_an_empty_list(running: Path, options: str) -> None:
+    filters = [part for value in options.split(",") for part in ("--filter", value)]
+    result = invoke("sessions", "--json", "--control-socket", running, *filters)
+    assert (result.exit_code, result.output) == (0, "")
 
 
 def test_a_wrong_filter_is_one_line(running: Path) -> None:
@@ -211,18 +161,43 @@ def test_rates_are_differences_per_second(running: Path) -> None:
     result = invoke("stats", "--rate", "--interval", "0.1", "--json", "--control-socket", running)
     found = json.loads(result.output)
     name = "TCP 203.0.113.80:80 rr"
-    assert found["rates"][name] == dict.fromkeys(
+    assert found["rates"]["services"][name] == dict.fromkeys(
         ("connections", "unanswered", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0
     )
-    before = {"services": found["services"]}
+    before = found
     later = json.loads(json.dumps(before))
     later["services"][0]["servers"][0]["in_packets"] += 30
     later["services"][0]["in_packets"] += 30
+    later["drops"]["no_session"] = {"packets": 105, "bytes": 6300}
+    later["punts"]["arp"]["packets"] += 3
+    later["toa"]["ok"]["packets"] -= 1
+    later["local_addresses"][0]["exhausted"] += 1
+    later["controller"] |= {"syn_received": later["controller"]["syn_received"] + 10, "sessions": 7, "new": 2}
+    later["switch"]["packet_outs"] += 40
     changed = rates(before, later, 2.0)
-    assert changed[name]["in_packets"] == 15.0
-    assert changed["TCP 203.0.113.80:80  -> 10.0.0.11:8080"]["in_packets"] == 15.0
-    shown = invoke("stats", "--rate", "--interval", "0.1", "--control-socket", running).output
-    assert "in pps" in shown
+    assert changed["services"][name]["in_packets"] == 15.0
+    assert changed["services"]["TCP 203.0.113.80:80  -> 10.0.0.11:8080"]["in_packets"] == 15.0
+    assert changed["drops"]["no_session"] == {"packets": 50.0, "bytes": 3000.0}
+    assert (changed["punts"]["arp"]["packets"], changed["toa"]["ok"]["packets"]) == (1.5, 0.0)
+    assert changed["local_addresses"] == {"10.0.1.1": {"conflicts": 0.0, "exhausted": 0.5}}
+    assert (changed["controller"]["syn_received"], changed["controller"]["new"]) == (5.0, 1.0)
+    assert "sessions" not in changed["controller"]
+    assert changed["switch"]["packet_outs"] == 20.0
+
+
+def test_rates_are_shown_of_everything_that_is_counted(running: Path) -> None:
+    found = json.loads(invoke("stats", "--json", "--control-socket", running).output)
+    later = json.loads(json.dumps(found))
+    later["drops"]["no_session"]["packets"] += 3
+    later["drops"]["no_session"]["bytes"] += 300
+    later["controller"]["syn_received"] += 1
+    shown = {title: (columns, rows) for title, columns, rows in sections(later | {"rates": rates(found, later, 2.0)})}
+    assert shown["Drops by reason"] == (("reason", "pps", "bit/s"), [("no_session", "1.5", "1200")])
+    assert shown["Controller"] == (("counter", "per second"), [("syn_received", "0.5")])
+    assert shown["Switch"] == (("counter", "per second"), [("state", "serving")])
+    assert shown["Local addresses"][0] == ("address", "used", "free", "conflicts/s", "exhausted/s")
+    assert "TOA" not in shown, "nothing has changed"
+    assert "in pps" in invoke("stats", "--rate", "--interval", "0.1", "--control-socket", running).output
 
 
 # ---------------------------------------------------------------------------------------------- mistakes
@@ -268,105 +243,3 @@ def test_check(tmp_path: Path) -> None:
         f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
         f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
     ]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["-i", "1@veth1"], "-i and --grpc-server-addr belong to --embedded"),
-        (["--embedded", "-i", "veth1"], "'veth1' is not PORT@INTERFACE"),
-        (["--embedded", "-i", "600@veth1"], "'600@veth1' is not PORT@INTERFACE"),
-        (["--embedded", "-i", "1@a", "-i", "1@b"], "a port number is given to two interfaces"),
-        (["--embedded", "-i", "255@a"], "port 255 is the CPU port"),
-        (["--metrics-addr", "9100"], "'9100' is not HOST:PORT"),
-        (["--election-id", "0"], "0 is not in the range"),
-        (["--election-id", str(1 << 128)], "is not in the range"),
-        (["--device-id", str(1 << 64)], "is not in the range"),
-        (["--grpc-tls-ca", "a", "--grpc-tls-cert", "b"], "--grpc-tls-cert and --grpc-tls-key go together"),
-        (["--grpc-tls-cert", "b", "--grpc-tls-key", "c"], "TLS needs --grpc-tls-ca"),
-        (["--grpc-tls-server-name", "x"], "TLS needs --grpc-tls-ca"),
-        (["--grpc-tls-ca", "a", "--embedded"], "--grpc-tls-ca is for a switch that is connected to"),
-    ],
-)
-def test_run_refuses_a_wrong_command_line(tmp_path: Path, arguments: list[str], says: str) -> None:
-    result = invoke("run", tmp_path / "c.toml", *arguments)
-    assert result.exit_code == 2
-    assert says in result.output
-
-
-def test_run_reports_a_wrong_configuration(tmp_path: Path) -> None:
-    config = tmp_path / "c.toml"
-    config.write_text("punt_rate = 0")
-    result = invoke("run", config, "--state-dir", tmp_path / "state", "--control-socket", tmp_path / "s")
-    assert result.exit_code == 1
-    assert f"{config}:1: punt_rate: 0 is not a number" in result.output
-    assert "Traceback" not in result.output
-
-
-def test_run_reports_an_unusable_state_directory(tmp_path: Path) -> None:
-    config = tmp_path / "c.toml"
-    config.write_text(CONFIG_TEXT)
-    (tmp_path / "state").write_text("a file")
-    result = invoke("run", config, "--state-dir", tmp_path / "state", "--control-socket", tmp_path / "s")
-    assert result.exit_code == 1
-    assert result.output.startswith(f"Error: state directory {tmp_path / 'state'}: ")
-
-
-def test_run_reports_an_unusable_ca(tmp_path: Path) -> None:
-    config = tmp_path / "c.toml"
-    config.write_text(CONFIG_TEXT)
-    options = ["--state-dir", tmp_path / "state", "--control-socket", tmp_path / "s", "--grpc-tls-ca", config]
-    result = invoke("run", config, *options)
-    assert result.exit_code == 1
-    assert result.output == f"Error: {config} holds no CA certificate in PEM form (--grpc-tls-ca)\n"
-
-
-@pytest.mark.parametrize(("address", "warned"), [("192.0.2.7:9559", True), ("127.0.0.1:9559", False)])
-async def test_plain_text_over_the_network_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, address: str, warned: bool
-) -> None:
-    options = daemon.Options(config=tmp_path, state_dir=tmp_path, control_socket=tmp_path, grpc_addr=address)
-    with caplog.at_level(logging.WARNING):
-        async with contextlib.AsyncExitStack() as stack:
-            connect = await daemon.transports(options, stack)
-            for _ in range(2):
-                await connect().close()
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) == warned
-    assert all(line.startswith(f"P4Runtime to {address} goes over the network in plain text") for line in said)
-
-
-# ---------------------------------------------------------------------------------------------- the process
-
-
-def test_the_process_runs_reloads_and_ends(tmp_path: Path) -> None:
-    config, path = tmp_path / "c.toml", tmp_path / "ctl"
-    config.write_text(CONFIG_TEXT)
-    log = tmp_path / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "fullnat.cli.main", "run", str(config), "--grpc-addr", "127.0.0.1:1"),
-                *("--state-dir", str(tmp_path / "state"), "--control-socket", str(path)),
-            ],
-            stderr=output,
-        )
-    try:
-        asyncio.run(until(lambda: invoke("stats", "--control-socket", path).exit_code == 0, 30))
-        assert json.loads(invoke("stats", "--json", "--control-socket", path).output)["services"]
-        config.write_text(CONFIG_TEXT + "nonsense = 1\n")
-        process.send_signal(signal.SIGHUP)
-        asyncio.run(until(lambda: "the old one stays" in log.read_text()))
-        assert "nonsense: unknown option" in log.read_text()
-        config.write_text(CONFIG_TEXT)
-        process.send_signal(signal.SIGHUP)
-        asyncio.run(until(lambda: "configuration reloaded" in log.read_text()))
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-    finally:
-        process.kill()
-        process.wait()
-    assert "Traceback" not in log.read_text()
-    assert not path.exists()
-    secret = tmp_path / "state" / "secret"
-    assert (secret.stat().st_mode & 0o777, len(secret.read_bytes())) == (0o600, 32)

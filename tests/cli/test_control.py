@@ -22,8 +22,8 @@ from cli.samples import CONFIG_TEXT
 
 
 def small_snapshots() -> Any:
-    core = FakeCore()
-    runner = CoreRunner(core, file.parse(CONFIG_TEXT))
+    core = FakeCore(file.parse(CONFIG_TEXT))
+    runner = CoreRunner(core)
     return Snapshots(runner, SwitchOwner(runner, Client))  # type: ignore[arg-type]
 
 

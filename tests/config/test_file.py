@@ -274,7 +274,9 @@ def test_nothing_at_all_is_served_by_an_empty_file() -> None:
     [
         ("interface = 3", "x.toml:1: interface: is not a list of sections [[interface]]"),
         ("timeouts = 3", "x.toml:1: timeouts: is not a section [timeouts]"),
-        ("[[interface]]\nport = ", "x.toml: Invalid value (at end of document)"),
+        ("[[interface]]\nport = ", "x.toml:2: invalid value (the file ends here)"),
+        ("[[interface]]\nport = 1\nmac 02", "x.toml:3: expected '=' after a key in a key/value pair (column 5)"),
+        ("[timeouts]\n\n[timeouts]\n", "x.toml:3: cannot declare ('timeouts',) twice (column 10)"),
     ],
 )
 def test_a_file_of_another_shape_is_refused(text: str, problem: str) -> None:

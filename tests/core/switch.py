@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
+from fullnat.config.diff import diff, model_of
 from fullnat.config.model import Config
+from fullnat.core.commands import Command
 from fullnat.core.controller import Controller
 from fullnat.core.interface import (
+    THE_SWITCH,
     Effect,
+    Envelope,
     Event,
     Failure,
     Forward,
     IdleNotice,
     Inject,
+    LimitPunts,
     Log,
     Op,
     Outcome,
@@ -27,12 +33,26 @@ from fullnat.core.interface import (
     Write,
     Written,
 )
+from fullnat.net.flow import Address
+from fullnat.tables.host import Host
+from fullnat.tables.next_hop import NextHop
+from fullnat.tables.route import Route
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, EntryKey, table_of
 
 SECRET = b"0123456789abcdef"
+
+
+class Neighbor(NamedTuple):
+    """What ipv4_host and next_hop say of a host together."""
+
+    address: Address
+    port: int
+    source: int
+    destination: int
+    mtu: int
 
 
 def keys(entry: Entry) -> tuple[EntryKey, ...]:
@@ -61,6 +81,7 @@ class FakeSwitch:
     injected: list[Inject] = field(default_factory=list)
     resets: list[Reset] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
+    punt_limits: list[LimitPunts] = field(default_factory=list)
     log_of_updates: list[tuple[Op, Entry]] = field(default_factory=list)
     idle_in_32_bits: bool = False
     """Idle times as BMv2's P4Runtime server tells them: the remaining time, in ns, overflows 32 bits."""
@@ -87,6 +108,8 @@ class FakeSwitch:
                     self.resets.append(effect)
                 case Log():
                     self.logs.append(effect)
+                case LimitPunts():
+                    self.punt_limits.append(effect)
 
     def apply(self, now: float) -> Written | None:
         """Carry out the oldest write; its answer when it asked for one."""
@@ -140,9 +163,15 @@ class FakeSwitch:
         return Outcome.DONE
 
     def _check_order(self, operation: Op, entry: Entry) -> None:
-        """No session may be there without the entries of its server."""
+        """Nothing may be there without what it leads to, and no session without the entries of its own server."""
         if not self.strict:
             return
+        if operation is not Op.DELETE:
+            missing = [key for key in table_of(entry).requires(entry) if key not in self.tables]
+            assert not missing, f"{operation} of {entry}, which leads to {missing}"
+        if operation is Op.DELETE and isinstance(entry, NextHop):
+            leading = [found for found in self.of(Host) | self.of(Route) if found[-1] == entry.next_hop_id]
+            assert not leading, f"deletion of {entry}, which {leading} lead to"
         if isinstance(entry, SessionEntry) and operation is not Op.DELETE:
             to, back = (self.tables.get((table, entry.server_id)) for table in ("server_in", "server_out"))
             assert isinstance(to, ServerIn)
@@ -180,6 +209,17 @@ class FakeSwitch:
     def of(self, kind: type[Entry]) -> set[Entry]:
         return {entry for entry in self.tables.values() if isinstance(entry, kind)}
 
+    def neighbors(self) -> set[Neighbor]:
+        """Every host of which the switch knows the way; none may lead to an id without."""
+        found = set()
+        for host in self.of(Host):
+            assert isinstance(host, Host)
+            hop = self.tables["next_hop", host.next_hop_id]
+            assert isinstance(hop, NextHop)
+            assert hop.way is not None
+            found.add(Neighbor(host.address, *hop.way))
+        return found
+
     def lose(self, session_id: int) -> None:
         for key in keys(self.sessions()[session_id]):
             del self.tables[key]
@@ -207,7 +247,9 @@ class Rig:
             self.up()
 
     def _controller(self) -> Controller:
-        return Controller(self.config, Sizes(self.session_ids, self.server_ids), SECRET, Random(7))
+        made = Controller(Sizes(self.session_ids, self.server_ids), SECRET, Random(7))
+        assert made.apply(diff(made.model, model_of(self.config)), self.now) == []
+        return made
 
     def restart(self) -> None:
         """A new controller process on the same switch."""
@@ -227,11 +269,25 @@ class Rig:
         self.settle()
 
     def send(self, event: Event) -> None:
-        self.switch.execute(self.controller.handle(event, self.now))
+        self.execute(self.controller.handle(event, self.now, THE_SWITCH))
 
     def reconfigure(self, config: Config) -> None:
         self.config = config
-        self.switch.execute(self.controller.reconfigure(config, self.now))
+        self.apply(*diff(self.controller.model, model_of(config)))
+
+    def apply(self, *commands: Command) -> None:
+        self.execute(self.controller.apply(commands, self.now))
+
+    def execute(self, envelopes: list[Envelope]) -> None:
+        for switch, effects in envelopes:
+            assert switch == THE_SWITCH
+            self.switch.execute(effects)
+
+    @staticmethod
+    def refusal(write: Write) -> Written:
+        """Nothing of ``write`` was done."""
+        failure = Failure(Outcome.REFUSED, "as the test has it")
+        return Written(write.token, dict.fromkeys(range(len(write.updates)), failure))
 
     def answer_writes(self) -> None:
         while self.switch.writes:
@@ -247,7 +303,7 @@ class Rig:
                 self.send(self.switch.probe(self.now))
 
     def tick(self) -> None:
-        self.switch.execute(self.controller.handle_deadline(self.now))
+        self.execute(self.controller.handle_deadline(self.now))
 
     def advance(self, seconds: float, *, settle: bool = True, idle_notices: bool = True) -> None:
         """Let time pass, firing every deadline on the way."""

@@ -215,7 +215,7 @@ class Machine(RuleBasedStateMachine):
         used = Counter(entry.local for entry in entries)
         assert {local.address: local.used for local in store.pool if local.used} == used
         for local in store.pool:
-            assert sum(len(ports.used) for ports in local.ports.values()) == local.used
+            assert sum(ports.count for ports in local.ports.values()) == local.used
         ids = Counter(entry.server_id for entry in entries)
         for service in store.services.by_key.values():
             for server in service.all_servers():
@@ -298,7 +298,7 @@ class Witness(FakeSwitch):
     def is_open(self, number: int) -> bool:
         stands = self.stands.get(number, set())
         judged = stands - self.unjudged.get(number, set())
-        is_over = judged >= {"FIN_IN", "FIN_OUT"} or judged & {"RST_IN", "RST_OUT"}
+        is_over = judged >= {"FIN_IN", "FIN_OUT"} or judged >= {"RST_IN", "RST_OUT"}
         return bool(stands & {"SYN_ACK", "FIN_OUT"}) and not is_over
 
     def begins(self, number: int) -> None:

@@ -13,7 +13,8 @@ from fullnat.core.waiting import BYTES, FEW, OVERHEAD, PACKETS, TOTAL_BYTES
 from fullnat.net.flow import Address
 from fullnat.net.headers import ARP_REQUEST, BROADCAST, TcpFlag
 from fullnat.net.parse import Arp, parse
-from fullnat.tables.neighbor import Neighbor
+from fullnat.tables.host import Host
+from fullnat.tables.next_hop import NextHop, Way
 
 from .builders import (
     CLIENT_PORT,
@@ -34,7 +35,7 @@ from .builders import (
     tcp_frame,
     virtual,
 )
-from .switch import FakeSwitch, Rig
+from .switch import FakeSwitch, Neighbor, Rig
 
 GATEWAY = ip("198.51.100.254")
 OUR_SERVER_SIDE = ip("10.0.2.1")
@@ -68,7 +69,7 @@ def answer(rig: Rig, address: Address = SERVER, mac: int = SERVER_MAC, port: int
 def test_servers_and_gateways_are_resolved_at_connect() -> None:
     rig = Rig(config())
     assert set(requests(rig)) == {(SERVER_PORT, BROADCAST, SERVER), (CLIENT_PORT, BROADCAST, GATEWAY)}
-    assert not rig.switch.of(Neighbor)
+    assert not rig.switch.neighbors()
 
 
 def test_own_addresses_are_announced_at_connect() -> None:
@@ -89,7 +90,7 @@ def test_own_addresses_are_announced_at_connect() -> None:
 def test_an_answer_becomes_an_entry() -> None:
     rig = Rig(config())
     answer(rig)
-    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+    assert rig.switch.neighbors() == {SERVER_ROW}
 
 
 def test_packets_wait_for_the_answer_and_leave_in_order() -> None:
@@ -185,7 +186,7 @@ def test_a_real_server_is_asked_for_ever_with_patience() -> None:
     asked = [request for request in requests(rig) if request[2] == SERVER]
     assert 20 <= len(asked) <= 25
     answer(rig)
-    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+    assert rig.switch.neighbors() == {SERVER_ROW}
 
 
 def test_neighbors_are_confirmed_and_stay() -> None:
@@ -197,7 +198,7 @@ def test_neighbors_are_confirmed_and_stay() -> None:
     answer(rig)
     rig.advance(59)
     assert SERVER not in [target for _, _, target in requests(rig)]
-    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+    assert rig.switch.neighbors() == {SERVER_ROW}
 
 
 def test_a_silent_neighbor_is_asked_four_times_and_then_forgotten() -> None:
@@ -208,9 +209,9 @@ def test_a_silent_neighbor_is_asked_four_times_and_then_forgotten() -> None:
     rig.advance(14)
     asked = [destination for _, destination, target in requests(rig) if target == SERVER]
     assert asked == [SERVER_MAC, SERVER_MAC, BROADCAST, BROADCAST]
-    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+    assert rig.switch.neighbors() == {SERVER_ROW}
     rig.advance(5)
-    assert rig.switch.of(Neighbor) == set()
+    assert rig.switch.neighbors() == set()
     assert (SERVER_PORT, BROADCAST, SERVER) in requests(rig), "a real server is looked for again"
 
 
@@ -218,7 +219,7 @@ def test_a_new_mac_replaces_the_old() -> None:
     rig = Rig(config())
     answer(rig)
     answer(rig, mac=SERVER_MAC + 1)
-    assert rig.switch.of(Neighbor) == {SERVER_ROW._replace(destination=SERVER_MAC + 1)}
+    assert rig.switch.neighbors() == {SERVER_ROW._replace(destination=SERVER_MAC + 1)}
     assert rig.switch.log_of_updates[-1][0] is Op.MODIFY
 
 
@@ -228,7 +229,7 @@ def test_nobody_is_believed_unasked() -> None:
     answer(rig, port=CLIENT_PORT)
     answer(rig, mac=0)
     answer(rig, mac=BROADCAST)
-    assert rig.switch.of(Neighbor) == set()
+    assert rig.switch.neighbors() == set()
     assert rig.controller.stats()["arp_ignored"] == 4
 
 
@@ -278,7 +279,7 @@ def test_neighbors_found_on_the_switch_are_kept_and_confirmed() -> None:
     answer(first)
     switch.log_of_updates.clear()
     first.restart()
-    assert switch.of(Neighbor) == {SERVER_ROW}
+    assert switch.neighbors() == {SERVER_ROW}
     assert not switch.log_of_updates
     requests(first)
     first.advance(1)
@@ -287,11 +288,15 @@ def test_neighbors_found_on_the_switch_are_kept_and_confirmed() -> None:
 
 def test_neighbors_that_fit_no_interface_are_deleted() -> None:
     switch = FakeSwitch()
-    wrong = SERVER_ROW._replace(source=1)
-    foreign = SERVER_ROW._replace(address=ip("192.0.2.9"))
-    switch.tables = {("neighbor", SERVER): wrong, ("neighbor", foreign.address): foreign}
+    foreign = ip("192.0.2.9")
+    switch.tables = {
+        ("next_hop", 7): NextHop(7, Way(SERVER_PORT, 1, SERVER_MAC, 1500)),
+        ("next_hop", 8): NextHop(8, Way(SERVER_PORT, SWITCH_MAC_2, SERVER_MAC, 1500)),
+        ("ipv4_host", SERVER): Host(SERVER, 7),
+        ("ipv4_host", foreign): Host(foreign, 8),
+    }
     Rig(config(), switch=switch)
-    assert switch.of(Neighbor) == set()
+    assert switch.of(Host) == set()
 
 
 def test_neighbors_are_restored_on_a_switch_that_restarted() -> None:
@@ -299,7 +304,7 @@ def test_neighbors_are_restored_on_a_switch_that_restarted() -> None:
     answer(rig)
     rig.switch.tables.clear()
     rig.up()
-    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+    assert rig.switch.neighbors() == {SERVER_ROW}
 
 
 def test_neighbors_follow_a_change_of_interfaces() -> None:
@@ -307,11 +312,11 @@ def test_neighbors_follow_a_change_of_interfaces() -> None:
     answer(rig)
     rig.reconfigure(config(virtual(), interfaces=config().interfaces[:1]))
     rig.settle()
-    assert rig.switch.of(Neighbor) == set()
+    assert rig.switch.neighbors() == set()
     rig.reconfigure(config())
     rig.settle()
     answer(rig)
-    assert rig.switch.of(Neighbor) == {SERVER_ROW}
+    assert rig.switch.neighbors() == {SERVER_ROW}
 
 
 def test_unresolved_neighbors_are_forgotten_with_the_switch() -> None:

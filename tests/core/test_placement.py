@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from fullnat.config.model import RealServer
+from fullnat.config.diff import model_of
+from fullnat.config.model import RealServer, Timeouts
 from fullnat.core.placement import Place, Refusal, place
 from fullnat.core.pool import LocalPool
 from fullnat.core.services import Service, Services
@@ -19,12 +20,13 @@ LOW, HIGH = 5000, 5001
 
 def made(*servers: RealServer, locals_: tuple[Address, ...] = (LOCAL,), ids: int = 8) -> tuple[LocalPool, Service]:
     services = Services(ids)
-    services.configure(config(virtual(real_servers=servers, scheduler="rr")))
+    for key, declared in model_of(config(virtual(real_servers=servers, scheduler="rr"))).services.items():
+        services.configure(key, declared, Timeouts())
     services.number()
     (service,) = services.by_key.values()
     service.locals = locals_
     pool = LocalPool(Random(1), LOW, HIGH)
-    pool.configure(locals_, LOW, HIGH)
+    pool.add(locals_)
     return pool, service
 
 

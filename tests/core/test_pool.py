@@ -16,7 +16,7 @@ RS1, RS2 = Endpoint(address("10.0.2.11"), 8080), Endpoint(address("10.0.2.12"), 
 
 def pool(low: int = 5000, high: int = 65535, addresses: tuple[Address, ...] = (A, B), seed: int = 3) -> LocalPool:
     made = LocalPool(Random(seed), low, high)
-    made.configure(addresses, low, high)
+    made.add(addresses)
     return made
 
 
@@ -87,11 +87,11 @@ def test_a_removed_address_stays_until_its_last_session_is_gone() -> None:
     ports = pool()
     place = ports.take((A, B), 0, RS1)
     assert place is not None
-    ports.configure((B,), 5000, 65535)
+    ports.remove((A,))
     assert [(local.address, local.configured) for local in ports] == [(A, False), (B, True)]
     assert not ports.retired
     ports.release(place, RS1)
-    assert ports.retired
+    assert ports.retired == [A]
     assert [local.address for local in ports] == [B]
 
 

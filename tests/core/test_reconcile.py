@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.interface import Failure, Inject, Op, Outcome, SwitchDown, SwitchUp, Written
+from fullnat.core.interface import THE_SWITCH, Failure, Inject, Op, Outcome, SwitchDown, SwitchUp, Written
+from fullnat.tables.next_hop import NextHop
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
 from fullnat.tables.route import Route
@@ -34,8 +35,9 @@ def test_a_fresh_switch_gets_the_configuration() -> None:
     assert rig.switch.of(Route) == {
         Route(ip("198.51.100.0"), 24, "route_connected"),
         Route(ip("10.0.2.0"), 24, "route_connected"),
-        Route(ANY, 0, "route_via", ip("198.51.100.254")),
+        Route(ANY, 0, "route_via", 1),
     }
+    assert rig.switch.of(NextHop) == {NextHop(1)}, "the gateway, which has not answered yet"
 
 
 def test_a_second_connection_writes_nothing() -> None:
@@ -345,9 +347,9 @@ def test_events_between_down_and_up_do_nothing() -> None:
     rig = Rig(config())
     rig.send(SwitchDown("lost"))
     rig.switch.writes.clear()
-    assert rig.controller.handle(syn(), rig.now) == []
-    assert rig.controller.reconfigure(config(OTHER), rig.now) == []
-    rig.config = config(OTHER)
+    assert rig.controller.handle(syn(), rig.now, THE_SWITCH) == []
+    rig.reconfigure(config(OTHER))
+    assert not rig.switch.writes
     rig.up()
     assert rig.switch.of(VirtualService) == {VirtualService(6, VIP, 81, 0)}
 

@@ -10,6 +10,7 @@ from fullnat.core.interface import Op
 from fullnat.net.flow import address
 from fullnat.net.parse import parse
 from fullnat.p4constants import SessionFlag
+from fullnat.tables.next_hop import NextHop
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.route import Route
 from fullnat.tables.server_in import ServerIn
@@ -179,11 +180,12 @@ def test_routes_follow() -> None:
     routes = config().routes
     assert change(rig, routes=(*routes, drop)) == [(Op.INSERT, Route(ip("192.0.2.0"), 24, "route_drop"))]
     assert change(rig, routes=(*routes, via)) == [
-        (Op.MODIFY, Route(ip("192.0.2.0"), 24, "route_via", ip("10.0.2.254")))
+        (Op.INSERT, NextHop(2)),
+        (Op.MODIFY, Route(ip("192.0.2.0"), 24, "route_via", 2)),
     ]
     asked = [arp.target for effect in rig.switch.forwarded if (arp := parse(effect.frame).arp)]
     assert asked == [ip("10.0.2.254")]
-    assert change(rig) == [(Op.DELETE, Route(ip("192.0.2.0"), 24, "route_via", ip("10.0.2.254")))]
+    assert change(rig) == [(Op.DELETE, Route(ip("192.0.2.0"), 24, "route_via", 2)), (Op.DELETE, NextHop(2))]
 
 
 def test_timeouts_follow() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.interface import Op, Outcome, SwitchDown, Write
+from fullnat.config.model import ServerSettings
+from fullnat.core.commands import AddServer
+from fullnat.core.interface import Op, Outcome, SwitchDown
 from fullnat.core.server_ids import ServerEntry, ServerIds
 from fullnat.net.flow import Address, Endpoint
 from fullnat.p4constants import SessionFlag
@@ -354,4 +356,6 @@ def test_the_first_write_holds_the_servers_before_the_services() -> None:
     rig.up()
     kinds = [type(entry).__name__ for _, entry in rig.switch.log_of_updates]
     assert max(kinds.index("ServerIn"), kinds.index("ServerOut")) < kinds.index("VirtualService")
-    assert isinstance(rig.controller.reconfigure(config(BOTH), rig.now)[0], Write)
+    rig.switch.writes.clear()
+    rig.apply(AddServer((6, Endpoint(VIP, VPORT)), Endpoint(SERVER2, RPORT), ServerSettings()))
+    assert [write.updates for write in rig.switch.writes] == [tuple(every(Op.INSERT, *pair(1, SERVER2)))]

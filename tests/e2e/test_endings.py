@@ -190,9 +190,21 @@ def next_sequence(sock: socket.socket) -> int:
 
 def forge(world: World, *segments: Segment) -> None:
     """Send from the client's network, as anybody there can."""
-    with world.network.inside("c1"), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        for segment in segments:
-            raw.sendto(segment.pack(), (str(standard.VIP), 0))
+    inject(world, "c1", *((segment.pack(), str(segment.target)) for segment in segments))
+
+
+def inject(world: World, host: str, *packets: tuple[bytes, str]) -> None:
+    """IP packets leave ``host``, each to an address."""
+    with world.network.inside(host), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        for packet, target in packets:
+            raw.sendto(packet, (target, 0))
+
+
+def damaged(segment: Segment) -> bytes:
+    """The whole IP packet, with a bit of the window turned over under way."""
+    packet = bytearray(segment.pack())
+    packet[20 + 15] ^= 1
+    return bytes(packet)
 
 
 @pytest.mark.parametrize("flags", [RST, RST | ACK, FIN | ACK], ids=["rst", "rst-ack", "fin"])
@@ -210,6 +222,30 @@ def test_a_forged_end_ends_nothing(world: World, flags: int, target: str) -> Non
         pair.say(pair.client, b"still here")
         pair.say(pair.server, b"so am I")
     assert_clean(world)
+
+
+@pytest.mark.parametrize("sender", ["client", "server"])
+def test_a_damaged_rst_with_the_right_number_leaves_nobody_unaware(world: World, sender: str) -> None:
+    """No endpoint takes it, the switch does: both wait for each other, and learn that the session is over."""
+    with connected(world) as pair:
+        found = session(world, pair)
+        assert found is not None
+        local, port = str(found["local"]).split(":")
+        source, target = pair.client.getsockname(), (str(standard.VIP), standard.VPORT)
+        if sender == "server":
+            source, target = pair.server.getsockname(), (local, int(port))
+        seq = next_sequence(pair.client if sender == "client" else pair.server)
+        ends = (IPv4Address(source[0]), source[1], IPv4Address(target[0]), target[1])
+        inject(world, "c1" if sender == "client" else "s1", (damaged(Segment(*ends, seq, 0, RST)), target[0]))
+        poll(lambda: state(world, pair) == "CLOSE", 5, "the switch takes it")
+        for sock in (pair.client, pair.server):
+            with pytest.raises(ConnectionResetError):
+                sock.recv(1)
+        stats = controller(world)
+        assert (stats["rst_in_close"], stats["rst_out_close"], stats["sessions_reset"]) == (1, 1, 1)
+    world.drained()
+    receiver = "s1" if sender == "client" else "c1"
+    assert world.errors() == {receiver: {"TcpInCsumErrors": 1}}, "its checksum was wrong"
 
 
 def test_a_forged_syn_and_ack_establish_nothing(world: World) -> None:

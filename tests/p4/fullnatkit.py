@@ -50,9 +50,10 @@ def install_session(engine: Inserts, program: Program) -> None:
     install(engine, program, "virtual_service", packed((6, 1), ipv4(VIP), (80, 2)), "service_punt", packed((0, 1)))
     for prefix in ("10.1.0.0", "10.2.0.0"):
         install(engine, program, "ipv4_route", packed(ipv4(prefix), (16, 2)), "route_connected")
-    for address, port, link in ((CLIENT, 1, CLIENT_MAC), (SERVER, 2, SERVER_MAC)):
-        neighbor = packed((port, 2), mac(SWITCH_MAC), mac(link), (1500, 2))
-        install(engine, program, "neighbor", packed(ipv4(address)), "neighbor_set", neighbor)
+    for number, (address, port, link) in enumerate(((CLIENT, 1, CLIENT_MAC), (SERVER, 2, SERVER_MAC)), 1):
+        way = packed((port, 2), mac(SWITCH_MAC), mac(link), (1500, 2))
+        install(engine, program, "next_hop", packed((number, 2)), "next_hop_set", way)
+        install(engine, program, "ipv4_host", packed(ipv4(address)), "route_via", packed((number, 2)))
     for table, action, address, at in (
         ("server_in", "to_server", SERVER, 8080),
         ("server_out", "from_vip", VIP, 80),

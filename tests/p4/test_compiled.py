@@ -17,7 +17,7 @@ TARGET_WORDS = re.compile(
     r"\b(standard_metadata|mark_to_drop|register|direct_counter|counter<|meter<|digest|hash\(|varbit|header_union|"
     r"lookahead|clone|resubmit|recirculate|verify|Register\w*|Digest|ig_intr_\w+|support_timeout|idle_timeout)\b"
 )
-TWINS = {"headers", "parser", "received", "session_state", "punt_limit", "verdict", "deparser", "prims"}
+TWINS = {"target", "headers", "parser", "received", "session_state", "punt_limit", "verdict", "deparser", "prims"}
 """What each target has in its own way; beside them v1model has its checksums, and TNA what egress does."""
 OWN = {"v1model": {"checksum"}, "tna": {"rewrite", "session_seq", "banks"}}
 OPTION_TWINS = ("arch/v1model/option_list", "arch/layouts")
@@ -52,7 +52,7 @@ def test_p4c_makes_the_committed_artifacts() -> None:
 def test_core_has_no_target_construct() -> None:
     found = [
         f"{path.name}:{number}: {line.strip()}"
-        for path in sorted([*P4SRC.glob("core/*.p4"), *P4SRC.glob("include/*.p4")])
+        for path in sorted([*P4SRC.rglob("core/**/*.p4"), *P4SRC.glob("include/*.p4")])
         for number, line in enumerate(re.sub(r"/\*.*?\*/", blank, path.read_text(), flags=re.S).splitlines(), 1)
         if TARGET_WORDS.search(line)
     ]
@@ -78,19 +78,39 @@ def test_option_twins_are_alike() -> None:
     assert names[0] == names[1] == {"headers", "states", "edit"}
 
 
-def test_both_targets_apply_the_same_controls() -> None:
-    """Whatever core/ has, every program applies; the ASIC's order of it is in arch/asic."""
-    controls = {
-        name
-        for path in P4SRC.glob("core/*.p4")
-        for name in re.findall(r"^control (\w+)\(", path.read_text(), flags=re.M)
-    }
-    core, asic = ("".join(path.read_text() for path in P4SRC.glob(f"{part}/*.p4")) for part in ("core", "arch/asic"))
-    programs = {"fullnat_v1model.p4": core, "fullnat_v1model_asic.p4": core + asic, "fullnat_tna.p4": core + asic}
-    for top, shared in programs.items():
-        text = (P4SRC / top).read_text() + shared
-        missing = {name for name in controls if not re.search(rf"^ +{name}\(\) \w+;", text, flags=re.M)}
-        assert not missing, top
+def test_every_program_applies_all_of_core_in_the_same_order() -> None:
+    """The composite controls, by the names of their folders; what an ASIC does between them is in arch/asic."""
+    for top in ("fullnat_v1model.p4", "fullnat_v1model_asic.p4", "fullnat_tna.p4"):
+        text = (P4SRC / top).read_text().replace("rewrite_segment.apply", "rewrite.apply")
+        applied = re.findall(r"\b(received|check|look_up|decide|forward|rewrite|verdict)\.apply\(", text)
+        expected = ["received", "check", "look_up", "decide", "forward", "rewrite", "verdict"]
+        if "arch/asic" in text:
+            # Egress comes behind the end of ingress.
+            expected = [*expected[:5], "verdict", "rewrite"]
+        assert applied == expected, top
+    folders = {path.name for path in (P4SRC / "core").iterdir() if path.is_dir()} - {"parse"}
+    assert folders == {"check", "lookup", "decide", "forward", "rewrite"}
+
+
+def test_every_control_of_core_is_applied() -> None:
+    """By the composite of its folder, or as a composite by the programs."""
+    for folder in (path for path in (P4SRC / "core").iterdir() if path.is_dir() and path.name != "parse"):
+        composite = folder / f"{folder.name}.p4"
+        declared = {
+            name
+            for path in folder.glob("*.p4")
+            for name in re.findall(r"^control (\w+)\(", path.read_text(), flags=re.M)
+        }
+        tops = re.findall(r"^control (\w+)\(", composite.read_text(), flags=re.M)
+        assert len(tops) == 1, composite
+        missing = {
+            name
+            for name in declared - set(tops)
+            if not re.search(rf"^    {name}\(\) \w+;", composite.read_text(), flags=re.M)
+        }
+        assert not missing, composite
+        included = set(re.findall(r'^#include "(\w+\.p4)"', composite.read_text(), flags=re.M))
+        assert included == {path.name for path in folder.glob("*.p4")} - {composite.name}
 
 
 def test_program_names_no_path_of_the_machine_that_compiled_it() -> None:

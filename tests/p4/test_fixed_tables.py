@@ -8,7 +8,7 @@ import fullnatkit as kit
 from p4soft.engine import NativeEngine
 from scapy.layers.l2 import ARP
 
-RULES = "FullnatIngress.process.validate.arp_rules"
+RULES = "FullnatIngress.check.validate.arp_rules"
 VALUE, MASK = struct.pack(">HHBBH", 1, 0x0800, 6, 4, 1), b"\xff" * 8
 REQUEST_RULE = b"".join(VALUE[a:b] + MASK[a:b] for a, b in ((0, 2), (2, 4), (4, 5), (5, 6), (6, 8)))
 """The row of arp_rules that lets a request pass."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fullnat.net.flow import Address, v4
-from fullnat.tables.neighbor import Neighbor
+from fullnat.net.flow import v4
+from fullnat.tables.host import Host
+from fullnat.tables.next_hop import NextHop, Way
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
 from fullnat.tables.route import Route
@@ -41,8 +42,8 @@ sessions = st.builds(
 )
 
 
-def routes(action: st.SearchStrategy[tuple[str, Address | None]]) -> st.SearchStrategy[Route]:
-    def masked(values: tuple[int, int, tuple[str, Address | None]]) -> Route:
+def routes(action: st.SearchStrategy[tuple[str, int | None]]) -> st.SearchStrategy[Route]:
+    def masked(values: tuple[int, int, tuple[str, int | None]]) -> Route:
         prefix, length, to = values
         return Route(v4(prefix >> (32 - length) << (32 - length)), length, *to)
 
@@ -55,9 +56,10 @@ cold = st.one_of(
     st.builds(VirtualService, bits(8), addresses, bits(16), bits(8)),
     routes(
         st.tuples(st.sampled_from(["route_connected", "route_drop"]), st.none())
-        | st.tuples(st.just("route_via"), addresses)
+        | st.tuples(st.just("route_via"), bits(16))
     ),
-    st.builds(Neighbor, addresses, bits(16), bits(48), bits(48), bits(16)),
+    st.builds(Host, addresses, bits(16)),
+    st.builds(NextHop, bits(16), st.none() | st.builds(Way, bits(16), bits(48), bits(48), bits(16))),
     st.builds(ServerIn, bits(16), bits(8), addresses, bits(16)),
     st.builds(ServerOut, bits(16), bits(8), addresses, bits(16)),
 )

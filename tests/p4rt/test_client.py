@@ -145,16 +145,25 @@ async def test_packet_outs_and_digests_share_the_stream(connect: Connect, switch
     assert [ack.list_id for ack in switch.acks] == list(range(50))
 
 
-async def test_a_message_that_cannot_be_read_is_counted(connect: Connect, switch: FakeSwitch) -> None:
+async def test_a_message_that_cannot_be_read_is_counted_and_told_once(
+    connect: Connect, switch: FakeSwitch, caplog: pytest.LogCaptureFixture
+) -> None:
     client = await primary(connect)
-    message = p4r.StreamMessageResponse()
-    message.packet.payload = b"no metadata"
-    switch.send(message)
-    message = p4r.StreamMessageResponse()
-    message.error.canonical_code = 3
-    switch.send(message)
-    while client.stream_errors < 2:
+    unreadable = p4r.StreamMessageResponse()
+    unreadable.packet.payload = b"no metadata"
+    refused = p4r.StreamMessageResponse()
+    refused.error.canonical_code = 9
+    refused.error.message = "the switch was started without a CPU port (--cpu-port)"
+    for message in (unreadable, refused) * 20:
+        switch.send(message)
+    while client.stream_errors < 40:
         assert await client.receive() == []
+    unread, told = [record.getMessage() for record in caplog.records]
+    assert unread.startswith("the switch sent a message that cannot be read: packet-in with metadata []")
+    assert told == (
+        "the switch refused a stream message: the switch was started without a CPU port (--cpu-port) (further ones are "
+        "only counted: stream_errors)"
+    )
 
 
 async def test_the_end_of_the_switch_is_a_lost_connection(connect: Connect, switch: FakeSwitch) -> None:

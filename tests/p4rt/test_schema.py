@@ -304,7 +304,7 @@ def table(info: p4i.P4Info, name: str) -> p4i.Table:
 
 def test_every_difference_is_reported_at_once() -> None:
     info = changed_info()
-    info.tables.remove(table(info, "neighbor"))
+    info.tables.remove(table(info, "next_hop"))
     table(info, "session_in").match_fields[1].name = "source"
     table(info, "session_out").idle_timeout_behavior = p4i.Table.NO_TIMEOUT
     table(info, "ipv4_route").match_fields[0].match_type = p4i.MatchField.TERNARY
@@ -314,7 +314,7 @@ def test_every_difference_is_reported_at_once() -> None:
     with pytest.raises(SchemaError) as caught:
         Schema(info, PROGRAM.sizes)
     assert set(caught.value.differences) == {
-        "no table neighbor",
+        "no table next_hop",
         "table session_in: key: (protocol, source, client_port, vip, vport),"
         " expected (protocol, client, client_port, vip, vport)",
         "table session_out: no idle timeout",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -10,17 +11,22 @@ from finsy.proto import p4i, p4r
 from fullnat.config.model import Config
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.mirror import Mirror, desired_entries
+from fullnat.net.flow import v4
 from fullnat.p4rt import program
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.errors import Code
 from fullnat.p4rt.outcomes import outcome
+from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.tables import ColdTables
+from fullnat.tables.host import Host
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import TABLES, Action, Entry, EntryKey, Owner, Table, Wanted, entry_key, register
+from hypothesis import given
 
 from p4rt import entries
 
 PROGRAM = program.load()
+SCHEMA = Schema(PROGRAM.p4info, PROGRAM.sizes)
 
 
 class Color(NamedTuple):
@@ -69,7 +75,7 @@ def test_a_registered_table_is_written_read_and_kept_as_configured(p4info: p4i.P
     assert codecs.decode(message) == Color(1, 7)
     with pytest.raises(ValueError, match="shade = 0x10 does not fit in 4 bits"):
         codecs.encode(Color(1, 16), with_action=True)
-    desired = desired_entries(Wanted(Config(interfaces=()), {}, ()))
+    desired = desired_entries(Wanted(Config(interfaces=()), {}, (), {}))
     assert desired == {("color", 1): Color(1, 7)}
     mirror = Mirror()
     mirror.found([Color(1, 3), Color(2, 3)])
@@ -97,6 +103,55 @@ def test_a_session_is_two_entries_and_leads_to_its_server() -> None:
     assert TABLES[SessionEntry].requires(session) == (("server_in", 7), ("server_out", 7))
     with pytest.raises(ValueError):
         entry_key(session)
+
+
+def leads_to(message: p4r.TableEntry) -> set[EntryKey]:
+    """The keys of one number that an entry's values are said to be, by ``@refers_to(table, key)`` in P4Info."""
+    tables = {table.preamble.id: table for table in PROGRAM.p4info.tables}
+    actions = {action.preamble.id: action for action in PROGRAM.p4info.actions}
+    action = message.action.action
+    values = {field.field_id: field.exact.value for field in message.match}
+    said = [(field.annotations, values.get(field.id, b"")) for field in tables[message.table_id].match_fields]
+    params = {param.param_id: param.value for param in action.params}
+    said += [(param.annotations, params[param.id]) for param in actions[action.action_id].params]
+    found = set()
+    for notes, value in said:
+        for note in notes:
+            if match := re.fullmatch(r"@refers_to\((\w+) ?, ?(\w+)\)", note):
+                table = next(table for table in PROGRAM.p4info.tables if table.preamble.name == match[1])
+                assert [field.name for field in table.match_fields] == [match[2]]
+                found.add((match[1], int.from_bytes(value, "big")))
+    return found
+
+
+@given(entries.cold | entries.sessions)
+def test_what_entries_lead_to_is_what_the_program_says(entry: Entry) -> None:
+    """The order of writes comes from ``requires``, and other controllers know it by ``@refers_to``."""
+    wires = [p4r.Update.FromString(wire) for wire in SCHEMA.encode(Op.INSERT, entry)]
+    said = set().union(*(leads_to(wire.entity.table_entry) for wire in wires))
+    assert set(TABLES[type(entry)].requires(entry)) == said
+
+
+def test_the_program_says_of_every_id_where_it_leads() -> None:
+    """A parameter that has the name of another table's only key leads there."""
+    keys = [table.match_fields for table in PROGRAM.p4info.tables]
+    of_ids = {fields[0].name for fields in keys if len(fields) == 1 and fields[0].name.endswith("_id")}
+    assert of_ids == {"server_id", "next_hop_id"}
+    params = [param for action in PROGRAM.p4info.actions for param in action.params if param.name in of_ids]
+    assert len(params) == 3
+    assert all(param.annotations for param in params)
+
+
+def test_an_insert_that_finds_an_entry_leaves_one_of_unknown_content() -> None:
+    mirror = Mirror()
+    host = Host(v4(9), 1)
+    key = entry_key(host)
+    assert mirror.change(key, host) == (Op.INSERT, host)
+    mirror.failed(Op.INSERT, host, Outcome.EXISTS)
+    assert mirror.change(key, host) == (Op.MODIFY, host)
+    assert mirror.change(key, None) == (Op.DELETE, host)
+    mirror.failed(Op.INSERT, host, Outcome.EXISTS)
+    assert mirror.change(key, None) is None
 
 
 def keys(entry: Entry) -> tuple[EntryKey, ...]:

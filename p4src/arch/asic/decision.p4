@@ -20,8 +20,8 @@ header decision_t {
     port_num_t ingress_port;  /* for the packet_in */
     l4_port_t src_port;
     l4_port_t dst_port;
-    ipv4_t    src;
-    ipv4_t    dst;
+    ipv4_addr_t src;
+    ipv4_addr_t dst;
     bit<32>   delta;
     bit<32>   end_seq;        /* sequence number behind the segment */
 #if SESSION_ID_BITS % 8 != 0

@@ -1,4 +1,4 @@
-/* ASIC: what the core's controls ask the registers, straight from what those told, which saves a stage. */
+/* ASIC: what core/ asks the registers, straight from what those told, which saves a stage; and the news that they make. */
 #ifndef _ASIC_PRIMS_P4_
 #define _ASIC_PRIMS_P4_
 
@@ -6,5 +6,12 @@
 #define BEFORE_DATA (hdr.decision.answered == 1 && m.target.acks_first == 1)
 /* The server has sent its SYN-ACK. */
 #define SERVER_ANSWERED (m.target.seen & (bit<8>)SessionEvent.SYN_ACK != 0)
+
+/* In target_metadata_t, SessionEvent bits of a session's segment. */
+#define ASIC_NEWS \
+    bit<8> set_events;  /* of this one */ \
+    bit<8> unjudged;    /* beside them, UNJUDGED if the session may end */ \
+    bit<8> seen;        /* of those before, which the register answers */ \
+    bit<8> new_events;  /* what the controller is told */
 
 #endif

@@ -2,10 +2,11 @@
 #ifndef _ASIC_REWRITE_P4_
 #define _ASIC_REWRITE_P4_
 
+#include "../../core/rewrite/rewrite.p4"
+
 control RewriteSegment(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
     FirstDataSeq() first_data_seq;
-    Fullnat() fullnat;
-    TcpOptions() tcp_options;
+    Rewrite() rewrite;
     ServerSeq() server_seq;
 
     apply {
@@ -13,8 +14,7 @@ control RewriteSegment(inout headers_t hdr, inout metadata_t m, out bit<8> toa_r
         if (hdr.decision.reset == 1) { m.reset = true; }
         if (hdr.decision.options_edited == 1) { m.options_edited = true; }
         first_data_seq.apply(hdr, m);
-        fullnat.apply(hdr, m, toa_result);
-        tcp_options.apply(hdr, m);
+        rewrite.apply(hdr, m, toa_result);
         server_seq.apply(hdr, m);
     }
 }

@@ -16,7 +16,7 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
     action put() {
         hdr.experiment.kind = TOA_KIND;
         hdr.experiment.length = TOA_V4_LENGTH;
-        hdr.experiment.client_port = hdr.tcp.src_port;
+        hdr.experiment.client_port = hdr.ports.src;
         hdr.experiment.client = hdr.ipv4.src;
         m.edit.remove_experiments = false;
         toa_result = (bit<8>)ToaResult.OK;
@@ -46,8 +46,8 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
 
     @hidden
     action measure_mss() {
-        m.edit.mss_above_floor = hdr.mss.value |-| MSS_FLOOR;
-        m.edit.mss_above_both = hdr.mss.value |-| (MSS_FLOOR + TOA_V4_BYTES - 1);
+        m.target.mss_above_floor = hdr.mss.value |-| MSS_FLOOR;
+        m.target.mss_above_both = hdr.mss.value |-| (MSS_FLOOR + TOA_V4_BYTES - 1);
     }
 
     @hidden
@@ -67,7 +67,7 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
         if (m.edit.remove_timestamps && hdr.timestamps.isValid()) { blank_timestamps(); }
         if (m.edit.remove_experiments && hdr.experiment.isValid()) { blank_experiment(); }
         if (m.edit.lower_mss && hdr.mss.isValid()) {
-            if (m.edit.mss_above_both != 0) { lower_mss(TOA_V4_BYTES); } else { lower_mss(m.edit.mss_above_floor); }
+            if (m.target.mss_above_both != 0) { lower_mss(TOA_V4_BYTES); } else { lower_mss(m.target.mss_above_floor); }
         }
         if (m.edit.shift_sack) {
             if (hdr.block_1.isValid()) { shift_1(); }

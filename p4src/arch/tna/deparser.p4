@@ -22,6 +22,7 @@ control FullnatDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
         packet.emit(hdr.ipv4);
         EMIT_IPV6(packet)
         packet.emit(hdr.icmp);
+        packet.emit(hdr.ports);
         packet.emit(hdr.tcp);
         EMIT_OPTIONS(packet)
     }
@@ -43,7 +44,7 @@ control RewriteDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
         if (m.target.update_tcp) {
             hdr.tcp.checksum = tcp_checksum.update({
                 hdr.ipv4.src, hdr.ipv4.dst,
-                hdr.tcp.src_port, hdr.tcp.dst_port, hdr.tcp.seq, hdr.tcp.ack, hdr.tcp.data_offset, hdr.tcp.reserved,
+                hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack, hdr.tcp.data_offset, hdr.tcp.reserved,
                 hdr.tcp.cwr, hdr.tcp.ece, hdr.tcp.urg, hdr.tcp.ack_flag, hdr.tcp.psh, hdr.tcp.rst, hdr.tcp.syn, hdr.tcp.fin,
                 hdr.tcp.window, hdr.tcp.urgent,
                 hdr.toa_v4.kind, hdr.toa_v4.length, hdr.toa_v4.client_port, hdr.toa_v4.client,
@@ -60,6 +61,7 @@ control RewriteDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
         packet.emit(hdr.packet_in);
         packet.emit(hdr.ethernet);
         packet.emit(hdr.ipv4);
+        packet.emit(hdr.ports);
         packet.emit(hdr.tcp);
         packet.emit(hdr.toa_v4);
         EMIT_OPTIONS(packet)

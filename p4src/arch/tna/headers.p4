@@ -2,9 +2,6 @@
 #ifndef _TNA_HEADERS_P4_
 #define _TNA_HEADERS_P4_
 
-/* The registers of sequence numbers are in egress, and the packets to the controller do without it. */
-#define PACKET_IN_SEQ
-
 #include "../../include/headers.p4"
 #include "../layouts/headers.p4"
 #include "../asic/decision.p4"
@@ -28,9 +25,10 @@ struct headers_t {
     ethernet_t   ethernet;
     vlan_t       vlan;
     arp_t        arp;
-    ipv4_h       ipv4;
+    ipv4_t       ipv4;
     IPV6_HEADERS
     icmp_t       icmp;
+    l4_ports_t   ports;
     tcp_t        tcp;
     toa_v4_t     toa_v4;
     OPTION_HEADERS
@@ -51,8 +49,10 @@ struct target_metadata_t {
     bit<1>  punted;        /* to the controller, by way of egress */
     bit<1>  toa_fits;      /* with TOA the segment does not pass the MTU */
     bit<1>  acks_first;    /* the segment acknowledges the server's first byte of data and no more */
-    bit<8>  seen;          /* SessionEvent bits of the segments before */
     bit<8>  colour;        /* of the punt meter */
+    bit<16> mss_above_floor;  /* by how much the MSS is above MSS_FLOOR */
+    bit<16> mss_above_both;   /* and above the floor and TOA, less 1 */
+    ASIC_NEWS
     session_event_t event;
     IPV6_METADATA
 }

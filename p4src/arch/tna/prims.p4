@@ -1,7 +1,16 @@
-/* TNA: what the core's tables call by another name on each target. */
+/* TNA: what core/ calls by another name on each target (core/target.p4). */
 #ifndef _TNA_PRIMS_P4_
 #define _TNA_PRIMS_P4_
 
+/* The registers of sequence numbers are in egress, and the packets to the controller do without it. */
+#define PACKET_IN_SEQ
+
+#define CHECK_IPV4 ipv4_checksum.add(hdr.ipv4); m.checksum_error = ipv4_checksum.verify();
+/* Received takes it off: a parser writes no field twice. */
+#define PASS_TAG
+
+/* A condition takes a stage, where a lookup takes none. */
+#define WHERE_NEEDED(CONDITION)
 #define IDLE_TIMEOUT idle_timeout = true;
 #define DIRECT_COUNTERS(NAME) counters = NAME;
 #define DIRECT_COUNT(NAME) NAME.count()

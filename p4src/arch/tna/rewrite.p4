@@ -21,11 +21,12 @@ parser RewriteParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
     }
 
     state parse_tcp {
+        packet.extract(hdr.ports);
         packet.extract(hdr.tcp);
         m.target.received_ack = hdr.tcp.ack;
         m.target.update_tcp = true;
         tcp_checksum.subtract({
-            hdr.tcp.src_port, hdr.tcp.dst_port, hdr.tcp.seq, hdr.tcp.ack, hdr.tcp.data_offset, hdr.tcp.reserved,
+            hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack, hdr.tcp.data_offset, hdr.tcp.reserved,
             hdr.tcp.cwr, hdr.tcp.ece, hdr.tcp.urg, hdr.tcp.ack_flag, hdr.tcp.psh, hdr.tcp.rst, hdr.tcp.syn, hdr.tcp.fin,
             hdr.tcp.window, hdr.tcp.checksum, hdr.tcp.urgent
         });

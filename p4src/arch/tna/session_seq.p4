@@ -51,7 +51,7 @@ control FirstDataSeqBank(inout headers_t hdr, inout metadata_t m) {
     apply { use_first_data_seq.apply(); }
 }
 
-/* Before Fullnat, which wants to know whether TOA is due. Writes m.target.acks_first. */
+/* Before Rewrite, which wants to know whether TOA is due. Writes m.target.acks_first. */
 control FirstDataSeq(inout headers_t hdr, inout metadata_t m) {
     BANKS(FirstDataSeqBank)
 
@@ -132,7 +132,7 @@ control ServerSeqBank(inout headers_t hdr, inout metadata_t m) {
     }
 }
 
-/* After Fullnat, in the last stages: a reset leaves with one of them as its seq. */
+/* After Rewrite, in the last stages: a reset leaves with one of them as its seq. */
 control ServerSeq(inout headers_t hdr, inout metadata_t m) {
     BANKS(ServerSeqBank)
 
@@ -145,7 +145,7 @@ control SegmentEnd(inout headers_t hdr, inout metadata_t m) {
     Hash<bit<32>>(HashAlgorithm_t.IDENTITY) widen;
 
     @hidden
-    action start() { m.target.occupied = widen.get(m.state.payload_len); }
+    action start() { m.target.occupied = widen.get(m.length.payload); }
     @hidden
     action count_flag() { m.target.occupied = m.target.occupied + 1; }
     @hidden

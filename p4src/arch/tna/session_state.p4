@@ -11,13 +11,13 @@ control EventsBank(inout headers_t hdr, inout metadata_t m) {
     RegisterAction<bit<8>, bank_index_t, bit<8>>(events) note = {
         void apply(inout bit<8> value, out bit<8> seen) {
             seen = value;
-            if (value != 0 || m.state.set_events != (bit<8>)SessionEvent.ESTABLISHED) { value = value | m.state.set_events; }
+            if (value != 0 || m.target.set_events != (bit<8>)SessionEvent.ESTABLISHED) { value = value | m.target.set_events; }
         }
     };
     RegisterAction<bit<8>, bank_index_t, bit<8>>(events) note_first = {
         void apply(inout bit<8> value, out bit<8> seen) {
             seen = 0;
-            value = m.state.set_events;
+            value = m.target.set_events;
         }
     };
 
@@ -40,11 +40,13 @@ control EventsBank(inout headers_t hdr, inout metadata_t m) {
     apply { use_events.apply(); }
 }
 
-/* Writes m.target.seen, of which Verdict makes news. */
+/* Writes m.target.seen, of which NewEvents makes news. */
 control SessionState(inout headers_t hdr, inout metadata_t m) {
     BANKS(EventsBank)
 
-    apply { APPLY_BANK }
+    apply {
+        if (m.verdict.punt == 0) { APPLY_BANK }
+    }
 }
 
 #endif

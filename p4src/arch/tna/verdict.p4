@@ -65,7 +65,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
         ig_dprsr_md.digest_type = DIGEST_SESSION_EVENT;
         m.target.event.session_id = (bit<32>)m.session.id;
         m.target.event.direction = m.session.direction;
-        m.target.event.events = m.state.new_events | m.state.unjudged;
+        m.target.event.events = m.target.new_events | m.target.unjudged;
     }
 
     @hidden
@@ -94,7 +94,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m,
             send_decision.apply(hdr, m);
         }
         /* Never both; by itself, tell_neighbor() would have notify() wait a stage. */
-        if (m.state.new_events != 0) {
+        if (m.target.new_events != 0) {
             notify();
         } else if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR && m.target.colour != METER_RED) {
             tell_neighbor();

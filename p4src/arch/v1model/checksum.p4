@@ -7,20 +7,20 @@
 #define _V1MODEL_CHECKSUM_P4_
 
 /* Keep the fields that the pipeline may change. Before any rewrite. */
-control SaveOriginal(inout headers_t hdr, inout metadata_t m) {
+control SaveReceived(inout headers_t hdr, inout metadata_t m) {
     SaveOptions() save_options;
 
     apply {
         save_options.apply(hdr, m);
-        m.original.src = hdr.ipv4.src;
-        m.original.dst = hdr.ipv4.dst;
-        m.original.total_len = hdr.ipv4.total_len;
-        m.original.ttl_protocol = hdr.ipv4.ttl ++ hdr.ipv4.protocol;
-        m.original.src_port = hdr.tcp.src_port;
-        m.original.dst_port = hdr.tcp.dst_port;
-        m.original.seq = hdr.tcp.seq;
-        m.original.ack = hdr.tcp.ack;
-        m.original.offset_flags = hdr.tcp.data_offset ++ 12w0;
+        m.target.received.src = hdr.ipv4.src;
+        m.target.received.dst = hdr.ipv4.dst;
+        m.target.received.total_len = hdr.ipv4.total_len;
+        m.target.received.ttl_protocol = hdr.ipv4.ttl ++ hdr.ipv4.protocol;
+        m.target.received.src_port = hdr.ports.src;
+        m.target.received.dst_port = hdr.ports.dst;
+        m.target.received.seq = hdr.tcp.seq;
+        m.target.received.ack = hdr.tcp.ack;
+        m.target.received.offset_flags = hdr.tcp.data_offset ++ 12w0;
     }
 }
 
@@ -32,7 +32,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     action update_ipv4() {
         hash(hdr.ipv4.checksum, HashAlgorithm.csum16, 16w0, {
             ~hdr.ipv4.checksum,
-            ~m.original.total_len, ~m.original.ttl_protocol, ~m.original.src, ~m.original.dst,
+            ~m.target.received.total_len, ~m.target.received.ttl_protocol, ~m.target.received.src, ~m.target.received.dst,
             hdr.ipv4.total_len, hdr.ipv4.ttl, hdr.ipv4.protocol, hdr.ipv4.src, hdr.ipv4.dst
         }, 32w65536);
     }
@@ -41,8 +41,8 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     action update_tcp() {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
             ~hdr.tcp.checksum,
-            ~m.original.src, ~m.original.dst, ~m.original.src_port, ~m.original.dst_port, ~m.original.seq, ~m.original.ack,
-            hdr.ipv4.src, hdr.ipv4.dst, hdr.tcp.src_port, hdr.tcp.dst_port, hdr.tcp.seq, hdr.tcp.ack
+            ~m.target.received.src, ~m.target.received.dst, ~m.target.received.src_port, ~m.target.received.dst_port, ~m.target.received.seq, ~m.target.received.ack,
+            hdr.ipv4.src, hdr.ipv4.dst, hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack
         }, 32w65536);
     }
 
@@ -51,7 +51,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     action add_toa() {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
             ~hdr.tcp.checksum,
-            ~m.original.offset_flags, hdr.tcp.data_offset, 12w0, m.growth,
+            ~m.target.received.offset_flags, hdr.tcp.data_offset, 12w0, m.growth,
             hdr.toa_v4.kind, hdr.toa_v4.length, hdr.toa_v4.client_port, hdr.toa_v4.client
         }, 32w65536);
     }

@@ -1,9 +1,22 @@
-/* v1model: the headers in the order they are emitted. OPTION_HEADERS are those of option_list or the
- * ASIC's, which also has a header that never leaves. */
+/* v1model: the headers in the order they are emitted, and what its checksums keep of them. OPTION_HEADERS are those of
+ * option_list or the ASIC's, which also has a header that never leaves. */
 #ifndef _V1MODEL_HEADERS_P4_
 #define _V1MODEL_HEADERS_P4_
 
 #include "../../include/headers.p4"
+
+/* Header fields as received, for the incremental checksums (RFC 1624). */
+struct received_t {
+    ipv4_addr_t src;
+    ipv4_addr_t dst;
+    bit<16>     total_len;
+    bit<16>     ttl_protocol;
+    l4_port_t   src_port;
+    l4_port_t   dst_port;
+    bit<32>     seq;
+    bit<32>     ack;
+    bit<16>     offset_flags;
+}
 
 /* BMv2 and p4soft are started with --cpu-port 255. */
 #define CPU_PORT 255
@@ -19,9 +32,10 @@ struct headers_t {
     ethernet_t     ethernet;
     vlan_t         vlan;
     arp_t          arp;
-    ipv4_h         ipv4;
+    ipv4_t         ipv4;
     ipv4_options_t ipv4_options;
     icmp_t         icmp;
+    l4_ports_t     ports;
     tcp_t          tcp;
     toa_v4_t       toa_v4;
     OPTION_HEADERS

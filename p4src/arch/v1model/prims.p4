@@ -1,9 +1,18 @@
-/* v1model: what the core's tables call by another name on each target. */
+/* v1model: what core/ calls by another name on each target (core/target.p4). */
 #ifndef _V1MODEL_PRIMS_P4_
 #define _V1MODEL_PRIMS_P4_
 
+/* With SESSION_SYN, the end of what the session's client has sent, in the server's numbers; 0 = not known. */
+#define PACKET_IN_SEQ @id(5) bit<32> seq;
+
+/* A control verifies it. */
+#define CHECK_IPV4
+#define PASS_TAG hdr.ethernet.type = hdr.vlan.type; m.target.tag_bytes = VLAN_BYTES;
+
 /* Of two tables, whichever hits. */
 #define APPLY_EITHER(FIRST, SECOND) if (!FIRST.apply().hit) { SECOND.apply(); }
+/* A packet waits for each of its lookups. */
+#define WHERE_NEEDED(CONDITION) if (CONDITION)
 #define IDLE_TIMEOUT support_timeout = true;
 #define DIRECT_COUNTER(ID, GLOBAL_NAME, NAME) @id(ID) @name(GLOBAL_NAME) direct_counter(CounterType.packets_and_bytes) NAME;
 #define DIRECT_COUNTERS(NAME) counters = NAME;

@@ -25,11 +25,6 @@
 #ifndef _V1MODEL_SESSION_STATE_P4_
 #define _V1MODEL_SESSION_STATE_P4_
 
-/* The segment acknowledges no data of the server. */
-#define BEFORE_DATA m.state.before_data
-/* The server has sent its SYN-ACK. */
-#define SERVER_ANSWERED m.state.server_answered
-
 /* Bits of the register of events that are not told. */
 #define SYN_SEEN 16w0x100     /* the client's numbers are known */
 #define FIRST_SEEN 16w0x200   /* first_data_seq is valid */
@@ -38,7 +33,8 @@
 #define STRAY 16w0x4000       /* of a segment that was not acceptable */
 #define STRAY_FIN 16w0x8000   /* and had a FIN */
 #define LAST_ANY 16w0xcc00    /* all of these */
-#define AHEAD_IN 16w0x1000    /* the client's end is that of a FIN; what is before it, the switch has not seen all of */
+#define AHEAD_IN 16w0x1000    /* the client's end is that of a FIN that is not told yet: the switch has not seen all of what
+                               * is before it, or the server's FIN has been told, and both are to be acknowledged first */
 #define AHEAD_OUT 16w0x2000
 #define BIT(EVENT) (bit<16>)(bit<8>)SessionEvent.EVENT
 
@@ -69,7 +65,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
     action follow(inout bit<16> seen, inout bit<32> own_end, inout bit<32> own_ack, inout bit<32> peer_end,
                   inout bit<32> peer_ack, inout bit<32> last, bit<32> seq, bit<16> fin, bit<16> peer_fin, bit<16> rst,
                   bit<16> ahead, bit<16> peer_ahead, bit<16> established, bit<16> own_last, bit<16> peer_last) {
-        bit<32> end = seq + (bit<32>)m.state.payload_len + (bit<32>)hdr.tcp.fin;
+        bit<32> end = seq + (bit<32>)m.length.payload + (bit<32>)hdr.tcp.fin;
         bit<32> ack = hdr.tcp.ack;
         bit<16> told = 0;
         bit<16> withdrawn = 0;
@@ -78,13 +74,18 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         if (seen & BIT(SYN_ACK) != 0 && seq - peer_ack + WINDOW <= WINDOW + WINDOW
             && ack - own_ack + WINDOW <= peer_end - own_ack + WINDOW) {
             bool beyond = AFTER(end, own_end);
-            /* In answer to the other side: one that comes late, behind what was sent after it, says nothing of that. */
-            bool settled = seen & peer_last != 0 && end == peer_ack && ack == peer_end && m.state.payload_len == 0
-                           && hdr.tcp.fin == 0;
+            bool gap = AFTER(seq, own_end);
+            /* In answer to the other side: one that comes late, behind what was sent after it, says nothing of that. Nor does
+             * one that was sent before a FIN say anything of the FIN. */
+            bool settled = seen & peer_last != 0 && end == peer_ack && (ack == peer_end || agreed)
+                           && m.length.payload == 0 && hdr.tcp.fin == 0 && (seen & ahead == 0 || end + 1 != own_end);
             bool newest = beyond || end == own_end;
+            if (beyond || settled) { own_end = end; }
+            /* Each has acknowledged all that the other has sent. */
+            bool all_acked = ack == peer_end && peer_ack == own_end;
             if (ack - own_ack <= peer_end - own_ack) { told = established; }
             if (hdr.tcp.fin == 1) {
-                if (AFTER(seq, own_end)) {
+                if (gap || (seen & peer_fin != 0 && AFTER(end, peer_ack))) {
                     seen = seen | ahead;
                 } else if (AFTER(end, peer_ack)) {
                     told = told | fin;
@@ -96,12 +97,14 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             } else if (settled || newest) {
                 withdrawn = seen & rst;
             }
-            if (settled) { seen = seen & ~ahead; }
-            if (seen & peer_ahead != 0 && ack == peer_end && withdrawn == 0) {
+            if (seen & ahead != 0 && seen & peer_fin != 0 && all_acked && withdrawn == 0 && hdr.tcp.fin == 0) {
+                told = told | fin;
+            }
+            if ((settled && !newest) || told & fin != 0) { seen = seen & ~ahead; }
+            if (seen & peer_ahead != 0 && ack == peer_end && withdrawn == 0 && (seen & fin == 0 || all_acked)) {
                 told = told | peer_fin;
                 seen = seen & ~peer_ahead;
             }
-            if (beyond || settled) { own_end = end; }
             if (AFTER(ack, own_ack) || (agreed && newest)) { own_ack = ack; }
         } else if (agreed && seen & STRAY != 0 && seen & (SYN_SEEN | BIT(SYN_ACK)) != SYN_SEEN) {
             own_end = end;
@@ -110,8 +113,10 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             peer_ack = seq;
             told = BIT(SYN_ACK) | BIT(ESTABLISHED);
             if (seen & STRAY_FIN != 0) { told = told | peer_fin; }
-            if (hdr.tcp.fin == 1) { told = told | fin; }
             seen = SYN_SEEN | (seen & 0xff);
+            if (hdr.tcp.fin == 1) {
+                if ((seen | told) & peer_fin != 0) { seen = seen | ahead; } else { told = told | fin; }
+            }
         } else if (hdr.tcp.fin == 1) {
             refused = STRAY | STRAY_FIN;
         } else {
@@ -119,8 +124,8 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         }
         last = end;
         seen = (seen & ~LAST_ANY) | own_last | refused;
-        m.state.new_events = (bit<8>)(told & ~seen | withdrawn);
-        if (withdrawn != 0) { m.state.new_events = m.state.new_events | (bit<8>)SessionEvent.RESUMED; }
+        m.target.new_events = (bit<8>)(told & ~seen | withdrawn);
+        if (withdrawn != 0) { m.target.new_events = m.target.new_events | (bit<8>)SessionEvent.RESUMED; }
         seen = (seen & ~withdrawn) | told;
     }
 
@@ -140,10 +145,10 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         client_end_seq.read(client_end, i);
         client_ack_seq.read(client_ack, i);
         last_end_seq.read(last, i);
-        m.state.before_data = seen & FIRST_SEEN != 0 && hdr.tcp.ack == first;
+        m.target.before_data = seen & FIRST_SEEN != 0 && hdr.tcp.ack == first;
         follow(seen, client_end, client_ack, server_end, server_ack, last, hdr.tcp.seq + m.session.delta,
                BIT(FIN_IN), BIT(FIN_OUT), BIT(RST_IN), AHEAD_IN, AHEAD_OUT, BIT(ESTABLISHED), LAST_IN, LAST_OUT);
-        m.state.client_end = client_end;
+        m.target.client_end = client_end;
         events.write(i, seen);
         server_end_seq.write(i, server_end);
         server_ack_seq.write(i, server_ack);
@@ -168,7 +173,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         last_end_seq.read(last, i);
         follow(seen, server_end, server_ack, client_end, client_ack, last, hdr.tcp.seq,
                BIT(FIN_OUT), BIT(FIN_IN), BIT(RST_OUT), AHEAD_OUT, AHEAD_IN, 0, LAST_OUT, LAST_IN);
-        m.state.client_end = client_end;
+        m.target.client_end = client_end;
         events.write(i, seen);
         server_end_seq.write(i, server_end);
         server_ack_seq.write(i, server_ack);
@@ -185,7 +190,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         bit<32> client_end;
         bit<32> server_ack;
         bit<32> last;
-        bit<32> end = hdr.tcp.seq + m.session.delta + 1 + (bit<32>)m.state.payload_len;
+        bit<32> end = hdr.tcp.seq + m.session.delta + 1 + (bit<32>)m.length.payload;
         events.read(seen, i);
         client_end_seq.read(client_end, i);
         server_ack_seq.read(server_ack, i);
@@ -234,12 +239,12 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
                        && (seen & BIT(SYN_ACK) == 0 || hdr.tcp.seq + 1 != first))) {
             told = BIT(SYN_ACK);
             first = hdr.tcp.seq + 1;
-            server_end = first + (bit<32>)m.state.payload_len;
+            server_end = first + (bit<32>)m.length.payload;
             client_ack = first;
             server_ack = ack;
         }
-        m.state.new_events = (bit<8>)(told & ~seen);
-        m.state.client_end = client_end;
+        m.target.new_events = (bit<8>)(told & ~seen);
+        m.target.client_end = client_end;
         events.write(i, seen | SYN_SEEN | told | (told != 0 ? FIRST_SEEN : 0));
         first_data_seq.write(i, first);
         server_end_seq.write(i, server_end);
@@ -271,8 +276,8 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         } else if (seen & SYN_SEEN != 0 && hdr.tcp.ack_flag == 1 && hdr.tcp.ack - server_ack <= client_end - server_ack) {
             told = BIT(RST_OUT);
         }
-        m.state.new_events = (bit<8>)(told & ~seen);
-        m.state.client_end = client_end;
+        m.target.new_events = (bit<8>)(told & ~seen);
+        m.target.client_end = client_end;
         events.write(i, seen | told);
     }
 
@@ -285,17 +290,16 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         events.read(seen, i);
         server_ack_seq.read(server_ack, i);
         client_ack_seq.read(client_ack, i);
-        m.state.server_answered = seen & BIT(SYN_ACK) != 0;
+        m.target.server_answered = seen & BIT(SYN_ACK) != 0;
         hdr.tcp.seq = m.session.direction == (bit<8>)Direction.IN ? server_ack : client_ack;
     }
 
     /* For the controller, which asks for another SYN's sake. */
     @hidden
-    action tell_end(session_id_t i) { client_end_seq.read(m.state.client_end, i); }
+    action tell_end(session_id_t i) { client_end_seq.read(m.target.client_end, i); }
 
     apply {
         session_id_t i = m.session.id;
-        m.state.unjudged = 0;
         if (m.verdict.punt != 0) {
             tell_end(i);
         } else if (m.reset) {

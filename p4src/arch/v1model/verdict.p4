@@ -9,8 +9,10 @@ struct session_event_t {
     @id(4) bit<32> seq;        /* end of what the client has sent, in the server's numbers; 0 = not known */
 }
 
-/* After Verdict: the packet leaves by a port. */
+/* After Forward: the packet leaves by a port. */
 #define FORWARDED (m.verdict.punt == 0 && m.verdict.drop == (bit<8>)DropReason.NONE)
+/* And it leaves rewritten; so it goes to the controller, too, which only sends it on when it knows the neighbor. */
+#define LEAVES_ROUTED (m.verdict.punt == (bit<8>)PuntReason.NO_NEIGHBOR || (FORWARDED && hdr.ipv4.isValid()))
 
 control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     @id(ID_C_DROP) @name(".drop_ctr")
@@ -36,7 +38,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         hdr.packet_in.service_flags = m.verdict.service_flags;
         hdr.packet_in.ingress_port = m.ingress_port;
         hdr.packet_in.session_id = (bit<32>)m.session.id;
-        hdr.packet_in.seq = m.verdict.punt == (bit<8>)PuntReason.SESSION_SYN ? m.state.client_end : 0;
+        hdr.packet_in.seq = m.verdict.punt == (bit<8>)PuntReason.SESSION_SYN ? m.target.client_end : 0;
         standard_metadata.egress_spec = CPU_PORT;
     }
 
@@ -59,9 +61,9 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
             if (m.session.direction == (bit<8>)Direction.IN) { server_in_ctr.count(m.session.server_id); }
             if (m.session.direction == (bit<8>)Direction.OUT) { server_out_ctr.count(m.session.server_id); }
         }
-        if (m.state.new_events != 0) {
+        if (m.target.new_events != 0) {
             digest<session_event_t>(1, {
-                (bit<32>)m.session.id, m.session.direction, m.state.new_events | m.state.unjudged, m.state.client_end
+                (bit<32>)m.session.id, m.session.direction, TOLD_EVENTS, m.target.client_end
             });
         }
     }

@@ -104,8 +104,11 @@ class ControlServer:
             except UnknownFilter as error:
                 yield [{"error": str(error)}]
                 return
+            found = False
             async for turn in turns:
+                found = found or bool(turn)
                 yield turn
-            yield [_END]
+            missing = None if found else self._snapshots.missing(filters)
+            yield [_END if missing is None else {"error": missing}]
         else:
             yield [{"error": f"unknown command {command!r}"}]

@@ -28,6 +28,7 @@ from fullnat.app.switch import SwitchOwner
 from fullnat.compiled import V1MODEL
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
+from fullnat.config.model import Config
 from fullnat.core.controller import Controller
 from fullnat.p4rt import program
 from fullnat.p4rt.channel import Tls
@@ -62,6 +63,9 @@ class Options:
     """Embedded: switch port to network interface."""
     no_offload: frozenset[str] = frozenset()
     """Embedded: interfaces whose super-segments are not cut."""
+    workers: int = 1
+    spread: str = "flow"
+    """Embedded: packet threads, and whether flows or ports are spread among them."""
     grpc_server_addr: str | None = None
     metrics_addr: tuple[str, int] | None = None
     tls: Tls | None = None
@@ -75,18 +79,18 @@ async def run(options: Options) -> None:
     Schema(compiled.p4info, compiled.sizes)
     secret = load_secret(options.state_dir)
     core = Controller(
-        config,
         compiled.sizes,
         secret,
         random.Random(os.urandom(16)),
         wall_offset=time.time() - asyncio.get_running_loop().time(),
     )
+    runner = CoreRunner(core)
+    runner.reconfigure(config)
     # Sessions are objects without cycles; looking for cycles among hundreds of thousands of them stops everything.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 1000)
     async with contextlib.AsyncExitStack() as stack:
         make_transport = await transports(options, stack)
-        runner = CoreRunner(core, config)
         owner = SwitchOwner(
             runner,
             lambda: Client(
@@ -103,8 +107,38 @@ async def run(options: Options) -> None:
         stack.push_async_callback(control.stop)
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
+        ports = EmbeddedPorts(options)
+        ports.compare(config)
+
+        def follow() -> bool:
+            if taken := reload(runner, options.config):
+                ports.compare(taken)
+            return taken is not None
+
         service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
-        await _until_signalled(runner, owner, service, options.config)
+        await _until_signalled(runner, owner, service, follow)
+
+
+class EmbeddedPorts:
+    """The ports of a switch that we have made ourselves; what others have, P4Runtime does not tell."""
+
+    def __init__(self, options: Options) -> None:
+        self._ports = options.ports if options.embedded else None
+        self._told: set[int] = set()
+
+    def compare(self, config: Config) -> None:
+        """Say which interfaces of the configuration are of ports that the switch has not, each once."""
+        for interface in config.interfaces:
+            port = interface.port
+            if self._ports is None or port in self._ports or port in self._told:
+                continue
+            self._told.add(port)
+            _LOGGER.warning(
+                "[[interface]] %s has port %d, which the embedded switch has not (-i %d@INTERFACE): nothing gets there",
+                interface.address,
+                port,
+                port,
+            )
 
 
 async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
@@ -122,19 +156,27 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
     from fullnat.p4rt.inprocess import EmbeddedSwitch  # p4soft, only where it is asked for
 
     switch = EmbeddedSwitch(
-        options.device_id, options.cpu_port, options.ports, options.grpc_server_addr, no_offload=options.no_offload
+        options.device_id,
+        options.cpu_port,
+        options.ports,
+        options.grpc_server_addr,
+        no_offload=options.no_offload,
+        workers=options.workers,
+        spread=options.spread,
     )
     await switch.start()
     stack.push_async_callback(switch.stop)
     return switch.transport
 
 
-async def _until_signalled(runner: CoreRunner, owner: SwitchOwner, service: Service, config_path: Path) -> None:
+async def _until_signalled(
+    runner: CoreRunner, owner: SwitchOwner, service: Service, follow: Callable[[], bool]
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: service.reload(lambda: reload(runner, config_path)))
+    loop.add_signal_handler(signal.SIGHUP, lambda: service.reload(follow))
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(runner.run(), name="core"),
         asyncio.create_task(owner.run(), name="switch-owner"),
@@ -156,15 +198,15 @@ async def _until_signalled(runner: CoreRunner, owner: SwitchOwner, service: Serv
             raise result
 
 
-def reload(runner: CoreRunner, path: Path) -> bool:
-    """Read the configuration again; with errors the old one stays. True if it was taken over."""
+def reload(runner: CoreRunner, path: Path) -> Config | None:
+    """Read the configuration again; the one that was taken over. With errors the old one stays."""
     try:
         config = file.load(path)
+        changes = runner.reconfigure(config)
     except ConfigError as error:
         for problem in error.problems:
             _LOGGER.error("%s", problem)
         _LOGGER.error("the configuration was not reloaded; the old one stays")
-        return False
-    runner.reconfigure(config)
-    _LOGGER.info("configuration reloaded from %s", path)
-    return True
+        return None
+    _LOGGER.info("configuration reloaded from %s: %d changes", path, changes)
+    return config

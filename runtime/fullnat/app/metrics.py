@@ -66,7 +66,9 @@ class _Reading(Collector):
             yield gauge
         yield GaugeMetricFamily("fullnat_sessions", "Sessions now", value=stats["controller"].get("sessions", 0))
         for name, help_text in NAMES.items():
-            yield CounterMetricFamily(f"fullnat_{name}", help_text, value=stats["controller"].get(name, 0))
+            # LVS's names begin with it.
+            metric = f"fullnat_{name.removeprefix('fullnat_')}"
+            yield CounterMetricFamily(metric, help_text, value=stats["controller"].get(name, 0))
 
     def _per_server(self, family: GaugeMetricFamily | CounterMetricFamily, name: str) -> None:
         for service in self._stats["services"]:

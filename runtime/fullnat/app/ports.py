@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from fullnat.config.model import Config
-from fullnat.core.interface import Effect, Event
+from fullnat.core.commands import Command
+from fullnat.core.interface import Envelope, Event, SwitchId
+from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
 
 
 class Core(Protocol):
     """:class:`fullnat.core.controller.Controller`; see :mod:`fullnat.core.interface` for the order of calls."""
 
-    def handle(self, event: Event, now: float) -> list[Effect]: ...
+    @property
+    def model(self) -> Model: ...
+
+    def handle(self, event: Event, now: float, switch: SwitchId) -> list[Envelope]: ...
 
     def deadline(self) -> float | None: ...
 
-    def handle_deadline(self, now: float) -> list[Effect]: ...
+    def handle_deadline(self, now: float) -> list[Envelope]: ...
 
-    def reconfigure(self, config: Config, now: float) -> list[Effect]: ...
+    def apply(self, commands: Iterable[Command], now: float) -> list[Envelope]: ...
 
     def sessions(self, now: float | None = None) -> Iterable[SessionView]: ...
 

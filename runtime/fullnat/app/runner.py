@@ -6,13 +6,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from time import monotonic
 from typing import NoReturn, Protocol
 
 from fullnat.app.ports import Core
+from fullnat.config.diff import diff, model_of
+from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
-from fullnat.core.interface import Effect, Event, Log, SwitchDown, SwitchUp
+from fullnat.core.commands import Command, CommandError
+from fullnat.core.interface import Effect, Envelope, Event, Log, SwitchDown, SwitchId, SwitchUp
 
 EVENTS_PER_ROUND = 512
 EVENTS_WAITING = 65536
@@ -24,6 +28,9 @@ _LOGGER = logging.getLogger(__name__)
 class Switch(Protocol):
     """A switch that is served (:class:`fullnat.app.session.SwitchSession`)."""
 
+    @property
+    def switch_id(self) -> SwitchId: ...
+
     def carry_out(self, effects: Sequence[Effect]) -> None:
         """Take on effects; nothing need be sent before :meth:`flush`."""
         ...
@@ -31,8 +38,6 @@ class Switch(Protocol):
     def flush(self) -> None:
         """Send what there is: the core has come to the end of a round."""
         ...
-
-    def reconfigured(self, config: Config) -> None: ...
 
     def fail(self, error: Exception) -> None:
         """One of these calls has failed: the connection is to be made anew, and the core goes on."""
@@ -42,18 +47,17 @@ class Switch(Protocol):
 class CoreRunner:
     """One task (:meth:`run`) owns the core; whatever else has something for it puts that into the inbox.
 
-    What comes from the switch is forgotten when the switch goes. What does not, a new configuration say, is carried out
-    whether there is a switch or not.
+    What comes from the switch is forgotten when the switch goes. What does not, a command say, is carried out whether
+    there is a switch or not.
     """
 
-    def __init__(self, core: Core, config: Config) -> None:
+    def __init__(self, core: Core) -> None:
         self.core = core
-        self.config = config
         self.events: Counter[type[Event]] = Counter()
         self.errors = 0
         """Exceptions of the core."""
         self._inbox: deque[Event] = deque()
-        self._commands: deque[Callable[[float], list[Effect]]] = deque()
+        self._after: deque[Callable[[], None]] = deque()
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -77,21 +81,26 @@ class CoreRunner:
         """Have a round, because the switch has something to send."""
         self._wake.set()
 
-    def command(self, call: Callable[[float], list[Effect]]) -> None:
-        """Have the core do something that no switch has asked for. ``call`` is given the time."""
-        self._commands.append(call)
+    def after_round(self, call: Callable[[], None]) -> None:
+        """Have a round, and ``call`` at its end."""
+        self._after.append(call)
         self._wake.set()
 
-    def reconfigure(self, config: Config) -> None:
-        """Hand a new configuration to the core and have the difference written."""
-        self.config = config
+    def apply(self, commands: Iterable[Command]) -> None:
+        """Have the core carry out all of ``commands``, at once. Raises CommandError if one cannot be; then nothing has
+        changed."""
+        self._carry_out(self.core.apply(commands, monotonic()))
+        self._wake.set()
 
-        def change(now: float) -> list[Effect]:
-            effects = self.core.reconfigure(config, now)
-            self._tell(lambda switch: switch.reconfigured(config))
-            return effects
-
-        self.command(change)
+    def reconfigure(self, config: Config) -> int:
+        """Go from what runs over to ``config``; the number of commands that it took. Raises ConfigError when the core
+        refuses one."""
+        commands = diff(self.core.model, model_of(config))
+        try:
+            self.apply(commands)
+        except CommandError as error:
+            raise ConfigError([problem.message for problem in error.problems]) from None
+        return len(commands)
 
     # the switch comes and goes
 
@@ -102,7 +111,7 @@ class CoreRunner:
     def attach(self, switch: Switch, event: SwitchUp) -> None:
         """``switch`` is ours from now on, and holds what ``event`` says."""
         self._switch = switch
-        self._feed(event)
+        self._feed(event, switch.switch_id)
         self._wake.set()
 
     def detach(self, switch: Switch, reason: str) -> None:
@@ -111,7 +120,7 @@ class CoreRunner:
             self._switch = None
             self._inbox.clear()
             self._room.set()
-            self._feed(SwitchDown(reason))
+            self._feed(SwitchDown(reason), switch.switch_id)
 
     # the rounds
 
@@ -131,32 +140,37 @@ class CoreRunner:
                 self._timer.cancel()
 
     def _round(self) -> None:
-        while self._commands:
-            self._guard(self._commands.popleft(), monotonic())
-        inbox = self._inbox
-        for _ in range(min(len(inbox), EVENTS_PER_ROUND)):
-            self._feed(inbox.popleft())
+        inbox, switch = self._inbox, self._switch
+        if switch is not None:
+            name = switch.switch_id
+            for _ in range(min(len(inbox), EVENTS_PER_ROUND)):
+                self._feed(inbox.popleft(), name)
         if len(inbox) <= EVENTS_WAITING:
             self._room.set()
         self._run_deadline()
         self._tell(lambda switch: switch.flush())
+        while self._after:
+            self._after.popleft()()
 
-    def _feed(self, event: Event) -> None:
+    def _feed(self, event: Event, switch: SwitchId) -> None:
         self.events[type(event)] += 1
         try:
-            effects = self.core.handle(event, monotonic())
+            envelopes = self.core.handle(event, monotonic(), switch)
         except Exception:
             self._failed()
         else:
-            if effects:
-                self._carry_out(effects)
+            if envelopes:
+                self._carry_out(envelopes)
 
     def _run_deadline(self) -> None:
         """Do what is due, and have the timer wake us for what is next."""
         now = monotonic()
         due = self.core.deadline()
         if due is not None and due <= now:
-            self._guard(self.core.handle_deadline, now)
+            try:
+                self._carry_out(self.core.handle_deadline(now))
+            except Exception:
+                self._failed()
             due = self.core.deadline()
         if self._timer is not None and (due != self._timer_at or self._timer.when() <= now):
             self._timer.cancel()
@@ -165,25 +179,19 @@ class CoreRunner:
             self._timer_at = due
             self._timer = asyncio.get_running_loop().call_at(max(due, now + 0.001), self._wake.set)
 
-    def _guard(self, call: Callable[[float], list[Effect]], now: float) -> None:
-        try:
-            effects = call(now)
-        except Exception:
-            self._failed()
-        else:
-            self._carry_out(effects)
-
     def _failed(self) -> None:
         """An error of the core concerns one event: it is logged and counted, and the others go on."""
         self.errors += 1
         _LOGGER.exception("the controller core failed on an event")
 
-    def _carry_out(self, effects: list[Effect]) -> None:
-        """Without a switch, all that is left of effects is what they log."""
-        for effect in effects:
-            if isinstance(effect, Log):
-                _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
-        self._tell(lambda switch: switch.carry_out(effects))
+    def _carry_out(self, envelopes: list[Envelope]) -> None:
+        """Of effects for a switch that is not there, all that is left is what they log."""
+        for switch_id, effects in envelopes:
+            for effect in effects:
+                if isinstance(effect, Log):
+                    _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
+            if self._switch is not None and self._switch.switch_id == switch_id:
+                self._tell(partial(_carry_out, effects))
 
     def _tell(self, call: Callable[[Switch], None]) -> None:
         """Nobody, while there is no switch."""
@@ -192,3 +200,7 @@ class CoreRunner:
                 call(self._switch)
             except Exception as error:
                 self._switch.fail(error)
+
+
+def _carry_out(effects: list[Effect], switch: Switch) -> None:
+    switch.carry_out(effects)

@@ -8,19 +8,18 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 from fullnat.app.notify import Notifier
-from fullnat.core.interface import Effect
 
 
-class Commanded(Protocol):
+class Rounds(Protocol):
     """The part of :class:`fullnat.app.runner.CoreRunner` used here."""
 
-    def command(self, call: Callable[[float], list[Effect]]) -> None: ...
+    def after_round(self, call: Callable[[], None]) -> None: ...
 
 
 class Service:
     """``state`` is a line on how things stand."""
 
-    def __init__(self, notifier: Notifier, runner: Commanded, state: Callable[[], str]) -> None:
+    def __init__(self, notifier: Notifier, runner: Rounds, state: Callable[[], str]) -> None:
         self._notifier = notifier
         self._runner = runner
         self._state = state
@@ -29,15 +28,14 @@ class Service:
         self._notifier.ready(self._state())
 
     def reload(self, reload: Callable[[], bool]) -> None:
-        """Tell of ``reload``, which returns whether the configuration was good, until the core has taken it."""
+        """Tell of ``reload``, which returns whether the configuration was good, until the round after it is over."""
         self._notifier.reloading()
         taken = reload()
 
-        def done(_now: float) -> list[Effect]:
+        def done() -> None:
             self._notifier.ready(self._state() if taken else "the configuration has errors; the old one stays")
-            return []
 
-        self._runner.command(done)
+        self._runner.after_round(done)
 
     def stopping(self) -> None:
         self._notifier.stopping()
@@ -46,9 +44,8 @@ class Service:
         """Tell that the core has its turns: it is the core's task that says so, so one that is stuck says nothing."""
         period = self._notifier.period or math.inf
         while True:
-            self._runner.command(self._alive)
+            self._runner.after_round(self._alive)
             await asyncio.sleep(period)
 
-    def _alive(self, _now: float) -> list[Effect]:
+    def _alive(self) -> None:
         self._notifier.beat(self._state())
-        return []

@@ -15,14 +15,15 @@ from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
 from fullnat.app.tasks import Tasks
 from fullnat.app.writer import Group, Writer
-from fullnat.config.model import Config
 from fullnat.core.interface import (
     Effect,
     Event,
     Forward,
     Inject,
+    LimitPunts,
     Probe,
     Probed,
+    SwitchId,
     SwitchUp,
     Write,
     Written,
@@ -55,8 +56,9 @@ class Counts:
 class SwitchSession:
     """Lives from connecting to the loss of the connection; while we are primary, it is the runner's switch."""
 
-    def __init__(self, client: Client, runner: CoreRunner, counts: Counts) -> None:
+    def __init__(self, client: Client, runner: CoreRunner, counts: Counts, switch_id: SwitchId) -> None:
         self.client = client
+        self.switch_id = switch_id
         self.served = False
         """We have been primary."""
         self.writer = self._new_writer()
@@ -132,13 +134,13 @@ class SwitchSession:
                 await asyncio.sleep(0)
 
     async def _synchronise(self) -> None:
-        client, config = self.client, self._runner.config
+        client, limit = self.client, self._punt_limit
         self._phase = "synchronising"
         if await client.ensure_pipeline():
             self._counts.pushes += 1
             _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)
         await client.enable_digests()
-        await client.limit_punts(config.punt_rate, config.punt_burst)
+        await client.limit_punts(limit.rate, limit.burst)
         entries, orphans = await client.read_all()
         self._counts.orphans += orphans
         self._phase = "serving"
@@ -147,8 +149,13 @@ class SwitchSession:
         self._runner.attach(self, SwitchUp(entries, orphans))
         self._runner.post(self._early)
         self._forget_early()
-        if self._runner.config is not config:
-            self.reconfigured(self._runner.config)
+        if self._punt_limit != limit:
+            self.carry_out((self._punt_limit,))
+
+    @property
+    def _punt_limit(self) -> LimitPunts:
+        settings = self._runner.core.model.settings
+        return LimitPunts(settings.punt_rate, settings.punt_burst)
 
     def _forget_early(self) -> None:
         self._early.clear()
@@ -183,6 +190,8 @@ class SwitchSession:
                 self.writer.submit(effect, group)
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
+            elif isinstance(effect, LimitPunts):
+                self._tasks.spawn(self.client.limit_punts(effect.rate, effect.burst))
             elif isinstance(effect, (Forward, Inject)):
                 if group is not None and group.jobs:
                     group.packets.append(effect)
@@ -197,9 +206,6 @@ class SwitchSession:
             self._tasks.spawn(self._probe(probes))
         if not self._draining:
             self._send_packets()
-
-    def reconfigured(self, config: Config) -> None:
-        self._tasks.spawn(self.client.limit_punts(config.punt_rate, config.punt_burst))
 
     def fail(self, error: Exception) -> None:
         self._tasks.fail(error)

@@ -11,7 +11,7 @@ from typing import Any
 from fullnat.app.runner import CoreRunner
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.interface import ProbeResult
-from fullnat.core.protocols.base import BY_NUMBER
+from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
 from fullnat.core.views import ServerView, ServiceView, SessionView
 from fullnat.net.flow import text
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
@@ -32,7 +32,7 @@ Cells = dict[int, tuple[int, int]]
 
 
 class UnknownFilter(ValueError):
-    """Not one of :data:`FILTERS`."""
+    """Not one of :data:`FILTERS`, or a value that no session ever has."""
 
 
 def session_json(view: SessionView) -> Json:
@@ -65,9 +65,23 @@ def matches(session: Json, filters: Mapping[str, str]) -> bool:
         if name in ("state", "protocol"):
             if value.lower() != wanted.lower():
                 return False
-        elif value != wanted and value.rpartition(":")[0].strip("[]") != wanted:
+        elif not _is_or_at(value, wanted):
             return False
     return True
+
+
+def _is_or_at(endpoint: str, wanted: str) -> bool:
+    """Whether ``endpoint`` is ``wanted``, or a port of it."""
+    return wanted in (endpoint, endpoint.rpartition(":")[0].strip("[]"))
+
+
+_NAMED = {
+    "state": {
+        state.name.lower(): state.name for protocol in PROTOCOLS.values() for state in type(protocol.established)
+    },
+    "protocol": {name: name for name in PROTOCOLS},
+}
+"""Filters whose values are names, and those, by what they are in small letters."""
 
 
 class Snapshots:
@@ -81,11 +95,28 @@ class Snapshots:
         of the lists, which may be empty. Each session is as it is when its list is made, with its packets and the time
         since the last one as the switch tells them then; if it does not, as the core knows them. Raises
         UnknownFilter."""
-        for name in filters:
+        for name, wanted in filters.items():
             if name not in FILTERS:
                 raise UnknownFilter(f"unknown filter {name!r}; there are {', '.join(FILTERS)}")
+            known = _NAMED.get(name)
+            if known is not None and wanted.lower() not in known:
+                raise UnknownFilter(f"unknown {name} {wanted!r}; there are {', '.join(known.values())}")
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
         return self._turns(views, filters)
+
+    def missing(self, filters: Mapping[str, str]) -> str | None:
+        """Why no session is found by ``filters``, if what they name is not there at all."""
+        services = self._core.services()
+        there: dict[str, tuple[str, Iterable[str]]] = {
+            "virtual": ("virtual server", (str(service.virtual) for service in services)),
+            "server": ("real server", (str(server.endpoint) for service in services for server in service.servers)),
+            "local": ("local address", (text(local.address) for local in self._core.local_addresses())),
+        }
+        for name, wanted in filters.items():
+            what, found = there.get(name, ("", ()))
+            if what and not any(_is_or_at(value, wanted) or _is_or_at(wanted, value) for value in found):
+                return f"there is no {what} {wanted}"
+        return None
 
     async def _turns(self, views: Iterator[SessionView], filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         reads = True

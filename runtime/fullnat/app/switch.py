@@ -12,6 +12,7 @@ from typing import NoReturn
 from fullnat.app.runner import CoreRunner
 from fullnat.app.session import Counts, SwitchSession
 from fullnat.app.writer import Writer
+from fullnat.core.interface import THE_SWITCH, SwitchId
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
 
@@ -25,12 +26,13 @@ _LOGGER = logging.getLogger(__name__)
 class SwitchOwner:
     """``connect`` makes a new client, with its own connection, for every attempt. Raises P4RuntimeError."""
 
-    def __init__(self, runner: CoreRunner, connect: Callable[[], Client]) -> None:
+    def __init__(self, runner: CoreRunner, connect: Callable[[], Client], switch_id: SwitchId = THE_SWITCH) -> None:
         self.counts = Counts()
         self.session: SwitchSession | None = None
         """None between two connections."""
         self._runner = runner
         self._connect = connect
+        self._switch_id = switch_id
         self._reason = ""
         self._heard: float | None = None
         """When the switch was last heard, before the connection was lost; None before the first connection."""
@@ -69,7 +71,7 @@ class SwitchOwner:
         told = ""
         while True:
             try:
-                self.session = SwitchSession(self._connect(), self._runner, self.counts)
+                self.session = SwitchSession(self._connect(), self._runner, self.counts, self._switch_id)
                 reason = await _served(self.session)
                 if self.session.served:
                     delay, told = BACKOFF_FIRST, ""

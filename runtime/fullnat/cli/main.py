@@ -6,9 +6,12 @@ Exit status: 0 done, 1 something is wrong that one line on standard error tells,
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from fullnat.cli.check import check
+from fullnat.cli.output import guarded
 from fullnat.cli.run import run
 from fullnat.cli.sessions import sessions
 from fullnat.cli.stats import stats
@@ -16,7 +19,13 @@ from fullnat.cli.toa import toa_commands
 from fullnat.cli.upgrade import upgrade
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        with guarded("Error"):
+            return super().main(*arguments, **options)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="p4-fullnat", prog_name="fullnat")
 def main() -> None:
     """LVS FULLNAT load balancing on a P4 switch."""

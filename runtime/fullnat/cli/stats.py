@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from fullnat.cli.controlclient import ask, socket_option
+from fullnat.cli.rates import SERVED, key_of, rates, service_rows
 
 Json = dict[str, Any]
 Row = tuple[str, ...]
@@ -40,7 +41,8 @@ RATE_COLUMNS = (
     "in bit/s",
     "out bit/s",
 )
-_COUNTED = ("connections", "unanswered", "in_packets", "out_packets", "in_bytes", "out_bytes")
+LOCAL_COLUMNS = ("address", "used", "free", "conflicts", "exhausted")
+LOCAL_RATE_COLUMNS = ("address", "used", "free", "conflicts/s", "exhausted/s")
 
 
 @click.command()
@@ -74,32 +76,6 @@ def _ask(path: Path | None) -> Json:
     raise click.ClickException("the controller has sent no statistics")
 
 
-def _service_rows(found: Json) -> list[tuple[str, Json]]:
-    """A name and the values of every service, each followed by its servers."""
-    rows = []
-    for service in found["services"]:
-        name = f"{service['protocol'].upper()} {service['virtual']}"
-        rows.append((f"{name} {service['scheduler']}", service))
-        rows.extend((f"  -> {server['server']}", {"parent": name, **server}) for server in service["servers"])
-    return rows
-
-
-def _key(name: str, values: Json) -> str:
-    return f"{values['parent']}{name}" if "parent" in values else name
-
-
-def rates(before: Json, after: Json, seconds: float) -> dict[str, dict[str, float]]:
-    """Per service ("TCP a:p rr") and server ("TCP a:p  -> b:q"), changes per second of every counter."""
-    old = {_key(name, values): values for name, values in _service_rows(before)}
-    found = {}
-    for name, values in _service_rows(after):
-        was = old.get(_key(name, values), {})
-        found[_key(name, values)] = {
-            item: round(max(0, values[item] - was.get(item, 0)) / seconds, 1) for item in _COUNTED
-        }
-    return found
-
-
 def _absence(switch: Json) -> str:
     """Why the switch has told no counters."""
     if switch["state"] == "serving":
@@ -112,55 +88,59 @@ def _absence(switch: Json) -> str:
 def sections(found: Json) -> list[tuple[str, Row, list[Row]]]:
     """Title, columns and rows of every table shown."""
     note = "" if found["switch_counters"] else f"; {_absence(found['switch'])}, so its counters are missing"
+    changes = found.get("rates")
+    packets, counter = ("reason", "packets", "bytes"), ("counter", "value")
+    if changes is not None:
+        packets, counter = ("reason", "pps", "bit/s"), ("counter", "per second")
     tables = [
-        (f"Services{note}", RATE_COLUMNS if "rates" in found else SERVICE_COLUMNS, _services(found)),
-        ("Local addresses", ("address", "used", "free", "conflicts", "exhausted"), _locals(found)),
+        (f"Services{note}", SERVICE_COLUMNS if changes is None else RATE_COLUMNS, _services(found)),
+        ("Local addresses", LOCAL_COLUMNS if changes is None else LOCAL_RATE_COLUMNS, _locals(found)),
     ]
+    shown = found if changes is None else changes
     for name, title in (("drops", "Drops by reason"), ("punts", "To the controller"), ("toa", "TOA")):
         rows: list[Row] = [
-            (reason, str(cell["packets"]), str(cell["bytes"]))
-            for reason, cell in found[name].items()
+            (reason, str(cell["packets"]), _octets(cell["bytes"], bits=changes is not None))
+            for reason, cell in shown[name].items()
             if cell["packets"]
         ]
-        tables.append((title, ("reason", "packets", "bytes"), rows))
-    controller: list[Row] = [(name, str(value)) for name, value in found["controller"].items() if value]
-    switch: list[Row] = [
-        (name, str(value)) for name, value in found["switch"].items() if value and not isinstance(value, dict)
-    ]
-    tables.append(("Controller", ("counter", "value"), controller))
-    tables.append(("Switch", ("counter", "value"), switch))
+        tables.append((title, packets, rows))
+    state: Json = {} if changes is None else {name: found["switch"][name] for name in ("state", "reason")}
+    for name, values in (("Controller", shown["controller"]), ("Switch", state | shown["switch"])):
+        rows = [(item, str(value)) for item, value in values.items() if value and not isinstance(value, dict)]
+        tables.append((name, counter, rows))
     return [table for table in tables if table[2] or table[0].startswith("Services")]
+
+
+def _octets(value: float, *, bits: bool) -> str:
+    return f"{value * 8 if bits else value:.0f}"
 
 
 def _services(found: Json) -> list[Row]:
     changes = found.get("rates")
     rows = []
-    for name, values in _service_rows(found):
-        shown = changes[_key(name, values)] if changes is not None else values
-        octets = [shown["in_bytes"], shown["out_bytes"]]
-        if changes is not None:
-            octets = [value * 8 for value in octets]
+    for name, values in service_rows(found):
+        shown = values if changes is None else changes["services"][key_of(name, values)]
         rows.append(
             (
                 name + (" (draining)" if values.get("draining") else ""),
                 str(values.get("weight", "")),
                 str(values["active"]),
                 str(values["inactive"]),
-                *(str(shown[item]) for item in _COUNTED[:4]),
-                *(f"{value:.0f}" for value in octets),
+                *(str(shown[item]) for item in SERVED[:4]),
+                *(_octets(shown[item], bits=changes is not None) for item in SERVED[4:]),
             )
         )
     return rows
 
 
 def _locals(found: Json) -> list[Row]:
-    return [
-        (
-            local["address"] + (" (draining)" if local["draining"] else ""),
-            *(str(local[name]) for name in ("used", "free", "conflicts", "exhausted")),
-        )
-        for local in found["local_addresses"]
-    ]
+    changes = found.get("rates")
+    rows = []
+    for local in found["local_addresses"]:
+        shown = local if changes is None else local | changes["local_addresses"][local["address"]]
+        name = local["address"] + (" (draining)" if local["draining"] else "")
+        rows.append((name, *(str(shown[item]) for item in ("used", "free", "conflicts", "exhausted"))))
+    return rows
 
 
 def _plain_table(title: str, columns: Row, rows: Sequence[Row]) -> None:

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 _HEADER = re.compile(r"^\s*\[\[?\s*([A-Za-z0-9_.\-]+)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-]+)\s*=")
+_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+"""How the standard parser tells where it is."""
 
 Path = tuple[tuple[str, int], ...]
 """Section names from the outside in, each with its number among its siblings, from 1: ``(("virtual_server", 2),)``."""
+
+
+def syntax_error(name: str, text: str, message: str) -> str:
+    """A message of the standard parser about ``text``, in the form of all others: ``name:line: ...``."""
+    found = _PLACE.fullmatch(message)
+    if found is None:
+        return f"{name}: {message}"
+    what, line, column = found.groups()
+    what = what[:1].lower() + what[1:]
+    if line is None:
+        return f"{name}:{max(1, len(text.rstrip().splitlines()))}: {what} (the file ends here)"
+    return f"{name}:{line}: {what} (column {column})"
 
 
 class Locator:
     """Finds lines of top-level keys, ``[section]`` and ``[[section]]`` headers, and keys below them."""
 
     def __init__(self, text: str) -> None:
-        self._lines: dict[tuple[Path, str], int] = {}
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> dict[tuple[Path, str], int]:
+        """Looked for when somebody asks, because a file that is right is not asked about."""
+        found: dict[tuple[Path, str], int] = {}
         counts: dict[tuple[Path, str], int] = {}
         path: Path = ()
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(self._text.splitlines(), 1):
             if header := _HEADER.match(line):
                 path = ()
                 names = header[1].split(".")
@@ -26,9 +46,10 @@ class Locator:
                     if depth == len(names):
                         counts[path, name] = counts.get((path, name), 0) + 1
                     path = (*path, (name, counts.get((path, name), 1)))
-                self._lines.setdefault((path, ""), number)
+                found.setdefault((path, ""), number)
             elif key := _KEY.match(line):
-                self._lines.setdefault((path, key[1]), number)
+                found.setdefault((path, key[1]), number)
+        return found
 
     def line(self, path: Path, key: str = "") -> int:
         """The line of ``key``, or else of its section, or else of the section around it, or 1."""

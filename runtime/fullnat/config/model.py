@@ -3,8 +3,9 @@ config.file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,17 @@ class StaticRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RealServer:
-    address: IPv4Address
-    port: int
+class ServerSettings:
+    """What can be said of a real server."""
+
     weight: int = 1
     """0 takes no new sessions and keeps the old."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealServer(ServerSettings):
+    address: IPv4Address
+    port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +62,11 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualServer:
-    address: IPv4Address
-    port: int
-    protocol: str = "tcp"
+class ServiceSettings:
+    """What can be said of a virtual service."""
+
     scheduler: str = "wrr"
     """A name of :data:`fullnat.core.schedulers.base.SCHEDULERS`."""
-    local_addresses: tuple[IPv4Address, ...] = ()
-    real_servers: tuple[RealServer, ...] = ()
     established_timeout: float = 90.0
     """Seconds without a packet in either direction after which an established session is reset and removed."""
     toa: bool = True
@@ -75,13 +79,37 @@ class VirtualServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    interfaces: tuple[Interface, ...]
-    routes: tuple[StaticRoute, ...] = ()
-    virtual_servers: tuple[VirtualServer, ...] = ()
+class VirtualServer(ServiceSettings):
+    address: IPv4Address
+    port: int
+    protocol: str = "tcp"
+    local_addresses: tuple[IPv4Address, ...] = ()
+    real_servers: tuple[RealServer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalSettings:
+    """What holds for all services."""
+
     timeouts: Timeouts = field(default_factory=Timeouts)
     local_port_min: int = 5000
     local_port_max: int = 65535
     punt_rate: int = 20_000
     """Packets per second that the switch may send to the controller."""
     punt_burst: int = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config(GlobalSettings):
+    interfaces: tuple[Interface, ...]
+    routes: tuple[StaticRoute, ...] = ()
+    virtual_servers: tuple[VirtualServer, ...] = ()
+
+
+S = TypeVar("S")
+
+
+def only(settings: type[S], said: S) -> S:
+    """Of ``said``, which is more, what ``settings`` has."""
+    names = (each.name for each in fields(settings))  # type: ignore[arg-type]
+    return settings(**{name: getattr(said, name) for name in names})

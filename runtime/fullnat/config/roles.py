@@ -1,43 +1,14 @@
-"""What an address is used for, and which uses one address cannot have together."""
+"""Addresses in a file in roles that exclude each other (:mod:`fullnat.core.roles`), by their lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import Enum
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config
-
-
-class Role(Enum):
-    """The value is what messages call it."""
-
-    INTERFACE = "the address of an interface"
-    GATEWAY = "a gateway"
-    VIRTUAL = "a virtual server"
-    LOCAL = "a local address"
-    SERVER = "a real server"
-
-
-EXCLUSIVE: frozenset[frozenset[Role]] = frozenset(
-    map(
-        frozenset,
-        (
-            # What packets are sent to is another machine: what is sent to ourselves arrives nowhere.
-            (Role.GATEWAY, Role.INTERFACE),
-            (Role.GATEWAY, Role.VIRTUAL),
-            (Role.GATEWAY, Role.LOCAL),
-            (Role.SERVER, Role.INTERFACE),
-            (Role.SERVER, Role.VIRTUAL),
-            (Role.SERVER, Role.LOCAL),
-        ),
-    )
-)
-"""Every other pair works. A real server may be a gateway, and belong to several services; a VIP has many ports, and
-may be the interface's address; both may be local addresses as well, as in LVS: a session is found before anybody asks
-whose the address is, and the switch answers ARP for it in each of these roles."""
+from fullnat.core.roles import EXCLUSIVE, Role
 
 
 class Use(NamedTuple):

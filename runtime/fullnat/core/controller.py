@@ -3,84 +3,93 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any
 
-from fullnat.config.model import Config
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
+from fullnat.core.awaited import Awaited
+from fullnat.core.commands import Command
+from fullnat.core.configured import Configured
+from fullnat.core.declaration import Change, Declaration
 from fullnat.core.expiry import Expiry
 from fullnat.core.frames import gratuitous_arp
 from fullnat.core.interface import (
     Effect,
+    Envelope,
     Event,
-    Failure,
     Forward,
     IdleNotice,
     Inject,
+    LimitPunts,
     Log,
     NeighborHeard,
-    Op,
-    Outcome,
     PacketIn,
     Probed,
     SessionEvents,
     Sizes,
     SwitchDown,
+    SwitchId,
     SwitchUp,
-    Write,
     Written,
 )
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase
-from fullnat.core.mirror import Mirror, desired_entries
 from fullnat.core.misses import Misses
+from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
-from fullnat.core.options import BadOptions, belongs, edit_options
+from fullnat.core.next_hops import NextHops
+from fullnat.core.options import BadOptions, edit_options
 from fullnat.core.resets import Resets
-from fullnat.core.routing import Router
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view, session_view
-from fullnat.net.flow import Address, address
+from fullnat.net.flow import Address
 from fullnat.net.parse import Packet, parse
 from fullnat.p4constants import PacketOutFlag, PuntReason
-from fullnat.tables.own_address import OwnAddress
-from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, shown, table_of
+from fullnat.tables.table import Owner, table_of
+
+
+class SeveralSwitches(Exception):
+    """A second switch; the message names both."""
 
 
 class Controller:
     """See :mod:`fullnat.core.interface` for events and effects. ``now`` never goes back."""
 
-    def __init__(self, config: Config, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
-        """``secret``: at least 16 random bytes, the same after a restart. ``wall_offset``: time of day minus ``now``,
-        seconds."""
-        self._config = config
+    def __init__(self, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
+        """Without configuration: :meth:`apply` gives it all it has. ``secret``: at least 16 random bytes, the same
+        after a restart. ``wall_offset``: time of day minus ``now``, seconds."""
+        self._declaration = Declaration()
         self._stats = new_stats()
-        self._router = Router(config)
         isn = IsnGenerator(secret, wall_offset)
-        self._store = SessionStore(config, sizes, rng, self._stats, isn)
-        self._tables = Mirror()
-        self._neighbors = Neighbors(self._router, self._stats)
+        self._store = SessionStore(sizes, rng, self._stats, isn)
+        self._next_hops = NextHops()
+        self._tables = Configured(self._store, self._next_hops)
+        router, write = self._declaration.router, self._tables.write_next_hops
+        self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
+        self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
         self._admission = Admission(self._store, isn, self._resets)
-        self._up = False
+        self._switch: SwitchId | None = None
+        """The switch that is up."""
+        self._without_id = 0
+        """Real servers without sessions, as last told."""
         self._now = 0.0
-        self._table_writes: dict[int, tuple[tuple[Op, Entry], ...]] = {}
-        self._model([])
 
     # ---- events
 
-    def handle(self, event: Event, now: float) -> list[Effect]:
+    def handle(self, event: Event, now: float, switch: SwitchId) -> list[Envelope]:
+        """News of ``switch``. Raises SeveralSwitches when it comes up while another one is."""
         out: list[Effect] = []
         self._now = now
-        if not self._up and not isinstance(event, SwitchUp):
-            return out
+        if switch != self._switch and not self._comes_up(event, switch):
+            return []
         match event:
             case PacketIn():
                 self._packet_in(event, now, out)
@@ -98,29 +107,38 @@ class Controller:
                 self._switch_up(event, now, out)
             case SwitchDown():
                 self._switch_down()
-        if self._up:
-            if self._store.pool.retired:
-                self._sync(out)
-            elif self._store.services.ids.changed:
-                self._write_tables([], out)
-        return out
+                return []
+        if self._store.pool.retired:
+            self._retire(out)
+        elif self._store.services.ids.changed or self._next_hops.changed:
+            self._tables.write([], out)
+        return [(switch, out)] if out else []
+
+    def _comes_up(self, event: Event, switch: SwitchId) -> bool:
+        if not isinstance(event, SwitchUp):
+            return False
+        if self._switch is not None:
+            raise SeveralSwitches(f"{switch} comes up while {self._switch} is: one switch at a time is supported")
+        self._switch = switch
+        return True
 
     def deadline(self) -> float | None:
         """When to call :meth:`handle_deadline`, on the clock of ``now``; None while there is nothing to wait for."""
-        if not self._up:
+        if self._switch is None:
             return None
         times = [
             time for time in (self._store.timers.deadline(), self._neighbors.timers.deadline()) if time is not None
         ]
         return min(times, default=None)
 
-    def handle_deadline(self, now: float) -> list[Effect]:
-        out: list[Effect] = []
+    def handle_deadline(self, now: float) -> list[Envelope]:
         self._now = now
-        if self._up:
-            self._expiry.due(now, out)
-            self._neighbors.due(now, out)
-        return out
+        if self._switch is None:
+            return []
+        out: list[Effect] = []
+        self._expiry.due(now, out)
+        self._neighbors.due(now, out)
+        return [(self._switch, out)] if out else []
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
@@ -138,15 +156,12 @@ class Controller:
             self._stats["bad_frame"] += 1
 
     def _edit_options(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
-        """A segment of a session with TCP options that the switch cannot edit."""
-        flow, segment = packet.flow, packet.tcp
+        """A packet of a session with options that the switch cannot edit."""
         session = self._store.table.by_id.get(event.session_id)
-        if flow is None or segment is None or session is None or not belongs(flow, session.entry):
-            self._stats["options_refused"] += 1
-            return
         try:
-            flags = session.service.session_flags
-            frame = edit_options(packet, flow, segment, session.entry, flags)
+            if session is None:
+                raise BadOptions("its session is gone")
+            frame = edit_options(packet, session.entry, session.service.session_flags)
         except BadOptions:
             self._stats["options_refused"] += 1
             return
@@ -155,9 +170,7 @@ class Controller:
         out.append(Inject(event.ingress_port, frame, event.session_id, new_session, options_edited=True))
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
-        updates = self._table_writes.pop(event.token, None)
-        if updates is not None:
-            self._tables_written(updates, event.failed, out)
+        if self._tables.written(event, out):
             return
         for session, failure in self._store.answered(event):
             if session.phase is not Phase.REMOVING:
@@ -167,27 +180,11 @@ class Controller:
             if held is not None:
                 self._admission.create(session.key, held, now, out)
 
-    def _tables_written(
-        self, updates: tuple[tuple[Op, Entry], ...], failed: dict[int, Failure], out: list[Effect]
-    ) -> None:
-        of_servers: list[tuple[Op, Entry, Outcome]] = []
-        for position, (operation, entry) in enumerate(updates):
-            failure = failed.get(position)
-            if table_of(entry).owner is Owner.SERVERS:
-                of_servers.append((operation, entry, Outcome.DONE if failure is None else failure.outcome))
-            elif failure is not None:
-                self._tables.failed(operation, entry, failure.outcome)
-            if failure is not None:
-                out.append(Log("ERROR", f"{operation.value} {shown(entry)}: {failure.message}"))
-        self._store.services.answered(of_servers)
-
     # ---- the switch comes and goes
 
     def _switch_up(self, event: SwitchUp, now: float, out: list[Effect]) -> None:
         reconcile.switch_down(self._store)
         self._neighbors.switch_down()
-        self._table_writes.clear()
-        self._up = True
         of: dict[Owner, list[Any]] = {owner: [] for owner in Owner}
         for entry in event.entries:
             of[table_of(entry).owner].append(entry)
@@ -195,82 +192,96 @@ class Controller:
         of_sessions: list[Effect] = []
         found = FoundServers(of[Owner.SERVERS])
         reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        routes, gateways = self._tables.routes(), self._declaration.router.gateways
+        self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
-        self._sync(out)
-        self._neighbors.switch_up(of[Owner.NEIGHBORS], now, out)
-        self._announce(self._own, out)
+        self._tables.sync(out)
+        self._neighbors.resume(now, out)
+        self._announce(self._tables.own, out)
         out += of_sessions
         if event.orphans:
             out.append(Log("WARNING", f"{event.orphans} half sessions were found on the switch and deleted"))
 
     def _switch_down(self) -> None:
-        self._up = False
-        self._table_writes.clear()
+        self._switch = None
+        self._tables.forget_writes()
         reconcile.switch_down(self._store)
         self._neighbors.switch_down()
 
-    # ---- configuration
+    # ---- commands
 
-    def reconfigure(self, config: Config, now: float) -> list[Effect]:
-        """Go over to ``config``, touching only what differs. Removed real servers drain; sessions of removed services
-        are reset and removed. While the switch is away only the model changes, and the switch follows at the next
-        SwitchUp."""
+    @property
+    def model(self) -> Model:
+        """What commands have made of the configuration; to be read only."""
+        return self._declaration.model
+
+    def apply(self, commands: Iterable[Command], now: float) -> list[Envelope]:
+        """Carry out all of ``commands``, touching only what they change. Raises CommandError if one of them cannot be,
+        and then nothing has changed.
+
+        Removed real servers drain; sessions of removed services are reset and removed. While the switch is away only
+        the model changes, and the switch follows at the next SwitchUp. No commands at all try again what the switch has
+        refused."""
+        change = self._declaration.change(commands)
         out: list[Effect] = []
         self._now = now
-        self._config = config
-        before = self._own
-        gone = self._model(out)
-        if not self._up:
+        hops, gone = self._take_over(change, out)
+        if self._switch is None:
             return []
         self._number(NOTHING_FOUND, out)
-        self._sync(out)
-        self._announce(self._own - before, out)
+        self._announce(self._tables.sync(out) if change.network else self._change_tables(change, out), out)
         if gone:
             self._resets.end([session for session in self._store.table if not session.service.configured], now, out)
-        self._neighbors.resolve_wanted(now, out)
-        return out
+        self._neighbors.resolve(self._awaited.wanted if change.network else hops, now, out)
+        settings = self.model.settings
+        limit = settings.punt_rate, settings.punt_burst
+        if limit != (change.settings.punt_rate, change.settings.punt_burst):
+            out.append(LimitPunts(*limit))
+        return [(self._switch, out)] if out else []
 
-    def _model(self, out: list[Effect]) -> bool:
-        """Take the configuration over into every module; whether a service left."""
-        config, store = self._config, self._store
-        gone = store.services.configure(config)
-        locals_ = [address(local) for virtual in config.virtual_servers for local in virtual.local_addresses]
-        store.pool.configure(locals_, config.local_port_min, config.local_port_max)
-        self._router = Router(config)
-        servers = (address(real.address) for virtual in config.virtual_servers for real in virtual.real_servers)
-        self._entries()
-        self._neighbors.configure(self._router, self._router.next_hops(servers), self._own, out)
-        return bool(gone)
+    def _take_over(self, change: Change, out: list[Effect]) -> tuple[set[Address], bool]:
+        """Bring every module to the model as it is now; returns the next hops that are new, and whether a service
+        left."""
+        store, hops, settings = self._store, self._awaited, self.model.settings
+        store.pool.low, store.pool.high = settings.local_port_min, settings.local_port_max
+        if change.network:
+            router = self._declaration.router
+            self._tables.set_network(self.model.network(), router)
+            hops.route(router)
+            self._neighbors.configure(router, hops.wanted, self._tables.own, out)
+        if settings.timeouts != change.settings.timeouts:
+            for service in store.services:
+                service.set_timeouts(settings.timeouts)
+        new: set[Address] = set()
+        gone = False
+        for key, service_change in change.services.items():
+            gone |= store.services.configure(key, service_change.after, settings.timeouts) is not None
+            store.pool.add(service_change.locals_added)
+            store.pool.remove(service_change.locals_removed)
+            new |= hops.add(server.address for server in service_change.servers_added)
+            hops.remove(server.address for server in service_change.servers_removed)
+        return new, gone
 
-    def _entries(self) -> dict[EntryKey, Entry]:
-        services = {key: service.service_flags for key, service in self._store.services.by_key.items()}
-        locals_ = [local.address for local in self._store.pool]
-        desired = desired_entries(Wanted(self._config, services, locals_))
-        self._own = {entry.address for entry in desired.values() if isinstance(entry, OwnAddress)}
-        return desired
+    def _change_tables(self, change: Change, out: list[Effect]) -> set[Address]:
+        locals_ = [local for one in change.services.values() for local in (*one.locals_added, *one.locals_removed)]
+        return self._tables.change(change.services, locals_, out)
+
+    def _retire(self, out: list[Effect]) -> None:
+        """Local addresses that nobody uses any more are ours no longer."""
+        retired, self._store.pool.retired = self._store.pool.retired, []
+        self._tables.change((), retired, out)
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
+        """For how many servers there is no id is told when the switch comes up, and when it changes."""
         without = self._store.services.number(found)
-        if without:
+        if without and (found is not NOTHING_FOUND or without != self._without_id):
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
+        self._without_id = without
 
-    def _sync(self, out: list[Effect]) -> None:
-        """Make the configured tables what they should be."""
-        self._store.pool.retired = False
-        self._write_tables(self._tables.change_to(self._entries()), out)
-
-    def _write_tables(self, configured: list[tuple[Op, Entry]], out: list[Effect]) -> None:
-        """The updates of ``configured`` tables, and before them those that real servers need."""
-        updates = (*self._store.services.updates(), *configured)
-        if updates:
-            token = self._store.new_token()
-            self._table_writes[token] = updates
-            out.append(Write(updates, token))
-
-    def _announce(self, addresses: set[Address], out: list[Effect]) -> None:
+    def _announce(self, addresses: Iterable[Address], out: list[Effect]) -> None:
         """Gratuitous ARP, so that neighbors learn or relearn where ``addresses`` are."""
         for own in sorted(addresses):
-            link = self._router.link(own)
+            link = self._declaration.router.link(own)
             if link is not None:
                 out.append(Forward(link.port, gratuitous_arp(link.mac, own)))
 
@@ -285,7 +296,7 @@ class Controller:
                 yield session_view(session, self._store.timeout(session), time)
 
     def services(self) -> tuple[ServiceView, ...]:
-        return tuple(service_view(service) for service in self._store.services.by_key.values())
+        return tuple(service_view(service) for service in self._store.services)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)

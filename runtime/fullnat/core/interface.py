@@ -1,10 +1,12 @@
 """Events into and effects out of the controller core.
 
 The core (:class:`fullnat.core.controller.Controller`) does no I/O and has no clock or randomness of its own:
-``handle(event, now)`` and ``handle_deadline(now)`` return effects in the order they must be carried out, and
-``deadline()`` says when to call again. The asyncio shell (:mod:`fullnat.app`) turns P4Runtime into these events and
-these effects into P4Runtime. Addresses are bytes (:mod:`fullnat.net.flow`), MACs plain ints here; ports of the switch
-are its port numbers; times are seconds on a monotonic clock unless a name says otherwise.
+``handle(event, now, switch)``, ``apply(commands, now)`` (:mod:`fullnat.core.commands`) and ``handle_deadline(now)``
+return effects in the order they must be carried out, and ``deadline()`` says when to call again. An event comes with
+the name of its switch, and effects go out in an envelope for each switch that they are for. The asyncio shell
+(:mod:`fullnat.app`) turns P4Runtime into these events and these effects into P4Runtime. Addresses are bytes
+(:mod:`fullnat.net.flow`), MACs plain ints here; ports of the switch are its port numbers; times are seconds on a
+monotonic clock unless a name says otherwise.
 
 Table entries are those of :mod:`fullnat.tables`: named tuples in the order of P4Info. :mod:`fullnat.p4rt.schema`
 checks at connect that names, order and widths agree with the P4Info of the pipeline, so nothing here repeats an id or a
@@ -15,11 +17,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
 from fullnat.net.flow import Address
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
+
+SwitchId = NewType("SwitchId", str)
+"""What a switch is called among those of one controller."""
+THE_SWITCH = SwitchId("switch")
+"""The only one, where there is no other."""
 
 
 class Op(Enum):
@@ -68,8 +75,7 @@ class PacketIn:
     switch does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEvents:
+class SessionEvents(NamedTuple):
     """Newly set SessionEvent bits of one session (a digest); with RESUMED, the bits of RSTs and FINs are those taken
     back. May repeat or be lost."""
 
@@ -207,7 +213,18 @@ class Log:
     message: str
 
 
-Effect = Write | Forward | Inject | Reset | Probe | Log
+@dataclass(frozen=True, slots=True)
+class LimitPunts:
+    """How many packets the switch may send to the controller from now on, where it can limit them."""
+
+    rate: int
+    """Per second."""
+    burst: int
+
+
+Effect = Write | Forward | Inject | Reset | Probe | Log | LimitPunts
+Envelope = tuple[SwitchId, list[Effect]]
+"""What one switch is to do. A plain tuple: there is one for almost every event."""
 
 
 # ---------------------------------------------------------------------------------------------- sizes

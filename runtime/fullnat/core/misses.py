@@ -26,12 +26,15 @@ class Misses:
         self._pace = Pace(MISS_RATE, MISS_BURST)
 
     def segment(self, packet: Packet, port: int, now: float, out: list[Effect]) -> None:
-        """A segment without session came in by ``port``."""
+        """A segment without session came in by ``port``. Nobody answers a damaged one: it may be of another flow."""
         if packet.flow is None or packet.tcp is None:
             self._stats["bad_frame"] += 1
             return
         answer = reset_answer(packet) if self._answers(packet.flow) else None
         if answer is None:
+            return
+        if not packet.is_intact():
+            self._stats["bad_checksum"] += 1
             return
         if not self._pace.allows(now):
             self._stats["reset_on_miss_limited"] += 1

@@ -8,10 +8,12 @@ changes only what is being resolved or already known.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 
 from fullnat.core.frames import arp_request, readdressed
-from fullnat.core.interface import Effect, Forward, Log, NeighborHeard, Op, Write
+from fullnat.core.interface import Effect, Forward, Log, NeighborHeard
+from fullnat.core.next_hops import NextHops
 from fullnat.core.routing import Link, Router
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
@@ -19,7 +21,7 @@ from fullnat.core.waiting import Budget, Waiting
 from fullnat.net.flow import Address, text
 from fullnat.net.headers import ARP_REPLY, BROADCAST
 from fullnat.net.parse import Packet
-from fullnat.tables.neighbor import Neighbor
+from fullnat.tables.next_hop import Way
 
 UNRESOLVED_LIMIT = 1024
 """Neighbors being resolved at a time: a scan of a connected subnet must not fill memory."""
@@ -60,14 +62,20 @@ class _Entry:
         self.tries = 0
         self.queue = Waiting(budget)
 
-    def row(self) -> Neighbor:
-        return Neighbor(self.address, self.link.port, self.link.mac, self.mac, self.link.mtu)
+    @property
+    def way(self) -> Way:
+        return Way(self.link.port, self.link.mac, self.mac, self.link.mtu)
 
 
 class Neighbors:
-    def __init__(self, router: Router, stats: Stats) -> None:
+    def __init__(
+        self, router: Router, stats: Stats, next_hops: NextHops, write: Callable[[list[Effect]], None]
+    ) -> None:
+        """``write`` has the switch learn what ``next_hops`` was told."""
         self._router = router
         self._stats = stats
+        self._next_hops = next_hops
+        self._write = write
         self._entries: dict[Address, _Entry] = {}
         self._unresolved = 0
         self._held = Budget()
@@ -80,7 +88,8 @@ class Neighbors:
         self.timers: TimerWheel[_Entry] = TimerWheel()
 
     def configure(self, router: Router, wanted: set[Address], own: set[Address], out: list[Effect]) -> None:
-        """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses."""
+        """Take over interfaces and routes; ``wanted`` are resolved beforehand, ``own`` are the switch's addresses. Both
+        sets stay the caller's, who may change them at any time; :meth:`resolve` follows."""
         self._router = router
         self._own = own
         self._conflicts = {address: time for address, time in self._conflicts.items() if address in own}
@@ -88,40 +97,34 @@ class Neighbors:
             link = router.link(entry.address)
             if link != entry.link:
                 self._forget(entry, out)
+            elif entry.status is not _Status.RESOLVING:
+                self._learned(entry)
         self._wanted = wanted
 
-    def resolve_wanted(self, now: float, out: list[Effect]) -> None:
-        for address in sorted(self._wanted):
+    def resolve(self, wanted: Iterable[Address], now: float, out: list[Effect]) -> None:
+        """Ask for those of the ``wanted`` that are not known."""
+        for address in sorted(wanted):
             self._want(address, now, out)
 
-    def rows(self) -> list[Neighbor]:
-        """What the switch's table should hold."""
-        return [entry.row() for entry in self._entries.values() if entry.status is not _Status.RESOLVING]
+    def switch_up(self, found: Iterable[tuple[Address, Way]], now: float) -> None:
+        """Compare with the ways that the switch has: keep what fits the interfaces. :meth:`resume` confirms it soon."""
+        for address, way in found:
+            link = self._router.link(address)
+            entry = self._entries.get(address)
+            if link is None or (way.port, way.source, way.mtu) != (link.port, link.mac, link.mtu):
+                continue
+            if entry is None or entry.status is _Status.RESOLVING:
+                self._adopt(address, way, link, now)
+        for entry in self._entries.values():
+            if entry.status is not _Status.RESOLVING:
+                self._learned(entry)
 
-    def switch_up(self, found: list[Neighbor], now: float, out: list[Effect]) -> None:
-        """Compare with what the switch has: keep what fits the interfaces, confirming it soon."""
-        updates: list[tuple[Op, Neighbor]] = []
-        on_switch = {row.address: row for row in found}
-        for row in found:
-            link = self._router.link(row.address)
-            entry = self._entries.get(row.address)
-            if link is None or (row.port, row.source, row.mtu) != (link.port, link.mac, link.mtu):
-                if entry is None or entry.status is _Status.RESOLVING:
-                    updates.append((Op.DELETE, row))
-            elif entry is None or entry.status is _Status.RESOLVING:
-                self._adopt(row, link, now)
-        for row in self.rows():
-            known = on_switch.get(row.address)
-            if known is None:
-                updates.append((Op.INSERT, row))
-            elif known != row:
-                updates.append((Op.MODIFY, row))
-        if updates:
-            out.append(Write(tuple(updates)))
+    def resume(self, now: float, out: list[Effect]) -> None:
+        """The switch holds what it should: ask whether it is still so, and for what is missing."""
         for entry in self._entries.values():
             if entry.status is not _Status.RESOLVING:
                 self.timers.arm(entry, now)
-        self.resolve_wanted(now, out)
+        self.resolve(self._wanted, now, out)
 
     def switch_down(self) -> None:
         for entry in list(self._entries.values()):
@@ -194,15 +197,14 @@ class Neighbors:
 
     def _set(self, entry: _Entry, mac: int, now: float, out: list[Effect]) -> None:
         """The neighbor is at ``mac``: tell the switch, and send what waited."""
-        operation = Op.MODIFY
         if entry.status is _Status.RESOLVING:
             self._unresolved -= 1
-            operation = Op.INSERT
         entry.mac = mac
         entry.changed = now
         self._confirm(entry, now)
         self._stats["neighbor_resolved"] += 1
-        out.append(Write(((operation, entry.row()),)))
+        self._learned(entry)
+        self._write(out)
         for held in entry.queue.take():
             self._send(entry, held, out)
 
@@ -272,14 +274,17 @@ class Neighbors:
         self._ask(entry, now, out)
         return entry
 
-    def _adopt(self, row: Neighbor, link: Link, now: float) -> None:
-        entry = self._entries.get(row.address)
+    def _adopt(self, address: Address, way: Way, link: Link, now: float) -> None:
+        entry = self._entries.get(address)
         if entry is None:
-            entry = self._entries[row.address] = _Entry(row.address, link, self._held)
+            entry = self._entries[address] = _Entry(address, link, self._held)
         else:
             self._unresolved -= 1
-        entry.mac = row.destination
+        entry.mac = way.destination
         self._confirm(entry, now)
+
+    def _learned(self, entry: _Entry) -> None:
+        self._next_hops.learn(entry.address, entry.way, direct=self._router.is_direct(entry.address))
 
     def _confirm(self, entry: _Entry, now: float) -> None:
         self._heard.discard(entry.address)
@@ -294,7 +299,8 @@ class Neighbors:
 
     def _forget(self, entry: _Entry, out: list[Effect]) -> None:
         if entry.status is not _Status.RESOLVING:
-            out.append(Write(((Op.DELETE, entry.row()),)))
+            self._next_hops.forget(entry.address)
+            self._write(out)
         self._drop(entry)
 
     def _drop(self, entry: _Entry) -> None:

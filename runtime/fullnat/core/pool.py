@@ -9,13 +9,15 @@ nearly full pool.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 
 from fullnat.net.flow import Address, Endpoint, made
 
 PROBES = 32
 """Ports tried by the counter before the exact search."""
+FEW = 1024
+"""Ports that a set holds in less memory than a bitmap."""
 
 
 class IdPool:
@@ -24,38 +26,47 @@ class IdPool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._used: set[int] = set()
+        self._used = bytearray()
+        """A byte a number, for as many as were ever asked for."""
+        self._count = 0
         self._fresh = 0
         self._freed: deque[int] = deque()
 
     def __len__(self) -> int:
-        return len(self._used)
+        return self._count
 
     def take(self) -> int | None:
         """None when all are in use."""
-        used = self._used
         while self._fresh < self.size:
             number = self._fresh
             self._fresh += 1
-            if number not in used:
-                used.add(number)
+            if self.claim(number):
                 return number
         while self._freed:
             number = self._freed.popleft()
-            if number not in used:
-                used.add(number)
+            if self.claim(number):
                 return number
         return None
 
     def claim(self, number: int) -> bool:
         """Take this very number; False when it is in use or out of range."""
-        if number in self._used or not 0 <= number < self.size:
+        used = self._used
+        if number >= len(used):
+            if number >= self.size:
+                return False
+            used.extend(bytes(min(self.size, 2 * number + 64) - len(used)))
+        elif number < 0 or used[number]:
             return False
-        self._used.add(number)
+        used[number] = 1
+        self._count += 1
         return True
 
     def release(self, number: int) -> None:
-        self._used.remove(number)
+        """Raises KeyError for one that is not in use."""
+        if not 0 <= number < len(self._used) or not self._used[number]:
+            raise KeyError(number)
+        self._used[number] = 0
+        self._count -= 1
         if number < self._fresh:
             self._freed.append(number)
 
@@ -63,33 +74,64 @@ class IdPool:
 class _Ports:
     """Ports in use on one local address towards one server endpoint."""
 
-    __slots__ = ("bitmap", "used")
+    __slots__ = ("bitmap", "count", "few")
 
     def __init__(self) -> None:
-        self.used: set[int] = set()
+        self.count = 0
+        self.few: set[int] = set()
+        """Them, while there is no bitmap."""
         self.bitmap: bytearray | None = None
-        """A byte a port, made when the counter first runs into a long row of used ports; searched at C speed."""
+        """A byte a port, made when there are many, or the counter runs into a long row of them: smaller than a set
+        then, and searched at C speed."""
+
+    def __contains__(self, port: int) -> bool:
+        return port in self.few if self.bitmap is None else bool(self.bitmap[port])
+
+    def add(self, port: int) -> None:
+        self.count += 1
+        if self.bitmap is not None:
+            self.bitmap[port] = 1
+            return
+        self.few.add(port)
+        if self.count > FEW:
+            self._map()
+
+    def remove(self, port: int) -> None:
+        """Raises KeyError for one that is not in use."""
+        if self.bitmap is None:
+            self.few.remove(port)
+        elif self.bitmap[port]:
+            self.bitmap[port] = 0
+        else:
+            raise KeyError(port)
+        self.count -= 1
+
+    def _map(self) -> bytearray:
+        if self.bitmap is None:
+            self.bitmap = bytearray(65536)
+            for port in self.few:
+                self.bitmap[port] = 1
+            self.few.clear()
+        return self.bitmap
 
     def search(self, start: int, low: int, high: int) -> int:
         """The first free port from ``start`` on, wrapping once; -1 when there is none."""
-        if self.bitmap is None:
-            self.bitmap = bytearray(65536)
-            for port in self.used:
-                self.bitmap[port] = 1
-        port = self.bitmap.find(0, start, high + 1)
-        return port if port >= 0 else self.bitmap.find(0, low, start)
+        bitmap = self._map()
+        port = bitmap.find(0, start, high + 1)
+        return port if port >= 0 else bitmap.find(0, low, start)
 
 
 class LocalAddress:
     """One local address: its counters and its ports by server."""
 
-    __slots__ = ("address", "configured", "conflicts", "exhausted", "next_port", "ports", "used")
+    __slots__ = ("address", "conflicts", "exhausted", "next_port", "ports", "services", "used")
 
     def __init__(self, address: Address, next_port: int) -> None:
         self.address = address
         self.next_port = next_port
         self.ports: dict[Endpoint, _Ports] = {}
-        self.configured = True
+        self.services = 0
+        """How many list it."""
         self.used = 0
         """Sessions, over all servers."""
         self.conflicts = 0
@@ -97,16 +139,20 @@ class LocalAddress:
         self.exhausted = 0
         """Times that no port was free towards the wanted server."""
 
+    @property
+    def configured(self) -> bool:
+        """New sessions may take it."""
+        return self.services > 0
+
     def take(self, server: Endpoint, low: int, high: int) -> int | None:
         ports = self.ports.get(server)
         if ports is None:
             ports = self.ports[server] = _Ports()
-        used = ports.used
         port = self.next_port
         if not low <= port <= high:
             port = low
         for _ in range(PROBES):
-            if port not in used:
+            if port not in ports:
                 break
             self.conflicts += 1
             port = port + 1 if port < high else low
@@ -123,24 +169,20 @@ class LocalAddress:
         ports = self.ports.get(server)
         if ports is None:
             ports = self.ports[server] = _Ports()
-        if port in ports.used:
+        if port in ports:
             return False
         self._mark(ports, port)
         return True
 
     def release(self, server: Endpoint, port: int) -> None:
         ports = self.ports[server]
-        ports.used.remove(port)
-        if not ports.used:
+        ports.remove(port)
+        if not ports.count:
             del self.ports[server]
-        elif ports.bitmap is not None:
-            ports.bitmap[port] = 0
         self.used -= 1
 
     def _mark(self, ports: _Ports, port: int) -> None:
-        ports.used.add(port)
-        if ports.bitmap is not None:
-            ports.bitmap[port] = 1
+        ports.add(port)
         self.used += 1
 
 
@@ -148,25 +190,26 @@ class LocalPool:
     """All local addresses. One address may be listed by several services; its ports are shared."""
 
     def __init__(self, rng: Random, low: int, high: int) -> None:
-        """``low`` and ``high``: first and last local port."""
+        """``low`` and ``high``: first and last local port of new sessions; both may be changed."""
         self._rng = rng
         self._addresses: dict[Address, LocalAddress] = {}
         self.low = low
         self.high = high
-        self.retired = False
-        """An address that is no longer configured lost its last session; reset by the reader."""
+        self.retired: list[Address] = []
+        """Addresses that lost their last session and are no longer configured; taken by the reader."""
 
-    def configure(self, addresses: Sequence[Address], low: int, high: int) -> None:
-        """Keep exactly ``addresses`` for new sessions; others stay until their sessions are gone."""
-        self.low, self.high = low, high
-        wanted = set(addresses)
+    def add(self, addresses: Iterable[Address]) -> None:
+        """One service more lists each of ``addresses``."""
         for address in addresses:
-            self._get(address).configured = True
-        for local in list(self._addresses.values()):
-            if local.address not in wanted:
-                local.configured = False
-                if not local.used:
-                    del self._addresses[local.address]
+            self._get(address).services += 1
+
+    def remove(self, addresses: Iterable[Address]) -> None:
+        """One service fewer lists each of ``addresses``; those that none lists stay until their sessions are gone."""
+        for address in addresses:
+            local = self._addresses[address]
+            local.services -= 1
+            if not local.configured and not local.used:
+                del self._addresses[address]
 
     def take(self, addresses: Sequence[Address], start: int, server: Endpoint) -> Endpoint | None:
         """A free address and port towards ``server``; tries every address, from position ``start`` on."""
@@ -180,18 +223,17 @@ class LocalPool:
 
     def claim(self, place: Endpoint, server: Endpoint) -> bool:
         """Take this very address and port, of a session found on the switch; False when it is in use."""
-        known = place.address in self._addresses
-        local = self._get(place.address)
-        if not known:
-            local.configured = False
-        return local.claim(server, place.port)
+        return self._get(place.address).claim(server, place.port)
 
     def release(self, place: Endpoint, server: Endpoint) -> None:
         local = self._addresses[place.address]
         local.release(server, place.port)
         if not local.used and not local.configured:
             del self._addresses[local.address]
-            self.retired = True
+            self.retired.append(local.address)
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self._addresses
 
     def __iter__(self) -> Iterator[LocalAddress]:
         return iter(self._addresses.values())

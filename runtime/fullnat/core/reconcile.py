@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fullnat.core.commands import ServiceKey
 from fullnat.core.expiry import Expiry
 from fullnat.core.interface import Effect, Log, Op, Write
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.resets import Resets
-from fullnat.core.server_ids import FoundServers, ServiceKey
+from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import Service
 from fullnat.core.sessions import NEVER, Session
 from fullnat.core.store import SessionStore

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from fullnat.config.model import Config
+from fullnat.config.model import Config, StaticRoute
 from fullnat.net.flow import Address, address
 
 
@@ -64,7 +64,14 @@ class Router:
             for route in config.routes
         ]
         self._routes = tuple(route for _, route in sorted(routes, key=lambda item: -item[0]))
-        self._gateways = tuple(address(route.gateway) for route in config.routes if route.gateway is not None)
+        self._narrow = any(_is_within(route, self._links) for route in config.routes)
+        """Some address of a connected network is routed otherwise."""
+        self.gateways = {
+            (address(route.prefix.network_address), route.prefix.prefixlen): address(route.gateway)
+            for route in config.routes
+            if route.gateway is not None
+        }
+        """By prefix and its length."""
 
     def link(self, of: Address) -> Link | None:
         """The interface whose subnet holds the address ``of``, the most specific first."""
@@ -87,11 +94,24 @@ class Router:
                 return destination if route.gateway is None else route.gateway
         return None
 
+    def is_direct(self, neighbor: Address) -> bool:
+        """Whether packets to the address of a neighbor go straight to it: no longer prefix leads them elsewhere."""
+        return not self._narrow or self.next_hop(neighbor) == neighbor
+
     def next_hops(self, destinations: Iterable[Address]) -> set[Address]:
         """Everything worth resolving before traffic comes: gateways, and the next hops of ``destinations``."""
-        hops = set(self._gateways)
+        hops = set(self.gateways.values())
         for destination in destinations:
             hop = self.next_hop(destination)
             if hop is not None:
                 hops.add(hop)
         return hops
+
+
+def _is_within(route: StaticRoute, links: Iterable[Link]) -> bool:
+    """Whether the route is for a part of a connected network."""
+    network, size = int(route.prefix.network_address), route.prefix.max_prefixlen // 8
+    return any(
+        len(link.address) == size and network & link.mask == link.network and route.prefix.prefixlen > link.prefix_len
+        for link in links
+    )

@@ -7,8 +7,9 @@ free for another one when the switch has confirmed that its entries are gone, an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.mirror import Mirror
 from fullnat.core.pool import IdPool
@@ -19,9 +20,6 @@ from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
 
 ServerEntry = ServerIn | ServerOut
-
-ServiceKey = tuple[int, Endpoint]
-"""Protocol, virtual address and port."""
 
 
 class FoundServers:
@@ -73,6 +71,7 @@ class ServerIds:
         """Ids whose entries the switch did not take."""
         self._pool = IdPool(size)
         self._bindings: dict[int, _Binding] = {}
+        self._of_service: dict[ServiceKey, set[int]] = {}
         self._mirror = Mirror()
         self._deleting: Counter[int] = Counter()
         """Deletes under way."""
@@ -82,6 +81,10 @@ class ServerIds:
     def __len__(self) -> int:
         """Ids that are not free."""
         return len(self._bindings)
+
+    @property
+    def are_all_taken(self) -> bool:
+        return len(self._pool) == self._pool.size
 
     # ---- holders
 
@@ -123,20 +126,30 @@ class ServerIds:
         binding = self._bindings.get(number)
         return binding.holders if binding is not None else 0
 
-    def set_flags(self, flags: Mapping[ServiceKey, int]) -> None:
-        """The services' sessions have these SessionFlags from now on, the old ones as well; others keep theirs."""
-        for number, binding in self._bindings.items():
-            wanted = flags.get(binding.service, binding.flags)
-            if binding.flags != wanted:
-                binding.flags = wanted
+    def set_flags(self, service: ServiceKey, flags: int) -> None:
+        """The sessions of ``service`` have these SessionFlags from now on, the old ones as well."""
+        for number in self._of_service.get(service, ()):
+            binding = self._bindings[number]
+            if binding.flags != flags:
+                binding.flags = flags
                 self.changed.add(number)
+
+    def service(self, number: int) -> ServiceKey | None:
+        """Whose server the id stands for."""
+        binding = self._bindings.get(number)
+        return None if binding is None else binding.service
 
     def _bind(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
         self._bindings[number] = _Binding(service, endpoint, flags)
+        self._of_service.setdefault(service, set()).add(number)
         self.changed.add(number)
 
     def _free(self, number: int) -> None:
-        del self._bindings[number]
+        binding = self._bindings.pop(number)
+        numbers = self._of_service[binding.service]
+        numbers.remove(number)
+        if not numbers:
+            del self._of_service[binding.service]
         self.refused.discard(number)
         if number < self._pool.size:
             self._pool.release(number)

@@ -7,20 +7,30 @@ long.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Set
+from functools import lru_cache
 from typing import Any
 
-from fullnat.config.model import Config, Timeouts, VirtualServer
+from fullnat.config.model import Timeouts
+from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
-from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS, positive
+from fullnat.core.model import Declared
+from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.server_ids import FoundServers, ServerIds, ServiceKey
-from fullnat.net.flow import Address, Endpoint, Flow, address
+from fullnat.core.server_ids import FoundServers, ServerIds
+from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
 
 NO_ID = -1
 NOTHING_FOUND = FoundServers()
+
+
+@lru_cache(maxsize=256)
+def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
+    """The same for most services."""
+    return protocol.timeouts(configured)
 
 
 class Server:
@@ -85,7 +95,8 @@ class Service:
         self.service_flags = 0
         self.resets_on_miss = False
         self.established_timeout = self.protocol.established_timeout
-        self.timeouts = self.protocol.timeouts(Timeouts())
+        self.own_timeouts: Timeouts | None = None
+        self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
@@ -93,32 +104,36 @@ class Service:
         self._weights: tuple[tuple[Endpoint, int], ...] = ()
         self._local = 0
 
-    def configure(self, config: VirtualServer, timeouts: Timeouts) -> list[Server]:
-        """Take over ``config``, and ``timeouts`` where it has none of its own; returns the servers that left, which
-        drain from now on. :meth:`balance` must follow."""
-        self.locals = tuple(address(local) for local in config.local_addresses)
-        self.established_timeout = positive(config.established_timeout, self.protocol.established_timeout)
-        self.timeouts = self.protocol.timeouts(config.timeouts or timeouts)
+    def configure(self, declared: Declared) -> list[Server]:
+        """Become what is ``declared``; returns the servers that left, which drain from now on. :meth:`set_timeouts` and
+        :meth:`balance` must follow."""
+        settings = declared.settings
+        self.locals = tuple(declared.locals)
+        self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
+        self.own_timeouts = settings.timeouts
         self.session_flags = (
-            (SessionFlag.TOA if config.toa else 0)
-            | (SessionFlag.KEEP_TIMESTAMPS if config.keep_timestamps else 0)
-            | (SessionFlag.KEEP_MSS if config.keep_mss else 0)
+            (SessionFlag.TOA if settings.toa else 0)
+            | (SessionFlag.KEEP_TIMESTAMPS if settings.keep_timestamps else 0)
+            | (SessionFlag.KEEP_MSS if settings.keep_mss else 0)
         )
-        self.resets_on_miss = config.reset_on_miss
-        self.service_flags = ServiceFlag.RESET_ON_MISS if config.reset_on_miss else 0
+        self.resets_on_miss = settings.reset_on_miss
+        self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
         old, self.servers = self.servers, {}
-        for real in config.real_servers:
-            endpoint = Endpoint(address(real.address), real.port)
+        for endpoint, of_server in declared.servers.items():
             server = old.pop(endpoint, None) or self.draining.pop(endpoint, None) or Server(endpoint)
-            server.weight = real.weight
+            server.weight = of_server.weight
             server.leaving = False
             self.servers[endpoint] = server
         for server in old.values():
             self.drain(server)
-        if config.scheduler != self.scheduler.name:
-            self.scheduler = SCHEDULERS[config.scheduler]()
+        if settings.scheduler != self.scheduler.name:
+            self.scheduler = SCHEDULERS[settings.scheduler]()
             self._weights = ()
         return list(old.values())
+
+    def set_timeouts(self, general: Timeouts) -> None:
+        """Take over the timeouts of all services, where this one has none of its own."""
+        self.timeouts = _timeouts(self.protocol, self.own_timeouts or general)
 
     def drain(self, server: Server) -> None:
         """``server`` is configured no more."""
@@ -162,69 +177,114 @@ class Service:
 
 
 class Services:
-    """All services, and the ids of their servers."""
+    """All services, and the ids of their servers. What a change does not concern is not visited by it."""
 
     def __init__(self, server_ids: int) -> None:
         self.by_key: dict[ServiceKey, Service] = {}
         self.ids = ServerIds(server_ids)
-        self.answering_locals: Set[Address] = frozenset()
-        """Local addresses of services that answer segments without session."""
-        self._lacking = 0
-        """Servers without id because all are in use."""
+        self.answering_locals: Counter[Address] = Counter()
+        """Local addresses of services that answer segments without session; how many list each."""
+        self._of_virtual: dict[Address, dict[ServiceKey, None]] = {}
+        self._without_id: dict[Server, Service] = {}
+        """Servers that are configured and have no id yet, or for which there is none."""
+        self._unbalanced: dict[Service, None] = {}
+        """Services whose scheduler is to be told of a change."""
 
-    def configure(self, config: Config) -> list[Service]:
-        """Take over ``config``; returns the services that left."""
-        old, self.by_key = self.by_key, {}
-        for virtual in config.virtual_servers:
-            key = (PROTOCOLS[virtual.protocol].number, Endpoint(address(virtual.address), virtual.port))
-            service = old.pop(key, None) or Service(key)
-            for server in service.configure(virtual, config.timeouts):
-                self._forget_drained(service, server)
-            self.by_key[key] = service
-        self.ids.set_flags({key: service.session_flags for key, service in self.by_key.items()})
-        self.answering_locals = {
-            local for service in self.by_key.values() if service.resets_on_miss for local in service.locals
-        }
-        for service in old.values():
-            service.configured = False
-            for server in list(service.servers.values()):
-                service.drain(server)
-                self._forget_drained(service, server)
-            service.servers = {}
-        return list(old.values())
+    def __iter__(self) -> Iterator[Service]:
+        return iter(self.by_key.values())
+
+    def configure(self, key: ServiceKey, declared: Declared | None, timeouts: Timeouts) -> Service | None:
+        """The service with this key is to be as ``declared``, and None not to be; ``timeouts`` are those of all
+        services. Returns the service that left. :meth:`number` must follow."""
+        service = self.by_key.get(key)
+        if declared is None:
+            return None if service is None else self._leave(service)
+        if service is None:
+            service = self.by_key[key] = Service(key)
+            self._of_virtual.setdefault(key[1].address, {})[key] = None
+        self._answer_for(service, -1)
+        left = service.configure(declared)
+        service.set_timeouts(timeouts)
+        self._answer_for(service, 1)
+        self._left(service, left)
+        self.ids.set_flags(key, service.session_flags)
+        self._without_id |= {server: service for server in service.servers.values() if server.server_id == NO_ID}
+        self._unbalanced[service] = None
+        return None
+
+    def _leave(self, service: Service) -> Service:
+        del self.by_key[service.key]
+        virtual = service.key[1].address
+        del self._of_virtual[virtual][service.key]
+        if not self._of_virtual[virtual]:
+            del self._of_virtual[virtual]
+        self._answer_for(service, -1)
+        self._unbalanced.pop(service, None)
+        service.configured = False
+        left, service.servers = list(service.servers.values()), {}
+        for server in left:
+            service.drain(server)
+        self._left(service, left)
+        return service
+
+    def _left(self, service: Service, servers: Iterable[Server]) -> None:
+        for server in servers:
+            self._without_id.pop(server, None)
+            self._forget_drained(service, server)
+
+    def _answer_for(self, service: Service, change: int) -> None:
+        if service.resets_on_miss:
+            for local in service.locals:
+                self.answering_locals[local] += change
+                if not self.answering_locals[local]:
+                    del self.answering_locals[local]
+
+    def one_of(self, virtual: Address) -> Service | None:
+        """Any service of this virtual address."""
+        key = next(iter(self._of_virtual.get(virtual, ())), None)
+        return None if key is None else self.by_key[key]
 
     def switch_up(self, found: FoundServers) -> None:
         """The switch tells which id is whose: only those of sessions that it still has stay."""
-        for service in self.by_key.values():
+        for service in self:
             for server in service.all_servers():
                 if server.server_id != NO_ID and self.ids.holders(server.server_id) == 1:
                     self.ids.drop(server.server_id)
                     server.server_id = NO_ID
         self.ids.switch_up(found.entries)
+        self._without_id = {
+            server: service for service in self for server in service.servers.values() if server.server_id == NO_ID
+        }
+        self._unbalanced = dict.fromkeys(self)
 
     def number(self, found: FoundServers = NOTHING_FOUND) -> int:
         """Give every configured server its id, the one that it was ``found`` with if nobody else has that. Not before
         the first reading of the switch, whose sessions have theirs. Returns for how many there is none."""
-        new: list[tuple[Service, Server]] = []
-        for service in self.by_key.values():
+        if found is not NOTHING_FOUND or not self.ids.are_all_taken:
+            self._number(found)
+        self._balance()
+        return len(self._without_id)
+
+    def _number(self, found: FoundServers) -> None:
+        new: dict[Server, Service] = {}
+        for server, service in self._without_id.items():
             _, virtual = service.key
-            for server in service.servers.values():
-                if server.server_id != NO_ID:
-                    continue
-                number = found.number(virtual, server.endpoint)
-                if number is not None and self.ids.claim(number, service.key, server.endpoint, service.session_flags):
-                    server.server_id = number
-                else:
-                    new.append((service, server))
-        self._lacking = 0
-        for service, server in new:
+            number = found.number(virtual, server.endpoint)
+            if server.server_id != NO_ID:
+                self._unbalanced[service] = None
+            elif number is not None and self.ids.claim(number, service.key, server.endpoint, service.session_flags):
+                server.server_id = number
+                self._unbalanced[service] = None
+            else:
+                new[server] = service
+        self._without_id = {}
+        for server, service in new.items():
             number = self.ids.take(service.key, server.endpoint, service.session_flags)
             if number is None:
-                self._lacking += 1
+                self._without_id[server] = service
             else:
                 server.server_id = number
-        self._balance()
-        return self._lacking
+                self._unbalanced[service] = None
 
     def hold(self, service: Service, server: Server, server_id: int) -> None:
         """A session begins to use ``server_id``, which fits. A server without id, after a restart, takes that of its
@@ -241,28 +301,34 @@ class Services:
 
     def updates(self) -> list[tuple[Op, Entry]]:
         """What brings server_in and server_out up to date; refused entries are tried again."""
-        refused = bool(self.ids.refused)
+        refused = set(self.ids.refused)
         updates = self.ids.updates()
-        if self._lacking:
+        if self._without_id:
             self.number()
             updates += self.ids.updates()
-        elif refused:
-            self._balance()
+        self._refusals_changed(refused)
         return updates
 
     def answered(self, outcomes: Iterable[tuple[Op, Any, Outcome]]) -> None:
         """What became of :meth:`updates`."""
-        refused, used = len(self.ids.refused), len(self.ids)
+        refused, used = set(self.ids.refused), len(self.ids)
         for operation, entry, outcome in outcomes:
             self.ids.answered(operation, entry, outcome)
-        if self._lacking and len(self.ids) < used:
+        if self._without_id and len(self.ids) < used:
             self.number()
-        elif len(self.ids.refused) != refused:
-            self._balance()
+        self._refusals_changed(refused)
+
+    def _refusals_changed(self, before: Set[int]) -> None:
+        for number in before ^ self.ids.refused:
+            key = self.ids.service(number)
+            if key in self.by_key:
+                self._unbalanced[self.by_key[key]] = None
+        self._balance()
 
     def _balance(self) -> None:
-        for service in self.by_key.values():
+        for service in self._unbalanced:
             service.balance(self.ids.refused)
+        self._unbalanced = {}
 
     def _forget_drained(self, service: Service, server: Server) -> None:
         if not server.sessions and service.draining.get(server.endpoint) is server:

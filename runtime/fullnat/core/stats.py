@@ -36,6 +36,8 @@ NAMES: dict[str, str] = {
     "rst_out_half_closed": "RSTs to clients at the expiry of sessions that one side has closed",
     "rst_in_synrecv": "RSTs to real servers whose SYN-ACK no client acknowledged",
     "rst_out_synrecv": "RSTs to clients that did not acknowledge a SYN-ACK",
+    "rst_in_close": "RSTs to real servers at the expiry of sessions that a RST has ended, should it be lost or damaged",
+    "rst_out_close": "RSTs to clients at the expiry of sessions that a RST has ended, should it be lost or damaged",
     "rst_in_unjudged": "RSTs to real servers after an end that the switch could not judge",
     "rst_out_unjudged": "RSTs to clients after an end that the switch could not judge",
     "options_edited": "segments whose TCP options the controller edited for the switch",
@@ -53,6 +55,7 @@ NAMES: dict[str, str] = {
     "neighbor_unroutable": "packets without neighbor to addresses that no interface reaches",
     "arp_ignored": "ARP packets that told nothing wanted",
     "address_conflict": "ARP packets of a stranger that uses an address of ours",
+    "bad_checksum": "SYNs and late segments that are damaged or not all there: no session, no answer",
     "bad_frame": "packet-ins that are not what their reason says",
 }
 
@@ -62,7 +65,7 @@ RESETS = {
     "CLOSE_WAIT": ("rst_in_half_closed", "rst_out_half_closed"),
     "SYN_RECV": ("rst_in_synrecv", "rst_out_synrecv"),
     "TIME_WAIT": ("rst_in_unjudged", "rst_out_unjudged"),
-    "CLOSE": ("rst_in_unjudged", "rst_out_unjudged"),
+    "CLOSE": ("rst_in_close", "rst_out_close"),
 }
 """By TCP state: the counters of resets to the real server and to the client."""
 

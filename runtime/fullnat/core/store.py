@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from random import Random
 
-from fullnat.config.model import Config
+from fullnat.config.model import GlobalSettings
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
@@ -41,12 +41,13 @@ _LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
 
 
 class SessionStore:
-    def __init__(self, config: Config, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
+    def __init__(self, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
         self.stats = stats
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
         self.services = Services(sizes.server_ids)
-        self.pool = LocalPool(rng, config.local_port_min, config.local_port_max)
+        settings = GlobalSettings()
+        self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
@@ -63,7 +64,11 @@ class SessionStore:
             self.pool.release(local, endpoint)
             return None
         client_isn, server_isn = isn
-        protocol, (client, client_port), (vip, vport) = key
+        # A million sessions are held: what many have in common they share.
+        protocol, source, _ = key
+        client, client_port = source
+        virtual = service.key[1]
+        vip, vport = virtual
         fields = (
             session_id,
             server.server_id,
@@ -81,7 +86,7 @@ class SessionStore:
             service.established_timeout,
         )
         entry = made(SessionEntry, fields)
-        session = Session(entry, key, service, server, local, now)
+        session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
         self._hold(session)
         server.connections += 1
         return session
@@ -98,7 +103,7 @@ class SessionStore:
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(endpoint)
-        session = Session(entry, key, service, server, local, now)
+        session = Session(entry, made(Flow, (key.protocol, key.src, service.key[1])), service, server, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established

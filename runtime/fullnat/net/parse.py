@@ -1,7 +1,8 @@
 """A frame, parsed once: where its parts are, whose flow it is of.
 
-The switch has checked lengths and checksums before it sends a frame here; whatever is too short or of another kind all
-the same parses to a packet without the part in question, never to an exception.
+The switch has checked lengths and the checksum of the IPv4 header before it sends a frame here; whatever is too short
+or of another kind all the same parses to a packet without the part in question, never to an exception. No switch checks
+TCP's checksum: :meth:`Packet.is_intact` does, before anything is made of a segment here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
+from fullnat.net.checksum import sum16
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.headers import (
     ETHERNET_BYTES,
@@ -17,6 +19,7 @@ from fullnat.net.headers import (
     ETHERTYPE_IPV6,
     PROTO_TCP,
     PROTO_UDP,
+    pseudo_header,
 )
 
 _IPV4 = Struct("!BxH5xB2x4s4s")
@@ -68,6 +71,17 @@ class Packet(NamedTuple):
     @property
     def destination_mac(self) -> int:
         return int.from_bytes(self.frame[0:6], "big")
+
+    def is_intact(self) -> bool:
+        """Whether the frame has all of a TCP segment, with a right checksum (RFC 9293 3.1)."""
+        flow, segment = self.flow, self.tcp
+        if flow is None or segment is None:
+            return False
+        length = segment.header + segment.length
+        octets = self.frame[self.transport : self.transport + length]
+        if len(octets) < length:
+            return False
+        return sum16(pseudo_header(flow.src.address, flow.dst.address, self.protocol, length) + octets) == 0xFFFF
 
 
 def parse(frame: bytes) -> Packet:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from fullnat.net.flow import Address, address
-from fullnat.tables.table import Action, Table, Wanted, register
+from fullnat.tables.table import Action, EntryKey, Table, Wanted, register
 
 CONNECTED = "route_connected"
 VIA = "route_via"
@@ -18,7 +18,7 @@ class Route(NamedTuple):
     prefix_len: int
     action: str
     """``route_via``, ``route_connected`` or ``route_drop``."""
-    gateway: Address | None = None
+    next_hop_id: int | None = None
     """Of ``route_via``."""
 
 
@@ -27,19 +27,26 @@ class RouteTable(Table[Route]):
     name = "ipv4_route"
     entry = Route
     key = ("prefix",)
-    actions = (Action(VIA, ("gateway",)), Action(CONNECTED), Action(DROP))
+    actions = (Action(VIA, ("next_hop_id",)), Action(CONNECTED), Action(DROP))
     lpm = True
 
     def action(self, entry: Route) -> tuple[str, tuple[Any, ...]]:
-        return entry.action, (entry.gateway,) if entry.action == VIA else ()
+        return entry.action, (entry.next_hop_id,) if entry.action == VIA else ()
 
     def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> Route:
         return Route(key[0], key[1], action, *params)
 
+    def requires(self, entry: Route) -> tuple[EntryKey, ...]:
+        return (("next_hop", entry.next_hop_id),) if entry.action == VIA else ()
+
     def wanted(self, model: Wanted) -> Iterable[Route]:
+        """A route by a gateway that has no id is left out."""
         for interface in model.config.interfaces:
             network = interface.address.network
             yield Route(address(network.network_address), network.prefixlen, CONNECTED)
         for route in model.config.routes:
             prefix = address(route.prefix.network_address), route.prefix.prefixlen
-            yield Route(*prefix, DROP) if route.gateway is None else Route(*prefix, VIA, address(route.gateway))
+            if route.gateway is None:
+                yield Route(*prefix, DROP)
+            elif (number := model.next_hops.get(address(route.gateway))) is not None:
+                yield Route(*prefix, VIA, number)

@@ -25,7 +25,7 @@ class Owner(Enum):
     SERVERS = "servers"
     """Real servers, by their ids."""
     NEIGHBORS = "neighbors"
-    """What is learned of neighbors."""
+    """Next hops, by their ids, and what is learned of neighbors."""
     SESSIONS = "sessions"
 
 
@@ -41,10 +41,13 @@ class Wanted:
     """What the configured tables are made from."""
 
     config: Config
+    """Interfaces and routes."""
     services: Mapping[tuple[int, Endpoint], int]
     """ServiceFlags by protocol and virtual address and port."""
     local_addresses: Sequence[Address]
     """Those in use, which may be more than are configured."""
+    next_hops: Mapping[Address, int]
+    """Ids of the gateways."""
 
 
 class Table(Generic[E]):
@@ -93,7 +96,8 @@ class Table(Generic[E]):
         return ()
 
     def wanted(self, model: Wanted) -> Iterable[E]:
-        """The entries of a configured table."""
+        """The entries of a configured table. Of a part of the model, the part of the entries that comes of it: a change
+        of a service or a local address is that of nothing else."""
         return ()
 
 

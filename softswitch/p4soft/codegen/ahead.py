@@ -1,8 +1,8 @@
 """What a program is going to look up, told before it runs: a second, shorter function, whose results are only hints.
 
-A lookup can be told ahead when its key consists of fields of received headers. The function runs the parser as far as
-those headers go, hashes the keys and asks for the index; from there the runtime (native/engine/ahead.c) goes on with
-the entry and the registers that its action is going to use.
+A lookup can be told ahead when its key consists of fields of received headers, or of metadata that the parser copies
+from them. The function runs the parser as far as those headers go, hashes the keys and asks for the index; from there
+the runtime (native/engine/ahead.c) goes on with the entry and the registers that its action is going to use.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from p4soft.codegen import model as m
 from p4soft.codegen.expr import Expressions
 from p4soft.codegen.flow import Copies, register_index
 from p4soft.codegen.layout import Layout
-from p4soft.codegen.parser import ParserWriter
+from p4soft.codegen.parser import ParserWriter, sets_metadata
 from p4soft.codegen.prims import Primitives
 from p4soft.codegen.tables import key_shape, key_words, param_layout
 from p4soft.codegen.variables import header_variables, metadata_variables
@@ -30,15 +30,17 @@ class AheadWriter:
         self.layout = layout
         self.ex = Expressions(layout)
         extracted = {index for state in program.parser.states.values() for index in _extracted(state)}
+        self._copied = _copied(program.parser)
         nodes = [n for n in program.ingress.nodes.values() if isinstance(n, m.TableDef)]
-        found = [t for t in nodes if t.size > _LEAST and _key_headers(t) and _key_headers(t) <= extracted]
+        sources = {t.name: self._key_headers(t) for t in nodes if t.size > _LEAST}
+        found = [t for t in nodes if sources.get(t.name) and sources[t.name] <= extracted]
         self.tables = sorted(found, key=lambda t: -t.size)[:_MOST]
 
     def text(self) -> str:
         """The function, or what stands for it when there is nothing to tell."""
         if not self.tables:
             return "#define look_ahead NULL\n"
-        wanted = {index for table in self.tables for index in _key_headers(table)}
+        wanted = {index for table in self.tables for index in self._key_headers(table)}
         prims = Primitives(self.ex, self.program)
         begin = [*prims.standard("ingress_port", "f->port"), *prims.standard("packet_length", "f->len")]
         front = ParserWriter(self.program, self.ex, prims, useful=self._useful(wanted)).write()
@@ -62,7 +64,8 @@ class AheadWriter:
     def _lookup(self, number: int, table: m.TableDef) -> list[str]:
         words = key_shape(table).words
         headers = {h.index: h for h in self.program.headers}
-        valid = " && ".join(f"p4s_bget(V, {self.layout.header(headers[i]).bit})" for i in sorted(_key_headers(table)))
+        bits = (self.layout.header(headers[i]).bit for i in sorted(self._key_headers(table)))
+        valid = " && ".join(f"p4s_bget(V, {bit})" for bit in bits)
         return [
             f"{{ const struct p4s_table *t = &c->objects.tables[{table.index}];",
             f"if (t->count > P4S_FEW && {valid}) {{",
@@ -71,6 +74,27 @@ class AheadWriter:
             f"a->hash[{number}] = h; a->known |= {1 << number}u;",
             "} }" if self._unless(table) else "__builtin_prefetch(&t->slots[h & t->mask]); } }",
         ]
+
+    def _key_headers(self, table: m.TableDef) -> set[int]:
+        """The headers that the key is made of; empty when there is anything else in it."""
+        if table.match_type != "exact":
+            return set()
+        out: set[int] = set()
+        for field in table.key:
+            sources = self._sources(field.target)
+            if not sources:
+                return set()
+            out |= sources
+        return out
+
+    def _sources(self, value: m.Expr) -> set[int]:
+        """The headers that a field of a header or of metadata has its value from, as far as the parser goes."""
+        if not isinstance(value, m.FieldRef) or not isinstance(value.header, m.HeaderRef):
+            return set()
+        header = value.header.header
+        if header.metadata:
+            return self._copied.get((header.index, value.field.index), set())
+        return _received(value)
 
     def _useful(self, wanted: set[int]) -> set[str]:
         """Parser states from which on a wanted header may still be extracted."""
@@ -135,17 +159,27 @@ def _extracted(state: m.ParserState) -> set[int]:
     return {target.index for target in targets if isinstance(target, m.Header)}
 
 
-def _key_headers(table: m.TableDef) -> set[int]:
-    """The headers that the key is made of; empty when there is anything else in it."""
-    out: set[int] = set()
-    if table.match_type != "exact":
-        return out
-    for field in table.key:
-        target = field.target
-        if not isinstance(target, m.FieldRef) or not isinstance(target.header, m.HeaderRef) or target.field.varbit:
-            return set()
-        header = target.header.header
-        if header.metadata or header.scratch or header.stack is not None or header.union is not None:
-            return set()
-        out.add(header.index)
-    return out
+def _received(value: m.Argument | None) -> set[int]:
+    """The header of a field that is received at a fixed place; none for anything else."""
+    if not isinstance(value, m.FieldRef) or not isinstance(value.header, m.HeaderRef) or value.field.varbit:
+        return set()
+    header = value.header.header
+    apart = header.metadata or header.scratch or header.stack is not None or header.union is not None
+    return set() if apart else {header.index}
+
+
+def _copied(parser: m.ParserDef) -> dict[tuple[int, int], set[int]]:
+    """The fields of metadata that the parser copies from headers, and nothing else to them, with those headers."""
+    found: dict[tuple[int, int], set[int]] = {}
+    mixed: set[tuple[int, int]] = set()
+    for op in (op for state in parser.states.values() for op in state.ops):
+        if isinstance(op, m.Call) and sets_metadata(op.primitive):
+            target, value = op.primitive.args[:2]
+            assert isinstance(target, m.FieldRef)
+            assert isinstance(target.header, m.HeaderRef)
+            place = (target.header.header.index, target.field.index)
+            sources = _received(value)
+            found.setdefault(place, set()).update(sources)
+            if not sources:
+                mixed.add(place)
+    return {place: headers for place, headers in found.items() if place not in mixed}

@@ -66,7 +66,7 @@ class ParserWriter:
                 f"if (bits / 8 > plen - cur) {self._fail('PacketTooShort')}",
                 "cur += (uint32_t)(bits / 8); }",
             ]
-        if self.useful is not None and not _sets_metadata(op.primitive):
+        if self.useful is not None and not sets_metadata(op.primitive):
             return []
         return self._lookahead_checks(op.primitive) + self.prims.held(
             [op.primitive], self.prims.statement(op.primitive)
@@ -179,7 +179,8 @@ def _unsigned(expr: m.Expr) -> m.Expr:
     return expr
 
 
-def _sets_metadata(prim: m.Primitive) -> bool:
+def sets_metadata(prim: m.Primitive) -> bool:
+    """Whether a parser's statement assigns to a field of metadata."""
     target = prim.args[0] if prim.args else None
     return (
         prim.op in ("assign", "modify_field")

@@ -67,8 +67,8 @@ class Switch:
         self._registers: dict[str, m.RegisterArray] = {}
         self._ports: dict[int, str] = {}
         """Port to the name of its pcap files, which is that of its interface if it has one."""
-        self._interfaces: set[int] = set()
-        """The ports that have one."""
+        self._interfaces: dict[int, bool] = {}
+        """The ports that have one, and whether they cut and join super-segments."""
         self._captured: dict[int, str] = {}
         self._pcap: str | None = None
         self._trace = False
@@ -131,7 +131,7 @@ class Switch:
         rc = self._c.p4s_add_interface(self.handle(), self.port(port), interface.encode(), int(offload))
         if rc == 0:
             self._begin_port(port, interface)
-            self._interfaces.add(port)
+            self._interfaces[port] = offload
             return
         if rc == Error.SYSTEM:
             raise InvalidValue(_interface_problem(interface, ffi.errno))
@@ -146,9 +146,21 @@ class Switch:
     def remove_port(self, port: int) -> None:
         check(self._c.p4s_remove_port(self.handle(), self.port(port)), f"port {port}")
         self._ports.pop(port, None)
-        self._interfaces.discard(port)
+        self._interfaces.pop(port, None)
         if self._captured.pop(port, None) is not None:
             self._c.p4s_pcap_close(self.handle(), port)
+
+    def gone_interfaces(self) -> dict[int, str]:
+        """The ports whose interface was deleted since they were attached to it, and its name."""
+        return {image.number: self._ports[image.number] for image in self._port_images() if image.gone}
+
+    def reattach(self, port: int) -> None:
+        """Attach a port to the interface that has the name of its interface now. Raises InvalidValue."""
+        name = self._ports[port]
+        rc = self._c.p4s_reattach(self.handle(), self.port(port), name.encode(), int(self._interfaces[port]))
+        if rc == Error.SYSTEM:
+            raise InvalidValue(_interface_problem(name, ffi.errno))
+        check(rc, f"port {port}")
 
     def port_up(self, port: int) -> bool:
         return port in self._ports and (port not in self._interfaces or links.is_up(self._ports[port]))
@@ -166,12 +178,15 @@ class Switch:
             return f"port {port} is the CPU port"
         return f"port {port} is outside 0..{m.DROP_PORT - 1}"
 
-    def port_stats(self) -> list[PortStats]:
+    def _port_images(self) -> list[Any]:
+        """A struct p4s_port_image of every port."""
         images = ffi.new("struct p4s_port_image[512]")
-        count = self._c.p4s_ports(self.handle(), images, 512)
+        return [images[i] for i in range(self._c.p4s_ports(self.handle(), images, 512))]
+
+    def port_stats(self) -> list[PortStats]:
         out = []
-        for i in range(count):
-            image, stats = images[i], images[i].stats
+        for image in self._port_images():
+            stats = image.stats
             out.append(
                 PortStats(
                     port=image.number,
@@ -189,6 +204,11 @@ class Switch:
                 )
             )
         return sorted(out, key=lambda s: s.port)
+
+    def missing_ports(self) -> list[int]:
+        """The ports that packets were to leave by since the start, at a time when there was none such."""
+        out = ffi.new(f"uint32_t[{m.DROP_PORT}]")
+        return list(out[0 : self._c.p4s_missing_ports(self.handle(), out, m.DROP_PORT)])
 
     def drops(self) -> dict[str, int]:
         """Packets and events lost since the start, by reason.

@@ -140,3 +140,4 @@ def test_statistics(paths: Bench) -> None:
     assert (stats[1].rx_packets, stats[1].rx_bytes) == (2, 2 * len(packet(0)))
     assert (stats[2].tx_packets, stats[2].tx_bytes) == (1, len(traced(0)))
     assert paths.drops()["unknown_port"] == 1
+    assert paths.missing_ports() == [3]

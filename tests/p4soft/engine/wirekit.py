@@ -19,11 +19,13 @@ SOL_PACKET = 263
 
 
 class Wire:
-    """The far end of a port's veth pair."""
+    """The far end of a port's veth pair, both ends with so many queues."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, queues: int = 1) -> None:
         self.near, self.far = f"p4n{os.getpid()}{number}"[-15:], f"p4f{os.getpid()}{number}"[-15:]
-        subprocess.run(["ip", "link", "add", self.near, "type", "veth", "peer", "name", self.far], check=True)
+        several = ["numtxqueues", str(queues), "numrxqueues", str(queues)]
+        command = ["ip", "link", "add", self.near, *several, "type", "veth", "peer", "name", self.far, *several]
+        subprocess.run(command, check=True)
         for name in (self.near, self.far):
             quiet = Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
             if quiet.exists():

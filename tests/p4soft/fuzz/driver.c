@@ -1,6 +1,7 @@
-/* Runs the fuzz target where there is no libFuzzer: inputs are mutations of the seeds, the same ones in every run.
+/* Runs the fuzz target where there is no libFuzzer: inputs are mutations of the seed files, the same ones in every run with
+ * the same number SEED.
  *
- *   driver SECONDS LAST_FILE SEED_FILE...
+ *   driver SECONDS SEED LAST_FILE SEED_FILE...
  *
  * LAST_FILE has the input that runs, for when it is the last one. */
 #include <fcntl.h>
@@ -57,11 +58,12 @@ static void run(const uint8_t *data, size_t size) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 4 || (last = open(argv[2], O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0) return 2;
+  if (argc < 5 || (last = open(argv[3], O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0) return 2;
   const double seconds = strtod(argv[1], NULL);
+  state ^= strtoull(argv[2], NULL, 10) << 1; /* which leaves it odd: never 0 */
   const time_t end = time(NULL) + (time_t)(seconds + 0.5);
   uint32_t count = 0;
-  for (int i = 3; i < argc && count < SEEDS; i++) {
+  for (int i = 4; i < argc && count < SEEDS; i++) {
     FILE *file = fopen(argv[i], "rb");
     if (!file) return 2;
     seeds[count].size = fread(seeds[count].data, 1, MOST, file);

@@ -51,14 +51,16 @@ static void fail(const char *why) {
 /* --- what must be true --- */
 
 static uint64_t mix(uint64_t h, const uint8_t *p, size_t n) {
-  for (; n >= 8; p += 8, n -= 8) {
-    uint64_t word;
-    memcpy(&word, p, 8);
-    h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    h ^= h >> 29;
-  }
+  uint64_t lanes[4] = {h, h + 1, h + 2, h + 3}, word;
+  for (; n >= sizeof lanes; p += sizeof lanes, n -= sizeof lanes)
+    for (unsigned i = 0; i < 4; i++) {
+      memcpy(&word, p + 8 * i, 8);
+      lanes[i] = (lanes[i] ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+      lanes[i] ^= lanes[i] >> 29;
+    }
+  for (unsigned i = 0; i < 4; i++) h = (h ^ lanes[i]) * UINT64_C(0x9e3779b97f4a7c15);
   for (; n > 0; p++, n--) h = (h ^ *p) * UINT64_C(0x100000001b3);
-  return h;
+  return h ^ h >> 29;
 }
 
 static struct flow *flow_of(uint32_t port, const uint8_t *frame, uint32_t len) {
@@ -216,14 +218,16 @@ static uint16_t pseudo(const uint8_t *f, uint32_t kind, uint32_t length) {
 }
 
 /* A record: how it comes (1 byte: kind, tag, by the socket, a virtio header of its own, end of the batch, unfinished), flow and
- * port (1), length of the payload (2), of the payload of every packet (2), flags (1, TCP); the virtio header if it has one
+ * port (1), length of the payload (2), of the payload of every packet and how many there may be (2), flags (1, TCP); the virtio header if it has one
  * (10); bytes to change (1: how many; each 2 and 1); and a raw frame is the bytes that follow. */
 static uint32_t shape(struct input *in, uint8_t *f, vnet_t *v, uint32_t how, uint32_t flow) {
   const uint32_t kind = how & 3;
-  uint32_t payload = number(in, 2), size = number(in, 2) & 2047, len;
+  uint32_t payload = number(in, 2), size = number(in, 2), len;
+  const uint32_t most = size >> 11 ? size >> 11 : 64; /* packets: for speed */
   memset(v, 0, sizeof *v);
+  size &= 2047;
   if (size == 0) size = 1400;
-  if (payload > 64 * size) payload %= 64 * size; /* for speed */
+  if (payload > most * size) payload %= most * size;
   if (payload > 65535 - 100) payload = 65535 - 100;
   if (kind == RAW) {
     len = payload < in->left ? payload : (uint32_t)in->left;
@@ -340,7 +344,7 @@ static void start(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static uint8_t changed[4096];
-  uint64_t state = 88172645463325252u ^ size;
+  uint64_t state = mix(88172645463325252u ^ size, data, size);
   if (!sw) start();
   if (size == 0 || size > sizeof changed) return 0;
   run(data, size);

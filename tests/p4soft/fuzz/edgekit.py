@@ -21,10 +21,11 @@ def record(
 
 def seeds() -> Iterator[bytes]:
     for kind in (TCP4, TCP6, UDP4):
-        yield b"".join(record(kind, 60_000, 1400, flow=i & 1) for i in range(4))
+        yield b"".join(record(kind, 9_000, 1400, flow=i & 1) for i in range(4))
         yield b"".join(record(kind, 1400, 1400, how=_FINISHED, flow=i % 3) for i in range(20)) + record(kind, 100, 1400)
         yield b"".join(record(kind, 4000, 700, how=_IN_SLOT, flow=0x70 | i) for i in range(4))
         yield record(kind, 1500, 500) + record(kind, 9000, 100, how=_END) + record(kind, 3, 1, how=_OWN_VIRTIO)
+    yield b"".join(record(TCP4, 60_000, 1400, flow=i & 1) for i in range(4))
     yield record(TCP4, 30_000, 1000, flags=ACK | CWR | PSH) + record(TCP4, 0, 1, flow=0x80)
     raw = bytes(12) + b"\x08\0" + bytes(50)
     yield record(RAW, len(raw), 0, raw=raw) * 3

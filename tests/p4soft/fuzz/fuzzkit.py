@@ -15,6 +15,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,7 +37,7 @@ from p4soft.engine.binding import NATIVE, PROGRAM  # noqa: E402
 FULLNAT = fullnatkit.COMPILED / "fullnat.json"
 PROGRAMS = HERE.parent / "programs"
 OUTPUT = ROOT / "build" / "fuzz"
-_FLAGS = ("-std=gnu11", "-g", "-O1", "-w", "-pthread", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
+_FLAGS = ("-std=gnu11", "-g", "-w", "-pthread", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
 # Looking ahead is to be fuzzed too, whatever the number of entries.
 _AHEAD = "-DP4S_FEW=0"
 _PORTS = {1: 0, 2: 1, 3: 2, fullnatkit.CPU_PORT: 3}
@@ -68,6 +69,8 @@ class Target:
     seeds: Callable[[Program], Iterator[bytes]]
     counts: str
     """What it tells the number of at its end."""
+    optimize: tuple[str, ...] = ("-O1",)
+    """How hard the compiler is to try: what it needs for it has to come back by speed."""
 
 
 class Recorder:
@@ -106,7 +109,9 @@ TRANSPORT = Target("transport", PROGRAMS / "kinds.json", HERE / "transport.c", t
 """The gRPC server's own HTTP/2, and native Writes into tables of every kind."""
 
 
-EDGE = Target("edge", PROGRAMS / "selector.json", HERE / "edge.c", lambda _: edgekit.seeds(), "frames")
+EDGE = Target(
+    "edge", PROGRAMS / "selector.json", HERE / "edge.c", lambda _: edgekit.seeds(), "frames", ("-O3", "-march=native")
+)
 """Frames with virtio headers, received and sent: what a program that changes nothing gets and gives."""
 
 
@@ -146,12 +151,13 @@ def _probe(fuzzer: Fuzzer) -> str | None:
     )
     if not fuzzer.libfuzzer:
         source += 'int main(void) { return LLVMFuzzerTestOneInput((const unsigned char *)"", 0); }\n'
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    binary = OUTPUT / f"probe-{'clang' if fuzzer.libfuzzer else 'gcc'}"
-    command = [*fuzzer.command, "-x", "c", "-", "-o", str(binary)]
-    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        done = subprocess.run([str(binary), *(["-runs=1"] if fuzzer.libfuzzer else [])], capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as directory:
+        binary = Path(directory, "probe")
+        command = [*fuzzer.command, "-x", "c", "-", "-o", str(binary)]
+        done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            run = [str(binary), *(["-runs=1"] if fuzzer.libfuzzer else [])]
+            done = subprocess.run(run, capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it fails"])[-1]
 
 
@@ -161,7 +167,7 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
     sources = [*sorted(NATIVE.rglob("*.c")), target.source, *([] if fuzzer.libfuzzer else [HERE / "driver.c"])]
     bound = api_program(definition)
     seeds = list(target.seeds(bound))
-    digest = hashlib.sha256("\0".join([*fuzzer.command, _AHEAD, text]).encode() + b"\0".join(seeds))
+    digest = hashlib.sha256("\0".join([*fuzzer.command, *target.optimize, _AHEAD, text]).encode() + b"\0".join(seeds))
     for path in [*sources, *sorted(NATIVE.rglob("*.h"))]:
         digest.update(path.read_bytes())
     directory = OUTPUT / f"{target.name}-{digest.hexdigest()[:16]}"
@@ -173,6 +179,7 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
         made = directory / f"target.{os.getpid()}"
         command = [
             *fuzzer.command,
+            *target.optimize,
             _AHEAD,
             f"-I{NATIVE}",
             f"-I{PROGRAM}",
@@ -196,19 +203,21 @@ def build(fuzzer: Fuzzer, target: Target) -> tuple[Path, Path]:
     return binary, setup
 
 
-def fuzz(fuzzer: Fuzzer, target: Target, seconds: int) -> int:
-    """Fuzz for so long. Returns what the target counted; raises FuzzError with the report of a finding."""
+def fuzz(fuzzer: Fuzzer, target: Target, seconds: int, seed: int = 1) -> int:
+    """Fuzz for so long, with other inputs for another ``seed``. Returns what the target counted; raises FuzzError with
+    the report of a finding."""
     binary, setup = build(fuzzer, target)
     corpus, found = OUTPUT / f"{target.name}-corpus", OUTPUT / f"{target.name}-found"
     first = binary.parent / "seeds"
     for directory in (corpus, found):
         directory.mkdir(parents=True, exist_ok=True)
     if fuzzer.libfuzzer:
-        command = [str(binary), f"-max_total_time={seconds}", f"-max_len={_MOST_INPUT}", "-timeout=20"]
+        command = [str(binary), f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={_MOST_INPUT}", "-timeout=20"]
         # Some memory of tables is reached from mapped memory only, where LeakSanitizer does not look.
         command += [f"-artifact_prefix={found}/", f"-detect_leaks={int(target is TRANSPORT)}", str(corpus), str(first)]
     else:
-        command = [str(binary), str(seconds), str(found / "last"), *map(str, sorted(first.iterdir()))]
+        command = [str(binary), str(seconds), str(seed), str(found / f"last-{seed}")]
+        command += map(str, sorted(first.iterdir()))
     done = subprocess.run(
         command,
         capture_output=True,
@@ -231,6 +240,7 @@ def fuzz(fuzzer: Fuzzer, target: Target, seconds: int) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1, help="another one tries other inputs (default: 1)")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--program", type=Path, default=FULLNAT, help="BMv2 JSON (default: FULLNAT)")
     chosen.add_argument("--transport", action="store_true", help="the gRPC server's transport")
@@ -242,11 +252,11 @@ def main() -> int:
         print("cannot fuzz: " + "; ".join(missing), file=sys.stderr)
         return 1
     try:
-        count = fuzz(working[0], target, options.seconds)
+        count = fuzz(working[0], target, options.seconds, options.seed)
     except FuzzError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{working[0].name}: {count:,} {target.counts}, nothing found")
+    print(f"{working[0].name}, seed {options.seed}: {count:,} {target.counts}, nothing found")
     return 0
 
 

@@ -60,6 +60,7 @@ def test_offloads_can_be_refused_by_interface() -> None:
         ("-i x@lo", "PORT@INTERFACE"),
         ("-i 511@lo", "0..510"),
         ("-i 1@lo -i 1@eth0", "two interfaces"),
+        ("-i 1@lo -i 2@eth0 -i 3@lo", "interface lo is given to two ports"),
         ("-i 5@lo --cpu-port 5", "CPU port"),
         ("--cpu-port 0", "1..510"),
         ("--cpu-port 511", "1..510"),

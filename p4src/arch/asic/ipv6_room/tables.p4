@@ -1,23 +1,12 @@
 /* TNA, with IPV6_ROOM only: the tables that IPv6 will need, to see that the chip has room for them beside those of IPv4.
  *
  * `make tofino` compiles the program with them once more and reports it; nothing runs it. Lookups, and what they find, are
- * those of their IPv4 counterparts in core/. Session ids, registers, counters, the neighbor table and all behind it are shared:
- * an IPv6 neighbor is an entry of that table under a number that is no address of a host (0.0.0.0/8). What is missing needs
- * no tables of its own: ICMPv6, the way of what is not TCP, what Validate says of an IPv6 header, and the rewrite in egress. */
+ * those of their IPv4 counterparts in core/. Session ids, registers, counters, next hops and all behind them are shared. What is
+ * missing needs no tables of its own: ICMPv6, the way of what is not TCP, what Validate says of an IPv6 header, and the rewrite in egress. */
 #ifndef _TNA_IPV6_ROOM_TABLES_P4_
 #define _TNA_IPV6_ROOM_TABLES_P4_
 
 #ifdef IPV6_ROOM
-
-#define IPV6_CONTROLS \
-    Ipv6Addressee() ipv6_addressee; \
-    Ipv6Session() ipv6_session; \
-    Ipv6Server() ipv6_server; \
-    Ipv6Route() ipv6_route; \
-    Ipv6NextHop() ipv6_next_hop;
-#define IPV6_ELSE(CONTROL) if (hdr.ipv6.isValid()) { CONTROL.apply(hdr, m); } else
-#define IPV6_ALSO(CONTROL) CONTROL.apply(hdr, m);
-#define ROUTED (hdr.ipv4.isValid() || hdr.ipv6.isValid())
 
 control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
     action own_vip6() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
@@ -40,7 +29,7 @@ control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { service_punt6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -49,7 +38,7 @@ control Ipv6Addressee(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         own_address6.apply();
-        if (hdr.tcp.isValid()) { virtual_service6.apply(); }
+        if (hdr.ports.isValid()) { virtual_service6.apply(); }
     }
 }
 
@@ -84,9 +73,9 @@ control Ipv6Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.src         : exact;
-            hdr.tcp.src_port     : exact;
+            m.flow.src_port      : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { fullnat_in6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -100,9 +89,9 @@ control Ipv6Session(inout headers_t hdr, inout metadata_t m) {
         key = {
             hdr.ipv6.next_header : exact;
             hdr.ipv6.src         : exact;
-            hdr.tcp.src_port     : exact;
+            m.flow.src_port      : exact;
             hdr.ipv6.dst         : exact;
-            hdr.tcp.dst_port     : exact;
+            m.flow.dst_port      : exact;
         }
         actions = { fullnat_out6; @defaultonly NoAction; }
         const default_action = NoAction();
@@ -154,9 +143,9 @@ control Ipv6Server(inout headers_t hdr, inout metadata_t m) {
     }
 }
 
-/* The way, and whether the destination is a neighbor, in one stage. */
+/* The prefix, and the host of a connected network, in one stage; which of them it is, a stage later. */
 control Ipv6Route(inout headers_t hdr, inout metadata_t m) {
-    action route_via6(bit<32> neighbor) { m.next_hop = neighbor; }
+    action route_via6(next_hop_id_t next_hop_id) { m.route.next_hop_id = next_hop_id; }
     action route_connected6() { m.target.ipv6.connected = true; }
     action route_drop6() { m.route.drop = (bit<8>)DropReason.ROUTE; }
     action no_route6() { m.route.drop = (bit<8>)DropReason.NO_ROUTE; }
@@ -168,35 +157,28 @@ control Ipv6Route(inout headers_t hdr, inout metadata_t m) {
         size = ROUTE6_TABLE_SIZE;
     }
 
-    action on_link(bit<32> neighbor) { m.target.ipv6.neighbor = neighbor; }
+    action host_via6(next_hop_id_t next_hop_id) { m.target.ipv6.host = next_hop_id; }
 
-    table neighbor6 {
+    table ipv6_host {
         key = { m.target.ipv6.dst : exact; }
-        actions = { on_link; @defaultonly NoAction; }
+        actions = { host_via6; @defaultonly NoAction; }
         const default_action = NoAction();
-        size = NEIGHBOR6_TABLE_SIZE;
+        size = IPV6_HOST_TABLE_SIZE;
     }
 
     apply {
         if (hdr.ipv6.isValid()) {
             if (m.route.drop == (bit<8>)DropReason.NONE) { ipv6_route.apply(); }
-            neighbor6.apply();
+            ipv6_host.apply();
         }
     }
 }
 
 control Ipv6NextHop(inout headers_t hdr, inout metadata_t m) {
     apply {
-        if (m.target.ipv6.connected) { m.next_hop = m.target.ipv6.neighbor; }
+        if (m.target.ipv6.connected) { m.route.next_hop_id = m.target.ipv6.host; }
     }
 }
-
-#else
-
-#define IPV6_CONTROLS
-#define IPV6_ELSE(CONTROL)
-#define IPV6_ALSO(CONTROL)
-#define ROUTED hdr.ipv4.isValid()
 
 #endif
 

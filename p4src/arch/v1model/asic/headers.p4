@@ -2,10 +2,6 @@
 #ifndef _V1MODEL_ASIC_HEADERS_P4_
 #define _V1MODEL_ASIC_HEADERS_P4_
 
-/* With SESSION_SYN, the end of what the session's client has sent, in the server's numbers; 0 = not known, as
- * here. */
-#define PACKET_IN_SEQ @id(5) bit<32> seq;
-
 #include "../../layouts/headers.p4"
 #include "../../asic/decision.p4"
 #include "../../asic/ipv6_room/headers.p4"
@@ -24,17 +20,6 @@ struct editable_options_t {
     bit<16>  mss;
     bit<96>  timestamps;
     bit<256> blocks;
-}
-
-struct target_metadata_t {
-    bit<8>  words;         /* of the list, from where the parser stands; wraps when it has gone beyond */
-    bit<32> end_seq;       /* sequence number behind the segment */
-    bit<32> received_ack;  /* its ack, before the rewrite */
-    bit<1>  punted;        /* to the controller, by way of egress */
-    bit<1>  toa_fits;      /* with TOA the segment does not pass the MTU */
-    bit<1>  acks_first;    /* the segment acknowledges the server's first byte of data and no more */
-    bit<8>  seen;          /* SessionEvent bits of the segments before */
-    editable_options_t original;
 }
 
 #endif

@@ -16,7 +16,7 @@ control UnusedRegisters() {
 
 control SegmentEnd(inout headers_t hdr, inout metadata_t m) {
     apply {
-        m.target.end_seq = hdr.tcp.seq + (bit<32>)m.state.payload_len;
+        m.target.end_seq = hdr.tcp.seq + (bit<32>)m.length.payload;
         if (hdr.tcp.syn == 1 || hdr.tcp.fin == 1) { m.target.end_seq = m.target.end_seq + 1; }
     }
 }
@@ -31,11 +31,13 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         events.read(seen, i);
         seen = m.new_session ? 0 : seen;
         m.target.seen = (bit<8>)seen;
-        bool early = m.state.set_events == (bit<8>)SessionEvent.ESTABLISHED && seen == 0;
-        events.write(i, early ? 0 : seen | (bit<16>)m.state.set_events);
+        bool early = m.target.set_events == (bit<8>)SessionEvent.ESTABLISHED && seen == 0;
+        events.write(i, early ? 0 : seen | (bit<16>)m.target.set_events);
     }
 
-    apply { note(m.session.id); }
+    apply {
+        if (m.verdict.punt == 0) { note(m.session.id); }
+    }
 }
 
 control FirstDataSeq(inout headers_t hdr, inout metadata_t m) {

@@ -1,6 +1,6 @@
 /* v1model: edits of the TCP option list, in place, so that length and order never change, but for TOA where a SYN has no room for it.
  *
- * The list is one 320-bit number (see headers.p4). Reads m.edit and m.target; writes hdr.tcp_options. */
+ * The list is one 320-bit number (see headers.p4). Reads m.edit and m.target.options; writes hdr.tcp_options. */
 #ifndef _OPTION_LIST_EDIT_P4_
 #define _OPTION_LIST_EDIT_P4_
 
@@ -17,18 +17,18 @@ control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action update() {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.tcp.checksum, ~m.target.original, m.target.list
+            ~hdr.tcp.checksum, ~m.target.options.original, m.target.options.list
         }, 32w65536);
     }
 
     apply {
-        if (m.target.edited) { update(); }
+        if (m.target.options.edited) { update(); }
     }
 }
 
 /* Kept where the parser had numbers of its own: more wide ones would cost every packet. */
-#define GAP m.target.option
-#define LAST_REMOVED m.target.cursor
+#define GAP m.target.options.option
+#define LAST_REMOVED m.target.options.cursor
 
 /* TOA in front of a list that keeps its length, in the place of 8 bytes in a row of what is removed: the last of the experiments,
  * or else of the timestamps. Before the addresses are rewritten. */
@@ -43,10 +43,10 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
 
     @hidden
     action place() {
-        m.target.list = BLANKED(m.target.list, m.target.experiments | m.target.timestamps);
-        m.target.list = (m.target.list & ~(GAP | (LAST_REMOVED - 1))) >> 64 | m.target.list & (LAST_REMOVED - 1);
-        m.target.list = m.target.list | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.tcp.src_port ++ hdr.ipv4.src ++ 256w0;
-        m.target.edited = true;
+        m.target.options.list = BLANKED(m.target.options.list, m.target.options.experiments | m.target.options.timestamps);
+        m.target.options.list = (m.target.options.list & ~(GAP | (LAST_REMOVED - 1))) >> 64 | m.target.options.list & (LAST_REMOVED - 1);
+        m.target.options.list = m.target.options.list | TOA_KIND ++ TOA_V4_LENGTH ++ hdr.ports.src ++ hdr.ipv4.src ++ 256w0;
+        m.target.options.edited = true;
         m.edit.remove_experiments = false;
         m.edit.remove_timestamps = false;
         toa_result = (bit<8>)ToaResult.OK;
@@ -54,9 +54,9 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
 
     apply {
         if (m.edit.remove_experiments) {
-            if (!m.edit.remove_timestamps) { m.target.timestamps = 0; }
-            find_gap(m.target.experiments);
-            if (GAP == 0) { find_gap(m.target.timestamps); }
+            if (!m.edit.remove_timestamps) { m.target.options.timestamps = 0; }
+            find_gap(m.target.options.experiments);
+            if (GAP == 0) { find_gap(m.target.options.timestamps); }
             if (GAP != 0) { place(); }
         }
     }
@@ -65,51 +65,51 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
 control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action blank(option_bits_t mask) {
-        m.target.list = BLANKED(m.target.list, mask);
-        m.target.edited = true;
+        m.target.options.list = BLANKED(m.target.options.list, mask);
+        m.target.options.edited = true;
     }
 
     @hidden
     action set_mss(bit<16> mss) {
-        option_bits_t change = (option_bits_t)(m.target.mss ^ mss);
-        m.target.list = m.target.list ^ change << m.target.mss_shift << m.target.mss_shift;
-        m.target.edited = true;
+        option_bits_t change = (option_bits_t)(m.target.options.mss ^ mss);
+        m.target.options.list = m.target.options.list ^ change << m.target.options.mss_shift << m.target.options.mss_shift;
+        m.target.options.edited = true;
     }
 
     @hidden
     action shift_sack() {
         bit<32> d = m.session.delta;
-        bit<256> s = (bit<256>)(m.target.list >> m.target.sack_shift >> m.target.sack_shift);
+        bit<256> s = (bit<256>)(m.target.options.list >> m.target.options.sack_shift >> m.target.options.sack_shift);
         s = (s[255:224] - d) ++ (s[223:192] - d) ++ (s[191:160] - d) ++ (s[159:128] - d)
             ++ (s[127:96] - d) ++ (s[95:64] - d) ++ (s[63:32] - d) ++ (s[31:0] - d);
-        option_bits_t shifted = (option_bits_t)s << m.target.sack_shift << m.target.sack_shift;
-        m.target.list = m.target.list & ~m.target.sack | shifted & m.target.sack;
-        m.target.edited = true;
+        option_bits_t shifted = (option_bits_t)s << m.target.options.sack_shift << m.target.options.sack_shift;
+        m.target.options.list = m.target.options.list & ~m.target.options.sack | shifted & m.target.options.sack;
+        m.target.options.edited = true;
     }
 
     @hidden
     action store_words() {
-        hdr.tcp_options[0].word = m.target.list[319:288];
-        hdr.tcp_options[1].word = m.target.list[287:256];
-        hdr.tcp_options[2].word = m.target.list[255:224];
-        hdr.tcp_options[3].word = m.target.list[223:192];
-        hdr.tcp_options[4].word = m.target.list[191:160];
-        hdr.tcp_options[5].word = m.target.list[159:128];
-        hdr.tcp_options[6].word = m.target.list[127:96];
-        hdr.tcp_options[7].word = m.target.list[95:64];
-        hdr.tcp_options[8].word = m.target.list[63:32];
-        hdr.tcp_options[9].word = m.target.list[31:0];
+        hdr.tcp_options[0].word = m.target.options.list[319:288];
+        hdr.tcp_options[1].word = m.target.options.list[287:256];
+        hdr.tcp_options[2].word = m.target.options.list[255:224];
+        hdr.tcp_options[3].word = m.target.options.list[223:192];
+        hdr.tcp_options[4].word = m.target.options.list[191:160];
+        hdr.tcp_options[5].word = m.target.options.list[159:128];
+        hdr.tcp_options[6].word = m.target.options.list[127:96];
+        hdr.tcp_options[7].word = m.target.options.list[95:64];
+        hdr.tcp_options[8].word = m.target.options.list[63:32];
+        hdr.tcp_options[9].word = m.target.options.list[31:0];
     }
 
     apply {
-        if (m.edit.remove_timestamps && m.target.has_timestamps) { blank(m.target.timestamps); }
-        if (m.edit.remove_experiments && m.target.has_experiments) { blank(m.target.experiments); }
+        if (m.edit.remove_timestamps && m.target.options.has_timestamps) { blank(m.target.options.timestamps); }
+        if (m.edit.remove_experiments && m.target.options.has_experiments) { blank(m.target.options.experiments); }
         if (m.edit.lower_mss) {
-            if (m.target.mss >= MSS_FLOOR + TOA_V4_BYTES) { set_mss(m.target.mss - TOA_V4_BYTES); }
-            else if (m.target.mss > MSS_FLOOR) { set_mss(MSS_FLOOR); }
+            if (m.target.options.mss >= MSS_FLOOR + TOA_V4_BYTES) { set_mss(m.target.options.mss - TOA_V4_BYTES); }
+            else if (m.target.options.mss > MSS_FLOOR) { set_mss(MSS_FLOOR); }
         }
-        if (m.edit.shift_sack && m.target.has_sack) { shift_sack(); }
-        if (m.target.edited) { store_words(); }
+        if (m.edit.shift_sack && m.target.options.has_sack) { shift_sack(); }
+        if (m.target.options.edited) { store_words(); }
     }
 }
 

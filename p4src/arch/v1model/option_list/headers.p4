@@ -8,9 +8,6 @@
 #define OPTION_HEADERS tcp_option_word_t[TCP_OPTION_WORDS] tcp_options;
 #define EMIT_OPTIONS(PACKET) PACKET.emit(hdr.tcp_options);
 #define OPTION_STATES "option_list/states.p4"
-#define DECISION_HEADER
-/* With SESSION_SYN, the end of what the session's client has sent, in the server's numbers; 0 = not known. */
-#define PACKET_IN_SEQ @id(5) bit<32> seq;
 
 /* TCP option kinds (RFC 9293, 2018, 7323, 6994). */
 const bit<8> OPT_EOL  = 0;
@@ -25,7 +22,7 @@ typedef bit<TCP_OPTION_BITS> option_bits_t;
 
 /* What the parser found in the option list. Masks have ones over the bytes of an option; byte 0 of the list is the most
  * significant byte, whatever the list's length. */
-struct target_metadata_t {
+struct option_list_t {
     option_bits_t list;
     option_bits_t timestamps;   /* mask of all timestamp options */
     option_bits_t experiments;  /* mask of all options of kind 253 and 254 */

@@ -1,6 +1,6 @@
     /* The states of v1model's parser from the end of the base TCP header on: the option list as words, then a walk over it. */
     state parse_options {
-        m.target.words_left = hdr.tcp.data_offset - 5;
+        m.target.options.words_left = hdr.tcp.data_offset - 5;
         transition select(hdr.tcp.data_offset) {
             0 .. 5: accept;
             default: parse_option_word;
@@ -9,9 +9,9 @@
 
     state parse_option_word {
         packet.extract(hdr.tcp_options.next);
-        m.target.list = m.target.list << 32 | (option_bits_t)hdr.tcp_options.last.word;
-        m.target.words_left = m.target.words_left - 1;
-        transition select(m.target.words_left) {
+        m.target.options.list = m.target.options.list << 32 | (option_bits_t)hdr.tcp_options.last.word;
+        m.target.options.words_left = m.target.options.words_left - 1;
+        transition select(m.target.options.words_left) {
             0: start_walk;
             default: parse_option_word;
         }
@@ -19,17 +19,17 @@
 
     /* Left-align the list. A shift distance has 8 bits in BMv2, so long shifts are two halves. */
     state start_walk {
-        m.target.bytes_left = ((bit<8>)hdr.tcp.data_offset - 5) << 2;
-        m.target.room = 40;
-        m.target.list = m.target.list << ((40 - m.target.bytes_left) << 2) << ((40 - m.target.bytes_left) << 2);
-        m.target.original = m.target.list;
-        m.target.cursor = m.target.list;
-        m.target.rest = ~(option_bits_t)0;
+        m.target.options.bytes_left = ((bit<8>)hdr.tcp.data_offset - 5) << 2;
+        m.target.options.room = 40;
+        m.target.options.list = m.target.options.list << ((40 - m.target.options.bytes_left) << 2) << ((40 - m.target.options.bytes_left) << 2);
+        m.target.options.original = m.target.options.list;
+        m.target.options.cursor = m.target.options.list;
+        m.target.options.rest = ~(option_bits_t)0;
         transition walk;
     }
 
     state walk {
-        transition select(m.target.bytes_left, m.target.cursor[319:312]) {
+        transition select(m.target.options.bytes_left, m.target.options.cursor[319:312]) {
             (0, _): accept;
             (_, OPT_EOL): accept;
             (_, OPT_NOP): walk_nop;
@@ -38,15 +38,15 @@
     }
 
     state walk_nop {
-        m.target.length = 1;
+        m.target.options.length = 1;
         transition walk_next;
     }
 
     state walk_option {
-        m.target.length = m.target.cursor[311:304];
-        m.target.option = m.target.rest ^ (m.target.rest >> (m.target.length << 2) >> (m.target.length << 2));
-        m.bad_options = m.target.length < 2 || m.target.length > m.target.bytes_left;
-        transition select(m.bad_options, m.target.cursor[319:312], m.target.length) {
+        m.target.options.length = m.target.options.cursor[311:304];
+        m.target.options.option = m.target.options.rest ^ (m.target.options.rest >> (m.target.options.length << 2) >> (m.target.options.length << 2));
+        m.bad_options = m.target.options.length < 2 || m.target.options.length > m.target.options.bytes_left;
+        transition select(m.bad_options, m.target.options.cursor[319:312], m.target.options.length) {
             (true, _, _): accept;
             (false, OPT_TIMESTAMPS, 10): walk_timestamps;
             (false, OPT_MSS, 4): walk_mss;
@@ -61,48 +61,48 @@
     }
 
     state walk_timestamps {
-        m.target.timestamps = m.target.timestamps | m.target.option;
-        m.target.has_timestamps = true;
+        m.target.options.timestamps = m.target.options.timestamps | m.target.options.option;
+        m.target.options.has_timestamps = true;
         transition walk_next;
     }
 
     state walk_experiment {
-        m.target.experiments = m.target.experiments | m.target.option;
-        m.target.has_experiments = true;
+        m.target.options.experiments = m.target.options.experiments | m.target.options.option;
+        m.target.options.has_experiments = true;
         transition walk_next;
     }
 
     state walk_mss {
-        transition select(m.target.mss) {
+        transition select(m.target.options.mss) {
             0: take_mss;
             default: walk_next;
         }
     }
 
     state take_mss {
-        m.target.mss = m.target.cursor[303:288];
-        m.target.mss_shift = (m.target.room - 4) << 2;
+        m.target.options.mss = m.target.options.cursor[303:288];
+        m.target.options.mss_shift = (m.target.options.room - 4) << 2;
         transition walk_next;
     }
 
     state walk_sack {
-        transition select(m.target.has_sack) {
+        transition select(m.target.options.has_sack) {
             true: walk_next;
             default: take_sack;
         }
     }
 
     state take_sack {
-        m.target.has_sack = true;
-        m.target.sack = m.target.option & (m.target.rest >> 16);
-        m.target.sack_shift = (m.target.room - m.target.length) << 2;
+        m.target.options.has_sack = true;
+        m.target.options.sack = m.target.options.option & (m.target.options.rest >> 16);
+        m.target.options.sack_shift = (m.target.options.room - m.target.options.length) << 2;
         transition walk_next;
     }
 
     state walk_next {
-        m.target.cursor = m.target.cursor << (m.target.length << 2) << (m.target.length << 2);
-        m.target.rest = m.target.rest >> (m.target.length << 2) >> (m.target.length << 2);
-        m.target.bytes_left = m.target.bytes_left - m.target.length;
-        m.target.room = m.target.room - m.target.length;
+        m.target.options.cursor = m.target.options.cursor << (m.target.options.length << 2) << (m.target.options.length << 2);
+        m.target.options.rest = m.target.options.rest >> (m.target.options.length << 2) >> (m.target.options.length << 2);
+        m.target.options.bytes_left = m.target.options.bytes_left - m.target.options.length;
+        m.target.options.room = m.target.options.room - m.target.options.length;
         transition walk;
     }

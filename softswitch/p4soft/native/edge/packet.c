@@ -166,6 +166,13 @@ uint32_t packet_offload(const struct p4s_link *link) {
   return (p->vnet ? P4S_FINISHES : 0) | (p->cuts ? P4S_CUTS : 0) | (p->joins && p->refused < GIVE_UP ? P4S_JOINS : 0);
 }
 
+/* The kernel then takes the socket off it (NETDEV_UNREGISTER). */
+bool packet_attached(const struct p4s_link *link) {
+  struct sockaddr_ll where;
+  socklen_t size = sizeof where;
+  return getsockname(link->packet->tx_fd, (struct sockaddr *)&where, &size) == 0 && where.sll_ifindex > 0;
+}
+
 /* The kernel counts what did not fit into the receive ring, and forgets it when asked. */
 void packet_lost(struct p4s_link *link) {
   struct tpacket_stats stats;

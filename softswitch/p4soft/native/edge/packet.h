@@ -11,6 +11,8 @@ extern const struct p4s_port_ops packet_ops;
  * P4S_SYSTEM: errno tells. */
 int packet_open(struct p4s_switch *s, uint32_t port, struct p4s_link *links, const char *interface, bool offload);
 uint32_t packet_offload(const struct p4s_link *link); /* enum p4s_offload */
+/* False once the interface has been deleted, or has gone to another namespace; one of the same name is another. */
+bool packet_attached(const struct p4s_link *link);
 void packet_close(struct p4s_link *link);
 /* Count what the kernel dropped since the last call. */
 void packet_lost(struct p4s_link *link);

@@ -41,6 +41,26 @@ EXPORT int p4s_add_interface(struct p4s_switch *s, uint32_t number, const char *
   return P4S_OK;
 }
 
+/* Attach a port to an interface instead of the one that it had; its statistics go on. Results as of p4s_add_interface. */
+EXPORT int p4s_reattach(struct p4s_switch *s, uint32_t number, const char *interface, int offload) {
+  struct p4s_link links[P4S_MAX_WORKERS], gone[P4S_MAX_WORKERS];
+  if (number >= P4S_PORTS || s->ports[number].kind != P4S_PORT_PACKET) return P4S_NOT_FOUND;
+  const int rc = packet_open(s, number, links, interface, offload != 0);
+  if (rc != P4S_OK) return rc;
+  switch_lock(s);
+  for (uint32_t i = 0; i < s->nworkers; i++) {
+    struct p4s_link *link = &s->workers[i]->links[number];
+    packet_lost(link);
+    links[i].stats = link->stats;
+    gone[i] = *link;
+    *link = links[i];
+  }
+  switch_unlock(s);
+  switch_wake(s); /* as p4s_remove_port */
+  for (uint32_t i = 0; i < s->nworkers; i++) packet_close(&gone[i]);
+  return P4S_OK;
+}
+
 EXPORT int p4s_remove_port(struct p4s_switch *s, uint32_t number) {
   struct p4s_link gone[P4S_MAX_WORKERS];
   if (number >= P4S_PORTS || s->ports[number].kind == P4S_PORT_NONE) return P4S_NOT_FOUND;
@@ -81,15 +101,29 @@ EXPORT uint32_t p4s_ports(struct p4s_switch *s, struct p4s_port_image *out, uint
     out[i].kind = port->kind;
     memcpy(out[i].name, port->name, sizeof port->name);
     memset(&out[i].stats, 0, sizeof out[i].stats);
-    out[i].offload = 0;
+    out[i].offload = out[i].gone = 0;
     for (uint32_t k = 0; k < s->nworkers; k++) {
       struct p4s_link *link = &s->workers[k]->links[port->number];
       if (link->packet) {
         packet_lost(link);
         out[i].offload |= packet_offload(link);
+        out[i].gone |= !packet_attached(link);
       }
       add_stats(&out[i].stats, &link->stats);
     }
+  }
+  switch_unlock(s);
+  return n;
+}
+
+/* The ports that packets were to leave by since the start, at a time when there was none such. */
+EXPORT uint32_t p4s_missing_ports(struct p4s_switch *s, uint32_t *out, uint32_t room) {
+  uint32_t n = 0;
+  switch_lock(s);
+  for (uint32_t number = 0; number < P4S_PORTS && n < room; number++) {
+    bool missed = false;
+    for (uint32_t i = 0; i < s->nworkers; i++) missed |= s->workers[i]->strangers[number / 64] >> number % 64 & 1;
+    if (missed) out[n++] = number;
   }
   switch_unlock(s);
   return n;

@@ -62,6 +62,7 @@ static void output(struct p4s_worker *w, const struct p4s_pkt *p) {
   if (number >= P4S_PORTS || s->ports[number].kind == P4S_PORT_NONE) {
     TRACE(w, p, "There is no port %u: dropping packet", number);
     w->unknown_port++;
+    if (number < P4S_PORTS) w->strangers[number / 64] |= 1ull << number % 64;
     return;
   }
   struct p4s_link *link = &w->links[number];

@@ -44,6 +44,7 @@ struct p4s_worker {
   bool signal; /* something was put into an event ring */
   bool out_signal; /* and into ``out`` */
   uint32_t frames, copies; /* numbers a frame gets in the log, and copies made of the last one */
+  uint64_t strangers[P4S_PORTS / 64 + 1]; /* a bit for each port that frames were to leave by though there was none */
   uint64_t unknown_port, backlog_dropped, oversize, partial_checksums;
 
   pthread_t thread;

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fullnat_toa.cli.command import Failure, Parser, prefixes, run
+from fullnat_toa.cli.output import guarded
 from fullnat_toa.client import Trusted
 from fullnat_toa.ebpf import attach
 from fullnat_toa.ebpf.bpf import BpfError
@@ -48,14 +49,16 @@ def attach_main(arguments: Sequence[str] | None = None, prog: str = "toa-attach"
         metavar="PREFIX",
         help="the balancer's local addresses; may be repeated",
     )
-    given = parser.parse_args(arguments)
-    return run(lambda: _attach(given.cgroup, Trusted(*given.trusted)))
+    with guarded("Error"):
+        given = parser.parse_args(arguments)
+        return run(lambda: _attach(given.cgroup, Trusted(*given.trusted)))
 
 
 def detach_main(arguments: Sequence[str] | None = None, prog: str = "toa-detach") -> int:
     """The command; its exit status."""
-    given = _parser(prog, DETACH).parse_args(arguments)
-    return run(lambda: _detach(given.cgroup))
+    with guarded("Error"):
+        given = _parser(prog, DETACH).parse_args(arguments)
+        return run(lambda: _detach(given.cgroup))
 
 
 def _attach(cgroup: Path, trusted: Trusted) -> None:

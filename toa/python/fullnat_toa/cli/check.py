@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 from fullnat_toa.cli.command import Failure, Parser, prefixes, run
+from fullnat_toa.cli.output import guarded
 from fullnat_toa.client import Trusted, keep_syns
 from fullnat_toa.diagnose import Finding, Kernel, diagnose
 from fullnat_toa.errors import NotTcp
@@ -73,9 +74,10 @@ def _parser(prog: str) -> Parser:
 
 def main(arguments: Sequence[str] | None = None, prog: str = "toa-check") -> int:
     """The command; its exit status."""
-    given = _parser(prog).parse_args(arguments)
-    trusted = Trusted(*given.trusted) if given.trusted else None
-    return run(lambda: _check(given.listen, trusted, given.count, given.timeout, given.json))
+    with guarded("Error"):
+        given = _parser(prog).parse_args(arguments)
+        trusted = Trusted(*given.trusted) if given.trusted else None
+        return run(lambda: _check(given.listen, trusted, given.count, given.timeout, given.json))
 
 
 def _check(

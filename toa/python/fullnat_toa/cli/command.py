@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -40,7 +39,4 @@ def run(work: Callable[[], int | None]) -> int:
         return work() or 0
     except Failure as error:
         print(f"Error: {error}", file=sys.stderr)
-    except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter would complain of it once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+        return 1

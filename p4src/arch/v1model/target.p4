@@ -1,0 +1,34 @@
+/* v1model (BMv2 and p4soft): all that it provides (core/target.p4). */
+#ifndef _V1MODEL_TARGET_P4_
+#define _V1MODEL_TARGET_P4_
+
+#include "prims.p4"
+#include "option_list/headers.p4"
+#define DECISION_HEADER
+#include "headers.p4"
+
+struct target_metadata_t {
+    bit<16> tag_bytes;        /* of the tag that was passed over */
+    bit<8>  new_events;       /* answered by the session's registers: SessionEvent bits that the controller is told */
+    bit<32> client_end;       /* answered: end of what the client has sent, in the server's numbers; 0 = not known */
+    bool    server_answered;  /* answered to a reset: SYN_ACK is set */
+    bool    before_data;      /* answered to the client: it acknowledges no data of the server */
+    received_t    received;
+    option_list_t options;
+}
+
+#define BEFORE_DATA m.target.before_data
+#define SERVER_ANSWERED m.target.server_answered
+#define TOLD_EVENTS m.target.new_events
+
+#include "../../core/target.p4"
+#include "parser.p4"
+#include "received.p4"
+#include "option_list/edit.p4"
+#include "checksum.p4"
+#include "session_state.p4"
+#include "punt_limit.p4"
+#include "verdict.p4"
+#include "deparser.p4"
+
+#endif

@@ -1,0 +1,21 @@
+/* Check: what the packet by itself says, before anything is looked up: what the controller wants, and what is wrong. */
+#ifndef _CHECK_P4_
+#define _CHECK_P4_
+
+#include "packet_out.p4"
+#include "lengths.p4"
+#include "validate.p4"
+
+control Check(inout headers_t hdr, inout metadata_t m) {
+    PacketOutRequest() packet_out_request;
+    MeasureLengths() measure_lengths;
+    Validate() validate;
+
+    apply {
+        if (hdr.packet_out.isValid()) { packet_out_request.apply(hdr, m); }
+        measure_lengths.apply(hdr, m);
+        if (!DECIDED) { validate.apply(hdr, m); }
+    }
+}
+
+#endif

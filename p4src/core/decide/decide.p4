@@ -1,0 +1,52 @@
+/* Decide: what shall become of a packet, by what was found: dropped or sent to the controller for a reason, answered, or
+ * translated, of which the session's registers take note. What is none of this is routed. After LookUp.
+ *
+ * Server is looked up here, as m.next_hop is then written by it or by AnswerOrDrop, never by one behind the other. */
+#ifndef _DECIDE_P4_
+#define _DECIDE_P4_
+
+#include "server.p4"
+#include "without_session.p4"
+#include "admit.p4"
+#include "answer_or_drop.p4"
+
+control Decide(inout headers_t hdr, inout metadata_t m) {
+    Server() server;
+    JudgeWithoutSession() judge_without_session;
+    WithoutSession() without_session;
+    Admit() admit;
+    CompareForAnswer() compare_for_answer;
+    AnswerOrDrop() answer_or_drop;
+    SessionState() session_state;
+    IPV6_DECIDE
+
+    @hidden
+    action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
+
+    apply {
+        WHERE_NEEDED(!hdr.tcp.isValid()) { compare_for_answer.apply(hdr, m); }
+        if (hdr.tcp.isValid()) {
+            if (IN_SESSION) {
+                IPV6_ELSE(ipv6_server) { server.apply(hdr, m); }
+            }
+            IPV6_ALSO(ipv6_route)
+            WHERE_NEEDED(!IN_SESSION) { judge_without_session.apply(hdr, m); }
+            if (!DECIDED) {
+                if (m.foreign) {
+                    not_for_us();
+                } else if (IN_SESSION) {
+                    admit.apply(hdr, m);
+                } else {
+                    without_session.apply(hdr, m);
+                }
+            }
+        } else if (!DECIDED) {
+            if (m.foreign) { not_for_us(); } else { answer_or_drop.apply(hdr, m); }
+        }
+        if (IN_SESSION && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) {
+            session_state.apply(hdr, m);
+        }
+    }
+}
+
+#endif

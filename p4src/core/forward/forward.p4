@@ -1,0 +1,30 @@
+/* Forward: the way of a routed packet, and the last checks of what leaves by a port; what goes to the controller is metered.
+ * Before any rewrite, so that the MTU is known when TOA is to be inserted. After Decide. */
+#ifndef _FORWARD_P4_
+#define _FORWARD_P4_
+
+#include "route.p4"
+#include "next_hop.p4"
+#include "leave.p4"
+
+control Forward(inout headers_t hdr, inout metadata_t m) {
+    Route() route;
+    NextHop() next_hop;
+    Leave() leave;
+    PuntLimit() punt_limit;
+    IPV6_FORWARD
+
+    apply {
+        WHERE_NEEDED(ROUTED && !DECIDED) {
+            IPV6_ELSE(ipv6_next_hop) { route.apply(hdr, m); }
+        }
+        if (ROUTED && !DECIDED) { next_hop.apply(hdr, m); }
+        if (m.verdict.punt != 0) {
+            punt_limit.apply(m);
+        } else if (ROUTED) {
+            leave.apply(hdr, m);
+        }
+    }
+}
+
+#endif

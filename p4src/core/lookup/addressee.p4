@@ -1,0 +1,56 @@
+/* Addressee: whether a packet's destination is an address of ours, and served.
+ *
+ * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
+ * virtual_service says which (VIP, protocol, port) is served. What a real server sends to a local address belongs to a session,
+ * or else its sender shall learn that there is none: the controller knows whether. The tables write different fields, so an ASIC
+ * looks both up in one stage. Reads m.flow and m.addressed; writes m.own. */
+#ifndef _ADDRESSEE_P4_
+#define _ADDRESSEE_P4_
+
+#include "../target.p4"
+
+control Addressee(inout headers_t hdr, inout metadata_t m) {
+    @id(ID_A_OWN_VIP) @name(".own_vip")
+    action own_vip() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
+
+    @id(ID_A_OWN_LOCAL) @name(".own_local")
+    action own_local() { m.own.address = true; m.own.local = true; }
+
+    @id(ID_A_OWN_INTERFACE) @name(".own_interface")
+    action own_interface() { m.own.address = true; m.own.answers_echo = true; }
+
+    @id(ID_T_OWN_ADDRESS) @name(".own_address")
+    PLACE_ADDRESSEE
+    table own_address {
+        key = { m.addressed : exact @id(1) @name("address"); }
+        actions = { own_vip; own_local; own_interface; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = OWN_ADDRESS_TABLE_SIZE;
+    }
+
+    @id(ID_A_SERVICE_PUNT) @name(".service_punt")
+    action service_punt(@id(1) bit<8> flags) {
+        m.own.served = true;
+        m.own.flags = flags;
+    }
+
+    @id(ID_T_SERVICE) @name(".virtual_service")
+    PLACE_ADDRESSEE
+    table virtual_service {
+        key = {
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.dst      : exact @id(2) @name("vip");
+            m.flow.dst_port : exact @id(3) @name("vport");
+        }
+        actions = { service_punt; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = SERVICE_TABLE_SIZE;
+    }
+
+    apply {
+        own_address.apply();
+        if (hdr.ports.isValid()) { virtual_service.apply(); }
+    }
+}
+
+#endif

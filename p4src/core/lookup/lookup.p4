@@ -1,0 +1,28 @@
+/* LookUp: what the tables say of a packet. Facts only: nothing is decided here, so an ASIC looks up side by side, and in its
+ * first stages, whatever depends on nothing. Others leave out what nobody asks for. After Check. */
+#ifndef _LOOKUP_P4_
+#define _LOOKUP_P4_
+
+#include "port.p4"
+#include "session.p4"
+#include "addressee.p4"
+
+control LookUp(inout headers_t hdr, inout metadata_t m) {
+    Port() port;
+    Session() session;
+    Addressee() addressee;
+    IPV6_LOOK_UP
+
+    apply {
+        WHERE_NEEDED(!DECIDED) { port.apply(hdr, m); }
+        WHERE_NEEDED(!DECIDED && !m.foreign) {
+            WHERE_NEEDED(hdr.tcp.isValid()) { session.apply(hdr, m); }
+            IPV6_ALSO(ipv6_session)
+            WHERE_NEEDED(!IN_SESSION) {
+                IPV6_ELSE(ipv6_addressee) { addressee.apply(hdr, m); }
+            }
+        }
+    }
+}
+
+#endif

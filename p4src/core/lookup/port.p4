@@ -1,0 +1,59 @@
+/* Port: the MAC address of the port a packet came in by, and whether the frame is meant for us; the controller's reset is.
+ *
+ * Reads m.ingress_port, m.reset and hdr.ethernet; writes m.port_mac, m.foreign. */
+#ifndef _PORT_P4_
+#define _PORT_P4_
+
+#include "../target.p4"
+
+control Port(inout headers_t hdr, inout metadata_t m) {
+    bool known = false;
+
+    @id(ID_A_PORT_SET) @name(".port_set")
+    action port_set(@id(1) mac_t mac) {
+        known = true;
+        m.port_mac = mac;
+        m.foreign_mac = hdr.ethernet.dst ^ mac;
+    }
+
+    @id(ID_T_PORT) @name(".port")
+    PLACE_PORT
+    table port {
+        key = { m.ingress_port : exact @id(1) @name("port"); }
+        actions = { port_set; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = PORT_TABLE_SIZE;
+    }
+
+    @hidden
+    action ours() { }
+
+    @hidden
+    action foreign() { m.foreign = true; }
+
+    /* A port without entry has no address, not the address of zeros. */
+    @hidden
+    table destination {
+        key = {
+            known              : ternary;
+            m.foreign_mac      : ternary;
+            hdr.ethernet.dst   : ternary;
+            hdr.arp.isValid()  : ternary;
+            m.reset            : ternary;
+        }
+        actions = { ours; foreign; }
+        const default_action = foreign();
+        const entries = {
+            (true, 0, _, _, _)                 : ours();
+            (true, _, 0xffffffffffff, true, _) : ours();
+            (_, _, _, _, true)                 : ours();
+        }
+    }
+
+    apply {
+        port.apply();
+        destination.apply();
+    }
+}
+
+#endif

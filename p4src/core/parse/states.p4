@@ -1,0 +1,93 @@
+    /* The parser's states from the first header of the wire to the base TCP header, in every target. They also say, and nothing
+     * else does, what a packet belongs to: m.flow, by which sessions and services are looked up; m.addressed; and m.next_hop, as
+     * long as no rewrite leads elsewhere.
+     *
+     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4 and PASS_TAG. */
+    state parse_packet_out {
+        packet.extract(hdr.packet_out);
+        transition select(hdr.packet_out.request) {
+            PacketOutAction.FORWARD: parse_as_it_is;
+            default: parse_ethernet;
+        }
+    }
+
+    state parse_as_it_is {
+        packet.extract(hdr.ethernet);
+        transition accept;
+    }
+
+    state parse_ethernet {
+        packet.extract(hdr.ethernet);
+        transition select(hdr.ethernet.type) {
+            ETHERTYPE_IPV4: parse_ipv4;
+            ETHERTYPE_ARP: parse_arp;
+            ETHERTYPE_VLAN: parse_vlan;
+            IPV6_ETHERTYPE
+            default: accept;
+        }
+    }
+
+    /* A tag that only tells a priority is passed over. */
+    state parse_vlan {
+        packet.extract(hdr.vlan);
+        transition select(hdr.vlan.vid) {
+            0: parse_tagged;
+            default: accept;
+        }
+    }
+
+    state parse_tagged {
+        PASS_TAG
+        transition select(hdr.vlan.type) {
+            ETHERTYPE_IPV4: parse_ipv4;
+            ETHERTYPE_ARP: parse_arp;
+            IPV6_ETHERTYPE
+            default: accept;
+        }
+    }
+
+    state parse_arp {
+        packet.extract(hdr.arp);
+        m.addressed = hdr.arp.target_ip;
+        transition accept;
+    }
+
+    IPV6_STATES
+
+    state parse_ipv4 {
+        packet.extract(hdr.ipv4);
+        CHECK_IPV4
+        m.flow.protocol = hdr.ipv4.protocol;
+        m.flow.src = hdr.ipv4.src;
+        m.flow.dst = hdr.ipv4.dst;
+        m.addressed = hdr.ipv4.dst;
+        m.next_hop = hdr.ipv4.dst;
+        transition select(hdr.ipv4.ihl) {
+            0 &&& 0xc: accept;
+            4: accept;
+            5: parse_l4;
+            default: parse_ipv4_options;
+        }
+    }
+
+    /* Only the first fragment has a layer-4 header, and no fragment is translated. */
+    state parse_l4 {
+        transition select(hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset, hdr.ipv4.protocol) {
+            (0, 0, PROTO_TCP): parse_tcp;
+            (0, 0, PROTO_ICMP): parse_icmp;
+            default: accept;
+        }
+    }
+
+    state parse_icmp {
+        packet.extract(hdr.icmp);
+        transition accept;
+    }
+
+    state parse_tcp {
+        packet.extract(hdr.ports);
+        m.flow.src_port = hdr.ports.src;
+        m.flow.dst_port = hdr.ports.dst;
+        packet.extract(hdr.tcp);
+        transition parse_options;
+    }

@@ -1,0 +1,81 @@
+/* What a target provides: all of it, and here only. A program includes the target's types and macros, then this file, then the
+ * target's controls, and then the composite controls of core/.
+ *
+ * Types
+ *   headers_t              the headers, by the names that core/ uses, in the order they are emitted
+ *   target_metadata_t      what only the target's own files know, as m.target
+ *
+ * Parser states, beside those of core/parse/states.p4
+ *   start, parse_ipv4_options, parse_options
+ *
+ * Facts, told by the parser and by what comes first in ingress; 0 or false where a target cannot know
+ *   m.ingress_port, m.length.ip_header, m.length.tcp_header, m.parser_error, m.checksum_error, m.ip_fault, m.bad_options,
+ *   m.odd_options
+ *
+ * Controls, with the composite that applies them
+ *   Decide    SessionState(hdr, m)            what the session's registers learn of its segment, and tell of it
+ *   Forward   PuntLimit(m)                    the meter of packets to the controller: m.verdict.drop where there are too many
+ *   Rewrite   ToaInPlace(hdr, m, toa_result)  TOA in the place of options that are removed, where the header has no room
+ *             TcpOptions(hdr, m)              carries out m.edit
+ *
+ * Macros: those below. */
+#ifndef _CORE_TARGET_P4_
+#define _CORE_TARGET_P4_
+
+/* Parser. */
+#ifndef CHECK_IPV4
+#error "the target must define CHECK_IPV4: statements on the checksum of hdr.ipv4, just extracted, for m.checksum_error; nothing if a control does"
+#endif
+#ifndef PASS_TAG
+#error "the target must define PASS_TAG: statements that make hdr.ethernet.type what hdr.vlan.type says; nothing if a control does"
+#endif
+#ifndef PACKET_IN_SEQ
+#error "the target must define PACKET_IN_SEQ: the field of packet_in with the client's sequence numbers; nothing if they are not known"
+#endif
+
+/* Tables. */
+#ifndef IDLE_TIMEOUT
+#error "the target must define IDLE_TIMEOUT: the property of a table whose idle entries are reported"
+#endif
+#ifndef DIRECT_COUNTER
+#error "the target must define DIRECT_COUNTER: (ID, GLOBAL_NAME, NAME), the declaration of a direct counter"
+#endif
+#ifndef DIRECT_COUNTERS
+#error "the target must define DIRECT_COUNTERS: (NAME), the property of a table that has this direct counter"
+#endif
+#ifndef DIRECT_COUNT
+#error "the target must define DIRECT_COUNT: (NAME), the statement of an action that counts"
+#endif
+#ifndef APPLY_EITHER
+#error "the target must define APPLY_EITHER: (FIRST, SECOND), statements that apply two tables of which one may hit"
+#endif
+#ifndef WHERE_NEEDED
+#error "the target must define WHERE_NEEDED: (CONDITION), in front of a lookup that is only used then; if (CONDITION) where lookups take time, nothing where conditions do"
+#endif
+
+/* Until the tables of IPv6 are here, arch/asic/ipv6_room stands in these places to see that an ASIC has room for them. */
+#ifndef IPV6_ROOM
+#define IPV6_ETHERTYPE
+#define IPV6_STATES
+#define IPV6_LOOK_UP
+#define IPV6_DECIDE
+#define IPV6_FORWARD
+#define IPV6_ELSE(CONTROL)
+#define IPV6_ALSO(CONTROL)
+#define ROUTED hdr.ipv4.isValid()
+#endif
+
+/* Answers of the session's registers. */
+#ifndef BEFORE_DATA
+#error "the target must define BEFORE_DATA: the client's segment acknowledges no data of the server"
+#endif
+#ifndef SERVER_ANSWERED
+#error "the target must define SERVER_ANSWERED: the server has sent its SYN-ACK"
+#endif
+
+#include "../include/sizes.p4"
+#include "../include/ids.p4"
+#include "../include/constants.p4"
+#include "../include/metadata.p4"
+
+#endif

@@ -1,0 +1,69 @@
+"""What options of the command line are made of."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+MAX_PORT = 510
+"""Of a v1model switch."""
+_SCHEME = re.compile(r"(dns:(//[^/]*/)?|ipv4:|ipv6:)")
+
+
+class InterfaceType(click.ParamType[tuple[int, str]]):
+    """``PORT@INTERFACE``, as simple_switch_grpc has it."""
+
+    name = "PORT@INTERFACE"
+
+    def convert(
+        self, value: str | tuple[int, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, str]:
+        if isinstance(value, tuple):
+            return value
+        port, at, name = value.partition("@")
+        if not at or not name or not port.isdecimal() or int(port) > MAX_PORT:
+            self.fail(f"{value!r} is not PORT@INTERFACE with a port in 0..{MAX_PORT}", param, ctx)
+        return int(port), name
+
+
+class AddressType(click.ParamType[tuple[str, int]]):
+    """``HOST:PORT``."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, port = _host_and_port(value)
+        if not host or port is None:
+            self.fail(f"{value!r} is not HOST:PORT", param, ctx)
+        return host.strip("[]"), port
+
+
+class GrpcType(click.ParamType[str]):
+    """An address as gRPC has it (its naming.md), of one server: a host, with or without a scheme, or a Unix socket."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not _is_grpc(value):
+            self.fail(f"{value!r} is neither HOST:PORT nor unix:PATH", param, ctx)
+        return value
+
+
+def _is_grpc(text: str) -> bool:
+    scheme, _, path = text.partition(":")
+    if scheme in ("unix", "unix-abstract"):
+        return bool(path.strip("/"))
+    host, port = _host_and_port(_SCHEME.sub("", text, count=1))
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host.replace(":", " ")
+    return bool(name and port) and not re.search(r"[\s/@]", name)
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    """The port is None where there is none, or none of TCP's."""
+    host, _, port = text.rpartition(":")
+    return host, int(port) if port.isdecimal() and len(port) <= 5 and int(port) <= 65535 else None

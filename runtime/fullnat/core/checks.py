@@ -1,0 +1,76 @@
+"""What can be wrong with a draft as a whole: parts that cannot be so together. Only what a draft touches is looked at,
+unless interfaces or routes change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from fullnat.config.model import Interface
+from fullnat.core.commands import Problem, Reason
+from fullnat.core.draft import Draft
+from fullnat.core.model import Model
+from fullnat.core.roles import Role, Roles
+from fullnat.core.routing import Router
+from fullnat.net.flow import Address, address, text
+
+
+def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator[Problem]:
+    """``roles`` are those before the ``change``, ``router`` is the one after it."""
+    if draft.network_changes:
+        yield from _interfaces(draft.model)
+        yield from _gateways(draft.model, router)
+    touched = {role: roles.after(role, change) if draft.network_changes else change.new(role) for role in Role}
+    conflicting = {where for role in Role for where in change.new(role) if roles.conflict(where, change)}
+    yield from _conflicts(conflicting, roles, change)
+    yield from _unusable(draft.model, touched)
+    for server in touched[Role.SERVER]:
+        if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
+            yield Problem(
+                Reason.UNREACHABLE, f"real server {text(server)} is in no interface's subnet and behind no route"
+            )
+
+
+def _interfaces(model: Model) -> Iterator[Problem]:
+    seen: list[Interface] = []
+    for interface in model.interfaces.values():
+        mine = interface.address
+        for other in seen:
+            if mine.ip == other.address.ip:
+                yield Problem(
+                    Reason.CONFLICT, f"ports {other.port} and {interface.port} have the same address {mine.ip}"
+                )
+            elif mine.network.overlaps(other.address.network):
+                subnets = f"{mine.network} of port {interface.port} and {other.address.network} of port {other.port}"
+                yield Problem(Reason.CONFLICT, f"{subnets} overlap")
+        seen.append(interface)
+
+
+def _gateways(model: Model, router: Router) -> Iterator[Problem]:
+    for route in model.routes.values():
+        if route.gateway is not None and router.link(address(route.gateway)) is None:
+            yield Problem(
+                Reason.UNREACHABLE, f"gateway {route.gateway} to {route.prefix} is in the subnet of no interface"
+            )
+
+
+def _conflicts(addresses: Iterable[Address], roles: Roles, change: Roles) -> Iterator[Problem]:
+    for where in sorted(addresses):
+        pair = roles.conflict(where, change)
+        if pair is not None:
+            one, other = pair
+            yield Problem(Reason.CONFLICT, f"{text(where)} cannot be {one.value} and {other.value}")
+
+
+def _unusable(model: Model, touched: Mapping[Role, Iterable[Address]]) -> Iterator[Problem]:
+    """Addresses of our subnets that belong to no host. A prefix of 31 bits has none (RFC 3021)."""
+    unusable: dict[Address, str] = {}
+    for interface in model.interfaces.values():
+        network = interface.address.network
+        if network.prefixlen < 31:
+            unusable[address(network.network_address)] = f"the network address of port {interface.port}"
+            unusable[address(network.broadcast_address)] = f"the broadcast address of port {interface.port}"
+    for role, addresses in touched.items():
+        if role is not Role.INTERFACE:
+            for where in addresses:
+                if where in unusable:
+                    yield Problem(Reason.CONFLICT, f"{text(where)} cannot be {role.value}: it is {unusable[where]}")

@@ -1,0 +1,150 @@
+"""The configured tables of a switch: what services, local addresses, interfaces and routes put there, and the writes
+that bring it there, those of what they lead to before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from fullnat.config.model import Config
+from fullnat.core.commands import ServiceKey
+from fullnat.core.interface import Effect, Log, Op, Outcome, Write, Written
+from fullnat.core.mirror import Mirror, desired_entries
+from fullnat.core.model import Model
+from fullnat.core.next_hops import NextHops
+from fullnat.core.routing import Router
+from fullnat.core.store import SessionStore
+from fullnat.net.flow import Address, address
+from fullnat.tables.own_address import OwnAddress
+from fullnat.tables.route import Route
+from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, shown, table_of
+
+Updates = list[tuple[Op, Entry]]
+
+
+class Configured:
+    def __init__(self, store: SessionStore, next_hops: NextHops) -> None:
+        self.own: set[Address] = set()
+        """The switch's addresses; always the same set."""
+        self._network: Config = Model().network()
+        self._gateways: tuple[Address, ...] = ()
+        self._store = store
+        self._next_hops = next_hops
+        self._routed: dict[Address, int] = {}
+        """The ids of the gateways that routes go by; there may be none for some."""
+        self._mirror = Mirror()
+        self._writes: dict[int, tuple[tuple[Op, Entry], ...]] = {}
+        """Under way, by token."""
+
+    def set_network(self, network: Config, router: Router) -> None:
+        """Interfaces and routes are these from now on; :meth:`sync` must follow."""
+        self._network = network
+        self._gateways = tuple(dict.fromkeys(router.gateways.values()))
+
+    def found(self, entries: Iterable[Entry]) -> None:
+        """The truth, read from the switch."""
+        self._mirror.found(entries)
+        self.forget_writes()
+
+    def routes(self) -> list[Route]:
+        """Those of the switch."""
+        return self._mirror.of(Route)
+
+    def forget_writes(self) -> None:
+        """Nothing under way will be answered."""
+        self._writes.clear()
+
+    def sync(self, out: list[Effect]) -> set[Address]:
+        """Make all configured tables what they should be; returns addresses of ours that are new."""
+        services = {service.key: service.service_flags for service in self._store.services}
+        locals_ = [local.address for local in self._store.pool]
+        self._routed = self._next_hops.gateways(self._gateways)
+        desired = desired_entries(Wanted(self._network, services, locals_, self._routed))
+        self._store.pool.retired.clear()
+        self.write(self._mirror.change_to(desired), out)
+        return self._owned(self.own.copy(), desired)
+
+    def change(self, services: Iterable[ServiceKey], locals_: Iterable[Address], out: list[Effect]) -> set[Address]:
+        """The same of what comes of these alone, whether they are still there or not; what was refused before is tried
+        again."""
+        keys = tuple(services)
+        addresses = dict.fromkeys((*locals_, *(virtual.address for _, virtual in keys)))
+        if self._next_hops.gateways(self._gateways) != self._routed:
+            return self.sync(out)
+        interfaces = (each for each in self._network.interfaces if address(each.address.ip) in addresses)
+        network = replace(self._network, interfaces=tuple(interfaces), routes=())
+        possible = desired_entries(Wanted(network, dict.fromkeys(keys, 0), tuple(addresses), {}))
+        desired = desired_entries(Wanted(network, self._flags(keys, addresses), self._in_use(addresses), {}))
+        updates = self._mirror.change_part(possible, desired)
+        self.write(updates + self._mirror.retries(), out)
+        return self._owned(set(addresses), desired)
+
+    def _flags(self, keys: Iterable[ServiceKey], addresses: Iterable[Address]) -> dict[ServiceKey, int]:
+        """ServiceFlags of those that are there of ``keys``, and of one service of each address that has some: the
+        address is theirs as long as there is any."""
+        services = self._store.services
+        known = [services.one_of(virtual) for virtual in addresses] + [services.by_key.get(key) for key in keys]
+        return {service.key: service.service_flags for service in known if service is not None}
+
+    def _in_use(self, addresses: Iterable[Address]) -> list[Address]:
+        return [local for local in addresses if local in self._store.pool]
+
+    def _owned(self, among: set[Address], desired: dict[EntryKey, Entry]) -> set[Address]:
+        """Take over which of the addresses ``among`` those asked about are ours; returns the new ones."""
+        ours = {entry.address for entry in desired.values() if isinstance(entry, OwnAddress)}
+        new = ours - self.own
+        self.own -= among - ours
+        self.own |= new
+        return new
+
+    def write(self, configured: Updates, out: list[Effect]) -> None:
+        """The updates of ``configured`` tables, and before them those of what they and sessions lead to."""
+        self._write((*self._store.services.updates(), *self._next_hops.updates(), *configured), out)
+
+    def write_next_hops(self, out: list[Effect]) -> None:
+        """What is new of next hops alone."""
+        self._write(tuple(self._next_hops.updates()), out)
+
+    def _write(self, updates: tuple[tuple[Op, Entry], ...], out: list[Effect]) -> None:
+        if updates:
+            token = self._store.new_token()
+            self._writes[token] = updates
+            out.append(Write(updates, token))
+
+    def written(self, event: Written, out: list[Effect]) -> bool:
+        """Whether it was a write of ours that was answered; who knows what the tables hold learns the outcome."""
+        updates = self._writes.pop(event.token, None)
+        if updates is None:
+            return False
+        of: dict[Owner, list[tuple[Op, Any, Outcome]]] = {owner: [] for owner in Owner}
+        unlearned: list[str] = []
+        for position, (operation, entry) in enumerate(updates):
+            failure = event.failed.get(position)
+            owner = table_of(entry).owner
+            of[owner].append((operation, entry, Outcome.DONE if failure is None else failure.outcome))
+            if failure is None:
+                continue
+            said = f"{operation.value} {shown(entry)}: {failure.message}"
+            if owner is Owner.NEIGHBORS:
+                unlearned.append(said)
+                continue
+            if owner is Owner.CONFIGURATION:
+                self._mirror.failed(operation, entry, failure.outcome)
+            out.append(Log("ERROR", said))
+        self._store.services.answered(of[Owner.SERVERS])
+        for update in of[Owner.NEIGHBORS]:
+            self._next_hops.answered(*update)
+        self._retain(of[Owner.CONFIGURATION])
+        if unlearned:
+            out.append(Log("WARNING", f"{len(unlearned)} entries of next hops failed; the first: {unlearned[0]}"))
+        return True
+
+    def _retain(self, answered: list[tuple[Op, Any, Outcome]]) -> None:
+        """Give back the ids that only routes of before ``answered`` led to. Not while a change of a route is under way,
+        or after one failed: then the old one may still be there."""
+        routes = [outcome for _, entry, outcome in answered if isinstance(entry, Route)]
+        waiting = (entry for updates in self._writes.values() for _, entry in updates)
+        if not routes or set(routes) != {Outcome.DONE} or any(isinstance(entry, Route) for entry in waiting):
+            return
+        self._next_hops.retain(self._mirror.of(Route))

@@ -1,0 +1,81 @@
+"""The model in force, and its changes: checked as a whole first, then taken over as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from typing import NamedTuple, TypeVar
+
+from fullnat.config.model import GlobalSettings
+from fullnat.core.checks import check
+from fullnat.core.commands import Command, CommandError, ServiceKey
+from fullnat.core.draft import Draft
+from fullnat.core.model import Declared, Model
+from fullnat.core.roles import Roles
+from fullnat.core.routing import Router
+from fullnat.net.flow import Address, Endpoint
+
+T = TypeVar("T")
+
+
+class ServiceChange(NamedTuple):
+    before: Declared | None
+    """None: there was none."""
+    after: Declared | None
+    """None: it is removed."""
+
+    @property
+    def locals_added(self) -> list[Address]:
+        return _new(self.after.locals if self.after else (), self.before.locals if self.before else {})
+
+    @property
+    def locals_removed(self) -> list[Address]:
+        return ServiceChange(self.after, self.before).locals_added
+
+    @property
+    def servers_added(self) -> list[Endpoint]:
+        return _new(self.after.servers if self.after else (), self.before.servers if self.before else {})
+
+    @property
+    def servers_removed(self) -> list[Endpoint]:
+        return ServiceChange(self.after, self.before).servers_added
+
+
+class Change(NamedTuple):
+    """What a batch of commands changes."""
+
+    services: dict[ServiceKey, ServiceChange]
+    network: bool
+    """Interfaces or routes."""
+    settings: GlobalSettings
+    """As they were."""
+
+
+class Declaration:
+    def __init__(self) -> None:
+        self.model = Model()
+        """To be read only: commands change it."""
+        self.router = Router(self.model.network())
+        self._roles = Roles()
+
+    def change(self, commands: Iterable[Command]) -> Change:
+        """Carry out all of ``commands``. Raises CommandError with everything that is wrong, and then nothing has
+        changed."""
+        draft = Draft(self.model)
+        draft.carry_out(commands)
+        if draft.problems:
+            raise CommandError(draft.problems)
+        roles = draft.roles()
+        router = Router(draft.model.network()) if draft.network_changes else self.router
+        problems = tuple(check(draft, self._roles, roles, router))
+        if problems:
+            raise CommandError(problems)
+        services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
+        change = Change(services, draft.network_changes, self.model.settings)
+        draft.take_over()
+        self._roles.add(roles)
+        self.router = router
+        return change
+
+
+def _new(names: Iterable[T], known: Container[T]) -> list[T]:
+    return [name for name in names if name not in known]

@@ -1,0 +1,260 @@
+"""A draft of the model: commands carried out on copies of what they touch, to be taken over as a whole or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from ipaddress import IPv4Network
+from typing import Any
+
+from fullnat.config.model import Interface, ServerSettings, ServiceSettings
+from fullnat.core import commands as c
+from fullnat.core.commands import Command, Problem, Reason, ServiceKey
+from fullnat.core.model import Declared, Model
+from fullnat.core.protocols.base import BY_NUMBER
+from fullnat.core.roles import Role, Roles
+from fullnat.core.values import (
+    check_endpoint,
+    check_globals,
+    check_host,
+    check_interface,
+    check_server,
+    check_service,
+)
+from fullnat.net.flow import Endpoint, address, text
+
+
+class _Refusal(Exception):
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def name(key: ServiceKey) -> str:
+    """What messages call a service. Raises ValueError for an address that is none."""
+    number, virtual = key
+    protocol = BY_NUMBER.get(number)
+    return f"virtual server {protocol.name if protocol else number} {virtual}"
+
+
+class Draft:
+    """``services`` has those that were touched, None for one that is removed. Who refuses a draft drops it."""
+
+    def __init__(self, model: Model) -> None:
+        self.problems: list[Problem] = []
+        self.services: dict[ServiceKey, Declared | None] = {}
+        self.network_changes = False
+        self._base = model
+        self._model = replace(model)
+
+    def carry_out(self, commands: Iterable[Command]) -> None:
+        """What cannot be carried out is a problem, and the others go on, so that all problems are found at once."""
+        for command in commands:
+            try:
+                _METHODS[type(command)](self, command)
+            except _Refusal as refusal:
+                self.problems.append(Problem(refusal.reason, str(refusal), command))
+            except ValueError as error:
+                self.problems.append(Problem(Reason.INVALID, str(error), command))
+
+    @property
+    def model(self) -> Model:
+        """As it is to be, but for its services."""
+        return self._model
+
+    def before(self, key: ServiceKey) -> Declared | None:
+        return self._base.services.get(key)
+
+    def take_over(self) -> None:
+        """The model is as drafted from now on."""
+        model, services = self._base, self._base.services
+        model.settings, model.interfaces, model.routes = (
+            self._model.settings,
+            self._model.interfaces,
+            self._model.routes,
+        )
+        for key, declared in self.services.items():
+            if declared is None:
+                services.pop(key, None)
+            else:
+                services[key] = declared
+
+    def roles(self) -> Roles:
+        """How the uses of addresses change."""
+        change = Roles()
+        for key, after in self.services.items():
+            before = self.before(key)
+            change.count(Role.VIRTUAL, (key[1].address,), (after is not None) - (before is not None))
+            before, after = before or _NOTHING, after or _NOTHING
+            for count, one, other in ((1, after, before), (-1, before, after)):
+                change.count(Role.LOCAL, one.locals.keys() - other.locals.keys(), count)
+                servers = one.servers.keys() - other.servers.keys()
+                change.count(Role.SERVER, (server.address for server in servers), count)
+        for count, model in ((1, self._model), (-1, self._base)) if self.network_changes else ():
+            interfaces, routes = model.interfaces.values(), model.routes.values()
+            change.count(Role.INTERFACE, (address(interface.address.ip) for interface in interfaces), count)
+            gateways = (address(route.gateway) for route in routes if route.gateway is not None)
+            change.count(Role.GATEWAY, gateways, count)
+        return change
+
+    # ---- services
+
+    def add_service(self, command: c.AddService) -> None:
+        protocol, virtual = command.service
+        if protocol not in BY_NUMBER:
+            raise ValueError(f"protocol {protocol} is not supported")
+        check_endpoint(virtual)
+        if self._find(command.service) is not None:
+            raise _Refusal(Reason.EXISTS, f"{name(command.service)} is there already")
+        check_service(command.settings)
+        self.services[command.service] = Declared(command.settings)
+
+    def edit_service(self, command: c.EditService) -> None:
+        check_service(command.settings)
+        self._service(command.service).settings = command.settings
+
+    def remove_service(self, command: c.RemoveService) -> None:
+        self._existing(command.service)
+        self.services[command.service] = None
+
+    def add_server(self, command: c.AddServer) -> None:
+        check_endpoint(command.server)
+        check_server(command.settings)
+        servers = self._service(command.service).servers
+        if command.server in servers:
+            raise _Refusal(Reason.EXISTS, f"{name(command.service)} has the real server {command.server} already")
+        servers[command.server] = command.settings
+
+    def edit_server(self, command: c.EditServer) -> None:
+        check_server(command.settings)
+        self._servers(command.service, command.server)[command.server] = command.settings
+
+    def remove_server(self, command: c.RemoveServer) -> None:
+        del self._servers(command.service, command.server)[command.server]
+
+    def arrange_servers(self, command: c.ArrangeServers) -> None:
+        service = self._service(command.service)
+        if service.servers.keys() != set(command.servers) or len(service.servers) != len(command.servers):
+            raise ValueError(f"these are not the real servers of {name(command.service)}")
+        service.servers = {server: service.servers[server] for server in command.servers}
+
+    def add_local(self, command: c.AddLocal) -> None:
+        check_host(command.local)
+        locals_ = self._service(command.service).locals
+        if command.local in locals_:
+            has = f"{name(command.service)} has the local address {text(command.local)}"
+            raise _Refusal(Reason.EXISTS, f"{has} already")
+        locals_[command.local] = None
+
+    def remove_local(self, command: c.RemoveLocal) -> None:
+        locals_ = self._service(command.service).locals
+        if command.local not in locals_:
+            raise _Refusal(Reason.UNKNOWN, f"{name(command.service)} has no local address {text(command.local)}")
+        del locals_[command.local]
+
+    def arrange_locals(self, command: c.ArrangeLocals) -> None:
+        service = self._service(command.service)
+        if service.locals.keys() != set(command.locals) or len(service.locals) != len(command.locals):
+            raise ValueError(f"these are not the local addresses of {name(command.service)}")
+        service.locals = dict.fromkeys(command.locals)
+
+    def _find(self, key: ServiceKey) -> Declared | None:
+        return self.services[key] if key in self.services else self._base.services.get(key)
+
+    def _existing(self, key: ServiceKey) -> Declared:
+        found = self._find(key)
+        if found is None:
+            raise _Refusal(Reason.UNKNOWN, f"there is no {name(key)}")
+        return found
+
+    def _service(self, key: ServiceKey) -> Declared:
+        """The service, to be changed."""
+        found = self._existing(key)
+        if key not in self.services:
+            found = self.services[key] = found.copy()
+        return found
+
+    def _servers(self, key: ServiceKey, server: Endpoint) -> dict[Endpoint, ServerSettings]:
+        """The servers of a service that has ``server``, to be changed."""
+        servers = self._service(key).servers
+        if server not in servers:
+            raise _Refusal(Reason.UNKNOWN, f"{name(key)} has no real server {server}")
+        return servers
+
+    # ---- network and the rest
+
+    def add_interface(self, command: c.AddInterface) -> None:
+        port = command.interface.port
+        if port in self._model.interfaces:
+            raise _Refusal(Reason.EXISTS, f"port {port} has an interface already")
+        self._set_interface(command.interface)
+
+    def edit_interface(self, command: c.EditInterface) -> None:
+        self._known_interface(command.interface.port)
+        self._set_interface(command.interface)
+
+    def remove_interface(self, command: c.RemoveInterface) -> None:
+        self._known_interface(command.port)
+        self._network()
+        del self._model.interfaces[command.port]
+
+    def add_route(self, command: c.AddRoute) -> None:
+        if command.route.prefix in self._model.routes:
+            raise _Refusal(Reason.EXISTS, f"there is a route to {command.route.prefix} already")
+        self._network()
+        self._model.routes[command.route.prefix] = command.route
+
+    def edit_route(self, command: c.EditRoute) -> None:
+        self._known_route(command.route.prefix)
+        self._model.routes[command.route.prefix] = command.route
+
+    def remove_route(self, command: c.RemoveRoute) -> None:
+        self._known_route(command.prefix)
+        del self._model.routes[command.prefix]
+
+    def edit_globals(self, command: c.EditGlobals) -> None:
+        check_globals(command.settings)
+        self._model.settings = command.settings
+
+    def _set_interface(self, interface: Interface) -> None:
+        check_interface(interface)
+        self._network()
+        self._model.interfaces[interface.port] = interface
+
+    def _known_interface(self, port: int) -> None:
+        if port not in self._model.interfaces:
+            raise _Refusal(Reason.UNKNOWN, f"port {port} has no interface")
+
+    def _known_route(self, prefix: IPv4Network) -> None:
+        if prefix not in self._model.routes:
+            raise _Refusal(Reason.UNKNOWN, f"there is no route to {prefix}")
+        self._network()
+
+    def _network(self) -> None:
+        """Interfaces and routes are about to change."""
+        if not self.network_changes:
+            self.network_changes = True
+            self._model.interfaces = self._model.interfaces.copy()
+            self._model.routes = self._model.routes.copy()
+
+
+_NOTHING = Declared(ServiceSettings())
+_METHODS: dict[type[Command], Callable[[Draft, Any], None]] = {
+    c.AddService: Draft.add_service,
+    c.EditService: Draft.edit_service,
+    c.RemoveService: Draft.remove_service,
+    c.AddServer: Draft.add_server,
+    c.EditServer: Draft.edit_server,
+    c.RemoveServer: Draft.remove_server,
+    c.ArrangeServers: Draft.arrange_servers,
+    c.AddLocal: Draft.add_local,
+    c.RemoveLocal: Draft.remove_local,
+    c.ArrangeLocals: Draft.arrange_locals,
+    c.AddInterface: Draft.add_interface,
+    c.EditInterface: Draft.edit_interface,
+    c.RemoveInterface: Draft.remove_interface,
+    c.AddRoute: Draft.add_route,
+    c.EditRoute: Draft.edit_route,
+    c.RemoveRoute: Draft.remove_route,
+    c.EditGlobals: Draft.edit_globals,
+}

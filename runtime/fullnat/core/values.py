@@ -1,0 +1,81 @@
+"""Which values the parts of a command may have. Each check raises ValueError, whose message says what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, Timeouts
+from fullnat.core.schedulers.base import SCHEDULERS
+from fullnat.net.flow import V4_BYTES, Address, Endpoint, is_v6, text
+
+WEIGHTS = 0, 65535
+PORTS = 1, 65535
+"""Of TCP and UDP."""
+SWITCH_PORTS = 0, 65535
+MTUS = 576, 65535
+"""Bytes (RFC 791 3.2: every host takes 576)."""
+PUNTS = 1, 10_000_000
+"""Packets, or packets per second."""
+SECONDS = 0, 86400 * 31
+"""0 stands for the protocol's own time."""
+
+
+def check_host(address: Address) -> None:
+    """One host's address, of a family that the program's tables have."""
+    if len(address) == V4_BYTES and address[0] not in (0, 127) and address[0] < 0xE0:
+        return
+    shown = text(address)
+    if is_v6(address):
+        raise ValueError(f"{shown} is not an IPv4 address, and others are not supported")
+    raise ValueError(f"{shown} is not the address of one host")
+
+
+def check_endpoint(endpoint: Endpoint) -> None:
+    check_host(endpoint.address)
+    _within("port", endpoint.port, PORTS)
+
+
+def check_server(settings: ServerSettings) -> None:
+    _within("weight", settings.weight, WEIGHTS)
+
+
+def check_service(settings: ServiceSettings) -> None:
+    if settings.scheduler not in SCHEDULERS:
+        raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
+    _within("established_timeout", settings.established_timeout, SECONDS)
+    if settings.timeouts is not None:
+        _check_timeouts(settings.timeouts)
+
+
+def check_globals(settings: GlobalSettings) -> None:
+    low, high = settings.local_port_min, settings.local_port_max
+    _each(("local_port_min", low), ("local_port_max", high), limits=PORTS)
+    if low > high:
+        raise ValueError(f"local_port_min {low} is above local_port_max {high}")
+    _each(("punt_rate", settings.punt_rate), ("punt_burst", settings.punt_burst), limits=PUNTS)
+    _check_timeouts(settings.timeouts)
+
+
+def check_interface(interface: Interface) -> None:
+    _within("port of the switch", interface.port, SWITCH_PORTS)
+    _within("mtu", interface.mtu, MTUS)
+    if not 0 < interface.mac < 1 << 48 or interface.mac >> 40 & 1:
+        raise ValueError(f"{interface.mac:#x} is not the MAC address of one station")
+    network = interface.address.network
+    if network.prefixlen < 31 and interface.address.ip in (network.network_address, network.broadcast_address):
+        raise ValueError(f"{interface.address} is not the address of a host in {network}")
+
+
+def _check_timeouts(timeouts: Timeouts) -> None:
+    _each(*((each.name, getattr(timeouts, each.name)) for each in fields(timeouts)), limits=SECONDS)
+
+
+def _each(*named: tuple[str, float], limits: tuple[float, float]) -> None:
+    for name, value in named:
+        _within(name, value, limits)
+
+
+def _within(name: str, value: float, limits: tuple[float, float]) -> None:
+    low, high = limits
+    if not low <= value <= high:
+        raise ValueError(f"{name} {value} is not from {low} to {high}")

@@ -1,0 +1,88 @@
+"""The checks of a file, which know its lines, and those of commands, which know what runs, find fault with the same
+configurations."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from fullnat.config.check import check
+from fullnat.config.diff import diff, model_of
+from fullnat.config.errors import Problems
+from fullnat.config.locate import Locator
+from fullnat.config.model import Config, Interface, RealServer, StaticRoute, VirtualServer
+from fullnat.core.commands import CommandError
+from fullnat.core.declaration import Declaration
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+ADDRESSES = st.sampled_from(
+    [IPv4Address(text) for text in ("10.0.0.0", "10.0.0.1", "10.0.0.7", "10.0.0.255", "10.0.1.1", "10.0.1.7")]
+    + [IPv4Address(text) for text in ("192.0.2.7", "192.0.2.8", "203.0.113.7", "203.0.113.8", "203.0.113.9")]
+)
+INTERFACES = st.lists(
+    st.builds(
+        Interface,
+        port=st.sampled_from([1, 2, 3]),
+        mac=st.just(0x020000000001),
+        address=st.sampled_from(
+            [
+                IPv4Interface(text)
+                for text in ("10.0.0.1/24", "10.0.0.1/25", "10.0.1.1/24", "10.0.0.9/16", "192.0.2.7/31")
+            ]
+            + [IPv4Interface("10.0.1.255/24")]
+        ),
+    ),
+    min_size=1,
+    max_size=2,
+    unique_by=lambda interface: interface.port,
+)
+ROUTES = st.lists(
+    st.builds(
+        StaticRoute,
+        prefix=st.sampled_from(
+            [IPv4Network(text) for text in ("0.0.0.0/0", "203.0.113.0/24", "203.0.113.8/31", "10.0.1.7/32")]
+        ),
+        gateway=st.one_of(st.none(), ADDRESSES),
+    ),
+    max_size=3,
+    unique_by=lambda route: route.prefix,
+)
+SERVERS = st.lists(
+    st.builds(RealServer, address=ADDRESSES, port=st.just(80)), max_size=3, unique_by=lambda server: server.address
+)
+SERVICES = st.lists(
+    st.builds(
+        VirtualServer,
+        address=ADDRESSES,
+        port=st.just(80),
+        local_addresses=st.lists(ADDRESSES, min_size=1, max_size=2, unique=True).map(tuple),
+        real_servers=SERVERS.map(tuple),
+    ),
+    max_size=2,
+    unique_by=lambda service: service.address,
+)
+
+
+@given(
+    st.builds(
+        Config,
+        interfaces=INTERFACES.map(tuple),
+        routes=ROUTES.map(tuple),
+        virtual_servers=SERVICES.map(tuple),
+        local_port_min=st.sampled_from([5000, 5000, 7000]),
+        local_port_max=st.sampled_from([6000, 8000]),
+    )
+)
+@settings(max_examples=500, deadline=None)
+def test_a_file_is_right_when_its_commands_are(config: Config) -> None:
+    problems = Problems("file", Locator(""))
+    check(config, problems)
+    declaration = Declaration()
+    try:
+        declaration.change(diff(declaration.model, model_of(config)))
+    except CommandError as error:
+        refused = str(error)
+    else:
+        refused = ""
+    event(f"right: {not refused}")
+    assert bool(problems.lines) == bool(refused), (problems.lines, refused)

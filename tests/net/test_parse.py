@@ -1,0 +1,50 @@
+"""Frames and what is found in them: whether a segment came as it was sent."""
+
+from __future__ import annotations
+
+import pytest
+from fullnat.net.flow import Endpoint, Flow, address
+from fullnat.net.headers import ETHERNET_BYTES, PROTO_TCP, TcpFlag, ethernet, ethertype_of, tcp_packet, udp
+from fullnat.net.headers import ip as ip_packet
+from fullnat.net.parse import parse
+
+FAMILIES = pytest.mark.parametrize(
+    ("src", "dst"), [("192.0.2.1", "198.51.100.7"), ("2001:db8::1", "2001:db8:1::2")], ids=["v4", "v6"]
+)
+
+
+def segment(src: str, dst: str, payload: bytes) -> bytes:
+    flow = Flow(PROTO_TCP, Endpoint(address(src), 1025), Endpoint(address(dst), 80))
+    packet = tcp_packet(flow, 7, 9, TcpFlag.ACK, options=b"\x01\x01\x01\x01", payload=payload)
+    return ethernet(2, 4, ethertype_of(flow.src.address)) + packet
+
+
+@FAMILIES
+@pytest.mark.parametrize("payload", [b"", b"x", b"hello, world"])
+def test_a_segment_is_intact_as_it_was_sent_and_with_padding(src: str, dst: str, payload: bytes) -> None:
+    frame = segment(src, dst, payload)
+    assert parse(frame).is_intact()
+    assert parse(frame + b"padding").is_intact()
+
+
+@FAMILIES
+def test_no_bit_of_a_segment_may_be_another(src: str, dst: str) -> None:
+    frame = segment(src, dst, b"odd")
+    start = ETHERNET_BYTES + (20 if ":" not in src else 40)
+    for bit in range(start * 8, len(frame) * 8):
+        spoiled = bytearray(frame)
+        spoiled[bit // 8] ^= 1 << bit % 8
+        assert not parse(bytes(spoiled)).is_intact(), f"bit {bit}"
+
+
+@FAMILIES
+def test_a_segment_that_was_cut_is_not_intact(src: str, dst: str) -> None:
+    frame = segment(src, dst, b"\0" * 8)
+    assert not parse(frame[:-2]).is_intact(), "the zeros that are missing change no sum"
+
+
+def test_what_is_no_segment_is_not_intact() -> None:
+    src, dst = address("192.0.2.1"), address("198.51.100.7")
+    datagram = ip_packet(src, dst, 17, udp(Flow(17, Endpoint(src, 1), Endpoint(dst, 2)), b"x"))
+    assert not parse(ethernet(2, 4, 0x0800) + datagram).is_intact()
+    assert not parse(b"").is_intact()
