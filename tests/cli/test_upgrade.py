@@ -24,7 +24,7 @@ async def upgrade(*arguments: str) -> tuple[int | None, list[str]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         output, _ = await process.communicate()
     return process.returncode, output.decode().splitlines()
 
@@ -53,7 +53,7 @@ def _state(path: Path) -> str:
 
 async def _until(path: Path, state: str) -> None:
     """Asking blocks, and the fake switch is of this loop."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             if await asyncio.to_thread(_state, path) == state:
                 return

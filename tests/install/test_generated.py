@@ -49,7 +49,7 @@ def test_a_manual_page_reads_well() -> None:
     shown = " ".join(shown.split())
     for line in (
         "NAME fullnat-run - run the controller with the configuration file CONFIG, until SIGTERM",
-        "--grpc-addr TEXT",
+        "--grpc-addr ",
         "/etc/fullnat/fullnat.toml",
         "EXIT STATUS",
     ):
