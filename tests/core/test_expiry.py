@@ -407,6 +407,7 @@ def test_views_tell_age_expiry_and_counters() -> None:
     tell(rig, entry.session_id, "FIN_OUT", "FIN_IN")
     assert only(rig).expires == 7
     rig.advance(3, idle_notices=False)
-    assert only(rig).read(ProbeResult(1.0, 9, 900, 8, 800)).expires == 4, "packets do not restart it"
+    (view,) = rig.controller.sessions(rig.now)
+    assert view.read(ProbeResult(1.0, 9, 900, 8, 800)).expires == 4, "packets do not restart it"
     rig.advance(4.5, settle=False)
     assert (only(rig).phase, only(rig).expires) == ("REMOVING", None)

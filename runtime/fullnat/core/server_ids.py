@@ -13,7 +13,7 @@ from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.mirror import Mirror
 from fullnat.core.pool import IdPool
-from fullnat.net.flow import Endpoint, v4
+from fullnat.net.flow import Endpoint, made, v4
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
@@ -41,7 +41,9 @@ class FoundServers:
 
     def agrees(self, session: SessionEntry) -> bool:
         """Whether the switch sends the session's packets where the session's entries say."""
-        return self.number(session.flow_in.dst, session.flow_out.src) == session.server_id
+        virtual = made(Endpoint, (session.vip, session.vport))
+        server = made(Endpoint, (session.server, session.server_port))
+        return self._numbers.get((virtual, server)) == session.server_id
 
 
 class _Binding:

@@ -21,7 +21,7 @@ from fullnat.core.services import Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
-from fullnat.net.flow import Flow, made
+from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -91,10 +91,11 @@ class SessionStore:
         server.connections += 1
         return session
 
-    def adopt(self, entry: SessionEntry, service: Service, now: float) -> Session | None:
-        """A session found on the switch, taken for established. None when what it uses is taken."""
-        key = entry.flow_in
-        _, endpoint, local = entry.flow_out
+    def adopt(self, entry: SessionEntry, key: Flow, service: Service, now: float) -> Session | None:
+        """A session found on the switch, taken for established; ``key`` is its ``flow_in``. None when what it uses is
+        taken."""
+        endpoint = made(Endpoint, (entry.server, entry.server_port))
+        local = made(Endpoint, (entry.local, entry.local_port))
         if key in self.table.by_key or not self.services.ids.fits(entry.server_id, service.key, endpoint):
             return None
         if not self.table.ids.claim(entry.session_id):
@@ -103,7 +104,7 @@ class SessionStore:
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(endpoint)
-        session = Session(entry, made(Flow, (key.protocol, key.src, service.key[1])), service, server, now)
+        session = Session(entry, key, service, server, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established

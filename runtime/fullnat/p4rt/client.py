@@ -261,7 +261,7 @@ class Client:
         halves = schema.sessions.halves()
         for table_id in schema.session_tables:
             async for response in self._transport.read(self._reading(_whole_table(table_id))):
-                halves.add(table_id, response)
+                halves.add(response)
         halves.finish()
         await self.delete_halves(halves.orphans)
         return (*found, *halves.sessions), len(halves.orphans)
@@ -283,11 +283,9 @@ class Client:
             asked = sessions[start : start + _BATCH // 2]
             request = self._reading(b"".join([delimited(2, entity) for entity in tables.probe_entities(asked)]))
             hits = self._hits(request)
-            if hits is not None:
-                results += tables.probe_hits(asked, hits)
-            else:
-                entities = await self._entities(request)
-                results += tables.probe_results(asked, (entity.table_entry for entity in entities))
+            if hits is None:
+                hits = tables.hits(asked, [response async for response in self._transport.read(request)])
+            results += tables.probe_results(asked, hits)
         return tuple(results)
 
     def _hits(self, request: bytes) -> Sequence[Hit | None] | None:

@@ -8,13 +8,15 @@ numbers, bytestrings as short as can be. Entries in any other form are read as m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
 from typing import TypeVar
 
 from finsy.proto import p4r
 
 from fullnat.net.flow import Address, made
 from fullnat.p4rt.binding import Field
+from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import shortest, varint
 from fullnat.tables.session import SessionEntry
 
@@ -27,8 +29,23 @@ REMEMBERED = 1 << 17
 """Values of a kind that are kept, so that sessions share them."""
 
 Values = Sequence[bytes | None]
-"""Of one half: the fields of the key and the parameters of the action, each behind its length, controller_metadata and
-idle_timeout_ns as varints. Those that are left out, being 0, are None."""
+"""Of one half: the fields of the key and the parameters of the action, each behind its length, and then in the order of
+:class:`Rest` what goes with them. None is what is not there; a number that is not there is 0."""
+
+
+class Rest(IntEnum):
+    """Where numbers are among the values, as varints, and the two messages that hold some of them."""
+
+    METADATA = 10
+    COUNTER = 11
+    BYTES = 12
+    PACKETS = 13
+    TIMEOUT = 14
+    SINCE_HIT = 15
+    ELAPSED = 16
+
+
+_METADATA, _COUNTER, _BYTES, _PACKETS, _TIMEOUT, _SINCE_HIT, _ELAPSED = map(int, Rest)
 
 
 class Remembered(dict[bytes | None, T]):
@@ -54,22 +71,19 @@ class Half:
         self.param_ids = [param.id for param in params]
         matches = b"".join(rb"\x12.\x08" + _literal(field.id) + rb"\x12.\x0a" + _value(field.bits) for field in key)
         action = b"".join(rb"\x22.\x10" + _literal(param.id) + rb"\x1a" + _value(param.bits) for param in params)
-        self._pattern = re.compile(
+        self._entity = re.compile(
             rb"\x0a" + _LENGTH + rb"\x12" + _LENGTH + rb"\x08" + _literal(table_id) + matches
             + rb"\x1a" + _LENGTH + rb"\x0a" + _LENGTH + rb"\x08" + _literal(action_id) + action
-            + rb"(?:\x28" + _VARINT + rb")?(?:\x48" + _VARINT + rb")?",
+            + rb"(?:\x28" + _VARINT + rb")?"
+            + rb"(\x3a.(?:\x08" + _VARINT + rb")?(?:\x10" + _VARINT + rb")?)?"
+            + rb"(?:\x48" + _VARINT + rb")?"
+            + rb"(\x52.(?:\x08" + _VARINT + rb")?)?",
             re.DOTALL,
         )  # fmt: skip
 
-    def scan(self, response: bytes) -> Iterator[Values] | None:
-        """The entries of a serialised ReadResponse; None when there is anything else in it."""
-        found = []
-        at = 0
-        match = self._pattern.match
-        while (entity := match(response, at)) is not None:
-            found.append(entity.groups())
-            at = entity.end()
-        return iter(found) if at == len(response) else None
+    def match(self, response: bytes, at: int) -> re.Match[bytes] | None:
+        """The entity of a serialised ReadResponse that begins at ``at``; its groups are its Values."""
+        return self._entity.match(response, at)
 
     def values(self, entry: p4r.TableEntry) -> Values:
         """Raises ValueError for what we cannot have written."""
@@ -79,18 +93,67 @@ class Half:
         if sorted(key) != sorted(self.key_ids) or sorted(data) != sorted(self.param_ids):
             raise ValueError(f"entry with fields {sorted(key)} and {sorted(data)}")
         values = [*(key[ident] for ident in self.key_ids), *(data[ident] for ident in self.param_ids)]
-        rest = (entry.controller_metadata, entry.idle_timeout_ns)
-        return [*map(_behind_length, values), *(varint(number) if number else None for number in rest)]
+        return [
+            *map(_behind_length, values),
+            varint(entry.controller_metadata),
+            b"" if entry.HasField("counter_data") else None,
+            varint(entry.counter_data.byte_count),
+            varint(entry.counter_data.packet_count),
+            varint(entry.idle_timeout_ns),
+            b"" if entry.HasField("time_since_last_hit") else None,
+            varint(entry.time_since_last_hit.elapsed_ns),
+        ]
+
+
+class Halves:
+    """Both tables."""
+
+    def __init__(self, inward: Half, outward: Half) -> None:
+        self.inward = inward
+        self.outward = outward
+
+    def scan(self, response: bytes) -> list[tuple[bool, Values]]:
+        """The entries of a serialised ReadResponse; True: of session_in. Raises ValueError for what we cannot have
+        written."""
+        found: list[tuple[bool, Values]] = []
+        at = 0
+        inward, outward = self.inward.match, self.outward.match
+        while at < len(response):
+            entity = inward(response, at)
+            is_inward = entity is not None
+            entity = entity or outward(response, at)
+            if entity is None:
+                entities = p4r.ReadResponse.FromString(response).entities
+                return [self.values(entity.table_entry) for entity in entities]
+            found.append((is_inward, entity.groups()))
+            at = entity.end()
+        return found
+
+    def values(self, entry: p4r.TableEntry) -> tuple[bool, Values]:
+        """The same of a message."""
+        is_inward = entry.table_id == self.inward.table_id
+        return is_inward, (self.inward if is_inward else self.outward).values(entry)
+
+    def hits(self, responses: Iterable[bytes]) -> tuple[dict[int, Hit], dict[int, Hit]]:
+        """What entries that were found say of hits, inward and outward, by the session ids in their actions: not every
+        switch keeps controller_metadata."""
+        found: tuple[dict[int, Hit], dict[int, Hit]] = {}, {}
+        for response in responses:
+            for is_inward, values in self.scan(response):
+                since = None if values[_SINCE_HIT] is None else _unvarint(values[_ELAPSED])
+                hit = since, _unvarint(values[_PACKETS]), _unvarint(values[_BYTES])
+                found[0 if is_inward else 1][_number(values[5])] = hit
+        return found
 
 
 class HalfSessions:
     """Joins halves, in whatever order they come. Two belong together when they agree in every field that both tell."""
 
-    def __init__(self, inward: Half, outward: Half, address_bytes: int) -> None:
-        self._tables = {inward.table_id: (inward, self._add_inward), outward.table_id: (outward, self._add_outward)}
+    def __init__(self, halves: Halves, address_bytes: int) -> None:
+        self._halves = halves
         self._numbers = Remembered(_number)
         self._addresses = Remembered(lambda value: Address((value or b"\0")[1:].rjust(address_bytes, b"\0")))
-        self._timeouts = Remembered(lambda value: _unvarint(value or b"\0") / _NANOSECONDS)
+        self._timeouts = Remembered(lambda value: _unvarint(value) / _NANOSECONDS)
         self._inward: dict[int, SessionEntry] = {}
         self._early: list[Values] = []
         """Outward halves that came before the other one, if there is one."""
@@ -98,23 +161,23 @@ class HalfSessions:
         self.orphans: list[tuple[SessionEntry, bool]] = []
         """Halves without another one; True: of session_in."""
 
-    def add(self, table_id: int, response: bytes) -> None:
-        """A serialised ReadResponse of one of the two tables. Raises ValueError for what we cannot have written."""
-        half, add = self._tables[table_id]
-        found = half.scan(response)
-        if found is not None:
-            for values in found:
-                add(values)
-            return
-        for entity in p4r.ReadResponse.FromString(response).entities:
-            self.add_entry(entity.table_entry)
+    def add(self, response: bytes) -> None:
+        """A serialised ReadResponse of the two tables. Raises ValueError for what we cannot have written."""
+        for is_inward, values in self._halves.scan(response):
+            if is_inward:
+                self._add_inward(values)
+            else:
+                self._add_outward(values)
 
     def add_entry(self, entry: p4r.TableEntry) -> bool:
         """False when it is an entry of another table."""
-        half, add = self._tables.get(entry.table_id, (None, None))
-        if half is None or add is None:
+        if entry.table_id not in (self._halves.inward.table_id, self._halves.outward.table_id):
             return False
-        add(half.values(entry))
+        is_inward, values = self._halves.values(entry)
+        if is_inward:
+            self._add_inward(values)
+        else:
+            self._add_outward(values)
         return True
 
     def finish(self) -> None:
@@ -129,7 +192,7 @@ class HalfSessions:
         protocol, client, client_port, vip, vport, *_ = values
         none = self._addresses[None]
         ends = (self._addresses[client], self._numbers[client_port], self._addresses[vip], self._numbers[vport])
-        *_, session_id, server_id, local, local_port, delta, metadata, timeout = values
+        session_id, server_id, local, local_port, delta = values[5:_METADATA]
         session = made(
             SessionEntry,
             (
@@ -142,8 +205,8 @@ class HalfSessions:
                 none,
                 0,
                 _number(delta),
-                _isn(metadata),
-                self._timeouts[timeout],
+                _isn(values[_METADATA]),
+                self._timeouts[values[_TIMEOUT]],
             ),
         )
         if session.session_id in self._inward:
@@ -159,8 +222,8 @@ class HalfSessions:
 
     def _join(self, values: Values) -> None:
         numbers, addresses = self._numbers, self._addresses
-        protocol, server, server_port, local, local_port, session_id, server_id, client, client_port, *rest = values
-        delta, metadata, timeout = rest
+        protocol, server, server_port, local, local_port = values[:5]
+        session_id, server_id, client, client_port, delta = values[5:_METADATA]
         number = _number(session_id)
         inward = self._inward.get(number)
         session = made(
@@ -178,8 +241,8 @@ class HalfSessions:
                 addresses[server],
                 numbers[server_port],
                 _number(delta),
-                _isn(metadata),
-                self._timeouts[timeout],
+                _isn(values[_METADATA]),
+                self._timeouts[values[_TIMEOUT]],
             ),
         )
         if inward is not None and inward[:9] == session[:9] and inward[11:] == session[11:]:
@@ -208,9 +271,9 @@ def _number(value: bytes | None) -> int:
     return int.from_bytes(value[1:], "big") if value is not None else 0
 
 
-def _unvarint(value: bytes) -> int:
+def _unvarint(value: bytes | None) -> int:
     number = 0
-    for byte in reversed(value):
+    for byte in reversed(value or b""):
         number = number << 7 | byte & 0x7F
     return number
 

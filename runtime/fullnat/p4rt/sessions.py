@@ -9,7 +9,7 @@ from finsy.proto import p4r
 
 from fullnat.core.interface import Op, ProbeResult
 from fullnat.p4rt.binding import Binder, Field, Table
-from fullnat.p4rt.halves import Half, HalfSessions
+from fullnat.p4rt.halves import Half, HalfSessions, Halves
 from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import AddressField, BytesField, IntField, delimited, scalar, tag, varint
 from fullnat.tables.session import IN_ACTION, IN_KEY, OUT_ACTION, OUT_KEY, SESSION_IN, SESSION_OUT, SessionEntry
@@ -39,13 +39,6 @@ class _Half:
         self.params = tuple(_field(param, 4, 2, 3, 0) for param in bound.params)
         self.address_bytes = bound.params[2].bits // 8
 
-    def session_id(self, entry: p4r.TableEntry) -> int | None:
-        """Of the entry's action."""
-        for param in entry.action.action.params:
-            if param.param_id == self.half.param_ids[0]:
-                return int.from_bytes(param.value, "big")
-        return None
-
 
 def _field(field: Field, parent: int, id_field: int, value_field: int, inner_field: int) -> BytesField[Any]:
     made = AddressField if field.name in TABLES[SessionEntry].addresses else IntField
@@ -64,6 +57,7 @@ class SessionTables:
         self._out = _Half(outward, OUT_ACTION.name)
         self.in_id = inward.id
         self.out_id = outward.id
+        self._halves = Halves(self._in.half, self._out.half)
         self._counts_bytes = binder.counts_bytes(inward) and binder.counts_bytes(outward)
         self._timeouts: dict[float, bytes] = {}
         self._update_heads = {op: scalar(1, kind) + tag(2, 2) for op, kind in UPDATE_TYPES.items()}
@@ -130,7 +124,7 @@ class SessionTables:
 
     def halves(self) -> HalfSessions:
         """To join what is read of the two tables."""
-        return HalfSessions(self._in.half, self._out.half, self._in.address_bytes)
+        return HalfSessions(self._halves, self._in.address_bytes)
 
     def probe_entities(self, sessions: Iterable[SessionEntry]) -> list[bytes]:
         """Serialised p4.v1.Entity for reads of both directions' counters and time since last hit."""
@@ -141,30 +135,17 @@ class SessionTables:
                 entities.append(_ENTITY_TABLE_ENTRY + varint(len(body)) + body)
         return entities
 
+    def hits(self, sessions: Iterable[SessionEntry], responses: Iterable[bytes]) -> list[Hit | None]:
+        """What serialised ReadResponses to :meth:`probe_entities` say of each entry, in the order in which they were
+        asked for; None for one that is gone."""
+        inward, outward = self._halves.hits(responses)
+        numbers = [session.session_id for session in sessions]
+        return [of.get(number) for number in numbers for of in (inward, outward)]
+
     def probe_results(
-        self, sessions: Sequence[SessionEntry], entries: Iterable[p4r.TableEntry]
+        self, sessions: Iterable[SessionEntry], hits: Sequence[Hit | None]
     ) -> list[tuple[int, ProbeResult | None]]:
-        """What the answer to :meth:`probe_entities` says of each session; None: an entry of the two is gone.
-
-        Sessions are told apart by the id in the entry's action, because not every switch keeps controller_metadata.
-        """
-        inward: dict[int | None, p4r.TableEntry] = {}
-        outward: dict[int | None, p4r.TableEntry] = {}
-        for entry in entries:
-            half, found = (self._in, inward) if entry.table_id == self.in_id else (self._out, outward)
-            found[half.session_id(entry)] = entry
-        results: list[tuple[int, ProbeResult | None]] = []
-        for number in (session.session_id for session in sessions):
-            ours, theirs = inward.get(number), outward.get(number)
-            results.append(
-                (number, None if ours is None or theirs is None else self._probe_result(ours, theirs)),
-            )
-        return results
-
-    def probe_hits(
-        self, sessions: Sequence[SessionEntry], hits: Sequence[Hit | None]
-    ) -> list[tuple[int, ProbeResult | None]]:
-        """The same of a switch that tells only this of the entries asked for."""
+        """What the hits of both entries of each session say; None: an entry of the two is gone."""
         counts_bytes = self._counts_bytes
         results: list[tuple[int, ProbeResult | None]] = []
         for session, inward, outward in zip(sessions, hits[::2], hits[1::2], strict=True):
@@ -172,19 +153,12 @@ class SessionTables:
             if inward is not None and outward is not None:
                 since_in, packets_in, bytes_in = inward
                 since_out, packets_out, bytes_out = outward
-                idle = min(since_in, since_out) / _NANOSECONDS
+                told = since_in is not None and since_out is not None
+                idle = min(since_in, since_out) / _NANOSECONDS if told else None  # type: ignore[type-var, operator]
                 octets = (bytes_in, bytes_out) if counts_bytes else (None, None)
                 result = ProbeResult(idle, packets_in, octets[0], packets_out, octets[1])
             results.append((session.session_id, result))
         return results
-
-    def _probe_result(self, inward: p4r.TableEntry, outward: p4r.TableEntry) -> ProbeResult:
-        idle = None
-        if inward.HasField("time_since_last_hit") and outward.HasField("time_since_last_hit"):
-            idle = min(inward.time_since_last_hit.elapsed_ns, outward.time_since_last_hit.elapsed_ns) / _NANOSECONDS
-        received, sent = inward.counter_data, outward.counter_data
-        octets = (received.byte_count, sent.byte_count) if self._counts_bytes else (None, None)
-        return ProbeResult(idle, received.packet_count, octets[0], sent.packet_count, octets[1])
 
     def delete_half(self, session: SessionEntry, *, inward: bool) -> bytes:
         """The serialised p4.v1.Update that removes one direction."""

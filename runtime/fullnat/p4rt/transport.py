@@ -88,8 +88,9 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
-Hit = tuple[int, int, int]
-"""What the data plane has added to a table entry: nanoseconds since the last hit or the insert, packets, bytes."""
+Hit = tuple[int | None, int, int]
+"""What the data plane has added to a table entry: nanoseconds since the last hit or the insert, None if the switch does
+not tell; packets, bytes."""
 
 
 @runtime_checkable
