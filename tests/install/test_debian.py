@@ -95,10 +95,10 @@ def test_install_serve_upgrade_remove_purge(debian: Debian, package: Path, tmp_p
         for name in ("fullnat", "p4soft"):
             debian.stop(name)
 
-    debian.run("dpkg", "--remove", "fullnat")
+    debian.run("apt-get", "remove", "--yes", "fullnat")
     assert not (debian.root / "usr/lib/fullnat").exists()
     assert (debian.root / "etc/fullnat/fullnat.toml").read_text() == standard.config()
-    debian.run("dpkg", "--purge", "fullnat")
+    debian.run("apt-get", "purge", "--yes", "fullnat")
     assert debian.files() - before == set()
     assert {name for name in debian.ours() if not name.startswith("run/notify-")} == set()
     assert (debian.root / "etc/passwd").read_text() == accounts
