@@ -64,6 +64,7 @@ class CoreRunner:
         self._shed = 0
         """SYNs given up that the core knows of."""
         self._answers: deque[Event] = deque()
+        self._after: deque[Callable[[], None]] = deque()
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -119,6 +120,11 @@ class CoreRunner:
         """Have a round, because the switch has something to send."""
         self._woken = True
         self._call()
+
+    def after_round(self, call: Callable[[], None]) -> None:
+        """Have a round, and ``call`` at its end."""
+        self._after.append(call)
+        self._wake.set()
 
     def apply(self, commands: Iterable[Command]) -> None:
         """Have the core carry out all of ``commands``, at once. Raises CommandError if one cannot be; then nothing has
@@ -191,6 +197,8 @@ class CoreRunner:
             self._in_round = False
         if len(self._inbox) <= EVENTS_WAITING:
             self._room.set()
+        while self._after:
+            self._after.popleft()()
 
     def _take_answers(self) -> None:
         """Those that are there: what they lead to may be answered as well, and waits for the next round."""

@@ -75,7 +75,12 @@ class InProcessTransport:
         self.heard = 0
 
     async def ask(self) -> None:
-        """The switch is in this process: it is there."""
+        """The switch is in this process, so what there is to ask is whether its packet threads make room between two
+        batches. One that does not stops this loop, which the service manager's watchdog then notices."""
+        try:
+            self._service.engine.port_stats()
+        except EngineError as error:
+            raise ConnectionLost(str(error)) from None
         self.heard += 1
 
     async def open_stream(self, layout: Layout = NO_LAYOUT) -> InProcessStream:
