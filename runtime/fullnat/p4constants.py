@@ -25,7 +25,8 @@ class PuntReason(IntEnum):
     ARP = 5
     OPTIONS = 6
     NEIGHBOR = 7
-    PUNT_REASONS = 8
+    SERVICE_DATAGRAM = 8
+    PUNT_REASONS = 9
 
 
 class ServiceFlag(IntEnum):
@@ -90,4 +91,5 @@ class DropReason(IntEnum):
     IPV4_OPTIONS = 24
     SERVER = 25
     VLAN = 26
-    DROP_REASONS = 27
+    UDP_HEADER = 27
+    DROP_REASONS = 28

@@ -13,7 +13,7 @@ from fullnat.core.placement import Refusal, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.sessions import Held, Session
-from fullnat.core.stats import REUSED
+from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Flow
 from fullnat.net.parse import Packet
@@ -25,6 +25,14 @@ REPORTED = 1.0
 """Seconds after which the switch has reported what it has seen, and after which a client repeats its SYN."""
 SUSPICIOUS = 2.0
 """Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
+
+
+def refuse(stats: Stats, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
+    """``flow`` gets no session: count that, and tell its client where that helps."""
+    stats[refusal.value] += 1
+    if refusal.is_told:
+        stats["conn_sched_unreach"] += 1
+        out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
 
 class Admission:
@@ -77,21 +85,15 @@ class Admission:
             return
         found = place(store.pool, service, flow)
         if isinstance(found, Refusal):
-            self._refuse(found, flow, held, out)
+            refuse(store.stats, found, flow, held, out)
             return
         isn = self._isn.next(found.local, found.server.endpoint, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
-            self._refuse(Refusal.NO_ROOM, flow, held, out)
+            refuse(store.stats, Refusal.NO_ROOM, flow, held, out)
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
-
-    def _refuse(self, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
-        self._stats[refusal.value] += 1
-        if refusal.is_told:
-            self._stats["conn_sched_unreach"] += 1
-            out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
     def _again(self, session: Session, held: Held, now: float, out: list[Effect], *, sent: bool = True) -> None:
         """A SYN on an installed session. Not ``sent``: the server has seen none yet."""
