@@ -246,13 +246,17 @@ class P4RuntimeService:
             self._check_device(request.device_id)
         return p4r.CapabilitiesResponse(p4runtime_api_version=API_VERSION)
 
-    def open_stream(self, send: Send, end: End | None = None, digests: SendDigests | None = None) -> Stream:
+    def open_stream(
+        self, send: Send, end: End | None = None, digests: SendDigests | None = None, *, punted: bool = False
+    ) -> Stream:
         """A new StreamChannel. ``send`` takes lists of messages for the client and must not block. ``digests`` takes
-        lists of digests as they are packed, which then do not come as messages.
+        lists of digests as they are packed, which then do not come as messages. ``punted``: packets are handed over as
+        the data plane has them (:class:`~p4soft.server.packetio.Punted`), which spares making messages of them.
 
-        ``end`` is called when the switch ends the stream by itself, because it stops.
+        ``end`` is called when the switch ends the stream by itself, because it stops. ``punted``: packets are handed
+        over as the data plane has them (:class:`~p4soft.server.packetio.Punted`), which spares making messages of them.
         """
-        stream = Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send, digests)
+        stream = Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send, digests, punted=punted)
         if end is not None:
             self._ends[stream] = end
             stream.on_close = self._ends.pop

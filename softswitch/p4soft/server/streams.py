@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from finsy.proto import p4r
 
@@ -11,9 +12,10 @@ from p4soft.server.arbitration import Arbitration, Notices
 from p4soft.server.digests import DigestList
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, unimplemented
 from p4soft.server.events import EventDispatcher
+from p4soft.server.packetio import Punted
 from p4soft.server.pipelines import PipelineStore
 
-Send = Callable[[list[p4r.StreamMessageResponse]], None]
+Send = Callable[[list[Any]], None]
 """Takes messages for the client, in order. Must not block or raise; may be called from within :meth:`Stream.handle`."""
 
 SendDigests = Callable[[DigestList], None]
@@ -34,7 +36,10 @@ class Stream:
         cpu_port: int | None,
         send: Send,
         send_digests: SendDigests | None = None,
+        *,
+        punted: bool = False,
     ) -> None:
+        """``punted``: packets come as :class:`~p4soft.server.packetio.Punted`, not as messages."""
         self._arbitration = arbitration
         self._pipelines = pipelines
         self._events = events
@@ -42,6 +47,7 @@ class Stream:
         self._cpu_port = cpu_port
         self.send = send
         self._send_digests = send_digests
+        self._punted = punted
         self.on_close: Callable[[Stream], object] | None = None
         self._open = True
 
@@ -61,13 +67,26 @@ class Stream:
             message.error.other.other.CopyFrom(request.other)
             self.send([message])
 
-    def deliver(
-        self,
-        packets: list[p4r.StreamMessageResponse],
-        lists: list[DigestList],
-        notices: list[p4r.StreamMessageResponse],
-    ) -> None:
+    def packet_out(self, data: bytes, fields: tuple[tuple[int, int], ...]) -> bool:
+        """Send ``data``, which is a packet behind the values of packet_out's ``fields``: id and bits of each. False:
+        nothing was done, because it is not that simple or not allowed; as a message, it is answered with the reason."""
+        pipeline = self._pipelines.running
+        if (
+            pipeline is None
+            or pipeline.packet_out.fields != fields
+            or self._cpu_port is None
+            or not self._arbitration.is_primary_stream(self)
+        ):
+            return False
+        try:
+            self._engine.packet_out(data)
+        except EngineError:
+            return False
+        return True
+
+    def deliver(self, punted: list[Punted], lists: list[DigestList], notices: list[p4r.StreamMessageResponse]) -> None:
         """Send what the data plane has to tell: packet-ins, digests and idle notifications, in this order."""
+        packets = punted if self._punted else [packet.message() for packet in punted]
         if self._send_digests is None:
             self.send([*packets, *(digests.message() for digests in lists), *notices])
             return
