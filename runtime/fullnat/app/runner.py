@@ -122,7 +122,7 @@ class CoreRunner:
         self._call()
 
     def after_round(self, call: Callable[[], None]) -> None:
-        """Have a round, and ``call`` at its end."""
+        """Have :meth:`run` go through a round, and ``call`` at its end."""
         self._after.append(call)
         self._wake.set()
 
@@ -173,6 +173,8 @@ class CoreRunner:
                 await self._wake.wait()
                 self._wake.clear()
                 self._round()
+                while self._after:
+                    self._after.popleft()()
                 if self._busy:
                     self._wake.set()
                     await asyncio.sleep(0)
@@ -197,8 +199,6 @@ class CoreRunner:
             self._in_round = False
         if len(self._inbox) <= EVENTS_WAITING:
             self._room.set()
-        while self._after:
-            self._after.popleft()()
 
     def _take_answers(self) -> None:
         """Those that are there: what they lead to may be answered as well, and waits for the next round."""

@@ -174,7 +174,13 @@ class SwitchSession:
             if throttle.active is not was_active:
                 _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
             burst = throttle.burst if throttle.active else self._punt_limit.burst
-            await self.client.limit_punts(throttle.rate, burst, tuple(OPENINGS))
+            self._limit_punts(LimitPunts(throttle.rate, burst, OPENINGS))
+
+    def _limit_punts(self, limit: LimitPunts) -> None:
+        """A limit of all reasons ends what the throttle has set."""
+        if limit.reasons is None:
+            self._throttle = Throttle(limit.rate)
+        self._tasks.spawn(self.client.limit_punts(limit.rate, limit.burst, limit.reasons))
 
     @property
     def _punt_limit(self) -> LimitPunts:
@@ -215,8 +221,7 @@ class SwitchSession:
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
             elif isinstance(effect, LimitPunts):
-                self._throttle = Throttle(effect.rate)
-                self._tasks.spawn(self.client.limit_punts(effect.rate, effect.burst))
+                self._limit_punts(effect)
             elif isinstance(effect, (Forward, Inject)):
                 if group is not None and group.jobs:
                     group.packets.append(effect)

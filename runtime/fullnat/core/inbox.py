@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from fullnat.core.interface import Event, PacketIn
 from fullnat.p4constants import PuntReason
 
-OPENINGS = frozenset((PuntReason.SERVICE_SYN, PuntReason.SERVICE_DATAGRAM))
+OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM))
 """Why packets come that ask for new sessions: SYNs, and what is said of them here holds for datagrams as well."""
 PATIENCE = 0.9
 """Seconds that a SYN may wait in a burst: a little less than a client waits before it repeats it."""

@@ -223,6 +223,8 @@ class LimitPunts:
     rate: int
     """Per second."""
     burst: int
+    reasons: tuple[int, ...] | None = None
+    """The PuntReasons that it is for, each by itself; None: all of them."""
 
 
 Effect = Write | Forward | Inject | Reset | Probe | Log | LimitPunts

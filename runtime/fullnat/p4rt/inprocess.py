@@ -14,13 +14,14 @@ from finsy.proto import p4r
 from p4soft.api import EngineError
 from p4soft.embedded import Switch
 from p4soft.server.errors import RpcError as ServiceError
+from p4soft.server.outgoing import Outgoing
 from p4soft.server.packetio import ControllerHeader, Punted
 from p4soft.server.service import P4RuntimeService
 from p4soft.server.streams import Stream as ServiceStream
 from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
-from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Arrival, Hit, Layout, PackedDigests
+from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Arrival, Hit, Layout
 
 
 class EmbeddedSwitch:
@@ -122,7 +123,8 @@ class InProcessTransport:
 
 
 class InProcessStream:
-    """Packets are handed over as the data plane has them, if the running pipeline's headers are those of ``layout``."""
+    """Packets and digests are handed over as the data plane has them: packets if the running pipeline's headers are
+    those of ``layout``."""
 
     def __init__(self, service: P4RuntimeService, layout: Layout) -> None:
         self.direct = bool(layout.packet_out)
@@ -132,13 +134,13 @@ class InProcessStream:
         self._inbox: deque[Arrival] = deque()
         self._arrived = asyncio.Event()
         self._end: P4RuntimeError | None = None
-        self._stream: ServiceStream = service.open_stream(self._take, digests=self._take_digests, punted=True)
+        self._stream: ServiceStream = service.open_stream(self._take, packed=True)
 
-    def _take(self, outgoing: list[p4r.StreamMessageResponse | Punted]) -> None:
-        self._inbox.extend([self._message(one) for one in outgoing])
+    def _take(self, outgoing: list[Outgoing]) -> None:
+        self._inbox.extend([self._arrival(one) for one in outgoing])
         self._arrived.set()
 
-    def _message(self, one: p4r.StreamMessageResponse | Punted) -> Arrival:
+    def _arrival(self, one: Outgoing) -> Arrival:
         if not isinstance(one, Punted):
             return one
         if one.header is not self._header:
@@ -146,10 +148,6 @@ class InProcessStream:
                 return one.message()
             self._header = one.header
         return one.data
-
-    def _take_digests(self, digests: PackedDigests) -> None:
-        self._inbox.append(digests)
-        self._arrived.set()
 
     def send_frame(self, frame: bytes) -> bool:
         return self._stream.packet_out(frame, self._layout.packet_out)

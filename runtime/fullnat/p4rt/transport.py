@@ -30,8 +30,9 @@ class PackedDigests(Protocol):
         ...
 
 
-Arrival = p4r.StreamMessageResponse | bytes | PackedDigests
-"""What a stream brings. Bytes are a packet-in behind the values of packet_in's fields, see :class:`Layout`."""
+Arrival = p4r.StreamMessageResponse | PackedDigests | bytes
+"""What a stream brings: messages or, from a switch in this process, what they would be made of. Bytes are a packet-in
+behind the values of packet_in's fields, see :class:`Layout`."""
 
 
 class Layout(NamedTuple):

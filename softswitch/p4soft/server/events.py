@@ -16,6 +16,7 @@ from finsy.proto import p4r
 from p4soft.api import Digest, Engine, Idle, PacketIn
 from p4soft.server.arbitration import Arbitration
 from p4soft.server.digests import DigestList
+from p4soft.server.outgoing import Outgoing
 from p4soft.server.packetio import Punted
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
@@ -87,10 +88,11 @@ class EventDispatcher:
         self.stats.packets_in += len(packets)
         lists = self._digests(pipeline, digests) if pipeline.digests else []
         notices = self._idle(pipeline, idle) if idle else []
-        for stream in primaries if packets or lists or notices else ():
+        outgoing: list[Outgoing] = [*packets, *lists, *notices]
+        for stream in primaries if outgoing else ():
             if TYPE_CHECKING:
                 assert isinstance(stream, Stream)
-            stream.deliver(packets, lists, notices)
+            stream.send(outgoing)
 
     def deadline(self) -> int | None:
         """When (monotonic ns) the next digest list is due; None while none is buffered."""

@@ -11,6 +11,7 @@ from p4soft.api import PacketIn
 from p4soft.embedded import Switch
 from p4soft.server import arbitration as rules
 from p4soft.server.errors import Code
+from p4soft.server.outgoing import Outgoing
 from p4soft.server.packetio import Punted
 
 OK, ALREADY_EXISTS, NOT_FOUND = Code.OK, Code.ALREADY_EXISTS, Code.NOT_FOUND
@@ -212,8 +213,8 @@ async def test_packet_ins_carry_the_header_as_metadata(fake_primary: Client, fak
 
 async def test_packets_may_be_handed_over_as_the_data_plane_has_them(fake_primary: Client, fake_switch: Switch) -> None:
     """Out: only by a primary, under a header that has the fields that P4Info tells, and nothing else."""
-    got: list[p4r.StreamMessageResponse | Punted] = []
-    stream = fake_switch.service.open_stream(got.extend, punted=True)
+    got: list[Outgoing] = []
+    stream = fake_switch.service.open_stream(got.extend, packed=True)
     fields = ((1, 9), (2, 7), (3, 16))
     assert not stream.packet_out(b"\1\0\0\0payload", fields), "not primary"
     stream.handle(arbitration(1000))
