@@ -19,7 +19,7 @@ from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
+from fullnat.core.values import LIMITS, MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
 from fullnat.net.flow import address
 
 Convert = Callable[[Any], Any]
@@ -189,6 +189,8 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "scheduler": (_one_of(*SCHEDULERS), "wrr"),
     "local_addresses": (_addresses, REQUIRED),
     "established_timeout": (_seconds, 90.0),
+    "max_sessions": (_integer(*LIMITS), 0),
+    "new_rate": (_integer(*LIMITS), 0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),

@@ -27,13 +27,24 @@ class Refusal(Enum):
     """None has a weight."""
     NO_LOCAL_PORT = "no_local_port"
     """All are in use towards the server."""
+    SERVICE_FULL = "service_full"
+    """The service has as many sessions as it may."""
+    SERVICE_RATE = "service_rate"
+    """It begins as many as it may."""
     NO_ROOM = "table_full"
     """In the switch, for another session or for the entries of a server."""
 
     @property
     def is_told(self) -> bool:
         """Whether the client gets ICMP port unreachable, as in LVS (ip_vs_leave); else it may try again."""
-        return self is not Refusal.NO_ROOM
+        return self in (Refusal.NO_REAL_SERVER, Refusal.NO_LOCAL_PORT)
+
+
+def limited(service: Service, now: float) -> Refusal | None:
+    """Why ``service`` may not begin a session; None: it may, and one more counts."""
+    if service.limits.is_full:
+        return Refusal.SERVICE_FULL
+    return None if service.limits.allows(now) else Refusal.SERVICE_RATE
 
 
 def place(pool: LocalPool, service: Service, flow: Flow) -> Place | Refusal:

@@ -46,6 +46,8 @@ class SessionStore:
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
         self.services = Services(sizes.server_ids)
+        self.unnumbered = 0
+        """Sessions of protocols without numbers."""
         settings = GlobalSettings()
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.timers: TimerWheel[Session] = TimerWheel()
@@ -115,6 +117,8 @@ class SessionStore:
         server = session.server
         self.services.hold(session.service, server, session.entry.server_id)
         self._count(session, session.state, 1)
+        session.service.limits.sessions += 1
+        self.unnumbered += not session.protocol.is_numbered
         self.table.add(session)
 
     def release(self, session: Session, step: Step = Step.DELETED) -> None:
@@ -125,6 +129,8 @@ class SessionStore:
         self.table.remove(session)
         self.pool.release(session.local, server.endpoint)
         self._count(session, session.state, -1)
+        session.service.limits.sessions -= 1
+        self.unnumbered -= not session.protocol.is_numbered
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
 
