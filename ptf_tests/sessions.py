@@ -130,6 +130,8 @@ class SessionTest(FullnatTest):
 
     delta = 0x20
     flags = TOA
+    local = topology.LOCAL
+    local_port = 5000
     server = topology.SERVER
     server_mac = topology.SERVER_MAC
 
@@ -139,6 +141,8 @@ class SessionTest(FullnatTest):
             id=self.harness.session_id(),
             delta=self.delta,
             flags=self.flags,
+            local=self.local,
+            local_port=self.local_port,
             server=self.server,
             server_mac=self.server_mac,
         )

@@ -226,6 +226,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
     received, sent = _count(inward, server.server_id), _count(outward, server.server_id)
     return {
         "server": str(server.endpoint),
+        "mode": server.mode.value,
         "weight": server.weight,
         "draining": server.draining,
         "active": server.active,

@@ -69,7 +69,8 @@ def _check_virtual_server(
     config: Config, server: VirtualServer, where: Where, wrong: Container[IPv4Address], problems: Problems
 ) -> None:
     """``wrong`` are addresses of which enough was said."""
-    if not server.local_addresses:
+    modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
+    if not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
     seen = set()
     for address in server.local_addresses:

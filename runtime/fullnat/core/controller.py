@@ -161,7 +161,7 @@ class Controller:
             self._stats["options_refused"] += 1
             return
         try:
-            flags = session.service.session_flags
+            flags = session.server.mode.session_flags(session.service.session_flags)
             frame = edit_options(packet, flow, segment, session.entry, flags)
         except BadOptions:
             self._stats["options_refused"] += 1

@@ -1,17 +1,19 @@
 """Server ids: what each stands for, who holds it, and its entries in the switch's tables server_in and server_out.
 
-An id stands for one real server of one virtual service, as long as the configuration or a session refers to it. It is
-free for another one when the switch has confirmed that its entries are gone, and only then.
+An id stands for one real server of one virtual service in one mode, as long as the configuration or a session refers
+to it. It is free for another one when the switch has confirmed that its entries are gone, and only then.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.mirror import Mirror
+from fullnat.core.modes import Mode
 from fullnat.core.pool import IdPool
 from fullnat.net.flow import Endpoint, v4
 from fullnat.tables.server_in import ServerIn
@@ -22,6 +24,21 @@ from fullnat.tables.table import Entry, entry_key
 ServerEntry = ServerIn | ServerOut
 
 
+class ServerKey(NamedTuple):
+    """What an id stands for."""
+
+    service: ServiceKey
+    endpoint: Endpoint
+    mode: Mode
+
+
+def server_key(session: SessionEntry) -> ServerKey:
+    """Whose the session is, as its own entries tell."""
+    inward, outward = session.flow_in, session.flow_out
+    mode = Mode.NAT if outward.dst == inward.src else Mode.FULLNAT
+    return ServerKey((inward.protocol, inward.dst), outward.src, mode)
+
+
 class FoundServers:
     """What server_in and server_out held when they were read."""
 
@@ -29,11 +46,12 @@ class FoundServers:
         self.entries = tuple(entries)
         inward = {entry.server_id: entry for entry in self.entries if isinstance(entry, ServerIn)}
         self.flags = {number: entry.flags for number, entry in inward.items()}
-        self._numbers: dict[tuple[Endpoint, Endpoint], int] = {}
+        self._ends: dict[int, tuple[Endpoint, Endpoint]] = {}
         for entry in self.entries:
             if isinstance(entry, ServerOut) and entry.server_id in inward:
                 to = inward[entry.server_id]
-                self._numbers[Endpoint(entry.vip, entry.vport), Endpoint(to.address, to.port)] = entry.server_id
+                self._ends[entry.server_id] = Endpoint(entry.vip, entry.vport), Endpoint(to.address, to.port)
+        self._numbers = {ends: number for number, ends in self._ends.items()}
 
     def number(self, virtual: Endpoint, server: Endpoint) -> int | None:
         """The id of this server of this service."""
@@ -41,26 +59,23 @@ class FoundServers:
 
     def agrees(self, session: SessionEntry) -> bool:
         """Whether the switch sends the session's packets where the session's entries say."""
-        return self.number(session.flow_in.dst, session.flow_out.src) == session.server_id
+        return self._ends.get(session.server_id) == (session.flow_in.dst, session.flow_out.src)
 
 
 class _Binding:
-    """What an id stands for; ``endpoint`` is the real server's."""
+    """What an id stands for, and the SessionFlags that its service asks for."""
 
-    __slots__ = ("endpoint", "flags", "holders", "service")
+    __slots__ = ("flags", "holders", "key")
 
-    def __init__(self, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
-        self.service = service
-        self.endpoint = endpoint
+    def __init__(self, key: ServerKey, flags: int) -> None:
+        self.key = key
         self.flags = flags
         self.holders = 1
 
     def entries(self, number: int) -> tuple[ServerIn, ServerOut]:
-        _, virtual = self.service
-        return (
-            ServerIn(number, self.flags, *self.endpoint),
-            ServerOut(number, self.flags, *virtual),
-        )
+        (_, virtual), endpoint, mode = self.key
+        flags = mode.session_flags(self.flags)
+        return ServerIn(number, flags, *endpoint), ServerOut(number, flags, *virtual)
 
 
 class ServerIds:
@@ -84,33 +99,34 @@ class ServerIds:
 
     # ---- holders
 
-    def take(self, service: ServiceKey, endpoint: Endpoint, flags: int) -> int | None:
-        """An id for this server, and its first holder; None when all are in use."""
+    def take(self, key: ServerKey, flags: int) -> int | None:
+        """An id for this server, and its first holder; None when all are in use. ``flags`` are the SessionFlags that
+        its service asks for."""
         number = self._pool.take()
         if number is not None:
-            self._bind(number, service, endpoint, flags)
+            self._bind(number, key, flags)
         return number
 
-    def claim(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> bool:
+    def claim(self, number: int, key: ServerKey, flags: int) -> bool:
         """The same with this very number; False when it is in use or out of range."""
         if not self._pool.claim(number):
             return False
-        self._bind(number, service, endpoint, flags)
+        self._bind(number, key, flags)
         return True
 
-    def fits(self, number: int, service: ServiceKey, endpoint: Endpoint) -> bool:
+    def fits(self, number: int, key: ServerKey) -> bool:
         """Whether the id stands for this server, or for none."""
         binding = self._bindings.get(number)
-        return binding is None or (binding.service, binding.endpoint) == (service, endpoint)
+        return binding is None or binding.key == key
 
-    def hold(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
+    def hold(self, number: int, key: ServerKey, flags: int) -> None:
         """One more holder of an id that fits; the first one claims it."""
         binding = self._bindings.get(number)
         if binding is not None:
             binding.holders += 1
         else:
             self._pool.claim(number)
-            self._bind(number, service, endpoint, flags)
+            self._bind(number, key, flags)
 
     def drop(self, number: int) -> None:
         binding = self._bindings[number]
@@ -123,7 +139,7 @@ class ServerIds:
         return binding.holders if binding is not None else 0
 
     def set_flags(self, service: ServiceKey, flags: int) -> None:
-        """The sessions of ``service`` have these SessionFlags from now on, the old ones as well."""
+        """``service`` asks for these SessionFlags from now on, for its old sessions as well."""
         for number in self._of_service.get(service, ()):
             binding = self._bindings[number]
             if binding.flags != flags:
@@ -133,19 +149,20 @@ class ServerIds:
     def service(self, number: int) -> ServiceKey | None:
         """Whose server the id stands for."""
         binding = self._bindings.get(number)
-        return None if binding is None else binding.service
+        return None if binding is None else binding.key.service
 
-    def _bind(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
-        self._bindings[number] = _Binding(service, endpoint, flags)
-        self._of_service.setdefault(service, set()).add(number)
+    def _bind(self, number: int, key: ServerKey, flags: int) -> None:
+        self._bindings[number] = _Binding(key, flags)
+        self._of_service.setdefault(key.service, set()).add(number)
         self.changed.add(number)
 
     def _free(self, number: int) -> None:
         binding = self._bindings.pop(number)
-        numbers = self._of_service[binding.service]
+        service = binding.key.service
+        numbers = self._of_service[service]
         numbers.remove(number)
         if not numbers:
-            del self._of_service[binding.service]
+            del self._of_service[service]
         self.refused.discard(number)
         if number < self._pool.size:
             self._pool.release(number)
@@ -207,5 +224,5 @@ class ServerIds:
 
 
 _NOWHERE = Endpoint(v4(0), 0)
-_NOBODY = _Binding((0, _NOWHERE), _NOWHERE, 0)
+_NOBODY = _Binding(ServerKey((0, _NOWHERE), _NOWHERE, Mode.FULLNAT), 0)
 """Stands for ids that are bound to nothing: only the keys of its entries matter."""

@@ -16,12 +16,13 @@ from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, W
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Place
-from fullnat.core.pool import LocalPool
-from fullnat.core.services import Service, Services
+from fullnat.core.pool import ClientEndpoints, LocalPool
+from fullnat.core.server_ids import server_key
+from fullnat.core.services import Server, Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
-from fullnat.net.flow import Flow, made
+from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -48,6 +49,7 @@ class SessionStore:
         self.services = Services(sizes.server_ids)
         settings = GlobalSettings()
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
+        self.clients = ClientEndpoints()
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
@@ -61,7 +63,7 @@ class SessionStore:
         endpoint = server.endpoint
         session_id = self.table.ids.take()
         if session_id is None:
-            self.pool.release(local, endpoint)
+            self._give_back(server, local)
             return None
         client_isn, server_isn = isn
         protocol, (client, client_port), (vip, vport) = key
@@ -89,22 +91,26 @@ class SessionStore:
 
     def adopt(self, entry: SessionEntry, service: Service, now: float) -> Session | None:
         """A session found on the switch, taken for established. None when what it uses is taken."""
-        key = entry.flow_in
-        _, endpoint, local = entry.flow_out
-        if key in self.table.by_key or not self.services.ids.fits(entry.server_id, service.key, endpoint):
+        key, local, real = entry.flow_in, entry.flow_out.dst, server_key(entry)
+        if key in self.table.by_key or not self.services.ids.fits(entry.server_id, real):
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        if not self.pool.claim(local, endpoint):
+        claim = self.pool.claim if real.mode.takes_local else self.clients.take
+        if not claim(local, real.endpoint):
             self.table.ids.release(entry.session_id)
             return None
-        server = service.server(endpoint)
+        server = service.server(real.endpoint, real.mode)
         session = Session(entry, key, service, server, local, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established
         self._hold(session)
         return session
+
+    def _give_back(self, server: Server, local: Endpoint) -> None:
+        """``local`` is free again towards ``server``."""
+        (self.pool if server.mode.takes_local else self.clients).release(local, server.endpoint)
 
     def _hold(self, session: Session) -> None:
         server = session.server
@@ -118,7 +124,7 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self.pool.release(session.local, server.endpoint)
+        self._give_back(server, session.local)
         self._count(session, session.state, -1)
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
@@ -222,6 +228,8 @@ class SessionStore:
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
         self.count_unanswered(session)
+        if not session.server.mode.takes_local:
+            return
         end = self.client_end(session)
         if self._isn.is_past(end - session.server_isn, now - session.began, now):
             return

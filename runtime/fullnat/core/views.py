@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase
+from fullnat.core.modes import Mode
 from fullnat.core.pool import LocalAddress, LocalPool
 from fullnat.core.services import Service
 from fullnat.core.sessions import Session
@@ -48,6 +49,7 @@ class ServerView(NamedTuple):
     connections: int
     unanswered: int = 0
     """Sessions that ended without any answer of this server."""
+    mode: Mode = Mode.FULLNAT
 
 
 class ServiceView(NamedTuple):
@@ -88,6 +90,7 @@ def service_view(service: Service) -> ServiceView:
             server.inactive,
             server.connections,
             server.unanswered,
+            server.mode,
         )
         for server in service.all_servers()
     )
