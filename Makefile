@@ -62,8 +62,8 @@ ptf: setup  ## packet tests of the P4 program: make ptf TARGET=p4soft|bmv2
 e2e: setup  ## end-to-end tests at full size: 1 GB transfers, 30 s of load; as root
 	FULLNAT_E2E=full $(BIN)/pytest tests/e2e --target $(TARGET) --timeout 900
 
-fuzz: setup  ## fuzz the FULLNAT program under sanitizers: make fuzz SECONDS=60 [PROGRAM=x.json | TRANSPORT=1 | EDGE=1]
-	$(BIN)/python tests/p4soft/fuzz/fuzzkit.py --seconds $(or $(SECONDS),60) $(if $(PROGRAM),--program $(PROGRAM)) \
+fuzz: setup  ## fuzz the FULLNAT program under sanitizers: make fuzz SECONDS=60 [SEED=n] [PROGRAM=x.json | TRANSPORT=1 | EDGE=1]
+	$(BIN)/python tests/p4soft/fuzz/fuzzkit.py --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) $(if $(PROGRAM),--program $(PROGRAM)) \
 	  $(if $(TRANSPORT),--transport) $(if $(EDGE),--edge)
 
 differential: setup  ## BMv2 and p4soft on the same programs: make differential SAMPLES="DIR x.p4 x.json" [ARGS=--help]

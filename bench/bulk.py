@@ -13,6 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from bench import usage
@@ -111,6 +112,7 @@ def devices() -> list[Device]:
         Device(REFERENCE, _nftables, kernel.unavailable()),
         Device("haproxy, TCP mode", _haproxy, None if shutil.which("haproxy") else "haproxy is not on PATH"),
         Device("p4soft, FULLNAT", _p4soft),
+        Device("p4soft, FULLNAT, 2 workers", partial(_p4soft, workers=2)),
     ]
 
 
@@ -207,8 +209,8 @@ def _haproxy(network: Network) -> Sequence[Process]:
     return (process,)
 
 
-def _p4soft(network: Network) -> Sequence[Process]:
-    stack = Stack(network, standard.config(servers=[(SERVER, standard.VPORT)]), "embedded")
+def _p4soft(network: Network, workers: int = 1) -> Sequence[Process]:
+    stack = Stack(network, standard.config(servers=[(SERVER, standard.VPORT)]), "embedded", workers=workers)
     stack.start()
     assert stack.controller is not None
     return (stack.controller,)

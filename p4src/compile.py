@@ -97,6 +97,12 @@ def without_include_path(node: dict[str, object]) -> dict[str, object]:
     return node
 
 
+def version_of(compiler: str) -> str:
+    """What the compiler calls its version, some on standard output and some on standard error."""
+    asked = subprocess.run([compiler, "--version"], check=True, capture_output=True, text=True)
+    return next((word for word in (asked.stdout + asked.stderr).split() if re.match(r"\d+\.\d+", word)), "unknown")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compile and compare; write nothing")
@@ -106,8 +112,7 @@ def main() -> int:
         hint = "see docs/installing-p4c.md, or use the committed p4src/compiled/"
         print(f"{arguments.p4c} is not on PATH: {hint}", file=sys.stderr)
         return 1
-    asked = subprocess.run([arguments.p4c, "--version"], check=True, capture_output=True, text=True)
-    version = (asked.stdout + asked.stderr).split()
+    version = version_of(arguments.p4c)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         try:
@@ -130,7 +135,7 @@ def main() -> int:
         manifest = {
             "sources_sha256": source_hash(),
             "pipeline_cookie": int.from_bytes(pipeline.digest()[:7], "big"),
-            "p4c": next((word for word in version if re.match(r"\d+\.\d+", word)), "unknown"),
+            "p4c": version,
         }
         (COMPILED / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     return 0

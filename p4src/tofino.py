@@ -20,7 +20,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from p4src.compile import COMPILED, source_hash
+from p4src.compile import COMPILED, source_hash, version_of
 
 HERE = Path(__file__).resolve().parent
 PLACE = COMPILED / "tofino"
@@ -203,7 +203,6 @@ def main() -> int:
         if shutil.which(tool) is None:
             print(f"{tool} is not on PATH: see docs/tofino.md", file=sys.stderr)
             return 1
-    version = subprocess.run([COMPILER, "--version"], check=True, capture_output=True, text=True).stdout.split()
     PLACE.mkdir(parents=True, exist_ok=True)
     report = ["# What the compiler makes of it", "", "Written by `make tofino`.", ""]
     misfits = []
@@ -225,7 +224,7 @@ def main() -> int:
                 if subprocess.run(command, check=False).returncode != 0:
                     return 1
     (PLACE / "report.md").write_text("\n".join(report).rstrip() + "\n")
-    manifest = {"sources_sha256": source_hash("tna"), "p4c": next((w for w in version if w[0].isdigit()), "unknown")}
+    manifest = {"sources_sha256": source_hash("tna"), "p4c": version_of(COMPILER)}
     (PLACE / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     for name in misfits:
         print(f"{name}: does not fit, see p4src/compiled/tofino/report.md", file=sys.stderr)

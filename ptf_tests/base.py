@@ -283,6 +283,12 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         if seq is not None:
             self._equal(seq if self.can("judged-segments") else 0, told, "what the client has sent")
 
+    def both_fins(self, first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The events of two FINs, by the directions of their senders, if the ends acknowledge them in that order: a
+        target that judges tells the second one with its acknowledgement."""
+        told_by = first if self.can("judged-segments") else second
+        return (first, f"FIN_{first}"), (told_by, f"FIN_{second}")
+
     def _told(self, events: str) -> str:
         """``events`` as the target tells them, names in the order of their bits."""
         bits: int = sum(SessionEvent[name] for name in events.split("|"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fullnat.core.options import BadOptions, belongs, edit_options
+from fullnat.core.options import BadOptions, edit_options
 from fullnat.net.flow import v4
 from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry
@@ -23,11 +23,9 @@ def edited(punted: PacketIn, installed: Iterable[Entry]) -> bytes | None:
     session = _session(punted.metadata["session_id"], entries)
     server = {"server_id": session.server_id}
     flags = next(entry.params["flags"] for entry in entries if (entry.table, entry.match) == ("server_in", server))
-    assert packet.flow is not None
-    assert packet.tcp is not None
-    assert belongs(packet.flow, session)
+    assert packet.flow in (session.flow_in, session.flow_out)
     try:
-        return edit_options(packet, packet.flow, packet.tcp, session, flags)
+        return edit_options(packet, session, flags)
     except BadOptions:
         return None
 

@@ -44,8 +44,8 @@ class RstBehindDataOnItsWay(Conversation):
 
 @requires("judged-segments")
 class FinThatMissesIsNoNews(Conversation):
-    """A FIN that leaves a gap, is old, or acknowledges what was never sent passes, and closes nothing; the right one
-    does."""
+    """A client's FIN that leaves a gap, is old, or acknowledges what was never sent passes, and closes nothing; the
+    right one does."""
 
     def runTest(self) -> None:
         self.open()
@@ -55,14 +55,72 @@ class FinThatMissesIsNoNews(Conversation):
         for off in OFF:
             with self.subTest(off=off):
                 self.client_sends(flags="FA", seq=self.sent + off)
-                self.server_sends(flags="FA", seq=self.answered + off)
                 self.client_sends(flags="FA", seq=self.sent, ack=self.answered + abs(off))
-                self.server_sends(flags="FA", seq=self.answered, ack=self.sent + self.delta + abs(off))
                 self.client_sends()
                 self.server_sends()
         self.client_sends(flags="FA")
         self.server_sends(flags="FA")
-        self.expect_events(self.session.id, *OPEN, ("IN", "FIN_IN"), ("OUT", "FIN_OUT"))
+        self.client_sends()
+        self.expect_events(self.session.id, *OPEN, *self.both_fins("IN", "OUT"))
+
+
+@requires("judged-segments")
+class FinOfTheServerThatMissesIsNoNews(Conversation):
+    """The same the other way round."""
+
+    def runTest(self) -> None:
+        self.open()
+        self.client_sends(600)
+        self.server_sends(600)
+        self.client_sends()
+        for off in OFF:
+            with self.subTest(off=off):
+                self.server_sends(flags="FA", seq=self.answered + off)
+                self.server_sends(flags="FA", seq=self.answered, ack=self.sent + self.delta + abs(off))
+                self.server_sends()
+                self.client_sends()
+        self.server_sends(flags="FA")
+        self.client_sends(flags="FA")
+        self.server_sends()
+        self.expect_events(self.session.id, *OPEN, *self.both_fins("OUT", "IN"))
+
+
+@requires("judged-segments")
+class TheSecondFinIsToldWhenBothAreAcknowledged(Conversation):
+    """Until then one end may have to send all that is before its FIN again. These FINs cross each other."""
+
+    def runTest(self) -> None:
+        self.open()
+        start, first = self.sent, self.answered
+        self.client_sends(1000)
+        self.client_sends(flags="FA")
+        self.server_sends(500, ack=start + self.delta)
+        self.server_sends(flags="FA", ack=start + self.delta)
+        self.client_sends(ack=first)
+        self.client_sends()
+        self.client_sends(1000, seq=start)
+        self.server_sends(ack=start + self.delta + 1000)
+        self.expect_events(self.session.id, *OPEN, ("IN", "FIN_IN"))
+        self.client_sends(seq=self.sent - 1, flags="FA")
+        self.server_sends()
+        self.expect_events(self.session.id, ("OUT", "FIN_OUT"))
+
+
+@requires("judged-segments")
+class AnAckBeforeTheSecondFinComesLate(Conversation):
+    """Behind the FIN, and behind what the other side has sent meanwhile: the FIN is told all the same."""
+
+    def runTest(self) -> None:
+        self.open()
+        self.client_sends(100)
+        self.server_sends(200)
+        before = self.answered
+        self.client_sends(flags="FA")
+        self.server_sends(flags="FA")
+        self.client_sends(ack=before)
+        self.server_sends(seq=before)
+        self.client_sends()
+        self.expect_events(self.session.id, *OPEN, ("IN", "FIN_IN"), ("IN", "FIN_OUT"))
 
 
 @requires("judged-segments")
@@ -102,7 +160,7 @@ class AnAckThatTheFinOvertook(Conversation):
         self.client_sends(seq=before + 50)
         self.server_sends(flags="FA")
         self.client_sends()
-        self.expect_events(self.session.id, *OPEN, ("IN", "FIN_IN"), ("OUT", "FIN_OUT"))
+        self.expect_events(self.session.id, *OPEN, *self.both_fins("IN", "OUT"))
         self.resets(to_server=self.sent + self.delta, to_client=self.answered)
 
 
@@ -119,7 +177,7 @@ class FinsOfWhatIsFollowedAnew(Conversation):
         self.expect_events(self.session.id, *OPEN, ("IN", "FIN_OUT"))
         self.client_sends(flags="FA")
         self.server_sends()
-        self.expect_events(self.session.id, ("IN", "FIN_IN"))
+        self.expect_events(self.session.id, ("OUT", "FIN_IN"))
 
 
 @requires("judged-segments")
@@ -135,7 +193,8 @@ class ForgedFinAheadIsForgotten(Conversation):
         self.client_sends(flags="FA")
         self.server_sends()
         self.server_sends(flags="FA")
-        self.expect_events(self.session.id, *OPEN, ("IN", "FIN_IN"), ("OUT", "FIN_OUT"))
+        self.client_sends()
+        self.expect_events(self.session.id, *OPEN, *self.both_fins("IN", "OUT"))
 
 
 @requires("judged-segments")
@@ -214,7 +273,7 @@ class ResumedBehindAFin(Conversation):
         self.server_sends(flags="FA")
         self.client_sends()
         self.expect_events(
-            self.session.id, ("OUT", "FIN_OUT"), ("OUT", "RESUMED|FIN_OUT"), ("IN", "FIN_IN"), ("OUT", "FIN_OUT")
+            self.session.id, ("OUT", "FIN_OUT"), ("OUT", "RESUMED|FIN_OUT"), *self.both_fins("IN", "OUT")
         )
 
 
@@ -233,4 +292,5 @@ class TheClientsEndIsTold(Conversation):
         self.server_sends(flags="FA")
         self.expect_events(self.session.id, ("OUT", "FIN_OUT"), seq=101)
         self.client_sends(flags="FA")
-        self.expect_events(self.session.id, ("IN", "FIN_IN"), seq=102)
+        self.server_sends()
+        self.expect_events(self.session.id, self.both_fins("OUT", "IN")[1], seq=102)

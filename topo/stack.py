@@ -48,9 +48,12 @@ def installed(name: str) -> list[str]:
 
 class Stack:
     """Starts, asks and kills switch and controller. ``target`` is one of :data:`TARGETS`. ``remote``: the controller is
-    on a host of its own, joined to the switch by :meth:`topo.netns.Network.add_management`."""
+    on a host of its own, joined to the switch by :meth:`topo.netns.Network.add_management`. ``workers``: packet threads
+    of p4soft."""
 
-    def __init__(self, network: Network, config: str, target: str = "p4soft", *, remote: bool = False) -> None:
+    def __init__(
+        self, network: Network, config: str, target: str = "p4soft", *, remote: bool = False, workers: int = 1
+    ) -> None:
         self.network = network
         self.target = target
         self.config_path = network.logs / "fullnat.toml"
@@ -58,6 +61,7 @@ class Stack:
         self.socket = network.logs / "control.sock"
         self.switch: Process | None = None
         self.controller: Process | None = None
+        self._workers = workers
         self._starts = 0
         self._grpc, self._controller_host = GRPC, network.topology.switch
         if remote:
@@ -86,7 +90,7 @@ class Stack:
             command = ["simple_switch_grpc", "--no-p4", *ports, "--device-id", "1", "--log-level", "error"]
             command += ["--", "--grpc-server-addr", self._grpc, "--cpu-port", str(CPU_PORT)]
         else:
-            command = [*installed("p4soft"), *ports, "--device-id", "1"]
+            command = [*installed("p4soft"), *ports, "--device-id", "1", "--workers", str(self._workers)]
             command += ["--grpc-server-addr", self._grpc, "--cpu-port", str(CPU_PORT)]
         host = self.network.topology.switch
         process = self.switch = self.network.start(host, f"switch{self._starts}", command)
@@ -102,7 +106,7 @@ class Stack:
         self._starts += 1
         command = [*installed("fullnat"), "run", str(self.config_path)]
         if self.target == "embedded":
-            command += ["--embedded", *self._ports(), "--cpu-port", str(CPU_PORT)]
+            command += ["--embedded", *self._ports(), "--cpu-port", str(CPU_PORT), "--workers", str(self._workers)]
         else:
             command += ["--grpc-addr", self._grpc]
         if self.target == "asic":

@@ -15,7 +15,6 @@
  * The last line is a JSON object with the outcome (report.h). Exit status 0: all connections were good; 1: some failed. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,6 +25,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "conn_options.h"
 #include "exchange.h"
 #include "report.h"
 
@@ -35,7 +35,6 @@
 #define PROGRESS_NS (NS_PER_SECOND / 5)
 
 enum phase { FREE, CONNECTING, SEND_HEAD, SEND_BODY, READ_HEAD, READ_BODY, WAIT_CLOSE };
-enum close_mode { CLOSE_FIN, CLOSE_HALF, CLOSE_SERVER, CLOSE_RST };
 
 struct connection {
     int fd;
@@ -47,15 +46,6 @@ struct connection {
         struct exchange_answer answer;
     } head;
 };
-
-static struct {
-    struct sockaddr_in to;
-    size_t total, concurrency;
-    double rate, timeout;
-    uint64_t request_bytes, answer_bytes, throttle, seed;
-    enum close_mode close;
-    bool toa, progress;
-} config = {.total = 1, .concurrency = 1, .timeout = 30, .answer_bytes = 100, .seed = 1};
 
 static struct connection *connections;
 static size_t *free_slots, free_count, begun;
@@ -175,92 +165,119 @@ static bool answer_received(struct connection *c)
     return true;
 }
 
-/* One step; false when nothing more can be done now. */
-static bool step(struct connection *c)
+/* Nothing was sent or received: ``n`` is the system call's result. Always false. */
+static bool stopped(struct connection *c, ssize_t n)
 {
-    ssize_t n = 0;
-    switch (c->phase) {
-    case CONNECTING:
-        c->connected = now_ns();
-        c->head.request = (struct exchange_request){.magic = EXCHANGE_MAGIC,
-                                                    .server_closes = config.close == CLOSE_SERVER,
-                                                    .seed = c->seed,
-                                                    .request_bytes = config.request_bytes,
-                                                    .answer_bytes = config.answer_bytes};
-        c->phase = SEND_HEAD;
-        return true;
-    case SEND_HEAD:
-        n = send(c->fd, (char *)&c->head.request + c->head_done, sizeof c->head.request - c->head_done,
-                 MSG_NOSIGNAL | (config.request_bytes ? MSG_MORE : 0));
+    if (n == 0 || errno != EAGAIN)
+        failed(c, n == 0 ? FAIL_SHORT : errno);
+    return false;
+}
+
+/* The functions of the phases: false when nothing more can be done now. */
+
+static bool connected(struct connection *c)
+{
+    c->connected = now_ns();
+    c->head.request = (struct exchange_request){.magic = EXCHANGE_MAGIC,
+                                                .server_closes = config.close == CLOSE_SERVER,
+                                                .seed = c->seed,
+                                                .request_bytes = config.request_bytes,
+                                                .answer_bytes = config.answer_bytes};
+    c->phase = SEND_HEAD;
+    return true;
+}
+
+static bool send_head(struct connection *c)
+{
+    ssize_t n = send(c->fd, (char *)&c->head.request + c->head_done, sizeof c->head.request - c->head_done,
+                     MSG_NOSIGNAL | (config.request_bytes ? MSG_MORE : 0));
+    if (n < 0)
+        return stopped(c, n);
+    c->head_done += (size_t)n;
+    if (c->head_done == sizeof c->head.request)
+        c->phase = SEND_BODY;
+    return true;
+}
+
+static bool send_body(struct connection *c)
+{
+    size_t want = portion(config.request_bytes - c->offset);
+    if (want > 0) {
+        pattern_fill(chunk, c->seed, c->offset, want);
+        ssize_t n = send(c->fd, chunk, want, MSG_NOSIGNAL);
         if (n < 0)
-            break;
-        c->head_done += (size_t)n;
-        if (c->head_done == sizeof c->head.request)
-            c->phase = SEND_BODY;
-        return true;
-    case SEND_BODY: {
-        size_t want = portion(config.request_bytes - c->offset);
-        if (want > 0) {
-            pattern_fill(chunk, c->seed, c->offset, want);
-            n = send(c->fd, chunk, want, MSG_NOSIGNAL);
-            if (n < 0)
-                break;
-            c->offset += (uint64_t)n;
-            sent += (uint64_t)n;
-            throttle();
-        }
-        if (c->offset == config.request_bytes)
-            request_sent(c);
-        return true;
+            return stopped(c, n);
+        c->offset += (uint64_t)n;
+        sent += (uint64_t)n;
+        throttle();
     }
-    case READ_HEAD:
-        n = recv(c->fd, (char *)&c->head.answer + c->head_done, sizeof c->head.answer - c->head_done, 0);
+    if (c->offset == config.request_bytes)
+        request_sent(c);
+    return true;
+}
+
+static bool read_head(struct connection *c)
+{
+    ssize_t n = recv(c->fd, (char *)&c->head.answer + c->head_done, sizeof c->head.answer - c->head_done, 0);
+    if (n <= 0)
+        return stopped(c, n);
+    c->head_done += (size_t)n;
+    if (c->head_done < sizeof c->head.answer)
+        return true;
+    if (c->head.answer.magic != EXCHANGE_MAGIC || c->head.answer.corrupted) {
+        failed(c, FAIL_CORRUPT);
+        return false;
+    }
+    if (config.toa && !toa_is_ours(c)) {
+        failed(c, FAIL_TOA);
+        return false;
+    }
+    c->phase = READ_BODY;
+    return true;
+}
+
+static bool read_body(struct connection *c)
+{
+    size_t want = portion(config.answer_bytes - c->offset);
+    if (want > 0) {
+        ssize_t n = recv(c->fd, chunk, want, 0);
         if (n <= 0)
-            break;
-        c->head_done += (size_t)n;
-        if (c->head_done < sizeof c->head.answer)
-            return true;
-        if (c->head.answer.magic != EXCHANGE_MAGIC || c->head.answer.corrupted) {
+            return stopped(c, n);
+        if (!pattern_check(chunk, c->seed + 1, c->offset, (size_t)n)) {
             failed(c, FAIL_CORRUPT);
             return false;
         }
-        if (config.toa && !toa_is_ours(c)) {
-            failed(c, FAIL_TOA);
-            return false;
-        }
-        c->phase = READ_BODY;
-        return true;
-    case READ_BODY: {
-        size_t want = portion(config.answer_bytes - c->offset);
-        if (want > 0) {
-            n = recv(c->fd, chunk, want, 0);
-            if (n <= 0)
-                break;
-            if (!pattern_check(chunk, c->seed + 1, c->offset, (size_t)n)) {
-                failed(c, FAIL_CORRUPT);
-                return false;
-            }
-            c->offset += (uint64_t)n;
-            received += (uint64_t)n;
-            throttle();
-        }
-        return c->offset < config.answer_bytes || answer_received(c);
+        c->offset += (uint64_t)n;
+        received += (uint64_t)n;
+        throttle();
     }
-    case WAIT_CLOSE:
-        n = recv(c->fd, chunk, 1, 0);
-        if (n > 0) {
-            failed(c, FAIL_UNEXPECTED);
-            return false;
-        }
-        if (n < 0)
-            break;
+    return c->offset < config.answer_bytes || answer_received(c);
+}
+
+static bool wait_close(struct connection *c)
+{
+    ssize_t n = recv(c->fd, chunk, 1, 0);
+    if (n < 0)
+        return stopped(c, n);
+    if (n > 0)
+        failed(c, FAIL_UNEXPECTED);
+    else
         succeeded(c);
-        return false;
-    case FREE: return false;
+    return false;
+}
+
+/* One step; false when nothing more can be done now. */
+static bool step(struct connection *c)
+{
+    switch (c->phase) {
+    case CONNECTING: return connected(c);
+    case SEND_HEAD: return send_head(c);
+    case SEND_BODY: return send_body(c);
+    case READ_HEAD: return read_head(c);
+    case READ_BODY: return read_body(c);
+    case WAIT_CLOSE: return wait_close(c);
+    case FREE: break;
     }
-    if (n < 0 && errno == EAGAIN)
-        return false;
-    failed(c, n == 0 ? FAIL_SHORT : errno);
     return false;
 }
 
@@ -317,55 +334,9 @@ static void run(void)
     report_print(now_ns() - start_time, sent, received);
 }
 
-static void parse_target(const char *text)
-{
-    char address[64];
-    unsigned port;
-    config.to.sin_family = AF_INET;
-    if (sscanf(text, "%63[0-9.]:%u", address, &port) != 2 || inet_pton(AF_INET, address, &config.to.sin_addr) != 1)
-        fail("--to takes ADDRESS:PORT, not %s", text);
-    config.to.sin_port = htons((uint16_t)port);
-}
-
-static enum close_mode parse_close(const char *text)
-{
-    static const char *const names[] = {"fin", "half", "server", "rst"};
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(text, names[i]) == 0)
-            return (enum close_mode)i;
-    }
-    fail("--close takes fin, half, server or rst, not %s", text);
-}
-
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"to", required_argument, NULL, 't'},       {"rate", required_argument, NULL, 'r'},
-        {"request", required_argument, NULL, 'q'},  {"answer", required_argument, NULL, 'a'},
-        {"close", required_argument, NULL, 'x'},    {"throttle", required_argument, NULL, 'h'},
-        {"timeout", required_argument, NULL, 'o'},  {"seed", required_argument, NULL, 's'},
-        {"toa", no_argument, NULL, 'T'},            {"progress", no_argument, NULL, 'P'},
-        {NULL, 0, NULL, 0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "n:c:", options, NULL)) != -1) {
-        switch (option) {
-        case 't': parse_target(optarg); break;
-        case 'n': config.total = strtoul(optarg, NULL, 10); break;
-        case 'c': config.concurrency = strtoul(optarg, NULL, 10); break;
-        case 'r': config.rate = strtod(optarg, NULL); break;
-        case 'q': config.request_bytes = strtoull(optarg, NULL, 10); break;
-        case 'a': config.answer_bytes = strtoull(optarg, NULL, 10); break;
-        case 'x': config.close = parse_close(optarg); break;
-        case 'h': config.throttle = strtoull(optarg, NULL, 10); break;
-        case 'o': config.timeout = strtod(optarg, NULL); break;
-        case 's': config.seed = strtoull(optarg, NULL, 10); break;
-        case 'T': config.toa = true; break;
-        case 'P': config.progress = true; break;
-        default: fail("usage: conn_load --to ADDRESS:PORT [-n TOTAL] [-c CONCURRENCY] [options of the source's head]");
-        }
-    }
-    if (config.to.sin_port == 0 || config.total == 0 || config.concurrency == 0)
-        fail("conn_load: --to, -n and -c must be given and not zero");
+    config_read(argc, argv);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     poller = epoll_create1(EPOLL_CLOEXEC);
     connections = calloc(config.concurrency, sizeof *connections);

@@ -3,7 +3,7 @@
  *   echo_server --address A --port P --name NAME
  *
  * Answers exchanges (exchange.h) and HTTP GET: / and every other path tell as JSON who answers, who the peer is and what the
- * TOA option of the client's SYN said (read by TCP_SAVED_SYN, no kernel module); /bytes/N sends N pattern bytes of
+ * TOA option of the client's SYN said (saved_syn.h); /bytes/N sends N pattern bytes of
  * seed 1; /stats tells the counters, which are also printed as the last line on SIGTERM. Prints "ready" once it
  * listens, and a line of JSON for every connection that ends by an error. */
 #include <arpa/inet.h>
@@ -22,11 +22,10 @@
 #include "common.h"
 #include "exchange.h"
 #include "http.h"
+#include "saved_syn.h"
 
 #define HEAD_BYTES 4096
 #define CHUNK (256 * 1024)
-#define TOA_KIND 254
-#define TOA_LENGTH 8
 
 enum phase { READ_HEAD, READ_BODY, WRITE_HEAD, WRITE_BODY };
 
@@ -37,8 +36,7 @@ struct connection {
     size_t head_used, head_sent;
     uint64_t offset, read_total, write_total, seed, write_seed;
     bool corrupted;
-    uint32_t toa_address;
-    uint16_t toa_port, toa_options;
+    struct toa toa;
     struct sockaddr_in peer;
     struct connection *next_free;
     char head[HEAD_BYTES];
@@ -48,11 +46,6 @@ static struct {
     uint64_t accepted, open, closed, resets, errors, exchanges, http, corrupted, with_toa, without_toa, received, sent;
     uint64_t stale_isns; /* SYNs whose sequence number is not above the last one of the same peer address and port */
 } stats;
-
-/* The last initial sequence number of every peer port, for four peer addresses that differ in their low bits. */
-static struct {
-    uint32_t address, isn;
-} last_syn[4][65536];
 
 static const char *server_name = "server";
 static int poller;
@@ -75,54 +68,12 @@ static int format_stats(char *out, size_t size)
 static void format_toa(const struct connection *c, char *out, size_t size, const char *quote)
 {
     char address[INET_ADDRSTRLEN];
-    if (c->toa_options == 0) {
+    if (c->toa.options == 0) {
         snprintf(out, size, "null");
         return;
     }
-    inet_ntop(AF_INET, &c->toa_address, address, sizeof address);
-    snprintf(out, size, "%s%s:%u%s", quote, address, ntohs(c->toa_port), quote);
-}
-
-static void note_isn(const struct connection *c, const unsigned char *tcp)
-{
-    uint32_t isn = (uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | (uint32_t)tcp[6] << 8 | tcp[7];
-    uint32_t address = c->peer.sin_addr.s_addr;
-    unsigned row = ntohl(address) & 3, port = ntohs(c->peer.sin_port);
-    if (last_syn[row][port].address == address && (int32_t)(isn - last_syn[row][port].isn) <= 0)
-        stats.stale_isns++;
-    last_syn[row][port].address = address;
-    last_syn[row][port].isn = isn;
-}
-
-/* Look into the saved SYN (IPv4 header, TCP header, options): sequence number, and the client's address from TOA. */
-static void read_syn(struct connection *c)
-{
-    unsigned char syn[512];
-    socklen_t length = sizeof syn;
-    if (getsockopt(c->fd, IPPROTO_TCP, TCP_SAVED_SYN, syn, &length) != 0 || length < 40 || syn[0] >> 4 != 4)
-        return;
-    size_t ip = (syn[0] & 15u) * 4u;
-    if (ip + 20 > length)
-        return;
-    note_isn(c, syn + ip);
-    size_t end = ip + (syn[ip + 12] >> 4) * 4u;
-    if (end > length)
-        end = length;
-    for (size_t i = ip + 20; i < end && syn[i] != 0;) {
-        if (syn[i] == 1) {
-            i++;
-            continue;
-        }
-        if (i + 1 >= end || syn[i + 1] < 2 || i + syn[i + 1] > end)
-            return;
-        if (syn[i] == TOA_KIND && syn[i + 1] == TOA_LENGTH) {
-            if (c->toa_options++ == 0) {
-                memcpy(&c->toa_port, syn + i + 2, 2);
-                memcpy(&c->toa_address, syn + i + 4, 4);
-            }
-        }
-        i += syn[i + 1];
-    }
+    inet_ntop(AF_INET, &c->toa.address, address, sizeof address);
+    snprintf(out, size, "%s%s:%u%s", quote, address, ntohs(c->toa.port), quote);
 }
 
 static void finish(struct connection *c, int error)
@@ -166,8 +117,8 @@ static void answer(struct connection *c, size_t head, uint64_t body, uint64_t se
 
 static void answer_exchange(struct connection *c)
 {
-    struct exchange_answer head = {.magic = EXCHANGE_MAGIC, .corrupted = c->corrupted, .toa_address = c->toa_address,
-                                   .toa_port = c->toa_port, .toa_options = c->toa_options};
+    struct exchange_answer head = {.magic = EXCHANGE_MAGIC, .corrupted = c->corrupted, .toa_address = c->toa.address,
+                                   .toa_port = c->toa.port, .toa_options = c->toa.options};
     stats.exchanges++;
     stats.corrupted += c->corrupted;
     memcpy(c->head, &head, sizeof head);
@@ -192,7 +143,7 @@ static void answer_http(struct connection *c, const struct http_request *request
         format_toa(c, toa, sizeof toa, "\"");
         inet_ntop(AF_INET, &c->peer.sin_addr, peer, sizeof peer);
         length = snprintf(body, sizeof body, "{\"server\": \"%s\", \"peer\": \"%s:%u\", \"toa\": %s, \"toa_options\": %u}\n",
-                          server_name, peer, ntohs(c->peer.sin_port), toa, c->toa_options);
+                          server_name, peer, ntohs(c->peer.sin_port), toa, c->toa.options);
     }
     size_t head = http_head(c->head, HEAD_BYTES, "200 OK", "application/json", (uint64_t)length, request->keep_alive);
     memcpy(c->head + head, body, (size_t)length);
@@ -335,10 +286,12 @@ static void accept_all(int listener)
         memset(c, 0, offsetof(struct connection, head));
         c->fd = fd;
         c->peer = peer;
-        read_syn(c);
+        bool stale;
+        read_saved_syn(fd, &peer, &c->toa, &stale);
+        stats.stale_isns += stale;
         stats.accepted++;
         stats.open++;
-        c->toa_options ? stats.with_toa++ : stats.without_toa++;
+        c->toa.options ? stats.with_toa++ : stats.without_toa++;
         int one = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
@@ -354,7 +307,7 @@ static int listen_on(const char *address, int port)
         fail("not an IPv4 address: %s", address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(fd, IPPROTO_TCP, TCP_SAVE_SYN, &one, sizeof one);
+    save_syns(fd);
     if (bind(fd, (struct sockaddr *)&local, sizeof local) != 0 || listen(fd, 16384) != 0)
         fail("cannot listen on %s:%d: %s", address, port, strerror(errno));
     return fd;

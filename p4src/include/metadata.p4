@@ -92,34 +92,34 @@ struct option_edit_t {
 }
 
 struct metadata_t {
-    port_num_t ingress_port;   /* for an injected packet, the port it once came in by */
-    bool       injected;
-    bool       reset;
-    bool       new_session;    /* registers hold the session_id's previous user */
-    bool       parser_error;
-    bool       checksum_error; /* IPv4 header */
-    bit<8>     ip_fault;       /* DropReason: what else the target knows to be wrong with the IP header */
-    bool       bad_options;
-    bool       odd_options;    /* the target cannot edit the option list; the controller can */
-    bool       options_edited; /* the controller has edited it */
-    bit<8>     segment_fault;  /* DropReason of a TCP segment that is routed, but neither translated nor punted */
-    bool       own_packet;     /* made by the switch or the controller: TTL stays */
-    mac_t      port_mac;
-    mac_t      foreign_mac;    /* destination MAC xor port_mac */
-    bool       foreign;        /* not for the port's address, nor a broadcast ARP */
-    ipv4_addr_t addressed;     /* destination, of ARP the target */
-    ipv4_addr_t next_hop;      /* destination after any rewrite: what Route looks up */
-    bit<16>    growth;         /* bytes by which the segment grew, for the length in the pseudo header */
-    flow_t        flow;
-    length_t      length;
-    own_t         own;
-    answer_t      answer;
+    port_num_t  ingress_port;    /* for an injected packet, the port it once came in by */
+    bool        injected;
+    bool        reset;
+    bool        new_session;     /* registers hold the session_id's previous user */
+    bool        parser_error;
+    bool        checksum_error;  /* IPv4 header */
+    bit<8>      ip_fault;        /* DropReason: what else the target knows to be wrong with the IP header */
+    bool        bad_options;
+    bool        odd_options;     /* the target cannot edit the option list; the controller can */
+    bool        options_edited;  /* the controller has edited it */
+    bit<8>      segment_fault;   /* DropReason of a TCP segment that is routed, but neither translated nor punted */
+    bool        own_packet;      /* made by the switch or the controller: TTL stays */
+    mac_t       port_mac;
+    mac_t       foreign_mac;     /* destination MAC xor port_mac */
+    bool        foreign;         /* not for the port's address, nor a broadcast ARP */
+    ipv4_addr_t addressed;       /* destination, of ARP the target */
+    ipv4_addr_t next_hop;        /* destination after any rewrite: what Route looks up */
+    bit<16>     growth;          /* bytes by which the segment grew, for the length in the pseudo header */
+    flow_t      flow;
+    length_t    length;
+    own_t       own;
+    answer_t    answer;
     without_session_t without_session;
-    verdict_t     verdict;
-    session_t     session;
-    route_t       route;
+    verdict_t   verdict;
+    session_t   session;
+    route_t     route;
     option_edit_t edit;
-    target_metadata_t target;  /* the target's own */
+    target_metadata_t target;    /* the target's own */
 }
 
 #endif

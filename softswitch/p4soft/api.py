@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MAX_WORKERS = 64
 """Packet threads that an engine can have; as P4S_MAX_WORKERS of the runtime."""
@@ -170,8 +170,7 @@ class PacketIn:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(NamedTuple):
     """One ``digest()`` call. ``name`` is the learn list's name in the JSON; ``data`` packs the fields as keys are
     packed."""
 

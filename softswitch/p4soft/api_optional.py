@@ -20,10 +20,10 @@ class Compiles(Protocol):
 
 @runtime_checkable
 class WritesBytes(Protocol):
-    """Applies WriteRequests as they come off the wire."""
+    """Applies WriteRequests, and answers ReadRequests, as they come off the wire."""
 
     def writer(self, device_id: int) -> WireWriter:
-        """A writer to the device ``device_id``."""
+        """A writer to the device ``device_id``, which has a reader of it."""
         ...
 
 

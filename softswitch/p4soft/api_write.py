@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from p4soft.api import EngineError, MatchKind
+from p4soft.api_read import WireReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class WireTable:
     """Entries may have an idle timeout."""
     modify: bool
     """MODIFY with an action changes nothing but the entry."""
+    read: bool
+    """An entry is its exact key, one of ``actions``, and what the engine holds of it."""
+    counter: bool
+    """Entries have a direct counter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,10 @@ class WireWriter(Protocol):
 
     def set_tables(self, tables: Sequence[WireTable]) -> None:
         """The tables of the running program that may be written; none: every request is the server's."""
+        ...
+
+    def reader(self) -> WireReader:
+        """What reads the same tables."""
         ...
 
     def set_grants(self, grants: Sequence[Grant]) -> None: ...

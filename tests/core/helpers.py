@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fullnat.core.interface import PacketIn, SessionEvents
+from fullnat.core.interface import Op, PacketIn, SessionEvents
 from fullnat.core.views import SessionView
 from fullnat.tables.session import SessionEntry
 
@@ -32,6 +32,11 @@ def tell(rig: Rig, session_id: int, *events: str) -> None:
         direction = IN if event in ("ESTABLISHED", "FIN_IN", "RST_IN") else OUT
         rig.hit(session_id)
         rig.send(SessionEvents(session_id, direction, EVENT[event]))
+
+
+def session_writes(rig: Rig) -> list[tuple[Op, SessionEntry]]:
+    """Every update of a session that the switch was asked for."""
+    return [(op, entry) for op, entry in rig.switch.log_of_updates if isinstance(entry, SessionEntry)]
 
 
 def established(rig: Rig, port: int = 40000, seq: int = 1) -> SessionEntry:

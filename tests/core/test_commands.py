@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
-from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
+from fullnat.config.model import GlobalSettings, ServerSettings, ServiceSettings, Timeouts
 from fullnat.core.commands import (
     AddInterface,
     AddLocal,
@@ -32,10 +32,8 @@ from fullnat.core.commands import (
     RemoveService,
     ServiceKey,
 )
-from fullnat.core.controller import SeveralSwitches
-from fullnat.core.interface import LimitPunts, Op, SwitchDown, SwitchId, SwitchUp
+from fullnat.core.interface import LimitPunts, Op
 from fullnat.net.flow import Address, Endpoint, address
-from fullnat.net.parse import parse
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.next_hop import NextHop
 from fullnat.tables.own_address import OwnAddress
@@ -43,53 +41,12 @@ from fullnat.tables.port import Port
 from fullnat.tables.route import Route
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
-from fullnat.tables.session import SessionEntry
-from fullnat.tables.table import Entry
 from fullnat.tables.virtual_service import VirtualService
 
-from .builders import INTERFACES, LOCAL, LOCAL2, ROUTES, RPORT, SERVER, SERVER2, VIP, VPORT, config, ip, real, virtual
+from .builders import INTERFACES, LOCAL, LOCAL2, ROUTES, SERVER, SERVER2, VIP, VPORT, config, ip
+from .commandkit import ABSENT, DROP, FIRST, KEY, OTHER, SECOND, SILENT, THIRD, TOA, announced, asked, two, updates
 from .helpers import established, nothing_left, opened
 from .switch import Rig
-
-KEY: ServiceKey = (6, Endpoint(VIP, VPORT))
-OTHER: ServiceKey = (6, Endpoint(VIP, 81))
-ABSENT: ServiceKey = (6, Endpoint(VIP, 99))
-FIRST, SECOND = Endpoint(SERVER, RPORT), Endpoint(SERVER2, RPORT)
-TOA = SessionFlag.TOA
-SILENT = ServiceSettings(scheduler="rr", reset_on_miss=False)
-HERE = IPv4Interface("192.0.2.1/24")
-THIRD = Interface(port=3, mac=0x02AA00000003, address=HERE)
-DROP = StaticRoute(prefix=IPv4Network("192.0.2.0/24"), gateway=None)
-
-
-def two() -> Rig:
-    """Two services on one virtual address, with the same real server and local address."""
-    both = virtual(scheduler="rr"), virtual(port=81, scheduler="rr")
-    rig = Rig(config(*both))
-    rig.switch.log_of_updates.clear()
-    rig.switch.forwarded.clear()
-    return rig
-
-
-def updates(rig: Rig, *commands: Command) -> list[tuple[Op, Entry]]:
-    """What the switch is told because of ``commands``."""
-    rig.switch.log_of_updates.clear()
-    rig.switch.forwarded.clear()
-    rig.apply(*commands)
-    rig.settle()
-    return rig.switch.log_of_updates
-
-
-def asked(rig: Rig) -> list[Address]:
-    """Whose link-layer address was asked for."""
-    found = [parse(effect.frame).arp for effect in rig.switch.forwarded]
-    return [arp.target for arp in found if arp is not None and arp.sender != arp.target]
-
-
-def announced(rig: Rig) -> list[Address]:
-    found = [parse(effect.frame).arp for effect in rig.switch.forwarded]
-    return [arp.target for arp in found if arp is not None and arp.sender == arp.target]
-
 
 # ---- what each does
 
@@ -375,84 +332,3 @@ def test_an_address_is_free_for_another_role_when_the_last_use_in_the_old_one_is
     rig.apply(RemoveLocal(KEY, LOCAL), RemoveLocal(OTHER, LOCAL), as_server)
     with pytest.raises(CommandError, match=r"10\.0\.2\.100 cannot be"):
         rig.apply(AddLocal(KEY, LOCAL))
-
-
-# ---- what is not touched
-
-
-def test_schedulers_of_other_services_keep_their_turn_and_servers_their_counts() -> None:
-    servers = tuple(real(f"10.0.2.{host}") for host in (11, 12, 13))
-    rig = Rig(config(virtual(scheduler="rr", real_servers=servers), virtual(port=81)))
-    entries = [established(rig, 40000), established(rig, 40001)]
-    assert [entry.server for entry in entries] == [SERVER, SERVER2]
-    rig.apply(AddServer(OTHER, SECOND, ServerSettings()))
-    rig.settle()
-    assert opened(rig, 40002).server == ip("10.0.2.13")
-    rig.apply(EditService(KEY, replace(SILENT, established_timeout=50.0)))
-    rig.settle()
-    assert opened(rig, 40003).server == SERVER
-    assert opened(rig, 40004).server == SERVER2, "an edit that concerns no server is none of the scheduler's"
-    rig.apply(EditServer(KEY, SECOND, ServerSettings(weight=5)))
-    rig.settle()
-    service, _ = rig.controller.services()
-    assert [(server.weight, server.active, server.inactive, server.connections) for server in service.servers] == [
-        (1, 1, 1, 2),
-        (5, 1, 1, 2),
-        (1, 0, 1, 1),
-    ]
-
-
-# ---- the switch is away
-
-
-def test_commands_while_the_switch_is_away_are_there_when_it_is_back() -> None:
-    rig = two()
-    kept = established(rig)
-    rig.send(SwitchDown("lost"))
-    rig.apply(AddServer(KEY, SECOND, ServerSettings(weight=2)), EditService(KEY, replace(SILENT, toa=False)))
-    rig.apply(RemoveService(OTHER))
-    rig.apply(AddLocal(KEY, LOCAL2), AddRoute(DROP), EditGlobals(GlobalSettings(punt_rate=3)))
-    rig.apply(RemoveLocal(KEY, LOCAL), EditServer(KEY, FIRST, ServerSettings(weight=0)))
-    with pytest.raises(CommandError):
-        rig.apply(RemoveService(OTHER))
-    assert not rig.switch.writes
-    (service,) = rig.controller.services()
-    assert [(server.endpoint, server.weight) for server in service.servers] == [(FIRST, 0), (SECOND, 2)]
-    rig.up()
-    assert rig.switch.of(VirtualService) == {VirtualService(6, VIP, VPORT, 0)}
-    assert {entry[1:] for entry in rig.switch.of(ServerIn)} == {(0, *FIRST), (0, *SECOND)}
-    assert {entry[1:] for entry in rig.switch.of(ServerOut)} == {(0, VIP, VPORT)}
-    assert Route(ip("192.0.2.0"), 24, "route_drop") in rig.switch.of(Route)
-    assert {OwnAddress(LOCAL, "own_local"), OwnAddress(LOCAL2, "own_local")} <= rig.switch.of(OwnAddress)
-    assert rig.switch.of(SessionEntry) == {kept}
-    entry = opened(rig, 41000)
-    assert (entry.server, entry.local) == (SERVER2, LOCAL2)
-
-
-def test_what_the_switch_refused_is_tried_again_with_the_next_command_whatever_it_is_about() -> None:
-    rig = two()
-    rig.apply(AddRoute(DROP))
-    (write,) = rig.switch.writes
-    rig.switch.writes.clear()
-    rig.send(rig.refusal(write))
-    assert updates(rig, AddServer(KEY, SECOND, ServerSettings()))[-1] == (
-        Op.INSERT,
-        Route(ip("192.0.2.0"), 24, "route_drop"),
-    )
-    assert updates(rig) == []
-
-
-# ---- switches have names
-
-
-def test_events_of_a_switch_that_is_not_ours_do_nothing_and_a_second_switch_is_refused() -> None:
-    rig = two()
-    another = SwitchId("another")
-    assert rig.controller.handle(SwitchDown("lost"), rig.now, another) == []
-    established(rig)
-    with pytest.raises(SeveralSwitches, match="another comes up while switch is"):
-        rig.controller.handle(SwitchUp(()), rig.now, another)
-    rig.send(SwitchDown("lost"))
-    ((switch, effects),) = rig.controller.handle(SwitchUp(()), rig.now, another)
-    assert switch == another
-    assert effects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import Timeouts
-from fullnat.core.interface import IdleNotice, Op, ProbeResult
+from fullnat.core.interface import IdleNotice, Op, ProbeResult, SessionEvents
 from fullnat.core.pace import Pace
 from fullnat.core.resets import RESET_BURST, RESET_RATE
 from fullnat.net.flow import Endpoint
@@ -12,7 +12,7 @@ from fullnat.net.headers import TcpFlag
 from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry
 
-from .builders import CLIENT, LOCAL, RPORT, SERVER, VIP, VPORT, config, virtual
+from .builders import CLIENT, EVENT, IN, LOCAL, OUT, RPORT, SERVER, VIP, VPORT, config, virtual
 from .helpers import again, established, nothing_left, only, opened, tell, time_wait
 from .switch import Rig
 
@@ -43,7 +43,9 @@ TOLD = [
     ((*OPENED, "RST_OUT"), "CLOSE", 3, "close"),
     ((*OPENED, "FIN_OUT", "RST_IN"), "CLOSE", 3, "close"),
 ]
-LIVES = [*SILENT, *((events, state, seconds) for events, state, seconds, _ in TOLD)]
+ENDED = SILENT[1:]
+"""Both ends have ended it, and know."""
+LIVES = [SILENT[0], *((events, state, seconds) for events, state, seconds, _ in TOLD)]
 
 
 def told(rig: Rig) -> list[tuple[Endpoint, Endpoint, int]]:
@@ -107,6 +109,55 @@ def test_packets_restart_the_time(events: tuple[str, ...], state: str, seconds: 
     rig.advance(SLACK)
     rig.advance(2 * SLACK + 1)
     nothing_left(rig)
+
+
+@pytest.mark.parametrize(("events", "state", "seconds"), ENDED)
+def test_what_both_sides_have_ended_goes_unasked_when_its_time_is_up(
+    events: tuple[str, ...], state: str, seconds: int
+) -> None:
+    """Packets, and the end of the established timeout, neither shorten nor lengthen it. Only the first session is asked
+    about, to see whether the switch's idle times can be believed."""
+    rig = Rig(config())
+    time_wait(rig, 40001)
+    rig.advance(8)
+    rig.reconfigure(config(virtual(established_timeout=2.0)))
+    entry = opened(rig)
+    tell(rig, entry.session_id, *events)
+    for _ in range(seconds - 1):
+        rig.advance(1)
+        rig.hit(entry.session_id)
+        rig.send(IdleNotice(entry.session_id))
+    assert (only(rig).state, only(rig).phase) == (state, "INSTALLED")
+    rig.advance(1 + SLACK)
+    nothing_left(rig)
+    assert session_deletes(rig)[1:] == [entry]
+    assert not rig.switch.resets
+    stats = rig.controller.stats()
+    assert (stats["probes"], stats["sessions_expired"], stats["sessions_lost"]) == (1, 2, 0)
+
+
+@pytest.mark.parametrize("end", ["RST_OUT", "FIN_OUT|FIN_IN"])
+def test_an_end_that_is_taken_back_in_time_ends_nothing(end: str) -> None:
+    rig = Rig(config())
+    entry = established(rig)
+    tell(rig, entry.session_id, *end.split("|"))
+    rig.advance(2)
+    rig.send(SessionEvents(entry.session_id, OUT, EVENT["RESUMED"] | EVENT[end.split("|")[0]]))
+    rig.advance(60)
+    assert only(rig).state == ("CLOSE_WAIT" if "FIN" in end else "ESTABLISHED")
+    assert not session_deletes(rig)
+
+
+def test_an_end_that_nobody_could_judge_is_asked_about() -> None:
+    rig = Rig(config())
+    entry = established(rig)
+    for direction, event in ((OUT, "FIN_OUT"), (IN, "FIN_IN")):
+        rig.send(SessionEvents(entry.session_id, direction, EVENT[event] | EVENT["UNJUDGED"]))
+    for _ in range(5):
+        rig.advance(6)
+        rig.hit(entry.session_id, into=1, out=0)
+    assert only(rig).state == "TIME_WAIT"
+    assert rig.controller.stats()["probes"] > 0
 
 
 @pytest.mark.parametrize("end", ["FIN_IN", "FIN_OUT"])
@@ -355,6 +406,8 @@ def test_views_tell_age_expiry_and_counters() -> None:
     assert view.read(ProbeResult(None, 9, None, 8, None)).expires == 50
     tell(rig, entry.session_id, "FIN_OUT", "FIN_IN")
     assert only(rig).expires == 7
-    rig.advance(7.5, settle=False)
-    rig.send(rig.switch.probe(rig.now))
+    rig.advance(3, idle_notices=False)
+    (view,) = rig.controller.sessions(rig.now)
+    assert view.read(ProbeResult(1.0, 9, 900, 8, 800)).expires == 4, "packets do not restart it"
+    rig.advance(4.5, settle=False)
     assert (only(rig).phase, only(rig).expires) == ("REMOVING", None)

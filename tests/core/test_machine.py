@@ -220,7 +220,7 @@ class Machine(RuleBasedStateMachine):
         used = Counter(session.entry.local for session in sessions if session.server.mode.takes_local)
         assert {local.address: local.used for local in store.pool if local.used} == used
         for local in store.pool:
-            assert sum(len(ports.used) for ports in local.ports.values()) == local.used
+            assert sum(ports.count for ports in local.ports.values()) == local.used
         ids = Counter(entry.server_id for entry in entries)
         for service in store.services.by_key.values():
             for server in service.all_servers():
@@ -236,7 +236,7 @@ class Machine(RuleBasedStateMachine):
         assert held == self._with_homeless(ids, sessions)
         for session in sessions:
             entry, binding = session.entry, bound[session.entry.server_id]
-            assert binding.key == server_key(entry)
+            assert binding.key == server_key(entry, session.service.key)
             assert store.timers.when(session) is not None
             assert session.held is None or session.phase is not Phase.INSTALLED
 

@@ -51,9 +51,9 @@ def commands(services: int) -> Iterator[Command]:
             yield AddServer(key, Endpoint(v4(BACKENDS + server), 1000 + number), SETTINGS)
 
 
-def loaded(services: int) -> Controller:
-    """A controller whose switch holds everything."""
-    controller = Controller(Sizes(1 << 20, 1 << 17), SECRET, Random(1))
+def loaded(services: int, server_ids: int = 1 << 17) -> Controller:
+    """A controller whose switch holds everything that it has ids for."""
+    controller = Controller(Sizes(1 << 20, server_ids), SECRET, Random(1))
     base = model_of(config())
     base.services.clear()
     controller.apply([*diff(controller.model, base), *commands(services)], 1.0)
@@ -114,6 +114,16 @@ def test_one_server_more_is_two_entries_and_the_work_of_one(many: Controller) ->
     ):
         effort = [calls(lambda: answer(each, each.apply([command], 1.0))) for each in (few, many)]  # noqa: B023
         assert effort[0] == effort[1], command
+
+
+def test_servers_that_have_no_id_are_not_visited_again_as_long_as_none_is_free() -> None:
+    few, many = loaded(FEW, server_ids=SERVERS), loaded(40 * FEW, server_ids=SERVERS)
+    for command in (AddServer(KEY, NEW, SETTINGS), EditService(KEY, ServiceSettings(toa=False))):
+        effort = [calls(lambda: answer(each, each.apply([command], 1.0))) for each in (few, many)]  # noqa: B023
+        assert effort[0] == effort[1], command
+    answer(many, many.apply([RemoveServer(KEY, Endpoint(v4(BACKENDS), 1000))], 1.0))
+    _, second = many.services()[:2]
+    assert [server.server_id for server in second.servers] == [0] + [-1] * (SERVERS - 1)
 
 
 def test_one_edit_takes_the_controller_less_than_10_ms(many: Controller) -> None:

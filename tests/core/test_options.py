@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fullnat.core.options import BadOptions, belongs, edit_options, walk
+from fullnat.core.options import BadOptions, edit_options, walk
 from fullnat.net.flow import address
 from fullnat.net.parse import parse
 from fullnat.p4constants import SessionFlag
@@ -40,11 +40,7 @@ def frame(options: bytes, *, inward: bool, flags: str = "A", damage: int = 0, ip
 def edited(options: bytes, *, session_flags: int = 0, **how: Any) -> bytes:
     """The list after the edit; everything else must be as if the segment had been sent with it."""
     before = frame(options, **how)
-    packet = parse(before)
-    assert packet.flow is not None
-    assert packet.tcp is not None
-    assert belongs(packet.flow, session())
-    after = edit_options(packet, packet.flow, packet.tcp, session(), session_flags)
+    after = edit_options(parse(before), session(), session_flags)
     start = 14 + 20 + len(how.get("ip_options", b"")) + 20
     result = after[start : start + len(options) + len(after) - len(before)]
     assert after == frame(result, **how)
@@ -132,6 +128,10 @@ def test_broken_lists_are_refused(options: bytes) -> None:
 
 
 def test_a_stranger_is_no_part_of_the_session() -> None:
-    flow = parse(frame(b"", inward=True)).flow
+    packet = parse(frame(b"", inward=True))
+    assert edit_options(packet, session(), 0) == packet.frame
+    flow = packet.flow
     assert flow is not None
-    assert not belongs(flow._replace(src=flow.src._replace(port=1)), session())
+    for other in (packet._replace(flow=flow._replace(src=flow.src._replace(port=1))), packet._replace(tcp=None)):
+        with pytest.raises(BadOptions, match="no segment of the session"):
+            edit_options(other, session(), 0)

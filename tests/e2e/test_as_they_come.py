@@ -66,16 +66,18 @@ def network() -> Iterator[Network]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on PATH")
-@pytest.mark.parametrize("where", ["p4soft", "embedded"])
-def test_the_two_commands(network: Network, sizes: Sizes, tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(("where", "workers"), [("p4soft", 1), ("embedded", 1), ("embedded", 2)])
+def test_the_two_commands(network: Network, sizes: Sizes, tmp_path: Path, where: str, workers: int) -> None:
     """curl, a large transfer each way, the same bytes, and nobody has seen a wrong checksum."""
     content = hashlib.blake2b(b"seed").digest() * (sizes.transfer // 64)
     file = tmp_path / "file"
     file.write_bytes(content)
-    servers = [network.start(name, f"{name}-{where}", [sys.executable, "-c", SERVER, file]) for name in SERVERS]
+    servers = [
+        network.start(name, f"{name}-{where}{workers}", [sys.executable, "-c", SERVER, file]) for name in SERVERS
+    ]
     for server in servers:
         poll(lambda server=server: "ready" in server.output, 10, "the server listens")  # type: ignore[misc]
-    stack = Stack(network, EXAMPLE.read_text(), where)
+    stack = Stack(network, EXAMPLE.read_text(), where, workers=workers)
     stack.start()
     for turn in range(3):
         out = tmp_path / f"got{turn}"

@@ -6,7 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from p4src.compile import source_hash
+import pytest
+
+from p4src.compile import source_hash, version_of
 from p4src.tofino import unsafe_sums
 from ptf_tests.targets import CAPABILITIES
 from ptf_tests.tofino import BY_CONTROLLER, CAN, LACKS, LACKS_ON_2
@@ -55,3 +57,12 @@ def test_what_is_summed_has_its_containers_for_itself() -> None:
 def test_the_report_is_of_these_sources() -> None:
     manifest = json.loads((ROOT / "p4src/compiled/tofino/manifest.json").read_text())
     assert manifest["sources_sha256"] == source_hash("tna"), "p4src changed: run make tofino"
+    assert re.fullmatch(r"\d+(\.\d+)+", manifest["p4c"]), "who compiled it"
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_compilers_tell_their_version_on_either_stream(tmp_path: Path, stream: int) -> None:
+    compiler = tmp_path / "p4c-any"
+    compiler.write_text(f"#!/bin/sh\nprintf '/usr/bin/p4c-any.bin\\nVersion 9.13.4\\n' >&{stream}\n")
+    compiler.chmod(0o755)
+    assert version_of(str(compiler)) == "9.13.4"

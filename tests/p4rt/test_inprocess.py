@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("p4soft.engine")
 
 from finsy.proto import p4r
-from fullnat.core.interface import Forward, Inject, Op, PacketIn
+from fullnat.core.interface import Forward, Inject, NeighborHeard, Op, PacketIn
 from fullnat.net.flow import v4
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client, Mastership
@@ -25,6 +25,7 @@ from fullnat.tables.table import Entry
 from fullnat.tables.virtual_service import VirtualService
 from p4soft.api import ToolchainError
 from p4soft.embedded import Switch
+from p4soft.server.digests import DigestList
 
 from p4rt.entries import session
 
@@ -134,6 +135,30 @@ async def test_probes_and_counters(client: Client) -> None:
     assert await client.counters(client.schema.drop_counter, [1, 2]) == {1: (0, 0), 2: (0, 0)}
 
 
+async def test_probes_ask_the_engine_alone_and_find_what_a_read_finds(
+    client: Client, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.write(wires(client, Op.INSERT, *COLD, session(1), session(3)))
+    await client.write(wires(client, Op.INSERT, session(4))[:1])
+    for number, packets in ((1, 5), (3, 7)):
+        for wire in wires(client, Op.MODIFY, session(number)):
+            entry = p4r.Update.FromString(wire).entity.table_entry
+            counts = p4r.CounterData(packet_count=packets, byte_count=packets * 100)
+            counter = p4r.DirectCounterEntry(table_entry=entry, data=counts)
+            update = p4r.Update(type=p4r.Update.MODIFY, entity=p4r.Entity(direct_counter_entry=counter))
+            assert await client.write([update.SerializeToString()]) == {}
+    asked = [session(number) for number in (3, 2, 1, 4)]
+    with monkeypatch.context() as patched:
+        patched.setattr(switch.service, "read", None)
+        quick = await client.probe(asked)
+    monkeypatch.setattr(switch.service, "read_hits", lambda _request: None)
+    slow = await client.probe(asked)
+    for results in (quick, slow):
+        told = [(number, result[1:] if result else None) for number, result in results]
+        assert told == [(3, (7, 700, 7, 700)), (2, None), (1, (5, 500, 5, 500)), (4, None)]
+        assert all(result is None or 0 <= (result.idle or 0.0) < 60 for _, result in results)
+
+
 async def test_packets_go_both_ways(client: Client, switch: Switch) -> None:
     assert client.packet_out(Forward(2, bytes(60)))
     assert switch.engine.drain(5.0)
@@ -145,6 +170,33 @@ async def test_packets_go_both_ways(client: Client, switch: Switch) -> None:
     assert client.packet_out(Inject(1, announcement, 0, False))
     reason = PuntReason.ARP
     assert await client.receive() == [PacketIn(reason, 0, 1, 0, announcement)]
+
+
+async def test_digests_come_as_they_are_packed(client: Client, switch: Switch) -> None:
+    """And mean what the messages mean that others get; they are acknowledged."""
+    await client.write(wires(client, Op.INSERT, *COLD))
+    sender = "02000000000b 0a00000b"
+    question = bytes.fromhex(f"ffffffffffff 02000000000b 0806 0001 0800 06 04 0001 {sender} 000000000000 0a000101")
+    switch.engine.inject(1, question.ljust(60, b"\0"))
+    heard = NeighborHeard(v4(0x0A00000B), 0x02000000000B, 1)
+    assert await client.receive() == [heard]
+    assert client.digest_lists == 1
+    pipeline = switch.service.pipelines.running
+    assert pipeline is not None
+    handler = pipeline.digests[client.schema.packets.neighbor_digest_id]
+    assert not handler._unacked
+    events = pipeline.digests[client.schema.packets.digest_id]
+    for of, data in (
+        (handler, (bytes.fromhex("0a00000b 02000000000b 0001"), bytes.fromhex("00000000 000000000000 0000"))),
+        (events, (bytes.fromhex("00000007 01 02 89abcdef"), bytes(10), b"\xff" * 10)),
+    ):
+        digests = DigestList(of.id, 3, data, of._decoder)
+        told = client.schema.packets.decode_packed(digests)
+        assert told == client.schema.packets.decode_digest(digests.message().digest)
+        assert len(told) == len(data)
+    assert client.schema.packets.decode_packed(DigestList(99, 1, (b"x",), events._decoder)) == []
+    with pytest.raises(ValueError, match="another size"):
+        client.schema.packets.decode_packed(DigestList(events.id, 1, (b"x",), events._decoder))
 
 
 async def test_a_second_client_takes_over(client: Client, switch: Switch, compiled: Program) -> None:

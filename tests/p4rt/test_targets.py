@@ -63,7 +63,9 @@ def test_bytes_are_told_where_they_are_counted(target: str, device_config: Path)
     if target != "tofino2":
         entries[0].counter_data.byte_count, entries[1].counter_data.byte_count = 300, 400
     octets = (None, None) if target == "tofino2" else (300, 400)
-    assert sessions.probe_results([session], entries) == [(7, ProbeResult(None, 3, octets[0], 4, octets[1]))]
+    response = p4r.ReadResponse(entities=[p4r.Entity(table_entry=entry) for entry in entries]).SerializeToString()
+    results = sessions.probe_results([session], sessions.hits([session], [response]))
+    assert results == [(7, ProbeResult(None, 3, octets[0], 4, octets[1]))]
 
 
 def test_programs_have_cookies_of_their_own(device_config: Path) -> None:

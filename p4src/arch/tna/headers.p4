@@ -50,8 +50,8 @@ struct target_metadata_t {
     bit<1>  toa_fits;      /* with TOA the segment does not pass the MTU */
     bit<1>  acks_first;    /* the segment acknowledges the server's first byte of data and no more */
     bit<8>  colour;        /* of the punt meter */
-    bit<16> mss_above_floor;  /* by how much the MSS is above MSS_FLOOR */
-    bit<16> mss_above_both;   /* and above the floor and TOA, less 1 */
+    bit<16> mss_above_floor; /* by how much the MSS is above MSS_FLOOR */
+    bit<16> mss_above_both; /* and above the floor and TOA, less 1 */
     ASIC_NEWS
     session_event_t event;
     IPV6_METADATA

@@ -33,7 +33,8 @@
 #define STRAY 16w0x4000       /* of a segment that was not acceptable */
 #define STRAY_FIN 16w0x8000   /* and had a FIN */
 #define LAST_ANY 16w0xcc00    /* all of these */
-#define AHEAD_IN 16w0x1000    /* the client's end is that of a FIN; what is before it, the switch has not seen all of */
+#define AHEAD_IN 16w0x1000    /* the client's end is that of a FIN that is not told yet: the switch has not seen all of what
+                               * is before it, or the server's FIN has been told, and both are to be acknowledged first */
 #define AHEAD_OUT 16w0x2000
 #define BIT(EVENT) (bit<16>)(bit<8>)SessionEvent.EVENT
 
@@ -73,13 +74,18 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         if (seen & BIT(SYN_ACK) != 0 && seq - peer_ack + WINDOW <= WINDOW + WINDOW
             && ack - own_ack + WINDOW <= peer_end - own_ack + WINDOW) {
             bool beyond = AFTER(end, own_end);
-            /* In answer to the other side: one that comes late, behind what was sent after it, says nothing of that. */
-            bool settled = seen & peer_last != 0 && end == peer_ack && ack == peer_end && m.length.payload == 0
-                           && hdr.tcp.fin == 0;
+            bool gap = AFTER(seq, own_end);
+            /* In answer to the other side: one that comes late, behind what was sent after it, says nothing of that. Nor does
+             * one that was sent before a FIN say anything of the FIN. */
+            bool settled = seen & peer_last != 0 && end == peer_ack && (ack == peer_end || agreed)
+                           && m.length.payload == 0 && hdr.tcp.fin == 0 && (seen & ahead == 0 || end + 1 != own_end);
             bool newest = beyond || end == own_end;
+            if (beyond || settled) { own_end = end; }
+            /* Each has acknowledged all that the other has sent. */
+            bool all_acked = ack == peer_end && peer_ack == own_end;
             if (ack - own_ack <= peer_end - own_ack) { told = established; }
             if (hdr.tcp.fin == 1) {
-                if (AFTER(seq, own_end)) {
+                if (gap || (seen & peer_fin != 0 && AFTER(end, peer_ack))) {
                     seen = seen | ahead;
                 } else if (AFTER(end, peer_ack)) {
                     told = told | fin;
@@ -91,12 +97,14 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             } else if (settled || newest) {
                 withdrawn = seen & rst;
             }
-            if (settled) { seen = seen & ~ahead; }
-            if (seen & peer_ahead != 0 && ack == peer_end && withdrawn == 0) {
+            if (seen & ahead != 0 && seen & peer_fin != 0 && all_acked && withdrawn == 0 && hdr.tcp.fin == 0) {
+                told = told | fin;
+            }
+            if ((settled && !newest) || told & fin != 0) { seen = seen & ~ahead; }
+            if (seen & peer_ahead != 0 && ack == peer_end && withdrawn == 0 && (seen & fin == 0 || all_acked)) {
                 told = told | peer_fin;
                 seen = seen & ~peer_ahead;
             }
-            if (beyond || settled) { own_end = end; }
             if (AFTER(ack, own_ack) || (agreed && newest)) { own_ack = ack; }
         } else if (agreed && seen & STRAY != 0 && seen & (SYN_SEEN | BIT(SYN_ACK)) != SYN_SEEN) {
             own_end = end;
@@ -105,8 +113,10 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             peer_ack = seq;
             told = BIT(SYN_ACK) | BIT(ESTABLISHED);
             if (seen & STRAY_FIN != 0) { told = told | peer_fin; }
-            if (hdr.tcp.fin == 1) { told = told | fin; }
             seen = SYN_SEEN | (seen & 0xff);
+            if (hdr.tcp.fin == 1) {
+                if ((seen | told) & peer_fin != 0) { seen = seen | ahead; } else { told = told | fin; }
+            }
         } else if (hdr.tcp.fin == 1) {
             refused = STRAY | STRAY_FIN;
         } else {

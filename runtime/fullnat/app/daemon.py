@@ -60,6 +60,9 @@ class Options:
     """Embedded: switch port to network interface."""
     no_offload: frozenset[str] = frozenset()
     """Embedded: interfaces whose super-segments are not cut."""
+    workers: int = 1
+    spread: str = "flow"
+    """Embedded: packet threads, and whether flows or ports are spread among them."""
     grpc_server_addr: str | None = None
     metrics_addr: tuple[str, int] | None = None
     tls: Tls | None = None
@@ -147,7 +150,13 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
     from fullnat.p4rt.inprocess import EmbeddedSwitch  # p4soft, only where it is asked for
 
     switch = EmbeddedSwitch(
-        options.device_id, options.cpu_port, options.ports, options.grpc_server_addr, no_offload=options.no_offload
+        options.device_id,
+        options.cpu_port,
+        options.ports,
+        options.grpc_server_addr,
+        no_offload=options.no_offload,
+        workers=options.workers,
+        spread=options.spread,
     )
     await switch.start()
     stack.push_async_callback(switch.stop)

@@ -7,20 +7,21 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fullnat.app import paths
+from fullnat.cli.arguments import CPU_PORT, GRPC_ADDRESS, Arguments, ports, refuse
 from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
 
-GRPC_ADDRESS = "127.0.0.1:9559"
-CPU_PORT = 255
+if TYPE_CHECKING:
+    from fullnat.app.daemon import Options
+
 FILE = click.Path(path_type=Path)
+SPREADS = ("flow", "port")
 LEVELS = ("debug", "info", "warning", "error")
-
-
 _DEVICE_ID = click.IntRange(0, (1 << 64) - 1)
 _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 
@@ -41,99 +42,76 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--embedded", is_flag=True, help="Run the switch (p4soft) in this process.")
 @click.option("-i", "interfaces", multiple=True, type=InterfaceType(), help="Embedded: attach an interface to a port.")
 @click.option("--no-offload", multiple=True, metavar="INTERFACE", help="Embedded: as p4soft --no-offload.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Embedded: packet threads.")
+@click.option("--spread", default="flow", show_default=True, type=click.Choice(SPREADS), help="Embedded: among them.")
 @click.option("--cpu-port", show_default=str(CPU_PORT), type=click.IntRange(1, MAX_PORT), help="Embedded.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
 @click.option("--control-socket", type=click.Path(path_type=Path), help="Unix socket for sessions and stats.")
 @click.option("--metrics-addr", type=AddressType(), help="Serve Prometheus metrics there.")
 @click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS))
-def run(
-    config: Path,
-    grpc_addr: str | None,
-    grpc_tls_ca: Path | None,
-    grpc_tls_cert: Path | None,
-    grpc_tls_key: Path | None,
-    grpc_tls_server_name: str | None,
-    device_id: int,
-    target: str,
-    device_config: Path | None,
-    election_id: int | None,
-    embedded: bool,
-    interfaces: tuple[tuple[int, str], ...],
-    no_offload: tuple[str, ...],
-    cpu_port: int | None,
-    grpc_server_addr: str | None,
-    state_dir: Path | None,
-    control_socket: Path | None,
-    metrics_addr: tuple[str, int] | None,
-    log_level: str,
-) -> None:
+def run(**options: Any) -> None:
     """Run the controller with the configuration file CONFIG, until SIGTERM. SIGHUP reads the file again."""
+    given = Arguments(**options)
+    refuse(given)
     # gRPC would write its own lines beside ours; it reads this when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and protobuf load slowly, and the other commands need neither.
     from fullnat.app import daemon
     from fullnat.app.control import ControlError
     from fullnat.app.state import StateError
-    from fullnat.p4rt.channel import Tls
     from fullnat.p4rt.errors import P4RuntimeError
 
-    if embedded and target != V1MODEL:
-        raise click.UsageError(f"--embedded is p4soft, which runs {V1MODEL}")
-    if (interfaces or grpc_server_addr is not None or cpu_port is not None) and not embedded:
-        raise click.UsageError("-i, --cpu-port and --grpc-server-addr belong to --embedded")
-    if grpc_addr is not None and embedded:
-        raise click.UsageError(
-            "--grpc-addr is where a switch is connected to, and --embedded is none; --grpc-server-addr also serves "
-            "P4Runtime"
-        )
-    if (grpc_tls_cert is None) != (grpc_tls_key is None):
-        raise click.UsageError("--grpc-tls-cert and --grpc-tls-key go together")
-    if grpc_tls_ca is None and (grpc_tls_cert is not None or grpc_tls_server_name is not None):
-        raise click.UsageError("TLS needs --grpc-tls-ca, the certificate that the switch's is signed by")
-    if grpc_tls_ca is not None and embedded:
-        raise click.UsageError("--grpc-tls-ca is for a switch that is connected to, and --embedded is none")
-    tls = None
-    if grpc_tls_ca is not None:
-        tls = Tls(ca=grpc_tls_ca, cert=grpc_tls_cert, key=grpc_tls_key, server_name=grpc_tls_server_name)
-    ports = dict(interfaces)
-    if len(ports) != len(interfaces):
-        raise click.UsageError("a port number is given to two interfaces")
-    if len(set(ports.values())) != len(ports):
-        raise click.UsageError("an interface is given to two ports")
-    if unknown := set(no_offload) - set(ports.values()) - {"all"}:
-        raise click.UsageError(f"--no-offload {min(unknown)}: no port has this interface")
-    cpu_port = CPU_PORT if cpu_port is None else cpu_port
-    if cpu_port in ports:
-        raise click.UsageError(f"port {cpu_port} is the CPU port and cannot be an interface too")
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.raiseExceptions = False  # a log that is full would be told by a traceback each line
-    for noisy in ("asyncio", "grpc"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    options = daemon.Options(
-        config=config,
-        state_dir=state_dir or paths.state_directory(),
-        control_socket=control_socket or paths.control_socket(),
-        device_id=device_id,
-        grpc_addr=grpc_addr or GRPC_ADDRESS,
-        target=target,
-        device_config=device_config,
-        election_id=election_id,
-        embedded=embedded,
-        cpu_port=cpu_port,
-        ports=ports,
-        no_offload=frozenset(ports.values() if "all" in no_offload else no_offload),
-        grpc_server_addr=grpc_server_addr,
-        metrics_addr=metrics_addr,
-        tls=tls,
-    )
+    _start_logging(given.log_level)
     try:
-        asyncio.run(daemon.run(options))
+        asyncio.run(daemon.run(_daemon_options(given)))
     except ConfigError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
         raise SystemExit(1) from None
     except (P4RuntimeError, StateError, ControlError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _start_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.raiseExceptions = False  # a log that is full would be told by a traceback each line
+    for noisy in ("asyncio", "grpc"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _daemon_options(given: Arguments) -> Options:
+    """What has been checked, as the controller takes it."""
+    from fullnat.app import daemon, paths
+    from fullnat.p4rt.channel import Tls
+
+    tls = None
+    if given.grpc_tls_ca is not None:
+        tls = Tls(
+            ca=given.grpc_tls_ca,
+            cert=given.grpc_tls_cert,
+            key=given.grpc_tls_key,
+            server_name=given.grpc_tls_server_name,
+        )
+    attached = ports(given)
+    return daemon.Options(
+        config=given.config,
+        state_dir=given.state_dir or paths.state_directory(),
+        control_socket=given.control_socket or paths.control_socket(),
+        device_id=given.device_id,
+        grpc_addr=given.grpc_addr or GRPC_ADDRESS,
+        target=given.target,
+        device_config=given.device_config,
+        election_id=given.election_id,
+        embedded=given.embedded,
+        cpu_port=given.cpu_port or CPU_PORT,
+        ports=attached,
+        no_offload=frozenset(attached.values() if "all" in given.no_offload else given.no_offload),
+        workers=given.workers,
+        spread=given.spread,
+        grpc_server_addr=given.grpc_server_addr,
+        metrics_addr=given.metrics_addr,
+        tls=tls,
+    )

@@ -20,6 +20,8 @@ from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Tim
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
+from fullnat.core.values import MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
+from fullnat.net.flow import address
 
 Convert = Callable[[Any], Any]
 REQUIRED = object()
@@ -68,8 +70,9 @@ def _integer(low: int, high: int) -> Convert:
 
 
 def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 86400 * 31:
-        raise ValueError(f"{value!r} is not a number of seconds from 0.1 to {86400 * 31}")
+    longest = SECONDS[1]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= longest:
+        raise ValueError(f"{value!r} is not a number of seconds from 0.1 to {longest}")
     return float(value)
 
 
@@ -109,13 +112,12 @@ def _is_hex(text: str) -> bool:
 def _address(value: Any) -> IPv4Address:
     if isinstance(value, str):
         try:
-            address = IPv4Address(value)
+            found = IPv4Address(value)
         except AddressValueError:
             pass
         else:
-            if address.is_multicast or address.is_loopback or int(address) >> 24 == 0 or int(address) >> 28 == 0xF:
-                raise ValueError(f"{value} is not the address of one host")
-            return address
+            check_host(address(found))
+            return found
     raise ValueError(f"{value!r} is not an IPv4 address")
 
 
@@ -167,13 +169,13 @@ def _addresses(value: Any) -> tuple[IPv4Address, ...]:
     return tuple(found)
 
 
-_PORT = _integer(1, 65535)
+_PORT = _integer(*PORTS)
 
 _INTERFACE: dict[str, tuple[Convert, Any]] = {
-    "port": (_integer(0, 65535), REQUIRED),
+    "port": (_integer(*SWITCH_PORTS), REQUIRED),
     "mac": (_mac, REQUIRED),
     "address": (_interface_address, REQUIRED),
-    "mtu": (_integer(576, 65535), 1500),
+    "mtu": (_integer(*MTUS), 1500),
 }
 _ROUTE: dict[str, tuple[Convert, Any]] = {
     "prefix": (_network, REQUIRED),
@@ -183,7 +185,7 @@ _ROUTE: dict[str, tuple[Convert, Any]] = {
 _REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
     "port": (_PORT, REQUIRED),
-    "weight": (_integer(0, 65535), 1),
+    "weight": (_integer(*WEIGHTS), 1),
     "mode": (_mode, None),
 }
 _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
@@ -203,8 +205,8 @@ _TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default)
 _GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
     "local_port_max": (_PORT, 65535),
-    "punt_rate": (_integer(1, 10_000_000), 20_000),
-    "punt_burst": (_integer(1, 10_000_000), 20_000),
+    "punt_rate": (_integer(*PUNTS), 20_000),
+    "punt_burst": (_integer(*PUNTS), 20_000),
 }
 
 

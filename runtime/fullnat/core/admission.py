@@ -11,7 +11,6 @@ from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Refusal, place
 from fullnat.core.protocols.base import BY_NUMBER
-from fullnat.core.protocols.tcp import TcpState
 from fullnat.core.resets import Resets
 from fullnat.core.services import Server
 from fullnat.core.sessions import Held, Session
@@ -130,9 +129,9 @@ class Admission:
         self._reuse(session, held, now, out)
 
     def _may_be_answered(self, session: Session, now: float) -> bool:
-        """Whether the server may have answered the SYN of a session in SYN_RECV, so that both ends go by its delta: it
-        has, or the switch's report may be under way."""
-        if session.state is not TcpState.SYN_RECV:
+        """Whether the server may have answered the SYN of a session that has just begun, so that both ends go by its
+        delta: it has, or the switch's report may be under way."""
+        if session.state is not session.protocol.initial:
             return False
         return bool(session.events & session.protocol.answers) or now - session.began < REPORTED
 

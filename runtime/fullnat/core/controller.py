@@ -40,7 +40,7 @@ from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
-from fullnat.core.options import BadOptions, belongs, edit_options
+from fullnat.core.options import BadOptions, edit_options
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
@@ -78,6 +78,8 @@ class Controller:
         self._admission = Admission(self._store, isn, self._resets)
         self._switch: SwitchId | None = None
         """The switch that is up."""
+        self._without_id = 0
+        """Real servers without sessions, as last told."""
         self._now = 0.0
 
     # ---- events
@@ -154,15 +156,13 @@ class Controller:
             self._stats["bad_frame"] += 1
 
     def _edit_options(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
-        """A segment of a session with TCP options that the switch cannot edit."""
-        flow, segment = packet.flow, packet.tcp
+        """A packet of a session with options that the switch cannot edit."""
         session = self._store.table.by_id.get(event.session_id)
-        if flow is None or segment is None or session is None or not belongs(flow, session.entry):
-            self._stats["options_refused"] += 1
-            return
         try:
+            if session is None:
+                raise BadOptions("its session is gone")
             flags = session.server.mode.session_flags(session.service.session_flags)
-            frame = edit_options(packet, flow, segment, session.entry, flags)
+            frame = edit_options(packet, session.entry, flags)
         except BadOptions:
             self._stats["options_refused"] += 1
             return
@@ -273,9 +273,11 @@ class Controller:
         self._tables.change((), retired, out)
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
+        """For how many servers there is no id is told when the switch comes up, and when it changes."""
         without = self._store.services.number(found)
-        if without:
+        if without and (found is not NOTHING_FOUND or without != self._without_id):
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
+        self._without_id = without
 
     def _announce(self, addresses: Iterable[Address], out: list[Effect]) -> None:
         """Gratuitous ARP, so that neighbors learn or relearn where ``addresses`` are."""

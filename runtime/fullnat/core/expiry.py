@@ -1,7 +1,8 @@
 """The end of sessions: state changes told by the switch, timers, probes, resets and removal.
 
-A timer only raises the question; the switch answers it with the time since the last hit. Whoever may hold the
-connection for open is told before the session goes (:mod:`fullnat.core.resets`).
+A session that both its endpoints have ended goes when its time is up. Of all others a timer only raises the question;
+the switch answers it with the time since the last hit. Whoever may hold the connection for open is told before the
+session goes (:mod:`fullnat.core.resets`).
 """
 
 from __future__ import annotations
@@ -24,13 +25,10 @@ SECOND_LOOK = 1.0
 """Seconds to the next probe of an established session whose idle time is not to be trusted."""
 CLOCK_SLACK = 5.0
 """Seconds that an idle time may seem too long because messages wait on their way."""
+TELLING = 4.3 + 2 * CLOCK_SLACK
+"""Seconds that an entry must have left for an idle time of 32 bits to look too long."""
 EPSILON = 1e-3
 """Idle times are told in milliseconds."""
-HANDSHAKE_PACKETS_IN = 16
-HANDSHAKE_PACKETS_OUT = 8
-"""More packets each way than a handshake takes, retransmissions included."""
-EMPTY_FRAME = 74
-"""Bytes of a server's SYN-ACK, RST or challenge with its usual options; one that says more has a connection."""
 
 
 class Expiry:
@@ -40,11 +38,13 @@ class Expiry:
         self._resets = resets
         self._counters_only = False
         """The switch's idle times are wrong."""
+        self._tried = False
+        """An answer has shown whether they are."""
 
     # ---- news from the switch
 
     def events(self, event: SessionEvents, now: float) -> None:
-        """A digest: segments that change the TCP state were seen."""
+        """A digest: packets that change the state were seen."""
         store = self._store
         session = store.table.by_id.get(event.session_id)
         if session is None or session.phase is not Phase.INSTALLED:
@@ -67,7 +67,7 @@ class Expiry:
         """One direction has been idle: ask about both, together with all others of this moment."""
         self._stats["idle_notices"] += 1
         session = self._store.table.by_id.get(event.session_id)
-        if session is None or session.phase is not Phase.INSTALLED or session.probing:
+        if session is None or session.phase is not Phase.INSTALLED or session.probing or _is_over(session):
             return
         wanted = max(now, session.not_before)
         armed = self._store.timers.when(session)
@@ -88,10 +88,14 @@ class Expiry:
                 continue
             session.counters = result
             if self._judge(session, result, now):
-                self._stats["sessions_expired"] += 1
-                if not self._resets.begin(session, now, out):
-                    over.append(session)
+                self._expire(session, now, over, out)
         self._store.remove(over, now, out)
+
+    def _expire(self, session: Session, now: float, remove: list[Session], out: list[Effect]) -> None:
+        """The session is over: it is reset, or joins those to ``remove``."""
+        self._stats["sessions_expired"] += 1
+        if not self._resets.begin(session, now, out):
+            remove.append(session)
 
     def _judge(self, session: Session, result: ProbeResult, now: float) -> bool:
         """Whether the session is over; if not, its timer is set."""
@@ -113,7 +117,7 @@ class Expiry:
         store = self._store
         last_hit = now - max(result.idle or 0.0, 0.0)
         if session.state is session.protocol.initial:
-            if _converses(result):
+            if session.protocol.converses(result):
                 self._stats["promoted"] += 1
                 store.set_events(session, session.events | session.protocol.opened, 0, last_hit)
         elif session.state is session.protocol.established:
@@ -131,13 +135,15 @@ class Expiry:
         """How long the session has been idle, as far as the switch can be believed.
 
         PI, the P4Runtime server of BMv2, computes the remaining time in 32 bits: an entry with more than 4.29 s left
-        looks nearly expired. An idle time longer than the session has existed gives such a switch away. From then on
+        looks nearly expired. An idle time longer than the session has existed gives such a switch away; so the first
+        session that ends is asked about, even if both sides have ended it. From then on
         states shorter than the entry's own timeout are judged by how long the counters have stood still, and an
         established session is not over before they stood still between two probes. Stratum tells no idle times at all:
         there the counters decide in every state.
         """
         if result.idle is None or result.idle > now - session.created + CLOCK_SLACK:
             self._counters_only = True
+        self._tried = self._tried or now - session.created < session.entry.idle_timeout - TELLING
         if not self._counters_only and result.idle is not None:
             return result.idle
         packets = result.in_packets + result.out_packets
@@ -155,6 +161,8 @@ class Expiry:
         remove: list[Session] = []
         for session in self._store.timers.due(now, DUE_LIMIT):
             match session.phase:
+                case Phase.INSTALLED if self._tried and _is_over(session) and self._time_is_up(session, now):
+                    self._expire(session, now, remove, out)
                 case Phase.INSTALLED:
                     session.probing = True
                     self._store.timers.arm(session, now + PROBE_RETRY)
@@ -175,6 +183,10 @@ class Expiry:
         self._stats["probes"] += len(probe)
         self._store.remove(remove, now, out)
 
+    def _time_is_up(self, session: Session, now: float) -> bool:
+        """Of the session's state, whatever packets come."""
+        return now - session.changed >= self._store.timeout(session) - EPSILON
+
     def look(self, sessions: Sequence[Session], now: float, spread: float, out: list[Effect]) -> None:
         """Ask about ``sessions`` soon, evenly over ``spread`` seconds."""
         for position, session in enumerate(sessions):
@@ -183,8 +195,5 @@ class Expiry:
             out.append(Log("INFO", f"{len(sessions)} sessions found on the switch and taken over"))
 
 
-def _converses(result: ProbeResult) -> bool:
-    """Both sides send more than a handshake. Whoever forges a client's segments gets bare answers from the server."""
-    if result.in_packets <= HANDSHAKE_PACKETS_IN or result.out_packets <= HANDSHAKE_PACKETS_OUT:
-        return False
-    return result.out_bytes is None or result.out_bytes > result.out_packets * EMPTY_FRAME
+def _is_over(session: Session) -> bool:
+    return session.protocol.is_over(session.events, session.unjudged)

@@ -75,8 +75,7 @@ class PacketIn:
     switch does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEvents:
+class SessionEvents(NamedTuple):
     """Newly set SessionEvent bits of one session (a digest); with RESUMED, the bits of RSTs and FINs are those taken
     back. May repeat or be lost."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullnat.net.checksum import updated
-from fullnat.net.flow import Flow
 from fullnat.net.headers import ETHERNET_BYTES, TcpFlag
 from fullnat.net.parse import Packet, Segment
 from fullnat.p4constants import MSS_FLOOR, TOA_V4_BYTES, SessionFlag
@@ -27,16 +26,18 @@ MAX_LIST = 40
 
 
 class BadOptions(ValueError):
-    """An option's length is 0 or 1, or it ends behind the list."""
+    """An option's length is 0 or 1, or it ends behind the list; or the segment is not the session's."""
 
 
-def edit_options(packet: Packet, flow: Flow, segment: Segment, session: SessionEntry, flags: int) -> bytes:
+def edit_options(packet: Packet, session: SessionEntry, flags: int) -> bytes:
     """The frame of ``packet`` with its options as they shall leave but for TOA, for which a SYN gets room, and with the
     checksums changed by the difference (RFC 1624).
 
-    ``flow`` and ``segment`` are those of the packet; the direction is told by the source. ``flags`` are the session's
-    SessionFlags. Raises BadOptions.
+    The direction is told by the source. ``flags`` are the session's SessionFlags. Raises BadOptions.
     """
+    flow, segment = packet.flow, packet.tcp
+    if flow is None or segment is None or flow not in (session.flow_in, session.flow_out):
+        raise BadOptions("this is no segment of the session")
     frame, start = packet.frame, packet.transport
     first, end = start + 20, start + segment.header
     old = frame[first:end]
@@ -125,8 +126,3 @@ def _shortened(header: bytes, by: int) -> bytes:
 def _checksum(checksum: bytes, old: bytes, new: bytes) -> bytes:
     """``checksum`` with ``new`` for ``old``, both of whole words."""
     return updated(int.from_bytes(checksum, "big"), old, new).to_bytes(2, "big")
-
-
-def belongs(flow: Flow, session: SessionEntry) -> bool:
-    """Whether a packet of ``flow``, as it came to the switch, is of this session, in either direction."""
-    return flow in (session.flow_in, session.flow_out)

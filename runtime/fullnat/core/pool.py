@@ -16,6 +16,8 @@ from fullnat.net.flow import Address, Endpoint, made
 
 PROBES = 32
 """Ports tried by the counter before the exact search."""
+FEW = 1024
+"""Ports that a set holds in less memory than a bitmap."""
 
 
 class IdPool:
@@ -24,38 +26,47 @@ class IdPool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._used: set[int] = set()
+        self._used = bytearray()
+        """A byte a number, for as many as were ever asked for."""
+        self._count = 0
         self._fresh = 0
         self._freed: deque[int] = deque()
 
     def __len__(self) -> int:
-        return len(self._used)
+        return self._count
 
     def take(self) -> int | None:
         """None when all are in use."""
-        used = self._used
         while self._fresh < self.size:
             number = self._fresh
             self._fresh += 1
-            if number not in used:
-                used.add(number)
+            if self.claim(number):
                 return number
         while self._freed:
             number = self._freed.popleft()
-            if number not in used:
-                used.add(number)
+            if self.claim(number):
                 return number
         return None
 
     def claim(self, number: int) -> bool:
         """Take this very number; False when it is in use or out of range."""
-        if number in self._used or not 0 <= number < self.size:
+        used = self._used
+        if number >= len(used):
+            if number >= self.size:
+                return False
+            used.extend(bytes(min(self.size, 2 * number + 64) - len(used)))
+        elif number < 0 or used[number]:
             return False
-        self._used.add(number)
+        used[number] = 1
+        self._count += 1
         return True
 
     def release(self, number: int) -> None:
-        self._used.remove(number)
+        """Raises KeyError for one that is not in use."""
+        if not 0 <= number < len(self._used) or not self._used[number]:
+            raise KeyError(number)
+        self._used[number] = 0
+        self._count -= 1
         if number < self._fresh:
             self._freed.append(number)
 
@@ -63,21 +74,51 @@ class IdPool:
 class _Ports:
     """Ports in use on one local address towards one server endpoint."""
 
-    __slots__ = ("bitmap", "used")
+    __slots__ = ("bitmap", "count", "few")
 
     def __init__(self) -> None:
-        self.used: set[int] = set()
+        self.count = 0
+        self.few: set[int] = set()
+        """Them, while there is no bitmap."""
         self.bitmap: bytearray | None = None
-        """A byte a port, made when the counter first runs into a long row of used ports; searched at C speed."""
+        """A byte a port, made when there are many, or the counter runs into a long row of them: smaller than a set
+        then, and searched at C speed."""
+
+    def __contains__(self, port: int) -> bool:
+        return port in self.few if self.bitmap is None else bool(self.bitmap[port])
+
+    def add(self, port: int) -> None:
+        self.count += 1
+        if self.bitmap is not None:
+            self.bitmap[port] = 1
+            return
+        self.few.add(port)
+        if self.count > FEW:
+            self._map()
+
+    def remove(self, port: int) -> None:
+        """Raises KeyError for one that is not in use."""
+        if self.bitmap is None:
+            self.few.remove(port)
+        elif self.bitmap[port]:
+            self.bitmap[port] = 0
+        else:
+            raise KeyError(port)
+        self.count -= 1
+
+    def _map(self) -> bytearray:
+        if self.bitmap is None:
+            self.bitmap = bytearray(65536)
+            for port in self.few:
+                self.bitmap[port] = 1
+            self.few.clear()
+        return self.bitmap
 
     def search(self, start: int, low: int, high: int) -> int:
         """The first free port from ``start`` on, wrapping once; -1 when there is none."""
-        if self.bitmap is None:
-            self.bitmap = bytearray(65536)
-            for port in self.used:
-                self.bitmap[port] = 1
-        port = self.bitmap.find(0, start, high + 1)
-        return port if port >= 0 else self.bitmap.find(0, low, start)
+        bitmap = self._map()
+        port = bitmap.find(0, start, high + 1)
+        return port if port >= 0 else bitmap.find(0, low, start)
 
 
 class LocalAddress:
@@ -107,12 +148,11 @@ class LocalAddress:
         ports = self.ports.get(server)
         if ports is None:
             ports = self.ports[server] = _Ports()
-        used = ports.used
         port = self.next_port
         if not low <= port <= high:
             port = low
         for _ in range(PROBES):
-            if port not in used:
+            if port not in ports:
                 break
             self.conflicts += 1
             port = port + 1 if port < high else low
@@ -129,24 +169,20 @@ class LocalAddress:
         ports = self.ports.get(server)
         if ports is None:
             ports = self.ports[server] = _Ports()
-        if port in ports.used:
+        if port in ports:
             return False
         self._mark(ports, port)
         return True
 
     def release(self, server: Endpoint, port: int) -> None:
         ports = self.ports[server]
-        ports.used.remove(port)
-        if not ports.used:
+        ports.remove(port)
+        if not ports.count:
             del self.ports[server]
-        elif ports.bitmap is not None:
-            ports.bitmap[port] = 0
         self.used -= 1
 
     def _mark(self, ports: _Ports, port: int) -> None:
-        ports.used.add(port)
-        if ports.bitmap is not None:
-            ports.bitmap[port] = 1
+        ports.add(port)
         self.used += 1
 
 

@@ -14,7 +14,7 @@ from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import Service
 from fullnat.core.sessions import NEVER, Session
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Flow
+from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.tables.session import SessionEntry
 
 ADOPTED_SPREAD = 10.0
@@ -45,7 +45,7 @@ def switch_up(
     out: list[Effect],
 ) -> None:
     """``found``: every session that the switch has, and ``servers`` what it has of their servers."""
-    by_key: dict[Flow, SessionEntry] = {entry.flow_in: entry for entry in found}
+    by_key = _by_key(found)
     _drop_missing(store, by_key)
     store.services.switch_up(servers)
     _resume(store, resets, now, out)
@@ -62,7 +62,7 @@ def switch_up(
         home = service or gone.get(of)
         if home is None:
             home = gone[of] = _gone(of, servers.flags.get(entry.server_id, 0))
-        session = store.adopt(_with_timeout(entry, home), home, now)
+        session = store.adopt(_with_timeout(entry, home), key, home, now)
         if session is None:
             surplus.append(entry)
             continue
@@ -75,6 +75,17 @@ def switch_up(
         out.append(Log("WARNING", f"{len(surplus)} sessions on the switch contradict others and are deleted"))
         out.append(Write(tuple((Op.DELETE, entry) for entry in surplus)))
     resets.end(orphans, now, out)
+
+
+def _by_key(found: Iterable[SessionEntry]) -> dict[Flow, SessionEntry]:
+    """By their ``flow_in``; those to one virtual service share its endpoint."""
+    virtual: dict[Endpoint, Endpoint] = {}
+    by_key = {}
+    for entry in found:
+        dst = made(Endpoint, (entry.vip, entry.vport))
+        dst = virtual.setdefault(dst, dst)
+        by_key[made(Flow, (entry.protocol, made(Endpoint, (entry.client, entry.client_port)), dst))] = entry
+    return by_key
 
 
 def _drop_missing(store: SessionStore, by_key: dict[Flow, SessionEntry]) -> None:

@@ -15,7 +15,7 @@ from fullnat.core.interface import Op, Outcome
 from fullnat.core.mirror import Mirror
 from fullnat.core.modes import Mode
 from fullnat.core.pool import IdPool
-from fullnat.net.flow import Endpoint, v4
+from fullnat.net.flow import Endpoint, made, v4
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
@@ -32,11 +32,11 @@ class ServerKey(NamedTuple):
     mode: Mode
 
 
-def server_key(session: SessionEntry) -> ServerKey:
-    """Whose the session is, as its own entries tell."""
-    inward, outward = session.flow_in, session.flow_out
-    mode = Mode.NAT if outward.dst == inward.src else Mode.FULLNAT
-    return ServerKey((inward.protocol, inward.dst), outward.src, mode)
+def server_key(session: SessionEntry, service: ServiceKey) -> ServerKey:
+    """Whose the session of ``service`` is, as its own entries tell."""
+    is_client = session.local == session.client and session.local_port == session.client_port
+    server = made(Endpoint, (session.server, session.server_port))
+    return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT)
 
 
 class FoundServers:
@@ -59,7 +59,9 @@ class FoundServers:
 
     def agrees(self, session: SessionEntry) -> bool:
         """Whether the switch sends the session's packets where the session's entries say."""
-        return self._ends.get(session.server_id) == (session.flow_in.dst, session.flow_out.src)
+        virtual = made(Endpoint, (session.vip, session.vport))
+        server = made(Endpoint, (session.server, session.server_port))
+        return self._ends.get(session.server_id) == (virtual, server)
 
 
 class _Binding:
@@ -96,6 +98,10 @@ class ServerIds:
     def __len__(self) -> int:
         """Ids that are not free."""
         return len(self._bindings)
+
+    @property
+    def are_all_taken(self) -> bool:
+        return len(self._pool) == self._pool.size
 
     # ---- holders
 

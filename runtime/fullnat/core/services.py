@@ -274,6 +274,12 @@ class Services:
     def number(self, found: FoundServers = NOTHING_FOUND) -> int:
         """Give every configured server its id, the one that it was ``found`` with if nobody else has that. Not before
         the first reading of the switch, whose sessions have theirs. Returns for how many there is none."""
+        if found is not NOTHING_FOUND or not self.ids.are_all_taken:
+            self._number(found)
+        self._balance()
+        return len(self._without_id)
+
+    def _number(self, found: FoundServers) -> None:
         new: dict[Server, Service] = {}
         for server, service in self._without_id.items():
             _, virtual = service.key
@@ -293,8 +299,6 @@ class Services:
             else:
                 server.server_id = number
                 self._unbalanced[service] = None
-        self._balance()
-        return len(self._without_id)
 
     def hold(self, service: Service, server: Server, server_id: int) -> None:
         """A session begins to use ``server_id``, which fits. A server without id, after a restart, takes that of its

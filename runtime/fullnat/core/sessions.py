@@ -10,7 +10,7 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase, Step, after
 from fullnat.core.pool import IdPool
 from fullnat.core.services import Server, Service
-from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry
 
@@ -43,7 +43,6 @@ class Session:
         "failures",
         "held",
         "key",
-        "local",
         "new_entry",
         "not_before",
         "phase",
@@ -57,15 +56,12 @@ class Session:
         "unjudged",
     )
 
-    def __init__(
-        self, entry: SessionEntry, key: Flow, service: Service, server: Server, local: Endpoint, now: float
-    ) -> None:
+    def __init__(self, entry: SessionEntry, key: Flow, service: Service, server: Server, now: float) -> None:
         self.entry = entry
         self.key = key
         """From the client, as it writes it."""
         self.service = service
         self.server = server
-        self.local = local
         self.phase = Phase.NEW
         self.protocol = service.protocol
         self.state: IntEnum = self.protocol.initial
@@ -101,6 +97,11 @@ class Session:
     def step(self, step: Step) -> None:
         """Change the phase. Raises IllegalStep."""
         self.phase = after(self.phase, step)
+
+    @property
+    def local(self) -> Endpoint:
+        entry = self.entry
+        return made(Endpoint, (entry.local, entry.local_port))
 
     @property
     def server_isn(self) -> int:

@@ -66,7 +66,11 @@ class SessionStore:
             self._give_back(server, local)
             return None
         client_isn, server_isn = isn
-        protocol, (client, client_port), (vip, vport) = key
+        # A million sessions are held: what many have in common they share.
+        protocol, source, _ = key
+        client, client_port = source
+        virtual = service.key[1]
+        vip, vport = virtual
         fields = (
             session_id,
             server.server_id,
@@ -84,14 +88,15 @@ class SessionStore:
             service.established_timeout,
         )
         entry = made(SessionEntry, fields)
-        session = Session(entry, key, service, server, local, now)
+        session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
         self._hold(session)
         server.connections += 1
         return session
 
-    def adopt(self, entry: SessionEntry, service: Service, now: float) -> Session | None:
-        """A session found on the switch, taken for established. None when what it uses is taken."""
-        key, local, real = entry.flow_in, entry.flow_out.dst, server_key(entry)
+    def adopt(self, entry: SessionEntry, key: Flow, service: Service, now: float) -> Session | None:
+        """A session found on the switch, taken for established; ``key`` is its ``flow_in``. None when what it uses is
+        taken."""
+        local, real = made(Endpoint, (entry.local, entry.local_port)), server_key(entry, service.key)
         if key in self.table.by_key or not self.services.ids.fits(entry.server_id, real):
             return None
         if not self.table.ids.claim(entry.session_id):
@@ -101,7 +106,7 @@ class SessionStore:
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(real.endpoint, real.mode)
-        session = Session(entry, key, service, server, local, now)
+        session = Session(entry, key, service, server, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established

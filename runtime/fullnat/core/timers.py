@@ -13,41 +13,51 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item", bound=Hashable)
 
 
+class _Slot(dict[Item, None]):
+    """The items that fire at one tick."""
+
+    __slots__ = ("tick",)
+
+    def __init__(self, tick: int) -> None:
+        super().__init__()
+        self.tick = tick
+
+
 class TimerWheel(Generic[Item]):
     def __init__(self, tick: float = 0.25) -> None:
         """``tick``: seconds."""
         self._tick = tick
-        self._slots: dict[int, dict[Item, None]] = {}
+        self._slots: dict[int, _Slot[Item]] = {}
         self._order: list[int] = []
-        self._where: dict[Item, int] = {}
+        self._where: dict[Item, _Slot[Item]] = {}
 
     def __len__(self) -> int:
         return len(self._where)
 
     def arm(self, item: Item, deadline: float) -> None:
         """(Re)arm ``item``, which has one timer."""
-        slot = int(deadline / self._tick) + 1
+        tick = int(deadline / self._tick) + 1
         old = self._where.get(item)
-        if old == slot:
-            return
         if old is not None:
-            del self._slots[old][item]
-        items = self._slots.get(slot)
-        if items is None:
-            items = self._slots[slot] = {}
-            heappush(self._order, slot)
-        items[item] = None
+            if old.tick == tick:
+                return
+            del old[item]
+        slot = self._slots.get(tick)
+        if slot is None:
+            slot = self._slots[tick] = _Slot(tick)
+            heappush(self._order, tick)
+        slot[item] = None
         self._where[item] = slot
 
     def cancel(self, item: Item) -> None:
         slot = self._where.pop(item, None)
         if slot is not None:
-            del self._slots[slot][item]
+            del slot[item]
 
     def when(self, item: Item) -> float | None:
         """The time at which ``item`` fires, None when it is not armed."""
         slot = self._where.get(item)
-        return None if slot is None else slot * self._tick
+        return None if slot is None else slot.tick * self._tick
 
     def deadline(self) -> float | None:
         """When to call :meth:`due` next."""

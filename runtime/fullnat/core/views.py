@@ -29,10 +29,12 @@ class SessionView(NamedTuple):
     """As last read from the switch."""
     timeout: float = 0.0
     """How long it may be idle in its state."""
+    is_over: bool = False
+    """Packets do not restart the time of its state."""
 
     def read(self, result: ProbeResult) -> SessionView:
         """The same as a reading of the switch just now shows it."""
-        if self.expires is None or result.idle is None:
+        if self.expires is None or result.idle is None or self.is_over:
             return self._replace(counters=result)
         expires = max(0.0, self.timeout - min(max(result.idle, 0.0), self.age))
         return self._replace(counters=result, expires=expires)
@@ -76,7 +78,9 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     if session.phase in (Phase.INSTALLED, Phase.REUSING):
         expires = max(0.0, max(session.changed + timeout, session.not_before) - now)
     age = max(0.0, now - session.changed)
-    return SessionView(session.entry, session.state.name, session.phase.name, age, expires, session.counters, timeout)
+    entry, state, phase = session.entry, session.state.name, session.phase.name
+    is_over = session.protocol.is_over(session.events, session.unjudged)
+    return SessionView(entry, state, phase, age, expires, session.counters, timeout, is_over)
 
 
 def service_view(service: Service) -> ServiceView:
@@ -98,6 +102,6 @@ def service_view(service: Service) -> ServiceView:
 
 
 def local_view(local: LocalAddress, pool: LocalPool) -> LocalAddressView:
-    busiest = max((len(ports.used) for ports in local.ports.values()), default=0)
+    busiest = max((ports.count for ports in local.ports.values()), default=0)
     free = max(0, pool.high - pool.low + 1 - busiest)
     return LocalAddressView(local.address, local.used, free, local.conflicts, local.exhausted, not local.configured)

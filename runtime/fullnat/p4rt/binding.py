@@ -47,6 +47,13 @@ class Array:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Digest:
+    id: int
+    fields: tuple[Field, ...]
+    """Of its struct, whose members have no ids: their positions."""
+
+
 class Binder:
     """Finds objects by name. What is missing or different goes to ``differences``, and a dummy stands in."""
 
@@ -119,14 +126,18 @@ class Binder:
         self._same(name, [field.name for field in fields], names, optional)
         return fields
 
-    def digest(self, name: str, members: Sequence[str], optional: Sequence[str] = ()) -> int:
-        """The id of a digest of a struct with ``members``; ``optional`` ones come last, all or none."""
+    def digest(self, name: str, members: Sequence[str], optional: Sequence[str] = ()) -> Digest:
+        """A digest of a struct with ``members``; ``optional`` ones come last, all or none."""
         digest = self._digests.get(name)
         if digest is None:
-            return self._missing(f"no digest {name}", 0)
+            return self._missing(f"no digest {name}", Digest(0, ()))
         struct = self._structs[digest.type_spec.struct.name]
         self._same(f"digest {name}", [member.name for member in struct.members], members, optional)
-        return digest.preamble.id
+        fields = [
+            Field(number, member.name, member.type_spec.bitstring.bit.bitwidth)
+            for number, member in enumerate(struct.members)
+        ]
+        return Digest(digest.preamble.id, tuple(fields))
 
     def _array(self, what: str, found: p4i.Counter | p4i.Meter | None, name: str, size: int) -> Array:
         if found is None:

@@ -15,7 +15,7 @@ from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.transport import QUEUE_LIMIT, Stream, Transport
+from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, Stream, TellsHits, Transport
 from fullnat.p4rt.wire import delimited, scalar
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
@@ -121,6 +121,11 @@ class Client:
         events: list[Event | Arbitration] = []
         for message in await self._open_stream().receive():
             try:
+                if not isinstance(message, p4r.StreamMessageResponse):
+                    self.digest_lists += 1
+                    events.extend(self.schema.packets.decode_packed(message))
+                    await self._send(self.schema.packets.digest_ack(message))
+                    continue
                 kind = message.WhichOneof("update")
                 if kind == "packet":
                     events.append(self.schema.packets.decode_packet(message.packet))
@@ -248,11 +253,18 @@ class Client:
 
     async def read_all(self) -> tuple[tuple[Entry, ...], int]:
         """Everything in our tables; half sessions are deleted, and counted in the second value."""
-        wanted = b"".join(delimited(2, delimited(2, scalar(1, table_id))) for table_id in self.schema.table_ids)
-        entities = await self._read(wanted)
-        entries, orphans = self.schema.decode_all(entity.table_entry for entity in entities)
-        await self.delete_halves(orphans)
-        return tuple(entries), len(orphans)
+        schema = self.schema
+        found: list[Entry] = []
+        for table_id in schema.cold.ids:
+            entities = await self._read(_whole_table(table_id))
+            found += (entry for entity in entities if (entry := schema.cold.decode(entity.table_entry)) is not None)
+        halves = schema.sessions.halves()
+        for table_id in schema.session_tables:
+            async for response in self._transport.read(self._reading(_whole_table(table_id))):
+                halves.add(response)
+        halves.finish()
+        await self.delete_halves(halves.orphans)
+        return (*found, *halves.sessions), len(halves.orphans)
 
     async def delete_halves(self, halves: Sequence[tuple[SessionEntry, bool]]) -> None:
         """Delete half sessions (True: the ``session_in`` entry). One that is gone already is no error."""
@@ -269,9 +281,15 @@ class Client:
         results: list[tuple[int, ProbeResult | None]] = []
         for start in range(0, len(sessions), _BATCH // 2):
             asked = sessions[start : start + _BATCH // 2]
-            wanted = b"".join(delimited(2, entity) for entity in tables.probe_entities(asked))
-            results += tables.probe_results(asked, (entity.table_entry for entity in await self._read(wanted)))
+            request = self._reading(b"".join([delimited(2, entity) for entity in tables.probe_entities(asked)]))
+            hits = self._hits(request)
+            if hits is None:
+                hits = tables.hits(asked, [response async for response in self._transport.read(request)])
+            results += tables.probe_results(asked, hits)
         return tuple(results)
+
+    def _hits(self, request: bytes) -> Sequence[Hit | None] | None:
+        return self._transport.hits(request) if isinstance(self._transport, TellsHits) else None
 
     async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
         """(packets, bytes) of the cells of an indexed counter."""
@@ -284,7 +302,17 @@ class Client:
         return cells
 
     async def _read(self, entities: bytes) -> list[p4r.Entity]:
-        return await self._transport.read(scalar(1, self.device_id) + entities)
+        return await self._entities(self._reading(entities))
+
+    async def _entities(self, request: bytes) -> list[p4r.Entity]:
+        entities: list[p4r.Entity] = []
+        async for response in self._transport.read(request):
+            entities += p4r.ReadResponse.FromString(response).entities
+        return entities
+
+    def _reading(self, entities: bytes) -> bytes:
+        """The serialised ReadRequest."""
+        return scalar(1, self.device_id) + entities
 
     async def _checked(self, call: Awaitable[None]) -> None:
         try:
@@ -293,6 +321,11 @@ class Client:
             if error.code == Code.PERMISSION_DENIED and not error.updates:
                 raise NotPrimary(error.message or "another controller is primary") from None
             raise
+
+
+def _whole_table(table_id: int) -> bytes:
+    """ReadRequest.entities: every entry of a table."""
+    return delimited(2, delimited(2, scalar(1, table_id)))
 
 
 def _counter_entity(counter_id: int, index: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -54,7 +54,7 @@ class GrpcTransport:
         channel = self._channel = connect(address, tls)
         self._capabilities = channel.unary_unary(_SERVICE + "Capabilities")
         self._write = channel.unary_unary(_SERVICE + "Write")
-        self._read = channel.unary_stream(_SERVICE + "Read", response_deserializer=p4r.ReadResponse.FromString)
+        self._read = channel.unary_stream(_SERVICE + "Read")
         self._set_pipeline = channel.unary_unary(
             _SERVICE + "SetForwardingPipelineConfig",
             request_serializer=p4r.SetForwardingPipelineConfigRequest.SerializeToString,
@@ -97,15 +97,10 @@ class GrpcTransport:
     async def write(self, request: bytes) -> None:
         await self._call("Write", self._write(request, timeout=DEADLINES["Write"]))
 
-    async def read(self, request: bytes) -> list[p4r.Entity]:
-        return await self._call("Read", self._entities(self._read(request, timeout=DEADLINES["Read"])))
-
-    async def _entities(self, responses: AsyncIterable[p4r.ReadResponse]) -> list[p4r.Entity]:
-        entities: list[p4r.Entity] = []
-        async for response in responses:
-            self._heard.count += 1
-            entities.extend(response.entities)
-        return entities
+    async def read(self, request: bytes) -> AsyncIterator[bytes]:
+        responses = aiter(self._read(request, timeout=DEADLINES["Read"]))
+        while (response := await self._call("Read", anext(responses, None))) is not None:
+            yield response
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         name = "SetForwardingPipelineConfig"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from functools import partial
 
 from finsy.proto import p4r
 from p4soft.api import EngineError
@@ -18,14 +19,15 @@ from p4soft.server.streams import Stream as ServiceStream
 from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
-from fullnat.p4rt.transport import QUEUE_LIMIT
+from fullnat.p4rt.transport import QUEUE_LIMIT, Arrival, Hit, PackedDigests
 
 
 class EmbeddedSwitch:
     """A p4soft switch that lives as long as the controller.
 
     ``ports``: switch port to network interface. ``grpc_addr``: also serve P4Runtime there, for other clients.
-    ``no_offload``: interfaces whose super-segments are not cut.
+    ``no_offload``: interfaces whose super-segments are not cut. ``workers``: packet threads, among which flows or ports
+    are ``spread``.
     """
 
     def __init__(
@@ -36,15 +38,17 @@ class EmbeddedSwitch:
         grpc_addr: str | None = None,
         *,
         no_offload: Collection[str] = (),
+        workers: int = 1,
+        spread: str = "flow",
     ) -> None:
         self._arguments = (device_id, cpu_port, grpc_addr, dict(ports))
-        self._no_offload = no_offload
+        self._make = partial(Switch, no_offload=no_offload, workers=workers, spread=spread)
         self._switch: Switch | None = None
 
     async def start(self) -> None:
         """Raises ConnectionLost with the reason why the switch cannot run."""
         try:
-            self._switch = Switch(*self._arguments, no_offload=self._no_offload)
+            self._switch = self._make(*self._arguments)
             await self._switch.start()
         except (EngineError, ServerError, OSError) as error:
             raise ConnectionLost(f"the embedded switch cannot start: {error}") from error
@@ -81,15 +85,16 @@ class InProcessTransport:
         except ServiceError as error:
             raise _translate(error) from None
 
-    async def read(self, request: bytes) -> list[p4r.Entity]:
-        entities: list[p4r.Entity] = []
+    async def read(self, request: bytes) -> AsyncIterator[bytes]:
         try:
-            for response in self._service.read(p4r.ReadRequest.FromString(request)):
-                entities.extend(response.entities)
+            for response in self._service.read_bytes(request):
+                yield response
                 await asyncio.sleep(0)
         except ServiceError as error:
             raise _translate(error) from None
-        return entities
+
+    def hits(self, request: bytes) -> Sequence[Hit | None] | None:
+        return self._service.read_hits(request)
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         try:
@@ -111,13 +116,17 @@ class InProcessTransport:
 
 class InProcessStream:
     def __init__(self, service: P4RuntimeService) -> None:
-        self._inbox: deque[p4r.StreamMessageResponse] = deque()
+        self._inbox: deque[Arrival] = deque()
         self._arrived = asyncio.Event()
         self._end: P4RuntimeError | None = None
-        self._stream: ServiceStream = service.open_stream(self._take)
+        self._stream: ServiceStream = service.open_stream(self._take, digests=self._take_digests)
 
     def _take(self, messages: list[p4r.StreamMessageResponse]) -> None:
         self._inbox.extend(messages)
+        self._arrived.set()
+
+    def _take_digests(self, digests: PackedDigests) -> None:
+        self._inbox.append(digests)
         self._arrived.set()
 
     def send(self, message: bytes, limit: int = QUEUE_LIMIT) -> bool:
@@ -132,7 +141,7 @@ class InProcessStream:
     async def room(self, limit: int = QUEUE_LIMIT) -> None:
         """Every message is taken at once."""
 
-    async def receive(self) -> list[p4r.StreamMessageResponse]:
+    async def receive(self) -> Sequence[Arrival]:
         await self._arrived.wait()
         if not self._inbox:
             raise self._end or ConnectionLost("the stream is closed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 
 from finsy.proto import p4r
@@ -9,7 +10,8 @@ from finsy.proto import p4r
 from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
 from fullnat.net.flow import v4
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
-from fullnat.p4rt.binding import Binder
+from fullnat.p4rt.binding import Binder, Digest
+from fullnat.p4rt.transport import PackedDigests
 from fullnat.p4rt.wire import IntField, delimited, scalar, tag, varint
 
 PacketOut = Forward | Inject | Reset
@@ -22,13 +24,15 @@ class PacketIo:
     def __init__(self, binder: Binder, session_tables: tuple[int, int]) -> None:
         packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"), ("seq",))
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
-        self.digest_id = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
-        self.neighbor_digest_id = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
+        session_event = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
+        neighbor_event = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
         if binder.differences:
             return
-        self._digests: dict[int, Callable[..., Event]] = {
-            self.digest_id: SessionEvents,
-            self.neighbor_digest_id: _neighbor_heard,
+        self.digest_id = session_event.id
+        self.neighbor_digest_id = neighbor_event.id
+        self._digests: dict[int, tuple[Callable[..., Event], struct.Struct]] = {
+            self.digest_id: (SessionEvents, _packed(session_event)),
+            self.neighbor_digest_id: (_neighbor_heard, _packed(neighbor_event)),
         }
         self._in_ids = [field.id for field in packet_in]
         self._request, self._flags, self._port, self._session_id = (
@@ -73,9 +77,10 @@ class PacketIo:
 
     def decode_digest(self, digest: p4r.DigestList) -> list[Event]:
         """Nothing for a digest not asked for. Raises ValueError when a member has not the fields of its struct."""
-        event = self._digests.get(digest.digest_id)
-        if event is None:
+        found = self._digests.get(digest.digest_id)
+        if found is None:
             return []
+        event, _ = found
         events: list[Event] = []
         for data in digest.data:
             values = [int.from_bytes(member.bitstring, "big") for member in data.struct.members]
@@ -84,6 +89,17 @@ class PacketIo:
             except TypeError:
                 raise ValueError(f"digest with {len(values)} members: not those of its struct") from None
         return events
+
+    def decode_packed(self, digests: PackedDigests) -> list[Event]:
+        """The same of a list that is packed. Raises ValueError when the digests have not the size of the struct."""
+        found = self._digests.get(digests.digest_id)
+        if found is None:
+            return []
+        event, layout = found
+        try:
+            return [event(*values) for values in layout.iter_unpack(b"".join(digests.data))]
+        except struct.error:
+            raise ValueError("digest with another size than its struct") from None
 
     def decode_idle(self, notification: p4r.IdleTimeoutNotification) -> list[Event]:
         """One IdleNotice per session named, however often."""
@@ -94,10 +110,23 @@ class PacketIo:
         }
         return [IdleNotice(session_id) for session_id in seen]
 
-    def digest_ack(self, digest: p4r.DigestList) -> bytes:
+    def digest_ack(self, digest: p4r.DigestList | PackedDigests) -> bytes:
         """The serialised StreamMessageRequest that acknowledges ``digest``."""
         return delimited(3, scalar(1, digest.digest_id) + scalar(2, digest.list_id))
 
 
-def _neighbor_heard(address: int, mac: int, ingress_port: int) -> NeighborHeard:
-    return NeighborHeard(v4(address), mac, ingress_port)
+def _neighbor_heard(address: int | bytes, mac: int | bytes, ingress_port: int) -> NeighborHeard:
+    return NeighborHeard(v4(_number(address)), _number(mac), ingress_port)
+
+
+def _number(value: int | bytes) -> int:
+    return value if isinstance(value, int) else int.from_bytes(value, "big")
+
+
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+def _packed(digest: Digest) -> struct.Struct:
+    """Its fields in network order; those that are no number of the machine come as bytes."""
+    sizes = [(field.bits + 7) // 8 for field in digest.fields]
+    return struct.Struct("!" + "".join(_CODES.get(size, f"{size}s") for size in sizes))

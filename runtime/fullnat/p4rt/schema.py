@@ -11,7 +11,7 @@ from fullnat.p4constants import DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.errors import SchemaError
 from fullnat.p4rt.packetio import PacketIo
-from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables, whole
+from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables
 from fullnat.p4rt.tables import ColdTables
 from fullnat.p4rt.wire import delimited, scalar
 from fullnat.tables.session import SessionEntry
@@ -35,7 +35,7 @@ class Schema:
         self.packets = PacketIo(binder, session_tables)
         if binder.differences:
             raise SchemaError(binder.differences)
-        self.table_ids = (*self.cold.ids, *session_tables)
+        self.session_tables = session_tables
 
     def encode(self, op: Op, entry: Entry) -> tuple[bytes, ...]:
         """The serialised p4.v1.Update: one, or two (in, out) for a session. Raises ValueError for a value too wide."""
@@ -48,33 +48,9 @@ class Schema:
         return (scalar(1, UPDATE_TYPES[op]) + delimited(2, delimited(2, table_entry.SerializeToString())),)
 
     def decode_all(self, entries: Iterable[p4r.TableEntry]) -> tuple[list[Entry], list[tuple[SessionEntry, bool]]]:
-        """Join the halves of sessions; the second list is half sessions, True for a lone ``session_in`` entry.
-
-        Two halves belong together when they agree in every field that both tell.
-        """
-        found: list[Entry] = []
-        inward: dict[int, SessionEntry] = {}
-        outward: list[SessionEntry] = []
-        orphans: list[tuple[SessionEntry, bool]] = []
-        in_id, out_id = self.sessions.in_id, self.sessions.out_id
-        for entry in entries:
-            if entry.table_id == in_id:
-                session = self.sessions.decode(entry)
-                if session.session_id in inward:
-                    orphans.append((session, True))
-                else:
-                    inward[session.session_id] = session
-            elif entry.table_id == out_id:
-                outward.append(self.sessions.decode(entry))
-            elif (cold := self.cold.decode(entry)) is not None:
-                found.append(cold)
-        for half in outward:
-            other = inward.get(half.session_id)
-            joined = whole(other, half) if other is not None else None
-            if joined is not None:
-                found.append(joined)
-                del inward[joined.session_id]
-            else:
-                orphans.append((half, False))
-        orphans.extend((session, True) for session in inward.values())
-        return found, orphans
+        """Join the halves of sessions; the second list is half sessions, True for a lone ``session_in`` entry."""
+        halves = self.sessions.halves()
+        others = (entry for entry in entries if not halves.add_entry(entry))
+        found = [cold for entry in others if (cold := self.cold.decode(entry)) is not None]
+        halves.finish()
+        return [*found, *halves.sessions], halves.orphans

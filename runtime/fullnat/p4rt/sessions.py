@@ -8,8 +8,9 @@ from typing import Any
 from finsy.proto import p4r
 
 from fullnat.core.interface import Op, ProbeResult
-from fullnat.net.flow import Address
 from fullnat.p4rt.binding import Binder, Field, Table
+from fullnat.p4rt.halves import Half, HalfSessions, Halves
+from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import AddressField, BytesField, IntField, delimited, scalar, tag, varint
 from fullnat.tables.session import IN_ACTION, IN_KEY, OUT_ACTION, OUT_KEY, SESSION_IN, SESSION_OUT, SessionEntry
 from fullnat.tables.table import TABLES
@@ -32,20 +33,11 @@ class _Half:
         self.table_id = table.id
         self.head = scalar(1, table.id)
         self.key = tuple(_field(field, 2, 1, 2, 1) for field in table.key)
-        self.key_ids = [field.id for field in table.key]
         bound = table.actions[action]
-        self.action_id = bound.id
+        self.half = Half(table.id, table.key, bound.id, bound.params)
         self.action_head = scalar(1, bound.id)
         self.params = tuple(_field(param, 4, 2, 3, 0) for param in bound.params)
         self.address_bytes = bound.params[2].bits // 8
-        self.param_ids = [param.id for param in bound.params]
-
-    def session_id(self, entry: p4r.TableEntry) -> int | None:
-        """Of the entry's action."""
-        for param in entry.action.action.params:
-            if param.param_id == self.param_ids[0]:
-                return int.from_bytes(param.value, "big")
-        return None
 
 
 def _field(field: Field, parent: int, id_field: int, value_field: int, inner_field: int) -> BytesField[Any]:
@@ -65,6 +57,7 @@ class SessionTables:
         self._out = _Half(outward, OUT_ACTION.name)
         self.in_id = inward.id
         self.out_id = outward.id
+        self._halves = Halves(self._in.half, self._out.half)
         self._counts_bytes = binder.counts_bytes(inward) and binder.counts_bytes(outward)
         self._timeouts: dict[float, bytes] = {}
         self._update_heads = {op: scalar(1, kind) + tag(2, 2) for op, kind in UPDATE_TYPES.items()}
@@ -129,40 +122,9 @@ class SessionTables:
         cookie = entry.client_isn << 32 | entry.session_id
         return _METADATA + varint(cookie) + timeout if cookie else timeout
 
-    def decode(self, entry: p4r.TableEntry) -> SessionEntry:
-        """What one half tells of its session; what the other one alone knows is 0: the server in ``session_in``, the
-        virtual service in ``session_out``. Raises ValueError for what we cannot have written."""
-        half = self._in if entry.table_id == self.in_id else self._out
-        match, params = entry.match, entry.action.action.params
-        key = [field.exact.value for field in match]
-        data = [param.value for param in params]
-        if [field.field_id for field in match] != half.key_ids:
-            key = _in_order(half.key_ids, [field.field_id for field in match], key)
-        if [param.param_id for param in params] != half.param_ids:
-            data = _in_order(half.param_ids, [param.param_id for param in params], data)
-        size = half.address_bytes
-        protocol, source, source_port, target, target_port = key
-        session_id, server_id, address, port, delta = data
-        key_ends = _end(source, source_port, size), _end(target, target_port, size)
-        other = _end(address, port, size)
-        unknown = Address(bytes(size)), 0
-        if entry.table_id == self.in_id:
-            (client, virtual), local, server = key_ends, other, unknown
-        else:
-            (server, local), client, virtual = key_ends, other, unknown
-        number = int.from_bytes
-        return SessionEntry(
-            number(session_id, "big"),
-            number(server_id, "big"),
-            number(protocol, "big"),
-            *client,
-            *virtual,
-            *local,
-            *server,
-            number(delta, "big"),
-            entry.controller_metadata >> 32,
-            entry.idle_timeout_ns / _NANOSECONDS,
-        )
+    def halves(self) -> HalfSessions:
+        """To join what is read of the two tables."""
+        return HalfSessions(self._halves, self._in.address_bytes)
 
     def probe_entities(self, sessions: Iterable[SessionEntry]) -> list[bytes]:
         """Serialised p4.v1.Entity for reads of both directions' counters and time since last hit."""
@@ -173,44 +135,35 @@ class SessionTables:
                 entities.append(_ENTITY_TABLE_ENTRY + varint(len(body)) + body)
         return entities
 
+    def hits(self, sessions: Iterable[SessionEntry], responses: Iterable[bytes]) -> list[Hit | None]:
+        """What serialised ReadResponses to :meth:`probe_entities` say of each entry, in the order in which they were
+        asked for; None for one that is gone."""
+        inward, outward = self._halves.hits(responses)
+        numbers = [session.session_id for session in sessions]
+        return [of.get(number) for number in numbers for of in (inward, outward)]
+
     def probe_results(
-        self, sessions: Sequence[SessionEntry], entries: Iterable[p4r.TableEntry]
+        self, sessions: Iterable[SessionEntry], hits: Sequence[Hit | None]
     ) -> list[tuple[int, ProbeResult | None]]:
-        """What the answer to :meth:`probe_entities` says of each session; None: an entry of the two is gone.
-
-        Sessions are told apart by the id in the entry's action, because not every switch keeps controller_metadata.
-        """
-        inward: dict[int | None, p4r.TableEntry] = {}
-        outward: dict[int | None, p4r.TableEntry] = {}
-        for entry in entries:
-            half, found = (self._in, inward) if entry.table_id == self.in_id else (self._out, outward)
-            found[half.session_id(entry)] = entry
+        """What the hits of both entries of each session say; None: an entry of the two is gone."""
+        counts_bytes = self._counts_bytes
         results: list[tuple[int, ProbeResult | None]] = []
-        for number in (session.session_id for session in sessions):
-            ours, theirs = inward.get(number), outward.get(number)
-            results.append(
-                (number, None if ours is None or theirs is None else self._probe_result(ours, theirs)),
-            )
+        for session, inward, outward in zip(sessions, hits[::2], hits[1::2], strict=True):
+            result = None
+            if inward is not None and outward is not None:
+                since_in, packets_in, bytes_in = inward
+                since_out, packets_out, bytes_out = outward
+                told = since_in is not None and since_out is not None
+                idle = min(since_in, since_out) / _NANOSECONDS if told else None  # type: ignore[type-var, operator]
+                octets = (bytes_in, bytes_out) if counts_bytes else (None, None)
+                result = ProbeResult(idle, packets_in, octets[0], packets_out, octets[1])
+            results.append((session.session_id, result))
         return results
-
-    def _probe_result(self, inward: p4r.TableEntry, outward: p4r.TableEntry) -> ProbeResult:
-        idle = None
-        if inward.HasField("time_since_last_hit") and outward.HasField("time_since_last_hit"):
-            idle = min(inward.time_since_last_hit.elapsed_ns, outward.time_since_last_hit.elapsed_ns) / _NANOSECONDS
-        received, sent = inward.counter_data, outward.counter_data
-        octets = (received.byte_count, sent.byte_count) if self._counts_bytes else (None, None)
-        return ProbeResult(idle, received.packet_count, octets[0], sent.packet_count, octets[1])
 
     def delete_half(self, session: SessionEntry, *, inward: bool) -> bytes:
         """The serialised p4.v1.Update that removes one direction."""
         keys = self.keys(session)
         return _update(self._update_heads[Op.DELETE], keys[0] if inward else keys[1])
-
-
-def whole(inward: SessionEntry, outward: SessionEntry) -> SessionEntry | None:
-    """The session of two halves, or None when they are not of the same one."""
-    session = inward._replace(server=outward.server, server_port=outward.server_port)
-    return session if session == outward._replace(vip=inward.vip, vport=inward.vport) else None
 
 
 def _action(action: bytes) -> bytes:
@@ -222,14 +175,3 @@ def _action(action: bytes) -> bytes:
 def _update(head: bytes, table_entry: bytes) -> bytes:
     size = len(table_entry)
     return head + varint(size + len(varint(size)) + 1) + _ENTITY_TABLE_ENTRY + varint(size) + table_entry
-
-
-def _end(address: bytes, port: bytes, size: int) -> tuple[Address, int]:
-    return Address(address.rjust(size, b"\0")), int.from_bytes(port, "big")
-
-
-def _in_order(wanted: list[int], found: list[int], values: list[bytes]) -> list[bytes]:
-    by_id = dict(zip(found, values, strict=True))
-    if sorted(by_id) != sorted(wanted):
-        raise ValueError(f"entry with fields {found}, expected {wanted}")
-    return [by_id[ident] for ident in wanted]

@@ -1,16 +1,37 @@
 """How P4Runtime requests reach a switch: over gRPC (:mod:`fullnat.p4rt.grpc_transport`) or inside the process.
 
-Requests are serialised messages (see :mod:`fullnat.p4rt.wire`), answers are message objects.
+Requests are serialised messages (see :mod:`fullnat.p4rt.wire`), and so are the answers to Reads; other answers are
+message objects.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from finsy.proto import p4r
 
 QUEUE_LIMIT = 4096
 """Messages received ahead, beyond which flow control holds the switch back; and messages waiting to be sent."""
+
+
+class PackedDigests(Protocol):
+    """A digest list as a switch in this process has it, instead of the message."""
+
+    @property
+    def digest_id(self) -> int: ...
+
+    @property
+    def list_id(self) -> int: ...
+
+    @property
+    def data(self) -> Sequence[bytes]:
+        """Of each digest, its fields one after the other, in as many bytes as their bits take, in network order."""
+        ...
+
+
+Arrival = p4r.StreamMessageResponse | PackedDigests
+"""What a stream brings."""
 
 
 class Stream(Protocol):
@@ -24,7 +45,7 @@ class Stream(Protocol):
         """Until :meth:`send` has room, or has an end to tell of."""
         ...
 
-    async def receive(self) -> list[p4r.StreamMessageResponse]:
+    async def receive(self) -> Sequence[Arrival]:
         """Everything that has arrived, at least one message. Raises ConnectionLost or RpcError at the end."""
         ...
 
@@ -54,8 +75,8 @@ class Transport(Protocol):
         """Carry out a serialised WriteRequest."""
         ...
 
-    async def read(self, request: bytes) -> list[p4r.Entity]:
-        """The entities that a serialised ReadRequest asks for."""
+    def read(self, request: bytes) -> AsyncIterator[bytes]:
+        """The serialised ReadResponses to a serialised ReadRequest."""
         ...
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None: ...
@@ -65,3 +86,18 @@ class Transport(Protocol):
     ) -> p4r.GetForwardingPipelineConfigResponse: ...
 
     async def close(self) -> None: ...
+
+
+Hit = tuple[int | None, int, int]
+"""What the data plane has added to a table entry: nanoseconds since the last hit or the insert, None if the switch does
+not tell; packets, bytes."""
+
+
+@runtime_checkable
+class TellsHits(Protocol):
+    """What a transport may be able to do beside."""
+
+    def hits(self, request: bytes) -> Sequence[Hit | None] | None:
+        """Of each entry that a serialised ReadRequest names by its key, in its order; None for one that is not there.
+        None instead of all of them if this switch has to be asked by :meth:`Transport.read`. Raises RpcError."""
+        ...

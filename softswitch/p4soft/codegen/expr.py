@@ -1,8 +1,8 @@
 """Expressions: BMv2 computes with unbounded integers; here every value gets the smallest container that is exact.
 
-``span`` bounds a value. ``at(e, width)`` is C code equal to e modulo 2**width. Addition, multiplication, bit
-operations and left shifts commute with that modulus; everything else first asks for a container that holds its operands
-exactly.
+``span`` bounds a value (:mod:`p4soft.codegen.spans`). ``at(e, width)`` is C code equal to e modulo 2**width. Addition,
+multiplication, bit operations and left shifts commute with that modulus; everything else first asks for a container
+that holds its operands exactly.
 """
 
 from __future__ import annotations
@@ -11,12 +11,9 @@ from p4soft.api import PipelineError
 from p4soft.codegen import model as m
 from p4soft.codegen.arith import binary, divide, nonzero, shift, unary_not
 from p4soft.codegen.layout import Layout, Place
+from p4soft.codegen.spans import BOOL_OPS, COMPARISONS, MAX_WIDTH, Spans, constant_width
 from p4soft.codegen.wide import container, convert, literal
 
-_MAX_SHIFT = 1 << 13
-_MAX_WIDTH = 1 << 14
-_COMPARE = {"==", "!=", "<", "<=", ">", ">="}
-_BOOL_OPS = _COMPARE | {"and", "or", "not", "valid", "valid_union", "d2b"}
 _HEADERS = (m.HeaderRef, m.LastHeader, m.LastUnionHeader, m.StackElement, m.UnionMember)
 
 
@@ -29,7 +26,7 @@ class Expressions:
         self.used: set[str] = set()
         self.variables: dict[str, m.FieldDef] = {}
         self.limbs: set[int] = set()
-        self._spans: dict[m.Expr, tuple[int, int]] = {}
+        self._spans = Spans()
 
     # metadata variables
 
@@ -46,8 +43,8 @@ class Expressions:
 
     def note(self, width: int) -> int:
         """Remember that a container is in use."""
-        if width > _MAX_WIDTH:
-            raise PipelineError(f"a value of more than {_MAX_WIDTH} bits is computed; mask it earlier")
+        if width > MAX_WIDTH:
+            raise PipelineError(f"a value of more than {MAX_WIDTH} bits is computed; mask it earlier")
         if width > 128:
             self.limbs.add(width // 64)
         return width
@@ -90,78 +87,9 @@ class Expressions:
         count = len(ref.union.members if isinstance(ref, m.UnionRef) else ref.stack.unions[0].members)
         return [self.place(m.UnionMember(ref, i)) for i in range(count)]
 
-    # bounds
-
     def span(self, e: m.Expr) -> tuple[int, int]:
         """The smallest and largest value of e."""
-        if isinstance(e, m.Const):
-            return e.value, e.value
-        if isinstance(e, m.Local | m.Lookahead):
-            return 0, (1 << e.bits) - 1
-        if isinstance(e, m.FieldRef):
-            bits = e.field.bits
-            return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if e.field.signed else (0, (1 << bits) - 1)
-        if isinstance(e, m.ValidBit | m.BoolConst):
-            return 0, 1
-        if isinstance(e, m.RegisterCell):
-            return 0, (1 << e.register.bits) - 1
-        if isinstance(e, m.Op):
-            if e not in self._spans:
-                self._spans[e] = self._span_op(e)
-            return self._spans[e]
-        raise PipelineError(f"{type(e).__name__} is used as a number")
-
-    def _span_op(self, e: m.Op) -> tuple[int, int]:
-        op = e.op
-        if op in _BOOL_OPS or op == "b2d":
-            return 0, 1
-        if op in ("last_stack_index", "size_stack"):
-            return -1, 1 << 16
-        if op in ("two_comp_mod", "sat_cast", "usat_cast"):
-            bits = self._width(e)
-            return (0, (1 << bits) - 1) if op == "usat_cast" else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
-        if e.right is None:
-            raise PipelineError(f"operator {op!r} lacks an operand")
-        rl, rh = self.span(e.right)
-        if op == "~":
-            return -rh - 1, -rl - 1
-        if e.left is None:
-            raise PipelineError(f"operator {op!r} lacks an operand")
-        ll, lh = self.span(e.left)
-        if op == "+":
-            return ll + rl, lh + rh
-        if op == "-":
-            return ll - rh, lh - rl
-        if op == "*":
-            corners = [ll * rl, ll * rh, lh * rl, lh * rh]
-            return min(corners), max(corners)
-        if op == "/":
-            return min(ll, -lh, 0), max(lh, -ll, 0)
-        if op == "%":
-            return min(ll, 0), max(0, min(max(lh, -ll), max(abs(rl), abs(rh))))
-        if op == "<<":
-            low, high = max(0, rl), min(max(0, rh), _MAX_SHIFT)
-            return min(ll << low, ll << high), max(lh << low, lh << high)
-        if op == ">>":
-            low, high = min(max(0, rl), _MAX_WIDTH), min(max(0, rh), _MAX_WIDTH)
-            return min(ll >> low, ll >> high), max(lh >> low, lh >> high)
-        if op == "&":
-            if ll >= 0 and rl >= 0:
-                return 0, min(lh, rh)
-            if ll >= 0 or rl >= 0:
-                return 0, lh if ll >= 0 else rh
-        if op in ("&", "|", "^"):
-            bits = max(abs(v).bit_length() for v in (ll, lh, rl, rh))
-            return (0 if ll >= 0 and rl >= 0 else -(1 << bits)), (1 << bits) - 1
-        if op == "?":
-            return min(ll, rl), max(lh, rh)
-        raise PipelineError(f"operator {op!r} is not supported")
-
-    @staticmethod
-    def _width(e: m.Op) -> int:
-        if not isinstance(e.right, m.Const) or not 1 <= e.right.value <= _MAX_WIDTH:
-            raise PipelineError(f"the width of {e.op} has to be a constant")
-        return e.right.value
+        return self._spans.of(e)
 
     # code
 
@@ -198,7 +126,7 @@ class Expressions:
 
     def _op_at(self, e: m.Op, width: int) -> str:
         op = e.op
-        if op in _BOOL_OPS:
+        if op in BOOL_OPS:
             return f"((uint64_t)({self.truth(e)}))"
         if op == "b2d":
             return f"((uint64_t)({self.truth(self._operand(e.right)[0])}))"
@@ -221,7 +149,7 @@ class Expressions:
             cond = self.truth(self._operand(e.cond)[0])
             return f"(({cond}) ? {self.at(left, width)} : {self.at(right, width)})"
         if op == "two_comp_mod":
-            bits = self._width(e)
+            bits = constant_width(e)
             inner = self.note(max(64, (bits + 63) // 64 * 64))
             code = self.at(left, inner)
             pad = inner - bits
@@ -234,7 +162,7 @@ class Expressions:
             code = divide(op, self.at(left, inner), self.at(right, inner), inner, signed)
             return convert(code, inner, width, signed)
         if op in ("usat_cast", "sat_cast"):
-            low, high = self._span_op(e)
+            low, high = self.span(e)
             clamped = m.Op(
                 "?",
                 m.Const(high),
@@ -343,7 +271,7 @@ class Expressions:
             return "(" + " || ".join(f"p4s_bget(V, {p.bit})" for p in self.union_bits(ref)) + ")"
         if op == "d2b":
             return self.truth(self._operand(e.right)[0])
-        if op in _COMPARE:
+        if op in COMPARISONS:
             return self._compare(e)
         if op == "?" and e.left is not None and self.is_bool(e.left):
             left, right, cond = self._operand(e.left, e.right, e.cond)
@@ -362,7 +290,7 @@ class Expressions:
             return True
         if not isinstance(e, m.Op):
             return False
-        return e.op in _BOOL_OPS or (e.op == "?" and e.left is not None and self.is_bool(e.left))
+        return e.op in BOOL_OPS or (e.op == "?" and e.left is not None and self.is_bool(e.left))
 
     def _compare(self, e: m.Op) -> str:
         left, right = self._operand(e.left, e.right)

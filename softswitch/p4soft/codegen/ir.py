@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from p4soft.codegen.model import RegisterArray
+    from p4soft.codegen.objects import RegisterArray
 
 
 @dataclass(slots=True, eq=False)

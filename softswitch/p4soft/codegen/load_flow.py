@@ -218,24 +218,30 @@ def _default_entry(node: Node, table_actions: list[m.ActionDef]) -> tuple[int | 
     return at, params, entry.flag("action_entry_const") or entry.flag("action_const")
 
 
-def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m.ActionDef]) -> m.TableDef:
-    key = [_key_field(k, scope) for k in node["key"].items()]
-    kinds = {k.kind for k in key}
-    table_actions: list[m.ActionDef] = []
+def _table_actions(node: Node, actions: dict[int, m.ActionDef]) -> list[m.ActionDef]:
+    """Old compilers give names only; newer ones ids, since names need not be unique."""
+    out: list[m.ActionDef] = []
     by_name = {a.name: a for a in actions.values()}
     for item in node["action_ids" if node.has("action_ids") else "actions"].items():
-        # Old compilers give names only; newer ones ids, since names need not be unique.
         found = actions.get(item.integer()) if node.has("action_ids") else by_name.get(item.text())
         if found is None:
             raise item.fail(f"there is no action {item.raw!r}")
-        table_actions.append(found)
-    index_by_name = {a.name for a in table_actions}
+        out.append(found)
+    return out
+
+
+def _following(node: Node, actions: set[str]) -> dict[str, str | None]:
+    """What comes next, by action or by whether an entry was hit."""
     following: dict[str, str | None] = {}
     for name, value in node["next_tables"].pairs():
-        if name not in ("__HIT__", "__MISS__") and name not in index_by_name:
+        if name not in ("__HIT__", "__MISS__") and name not in actions:
             raise node.fail(f"next_tables names {name!r}, which is not one of the actions")
         following[name] = value.optional_text()
-    has_hit, has_miss = "__HIT__" in following, "__MISS__" in following
+    return following
+
+
+def _match_type(node: Node, key: list[m.KeyField]) -> str:
+    kinds = {k.kind for k in key}
     if kinds & {"ternary", "range", "optional"}:
         match_type = "range" if "range" in kinds else "ternary"
     else:
@@ -246,6 +252,14 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
         raise node.fail(f"lpm fields of more than {_MAX_LPM} bits are not supported")
     if sum((k.bits + 7) // 8 for k in key) > _MAX_KEY:
         raise node.fail(f"keys of more than {_MAX_KEY} bytes are not supported")
+    return match_type
+
+
+def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m.ActionDef]) -> m.TableDef:
+    key = [_key_field(k, scope) for k in node["key"].items()]
+    table_actions = _table_actions(node, actions)
+    following = _following(node, {action.name for action in table_actions})
+    match_type = _match_type(node, key)
     if any(sum(cell_bytes(b) + 8 for b in a.params) > _MAX_PARAMS for a in table_actions):
         raise node.fail(f"actions with parameters of more than about {_MAX_PARAMS} bytes are not supported")
     default, params, const_default = _default_entry(node, table_actions)
@@ -262,8 +276,8 @@ def _table(node: Node, scope: Scope, program: m.ProgramDef, actions: dict[int, m
         next_by_action=following,
         next_hit=following.get("__HIT__"),
         next_miss=following.get("__MISS__"),
-        has_hit=has_hit,
-        has_miss=has_miss,
+        has_hit="__HIT__" in following,
+        has_miss="__MISS__" in following,
         base_next=node["base_default_next"].optional_text() if node.has("base_default_next") else None,
         default_action=default,
         default_params=params,

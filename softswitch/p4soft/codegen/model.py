@@ -34,6 +34,20 @@ from p4soft.codegen.ir import (
     UnionStackRef,
     ValidBit,
 )
+from p4soft.codegen.objects import (
+    CalcConst,
+    CalcField,
+    CalcHeader,
+    CalcInput,
+    CalcPayload,
+    Calculation,
+    Checksum,
+    CounterArray,
+    FieldList,
+    LearnList,
+    MeterArray,
+    RegisterArray,
+)
 
 DROP_PORT = 511
 
@@ -98,97 +112,6 @@ __all__ = [
     "Verify",
 ]
 
-
-# state
-
-
-@dataclass(slots=True, eq=False)
-class CounterArray:
-    name: str
-    index: int
-    size: int
-
-
-@dataclass(slots=True, eq=False)
-class MeterArray:
-    """``target`` is where a direct meter writes its colour; ``index`` is -1 for direct meters."""
-
-    name: str
-    index: int
-    size: int
-    bytes: bool
-    target: FieldRef | None
-
-
-@dataclass(slots=True, eq=False)
-class RegisterArray:
-    """``home`` is the array in whose memory the cells lie, ``offset`` where the first one does, ``stride`` the bytes
-    from one to the next."""
-
-    name: str
-    index: int
-    size: int
-    bits: int
-    home: int
-    offset: int
-    stride: int
-
-
-@dataclass(slots=True, eq=False)
-class CalcField:
-    field: FieldRef
-
-
-@dataclass(slots=True, eq=False)
-class CalcConst:
-    value: int
-    bits: int
-
-
-@dataclass(slots=True, eq=False)
-class CalcHeader:
-    header: Header
-
-
-@dataclass(slots=True, eq=False)
-class CalcPayload:
-    pass
-
-
-CalcInput = CalcField | CalcConst | CalcHeader | CalcPayload
-
-
-@dataclass(slots=True, eq=False)
-class Calculation:
-    name: str
-    algorithm: str
-    inputs: list[CalcInput]
-
-
-@dataclass(slots=True, eq=False)
-class Checksum:
-    name: str
-    target: FieldRef
-    calculation: Calculation
-    update: bool
-    verify: bool
-    condition: Expr | None
-
-
-@dataclass(slots=True, eq=False)
-class LearnList:
-    name: str
-    id: int
-    fields: list[FieldRef | ValidBit]
-
-
-@dataclass(slots=True, eq=False)
-class FieldList:
-    id: int
-    fields: list[FieldRef]
-
-
-# actions
 
 Argument = Expr | Calculation | CounterArray | MeterArray | RegisterArray | str | tuple[Expr, ...]
 """A primitive's argument; strings and vectors of expressions occur in log_msg only."""

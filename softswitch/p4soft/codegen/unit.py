@@ -9,6 +9,7 @@ saved in the packet's state, and enter it again in the middle.
 from __future__ import annotations
 
 import sys
+from typing import NamedTuple
 
 from p4soft.api import PipelineError
 from p4soft.codegen import model as m
@@ -34,6 +35,24 @@ _MAX_BOTH = 6016
 _ORIGINAL = ("clone_ingress_pkt_to_egress", "resubmit")
 
 
+class _Pieces(NamedTuple):
+    """Lines of C, by what they do."""
+
+    begin: list[str]
+    parser: list[str]
+    verify: list[str]
+    parsed: list[str]
+    ingress: list[str]
+    digest: list[str]
+    verdict: list[str]
+    start: list[str]
+    egress: list[str]
+    update: list[str]
+    emit: list[str]
+    spec: str
+    """An expression: where egress sends the packet."""
+
+
 class UnitWriter:
     """Generates the C text of one program."""
 
@@ -55,29 +74,56 @@ class UnitWriter:
             )
 
     def text(self) -> str:
-        prims, trace = Primitives(self.ex, self.program, self.trace, self.locks), self.trace
-        front = ParserWriter(self.program, self.ex, prims, trace=trace).write()
-        verify = verify_checksums(self.program, self.ex)
-        ingress = PipelineWriter(self.program, self.program.ingress, self.ex, prims).write()
-        digest = self._digest()
-        begin = self._begin_ingress(prims)
-        after_parser = [
-            *prims.standard("parser_error", "perr"),
-            *prims.standard("checksum_error", "bad_checksum"),
-        ]
-        verdict = self._end_ingress(prims)
-        self.ex.used = set()
-        start = self._begin_egress(prims)
-        egress = PipelineWriter(self.program, self.program.egress, self.ex, prims).write()
-        update = update_checksums(self.program, self.ex, prims)
-        emit = deparse(self.program, self.ex, trace)
-        spec = self._std("egress_spec")
+        pieces = self._pieces()
         for listed in self.program.field_lists:
             for ref in listed.fields:
                 if self.ex.is_metadata(ref):
                     self.ex.variable(ref)
         kept = sorted(self.ex.used)
-        body: list[str] = [
+        body = [*self._until_replication(pieces, kept), *self._after_replication(pieces, kept)]
+        ahead = self.ahead.text()
+        limbs = sorted(self.ex.limbs | self.ahead.ex.limbs)
+        head = ["#define P4S_SHARED\n" if self.shared else ""]
+        head.append('#include "p4s_trace.h"\n\n' if self.trace.on else '#include "p4s.h"\n\n')
+        head.append("#define P4_LABEL ((void)0)\n")
+        head += [helpers(n) for n in limbs]
+        head.append(conversions(limbs))
+        function = "static enum p4s_verdict run(struct p4s_ctx *c, struct p4s_pkt *p, enum p4s_mode mode) {\n"
+        return "".join(
+            [*head, self._state(kept), function, _indent(body), "}\n\n", ahead, self._description()],
+        )
+
+    def _pieces(self) -> _Pieces:
+        """In the order of the packet's way: what a piece uses is noted while it is written, and what egress uses has
+        to be kept."""
+        prims = Primitives(self.ex, self.program, self.trace, self.locks)
+        parser = ParserWriter(self.program, self.ex, prims, trace=self.trace).write()
+        verify = verify_checksums(self.program, self.ex)
+        ingress = PipelineWriter(self.program, self.program.ingress, self.ex, prims).write()
+        digest = self._digest()
+        begin = self._begin_ingress(prims)
+        parsed = [*prims.standard("parser_error", "perr"), *prims.standard("checksum_error", "bad_checksum")]
+        verdict = self._end_ingress(prims)
+        self.ex.used = set()
+        return _Pieces(
+            begin=begin,
+            parser=parser,
+            verify=verify,
+            parsed=parsed,
+            ingress=ingress,
+            digest=digest,
+            verdict=verdict,
+            start=self._begin_egress(prims),
+            egress=PipelineWriter(self.program, self.program.egress, self.ex, prims).write(),
+            update=update_checksums(self.program, self.ex, prims),
+            emit=deparse(self.program, self.ex, self.trace),
+            spec=self._std("egress_spec"),
+        )
+
+    def _until_replication(self, pieces: _Pieces, kept: list[str]) -> list[str]:
+        """From the start to the end of ingress, where packets that are replicated leave."""
+        trace = self.trace
+        return [
             *self._declarations(),
             "if (mode == P4S_EGRESS) {",
             *self._load(kept),
@@ -85,68 +131,64 @@ class UnitWriter:
             "}",
             f"memset(own, 0, {self.layout.own_bytes});",
             *(f"p4s_bset(V, {self.layout.header(h).bit});" for h in self.program.headers if h.scratch),
-            *begin,
+            *pieces.begin,
             *trace.line("Parser 'parser': start"),
-            *front,
+            *pieces.parser,
             "parsed: P4_LABEL;",
             *trace.parser_error(self.program.errors),
             *trace.line("Parser 'parser': end, %u bytes parsed", "cur"),
             "p->payload = p->off + cur;",
-            *verify,
+            *pieces.verify,
             "if (mode == P4S_CLONE) {",
             *self._reset(),
             *self._preserve("p->preserve"),
             *self._store(kept),
             "return P4S_REPLICATE;",
             "}",
-            *after_parser,
-            *ingress,
+            *pieces.parsed,
+            *pieces.ingress,
             "ingress_end: P4_LABEL;",
             *trace.line("Pipeline 'ingress': end"),
-            *digest,
-            *verdict,
+            *pieces.digest,
+            *pieces.verdict,
             "{",
             *self._store(kept),
             "p->length = pktlen;",
             "return P4S_REPLICATE;",
             "}",
+        ]
+
+    def _after_replication(self, pieces: _Pieces, kept: list[str]) -> list[str]:
+        """The rest, for a packet that goes on, and for one that enters again."""
+        trace = self.trace
+        return [
             "if (p->spec == P4S_DROP_PORT) {",
             *trace.line("Dropping packet at the end of ingress"),
             "return P4S_DROP;",
             "}",
             "p->port = p->spec; p->rid = 0; p->instance = P4S_NORMAL;",
             "egress_start: P4_LABEL;",
-            *start,
+            *pieces.start,
             *trace.line("Egress port is %u", "p->port"),
-            *egress,
+            *pieces.egress,
             "egress_end: P4_LABEL;",
             *trace.line("Pipeline 'egress': end"),
             "if (P4_UNLIKELY(p->clone)) {",
             *self._store(kept),
             "p->length = pktlen; c->clone_egress(c, p); p->clone = 0;",
             "}",
-            f"if ({spec} == P4S_DROP_PORT) {{",
+            f"if ({pieces.spec} == P4S_DROP_PORT) {{",
             *trace.line("Dropping packet at the end of egress"),
             "return P4S_DROP;",
             "}",
-            *update,
-            *emit,
+            *pieces.update,
+            *pieces.emit,
             "if (P4_UNLIKELY(p->recirculate)) {",
             *self._store(kept),
             "}",
             "if (p->truncate < p->len) p->len = p->truncate;",
             "return P4S_OUTPUT;",
         ]
-        ahead = self.ahead.text()
-        limbs = sorted(self.ex.limbs | self.ahead.ex.limbs)
-        head = ["#define P4S_SHARED\n" if self.shared else ""]
-        head += ['#include "p4s_trace.h"\n\n' if trace.on else '#include "p4s.h"\n\n', "#define P4_LABEL ((void)0)\n"]
-        head += [helpers(n) for n in limbs]
-        head.append(conversions(limbs))
-        function = "static enum p4s_verdict run(struct p4s_ctx *c, struct p4s_pkt *p, enum p4s_mode mode) {\n"
-        return "".join(
-            [*head, self._state(kept), function, _indent(body), "}\n\n", ahead, self._description()],
-        )
 
     # variables
 

@@ -58,75 +58,81 @@ def _function(result: str, name: str, args: str, body: str) -> str:
 
 def helpers(n: int) -> str:
     """The C type w<n> and its operations."""
+    type_ = f"typedef struct {{ uint64_t l[{n}]; }} w{n};\n"
+    return "".join([type_, *_widened(n), *_bitwise(n), *_sums(n), *_comparisons(n), *_shifts(n), _division(n)])
+
+
+def _init(n: int, items: list[str]) -> str:
+    return f"return (w{n}){{{{" + ", ".join(items) + "}};"
+
+
+def _widened(n: int) -> list[str]:
+    """From narrower containers, and back."""
     t = f"w{n}"
-    limbs = range(n)
-    out = [f"typedef struct {{ uint64_t l[{n}]; }} {t};\n"]
+    fill = "const uint64_t f = (uint64_t)((int64_t)a >> 63); "
+    wide_fill = "const uint64_t f = (uint64_t)((p4i128)a >> 127); "
+    halves = ["(uint64_t)a", "(uint64_t)(a >> 64)"]
+    return [
+        _function(t, f"{t}_u", "uint64_t a", _init(n, ["a"] + ["0"] * (n - 1))),
+        _function(t, f"{t}_s", "uint64_t a", fill + _init(n, ["a"] + ["f"] * (n - 1))),
+        _function(t, f"{t}_uu", "p4u128 a", _init(n, halves + ["0"] * (n - 2))),
+        _function(t, f"{t}_ss", "p4u128 a", wide_fill + _init(n, halves + ["f"] * (n - 2))),
+        _function("p4u128", f"{t}_lo", f"{t} a", "return P4_U128(a.l[1], a.l[0]);"),
+        _function("bool", f"{t}_neg", f"{t} a", f"return a.l[{n - 1}] >> 63;"),
+    ]
 
-    def add(result: str, name: str, args: str, body: str) -> None:
-        out.append(_function(result, f"{t}_{name}", args, body))
 
-    def init(items: list[str]) -> str:
-        return f"return ({t}){{{{" + ", ".join(items) + "}};"
+def _bitwise(n: int) -> list[str]:
+    t = f"w{n}"
+    both = [
+        _function(t, f"{t}_{name}", f"{t} a, {t} b", _init(n, [f"a.l[{i}] {op} b.l[{i}]" for i in range(n)]))
+        for name, op in (("and", "&"), ("or", "|"), ("xor", "^"))
+    ]
+    return [*both, _function(t, f"{t}_not", f"{t} a", _init(n, [f"~a.l[{i}]" for i in range(n)]))]
 
-    fill = "(uint64_t)((int64_t)a >> 63)"
-    add(t, "u", "uint64_t a", init(["a"] + ["0"] * (n - 1)))
-    add(t, "s", "uint64_t a", f"const uint64_t f = {fill}; " + init(["a"] + ["f"] * (n - 1)))
-    add(t, "uu", "p4u128 a", init(["(uint64_t)a", "(uint64_t)(a >> 64)"] + ["0"] * (n - 2)))
-    add(
-        t,
-        "ss",
-        "p4u128 a",
-        "const uint64_t f = (uint64_t)((p4i128)a >> 127); "
-        + init(["(uint64_t)a", "(uint64_t)(a >> 64)"] + ["f"] * (n - 2)),
-    )
-    add("p4u128", "lo", f"{t} a", "return P4_U128(a.l[1], a.l[0]);")
-    add("bool", "neg", f"{t} a", f"return a.l[{n - 1}] >> 63;")
-    for name, op in (("and", "&"), ("or", "|"), ("xor", "^")):
-        add(t, name, f"{t} a, {t} b", init([f"a.l[{i}] {op} b.l[{i}]" for i in limbs]))
-    add(t, "not", f"{t} a", init([f"~a.l[{i}]" for i in limbs]))
-    carry = f"p4u128 c = 0; uint64_t r[{n}]; "
-    add(
-        t,
-        "add",
-        f"{t} a, {t} b",
-        carry
-        + " ".join(f"c += (p4u128)a.l[{i}] + b.l[{i}]; r[{i}] = (uint64_t)c; c >>= 64;" for i in limbs)
-        + " "
-        + init([f"r[{i}]" for i in limbs]),
-    )
-    add(t, "sub", f"{t} a, {t} b", f"return {t}_add({t}_add(a, {t}_not(b)), {t}_u(1));")
+
+def _sums(n: int) -> list[str]:
+    t, limbs = f"w{n}", range(n)
+    result = _init(n, [f"r[{i}]" for i in limbs])
+    added = " ".join(f"c += (p4u128)a.l[{i}] + b.l[{i}]; r[{i}] = (uint64_t)c; c >>= 64;" for i in limbs)
     steps = []
     for i in limbs:
         steps.append("c = 0;")
         steps += [
             f"c += (p4u128)a.l[{i}] * b.l[{j}] + r[{i + j}]; r[{i + j}] = (uint64_t)c; c >>= 64;" for j in range(n - i)
         ]
-    add(
+    product = f"p4u128 c; uint64_t r[{n}] = {{0}}; " + " ".join(steps) + " " + result
+    return [
+        _function(t, f"{t}_add", f"{t} a, {t} b", f"p4u128 c = 0; uint64_t r[{n}]; {added} {result}"),
+        _function(t, f"{t}_sub", f"{t} a, {t} b", f"return {t}_add({t}_add(a, {t}_not(b)), {t}_u(1));"),
+        _function(t, f"{t}_mul", f"{t} a, {t} b", product),
+    ]
+
+
+def _comparisons(n: int) -> list[str]:
+    t, limbs = f"w{n}", range(n)
+    same = "return (" + " | ".join(f"(a.l[{i}] ^ b.l[{i}])" for i in limbs) + ") == 0;"
+    less = "".join(f"if (a.l[{i}] != b.l[{i}]) return a.l[{i}] < b.l[{i}]; " for i in reversed(limbs))
+    signed = f"return {t}_neg(a) != {t}_neg(b) ? {t}_neg(a) : {t}_ult(a, b);"
+    return [
+        _function("bool", f"{t}_eq", f"{t} a, {t} b", same),
+        _function("bool", f"{t}_ult", f"{t} a, {t} b", less + "return false;"),
+        _function("bool", f"{t}_slt", f"{t} a, {t} b", signed),
+    ]
+
+
+def _division(n: int) -> str:
+    """Bit by bit; by zero it is zero."""
+    t = f"w{n}"
+    return _function(
         t,
-        "mul",
-        f"{t} a, {t} b",
-        f"p4u128 c; uint64_t r[{n}] = {{0}}; " + " ".join(steps) + " " + init([f"r[{i}]" for i in limbs]),
-    )
-    add("bool", "eq", f"{t} a, {t} b", "return (" + " | ".join(f"(a.l[{i}] ^ b.l[{i}])" for i in limbs) + ") == 0;")
-    compare = "".join(f"if (a.l[{i}] != b.l[{i}]) return a.l[{i}] < b.l[{i}]; " for i in reversed(limbs))
-    add("bool", "ult", f"{t} a, {t} b", compare + "return false;")
-    add(
-        "bool",
-        "slt",
-        f"{t} a, {t} b",
-        f"return {t}_neg(a) != {t}_neg(b) ? {t}_neg(a) : {t}_ult(a, b);",
-    )
-    out += _shifts(n)
-    add(
-        t,
-        "divmod",
+        f"{t}_divmod",
         f"{t} a, {t} b, bool rest",
         f"{t} q = {{{{0}}}}, r = {{{{0}}}}; if ({t}_eq(b, q)) return q; "
         f"for (int i = {64 * n - 1}; i >= 0; i--) {{ r = {t}_shl(r, 1); r.l[0] |= a.l[i >> 6] >> (i & 63) & 1; "
         f"if (!{t}_ult(r, b)) {{ r = {t}_sub(r, b); q.l[i >> 6] |= UINT64_C(1) << (i & 63); }} }} "
         "return rest ? r : q;",
     )
-    return "".join(out)
 
 
 def _shifts(n: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from p4soft.api import EngineError, MatchKind, Table
 from p4soft.api_write import Failures, Grant, WireTable
 from p4soft.engine.binding import check, ffi
+from p4soft.engine.reader import NativeReader
 
 _KINDS = {kind: number for number, kind in enumerate(MatchKind)}
 
@@ -19,6 +20,8 @@ class TableFlag(IntFlag):
     PRIORITY = 1
     TIMEOUT = 2
     MODIFY = 4
+    READ = 8
+    COUNTER = 16
 
 
 class Written(IntEnum):
@@ -48,6 +51,9 @@ class NativeWriter:
         """The struct p4s_writer."""
         self._outcome: Any = ffi.new("struct p4s_outcome *")
 
+    def reader(self) -> NativeReader:
+        return NativeReader(self._c, self._handle, self.native)
+
     def set_tables(self, tables: Sequence[WireTable]) -> None:
         rows: list[tuple[int, ...]] = []
         fields: list[tuple[int, ...]] = []
@@ -58,6 +64,8 @@ class NativeWriter:
                 TableFlag.PRIORITY * table.priority
                 | TableFlag.TIMEOUT * table.timeout
                 | TableFlag.MODIFY * table.modify
+                | TableFlag.READ * table.read
+                | TableFlag.COUNTER * table.counter
             )
             counts = (len(fields), len(table.fields), len(actions), len(table.actions))
             rows.append((table.id, table.index, flags, *counts))

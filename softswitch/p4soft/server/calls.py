@@ -142,9 +142,9 @@ class ReadCall(LongCall):
         self._drained = asyncio.Event()
 
     async def respond(self, request: bytes) -> None:
-        for response in self._service.read(parse(p4r.ReadRequest, request)):
+        for response in self._service.read_bytes(request):
             self._drained.clear()
-            waiting = self._peer.send(response.SerializeToString())
+            waiting = self._peer.send(response)
             if waiting < 0:
                 return
             if waiting > READ_AHEAD:

@@ -7,7 +7,7 @@ handed in by the caller; nothing here waits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from finsy.proto import p4i, p4r
 
@@ -16,6 +16,35 @@ from p4soft.server.errors import already_exists, invalid, not_found
 
 MAX_LIST = 1024
 """Most digests in one list when the client sets no limit."""
+
+
+class DigestList:
+    """A list of digests on its way to the primary controllers: as it is packed, or as a message, which all of them
+    share."""
+
+    __slots__ = ("_decoder", "_message", "data", "digest_id", "list_id", "timestamp")
+
+    def __init__(self, digest_id: int, list_id: int, data: Sequence[bytes], decoder: DigestDecoder) -> None:
+        self.digest_id = digest_id
+        self.list_id = list_id
+        self.data = data
+        """Of each digest, its fields as keys are packed (:mod:`p4soft.api`)."""
+        self.timestamp = 0
+        """Nanoseconds since the epoch."""
+        self._decoder = decoder
+        self._message: p4r.StreamMessageResponse | None = None
+
+    def message(self) -> p4r.StreamMessageResponse:
+        if self._message is None:
+            made = self._message = p4r.StreamMessageResponse()
+            digest = made.digest
+            digest.digest_id = self.digest_id
+            digest.list_id = self.list_id
+            digest.timestamp = self.timestamp
+            add = digest.data.add
+            for data in self.data:
+                self._decoder.decode_into(data, add())
+        return self._message
 
 
 class DigestHandler:
@@ -74,7 +103,7 @@ class DigestHandler:
 
     # the data plane's side
 
-    def add(self, data: bytes, now: int) -> p4r.StreamMessageResponse | None:
+    def add(self, data: bytes, now: int) -> DigestList | None:
         """Take one digest; returns the list that became full with it."""
         if self._config is None or data in self._buffer or len(data) != self._decoder.size:
             return None
@@ -87,7 +116,7 @@ class DigestHandler:
         self._buffer[data] = None
         return self._flush(now) if len(self._buffer) >= self._max_list else None
 
-    def due(self, now: int) -> p4r.StreamMessageResponse | None:
+    def due(self, now: int) -> DigestList | None:
         """The buffered list, once its oldest digest has waited for max_timeout_ns."""
         if self._buffer and now - self._buffer_since >= self._max_timeout:
             return self._flush(now)
@@ -111,21 +140,16 @@ class DigestHandler:
         self._cache.clear()
         self._sent.clear()
 
-    def _flush(self, now: int) -> p4r.StreamMessageResponse:
-        message = p4r.StreamMessageResponse()
-        digest = message.digest
-        digest.digest_id = self.id
-        digest.list_id = self._next_list
-        add = digest.data.add
-        for data in self._buffer:
-            self._decoder.decode_into(data, add())
+    def _flush(self, now: int) -> DigestList:
+        data = tuple(self._buffer)
+        made = DigestList(self.id, self._next_list, data, self._decoder)
         if self._ack_timeout:
-            self._unacked[self._next_list] = tuple(self._buffer)
-            self._cache.update(self._buffer)
+            self._unacked[self._next_list] = data
+            self._cache.update(data)
             self._sent.append((now, self._next_list))
         self._next_list += 1
         self._buffer = {}
-        return message
+        return made
 
     def _expire(self, now: int) -> None:
         sent = self._sent

@@ -15,6 +15,7 @@ from finsy.proto import p4r
 
 from p4soft.api import Digest, Engine, Idle, PacketIn
 from p4soft.server.arbitration import Arbitration
+from p4soft.server.digests import DigestList
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
 
@@ -65,7 +66,7 @@ class EventDispatcher:
             for handler in pipeline.digests.values() if pipeline is not None else ():
                 handler.discard()
             return
-        messages: list[p4r.StreamMessageResponse] = []
+        packets: list[p4r.StreamMessageResponse] = []
         digests: list[Digest] = []
         idle: list[Idle] = []
         packet_in = pipeline.packet_in.packet_in
@@ -76,21 +77,18 @@ class EventDispatcher:
                 if message is None:
                     self.stats.short_packets += 1
                 else:
-                    messages.append(message)
+                    packets.append(message)
             elif kind is Digest:
                 digests.append(event)  # type: ignore[arg-type]
             else:
                 idle.append(event)  # type: ignore[arg-type]
-        self.stats.packets_in += len(messages)
-        if pipeline.digests:
-            self._digests(pipeline, digests, messages)
-        if idle:
-            self._idle(pipeline, idle, messages)
-        if messages:
-            for stream in primaries:
-                if TYPE_CHECKING:
-                    assert isinstance(stream, Stream)
-                stream.send(messages)
+        self.stats.packets_in += len(packets)
+        lists = self._digests(pipeline, digests) if pipeline.digests else []
+        notices = self._idle(pipeline, idle) if idle else []
+        for stream in primaries if packets or lists or notices else ():
+            if TYPE_CHECKING:
+                assert isinstance(stream, Stream)
+            stream.deliver(packets, lists, notices)
 
     def deadline(self) -> int | None:
         """When (monotonic ns) the next digest list is due; None while none is buffered."""
@@ -107,7 +105,8 @@ class EventDispatcher:
             for digest in pipeline.digests.values():
                 digest.forget_unacked()
 
-    def _digests(self, pipeline: Pipeline, digests: list[Digest], messages: list[p4r.StreamMessageResponse]) -> None:
+    def _digests(self, pipeline: Pipeline, digests: list[Digest]) -> list[DigestList]:
+        """The lists that are to be sent now."""
         now = self._monotonic()
         lists = []
         for digest in digests:
@@ -117,13 +116,14 @@ class EventDispatcher:
         lists += [due for handler in pipeline.digests.values() if (due := handler.due(now)) is not None]
         if lists:
             timestamp = self._epoch()
-            for message in lists:
-                message.digest.timestamp = timestamp
+            for made in lists:
+                made.timestamp = timestamp
             self.stats.digest_lists += len(lists)
-            messages.extend(lists)
+        return lists
 
-    def _idle(self, pipeline: Pipeline, idle: list[Idle], messages: list[p4r.StreamMessageResponse]) -> None:
+    def _idle(self, pipeline: Pipeline, idle: list[Idle]) -> list[p4r.StreamMessageResponse]:
         timestamp = self._epoch()
+        messages: list[p4r.StreamMessageResponse] = []
         message = None
         for event in idle:
             table = pipeline.tables_by_index.get(event.table)
@@ -136,6 +136,7 @@ class EventDispatcher:
             entry = message.idle_timeout_notification.table_entry.add()
             table.decode_key_into(event.entry, entry)
             table.decode_cookie_into(event.entry, entry)
+        return messages
 
 
 class EventPump:

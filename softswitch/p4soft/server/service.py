@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from finsy.proto import p4r
 from google.protobuf.message import DecodeError
 
 from p4soft.api import Engine, EngineError
 from p4soft.api_optional import Compiles
+from p4soft.api_read import Hits, TablesChanged
 from p4soft.api_write import Failures
 from p4soft.server.arbitration import Arbitration, election_key, unknown_device
 from p4soft.server.entities import EntityReader, EntityWriter
@@ -25,7 +26,7 @@ from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexp
 from p4soft.server.events import EventDispatcher
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
-from p4soft.server.streams import End, Send, Stream
+from p4soft.server.streams import End, Send, SendDigests, Stream
 from p4soft.server.wire import WirePath, wire_writer
 
 API_VERSION = "1.5.0"
@@ -128,6 +129,22 @@ class P4RuntimeService:
         pipeline = self._pipeline()
         return self._read(request, pipeline)
 
+    def read_bytes(self, data: bytes) -> Iterator[bytes]:
+        """:meth:`read` of a serialized request, with serialized responses; INVALID_ARGUMENT if it is none."""
+        responses = self._wire.reader.read(data, READ_CHUNK) if self._wire is not None else None
+        if responses is not None:
+            return _unless_replaced(responses)
+        try:
+            request = p4r.ReadRequest.FromString(data)
+        except DecodeError:
+            raise invalid("the request is not a ReadRequest") from None
+        return (response.SerializeToString() for response in self.read(request))
+
+    def read_hits(self, data: bytes) -> Sequence[Hits | None] | None:
+        """Instead of the entries that a serialized request names by their keys, what the data plane has added to each
+        of them. None if it asks for anything else, or the engine does not tell this way."""
+        return self._wire.reader.hits(data) if self._wire is not None else None
+
     def _read(self, request: p4r.ReadRequest, pipeline: Pipeline) -> Iterator[p4r.ReadResponse]:
         reader = EntityReader(pipeline)
         errors: dict[int, RpcError] = {}
@@ -144,7 +161,7 @@ class P4RuntimeService:
                     if count >= READ_CHUNK or extra >= READ_CHUNK_BYTES:
                         yield response
                         if self.pipelines.current is not pipeline:
-                            raise RpcError(Code.ABORTED, "the pipeline was replaced during the read")
+                            raise _replaced()
                         response = p4r.ReadResponse()
                         entities = response.entities
                         count = extra = 0
@@ -229,12 +246,13 @@ class P4RuntimeService:
             self._check_device(request.device_id)
         return p4r.CapabilitiesResponse(p4runtime_api_version=API_VERSION)
 
-    def open_stream(self, send: Send, end: End | None = None) -> Stream:
-        """A new StreamChannel. ``send`` takes lists of messages for the client and must not block.
+    def open_stream(self, send: Send, end: End | None = None, digests: SendDigests | None = None) -> Stream:
+        """A new StreamChannel. ``send`` takes lists of messages for the client and must not block. ``digests`` takes
+        lists of digests as they are packed, which then do not come as messages.
 
         ``end`` is called when the switch ends the stream by itself, because it stops.
         """
-        stream = Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send)
+        stream = Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send, digests)
         if end is not None:
             self._ends[stream] = end
             stream.on_close = self._ends.pop
@@ -274,6 +292,17 @@ class P4RuntimeService:
         if pipeline is None:
             raise RpcError(Code.FAILED_PRECONDITION, "No forwarding pipeline config set for this device")
         return pipeline
+
+
+def _replaced() -> RpcError:
+    return RpcError(Code.ABORTED, "the pipeline was replaced during the read")
+
+
+def _unless_replaced(responses: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from responses
+    except TablesChanged:
+        raise _replaced() from None
 
 
 def _batch_error(details: list[RpcError | None]) -> RpcError:

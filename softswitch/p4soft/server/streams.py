@@ -8,12 +8,16 @@ from finsy.proto import p4r
 
 from p4soft.api import Engine, EngineError
 from p4soft.server.arbitration import Arbitration, Notices
+from p4soft.server.digests import DigestList
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, unimplemented
 from p4soft.server.events import EventDispatcher
 from p4soft.server.pipelines import PipelineStore
 
 Send = Callable[[list[p4r.StreamMessageResponse]], None]
 """Takes messages for the client, in order. Must not block or raise; may be called from within :meth:`Stream.handle`."""
+
+SendDigests = Callable[[DigestList], None]
+"""The same of digests, as they are packed."""
 
 End = Callable[[RpcError], None]
 """Takes the status a stream ended with, when that was not the client's doing."""
@@ -29,6 +33,7 @@ class Stream:
         events: EventDispatcher,
         cpu_port: int | None,
         send: Send,
+        send_digests: SendDigests | None = None,
     ) -> None:
         self._arbitration = arbitration
         self._pipelines = pipelines
@@ -36,6 +41,7 @@ class Stream:
         self._engine: Engine = events.engine
         self._cpu_port = cpu_port
         self.send = send
+        self._send_digests = send_digests
         self.on_close: Callable[[Stream], object] | None = None
         self._open = True
 
@@ -54,6 +60,23 @@ class Stream:
             message = _stream_error(error)
             message.error.other.other.CopyFrom(request.other)
             self.send([message])
+
+    def deliver(
+        self,
+        packets: list[p4r.StreamMessageResponse],
+        lists: list[DigestList],
+        notices: list[p4r.StreamMessageResponse],
+    ) -> None:
+        """Send what the data plane has to tell: packet-ins, digests and idle notifications, in this order."""
+        if self._send_digests is None:
+            self.send([*packets, *(digests.message() for digests in lists), *notices])
+            return
+        if packets:
+            self.send(packets)
+        for digests in lists:
+            self._send_digests(digests)
+        if notices:
+            self.send(notices)
 
     def close(self) -> None:
         """The client is gone. Idempotent."""

@@ -1,8 +1,8 @@
-"""Which WriteRequests the engine may apply by itself, and what to say when one of their updates fails."""
+"""Which requests the engine may serve by itself, and what to say when an update of them fails."""
 
 from __future__ import annotations
 
-from p4soft.api import Engine
+from p4soft.api import Engine, MatchKind
 from p4soft.api_optional import WritesBytes
 from p4soft.api_write import Failures, Grant, WireAction, WireField, WireTable, WireWriter
 from p4soft.server.errors import RpcError, from_engine
@@ -19,6 +19,7 @@ class WirePath:
     """Keeps a :class:`WireWriter` told of what it may do."""
 
     def __init__(self, writer: WireWriter) -> None:
+        self.reader = writer.reader()
         self._writer = writer
         self._pipeline: Pipeline | None = None
         self._tables: dict[int, TableHandler] = {}
@@ -49,16 +50,20 @@ class WirePath:
 
 
 def _wire_table(table: TableHandler) -> WireTable:
+    ordinary = [codec for codec in table.actions.by_id.values() if codec.for_entries]
     return WireTable(
         id=table.id,
         index=table.index,
         fields=tuple(WireField(field.id, field.bits, field.kind) for field in table.keys.fields),
         actions=tuple(
             WireAction(codec.id, codec.index, tuple((param.id, param.bits) for param in codec.params))
-            for codec in table.actions.by_id.values()
-            if codec.for_entries and codec.native
+            for codec in ordinary
+            if codec.native
         ),
         priority=table.keys.needs_priority,
         timeout=table.support_timeout,
         modify=table.meter is None,
+        read=all(codec.native for codec in ordinary)
+        and all(field.kind is MatchKind.EXACT for field in table.keys.fields),
+        counter=table.has_counter,
     )

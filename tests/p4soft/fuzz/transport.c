@@ -16,6 +16,7 @@
 #include "engine/table.h"
 #include "http2/h2_send.h"
 #include "p4rt/calls.h"
+#include "p4rt/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -184,6 +185,22 @@ static uint32_t ncalls;
 static bool forgotten; /* there were more calls than CALLS */
 static volatile uint8_t sink;
 
+/* What the server does with a Read. */
+static void answer_read(const uint8_t *data, uint64_t len) {
+  static uint8_t out[1 << 13];
+  struct p4s_hit hits[8];
+  struct p4s_reading *r = p4s_read(writer, data, len);
+  if (!r) return;
+  p4s_read_hits(r, hits, 8);
+  for (int64_t n; (n = p4s_read_next(r, 7, out, sizeof out)) > 0;) {
+    struct wire_span s = {out, out + n};
+    struct wire_field entity;
+    while (wire_next(&s, &entity)) demand(entity.tag == WIRE_BYTES(1), "a response of something else than entities");
+    demand(s.at == s.end, "a response that cannot be parsed");
+  }
+  p4s_read_free(r);
+}
+
 static void take_events(void) {
   struct p4s_rpc_event e;
   while (p4s_front_next(front, &e)) {
@@ -207,6 +224,7 @@ static void take_events(void) {
       calls[i].over |= e.kind == P4S_CALL_RESET;
     }
     for (uint64_t at = 0; at < e.len; at++) sink ^= e.data[at]; /* all of it has to be there */
+    if (e.kind == P4S_CALL_MESSAGE) answer_read(e.data, e.len);
   }
 }
 
@@ -309,7 +327,9 @@ static void describe_tables(void) {
     const struct p4s_table_desc *d = &p4s_program.tables[i];
     if (d->nfields == 0 || d->lists) continue;
     const bool ordered = d->kind == P4S_TERNARY || d->kind == P4S_RANGE;
-    const uint32_t flags = (ordered ? P4S_WIRE_PRIORITY : 0u) | (d->support_timeout ? P4S_WIRE_TIMEOUT : 0u) | P4S_WIRE_MODIFY;
+    const uint32_t flags = (ordered ? P4S_WIRE_PRIORITY : 0u) | (d->support_timeout ? P4S_WIRE_TIMEOUT : 0u) |
+                           (d->kind == P4S_EXACT ? P4S_WIRE_READ : 0u) | (d->has_counter ? P4S_WIRE_COUNTER : 0u) |
+                           P4S_WIRE_MODIFY;
     tables[ntables++] = (struct p4s_wire_table){i + 1, i, flags, nfields, d->nfields, nactions, d->nactions};
     for (uint32_t f = 0; f < d->nfields; f++)
       fields[nfields++] = (struct p4s_wire_field){f + 1, d->fields[f].bits, d->fields[f].kind};

@@ -72,6 +72,9 @@ def seeds(program: Program) -> Iterator[bytes]:
     yield settings + call(1, "Capabilities") + reads + frame(SETTINGS, ACK, 0)
     yield settings + b"".join(call(1 + 2 * i, "Write", data) for i, data in enumerate(requests(program))) + reads
     yield b"".join(call(1 + 2 * i, "Write", data) for i, data in enumerate(single_updates(program))) + read(100)
+    inserts, *_ = requests(program)
+    found = b"".join(call(3 + 2 * i, "Read", data) for i, data in enumerate(readings(program)))
+    yield settings + call(1, "Write", inserts) + found + answer(SEND | FINISH, 9) + reads
     # What the header compression has: Huffman, remembered headers, another size of the table, blocks in pieces.
     pieces = literal(b"n" * 60, b"v" * 100, 0x40) + b"\xbe\x7e\x01x\x0f\x2f\x01y\x10\x01a\x01b"
     coded = b"\x83\x86\x44" + bytes([0x80 | len(_HUFFMAN)]) + _HUFFMAN + literal(b"user-agent", b"grpc", 0x40)
@@ -139,6 +142,23 @@ def single_updates(program: Program) -> Iterator[bytes]:
             request = p4r.WriteRequest(device_id=1, election_id=p4r.Uint128(low=1), role=ROLE if number else "")
             request.updates.add(type=kind).entity.table_entry.CopyFrom(_entry(table, number, 0))
             yield request.SerializeToString()
+
+
+def readings(program: Program) -> Iterator[bytes]:
+    """Reads of the tables as a whole and of their entries, with all that goes with these."""
+    tables = [table for table in program.tables.values() if table.fields]
+    for whole in (True, False):
+        request = p4r.ReadRequest(device_id=1)
+        for number, table in enumerate(tables):
+            query = request.entities.add().table_entry
+            query.table_id = table.index + 1
+            if not whole:
+                query.match.MergeFrom(_entry(table, number, 0).match)
+            query.counter_data.SetInParent()
+            if table.support_timeout:
+                query.time_since_last_hit.SetInParent()
+            yield p4r.ReadRequest(device_id=1, entities=request.entities[-1:]).SerializeToString()
+        yield request.SerializeToString()
 
 
 def _entry(table: Table, value: int, action: int) -> p4r.TableEntry:

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 from fullnat.config.model import Timeouts
+from fullnat.core.interface import ProbeResult
 from fullnat.net.parse import Packet
 
 
@@ -50,6 +51,15 @@ class Protocol:
 
     def is_open(self, bits: int, unjudged: int) -> bool:
         """An endpoint may hold the session for open, and can be told of its end."""
+        raise NotImplementedError
+
+    def is_over(self, bits: int, unjudged: int) -> bool:
+        """Both endpoints have ended it, for all that was reported: only the time of its state is left, which no packet
+        restarts. The switch takes a report back that turns out to be wrong."""
+        raise NotImplementedError
+
+    def converses(self, counters: ProbeResult) -> bool:
+        """The counters alone tell that the session is established: the reports of it were lost."""
         raise NotImplementedError
 
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:

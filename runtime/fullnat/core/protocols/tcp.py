@@ -11,10 +11,17 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from fullnat.config.model import Timeouts
+from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import Protocol, positive, register
 from fullnat.net.headers import PROTO_TCP, TcpFlag
 from fullnat.net.parse import Packet
 from fullnat.p4constants import SessionEvent
+
+HANDSHAKE_PACKETS_IN = 16
+HANDSHAKE_PACKETS_OUT = 8
+"""More packets each way than a handshake takes, retransmissions included."""
+EMPTY_FRAME = 74
+"""Bytes of a server's SYN-ACK, RST or challenge with its usual options; one that says more has a connection."""
 
 
 class TcpState(IntEnum):
@@ -45,6 +52,7 @@ RULES: tuple[tuple[TcpState, tuple[SessionEvent, ...]], ...] = (
 """The first rule all of whose events stand gives the state. Whatever the client does, nothing comes of it before the
 server's SYN-ACK."""
 
+_ENDED = frozenset({TcpState.TIME_WAIT, TcpState.CLOSE})
 _SYN = int(TcpFlag.SYN)
 _JUDGED = int(TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST | TcpFlag.FIN)
 """Plain ints, because every SYN is asked."""
@@ -104,6 +112,16 @@ class Tcp(Protocol):
             return False
         judged = bits & ~unjudged
         return judged & self._both_fins != self._both_fins and judged & self._resets != self._resets
+
+    def converses(self, counters: ProbeResult) -> bool:
+        """Both sides send more than a handshake. Whoever forges a client's segments gets bare answers of the server."""
+        if counters.in_packets <= HANDSHAKE_PACKETS_IN or counters.out_packets <= HANDSHAKE_PACKETS_OUT:
+            return False
+        return counters.out_bytes is None or counters.out_bytes > counters.out_packets * EMPTY_FRAME
+
+    def is_over(self, bits: int, unjudged: int) -> bool:
+        """The switch reports the second FIN when both are acknowledged, and of RSTs those that the receiver accepts."""
+        return self._states[bits & ~unjudged] in _ENDED
 
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:
         default = Timeouts()

@@ -11,6 +11,7 @@
 
 struct p4s_front;
 struct p4s_prog;
+struct p4s_reading;
 struct p4s_switch;
 struct p4s_writer;
 
@@ -87,7 +88,7 @@ struct p4s_drops {
   uint64_t pcap; /* frames missing in captures */
 };
 
-/* --- Writes: what the server tells of the program's tables --- */
+/* --- Writes and Reads: what the server tells of the program's tables --- */
 
 struct p4s_wire_param {
   uint32_t id, bits;
@@ -102,7 +103,13 @@ struct p4s_wire_field {
   uint32_t id, bits, kind; /* enum p4s_match */
 };
 
-enum p4s_wire_flags { P4S_WIRE_PRIORITY = 1, P4S_WIRE_TIMEOUT = 2, P4S_WIRE_MODIFY = 4 };
+enum p4s_wire_flags {
+  P4S_WIRE_PRIORITY = 1,
+  P4S_WIRE_TIMEOUT = 2,
+  P4S_WIRE_MODIFY = 4,
+  P4S_WIRE_READ = 8, /* all fields are exact, and every action that entries have is listed */
+  P4S_WIRE_COUNTER = 16
+};
 
 struct p4s_wire_table {
   uint32_t id, index, flags;
@@ -121,6 +128,12 @@ struct p4s_outcome {
   uint32_t count;
   const int32_t *results; /* enum p4s_error */
   const uint32_t *tables, *ids; /* the engine's numbers and the P4Info ids of their tables */
+};
+
+/* What the data plane has added to an entry: time since the last hit, in nanoseconds, and counts. */
+struct p4s_hit {
+  uint64_t found; /* 0: there is no such entry */
+  uint64_t since, packets, bytes;
 };
 
 enum p4s_written { P4S_WRITTEN, P4S_SOME_FAILED, P4S_NOT_ORDINARY };
@@ -218,6 +231,12 @@ EXPORT int p4s_writer_tables(struct p4s_writer *w, const struct p4s_wire_table *
                              const struct p4s_wire_param *params, uint32_t nparams);
 EXPORT int p4s_writer_grants(struct p4s_writer *w, const struct p4s_grant *grants, uint32_t n);
 EXPORT void p4s_writer_free(struct p4s_writer *w);
+
+/* p4rt/read.c */
+EXPORT struct p4s_reading *p4s_read(struct p4s_writer *w, const uint8_t *data, uint64_t len);
+EXPORT int64_t p4s_read_next(struct p4s_reading *r, uint32_t limit, uint8_t *data, uint64_t room);
+EXPORT int64_t p4s_read_hits(const struct p4s_reading *r, struct p4s_hit *hits, uint32_t room);
+EXPORT void p4s_read_free(struct p4s_reading *r);
 
 /* p4rt/front.c */
 EXPORT int p4s_front_adopt(struct p4s_front *f, int fd);

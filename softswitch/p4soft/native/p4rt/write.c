@@ -8,19 +8,14 @@
 #include "engine/clock.h"
 #include "engine/entries.h"
 #include "engine/lock.h"
-#include "p4rt/wire.h"
+#include "p4rt/tables.h"
 
 #include <stdlib.h>
 
 struct p4s_writer {
   struct p4s_switch *s;
   uint64_t device;
-  /* of the running program */
-  struct p4s_wire_table *tables; /* by id */
-  struct p4s_wire_field *fields;
-  struct p4s_wire_action *actions;
-  struct p4s_wire_param *params;
-  uint32_t ntables;
+  struct wire_tables tables; /* of the running program */
   struct p4s_grant *grants;
   uint32_t ngrants;
   /* of the requests at hand */
@@ -34,7 +29,7 @@ struct p4s_writer {
 
 static uint32_t packed_params(const struct p4s_writer *w, const struct p4s_wire_action *a) {
   uint32_t size = 0;
-  for (uint32_t i = 0; i < a->nparams; i++) size += wire_width(w->params[a->first_param + i].bits);
+  for (uint32_t i = 0; i < a->nparams; i++) size += wire_width(w->tables.params[a->first_param + i].bits);
   return size;
 }
 
@@ -89,7 +84,7 @@ static bool action(struct p4s_writer *w, const struct p4s_wire_table *t, struct 
   if (!wire_next(&s, &part) || part.tag != WIRE_BYTES(1) || s.at != s.end) return false; /* an Action and nothing else */
   s = part.bytes;
   if (!wire_next(&s, &part) || part.tag != WIRE_NUMBER(1)) return false;
-  const struct p4s_wire_action *a = w->actions + t->first_action, *end = a + t->nactions;
+  const struct p4s_wire_action *a = w->tables.actions + t->first_action, *end = a + t->nactions;
   while (a < end && a->id != part.number) a++;
   if (a == end || !reserve_bytes(w, packed_params(w, a))) return false;
   u->action = a->index;
@@ -97,38 +92,24 @@ static bool action(struct p4s_writer *w, const struct p4s_wire_table *t, struct 
   uint32_t n = 0;
   for (; wire_next(&s, &part); n++) {
     if (part.tag != WIRE_BYTES(4) || n == a->nparams) return false;
-    const struct p4s_wire_param *p = &w->params[a->first_param + n];
+    const struct p4s_wire_param *p = &w->tables.params[a->first_param + n];
     if (!param(p, part.bytes, w->bytes + w->used)) return false;
     w->used += wire_width(p->bits);
   }
   return s.at == s.end && n == a->nparams;
 }
 
-static const struct p4s_wire_table *find_table(const struct p4s_writer *w, uint64_t id) {
-  uint32_t low = 0, high = w->ntables;
-  while (low < high) {
-    const uint32_t mid = low + (high - low) / 2;
-    if (w->tables[mid].id < id)
-      low = mid + 1;
-    else
-      high = mid;
-  }
-  return low < w->ntables && w->tables[low].id == id ? &w->tables[low] : NULL;
-}
-
 static bool table_entry(struct p4s_writer *w, struct wire_span s, struct p4s_update *u) {
   struct wire_field part;
   bool acted = false;
   if (!wire_next(&s, &part) || part.tag != WIRE_NUMBER(1)) return false;
-  const struct p4s_wire_table *t = find_table(w, part.number);
+  const struct p4s_wire_table *t = wire_find_table(&w->tables, part.number);
   if (!t) return false;
-  const struct p4s_wire_field *fields = w->fields + t->first_field;
-  uint32_t size = 0;
-  for (uint32_t i = 0; i < t->nfields; i++) size += wire_packed_field(&fields[i]);
+  const uint32_t size = wire_key_size(&w->tables, t);
   if (!reserve_bytes(w, size)) return false;
   u->key_at = (uint32_t)w->used;
   w->used += size;
-  struct wire_key key = {fields, fields + t->nfields, w->bytes + u->key_at};
+  struct wire_key key = wire_key_of(&w->tables, t, w->bytes + u->key_at);
   while (wire_next(&s, &part)) {
     switch (part.tag) {
     case WIRE_BYTES(2):
@@ -230,7 +211,7 @@ void writer_begin(struct p4s_writer *w) {
 int64_t writer_decode(struct p4s_writer *w, const uint8_t *data, uint64_t len) {
   const uint32_t count = w->count;
   const size_t used = w->used;
-  if (w->ntables != 0 && len <= UINT32_MAX && request(w, (struct wire_span){data, data + len})) return w->count - count;
+  if (w->tables.ntables != 0 && len <= UINT32_MAX && request(w, (struct wire_span){data, data + len})) return w->count - count;
   w->count = count;
   w->used = used;
   return -1;
@@ -263,6 +244,12 @@ EXPORT int p4s_write(struct p4s_writer *w, const uint8_t *data, uint64_t len, st
   return writer_outcome(w, 0, (uint32_t)count, outcome);
 }
 
+const struct wire_tables *writer_tables(const struct p4s_writer *w, uint64_t *device, struct p4s_switch **s) {
+  *device = w->device;
+  *s = w->s;
+  return &w->tables;
+}
+
 /* --- what the server tells --- */
 
 EXPORT struct p4s_writer *p4s_writer_new(struct p4s_switch *s, uint64_t device) {
@@ -271,37 +258,12 @@ EXPORT struct p4s_writer *p4s_writer_new(struct p4s_switch *s, uint64_t device) 
   return w;
 }
 
-static void *copy(const void *data, size_t size) {
-  void *made = malloc(size + 1);
-  if (made && size) memcpy(made, data, size);
-  return made;
-}
-
-static void forget_tables(struct p4s_writer *w) {
-  free(w->tables);
-  free(w->fields);
-  free(w->actions);
-  free(w->params);
-  w->tables = NULL;
-  w->fields = NULL;
-  w->actions = NULL;
-  w->params = NULL;
-  w->ntables = 0;
-}
-
-/* The tables whose entries may be written here, by ascending id; none: every request is left to the server. */
+/* The tables whose entries may be written and read here, by ascending id; none: every request is left to the server. */
 EXPORT int p4s_writer_tables(struct p4s_writer *w, const struct p4s_wire_table *tables, uint32_t ntables,
                              const struct p4s_wire_field *fields, uint32_t nfields,
                              const struct p4s_wire_action *actions, uint32_t nactions,
                              const struct p4s_wire_param *params, uint32_t nparams) {
-  forget_tables(w);
-  w->tables = copy(tables, ntables * sizeof *tables);
-  w->fields = copy(fields, nfields * sizeof *fields);
-  w->actions = copy(actions, nactions * sizeof *actions);
-  w->params = copy(params, nparams * sizeof *params);
-  if (!w->tables || !w->fields || !w->actions || !w->params) return P4S_NO_MEMORY;
-  w->ntables = ntables;
-  return P4S_OK;
+  return wire_tables_set(&w->tables, tables, ntables, fields, nfields, actions, nactions, params, nparams);
 }
 
 static void forget_grants(struct p4s_writer *w) {
@@ -313,10 +275,10 @@ static void forget_grants(struct p4s_writer *w) {
 
 EXPORT int p4s_writer_grants(struct p4s_writer *w, const struct p4s_grant *grants, uint32_t n) {
   forget_grants(w);
-  w->grants = copy(grants, n * sizeof *grants);
+  w->grants = wire_copy(grants, n * sizeof *grants);
   if (!w->grants) return P4S_NO_MEMORY;
   for (; w->ngrants < n; w->ngrants++) {
-    char *role = copy(grants[w->ngrants].role, grants[w->ngrants].role_len);
+    char *role = wire_copy(grants[w->ngrants].role, grants[w->ngrants].role_len);
     if (!role) return P4S_NO_MEMORY;
     w->grants[w->ngrants].role = role;
   }
@@ -324,7 +286,7 @@ EXPORT int p4s_writer_grants(struct p4s_writer *w, const struct p4s_grant *grant
 }
 
 EXPORT void p4s_writer_free(struct p4s_writer *w) {
-  forget_tables(w);
+  wire_tables_forget(&w->tables);
   forget_grants(w);
   free(w->updates);
   free(w->indices);

@@ -5,9 +5,12 @@
 #include "engine/base.h"
 
 struct p4s_writer;
+struct wire_tables;
 
+/* What ReadRequests are decoded against, the device they are for, and the switch it is. */
+const struct wire_tables *writer_tables(const struct p4s_writer *w, uint64_t *device, struct p4s_switch **s);
 
-/* The same for several requests, which get to the tables together. First forget those before; then decode each, which
+/* Several requests, which get to the tables together. First forget those before; then decode each, which
  * tells its number of updates, or -1 if it is not ordinary; apply them all; and ask what became of the updates. */
 void writer_begin(struct p4s_writer *w);
 int64_t writer_decode(struct p4s_writer *w, const uint8_t *data, uint64_t len);

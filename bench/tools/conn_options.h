@@ -1,0 +1,26 @@
+/* conn_load's command line. */
+#ifndef CONN_OPTIONS_H
+#define CONN_OPTIONS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum close_mode { CLOSE_FIN, CLOSE_HALF, CLOSE_SERVER, CLOSE_RST };
+
+struct config {
+    struct sockaddr_in to;
+    size_t total, concurrency;
+    double rate, timeout;
+    uint64_t request_bytes, answer_bytes, throttle, seed;
+    enum close_mode close;
+    bool toa, progress;
+};
+
+extern struct config config;
+
+/* Fill it in; ends the program when the command line is wrong. */
+void config_read(int argc, char **argv);
+
+#endif

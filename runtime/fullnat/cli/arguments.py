@@ -1,0 +1,90 @@
+"""The command line of ``fullnat run``, and which of its options exclude or need each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from fullnat.compiled import V1MODEL
+
+GRPC_ADDRESS = "127.0.0.1:9559"
+"""Where a switch is, unless told otherwise."""
+CPU_PORT = 255
+"""Of an embedded switch, likewise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """As the user has given them, each right by itself."""
+
+    config: Path
+    grpc_addr: str | None
+    grpc_tls_ca: Path | None
+    grpc_tls_cert: Path | None
+    grpc_tls_key: Path | None
+    grpc_tls_server_name: str | None
+    device_id: int
+    target: str
+    device_config: Path | None
+    election_id: int | None
+    embedded: bool
+    interfaces: tuple[tuple[int, str], ...]
+    no_offload: tuple[str, ...]
+    workers: int
+    spread: str
+    cpu_port: int | None
+    grpc_server_addr: str | None
+    state_dir: Path | None
+    control_socket: Path | None
+    metrics_addr: tuple[str, int] | None
+    log_level: str
+
+
+def ports(given: Arguments) -> dict[int, str]:
+    """Port to interface of an embedded switch."""
+    return dict(given.interfaces)
+
+
+def refuse(given: Arguments) -> None:
+    """Raises UsageError for options that do not go together."""
+    _refuse_switch(given)
+    _refuse_tls(given)
+    _refuse_ports(given)
+
+
+def _refuse_switch(given: Arguments) -> None:
+    if given.embedded and given.target != V1MODEL:
+        raise click.UsageError(f"--embedded is p4soft, which runs {V1MODEL}")
+    if not given.embedded and (given.interfaces or given.grpc_server_addr is not None or given.cpu_port is not None):
+        raise click.UsageError("-i, --cpu-port and --grpc-server-addr belong to --embedded")
+    if given.workers > 1 and not given.embedded:
+        raise click.UsageError("--workers belongs to --embedded: another switch has its own threads")
+    if given.embedded and given.grpc_addr is not None:
+        raise click.UsageError(
+            "--grpc-addr is where a switch is connected to, and --embedded is none; --grpc-server-addr also serves "
+            "P4Runtime"
+        )
+
+
+def _refuse_tls(given: Arguments) -> None:
+    if (given.grpc_tls_cert is None) != (given.grpc_tls_key is None):
+        raise click.UsageError("--grpc-tls-cert and --grpc-tls-key go together")
+    if given.grpc_tls_ca is None and (given.grpc_tls_cert is not None or given.grpc_tls_server_name is not None):
+        raise click.UsageError("TLS needs --grpc-tls-ca, the certificate that the switch's is signed by")
+    if given.grpc_tls_ca is not None and given.embedded:
+        raise click.UsageError("--grpc-tls-ca is for a switch that is connected to, and --embedded is none")
+
+
+def _refuse_ports(given: Arguments) -> None:
+    attached = ports(given)
+    if len(attached) != len(given.interfaces):
+        raise click.UsageError("a port number is given to two interfaces")
+    if len(set(attached.values())) != len(attached):
+        raise click.UsageError("an interface is given to two ports")
+    if unknown := set(given.no_offload) - set(attached.values()) - {"all"}:
+        raise click.UsageError(f"--no-offload {min(unknown)}: no port has this interface")
+    cpu_port = CPU_PORT if given.cpu_port is None else given.cpu_port
+    if cpu_port in attached:
+        raise click.UsageError(f"port {cpu_port} is the CPU port and cannot be an interface too")

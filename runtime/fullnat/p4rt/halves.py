@@ -1,0 +1,283 @@
+"""Sessions out of what is read of ``session_in`` and ``session_out``: a million at a restart.
+
+A serialised ReadResponse is taken apart by regular expressions made from P4Info, in a twelfth of the time that message
+objects take. They know the form in which P4Runtime servers made with protocol buffers write an entry: fields by their
+numbers, bytestrings as short as can be. Entries in any other form are read as messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+from typing import TypeVar
+
+from finsy.proto import p4r
+
+from fullnat.net.flow import Address, made
+from fullnat.p4rt.binding import Field
+from fullnat.p4rt.transport import Hit
+from fullnat.p4rt.wire import shortest, varint
+from fullnat.tables.session import SessionEntry
+
+T = TypeVar("T")
+
+_LENGTH = rb"[\x80-\xff]?[\x00-\x7f]"
+_VARINT = rb"([\x80-\xff]*[\x00-\x7f])"
+_NANOSECONDS = 1_000_000_000
+REMEMBERED = 1 << 17
+"""Values of a kind that are kept, so that sessions share them."""
+
+Values = Sequence[bytes | None]
+"""Of one half: the fields of the key and the parameters of the action, each behind its length, and then in the order of
+:class:`Rest` what goes with them. None is what is not there; a number that is not there is 0."""
+
+
+class Rest(IntEnum):
+    """Where numbers are among the values, as varints, and the two messages that hold some of them."""
+
+    METADATA = 10
+    COUNTER = 11
+    BYTES = 12
+    PACKETS = 13
+    TIMEOUT = 14
+    SINCE_HIT = 15
+    ELAPSED = 16
+
+
+_METADATA, _COUNTER, _BYTES, _PACKETS, _TIMEOUT, _SINCE_HIT, _ELAPSED = map(int, Rest)
+
+
+class Remembered(dict[bytes | None, T]):
+    """What values stand for."""
+
+    def __init__(self, make: Callable[[bytes | None], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, value: bytes | None) -> T:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        found = self[value] = self._make(value)
+        return found
+
+
+class Half:
+    """How the entries of one of the two tables look."""
+
+    def __init__(self, table_id: int, key: Sequence[Field], action_id: int, params: Sequence[Field]) -> None:
+        self.table_id = table_id
+        self.key_ids = [field.id for field in key]
+        self.param_ids = [param.id for param in params]
+        matches = b"".join(rb"\x12.\x08" + _literal(field.id) + rb"\x12.\x0a" + _value(field.bits) for field in key)
+        action = b"".join(rb"\x22.\x10" + _literal(param.id) + rb"\x1a" + _value(param.bits) for param in params)
+        self._entity = re.compile(
+            rb"\x0a" + _LENGTH + rb"\x12" + _LENGTH + rb"\x08" + _literal(table_id) + matches
+            + rb"\x1a" + _LENGTH + rb"\x0a" + _LENGTH + rb"\x08" + _literal(action_id) + action
+            + rb"(?:\x28" + _VARINT + rb")?"
+            + rb"(\x3a.(?:\x08" + _VARINT + rb")?(?:\x10" + _VARINT + rb")?)?"
+            + rb"(?:\x48" + _VARINT + rb")?"
+            + rb"(\x52.(?:\x08" + _VARINT + rb")?)?",
+            re.DOTALL,
+        )  # fmt: skip
+
+    def match(self, response: bytes, at: int) -> re.Match[bytes] | None:
+        """The entity of a serialised ReadResponse that begins at ``at``; its groups are its Values."""
+        return self._entity.match(response, at)
+
+    def values(self, entry: p4r.TableEntry) -> Values:
+        """Raises ValueError for what we cannot have written."""
+        match, params = entry.match, entry.action.action.params
+        key = {field.field_id: field.exact.value for field in match}
+        data = {param.param_id: param.value for param in params}
+        if sorted(key) != sorted(self.key_ids) or sorted(data) != sorted(self.param_ids):
+            raise ValueError(f"entry with fields {sorted(key)} and {sorted(data)}")
+        values = [*(key[ident] for ident in self.key_ids), *(data[ident] for ident in self.param_ids)]
+        return [
+            *map(_behind_length, values),
+            varint(entry.controller_metadata),
+            b"" if entry.HasField("counter_data") else None,
+            varint(entry.counter_data.byte_count),
+            varint(entry.counter_data.packet_count),
+            varint(entry.idle_timeout_ns),
+            b"" if entry.HasField("time_since_last_hit") else None,
+            varint(entry.time_since_last_hit.elapsed_ns),
+        ]
+
+
+class Halves:
+    """Both tables."""
+
+    def __init__(self, inward: Half, outward: Half) -> None:
+        self.inward = inward
+        self.outward = outward
+
+    def scan(self, response: bytes) -> list[tuple[bool, Values]]:
+        """The entries of a serialised ReadResponse; True: of session_in. Raises ValueError for what we cannot have
+        written."""
+        found: list[tuple[bool, Values]] = []
+        at = 0
+        inward, outward = self.inward.match, self.outward.match
+        while at < len(response):
+            entity = inward(response, at)
+            is_inward = entity is not None
+            entity = entity or outward(response, at)
+            if entity is None:
+                entities = p4r.ReadResponse.FromString(response).entities
+                return [self.values(entity.table_entry) for entity in entities]
+            found.append((is_inward, entity.groups()))
+            at = entity.end()
+        return found
+
+    def values(self, entry: p4r.TableEntry) -> tuple[bool, Values]:
+        """The same of a message."""
+        is_inward = entry.table_id == self.inward.table_id
+        return is_inward, (self.inward if is_inward else self.outward).values(entry)
+
+    def hits(self, responses: Iterable[bytes]) -> tuple[dict[int, Hit], dict[int, Hit]]:
+        """What entries that were found say of hits, inward and outward, by the session ids in their actions: not every
+        switch keeps controller_metadata."""
+        found: tuple[dict[int, Hit], dict[int, Hit]] = {}, {}
+        for response in responses:
+            for is_inward, values in self.scan(response):
+                since = None if values[_SINCE_HIT] is None else _unvarint(values[_ELAPSED])
+                hit = since, _unvarint(values[_PACKETS]), _unvarint(values[_BYTES])
+                found[0 if is_inward else 1][_number(values[5])] = hit
+        return found
+
+
+class HalfSessions:
+    """Joins halves, in whatever order they come. Two belong together when they agree in every field that both tell."""
+
+    def __init__(self, halves: Halves, address_bytes: int) -> None:
+        self._halves = halves
+        self._numbers = Remembered(_number)
+        self._addresses = Remembered(lambda value: Address((value or b"\0")[1:].rjust(address_bytes, b"\0")))
+        self._timeouts = Remembered(lambda value: _unvarint(value) / _NANOSECONDS)
+        self._inward: dict[int, SessionEntry] = {}
+        self._early: list[Values] = []
+        """Outward halves that came before the other one, if there is one."""
+        self.sessions: list[SessionEntry] = []
+        self.orphans: list[tuple[SessionEntry, bool]] = []
+        """Halves without another one; True: of session_in."""
+
+    def add(self, response: bytes) -> None:
+        """A serialised ReadResponse of the two tables. Raises ValueError for what we cannot have written."""
+        for is_inward, values in self._halves.scan(response):
+            if is_inward:
+                self._add_inward(values)
+            else:
+                self._add_outward(values)
+
+    def add_entry(self, entry: p4r.TableEntry) -> bool:
+        """False when it is an entry of another table."""
+        if entry.table_id not in (self._halves.inward.table_id, self._halves.outward.table_id):
+            return False
+        is_inward, values = self._halves.values(entry)
+        if is_inward:
+            self._add_inward(values)
+        else:
+            self._add_outward(values)
+        return True
+
+    def finish(self) -> None:
+        """There are no more of them."""
+        for values in self._early:
+            self._join(values)
+        self._early = []
+        self.orphans.extend((session, True) for session in self._inward.values())
+        self._inward = {}
+
+    def _add_inward(self, values: Values) -> None:
+        protocol, client, client_port, vip, vport, *_ = values
+        none = self._addresses[None]
+        ends = (self._addresses[client], self._numbers[client_port], self._addresses[vip], self._numbers[vport])
+        session_id, server_id, local, local_port, delta = values[5:_METADATA]
+        session = made(
+            SessionEntry,
+            (
+                _number(session_id),
+                self._numbers[server_id],
+                self._numbers[protocol],
+                *ends,
+                self._addresses[local],
+                self._numbers[local_port],
+                none,
+                0,
+                _number(delta),
+                _isn(values[_METADATA]),
+                self._timeouts[values[_TIMEOUT]],
+            ),
+        )
+        if session.session_id in self._inward:
+            self.orphans.append((session, True))
+        else:
+            self._inward[session.session_id] = session
+
+    def _add_outward(self, values: Values) -> None:
+        if _number(values[5]) in self._inward:
+            self._join(values)
+        else:
+            self._early.append(values)
+
+    def _join(self, values: Values) -> None:
+        numbers, addresses = self._numbers, self._addresses
+        protocol, server, server_port, local, local_port = values[:5]
+        session_id, server_id, client, client_port, delta = values[5:_METADATA]
+        number = _number(session_id)
+        inward = self._inward.get(number)
+        session = made(
+            SessionEntry,
+            (
+                number,
+                numbers[server_id],
+                numbers[protocol],
+                addresses[client],
+                numbers[client_port],
+                addresses[None] if inward is None else inward.vip,
+                0 if inward is None else inward.vport,
+                addresses[local],
+                numbers[local_port],
+                addresses[server],
+                numbers[server_port],
+                _number(delta),
+                _isn(values[_METADATA]),
+                self._timeouts[values[_TIMEOUT]],
+            ),
+        )
+        if inward is not None and inward[:9] == session[:9] and inward[11:] == session[11:]:
+            self.sessions.append(session)
+            del self._inward[number]
+        else:
+            self.orphans.append((session._replace(vip=addresses[None], vport=0), False))
+
+
+def _literal(number: int) -> bytes:
+    return re.escape(varint(number))
+
+
+def _value(bits: int) -> bytes:
+    """A bytestring behind its length."""
+    sizes = range((bits + 7) // 8, 0, -1)
+    return b"(" + b"|".join(b"\\x%02x" % size + b"." * size for size in sizes) + b")"
+
+
+def _behind_length(value: bytes) -> bytes:
+    short = shortest(value)
+    return bytes([len(short)]) + short
+
+
+def _number(value: bytes | None) -> int:
+    return int.from_bytes(value[1:], "big") if value is not None else 0
+
+
+def _unvarint(value: bytes | None) -> int:
+    number = 0
+    for byte in reversed(value or b""):
+        number = number << 7 | byte & 0x7F
+    return number
+
+
+def _isn(metadata: bytes | None) -> int:
+    """The upper half of controller_metadata; its first four bytes are of the lower one."""
+    return _unvarint(metadata[4:]) >> 4 if metadata is not None else 0
