@@ -70,9 +70,8 @@ class NatKeepsPaceWithBothEnds(NatTest):
         self.inward(self.session.from_client(seq=1001, ack=9001))
         self.outward(self.session.from_server(flags="FA", seq=9001, ack=1001))
         self.inward(self.session.from_client(flags="FA", seq=1001, ack=9002))
-        self.expect_events(
-            self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), ("OUT", "FIN_OUT"), ("IN", "FIN_IN")
-        )
+        self.outward(self.session.from_server(seq=9002, ack=1002))
+        self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), *self.both_fins("OUT", "IN"))
 
 
 class NatResetHasTheNumbersThatEachSideExpects(NatTest):

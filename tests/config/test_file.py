@@ -223,7 +223,17 @@ def broken(old: str, new: str) -> str:
         (
             'local_addresses = ["10.0.1.1"]',
             'mode = "masq"',
-            "x.toml:33: [virtual_server 2] mode: 'masq' is not one of fullnat, nat",
+            "x.toml:33: [virtual_server 2] mode: 'masq' is not one of fullnat, nat, dr",
+        ),
+        (
+            'local_addresses = ["10.0.1.1"]',
+            'mode = "dr"',
+            "x.toml:35: [virtual_server 2.real_server 1] address: 172.16.0.1 is not next door, as dr needs it",
+        ),
+        (
+            "weight = 0",
+            'mode = "dr"',
+            "x.toml:28: [virtual_server 1.real_server 2] port: dr changes no port: it has to be 80",
         ),
         (
             'local_addresses = ["10.0.1.1"]',

@@ -13,7 +13,6 @@ from fullnat.config.model import Config
 from fullnat.core.interface import Effect, IdleNotice, Inject, Op, Outcome, Reset, SessionEvents, SwitchDown
 from fullnat.core.lifecycle import Phase
 from fullnat.core.modes import Mode
-from fullnat.core.server_ids import server_key
 from fullnat.core.services import NO_ID
 from fullnat.core.sessions import Session
 from fullnat.net.flow import address
@@ -236,7 +235,9 @@ class Machine(RuleBasedStateMachine):
         assert held == self._with_homeless(ids, sessions)
         for session in sessions:
             entry, binding = session.entry, bound[session.entry.server_id]
-            assert binding.key == server_key(entry, session.service.key)
+            assert binding.key == session.service.server_key(session.server)
+            keeps = session.server.mode.keeps_destination
+            assert entry.flow_out.src == (entry.flow_in.dst if keeps else session.server.endpoint)
             assert store.timers.when(session) is not None
             assert session.held is None or session.phase is not Phase.INSTALLED
 

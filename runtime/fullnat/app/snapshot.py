@@ -44,7 +44,7 @@ def session_json(view: SessionView) -> Json:
         "client": str(inward.src),
         "virtual": str(inward.dst),
         "local": str(outward.dst),
-        "server": str(outward.src),
+        "server": str(view.server or outward.src),
         "state": view.state,
         "phase": view.phase.lower(),
         "age": round(view.age, 3),

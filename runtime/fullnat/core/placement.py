@@ -46,7 +46,7 @@ def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flo
     if server is None:
         return Refusal.NO_ROOM if service.crowded else Refusal.NO_REAL_SERVER
     if not server.mode.takes_local:
-        if not clients.take(flow.src, server.endpoint):
+        if not server.mode.keeps_destination and not clients.take(flow.src, server.endpoint):
             return Refusal.CLIENT_PORT_IN_USE
         return made(Place, (server, flow.src))
     local = pool.take(service.locals, service.next_local(), server.endpoint)

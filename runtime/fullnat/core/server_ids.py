@@ -16,12 +16,22 @@ from fullnat.core.mirror import Mirror
 from fullnat.core.modes import Mode
 from fullnat.core.pool import IdPool
 from fullnat.net.flow import Endpoint, made, v4
-from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_in import DIRECT, TO_SERVER, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
 
 ServerEntry = ServerIn | ServerOut
+ACTIONS = {Mode.FULLNAT: TO_SERVER, Mode.NAT: TO_SERVER, Mode.DR: DIRECT}
+"""Of server_in."""
+
+
+class _Ends(NamedTuple):
+    """What the entries of an id lead to, and by which action of server_in."""
+
+    virtual: Endpoint
+    server: Endpoint
+    action: str
 
 
 class ServerKey(NamedTuple):
@@ -32,13 +42,6 @@ class ServerKey(NamedTuple):
     mode: Mode
 
 
-def server_key(session: SessionEntry, service: ServiceKey) -> ServerKey:
-    """Whose the session of ``service`` is, as its own entries tell."""
-    is_client = session.local == session.client and session.local_port == session.client_port
-    server = made(Endpoint, (session.server, session.server_port))
-    return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT)
-
-
 class FoundServers:
     """What server_in and server_out held when they were read."""
 
@@ -46,22 +49,35 @@ class FoundServers:
         self.entries = tuple(entries)
         inward = {entry.server_id: entry for entry in self.entries if isinstance(entry, ServerIn)}
         self.flags = {number: entry.flags for number, entry in inward.items()}
-        self._ends: dict[int, tuple[Endpoint, Endpoint]] = {}
+        self._ends: dict[int, _Ends] = {}
         for entry in self.entries:
             if isinstance(entry, ServerOut) and entry.server_id in inward:
                 to = inward[entry.server_id]
-                self._ends[entry.server_id] = Endpoint(entry.vip, entry.vport), Endpoint(to.address, to.port)
+                virtual = Endpoint(entry.vip, entry.vport)
+                self._ends[entry.server_id] = _Ends(virtual, Endpoint(to.address, to.port or entry.vport), to.action)
         self._numbers = {ends: number for number, ends in self._ends.items()}
 
-    def number(self, virtual: Endpoint, server: Endpoint) -> int | None:
+    def number(self, key: ServerKey) -> int | None:
         """The id of this server of this service."""
-        return self._numbers.get((virtual, server))
+        return self._numbers.get(_Ends(key.service[1], key.endpoint, ACTIONS[key.mode]))
 
-    def agrees(self, session: SessionEntry) -> bool:
-        """Whether the switch sends the session's packets where the session's entries say."""
-        virtual = made(Endpoint, (session.vip, session.vport))
+    def key(self, session: SessionEntry, service: ServiceKey) -> ServerKey | None:
+        """Whose the session of ``service`` is; None when nothing tells. Where the server answers from the virtual
+        address only its own entries tell which it is; where it sees the client, the client is the local endpoint."""
         server = made(Endpoint, (session.server, session.server_port))
-        return self._ends.get(session.server_id) == (virtual, server)
+        if server == service[1]:
+            ends = self._ends.get(session.server_id)
+            if ends is None or ends.action == TO_SERVER:
+                return None
+            return ServerKey(service, ends.server, Mode.DR)
+        is_client = session.local == session.client and session.local_port == session.client_port
+        return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT)
+
+    def agrees(self, session: SessionEntry, service: ServiceKey) -> bool:
+        """Whether the switch sends the session's packets where the session's entries say."""
+        key = self.key(session, service)
+        ends = self._ends.get(session.server_id)
+        return key is not None and ends == (service[1], key.endpoint, ACTIONS[key.mode])
 
 
 class _Binding:
@@ -75,9 +91,10 @@ class _Binding:
         self.holders = 1
 
     def entries(self, number: int) -> tuple[ServerIn, ServerOut]:
-        (_, virtual), endpoint, mode = self.key
+        (_, virtual), (address, port), mode = self.key
         flags = mode.session_flags(self.flags)
-        return ServerIn(number, flags, *endpoint), ServerOut(number, flags, *virtual)
+        port = 0 if mode.keeps_destination else port
+        return ServerIn(number, flags, address, port, ACTIONS[mode]), ServerOut(number, flags, *virtual)
 
 
 class ServerIds:

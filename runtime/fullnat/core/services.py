@@ -282,8 +282,7 @@ class Services:
     def _number(self, found: FoundServers) -> None:
         new: dict[Server, Service] = {}
         for server, service in self._without_id.items():
-            _, virtual = service.key
-            number = found.number(virtual, server.endpoint)
+            number = found.number(service.server_key(server))
             if server.server_id != NO_ID:
                 self._unbalanced[service] = None
             elif number is not None and self.ids.claim(number, service.server_key(server), service.session_flags):

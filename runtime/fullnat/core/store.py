@@ -17,7 +17,7 @@ from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Place
 from fullnat.core.pool import ClientEndpoints, LocalPool
-from fullnat.core.server_ids import server_key
+from fullnat.core.server_ids import ServerKey
 from fullnat.core.services import Server, Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
@@ -60,7 +60,7 @@ class SessionStore:
         """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
         no session id is free; the place is given back then."""
         server, local = place
-        endpoint = server.endpoint
+        endpoint = service.key[1] if server.mode.keeps_destination else server.endpoint
         session_id = self.table.ids.take()
         if session_id is None:
             self._give_back(server, local)
@@ -93,16 +93,15 @@ class SessionStore:
         server.connections += 1
         return session
 
-    def adopt(self, entry: SessionEntry, key: Flow, service: Service, now: float) -> Session | None:
-        """A session found on the switch, taken for established; ``key`` is its ``flow_in``. None when what it uses is
-        taken."""
-        local, real = made(Endpoint, (entry.local, entry.local_port)), server_key(entry, service.key)
+    def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:
+        """A session of the server ``real`` found on the switch, taken for established; ``key`` is its ``flow_in``. None
+        when what it uses is taken."""
+        local = made(Endpoint, (entry.local, entry.local_port))
         if key in self.table.by_key or not self.services.ids.fits(entry.server_id, real):
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        claim = self.pool.claim if real.mode.takes_local else self.clients.take
-        if not claim(local, real.endpoint):
+        if not self._claim(real, local):
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(real.endpoint, real.mode)
@@ -115,7 +114,16 @@ class SessionStore:
 
     def _give_back(self, server: Server, local: Endpoint) -> None:
         """``local`` is free again towards ``server``."""
-        (self.pool if server.mode.takes_local else self.clients).release(local, server.endpoint)
+        if server.mode.takes_local:
+            self.pool.release(local, server.endpoint)
+        elif not server.mode.keeps_destination:
+            self.clients.release(local, server.endpoint)
+
+    def _claim(self, real: ServerKey, local: Endpoint) -> bool:
+        """Take this very ``local`` of a session found on the switch; False when it is in use."""
+        if real.mode.takes_local:
+            return self.pool.claim(local, real.endpoint)
+        return real.mode.keeps_destination or self.clients.take(local, real.endpoint)
 
     def _hold(self, session: Session) -> None:
         server = session.server
