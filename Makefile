@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel topo topo-test shell doctor clean
+.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,7 +32,8 @@ endif
 # Other people's programs that tests, topologies and measurements run when they are there, and the packages of Debian and
 # Ubuntu that they are in.
 PEERS := nginx=nginx redis-server=redis-server haproxy=haproxy mn=mininet mnexec=mininet ifconfig=net-tools ip=iproute2 \
-  ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl nm=binutils
+  ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl nm=binutils systemd-analyze=systemd \
+  debootstrap=debootstrap shellcheck=shellcheck strace=strace groff=groff-base zsh=zsh fish=fish
 
 peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
 	topo/install-peers $(sort $(foreach peer,$(PEERS),$(lastword $(subst =, ,$(peer)))))
@@ -85,6 +86,23 @@ toa-wheel: setup  ## fullnat_toa, toa-check and toa-attach for the real servers,
 	@rm -rf toa/build
 	@ls build/toa/*.whl
 
+deb: setup  ## a Debian package with everything in it, in build/dist/; docs/install.md
+	@$(BIN)/python -m deploy.deb
+
+wheel: setup  ## a wheel of fullnat and p4soft, with p4soft's native code compiled, in build/dist/
+	@$(BIN)/python -m deploy.wheels
+
+.venv-docs/.installed: requirements-docs.txt
+	@test -x .venv-docs/bin/pip || $(PYTHON) -m venv .venv-docs
+	@echo "installing mkdocs into .venv-docs"
+	@.venv-docs/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-docs.txt
+	@touch $@
+
+docs: setup .venv-docs/.installed  ## the documentation site, in build/site/
+	@$(BIN)/python -m deploy.site
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
+
 topo: setup  ## mininet with switch and controller: make topo TARGET=p4soft|bmv2 ARGS="--loss 1"; as root
 	@$(BIN)/python -m topo --switch $(TARGET) $(ARGS)
 
@@ -105,4 +123,4 @@ doctor:  ## what is there, what is missing, and what that would enable
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m topo.doctor; else $(or $(PYTHON),python3) -m topo.doctor; fi
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .venv-shell build toa/build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info */*.egg-info toa/python/*.egg-info
+	rm -rf $(VENV) .venv-shell .venv-docs build toa/build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info */*.egg-info toa/python/*.egg-info

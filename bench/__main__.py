@@ -14,7 +14,7 @@ from pathlib import Path
 from fullnat.cli.output import guarded
 from rich.console import Console
 
-from bench import bulk, connecting, forwarding, inserts, loading, results, scale, updating
+from bench import bulk, connecting, connecting_results, forwarding, inserts, loading, results, scale, updating
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
@@ -124,16 +124,11 @@ def _loads(console: Console) -> loading.Loading:
 
 def _connects(console: Console, bmv2_missing: str | None) -> list[connecting.Connecting]:
     connects = []
-    for name, target, missing in (
-        ("p4soft inside the controller", "embedded", None),
-        ("p4soft over gRPC", "p4soft", None),
-        ("BMv2 over gRPC", "bmv2", bmv2_missing),
-    ):
-        with console.status(f"{name} ..."):
-            found = connecting.measure(name, target, missing)
+    for device in connecting.devices(bmv2_missing):
+        with console.status(f"{device.name} ..."):
+            found = connecting.measure(device)
         connects.append(found)
-        value = f"not measured: {missing}" if missing else f"{found.per_second:>10,.0f} new TCP sessions/s"
-        console.print(f"{name:36}{value}", highlight=False)
+        console.print(connecting_results.line(found), highlight=False)
     return connects
 
 

@@ -8,7 +8,6 @@ off everywhere, which makes every packet of the MTU's size one on the wires.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from bench import usage
+from bench import peers, usage
 from topo import kernel, standard
 from topo.model import Host, HostRoute, Subnet, Topology
 from topo.netns import Network
@@ -31,16 +30,6 @@ DIRECTIONS = ("up", "down")
 """To the server, and from it."""
 REFERENCE = "Linux nftables DNAT+SNAT"
 SERVER = IPv4Address("10.2.0.11")
-_HAPROXY = f"""
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 1m
-  timeout server 1m
-listen service
-  bind {standard.VIP}:{standard.VPORT}
-  server s1 {SERVER}:{standard.VPORT}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +99,7 @@ def devices() -> list[Device]:
     return [
         Device("Linux bridge, no NAT", lambda _: (), bridged=True),
         Device(REFERENCE, _nftables, kernel.unavailable()),
-        Device("haproxy, TCP mode", _haproxy, None if shutil.which("haproxy") else "haproxy is not on PATH"),
+        Device("haproxy, TCP mode", _haproxy, peers.missing("haproxy")),
         Device("p4soft, FULLNAT", _p4soft),
         Device("p4soft, FULLNAT, 2 workers", partial(_p4soft, workers=2)),
     ]
@@ -118,7 +107,7 @@ def devices() -> list[Device]:
 
 def unavailable() -> str | None:
     """Why nothing can be measured here, or None when it can."""
-    return None if shutil.which("iperf3") else "iperf3 is not on PATH"
+    return peers.missing("iperf3")
 
 
 def measure(seconds: float, progress: Callable[[str], None]) -> list[Bulk]:
@@ -195,18 +184,7 @@ def _nftables(network: Network) -> Sequence[Process]:
 
 
 def _haproxy(network: Network) -> Sequence[Process]:
-    kernel.forward(network)
-    kernel.add_address(network, 1, standard.VIP)
-    config = network.logs / "haproxy.cfg"
-    config.write_text(_HAPROXY)
-    process = network.start(network.topology.switch, "haproxy", ["haproxy", "-db", "-f", config])
-
-    def listens() -> bool:
-        process.check_running()
-        return network.listens(network.topology.switch, standard.VPORT)
-
-    poll(listens, 10, "haproxy listens")
-    return (process,)
+    return (peers.haproxy(network, [SERVER]),)
 
 
 def _p4soft(network: Network, workers: int = 1) -> Sequence[Process]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import bulk_results, connecting, forwarding, inserts, loading, scale
+from bench import bulk_results, connecting_results, forwarding, inserts, loading, scale
 from bench.bulk import Bulk
 from bench.connecting import Connecting
 from bench.forwarding import Rate
@@ -62,7 +62,7 @@ def markdown(measured: Measured, load: float) -> str:
     if measured.loads:
         lines += _loads(measured.loads)
     if measured.connects:
-        lines += _connects(measured.connects)
+        lines += connecting_results.markdown(measured.connects)
     if measured.updating:
         lines += _inserts(measured.inserted, measured.updating)
     return "\n".join(lines) + "\n"
@@ -108,27 +108,6 @@ def _loads(loads: Loading) -> list[str]:
         f"| compiled | {min(loads.cold):.2f} |",
         f"| in the cache | {min(loads.cached):.2f} |",
     ]
-
-
-def _connects(connects: list[Connecting]) -> list[str]:
-    lines = [
-        "",
-        "## New TCP sessions per second, end to end",
-        "",
-        f"{connecting.CONNECTIONS:,} connections ({connecting.BMV2_CONNECTIONS:,} on BMv2) by the kernel's TCP,",
-        f"{2 * connecting.CONCURRENCY} at once from two clients, each with request, answer, TOA verified and FINs;",
-        "clients, switch, controller and servers share the machine.",
-        "",
-        "| switch | sessions/s | handshake, median | 99 % |",
-        "|---|---:|---:|---:|",
-    ]
-    for found in connects:
-        if found.skipped is not None:
-            lines.append(f"| {found.name} | not measured: {found.skipped} | | |")
-        else:
-            latency = f"{found.handshake_ms:.1f} ms | {found.handshake_p99_ms:.1f} ms"
-            lines.append(f"| {found.name} | {found.per_second:,.0f} | {latency} |")
-    return lines
 
 
 def _scales(scales: list[Scale]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,38 @@ def now(network: Network, forwarding: Sequence[Process], ends: Sequence[Process]
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     total = own + sum(_run_time(pid) for pid in (*(process.pid for process in ends), *_softirq_threads()))
     return Usage(total + ended.ru_utime + ended.ru_stime, own, _packets(network))
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds of CPU time, in user mode and in the kernel, as it is accounted (in ticks, unlike :class:`Usage`)."""
+
+    user: float
+    system: float
+
+    def __sub__(self, before: Times) -> Times:
+        return Times(self.user - before.user, self.system - before.system)
+
+
+def times(processes: Sequence[Process]) -> Times:
+    """Of processes that run, and of their children."""
+    found = [pair for process in processes for pair in _ticks(process.pid)]
+    per_second = os.sysconf("SC_CLK_TCK")
+    return Times(sum(user for user, _ in found) / per_second, sum(system for _, system in found) / per_second)
+
+
+def ended() -> Times:
+    """Of the children of this process that have ended."""
+    of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Times(of_children.ru_utime, of_children.ru_stime)
+
+
+def _ticks(pid: int) -> Iterator[tuple[int, int]]:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    yield int(fields[11]), int(fields[12])
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from _ticks(int(child))
 
 
 @functools.cache

@@ -107,6 +107,25 @@ class TheSecondFinIsToldWhenBothAreAcknowledged(Conversation):
 
 
 @requires("judged-segments")
+class AnAckBeforeTheFirstFinComesLate(Conversation):
+    """Behind the FIN, and behind what the other side has answered before it: its sender has not gone on."""
+
+    def runTest(self) -> None:
+        self.open()
+        self.client_sends(100)
+        self.server_sends(200)
+        before = self.sent
+        self.client_sends(flags="FA")
+        self.server_sends(ack=before + self.delta)
+        self.client_sends(seq=before)
+        self.client_sends()
+        self.server_sends()
+        self.server_sends(flags="FA")
+        self.client_sends()
+        self.expect_events(self.session.id, *OPEN, *self.both_fins("IN", "OUT"))
+
+
+@requires("judged-segments")
 class AnAckBeforeTheSecondFinComesLate(Conversation):
     """Behind the FIN, and behind what the other side has sent meanwhile: the FIN is told all the same."""
 

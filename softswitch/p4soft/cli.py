@@ -162,7 +162,7 @@ def _repeated(interfaces: Sequence[tuple[int, str]]) -> str:
     return next(name for at, name in enumerate(names) if name in names[:at])
 
 
-def _explain(arguments: Sequence[str]) -> int:
+def _explain_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="p4soft explain",
         description="Show what a program consists of: tables, parser, headers, registers and the rest.",
@@ -170,7 +170,28 @@ def _explain(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("config", metavar="PROG.json", help="what p4c-bm2-ss made")
     parser.add_argument("--c", action="store_true", help="print the C that p4soft makes of it")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def _entries_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="p4soft entries",
+        description="Print a program with what p4c leaves out of it about initial entries: const, and priorities.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("config", metavar="PROG.json", type=Path, help="what p4c-bm2-ss made")
+    parser.add_argument("p4info", metavar="P4INFO", type=Path, help="its P4Info, in text or binary form")
+    parser.add_argument("entries", metavar="ENTRIES", type=Path, help="of its --p4runtime-entries-files")
+    return parser
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of ``p4soft`` itself, and those of its commands: what manual pages are made of."""
+    return {"p4soft": _parser(), "p4soft explain": _explain_parser(), "p4soft entries": _entries_parser()}
+
+
+def _explain(arguments: Sequence[str]) -> int:
+    options = _explain_parser().parse_args(arguments)
     from p4soft import explain
     from p4soft.api import PipelineError
 
@@ -195,15 +216,7 @@ def _unreadable(error: OSError) -> int:
 
 
 def _entries(arguments: Sequence[str]) -> int:
-    parser = _Parser(
-        prog="p4soft entries",
-        description="Print a program with what p4c leaves out of it about initial entries: const, and priorities.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("config", metavar="PROG.json", type=Path, help="what p4c-bm2-ss made")
-    parser.add_argument("p4info", metavar="P4INFO", type=Path, help="its P4Info, in text or binary form")
-    parser.add_argument("entries", metavar="ENTRIES", type=Path, help="of its --p4runtime-entries-files")
-    options = parser.parse_args(arguments)
+    options = _entries_parser().parse_args(arguments)
     from finsy.proto import p4i, p4r
 
     from p4soft.api import PipelineError

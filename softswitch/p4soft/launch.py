@@ -20,6 +20,7 @@ from p4soft.api_optional import Captures, LogsPackets
 from p4soft.device_socket import DeviceSocket, PortEngine
 from p4soft.embedded import Switch
 from p4soft.live import show_rates
+from p4soft.notify import Notifier
 from p4soft.server.errors import RpcError
 from p4soft.server.tls import ServerError, Tls
 
@@ -163,15 +164,29 @@ async def _serve(switch: Switch, options: argparse.Namespace, stopped: asyncio.E
         print(f"p4soft: listening on {switch.address}", flush=True)
         for socket in sockets:
             print(f"p4soft: ports on {socket.address}", flush=True)
-        rates = asyncio.create_task(show_rates(switch.engine.port_stats, options.stats)) if options.stats else None
+        notifier = Notifier()
+        status = f"listening on {switch.address}"
+        notifier.ready(status)
+        tasks = [asyncio.create_task(_beat(notifier, switch, status))]
+        if options.stats:
+            tasks.append(asyncio.create_task(show_rates(switch.engine.port_stats, options.stats)))
         await stopped.wait()
-        if rates is not None:
-            rates.cancel()
-            await asyncio.gather(rates, return_exceptions=True)  # nobody may be reading any more
+        notifier.stopping()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # nobody may be reading the rates any more
     finally:
         for socket in sockets:
             socket.stop()
     return switch.engine.port_stats()
+
+
+async def _beat(notifier: Notifier, switch: Switch, status: str) -> None:
+    """Tell that this loop has its turns, and that every packet thread makes room between its batches."""
+    while notifier.period is not None:
+        switch.engine.port_stats()
+        notifier.beat(status)
+        await asyncio.sleep(notifier.period)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -13,18 +13,24 @@ from fullnat.app.runner import EVENTS_PER_ROUND, CoreRunner
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import StaticRoute
 from fullnat.core.commands import Command, CommandError, EditGlobals, Problem, Reason, RemoveInterface, RemoveRoute
+from fullnat.core.inbox import PATIENCE
 from fullnat.core.interface import (
     THE_SWITCH,
     Effect,
     IdleNotice,
+    Inject,
     LimitPunts,
     Log,
     Op,
+    PacketIn,
+    Shed,
     SwitchDown,
     SwitchId,
     SwitchUp,
     Write,
+    Written,
 )
+from fullnat.p4constants import PuntReason
 from fullnat.tables.port import Port
 from p4rt.waiting import until
 
@@ -195,3 +201,53 @@ async def test_a_session_that_fails_does_not_end_the_core(runner: CoreRunner, co
     assert session.failures == [error]
     runner.post([IdleNotice(1)])
     await until(lambda: core.seen(IdleNotice))
+
+
+SYN = PacketIn(PuntReason.SERVICE_SYN, 0, 1, 0, b"syn")
+
+
+async def test_what_is_heard_while_nothing_waits_is_done_in_the_same_call(runner: CoreRunner, core: FakeCore) -> None:
+    class Immediate(FakeSession):
+        """Answers writes when they are flushed."""
+
+        def flush(self) -> None:
+            super().flush()
+            if WRITE in self.effects[self.flushes[-2] if len(self.flushes) > 1 else 0 :]:
+                runner.answered(Written(1, {}))
+
+    inject = Inject(1, b"syn", 1, True)
+    core.on_event = lambda event: [WRITE] if event == SYN else [inject] if isinstance(event, Written) else []
+    session = Immediate()
+    runner.attach(session, UP)
+    await until(lambda: session.flushes)
+    session.flushes.clear()
+    runner.hear([SYN])
+    assert session.effects == [WRITE, inject]
+    assert session.flushes == [1, 2]
+    runner.post([IdleNotice(1)])
+    runner.hear([SYN])
+    assert core.events[-1] == Written(1, {}), "nothing overtakes what waits"
+    await until(lambda: core.events[-1] == Written(1, {}) and len(session.effects) == 4)
+    assert core.events[3:] == [IdleNotice(1), SYN, Written(1, {})]
+
+
+async def test_what_is_heard_waits_for_other_work_when_there_is_much(runner: CoreRunner, core: FakeCore) -> None:
+    runner.attach(FakeSession(), UP)
+    await until(lambda: core.events)
+    runner.hear([IdleNotice(number) for number in range(2 * EVENTS_PER_ROUND)])
+    assert len(core.events) == 1 + EVENTS_PER_ROUND
+    await until(lambda: len(core.events) == 1 + 2 * EVENTS_PER_ROUND)
+
+
+async def test_syns_that_have_waited_for_too_long_are_shed(
+    runner: CoreRunner, core: FakeCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [asyncio.get_running_loop().time()]
+    monkeypatch.setattr("fullnat.app.runner.monotonic", lambda: now[0])
+    runner.attach(FakeSession(), UP)
+    await until(lambda: core.events)
+    runner.post([SYN, SYN, IdleNotice(1)])
+    now[0] += PATIENCE + 0.1
+    runner.post([SYN])
+    await until(lambda: core.seen(Shed))
+    assert core.events == [UP, IdleNotice(1), SYN, Shed(2)]

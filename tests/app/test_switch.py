@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 
 import pytest
 from finsy.proto import p4r
+from fullnat.app.runner import CoreRunner
 from fullnat.core.commands import EditGlobals
 from fullnat.core.interface import (
     Effect,
@@ -25,6 +27,7 @@ from fullnat.core.interface import (
     Write,
     Written,
 )
+from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Client
 from fullnat.tables.port import Port
 from p4rt.entries import session
@@ -140,15 +143,19 @@ async def test_probes_are_answered_each(rig: Rig) -> None:
 
 
 async def test_the_deadline_is_kept(rig: Rig) -> None:
-    rig.core.on_event = lambda event: [Log("debug", "up")]
+    due: list[float] = []
+
+    def up(event: Event) -> list[Effect]:
+        rig.core.due = asyncio.get_running_loop().time() + 0.05
+        due.append(rig.core.due)
+        return [Log("debug", "up")]
+
+    rig.core.on_event = up
     rig.core.on_deadline = lambda: [Write(((Op.INSERT, Port(1, 2)),))]
     await serving(rig)
-    due = asyncio.get_running_loop().time() + 0.05
-    rig.core.due = due
-    rig.runner.wake()
     await until(lambda: len(rig.switch.entries) == 1)
     assert len(rig.core.deadlines) == 1
-    assert rig.core.deadlines[0] >= due
+    assert rig.core.deadlines[0] >= due[0]
 
 
 async def test_an_error_of_the_core_costs_one_event(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
@@ -366,3 +373,26 @@ async def test_packet_outs_beyond_what_the_stream_holds_follow_in_order(
     await until(lambda: len(rig.switch.packet_outs) == 300)
     assert [packet.payload for packet in rig.switch.packet_outs] == frames
     assert rig.owner.counts.packet_outs == 300
+
+
+async def test_the_switch_drops_what_would_be_shed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And goes back to what is configured when there is no need any more."""
+    looks = itertools.count()
+    shedding = False
+    monkeypatch.setattr("fullnat.app.session.INTERVAL", 0.01)
+    monkeypatch.setattr(CoreRunner, "openings", property(lambda _: (0, next(looks) if shedding else 0)))
+    await serving(rig)
+    configured = rig.switch.meters[PuntReason.SESSION_SYN]
+    shedding = True
+    await until(lambda: rig.switch.meters[PuntReason.SERVICE_SYN].cir == 100)
+    limited = rig.switch.meters[PuntReason.SERVICE_SYN]
+    assert (limited.cburst, limited.pir, limited.pburst) == (10, 100, 10)
+    assert rig.switch.meters[PuntReason.SESSION_SYN] == configured
+    shedding = False
+    await until(lambda: rig.switch.meters[PuntReason.SERVICE_SYN] == configured)
+    assert [record.getMessage()[:24] for record in caplog.records if record.levelname == "WARNING"] == [
+        "more connections are ask",
+        "no more connections are ",
+    ]

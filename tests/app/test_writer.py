@@ -12,7 +12,7 @@ from fullnat.app.writer import Group, Writer
 from fullnat.core.interface import Failure, Forward, Op, Outcome, Write, Written
 from fullnat.net.flow import v4
 from fullnat.p4rt import program
-from fullnat.p4rt.errors import Code
+from fullnat.p4rt.errors import Code, ConnectionLost
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.schema import Schema
 from fullnat.tables.own_address import OwnAddress
@@ -29,6 +29,8 @@ _PROGRAM = program.load()
 
 class Client:
     """Answers Writes when told to; ``failures`` maps (table, operation) to an error."""
+
+    immediate = False
 
     def __init__(self) -> None:
         self.schema = Schema(_PROGRAM.p4info, _PROGRAM.sizes)
@@ -160,6 +162,46 @@ async def test_a_write_over_several_requests_is_answered_once(bench: Bench) -> N
     bench.submit(7, *((Op.INSERT, entry) for entry in sessions(600)))
     await bench.finish()
     assert bench.written == [Written(7, {})]
+
+
+class Immediate(Client):
+    """Has carried out every Write when the call returns, as a switch in this process."""
+
+    immediate = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate.set()
+
+
+async def test_a_switch_in_this_process_has_answered_when_the_pump_returns() -> None:
+    bench = Bench()
+    client = bench.client = Immediate()
+    bench.writer = Writer(client, bench.spawn, bench.written.append, bench.released.extend)
+    group = Group()
+    bench.submit(1, (Op.DELETE, session(1)), group=group)
+    group.packets.append(Forward(1, b"after"))
+    bench.submit(2, (Op.INSERT, session(1)), (Op.INSERT, Port(1, 2)))
+    client.failures["port", "INSERT"] = (Code.ALREADY_EXISTS, "there")
+    bench.writer.pump()
+    assert bench.writer.idle
+    assert bench.tasks == []
+    order = ["DELETE session_in", "DELETE session_out", "INSERT session_in", "INSERT session_out", "INSERT port"]
+    assert client.log() == [order]
+    assert bench.written == [Written(1, {}), Written(2, {1: Failure(Outcome.EXISTS, "ALREADY_EXISTS there")})]
+    assert bench.released == [Forward(1, b"after")]
+
+
+async def test_a_lost_connection_to_a_switch_in_this_process_is_told_to_who_pumps() -> None:
+    class Lost(Immediate):
+        async def write(self, updates: list[bytes]) -> dict[int, tuple[int, str]]:
+            raise ConnectionLost("gone")
+
+    bench = Bench()
+    bench.writer = Writer(Lost(), bench.spawn, bench.written.append, bench.released.extend)
+    bench.submit(1, (Op.INSERT, session(1)))
+    with pytest.raises(ConnectionLost):
+        bench.writer.pump()
 
 
 async def test_an_empty_write_is_answered(bench: Bench) -> None:

@@ -295,8 +295,13 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
     assert [line.split(": ")[0] for line in problems(text)] == ["x.toml:1", "x.toml:12", "x.toml:29"]
 
 
-def test_no_interface_is_a_problem() -> None:
-    assert problems("") == ["x.toml:1: interface: at least one [[interface]] is needed"]
+def test_a_service_without_interface_is_a_problem() -> None:
+    service = '[[virtual_server]]\naddress = "203.0.113.80"\nport = 80\nlocal_addresses = ["10.0.1.1"]\n'
+    assert "x.toml:1: interface: at least one [[interface]] is needed" in problems(service)
+
+
+def test_nothing_at_all_is_served_by_an_empty_file() -> None:
+    assert file.parse("", "x.toml") == Config(interfaces=())
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,7 +145,7 @@ def test_the_switch_tells_of_the_end_when_the_client_comes_back() -> None:
     old = time_wait(rig, seq=7)
     end = server_isn(old) + 20 * FASTER & 0xFFFFFFFF
     rig.now += 5
-    rig.send(replace(again(old, 500), seq=end))
+    rig.send(again(old, 500)._replace(seq=end))
     rig.settle()
     assert rises(end, server_isn(only(rig).entry))
 

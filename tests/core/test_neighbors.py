@@ -110,7 +110,7 @@ def test_packets_wait_for_the_answer_and_leave_in_order() -> None:
 
 def jumbo(destination: Address, number: int = 0) -> PacketIn:
     packet = punted(destination, number)
-    return replace(packet, frame=packet.frame + bytes(9000 - len(packet.frame)))
+    return packet._replace(frame=packet.frame + bytes(9000 - len(packet.frame)))
 
 
 def test_jumbo_packets_are_bounded_by_their_bytes() -> None:

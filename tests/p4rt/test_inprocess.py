@@ -10,7 +10,8 @@ pytest.importorskip("p4soft.engine")
 
 from finsy.proto import p4r
 from fullnat.core.interface import Forward, Inject, NeighborHeard, Op, PacketIn
-from fullnat.net.flow import v4
+from fullnat.net.flow import Endpoint, Flow, v4
+from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_TCP, TcpFlag, ethernet, tcp_packet
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
@@ -41,6 +42,11 @@ COLD: list[Entry] = [
     NextHop(65535, Way(2, 0x020000000002, 0x02000000000B, 1500)),
     Host(v4(0x0A00000B), 65535),
 ]
+
+
+SYN = ethernet(0x020000000001, 0x02000000000B, ETHERTYPE_IPV4) + tcp_packet(
+    Flow(PROTO_TCP, Endpoint(v4(0x0A00000B), 40000), Endpoint(v4(0xCB007150), 80)), 1, 0, TcpFlag.SYN
+)
 
 
 @pytest.fixture
@@ -170,6 +176,49 @@ async def test_packets_go_both_ways(client: Client, switch: Switch) -> None:
     assert client.packet_out(Inject(1, announcement, 0, False))
     reason = PuntReason.ARP
     assert await client.receive() == [PacketIn(reason, 0, 1, 0, announcement)]
+
+
+async def test_packets_are_handed_over_without_messages(
+    client: Client, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways, when they are as the client's P4Info says; what the switch has to say about is a message."""
+    monkeypatch.setattr(client.schema.packets, "decode_packet", None)
+    monkeypatch.setattr(client.schema.packets, "encode", None)
+    await client.write(wires(client, Op.INSERT, *COLD))
+    assert client.packet_out(Forward(2, bytes(60)))
+    switch.engine.inject(1, SYN)
+    assert switch.engine.drain(5.0)
+    assert switch.engine.collect() == [(2, bytes(60))]
+    assert await client.receive() == [PacketIn(PuntReason.SERVICE_SYN, 0, 1, 0, SYN)]
+    with pytest.raises(OverflowError):
+        client.packet_out(Forward(1 << 16, bytes(60)))
+
+
+async def test_packets_of_another_program_are_messages(
+    client: Client, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = switch.service.pipelines.running
+    assert running is not None
+    monkeypatch.setattr(running.packet_in, "fields", None)
+    monkeypatch.setattr(running.packet_out, "fields", None)
+    await client.write(wires(client, Op.INSERT, *COLD))
+    assert client.packet_out(Forward(2, bytes(60)))
+    switch.engine.inject(1, SYN)
+    assert switch.engine.drain(5.0)
+    assert switch.engine.collect() == [(2, bytes(60))]
+    assert await client.receive() == [PacketIn(PuntReason.SERVICE_SYN, 0, 1, 0, SYN)]
+
+
+async def test_a_backup_sends_no_packets(client: Client, switch: Switch, compiled: Program) -> None:
+    other = Client(InProcessTransport(switch.service), compiled, device_id=1, election_id=lambda: 9)
+    await other.open()
+    assert await other.receive() == [Arbitration(Mastership.BACKUP, 10)]
+    assert other.packet_out(Forward(2, bytes(60)))
+    assert await other.receive() == []
+    assert other.stream_errors == 1
+    assert switch.engine.drain(5.0)
+    assert switch.engine.collect() == []
+    await other.close()
 
 
 async def test_digests_come_as_they_are_packed(client: Client, switch: Switch) -> None:

@@ -19,13 +19,20 @@ NOT_PEERS = {
     "clang": "as cc",
     "make": "the README asks for it",
     "unshare": "util-linux is on every system",
+    "mount": "as unshare",
+    "umount": "as unshare",
+    "bash": "on every system",
+    "apt-get": "on every Debian",
+    "dpkg-deb": "as apt-get",
     "p4c-bm2-ss": "docs/installing-p4c.md",
     "simple_switch_grpc": "docs/installing-p4c.md",
 }
 OWN = {"p4soft", "fullnat", "toa-check", "toa-attach"}
 BY_VARIABLE: dict[tuple[str, str], tuple[str, ...]] = {
+    ("bench/peers.py", "program"): ("haproxy", "iperf3", "nginx", "wrk"),
     ("ptf_tests/targets.py", "self.executable"): ("p4soft", "simple_switch_grpc"),
     ("tests/e2e/test_toa_preload.py", "name"): ("haproxy", "nginx", "redis-server"),
+    ("tests/install/test_generated.py", "name"): ("bash", "fish", "groff", "shellcheck", "zsh"),
     ("tests/p4rt/switches.py", "target"): ("p4soft", "simple_switch_grpc"),
     ("tests/p4soft/differential/samples.py", "COMPILER"): ("p4c-bm2-ss",),
     ("tests/p4soft/differential/switches.py", "self.name"): ("simple_switch_grpc",),

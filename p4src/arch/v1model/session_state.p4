@@ -79,7 +79,8 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             /* In answer to the other side: one that comes late, behind what was sent after it, says nothing of that. Nor does
              * one that was sent before a FIN say anything of the FIN. */
             bool settled = seen & peer_last != 0 && end == peer_ack && (ack == peer_end || agreed)
-                           && m.length.payload == 0 && hdr.tcp.fin == 0 && (seen & ahead == 0 || end + 1 != own_end);
+                           && m.length.payload == 0 && hdr.tcp.fin == 0
+                           && (seen & (ahead | fin) == 0 || end + 1 != own_end);
             bool newest = beyond || end == own_end;
             if (beyond || settled) { own_end = end; }
             /* Each has acknowledged all that the other has sent. */

@@ -1,7 +1,7 @@
 """The control socket: a Unix socket on which the command line tools ask the running controller.
 
-A request is one line of JSON, ``{"command": "sessions" | "stats" | "ping", "filters": {...}}``. The answer is lines of
-JSON objects, and a last one that is ``{"end": true}`` or ``{"error": "..."}``.
+A request is one line of JSON, ``{"command": "sessions" | "stats" | "about" | "ping", "filters": {...}}``. The answer is
+lines of JSON objects, and a last one that is ``{"end": true}`` or ``{"error": "..."}``.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ class ControlError(Exception):
 
 
 class ControlServer:
-    def __init__(self, path: Path, snapshots: Snapshots) -> None:
+    def __init__(self, path: Path, snapshots: Snapshots, about: Json | None = None) -> None:
+        """``about`` is what the controller says of itself."""
         self.path = path
         self._snapshots = snapshots
+        self._about = about or {}
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -92,6 +94,8 @@ class ControlServer:
             return
         if command == "ping":
             yield [_END]
+        elif command == "about":
+            yield [self._about, _END]
         elif command == "stats":
             yield [await self._snapshots.stats(), _END]
         elif command == "sessions":

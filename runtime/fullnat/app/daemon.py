@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fullnat.app import upgrade
 from fullnat.app.control import ControlServer
 from fullnat.app.here import is_here
 from fullnat.app.metrics import serve_metrics
+from fullnat.app.notify import Notifier
 from fullnat.app.runner import CoreRunner
+from fullnat.app.service import Service
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import load_secret
 from fullnat.app.switch import SwitchOwner
@@ -69,7 +72,7 @@ class Options:
     """None: plain text."""
 
 
-async def run(options: Options, ready: Callable[[], None] = lambda: None) -> None:
+async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ControlError or P4RuntimeError at the start."""
     config = file.load(options.config)
     compiled = program.load(target=options.target, device_config=options.device_config)
@@ -98,7 +101,8 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
             ),
         )
         snapshots = Snapshots(runner, owner)
-        control = ControlServer(options.control_socket, snapshots)
+        about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
+        control = ControlServer(options.control_socket, snapshots, about)
         await control.start()
         stack.push_async_callback(control.stop)
         if options.metrics_addr is not None:
@@ -106,11 +110,13 @@ async def run(options: Options, ready: Callable[[], None] = lambda: None) -> Non
         ports = EmbeddedPorts(options)
         ports.compare(config)
 
-        def follow() -> None:
+        def follow() -> bool:
             if taken := reload(runner, options.config):
                 ports.compare(taken)
+            return taken is not None
 
-        await _until_signalled(runner, owner, follow, ready)
+        service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
+        await _until_signalled(runner, owner, service, follow)
 
 
 class EmbeddedPorts:
@@ -164,22 +170,24 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 
 async def _until_signalled(
-    runner: CoreRunner, owner: SwitchOwner, hangup: Callable[[], None], ready: Callable[[], None]
+    runner: CoreRunner, owner: SwitchOwner, service: Service, follow: Callable[[], bool]
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, hangup)
+    loop.add_signal_handler(signal.SIGHUP, lambda: service.reload(follow))
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(runner.run(), name="core"),
         asyncio.create_task(owner.run(), name="switch-owner"),
         asyncio.create_task(stop.wait(), name="stop-signal"),
+        asyncio.create_task(service.beat(), name="service-beat"),
     ]
-    ready()
+    service.ready()
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        service.stopping()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
         for task in tasks:

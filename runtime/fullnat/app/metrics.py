@@ -77,6 +77,23 @@ class _Reading(Collector):
                 family.add_metric(labels, server[name])
 
 
+def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    """Name, type, labels and meaning of every metric, as Prometheus shows them."""
+    cells = {"packets": 0, "bytes": 0}
+    one: Json = {"protocol": "", "virtual": "", "server": "", **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0)}
+    reading: Json = {
+        "switch": {"state": ""},
+        "services": [{**one, "servers": [one]}],
+        "local_addresses": [{"address": "", "used": 0, "free": 0}],
+        "controller": {},
+        **{group: {"": cells} for group in ("drops", "punts", "toa")},
+    }
+    for family in _Reading(reading).collect():
+        suffix = "_total" if family.type == "counter" else ""
+        labels = tuple(family.samples[0].labels) if family.samples else ()
+        yield family.name + suffix, family.type, labels, family.documentation
+
+
 def render(stats: Json) -> bytes:
     """A snapshot in the Prometheus text format."""
     registry = CollectorRegistry()

@@ -14,7 +14,7 @@ def state_directory() -> Path:
 
 
 def control_socket() -> Path:
-    """/run/fullnat.sock for root, in the user's runtime directory for others."""
+    """/run/fullnat/fullnat.sock for root, in the user's runtime directory for others."""
     if os.geteuid() == 0:
-        return Path("/run/fullnat.sock")
+        return Path("/run/fullnat/fullnat.sock")
     return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/fullnat-{os.geteuid()}") / "fullnat.sock"

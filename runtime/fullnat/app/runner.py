@@ -16,11 +16,15 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.commands import Command, CommandError
-from fullnat.core.interface import Effect, Envelope, Event, Log, SwitchDown, SwitchId, SwitchUp
+from fullnat.core.inbox import Inbox
+from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp
 
-EVENTS_PER_ROUND = 512
+EVENTS_PER_ROUND = 128
+"""What other work may have to wait for is 5 ms or so."""
 EVENTS_WAITING = 65536
 """Events taken from the switch ahead of the core."""
+OPENINGS_WAITING = 32768
+"""SYNs among them: what can come in the time that they may wait, and some."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -56,19 +60,55 @@ class CoreRunner:
         self.events: Counter[type[Event]] = Counter()
         self.errors = 0
         """Exceptions of the core."""
-        self._inbox: deque[Event] = deque()
+        self._inbox = Inbox(OPENINGS_WAITING)
+        self._shed = 0
+        """SYNs given up that the core knows of."""
+        self._answers: deque[Event] = deque()
+        self._after: deque[Callable[[], None]] = deque()
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._in_round = False
+        self._woken = False
+        """The switch wants a round."""
 
     # what comes in
 
     def post(self, events: Sequence[Event]) -> None:
         """Events of the switch that is served, in their order."""
-        self._inbox.extend(events)
+        self._inbox.post(events, monotonic())
         self._wake.set()
+
+    def answered(self, answer: Event) -> None:
+        """What the switch has answered to an effect."""
+        self._answers.append(answer)
+        self._call()
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """The same, of what has just come from the switch: if nothing waits, the core has it now, and what it answers
+        is on its way when this returns."""
+        idle = not self._inbox and not self._in_round
+        self._inbox.post(events, monotonic())
+        if idle:
+            self._round()
+        if self._busy:
+            self._wake.set()
+
+    @property
+    def openings(self) -> tuple[int, int]:
+        """SYNs that asked for new sessions, since the start: those that the core has had, and those given up."""
+        return self._inbox.handled, self._inbox.shed
+
+    def _call(self) -> None:
+        """Have a round, or in one go on with it."""
+        if not self._in_round:
+            self._wake.set()
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._inbox or self._answers or self._woken)
 
     async def room(self) -> None:
         """Until the core is not far behind: who waits here has the switch held back by the stream's flow control."""
@@ -78,6 +118,12 @@ class CoreRunner:
 
     def wake(self) -> None:
         """Have a round, because the switch has something to send."""
+        self._woken = True
+        self._call()
+
+    def after_round(self, call: Callable[[], None]) -> None:
+        """Have :meth:`run` go through a round, and ``call`` at its end."""
+        self._after.append(call)
         self._wake.set()
 
     def apply(self, commands: Iterable[Command]) -> None:
@@ -105,7 +151,7 @@ class CoreRunner:
     def attach(self, switch: Switch, event: SwitchUp) -> None:
         """``switch`` is ours from now on, and holds what ``event`` says."""
         self._switch = switch
-        self._feed(event, switch.switch_id)
+        self._feed(event, monotonic(), switch.switch_id)
         self._wake.set()
 
     def detach(self, switch: Switch, reason: str) -> None:
@@ -113,8 +159,9 @@ class CoreRunner:
         if self._switch is switch:
             self._switch = None
             self._inbox.clear()
+            self._answers.clear()
             self._room.set()
-            self._feed(SwitchDown(reason), switch.switch_id)
+            self._feed(SwitchDown(reason), monotonic(), switch.switch_id)
 
     # the rounds
 
@@ -126,7 +173,9 @@ class CoreRunner:
                 await self._wake.wait()
                 self._wake.clear()
                 self._round()
-                if self._inbox:
+                while self._after:
+                    self._after.popleft()()
+                if self._busy:
                     self._wake.set()
                     await asyncio.sleep(0)
         finally:
@@ -134,20 +183,49 @@ class CoreRunner:
                 self._timer.cancel()
 
     def _round(self) -> None:
-        inbox, switch = self._inbox, self._switch
-        if switch is not None:
-            name = switch.switch_id
-            for _ in range(min(len(inbox), EVENTS_PER_ROUND)):
-                self._feed(inbox.popleft(), name)
-        if len(inbox) <= EVENTS_WAITING:
+        self._in_round = True
+        self._woken = False
+        try:
+            self._take_answers()
+            self._take(EVENTS_PER_ROUND)
+            self._run_deadline()
+            self._tell(lambda switch: switch.flush())
+            if self._answers or self._woken:
+                # A switch in this process has answered already: what waited for that goes in the same round.
+                self._woken = False
+                self._take_answers()
+                self._tell(lambda switch: switch.flush())
+        finally:
+            self._in_round = False
+        if len(self._inbox) <= EVENTS_WAITING:
             self._room.set()
-        self._run_deadline()
-        self._tell(lambda switch: switch.flush())
 
-    def _feed(self, event: Event, switch: SwitchId) -> None:
+    def _take_answers(self) -> None:
+        """Those that are there: what they lead to may be answered as well, and waits for the next round."""
+        if self._switch is not None:
+            for _ in range(len(self._answers)):
+                self._feed(self._answers.popleft(), monotonic(), self._switch.switch_id)
+
+    def _take(self, limit: int) -> None:
+        """Have the core handle so many events, if there are."""
+        inbox, switch = self._inbox, self._switch
+        if switch is None:
+            return
+        name = switch.switch_id
+        for _ in range(limit):
+            now = monotonic()
+            event = inbox.take(now)
+            if event is None:
+                break
+            self._feed(event, now, name)
+        if inbox.shed != self._shed:
+            shed, self._shed = inbox.shed - self._shed, inbox.shed
+            self._feed(Shed(shed), monotonic(), name)
+
+    def _feed(self, event: Event, now: float, switch: SwitchId) -> None:
         self.events[type(event)] += 1
         try:
-            envelopes = self.core.handle(event, monotonic(), switch)
+            envelopes = self.core.handle(event, now, switch)
         except Exception:
             self._failed()
         else:

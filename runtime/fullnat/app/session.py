@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import NoReturn
 
 from fullnat.app.arbitration import Candidate
@@ -28,6 +29,8 @@ from fullnat.core.interface import (
     Write,
     Written,
 )
+from fullnat.core.throttle import INTERVAL, Throttle
+from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client
 from fullnat.p4rt.errors import NotPrimary
 from fullnat.p4rt.packetio import PacketOut
@@ -39,6 +42,8 @@ FAREWELLS_AHEAD = 256
 PACKETS_WAITING = 65536
 """Packet-outs that a switch may be behind before what comes from it is held back."""
 
+_FEWER = "more connections are asked for than can be made: SYNs are dropped (syn_shed, and the switch's punt_meter)"
+_ALL = "no more connections are asked for than can be made"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -74,6 +79,7 @@ class SwitchSession:
         self._packets: deque[PacketOut] = deque()
         self._farewells = Farewells()
         self._draining = False
+        self._throttle = Throttle(self._punt_limit.rate)
         self._probes: list[Probe] = []
         self._probing = False
         self._tasks = Tasks()
@@ -123,7 +129,7 @@ class SwitchSession:
                 elif self._candidate.primary:
                     events.append(event)
             if self._phase == "serving":
-                self._runner.post(events)
+                self._runner.hear(events)
                 events.clear()
             while len(events) > EVENTS_WAITING:
                 self._taken.clear()
@@ -141,6 +147,7 @@ class SwitchSession:
             _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)
         await client.enable_digests()
         await client.limit_punts(limit.rate, limit.burst)
+        self._throttle = Throttle(limit.rate)
         entries, orphans = await client.read_all()
         self._counts.orphans += orphans
         self._phase = "serving"
@@ -151,6 +158,29 @@ class SwitchSession:
         self._forget_early()
         if self._punt_limit != limit:
             self.carry_out((self._punt_limit,))
+        self._tasks.spawn(self._limit_openings())
+
+    async def _limit_openings(self) -> None:
+        """Have the switch drop what would be shed here, before it costs anything."""
+        before, time = self._runner.openings, monotonic()
+        while True:
+            await asyncio.sleep(INTERVAL)
+            now, seconds = self._runner.openings, monotonic() - time
+            handled, shed = now[0] - before[0], now[1] - before[1]
+            before, time = now, time + seconds
+            throttle, was_active = self._throttle, self._throttle.active
+            if not throttle.look(handled, shed, seconds):
+                continue
+            if throttle.active is not was_active:
+                _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
+            burst = throttle.burst if throttle.active else self._punt_limit.burst
+            self._limit_punts(LimitPunts(throttle.rate, burst, (PuntReason.SERVICE_SYN,)))
+
+    def _limit_punts(self, limit: LimitPunts) -> None:
+        """A limit of all reasons ends what the throttle has set."""
+        if limit.reasons is None:
+            self._throttle = Throttle(limit.rate)
+        self._tasks.spawn(self.client.limit_punts(limit.rate, limit.burst, limit.reasons))
 
     @property
     def _punt_limit(self) -> LimitPunts:
@@ -191,7 +221,7 @@ class SwitchSession:
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
             elif isinstance(effect, LimitPunts):
-                self._tasks.spawn(self.client.limit_punts(effect.rate, effect.burst))
+                self._limit_punts(effect)
             elif isinstance(effect, (Forward, Inject)):
                 if group is not None and group.jobs:
                     group.packets.append(effect)
@@ -211,7 +241,7 @@ class SwitchSession:
         self._tasks.fail(error)
 
     def _written(self, event: Written) -> None:
-        self._runner.post((event,))
+        self._runner.answered(event)
 
     def _release(self, packets: list[PacketOut]) -> None:
         """What they waited for is written."""

@@ -30,6 +30,9 @@ class WriteClient(Protocol):
     @property
     def schema(self) -> Schema: ...
 
+    @property
+    def immediate(self) -> bool: ...
+
     async def write(self, updates: list[bytes]) -> dict[int, tuple[int, str]]: ...
 
 
@@ -53,18 +56,22 @@ class _Job:
 
 class _Update:
     """One position of a Write effect. ``keys`` identify the switch's entries that it touches, ``after`` those that it
-    leads to."""
+    leads to: nothing, if updates are carried out ``in_order`` anyway."""
 
     __slots__ = ("after", "entry", "job", "keys", "op", "position")
 
-    def __init__(self, job: _Job, position: int, op: Op, entry: Entry) -> None:
+    def __init__(self, job: _Job, position: int, op: Op, entry: Entry, in_order: bool) -> None:
         self.job = job
         self.position = position
         self.op = op
         self.entry = entry
-        table = table_of(entry)
-        self.keys = table.keys(entry)
-        self.after = table.requires(entry) if op is not Op.DELETE else ()
+        self.keys: tuple[EntryKey, ...] = ()
+        self.after: tuple[EntryKey, ...] = ()
+        if not in_order:
+            table = table_of(entry)
+            self.keys = table.keys(entry)
+            if op is not Op.DELETE:
+                self.after = table.requires(entry)
 
 
 class Writer:
@@ -99,8 +106,9 @@ class Writer:
         group.jobs += 1
         if not write.updates:
             self._finish(job)
+        in_order = self._client.immediate
         for position, (op, entry) in enumerate(write.updates):
-            self._pending.append(_Update(job, position, op, entry))
+            self._pending.append(_Update(job, position, op, entry, in_order))
 
     def pump(self) -> None:
         """Start as many requests as there is work and room for."""
@@ -111,11 +119,14 @@ class Writer:
             if not batch:
                 return
             self._in_flight += 1
-            self._spawn(self._carry_out(batch))
+            if self._client.immediate:
+                _finish_now(self._carry_out(batch))
+            else:
+                self._spawn(self._carry_out(batch))
 
     def _next_batch(self) -> list[_Update]:
         """The next updates that touch or lead to no entry of each other or of those in flight: the switch may reorder
-        them."""
+        them, unless it is in this process."""
         batch: list[_Update] = []
         pending, busy = self._pending, self._busy
         while pending and len(batch) < BATCH_UPDATES:
@@ -160,7 +171,8 @@ class Writer:
             job.left -= 1
             if not job.left:
                 self._finish(job)
-        self.pump()
+        if not self._client.immediate:
+            self.pump()
 
     async def _roll_back(self, batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> None:
         """Remove the half of an inserted session whose other half failed."""
@@ -200,6 +212,16 @@ class Writer:
                 update.entry,
                 failure.message,
             )
+
+
+def _finish_now(work: Coroutine[Any, Any, None]) -> None:
+    """Run what waits for nothing. Raises what it raises."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise RuntimeError("a Write that was to be done at once is waiting")
 
 
 def _per_update(batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> dict[int, Failure]:

@@ -19,6 +19,10 @@ socket_option = click.option(
 )
 
 
+class NobodyListens(click.ClickException):
+    """No controller has the control socket."""
+
+
 def ask(path: Path | None, command: str, filters: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
     """The objects of the answer. Raises ClickException with one line when nobody answers or the request is refused."""
     path = path or control_socket()
@@ -39,7 +43,7 @@ def ask(path: Path | None, command: str, filters: Mapping[str, str] | None = Non
                         raise click.ClickException(answer["error"])
                     yield answer
         except (FileNotFoundError, ConnectionRefusedError):
-            raise click.ClickException(f"no controller is running: nobody listens at {path}") from None
+            raise NobodyListens(f"no controller is running: nobody listens at {path}") from None
         except TimeoutError:
             raise click.ClickException(
                 f"{path}: the controller does not answer for {TIMEOUT_SECONDS:.0f} s; it is stopped or overloaded"

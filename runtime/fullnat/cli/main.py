@@ -1,6 +1,7 @@
 """The ``fullnat`` command.
 
-Exit status: 0 done, 1 something is wrong that one line on standard error tells, 2 wrong command line.
+Exit status: 0 done, 1 something is wrong that one line on standard error tells, 2 wrong command line, 3 (upgrade
+--check) sessions would end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from fullnat.cli.run import run
 from fullnat.cli.sessions import sessions
 from fullnat.cli.stats import stats
 from fullnat.cli.toa import toa_commands
+from fullnat.cli.upgrade import upgrade
 
 
 class _Commands(click.Group):
@@ -29,7 +31,7 @@ def main() -> None:
     """LVS FULLNAT load balancing on a P4 switch."""
 
 
-for command in (run, sessions, stats, check, *toa_commands()):
+for command in (run, sessions, stats, check, upgrade, *toa_commands()):
     main.add_command(command)
 
 if __name__ == "__main__":

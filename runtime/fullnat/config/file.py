@@ -232,7 +232,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         for where, table in _tables(document, "virtual_server", problems, top)
         if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
-    if "interface" not in document:
+    if "interface" not in document and "virtual_server" in document:
         problems.add(top, "interface", "at least one [[interface]] is needed")
     if problems.lines or values is None or timeouts is None:
         return None

@@ -105,8 +105,12 @@ class Admission:
         dead = session.phase is Phase.EXPIRING
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
+            answered = session.events & session.protocol.answers
+            if answered and session.protocol.is_over(session.events, session.unjudged):
+                # It was long under way: the server, which has forgotten the connection, would begin another one.
+                return
             # A server that refused it may take it now: the connection begins once more.
-            begins = session.events != 0 and not session.events & session.protocol.answers
+            begins = session.events != 0 and not answered
             if begins:
                 store.begin(session, now)
             out.append(Inject(held.port, held.packet.frame, session.entry.session_id, begins))

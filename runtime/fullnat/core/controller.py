@@ -28,6 +28,7 @@ from fullnat.core.interface import (
     PacketIn,
     Probed,
     SessionEvents,
+    Shed,
     Sizes,
     SwitchDown,
     SwitchId,
@@ -103,6 +104,8 @@ class Controller:
                 self._expiry.probed(event, now, out)
             case IdleNotice():
                 self._expiry.idle(event, now)
+            case Shed():
+                self._stats["syn_shed"] += event.syns
             case SwitchUp():
                 self._switch_up(event, now, out)
             case SwitchDown():

@@ -60,8 +60,7 @@ class Failure(NamedTuple):
 # ---------------------------------------------------------------------------------------------- events
 
 
-@dataclass(frozen=True, slots=True)
-class PacketIn:
+class PacketIn(NamedTuple):
     """A frame from the switch, from the Ethernet header on. ``reason`` is a PuntReason."""
 
     reason: int
@@ -102,8 +101,7 @@ class IdleNotice:
     session_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """The outcome of a Write effect: ``failed`` maps positions in ``Write.updates`` to why.
 
     A SessionEntry stands for two P4Runtime updates: it failed if either did. The shell rolls the other half back on
@@ -135,6 +133,13 @@ class ProbeResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Shed:
+    """So many SYNs that asked for new sessions were dropped, because they had waited for too long."""
+
+    syns: int
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchUp:
     """The controller is primary on a switch that runs our pipeline; ``entries`` is everything found in its tables."""
 
@@ -150,14 +155,13 @@ class SwitchDown:
     reason: str
 
 
-Event = PacketIn | SessionEvents | NeighborHeard | IdleNotice | Written | Probed | SwitchUp | SwitchDown
+Event = PacketIn | SessionEvents | NeighborHeard | IdleNotice | Written | Probed | Shed | SwitchUp | SwitchDown
 
 
 # ---------------------------------------------------------------------------------------------- effects
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """Write entries; the shell batches freely over many Write effects but keeps their order per entry, and writes a
     session only when the entries of its server that were written before are answered.
 
@@ -176,8 +180,7 @@ class Forward:
     frame: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Inject:
+class Inject(NamedTuple):
     """Packet-out to be processed as if received on ``port``; ``new_session`` clears the registers of ``session_id``,
     ``options_edited`` tells the switch to leave the TCP options as they are."""
 
@@ -220,6 +223,8 @@ class LimitPunts:
     rate: int
     """Per second."""
     burst: int
+    reasons: tuple[int, ...] | None = None
+    """The PuntReasons that it is for, each by itself; None: all of them."""
 
 
 Effect = Write | Forward | Inject | Reset | Probe | Log | LimitPunts

@@ -13,6 +13,7 @@ NAMES: dict[str, str] = {
     "sessions_resumed": "ended sessions whose traffic went on: the end had not been accepted",
     "sessions_reset": "sessions ended with a RST to both sides",
     "syn_received": "SYNs that asked for a new session",
+    "syn_shed": "SYNs dropped because more came than sessions can be made; their clients repeat them",
     "syn_retransmitted": "SYNs with the ISN of their session",
     "syn_deferred": "SYNs that wait for an old session of their client to be removed",
     "syn_without_service": "SYNs to a service that is configured no more",

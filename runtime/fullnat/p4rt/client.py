@@ -73,7 +73,7 @@ class Client:
     async def open(self) -> None:
         """Open the stream and ask to become primary. Raises ConnectionLost or RpcError."""
         await self.close_stream()
-        self._stream = await self._transport.open_stream()
+        self._stream = await self._transport.open_stream(self.schema.packets.layout)
         await self.bid(self._new_election_id())
 
     async def bid(self, election_id: int) -> None:
@@ -98,6 +98,11 @@ class Client:
         """A pipeline is being set, during which some switches answer nothing else."""
         return self._transport.pushing
 
+    @property
+    def immediate(self) -> bool:
+        """A :meth:`write` is done when it returns: nothing of it waits."""
+        return self._transport.immediate
+
     async def ask(self) -> None:
         """Have the switch say something. Raises P4RuntimeError."""
         await self._transport.ask()
@@ -119,22 +124,26 @@ class Client:
     async def receive(self) -> list[Event | Arbitration]:
         """Everything that has arrived, at least one message; acknowledges digests. Raises P4RuntimeError."""
         events: list[Event | Arbitration] = []
+        packets = self.schema.packets
         for message in await self._open_stream().receive():
+            if isinstance(message, bytes):
+                events.append(packets.decode_frame(message))
+                continue
             try:
                 if not isinstance(message, p4r.StreamMessageResponse):
                     self.digest_lists += 1
-                    events.extend(self.schema.packets.decode_packed(message))
-                    await self._send(self.schema.packets.digest_ack(message))
+                    events.extend(packets.decode_packed(message))
+                    await self._send(packets.digest_ack(message))
                     continue
                 kind = message.WhichOneof("update")
                 if kind == "packet":
-                    events.append(self.schema.packets.decode_packet(message.packet))
+                    events.append(packets.decode_packet(message.packet))
                 elif kind == "digest":
                     self.digest_lists += 1
-                    events.extend(self.schema.packets.decode_digest(message.digest))
-                    await self._send(self.schema.packets.digest_ack(message.digest))
+                    events.extend(packets.decode_digest(message.digest))
+                    await self._send(packets.digest_ack(message.digest))
                 elif kind == "idle_timeout_notification":
-                    events.extend(self.schema.packets.decode_idle(message.idle_timeout_notification))
+                    events.extend(packets.decode_idle(message.idle_timeout_notification))
                 elif kind == "arbitration":
                     events.append(self._arbitration(message.arbitration))
                 elif kind == "error":
@@ -162,7 +171,10 @@ class Client:
     def packet_out(self, effect: PacketOut, limit: int = QUEUE_LIMIT) -> bool:
         """False when the switch is ``limit`` messages behind: there is :meth:`room` later. Raises ConnectionLost, and
         IndexError or OverflowError for a value too wide for its field."""
-        return self._open_stream().send(self.schema.packets.encode(effect), limit)
+        stream, packets = self._open_stream(), self.schema.packets
+        if stream.direct and stream.send_frame(packets.frame(effect)):
+            return True
+        return stream.send(packets.encode(effect), limit)
 
     async def room(self, limit: int = QUEUE_LIMIT) -> None:
         """Until another packet-out can be sent, or the stream has ended."""
@@ -216,11 +228,11 @@ class Client:
         if failed:
             raise RpcError(*failed[0])
 
-    async def limit_punts(self, rate: int, burst: int) -> None:
-        """Set every punt reason's meter to ``rate`` packets per second and ``burst`` packets."""
+    async def limit_punts(self, rate: int, burst: int, reasons: Iterable[int] | None = None) -> None:
+        """Set the meters of these punt ``reasons``, or of all, to ``rate`` packets per second and ``burst`` packets."""
         meter = self.schema.punt_meter
         updates = []
-        for index in range(meter.size):
+        for index in range(meter.size) if reasons is None else reasons:
             update = p4r.Update(type=p4r.Update.MODIFY)
             entry = update.entity.meter_entry
             entry.meter_id = meter.id

@@ -16,7 +16,7 @@ from finsy.proto import p4r, rpc_status
 from fullnat.p4rt.channel import Tls, connect
 from fullnat.p4rt.errors import Code, ConnectionLost, P4RuntimeError, RpcError
 from fullnat.p4rt.reasons import explain
-from fullnat.p4rt.transport import QUEUE_LIMIT
+from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Arrival, Layout
 
 CONNECT_SECONDS = 5.0
 """For the connection, TLS and the first answer."""
@@ -45,6 +45,8 @@ class Heard:
 class GrpcTransport:
     """One channel; the server's name is ``address`` (host:port). Raises ChannelError."""
 
+    immediate = False
+
     def __init__(self, address: str, tls: Tls | None = None) -> None:
         self.address = address
         self.pushing = False
@@ -72,7 +74,7 @@ class GrpcTransport:
     def heard(self) -> int:
         return self._heard.count
 
-    async def open_stream(self) -> GrpcStream:
+    async def open_stream(self, layout: Layout = NO_LAYOUT) -> GrpcStream:
         """After a first answer: where there is no P4Runtime server, gRPC tells only an RPC why."""
         try:
             await self._capabilities(b"", timeout=CONNECT_SECONDS)
@@ -147,10 +149,12 @@ class GrpcStream:
     """A task reads ahead, so that the owner finds everything that arrived while it was busy in one go; another one
     writes, because gRPC allows one write at a time."""
 
+    direct = False
+
     def __init__(self, call: Any, heard: Heard) -> None:
         self._call = call
         self._heard = heard
-        self._inbox: deque[p4r.StreamMessageResponse] = deque()
+        self._inbox: deque[Arrival] = deque()
         self._outbox: deque[bytes] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -203,12 +207,15 @@ class GrpcStream:
         self._to_send.set()
         return True
 
+    def send_frame(self, frame: bytes) -> bool:
+        return False
+
     async def room(self, limit: int = QUEUE_LIMIT) -> None:
         while len(self._outbox) >= limit and self._end is None:
             self._sent.clear()
             await self._sent.wait()
 
-    async def receive(self) -> list[p4r.StreamMessageResponse]:
+    async def receive(self) -> list[Arrival]:
         await self._arrived.wait()
         if not self._inbox:
             raise self._end or ConnectionLost("the stream is closed")

@@ -14,12 +14,14 @@ from finsy.proto import p4r
 from p4soft.api import EngineError
 from p4soft.embedded import Switch
 from p4soft.server.errors import RpcError as ServiceError
+from p4soft.server.outgoing import Outgoing
+from p4soft.server.packetio import ControllerHeader, Punted
 from p4soft.server.service import P4RuntimeService
 from p4soft.server.streams import Stream as ServiceStream
 from p4soft.server.tls import ServerError
 
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError, RpcError
-from fullnat.p4rt.transport import QUEUE_LIMIT, Arrival, Hit, PackedDigests
+from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Arrival, Hit, Layout
 
 
 class EmbeddedSwitch:
@@ -67,17 +69,23 @@ class InProcessTransport:
     """Calls a P4Runtime service of this process and event loop; every call is done when it returns."""
 
     pushing = False
+    immediate = True
 
     def __init__(self, service: P4RuntimeService) -> None:
         self._service = service
         self.heard = 0
 
     async def ask(self) -> None:
-        """The switch is in this process: it is there."""
+        """The switch is in this process, so what there is to ask is whether its packet threads make room between two
+        batches. One that does not stops this loop, which the service manager's watchdog then notices."""
+        try:
+            self._service.engine.port_stats()
+        except EngineError as error:
+            raise ConnectionLost(str(error)) from None
         self.heard += 1
 
-    async def open_stream(self) -> InProcessStream:
-        return InProcessStream(self._service)
+    async def open_stream(self, layout: Layout = NO_LAYOUT) -> InProcessStream:
+        return InProcessStream(self._service, layout)
 
     async def write(self, request: bytes) -> None:
         try:
@@ -115,19 +123,34 @@ class InProcessTransport:
 
 
 class InProcessStream:
-    def __init__(self, service: P4RuntimeService) -> None:
+    """Packets and digests are handed over as the data plane has them: packets if the running pipeline's headers are
+    those of ``layout``."""
+
+    def __init__(self, service: P4RuntimeService, layout: Layout) -> None:
+        self.direct = bool(layout.packet_out)
+        self._layout = layout
+        self._header: ControllerHeader | None = None
+        """The header of packets that are taken as they are."""
         self._inbox: deque[Arrival] = deque()
         self._arrived = asyncio.Event()
         self._end: P4RuntimeError | None = None
-        self._stream: ServiceStream = service.open_stream(self._take, digests=self._take_digests)
+        self._stream: ServiceStream = service.open_stream(self._take, packed=True)
 
-    def _take(self, messages: list[p4r.StreamMessageResponse]) -> None:
-        self._inbox.extend(messages)
+    def _take(self, outgoing: list[Outgoing]) -> None:
+        self._inbox.extend([self._arrival(one) for one in outgoing])
         self._arrived.set()
 
-    def _take_digests(self, digests: PackedDigests) -> None:
-        self._inbox.append(digests)
-        self._arrived.set()
+    def _arrival(self, one: Outgoing) -> Arrival:
+        if not isinstance(one, Punted):
+            return one
+        if one.header is not self._header:
+            if one.header.fields != self._layout.packet_in:
+                return one.message()
+            self._header = one.header
+        return one.data
+
+    def send_frame(self, frame: bytes) -> bool:
+        return self._stream.packet_out(frame, self._layout.packet_out)
 
     def send(self, message: bytes, limit: int = QUEUE_LIMIT) -> bool:
         try:

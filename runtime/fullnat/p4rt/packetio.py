@@ -10,8 +10,8 @@ from finsy.proto import p4r
 from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
 from fullnat.net.flow import v4
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
-from fullnat.p4rt.binding import Binder, Digest
-from fullnat.p4rt.transport import PackedDigests
+from fullnat.p4rt.binding import Binder, Field
+from fullnat.p4rt.transport import NO_LAYOUT, Layout, PackedDigests
 from fullnat.p4rt.wire import IntField, delimited, scalar, tag, varint
 
 PacketOut = Forward | Inject | Reset
@@ -26,13 +26,18 @@ class PacketIo:
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
         session_event = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
         neighbor_event = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
+        self.layout = NO_LAYOUT
+        """Of packets that :meth:`decode_frame` and :meth:`frame` know."""
         if binder.differences:
             return
+        if all(field.bits in (8, 16, 32, 64) for field in (*packet_in, *packet_out)):
+            self.layout = Layout(*(tuple((field.id, field.bits) for field in side) for side in (packet_in, packet_out)))
+            self._frame_in, self._frame_out = _packed(packet_in), _packed(packet_out)
         self.digest_id = session_event.id
         self.neighbor_digest_id = neighbor_event.id
         self._digests: dict[int, tuple[Callable[..., Event], struct.Struct]] = {
-            self.digest_id: (SessionEvents, _packed(session_event)),
-            self.neighbor_digest_id: (_neighbor_heard, _packed(neighbor_event)),
+            self.digest_id: (SessionEvents, _packed(session_event.fields)),
+            self.neighbor_digest_id: (_neighbor_heard, _packed(neighbor_event.fields)),
         }
         self._in_ids = [field.id for field in packet_in]
         self._request, self._flags, self._port, self._session_id = (
@@ -59,6 +64,27 @@ class PacketIo:
             metadata = self._reset + self._session_id.encode(effect.session_id)
         body = _PAYLOAD + varint(len(effect.frame)) + effect.frame + metadata
         return _STREAM_PACKET + varint(len(body)) + body
+
+    def frame(self, effect: PacketOut) -> bytes:
+        """The packet behind the values of packet_out's fields. Raises OverflowError for a value too wide."""
+        if isinstance(effect, Inject):
+            flags = (
+                effect.new_session * PacketOutFlag.NEW_SESSION | effect.options_edited * PacketOutFlag.OPTIONS_EDITED
+            )
+            values = PacketOutAction.INJECT, flags, effect.port, effect.session_id
+        elif isinstance(effect, Forward):
+            values = PacketOutAction.FORWARD, 0, effect.port, 0
+        else:
+            values = PacketOutAction.RESET, 0, 0, effect.session_id
+        try:
+            return self._frame_out.pack(*values) + effect.frame
+        except struct.error as error:
+            raise OverflowError(str(error)) from None
+
+    def decode_frame(self, data: bytes) -> PacketIn:
+        """A packet behind the values of packet_in's fields."""
+        reason, service_flags, ingress_port, session_id, *seq = self._frame_in.unpack_from(data)
+        return PacketIn(reason, service_flags, ingress_port, session_id, data[self._frame_in.size :], *seq)
 
     def decode_packet(self, packet: p4r.PacketIn) -> PacketIn:
         """Raises ValueError when the metadata are not those of the packet_in header."""
@@ -126,7 +152,7 @@ def _number(value: int | bytes) -> int:
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
-def _packed(digest: Digest) -> struct.Struct:
-    """Its fields in network order; those that are no number of the machine come as bytes."""
-    sizes = [(field.bits + 7) // 8 for field in digest.fields]
+def _packed(fields: Sequence[Field]) -> struct.Struct:
+    """In network order; those that are no number of the machine come as bytes."""
+    sizes = [(field.bits + 7) // 8 for field in fields]
     return struct.Struct("!" + "".join(_CODES.get(size, f"{size}s") for size in sizes))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from finsy.proto import p4r
@@ -10,6 +11,7 @@ from finsy.proto import p4r
 from fullnat.core.interface import Op, ProbeResult
 from fullnat.p4rt.binding import Binder, Field, Table
 from fullnat.p4rt.halves import Half, HalfSessions, Halves
+from fullnat.p4rt.session_template import Form, SessionTemplates
 from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import AddressField, BytesField, IntField, delimited, scalar, tag, varint
 from fullnat.tables.session import IN_ACTION, IN_KEY, OUT_ACTION, OUT_KEY, SESSION_IN, SESSION_OUT, SessionEntry
@@ -39,6 +41,10 @@ class _Half:
         self.params = tuple(_field(param, 4, 2, 3, 0) for param in bound.params)
         self.address_bytes = bound.params[2].bits // 8
 
+    def form(self, update: Callable[[int], bytes]) -> Form:
+        """How entries are written, ``update`` being what is in front of one of so many bytes."""
+        return Form(self.head, self.key, partial(_action_front, self.action_head), self.params, update)
+
 
 def _field(field: Field, parent: int, id_field: int, value_field: int, inner_field: int) -> BytesField[Any]:
     made = AddressField if field.name in TABLES[SessionEntry].addresses else IntField
@@ -61,6 +67,11 @@ class SessionTables:
         self._counts_bytes = binder.counts_bytes(inward) and binder.counts_bytes(outward)
         self._timeouts: dict[float, bytes] = {}
         self._update_heads = {op: scalar(1, kind) + tag(2, 2) for op, kind in UPDATE_TYPES.items()}
+        self._templates = {
+            op: SessionTemplates(*(half.form(partial(_update_front, head)) for half in (self._in, self._out)))
+            for op, head in self._update_heads.items()
+            if op is not Op.DELETE
+        }
 
     def keys(self, entry: SessionEntry) -> tuple[bytes, bytes]:
         """The serialised table id and match fields of both directions."""
@@ -80,11 +91,15 @@ class SessionTables:
 
     def encode(self, op: Op, entry: SessionEntry) -> tuple[bytes, bytes]:
         """The serialised p4.v1.Update of both directions. Raises IndexError for a value too wide for its field."""
-        inward, outward = self.keys(entry)
         head = self._update_heads[op]
         if op is Op.DELETE:
+            inward, outward = self.keys(entry)
             return _update(head, inward), _update(head, outward)
         tail = self._tail(entry)
+        made = self._templates[op].encode(entry, tail)
+        if made is not None:
+            return made
+        inward, outward = self.keys(entry)
         return (
             _update(head, inward + self._in_action(entry) + tail),
             _update(head, outward + self._out_action(entry) + tail),
@@ -172,6 +187,17 @@ def _action(action: bytes) -> bytes:
     return _TABLE_ACTION + varint(len(inner)) + inner
 
 
+def _action_front(head: bytes, params: int) -> bytes:
+    """What :func:`_action` puts in front of ``params`` bytes of parameters."""
+    size = len(head) + params
+    inner = _ACTION + varint(size)
+    return _TABLE_ACTION + varint(len(inner) + size) + inner + head
+
+
 def _update(head: bytes, table_entry: bytes) -> bytes:
-    size = len(table_entry)
-    return head + varint(size + len(varint(size)) + 1) + _ENTITY_TABLE_ENTRY + varint(size) + table_entry
+    return _update_front(head, len(table_entry)) + table_entry
+
+
+def _update_front(head: bytes, size: int) -> bytes:
+    """``head`` of the Update, and what is in front of a TableEntry of ``size`` bytes in there."""
+    return head + varint(size + len(varint(size)) + 1) + _ENTITY_TABLE_ENTRY + varint(size)

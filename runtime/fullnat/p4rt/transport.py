@@ -7,7 +7,7 @@ message objects.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from finsy.proto import p4r
 
@@ -30,12 +30,32 @@ class PackedDigests(Protocol):
         ...
 
 
-Arrival = p4r.StreamMessageResponse | PackedDigests
-"""What a stream brings."""
+Arrival = p4r.StreamMessageResponse | PackedDigests | bytes
+"""What a stream brings: messages or, from a switch in this process, what they would be made of. Bytes are a packet-in
+behind the values of packet_in's fields, see :class:`Layout`."""
+
+
+class Layout(NamedTuple):
+    """Id and bits of the fields of both controller headers, by P4Info."""
+
+    packet_in: tuple[tuple[int, int], ...] = ()
+    packet_out: tuple[tuple[int, int], ...] = ()
+
+
+NO_LAYOUT = Layout()
 
 
 class Stream(Protocol):
     """One StreamChannel."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether packets may be handed over as they are, by :meth:`send_frame`."""
+        ...
+
+    def send_frame(self, frame: bytes) -> bool:
+        """Send a packet-out behind the values of packet_out's fields; False: it has to be sent as a message."""
+        ...
 
     def send(self, message: bytes, limit: int = QUEUE_LIMIT) -> bool:
         """Send a serialised StreamMessageRequest; False when ``limit`` wait already. Raises ConnectionLost."""
@@ -65,11 +85,18 @@ class Transport(Protocol):
         """A pipeline is being set, during which some switches answer nothing else."""
         ...
 
+    @property
+    def immediate(self) -> bool:
+        """Every Write is done when the call returns: nothing of it waits."""
+        ...
+
     async def ask(self) -> None:
         """Have the switch answer something that costs it next to nothing."""
         ...
 
-    async def open_stream(self) -> Stream: ...
+    async def open_stream(self, layout: Layout = NO_LAYOUT) -> Stream:
+        """``layout``: of packets that may come as they are."""
+        ...
 
     async def write(self, request: bytes) -> None:
         """Carry out a serialised WriteRequest."""

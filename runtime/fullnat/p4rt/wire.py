@@ -86,6 +86,10 @@ class BytesField(dict[K, bytes]):
     def encode(self, value: K) -> bytes:
         raise NotImplementedError
 
+    def before(self, size: int) -> bytes:
+        """What stands in front of a bytestring of ``size`` bytes."""
+        return self._prefix[size]
+
     def __missing__(self, value: K) -> bytes:
         if len(self) >= self.LIMIT:
             self.clear()

@@ -17,10 +17,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from p4soft.api import ToolchainError
+from p4soft.engine import prebuilt
 
 _FLAGS = ("-std=gnu11", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-strict-overflow", "-w", "-pthread")
 _SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
@@ -87,32 +89,46 @@ def compiler(own: str, sanitize: bool) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _processor() -> str:
     """What -march=native depends on: a cache may be shared by different machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
-    return f"{platform.machine()} {flags}"
+    return " ".join([platform.machine(), *sorted(prebuilt.processor_flags() or {platform.processor()})])
 
 
-def build(name: str, sources: list[Path], texts: dict[str, str], include: Path) -> Path:
-    """Compile files of ``sources`` and generated ``texts`` (file name to content) into one shared object.
+def digest_of(sources: Sequence[Path], texts: Mapping[str, str], include: Path) -> str:
+    """The hash of what :func:`build` compiles."""
+    digest = hashlib.sha256()
+    for path in sorted([*sources, *include.rglob("*.h")]):
+        digest.update(path.relative_to(include).as_posix().encode() + b"\0" + path.read_bytes())
+    for label, text in sorted(texts.items()):
+        digest.update(label.encode() + b"\0" + text.encode())
+    return digest.hexdigest()
+
+
+def build(name: str, sources: Sequence[Path], texts: Mapping[str, str], include: Path) -> Path:
+    """Compile files of ``sources`` and generated ``texts`` (file name to content) into one shared object, or find the
+    one that came with the package. ``$P4SOFT_CC`` wants it compiled in any case.
 
     Sources and the headers that they include lie below ``include``.
 
     Raises ToolchainError. Concurrent builds of the same thing are harmless: the result is moved into place.
     """
-    command = compiler(os.environ.get("P4SOFT_CC", ""), sanitizing())
-    digest = hashlib.sha256("\0".join([_processor(), *command]).encode())
-    for path in sorted([*sources, *include.rglob("*.h")]):
-        digest.update(path.relative_to(include).as_posix().encode() + b"\0" + path.read_bytes())
-    for label, text in sorted(texts.items()):
-        digest.update(label.encode() + b"\0" + text.encode())
-    target = cache_directory() / f"{name}-{digest.hexdigest()[:32]}.so"
+    content = digest_of(sources, texts, include)
+    own = os.environ.get("P4SOFT_CC", "")
+    if not own and not sanitizing() and (shipped := prebuilt.find(name, content)) is not None:
+        return shipped
+    command = compiler(own, sanitizing())
+    key = hashlib.sha256("\0".join([_processor(), *command, content]).encode())
+    target = cache_directory() / f"{name}-{key.hexdigest()[:32]}.so"
     if target.exists():
         with contextlib.suppress(OSError):
             os.utime(target)
         return target
+    compile_to(target, command, sources, texts, include)
+    return target
+
+
+def compile_to(
+    target: Path, command: Sequence[str], sources: Sequence[Path], texts: Mapping[str, str], include: Path
+) -> None:
+    """Compile with ``command`` (a compiler and its flags) and move the result to ``target``. Raises ToolchainError."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as scratch:
         files = [str(p) for p in sources]
         for label, text in texts.items():
@@ -122,6 +138,5 @@ def build(name: str, sources: list[Path], texts: dict[str, str], include: Path) 
         made = Path(scratch) / "out.so"
         problem = _run([*command, f"-I{include}", "-o", str(made), *files])
         if problem is not None:
-            raise ToolchainError(f"the C compiler failed on {name}: {problem[-2000:]}")
+            raise ToolchainError(f"the C compiler failed on {target.name}: {problem[-2000:]}")
         os.replace(made, target)
-    return target

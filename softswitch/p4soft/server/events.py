@@ -16,6 +16,8 @@ from finsy.proto import p4r
 from p4soft.api import Digest, Engine, Idle, PacketIn
 from p4soft.server.arbitration import Arbitration
 from p4soft.server.digests import DigestList
+from p4soft.server.outgoing import Outgoing
+from p4soft.server.packetio import Punted
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
 
@@ -66,18 +68,19 @@ class EventDispatcher:
             for handler in pipeline.digests.values() if pipeline is not None else ():
                 handler.discard()
             return
-        packets: list[p4r.StreamMessageResponse] = []
+        packets: list[Punted] = []
         digests: list[Digest] = []
         idle: list[Idle] = []
-        packet_in = pipeline.packet_in.packet_in
+        header = pipeline.packet_in
+        least = header.size
         for event in events:
             kind = type(event)
             if kind is PacketIn:
-                message = packet_in(event.data)  # type: ignore[union-attr]
-                if message is None:
+                data = event.data  # type: ignore[union-attr]
+                if len(data) < least:
                     self.stats.short_packets += 1
                 else:
-                    packets.append(message)
+                    packets.append(Punted(header, data))
             elif kind is Digest:
                 digests.append(event)  # type: ignore[arg-type]
             else:
@@ -85,10 +88,11 @@ class EventDispatcher:
         self.stats.packets_in += len(packets)
         lists = self._digests(pipeline, digests) if pipeline.digests else []
         notices = self._idle(pipeline, idle) if idle else []
-        for stream in primaries if packets or lists or notices else ():
+        outgoing: list[Outgoing] = [*packets, *lists, *notices]
+        for stream in primaries if outgoing else ():
             if TYPE_CHECKING:
                 assert isinstance(stream, Stream)
-            stream.deliver(packets, lists, notices)
+            stream.send(outgoing)
 
     def deadline(self) -> int | None:
         """When (monotonic ns) the next digest list is due; None while none is buffered."""

@@ -49,6 +49,11 @@ class ControllerHeader:
             for field in fields
         )
         self._ids = frozenset(field.id for field in fields)
+        plain = [(field.name, field.bits) for field in fields] == list(layout)
+        plain = plain and not any(field.translation for field in fields)
+        self.fields = tuple((field.id, field.bits) for field in fields) if plain else None
+        """Id and bits of the fields whose values are all that is in front of a packet, in this order, as P4Info has
+        them; None: there is more to it."""
 
     def packet_in(self, data: bytes) -> p4r.StreamMessageResponse | None:
         """The message for a packet that reached the CPU port; None when it is shorter than the header."""
@@ -91,6 +96,25 @@ class ControllerHeader:
             return invalid(f"{self._name}: no metadata field with id {unknown[0]}")
         missing = [field.name for field in self._fields if field.id not in values]
         return invalid(f"{self._name}: missing metadata field {', '.join(missing)}")
+
+
+class Punted:
+    """A packet for the controller, as the data plane has it, which becomes a message only for who wants one."""
+
+    __slots__ = ("_message", "data", "header")
+
+    def __init__(self, header: ControllerHeader, data: bytes) -> None:
+        self.header = header
+        self.data = data
+        """With ``header`` in front, complete."""
+        self._message: p4r.StreamMessageResponse | None = None
+
+    def message(self) -> p4r.StreamMessageResponse:
+        """The same message every time."""
+        if self._message is None:
+            self._message = self.header.packet_in(self.data)
+        assert self._message is not None
+        return self._message
 
 
 def controller_header(

@@ -26,7 +26,7 @@ from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexp
 from p4soft.server.events import EventDispatcher
 from p4soft.server.pipeline import Pipeline
 from p4soft.server.pipelines import PipelineStore
-from p4soft.server.streams import End, Send, SendDigests, Stream
+from p4soft.server.streams import End, Send, Stream
 from p4soft.server.wire import WirePath, wire_writer
 
 API_VERSION = "1.5.0"
@@ -246,13 +246,14 @@ class P4RuntimeService:
             self._check_device(request.device_id)
         return p4r.CapabilitiesResponse(p4runtime_api_version=API_VERSION)
 
-    def open_stream(self, send: Send, end: End | None = None, digests: SendDigests | None = None) -> Stream:
-        """A new StreamChannel. ``send`` takes lists of messages for the client and must not block. ``digests`` takes
-        lists of digests as they are packed, which then do not come as messages.
+    def open_stream(self, send: Send, end: End | None = None, *, packed: bool = False) -> Stream:
+        """A new StreamChannel. ``send`` takes lists of messages for the client and must not block. ``packed``: packets
+        and digests are handed over as the data plane has them, which spares making messages of them
+        (:mod:`p4soft.server.outgoing`).
 
         ``end`` is called when the switch ends the stream by itself, because it stops.
         """
-        stream = Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send, digests)
+        stream = Stream(self.arbitration, self.pipelines, self.events, self.cpu_port, send, packed=packed)
         if end is not None:
             self._ends[stream] = end
             stream.on_close = self._ends.pop

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from finsy.proto import p4r
 
 from p4soft.api import Engine, EngineError
 from p4soft.server.arbitration import Arbitration, Notices
-from p4soft.server.digests import DigestList
 from p4soft.server.errors import Code, RpcError, denied, from_engine, from_unexpected, invalid, unimplemented
 from p4soft.server.events import EventDispatcher
+from p4soft.server.outgoing import Outgoing, message_of
 from p4soft.server.pipelines import PipelineStore
 
-Send = Callable[[list[p4r.StreamMessageResponse]], None]
+Send = Callable[[list[Any]], None]
 """Takes messages for the client, in order. Must not block or raise; may be called from within :meth:`Stream.handle`."""
-
-SendDigests = Callable[[DigestList], None]
-"""The same of digests, as they are packed."""
 
 End = Callable[[RpcError], None]
 """Takes the status a stream ended with, when that was not the client's doing."""
@@ -33,17 +31,23 @@ class Stream:
         events: EventDispatcher,
         cpu_port: int | None,
         send: Send,
-        send_digests: SendDigests | None = None,
+        *,
+        packed: bool = False,
     ) -> None:
+        """``packed``: packets and digests come as they are (:mod:`p4soft.server.outgoing`), not as messages."""
         self._arbitration = arbitration
         self._pipelines = pipelines
         self._events = events
         self._engine: Engine = events.engine
         self._cpu_port = cpu_port
-        self.send = send
-        self._send_digests = send_digests
+        self._send = send
+        self._packed = packed
         self.on_close: Callable[[Stream], object] | None = None
         self._open = True
+
+    def send(self, outgoing: Sequence[Outgoing]) -> None:
+        """Tell the client, in this order."""
+        self._send(list(outgoing) if self._packed else [message_of(one) for one in outgoing])
 
     def handle(self, request: p4r.StreamMessageRequest) -> None:
         """Handle one message of the client. An RpcError means that the stream is over, with that status."""
@@ -61,22 +65,22 @@ class Stream:
             message.error.other.other.CopyFrom(request.other)
             self.send([message])
 
-    def deliver(
-        self,
-        packets: list[p4r.StreamMessageResponse],
-        lists: list[DigestList],
-        notices: list[p4r.StreamMessageResponse],
-    ) -> None:
-        """Send what the data plane has to tell: packet-ins, digests and idle notifications, in this order."""
-        if self._send_digests is None:
-            self.send([*packets, *(digests.message() for digests in lists), *notices])
-            return
-        if packets:
-            self.send(packets)
-        for digests in lists:
-            self._send_digests(digests)
-        if notices:
-            self.send(notices)
+    def packet_out(self, data: bytes, fields: tuple[tuple[int, int], ...]) -> bool:
+        """Send ``data``, which is a packet behind the values of packet_out's ``fields``: id and bits of each. False:
+        nothing was done, because it is not that simple or not allowed; as a message, it is answered with the reason."""
+        pipeline = self._pipelines.running
+        if (
+            pipeline is None
+            or pipeline.packet_out.fields != fields
+            or self._cpu_port is None
+            or not self._arbitration.is_primary_stream(self)
+        ):
+            return False
+        try:
+            self._engine.packet_out(data)
+        except EngineError:
+            return False
+        return True
 
     def close(self) -> None:
         """The client is gone. Idempotent."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from enginekit import CPU_PORT, Bench, with_workers
@@ -101,6 +104,44 @@ def test_packet_in_and_out(paths: Bench) -> None:
     assert paths.drain(10)
     assert paths.collect() == [(2, traced(0, in_port=CPU_PORT))]
     assert paths.poll() == []
+
+
+def packet_threads() -> list[Path]:
+    """Those of the switches in this process; on one processor with us, where they do not preempt us."""
+    tasks = Path("/proc/self/task").iterdir()
+    found = [task for task in tasks if (task / "comm").read_text() == "p4soft\n"]
+    for task in found:
+        os.sched_setaffinity(int(task.name), os.sched_getaffinity(0))
+        os.sched_setscheduler(int(task.name), os.SCHED_BATCH, os.sched_param(0))
+    return found
+
+
+def sleeps(thread: Path) -> bool:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+def test_a_lone_packet_out_does_not_wait_for_the_packet_thread(paths: Bench) -> None:
+    """While that sleeps, whoever brings a packet runs it: it has left when the call returns."""
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})
+    try:
+        threads = packet_threads()
+        for _ in range(20):
+            assert paths.drain(10)
+            alone_at = time.monotonic() + 0.001
+            while time.monotonic() < alone_at or not all(map(sleeps, threads)):
+                os.sched_yield()
+            paths.packet_out(packet(0))
+            assert paths.collect() == [(2, traced(0, in_port=CPU_PORT))]
+    finally:
+        os.sched_setaffinity(0, processors)
+
+
+def test_packet_outs_keep_their_order(paths: Bench) -> None:
+    for number in range(2000):
+        paths.packet_out(packet(0, mark=number))
+    assert paths.drain(10)
+    assert [data for _, data in paths.collect()] == [traced(0, mark=n + 1, in_port=CPU_PORT) for n in range(2000)]
 
 
 def test_digest(paths: Bench) -> None:

@@ -10,7 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 from p4soft import api_optional
 from p4soft.api import Engine
-from p4soft.api_optional import Captures, Compiles, LogsPackets, WritesBytes
+from p4soft.api_optional import Captures, Compiles, LogsPackets, MissesPorts, Reattaches, WritesBytes
 from p4soft.device_socket import PortEngine
 from p4soft.embedded import Switch, native_engine
 from p4soft.launch import StartError, _start_trace
@@ -18,7 +18,7 @@ from p4soft.server.service import P4RuntimeService
 from p4switch import NATIVE
 
 SOURCES = Path(p4soft.api.__file__).parent
-ABILITIES = {Captures, Compiles, LogsPackets, WritesBytes}
+ABILITIES = {Captures, Compiles, LogsPackets, MissesPorts, Reattaches, WritesBytes}
 
 
 def able(engine: Engine) -> set[type]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 from collections.abc import Sequence
@@ -203,3 +204,22 @@ async def test_what_cannot_start_is_one_line_and_status_1(arguments: Sequence[st
     (line,) = errors.splitlines()
     assert line.startswith("p4soft: ")
     assert expected in line
+
+
+async def test_a_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        async with running("--grpc-server-addr", f"unix:{tmp_path}/switch") as (process, address):
+            status = f"STATUS=listening on {address}".encode()
+            assert manager.recv(4096) == b"READY=1\n" + status
+            assert [manager.recv(4096) for _ in range(3)] == [b"WATCHDOG=1\n" + status] * 3
+            await stop(process, signal.SIGTERM)
+        manager.setblocking(False)
+        last = b""
+        with contextlib.suppress(BlockingIOError):
+            while message := manager.recv(4096):
+                last = message
+        assert last == b"STOPPING=1"

@@ -11,6 +11,8 @@ from p4soft.api import PacketIn
 from p4soft.embedded import Switch
 from p4soft.server import arbitration as rules
 from p4soft.server.errors import Code
+from p4soft.server.outgoing import Outgoing
+from p4soft.server.packetio import Punted
 
 OK, ALREADY_EXISTS, NOT_FOUND = Code.OK, Code.ALREADY_EXISTS, Code.NOT_FOUND
 
@@ -207,6 +209,31 @@ async def test_packet_ins_carry_the_header_as_metadata(fake_primary: Client, fak
     assert [item.value for item in messages[1].packet.metadata] == [b"\0", b"\0", b"\0"]
     assert messages[2].packet.payload == b""
     assert fake_switch.service.events.stats.short_packets == 1
+
+
+async def test_packets_may_be_handed_over_as_the_data_plane_has_them(fake_primary: Client, fake_switch: Switch) -> None:
+    """Out: only by a primary, under a header that has the fields that P4Info tells, and nothing else."""
+    got: list[Outgoing] = []
+    stream = fake_switch.service.open_stream(got.extend, packed=True)
+    fields = ((1, 9), (2, 7), (3, 16))
+    assert not stream.packet_out(b"\1\0\0\0payload", fields), "not primary"
+    stream.handle(arbitration(1000))
+    engine = engine_of(fake_switch)
+    header = (300 << 23 | 0x5 << 16 | 0x1234).to_bytes(4, "big")
+    engine.emit(PacketIn(header + b"frame"), PacketIn(b"abc"))
+    await until(lambda: len(got) == 2)
+    _, packet = got
+    assert isinstance(packet, Punted)
+    assert packet.header.fields == fields
+    assert packet.data == header + b"frame"
+    assert packet.message().packet.payload == b"frame"
+    assert packet.message() is packet.message()
+    running = fake_switch.service.pipelines.running
+    assert running is not None
+    assert running.packet_out.fields is not None
+    assert not stream.packet_out(b"\1\0\0\0payload", running.packet_out.fields[:2]), "another header"
+    assert stream.packet_out(b"\1\0\0\0payload", running.packet_out.fields)
+    assert engine.sent == [b"\1\0\0\0payload"]
 
 
 async def test_packet_ins_go_to_the_primary_only(fake_primary: Client, fake_switch: Switch) -> None:

@@ -12,6 +12,7 @@
 EXPORT int p4s_inject(struct p4s_switch *s, uint32_t port, const uint8_t *data, uint32_t len) {
   if (port >= P4S_PORTS || len > P4S_MAX_FRAME) return P4S_INVALID;
   struct p4s_worker *w = port_worker(s, port);
+  if (worker_run_here(w, port, data, len)) return P4S_OK;
   while (!ring_put(&w->in, P4S_REC_PACKET, port, data, len)) {
     worker_wake(w);
     usleep(50);

@@ -1,5 +1,5 @@
 /* What a switch and its packet threads consist of. A worker's part is guarded by the worker's lock and written by the worker
- * alone; the switch's is read under any worker's lock and written under all of them. What is otherwise says so. */
+ * alone, or by who runs a frame for it while it sleeps (worker_run_here); the switch's is read under any worker's lock and written under all of them. What is otherwise says so. */
 #ifndef P4S_ENGINE_STATE_H
 #define P4S_ENGINE_STATE_H
 
@@ -54,6 +54,7 @@ struct p4s_worker {
   int wake_fd;
   _Atomic bool sleeping;
   _Atomic uint64_t wake_at; /* when the thread means to wake up if nothing happens; 0: it is awake */
+  uint64_t helped; /* when another thread last ran a frame for it, or would have */
   uint64_t drain_done; /* guarded by the switch's drain_lock */
 };
 

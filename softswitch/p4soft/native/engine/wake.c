@@ -10,7 +10,8 @@ void raise_event(int fd) {
 
 void worker_wake(struct p4s_worker *w) {
   atomic_thread_fence(memory_order_seq_cst); /* what was queued has to be visible before ``sleeping`` is read */
-  if (atomic_load(&w->sleeping)) raise_event(w->wake_fd);
+  /* The first one wakes it: until it runs, which may take a while, the others need not. */
+  if (atomic_load(&w->sleeping) && atomic_exchange(&w->sleeping, false)) raise_event(w->wake_fd);
 }
 
 void switch_deadline(struct p4s_switch *s, uint64_t deadline) {

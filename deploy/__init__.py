@@ -1,0 +1,1 @@
+"""What makes packages of this project: ``make deb`` and ``make wheel``."""

@@ -1,0 +1,88 @@
+"""``fullnat upgrade --check``: what an upgrade keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fullnat.cli.controlclient import NobodyListens, ask, socket_option
+from fullnat.compiled import TARGETS, V1MODEL
+
+if TYPE_CHECKING:
+    from fullnat.app.upgrade import Controller
+
+LOST = 3
+"""Exit status when sessions would end."""
+FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--check", is_flag=True, required=True, help="Say what would be kept; nothing is changed.")
+@click.option("--grpc-addr", default="127.0.0.1:9559", show_default=True, help="P4Runtime server of the switch.")
+@click.option("--grpc-tls-ca", type=FILE, help="As of fullnat run.")
+@click.option("--grpc-tls-cert", type=FILE, help="As of fullnat run.")
+@click.option("--grpc-tls-key", type=FILE, help="As of fullnat run.")
+@click.option("--grpc-tls-server-name", metavar="NAME", help="As of fullnat run.")
+@click.option("--device-id", default=1, show_default=True, type=int, help="P4Runtime device id.")
+@click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
+@click.option("--device-config", type=FILE, help="As of fullnat run.")
+@socket_option
+def upgrade(
+    check: bool,
+    grpc_addr: str,
+    grpc_tls_ca: Path | None,
+    grpc_tls_cert: Path | None,
+    grpc_tls_key: Path | None,
+    grpc_tls_server_name: str | None,
+    device_id: int,
+    target: str,
+    device_config: Path | None,
+    control_socket: Path | None,
+) -> None:
+    """Compare the installed controller and program with what runs. Exit status 0: sessions go on, 3: they would end."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from fullnat.app.upgrade import Pipeline, judge, running
+    from fullnat.p4rt import program
+    from fullnat.p4rt.channel import Tls
+    from fullnat.p4rt.errors import P4RuntimeError
+    from fullnat.p4rt.grpc_transport import GrpcTransport
+
+    tls = None
+    if grpc_tls_ca is not None:
+        tls = Tls(ca=grpc_tls_ca, cert=grpc_tls_cert, key=grpc_tls_key, server_name=grpc_tls_server_name)
+
+    async def ask_switch() -> Pipeline | None:
+        transport = GrpcTransport(grpc_addr, tls)
+        try:
+            return await running(transport, device_id)
+        finally:
+            await transport.close()
+
+    try:
+        ours = program.load(target=target, device_config=device_config)
+        controller = _controller(control_socket)
+        embedded = controller is not None and controller.embedded
+        verdict = judge(ours, controller, None if embedded else asyncio.run(ask_switch()))
+    except P4RuntimeError as error:
+        raise click.ClickException(str(error)) from None
+    for line in verdict.lines:
+        click.echo(line)
+    if not verdict.kept:
+        raise SystemExit(LOST)
+
+
+def _controller(path: Path | None) -> Controller | None:
+    """The controller that runs here; None when none does."""
+    from fullnat.app.upgrade import Controller
+
+    try:
+        about = next(ask(path, "about"))
+        stats = next(ask(path, "stats"))
+    except NobodyListens:
+        return None
+    sessions = int(stats["controller"].get("sessions", 0))
+    return Controller(str(about["version"]), bool(about["embedded"]), sessions, about["cookie"])

@@ -1,0 +1,1 @@
+../../runtime/fullnat/app/notify.py

@@ -1,0 +1,122 @@
+"""The order in which the core gets what has come, and which SYNs it does not get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fullnat.core.inbox import HURRY, PATIENCE, Inbox
+from fullnat.core.interface import Event, IdleNotice, PacketIn, SessionEvents, Shed
+from fullnat.p4constants import PuntReason
+
+from .builders import config
+from .switch import Rig
+
+STEP = 1 / 256
+"""Seconds; sums of it are exact."""
+
+
+def opening(number: int) -> PacketIn:
+    return PacketIn(PuntReason.SERVICE_SYN, 0, 1, 0, b"%d" % number)
+
+
+def taken(inbox: Inbox, now: float) -> list[Event]:
+    return list(_each(inbox, now))
+
+
+def _each(inbox: Inbox, now: float) -> Iterator[Event]:
+    while (event := inbox.take(now)) is not None:
+        yield event
+
+
+def test_openings_wait_behind_everything_else() -> None:
+    inbox = Inbox(10)
+    again = PacketIn(PuntReason.SESSION_SYN, 0, 1, 7, b"again")
+    inbox.post([opening(1), IdleNotice(1), opening(2), again], 0.0)
+    inbox.post([SessionEvents(1, 0, 1)], 0.0)
+    assert len(inbox) == 5
+    assert taken(inbox, 0.0) == [IdleNotice(1), again, SessionEvents(1, 0, 1), opening(1), opening(2)]
+    assert not inbox
+    assert inbox.shed == 0
+
+
+def test_a_burst_may_wait_until_its_clients_would_repeat() -> None:
+    inbox = Inbox(10)
+    inbox.post(map(opening, range(3)), 0.0)
+    assert inbox.take(PATIENCE - 2 * STEP) == opening(0)
+    assert inbox.take(PATIENCE - STEP) == opening(1)
+    assert inbox.take(PATIENCE + STEP) is None
+    assert (inbox.handled, inbox.shed) == (2, 1)
+
+
+def test_what_is_no_opening_is_never_given_up() -> None:
+    inbox = Inbox(10)
+    inbox.post([IdleNotice(1)], 0.0)
+    assert inbox.take(1000.0) == IdleNotice(1)
+    assert inbox.shed == 0
+
+
+def served(inbox: Inbox, seconds: float, arrive: int, serve: int) -> tuple[list[float], int]:
+    """``arrive`` SYNs come in every step, and ``serve`` are handled: how long the latter had waited, and how many were
+    shed."""
+    waits: list[float] = []
+    came: dict[bytes, float] = {}
+    number = 0
+    for step in range(int(seconds / STEP)):
+        now = step * STEP
+        events = [opening(number + more) for more in range(arrive)]
+        came |= {event.frame: now for event in events}
+        number += arrive
+        inbox.post(events, now)
+        for _ in range(serve):
+            event = inbox.take(now)
+            if isinstance(event, PacketIn):
+                waits.append(now - came[event.frame])
+    return waits, inbox.shed
+
+
+def test_with_enough_time_for_all_nothing_is_shed() -> None:
+    assert served(Inbox(1000), 10.0, 3, 3) == ([0.0] * 7680, 0)
+
+
+@pytest.mark.parametrize("overload", [2, 3, 10])
+def test_a_queue_that_stands_is_kept_short_and_all_capacity_is_used(overload: int) -> None:
+    inbox = Inbox(100_000)
+    waits, shed = served(inbox, 10.0, 4 * overload, 4)
+    assert len(waits) == 4 * 2560
+    assert shed + len(waits) + len(inbox) == 4 * overload * 2560
+    assert max(waits) <= PATIENCE
+    late = waits[int(4 * 2 * PATIENCE / STEP) :]
+    assert max(late) <= HURRY
+    assert len(inbox) <= 4 * overload * (HURRY / STEP + 1)
+
+
+def test_after_an_overload_a_burst_may_wait_again() -> None:
+    inbox = Inbox(100_000)
+    _, shed = served(inbox, 3.0, 8, 4)
+    assert shed > 0
+    taken(inbox, 3.0)
+    inbox.post(map(opening, range(10)), 4.0)
+    assert len(taken(inbox, 4.0 + PATIENCE - STEP)) == 10
+
+
+def test_the_queue_is_bounded_by_number_too() -> None:
+    inbox = Inbox(3)
+    inbox.post(map(opening, range(5)), 0.0)
+    assert taken(inbox, 0.0) == [opening(2), opening(3), opening(4)]
+    assert inbox.shed == 2
+
+
+def test_what_a_switch_sent_goes_with_it() -> None:
+    inbox = Inbox(3)
+    inbox.post([opening(1), IdleNotice(1)], 0.0)
+    inbox.clear()
+    assert not inbox
+    assert inbox.take(0.0) is None
+
+
+def test_shed_syns_are_counted() -> None:
+    rig = Rig(config())
+    rig.send(Shed(3))
+    rig.send(Shed(2))
+    assert rig.controller.stats()["syn_shed"] == 5

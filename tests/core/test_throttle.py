@@ -1,0 +1,80 @@
+"""How many SYNs the switch may bring while too many come."""
+
+from __future__ import annotations
+
+from fullnat.core.throttle import HEADROOM, INTERVAL, LEAST, Throttle
+
+
+class Controller:
+    """Makes ``capacity`` sessions a second; the switch lets ``throttle.rate`` of what is offered through."""
+
+    def __init__(self, configured: int, capacity: int) -> None:
+        self.throttle = Throttle(configured)
+        self.capacity = capacity
+        self.changes = 0
+
+    def serve(self, offered: int, seconds: float) -> list[tuple[int, int]]:
+        """Sessions made and SYNs shed in every interval."""
+        found = []
+        for _ in range(int(seconds / INTERVAL)):
+            brought = int(min(offered, self.throttle.rate) * INTERVAL)
+            handled = min(brought, int(self.capacity * INTERVAL))
+            found.append((handled, brought - handled))
+            self.changes += self.throttle.look(handled, brought - handled, INTERVAL)
+        return found
+
+
+def test_nothing_is_limited_while_nothing_is_shed() -> None:
+    controller = Controller(20_000, 5_000)
+    assert controller.serve(5_000, 10) == [(1250, 0)] * 40
+    assert controller.throttle.rate == 20_000
+    assert not controller.throttle.active
+    assert controller.changes == 0
+
+
+def test_an_overload_brings_little_more_than_can_be_handled() -> None:
+    controller = Controller(20_000, 5_000)
+    made = controller.serve(19_000, 10)
+    assert [handled for handled, _ in made] == [1250] * 40, "all capacity is used"
+    assert made[0][1] == 3500
+    assert {shed for _, shed in made[1:]} == {int(1250 * HEADROOM) - 1250}
+    assert controller.throttle.active
+    assert controller.throttle.burst == 550
+    assert controller.changes == 1
+
+
+def test_the_limit_follows_a_controller_that_gets_faster_or_slower() -> None:
+    controller = Controller(100_000, 5_000)
+    controller.serve(50_000, 2)
+    controller.capacity = 20_000
+    assert controller.serve(50_000, 5)[-1][0] == 5_000
+    controller.capacity = 1_000
+    handled, shed = controller.serve(50_000, 10)[-1]
+    assert handled == 250
+    assert shed <= 26
+
+
+def test_the_limit_goes_when_the_overload_has_gone() -> None:
+    controller = Controller(20_000, 2_000)
+    controller.serve(19_000, 5)
+    assert controller.throttle.active
+    controller.serve(1_000, 3)
+    assert controller.throttle.rate == 20_000
+    assert not controller.throttle.active
+
+
+def test_one_bad_moment_is_no_measure() -> None:
+    throttle = Throttle(20_000)
+    throttle.look(1250, 0, INTERVAL)
+    throttle.look(0, 500, INTERVAL)
+    assert throttle.rate > 4_900
+    for _ in range(100):
+        throttle.look(0, 1, INTERVAL)
+    assert throttle.rate == LEAST
+
+
+def test_a_small_configured_rate_is_never_exceeded() -> None:
+    throttle = Throttle(10)
+    throttle.look(100, 100, INTERVAL)
+    assert throttle.rate == 10
+    assert not throttle.active
