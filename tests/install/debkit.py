@@ -102,10 +102,10 @@ class Debian:
         return done.stdout
 
     def install(self, package: Path) -> str:
-        """As the documents say, by apt; what the package depends on is there, so nothing is downloaded."""
+        """As the documents say, by apt; what the package depends on is there."""
         shutil.copy(package, self.root / "tmp" / package.name)
         try:
-            words = ("apt-get", "install", "--yes", "--no-install-recommends", "--no-download")
+            words = ("apt-get", "install", "--yes", "--no-install-recommends")
             return self.run(*words, f"/tmp/{package.name}")
         finally:
             (self.root / "tmp" / package.name).unlink()

@@ -128,7 +128,7 @@ class Datagrams:
             self._give_up(queue)
             return
         full = store.unnumbered * SHARE >= store.table.ids.size
-        found = Refusal.NO_ROOM if full else limited(service, now) or place(store.pool, service, flow)
+        found = Refusal.NO_ROOM if full else limited(service, now) or place(store.pool, store.clients, service, flow)
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM

@@ -24,6 +24,7 @@ NAMES: dict[str, str] = {
     "conn_sched_unreach": "SYNs and datagrams refused: no real server, or no local port",
     "no_real_server": "SYNs and datagrams refused because every real server has weight 0",
     "no_local_port": "SYNs and datagrams refused because every local port towards the server is in use",
+    "client_port_in_use": "SYNs and datagrams dropped: their client has a session with the server by another service",
     "service_full": "SYNs and datagrams dropped because their service has max_sessions",
     "service_rate": "SYNs and datagrams dropped because their service begins new_rate sessions a second",
     "table_full": "SYNs and datagrams dropped because the switch has no room, or no session id or server id is free",
