@@ -91,4 +91,6 @@ class DropReason(IntEnum):
     IPV4_OPTIONS = 24
     SERVER = 25
     VLAN = 26
-    DROP_REASONS = 27
+    TUNNEL = 27
+    TUNNEL_MTU = 28
+    DROP_REASONS = 29

@@ -258,6 +258,7 @@ class Controller:
         if change.network:
             router = self._declaration.router
             self._tables.set_network(self.model.network(), router)
+            store.services.ids.route(router.source)
             hops.route(router)
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
         if settings.timeouts != change.settings.timeouts:
