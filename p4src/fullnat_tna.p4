@@ -73,7 +73,7 @@ control FullnatEgress(inout headers_t hdr, inout metadata_t m, in egress_intrins
 
     apply {
         bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-        if (hdr.tcp.isValid()) {
+        if (IN_SESSION) {
             rewrite_segment.apply(hdr, m, toa_result);
             if (hdr.decision.punted == 0) { count_toa.apply(toa_result); }
         }

@@ -24,6 +24,7 @@ __all__ = [
     "Packet",
     "Raw",
     "Tcp",
+    "Udp",
     "fragments",
     "mss",
     "sack",
@@ -137,6 +138,40 @@ class Tcp:
         )
         ether = Ether(dst=self.eth_dst, src=self.eth_src)
         return bytes(ether / ip / tcp / Raw(self.options + self.payload)) + self.padding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Udp:
+    """One UDP datagram over IPv4 over Ethernet. None in a length or checksum: as it should be."""
+
+    eth_dst: str
+    eth_src: str
+    src: str
+    dst: str
+    sport: int
+    dport: int
+    payload: bytes = b""
+    ttl: int = 64
+    ip_id: int = 0x1234
+    total_len: int | None = None
+    length: int | None = None
+    checksum: int | None = None
+    padding: bytes = b""
+    """Bytes of the frame after the IP packet."""
+
+    def replace(self, **changes: Any) -> Self:
+        """The same datagram but for ``changes``."""
+        return dataclasses.replace(self, **changes)
+
+    def __bytes__(self) -> bytes:
+        ip = IP(src=self.src, dst=self.dst, len=self.total_len, id=self.ip_id, ttl=self.ttl)
+        udp = UDP(sport=self.sport, dport=self.dport, len=self.length, chksum=self.checksum)
+        return bytes(Ether(dst=self.eth_dst, src=self.eth_src) / ip / udp / Raw(self.payload)) + self.padding
+
+    @property
+    def summed(self) -> int:
+        """The checksum of the whole, whatever it is said to be."""
+        return int.from_bytes(bytes(self.replace(checksum=None))[40:42], "big")
 
 
 def checksum_of(segment: Tcp) -> int:

@@ -23,6 +23,7 @@ class Session:
     """One session. ``delta`` raises the client's sequence numbers towards the server."""
 
     id: int
+    protocol: int = 6
     delta: int = 0x20
     flags: int = TOA
     server_id: int = 7
@@ -74,7 +75,7 @@ class Session:
 
     def _entry(self, table: str, action: str, key: dict[str, int], rewrite: dict[str, int]) -> Entry:
         common = {"session_id": self.id, "server_id": self.server_id, "delta": self.delta}
-        return Entry(table, {"protocol": 6, **key}, action, {**common, **rewrite}, self.idle_ns, self.id)
+        return Entry(table, {"protocol": self.protocol, **key}, action, {**common, **rewrite}, self.idle_ns, self.id)
 
     def from_client(self, **fields: Any) -> Tcp:
         """A segment as the client sends it."""

@@ -72,8 +72,9 @@ def route(prefix: str, length: int, action: str, gateway: str | None = None) -> 
     return Entry("ipv4_route", {"prefix": (ipv4(prefix), length)}, action, params)
 
 
-def service(vip: str = VIP, vport: int = VPORT, flags: int = 0) -> Entry:
-    return Entry("virtual_service", {"protocol": 6, "vip": ipv4(vip), "vport": vport}, "service_punt", {"flags": flags})
+def service(vip: str = VIP, vport: int = VPORT, flags: int = 0, protocol: int = 6) -> Entry:
+    key = {"protocol": protocol, "vip": ipv4(vip), "vport": vport}
+    return Entry("virtual_service", key, "service_punt", {"flags": flags})
 
 
 def entries() -> list[Entry]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from topo import namespaces
 
-ERRORS = ("TcpInCsumErrors", "IpInHdrErrors", "IpExtInCsumErrors", "IcmpInCsumErrors")
+ERRORS = ("TcpInCsumErrors", "UdpInCsumErrors", "IpInHdrErrors", "IpExtInCsumErrors", "IcmpInCsumErrors")
 """Counters that only damaged packets raise. Those a kernel does not have are left out."""
 
 

@@ -11,6 +11,7 @@ const bit<16> ETHERTYPE_SERVICE_VLAN = 0x88a8;  /* 802.1ad: a provider's */
 
 const bit<8> PROTO_ICMP = 1;
 const bit<8> PROTO_TCP  = 6;
+const bit<8> PROTO_UDP  = 17;
 
 const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
@@ -50,7 +51,8 @@ enum bit<8> PuntReason {
     ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
     NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
-    PUNT_REASONS = 8
+    SERVICE_DATAGRAM = 8,  /* UDP datagram to a virtual service, no session */
+    PUNT_REASONS = 9
 }
 
 /* virtual_service flags. */
@@ -73,7 +75,7 @@ enum bit<8> SessionFlag {
  * In such a report RST_x and FIN_x bits, which are only those of the report's direction, are withdrawn; they are cleared in
  * the event byte, and will be reported again. SYN_ACK and ESTABLISHED in it are new, as ever. */
 enum bit<8> SessionEvent {
-    SYN_ACK     = 1,   /* the server acknowledged the client's SYN with one of its own */
+    SYN_ACK     = 1,   /* the server acknowledged the client's SYN with one of its own; of UDP, it sent a datagram */
     ESTABLISHED = 2,   /* the client acknowledged that, or data behind it */
     FIN_IN      = 4,
     FIN_OUT     = 8,
@@ -112,7 +114,7 @@ enum bit<8> DropReason {
     TCP_OPTIONS     = 10,  /* option length 0, 1 or past the header */
     TCP_FLAGS       = 11,  /* SYN together with FIN or RST */
     NO_SERVICE      = 12,  /* to a VIP, but no virtual service on the port */
-    NO_SESSION      = 13,  /* not a SYN, and no session (LVS: defence_tcp_drop) */
+    NO_SESSION      = 13,  /* nothing that opens a session, and none there (LVS: defence_tcp_drop) */
     PROTOCOL        = 14,  /* protocol that this address does not serve */
     NO_ROUTE        = 15,
     ROUTE           = 16,  /* a route that says drop */
@@ -128,7 +130,8 @@ enum bit<8> DropReason {
     VLAN            = 26,  /* a tag of a VLAN (802.1Q with a VID other than 0, 802.1ad), or two tags */
     TUNNEL          = 27,  /* to a real server in a mode that this target has not */
     TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
-    DROP_REASONS    = 29
+    UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */
+    DROP_REASONS    = 30
 }
 
 #endif

@@ -103,6 +103,12 @@ header tcp_t {
     bit<16> urgent;
 }
 
+/* Behind the ports. */
+header udp_t {
+    bit<16> length;    /* header and payload */
+    bit<16> checksum;  /* 0 = none */
+}
+
 /* 32 bits of a TCP option list. */
 header tcp_option_word_t {
     bit<32> word;

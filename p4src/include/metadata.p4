@@ -26,6 +26,7 @@ struct length_t {
     bit<16> payload;       /* of TCP */
     bit<16> ip_missing;    /* of the IPv4 header, behind the total length */
     bit<16> tcp_missing;   /* of the TCP header, likewise */
+    bit<16> udp_missing;   /* of the UDP datagram, likewise */
     bit<16> icmp_missing;  /* of the ICMP header, likewise */
     bit<16> last;          /* the packet's last byte, counted from 0 */
     bit<16> toa_last;      /* the same with TOA */
@@ -56,7 +57,7 @@ struct answer_t {
     bit<16> carry;      /* ICMP: whether the checksum of the answer carries; 0 = no */
 }
 
-/* What becomes of a TCP segment if it has no session. */
+/* What becomes of a segment or datagram if it has no session. */
 struct without_session_t {
     bit<8> drop;        /* DropReason */
     bit<8> punt;        /* PuntReason */

@@ -25,7 +25,8 @@ class PuntReason(IntEnum):
     ARP = 5
     OPTIONS = 6
     NEIGHBOR = 7
-    PUNT_REASONS = 8
+    SERVICE_DATAGRAM = 8
+    PUNT_REASONS = 9
 
 
 class ServiceFlag(IntEnum):
@@ -93,4 +94,5 @@ class DropReason(IntEnum):
     VLAN = 26
     TUNNEL = 27
     TUNNEL_MTU = 28
-    DROP_REASONS = 29
+    UDP_HEADER = 29
+    DROP_REASONS = 30

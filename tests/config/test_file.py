@@ -124,6 +124,31 @@ def test_only_fullnat_needs_local_addresses() -> None:
     mixed = text + 'mode = "nat"\n[[virtual_server.real_server]]\naddress = "172.16.0.2"\nport = 443\n'
     (problem,) = problems(mixed)
     assert problem.endswith("[virtual_server 2] local_addresses: FULLNAT needs at least one local address")
+UDP = """\
+[[virtual_server]]
+address = "203.0.113.80"
+port = 443
+protocol = "udp"
+local_addresses = ["10.0.1.1"]
+[virtual_server.timeouts]
+udp_oneway = 4
+"""
+
+
+def test_a_service_of_udp_beside_one_of_tcp_has_its_own_times() -> None:
+    of_tcp, of_udp = file.parse(GOOD + UDP).virtual_servers[1:]
+    assert (of_tcp.protocol, of_tcp.established_timeout) == ("tcp", 90.0)
+    assert (of_udp.protocol, of_udp.established_timeout) == ("udp", 300.0)
+    assert of_udp.timeouts == Timeouts(syn_recv=5.0, udp_oneway=4.0)
+    timed = file.parse(GOOD + UDP.replace('"udp"', '"udp"\nestablished_timeout = 20'))
+    assert timed.virtual_servers[-1].established_timeout == 20.0
+
+
+@pytest.mark.parametrize("option", ["toa", "keep_timestamps", "keep_mss", "reset_on_miss"])
+def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
+    text = GOOD + UDP.replace('"udp"', f'"udp"\n{option} = false')
+    (problem,) = problems(text)
+    assert problem.endswith(f"[virtual_server 3] {option}: is an option of TCP, and this is a service of UDP")
 
 
 def problems(text: str) -> list[str]:

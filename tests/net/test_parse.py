@@ -43,8 +43,37 @@ def test_a_segment_that_was_cut_is_not_intact(src: str, dst: str) -> None:
     assert not parse(frame[:-2]).is_intact(), "the zeros that are missing change no sum"
 
 
-def test_what_is_no_segment_is_not_intact() -> None:
+def datagram(src: str, dst: str, payload: bytes = b"odd") -> bytes:
+    ends = Endpoint(address(src), 1), Endpoint(address(dst), 2)
+    octets = udp(Flow(17, *ends), payload)
+    head = ethernet(2, 4, ethertype_of(ends[0].address))
+    return head + ip_packet(ends[0].address, ends[1].address, 17, octets)
+
+
+@FAMILIES
+def test_no_bit_of_a_datagram_may_be_another(src: str, dst: str) -> None:
+    frame = datagram(src, dst)
+    assert parse(frame).is_intact()
+    start = ETHERNET_BYTES + (20 if ":" not in src else 40)
+    for bit in range(start * 8, len(frame) * 8):
+        spoiled = bytearray(frame)
+        spoiled[bit // 8] ^= 1 << bit % 8
+        assert not parse(bytes(spoiled)).is_intact(), f"bit {bit}"
+    assert not parse(frame[:-1]).is_intact()
+
+
+@FAMILIES
+def test_a_datagram_without_checksum_is_intact_over_ipv4_only(src: str, dst: str) -> None:
+    frame = bytearray(datagram(src, dst))
+    start = ETHERNET_BYTES + (20 if ":" not in src else 40)
+    frame[start + 6 : start + 8] = bytes(2)
+    assert parse(bytes(frame)).is_intact() is (":" not in src)
+    assert not parse(bytes(frame[:-1])).is_intact()
+    frame[start + 4 : start + 6] = b"\0\7"
+    assert not parse(bytes(frame)).is_intact()
+
+
+def test_what_is_neither_segment_nor_datagram_is_not_intact() -> None:
     src, dst = address("192.0.2.1"), address("198.51.100.7")
-    datagram = ip_packet(src, dst, 17, udp(Flow(17, Endpoint(src, 1), Endpoint(dst, 2)), b"x"))
-    assert not parse(ethernet(2, 4, 0x0800) + datagram).is_intact()
+    assert not parse(ethernet(2, 4, 0x0800) + ip_packet(src, dst, 47, bytes(40))).is_intact()
     assert not parse(b"").is_intact()

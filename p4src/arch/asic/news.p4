@@ -32,6 +32,7 @@ control SegmentNews(inout headers_t hdr, inout metadata_t m) {
     table news_rules {
         key = {
             m.reset             : ternary;
+            hdr.udp.isValid()   : ternary;
             m.session.direction : ternary;
             hdr.tcp.rst         : ternary;
             hdr.tcp.fin         : ternary;
@@ -41,13 +42,15 @@ control SegmentNews(inout headers_t hdr, inout metadata_t m) {
         actions = { no_news; tell; tell_end; }
         const default_action = no_news();
         const entries = {
-            (true, _, _, _, _, _)          : no_news();
-            (_, Direction.IN, 1, _, _, _)  : tell_end(SessionEvent.RST_IN);
-            (_, Direction.IN, _, 1, _, 1)  : tell_end(SessionEvent.FIN_IN);
-            (_, Direction.IN, _, _, 0, 1)  : tell(SessionEvent.ESTABLISHED);
-            (_, Direction.OUT, 1, _, _, _) : tell_end(SessionEvent.RST_OUT);
-            (_, Direction.OUT, _, 1, _, 1) : tell_end(SessionEvent.FIN_OUT);
-            (_, Direction.OUT, _, _, 1, 1) : tell(SessionEvent.SYN_ACK);
+            (true, _, _, _, _, _, _)             : no_news();
+            (_, true, Direction.OUT, _, _, _, _) : tell(SessionEvent.SYN_ACK);
+            (_, true, _, _, _, _, _)             : no_news();
+            (_, _, Direction.IN, 1, _, _, _)     : tell_end(SessionEvent.RST_IN);
+            (_, _, Direction.IN, _, 1, _, 1)     : tell_end(SessionEvent.FIN_IN);
+            (_, _, Direction.IN, _, _, 0, 1)     : tell(SessionEvent.ESTABLISHED);
+            (_, _, Direction.OUT, 1, _, _, _)    : tell_end(SessionEvent.RST_OUT);
+            (_, _, Direction.OUT, _, 1, _, 1)    : tell_end(SessionEvent.FIN_OUT);
+            (_, _, Direction.OUT, _, _, 1, 1)    : tell(SessionEvent.SYN_ACK);
         }
     }
 

@@ -13,9 +13,9 @@ control RewriteSegment(inout headers_t hdr, inout metadata_t m, out bit<8> toa_r
         if (hdr.decision.toa_fits == 1) { m.route.toa_room = 1; }
         if (hdr.decision.reset == 1) { m.reset = true; }
         if (hdr.decision.options_edited == 1) { m.options_edited = true; }
-        first_data_seq.apply(hdr, m);
+        if (hdr.tcp.isValid()) { first_data_seq.apply(hdr, m); }
         rewrite.apply(hdr, m, toa_result);
-        server_seq.apply(hdr, m);
+        if (hdr.tcp.isValid()) { server_seq.apply(hdr, m); }
     }
 }
 

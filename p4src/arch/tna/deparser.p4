@@ -23,17 +23,19 @@ control FullnatDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
         EMIT_IPV6(packet)
         packet.emit(hdr.icmp);
         packet.emit(hdr.ports);
+        packet.emit(hdr.udp);
         packet.emit(hdr.tcp);
         EMIT_OPTIONS(packet)
     }
 }
 
-/* After Rewrite. The TCP checksum is the parser's residual, which holds what was wrong with it, and the headers as they
- * leave, so a packet that came damaged leaves damaged. */
+/* After Rewrite. The TCP or UDP checksum is the parser's residual, which holds what was wrong with it, and the headers as
+ * they leave, so a packet that came damaged leaves damaged. */
 control RewriteDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
                         in egress_intrinsic_metadata_for_deparser_t eg_dprsr_md) {
     Checksum() ipv4_checksum;
     Checksum() tcp_checksum;
+    Checksum() udp_checksum;
 
     apply {
         hdr.ipv4.checksum = ipv4_checksum.update({
@@ -55,13 +57,19 @@ control RewriteDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
                 hdr.plain_3.word, hdr.plain_4.word,
                 hdr.sack.word, hdr.block_1.left, hdr.block_1.right, hdr.block_2.left, hdr.block_2.right,
                 hdr.block_3.left, hdr.block_3.right, hdr.block_4.left, hdr.block_4.right,
-                m.growth, m.target.tcp_residual
+                m.growth, m.target.l4_residual
             });
+        }
+        if (m.target.update_udp) {
+            hdr.udp.checksum = udp_checksum.update({
+                hdr.ipv4.src, hdr.ipv4.dst, hdr.ports.src, hdr.ports.dst, m.target.l4_residual
+            }, true);
         }
         packet.emit(hdr.packet_in);
         packet.emit(hdr.ethernet);
         packet.emit(hdr.ipv4);
         packet.emit(hdr.ports);
+        packet.emit(hdr.udp);
         packet.emit(hdr.tcp);
         packet.emit(hdr.toa_v4);
         EMIT_OPTIONS(packet)

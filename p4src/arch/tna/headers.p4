@@ -29,6 +29,7 @@ struct headers_t {
     IPV6_HEADERS
     icmp_t       icmp;
     l4_ports_t   ports;
+    udp_t        udp;
     tcp_t        tcp;
     toa_v4_t     toa_v4;
     OPTION_HEADERS
@@ -41,8 +42,9 @@ struct session_event_t {
 }
 
 struct target_metadata_t {
-    bit<16> tcp_residual;  /* sum of all that the TCP checksum covers and that is not in the deparser's list */
+    bit<16> l4_residual;   /* sum of all that the TCP or UDP checksum covers and that is not in the deparser's list */
     bool    update_tcp;    /* the deparser shall make this checksum anew */
+    bool    update_udp;    /* or this one */
     bit<32> occupied;      /* sequence numbers that the segment takes */
     bit<32> end_seq;       /* sequence number behind the segment */
     bit<32> received_ack;  /* its ack, before the rewrite */

@@ -1,7 +1,8 @@
 /* TNA parser of what is received.
  *
  *   start -> packet_out? -> ethernet [-> vlan] -> arp
- *                                              -> ipv4 -> icmp | ports, tcp -> the states of arch/layouts
+ *                                              -> ipv4 -> icmp | ports, udp
+ *                                                        | ports, tcp -> the states of arch/layouts
  *
  * IPv4 options are not parsed: their up to ten words would need parser states and deparser checksum entries of their own.
  * Validate drops them by name. A packet shorter than its headers sets parser_err. */

@@ -2,9 +2,9 @@
 #ifndef _TNA_REWRITE_P4_
 #define _TNA_REWRITE_P4_
 
-/* TCP only if it is of a session: nothing else is rewritten above IPv4. */
+/* TCP and UDP only if it is of a session: nothing else is rewritten above IPv4. */
 parser RewriteParser(packet_in packet, out headers_t hdr, out metadata_t m, out egress_intrinsic_metadata_t eg_intr_md) {
-    Checksum() tcp_checksum;
+    Checksum() l4_checksum;
     ParserCounter() words;
 
     state start {
@@ -13,11 +13,29 @@ parser RewriteParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
         READ_DECISION
         packet.extract(hdr.ethernet);
         packet.extract(hdr.ipv4);
-        tcp_checksum.subtract({ hdr.ipv4.src, hdr.ipv4.dst });
-        transition select(hdr.decision.direction) {
-            Direction.NONE: accept;
+        l4_checksum.subtract({ hdr.ipv4.src, hdr.ipv4.dst });
+        transition select(hdr.decision.direction, hdr.ipv4.protocol) {
+            (Direction.NONE, _): accept;
+            (_, PROTO_UDP): parse_udp;
             default: parse_tcp;
         }
+    }
+
+    /* Without a checksum there is none to make. */
+    state parse_udp {
+        packet.extract(hdr.ports);
+        packet.extract(hdr.udp);
+        l4_checksum.subtract({ hdr.ports.src, hdr.ports.dst, hdr.udp.checksum });
+        l4_checksum.subtract_all_and_deposit(m.target.l4_residual);
+        transition select(hdr.udp.checksum) {
+            0: accept;
+            default: parse_udp_checksum;
+        }
+    }
+
+    state parse_udp_checksum {
+        m.target.update_udp = true;
+        transition accept;
     }
 
     state parse_tcp {
@@ -25,13 +43,13 @@ parser RewriteParser(packet_in packet, out headers_t hdr, out metadata_t m, out 
         packet.extract(hdr.tcp);
         m.target.received_ack = hdr.tcp.ack;
         m.target.update_tcp = true;
-        tcp_checksum.subtract({
+        l4_checksum.subtract({
             hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack, hdr.tcp.data_offset, hdr.tcp.reserved,
             hdr.tcp.cwr, hdr.tcp.ece, hdr.tcp.urg, hdr.tcp.ack_flag, hdr.tcp.psh, hdr.tcp.rst, hdr.tcp.syn, hdr.tcp.fin,
             hdr.tcp.window, hdr.tcp.checksum, hdr.tcp.urgent
         });
         /* The options extracted from here on are subtracted as well. */
-        tcp_checksum.subtract_all_and_deposit(m.target.tcp_residual);
+        l4_checksum.subtract_all_and_deposit(m.target.l4_residual);
         transition parse_options;
     }
 

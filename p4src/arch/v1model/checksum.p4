@@ -46,6 +46,17 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
         }, 32w65536);
     }
 
+    /* 0 says that there is none, and is never computed (RFC 768). */
+    @hidden
+    action update_udp() {
+        hash(hdr.udp.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.udp.checksum,
+            ~m.target.received.src, ~m.target.received.dst, ~m.target.received.src_port, ~m.target.received.dst_port,
+            hdr.ipv4.src, hdr.ipv4.dst, hdr.ports.src, hdr.ports.dst
+        }, 32w65536);
+        hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
+    }
+
     /* TOA also changes the data offset and the length in the pseudo header. */
     @hidden
     action add_toa() {
@@ -59,9 +70,13 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     apply {
         if (hdr.ipv4.isValid()) { update_ipv4(); }
         if (m.session.direction != (bit<8>)Direction.NONE) {
-            update_tcp();
-            if (hdr.toa_v4.isValid()) { add_toa(); }
-            option_checksum.apply(hdr, m);
+            if (hdr.tcp.isValid()) {
+                update_tcp();
+                if (hdr.toa_v4.isValid()) { add_toa(); }
+                option_checksum.apply(hdr, m);
+            } else if (hdr.udp.checksum != 0) {
+                update_udp();
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ control FullnatDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.ipv4_options);
         packet.emit(hdr.icmp);
         packet.emit(hdr.ports);
+        packet.emit(hdr.udp);
         packet.emit(hdr.tcp);
         packet.emit(hdr.toa_v4);
         EMIT_OPTIONS(packet)

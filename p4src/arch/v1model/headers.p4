@@ -37,6 +37,7 @@ struct headers_t {
     ipv4_options_t ipv4_options;
     icmp_t         icmp;
     l4_ports_t     ports;
+    udp_t          udp;
     tcp_t          tcp;
     toa_v4_t       toa_v4;
     OPTION_HEADERS

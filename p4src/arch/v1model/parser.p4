@@ -1,7 +1,8 @@
 /* v1model parser.
  *
  *   start -> packet_out? -> ethernet [-> vlan] -> arp
- *                                              -> ipv4 [-> options] -> icmp | ports, tcp -> the states of OPTION_STATES
+ *                                              -> ipv4 [-> options] -> icmp | ports, udp
+ *                                                                       | ports, tcp -> the states of OPTION_STATES
  *
  * A packet shorter than its headers sets parser_error and is dropped by Validate. Lengths that lie are found there too. */
 #ifndef _V1MODEL_PARSER_P4_

@@ -332,6 +332,17 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         hdr.tcp.seq = m.session.direction == (bit<8>)Direction.IN ? server_ack : client_ack;
     }
 
+    /* Of UDP only whether the server has sent anything. */
+    @hidden
+    action note_datagram(session_id_t i) {
+        bit<16> seen;
+        bit<16> told = m.session.direction == (bit<8>)Direction.OUT ? BIT(SYN_ACK) : 0;
+        events.read(seen, i);
+        seen = m.new_session ? 0 : seen;
+        m.target.new_events = (bit<8>)(told & ~seen);
+        events.write(i, seen | told);
+    }
+
     /* For the controller, which asks for another SYN's sake. */
     @hidden
     action tell_end(session_id_t i) { client_end_seq.read(m.target.client_end, i); }
@@ -340,6 +351,8 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         session_id_t i = m.session.id;
         if (m.verdict.punt != 0) {
             tell_end(i);
+        } else if (hdr.udp.isValid()) {
+            note_datagram(i);
         } else if (m.reset) {
             number(i);
         } else if (ONE_WAY && m.session.direction == (bit<8>)Direction.OUT) {

@@ -1,5 +1,5 @@
 /* MeasureLengths: what Validate and later controls compare, in two steps, as the second uses what the first has found. Reads
- * hdr.ipv4 and the headers' lengths; writes m.length. */
+ * hdr.ipv4, hdr.udp and the headers' lengths; writes m.length. */
 #ifndef _LENGTHS_P4_
 #define _LENGTHS_P4_
 
@@ -19,6 +19,7 @@ control MeasureLengths(inout headers_t hdr, inout metadata_t m) {
         m.length.payload = m.length.l4 - m.length.tcp_header;
         m.length.icmp_missing = ICMP_BYTES |-| m.length.l4;
         m.length.tcp_missing = m.length.tcp_header |-| m.length.l4;
+        m.length.udp_missing = hdr.udp.length |-| m.length.l4;
     }
 
     apply {

@@ -11,6 +11,7 @@
 
 /* Of the first four bits of a header, a value below 4. */
 #define BELOW_4 0 &&& 0xc
+#define BELOW_8 0 &&& 0xfff8
 /* Addresses that no router forwards: multicast, reserved and broadcast; loopback; this network (RFC 1812 5.3.7). */
 #define CLASS_D_AND_E 0xe0000000 &&& 0xe0000000
 #define LOOPBACK 0x7f000000 &&& 0xff000000
@@ -105,6 +106,21 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
         }
     }
 
+    /* RFC 768. What a datagram leaves of its packet is nobody's, and no fault of it. */
+    @hidden
+    table udp_rules {
+        key = {
+            hdr.udp.length       : ternary;
+            m.length.udp_missing : ternary;
+        }
+        actions = { pass; drop; }
+        const default_action = drop(DropReason.UDP_HEADER);
+        const entries = {
+            (BELOW_8, _) : drop(DropReason.UDP_HEADER);
+            (_, 0)       : pass();
+        }
+    }
+
     apply {
         if (m.parser_error) {
             drop(DropReason.PARSER);
@@ -117,6 +133,8 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
                 pass: {
                     if (hdr.tcp.isValid()) {
                         tcp_rules.apply();
+                    } else if (hdr.udp.isValid()) {
+                        udp_rules.apply();
                     } else if (hdr.icmp.isValid() && m.length.icmp_missing != 0) {
                         drop(DropReason.IPV4_HEADER);
                     }

@@ -1,4 +1,4 @@
-/* Admit: which segments of a session are translated.
+/* Admit: which segments of a session are translated; of datagrams, all are.
  *
  * A client's SYN on a session goes to the controller, which alone knows whether it is a retransmission; it comes back
  * injected. So does a segment whose options the target cannot edit. After Session. Reads hdr, m.session, m.segment_fault and
@@ -43,7 +43,9 @@ control Admit(inout headers_t hdr, inout metadata_t m) {
         }
     }
 
-    apply { segment.apply(); }
+    apply {
+        if (hdr.tcp.isValid()) { segment.apply(); }
+    }
 }
 
 #endif

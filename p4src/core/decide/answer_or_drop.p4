@@ -1,4 +1,4 @@
-/* AnswerOrDrop: what happens to a packet that is addressed to us and is not TCP. ARP (RFC 826) and echo requests (RFC 792) are
+/* AnswerOrDrop: what happens to a packet that is addressed to us and has no ports. ARP (RFC 826) and echo requests (RFC 792) are
  * answered, everything else is dropped for a named reason. After Addressee. Reads hdr, m.own and m.answer; writes m.verdict,
  * m.next_hop, m.own_packet and hdr. */
 #ifndef _ANSWER_OR_DROP_P4_

@@ -24,8 +24,8 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
     action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
 
     apply {
-        WHERE_NEEDED(!hdr.tcp.isValid()) { compare_for_answer.apply(hdr, m); }
-        if (hdr.tcp.isValid()) {
+        WHERE_NEEDED(!hdr.ports.isValid()) { compare_for_answer.apply(hdr, m); }
+        if (hdr.ports.isValid()) {
             if (IN_SESSION) {
                 IPV6_ELSE(ipv6_server) { server.apply(hdr, m); }
             }

@@ -1,7 +1,7 @@
-/* What becomes of a TCP segment without session that is addressed to us.
+/* What becomes of a TCP segment or a UDP datagram without session that is addressed to us.
  *
- * SYNs to a virtual service go to the controller, and so do late segments that it may answer with RST; everything else is
- * dropped for a named reason. JudgeWithoutSession says what would become of it if it had no session, which need not be known
+ * SYNs and datagrams to a virtual service go to the controller, and so do late segments that it may answer with RST; everything
+ * else is dropped for a named reason. JudgeWithoutSession says what would become of it if it had no session, which need not be known
  * yet; WithoutSession carries it out. Reads hdr, m.own and m.segment_fault; writes m.without_session, and m.verdict. */
 #ifndef _WITHOUT_SESSION_P4_
 #define _WITHOUT_SESSION_P4_
@@ -54,7 +54,32 @@ control JudgeWithoutSession(inout headers_t hdr, inout metadata_t m) {
         }
     }
 
-    apply { segment_rules.apply(); }
+    /* A server's datagram to a local address may be late; that to an interface is nobody's. */
+    @hidden
+    table datagram_rules {
+        key = {
+            m.reset       : ternary;
+            m.own.address : ternary;
+            m.own.vip     : ternary;
+            m.own.local   : ternary;
+            m.own.served  : ternary;
+            m.injected    : ternary;
+        }
+        actions = { pass; drop; punt; }
+        const default_action = drop(DropReason.PROTOCOL);
+        const entries = {
+            (true, _, _, _, _, _)       : drop(DropReason.INJECT_MISS);
+            (_, false, _, _, _, _)      : pass();
+            (_, _, true, _, false, _)   : drop(DropReason.NO_SERVICE);
+            (_, _, true, _, true, true) : drop(DropReason.INJECT_MISS);
+            (_, _, true, _, true, _)    : punt(PuntReason.SERVICE_DATAGRAM);
+            (_, _, _, true, _, _)       : drop(DropReason.NO_SESSION);
+        }
+    }
+
+    apply {
+        if (hdr.tcp.isValid()) { segment_rules.apply(); } else { datagram_rules.apply(); }
+    }
 }
 
 control WithoutSession(inout headers_t hdr, inout metadata_t m) {

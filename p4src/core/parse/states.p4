@@ -1,4 +1,4 @@
-    /* The parser's states from the first header of the wire to the base TCP header, in every target. They also say, and nothing
+    /* The parser's states from the first header of the wire to UDP or the base TCP header, in every target. They also say, and nothing
      * else does, what a packet belongs to: m.flow, by which sessions and services are looked up; m.addressed; and m.next_hop, as
      * long as no rewrite leads elsewhere.
      *
@@ -74,6 +74,7 @@
     state parse_l4 {
         transition select(hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset, hdr.ipv4.protocol) {
             (0, 0, PROTO_TCP): parse_tcp;
+            (0, 0, PROTO_UDP): parse_udp;
             (0, 0, PROTO_ICMP): parse_icmp;
             default: accept;
         }
@@ -81,6 +82,14 @@
 
     state parse_icmp {
         packet.extract(hdr.icmp);
+        transition accept;
+    }
+
+    state parse_udp {
+        packet.extract(hdr.ports);
+        m.flow.src_port = hdr.ports.src;
+        m.flow.dst_port = hdr.ports.dst;
+        packet.extract(hdr.udp);
         transition accept;
     }
 

@@ -11,7 +11,8 @@ control Rewrite(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) 
     TcpOptions() tcp_options;
 
     apply {
-        rewrite_tcp.apply(hdr, m, toa_result);
+        toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+        if (hdr.tcp.isValid()) { rewrite_tcp.apply(hdr, m, toa_result); }
         rewrite_endpoints.apply(hdr, m);
         tcp_options.apply(hdr, m);
     }

@@ -19,7 +19,7 @@
 
 #define IS_SYN (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0)
 
-control RewriteTcp(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
+control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
     ToaInPlace() toa_in_place;
 
     @hidden
@@ -35,7 +35,6 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m, out bit<8> toa_resul
     }
 
     apply {
-        toa_result = (bit<8>)ToaResult.TOA_RESULTS;
         if (!m.reset) {
             if (m.session.direction == (bit<8>)Direction.IN) {
                 hdr.tcp.seq = hdr.tcp.seq + m.session.delta;

@@ -16,6 +16,7 @@ from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
 from fullnat.app.tasks import Tasks
 from fullnat.app.writer import Group, Writer
+from fullnat.core.inbox import OPENINGS
 from fullnat.core.interface import (
     Effect,
     Event,
@@ -30,7 +31,6 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.throttle import INTERVAL, Throttle
-from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client
 from fullnat.p4rt.errors import NotPrimary
 from fullnat.p4rt.packetio import PacketOut
@@ -174,7 +174,7 @@ class SwitchSession:
             if throttle.active is not was_active:
                 _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
             burst = throttle.burst if throttle.active else self._punt_limit.burst
-            self._limit_punts(LimitPunts(throttle.rate, burst, (PuntReason.SERVICE_SYN,)))
+            self._limit_punts(LimitPunts(throttle.rate, burst, OPENINGS))
 
     def _limit_punts(self, limit: LimitPunts) -> None:
         """A limit of all reasons ends what the throttle has set."""

@@ -201,6 +201,7 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "keep_mss": (_boolean, False),
     "reset_on_miss": (_boolean, True),
 }
+_OF_TCP = ("toa", "keep_timestamps", "keep_mss", "reset_on_miss")
 _TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
 _GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
@@ -269,12 +270,25 @@ def _virtual_server(
 ) -> VirtualServer | None:
     found = _section(table, _VIRTUAL_SERVER, problems, where, ("real_server", "timeouts"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
+    if found is not None:
+        _of_protocol(table, found, problems, where)
     servers = [
         RealServer(**values)
         for below, item in _tables(table, "real_server", problems, where)
         if (values := _section(item, _REAL_SERVER, problems, below)) is not None
     ]
     return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own)
+
+
+def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Problems, where: Where) -> None:
+    """What the protocol of a virtual server makes of its options."""
+    protocol = PROTOCOLS[found["protocol"]]
+    if "established_timeout" not in table:
+        found["established_timeout"] = protocol.established_timeout
+    if not protocol.is_numbered:
+        for key in _OF_TCP:
+            if key in table:
+                problems.add(where, key, f"is an option of TCP, and this is a service of {protocol.name.upper()}")
 
 
 def _tables(

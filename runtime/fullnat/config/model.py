@@ -45,7 +45,8 @@ class RealServer(ServerSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds a session stays in a TCP state without packets.
+    """Seconds a session stays in a state without packets: of TCP, but for ``udp_oneway``, that of a UDP session whose
+    server has not answered (Linux's conntrack: 30).
 
     As in LVS (ip_vs_proto_tcp.c tcp_timeouts), but for half-closed connections, which LVS ends after 7 s: here they
     outlive the longest pause of one whose ends both live, 120 s between window probes or retransmissions (Linux:
@@ -63,6 +64,7 @@ class Timeouts:
     last_ack: float = 30.0
     listen: float = 120.0
     synack: float = 30.0
+    udp_oneway: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,8 @@ class ServiceSettings:
     mode: Mode = Mode.FULLNAT
     """Of the real servers that say none."""
     established_timeout: float = 90.0
-    """Seconds without a packet in either direction after which an established session is reset and removed."""
+    """Seconds without a packet in either direction after which an established session is reset and removed; of UDP one
+    that the server has answered. 0 is the protocol's own: 90 for TCP, 300 for UDP."""
     toa: bool = True
     keep_timestamps: bool = False
     keep_mss: bool = False

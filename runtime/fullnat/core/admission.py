@@ -14,7 +14,7 @@ from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.services import Server
 from fullnat.core.sessions import Held, Session
-from fullnat.core.stats import REUSED
+from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.parse import Packet
@@ -26,6 +26,14 @@ REPORTED = 1.0
 """Seconds after which the switch has reported what it has seen, and after which a client repeats its SYN."""
 SUSPICIOUS = 2.0
 """Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
+
+
+def refuse(stats: Stats, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
+    """``flow`` gets no session: count that, and tell its client where that helps."""
+    stats[refusal.value] += 1
+    if refusal.is_told:
+        stats["conn_sched_unreach"] += 1
+        out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
 
 class Admission:
@@ -78,12 +86,12 @@ class Admission:
             return
         found = place(store.pool, store.clients, service, flow)
         if isinstance(found, Refusal):
-            self._refuse(found, flow, held, out)
+            refuse(store.stats, found, flow, held, out)
             return
         isn = self._towards(found.server, found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
-            self._refuse(Refusal.NO_ROOM, flow, held, out)
+            refuse(store.stats, Refusal.NO_ROOM, flow, held, out)
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
@@ -91,12 +99,6 @@ class Admission:
     def _towards(self, server: Server, local: Endpoint, seq: int, now: float, above: int | None = None) -> int:
         """The ISN that ``server`` sees: ours, or the client's ``seq`` where it is the client that it talks to."""
         return self._isn.next(local, server.endpoint, now, above) if server.mode.takes_local else seq
-
-    def _refuse(self, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
-        self._stats[refusal.value] += 1
-        if refusal.is_told:
-            self._stats["conn_sched_unreach"] += 1
-            out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
     def _again(self, session: Session, held: Held, now: float, out: list[Effect], *, sent: bool = True) -> None:
         """A SYN on an installed session. Not ``sent``: the server has seen none yet."""

@@ -12,6 +12,7 @@ from fullnat.core.admission import Admission
 from fullnat.core.awaited import Awaited
 from fullnat.core.commands import Command
 from fullnat.core.configured import Configured
+from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
 from fullnat.core.expiry import Expiry
 from fullnat.core.frames import gratuitous_arp
@@ -42,6 +43,7 @@ from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
 from fullnat.core.options import BadOptions, edit_options
+from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
@@ -77,6 +79,7 @@ class Controller:
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
         self._admission = Admission(self._store, isn, self._resets)
+        self._datagrams = Datagrams(self._store)
         self._switch: SwitchId | None = None
         """The switch that is up."""
         self._without_id = 0
@@ -147,6 +150,8 @@ class Controller:
         packet, reason = parse(event.frame), event.reason
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
+        elif reason == PuntReason.SERVICE_DATAGRAM:
+            self._datagrams.datagram(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
             self._neighbors.packet(packet, self._receiver(event, packet), now, out)
         elif reason == PuntReason.ARP:
@@ -184,17 +189,21 @@ class Controller:
         if self._tables.written(event, out):
             return
         for session, failure in self._store.answered(event):
+            opener = self._admission if session.protocol.is_numbered else self._datagrams
             if session.phase is not Phase.REMOVING:
-                self._admission.written(session, failure, now, out)
+                opener.written(session, failure, now, out)
                 continue
             held = self._store.removed(session, failure, now)
             if held is not None:
                 self._admission.create(session.key, held, now, out)
+            elif not session.protocol.is_numbered:
+                self._datagrams.removed(session.key, now, out)
 
     # ---- the switch comes and goes
 
     def _switch_up(self, event: SwitchUp, now: float, out: list[Effect]) -> None:
         reconcile.switch_down(self._store)
+        self._datagrams.switch_down()
         self._neighbors.switch_down()
         of: dict[Owner, list[Any]] = {owner: [] for owner in Owner}
         for entry in event.entries:
@@ -210,6 +219,7 @@ class Controller:
         self._neighbors.resume(now, out)
         self._announce(self._tables.own, out)
         out += of_sessions
+        self._datagrams.leave(now, out)
         if event.orphans:
             out.append(Log("WARNING", f"{event.orphans} half sessions were found on the switch and deleted"))
 
@@ -217,6 +227,7 @@ class Controller:
         self._switch = None
         self._tables.forget_writes()
         reconcile.switch_down(self._store)
+        self._datagrams.switch_down()
         self._neighbors.switch_down()
 
     # ---- commands
@@ -241,6 +252,8 @@ class Controller:
             return []
         self._number(NOTHING_FOUND, out)
         self._announce(self._tables.sync(out) if change.network else self._change_tables(change, out), out)
+        if any(not BY_NUMBER[number].is_numbered for number, _ in change.services):
+            self._datagrams.leave(now, out)
         if gone:
             self._resets.end([session for session in self._store.table if not session.service.configured], now, out)
         self._neighbors.resolve(self._awaited.wanted if change.network else hops, now, out)

@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from fullnat.core.interface import Event, PacketIn
 from fullnat.p4constants import PuntReason
 
+OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM))
+"""Why packets come that ask for new sessions: SYNs, and what is said of them here holds for datagrams as well."""
 PATIENCE = 0.9
 """Seconds that a SYN may wait in a burst: a little less than a client waits before it repeats it."""
 HURRY = 0.05
@@ -40,7 +42,7 @@ class Inbox:
 
     def post(self, events: Iterable[Event], now: float) -> None:
         for event in events:
-            if type(event) is PacketIn and event.reason == PuntReason.SERVICE_SYN:
+            if type(event) is PacketIn and event.reason in OPENINGS:
                 if not self._openings:
                     self._empty = now
                 self._openings.append((now, event))

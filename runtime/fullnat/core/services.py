@@ -78,6 +78,11 @@ class Server:
         return self.weight if self.has_room and not self.leaving else 0
 
     @property
+    def is_out(self) -> bool:
+        """It is to have no new sessions, whatever room there is."""
+        return self.leaving or not self.weight
+
+    @property
     def sessions(self) -> int:
         return self.active + self.inactive
 
@@ -115,13 +120,14 @@ class Service:
         self.locals = tuple(declared.locals)
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
-        self.session_flags = (
-            (SessionFlag.TOA if settings.toa else 0)
-            | (SessionFlag.KEEP_TIMESTAMPS if settings.keep_timestamps else 0)
-            | (SessionFlag.KEEP_MSS if settings.keep_mss else 0)
-        )
-        self.resets_on_miss = settings.reset_on_miss
-        self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
+        if self.protocol.is_numbered:
+            self.session_flags = (
+                (SessionFlag.TOA if settings.toa else 0)
+                | (SessionFlag.KEEP_TIMESTAMPS if settings.keep_timestamps else 0)
+                | (SessionFlag.KEEP_MSS if settings.keep_mss else 0)
+            )
+            self.resets_on_miss = settings.reset_on_miss
+            self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
         old, self.servers = self.servers, {}
         for endpoint, of_server in declared.servers.items():
             mode = of_server.mode or settings.mode

@@ -2,7 +2,7 @@
 
 The switch has checked lengths and the checksum of the IPv4 header before it sends a frame here; whatever is too short
 or of another kind all the same parses to a packet without the part in question, never to an exception. No switch checks
-TCP's checksum: :meth:`Packet.is_intact` does, before anything is made of a segment here.
+the checksum of TCP or UDP: :meth:`Packet.is_intact` does, before anything is made of a segment or datagram here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from fullnat.net.checksum import sum16
-from fullnat.net.flow import Address, Endpoint, Flow, made
+from fullnat.net.flow import Address, Endpoint, Flow, is_v6, made
 from fullnat.net.headers import (
     ETHERNET_BYTES,
     ETHERTYPE_ARP,
@@ -26,6 +26,8 @@ _IPV4 = Struct("!BxH5xB2x4s4s")
 _IPV6 = Struct("!IHBx16s16s")
 _TCP = Struct("!HHIIBB")
 _PORTS = Struct("!HH")
+_UDP_REST = Struct("!HH")
+UDP_BYTES = 8
 _ARP = Struct("!HHBBH6s4s6s4s")
 _ARP_START = (1, ETHERTYPE_IPV4, 6, 4)
 
@@ -73,11 +75,19 @@ class Packet(NamedTuple):
         return int.from_bytes(self.frame[0:6], "big")
 
     def is_intact(self) -> bool:
-        """Whether the frame has all of a TCP segment, with a right checksum (RFC 9293 3.1)."""
+        """Whether the frame has all of a TCP segment, with a right checksum (RFC 9293 3.1), or of a UDP datagram, whose
+        checksum may be missing over IPv4 (RFC 768, RFC 8200 8.1)."""
         flow, segment = self.flow, self.tcp
-        if flow is None or segment is None:
+        if flow is None:
             return False
-        length = segment.header + segment.length
+        if segment is not None:
+            length = segment.header + segment.length
+        else:
+            length, checksum = _UDP_REST.unpack_from(self.frame, self.transport + _PORTS.size)
+            if length < UDP_BYTES:
+                return False
+            if not checksum:
+                return len(self.frame) >= self.transport + length and not is_v6(flow.src.address)
         octets = self.frame[self.transport : self.transport + length]
         if len(octets) < length:
             return False
@@ -129,7 +139,7 @@ def _transport(
         if 20 <= header <= length and len(frame) >= start + header:
             segment = made(Segment, (seq, ack, flags, header, length - header))
             flow = made(Flow, (protocol, made(Endpoint, (src, src_port)), made(Endpoint, (dst, dst_port))))
-    elif protocol == PROTO_UDP and len(frame) >= start + 8 and length >= 8:
+    elif protocol == PROTO_UDP and len(frame) >= start + UDP_BYTES and length >= UDP_BYTES:
         src_port, dst_port = _PORTS.unpack_from(frame, start)
         flow = Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port))
     return made(Packet, (frame, ethertype, ETHERNET_BYTES, start, protocol, src, dst, flow, segment, None))

@@ -19,6 +19,8 @@ class Protocol:
     """The configuration's."""
     number: ClassVar[int]
     """In the IP header (IANA)."""
+    is_numbered: ClassVar[bool] = True
+    """What its endpoints send has sequence numbers, which are moved, and resets end its sessions."""
     initial: ClassVar[IntEnum]
     """The state of a session of which nothing is known."""
     established: ClassVar[IntEnum]
@@ -46,7 +48,7 @@ class Protocol:
         return self
 
     def opening(self, packet: Packet) -> int | None:
-        """The initial sequence number of a packet that opens a session; None for one that does not."""
+        """The initial sequence number of a packet that opens a session; None for one that does not, or has none."""
         raise NotImplementedError
 
     def state(self, bits: int) -> IntEnum:

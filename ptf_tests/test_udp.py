@@ -1,0 +1,251 @@
+"""UDP: datagrams are translated both ways, open sessions, and keep what was wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ptf_tests import topology
+from ptf_tests.base import FullnatTest, PacketOut, Punt
+from ptf_tests.packets import IP, UDP, Ether, Raw, Tcp, Udp, fragments
+from ptf_tests.sessions import Session
+from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE, UPLINK
+
+PROTO_UDP = 17
+
+
+class UdpTest(FullnatTest):
+    """A service and one session of UDP are installed; ``inward`` and ``outward`` exchange one datagram of it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.session = Session(id=self.harness.session_id(), protocol=PROTO_UDP, delta=0)
+        self.insert(topology.service(protocol=PROTO_UDP), *self.session.server_entries, *self.session.entries)
+
+    def from_client(self, **fields: Any) -> Udp:
+        of = self.session
+        return Udp(
+            eth_dst=topology.PORT_MAC[CLIENT_SIDE],
+            eth_src=topology.CLIENT_MAC,
+            src=of.client,
+            dst=of.vip,
+            sport=of.client_port,
+            dport=of.vport,
+        ).replace(**fields)
+
+    def from_server(self, **fields: Any) -> Udp:
+        of = self.session
+        return Udp(
+            eth_dst=topology.PORT_MAC[SERVER_SIDE],
+            eth_src=of.server_mac,
+            src=of.server,
+            dst=of.local,
+            sport=of.server_port,
+            dport=of.local_port,
+        ).replace(**fields)
+
+    def to_server(self, sent: Udp, **changes: Any) -> Udp:
+        of = self.session
+        return sent.replace(
+            eth_dst=of.server_mac,
+            eth_src=topology.PORT_MAC[SERVER_SIDE],
+            src=of.local,
+            dst=of.server,
+            sport=of.local_port,
+            dport=of.server_port,
+            ttl=sent.ttl - 1,
+        ).replace(**changes)
+
+    def to_client(self, sent: Udp, **changes: Any) -> Udp:
+        of = self.session
+        return sent.replace(
+            eth_dst=topology.CLIENT_MAC,
+            eth_src=topology.PORT_MAC[CLIENT_SIDE],
+            src=of.vip,
+            dst=of.client,
+            sport=of.vport,
+            dport=of.client_port,
+            ttl=sent.ttl - 1,
+        ).replace(**changes)
+
+    def inward(self, sent: Udp, **changes: Any) -> None:
+        self.exchange((CLIENT_SIDE, sent), out=[(SERVER_SIDE, self.to_server(sent, **changes))])
+
+    def outward(self, sent: Udp, **changes: Any) -> None:
+        self.exchange((SERVER_SIDE, sent), out=[(CLIENT_SIDE, self.to_client(sent, **changes))])
+
+
+class DatagramsAreTranslatedBothWays(UdpTest):
+    """Addresses and ports, with every checksum right, whatever the length; there is no TOA in UDP."""
+
+    def runTest(self) -> None:
+        for size in (0, 1, 2, 3, 100, 511, 1472):
+            with self.subTest(size=size):
+                self.inward(self.from_client(payload=b"q" * size))
+                self.outward(self.from_server(payload=b"a" * size))
+
+
+class DatagramsNeedNoChecksum(UdpTest):
+    """A checksum of 0, which is none, stays 0."""
+
+    def runTest(self) -> None:
+        for size in (0, 1, 1472):
+            self.inward(self.from_client(payload=b"q" * size, checksum=0))
+            self.outward(self.from_server(payload=b"a" * size, checksum=0))
+
+
+class ChecksumThatComesToZeroIsAllOnes(UdpTest):
+    """A checksum that is reckoned to be 0 is sent as 0xffff, and one of 0xffff is changed as any other."""
+
+    def runTest(self) -> None:
+        sent = self.from_client(payload=bytes(2))
+        left = self.to_server(sent)
+        none = sent.replace(payload=left.summed.to_bytes(2, "big"))
+        assert self.to_server(none).summed == 0xFFFF
+        self.inward(none)
+        ones = sent.replace(payload=sent.summed.to_bytes(2, "big"))
+        assert ones.summed == 0xFFFF
+        self.inward(ones)
+
+
+class DamagedDatagramsStayDamaged(UdpTest):
+    """A wrong checksum is wrong by the same difference when the datagram leaves."""
+
+    def runTest(self) -> None:
+        for payload in (b"", b"damaged", bytes(300)):
+            sent, answer = self.from_client(payload=payload), self.from_server(payload=payload)
+            for error in (1, 0x100, 0x1234):
+                with self.subTest(payload=len(payload), error=error):
+                    damaged = sent.replace(checksum=_plus(sent.summed, error))
+                    self.inward(damaged, checksum=_plus(self.to_server(sent).summed, error))
+                    damaged = answer.replace(checksum=_plus(answer.summed, error))
+                    self.outward(damaged, checksum=_plus(self.to_client(answer).summed, error))
+
+
+def _plus(checksum: int, error: int) -> int:
+    """In one's complement, where 0 is never used."""
+    total = checksum + error
+    return total if total <= 0xFFFF else total - 0xFFFF
+
+
+class WhatFollowsADatagramIsCarriedAlong(UdpTest):
+    """Bytes behind its length belong to nobody, within the IP packet or behind it, and no checksum covers them."""
+
+    def runTest(self) -> None:
+        sent = self.from_client(payload=b"data")
+        self.inward(sent.replace(padding=b"\xee" * 9))
+        longer = sent.replace(payload=b"data" + b"\xee" * 9, length=12, checksum=sent.summed)
+        self.inward(longer, checksum=self.to_server(sent).summed)
+
+
+class DatagramsOfWrongLengthAreDropped(UdpTest):
+    """A length below that of the header, or beyond the IP packet, and a header that the IP packet has no room for: to a
+    service, of a session, and on the way to others."""
+
+    def runTest(self) -> None:
+        sent, answer = self.from_client(payload=bytes(20)), self.from_server(payload=bytes(20))
+        transit = sent.replace(dst=topology.FAR_HOST)
+        for length in (*range(8), 29, 30, 1000, 0xFFFF):
+            with self.subTest(length=length):
+                for port, datagram in ((CLIENT_SIDE, sent), (SERVER_SIDE, answer), (CLIENT_SIDE, transit)):
+                    self.drop(port, datagram.replace(length=length), "UDP_HEADER")
+        for total_len in (20, 21, 27, 28, 47):
+            with self.subTest(total_len=total_len):
+                self.drop(CLIENT_SIDE, sent.replace(total_len=total_len), "UDP_HEADER")
+
+
+class DatagramToAServiceIsPunted(UdpTest):
+    """Without a session it asks the controller for one, as it came; the flags of the service matter to TCP only."""
+
+    def runTest(self) -> None:
+        for payload in (b"", b"query", bytes(1472)):
+            other = self.from_client(sport=40001, payload=payload)
+            self.exchange((CLIENT_SIDE, other), punted=[Punt("SERVICE_DATAGRAM", other)])
+
+
+class DatagramOfNoServiceIsDropped(UdpTest):
+    """To a port of a VIP that no service of UDP has, to a local address without session, and to an interface."""
+
+    def runTest(self) -> None:
+        self.insert(topology.service(vport=81))
+        for vport in (81, 82):
+            self.drop(CLIENT_SIDE, self.from_client(dport=vport), "NO_SERVICE")
+        self.drop(SERVER_SIDE, self.from_server(sport=8081), "NO_SESSION")
+        self.drop(CLIENT_SIDE, self.from_client(dst=topology.INTERFACE[CLIENT_SIDE]), "PROTOCOL")
+
+
+class InjectedDatagramTakesItsSession(UdpTest):
+    """What the controller injects leaves as if it had just come; without its session it is dropped, and not punted."""
+
+    def runTest(self) -> None:
+        for new_session in (True, False):
+            sent = self.from_client(payload=b"first")
+            self.exchange(
+                PacketOut("INJECT", sent, port=CLIENT_SIDE, new_session=new_session),
+                out=[(SERVER_SIDE, self.to_server(sent))],
+            )
+        other = self.from_client(sport=40001)
+        self.exchange(PacketOut("INJECT", other, port=CLIENT_SIDE), drops={"INJECT_MISS": 1})
+
+
+class FirstAnswerIsTold(UdpTest):
+    """The server's first datagram is an event, once in a session's life; the client's are none."""
+
+    def runTest(self) -> None:
+        for _ in range(2):
+            first = self.from_client(payload=b"query")
+            self.exchange(
+                PacketOut("INJECT", first, port=CLIENT_SIDE, new_session=True),
+                out=[(SERVER_SIDE, self.to_server(first))],
+            )
+            for _ in range(3):
+                self.inward(self.from_client(payload=b"query"))
+                self.outward(self.from_server(payload=b"answer"))
+            self.expect_events(self.session.id, ("OUT", "SYN_ACK"))
+
+
+class UdpAndTcpOfTheSameAddressesAreApart(UdpTest):
+    """Services and sessions are of a protocol: all else being the same, neither takes the other's packets."""
+
+    def runTest(self) -> None:
+        segment = Tcp(
+            eth_dst=topology.PORT_MAC[CLIENT_SIDE],
+            eth_src=topology.CLIENT_MAC,
+            src=self.session.client,
+            dst=self.session.vip,
+            sport=self.session.client_port,
+            dport=self.session.vport,
+            flags="S",
+        )
+        self.drop(CLIENT_SIDE, segment, "NO_SERVICE")
+        self.insert(topology.service())
+        self.exchange((CLIENT_SIDE, segment), punted=[Punt("SERVICE_SYN", segment)])
+        self.inward(self.from_client(payload=b"query"))
+
+
+class FragmentsOfDatagramsAreDropped(UdpTest):
+    """No fragment of a datagram to an address of ours is translated, the first one neither."""
+
+    def runTest(self) -> None:
+        of = self.session
+        head = Ether(dst=topology.PORT_MAC[CLIENT_SIDE], src=topology.CLIENT_MAC)
+        whole = head / IP(src=of.client, dst=of.vip) / UDP(sport=of.client_port, dport=of.vport) / Raw(bytes(2000))
+        for piece in fragments(whole, 1000):
+            self.drop(CLIENT_SIDE, piece, "FRAGMENT")
+
+
+class DatagramsOfASessionEndByTtlAndMtu(UdpTest):
+    """As any other packet that is routed."""
+
+    def runTest(self) -> None:
+        self.drop(CLIENT_SIDE, self.from_client(ttl=1), "TTL")
+        self.drop(CLIENT_SIDE, self.from_client(payload=bytes(1473)), "MTU")
+
+
+class DatagramsOfOthersAreRouted(UdpTest):
+    """What is for nobody here passes unchanged, ports and checksum, but for the TTL."""
+
+    def runTest(self) -> None:
+        for checksum in (None, 0, 0x1234):
+            sent = self.from_client(dst=topology.FAR_HOST, payload=b"transit", checksum=checksum)
+            macs = {"eth_src": topology.PORT_MAC[UPLINK], "eth_dst": topology.GATEWAY_MAC}
+            self.exchange((CLIENT_SIDE, sent), out=[(UPLINK, sent.replace(ttl=63, **macs))])
