@@ -124,6 +124,8 @@ def test_only_fullnat_needs_local_addresses() -> None:
     mixed = text + 'mode = "nat"\n[[virtual_server.real_server]]\naddress = "172.16.0.2"\nport = 443\n'
     (problem,) = problems(mixed)
     assert problem.endswith("[virtual_server 2] local_addresses: FULLNAT needs at least one local address")
+
+
 UDP = """\
 [[virtual_server]]
 address = "203.0.113.80"

@@ -8,6 +8,7 @@ import pytest
 from fullnat.core import datagrams
 from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Forward, IdleNotice, Inject, Op, Outcome, PacketIn, SessionEvents
+from fullnat.core.modes import Mode
 from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_UDP, ethernet, ip, udp
 from fullnat.net.parse import parse
@@ -205,6 +206,30 @@ def test_an_answer_whose_report_is_lost_is_seen_by_the_counters() -> None:
     rig.hit(entry.session_id)
     rig.advance(20)
     assert only(rig).state == "NORMAL"
+
+
+@pytest.mark.parametrize("mode", [Mode.NAT, Mode.DR, Mode.TUNNEL])
+def test_in_other_modes_the_server_sees_the_client(mode: Mode) -> None:
+    rig = Rig(config(service(mode=mode, local_addresses=(), real_servers=(real(port=VPORT),))))
+    entry = begun(rig)
+    assert entry.flow_out.dst == entry.flow_in.src == Endpoint(CLIENT, 40000)
+    assert entry.flow_out.src == Endpoint(VIP if mode.keeps_destination else SERVER, VPORT)
+    assert entry.delta == 0
+
+
+@pytest.mark.parametrize("mode", [Mode.DR, Mode.TUNNEL])
+def test_where_answers_are_not_seen_a_session_lasts_the_services_time(mode: Mode) -> None:
+    rig = Rig(config(service(mode=mode, local_addresses=(), real_servers=(real(port=VPORT),))))
+    entry = begun(rig)
+    assert only(rig).state == "NORMAL"
+    rig.advance(200)
+    rig.hit(entry.session_id, out=0)
+    rig.advance(200)
+    assert only(rig).state == "NORMAL"
+    rig.advance(101)
+    rig.advance(1)
+    nothing_left(rig)
+    assert rig.switch.resets == []
 
 
 def test_one_that_was_found_is_taken_over() -> None:

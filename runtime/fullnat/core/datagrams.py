@@ -125,7 +125,7 @@ class Datagrams:
             self._stats["syn_without_service"] += 1
             self._give_up(queue)
             return
-        found = place(store.pool, service, flow)
+        found = place(store.pool, store.clients, service, flow)
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM

@@ -4,6 +4,7 @@ ip_vs_proto_udp.c). Every datagram opens one, and only time ends it."""
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cached_property
 
 from fullnat.config.model import Timeouts
 from fullnat.core.interface import ProbeResult
@@ -35,6 +36,10 @@ class Udp(Protocol):
         self.opened = self.answers = self.words = int(SessionEvent.SYN_ACK)
         self.aborted = self.client_ended = 0
 
+    @cached_property
+    def one_way(self) -> Protocol:
+        return OneWayUdp()
+
     def opening(self, packet: Packet) -> int | None:
         """Every datagram opens one, and none has a number."""
         return None
@@ -57,3 +62,13 @@ class Udp(Protocol):
 
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:
         return positive(configured.udp_oneway, Timeouts().udp_oneway), self.established_timeout
+
+
+class OneWayUdp(Udp):
+    """Of a server that answers past the switch: nobody sees whether it does, so it is taken to. LVS has but one time."""
+
+    initial = UdpState.NORMAL
+    sees_servers = False
+
+    def state(self, bits: int) -> UdpState:
+        return UdpState.NORMAL
