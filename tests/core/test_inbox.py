@@ -40,6 +40,18 @@ def test_openings_wait_behind_everything_else() -> None:
     assert inbox.shed == 0
 
 
+def test_syns_and_datagrams_take_turns() -> None:
+    """A flood of the ones does not take the others' time, nor their room."""
+    inbox = Inbox(4)
+    datagrams = [PacketIn(PuntReason.SERVICE_DATAGRAM, 0, 1, 0, b"%d" % number) for number in range(10)]
+    inbox.post([*datagrams, opening(0), opening(1), IdleNotice(1)], 0.0)
+    assert (len(inbox), inbox.shed) == (7, 6)
+    assert taken(inbox, 0.0) == [IdleNotice(1), opening(0), datagrams[6], opening(1), *datagrams[7:]]
+    inbox.post(datagrams, 10.0)
+    inbox.clear()
+    assert not inbox
+
+
 def test_a_burst_may_wait_until_its_clients_would_repeat() -> None:
     inbox = Inbox(10)
     inbox.post(map(opening, range(3)), 0.0)

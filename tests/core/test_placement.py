@@ -78,4 +78,7 @@ def test_in_nat_the_client_is_the_local_endpoint_and_once_towards_each_server() 
 
 
 def test_only_who_may_not_try_again_soon_is_told() -> None:
-    assert {refusal for refusal in Refusal if not refusal.is_told} == {Refusal.NO_ROOM, Refusal.CLIENT_PORT_IN_USE}
+    assert {refusal for refusal in Refusal if refusal.is_told} == {
+        Refusal.NO_REAL_SERVER,
+        Refusal.NO_LOCAL_PORT,
+    }

@@ -338,3 +338,50 @@ def test_a_session_that_the_switch_lost_is_made_anew() -> None:
     rig.advance(1)
     rig.settle()
     begun(rig)
+
+
+def test_a_service_has_no_more_sessions_than_it_may() -> None:
+    """The first that ends makes room for another; a limit that is raised holds at once, and other services go on."""
+    rig = Rig(config(virtual(), service(max_sessions=2)))
+    told = len(rig.switch.forwarded)
+    for port in range(4):
+        rig.send(datagram(40000 + port))
+    rig.settle()
+    assert sorted(view.entry.client_port for view in rig.controller.sessions()) == [40000, 40001]
+    stats = rig.controller.stats()
+    assert (stats["service_full"], stats["datagram_dropped"], len(rig.switch.forwarded)) == (2, 2, told)
+    opened(rig)
+    rig.reconfigure(config(virtual(), service(max_sessions=3)))
+    begun(rig, 40002)
+    rig.send(datagram(40003))
+    assert rig.controller.stats()["service_full"] == 3
+    rig.advance(40)
+    begun(rig, 40003)
+
+
+def test_a_service_begins_no_more_sessions_in_a_second_than_it_may() -> None:
+    rig = Rig(config(virtual(new_rate=1), service(new_rate=10)))
+    for second in range(3):
+        for port in range(50):
+            rig.send(datagram(40000 + 100 * second + port))
+        rig.settle()
+        rig.advance(1)
+    of_udp = [entry for _, entry in session_writes(rig) if entry.protocol == 17]
+    assert 27 <= len(of_udp) <= 30
+    refused = rig.controller.stats()["service_rate"]
+    assert refused == 150 - len(of_udp)
+    opened(rig, 40000)
+    rig.send(syn(40001))
+    assert rig.controller.stats()["service_rate"] == refused + 1
+    assert not rig.switch.writes
+
+
+def test_udp_leaves_half_of_the_switch_to_tcp() -> None:
+    rig = Rig(config(virtual(), service()), session_ids=16)
+    for port in range(20):
+        rig.send(datagram(40000 + port))
+    rig.settle()
+    assert len(rig.switch.sessions()) == 8
+    assert rig.controller.stats()["table_full"] == 12
+    for port in range(8):
+        opened(rig, 50000 + port)

@@ -83,6 +83,10 @@ class ServiceSettings:
     keep_mss: bool = False
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
+    max_sessions: int = 0
+    """Sessions that it may have; 0 is no limit."""
+    new_rate: int = 0
+    """New sessions per second; 0 is no limit."""
     timeouts: Timeouts | None = None
     """Those of this service; None is those of the configuration."""
 

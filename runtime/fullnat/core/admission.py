@@ -9,7 +9,7 @@ from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.placement import Refusal, place
+from fullnat.core.placement import Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.services import Server
@@ -84,7 +84,7 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = place(store.pool, store.clients, service, flow)
+        found = limited(service, now) or place(store.pool, store.clients, service, flow)
         if isinstance(found, Refusal):
             refuse(store.stats, found, flow, held, out)
             return

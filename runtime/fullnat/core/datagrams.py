@@ -10,7 +10,7 @@ from __future__ import annotations
 from fullnat.core.admission import SUSPICIOUS, refuse
 from fullnat.core.interface import Effect, Failure, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.placement import Refusal, place
+from fullnat.core.placement import Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.sessions import Held, Session
 from fullnat.core.store import SessionStore
@@ -21,6 +21,8 @@ PER_FLOW = 32
 """Datagrams of one flow that wait at most."""
 IN_ALL = 8192
 """Datagrams that wait at most."""
+SHARE = 2
+"""UDP has one in so many of the switch's sessions at most: whoever forges its sources leaves the others to TCP."""
 PATIENCE = 2.0
 """Seconds after which a datagram is of no use any more: a resolver has asked again by then."""
 
@@ -125,7 +127,8 @@ class Datagrams:
             self._stats["syn_without_service"] += 1
             self._give_up(queue)
             return
-        found = place(store.pool, store.clients, service, flow)
+        full = store.unnumbered * SHARE >= store.table.ids.size
+        found = Refusal.NO_ROOM if full else limited(service, now) or place(store.pool, store.clients, service, flow)
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM

@@ -1,5 +1,6 @@
 """What waits for the core, in which order, and for how long: SYNs that ask for new sessions wait behind everything
-else, and are given up when they have waited for longer than is of use to anybody.
+else, and are given up when they have waited for longer than is of use to anybody. So do datagrams that ask for some, in
+a queue of their own: neither has the other's turns, however much comes of it.
 
 A client repeats a SYN that is not answered, after a second at first (RFC 6298 2.1). One that has waited for longer is
 in here twice. So when more SYNs come than sessions can be made, the oldest are given up first. How long they may wait
@@ -17,55 +18,78 @@ from fullnat.core.interface import Event, PacketIn
 from fullnat.p4constants import PuntReason
 
 OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM))
-"""Why packets come that ask for new sessions: SYNs, and what is said of them here holds for datagrams as well."""
+"""Why packets come that ask for new sessions."""
 PATIENCE = 0.9
 """Seconds that a SYN may wait in a burst: a little less than a client waits before it repeats it."""
 HURRY = 0.05
 """The same, in a queue that stands."""
 
 
+class _Openings:
+    """Packets that ask for new sessions, for one reason."""
+
+    __slots__ = ("_empty", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[float, PacketIn]] = deque()
+        self._empty = float("-inf")
+        """When none last waited."""
+
+    def add(self, event: PacketIn, now: float) -> None:
+        if not self.waiting:
+            self._empty = now
+        self.waiting.append((now, event))
+
+    def is_worth(self, came: float, now: float) -> bool:
+        """Whether somebody still waits for what came then."""
+        waited = now - came
+        return waited <= HURRY or (waited <= PATIENCE and now - self._empty <= PATIENCE)
+
+
 class Inbox:
     def __init__(self, openings: int) -> None:
-        """``openings``: SYNs that may wait at most."""
+        """``openings``: SYNs that may wait at most, and datagrams."""
         self._limit = openings
         self._events: deque[Event] = deque()
-        self._openings: deque[tuple[float, PacketIn]] = deque()
-        self._empty = float("-inf")
-        """When no SYN last waited."""
+        self._openings = {reason: _Openings() for reason in OPENINGS}
+        self._turns = deque(self._openings.values())
+        """Whose turn it is comes first."""
         self.handled = 0
-        """SYNs that were taken."""
+        """SYNs and datagrams that were taken."""
         self.shed = 0
-        """SYNs that were given up."""
+        """SYNs and datagrams that were given up."""
 
     def __len__(self) -> int:
-        return len(self._events) + len(self._openings)
+        return len(self._events) + sum(len(each.waiting) for each in self._turns)
 
     def post(self, events: Iterable[Event], now: float) -> None:
         for event in events:
-            if type(event) is PacketIn and event.reason in OPENINGS:
-                if not self._openings:
-                    self._empty = now
-                self._openings.append((now, event))
-            else:
+            openings = self._openings.get(event.reason) if type(event) is PacketIn else None
+            if openings is None or type(event) is not PacketIn:
                 self._events.append(event)
-        while len(self._openings) > self._limit:
-            self._openings.popleft()
-            self.shed += 1
+            else:
+                openings.add(event, now)
+        for openings in self._turns:
+            while len(openings.waiting) > self._limit:
+                openings.waiting.popleft()
+                self.shed += 1
 
     def take(self, now: float) -> Event | None:
         """The next one, which is no SYN while there is something else; None: there is nothing that is worth doing."""
         if self._events:
             return self._events.popleft()
-        openings = self._openings
-        while openings:
-            came, event = openings.popleft()
-            waited = now - came
-            if waited <= HURRY or (waited <= PATIENCE and now - self._empty <= PATIENCE):
-                self.handled += 1
-                return event
-            self.shed += 1
+        for _ in range(len(self._turns)):
+            openings = self._turns[0]
+            self._turns.rotate(-1)
+            while openings.waiting:
+                came, event = openings.waiting.popleft()
+                if openings.is_worth(came, now):
+                    self.handled += 1
+                    return event
+                self.shed += 1
         return None
 
     def clear(self) -> None:
         self._events.clear()
-        self._openings.clear()
+        for openings in self._turns:
+            openings.waiting.clear()

@@ -30,6 +30,10 @@ class Refusal(Enum):
     """All are in use towards the server."""
     CLIENT_PORT_IN_USE = "client_port_in_use"
     """By a session with another virtual service: the server could not tell the two apart."""
+    SERVICE_FULL = "service_full"
+    """The service has as many sessions as it may."""
+    SERVICE_RATE = "service_rate"
+    """It begins as many as it may."""
     NO_ROOM = "table_full"
     """In the switch, for another session or for the entries of a server."""
 
@@ -37,7 +41,14 @@ class Refusal(Enum):
     def is_told(self) -> bool:
         """Whether the client gets ICMP port unreachable, as in LVS (ip_vs_leave); else it may try again, and come to
         another server."""
-        return self not in (Refusal.NO_ROOM, Refusal.CLIENT_PORT_IN_USE)
+        return self in (Refusal.NO_REAL_SERVER, Refusal.NO_LOCAL_PORT)
+
+
+def limited(service: Service, now: float) -> Refusal | None:
+    """Why ``service`` may not begin a session; None: it may, and one more counts."""
+    if service.limits.is_full:
+        return Refusal.SERVICE_FULL
+    return None if service.limits.allows(now) else Refusal.SERVICE_RATE
 
 
 def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flow) -> Place | Refusal:

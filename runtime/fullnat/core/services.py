@@ -15,6 +15,7 @@ from typing import Any
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
+from fullnat.core.limits import Limits
 from fullnat.core.model import Declared
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
@@ -105,6 +106,7 @@ class Service:
         self.resets_on_miss = False
         self.established_timeout = self.protocol.established_timeout
         self.own_timeouts: Timeouts | None = None
+        self.limits = Limits()
         self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
         self.crowded = False
@@ -120,6 +122,7 @@ class Service:
         self.locals = tuple(declared.locals)
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
+        self.limits.configure(settings.max_sessions, settings.new_rate)
         if self.protocol.is_numbered:
             self.session_flags = (
                 (SessionFlag.TOA if settings.toa else 0)

@@ -47,6 +47,8 @@ class SessionStore:
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
         self.services = Services(sizes.server_ids)
+        self.unnumbered = 0
+        """Sessions of protocols without numbers."""
         settings = GlobalSettings()
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.clients = ClientEndpoints()
@@ -129,6 +131,8 @@ class SessionStore:
         server = session.server
         self.services.hold(session.service, server, session.entry.server_id)
         self._count(session, session.state, 1)
+        session.service.limits.sessions += 1
+        self.unnumbered += not session.protocol.is_numbered
         self.table.add(session)
 
     def release(self, session: Session, step: Step = Step.DELETED) -> None:
@@ -139,6 +143,8 @@ class SessionStore:
         self.table.remove(session)
         self._give_back(server, session.local)
         self._count(session, session.state, -1)
+        session.service.limits.sessions -= 1
+        self.unnumbered -= not session.protocol.is_numbered
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
 

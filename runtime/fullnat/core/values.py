@@ -17,6 +17,8 @@ MTUS = 576, 65535
 """Bytes (RFC 791 3.2: every host takes 576)."""
 PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
+LIMITS = 0, 10_000_000
+"""Sessions, or sessions per second; 0 is no limit."""
 SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
 
@@ -47,6 +49,7 @@ def check_service(settings: ServiceSettings) -> None:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     _check_mode(settings.mode)
     _within("established_timeout", settings.established_timeout, SECONDS)
+    _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
 
