@@ -50,7 +50,8 @@ enum bit<8> PuntReason {
     ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
     NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
-    PUNT_REASONS = 8
+    TOO_BIG     = 8,  /* segment that its outer header makes too long, and that may not be fragmented */
+    PUNT_REASONS = 9
 }
 
 /* virtual_service flags. */

@@ -25,7 +25,8 @@ class PuntReason(IntEnum):
     ARP = 5
     OPTIONS = 6
     NEIGHBOR = 7
-    PUNT_REASONS = 8
+    TOO_BIG = 8
+    PUNT_REASONS = 9
 
 
 class ServiceFlag(IntEnum):
