@@ -71,6 +71,7 @@ async def test_a_file_in_place_of_the_socket_stays(tmp_path: Path) -> None:
     [
         (b"nonsense", "a request is a JSON object with a command"),
         (b"[1]", "a request is a JSON object with a command"),
+        (b"[" * 60_000, "a request is a JSON object with a command"),
         (b'{"command": "dance"}', "unknown command 'dance'"),
     ],
 )

@@ -89,7 +89,7 @@ class ControlServer:
             request: Any = json.loads(line)
             command = request["command"]
             filters = {name: str(value) for name, value in request.get("filters", {}).items()}
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             yield [{"error": "a request is a JSON object with a command"}]
             return
         if command == "ping":
