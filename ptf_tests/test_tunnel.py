@@ -65,8 +65,9 @@ class TunnelRemovesForgedToa(TunnelTest):
 
 
 @requires("tunnels")
-class WhatTheTunnelHasNoRoomForIsDropped(TunnelTest):
-    """The outer header counts: 20 bytes less than the link's MTU pass, one more does not, and is counted by name."""
+class WhatTheTunnelHasNoRoomForIsNotSent(TunnelTest):
+    """The outer header counts: 20 bytes less than the link's MTU pass, one more does not. The controller is to tell the
+    client; a segment that might be fragmented is dropped, and counted by name, and so is what comes too often."""
 
     next_door = topology.NARROW_SERVER
     server_mac = topology.NARROW_SERVER_MAC
@@ -74,7 +75,14 @@ class WhatTheTunnelHasNoRoomForIsDropped(TunnelTest):
     def runTest(self) -> None:
         room = topology.NARROW_MTU - OUTER_BYTES - HEADERS
         self.tunnelled(self.session.from_client(seq=1001, ack=9001, payload=bytes(room)))
-        self.drop(CLIENT_SIDE, self.session.from_client(seq=1001, ack=9001, payload=bytes(room + 1)), "TUNNEL_MTU")
+        longer = self.session.from_client(seq=1001, ack=9001, payload=bytes(room + 1))
+        self.drop(CLIENT_SIDE, longer.replace(ip_flags=0), "TUNNEL_MTU")
+        # The MAC addresses are those of the next hop that it does not go to.
+        punted = longer.replace(eth_dst=self.server_mac, eth_src=topology.PORT_MAC[SERVER_SIDE])
+        punt = Punt("TOO_BIG", punted, session_id=self.session.id)
+        self.exchange((CLIENT_SIDE, longer), punted=[punt])
+        self.meter_punts("TOO_BIG", 1)
+        self.exchange(*[(CLIENT_SIDE, longer)] * 2, punted=[punt], drops={"PUNT_METER": 1})
 
 
 @requires("tunnels")

@@ -52,7 +52,8 @@ enum bit<8> PuntReason {
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
     NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
     SERVICE_DATAGRAM = 8,  /* UDP datagram to a virtual service, no session */
-    PUNT_REASONS = 9
+    TOO_BIG     = 9,  /* packet that its outer header makes too long, and that may not be fragmented */
+    PUNT_REASONS = 10
 }
 
 /* virtual_service flags. */

@@ -26,7 +26,8 @@ class PuntReason(IntEnum):
     OPTIONS = 6
     NEIGHBOR = 7
     SERVICE_DATAGRAM = 8
-    PUNT_REASONS = 9
+    TOO_BIG = 9
+    PUNT_REASONS = 10
 
 
 class ServiceFlag(IntEnum):

@@ -52,17 +52,15 @@ def is_ready(process: Process) -> bool:
     return "ready" in process.output
 
 
-def shortcut(world: World, server: str, client: str, advmss: int | None = None) -> None:
-    """The server's way to the client, where the client gets packets that it does not send back there; with the MSS that
-    the server is to announce there."""
+def shortcut(world: World, server: str, client: str) -> None:
+    """The server's way to the client, where the client gets packets that it does not send back there."""
     world.network.join(server, client)
     with world.network.inside(client):
         for name in ("all", f"to-{server}"):
             (IPV4 / name / "rp_filter").write_text("0")
     with world.network.inside(server), IPRoute() as ip:
         index = ip.link_lookup(ifname=f"to-{client}")[0]
-        metrics = {"advmss": advmss} if advmss else {}
-        ip.route("add", dst=f"{world.network.address(client)}/32", oif=index, scope="link", metrics=metrics)
+        ip.route("add", dst=f"{world.network.address(client)}/32", oif=index, scope="link")
 
 
 def test_servers_in_dr_are_the_vip_and_answer_past_the_switch(world: World) -> None:

@@ -28,6 +28,11 @@ struct target_metadata_t {
         m.target.outer_dst = DESTINATION; \
         m.length.last = m.length.last |+| OUTER_BYTES;
 #define TUNNELLED (m.target.outer_dst != 0)
+#define TELL_TOO_BIG \
+            if (m.verdict.drop == (bit<8>)DropReason.TUNNEL_MTU && hdr.ipv4.dont_fragment == 1 && !m.own_packet) { \
+                m.verdict.punt = (bit<8>)PuntReason.TOO_BIG; \
+                punt_limit.apply(m); \
+            }
 #define TOLD_EVENTS m.target.new_events
 
 #include "../../core/target.p4"

@@ -51,6 +51,8 @@ NAMES: dict[str, str] = {
     "options_refused": "such segments dropped: malformed options, or no session of theirs",
     "reset_on_miss": "RSTs to segments without session",
     "reset_on_miss_limited": "segments without session that got no RST because there were too many",
+    "too_big": "ICMP fragmentation needed to clients of servers in a tunnel",
+    "too_big_limited": "segments too long for their tunnel whose client was not told because there were too many",
     "events_unknown": "digests of sessions that are gone or not yet in use",
     "events_repeated": "digests that told nothing new",
     "idle_notices": "idle notifications",
