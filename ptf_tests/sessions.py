@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fullnat.core.modes import Mode
 from fullnat.p4constants import SessionFlag
 
 from ptf_tests import topology
@@ -64,9 +65,12 @@ class Session:
     def server_entries(self) -> tuple[Entry, Entry]:
         """What it shares with the other sessions of its server."""
         key = {"server_id": self.server_id}
-        to = {"flags": self.flags, "address": ipv4(self.server), "port": self.server_port}
         back = {"flags": self.flags, "vip": ipv4(self.vip), "vport": self.vport}
-        return Entry("server_in", key, "to_server", to), Entry("server_out", key, "from_vip", back)
+        return self._server_in(key), Entry("server_out", key, "from_vip", back)
+
+    def _server_in(self, key: dict[str, int]) -> Entry:
+        to = {"flags": self.flags, "address": ipv4(self.server), "port": self.server_port}
+        return Entry("server_in", key, "to_server", to)
 
     def _entry(self, table: str, action: str, key: dict[str, int], rewrite: dict[str, int]) -> Entry:
         common = {"session_id": self.id, "server_id": self.server_id, "delta": self.delta}
@@ -125,24 +129,47 @@ class Session:
         return toa(self.client, self.client_port)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DirectSession(Session):
+    """One whose server has the virtual address itself: ``next_door`` is the address that leads to it."""
+
+    next_door: str = topology.SERVER
+    local: str = topology.CLIENT
+    local_port: int = 40000
+    server: str = topology.VIP
+    server_port: int = topology.VPORT
+    delta: int = 0
+    flags: int = Mode.DR.session_flags(0)
+
+    def _server_in(self, key: dict[str, int]) -> Entry:
+        return Entry("server_in", key, "to_server_direct", {"flags": self.flags, "address": ipv4(self.next_door)})
+
+
 class SessionTest(FullnatTest):
     """A service and one session are installed; ``inward`` and ``outward`` exchange one segment of it."""
 
     delta = 0x20
     flags = TOA
+    local = topology.LOCAL
+    local_port = 5000
     server = topology.SERVER
     server_mac = topology.SERVER_MAC
 
     def setUp(self) -> None:
         super().setUp()
-        self.session = Session(
+        self.session = self.new_session()
+        self.insert(topology.service(), *self.session.server_entries, *self.session.entries)
+
+    def new_session(self) -> Session:
+        return Session(
             id=self.harness.session_id(),
             delta=self.delta,
             flags=self.flags,
+            local=self.local,
+            local_port=self.local_port,
             server=self.server,
             server_mac=self.server_mac,
         )
-        self.insert(topology.service(), *self.session.server_entries, *self.session.entries)
 
     def inward(self, sent: Tcp, toa: str = "", **changes: Any) -> None:
         """``sent`` by the client reaches the server translated, with ``changes``; ``toa``: the ToaResult counted."""

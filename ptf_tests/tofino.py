@@ -11,7 +11,8 @@ from ptf_tests.targets import CAPABILITIES, COMPILED, External
 LACKS = {
     "any-options": "no parser loop over bytes keeps what it passes; uncommon lists go through the controller",
     "toa-in-timestamps": "a header half taken out is another header; only a whole option makes room, or the controller",
-    "judged-segments": "digests are made in ingress, the sequence numbers are in egress; the controller is told so",
+    "judged-segments": "digests are made in ingress, sequence numbers are in egress; the controller is told so, and "
+    "in DR is not told of the client's ACK",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",

@@ -92,6 +92,10 @@ class Network:
         self._processes.append(process)
         return process
 
+    def join(self, one: str, other: str) -> None:
+        """A wire between two hosts that leads past the switch; its ends are ``to-OTHER`` and ``to-ONE``."""
+        self._pair((one, f"to-{other}"), (other, f"to-{one}"), self.topology.subnets[0].mtu)
+
     def process(self, name: str) -> Process:
         """The process started last under this name."""
         return next(process for process in reversed(self._processes) if process.name == name)

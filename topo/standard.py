@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from itertools import zip_longest
 
 from topo.model import Host, HostRoute, Impairment, Subnet, Topology
 
@@ -47,6 +48,7 @@ def topology(impairment: Impairment | None = None, mtu: int = 1500) -> Topology:
 def config(
     *,
     servers: Sequence[tuple[IPv4Address, int]] | None = None,
+    modes: Sequence[str] = (),
     local_addresses: Sequence[IPv4Address] = LOCAL_ADDRESSES,
     scheduler: str = "rr",
     established_timeout: float = 90.0,
@@ -55,7 +57,7 @@ def config(
     extra: str = "",
 ) -> str:
     """The controller's configuration file (TOML) for :func:`topology`. ``timeouts`` are seconds by TCP state,
-    ``extra`` are lines of top-level options."""
+    ``extra`` are lines of top-level options. ``modes``: of each of ``servers``, if not the service's."""
     if servers is None:
         servers = [(IPv4Address(f"10.2.0.{i}"), 80) for i, _ in enumerate(SERVERS, 11)]
     lines = [extra] if extra else []
@@ -67,6 +69,7 @@ def config(
     lines += ["[[virtual_server]]", f'address = "{VIP}"', f"port = {VPORT}", f'scheduler = "{scheduler}"']
     lines += [f"established_timeout = {established_timeout}"]
     lines += ["local_addresses = [" + ", ".join(f'"{a}"' for a in local_addresses) + "]"]
-    for address, port in servers:
+    for (address, port), mode in zip_longest(servers, modes):
         lines += ["", "[[virtual_server.real_server]]", f'address = "{address}"', f"port = {port}"]
+        lines += [f'mode = "{mode}"'] if mode else []
     return "\n".join(lines) + "\n"

@@ -62,7 +62,8 @@ enum bit<8> ServiceFlag {
 enum bit<8> SessionFlag {
     TOA = 1,              /* tell the real server the client's address */
     KEEP_TIMESTAMPS = 2,  /* leave the timestamp option in the client's SYN */
-    KEEP_MSS = 4          /* leave the MSS of the server's SYN-ACK alone */
+    KEEP_MSS = 4,         /* leave the MSS of the server's SYN-ACK alone */
+    ONE_WAY = 8           /* the server's answers are not seen: what the client acknowledges tells of them */
 }
 
 /* Bits of a session's event byte; each is reported once, when it is first set. Only what the session's registers show to be

@@ -34,6 +34,7 @@
 #define ID_A_ROUTE_VIA       17
 #define ID_A_NEXT_HOP_SET    18
 #define ID_A_NEXT_HOP_UNRESOLVED 19
+#define ID_A_TO_SERVER_DIRECT 20
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

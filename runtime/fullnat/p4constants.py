@@ -36,6 +36,7 @@ class SessionFlag(IntEnum):
     TOA = 1
     KEEP_TIMESTAMPS = 2
     KEEP_MSS = 4
+    ONE_WAY = 8
 
 
 class SessionEvent(IntEnum):

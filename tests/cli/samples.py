@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fullnat.core.interface import ProbeResult
+from fullnat.core.modes import Mode
 from fullnat.core.views import LocalAddressView, ServerView, ServiceView, SessionView
 from fullnat.net.flow import Endpoint, v4
 from p4rt.entries import session
@@ -38,7 +39,7 @@ SERVICES = (
         "rr",
         (
             ServerView(Endpoint(v4(0x0A00000B), 8080), 1, 3, False, 2, 4, 9, 2),
-            ServerView(Endpoint(v4(0x0A00000C), 8080), 0, 4, True, 1, 1, 1, 1),
+            ServerView(Endpoint(v4(0x0A00000C), 8080), 0, 4, True, 1, 1, 1, 1, Mode.NAT),
         ),
     ),
 )

@@ -121,6 +121,7 @@ def test_stats_as_json(running: Path) -> None:
     }
     assert service["servers"][0] == {
         "server": "10.0.0.11:8080",
+        "mode": "fullnat",
         "weight": 1,
         "draining": False,
         "active": 2,
@@ -147,8 +148,8 @@ def test_stats_as_tables(running: Path) -> None:
     assert {
         "# Services",
         "TCP 203.0.113.80:80 rr 3 5 10 3 10 20 1000 2000",
-        "-> 10.0.0.11:8080 1 2 4 9 2 10 20 1000 2000",
-        "-> 10.0.0.12:8080 (draining) 0 1 1 1 1 0 0 0 0",
+        "-> 10.0.0.11:8080 fullnat 1 2 4 9 2 10 20 1000 2000",
+        "-> 10.0.0.12:8080 (draining) nat 0 1 1 1 1 0 0 0 0",
         "# Local addresses",
         "10.0.1.1 7 8 0 0",
         "# Drops by reason",
@@ -176,7 +177,7 @@ def test_rates_are_differences_per_second(running: Path) -> None:
     later["switch"]["packet_outs"] += 40
     changed = rates(before, later, 2.0)
     assert changed["services"][name]["in_packets"] == 15.0
-    assert changed["services"]["TCP 203.0.113.80:80  -> 10.0.0.11:8080"]["in_packets"] == 15.0
+    assert changed["services"]["TCP 203.0.113.80:80  -> 10.0.0.11:8080 fullnat"]["in_packets"] == 15.0
     assert changed["drops"]["no_session"] == {"packets": 50.0, "bytes": 3000.0}
     assert (changed["punts"]["arp"]["packets"], changed["toa"]["ok"]["packets"]) == (1.5, 0.0)
     assert changed["local_addresses"] == {"10.0.1.1": {"conflicts": 0.0, "exhausted": 0.5}}

@@ -9,6 +9,7 @@ import pytest
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
+from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example.toml"
@@ -111,6 +112,20 @@ def test_a_services_own_timeouts_are_the_others_where_it_has_none() -> None:
         ]
 
 
+def test_only_fullnat_needs_local_addresses() -> None:
+    config = file.parse(broken('local_addresses = ["10.0.1.1"]', 'mode = "nat"'))
+    assert [(virtual.mode, len(virtual.local_addresses)) for virtual in config.virtual_servers] == [
+        (Mode.FULLNAT, 4),
+        (Mode.NAT, 0),
+    ]
+    text = broken('local_addresses = ["10.0.1.1"]', "").replace("port = 443\n\n", "port = 443\n")
+    own = file.parse(text + 'mode = "nat"\n')
+    assert [real.mode for virtual in own.virtual_servers for real in virtual.real_servers] == [None, None, Mode.NAT]
+    mixed = text + 'mode = "nat"\n[[virtual_server.real_server]]\naddress = "172.16.0.2"\nport = 443\n'
+    (problem,) = problems(mixed)
+    assert problem.endswith("[virtual_server 2] local_addresses: FULLNAT needs at least one local address")
+
+
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         file.parse(text, "x.toml")
@@ -199,6 +214,26 @@ def broken(old: str, new: str) -> str:
             'local_addresses = ["10.0.1.1"]',
             "local_addresses = []",
             "x.toml:33: [virtual_server 2] local_addresses: FULLNAT needs at least one local address",
+        ),
+        (
+            'local_addresses = ["10.0.1.1"]',
+            "",
+            "x.toml:30: [virtual_server 2] local_addresses: FULLNAT needs at least one local address",
+        ),
+        (
+            'local_addresses = ["10.0.1.1"]',
+            'mode = "masq"',
+            "x.toml:33: [virtual_server 2] mode: 'masq' is not one of fullnat, nat, dr",
+        ),
+        (
+            'local_addresses = ["10.0.1.1"]',
+            'mode = "dr"',
+            "x.toml:35: [virtual_server 2.real_server 1] address: 172.16.0.1 is not next door, as dr needs it",
+        ),
+        (
+            "weight = 0",
+            'mode = "dr"',
+            "x.toml:28: [virtual_server 1.real_server 2] port: dr changes no port: it has to be 80",
         ),
         (
             'local_addresses = ["10.0.1.1"]',

@@ -8,6 +8,7 @@ from typing import Any
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, VirtualServer
 from fullnat.core import frames
 from fullnat.core.interface import PacketIn
+from fullnat.core.modes import Mode
 from fullnat.net.flow import Address, Endpoint, Flow, address, v4
 from fullnat.net.headers import ARP_REPLY, ETHERTYPE_ARP, PROTO_TCP, TcpFlag, arp, ethernet
 from fullnat.p4constants import Direction, PuntReason, SessionEvent
@@ -39,8 +40,8 @@ INTERFACES = (
 ROUTES = (StaticRoute(prefix=IPv4Network("0.0.0.0/0"), gateway=IPv4Address("198.51.100.254")),)
 
 
-def real(host: str = "10.0.2.11", port: int = RPORT, weight: int = 1) -> RealServer:
-    return RealServer(address=IPv4Address(host), port=port, weight=weight)
+def real(host: str = "10.0.2.11", port: int = RPORT, weight: int = 1, mode: Mode | None = None) -> RealServer:
+    return RealServer(address=IPv4Address(host), port=port, weight=weight, mode=mode)
 
 
 def virtual(**changes: Any) -> VirtualServer:

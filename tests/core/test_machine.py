@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from fullnat.config.model import Config
 from fullnat.core.interface import Effect, IdleNotice, Inject, Op, Outcome, Reset, SessionEvents, SwitchDown
 from fullnat.core.lifecycle import Phase
+from fullnat.core.modes import Mode
 from fullnat.core.services import NO_ID
 from fullnat.core.sessions import Session
 from fullnat.net.flow import address
@@ -35,14 +36,16 @@ SERVERS = (
     (real(), real("10.0.2.12")),
     (real("10.0.2.12", weight=2), real("10.0.2.13")),
     (real(weight=0), real("10.0.2.12")),
+    (real(mode=Mode.NAT), real("10.0.2.12")),
+    (real(), real("10.0.2.12", mode=Mode.NAT)),
     (),
 )
 
 
-def choice(servers: int, locals_: int, other: bool, scheduler: str, toa: bool) -> Config:
+def choice(servers: int, locals_: int, other: bool, scheduler: str, toa: bool, mode: Mode) -> Config:
     addresses = tuple(IPv4Address(address) for address in LOCALS[locals_])
     first = virtual(real_servers=SERVERS[servers], local_addresses=addresses, scheduler=scheduler, toa=toa)
-    second = virtual(port=81, local_addresses=addresses)
+    second = virtual(port=81, local_addresses=addresses, mode=mode)
     return config(*((first, second) if other else (second,)), local_port_min=5000, local_port_max=5002)
 
 
@@ -53,6 +56,7 @@ CONFIGS = st.builds(
     st.booleans(),
     st.sampled_from(["rr", "wrr"]),
     st.booleans(),
+    st.sampled_from(Mode),
 )
 SERVER_IDS = 4
 MARKS = st.sampled_from([0, 0, EVENT["RESUMED"], EVENT["UNJUDGED"]])
@@ -212,7 +216,7 @@ class Machine(RuleBasedStateMachine):
         places = {(e.protocol, e.local, e.local_port, e.server, e.server_port) for e in entries}
         assert len(places) == len(entries)
         assert len(store.table.by_key) == len(entries)
-        used = Counter(entry.local for entry in entries)
+        used = Counter(session.entry.local for session in sessions if session.server.mode.takes_local)
         assert {local.address: local.used for local in store.pool if local.used} == used
         for local in store.pool:
             assert sum(ports.count for ports in local.ports.values()) == local.used
@@ -221,7 +225,7 @@ class Machine(RuleBasedStateMachine):
             for server in service.all_servers():
                 if server.server_id != NO_ID:
                     ids[server.server_id] += 1
-                    assert store.services.ids.fits(server.server_id, service.key, server.endpoint)
+                    assert store.services.ids.fits(server.server_id, service.server_key(server))
                 mine = [session for session in sessions if session.server is server]
                 assert server.active == sum(session.state.name == "ESTABLISHED" for session in mine)
                 assert server.active + server.inactive == len(mine)
@@ -231,8 +235,9 @@ class Machine(RuleBasedStateMachine):
         assert held == self._with_homeless(ids, sessions)
         for session in sessions:
             entry, binding = session.entry, bound[session.entry.server_id]
-            assert binding.service == (entry.protocol, entry.flow_in.dst)
-            assert binding.endpoint == entry.flow_out.src
+            assert binding.key == session.service.server_key(session.server)
+            keeps = session.server.mode.keeps_destination
+            assert entry.flow_out.src == (entry.flow_in.dst if keeps else session.server.endpoint)
             assert store.timers.when(session) is not None
             assert session.held is None or session.phase is not Phase.INSTALLED
 
@@ -267,8 +272,9 @@ class Machine(RuleBasedStateMachine):
         wanted: set[Entry] = set()
         for service in self.rig.controller._store.services.by_key.values():
             for server in service.all_servers():
-                wanted.add(ServerIn(server.server_id, service.session_flags, *server.endpoint))
-                wanted.add(ServerOut(server.server_id, service.session_flags, *service.key[1]))
+                flags = server.mode.session_flags(service.session_flags)
+                wanted.add(ServerIn(server.server_id, flags, *server.endpoint))
+                wanted.add(ServerOut(server.server_id, flags, *service.key[1]))
         assert self.rig.switch.of(ServerIn) | self.rig.switch.of(ServerOut) == wanted
 
 

@@ -7,8 +7,9 @@ from random import Random
 import pytest
 from fullnat.config.diff import model_of
 from fullnat.config.model import RealServer, Timeouts
+from fullnat.core.modes import Mode
 from fullnat.core.placement import Place, Refusal, place
-from fullnat.core.pool import LocalPool
+from fullnat.core.pool import ClientEndpoints, LocalPool
 from fullnat.core.services import Service, Services
 from fullnat.net.flow import Address, Endpoint, Flow
 
@@ -18,7 +19,9 @@ FLOW = Flow(6, Endpoint(CLIENT, 40000), Endpoint(VIP, VPORT))
 LOW, HIGH = 5000, 5001
 
 
-def made(*servers: RealServer, locals_: tuple[Address, ...] = (LOCAL,), ids: int = 8) -> tuple[LocalPool, Service]:
+def made(
+    *servers: RealServer, locals_: tuple[Address, ...] = (LOCAL,), ids: int = 8
+) -> tuple[LocalPool, ClientEndpoints, Service]:
     services = Services(ids)
     for key, declared in model_of(config(virtual(real_servers=servers, scheduler="rr"))).services.items():
         services.configure(key, declared, Timeouts())
@@ -27,12 +30,12 @@ def made(*servers: RealServer, locals_: tuple[Address, ...] = (LOCAL,), ids: int
     service.locals = locals_
     pool = LocalPool(Random(1), LOW, HIGH)
     pool.add(locals_)
-    return pool, service
+    return pool, ClientEndpoints(), service
 
 
 def test_servers_and_local_addresses_take_turns_and_no_place_is_given_twice() -> None:
-    pool, service = made(real(), real("10.0.2.12"), locals_=(LOCAL, LOCAL2))
-    places = [place(pool, service, FLOW) for _ in range(8)]
+    pool, clients, service = made(real(), real("10.0.2.12"), locals_=(LOCAL, LOCAL2))
+    places = [place(pool, clients, service, FLOW) for _ in range(8)]
     found = [(each.server.endpoint, each.local) for each in places if isinstance(each, Place)]
     assert [server for server, _ in found] == [Endpoint(SERVER, RPORT), Endpoint(SERVER2, RPORT)] * 4
     assert len(set(found)) == 8
@@ -55,14 +58,24 @@ def test_a_refusal_says_why(
 
 
 def test_when_every_port_towards_the_server_is_taken_the_next_flow_is_refused() -> None:
-    pool, service = made(real())
-    first = place(pool, service, FLOW)
+    pool, clients, service = made(real())
+    first = place(pool, clients, service, FLOW)
     assert isinstance(first, Place)
-    assert isinstance(place(pool, service, FLOW), Place)
-    assert place(pool, service, FLOW) is Refusal.NO_LOCAL_PORT
+    assert isinstance(place(pool, clients, service, FLOW), Place)
+    assert place(pool, clients, service, FLOW) is Refusal.NO_LOCAL_PORT
     pool.release(first.local, first.server.endpoint)
-    assert place(pool, service, FLOW) == first
+    assert place(pool, clients, service, FLOW) == first
+
+
+def test_in_nat_the_client_is_the_local_endpoint_and_once_towards_each_server() -> None:
+    pool, clients, service = made(real(mode=Mode.NAT), real("10.0.2.12", mode=Mode.NAT), locals_=())
+    places = [place(pool, clients, service, FLOW) for _ in range(3)]
+    first, second = service.servers.values()
+    assert places == [Place(first, FLOW.src), Place(second, FLOW.src), Refusal.CLIENT_PORT_IN_USE]
+    clients.release(FLOW.src, second.endpoint)
+    assert place(pool, clients, service, FLOW) == Place(second, FLOW.src)
+    assert list(pool) == []
 
 
 def test_only_who_may_not_try_again_soon_is_told() -> None:
-    assert {refusal for refusal in Refusal if not refusal.is_told} == {Refusal.NO_ROOM}
+    assert {refusal for refusal in Refusal if not refusal.is_told} == {Refusal.NO_ROOM, Refusal.CLIENT_PORT_IN_USE}

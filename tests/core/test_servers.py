@@ -6,7 +6,8 @@ import pytest
 from fullnat.config.model import ServerSettings
 from fullnat.core.commands import AddServer
 from fullnat.core.interface import Op, Outcome, SwitchDown
-from fullnat.core.server_ids import ServerEntry, ServerIds
+from fullnat.core.modes import Mode
+from fullnat.core.server_ids import ServerEntry, ServerIds, ServerKey
 from fullnat.net.flow import Address, Endpoint
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.server_in import ServerIn
@@ -320,14 +321,15 @@ def test_what_another_controller_called_the_servers_meanwhile_counts() -> None:
 
 
 def test_an_id_is_its_servers_until_nobody_holds_it() -> None:
-    key, other = (6, Endpoint(VIP, VPORT)), (6, Endpoint(VIP, 81))
-    here, there = Endpoint(SERVER, 80), Endpoint(SERVER2, 80)
+    here = ServerKey((6, Endpoint(VIP, VPORT)), Endpoint(SERVER, 80), Mode.FULLNAT)
+    there = here._replace(endpoint=Endpoint(SERVER2, 80))
+    others = there, here._replace(service=(6, Endpoint(VIP, 81))), here._replace(mode=Mode.NAT)
     ids = ServerIds(1)
-    assert ids.take(key, here, 1) == 0
-    assert ids.take(key, there, 1) is None
-    assert not ids.claim(0, key, there, 1)
-    ids.hold(0, key, here, 1)
-    assert (ids.fits(0, key, here), ids.fits(0, key, there), ids.fits(0, other, here)) == (True, False, False)
+    assert ids.take(here, 1) == 0
+    assert ids.take(there, 1) is None
+    assert not ids.claim(0, there, 1)
+    ids.hold(0, here, 1)
+    assert [ids.fits(0, key) for key in (here, *others)] == [True, False, False, False]
     entries: list[ServerEntry] = [ServerIn(0, 1, SERVER, 80), ServerOut(0, 1, VIP, VPORT)]
     assert ids.updates() == every(Op.INSERT, *entries)
     ids.drop(0)
@@ -337,15 +339,15 @@ def test_an_id_is_its_servers_until_nobody_holds_it() -> None:
     assert ids.updates() == every(Op.DELETE, *entries)
     assert len(ids) == 1
     for entry in entries:
-        assert ids.take(key, there, 1) is None
+        assert ids.take(there, 1) is None
         ids.answered(Op.DELETE, entry, Outcome.DONE)
     assert len(ids) == 0
-    assert ids.take(key, there, 1) == 0
+    assert ids.take(there, 1) == 0
 
 
 def test_an_id_beyond_the_switchs_is_held_for_its_sessions() -> None:
     ids = ServerIds(1)
-    ids.hold(70000, (6, Endpoint(VIP, VPORT)), Endpoint(SERVER, 80), 1)
+    ids.hold(70000, ServerKey((6, Endpoint(VIP, VPORT)), Endpoint(SERVER, 80), Mode.FULLNAT), 1)
     ids.drop(70000)
     assert ids.updates() == []
     assert len(ids) == 0

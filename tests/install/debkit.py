@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ def bootstrap(release: str, root: Path) -> None:
         raise NoDebian(f"debootstrap {release}: {(done.stdout + done.stderr).strip()[-300:]}")
 
 
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A directory for a root. debootstrap mounts /proc in there, and leaves it when it is interrupted: nothing that is
+    mounted is removed with the directory."""
+    place = Path(tempfile.mkdtemp(prefix="fullnat-debian-"))
+    try:
+        yield place
+    finally:
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for path in sorted((path for path in mounted if path.startswith(f"{place}/")), reverse=True):
+            subprocess.run(["umount", "--lazy", path], check=True)
+        subprocess.run(["rm", "-rf", "--one-file-system", str(place)], check=True)
+
+
 class Debian:
     """One that is in ``root``."""
 
@@ -70,13 +85,13 @@ class Debian:
     @contextlib.contextmanager
     def mounted(self) -> Iterator[None]:
         """With /proc, which Python and p4soft read; everything is ended and unmounted at the end."""
-        subprocess.run(["mount", "-t", "proc", "proc", self.root / "proc"], check=True)
+        subprocess.run(["mount", "-t", "proc", "proc", str(self.root / "proc")], check=True)
         try:
             yield
         finally:
             for process in self.services.values():
                 process.stop()
-            subprocess.run(["umount", "--lazy", self.root / "proc"], check=True)
+            subprocess.run(["umount", "--lazy", str(self.root / "proc")], check=True)
 
     def run(self, *command: str, status: int = 0) -> str:
         """What a command prints in there."""
@@ -87,10 +102,11 @@ class Debian:
         return done.stdout
 
     def install(self, package: Path) -> str:
-        """As the documents say, by apt; what the package depends on is there, so nothing is downloaded."""
+        """As the documents say, by apt; what the package depends on is there."""
         shutil.copy(package, self.root / "tmp" / package.name)
         try:
-            return self.run("apt-get", "install", "--yes", "--no-download", f"/tmp/{package.name}")
+            words = ("apt-get", "install", "--yes", "--no-install-recommends")
+            return self.run(*words, f"/tmp/{package.name}")
         finally:
             (self.root / "tmp" / package.name).unlink()
 
@@ -155,14 +171,14 @@ class Debian:
         poll(lambda: self.stats()["switch"]["state"] == "serving", 60, "the controller serves the switch", 0.5)
 
 
-def later(package: Path, version: str, scratch: Path) -> Path:
+def later(package: Path, version: str, place: Path) -> Path:
     """The same package as if it were of a later ``version``."""
-    tree = scratch / "later"
+    tree = place / "later"
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
     control = tree / "DEBIAN" / "control"
     lines = [f"Version: {version}" if line.startswith("Version:") else line for line in control.read_text().split("\n")]
     control.write_text("\n".join(lines))
-    target = scratch / f"fullnat_{version}.deb"
+    target = place / f"fullnat_{version}.deb"
     command = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(target)]
     subprocess.run(command, check=True, stdout=sys.stderr)
     shutil.rmtree(tree)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy import deb
-from install.debkit import Debian, NoDebian, bootstrap, later
+from install.debkit import Debian, NoDebian, bootstrap, later, scratch
 from topo import namespaces, standard
 from topo.world import ask, world
 
@@ -31,17 +31,17 @@ def package() -> Iterator[Path]:
         pytest.skip(reason)
     if shutil.which("debootstrap") is None:
         pytest.skip("debootstrap is not installed")
-    with tempfile.TemporaryDirectory(prefix="fullnat-test-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="fullnat-test-") as place:
         try:
-            yield deb.build(Path(scratch))
+            yield deb.build(Path(place))
         except subprocess.CalledProcessError as error:
             pytest.skip(f"what goes into the package cannot be had here: {error}")
 
 
 @pytest.fixture(params=RELEASES)
 def debian(request: pytest.FixtureRequest, package: Path) -> Iterator[Debian]:
-    with tempfile.TemporaryDirectory(prefix="fullnat-debian-") as scratch:
-        root = Path(scratch) / "root"
+    with scratch() as place:
+        root = place / "root"
         try:
             bootstrap(request.param, root)
         except NoDebian as error:

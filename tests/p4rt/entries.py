@@ -60,7 +60,8 @@ cold = st.one_of(
     ),
     st.builds(Host, addresses, bits(16)),
     st.builds(NextHop, bits(16), st.none() | st.builds(Way, bits(16), bits(48), bits(48), bits(16))),
-    st.builds(ServerIn, bits(16), bits(8), addresses, bits(16)),
+    st.builds(ServerIn, bits(16), bits(8), addresses, bits(16), st.just("to_server")),
+    st.builds(ServerIn, bits(16), bits(8), addresses, st.just(0), st.just("to_server_direct")),
     st.builds(ServerOut, bits(16), bits(8), addresses, bits(16)),
 )
 

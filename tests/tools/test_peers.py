@@ -22,6 +22,7 @@ NOT_PEERS = {
     "mount": "as unshare",
     "umount": "as unshare",
     "bash": "on every system",
+    "rm": "as bash",
     "apt-get": "on every Debian",
     "dpkg-deb": "as apt-get",
     "p4c-bm2-ss": "docs/installing-p4c.md",

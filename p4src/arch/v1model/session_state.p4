@@ -42,6 +42,7 @@
  * (Linux: at most 6 MB unless tuned); a random number is this close to another one of 16 times. */
 #define WINDOW 32w0x8000000
 
+#define ONE_WAY (m.session.flags & (bit<8>)SessionFlag.ONE_WAY != 0)
 #define AFTER(A, B) ((int<32>)((A) - (B)) > 0)
 
 control SessionState(inout headers_t hdr, inout metadata_t m) {
@@ -282,6 +283,42 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
         events.write(i, seen | told);
     }
 
+    /* The client's segment where its server's answers go another way (LVS's table INPUT_ONLY): it acknowledges only what it
+     * has got. A segment without data begins where the client is, but for a keep-alive, which begins a byte before. */
+    @hidden
+    action follow_one_way(session_id_t i) {
+        bit<16> seen;
+        bit<32> client_end;
+        bit<32> client_ack;
+        bit<16> told = 0;
+        bit<16> withdrawn = 0;
+        bit<32> end = hdr.tcp.seq + (bit<32>)m.length.payload + (bit<32>)hdr.tcp.fin;
+        events.read(seen, i);
+        client_end_seq.read(client_end, i);
+        client_ack_seq.read(client_ack, i);
+        bool known = seen & SYN_SEEN != 0;
+        if (!known || hdr.tcp.seq - client_end + WINDOW <= WINDOW + WINDOW) {
+            bool beyond = !known || AFTER(end, client_end);
+            told = BIT(SYN_ACK) | BIT(ESTABLISHED);
+            if (hdr.tcp.fin == 1) {
+                if (beyond || end == client_end) { told = told | BIT(FIN_IN); }
+            } else if (beyond) {
+                withdrawn = seen & (BIT(RST_IN) | BIT(FIN_IN));
+            } else if (end == client_end) {
+                withdrawn = seen & BIT(RST_IN);
+            }
+            if (beyond || (m.length.payload == 0 && hdr.tcp.fin == 0 && client_end - end != 1)) { client_end = end; }
+            if (seen & BIT(SYN_ACK) == 0 || AFTER(hdr.tcp.ack, client_ack)) { client_ack = hdr.tcp.ack; }
+        }
+        m.target.new_events = (bit<8>)(told & ~seen | withdrawn);
+        if (withdrawn != 0) { m.target.new_events = m.target.new_events | (bit<8>)SessionEvent.RESUMED; }
+        m.target.client_end = client_end;
+        events.write(i, (seen & ~withdrawn) | told | SYN_SEEN);
+        client_end_seq.write(i, client_end);
+        client_ack_seq.write(i, client_ack);
+        server_ack_seq.write(i, client_end);
+    }
+
     /* The controller's own RST. */
     @hidden
     action number(session_id_t i) {
@@ -305,6 +342,8 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             tell_end(i);
         } else if (m.reset) {
             number(i);
+        } else if (ONE_WAY && m.session.direction == (bit<8>)Direction.OUT) {
+            /* Should one answer come by after all, the others do not. */
         } else if (hdr.tcp.rst == 1) {
             close(i);
         } else if (hdr.tcp.syn == 1) {
@@ -314,7 +353,13 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
                 start_client(i);
             }
         } else if (hdr.tcp.ack_flag == 1) {
-            if (m.session.direction == (bit<8>)Direction.IN) { follow_client(i); } else { follow_server(i); }
+            if (ONE_WAY) {
+                follow_one_way(i);
+            } else if (m.session.direction == (bit<8>)Direction.IN) {
+                follow_client(i);
+            } else {
+                follow_server(i);
+            }
         }
     }
 }

@@ -17,6 +17,15 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         m.next_hop = address;
     }
 
+    /* Direct routing: the server has the VIP itself. It is next door, and the destination stays. */
+    @id(ID_A_TO_SERVER_DIRECT) @name(".to_server_direct")
+    action to_server_direct(@id(1) bit<8> flags, @id(2) ipv4_addr_t address) {
+        m.session.flags = flags;
+        m.session.dst = m.flow.dst;
+        m.session.dst_port = m.flow.dst_port;
+        m.next_hop = address;
+    }
+
     @id(ID_A_FROM_VIP) @name(".from_vip")
     action from_vip(@id(1) bit<8> flags, @id(2) ipv4_addr_t vip, @id(3) l4_port_t vport) {
         m.session.flags = flags;
@@ -31,7 +40,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     @id(ID_T_SERVER_IN) @name(".server_in")
     table server_in {
         key = { m.session.server_id : exact @id(1) @name("server_id"); }
-        actions = { to_server; @defaultonly no_server; }
+        actions = { to_server; to_server_direct; @defaultonly no_server; }
         const default_action = no_server();
         size = SERVER_TABLE_SIZE;
     }

@@ -18,7 +18,7 @@ REQUEST_SECONDS = 10.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _LOGGER = logging.getLogger(__name__)
-_SERVER_LABELS = ("protocol", "virtual", "server")
+_SERVER_LABELS = ("protocol", "virtual", "server", "mode")
 _SERVER_COUNTERS = {
     "connections": "Sessions created",
     "unanswered": "Sessions that ended without any answer of the real server",
@@ -73,7 +73,8 @@ class _Reading(Collector):
     def _per_server(self, family: GaugeMetricFamily | CounterMetricFamily, name: str) -> None:
         for service in self._stats["services"]:
             for server in service["servers"]:
-                family.add_metric((service["protocol"], service["virtual"], server["server"]), server[name])
+                labels = service["protocol"], service["virtual"], server["server"], server["mode"]
+                family.add_metric(labels, server[name])
 
 
 def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:

@@ -44,7 +44,7 @@ def session_json(view: SessionView) -> Json:
         "client": str(inward.src),
         "virtual": str(inward.dst),
         "local": str(outward.dst),
-        "server": str(outward.src),
+        "server": str(view.server or outward.src),
         "state": view.state,
         "phase": view.phase.lower(),
         "age": round(view.age, 3),
@@ -226,6 +226,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
     received, sent = _count(inward, server.server_id), _count(outward, server.server_id)
     return {
         "server": str(server.endpoint),
+        "mode": server.mode.value,
         "weight": server.weight,
         "draining": server.draining,
         "active": server.active,

@@ -26,14 +26,14 @@ def service_rows(found: Json) -> list[tuple[str, Json]]:
 
 
 def key_of(name: str, values: Json) -> str:
-    """What :func:`rates` calls a row of :func:`service_rows`."""
-    return f"{values['parent']}{name}" if "parent" in values else name
+    """What :func:`rates` calls a row of :func:`service_rows`. A server that changes its mode is there twice."""
+    return f"{values['parent']}{name} {values['mode']}" if "parent" in values else name
 
 
 def rates(before: Json, after: Json, seconds: float) -> Json:
     """Changes per second of everything that is counted: ``services`` by service ("TCP a:p rr") and server
-    ("TCP a:p  -> b:q"), ``local_addresses`` by address, the switch's packets and bytes by reason, and the counters of
-    ``controller`` and ``switch`` by name."""
+    ("TCP a:p  -> b:q mode"), ``local_addresses`` by address, the switch's packets and bytes by reason, and the counters
+    of ``controller`` and ``switch`` by name."""
 
     def changes(old: Mapping[str, Any], new: Mapping[str, Any], names: Iterable[str]) -> Json:
         return {name: _rate(new[name] - old.get(name, 0), seconds) for name in names}

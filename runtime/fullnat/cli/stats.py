@@ -19,6 +19,7 @@ Row = tuple[str, ...]
 
 SERVICE_COLUMNS = (
     "service",
+    "mode",
     "weight",
     "active",
     "inactive",
@@ -31,6 +32,7 @@ SERVICE_COLUMNS = (
 )
 RATE_COLUMNS = (
     "service",
+    "mode",
     "weight",
     "active",
     "inactive",
@@ -123,6 +125,7 @@ def _services(found: Json) -> list[Row]:
         rows.append(
             (
                 name + (" (draining)" if values.get("draining") else ""),
+                values.get("mode", ""),
                 str(values.get("weight", "")),
                 str(values["active"]),
                 str(values["inactive"]),

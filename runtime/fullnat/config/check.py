@@ -69,7 +69,8 @@ def _check_virtual_server(
     config: Config, server: VirtualServer, where: Where, wrong: Container[IPv4Address], problems: Problems
 ) -> None:
     """``wrong`` are addresses of which enough was said."""
-    if not server.local_addresses:
+    modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
+    if not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
     seen = set()
     for address in server.local_addresses:
@@ -80,12 +81,24 @@ def _check_virtual_server(
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))
         duplicates.see((real.address, real.port), below, "address", f"{real.address}:{real.port}")
+        mode = real.mode or server.mode
+        if mode.keeps_destination and real.port != server.port:
+            problems.add(below, "port", f"{mode} changes no port: it has to be {server.port}")
+        if mode.keeps_destination and _routable(config, real.address) and not _next_door(config, real.address):
+            problems.add(below, "address", f"{real.address} is not next door, as {mode} needs it")
         if real.address not in wrong and not _routable(config, real.address):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
 
 
 def _connected(config: Config, address: IPv4Address) -> bool:
     return any(address in interface.address.network for interface in config.interfaces)
+
+
+def _next_door(config: Config, address: IPv4Address) -> bool:
+    """In an interface's subnet, and no longer prefix leads elsewhere."""
+    lengths = [link.address.network.prefixlen for link in config.interfaces if address in link.address.network]
+    others = (route for route in config.routes if address in route.prefix)
+    return bool(lengths) and all(route.prefix.prefixlen <= max(lengths) for route in others)
 
 
 def _routable(config: Config, address: IPv4Address) -> bool:

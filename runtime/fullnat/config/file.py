@@ -17,6 +17,7 @@ from typing import Any
 from fullnat.config import check, locate
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
+from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.values import MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
@@ -88,6 +89,10 @@ def _one_of(*names: str) -> Convert:
         return str(value)
 
     return convert
+
+
+def _mode(value: Any) -> Mode:
+    return Mode(_one_of(*Mode)(value))
 
 
 def _mac(value: Any) -> int:
@@ -181,13 +186,15 @@ _REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
+    "mode": (_mode, None),
 }
 _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
     "port": (_PORT, REQUIRED),
     "protocol": (_one_of(*PROTOCOLS), "tcp"),
     "scheduler": (_one_of(*SCHEDULERS), "wrr"),
-    "local_addresses": (_addresses, REQUIRED),
+    "mode": (_mode, Mode.FULLNAT),
+    "local_addresses": (_addresses, ()),
     "established_timeout": (_seconds, 90.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),

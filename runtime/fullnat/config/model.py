@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TypeVar
 
+from fullnat.core.modes import Mode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
@@ -31,6 +33,8 @@ class ServerSettings:
 
     weight: int = 1
     """0 takes no new sessions and keeps the old."""
+    mode: Mode | None = None
+    """How packets reach it; None is the service's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,8 @@ class ServiceSettings:
 
     scheduler: str = "wrr"
     """A name of :data:`fullnat.core.schedulers.base.SCHEDULERS`."""
+    mode: Mode = Mode.FULLNAT
+    """Of the real servers that say none."""
     established_timeout: float = 90.0
     """Seconds without a packet in either direction after which an established session is reset and removed."""
     toa: bool = True

@@ -12,10 +12,11 @@ from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Refusal, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
+from fullnat.core.services import Server
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Flow
+from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.parse import Packet
 from fullnat.p4constants import PuntReason
 
@@ -75,17 +76,21 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = place(store.pool, service, flow)
+        found = place(store.pool, store.clients, service, flow)
         if isinstance(found, Refusal):
             self._refuse(found, flow, held, out)
             return
-        isn = self._isn.next(found.local, found.server.endpoint, now)
+        isn = self._towards(found.server, found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
             self._refuse(Refusal.NO_ROOM, flow, held, out)
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
+
+    def _towards(self, server: Server, local: Endpoint, seq: int, now: float, above: int | None = None) -> int:
+        """The ISN that ``server`` sees: ours, or the client's ``seq`` where it is the client that it talks to."""
+        return self._isn.next(local, server.endpoint, now, above) if server.mode.takes_local else seq
 
     def _refuse(self, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
         self._stats[refusal.value] += 1
@@ -138,7 +143,7 @@ class Admission:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
         above = held.end or self._store.ceiling(session)
-        isn = self._isn.next(session.local, session.server.endpoint, now, above)
+        isn = self._towards(session.server, session.local, held.seq, now, above)
         self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1

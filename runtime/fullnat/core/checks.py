@@ -23,11 +23,25 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     conflicting = {where for role in Role for where in change.new(role) if roles.conflict(where, change)}
     yield from _conflicts(conflicting, roles, change)
     yield from _unusable(draft.model, touched)
+    yield from _unchanged_destinations(draft, router)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
             yield Problem(
                 Reason.UNREACHABLE, f"real server {text(server)} is in no interface's subnet and behind no route"
             )
+
+
+def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:
+    """Servers that get packets for the virtual address: no router between leads these there, and no port changes."""
+    for key, declared in draft.affected():
+        for server, settings in declared.servers.items():
+            mode = settings.mode or declared.settings.mode
+            if not mode.keeps_destination:
+                continue
+            if server.port != key[1].port:
+                yield Problem(Reason.CONFLICT, f"{mode} changes no port: that of {server} has to be {key[1].port}")
+            if router.next_hop(server.address) not in (None, server.address):
+                yield Problem(Reason.UNREACHABLE, f"real server {server} is not next door, as {mode} needs it")
 
 
 def _interfaces(model: Model) -> Iterator[Problem]:

@@ -148,7 +148,7 @@ class Controller:
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
-            self._neighbors.packet(packet, now, out)
+            self._neighbors.packet(packet, self._receiver(event, packet), now, out)
         elif reason == PuntReason.ARP:
             self._neighbors.arp(packet, event.ingress_port, now, out)
         elif reason == PuntReason.OPTIONS:
@@ -158,13 +158,21 @@ class Controller:
         else:
             self._stats["bad_frame"] += 1
 
+    def _receiver(self, event: PacketIn, packet: Packet) -> Address | None:
+        """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
+        session = self._store.table.by_id.get(event.session_id)
+        if session is not None and session.server.mode.keeps_destination and packet.flow == session.key:
+            return session.server.endpoint.address
+        return packet.dst
+
     def _edit_options(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
         """A packet of a session with options that the switch cannot edit."""
         session = self._store.table.by_id.get(event.session_id)
         try:
             if session is None:
                 raise BadOptions("its session is gone")
-            frame = edit_options(packet, session.entry, session.service.session_flags)
+            flags = session.server.mode.session_flags(session.service.session_flags)
+            frame = edit_options(packet, session.entry, flags)
         except BadOptions:
             self._stats["options_refused"] += 1
             return

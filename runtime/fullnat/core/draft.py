@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
@@ -64,6 +64,12 @@ class Draft:
 
     def before(self, key: ServiceKey) -> Declared | None:
         return self._base.services.get(key)
+
+    def affected(self) -> Iterator[tuple[ServiceKey, Declared]]:
+        """The services, as they are to be, for which something changes."""
+        known: dict[ServiceKey, Declared | None] = {**self._base.services} if self.network_changes else {}
+        known |= self.services
+        return ((key, declared) for key, declared in known.items() if declared is not None)
 
     def take_over(self) -> None:
         """The model is as drafted from now on."""

@@ -121,7 +121,7 @@ class Expiry:
                 self._stats["promoted"] += 1
                 store.set_events(session, session.events | session.protocol.opened, 0, last_hit)
         elif session.state is session.protocol.established:
-            if not result.out_packets and session.created == NEVER:
+            if not result.out_packets and session.created == NEVER and session.protocol.sees_servers:
                 store.set_events(session, 0, 0, last_hit)
         elif session.unjudged:
             before = session.baseline

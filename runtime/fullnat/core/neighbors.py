@@ -131,12 +131,13 @@ class Neighbors:
             if entry.status is _Status.RESOLVING:
                 self._drop(entry)
 
-    def packet(self, packet: Packet, now: float, out: list[Effect]) -> None:
-        """A packet that found no neighbor, rewritten but for MAC addresses and TTL."""
-        if packet.dst is None:
+    def packet(self, packet: Packet, to: Address | None, now: float, out: list[Effect]) -> None:
+        """A packet that found no neighbor on its way ``to`` its destination or its real server, rewritten but for MAC
+        addresses and TTL."""
+        if to is None:
             self._stats["bad_frame"] += 1
             return
-        hop = self._router.next_hop(packet.dst)
+        hop = self._router.next_hop(to)
         if hop is None:
             self._stats["neighbor_unroutable"] += 1
             return

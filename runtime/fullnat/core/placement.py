@@ -1,7 +1,8 @@
 """Placement: which real server a new flow goes to, and from which local address and port.
 
-The scheduler chooses the server, then the pool finds a local port that is free towards it. What knows an old choice of
-the client asks to be heard before the scheduler.
+The scheduler chooses the server; then, in FULLNAT, the pool finds a local port that is free towards it. In other modes
+the client's own endpoint is the local one. What knows an old choice of the client asks to be heard before the
+scheduler.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from fullnat.core.pool import LocalPool
+from fullnat.core.pool import ClientEndpoints, LocalPool
 from fullnat.core.services import Server, Service
 from fullnat.net.flow import Endpoint, Flow, made
 
@@ -17,7 +18,7 @@ from fullnat.net.flow import Endpoint, Flow, made
 class Place(NamedTuple):
     server: Server
     local: Endpoint
-    """Taken from the pool: whoever does not use it gives it back."""
+    """Taken from the pool or from the client: whoever does not use it gives it back."""
 
 
 class Refusal(Enum):
@@ -27,19 +28,26 @@ class Refusal(Enum):
     """None has a weight."""
     NO_LOCAL_PORT = "no_local_port"
     """All are in use towards the server."""
+    CLIENT_PORT_IN_USE = "client_port_in_use"
+    """By a session with another virtual service: the server could not tell the two apart."""
     NO_ROOM = "table_full"
     """In the switch, for another session or for the entries of a server."""
 
     @property
     def is_told(self) -> bool:
-        """Whether the client gets ICMP port unreachable, as in LVS (ip_vs_leave); else it may try again."""
-        return self is not Refusal.NO_ROOM
+        """Whether the client gets ICMP port unreachable, as in LVS (ip_vs_leave); else it may try again, and come to
+        another server."""
+        return self not in (Refusal.NO_ROOM, Refusal.CLIENT_PORT_IN_USE)
 
 
-def place(pool: LocalPool, service: Service, flow: Flow) -> Place | Refusal:
+def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flow) -> Place | Refusal:
     """Where a new ``flow`` of ``service`` goes."""
     server = service.schedule(flow)
     if server is None:
         return Refusal.NO_ROOM if service.crowded else Refusal.NO_REAL_SERVER
+    if not server.mode.takes_local:
+        if not server.mode.keeps_destination and not clients.take(flow.src, server.endpoint):
+            return Refusal.CLIENT_PORT_IN_USE
+        return made(Place, (server, flow.src))
     local = pool.take(service.locals, service.next_local(), server.endpoint)
     return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))

@@ -186,6 +186,24 @@ class LocalAddress:
         self.used += 1
 
 
+class ClientEndpoints:
+    """Clients' endpoints in use towards a server, where they are the local ones."""
+
+    def __init__(self) -> None:
+        self._used: set[tuple[Endpoint, Endpoint]] = set()
+
+    def take(self, client: Endpoint, server: Endpoint) -> bool:
+        """False when it is in use towards ``server``."""
+        pair = client, server
+        if pair in self._used:
+            return False
+        self._used.add(pair)
+        return True
+
+    def release(self, client: Endpoint, server: Endpoint) -> None:
+        self._used.remove((client, server))
+
+
 class LocalPool:
     """All local addresses. One address may be listed by several services; its ports are shared."""
 

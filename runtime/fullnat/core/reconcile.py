@@ -54,15 +54,19 @@ def switch_up(
     surplus: list[SessionEntry] = []
     gone: dict[ServiceKey, Service] = {}
     # Of two sessions that give one id to different servers, the one whose packets take the right way stays.
-    for key, entry in sorted(by_key.items(), key=lambda item: not servers.agrees(item[1])):
+    for key, entry in sorted(by_key.items(), key=lambda item: not servers.agrees(item[1], _service_key(item[0]))):
         if key in store.table.by_key:
             continue
-        of = key.protocol, key.dst
+        of = _service_key(key)
+        real = servers.key(entry, of)
+        if real is None:
+            surplus.append(entry)
+            continue
         service = store.services.by_key.get(of)
         home = service or gone.get(of)
         if home is None:
             home = gone[of] = _gone(of, servers.flags.get(entry.server_id, 0))
-        session = store.adopt(_with_timeout(entry, home), key, home, now)
+        session = store.adopt(_with_timeout(entry, home), key, home, real, now)
         if session is None:
             surplus.append(entry)
             continue
@@ -103,6 +107,10 @@ def _same(found: SessionEntry, ours: SessionEntry) -> bool:
         idle_timeout=ours.idle_timeout,
         client_isn=found.client_isn or ours.client_isn,
     )
+
+
+def _service_key(flow: Flow) -> ServiceKey:
+    return flow.protocol, flow.dst
 
 
 def _gone(key: ServiceKey, session_flags: int) -> Service:

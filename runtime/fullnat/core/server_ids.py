@@ -1,25 +1,45 @@
 """Server ids: what each stands for, who holds it, and its entries in the switch's tables server_in and server_out.
 
-An id stands for one real server of one virtual service, as long as the configuration or a session refers to it. It is
-free for another one when the switch has confirmed that its entries are gone, and only then.
+An id stands for one real server of one virtual service in one mode, as long as the configuration or a session refers
+to it. It is free for another one when the switch has confirmed that its entries are gone, and only then.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.mirror import Mirror
+from fullnat.core.modes import Mode
 from fullnat.core.pool import IdPool
 from fullnat.net.flow import Endpoint, made, v4
-from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_in import DIRECT, TO_SERVER, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
 
 ServerEntry = ServerIn | ServerOut
+ACTIONS = {Mode.FULLNAT: TO_SERVER, Mode.NAT: TO_SERVER, Mode.DR: DIRECT}
+"""Of server_in."""
+
+
+class _Ends(NamedTuple):
+    """What the entries of an id lead to, and by which action of server_in."""
+
+    virtual: Endpoint
+    server: Endpoint
+    action: str
+
+
+class ServerKey(NamedTuple):
+    """What an id stands for."""
+
+    service: ServiceKey
+    endpoint: Endpoint
+    mode: Mode
 
 
 class FoundServers:
@@ -29,40 +49,52 @@ class FoundServers:
         self.entries = tuple(entries)
         inward = {entry.server_id: entry for entry in self.entries if isinstance(entry, ServerIn)}
         self.flags = {number: entry.flags for number, entry in inward.items()}
-        self._numbers: dict[tuple[Endpoint, Endpoint], int] = {}
+        self._ends: dict[int, _Ends] = {}
         for entry in self.entries:
             if isinstance(entry, ServerOut) and entry.server_id in inward:
                 to = inward[entry.server_id]
-                self._numbers[Endpoint(entry.vip, entry.vport), Endpoint(to.address, to.port)] = entry.server_id
+                virtual = Endpoint(entry.vip, entry.vport)
+                self._ends[entry.server_id] = _Ends(virtual, Endpoint(to.address, to.port or entry.vport), to.action)
+        self._numbers = {ends: number for number, ends in self._ends.items()}
 
-    def number(self, virtual: Endpoint, server: Endpoint) -> int | None:
+    def number(self, key: ServerKey) -> int | None:
         """The id of this server of this service."""
-        return self._numbers.get((virtual, server))
+        return self._numbers.get(_Ends(key.service[1], key.endpoint, ACTIONS[key.mode]))
 
-    def agrees(self, session: SessionEntry) -> bool:
-        """Whether the switch sends the session's packets where the session's entries say."""
-        virtual = made(Endpoint, (session.vip, session.vport))
+    def key(self, session: SessionEntry, service: ServiceKey) -> ServerKey | None:
+        """Whose the session of ``service`` is; None when nothing tells. Where the server answers from the virtual
+        address only its own entries tell which it is; where it sees the client, the client is the local endpoint."""
         server = made(Endpoint, (session.server, session.server_port))
-        return self._numbers.get((virtual, server)) == session.server_id
+        if server == service[1]:
+            ends = self._ends.get(session.server_id)
+            if ends is None or ends.action == TO_SERVER:
+                return None
+            return ServerKey(service, ends.server, Mode.DR)
+        is_client = session.local == session.client and session.local_port == session.client_port
+        return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT)
+
+    def agrees(self, session: SessionEntry, service: ServiceKey) -> bool:
+        """Whether the switch sends the session's packets where the session's entries say."""
+        key = self.key(session, service)
+        ends = self._ends.get(session.server_id)
+        return key is not None and ends == (service[1], key.endpoint, ACTIONS[key.mode])
 
 
 class _Binding:
-    """What an id stands for; ``endpoint`` is the real server's."""
+    """What an id stands for, and the SessionFlags that its service asks for."""
 
-    __slots__ = ("endpoint", "flags", "holders", "service")
+    __slots__ = ("flags", "holders", "key")
 
-    def __init__(self, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
-        self.service = service
-        self.endpoint = endpoint
+    def __init__(self, key: ServerKey, flags: int) -> None:
+        self.key = key
         self.flags = flags
         self.holders = 1
 
     def entries(self, number: int) -> tuple[ServerIn, ServerOut]:
-        _, virtual = self.service
-        return (
-            ServerIn(number, self.flags, *self.endpoint),
-            ServerOut(number, self.flags, *virtual),
-        )
+        (_, virtual), (address, port), mode = self.key
+        flags = mode.session_flags(self.flags)
+        port = 0 if mode.keeps_destination else port
+        return ServerIn(number, flags, address, port, ACTIONS[mode]), ServerOut(number, flags, *virtual)
 
 
 class ServerIds:
@@ -90,33 +122,34 @@ class ServerIds:
 
     # ---- holders
 
-    def take(self, service: ServiceKey, endpoint: Endpoint, flags: int) -> int | None:
-        """An id for this server, and its first holder; None when all are in use."""
+    def take(self, key: ServerKey, flags: int) -> int | None:
+        """An id for this server, and its first holder; None when all are in use. ``flags`` are the SessionFlags that
+        its service asks for."""
         number = self._pool.take()
         if number is not None:
-            self._bind(number, service, endpoint, flags)
+            self._bind(number, key, flags)
         return number
 
-    def claim(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> bool:
+    def claim(self, number: int, key: ServerKey, flags: int) -> bool:
         """The same with this very number; False when it is in use or out of range."""
         if not self._pool.claim(number):
             return False
-        self._bind(number, service, endpoint, flags)
+        self._bind(number, key, flags)
         return True
 
-    def fits(self, number: int, service: ServiceKey, endpoint: Endpoint) -> bool:
+    def fits(self, number: int, key: ServerKey) -> bool:
         """Whether the id stands for this server, or for none."""
         binding = self._bindings.get(number)
-        return binding is None or (binding.service, binding.endpoint) == (service, endpoint)
+        return binding is None or binding.key == key
 
-    def hold(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
+    def hold(self, number: int, key: ServerKey, flags: int) -> None:
         """One more holder of an id that fits; the first one claims it."""
         binding = self._bindings.get(number)
         if binding is not None:
             binding.holders += 1
         else:
             self._pool.claim(number)
-            self._bind(number, service, endpoint, flags)
+            self._bind(number, key, flags)
 
     def drop(self, number: int) -> None:
         binding = self._bindings[number]
@@ -129,7 +162,7 @@ class ServerIds:
         return binding.holders if binding is not None else 0
 
     def set_flags(self, service: ServiceKey, flags: int) -> None:
-        """The sessions of ``service`` have these SessionFlags from now on, the old ones as well."""
+        """``service`` asks for these SessionFlags from now on, for its old sessions as well."""
         for number in self._of_service.get(service, ()):
             binding = self._bindings[number]
             if binding.flags != flags:
@@ -139,19 +172,20 @@ class ServerIds:
     def service(self, number: int) -> ServiceKey | None:
         """Whose server the id stands for."""
         binding = self._bindings.get(number)
-        return None if binding is None else binding.service
+        return None if binding is None else binding.key.service
 
-    def _bind(self, number: int, service: ServiceKey, endpoint: Endpoint, flags: int) -> None:
-        self._bindings[number] = _Binding(service, endpoint, flags)
-        self._of_service.setdefault(service, set()).add(number)
+    def _bind(self, number: int, key: ServerKey, flags: int) -> None:
+        self._bindings[number] = _Binding(key, flags)
+        self._of_service.setdefault(key.service, set()).add(number)
         self.changed.add(number)
 
     def _free(self, number: int) -> None:
         binding = self._bindings.pop(number)
-        numbers = self._of_service[binding.service]
+        service = binding.key.service
+        numbers = self._of_service[service]
         numbers.remove(number)
         if not numbers:
-            del self._of_service[binding.service]
+            del self._of_service[service]
         self.refused.discard(number)
         if number < self._pool.size:
             self._pool.release(number)
@@ -213,5 +247,5 @@ class ServerIds:
 
 
 _NOWHERE = Endpoint(v4(0), 0)
-_NOBODY = _Binding((0, _NOWHERE), _NOWHERE, 0)
+_NOBODY = _Binding(ServerKey((0, _NOWHERE), _NOWHERE, Mode.FULLNAT), 0)
 """Stands for ids that are bound to nothing: only the keys of its entries matter."""

@@ -16,9 +16,10 @@ from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.model import Declared
+from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.server_ids import FoundServers, ServerIds
+from fullnat.core.server_ids import FoundServers, ServerIds, ServerKey
 from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
@@ -34,7 +35,7 @@ def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
 
 
 class Server:
-    """One real server of one service."""
+    """One real server of one service, in one mode: in another mode it is another one."""
 
     __slots__ = (
         "active",
@@ -44,13 +45,15 @@ class Server:
         "inactive",
         "is_open",
         "leaving",
+        "mode",
         "server_id",
         "unanswered",
         "weight",
     )
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, mode: Mode) -> None:
         self.endpoint = endpoint
+        self.mode = mode
         self.weight = 0
         """As configured."""
         self.leaving = False
@@ -89,9 +92,10 @@ class Service:
         """False once removed: its sessions are being reset."""
         self.servers: dict[Endpoint, Server] = {}
         """By endpoint, in the order of the configuration."""
-        self.draining: dict[Endpoint, Server] = {}
+        self.draining: dict[tuple[Endpoint, Mode], Server] = {}
         self.locals: tuple[Address, ...] = ()
         self.session_flags = 0
+        """SessionFlags as configured; a server's mode has the last word."""
         self.service_flags = 0
         self.resets_on_miss = False
         self.established_timeout = self.protocol.established_timeout
@@ -101,7 +105,7 @@ class Service:
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler = SCHEDULERS["rr"]()
-        self._weights: tuple[tuple[Endpoint, int], ...] = ()
+        self._weights: tuple[tuple[Server, int], ...] = ()
         self._local = 0
 
     def configure(self, declared: Declared) -> list[Server]:
@@ -120,7 +124,10 @@ class Service:
         self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
         old, self.servers = self.servers, {}
         for endpoint, of_server in declared.servers.items():
-            server = old.pop(endpoint, None) or self.draining.pop(endpoint, None) or Server(endpoint)
+            mode = of_server.mode or settings.mode
+            stays = endpoint in old and old[endpoint].mode is mode
+            drained = None if stays else self.draining.pop((endpoint, mode), None)
+            server = old.pop(endpoint) if stays else drained or Server(endpoint, mode)
             server.weight = of_server.weight
             server.leaving = False
             self.servers[endpoint] = server
@@ -138,7 +145,7 @@ class Service:
     def drain(self, server: Server) -> None:
         """``server`` is configured no more."""
         server.leaving = True
-        self.draining[server.endpoint] = server
+        self.draining[server.endpoint, server.mode] = server
 
     def balance(self, refused: Set[int]) -> None:
         """Tell the scheduler of the servers that there are, those without entries in the switch excepted."""
@@ -146,7 +153,7 @@ class Service:
         for server in servers:
             server.has_room = server.server_id != NO_ID and server.server_id not in refused
         self.crowded = any(server.weight and not server.has_room for server in servers)
-        weights = tuple((server.endpoint, server.effective_weight) for server in servers)
+        weights = tuple((server, server.effective_weight) for server in servers)
         if weights != self._weights:
             self._weights = weights
             self.scheduler.update(servers)
@@ -163,13 +170,20 @@ class Service:
         self._local = position + 1 if position + 1 < len(self.locals) else 0
         return position
 
-    def server(self, endpoint: Endpoint) -> Server:
+    def server(self, endpoint: Endpoint, mode: Mode) -> Server:
         """The server of a session found on the switch: configured, draining, or from now on draining."""
-        server = self.servers.get(endpoint) or self.draining.get(endpoint)
+        configured = self.servers.get(endpoint)
+        if configured is not None and configured.mode is mode:
+            return configured
+        server = self.draining.get((endpoint, mode))
         if server is None:
-            server = Server(endpoint)
+            server = Server(endpoint, mode)
             self.drain(server)
         return server
+
+    def server_key(self, server: Server) -> ServerKey:
+        """What the id of ``server`` stands for."""
+        return ServerKey(self.key, server.endpoint, server.mode)
 
     def all_servers(self) -> Iterator[Server]:
         yield from self.servers.values()
@@ -268,18 +282,17 @@ class Services:
     def _number(self, found: FoundServers) -> None:
         new: dict[Server, Service] = {}
         for server, service in self._without_id.items():
-            _, virtual = service.key
-            number = found.number(virtual, server.endpoint)
+            number = found.number(service.server_key(server))
             if server.server_id != NO_ID:
                 self._unbalanced[service] = None
-            elif number is not None and self.ids.claim(number, service.key, server.endpoint, service.session_flags):
+            elif number is not None and self.ids.claim(number, service.server_key(server), service.session_flags):
                 server.server_id = number
                 self._unbalanced[service] = None
             else:
                 new[server] = service
         self._without_id = {}
         for server, service in new.items():
-            number = self.ids.take(service.key, server.endpoint, service.session_flags)
+            number = self.ids.take(service.server_key(server), service.session_flags)
             if number is None:
                 self._without_id[server] = service
             else:
@@ -291,8 +304,8 @@ class Services:
         first session."""
         if server.server_id == NO_ID:
             server.server_id = server_id
-            self.ids.hold(server_id, service.key, server.endpoint, service.session_flags)
-        self.ids.hold(server_id, service.key, server.endpoint, service.session_flags)
+            self.ids.hold(server_id, service.server_key(server), service.session_flags)
+        self.ids.hold(server_id, service.server_key(server), service.session_flags)
 
     def released(self, service: Service, server: Server, server_id: int) -> None:
         """A session stopped using ``server_id``."""
@@ -331,8 +344,9 @@ class Services:
         self._unbalanced = {}
 
     def _forget_drained(self, service: Service, server: Server) -> None:
-        if not server.sessions and service.draining.get(server.endpoint) is server:
-            del service.draining[server.endpoint]
+        name = server.endpoint, server.mode
+        if not server.sessions and service.draining.get(name) is server:
+            del service.draining[name]
             if server.server_id != NO_ID:
                 self.ids.drop(server.server_id)
                 server.server_id = NO_ID

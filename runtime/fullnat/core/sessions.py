@@ -63,7 +63,7 @@ class Session:
         self.service = service
         self.server = server
         self.phase = Phase.NEW
-        self.protocol = service.protocol
+        self.protocol = service.protocol.one_way if server.mode.keeps_destination else service.protocol
         self.state: IntEnum = self.protocol.initial
         self.changed = now
         """When the state of the protocol last changed."""

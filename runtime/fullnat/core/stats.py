@@ -21,6 +21,7 @@ NAMES: dict[str, str] = {
     "conn_sched_unreach": "SYNs refused: no real server, or no local port",
     "no_real_server": "SYNs refused because every real server has weight 0",
     "no_local_port": "SYNs refused because every local port towards the server is in use",
+    "client_port_in_use": "SYNs dropped because their client has a session with the server by another service (nat)",
     "table_full": "SYNs dropped because the switch has no room, or no session id or server id is free",
     "session_conflict": "sessions that the switch already had entries of",
     "write_failed": "writes of sessions that failed for other reasons",

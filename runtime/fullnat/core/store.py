@@ -16,8 +16,9 @@ from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, W
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Place
-from fullnat.core.pool import LocalPool
-from fullnat.core.services import Service, Services
+from fullnat.core.pool import ClientEndpoints, LocalPool
+from fullnat.core.server_ids import ServerKey
+from fullnat.core.services import Server, Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
@@ -48,6 +49,7 @@ class SessionStore:
         self.services = Services(sizes.server_ids)
         settings = GlobalSettings()
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
+        self.clients = ClientEndpoints()
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
@@ -58,10 +60,10 @@ class SessionStore:
         """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
         no session id is free; the place is given back then."""
         server, local = place
-        endpoint = server.endpoint
+        endpoint = service.key[1] if server.mode.keeps_destination else server.endpoint
         session_id = self.table.ids.take()
         if session_id is None:
-            self.pool.release(local, endpoint)
+            self._give_back(server, local)
             return None
         client_isn, server_isn = isn
         # A million sessions are held: what many have in common they share.
@@ -91,25 +93,37 @@ class SessionStore:
         server.connections += 1
         return session
 
-    def adopt(self, entry: SessionEntry, key: Flow, service: Service, now: float) -> Session | None:
-        """A session found on the switch, taken for established; ``key`` is its ``flow_in``. None when what it uses is
-        taken."""
-        endpoint = made(Endpoint, (entry.server, entry.server_port))
+    def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:
+        """A session of the server ``real`` found on the switch, taken for established; ``key`` is its ``flow_in``. None
+        when what it uses is taken."""
         local = made(Endpoint, (entry.local, entry.local_port))
-        if key in self.table.by_key or not self.services.ids.fits(entry.server_id, service.key, endpoint):
+        if key in self.table.by_key or not self.services.ids.fits(entry.server_id, real):
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        if not self.pool.claim(local, endpoint):
+        if not self._claim(real, local):
             self.table.ids.release(entry.session_id)
             return None
-        server = service.server(endpoint)
+        server = service.server(real.endpoint, real.mode)
         session = Session(entry, key, service, server, now)
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established
         self._hold(session)
         return session
+
+    def _give_back(self, server: Server, local: Endpoint) -> None:
+        """``local`` is free again towards ``server``."""
+        if server.mode.takes_local:
+            self.pool.release(local, server.endpoint)
+        elif not server.mode.keeps_destination:
+            self.clients.release(local, server.endpoint)
+
+    def _claim(self, real: ServerKey, local: Endpoint) -> bool:
+        """Take this very ``local`` of a session found on the switch; False when it is in use."""
+        if real.mode.takes_local:
+            return self.pool.claim(local, real.endpoint)
+        return real.mode.keeps_destination or self.clients.take(local, real.endpoint)
 
     def _hold(self, session: Session) -> None:
         server = session.server
@@ -123,7 +137,7 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self.pool.release(session.local, server.endpoint)
+        self._give_back(server, session.local)
         self._count(session, session.state, -1)
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
@@ -227,6 +241,8 @@ class SessionStore:
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
         self.count_unanswered(session)
+        if not session.server.mode.takes_local:
+            return
         end = self.client_end(session)
         if self._isn.is_past(end - session.server_isn, now - session.began, now):
             return

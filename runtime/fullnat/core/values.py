@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, Timeouts
+from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import V4_BYTES, Address, Endpoint, is_v6, text
 
@@ -37,11 +38,14 @@ def check_endpoint(endpoint: Endpoint) -> None:
 
 def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
+    if settings.mode is not None:
+        _check_mode(settings.mode)
 
 
 def check_service(settings: ServiceSettings) -> None:
     if settings.scheduler not in SCHEDULERS:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
+    _check_mode(settings.mode)
     _within("established_timeout", settings.established_timeout, SECONDS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
@@ -64,6 +68,11 @@ def check_interface(interface: Interface) -> None:
     network = interface.address.network
     if network.prefixlen < 31 and interface.address.ip in (network.network_address, network.broadcast_address):
         raise ValueError(f"{interface.address} is not the address of a host in {network}")
+
+
+def _check_mode(mode: str) -> None:
+    if not isinstance(mode, Mode):
+        raise ValueError(f"{mode!r} is not one of {', '.join(Mode)}")
 
 
 def _check_timeouts(timeouts: Timeouts) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase
+from fullnat.core.modes import Mode
 from fullnat.core.pool import LocalAddress, LocalPool
 from fullnat.core.services import Service
 from fullnat.core.sessions import Session
@@ -30,6 +31,8 @@ class SessionView(NamedTuple):
     """How long it may be idle in its state."""
     is_over: bool = False
     """Packets do not restart the time of its state."""
+    server: Endpoint | None = None
+    """None: the one that the entry tells."""
 
     def read(self, result: ProbeResult) -> SessionView:
         """The same as a reading of the switch just now shows it."""
@@ -50,6 +53,7 @@ class ServerView(NamedTuple):
     connections: int
     unanswered: int = 0
     """Sessions that ended without any answer of this server."""
+    mode: Mode = Mode.FULLNAT
 
 
 class ServiceView(NamedTuple):
@@ -78,7 +82,8 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     age = max(0.0, now - session.changed)
     entry, state, phase = session.entry, session.state.name, session.phase.name
     is_over = session.protocol.is_over(session.events, session.unjudged)
-    return SessionView(entry, state, phase, age, expires, session.counters, timeout, is_over)
+    server = session.server.endpoint
+    return SessionView(entry, state, phase, age, expires, session.counters, timeout, is_over, server)
 
 
 def service_view(service: Service) -> ServiceView:
@@ -92,6 +97,7 @@ def service_view(service: Service) -> ServiceView:
             server.inactive,
             server.connections,
             server.unanswered,
+            server.mode,
         )
         for server in service.all_servers()
     )

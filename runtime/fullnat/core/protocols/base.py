@@ -27,6 +27,8 @@ class Protocol:
     """Seconds for that, where the service says nothing."""
     challenging: ClassVar[frozenset[IntEnum]]
     """States in which the endpoints themselves deal with a packet that opens a session."""
+    sees_servers: ClassVar[bool] = True
+    """False where servers answer past the switch."""
     opened: int
     """The bits of an established session."""
     aborted: int
@@ -37,6 +39,11 @@ class Protocol:
     """Bits that prove that the server has sent anything."""
     client_ended: int
     """Bits that tell the end of what the client sends."""
+
+    @property
+    def one_way(self) -> Protocol:
+        """The same where servers answer past the switch."""
+        return self
 
     def opening(self, packet: Packet) -> int | None:
         """The initial sequence number of a packet that opens a session; None for one that does not."""

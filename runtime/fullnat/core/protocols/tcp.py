@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import cached_property
+from typing import ClassVar
 
 from fullnat.config.model import Timeouts
 from fullnat.core.interface import ProbeResult
@@ -51,6 +53,14 @@ RULES: tuple[tuple[TcpState, tuple[SessionEvent, ...]], ...] = (
 )
 """The first rule all of whose events stand gives the state. Whatever the client does, nothing comes of it before the
 server's SYN-ACK."""
+ONE_WAY_RULES: tuple[tuple[TcpState, tuple[SessionEvent, ...]], ...] = (
+    (TcpState.CLOSE, (SessionEvent.RST_OUT,)),
+    (TcpState.CLOSE, (SessionEvent.RST_IN, SessionEvent.ESTABLISHED)),
+    (TcpState.FIN_WAIT, (SessionEvent.FIN_IN,)),
+    (TcpState.ESTABLISHED, (SessionEvent.ESTABLISHED,)),
+    (TcpState.SYN_RECV, ()),
+)
+"""The same where the server is not seen (LVS: table INPUT_ONLY). RST_OUT is our own reset."""
 
 _ENDED = frozenset({TcpState.TIME_WAIT, TcpState.CLOSE})
 _SYN = int(TcpFlag.SYN)
@@ -68,6 +78,7 @@ class Tcp(Protocol):
     """LVS's."""
     challenging = frozenset({TcpState.ESTABLISHED, TcpState.FIN_WAIT, TcpState.CLOSE_WAIT})
     """Both ends answer a SYN with a challenge (RFC 5961 4)."""
+    rules: ClassVar = RULES
 
     def __init__(self) -> None:
         bit = SessionEvent
@@ -82,9 +93,13 @@ class Tcp(Protocol):
         self._ends = self._both_fins | self._resets
         self._resumed = int(bit.RESUMED)
         self._lasting = self.opened | self._ends
-        rules = [(state, sum(events)) for state, events in RULES]
+        rules = [(state, sum(events)) for state, events in self.rules]
         heard = [bits | (bit.SYN_ACK if bits & self.answers else 0) for bits in range(self._lasting + 1)]
         self._states = tuple(next(state for state, needed in rules if bits & needed == needed) for bits in heard)
+
+    @cached_property
+    def one_way(self) -> Protocol:
+        return OneWayTcp()
 
     def opening(self, packet: Packet) -> int | None:
         segment = packet.tcp
@@ -139,3 +154,18 @@ class Tcp(Protocol):
         if state is TcpState.CLOSE and bits & self.answers:
             return max(timeouts[state], min(established, timeouts[TcpState.FIN_WAIT]))
         return timeouts[state]
+
+
+class OneWayTcp(Tcp):
+    """Of a server that answers past the switch: its SYN-ACK is reported when the client acknowledges it."""
+
+    rules = ONE_WAY_RULES
+    sees_servers = False
+
+    def is_open(self, bits: int, unjudged: int) -> bool:
+        """The client has not ended its part; what the server does after that, nobody here knows."""
+        return bool(bits & self.answers) and not bits & ~unjudged & self.client_ended
+
+    def converses(self, counters: ProbeResult) -> bool:
+        """The client sends more than a handshake."""
+        return counters.in_packets > HANDSHAKE_PACKETS_IN

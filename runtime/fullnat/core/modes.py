@@ -1,0 +1,40 @@
+"""Forwarding modes: how packets reach a real server. A property of the server, so that one service can mix them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from fullnat.p4constants import SessionFlag
+
+
+class Mode(StrEnum):
+    """The value is what configurations call it."""
+
+    FULLNAT = "fullnat"
+    """Both addresses change: the server sees a local address of ours, and learns the client from TOA."""
+    NAT = "nat"
+    """The destination alone changes: the server sees the client, and its answers have to come back this way."""
+
+    DR = "dr"
+    """The frame alone changes: the server, which is next door, has the virtual address itself, and answers the client
+    without us."""
+
+    @property
+    def takes_local(self) -> bool:
+        """Sessions need a local address and port of ours, and with it sequence numbers of ours. In all other modes the
+        client's own endpoint is the local one, and its numbers stay."""
+        return self is Mode.FULLNAT
+
+    @property
+    def keeps_destination(self) -> bool:
+        """The server has the virtual address and port itself, and answers from there. What it answers, the switch does
+        not see."""
+        return self is Mode.DR
+
+    def session_flags(self, asked: int) -> int:
+        """Of the SessionFlags that a service asks for, those of a server's sessions. Where nothing is inserted, no room
+        is made for it; and a client whose numbers stay may keep its timestamps."""
+        if self.takes_local:
+            return asked
+        flags = SessionFlag.KEEP_TIMESTAMPS | SessionFlag.KEEP_MSS
+        return flags | SessionFlag.ONE_WAY if self.keeps_destination else flags
