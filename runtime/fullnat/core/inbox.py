@@ -52,17 +52,21 @@ class Inbox:
 
     def take(self, now: float) -> Event | None:
         """The next one, which is no SYN while there is something else; None: there is nothing that is worth doing."""
+        openings = self._openings
+        while openings and self._is_late(openings[0][0], now):
+            openings.popleft()
+            self.shed += 1
         if self._events:
             return self._events.popleft()
-        openings = self._openings
-        while openings:
-            came, event = openings.popleft()
-            waited = now - came
-            if waited <= HURRY or (waited <= PATIENCE and now - self._empty <= PATIENCE):
-                self.handled += 1
-                return event
-            self.shed += 1
-        return None
+        if not openings:
+            return None
+        self.handled += 1
+        return openings.popleft()[1]
+
+    def _is_late(self, came: float, now: float) -> bool:
+        """Whether a SYN has waited for too long, whatever it has waited for."""
+        waited = now - came
+        return waited > HURRY and (waited > PATIENCE or now - self._empty > PATIENCE)
 
     def clear(self) -> None:
         self._events.clear()
