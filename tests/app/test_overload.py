@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from finsy.proto import p4r
-from fullnat.core.interface import Effect, Event, PacketIn
+from fullnat.core.commands import EditGlobals
+from fullnat.core.interface import Effect, Event, LimitPunts, PacketIn
 from fullnat.p4constants import PuntReason
 from p4rt.waiting import until
 
@@ -44,3 +47,24 @@ async def test_syns_that_wait_with_a_switch_elsewhere_are_shed_and_limited(rig: 
     handled, shed = rig.runner.openings
     assert shed > 0, f"{handled} SYNs were handled, the last ones after {handled * SLOW:g} s"
     assert rig.switch.meters[PuntReason.SERVICE_SYN].cir < CONFIG.punt_rate
+
+
+async def test_the_last_limit_is_the_one_that_stays(rig: Rig) -> None:
+    """A switch may take requests in any order that are under way at once."""
+    rig.run()
+    await until(lambda: rig.owner.serving)
+    rig.core.on_command = lambda command: (
+        [LimitPunts(command.settings.punt_rate, 50)] if isinstance(command, EditGlobals) else []
+    )
+    before = len(rig.switch.writes)
+    first = rig.switch.gate = asyncio.Event()
+    rig.runner.reconfigure(replace(CONFIG, punt_rate=700))
+    await until(lambda: rig.switch.writing)
+    rig.switch.gate = None
+    for rate in (900, 800):
+        rig.runner.reconfigure(replace(CONFIG, punt_rate=rate))
+    for _ in range(3):
+        await rig.owner.client.ask()  # type: ignore[union-attr]
+    first.set()
+    await until(lambda: len(rig.switch.writes) == before + 3)
+    assert {meter.cir for meter in rig.switch.meters.values()} == {800}
