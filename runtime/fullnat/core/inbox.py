@@ -85,7 +85,8 @@ class Inbox:
     def take(self, now: float) -> Event | None:
         """The next one, which is no SYN while there is something else; None: there is nothing that is worth doing."""
         for openings in self._turns:
-            self.shed += openings.give_up(now)
+            if openings.waiting:
+                self.shed += openings.give_up(now)
         if self._events:
             return self._events.popleft()
         for _ in range(len(self._turns)):
