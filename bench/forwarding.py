@@ -73,6 +73,7 @@ def cases(bmv2_missing: str | None) -> list[Case]:
         Case("Linux nftables DNAT+SNAT", SERVICE, kernel.translate, handshake=True, unavailable=kernel.unavailable()),
         Case("p4soft, routed", ROUTED, _stack("p4soft"), handshake=False),
         Case("p4soft, FULLNAT", SERVICE, _stack("p4soft"), handshake=True),
+        Case("p4soft, NAT", SERVICE, _stack("p4soft", "nat"), handshake=True),
         Case("BMv2, routed", ROUTED, _stack("bmv2"), handshake=False, rate=BMV2_RATE, unavailable=bmv2_missing),
         Case("BMv2, FULLNAT", SERVICE, _stack("bmv2"), handshake=True, rate=BMV2_RATE, unavailable=bmv2_missing),
     ]
@@ -117,8 +118,8 @@ def _bare(network: Network) -> None:
     poll(lambda: "ready" in process.output, 10, "the forwarder is ready")
 
 
-def _stack(target: str) -> Callable[[Network], None]:
+def _stack(target: str, mode: str = "fullnat") -> Callable[[Network], None]:
     def start(network: Network) -> None:
-        Stack(network, standard.config(), target).start()
+        Stack(network, standard.config(modes=(mode,) * len(standard.SERVERS)), target).start()
 
     return start

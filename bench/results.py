@@ -92,6 +92,9 @@ def _rates(rates: list[Rate]) -> list[str]:
     routed, fullnat = by_name.get("p4soft, routed"), by_name.get("p4soft, FULLNAT")
     if routed and fullnat:
         lines += ["", f"On p4soft FULLNAT runs at {fullnat / routed:.0%} of NAT-less forwarding by the same program."]
+    nat = by_name.get("p4soft, NAT")
+    if nat and fullnat:
+        lines += ["", f"FULLNAT on p4soft forwards {fullnat / nat:.0%} of what NAT on it does."]
     return lines
 
 

@@ -26,6 +26,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Forward() forward;
     Rewrite() rewrite;
     UpdateChecksums() update_checksums;
+    Encapsulate() encapsulate;
     Verdict() verdict;
     CountToa() count_toa;
 
@@ -40,6 +41,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         if (LEAVES_ROUTED) {
             if (IN_SESSION) { rewrite.apply(hdr, m, toa_result); }
             update_checksums.apply(hdr, m);
+            if (TUNNELLED) { encapsulate.apply(hdr, m); }
         }
         verdict.apply(hdr, m, standard_metadata);
         if (FORWARDED) { count_toa.apply(toa_result); }

@@ -11,7 +11,7 @@ from fullnat.p4constants import SessionFlag
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut
 from ptf_tests.p4rt import Entry
-from ptf_tests.packets import Tcp, ipv4, toa
+from ptf_tests.packets import IP, Raw, Tcp, ipv4, toa
 
 TOA: int = SessionFlag.TOA
 KEEP_TIMESTAMPS: int = SessionFlag.KEEP_TIMESTAMPS
@@ -144,6 +144,39 @@ class DirectSession(Session):
 
     def _server_in(self, key: dict[str, int]) -> Entry:
         return Entry("server_in", key, "to_server_direct", {"flags": self.flags, "address": ipv4(self.next_door)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TunnelSession(DirectSession):
+    """One whose server takes an outer header off."""
+
+    outer_src: str = topology.INTERFACE[topology.SERVER_SIDE]
+    flags: int = Mode.TUNNEL.session_flags(0)
+
+    def _server_in(self, key: dict[str, int]) -> Entry:
+        ends = {"address": ipv4(self.next_door), "source": ipv4(self.outer_src)}
+        return Entry("server_in", key, "to_server_tunnel", {"flags": self.flags, **ends})
+
+    def through(self, inner: Tcp) -> Tunnelled:
+        """``inner``, which leaves for the server, in its outer header."""
+        return Tunnelled(inner, self.outer_src, self.next_door)
+
+
+@dataclass(frozen=True)
+class Tunnelled:
+    """A segment with an outer IPv4 header, of which TOS, id, DF and TTL are the inner one's (RFC 2003)."""
+
+    inner: Tcp
+    src: str
+    dst: str
+
+    def __bytes__(self) -> bytes:
+        frame = bytes(self.inner.replace(padding=b""))
+        inner = self.inner
+        outer = IP(
+            tos=inner.tos, id=inner.ip_id, flags=inner.ip_flags, ttl=inner.ttl, proto=4, src=self.src, dst=self.dst
+        )
+        return frame[:14] + bytes(outer / Raw(frame[14:])) + inner.padding
 
 
 class SessionTest(FullnatTest):

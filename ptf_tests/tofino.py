@@ -13,6 +13,7 @@ LACKS = {
     "toa-in-timestamps": "a header half taken out is another header; only a whole option makes room, or the controller",
     "judged-segments": "digests are made in ingress, sequence numbers are in egress; the controller is told so, and "
     "in DR is not told of the client's ACK",
+    "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",

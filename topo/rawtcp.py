@@ -72,6 +72,16 @@ class Segment(NamedTuple):
         return cls(*ends, seq, ack, flags, packet[at + 20 : end], packet[end:])
 
 
+def open_tun(name: str) -> int:
+    """A TUN device in the calling thread's network namespace, up: a file descriptor for bare IP packets, each read from
+    it what the kernel sends there, and each written to it what the kernel gets. The device lives as long as it."""
+    descriptor = os.open(TUN, os.O_RDWR | os.O_CLOEXEC)
+    fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN_NO_PI))
+    with IPRoute() as ip:
+        ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up")
+    return descriptor
+
+
 class Wire:
     """A TUN device in the calling thread's network namespace, to which the kernel routes ``routes``."""
 
@@ -81,11 +91,9 @@ class Wire:
         addresses: tuple[str, ...] = ("10.77.0.1", "fd77::1"),
         routes: tuple[str, ...] = ("0.0.0.0/0", "::/0"),
     ) -> None:
-        self._fd = os.open(TUN, os.O_RDWR | os.O_CLOEXEC)
-        fcntl.ioctl(self._fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN_NO_PI))
+        self._fd = open_tun(name)
         with IPRoute() as ip:
             index = ip.link_lookup(ifname=name)[0]
-            ip.link("set", index=index, state="up")
             for address in addresses:
                 length = ip_address(address).max_prefixlen
                 # Without duplicate address detection, which would hold an IPv6 address back.

@@ -53,6 +53,17 @@
 #error "the target must define WHERE_NEEDED: (CONDITION), in front of a lookup that is only used then; if (CONDITION) where lookups take time, nothing where conditions do"
 #endif
 
+/* Outer headers. */
+#ifndef TUNNEL
+#error "the target must define TUNNEL: (SOURCE, DESTINATION), statements that have the packet leave with such an outer header, or dropped as TUNNEL"
+#endif
+#ifndef TUNNELLED
+#error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
+#endif
+#ifndef TELL_TOO_BIG
+#error "the target must define TELL_TOO_BIG: statements that send what an outer header made too long to the controller, with punt_limit; nothing without tunnels"
+#endif
+
 /* Until the tables of IPv6 are here, arch/asic/ipv6_room stands in these places to see that an ASIC has room for them. */
 #ifndef IPV6_ROOM
 #define IPV6_ETHERTYPE

@@ -52,7 +52,8 @@ enum bit<8> PuntReason {
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
     NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
     SERVICE_DATAGRAM = 8,  /* UDP datagram to a virtual service, no session */
-    PUNT_REASONS = 9
+    TOO_BIG     = 9,  /* packet that its outer header makes too long, and that may not be fragmented */
+    PUNT_REASONS = 10
 }
 
 /* virtual_service flags. */
@@ -128,8 +129,10 @@ enum bit<8> DropReason {
     IPV4_OPTIONS    = 24,  /* IPv4 options, on a target that does not parse them */
     SERVER          = 25,  /* the session's real server is not in server_in or server_out */
     VLAN            = 26,  /* a tag of a VLAN (802.1Q with a VID other than 0, 802.1ad), or two tags */
-    UDP_HEADER      = 27,  /* length below 8 or beyond the IP packet */
-    DROP_REASONS    = 28
+    TUNNEL          = 27,  /* to a real server in a mode that this target has not */
+    TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
+    UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */
+    DROP_REASONS    = 30
 }
 
 #endif

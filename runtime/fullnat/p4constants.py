@@ -26,7 +26,8 @@ class PuntReason(IntEnum):
     OPTIONS = 6
     NEIGHBOR = 7
     SERVICE_DATAGRAM = 8
-    PUNT_REASONS = 9
+    TOO_BIG = 9
+    PUNT_REASONS = 10
 
 
 class ServiceFlag(IntEnum):
@@ -92,5 +93,7 @@ class DropReason(IntEnum):
     IPV4_OPTIONS = 24
     SERVER = 25
     VLAN = 26
-    UDP_HEADER = 27
-    DROP_REASONS = 28
+    TUNNEL = 27
+    TUNNEL_MTU = 28
+    UDP_HEADER = 29
+    DROP_REASONS = 30

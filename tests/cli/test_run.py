@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -146,3 +148,45 @@ def test_the_process_runs_reloads_and_ends(tmp_path: Path) -> None:
     assert not path.exists()
     secret = tmp_path / "state" / "secret"
     assert (secret.stat().st_mode & 0o777, len(secret.read_bytes())) == (0o600, 32)
+
+
+def test_a_reload_that_is_asked_for_during_the_start_follows_it(tmp_path: Path) -> None:
+    """The configuration is a pipe, so that the start takes as long as we like; a reload is whoever reads it again."""
+    config, path = tmp_path / "c.toml", tmp_path / "ctl"
+    os.mkfifo(config)
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "fullnat.cli.main", "run", str(config), "--grpc-addr", "127.0.0.1:1"),
+                *("--state-dir", str(tmp_path / "state"), "--control-socket", str(path)),
+            ],
+            stderr=output,
+        )
+    try:
+        _answer(config, lambda: process.send_signal(signal.SIGHUP))
+        asyncio.run(until(lambda: path.exists() or process.poll() is not None, 30))
+        assert process.poll() is None
+        _answer(config, lambda: None)
+        asyncio.run(until(lambda: "configuration reloaded" in log.read_text()))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in log.read_text()
+
+
+def _answer(pipe: Path, first: Callable[[], None]) -> None:
+    """Whoever reads ``pipe`` gets the configuration, after ``first``."""
+    found: list[int] = []
+
+    def opened() -> bool:
+        with contextlib.suppress(OSError):
+            found.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(found)
+
+    asyncio.run(until(opened, 30))
+    first()
+    with open(found[0], "w", encoding="utf-8") as writer:
+        writer.write(CONFIG_TEXT)

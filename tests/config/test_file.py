@@ -112,6 +112,20 @@ def test_a_services_own_timeouts_are_the_others_where_it_has_none() -> None:
         ]
 
 
+def test_only_fullnat_needs_local_addresses() -> None:
+    config = file.parse(broken('local_addresses = ["10.0.1.1"]', 'mode = "nat"'))
+    assert [(virtual.mode, len(virtual.local_addresses)) for virtual in config.virtual_servers] == [
+        (Mode.FULLNAT, 4),
+        (Mode.NAT, 0),
+    ]
+    text = broken('local_addresses = ["10.0.1.1"]', "").replace("port = 443\n\n", "port = 443\n")
+    own = file.parse(text + 'mode = "nat"\n')
+    assert [real.mode for virtual in own.virtual_servers for real in virtual.real_servers] == [None, None, Mode.NAT]
+    mixed = text + 'mode = "nat"\n[[virtual_server.real_server]]\naddress = "172.16.0.2"\nport = 443\n'
+    (problem,) = problems(mixed)
+    assert problem.endswith("[virtual_server 2] local_addresses: FULLNAT needs at least one local address")
+
+
 UDP = """\
 [[virtual_server]]
 address = "203.0.113.80"
@@ -137,20 +151,6 @@ def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
     text = GOOD + UDP.replace('"udp"', f'"udp"\n{option} = false')
     (problem,) = problems(text)
     assert problem.endswith(f"[virtual_server 3] {option}: is an option of TCP, and this is a service of UDP")
-
-
-def test_only_fullnat_needs_local_addresses() -> None:
-    config = file.parse(broken('local_addresses = ["10.0.1.1"]', 'mode = "nat"'))
-    assert [(virtual.mode, len(virtual.local_addresses)) for virtual in config.virtual_servers] == [
-        (Mode.FULLNAT, 4),
-        (Mode.NAT, 0),
-    ]
-    text = broken('local_addresses = ["10.0.1.1"]', "").replace("port = 443\n\n", "port = 443\n")
-    own = file.parse(text + 'mode = "nat"\n')
-    assert [real.mode for virtual in own.virtual_servers for real in virtual.real_servers] == [None, None, Mode.NAT]
-    mixed = text + 'mode = "nat"\n[[virtual_server.real_server]]\naddress = "172.16.0.2"\nport = 443\n'
-    (problem,) = problems(mixed)
-    assert problem.endswith("[virtual_server 2] local_addresses: FULLNAT needs at least one local address")
 
 
 def problems(text: str) -> list[str]:
@@ -250,7 +250,7 @@ def broken(old: str, new: str) -> str:
         (
             'local_addresses = ["10.0.1.1"]',
             'mode = "masq"',
-            "x.toml:33: [virtual_server 2] mode: 'masq' is not one of fullnat, nat, dr",
+            "x.toml:33: [virtual_server 2] mode: 'masq' is not one of fullnat, nat, dr, tunnel",
         ),
         (
             'local_addresses = ["10.0.1.1"]',

@@ -56,6 +56,12 @@ def again(entry: SessionEntry, seq: int) -> PacketIn:
     return syn(entry.client_port, seq, reason="SESSION_SYN", session_id=entry.session_id)
 
 
+def over(rig: Rig) -> None:
+    """No packet comes any more, and established sessions end."""
+    rig.advance(91)
+    rig.advance(9)
+
+
 def nothing_left(rig: Rig) -> None:
     """No session anywhere, and every resource given back."""
     assert rig.switch.sessions() == {}

@@ -37,7 +37,7 @@ from fullnat.net.flow import Address
 from fullnat.tables.host import Host
 from fullnat.tables.next_hop import NextHop
 from fullnat.tables.route import Route
-from fullnat.tables.server_in import DIRECT, ServerIn
+from fullnat.tables.server_in import TO_SERVER, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, EntryKey, table_of
@@ -175,7 +175,7 @@ class FakeSwitch:
         if isinstance(entry, SessionEntry) and operation is not Op.DELETE:
             to, back = (self.tables.get((table, entry.server_id)) for table in ("server_in", "server_out"))
             assert isinstance(to, ServerIn)
-            if to.action == DIRECT:
+            if to.action != TO_SERVER:
                 assert (entry.server, entry.server_port) == (entry.vip, entry.vport)
             else:
                 assert (to.address, to.port) == (entry.server, entry.server_port)

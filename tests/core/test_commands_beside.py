@@ -74,7 +74,7 @@ def test_commands_while_the_switch_is_away_are_there_when_it_is_back() -> None:
     assert [(server.endpoint, server.weight) for server in service.servers] == [(FIRST, 0), (SECOND, 2)]
     rig.up()
     assert rig.switch.of(VirtualService) == {VirtualService(6, VIP, VPORT, 0)}
-    assert {entry[1:] for entry in rig.switch.of(ServerIn)} == {(0, *FIRST), (0, *SECOND)}
+    assert {entry[1:4] for entry in rig.switch.of(ServerIn)} == {(0, *FIRST), (0, *SECOND)}
     assert {entry[1:] for entry in rig.switch.of(ServerOut)} == {(0, VIP, VPORT)}
     assert Route(ip("192.0.2.0"), 24, "route_drop") in rig.switch.of(Route)
     assert {OwnAddress(LOCAL, "own_local"), OwnAddress(LOCAL2, "own_local")} <= rig.switch.of(OwnAddress)

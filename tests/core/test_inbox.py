@@ -132,3 +132,17 @@ def test_shed_syns_are_counted() -> None:
     rig.send(Shed(3))
     rig.send(Shed(2))
     assert rig.controller.stats()["syn_shed"] == 5
+
+
+def test_openings_that_other_events_hold_up_are_shed_meanwhile() -> None:
+    """So the switch is told to bring fewer, though nothing is ever asked for but events."""
+    inbox = Inbox(10)
+    inbox.post([opening(0)], 0.0)
+    now = 0.0
+    while now <= PATIENCE:
+        inbox.post([IdleNotice(1), IdleNotice(2)], now)
+        assert inbox.take(now) is not None
+        now += STEP
+    inbox.post([opening(1)], now)
+    assert isinstance(inbox.take(now), IdleNotice)
+    assert (inbox.handled, inbox.shed) == (0, 1)

@@ -208,6 +208,30 @@ def test_an_answer_whose_report_is_lost_is_seen_by_the_counters() -> None:
     assert only(rig).state == "NORMAL"
 
 
+@pytest.mark.parametrize("mode", [Mode.NAT, Mode.DR, Mode.TUNNEL])
+def test_in_other_modes_the_server_sees_the_client(mode: Mode) -> None:
+    rig = Rig(config(service(mode=mode, local_addresses=(), real_servers=(real(port=VPORT),))))
+    entry = begun(rig)
+    assert entry.flow_out.dst == entry.flow_in.src == Endpoint(CLIENT, 40000)
+    assert entry.flow_out.src == Endpoint(VIP if mode.keeps_destination else SERVER, VPORT)
+    assert entry.delta == 0
+
+
+@pytest.mark.parametrize("mode", [Mode.DR, Mode.TUNNEL])
+def test_where_answers_are_not_seen_a_session_lasts_the_services_time(mode: Mode) -> None:
+    rig = Rig(config(service(mode=mode, local_addresses=(), real_servers=(real(port=VPORT),))))
+    entry = begun(rig)
+    assert only(rig).state == "NORMAL"
+    rig.advance(200)
+    rig.hit(entry.session_id, out=0)
+    rig.advance(200)
+    assert only(rig).state == "NORMAL"
+    rig.advance(101)
+    rig.advance(1)
+    nothing_left(rig)
+    assert rig.switch.resets == []
+
+
 def test_one_that_was_found_is_taken_over() -> None:
     rig = Rig(config(service()))
     entry = answered(rig)
@@ -365,7 +389,7 @@ def test_udp_leaves_half_of_the_switch_to_tcp() -> None:
 
 def test_servers_in_other_modes_have_the_clients_endpoint() -> None:
     """The client's own port is the local one; a server that answers past the switch is taken to have answered."""
-    for mode, state in ((Mode.NAT, "ONEWAY"), (Mode.DR, "NORMAL")):
+    for mode, state in ((Mode.NAT, "ONEWAY"), (Mode.DR, "NORMAL"), (Mode.TUNNEL, "NORMAL")):
         rig = Rig(config(service(mode=mode, local_addresses=(), real_servers=(real(port=VPORT),))))
         entry = begun(rig)
         assert (entry.local, entry.local_port, entry.delta) == (CLIENT, 40000, 0)

@@ -28,7 +28,18 @@ PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
 ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
-_OTHERS = ("var/cache/", "var/log/", "var/lib/dpkg/", "var/lib/systemd/", "run/", "tmp/", "dev/", "proc/", "root/")
+_OTHERS = (
+    "var/cache/",
+    "var/log/",
+    "var/lib/apt/",
+    "var/lib/dpkg/",
+    "var/lib/systemd/",
+    "run/",
+    "tmp/",
+    "dev/",
+    "proc/",
+    "root/",
+)
 """Where other packages write when ours comes and goes."""
 _BACKUPS = {"etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/subuid-", "etc/subgid-"}
 

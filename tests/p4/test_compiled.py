@@ -18,8 +18,8 @@ TARGET_WORDS = re.compile(
     r"lookahead|clone|resubmit|recirculate|verify|Register\w*|Digest|ig_intr_\w+|support_timeout|idle_timeout)\b"
 )
 TWINS = {"target", "headers", "parser", "received", "session_state", "punt_limit", "verdict", "deparser", "prims"}
-"""What each target has in its own way; beside them v1model has its checksums, and TNA what egress does."""
-OWN = {"v1model": {"checksum"}, "tna": {"rewrite", "session_seq", "banks"}}
+"""What each target has in its own way; beside them v1model has checksums and tunnels, and TNA what egress does."""
+OWN = {"v1model": {"checksum", "tunnel"}, "tna": {"rewrite", "session_seq", "banks"}}
 OPTION_TWINS = ("arch/v1model/option_list", "arch/layouts")
 """Two ways to take TCP options: any list, and by layout."""
 

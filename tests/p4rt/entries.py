@@ -60,8 +60,9 @@ cold = st.one_of(
     ),
     st.builds(Host, addresses, bits(16)),
     st.builds(NextHop, bits(16), st.none() | st.builds(Way, bits(16), bits(48), bits(48), bits(16))),
-    st.builds(ServerIn, bits(16), bits(8), addresses, bits(16), st.just("to_server")),
-    st.builds(ServerIn, bits(16), bits(8), addresses, st.just(0), st.just("to_server_direct")),
+    st.builds(ServerIn, bits(16), bits(8), addresses, bits(16), st.just("to_server"), st.none()),
+    st.builds(ServerIn, bits(16), bits(8), addresses, st.just(0), st.just("to_server_direct"), st.none()),
+    st.builds(ServerIn, bits(16), bits(8), addresses, st.just(0), st.just("to_server_tunnel"), addresses),
     st.builds(ServerOut, bits(16), bits(8), addresses, bits(16)),
 )
 

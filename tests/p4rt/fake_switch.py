@@ -53,7 +53,8 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self.on_packet_out: Callable[[p4r.PacketOut], None] = lambda _packet: None
         self.streams: dict[int, tuple[int, asyncio.Queue[p4r.StreamMessageResponse]]] = {}
         self.max_writes_at_once = 0
-        self._writing = 0
+        self.writing = 0
+        """Writes under way."""
         self._next = 0
 
     # the server
@@ -95,8 +96,8 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
     # P4Runtime
 
     async def Write(self, request: p4r.WriteRequest, context: Any) -> p4r.WriteResponse:
-        self._writing += 1
-        self.max_writes_at_once = max(self.max_writes_at_once, self._writing)
+        self.writing += 1
+        self.max_writes_at_once = max(self.max_writes_at_once, self.writing)
         try:
             if self.gate is not None:
                 await self.gate.wait()
@@ -116,7 +117,7 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
                 context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
                 await context.abort(grpc.StatusCode.UNKNOWN, "")
         finally:
-            self._writing -= 1
+            self.writing -= 1
         return p4r.WriteResponse()
 
     def _apply(self, update: p4r.Update) -> tuple[int, str] | None:

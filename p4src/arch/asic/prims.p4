@@ -7,6 +7,11 @@
 /* The server has sent its SYN-ACK. */
 #define SERVER_ANSWERED (m.target.seen & (bit<8>)SessionEvent.SYN_ACK != 0)
 
+/* An outer header would take PHV, and room in the decision, that there is not. */
+#define TUNNEL(SOURCE, DESTINATION) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
+#define TUNNELLED false
+#define TELL_TOO_BIG
+
 /* In target_metadata_t, SessionEvent bits of a session's segment. */
 #define ASIC_NEWS \
     bit<8> set_events;  /* of this one */ \

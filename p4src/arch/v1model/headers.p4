@@ -32,6 +32,7 @@ struct headers_t {
     ethernet_t     ethernet;
     vlan_t         vlan;
     arp_t          arp;
+    OUTER_HEADER
     ipv4_t         ipv4;
     ipv4_options_t ipv4_options;
     icmp_t         icmp;

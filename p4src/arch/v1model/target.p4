@@ -5,6 +5,8 @@
 #include "prims.p4"
 #include "option_list/headers.p4"
 #define DECISION_HEADER
+#define OUTER_HEADER ipv4_t outer_ipv4;
+#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4);
 #include "headers.p4"
 
 struct target_metadata_t {
@@ -13,12 +15,24 @@ struct target_metadata_t {
     bit<32> client_end;       /* answered: end of what the client has sent, in the server's numbers; 0 = not known */
     bool    server_answered;  /* answered to a reset: SYN_ACK is set */
     bool    before_data;      /* answered to the client: it acknowledges no data of the server */
+    ipv4_addr_t outer_src;    /* of the outer header */
+    ipv4_addr_t outer_dst;    /* 0 = no outer header */
     received_t    received;
     option_list_t options;
 }
 
 #define BEFORE_DATA m.target.before_data
 #define SERVER_ANSWERED m.target.server_answered
+#define TUNNEL(SOURCE, DESTINATION) \
+        m.target.outer_src = SOURCE; \
+        m.target.outer_dst = DESTINATION; \
+        m.length.last = m.length.last |+| OUTER_BYTES;
+#define TUNNELLED (m.target.outer_dst != 0)
+#define TELL_TOO_BIG \
+            if (m.verdict.drop == (bit<8>)DropReason.TUNNEL_MTU && hdr.ipv4.dont_fragment == 1 && !m.own_packet) { \
+                m.verdict.punt = (bit<8>)PuntReason.TOO_BIG; \
+                punt_limit.apply(m); \
+            }
 #define TOLD_EVENTS m.target.new_events
 
 #include "../../core/target.p4"
@@ -26,6 +40,7 @@ struct target_metadata_t {
 #include "received.p4"
 #include "option_list/edit.p4"
 #include "checksum.p4"
+#include "tunnel.p4"
 #include "session_state.p4"
 #include "punt_limit.p4"
 #include "verdict.p4"

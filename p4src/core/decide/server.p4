@@ -26,6 +26,16 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         m.next_hop = address;
     }
 
+    /* The same through a tunnel, wherever the server is. */
+    @id(ID_A_TO_SERVER_TUNNEL) @name(".to_server_tunnel")
+    action to_server_tunnel(@id(1) bit<8> flags, @id(2) ipv4_addr_t address, @id(3) ipv4_addr_t source) {
+        m.session.flags = flags;
+        m.session.dst = m.flow.dst;
+        m.session.dst_port = m.flow.dst_port;
+        m.next_hop = address;
+        TUNNEL(source, address)
+    }
+
     @id(ID_A_FROM_VIP) @name(".from_vip")
     action from_vip(@id(1) bit<8> flags, @id(2) ipv4_addr_t vip, @id(3) l4_port_t vport) {
         m.session.flags = flags;
@@ -40,7 +50,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     @id(ID_T_SERVER_IN) @name(".server_in")
     table server_in {
         key = { m.session.server_id : exact @id(1) @name("server_id"); }
-        actions = { to_server; to_server_direct; @defaultonly no_server; }
+        actions = { to_server; to_server_direct; to_server_tunnel; @defaultonly no_server; }
         const default_action = no_server();
         size = SERVER_TABLE_SIZE;
     }

@@ -12,7 +12,7 @@ control Leave(inout headers_t hdr, inout metadata_t m) {
             } else if (hdr.ipv4.ttl == 0 || (hdr.ipv4.ttl == 1 && !m.own_packet)) {
                 m.verdict.drop = (bit<8>)DropReason.TTL;
             } else if (m.route.room == 0) {
-                m.verdict.drop = (bit<8>)DropReason.MTU;
+                m.verdict.drop = TUNNELLED ? (bit<8>)DropReason.TUNNEL_MTU : (bit<8>)DropReason.MTU;
             } else if (!m.own_packet) {
                 hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
             }

@@ -177,6 +177,8 @@ async def _until_signalled(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: service.reload(follow))
+    # One that came while we started has waited (fullnat.cli.run).
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(runner.run(), name="core"),
         asyncio.create_task(owner.run(), name="switch-owner"),
@@ -188,6 +190,7 @@ async def _until_signalled(
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         service.stopping()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
         for task in tasks:

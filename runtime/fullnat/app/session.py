@@ -80,6 +80,8 @@ class SwitchSession:
         self._farewells = Farewells()
         self._draining = False
         self._throttle = Throttle(self._punt_limit.rate)
+        self._limiting = asyncio.Lock()
+        """A switch may take requests that are under way at once in any order, and the last limit is to stay."""
         self._probes: list[Probe] = []
         self._probing = False
         self._tasks = Tasks()
@@ -180,7 +182,11 @@ class SwitchSession:
         """A limit of all reasons ends what the throttle has set."""
         if limit.reasons is None:
             self._throttle = Throttle(limit.rate)
-        self._tasks.spawn(self.client.limit_punts(limit.rate, limit.burst, limit.reasons))
+        self._tasks.spawn(self._set_limit(limit))
+
+    async def _set_limit(self, limit: LimitPunts) -> None:
+        async with self._limiting:
+            await self.client.limit_punts(limit.rate, limit.burst, limit.reasons)
 
     @property
     def _punt_limit(self) -> LimitPunts:

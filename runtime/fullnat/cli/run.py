@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +57,22 @@ def run(**options: Any) -> None:
     """Run the controller with the configuration file CONFIG, until SIGTERM. SIGHUP reads the file again."""
     given = Arguments(**options)
     refuse(given)
+    with _held_back(signal.SIGHUP):
+        _run(given)
+
+
+@contextlib.contextmanager
+def _held_back(number: signal.Signals) -> Iterator[None]:
+    """Signals of this number wait until somebody takes them, and end nobody."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.sigtimedwait({number}, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run(given: Arguments) -> None:
     # gRPC would write its own lines beside ours; it reads this when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and protobuf load slowly, and the other commands need neither.

@@ -84,7 +84,7 @@ def _check_virtual_server(
         mode = real.mode or server.mode
         if mode.keeps_destination and real.port != server.port:
             problems.add(below, "port", f"{mode} changes no port: it has to be {server.port}")
-        if mode.keeps_destination and _routable(config, real.address) and not _next_door(config, real.address):
+        if mode.needs_neighbors and _routable(config, real.address) and not _next_door(config, real.address):
             problems.add(below, "address", f"{real.address} is not next door, as {mode} needs it")
         if real.address not in wrong and not _routable(config, real.address):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")

@@ -49,6 +49,7 @@ from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
+from fullnat.core.too_big import TooBig
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view, session_view
 from fullnat.net.flow import Address
 from fullnat.net.parse import Packet, parse
@@ -78,6 +79,7 @@ class Controller:
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
+        self._too_big = TooBig(self._store)
         self._admission = Admission(self._store, isn, self._resets)
         self._datagrams = Datagrams(self._store)
         self._switch: SwitchId | None = None
@@ -158,6 +160,8 @@ class Controller:
             self._neighbors.arp(packet, event.ingress_port, now, out)
         elif reason == PuntReason.OPTIONS:
             self._edit_options(event, packet, out)
+        elif reason == PuntReason.TOO_BIG:
+            self._too_big.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.NO_SESSION:
             self._misses.segment(packet, event.ingress_port, now, out)
         else:
@@ -271,6 +275,7 @@ class Controller:
         if change.network:
             router = self._declaration.router
             self._tables.set_network(self.model.network(), router)
+            store.services.ids.route(router.source)
             hops.route(router)
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
         if settings.timeouts != change.settings.timeouts:

@@ -55,6 +55,15 @@ def port_unreachable(packet: Packet, flow: Flow) -> bytes:
     return ethernet(packet.source_mac, packet.destination_mac, packet.ethertype) + answer
 
 
+def fragmentation_needed(packet: Packet, source: Address, client: Address, mac: int, mtu: int) -> bytes:
+    """ICMP fragmentation needed (RFC 1191 4) in answer to an IPv4 ``packet`` of ``client``, from ``source``, quoting
+    its IP header and 8 bytes: no packet above ``mtu`` bytes gets through. The frame is for ``mac``."""
+    quoted = packet.frame[packet.network : packet.transport + 8]
+    head, limit = b"\x03\x04", mtu.to_bytes(4, "big")
+    total = checksum(head + b"\0\0" + limit + quoted).to_bytes(2, "big")
+    return ethernet(mac, mac, packet.ethertype) + ip(source, client, PROTO_ICMP, head + total + limit + quoted)
+
+
 def arp_request(mac: int, address: Address, target: Address, destination: int = BROADCAST) -> bytes:
     """Who has ``target``? Tell ``address`` at ``mac``. Unicast to ``destination`` to confirm a known neighbor."""
     return ethernet(destination, mac, ETHERTYPE_ARP) + arp(ARP_REQUEST, mac, address, 0, target)

@@ -40,10 +40,18 @@ class _Openings:
             self._empty = now
         self.waiting.append((now, event))
 
-    def is_worth(self, came: float, now: float) -> bool:
-        """Whether somebody still waits for what came then."""
+    def give_up(self, now: float) -> int:
+        """Drop those that have waited for too long, whatever they have waited for; how many they were."""
+        given_up = 0
+        while self.waiting and self._is_late(self.waiting[0][0], now):
+            self.waiting.popleft()
+            given_up += 1
+        return given_up
+
+    def _is_late(self, came: float, now: float) -> bool:
+        """Whether nobody waits any more for what came then."""
         waited = now - came
-        return waited <= HURRY or (waited <= PATIENCE and now - self._empty <= PATIENCE)
+        return waited > HURRY and (waited > PATIENCE or now - self._empty > PATIENCE)
 
 
 class Inbox:
@@ -76,17 +84,17 @@ class Inbox:
 
     def take(self, now: float) -> Event | None:
         """The next one, which is no SYN while there is something else; None: there is nothing that is worth doing."""
+        for openings in self._turns:
+            if openings.waiting:
+                self.shed += openings.give_up(now)
         if self._events:
             return self._events.popleft()
         for _ in range(len(self._turns)):
-            openings = self._turns[0]
+            waiting = self._turns[0].waiting
             self._turns.rotate(-1)
-            while openings.waiting:
-                came, event = openings.waiting.popleft()
-                if openings.is_worth(came, now):
-                    self.handled += 1
-                    return event
-                self.shed += 1
+            if waiting:
+                self.handled += 1
+                return waiting.popleft()[1]
         return None
 
     def clear(self) -> None:

@@ -19,6 +19,9 @@ class Mode(StrEnum):
     """The frame alone changes: the server, which is next door, has the virtual address itself, and answers the client
     without us."""
 
+    TUNNEL = "tunnel"
+    """The same through a tunnel: the packet gets an outer header, which the server takes off, wherever it is."""
+
     @property
     def takes_local(self) -> bool:
         """Sessions need a local address and port of ours, and with it sequence numbers of ours. In all other modes the
@@ -29,6 +32,11 @@ class Mode(StrEnum):
     def keeps_destination(self) -> bool:
         """The server has the virtual address and port itself, and answers from there. What it answers, the switch does
         not see."""
+        return self in (Mode.DR, Mode.TUNNEL)
+
+    @property
+    def needs_neighbors(self) -> bool:
+        """A router on the way to the server would send packets for the virtual address back."""
         return self is Mode.DR
 
     def session_flags(self, asked: int) -> int:

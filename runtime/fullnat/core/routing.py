@@ -94,6 +94,12 @@ class Router:
                 return destination if route.gateway is None else route.gateway
         return None
 
+    def source(self, destination: Address) -> Address:
+        """The address of the interface by which packets go to ``destination``; 0 without a route."""
+        hop = self.next_hop(destination)
+        link = None if hop is None else self.link(hop)
+        return Address(bytes(len(destination))) if link is None else link.address
+
     def is_direct(self, neighbor: Address) -> bool:
         """Whether packets to the address of a neighbor go straight to it: no longer prefix leads them elsewhere."""
         return not self._narrow or self.next_hop(neighbor) == neighbor

@@ -7,7 +7,7 @@ to it. It is free for another one when the switch has confirmed that its entries
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from fullnat.core.commands import ServiceKey
@@ -15,15 +15,19 @@ from fullnat.core.interface import Op, Outcome
 from fullnat.core.mirror import Mirror
 from fullnat.core.modes import Mode
 from fullnat.core.pool import IdPool
-from fullnat.net.flow import Endpoint, made, v4
-from fullnat.tables.server_in import DIRECT, TO_SERVER, ServerIn
+from fullnat.net.flow import Address, Endpoint, made, v4
+from fullnat.tables.server_in import DIRECT, TO_SERVER, TUNNEL, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
 
 ServerEntry = ServerIn | ServerOut
-ACTIONS = {Mode.FULLNAT: TO_SERVER, Mode.NAT: TO_SERVER, Mode.DR: DIRECT}
+ACTIONS = {Mode.FULLNAT: TO_SERVER, Mode.NAT: TO_SERVER, Mode.DR: DIRECT, Mode.TUNNEL: TUNNEL}
 """Of server_in."""
+_MODES = {DIRECT: Mode.DR, TUNNEL: Mode.TUNNEL}
+"""Those that the action tells."""
+Source = Callable[[Address], Address]
+"""Our own address on the way to another one."""
 
 
 class _Ends(NamedTuple):
@@ -67,9 +71,9 @@ class FoundServers:
         server = made(Endpoint, (session.server, session.server_port))
         if server == service[1]:
             ends = self._ends.get(session.server_id)
-            if ends is None or ends.action == TO_SERVER:
+            if ends is None or ends.action not in _MODES:
                 return None
-            return ServerKey(service, ends.server, Mode.DR)
+            return ServerKey(service, ends.server, _MODES[ends.action])
         is_client = session.local == session.client and session.local_port == session.client_port
         return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT)
 
@@ -90,11 +94,12 @@ class _Binding:
         self.flags = flags
         self.holders = 1
 
-    def entries(self, number: int) -> tuple[ServerIn, ServerOut]:
+    def entries(self, number: int, source: Source) -> tuple[ServerIn, ServerOut]:
         (_, virtual), (address, port), mode = self.key
         flags = mode.session_flags(self.flags)
         port = 0 if mode.keeps_destination else port
-        return ServerIn(number, flags, address, port, ACTIONS[mode]), ServerOut(number, flags, *virtual)
+        outer = source(address) if mode is Mode.TUNNEL else None
+        return ServerIn(number, flags, address, port, ACTIONS[mode], outer), ServerOut(number, flags, *virtual)
 
 
 class ServerIds:
@@ -103,6 +108,7 @@ class ServerIds:
         """Ids to write for; see :meth:`updates`."""
         self.refused: set[int] = set()
         """Ids whose entries the switch did not take."""
+        self._source: Source = lambda _: _NOWHERE.address
         self._pool = IdPool(size)
         self._bindings: dict[int, _Binding] = {}
         self._of_service: dict[ServiceKey, set[int]] = {}
@@ -169,6 +175,11 @@ class ServerIds:
                 binding.flags = flags
                 self.changed.add(number)
 
+    def route(self, source: Source) -> None:
+        """Outer headers have these sources from now on."""
+        self._source = source
+        self.changed |= {number for number, binding in self._bindings.items() if binding.key.mode is Mode.TUNNEL}
+
     def service(self, number: int) -> ServiceKey | None:
         """Whose server the id stands for."""
         binding = self._bindings.get(number)
@@ -214,7 +225,7 @@ class ServerIds:
             self.refused.discard(number)
             binding = self._bindings.get(number)
             used = binding is not None and binding.holders > 0
-            entries = (binding or _NOBODY).entries(number)
+            entries = (binding or _NOBODY).entries(number, self._source)
             for entry in entries:
                 update = self._mirror.change(entry_key(entry), entry if used else None)
                 if update is None:

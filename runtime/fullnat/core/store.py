@@ -248,7 +248,7 @@ class SessionStore:
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
         self.count_unanswered(session)
-        if not (session.protocol.is_numbered and session.server.mode.takes_local):
+        if not session.server.mode.takes_local or not session.protocol.is_numbered:
             return
         end = self.client_end(session)
         if self._isn.is_past(end - session.server_isn, now - session.began, now):

@@ -10,6 +10,9 @@ from fullnat.tables.table import Action, Owner, Table, register
 
 TO_SERVER = "to_server"
 DIRECT = "to_server_direct"
+TUNNEL = "to_server_tunnel"
+_PARAMS = {TO_SERVER: ("address", "port"), DIRECT: ("address",), TUNNEL: ("address", "source")}
+"""By action; every one has the flags as well."""
 
 
 class ServerIn(NamedTuple):
@@ -23,7 +26,9 @@ class ServerIn(NamedTuple):
     port: int
     """0 where it is the virtual service's."""
     action: str = TO_SERVER
-    """``to_server`` or ``to_server_direct``."""
+    """``to_server``, ``to_server_direct`` or ``to_server_tunnel``."""
+    source: Address | None = None
+    """Of the outer header, of ``to_server_tunnel``."""
 
 
 @register
@@ -31,14 +36,13 @@ class ServerInTable(Table[ServerIn]):
     name = "server_in"
     entry = ServerIn
     key = ("server_id",)
-    actions = (Action(TO_SERVER, ("flags", "address", "port")), Action(DIRECT, ("flags", "address")))
+    actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items())
     owner = Owner.SERVERS
 
     def action(self, entry: ServerIn) -> tuple[str, tuple[Any, ...]]:
-        params = (entry.flags, entry.address, entry.port)
-        return entry.action, params if entry.action == TO_SERVER else params[:2]
+        return entry.action, (entry.flags, *(getattr(entry, name) for name in _PARAMS[entry.action]))
 
     def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> ServerIn:
-        flags, address, *rest = params
-        (number,), (port,) = key, rest or (0,)
-        return ServerIn(number, flags, address, port, action)
+        flags, *rest = params
+        values = dict(zip(_PARAMS[action], rest, strict=True))
+        return ServerIn(key[0], flags, values["address"], values.get("port", 0), action, values.get("source"))

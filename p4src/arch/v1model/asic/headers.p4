@@ -7,6 +7,8 @@
 #include "../../asic/ipv6_room/headers.p4"
 
 #define DECISION_HEADER decision_t decision;
+#define OUTER_HEADER
+#define EMIT_OUTER(PACKET)
 #define OPTION_STATES "../layouts/states.p4"
 #define SET_WORDS(COUNT) m.target.words = COUNT;
 #define TAKE_WORDS(COUNT) m.target.words = m.target.words - COUNT;

@@ -65,7 +65,7 @@ class Udp(Protocol):
 
 
 class OneWayUdp(Udp):
-    """Of a server that answers past the switch: what it says, if anything, nobody here knows."""
+    """Of a server that answers past the switch. Nobody sees whether it does, so it is taken to; LVS has one time."""
 
     initial = UdpState.NORMAL
     sees_servers = False

@@ -1,0 +1,82 @@
+"""Tunnels to real servers, with the kernel's TCP at both ends and a decapsulator in user space."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from topo import standard
+from topo.process import poll
+from topo.world import World, report
+
+from .checks import CLOSING, assert_all_good, assert_clean
+from .conftest import MakeWorld, Sizes
+from .test_direct import is_ready, shortcut, take_vip
+from .test_modes import connections
+
+TUNNELLED, DIRECT, TRANSLATED = standard.SERVERS
+
+
+@pytest.fixture(scope="module")
+def world(make_world: MakeWorld) -> World:
+    """One server in each of TUNNEL, DR and FULLNAT."""
+    modes = ("tunnel", "dr", "fullnat")
+    made = make_world(standard.config(modes=modes, timeouts=CLOSING, established_timeout=2.0))
+    ready = [take_vip(made, server) for server in (TUNNELLED, DIRECT)]
+    with made.network.inside(TUNNELLED):
+        # What comes out of the tunnel has its source elsewhere.
+        for name in ("all", "default"):
+            Path(f"/proc/sys/net/ipv4/conf/{name}/rp_filter").write_text("0")
+    ready.append(made.network.start(TUNNELLED, "decapsulate", [sys.executable, "-m", "topo.decapsulate"]))
+    for process in ready:
+        poll(partial(is_ready, process), 20, f"{process.name} is ready")
+    for client in standard.CLIENTS:
+        for server in (TUNNELLED, DIRECT):
+            shortcut(made, server, client)
+    return made
+
+
+def test_one_service_mixes_tunnel_direct_routing_and_fullnat(world: World) -> None:
+    answers = [world.get(client) for client in standard.CLIENTS * 3]
+    assert Counter(answer.server for answer in answers) == dict.fromkeys(standard.SERVERS, 2)
+    for answer in answers:
+        if answer.server == TRANSLATED:
+            assert answer.toa == answer.client
+        else:
+            assert (answer.toa, answer.peer) == (None, answer.client)
+    assert_clean(world)
+
+
+@pytest.mark.parametrize("close", ["fin", "half", "server", "rst"])
+def test_connections_close_in_every_way(world: World, sizes: Sizes, close: str) -> None:
+    each = sizes.connections // 8
+    loads = [
+        world.start_load(client, n=each, c=20, request=100, answer=1000, close=close) for client in standard.CLIENTS
+    ]
+    for load in loads:
+        assert_all_good(report(load), each)
+    assert_clean(world)
+
+
+def test_a_large_request_when_icmp_is_the_only_hint_of_the_mtu(world: World, sizes: Sizes) -> None:
+    """The server announces an MSS that leaves no room for the outer header."""
+    before = world.stack.stats()["controller"]["too_big"]
+    assert_all_good(world.load("c1", n=3, c=3, timeout=110, limit=115, request=sizes.transfer // 8, answer=10), 3)
+    assert world.stack.stats()["controller"]["too_big"] > before
+    assert_clean(world)
+
+
+def test_both_ends_of_idle_connections_are_told(world: World) -> None:
+    with contextlib.ExitStack() as open_ones:
+        socks = [open_ones.enter_context(contextlib.closing(world.http("c1"))).sock for _ in standard.SERVERS]
+        for sock in socks:
+            sock.settimeout(30)
+            with pytest.raises(ConnectionResetError):
+                sock.recv(1)
+    poll(lambda: not connections(world), 10, "no server has a connection left", interval=0.1)
+    assert_clean(world)
