@@ -7,7 +7,7 @@ from typing import Any
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt
 from ptf_tests.packets import IP, UDP, Ether, Raw, Tcp, Udp, fragments
-from ptf_tests.sessions import Session
+from ptf_tests.sessions import DirectSession, Session
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE, UPLINK
 
 PROTO_UDP = 17
@@ -18,8 +18,11 @@ class UdpTest(FullnatTest):
 
     def setUp(self) -> None:
         super().setUp()
-        self.session = Session(id=self.harness.session_id(), protocol=PROTO_UDP, delta=0)
+        self.session = self.new_session()
         self.insert(topology.service(protocol=PROTO_UDP), *self.session.server_entries, *self.session.entries)
+
+    def new_session(self) -> Session:
+        return Session(id=self.harness.session_id(), protocol=PROTO_UDP, delta=0)
 
     def from_client(self, **fields: Any) -> Udp:
         of = self.session
@@ -82,6 +85,30 @@ class DatagramsAreTranslatedBothWays(UdpTest):
             with self.subTest(size=size):
                 self.inward(self.from_client(payload=b"q" * size))
                 self.outward(self.from_server(payload=b"a" * size))
+
+
+class DatagramsByNatKeepTheClient(UdpTest):
+    """The server sees the client, and its answers come back this way."""
+
+    def new_session(self) -> Session:
+        number = self.harness.session_id()
+        return Session(id=number, protocol=PROTO_UDP, delta=0, flags=0, local=topology.CLIENT, local_port=40000)
+
+    def runTest(self) -> None:
+        for checksum in (None, 0):
+            self.inward(self.from_client(payload=b"query", checksum=checksum))
+            self.outward(self.from_server(payload=b"answer", checksum=checksum))
+
+
+class DatagramsByDirectRoutingKeepAllAddresses(UdpTest):
+    """The frame alone changes, and the checksum is as it was."""
+
+    def new_session(self) -> Session:
+        return DirectSession(id=self.harness.session_id(), protocol=PROTO_UDP)
+
+    def runTest(self) -> None:
+        for checksum in (None, 0, 0x1234):
+            self.inward(self.from_client(payload=b"query", checksum=checksum))
 
 
 class DatagramsNeedNoChecksum(UdpTest):

@@ -385,3 +385,21 @@ def test_udp_leaves_half_of_the_switch_to_tcp() -> None:
     assert rig.controller.stats()["table_full"] == 12
     for port in range(8):
         opened(rig, 50000 + port)
+
+
+def test_servers_in_other_modes_have_the_clients_endpoint() -> None:
+    """The client's own port is the local one; a server that answers past the switch is taken to have answered."""
+    for mode, state in ((Mode.NAT, "ONEWAY"), (Mode.DR, "NORMAL"), (Mode.TUNNEL, "NORMAL")):
+        rig = Rig(config(service(mode=mode, local_addresses=(), real_servers=(real(port=VPORT),))))
+        entry = begun(rig)
+        assert (entry.local, entry.local_port, entry.delta) == (CLIENT, 40000, 0)
+        assert only(rig).state == state
+        assert (entry.server, entry.server_port) == ((SERVER if mode is Mode.NAT else VIP), VPORT)
+        rig.reconfigure(config(service(mode=mode, local_addresses=(), real_servers=(real("10.0.2.12", VPORT),))))
+        rig.settle()
+        nothing_left(rig)
+        begun(rig)
+        rig.advance(700)
+        rig.advance(1)
+        nothing_left(rig)
+        assert rig.controller.stats()["sessions_unanswered"] == (2 if mode is Mode.NAT else 0)

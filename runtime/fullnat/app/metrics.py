@@ -80,7 +80,8 @@ class _Reading(Collector):
 def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     """Name, type, labels and meaning of every metric, as Prometheus shows them."""
     cells = {"packets": 0, "bytes": 0}
-    one: Json = {"protocol": "", "virtual": "", "server": "", **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0)}
+    unnamed = dict.fromkeys(_SERVER_LABELS, "")
+    one: Json = {**unnamed, **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0)}
     reading: Json = {
         "switch": {"state": ""},
         "services": [{**one, "servers": [one]}],

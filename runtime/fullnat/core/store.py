@@ -237,7 +237,8 @@ class SessionStore:
 
     def count_unanswered(self, session: Session) -> None:
         """The connection is over; was there ever one?"""
-        if session.events & session.protocol.words:
+        words = session.protocol.words
+        if session.events & words or not words:
             return
         counters = session.counters
         if counters is None or not counters.out_packets:

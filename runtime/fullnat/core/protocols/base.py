@@ -38,7 +38,7 @@ class Protocol:
     answers: int
     """Bits that prove that the server agreed."""
     words: int
-    """Bits that prove that the server has sent anything."""
+    """Bits that prove that the server has sent anything; 0 where nobody can know."""
     client_ended: int
     """Bits that tell the end of what the client sends."""
 

@@ -70,5 +70,9 @@ class OneWayUdp(Udp):
     initial = UdpState.NORMAL
     sees_servers = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = 0
+
     def state(self, bits: int) -> UdpState:
         return UdpState.NORMAL
