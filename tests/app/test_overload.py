@@ -36,17 +36,21 @@ def slow(event: Event) -> list[Effect]:
 
 
 @pytest.mark.xfail(strict=True, reason="each SYN is handled as it is read, so they wait in the stream unseen")
-async def test_syns_that_wait_with_a_switch_elsewhere_are_shed_and_limited(rig: Rig) -> None:
+async def test_syns_that_wait_with_a_switch_elsewhere_are_limited(rig: Rig) -> None:
     """They come five times as fast as they can be handled; the last ones would wait for five seconds."""
     rig.run()
     await until(lambda: rig.owner.serving)
     rig.core.on_event = slow
     for number in range(SYNS):
         rig.switch.send(syn(number))
-    await until(lambda: sum(rig.runner.openings) == SYNS, 20)
-    handled, shed = rig.runner.openings
-    assert shed > 0, f"{handled} SYNs were handled, the last ones after {handled * SLOW:g} s"
-    assert rig.switch.meters[PuntReason.SERVICE_SYN].cir < CONFIG.punt_rate
+    meters = rig.switch.meters
+
+    def limited() -> bool:
+        return meters[PuntReason.SERVICE_SYN].cir < CONFIG.punt_rate
+
+    await until(lambda: limited() or sum(rig.runner.openings) == SYNS, 30)
+    handled, _shed = rig.runner.openings
+    assert limited(), f"{handled} SYNs were handled, the last ones after {handled * SLOW:g} s"
 
 
 async def test_the_last_limit_is_the_one_that_stays(rig: Rig) -> None:
