@@ -7,10 +7,10 @@ from ipaddress import IPv4Interface, IPv4Network
 
 from fullnat.config.model import StaticRoute
 from fullnat.core.frames import readdressed
-from fullnat.core.interface import Op, PacketIn, SwitchDown
+from fullnat.core.interface import Log, Op, PacketIn, SwitchDown
 from fullnat.core.neighbors import UNRESOLVED_LIMIT
 from fullnat.core.waiting import BYTES, FEW, OVERHEAD, PACKETS, TOTAL_BYTES
-from fullnat.net.flow import Address
+from fullnat.net.flow import Address, text
 from fullnat.net.headers import ARP_REQUEST, BROADCAST, TcpFlag
 from fullnat.net.parse import Arp, parse
 from fullnat.tables.host import Host
@@ -185,6 +185,8 @@ def test_a_real_server_is_asked_for_ever_with_patience() -> None:
     rig.advance(600)
     asked = [request for request in requests(rig) if request[2] == SERVER]
     assert 20 <= len(asked) <= 25
+    said = [log for log in rig.switch.logs if text(SERVER) in log.message]
+    assert said == [Log("WARNING", f"neighbor {text(SERVER)} does not answer")], "once, however often it is asked"
     answer(rig)
     assert rig.switch.neighbors() == {SERVER_ROW}
 

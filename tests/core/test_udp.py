@@ -208,15 +208,6 @@ def test_an_answer_whose_report_is_lost_is_seen_by_the_counters() -> None:
     assert only(rig).state == "NORMAL"
 
 
-@pytest.mark.parametrize("mode", [Mode.NAT, Mode.DR, Mode.TUNNEL])
-def test_in_other_modes_the_server_sees_the_client(mode: Mode) -> None:
-    rig = Rig(config(service(mode=mode, local_addresses=(), real_servers=(real(port=VPORT),))))
-    entry = begun(rig)
-    assert entry.flow_out.dst == entry.flow_in.src == Endpoint(CLIENT, 40000)
-    assert entry.flow_out.src == Endpoint(VIP if mode.keeps_destination else SERVER, VPORT)
-    assert entry.delta == 0
-
-
 @pytest.mark.parametrize("mode", [Mode.DR, Mode.TUNNEL])
 def test_where_answers_are_not_seen_a_session_lasts_the_services_time(mode: Mode) -> None:
     rig = Rig(config(service(mode=mode, local_addresses=(), real_servers=(real(port=VPORT),))))

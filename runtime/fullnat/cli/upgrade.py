@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fullnat.cli.arguments import GRPC_ADDRESS
 from fullnat.cli.controlclient import NobodyListens, ask, socket_option
+from fullnat.cli.types import GrpcType
 from fullnat.compiled import TARGETS, V1MODEL
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.option("--check", is_flag=True, required=True, help="Say what would be kept; nothing is changed.")
-@click.option("--grpc-addr", default="127.0.0.1:9559", show_default=True, help="P4Runtime server of the switch.")
+@click.option(
+    "--grpc-addr", type=GrpcType(), default=GRPC_ADDRESS, show_default=True, help="P4Runtime server of the switch."
+)
 @click.option("--grpc-tls-ca", type=FILE, help="As of fullnat run.")
 @click.option("--grpc-tls-cert", type=FILE, help="As of fullnat run.")
 @click.option("--grpc-tls-key", type=FILE, help="As of fullnat run.")

@@ -229,7 +229,10 @@ class Neighbors:
 
     def _retry(self, entry: _Entry, now: float, out: list[Effect]) -> None:
         if entry.tries >= TRIES:
-            self._stats["neighbor_failed"] += entry.tries == TRIES
+            if entry.tries == TRIES:
+                self._stats["neighbor_failed"] += 1
+                wanted = entry.address in self._wanted
+                out.append(Log("WARNING" if wanted else "DEBUG", f"neighbor {text(entry.address)} does not answer"))
             self._stats["neighbor_queue_dropped"] += len(entry.queue.take())
             if entry.address not in self._wanted:
                 self._drop(entry)

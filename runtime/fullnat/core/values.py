@@ -12,7 +12,8 @@ from fullnat.net.flow import V4_BYTES, Address, Endpoint, is_v6, text
 WEIGHTS = 0, 65535
 PORTS = 1, 65535
 """Of TCP and UDP."""
-SWITCH_PORTS = 0, 65535
+SWITCH_PORTS = 0, 510
+"""What 9 bits hold, but for 511, by which v1model drops."""
 MTUS = 576, 65535
 """Bytes (RFC 791 3.2: every host takes 576)."""
 PUNTS = 1, 10_000_000
