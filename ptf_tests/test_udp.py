@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
+
+from fullnat.p4constants import Direction, SessionEvent
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt
@@ -218,16 +221,26 @@ class FirstAnswerIsTold(UdpTest):
     """The server's first datagram is an event, once in a session's life; the client's are none."""
 
     def runTest(self) -> None:
-        for _ in range(2):
-            first = self.from_client(payload=b"query")
-            self.exchange(
-                PacketOut("INJECT", first, port=CLIENT_SIDE, new_session=True),
-                out=[(SERVER_SIDE, self.to_server(first))],
-            )
-            for _ in range(3):
-                self.inward(self.from_client(payload=b"query"))
-                self.outward(self.from_server(payload=b"answer"))
-            self.expect_events(self.session.id, ("OUT", "SYN_ACK"))
+        self.live()
+        self.expect_events(self.session.id, ("OUT", "SYN_ACK"))
+        # A digest that is not yet acknowledged may be held back when it comes again: then it takes another life.
+        for _ in range(5):
+            self.live()
+            told = self.client.digest("session_event_t", time.monotonic() + 1)
+            if told is not None:
+                break
+        assert told is not None, "the session_id's next user is told anew"
+        assert told[:3] == (self.session.id, Direction.OUT, SessionEvent.SYN_ACK)
+
+    def live(self) -> None:
+        first = self.from_client(payload=b"query")
+        self.exchange(
+            PacketOut("INJECT", first, port=CLIENT_SIDE, new_session=True),
+            out=[(SERVER_SIDE, self.to_server(first))],
+        )
+        for _ in range(3):
+            self.inward(self.from_client(payload=b"query"))
+            self.outward(self.from_server(payload=b"answer"))
 
 
 class UdpAndTcpOfTheSameAddressesAreApart(UdpTest):
