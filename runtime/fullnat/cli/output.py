@@ -1,5 +1,5 @@
-"""Standard output that is full, or that nobody reads: no traceback. (p4soft, fullnat and fullnat-toa, which do not know
-each other, have this module each.)"""
+"""Standard output that is full, or that nobody reads: no traceback. (p4soft and fullnat, which do not know each other,
+have this module each by a link; fullnat-toa, a distribution of its own, has a copy.)"""
 
 from __future__ import annotations
 
