@@ -77,53 +77,71 @@ class Session:
         common = {"session_id": self.id, "server_id": self.server_id, "delta": self.delta}
         return Entry(table, {"protocol": self.protocol, **key}, action, {**common, **rewrite}, self.idle_ns, self.id)
 
+    @property
+    def client_sends(self) -> dict[str, Any]:
+        """MAC addresses, addresses and ports of what the client sends, TCP or UDP."""
+        return {
+            "eth_dst": topology.PORT_MAC[topology.CLIENT_SIDE],
+            "eth_src": topology.CLIENT_MAC,
+            "src": self.client,
+            "dst": self.vip,
+            "sport": self.client_port,
+            "dport": self.vport,
+        }
+
+    @property
+    def server_gets(self) -> dict[str, Any]:
+        """The same of it as it leaves towards the server."""
+        return {
+            "eth_dst": self.server_mac,
+            "eth_src": topology.PORT_MAC[topology.SERVER_SIDE],
+            "src": self.local,
+            "dst": self.server,
+            "sport": self.local_port,
+            "dport": self.server_port,
+        }
+
+    @property
+    def server_sends(self) -> dict[str, Any]:
+        """Of what the server sends."""
+        return {
+            "eth_dst": topology.PORT_MAC[topology.SERVER_SIDE],
+            "eth_src": self.server_mac,
+            "src": self.server,
+            "dst": self.local,
+            "sport": self.server_port,
+            "dport": self.local_port,
+        }
+
+    @property
+    def client_gets(self) -> dict[str, Any]:
+        """The same of it as it leaves towards the client."""
+        return {
+            "eth_dst": topology.CLIENT_MAC,
+            "eth_src": topology.PORT_MAC[topology.CLIENT_SIDE],
+            "src": self.vip,
+            "dst": self.client,
+            "sport": self.vport,
+            "dport": self.client_port,
+        }
+
     def from_client(self, **fields: Any) -> Tcp:
         """A segment as the client sends it."""
-        return Tcp(
-            eth_dst=topology.PORT_MAC[topology.CLIENT_SIDE],
-            eth_src=topology.CLIENT_MAC,
-            src=self.client,
-            dst=self.vip,
-            sport=self.client_port,
-            dport=self.vport,
-        ).replace(**fields)
+        return Tcp(**self.client_sends).replace(**fields)
 
     def to_server(self, sent: Tcp, **changes: Any) -> Tcp:
         """``sent`` by the client as it leaves towards the server: translated, without any edit of options."""
-        return sent.replace(
-            eth_dst=self.server_mac,
-            eth_src=topology.PORT_MAC[topology.SERVER_SIDE],
-            src=self.local,
-            dst=self.server,
-            sport=self.local_port,
-            dport=self.server_port,
-            seq=(sent.seq + self.delta) & 0xFFFFFFFF,
-            ttl=sent.ttl - 1,
-        ).replace(**changes)
+        seq = (sent.seq + self.delta) & 0xFFFFFFFF
+        return sent.replace(**self.server_gets, seq=seq, ttl=sent.ttl - 1).replace(**changes)
 
     def from_server(self, **fields: Any) -> Tcp:
         """A segment as the server sends it."""
-        return Tcp(
-            eth_dst=topology.PORT_MAC[topology.SERVER_SIDE],
-            eth_src=self.server_mac,
-            src=self.server,
-            dst=self.local,
-            sport=self.server_port,
-            dport=self.local_port,
-        ).replace(**fields)
+        return Tcp(**self.server_sends).replace(**fields)
 
     def to_client(self, sent: Tcp, **changes: Any) -> Tcp:
         """``sent`` by the server as it leaves towards the client: translated, without any edit of options."""
-        return sent.replace(
-            eth_dst=topology.CLIENT_MAC,
-            eth_src=topology.PORT_MAC[topology.CLIENT_SIDE],
-            src=self.vip,
-            dst=self.client,
-            sport=self.vport,
-            dport=self.client_port,
-            ack=(sent.ack - self.delta) & 0xFFFFFFFF if "A" in sent.flags else sent.ack,
-            ttl=sent.ttl - 1,
-        ).replace(**changes)
+        ack = (sent.ack - self.delta) & 0xFFFFFFFF if "A" in sent.flags else sent.ack
+        return sent.replace(**self.client_gets, ack=ack, ttl=sent.ttl - 1).replace(**changes)
 
     @property
     def toa(self) -> bytes:

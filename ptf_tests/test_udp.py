@@ -28,50 +28,16 @@ class UdpTest(FullnatTest):
         return Session(id=self.harness.session_id(), protocol=PROTO_UDP, delta=0)
 
     def from_client(self, **fields: Any) -> Udp:
-        of = self.session
-        return Udp(
-            eth_dst=topology.PORT_MAC[CLIENT_SIDE],
-            eth_src=topology.CLIENT_MAC,
-            src=of.client,
-            dst=of.vip,
-            sport=of.client_port,
-            dport=of.vport,
-        ).replace(**fields)
+        return Udp(**self.session.client_sends).replace(**fields)
 
     def from_server(self, **fields: Any) -> Udp:
-        of = self.session
-        return Udp(
-            eth_dst=topology.PORT_MAC[SERVER_SIDE],
-            eth_src=of.server_mac,
-            src=of.server,
-            dst=of.local,
-            sport=of.server_port,
-            dport=of.local_port,
-        ).replace(**fields)
+        return Udp(**self.session.server_sends).replace(**fields)
 
     def to_server(self, sent: Udp, **changes: Any) -> Udp:
-        of = self.session
-        return sent.replace(
-            eth_dst=of.server_mac,
-            eth_src=topology.PORT_MAC[SERVER_SIDE],
-            src=of.local,
-            dst=of.server,
-            sport=of.local_port,
-            dport=of.server_port,
-            ttl=sent.ttl - 1,
-        ).replace(**changes)
+        return sent.replace(**self.session.server_gets, ttl=sent.ttl - 1).replace(**changes)
 
     def to_client(self, sent: Udp, **changes: Any) -> Udp:
-        of = self.session
-        return sent.replace(
-            eth_dst=topology.CLIENT_MAC,
-            eth_src=topology.PORT_MAC[CLIENT_SIDE],
-            src=of.vip,
-            dst=of.client,
-            sport=of.vport,
-            dport=of.client_port,
-            ttl=sent.ttl - 1,
-        ).replace(**changes)
+        return sent.replace(**self.session.client_gets, ttl=sent.ttl - 1).replace(**changes)
 
     def inward(self, sent: Udp, **changes: Any) -> None:
         self.exchange((CLIENT_SIDE, sent), out=[(SERVER_SIDE, self.to_server(sent, **changes))])
