@@ -5,22 +5,26 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import pytest
-from pyroute2 import IPRoute
 
-from bench.tools import build
 from topo import standard
-from topo.process import Process, poll
-from topo.world import World, report, tcp_options
+from topo.process import poll
+from topo.world import World, tcp_options
 
 from .checks import CLOSING, assert_all_good, assert_clean
 from .conftest import MakeWorld, Sizes
-from .test_modes import connections, route_to_clients
+from .modes import (
+    CLOSES,
+    assert_connections_close,
+    assert_idle_ones_are_told,
+    is_ready,
+    route_to_clients,
+    shortcut,
+    take_vip,
+)
 
 DIRECT = standard.SERVERS[:2]
-IPV4 = Path("/proc/sys/net/ipv4/conf")
 
 
 @pytest.fixture(scope="module")
@@ -35,32 +39,6 @@ def world(make_world: MakeWorld) -> World:
         for client in standard.CLIENTS:
             shortcut(made, server, client)
     return made
-
-
-def take_vip(world: World, server: str) -> Process:
-    """What ``server`` needs: the VIP on lo, silence about it, and a listener."""
-    with world.network.inside(server), IPRoute() as ip:
-        ip.addr("add", index=ip.link_lookup(ifname="lo")[0], address=str(standard.VIP), prefixlen=32)
-        (IPV4 / "all/arp_ignore").write_text("1")
-        (IPV4 / "all/arp_announce").write_text("2")
-    command = [str(build.tool("echo_server")), "--address", str(standard.VIP), "--port", str(standard.VPORT)]
-    return world.network.start(server, f"direct-{server}", [*command, "--name", server])
-
-
-def is_ready(process: Process) -> bool:
-    process.check_running()
-    return "ready" in process.output
-
-
-def shortcut(world: World, server: str, client: str) -> None:
-    """The server's way to the client, where the client gets packets that it does not send back there."""
-    world.network.join(server, client)
-    with world.network.inside(client):
-        for name in ("all", f"to-{server}"):
-            (IPV4 / name / "rp_filter").write_text("0")
-    with world.network.inside(server), IPRoute() as ip:
-        index = ip.link_lookup(ifname=f"to-{client}")[0]
-        ip.route("add", dst=f"{world.network.address(client)}/32", oif=index, scope="link")
 
 
 def test_servers_in_dr_are_the_vip_and_answer_past_the_switch(world: World) -> None:
@@ -80,15 +58,9 @@ def test_nothing_of_the_clients_syn_is_lost(world: World) -> None:
     assert_clean(world)
 
 
-@pytest.mark.parametrize("close", ["fin", "half", "server", "rst"])
+@pytest.mark.parametrize("close", CLOSES)
 def test_connections_close_in_every_way(world: World, sizes: Sizes, close: str) -> None:
-    each = sizes.connections // 8
-    loads = [
-        world.start_load(client, n=each, c=50, request=100, answer=1000, close=close) for client in standard.CLIENTS
-    ]
-    for load in loads:
-        assert_all_good(report(load), each)
-    assert_clean(world)
+    assert_connections_close(world, sizes.connections // 8, 50, close)
 
 
 def test_a_large_request(world: World, sizes: Sizes) -> None:
@@ -97,11 +69,4 @@ def test_a_large_request(world: World, sizes: Sizes) -> None:
 
 
 def test_both_ends_of_idle_connections_are_told(world: World) -> None:
-    with contextlib.ExitStack() as open_ones:
-        socks = [open_ones.enter_context(contextlib.closing(world.http("c1"))).sock for _ in standard.SERVERS]
-        for sock in socks:
-            sock.settimeout(30)
-            with pytest.raises(ConnectionResetError):
-                sock.recv(1)
-    poll(lambda: not connections(world), 10, "no server has a connection left", interval=0.1)
-    assert_clean(world)
+    assert_idle_ones_are_told(world, len(standard.SERVERS))

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from pyroute2 import IPRoute
 
 from topo import standard
-from topo.process import poll
-from topo.world import World, report, tcp_options
+from topo.world import World, tcp_options
 
 from .checks import CLOSING, assert_all_good, assert_clean
 from .conftest import MakeWorld, Sizes
-
-INSIDE = str(standard.SERVER_GATEWAY.ip)
-CLIENTS = str(standard.CLIENT_GATEWAY.network)
-ESTABLISHED = "01"
-"""As /proc/net/tcp has it."""
+from .modes import CLOSES, assert_connections_close, assert_idle_ones_are_told, route_to_clients
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +31,6 @@ def only_nat(make_world: MakeWorld) -> World:
     world = make_world(standard.config(modes=modes, local_addresses=(), timeouts=CLOSING, established_timeout=2.0))
     route_to_clients(world, *standard.SERVERS)
     return world
-
-
-def route_to_clients(world: World, *servers: str) -> None:
-    for server in servers:
-        with world.network.inside(server), IPRoute() as ip:
-            ip.route("add", dst=CLIENTS, gateway=INSIDE)
 
 
 def test_one_service_mixes_fullnat_and_nat(mixed: World) -> None:
@@ -69,15 +56,9 @@ def test_timestamps_are_negotiated_where_numbers_stay(mixed: World) -> None:
     assert_clean(mixed)
 
 
-@pytest.mark.parametrize("close", ["fin", "half", "server", "rst"])
+@pytest.mark.parametrize("close", CLOSES)
 def test_connections_close_in_every_way(mixed: World, sizes: Sizes, close: str) -> None:
-    each = sizes.connections // 8
-    loads = [
-        mixed.start_load(client, n=each, c=50, request=100, answer=1000, close=close) for client in standard.CLIENTS
-    ]
-    for load in loads:
-        assert_all_good(report(load), each)
-    assert_clean(mixed)
+    assert_connections_close(mixed, sizes.connections // 8, 50, close)
 
 
 @pytest.mark.parametrize(("request_share", "answer_share"), [(1, 0), (0, 1)], ids=["up", "down"])
@@ -88,23 +69,4 @@ def test_a_large_transfer_in_nat(only_nat: World, sizes: Sizes, request_share: i
 
 
 def test_both_ends_of_an_idle_connection_in_nat_are_told(only_nat: World) -> None:
-    with contextlib.closing(only_nat.http("c1")) as connection:
-        connection.sock.settimeout(30)
-        with pytest.raises(ConnectionResetError):
-            connection.sock.recv(1)
-    poll(lambda: not connections(only_nat), 10, "no server has a connection left", interval=0.1)
-    assert_clean(only_nat)
-
-
-def connections(world: World) -> list[str]:
-    """Established connections with clients, as the servers' kernels have them: server and peer."""
-    network = standard.CLIENT_GATEWAY.network.network_address.packed[:3][::-1].hex().upper()
-    found = []
-    for server in standard.SERVERS:
-        with world.network.inside(server):
-            lines = Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]
-        fields = [line.split() for line in lines]
-        found += [
-            f"{server} {peer}" for _, _, peer, state, *_ in fields if state == ESTABLISHED and peer[2:8] == network
-        ]
-    return found
+    assert_idle_ones_are_told(only_nat, 1)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from topo import standard
 from topo.process import poll
-from topo.world import World, report
+from topo.world import World
 
 from .checks import CLOSING, assert_all_good, assert_clean
 from .conftest import MakeWorld, Sizes
-from .test_direct import is_ready, shortcut, take_vip
-from .test_modes import connections
+from .modes import CLOSES, IPV4, assert_connections_close, assert_idle_ones_are_told, is_ready, shortcut, take_vip
 
 TUNNELLED, DIRECT, TRANSLATED = standard.SERVERS
 
@@ -31,7 +28,7 @@ def world(make_world: MakeWorld) -> World:
     with made.network.inside(TUNNELLED):
         # What comes out of the tunnel has its source elsewhere.
         for name in ("all", "default"):
-            Path(f"/proc/sys/net/ipv4/conf/{name}/rp_filter").write_text("0")
+            (IPV4 / name / "rp_filter").write_text("0")
     ready.append(made.network.start(TUNNELLED, "decapsulate", [sys.executable, "-m", "topo.decapsulate"]))
     for process in ready:
         poll(partial(is_ready, process), 20, f"{process.name} is ready")
@@ -52,15 +49,9 @@ def test_one_service_mixes_tunnel_direct_routing_and_fullnat(world: World) -> No
     assert_clean(world)
 
 
-@pytest.mark.parametrize("close", ["fin", "half", "server", "rst"])
+@pytest.mark.parametrize("close", CLOSES)
 def test_connections_close_in_every_way(world: World, sizes: Sizes, close: str) -> None:
-    each = sizes.connections // 8
-    loads = [
-        world.start_load(client, n=each, c=20, request=100, answer=1000, close=close) for client in standard.CLIENTS
-    ]
-    for load in loads:
-        assert_all_good(report(load), each)
-    assert_clean(world)
+    assert_connections_close(world, sizes.connections // 8, 20, close)
 
 
 def test_a_large_request_when_icmp_is_the_only_hint_of_the_mtu(world: World, sizes: Sizes) -> None:
@@ -72,11 +63,4 @@ def test_a_large_request_when_icmp_is_the_only_hint_of_the_mtu(world: World, siz
 
 
 def test_both_ends_of_idle_connections_are_told(world: World) -> None:
-    with contextlib.ExitStack() as open_ones:
-        socks = [open_ones.enter_context(contextlib.closing(world.http("c1"))).sock for _ in standard.SERVERS]
-        for sock in socks:
-            sock.settimeout(30)
-            with pytest.raises(ConnectionResetError):
-                sock.recv(1)
-    poll(lambda: not connections(world), 10, "no server has a connection left", interval=0.1)
-    assert_clean(world)
+    assert_idle_ones_are_told(world, len(standard.SERVERS))

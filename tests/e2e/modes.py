@@ -1,0 +1,93 @@
+"""What tests of forwarding modes share: servers that answer clients themselves, and what holds in every mode."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from pyroute2 import IPRoute
+
+from bench.tools import build
+from topo import standard
+from topo.process import Process, poll
+from topo.world import World, report
+
+from .checks import assert_all_good, assert_clean
+
+INSIDE = str(standard.SERVER_GATEWAY.ip)
+CLIENTS = str(standard.CLIENT_GATEWAY.network)
+IPV4 = Path("/proc/sys/net/ipv4/conf")
+ESTABLISHED = "01"
+"""As /proc/net/tcp has it."""
+CLOSES = ["fin", "half", "server", "rst"]
+"""The ways of conn_load to end a connection."""
+
+
+def route_to_clients(world: World, *servers: str) -> None:
+    for server in servers:
+        with world.network.inside(server), IPRoute() as ip:
+            ip.route("add", dst=CLIENTS, gateway=INSIDE)
+
+
+def take_vip(world: World, server: str) -> Process:
+    """What ``server`` needs: the VIP on lo, silence about it, and a listener."""
+    with world.network.inside(server), IPRoute() as ip:
+        ip.addr("add", index=ip.link_lookup(ifname="lo")[0], address=str(standard.VIP), prefixlen=32)
+        (IPV4 / "all/arp_ignore").write_text("1")
+        (IPV4 / "all/arp_announce").write_text("2")
+    command = [str(build.tool("echo_server")), "--address", str(standard.VIP), "--port", str(standard.VPORT)]
+    return world.network.start(server, f"direct-{server}", [*command, "--name", server])
+
+
+def is_ready(process: Process) -> bool:
+    process.check_running()
+    return "ready" in process.output
+
+
+def shortcut(world: World, server: str, client: str) -> None:
+    """The server's way to the client, where the client gets packets that it does not send back there."""
+    world.network.join(server, client)
+    with world.network.inside(client):
+        for name in ("all", f"to-{server}"):
+            (IPV4 / name / "rp_filter").write_text("0")
+    with world.network.inside(server), IPRoute() as ip:
+        index = ip.link_lookup(ifname=f"to-{client}")[0]
+        ip.route("add", dst=f"{world.network.address(client)}/32", oif=index, scope="link")
+
+
+def connections(world: World) -> list[str]:
+    """Established connections with clients, as the servers' kernels have them: server and peer."""
+    network = standard.CLIENT_GATEWAY.network.network_address.packed[:3][::-1].hex().upper()
+    found = []
+    for server in standard.SERVERS:
+        with world.network.inside(server):
+            lines = Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]
+        fields = [line.split() for line in lines]
+        found += [
+            f"{server} {peer}" for _, _, peer, state, *_ in fields if state == ESTABLISHED and peer[2:8] == network
+        ]
+    return found
+
+
+def assert_connections_close(world: World, each: int, at_once: int, close: str) -> None:
+    """Every client opens ``each`` connections and ends them all in one of the :data:`CLOSES`."""
+    loads = [
+        world.start_load(client, n=each, c=at_once, request=100, answer=1000, close=close)
+        for client in standard.CLIENTS
+    ]
+    for load in loads:
+        assert_all_good(report(load), each)
+    assert_clean(world)
+
+
+def assert_idle_ones_are_told(world: World, count: int) -> None:
+    """Both ends of ``count`` idle connections of one client are reset when their time is up."""
+    with contextlib.ExitStack() as open_ones:
+        socks = [open_ones.enter_context(contextlib.closing(world.http("c1"))).sock for _ in range(count)]
+        for sock in socks:
+            sock.settimeout(30)
+            with pytest.raises(ConnectionResetError):
+                sock.recv(1)
+    poll(lambda: not connections(world), 10, "no server has a connection left", interval=0.1)
+    assert_clean(world)
