@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -117,19 +117,26 @@ async def test_plain_text_over_the_network_is_said(
 # ---------------------------------------------------------------------------------------------- the process
 
 
+@contextlib.contextmanager
+def running(config: Path, state: Path, control: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``fullnat run`` without a switch, whose standard error is ``log``; killed at the end, if it still runs."""
+    command = [sys.executable, "-m", "fullnat.cli.main", "run", str(config), "--grpc-addr", "127.0.0.1:1"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--state-dir", str(state), "--control-socket", str(control)], stderr=output
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_the_process_runs_reloads_and_ends(tmp_path: Path) -> None:
     config, path = tmp_path / "c.toml", tmp_path / "ctl"
     config.write_text(CONFIG_TEXT)
     log = tmp_path / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "fullnat.cli.main", "run", str(config), "--grpc-addr", "127.0.0.1:1"),
-                *("--state-dir", str(tmp_path / "state"), "--control-socket", str(path)),
-            ],
-            stderr=output,
-        )
-    try:
+    with running(config, tmp_path / "state", path, log) as process:
         asyncio.run(until(lambda: invoke("stats", "--control-socket", path).exit_code == 0, 30))
         assert json.loads(invoke("stats", "--json", "--control-socket", path).output)["services"]
         config.write_text(CONFIG_TEXT + "nonsense = 1\n")
@@ -141,9 +148,6 @@ def test_the_process_runs_reloads_and_ends(tmp_path: Path) -> None:
         asyncio.run(until(lambda: "configuration reloaded" in log.read_text()))
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-    finally:
-        process.kill()
-        process.wait()
     assert "Traceback" not in log.read_text()
     assert not path.exists()
     secret = tmp_path / "state" / "secret"
@@ -155,15 +159,7 @@ def test_a_reload_that_is_asked_for_during_the_start_follows_it(tmp_path: Path) 
     config, path = tmp_path / "c.toml", tmp_path / "ctl"
     os.mkfifo(config)
     log = tmp_path / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "fullnat.cli.main", "run", str(config), "--grpc-addr", "127.0.0.1:1"),
-                *("--state-dir", str(tmp_path / "state"), "--control-socket", str(path)),
-            ],
-            stderr=output,
-        )
-    try:
+    with running(config, tmp_path / "state", path, log) as process:
         _answer(config, lambda: process.send_signal(signal.SIGHUP))
         asyncio.run(until(lambda: path.exists() or process.poll() is not None, 30))
         assert process.poll() is None
@@ -171,9 +167,6 @@ def test_a_reload_that_is_asked_for_during_the_start_follows_it(tmp_path: Path) 
         asyncio.run(until(lambda: "configuration reloaded" in log.read_text()))
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-    finally:
-        process.kill()
-        process.wait()
     assert "Traceback" not in log.read_text()
 
 
