@@ -43,7 +43,6 @@ from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
 from fullnat.core.options import BadOptions, edit_options
-from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
@@ -223,7 +222,7 @@ class Controller:
         self._neighbors.resume(now, out)
         self._announce(self._tables.own, out)
         out += of_sessions
-        self._datagrams.leave(now, out)
+        self._datagrams.leave(self._store.services, now, out)
         if event.orphans:
             out.append(Log("WARNING", f"{event.orphans} half sessions were found on the switch and deleted"))
 
@@ -256,8 +255,8 @@ class Controller:
             return []
         self._number(NOTHING_FOUND, out)
         self._announce(self._tables.sync(out) if change.network else self._change_tables(change, out), out)
-        if any(not BY_NUMBER[number].is_numbered for number, _ in change.services):
-            self._datagrams.leave(now, out)
+        by_key = self._store.services.by_key
+        self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
         if gone:
             self._resets.end([session for session in self._store.table if not session.service.configured], now, out)
         self._neighbors.resolve(self._awaited.wanted if change.network else hops, now, out)

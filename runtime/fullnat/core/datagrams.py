@@ -7,11 +7,14 @@ whoever goes on sending from the same port is to find another server (iqiyi/dpvs
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fullnat.core.admission import SUSPICIOUS, refuse
 from fullnat.core.interface import Effect, Failure, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
+from fullnat.core.services import Service
 from fullnat.core.sessions import Held, Session
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Flow
@@ -98,12 +101,13 @@ class Datagrams:
         else:
             self._give_up(queue)
 
-    def leave(self, now: float, out: list[Effect]) -> None:
-        """Remove the sessions of real servers that are to have none: the next datagram of each is scheduled anew."""
+    def leave(self, services: Iterable[Service], now: float, out: list[Effect]) -> None:
+        """Remove the sessions of those real servers of ``services`` that are to have none: the next datagram of each is
+        scheduled anew."""
         store = self._store
         out_of = {
             server
-            for service in store.services
+            for service in services
             if not service.protocol.is_numbered
             for server in service.all_servers()
             if server.is_out and server.sessions
