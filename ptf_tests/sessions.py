@@ -10,6 +10,7 @@ from fullnat.p4constants import SessionFlag
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut
+from ptf_tests.icmp import IcmpError
 from ptf_tests.p4rt import Entry
 from ptf_tests.packets import IP, Raw, Tcp, ipv4, toa
 
@@ -175,16 +176,16 @@ class TunnelSession(DirectSession):
         ends = {"address": ipv4(self.next_door), "source": ipv4(self.outer_src)}
         return Entry("server_in", key, "to_server_tunnel", {"flags": self.flags, **ends})
 
-    def through(self, inner: Tcp) -> Tunnelled:
+    def through(self, inner: Tcp | IcmpError) -> Tunnelled:
         """``inner``, which leaves for the server, in its outer header."""
         return Tunnelled(inner, self.outer_src, self.next_door)
 
 
 @dataclass(frozen=True)
 class Tunnelled:
-    """A segment with an outer IPv4 header, of which TOS, id, DF and TTL are the inner one's (RFC 2003)."""
+    """A packet with an outer IPv4 header, of which TOS, id, DF and TTL are the inner one's (RFC 2003)."""
 
-    inner: Tcp
+    inner: Tcp | IcmpError
     src: str
     dst: str
 
