@@ -27,7 +27,7 @@ from ptf.testutils import send_packet
 from ptf_tests import topology
 from ptf_tests.harness import PATIENCE, Harness
 from ptf_tests.p4rt import Entry, PacketIn
-from ptf_tests.packets import Ether
+from ptf_tests.packets import Ether, mac
 from ptf_tests.targets import CAPABILITIES
 
 COUNTERS: dict[str, type[IntEnum]] = {"drop_ctr": DropReason, "punt_ctr": PuntReason, "toa_ctr": ToaResult}
@@ -216,6 +216,16 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
     def drop(self, port: int, packet: SupportsBytes, reason: str) -> None:
         """Send, and require that nothing comes of it but one drop for ``reason``."""
         self.exchange((port, packet), drops={reason: 1})
+
+    def ends(self, port: int, packet: SupportsBytes, reason: str, way: tuple[int, str], session_id: int = 0) -> None:
+        """Send, and require that it ends here for ``reason``, TTL or MTU: where its sender is told, the controller gets
+        it, with the MAC addresses of the ``way``, a port and a link-layer address, that it does not go."""
+        if not self.can("tells-senders"):
+            return self.drop(port, packet, reason)
+        macs = (mac(address).to_bytes(6, "big") for address in (way[1], topology.PORT_MAC[way[0]]))
+        frame = b"".join(macs) + bytes(packet)[12:]
+        told = {"TTL": "TTL_EXPIRED", "MTU": "TOO_BIG"}[reason]
+        self.exchange((port, packet), punted=[Punt(told, frame, port=port, session_id=session_id)])
 
     def drop_over_rate(self, port: int, punt: Punt, count: int, burst: int) -> None:
         """Send the packet of ``punt`` ``count`` times when ``burst`` may pass; require that the others are dropped."""

@@ -126,6 +126,16 @@ class Session:
             "dport": self.client_port,
         }
 
+    @property
+    def to_its_server(self) -> tuple[int, str]:
+        """The port and link-layer address of the way of what the client sends."""
+        return topology.SERVER_SIDE, self.server_mac
+
+    @property
+    def to_its_client(self) -> tuple[int, str]:
+        """Of what the server sends."""
+        return topology.CLIENT_SIDE, topology.CLIENT_MAC
+
     def from_client(self, **fields: Any) -> Tcp:
         """A segment as the client sends it."""
         return Tcp(**self.client_sends).replace(**fields)
