@@ -221,7 +221,8 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         """Send, and require that it ends here for ``reason``, TTL or MTU: where its sender is told, the controller gets
         it, with the MAC addresses of the ``way``, a port and a link-layer address, that it does not go."""
         if not self.can("tells-senders"):
-            return self.drop(port, packet, reason)
+            self.drop(port, packet, reason)
+            return
         macs = (mac(address).to_bytes(6, "big") for address in (way[1], topology.PORT_MAC[way[0]]))
         frame = b"".join(macs) + bytes(packet)[12:]
         told = {"TTL": "TTL_EXPIRED", "MTU": "TOO_BIG"}[reason]

@@ -1,4 +1,4 @@
-"""ICMP errors about packets of a session reach the sender of the packet, as if it had spoken to whom it thinks it did."""
+"""ICMP errors about packets of a session reach the sender of the packet, as if it had spoken to whom it thinks."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ENDS = ("src", "dst", "sport", "dport")
 
 
 class IcmpErrorTest(SessionTest):
-    """``outward_error`` and ``inward_error`` exchange one error about a packet that has left the switch. ``behind`` bytes
-    behind its IP header are quoted, ``ip`` are fields of that, ``fields`` those of the error; ``changes`` is what becomes of
-    it beside the translation."""
+    """``outward_error`` and ``inward_error`` exchange one error about a packet that has left the switch. ``behind``
+    bytes behind its IP header are quoted, ``ip`` are fields of that, ``fields`` those of the error; ``changes`` is what
+    becomes of it beside the translation."""
 
     def to_server(self, **fields: Any) -> Any:
         """A segment of the client's as the switch has sent it to the server."""
@@ -112,7 +112,7 @@ class ErrorsAboutSegmentsAreTranslatedBothWays(IcmpErrorTest):
 
 
 class EightBytesOfAQuotedSegmentSuffice(IcmpErrorTest):
-    """However much is quoted, all of it that the translation changed is changed back, with every checksum that is there."""
+    """However much is quoted, what of it the translation changed is changed back, with every checksum that is there."""
 
     def runTest(self) -> None:
         for behind in (8, 9, 11, 12, 15, 16, 18, 19, 20, 21, 28, 31, 32, 33, 528, None):
@@ -138,7 +138,7 @@ class QuotedNumbersAreShiftedBack(IcmpErrorTest):
 
 
 class QuotedMtuLeavesRoomForToa(IcmpErrorTest):
-    """What the client may send is less by what the switch adds; the server is told as it is. An MTU of 0 tells of none."""
+    """What the client may send is less by what the switch adds; the server is told as it is. 0 tells of no MTU."""
 
     def runTest(self) -> None:
         for mtu in (0, 4, TOA_V4_BYTES, 9, 68, 576, 1400, 0xFFFF):

@@ -147,8 +147,8 @@ class DropRouteIsDropped(FullnatTest):
 
 
 class PacketsOverTheMtuEndHere(FullnatTest):
-    """An IP packet longer than the outgoing link takes: with DF its sender is told, without it is dropped, for nothing is
-    fragmented here. The padding of the frame does not count."""
+    """An IP packet longer than the outgoing link takes: with DF its sender is told, without it is dropped, for nothing
+    is fragmented here. The padding of the frame does not count."""
 
     def runTest(self) -> None:
         for dst, mtu, mac in (

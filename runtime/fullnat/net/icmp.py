@@ -30,8 +30,8 @@ _PORTS = Struct("!HH")
 
 
 class Quoted(NamedTuple):
-    """``network``, ``transport`` and ``end`` are where in the error's frame the quoted IP header begins, what follows it
-    begins, and all that is quoted ends."""
+    """``network``, ``transport`` and ``end`` are where in the error's frame the quoted IP header begins, what follows
+    it begins, and all that is quoted ends."""
 
     network: int
     transport: int
@@ -48,8 +48,8 @@ def is_error(packet: Packet) -> bool:
 
 
 def quoted(packet: Packet) -> Quoted | None:
-    """What the IPv4 ``packet`` quotes, if it is an ICMP error to the sender of the packet that it quotes, and that is TCP
-    or UDP with 8 bytes behind its IP header. Not of a fragment but the first, which has no ports."""
+    """What the IPv4 ``packet`` quotes, if it is an ICMP error to the sender of the packet that it quotes, and that is
+    TCP or UDP with 8 bytes behind its IP header. Not of a fragment but the first, which has no ports."""
     frame, start = packet.frame, packet.transport
     if packet.ethertype != ETHERTYPE_IPV4 or packet.protocol != PROTO_ICMP or packet.src is None:
         return None
