@@ -106,8 +106,7 @@ class ErrorsAboutSegmentsAreTranslatedBothWays(IcmpErrorTest):
     def runTest(self) -> None:
         for kind in KINDS:
             with self.subTest(kind=kind):
-                mtu = {"mtu": TOA_V4_BYTES, "changes": {"mtu": 0}} if kind == FRAGMENTATION_NEEDED else {}
-                self.outward_error(self.to_server(seq=1001, ack=9001, payload=b"request"), kind=kind, **mtu)
+                self.outward_error(self.to_server(seq=1001, ack=9001, payload=b"request"), kind=kind)
                 self.inward_error(self.to_client(seq=9001, ack=1001, payload=b"answer"), kind=kind)
 
 
@@ -143,7 +142,7 @@ class QuotedMtuLeavesRoomForToa(IcmpErrorTest):
     def runTest(self) -> None:
         for mtu in (0, 4, TOA_V4_BYTES, 9, 68, 576, 1400, 0xFFFF):
             with self.subTest(mtu=mtu):
-                fields = {"kind": FRAGMENTATION_NEEDED, "mtu": mtu}
+                fields: dict[str, Any] = {"kind": FRAGMENTATION_NEEDED, "mtu": mtu}
                 lowered = {"mtu": max(mtu - TOA_V4_BYTES, 0)}
                 self.outward_error(self.to_server(payload=bytes(1000)), LEAST, changes=lowered, **fields)
                 self.inward_error(self.to_client(payload=bytes(1000)), LEAST, **fields)
@@ -372,8 +371,7 @@ class ErrorsAreNoNewsOfASession(IcmpErrorTest):
         self.outward_error(self.to_server(flags="FA", seq=1001, ack=9001))
         self.inward_error(self.to_client(flags="FA", seq=9001, ack=1001))
         self.inward_error(self.to_client(flags="R", seq=9001))
-        toa = {"toa": "OK", "options": self.session.toa}
-        self.inward(self.session.from_client(seq=1001, ack=9001), **toa)
+        self.inward(self.session.from_client(seq=1001, ack=9001), toa="OK", options=self.session.toa)
         self.expect_events(self.session.id, ("IN", "ESTABLISHED"))
         reset = self.session.from_server(flags="R", ack=0)
         to_client = CLIENT_SIDE, self.session.to_client(reset, seq=9001, ttl=reset.ttl)

@@ -11,6 +11,7 @@ from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from fullnat.net.parse import Packet
 
 UNREACHABLE, SOURCE_QUENCH, REDIRECT, TIME_EXCEEDED, PARAMETER_PROBLEM = 3, 4, 5, 11, 12
+PORT_UNREACHABLE = (UNREACHABLE, 3)
 FRAGMENTATION_NEEDED = (UNREACHABLE, 4)
 TTL_EXCEEDED = (TIME_EXCEEDED, 0)
 TRANSLATED = frozenset({UNREACHABLE, SOURCE_QUENCH, TIME_EXCEEDED, PARAMETER_PROBLEM})
@@ -20,8 +21,9 @@ QUERIES = frozenset({0, 8, 13, 14, 15, 16, 17, 18})
 HEADER_BYTES = 8
 LEAST_QUOTED = 8
 """Bytes behind the IP header of a quoted packet that every error has (RFC 792)."""
-LONGEST = 576
-"""Bytes of an error, IP header included, that is sure to be received (RFC 1812 4.3.2.3)."""
+ROOM_TO_QUOTE = 576 - 20 - HEADER_BYTES
+"""Bytes of a packet that an error quotes: longer than 576 bytes with its IP header it need not be received
+(RFC 1812 4.3.2.3)."""
 _TCP_BYTES = 18
 """Of a TCP header up to and with its checksum."""
 
@@ -40,11 +42,15 @@ class Quoted(NamedTuple):
     """As the sender of the quoted packet wrote it."""
 
 
-def is_error(packet: Packet) -> bool:
-    """Whether an IPv4 ``packet`` is, or may be, an ICMP message that nothing is answered to (RFC 1812 4.3.2.7)."""
-    if packet.protocol != PROTO_ICMP:
+def is_answerable(packet: Packet) -> bool:
+    """Whether an error may be sent about ``packet``, as far as it says itself (RFC 1812 4.3.2.7): IPv4, no fragment but
+    the first, and if it is ICMP, no error."""
+    frame = packet.frame
+    if packet.ethertype != ETHERTYPE_IPV4 or packet.src is None:
         return False
-    return len(packet.frame) <= packet.transport or packet.frame[packet.transport] not in QUERIES
+    if int.from_bytes(frame[packet.network + 6 : packet.network + 8], "big") & 0x1FFF:
+        return False
+    return packet.protocol != PROTO_ICMP or (len(frame) > packet.transport and frame[packet.transport] in QUERIES)
 
 
 def quoted(packet: Packet) -> Quoted | None:
