@@ -236,7 +236,16 @@ def test_check(tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text(CONFIG_TEXT)
     result = invoke("check", config)
-    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual servers, 1 real servers\n")
+    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual server, 1 real server\n")
+    config.write_text(CONFIG_TEXT[: CONFIG_TEXT.index("[[virtual_server.real_server]]")])
+    result = invoke("check", config)
+    assert (result.exit_code, result.output.splitlines()) == (
+        0,
+        [
+            f"{config}: warning: virtual server tcp 203.0.113.80:80 has no real servers: its clients get no answer",
+            f"{config}: 1 virtual server, 0 real servers",
+        ],
+    )
     config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 0\nshedule = 1\n"))
     result = invoke("check", config)
     assert result.exit_code == 1

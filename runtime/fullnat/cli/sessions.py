@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fullnat.cli.controlclient import ask, socket_option
+from fullnat.words import counted
 
 COLUMNS = ("pro", "expire", "state", "source", "virtual", "local", "destination", "in pkts", "out pkts")
 
@@ -71,7 +72,7 @@ def _rich_table(rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*COLUMNS, caption=f"{len(rows)} sessions")
+    table = Table(*COLUMNS, caption=counted(len(rows), "session"))
     for line in rows:
         table.add_row(*line)
     Console().print(table)
