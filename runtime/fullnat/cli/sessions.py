@@ -21,6 +21,8 @@ def _filters(_context: click.Context, _parameter: click.Parameter, values: tuple
         name, equals, wanted = value.partition("=")
         if not equals or not wanted:
             raise click.BadParameter(f"{value!r} is not NAME=VALUE")
+        if name in filters:
+            raise click.BadParameter(f"{name} is given twice")
         filters[name] = wanted
     return filters
 
