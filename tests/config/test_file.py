@@ -204,6 +204,11 @@ def broken(old: str, new: str) -> str:
         ),
         ("mtu = 9000", "mtu = 500", "x.toml:12: [interface 2] mtu: 500 is not a number from 576 to 65535"),
         ("port = 2\n", "", "x.toml:8: [interface 2] port: is missing"),
+        (
+            "port = 2\n",
+            "port = 255\n",
+            "x.toml:9: [interface 2] port: 255 is the port between switch and controller, and no interface's",
+        ),
         ("port = 2\n", "port = 511\n", "x.toml:9: [interface 2] port: 511 is not a number from 0 to 510"),
         ("port = 2\n", "port = 1\n", "x.toml:9: [interface 2] port: port 1 is already that of interface 1"),
         (

@@ -32,6 +32,16 @@ _SERVER_GAUGES = {
     "inactive": "Sessions in other states",
     "weight": "Configured weight",
 }
+_GROUPS = (
+    ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
+    ("punts", "reason", ("packets", "bytes"), "{} that the switch has sent to the controller, by reason"),
+    ("toa", "result", ("packets",), "{} of clients that were to get the option TOA, by what became of it"),
+)
+"""What the switch counts: name, label, units, and the meaning of a unit."""
+_LOCAL = {
+    "used": "Sessions of the local address",
+    "free": "Its ports that are free towards the real server that uses most",
+}
 
 
 class _Reading(Collector):
@@ -53,14 +63,16 @@ class _Reading(Collector):
             counter = CounterMetricFamily(f"fullnat_server_{name}", help_text, labels=_SERVER_LABELS)
             self._per_server(counter, name)
             yield counter
-        for group, label in (("drops", "reason"), ("punts", "reason"), ("toa", "result")):
-            for unit in ("packets", "bytes") if group != "toa" else ("packets",):
-                family = CounterMetricFamily(f"fullnat_{group}_{unit}", f"{group}, in {unit}", labels=(label,))
+        for group, label, units, help_text in _GROUPS:
+            for unit in units:
+                family = CounterMetricFamily(
+                    f"fullnat_{group}_{unit}", _sentence(help_text.format(unit)), labels=(label,)
+                )
                 for name, cell in stats[group].items():
                     family.add_metric((name,), cell[unit])
                 yield family
-        for name in ("used", "free"):
-            gauge = GaugeMetricFamily(f"fullnat_local_ports_{name}", f"Local ports {name}", labels=("local",))
+        for name, help_text in _LOCAL.items():
+            gauge = GaugeMetricFamily(f"fullnat_local_ports_{name}", help_text, labels=("local",))
             for local in stats["local_addresses"]:
                 gauge.add_metric((local["address"],), local[name])
             yield gauge
@@ -68,13 +80,17 @@ class _Reading(Collector):
         for name, help_text in NAMES.items():
             # LVS's names begin with it.
             metric = f"fullnat_{name.removeprefix('fullnat_')}"
-            yield CounterMetricFamily(metric, help_text, value=stats["controller"].get(name, 0))
+            yield CounterMetricFamily(metric, _sentence(help_text), value=stats["controller"].get(name, 0))
 
     def _per_server(self, family: GaugeMetricFamily | CounterMetricFamily, name: str) -> None:
         for service in self._stats["services"]:
             for server in service["servers"]:
                 labels = service["protocol"], service["virtual"], server["server"], server["mode"]
                 family.add_metric(labels, server[name])
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOST = 3
 """Exit status when sessions would end."""
+PACKAGED = "unix:/run/p4soft/p4runtime.sock"
+"""P4Runtime of p4soft.service."""
 FILE = click.Path(path_type=Path)
 
 
@@ -62,6 +64,7 @@ def upgrade(
     async def ask_switch() -> Pipeline | None:
         transport = GrpcTransport(grpc_addr, tls)
         try:
+            await transport.reach()
             return await running(transport, device_id)
         finally:
             await transport.close()
@@ -72,11 +75,25 @@ def upgrade(
         embedded = controller is not None and controller.embedded
         verdict = judge(ours, controller, None if embedded else asyncio.run(ask_switch()))
     except P4RuntimeError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(f"{error}{_hint(grpc_addr)}") from None
     for line in verdict.lines:
         click.echo(line)
     if not verdict.kept:
         raise SystemExit(LOST)
+
+
+def _hint(address: str) -> str:
+    """What else to give, if nobody answers at ``address``."""
+    if address == GRPC_ADDRESS:
+        packaged = f"; that of the service p4soft is --grpc-addr {PACKAGED}"
+        return packaged if Path(PACKAGED.removeprefix("unix:")).exists() else "; see --grpc-addr"
+    path = Path(address.removeprefix("unix:"))
+    try:
+        if address.startswith("unix:") and not list(ask(path, "ping")):
+            return f"; it is a controller's control socket: --control-socket {path}, and --grpc-addr of its switch"
+    except click.ClickException:
+        pass
+    return ""
 
 
 def _controller(path: Path | None) -> Controller | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+from fullnat.config import hints
+
 _HEADER = re.compile(r"^\s*\[\[?\s*([A-Za-z0-9_.\-]+)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-]+)\s*=")
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
@@ -23,7 +25,9 @@ def syntax_error(name: str, text: str, message: str) -> str:
     what = what[:1].lower() + what[1:]
     if line is None:
         return f"{name}:{max(1, len(text.rstrip().splitlines()))}: {what} (the file ends here)"
-    return f"{name}:{line}: {what} (column {column})"
+    lines = text.split("\n")
+    wrong = lines[int(line) - 1] if int(line) <= len(lines) else ""
+    return f"{name}:{line}: {what} (column {column}){hints.quotes(wrong)}"
 
 
 class Locator:
@@ -52,9 +56,11 @@ class Locator:
         return found
 
     def line(self, path: Path, key: str = "") -> int:
-        """The line of ``key``, or else of its section, or else of the section around it, or 1."""
-        if (path, key) in self._lines:
-            return self._lines[path, key]
+        """The line of ``key``, which may be a section, or else of its section, or else of the section around it, or
+        1."""
+        for place in ((path, key), ((*path, (key, 1)), "")):
+            if place in self._lines:
+                return self._lines[place]
         while path:
             if (path, "") in self._lines:
                 return self._lines[path, ""]
