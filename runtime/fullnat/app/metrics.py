@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 _SERVER_LABELS = ("protocol", "virtual", "server", "mode")
 _SERVER_COUNTERS = {
     "connections": "Sessions created",
-    "unanswered": "Sessions that ended without any answer of the real server",
+    "unanswered": "Sessions that the real server never answered",
     "in_packets": "Packets from clients",
     "in_bytes": "Bytes from clients",
     "out_packets": "Packets from the real server",

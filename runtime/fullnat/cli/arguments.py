@@ -11,6 +11,8 @@ from fullnat.compiled import CPU_PORTS, V1MODEL
 
 GRPC_ADDRESS = "127.0.0.1:9559"
 """Where a switch is, unless told otherwise."""
+DEVICE_ID = 1
+"""What a switch calls itself, likewise."""
 CPU_PORT = CPU_PORTS[V1MODEL]
 """Of an embedded switch, likewise."""
 

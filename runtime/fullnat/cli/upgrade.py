@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fullnat.cli.arguments import GRPC_ADDRESS
+from fullnat.cli.arguments import DEVICE_ID, GRPC_ADDRESS
 from fullnat.cli.controlclient import NobodyListens, ask, socket_option
 from fullnat.cli.types import GrpcType
 from fullnat.compiled import TARGETS, V1MODEL
@@ -33,7 +33,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--grpc-tls-cert", type=FILE, help="As of fullnat run.")
 @click.option("--grpc-tls-key", type=FILE, help="As of fullnat run.")
 @click.option("--grpc-tls-server-name", metavar="NAME", help="As of fullnat run.")
-@click.option("--device-id", default=1, show_default=True, type=int, help="P4Runtime device id.")
+@click.option("--device-id", default=DEVICE_ID, show_default=True, type=int, help="P4Runtime device id.")
 @click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
 @click.option("--device-config", type=FILE, help="As of fullnat run.")
 @socket_option
