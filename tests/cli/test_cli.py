@@ -264,7 +264,7 @@ def test_check(tmp_path: Path) -> None:
     assert (result.exit_code, result.output.splitlines()) == (
         0,
         [
-            f"{config}: warning: virtual server tcp 203.0.113.80:80 has no real servers: its clients get no answer",
+            "warning: virtual server tcp 203.0.113.80:80 has no real servers: its clients get no answer",
             f"{config}: 1 virtual server, 0 real servers",
         ],
     )

@@ -8,57 +8,75 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from fullnat.config.errors import Place, Where
 from fullnat.config.keepalived import keywords, ranges
 from fullnat.config.keepalived.keywords import Keyword
-from fullnat.config.keepalived.source import Place
 from fullnat.config.keepalived.tree import Node
-from fullnat.config.locate import Path
 
 Section = dict[str, Any]
+_OF_SECTION = ("address", "port")
+"""What the arguments of a section's own keyword say."""
+_UNSAID = {"local_addresses": "laddr_group_name"}
+"""Keywords of what may be missing, by the names of the TOML file."""
 
 
-@dataclass(slots=True)
 class Document:
-    """What was read. ``problems`` and ``warnings`` are in the order of the file."""
+    """What was read: ``values`` as the TOML file has them, and ``problems``. It knows the places of all values."""
 
-    values: Section = field(default_factory=dict)
-    places: dict[tuple[Path, str], Node] = field(default_factory=dict)
-    """Which keyword says what, by the names of the TOML file; "" is the section itself."""
-    problems: list[tuple[Place, str]] = field(default_factory=list)
-    warnings: list[tuple[Place, str]] = field(default_factory=list)
-
-
-def document(nodes: list[Node]) -> Document:
-    """The document of these blocks."""
-    return _Translation(nodes).found
-
-
-class _Translation:
-    def __init__(self, nodes: list[Node]) -> None:
-        self.found = Document()
-        self._warned: set[str] = set()
+    def __init__(self, nodes: list[Node], name: str) -> None:
+        self.values: Section = {}
+        self.problems: list[tuple[Place, str]] = []
+        self._name = name
+        self._said: dict[tuple[Where, str], Node] = {}
+        """Which keyword says what, by the names of the TOML file; "" is the section itself."""
+        self._vain: dict[str, list[Node]] = {}
         known = [node for node in nodes if self._expected(node, keywords.BLOCKS, "")]
         self._locals = self._groups(known, "local_address_group", ranges.local_addresses)
         self._virtuals = self._groups(known, "virtual_server_group", ranges.services)
         for node in known:
             if node.keyword == "fullnat":
-                self._own(node, self.found.values, ())
+                self._own(node, self.values, ())
             elif node.keyword == "virtual_server":
                 self._virtual_servers(node)
+
+    def place(self, where: Where, key: str = "") -> Place:
+        """As :class:`fullnat.config.errors.Places`."""
+        node = self._said.get((where, key))
+        while node is None and where:
+            node = self._said.get((where, ""))
+            where = where[:-1]
+        return Place(self._name, 1) if node is None else node.place
+
+    def word(self, where: Where, key: str) -> str:
+        """Likewise."""
+        node = self._said.get((where, key))
+        if node is not None:
+            return node.keyword
+        if key in _OF_SECTION and (where, "") in self._said:
+            return ""
+        return _UNSAID.get(key, key) if where else f"fullnat {{ {key} }}"
+
+    def section(self, where: Where) -> str:
+        """Likewise: the words in front of its block, like ``[real_server 10.0.0.11 80]``."""
+        node = self._said.get((where, ""))
+        return f"[{' '.join((node.keyword, *node.arguments)) if node is not None else where[-1][0]}]"
+
+    def vain(self) -> list[tuple[Place, str]]:
+        """What has no effect here: each reason once, with the keywords, and where the first of them stands."""
+        told = []
+        for why, nodes in self._vain.items():
+            names = list(dict.fromkeys(node.keyword for node in nodes))
+            told.append((nodes[0].place, f"{', '.join(names)}: without effect: {why}"))
+        return sorted(told)
 
     # ------------------------------------------------------------------------------------------ checks
 
     def _wrong(self, node: Node, message: str) -> None:
-        self.found.problems.append((node.place, f"{node.keyword}: {message}"))
-
-    def _warn(self, node: Node, message: str) -> None:
-        """Once for each keyword, however often it stands there."""
-        if node.keyword not in self._warned:
-            self._warned.add(node.keyword)
-            self.found.warnings.append((node.place, f"{node.keyword} {message}"))
+        problem = node.place, f"{node.keyword}: {message}"
+        if problem not in self.problems:  # a group's virtual server is read for each of its addresses
+            self.problems.append(problem)
 
     def _expected(self, node: Node, known: Mapping[str, Keyword], inside: str) -> bool:
         """Whether the keyword may stand here with these arguments, and has an effect. Says why not."""
@@ -70,11 +88,11 @@ class _Translation:
         elif (node.below is not None) != keyword.is_block:
             self._wrong(node, "its block { } is missing" if keyword.is_block else "has no block { }")
         elif keyword.below is not None and keyword.without:
-            self._warn(node, f"has no effect: {keyword.without}")
+            self._vain.setdefault(keyword.without, []).append(node)
             for below in node.below or ():
                 self._expected(below, keyword.below, node.keyword)
         elif keyword.without:
-            self._warn(node, f"has no effect: {keyword.without}")
+            self._vain.setdefault(keyword.without, []).append(node)
         else:
             return True
         return False
@@ -95,7 +113,7 @@ class _Translation:
                 try:
                     values += rows((row.keyword, *row.arguments))
                 except ValueError as error:
-                    self.found.problems.append((row.place, f"{name} {node.arguments[0]}: {error}"))
+                    self.problems.append((row.place, f"{name} {node.arguments[0]}: {error}"))
         return groups
 
     def _group(self, node: Node, name: str, groups: Mapping[str, list[Any]], kind: str) -> list[Any]:
@@ -109,11 +127,11 @@ class _Translation:
 
     def _virtual_servers(self, node: Node) -> None:
         for address, port in self._services(node):
-            sections = self.found.values.setdefault("virtual_server", [])
-            where: Path = (("virtual_server", len(sections) + 1),)
+            sections = self.values.setdefault("virtual_server", [])
+            where: Where = (("virtual_server", len(sections) + 1),)
             section: Section = {"address": address, "port": port, "scheduler": "wlc", "mode": "nat"}
             sections.append(section)
-            self.found.places[where, ""] = node
+            self._said[where, ""] = node
             self._options(node, keywords.VIRTUAL_SERVER, section, where)
             self._of_virtual_server(node, section, where)
 
@@ -129,23 +147,23 @@ class _Translation:
             self._wrong(node, str(error))
             return []
 
-    def _of_virtual_server(self, node: Node, section: Section, where: Path) -> None:
+    def _of_virtual_server(self, node: Node, section: Section, where: Where) -> None:
         """What is not a value by itself: groups, servers, and what they inherit."""
         weight = 1
         for below in node.below or ():
             if below.keyword == "laddr_group_name" and len(below.arguments) == 1:
                 group = self._group(below, below.arguments[0], self._locals, "local_address_group")
                 section["local_addresses"] = list(group)
-                self.found.places[where, "local_addresses"] = below
+                self._said[where, "local_addresses"] = below
             elif below.keyword == "weight" and len(below.arguments) == 1:
                 weight = self._converted(below, keywords.REAL_SERVER["weight"], 1)
         for below in node.below or ():
             if below.keyword == "real_server" and below.below is not None and below.arguments:
                 self._real_server(below, section, where, weight)
 
-    def _real_server(self, node: Node, section: Section, where: Path, weight: int) -> None:
+    def _real_server(self, node: Node, section: Section, where: Where, weight: int) -> None:
         servers = section.setdefault("real_server", [])
-        below: Path = (*where, ("real_server", len(servers) + 1))
+        below: Where = (*where, ("real_server", len(servers) + 1))
         try:
             address, port = ranges.server(node.arguments, section["port"])
         except ValueError as error:
@@ -153,21 +171,21 @@ class _Translation:
             return
         server: Section = {"address": address, "port": port, "weight": weight}
         servers.append(server)
-        self.found.places[below, ""] = node
+        self._said[below, ""] = node
         self._options(node, keywords.REAL_SERVER, server, below)
 
-    def _options(self, node: Node, known: Mapping[str, Keyword], section: Section, where: Path) -> None:
+    def _options(self, node: Node, known: Mapping[str, Keyword], section: Section, where: Where) -> None:
         """The values that the block of ``node`` says."""
         for below in node.below or ():
             if not self._expected(below, known, node.keyword) or not known[below.keyword].option:
                 continue
             keyword = known[below.keyword]
-            if (where, keyword.option) in self.found.places:
-                earlier = self.found.places[where, keyword.option].place
+            if (where, keyword.option) in self._said:
+                earlier = self._said[where, keyword.option].place
                 self._wrong(below, f"is said already at {earlier}")
                 continue
             section[keyword.option] = self._converted(below, keyword, section.get(keyword.option))
-            self.found.places[where, keyword.option] = below
+            self._said[where, keyword.option] = below
 
     def _converted(self, node: Node, keyword: Keyword, otherwise: Any) -> Any:
         assert keyword.convert is not None, node.keyword
@@ -179,12 +197,12 @@ class _Translation:
 
     # ------------------------------------------------------------------------------------------ our own block
 
-    def _own(self, node: Node, section: Section, where: Path) -> None:
+    def _own(self, node: Node, section: Section, where: Where) -> None:
         """The block ``fullnat``: options and sections of the TOML file by their own names."""
         for below in node.below or ():
             if below.below is None:
                 section[below.keyword] = _own_value(below.arguments)
-                self.found.places[where, below.keyword] = below
+                self._said[where, below.keyword] = below
             elif below.keyword == "timeouts":
                 inner = section.setdefault("timeouts", {})
                 self._section(below, inner, (*where, (below.keyword, 1)))
@@ -193,8 +211,8 @@ class _Translation:
                 sections.append({})
                 self._section(below, sections[-1], (*where, (below.keyword, len(sections))))
 
-    def _section(self, node: Node, section: Section, where: Path) -> None:
-        self.found.places[where, ""] = node
+    def _section(self, node: Node, section: Section, where: Where) -> None:
+        self._said[where, ""] = node
         self._own(node, section, where)
 
 

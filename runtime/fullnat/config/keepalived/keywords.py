@@ -115,7 +115,18 @@ MANY = 64
 
 _SCRIPTS = _all(HEALTH, 1, MANY, "notify_up", "notify_down", "quorum_up", "quorum_down")
 _CHECK = {
-    **_all(HEALTH, 1, 1, "connect_port", "connect_timeout", "retry", "nb_get_retry", "delay_before_retry", "warmup"),
+    **_all(
+        HEALTH,
+        1,
+        1,
+        "connect_port",
+        "connect_timeout",
+        "retry",
+        "nb_get_retry",
+        "nb_sock_retry",
+        "delay_before_retry",
+        "warmup",
+    ),
     **_all(HEALTH, 1, 1, "delay_loop", "connect_ip", "bindto", "bind_port", "bind_if", "fwmark"),
     **_all(HEALTH, 0, 1, "alpha", "log_all_failures", "fast_recovery"),
 }

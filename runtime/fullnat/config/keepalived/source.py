@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from fullnat.config.errors import ConfigError
+from fullnat.config.errors import ConfigError, Place
 
 CONFIG_ID = "fullnat"
 """Ours, for ``@fullnat``: lines that keepalived itself shall pass over (its option --config-id)."""
@@ -29,16 +28,6 @@ _DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", re.DOTALL)
 _REFERENCE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([^\s"\'!#][^\s!#]*)|([!#].*)|(["\'].*))', re.DOTALL)
-
-
-class Place(NamedTuple):
-    """Where something stands."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fullnat.config.keepalived.source import Line, Place, SourceError
+from fullnat.config.errors import Place
+from fullnat.config.keepalived.source import Line, SourceError
 
 DEEPEST = 16
 """Of blocks in blocks."""
@@ -49,9 +50,7 @@ def grow(lines: Iterable[Line]) -> list[Node]:
         _add(blocks, line, words)
     if blocks[-1].of is not None and last is not None:
         of = blocks[-1].of
-        raise SourceError(
-            of.place, f"the block of {of.keyword} is not closed (the file ends at line {last.place.line})"
-        )
+        raise SourceError(of.place, f"the block of {of.keyword} is not closed ({last.place} is its last line)")
     return blocks[0].nodes
 
 
