@@ -169,7 +169,7 @@ def test_the_problems_of_a_configuration_stand_at_the_lines_of_their_keywords(tm
     assert problems(tmp_path, text.replace("real_server 10.0.0.13 53", "real_server 10.0.0.13 54")) == [
         "k.conf:37: [real_server 10.0.0.11 8080] 10.0.0.11 cannot be a real server: it is a local address at line 35 "
         "[virtual_server group web]",
-        "k.conf:56: [real_server 10.0.0.13 54] DR changes no port: it has to be 53",
+        "k.conf:57: [real_server 10.0.0.13 54] dr changes no port: it has to be 53",
     ]
 
 
