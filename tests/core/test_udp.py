@@ -172,6 +172,25 @@ def test_udp_and_tcp_of_one_virtual_address_and_port_are_apart() -> None:
     assert [service.servers[0].inactive for service in rig.controller.services()] == [1, 1]
 
 
+@pytest.mark.parametrize("changes", [{}, {"mode": Mode.NAT, "local_addresses": ()}], ids=["fullnat", "nat"])
+def test_udp_and_tcp_of_one_server_take_no_local_ports_from_each_other(changes: dict[str, Any]) -> None:
+    """Where there is but one, each has it, before and after a restart."""
+    rig = Rig(config(virtual(**changes), service(**changes), local_port_min=6000, local_port_max=6000))
+    of_udp, of_tcp = begun(rig), opened(rig)
+    assert of_udp.flow_out._replace(protocol=6) == of_tcp.flow_out
+    rig.send(datagram(40001))
+    rig.settle()
+    assert rig.controller.stats()["no_local_port"] == (0 if changes else 1)
+    rig.restart()
+    kept = {view.entry.flow_out for view in rig.controller.sessions()}
+    assert {of_udp.flow_out, of_tcp.flow_out} <= kept
+    (*locals_,) = rig.controller.local_addresses()
+    assert [(local.used, local.free) for local in locals_] == ([] if changes else [(2, 0)])
+    rig.advance(400)
+    rig.advance(10)
+    nothing_left(rig)
+
+
 def test_an_unanswered_session_ends_after_the_one_way_time_without_a_reset() -> None:
     rig = Rig(config(service()))
     begun(rig)
