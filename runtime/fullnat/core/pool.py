@@ -132,7 +132,7 @@ class _Ports:
 class LocalAddress:
     """One local address: its counters and its ports by peer."""
 
-    __slots__ = ("address", "conflicts", "exhausted", "next_port", "ports", "services", "used")
+    __slots__ = ("address", "conflicts", "connections", "exhausted", "next_port", "ports", "services", "used")
 
     def __init__(self, address: Address, next_port: int) -> None:
         self.address = address
@@ -142,6 +142,8 @@ class LocalAddress:
         """How many list it."""
         self.used = 0
         """Sessions, over all peers."""
+        self.connections = 0
+        """Sessions ever that took it."""
         self.conflicts = 0
         """Ports that were found in use and passed over."""
         self.exhausted = 0
@@ -170,6 +172,7 @@ class LocalAddress:
                 self.exhausted += 1
                 return None
         self._mark(ports, port)
+        self.connections += 1
         self.next_port = port + 1
         return port
 

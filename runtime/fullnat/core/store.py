@@ -93,6 +93,7 @@ class SessionStore:
         session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
         self._hold(session)
         server.connections += 1
+        service.connections += 1
         return session
 
     def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:
@@ -245,6 +246,7 @@ class SessionStore:
         counters = session.counters
         if counters is None or not counters.out_packets:
             session.server.unanswered += 1
+            session.service.unanswered += 1
             self.stats["sessions_unanswered"] += 1
 
     def _over(self, session: Session, now: float) -> None:
