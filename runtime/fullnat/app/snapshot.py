@@ -230,12 +230,15 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "protocol": BY_NUMBER[service.protocol].name,
         "virtual": str(service.virtual),
         "scheduler": service.scheduler,
+        "connections": service.connections,
+        "unanswered": service.unanswered,
+        "refused": dict(service.refused),
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
 
 
-_SUMMED = ("active", "inactive", "connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
+_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
 def _sum(servers: Iterable[Json], name: str) -> int:

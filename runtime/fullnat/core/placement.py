@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from fullnat.core.pool import ClientEndpoints, LocalPool
+from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.services import Server, Service
 from fullnat.net.flow import Endpoint, Flow, made
 
@@ -56,9 +56,10 @@ def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flo
     server = service.schedule(flow)
     if server is None:
         return Refusal.NO_ROOM if service.crowded else Refusal.NO_REAL_SERVER
+    peer = made(Peer, (flow.protocol, server.endpoint))
     if not server.mode.takes_local:
-        if not server.mode.keeps_destination and not clients.take(flow.src, server.endpoint):
+        if not server.mode.keeps_destination and not clients.take(flow.src, peer):
             return Refusal.CLIENT_PORT_IN_USE
         return made(Place, (server, flow.src))
-    local = pool.take(service.locals, service.next_local(), server.endpoint)
+    local = pool.take(service.locals, service.next_local(), peer)
     return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))
