@@ -31,6 +31,8 @@ _SERVER_GAUGES = {
     "active": "Sessions in state ESTABLISHED",
     "inactive": "Sessions in other states",
     "weight": "Configured weight",
+    "effective_weight": "Weight that the scheduler goes by, beside those of the others",
+    "full": "1 while it takes no new sessions because of its upper threshold",
 }
 
 

@@ -45,6 +45,8 @@ RATE_COLUMNS = (
 )
 LOCAL_COLUMNS = ("address", "used", "free", "conflicts", "exhausted")
 LOCAL_RATE_COLUMNS = ("address", "used", "free", "conflicts/s", "exhausted/s")
+_NOTES = (("draining", "draining"), ("full", "full"), ("warming", "slow start"))
+"""What is said of a real server behind its name."""
 
 
 @click.command()
@@ -124,7 +126,7 @@ def _services(found: Json) -> list[Row]:
         shown = values if changes is None else changes["services"][key_of(name, values)]
         rows.append(
             (
-                name + (" (draining)" if values.get("draining") else ""),
+                name + "".join(f" ({note})" for item, note in _NOTES if values.get(item) not in (None, False)),
                 values.get("mode", ""),
                 str(values.get("weight", "")),
                 str(values["active"]),

@@ -54,6 +54,14 @@ class ServerView(NamedTuple):
     unanswered: int = 0
     """Sessions that ended without any answer of this server."""
     mode: Mode = Mode.FULLNAT
+    effective_weight: int = 0
+    """What the scheduler goes by, beside those of the others."""
+    upper_threshold: int = 0
+    lower_threshold: int = 0
+    is_full: bool = False
+    """By its thresholds it takes no new sessions."""
+    warming: float | None = None
+    """Seconds since its slow start began."""
 
 
 class ServiceView(NamedTuple):
@@ -86,7 +94,7 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     return SessionView(entry, state, phase, age, expires, session.counters, timeout, is_over, server)
 
 
-def service_view(service: Service) -> ServiceView:
+def service_view(service: Service, now: float) -> ServiceView:
     servers = tuple(
         ServerView(
             server.endpoint,
@@ -98,6 +106,11 @@ def service_view(service: Service) -> ServiceView:
             server.connections,
             server.unanswered,
             server.mode,
+            server.effective_weight,
+            server.settings.upper_threshold,
+            server.settings.lower_threshold,
+            not server.is_open,
+            None if server.warm_since is None else max(0.0, now - server.warm_since),
         )
         for server in service.all_servers()
     )
