@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fullnat.cli.rates import rates
-from fullnat.cli.stats import sections
+from fullnat.cli.stats import notes, sections
 
 from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT
@@ -128,6 +128,8 @@ def test_stats_as_json(running: Path) -> None:
         "lower_threshold": 0,
         "full": False,
         "warming": None,
+        "out_for": None,
+        "reset_in": None,
         "draining": False,
         "active": 2,
         "inactive": 4,
@@ -249,3 +251,16 @@ def test_check(tmp_path: Path) -> None:
         f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
         f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"draining": False, "full": False, "warming": None, "out_for": None, "reset_in": None}, ""),
+        ({"full": True}, " (full)"),
+        ({"warming": 0.0}, " (slow start)"),
+        ({"draining": True, "out_for": 61.2, "reset_in": 0.0}, " (draining, out for 61 s, reset in 0 s)"),
+    ],
+)
+def test_what_is_said_of_a_server(values: dict[str, object], said: str) -> None:
+    assert notes(values) == said

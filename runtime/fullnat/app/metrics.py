@@ -32,6 +32,8 @@ _SERVER_GAUGES = {
     "inactive": "Sessions in other states",
     "weight": "Configured weight",
     "effective_weight": "Weight that the scheduler goes by, beside those of the others",
+    "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
+    "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
     "full": "1 while it takes no new sessions because of its upper threshold",
 }
 
@@ -76,7 +78,7 @@ class _Reading(Collector):
         for service in self._stats["services"]:
             for server in service["servers"]:
                 labels = service["protocol"], service["virtual"], server["server"], server["mode"]
-                family.add_metric(labels, server[name])
+                family.add_metric(labels, server[name] or 0)
 
 
 def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:

@@ -232,7 +232,9 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,
         "full": server.is_full,
-        "warming": None if server.warming is None else round(server.warming, 3),
+        "warming": _seconds(server.warming),
+        "out_for": _seconds(server.out_for),
+        "reset_in": _seconds(server.reset_in),
         "draining": server.draining,
         "active": server.active,
         "inactive": server.inactive,
@@ -243,3 +245,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "out_packets": sent["packets"],
         "out_bytes": sent["bytes"],
     }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

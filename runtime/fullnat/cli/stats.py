@@ -45,8 +45,14 @@ RATE_COLUMNS = (
 )
 LOCAL_COLUMNS = ("address", "used", "free", "conflicts", "exhausted")
 LOCAL_RATE_COLUMNS = ("address", "used", "free", "conflicts/s", "exhausted/s")
-_NOTES = (("draining", "draining"), ("full", "full"), ("warming", "slow start"))
-"""What is said of a real server behind its name."""
+_NOTES = (
+    ("draining", "draining"),
+    ("full", "full"),
+    ("warming", "slow start"),
+    ("out_for", "out for {:.0f} s"),
+    ("reset_in", "reset in {:.0f} s"),
+)
+"""What is said of a real server behind its name, if it is so."""
 
 
 @click.command()
@@ -126,7 +132,7 @@ def _services(found: Json) -> list[Row]:
         shown = values if changes is None else changes["services"][key_of(name, values)]
         rows.append(
             (
-                name + "".join(f" ({note})" for item, note in _NOTES if values.get(item) not in (None, False)),
+                name + notes(values),
                 values.get("mode", ""),
                 str(values.get("weight", "")),
                 str(values["active"]),
@@ -136,6 +142,14 @@ def _services(found: Json) -> list[Row]:
             )
         )
     return rows
+
+
+def notes(values: Json) -> str:
+    """What is to be known of a real server beside its counts."""
+    said = [
+        note.format(value) for item, note in _NOTES if (value := values.get(item)) is not None and value is not False
+    ]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _locals(found: Json) -> list[Row]:

@@ -201,6 +201,7 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
     "slow_start": (_seconds, 0.0),
+    "drain_timeout": (_seconds, 0.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),

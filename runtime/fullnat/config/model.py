@@ -93,6 +93,8 @@ class ServiceSettings:
     """New sessions per second; 0 is no limit."""
     slow_start: float = 0.0
     """Seconds in which a server that comes gets to its full weight; 0 is at once."""
+    drain_timeout: float = 0.0
+    """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None
     """Those of this service; None is those of the configuration."""
 

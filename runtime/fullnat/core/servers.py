@@ -17,6 +17,7 @@ class Server:
     __slots__ = (
         "active",
         "connections",
+        "deadline",
         "effective_weight",
         "endpoint",
         "has_room",
@@ -24,6 +25,7 @@ class Server:
         "is_open",
         "leaving",
         "mode",
+        "out_since",
         "server_id",
         "settings",
         "stage",
@@ -37,6 +39,10 @@ class Server:
         self.settings = ServerSettings(weight=0)
         self.leaving = False
         """It is configured no more, and drains."""
+        self.out_since: float | None = None
+        """Since when it is to have no new sessions, if it is."""
+        self.deadline: float | None = None
+        """When those that it has are reset, if ever."""
         self.has_room = False
         """The switch has, or is getting, its entries."""
         self.is_open = True

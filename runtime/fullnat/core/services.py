@@ -56,6 +56,8 @@ class Service:
         self.resets_on_miss = False
         self.established_timeout = self.protocol.established_timeout
         self.own_timeouts: Timeouts | None = None
+        self.drain_timeout = 0.0
+        """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
         self.limits = Limits()
         self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
@@ -73,6 +75,7 @@ class Service:
         settings = declared.settings
         self.locals = tuple(declared.locals)
         self.slow_start = settings.slow_start
+        self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings.max_sessions, settings.new_rate)
@@ -234,6 +237,11 @@ class Services:
                 self.answering_locals[local] += change
                 if not self.answering_locals[local]:
                     del self.answering_locals[local]
+
+    def leaving(self, key: ServiceKey) -> set[Endpoint]:
+        """The servers of a service that are removed and have sessions left."""
+        service = self.by_key.get(key)
+        return set() if service is None else {endpoint for endpoint, _ in service.draining}
 
     def one_of(self, virtual: Address) -> Service | None:
         """Any service of this virtual address."""

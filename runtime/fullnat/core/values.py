@@ -58,11 +58,17 @@ def check_slow_start(scheduler: str, slow_start: float) -> None:
         raise ValueError(f"slow_start is by weight, which {scheduler} does not go by")
 
 
+def check_within(seconds: float | None) -> None:
+    """The time that sessions have to end."""
+    if seconds is not None:
+        _within("within", seconds, SECONDS)
+
+
 def check_service(settings: ServiceSettings) -> None:
     if settings.scheduler not in SCHEDULERS:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     check_slow_start(settings.scheduler, settings.slow_start)
-    _within("slow_start", settings.slow_start, SECONDS)
+    _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)

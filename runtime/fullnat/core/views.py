@@ -62,6 +62,14 @@ class ServerView(NamedTuple):
     """By its thresholds it takes no new sessions."""
     warming: float | None = None
     """Seconds since its slow start began."""
+    out_for: float | None = None
+    """Seconds since it takes no new sessions, by configuration or command; None: it does."""
+    reset_in: float | None = None
+    """Seconds until those that it has left are reset; None: they are not."""
+
+    @property
+    def sessions(self) -> int:
+        return self.active + self.inactive
 
 
 class ServiceView(NamedTuple):
@@ -110,11 +118,17 @@ def service_view(service: Service, now: float) -> ServiceView:
             server.settings.upper_threshold,
             server.settings.lower_threshold,
             not server.is_open,
-            None if server.warm_since is None else max(0.0, now - server.warm_since),
+            _since(server.warm_since, now),
+            _since(server.out_since, now),
+            None if server.deadline is None else max(0.0, server.deadline - now),
         )
         for server in service.all_servers()
     )
     return ServiceView(*service.key, service.scheduler.name, servers)
+
+
+def _since(time: float | None, now: float) -> float | None:
+    return None if time is None else max(0.0, now - time)
 
 
 def local_view(local: LocalAddress, pool: LocalPool) -> LocalAddressView:
