@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fullnat.cli.lvs_names import LVS_NAMES
 from fullnat.cli.rates import rates
-from fullnat.cli.stats import sections
+from fullnat.cli.stats import notes, sections
 from fullnat.core.stats import NAMES
 from fullnat.p4constants import DropReason, ToaResult
 
@@ -148,6 +148,13 @@ def test_stats_as_json(running: Path) -> None:
         "server": "10.0.0.11:8080",
         "mode": "fullnat",
         "weight": 1,
+        "effective_weight": 0,
+        "upper_threshold": 0,
+        "lower_threshold": 0,
+        "full": False,
+        "warming": None,
+        "out_for": None,
+        "reset_in": None,
         "draining": False,
         "active": 2,
         "inactive": 4,
@@ -318,3 +325,16 @@ def test_check(tmp_path: Path) -> None:
         f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
         f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"draining": False, "full": False, "warming": None, "out_for": None, "reset_in": None}, ""),
+        ({"full": True}, " (full)"),
+        ({"warming": 0.0}, " (slow start)"),
+        ({"draining": True, "out_for": 61.2, "reset_in": 0.0}, " (draining, out for 61 s, reset in 0 s)"),
+    ],
+)
+def test_what_is_said_of_a_server(values: dict[str, object], said: str) -> None:
+    assert notes(values) == said

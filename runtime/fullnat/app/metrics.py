@@ -42,6 +42,10 @@ _SERVER_GAUGES = {
     "active": "Sessions in state ESTABLISHED",
     "inactive": "Sessions in other states",
     "weight": "Configured weight",
+    "effective_weight": "Weight that the scheduler goes by, beside those of the others",
+    "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
+    "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
+    "full": "1 while it takes no new sessions because of its upper threshold",
 }
 _GROUPS = (
     ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
@@ -49,10 +53,6 @@ _GROUPS = (
     ("toa", "result", ("packets",), "{} of clients that were to get the option TOA, by what became of it"),
 )
 """What the switch counts: name, label, units, and the meaning of a unit."""
-_LOCAL = {
-    "used": "Sessions of the local address",
-    "free": "Its ports that are free towards the real server that uses most",
-}
 
 
 class _Reading(Collector):
@@ -118,7 +118,7 @@ class _Reading(Collector):
         for service in self._stats["services"]:
             for server in service["servers"]:
                 labels = service["protocol"], service["virtual"], server["server"], server["mode"]
-                family.add_metric(labels, server[name])
+                family.add_metric(labels, server[name] or 0)
 
 
 def _sentence(text: str) -> str:

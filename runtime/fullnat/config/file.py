@@ -201,6 +201,8 @@ _REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
     "mode": (_mode, None),
+    "upper_threshold": (_integer(*LIMITS), 0),
+    "lower_threshold": (_integer(*LIMITS), 0),
 }
 _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
@@ -212,6 +214,8 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
+    "slow_start": (_seconds, 0.0),
+    "drain_timeout": (_seconds, 0.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
