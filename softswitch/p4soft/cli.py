@@ -100,14 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"port number of packet-ins and packet-outs (default {CPU_PORT})",
     )
     parser.add_argument("--drop-port", type=int, default=DROP_PORT, metavar="N", help="only 511, the default")
-    parser.add_argument("--grpc-server-addr", default=ADDRESS, metavar="ADDR", help=f"default {ADDRESS}")
-    parser.add_argument("--grpc-server-ssl", action="store_true", help="serve with TLS")
-    parser.add_argument(
-        "--grpc-server-cacert", type=Path, metavar="PEM", help="CA that client certificates are checked with"
-    )
-    parser.add_argument("--grpc-server-cert", type=Path, metavar="PEM", help="server certificate")
-    parser.add_argument("--grpc-server-key", type=Path, metavar="PEM", help="server key")
-    parser.add_argument("--grpc-server-with-client-auth", action="store_true", help="demand a client certificate")
+    _add_server(parser)
     parser.add_argument("--log-console", action="store_true", help="log to standard output, at level debug")
     parser.add_argument("--log-file", type=Path, metavar="FILE", help="log to a file")
     parser.add_argument("--log-flush", action="store_true", help="write every line of the log file at once")
@@ -134,6 +127,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stats", type=_seconds, metavar="SECONDS", help="show the ports' rates this often")
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     return parser
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    """The options of P4Runtime's server."""
+    parser.add_argument("--grpc-server-addr", default=ADDRESS, metavar="ADDR", help=f"default {ADDRESS}")
+    parser.add_argument("--grpc-server-ssl", action="store_true", help="serve with TLS")
+    parser.add_argument(
+        "--grpc-server-cacert", type=Path, metavar="PEM", help="CA that client certificates are checked with"
+    )
+    parser.add_argument("--grpc-server-cert", type=Path, metavar="PEM", help="server certificate")
+    parser.add_argument("--grpc-server-key", type=Path, metavar="PEM", help="server key")
+    parser.add_argument("--grpc-server-with-client-auth", action="store_true", help="demand a client certificate")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -163,7 +163,7 @@ class Snapshots:
 
     async def stats(self) -> Json:
         """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
-        services = self._core.services()
+        services = self._core.services(asyncio.get_running_loop().time())
         server_ids = [server.server_id for service in services for server in service.servers if server.server_id >= 0]
         inward, outward, reasons = await self._read(server_ids)
         owner = self._owner
@@ -230,12 +230,15 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "protocol": BY_NUMBER[service.protocol].name,
         "virtual": str(service.virtual),
         "scheduler": service.scheduler,
+        "connections": service.connections,
+        "unanswered": service.unanswered,
+        "refused": dict(service.refused),
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
 
 
-_SUMMED = ("active", "inactive", "connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
+_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
 def _sum(servers: Iterable[Json], name: str) -> int:
@@ -248,6 +251,13 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "server": str(server.endpoint),
         "mode": server.mode.value,
         "weight": server.weight,
+        "effective_weight": server.effective_weight,
+        "upper_threshold": server.upper_threshold,
+        "lower_threshold": server.lower_threshold,
+        "full": server.is_full,
+        "warming": _seconds(server.warming),
+        "out_for": _seconds(server.out_for),
+        "reset_in": _seconds(server.reset_in),
         "draining": server.draining,
         "active": server.active,
         "inactive": server.inactive,
@@ -258,3 +268,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "out_packets": sent["packets"],
         "out_bytes": sent["bytes"],
     }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -25,7 +25,7 @@ def check(config: Path, target: str) -> None:
             click.echo(problem, err=True)
         raise SystemExit(1) from None
     for line in advice(found):
-        click.echo(f"{config}: warning: {line}", err=True)
+        click.echo(f"warning: {line}", err=True)
     servers = sum(len(virtual.real_servers) for virtual in found.virtual_servers)
     told = counted(len(found.virtual_servers), "virtual server"), counted(servers, "real server")
     click.echo(f"{config}: {', '.join(told)}")

@@ -8,7 +8,9 @@ from fullnat.config.model import Config
 
 
 def advice(config: Config) -> Iterator[str]:
-    """One line for each virtual server that refuses all of its clients."""
+    """What the file says in vain, with its place, and each virtual server that refuses all of its clients; one line
+    each."""
+    yield from config.vain
     for virtual in config.virtual_servers:
         name = f"virtual server {virtual.protocol} {virtual.address}:{virtual.port}"
         if not virtual.real_servers:

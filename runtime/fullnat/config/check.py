@@ -3,12 +3,14 @@ roles that exclude each other (:mod:`.roles`)."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Callable, Container, Hashable
 from ipaddress import IPv4Address
+from typing import Any
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, VirtualServer
 from fullnat.config.roles import check_roles
+from fullnat.core.values import check_slow_start, check_thresholds
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -75,6 +77,7 @@ def _check_virtual_server(
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
     if not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
+    _try(check_slow_start, server.scheduler, server.slow_start, problems=problems, at=(where, "slow_start"))
     seen = set()
     for address in server.local_addresses:
         if address in seen:
@@ -83,6 +86,13 @@ def _check_virtual_server(
     duplicates = _Unique(problems, "")
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))
+        _try(
+            check_thresholds,
+            real.upper_threshold,
+            real.lower_threshold,
+            problems=problems,
+            at=(below, "lower_threshold"),
+        )
         duplicates.see((real.address, real.port), below, "address", f"{real.address}:{real.port}")
         mode = real.mode or server.mode
         if mode.keeps_destination and real.port != server.port:
@@ -91,6 +101,14 @@ def _check_virtual_server(
             problems.add(below, "address", f"{real.address} is not next door, as {mode} needs it")
         if real.address not in wrong and not _routable(config, real.address):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
+
+
+def _try(check: Callable[..., None], *values: Any, problems: Problems, at: tuple[Where, str]) -> None:
+    """What ``check`` says of ``values`` is a problem there."""
+    try:
+        check(*values)
+    except ValueError as error:
+        problems.add(*at, str(error))
 
 
 def _connected(config: Config, address: IPv4Address) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import check, hints, locate
+from fullnat.config import check, hints, keepalived, locate
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.modes import Mode
@@ -29,9 +29,16 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """Keys that need no quotes. Others may have anything in them."""
 
 
+KEEPALIVED = ".conf"
+"""How the name of a file in keepalived's grammar ends. All others are TOML."""
+
+
 def load(path: Path, target: str = V1MODEL) -> Config:
     """Read and check a configuration file, of a switch of this ``target`` (:data:`fullnat.compiled.TARGETS`). Raises
     ConfigError with everything that is wrong."""
+    if path.suffix == KEEPALIVED:
+        document, problems, vain = keepalived.load(path)
+        return replace(_checked(document, problems, target), vain=vain)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -49,7 +56,10 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
         raise ConfigError([locate.syntax_error(name, text, str(error))]) from None
-    problems = Problems(name, locate.Locator(text))
+    return _checked(document, Problems(locate.Locator(text, name)), target)
+
+
+def _checked(document: Mapping[str, Any], problems: Problems, target: str) -> Config:
     config = _config(document, problems)
     if config is not None:
         check.check(config, problems, CPU_PORTS[target])
@@ -191,6 +201,8 @@ _REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
     "mode": (_mode, None),
+    "upper_threshold": (_integer(*LIMITS), 0),
+    "lower_threshold": (_integer(*LIMITS), 0),
 }
 _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
@@ -202,6 +214,8 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
+    "slow_start": (_seconds, 0.0),
+    "drain_timeout": (_seconds, 0.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
@@ -249,7 +263,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
     if "interface" not in document and "virtual_server" in document:
-        problems.add(top, "interface", "at least one [[interface]] is needed")
+        problems.add(top, "interface", "at least one is needed")
     if problems.lines or values is None or timeouts is None:
         return None
     return Config(

@@ -23,6 +23,7 @@ NAMES: dict[str, str] = {
     "datagram_rescheduled": "UDP sessions removed because their real server left or has weight 0",
     "conn_sched_unreach": "SYNs and datagrams refused: no real server, or no local port",
     "no_real_server": "SYNs and datagrams refused because every real server has weight 0",
+    "servers_full": "SYNs and datagrams dropped because every real server is at its upper threshold",
     "no_local_port": "SYNs and datagrams refused because every local port towards the server is in use",
     "client_port_in_use": "SYNs and datagrams whose client has a session with the server by another service (nat)",
     "service_full": "SYNs and datagrams dropped because their service has max_sessions",
