@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fullnat.cli.lvs_names import LVS_NAMES
 from fullnat.cli.rates import rates
-from fullnat.cli.stats import sections
+from fullnat.cli.stats import notes, sections
 from fullnat.core.stats import NAMES
 from fullnat.p4constants import DropReason, ToaResult
 
@@ -100,6 +100,28 @@ def test_a_filter_that_selects_nothing_of_what_is_there_is_an_empty_list(running
     assert (result.exit_code, result.output) == (0, "")
 
 
+@pytest.mark.parametrize("value", ["foo", "10.0.0", "10.0.0.1:", "10.0.0.1:65536", "10.0.0.1:x", "::1:y", "10.0.0.0/8"])
+@pytest.mark.parametrize("name", ["client", "virtual"])
+def test_a_filter_that_is_no_address_is_one_line(running: Path, name: str, value: str) -> None:
+    result = invoke("sessions", "--filter", f"{name}={value}", "--control-socket", running)
+    assert (result.exit_code, result.output) == (1, f"Error: {name} '{value}' is neither ADDRESS nor ADDRESS:PORT\n")
+
+
+@pytest.mark.parametrize("value", ["10.9.0.1", "10.9.0.1:80", "2001:db8::1", "[2001:db8::1]:80"])
+def test_a_client_that_is_not_there_is_an_empty_list(running: Path, value: str) -> None:
+    result = invoke("sessions", "--json", "--filter", f"client={value}", "--control-socket", running)
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_a_filter_can_be_given_once(running: Path) -> None:
+    options = ("--filter", "client=10.0.0.1", "--filter", "client=10.0.0.2")
+    result = invoke("sessions", *options, "--control-socket", running)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (
+        2,
+        "Error: Invalid value for '--filter': client is given twice",
+    )
+
+
 def test_a_wrong_filter_is_one_line(running: Path) -> None:
     result = invoke("sessions", "--filter", "colour=red", "--control-socket", running)
     assert result.exit_code == 1
@@ -126,6 +148,13 @@ def test_stats_as_json(running: Path) -> None:
         "server": "10.0.0.11:8080",
         "mode": "fullnat",
         "weight": 1,
+        "effective_weight": 0,
+        "upper_threshold": 0,
+        "lower_threshold": 0,
+        "full": False,
+        "warming": None,
+        "out_for": None,
+        "reset_in": None,
         "draining": False,
         "active": 2,
         "inactive": 4,
@@ -279,7 +308,16 @@ def test_check(tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text(CONFIG_TEXT)
     result = invoke("check", config)
-    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual servers, 1 real servers\n")
+    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual server, 1 real server\n")
+    config.write_text(CONFIG_TEXT[: CONFIG_TEXT.index("[[virtual_server.real_server]]")])
+    result = invoke("check", config)
+    assert (result.exit_code, result.output.splitlines()) == (
+        0,
+        [
+            "warning: virtual server tcp 203.0.113.80:80 has no real servers: its clients get no answer",
+            f"{config}: 1 virtual server, 0 real servers",
+        ],
+    )
     config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 0\nshedule = 1\n"))
     result = invoke("check", config)
     assert result.exit_code == 1
@@ -287,3 +325,16 @@ def test_check(tmp_path: Path) -> None:
         f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
         f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"draining": False, "full": False, "warming": None, "out_for": None, "reset_in": None}, ""),
+        ({"full": True}, " (full)"),
+        ({"warming": 0.0}, " (slow start)"),
+        ({"draining": True, "out_for": 61.2, "reset_in": 0.0}, " (draining, out for 61 s, reset in 0 s)"),
+    ],
+)
+def test_what_is_said_of_a_server(values: dict[str, object], said: str) -> None:
+    assert notes(values) == said

@@ -22,7 +22,7 @@ LOW, HIGH = 5000, 5001
 def made(
     *servers: RealServer, locals_: tuple[Address, ...] = (LOCAL,), ids: int = 8
 ) -> tuple[LocalPool, ClientEndpoints, Service]:
-    services = Services(ids)
+    services = Services(ids, Random(4))
     for key, declared in model_of(config(virtual(real_servers=servers, scheduler="rr"))).services.items():
         services.configure(key, declared, Timeouts())
     services.number()

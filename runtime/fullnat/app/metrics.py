@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 _SERVER_LABELS = ("protocol", "virtual", "server", "mode")
 _SERVER_COUNTERS = {
     "connections": "Sessions created",
-    "unanswered": "Sessions that ended without any answer of the real server",
+    "unanswered": "Sessions that the real server never answered",
     "in_packets": "Packets from clients",
     "in_bytes": "Bytes from clients",
     "out_packets": "Packets from the real server",
@@ -42,7 +42,17 @@ _SERVER_GAUGES = {
     "active": "Sessions in state ESTABLISHED",
     "inactive": "Sessions in other states",
     "weight": "Configured weight",
+    "effective_weight": "Weight that the scheduler goes by, beside those of the others",
+    "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
+    "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
+    "full": "1 while it takes no new sessions because of its upper threshold",
 }
+_GROUPS = (
+    ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
+    ("punts", "reason", ("packets", "bytes"), "{} that the switch has sent to the controller, by reason"),
+    ("toa", "result", ("packets",), "{} of clients that were to get the option TOA, by what became of it"),
+)
+"""What the switch counts: name, label, units, and the meaning of a unit."""
 
 
 class _Reading(Collector):
@@ -64,9 +74,11 @@ class _Reading(Collector):
             counter = CounterMetricFamily(f"fullnat_server_{name}", help_text, labels=_SERVER_LABELS)
             self._per_server(counter, name)
             yield counter
-        for group, label in (("drops", "reason"), ("punts", "reason"), ("toa", "result")):
-            for unit in ("packets", "bytes") if group != "toa" else ("packets",):
-                family = CounterMetricFamily(f"fullnat_{group}_{unit}", f"{group}, in {unit}", labels=(label,))
+        for group, label, units, help_text in _GROUPS:
+            for unit in units:
+                family = CounterMetricFamily(
+                    f"fullnat_{group}_{unit}", _sentence(help_text.format(unit)), labels=(label,)
+                )
                 for name, cell in stats[group].items():
                     family.add_metric((name,), cell[unit])
                 yield family
@@ -76,7 +88,7 @@ class _Reading(Collector):
         for name, help_text in NAMES.items():
             # LVS's names begin with it.
             metric = f"fullnat_{name.removeprefix('fullnat_')}"
-            yield CounterMetricFamily(metric, help_text, value=stats["controller"].get(name, 0))
+            yield CounterMetricFamily(metric, _sentence(help_text), value=stats["controller"].get(name, 0))
 
     def _locals(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
@@ -106,7 +118,11 @@ class _Reading(Collector):
         for service in self._stats["services"]:
             for server in service["servers"]:
                 labels = service["protocol"], service["virtual"], server["server"], server["mode"]
-                family.add_metric(labels, server[name])
+                family.add_metric(labels, server[name] or 0)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:

@@ -46,6 +46,14 @@ RATE_COLUMNS = (
 )
 LOCAL_COLUMNS = ("address", "used", "free", "conns", "conflicts", "exhausted")
 LOCAL_RATE_COLUMNS = ("address", "used", "free", "conns/s", "conflicts/s", "exhausted/s")
+_NOTES = (
+    ("draining", "draining"),
+    ("full", "full"),
+    ("warming", "slow start"),
+    ("out_for", "out for {:.0f} s"),
+    ("reset_in", "reset in {:.0f} s"),
+)
+"""What is said of a real server behind its name, if it is so."""
 
 
 @click.command()
@@ -132,7 +140,7 @@ def _services(found: Json) -> list[Row]:
         shown = values if changes is None else changes["services"][key_of(name, values)]
         rows.append(
             (
-                name + (" (draining)" if values.get("draining") else ""),
+                name + notes(values),
                 values.get("mode", ""),
                 str(values.get("weight", "")),
                 str(values["active"]),
@@ -153,6 +161,14 @@ def _refused(found: Json) -> list[Row]:
         if "refused" in values
     ]
     return [(name, reason, str(count)) for name, of in counts for reason, count in of.items() if count]
+
+
+def notes(values: Json) -> str:
+    """What is to be known of a real server beside its counts."""
+    said = [
+        note.format(value) for item, note in _NOTES if (value := values.get(item)) is not None and value is not False
+    ]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _locals(found: Json) -> list[Row]:

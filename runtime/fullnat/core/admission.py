@@ -12,7 +12,8 @@ from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
-from fullnat.core.services import Server, Service
+from fullnat.core.servers import Server
+from fullnat.core.services import Service
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore

@@ -18,7 +18,8 @@ from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Place
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.server_ids import ServerKey
-from fullnat.core.services import Server, Service, Services
+from fullnat.core.servers import Server
+from fullnat.core.services import Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
@@ -46,7 +47,7 @@ class SessionStore:
         self.stats = stats
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
-        self.services = Services(sizes.server_ids)
+        self.services = Services(sizes.server_ids, rng)
         self.unnumbered = 0
         """Sessions of protocols without numbers."""
         settings = GlobalSettings()
@@ -187,13 +188,7 @@ class SessionStore:
     @staticmethod
     def _count(session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
-        server, scheduler = session.server, session.service.scheduler
-        if state is session.protocol.established:
-            server.active += change
-        else:
-            server.inactive += change
-        if scheduler.wants_loads:
-            scheduler.loaded(server)
+        session.service.count(session.server, change, active=state is session.protocol.established)
 
     def timeout(self, session: Session) -> float:
         """Seconds that the session may be idle in its state."""
