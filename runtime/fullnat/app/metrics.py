@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,6 +18,7 @@ from fullnat.core.stats import NAMES
 REQUEST_SECONDS = 10.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 _LOGGER = logging.getLogger(__name__)
 _SERVER_LABELS = ("protocol", "virtual", "server", "mode")
 _SERVER_COUNTERS = {
@@ -32,10 +34,14 @@ _SERVER_GAUGES = {
     "inactive": "Sessions in other states",
     "weight": "Configured weight",
     "effective_weight": "Weight that the scheduler goes by, beside those of the others",
+    "templates": "Clients whose next connection goes to it",
     "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
     "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
     "full": "1 while it takes no new sessions because of its upper threshold",
 }
+_SERVICE_LABELS = ("protocol", "virtual")
+_SERVICE_GAUGES = {"templates": "Clients whose server is remembered"}
+_SERVICE_COUNTERS = {"persistent": "Sessions that went to the server remembered for their client"}
 
 
 class _Reading(Collector):
@@ -57,6 +63,10 @@ class _Reading(Collector):
             counter = CounterMetricFamily(f"fullnat_server_{name}", help_text, labels=_SERVER_LABELS)
             self._per_server(counter, name)
             yield counter
+        for name, help_text in _SERVICE_GAUGES.items():
+            yield self._per_service(GaugeMetricFamily, name, help_text)
+        for name, help_text in _SERVICE_COUNTERS.items():
+            yield self._per_service(CounterMetricFamily, name, help_text)
         for group, label in (("drops", "reason"), ("punts", "reason"), ("toa", "result")):
             for unit in ("packets", "bytes") if group != "toa" else ("packets",):
                 family = CounterMetricFamily(f"fullnat_{group}_{unit}", f"{group}, in {unit}", labels=(label,))
@@ -74,6 +84,12 @@ class _Reading(Collector):
             metric = f"fullnat_{name.removeprefix('fullnat_')}"
             yield CounterMetricFamily(metric, help_text, value=stats["controller"].get(name, 0))
 
+    def _per_service(self, kind: type[Family], name: str, help_text: str) -> Family:
+        family = kind(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
+        for service in self._stats["services"]:
+            family.add_metric((service["protocol"], service["virtual"]), service[name])
+        return family
+
     def _per_server(self, family: GaugeMetricFamily | CounterMetricFamily, name: str) -> None:
         for service in self._stats["services"]:
             for server in service["servers"]:
@@ -85,7 +101,10 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     """Name, type, labels and meaning of every metric, as Prometheus shows them."""
     cells = {"packets": 0, "bytes": 0}
     unnamed = dict.fromkeys(_SERVER_LABELS, "")
-    one: Json = {**unnamed, **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0)}
+    one: Json = {
+        **unnamed,
+        **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS, *_SERVICE_GAUGES, *_SERVICE_COUNTERS), 0),
+    }
     reading: Json = {
         "switch": {"state": ""},
         "services": [{**one, "servers": [one]}],
