@@ -20,7 +20,7 @@ from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Tim
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import LIMITS, MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
+from fullnat.core.values import LIMITS, MTUS, PORTS, PREFIXES, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
 from fullnat.net.flow import address
 
 Convert = Callable[[Any], Any]
@@ -216,6 +216,8 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
+    "persistence_timeout": (_seconds, 0.0),
+    "persistence_prefix": (_integer(*PREFIXES), 128),
     "slow_start": (_seconds, 0.0),
     "drain_timeout": (_seconds, 0.0),
     "toa": (_boolean, True),
