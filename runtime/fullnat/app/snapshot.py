@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from ipaddress import ip_address
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
+from fullnat.core.values import PORTS
 from fullnat.core.views import ServerView, ServiceView, SessionView
 from fullnat.net.flow import text
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
@@ -75,6 +77,22 @@ def _is_or_at(endpoint: str, wanted: str) -> bool:
     return wanted in (endpoint, endpoint.rpartition(":")[0].strip("[]"))
 
 
+def _is_endpoint(text: str) -> bool:
+    """Whether it is an address, or one with a port, in the notation of sessions."""
+    host, colon, port = text.rpartition(":")
+    if colon and port.isdecimal() and (host.startswith("[") or ":" not in host):
+        return int(port) <= PORTS[1] and _is_address(host.removeprefix("[").removesuffix("]"))
+    return _is_address(text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 _NAMED = {
     "state": {
         state.name.lower(): state.name for protocol in PROTOCOLS.values() for state in type(protocol.established)
@@ -101,6 +119,8 @@ class Snapshots:
             known = _NAMED.get(name)
             if known is not None and wanted.lower() not in known:
                 raise UnknownFilter(f"unknown {name} {wanted!r}; there are {', '.join(known.values())}")
+            if known is None and not _is_endpoint(wanted):
+                raise UnknownFilter(f"{name} {wanted!r} is neither ADDRESS nor ADDRESS:PORT")
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
         return self._turns(views, filters)
 
@@ -213,12 +233,15 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "persistence_timeout": service.persistence_timeout,
         "templates": service.templates,
         "persistent": service.persistent,
+        "connections": service.connections,
+        "unanswered": service.unanswered,
+        "refused": dict(service.refused),
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
 
 
-_SUMMED = ("active", "inactive", "connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
+_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
 def _sum(servers: Iterable[Json], name: str) -> int:

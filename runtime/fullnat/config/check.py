@@ -13,9 +13,10 @@ from fullnat.config.roles import check_roles
 from fullnat.core.values import check_slow_start, check_thresholds
 
 
-def check(config: Config, problems: Problems) -> None:
-    """Add everything wrong with ``config`` to ``problems``."""
-    _check_interfaces(config, problems)
+def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
+    """Add everything wrong with ``config`` to ``problems``; ``cpu_port`` is the switch's port to the controller, if it
+    is known."""
+    _check_interfaces(config, problems, cpu_port)
     _check_routes(config, problems)
     if config.local_port_min > config.local_port_max:
         problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
@@ -44,11 +45,13 @@ class _Unique:
             self._seen[value] = where
 
 
-def _check_interfaces(config: Config, problems: Problems) -> None:
+def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) -> None:
     ports, addresses = _Unique(problems, ""), _Unique(problems, "")
     for number, interface in enumerate(config.interfaces, 1):
         where: Where = (("interface", number),)
         ports.see(interface.port, where, "port", f"port {interface.port}")
+        if interface.port == cpu_port:
+            problems.add(where, "port", f"{cpu_port} is the port between switch and controller, and no interface's")
         addresses.see(interface.address.ip, where, "address", str(interface.address.ip))
         network = interface.address.network
         if network.prefixlen < 31 and interface.address.ip in (network.network_address, network.broadcast_address):

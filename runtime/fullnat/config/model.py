@@ -129,6 +129,8 @@ class Config(GlobalSettings):
     interfaces: tuple[Interface, ...]
     routes: tuple[StaticRoute, ...] = ()
     virtual_servers: tuple[VirtualServer, ...] = ()
+    vain: tuple[str, ...] = field(default=(), compare=False)
+    """What the file says and nothing follows from, one line each with its place."""
 
 
 S = TypeVar("S")

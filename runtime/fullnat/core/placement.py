@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from fullnat.core.pool import ClientEndpoints, LocalPool
+from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.servers import Server
 from fullnat.core.services import Service
 from fullnat.net.flow import Endpoint, Flow, made
@@ -61,11 +61,12 @@ def place(
     server = known or service.schedule(flow)
     if server is None:
         return _without_server(service)
+    peer = made(Peer, (flow.protocol, server.endpoint))
     if not server.mode.takes_local:
-        if not server.mode.keeps_destination and not clients.take(flow.src, server.endpoint):
+        if not server.mode.keeps_destination and not clients.take(flow.src, peer):
             return Refusal.CLIENT_PORT_IN_USE
         return made(Place, (server, flow.src))
-    local = pool.take(service.locals, service.next_local(), server.endpoint)
+    local = pool.take(service.locals, service.next_local(), peer)
     return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))
 
 

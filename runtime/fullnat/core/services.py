@@ -71,6 +71,12 @@ class Service:
         self.drain_timeout = 0.0
         """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
         self.limits = Limits()
+        self.connections = 0
+        """Sessions ever, of servers that have gone as well."""
+        self.unanswered = 0
+        """Those that ended without any answer of their server."""
+        self.refused: Counter[str] = Counter()
+        """Flows that got no session, by the reason's name."""
         self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
         self.crowded = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
@@ -80,6 +81,11 @@ class ServiceView(NamedTuple):
     virtual: Endpoint
     scheduler: str
     servers: tuple[ServerView, ...]
+    connections: int
+    """Of servers that have gone as well, as ``unanswered``."""
+    unanswered: int
+    refused: Mapping[str, int]
+    """Flows that got no session, by reason."""
     persistence_timeout: float = 0.0
     templates: int = 0
     """Clients whose server is remembered."""
@@ -105,10 +111,12 @@ class LocalAddressView(NamedTuple):
     used: int
     """Sessions."""
     free: int
-    """Ports free towards the real server that uses the most."""
+    """Ports free towards the real server and protocol that uses the most."""
     conflicts: int
     exhausted: int
     draining: bool
+    connections: int
+    """Sessions ever that took it."""
 
 
 def session_view(session: Session, timeout: float, now: float) -> SessionView:
@@ -146,8 +154,19 @@ def service_view(service: Service, now: float) -> ServiceView:
         )
         for server in service.all_servers()
     )
-    counts = len(service.templates), service.persistent
-    return ServiceView(*service.key, service.scheduler.name, servers, service.persistence_timeout, *counts)
+    protocol, virtual = service.key
+    return ServiceView(
+        protocol,
+        virtual,
+        service.scheduler.name,
+        servers,
+        service.connections,
+        service.unanswered,
+        dict(service.refused),
+        service.persistence_timeout,
+        len(service.templates),
+        service.persistent,
+    )
 
 
 def template_view(template: Template, now: float) -> TemplateView:
@@ -164,4 +183,7 @@ def _since(time: float | None, now: float) -> float | None:
 def local_view(local: LocalAddress, pool: LocalPool) -> LocalAddressView:
     busiest = max((ports.count for ports in local.ports.values()), default=0)
     free = max(0, pool.high - pool.low + 1 - busiest)
-    return LocalAddressView(local.address, local.used, free, local.conflicts, local.exhausted, not local.configured)
+    draining = not local.configured
+    return LocalAddressView(
+        local.address, local.used, free, local.conflicts, local.exhausted, draining, local.connections
+    )
