@@ -107,7 +107,7 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
         document(replace(BASE, virtual_servers=(virtual, replace(DNS, local_addresses=()))))
     )
     assert text.splitlines() == [
-        "-A -t 203.0.113.80:80 -s wrr",
+        "-A -t 203.0.113.80:80 -s wrr -p 300 -M 255.255.255.0",
         "-a -t 203.0.113.80:80 -r 10.0.0.11:8080 -b -w 2 -x 5000 -y 4000",
         "-a -t 203.0.113.80:80 -r 10.0.0.12:8080 -b -w 1",
         "-A -u 203.0.113.80:53 -s rr -V 30",

@@ -89,6 +89,11 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
+def _duration(value: Any) -> float:
+    """Seconds, of which 0 is none."""
+    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
+
+
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is not true or false")
@@ -216,10 +221,10 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
-    "persistence_timeout": (_seconds, 0.0),
+    "persistence_timeout": (_duration, 0.0),
     "persistence_prefix": (_integer(*PREFIXES), 128),
-    "slow_start": (_seconds, 0.0),
-    "drain_timeout": (_seconds, 0.0),
+    "slow_start": (_duration, 0.0),
+    "drain_timeout": (_duration, 0.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),

@@ -16,6 +16,7 @@ _KEYWORDS = {
     "mode": "lb_kind",
     "protocol": "protocol",
     "established_timeout": "establish_timeout",
+    "persistence_timeout": "persistence_timeout",
     "weight": "weight",
     "upper_threshold": "uthreshold",
     "lower_threshold": "lthreshold",
