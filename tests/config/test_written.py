@@ -34,6 +34,8 @@ VIRTUALS = st.builds(
     established_timeout=SECONDS,
     max_sessions=st.integers(0, 9),
     slow_start=st.just(0.0) | SECONDS,
+    persistence_timeout=st.just(0.0) | SECONDS,
+    persistence_prefix=st.integers(1, 32),
     timeouts=st.none() | st.builds(Timeouts, close=SECONDS),
     real_servers=st.lists(REALS, max_size=3, unique_by=lambda real: (real.address, real.port)).map(tuple),
 )
@@ -79,6 +81,8 @@ def test_a_keepalived_conf_is_what_keepalived_would_read() -> None:
         "virtual_server 203.0.113.80 80 {",
         "    lb_algo wrr",
         "    lb_kind FNAT",
+        "    persistence_timeout 300",
+        "    persistence_granularity 255.255.255.0",
         "    laddr_group_name local1",
         "    real_server 10.0.0.11 8080 {",
         "        weight 2",
