@@ -74,10 +74,9 @@ class GrpcTransport:
                     raise ConnectionLost(explain(self.address, error, tls=self._context is not None)) from None
             return self._connection
 
-    async def open_stream(self, layout: Layout = NO_LAYOUT) -> GrpcStream:
-        """After a first answer: whoever takes connections need not serve them."""
-        connection = await self._connected()
-        call = connection.open(self._headers["Capabilities"], 1)
+    async def reach(self) -> None:
+        """Have a first answer: whoever takes connections need not serve them. Raises ConnectionLost."""
+        call = (await self._connected()).open(self._headers["Capabilities"], 1)
         call.send(b"", end=True)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -88,7 +87,10 @@ class GrpcTransport:
             pass  # an old switch does not know Capabilities
         finally:
             call.cancel()
-        return GrpcStream(connection.open(self._headers[_STREAM], QUEUE_LIMIT))
+
+    async def open_stream(self, layout: Layout = NO_LAYOUT) -> GrpcStream:
+        await self.reach()
+        return GrpcStream((await self._connected()).open(self._headers[_STREAM], QUEUE_LIMIT))
 
     async def ask(self) -> None:
         """An old switch does not know Capabilities, but says so."""
