@@ -74,7 +74,7 @@ async def test_a_server_of_something_else() -> None:
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    assert await why(address) == f"what answers at {address} is no P4Runtime server"
+    assert await why(address) == f"no P4Runtime server answers at {address}: who listens there speaks something else"
     server.close()
 
 

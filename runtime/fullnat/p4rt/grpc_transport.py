@@ -76,8 +76,7 @@ class GrpcTransport:
 
     async def reach(self) -> None:
         """Have a first answer: whoever takes connections need not serve them. Raises ConnectionLost."""
-        connection = await self._connected()
-        call = connection.open(self._headers["Capabilities"], 1)
+        call = (await self._connected()).open(self._headers["Capabilities"], 1)
         call.send(b"", end=True)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -91,8 +90,7 @@ class GrpcTransport:
 
     async def open_stream(self, layout: Layout = NO_LAYOUT) -> GrpcStream:
         await self.reach()
-        connection = await self._connected()
-        return GrpcStream(connection.open(self._headers[_STREAM], QUEUE_LIMIT))
+        return GrpcStream((await self._connected()).open(self._headers[_STREAM], QUEUE_LIMIT))
 
     async def ask(self) -> None:
         """An old switch does not know Capabilities, but says so."""

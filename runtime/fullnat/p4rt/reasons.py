@@ -26,7 +26,7 @@ def explain(address: str, error: Exception, *, tls: bool) -> str:
     """One line for what :func:`fullnat.p4rt.http2.dial.dial` has raised."""
     nobody = f"no P4Runtime server answers at {address}"
     if isinstance(error, Http2Error):
-        return f"what answers at {address} is no P4Runtime server"
+        return f"{nobody}: who listens there speaks something else"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{nobody}: {_WRONG_NAME if error.verify_code in _OTHER_NAME else _WRONG_CA}"
     if isinstance(error, ssl.SSLError) and "ALERT" not in (error.reason or ""):
