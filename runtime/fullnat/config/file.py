@@ -214,6 +214,7 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
+    "ops": (_boolean, False),
     "slow_start": (_seconds, 0.0),
     "drain_timeout": (_seconds, 0.0),
     "toa": (_boolean, True),
@@ -221,6 +222,7 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "keep_mss": (_boolean, False),
     "reset_on_miss": (_boolean, True),
 }
+_OF_UDP = ("ops",)
 _OF_TCP = ("toa", "keep_timestamps", "keep_mss", "reset_on_miss")
 _TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
 _GLOBAL: dict[str, tuple[Convert, Any]] = {
@@ -314,10 +316,10 @@ def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Prob
     protocol = PROTOCOLS[found["protocol"]]
     if "established_timeout" not in table:
         found["established_timeout"] = protocol.established_timeout
-    if not protocol.is_numbered:
-        for key in _OF_TCP:
-            if key in table:
-                problems.add(where, key, f"is an option of TCP, and this is a service of {protocol.name.upper()}")
+    other, options = ("UDP", _OF_UDP) if protocol.is_numbered else ("TCP", _OF_TCP)
+    for key in options:
+        if key in table:
+            problems.add(where, key, f"is an option of {other}, and this is a service of {protocol.name.upper()}")
 
 
 def _tables(

@@ -43,6 +43,7 @@ from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
+from fullnat.core.one_packet import OnePacket
 from fullnat.core.options import BadOptions, edit_options
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
@@ -82,7 +83,7 @@ class Controller:
         self._misses = Misses(self._store)
         self._too_big = TooBig(self._store)
         self._admission = Admission(self._store, isn, self._resets)
-        self._datagrams = Datagrams(self._store)
+        self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services)
         self._switch: SwitchId | None = None

@@ -58,7 +58,7 @@ def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flo
     """Where a new ``flow`` of ``service`` goes."""
     server = service.schedule(flow)
     if server is None:
-        return _without_server(service)
+        return without_server(service)
     peer = made(Peer, (flow.protocol, server.endpoint))
     if not server.mode.takes_local:
         if not server.mode.keeps_destination and not clients.take(flow.src, peer):
@@ -68,7 +68,8 @@ def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flo
     return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))
 
 
-def _without_server(service: Service) -> Refusal:
+def without_server(service: Service) -> Refusal:
+    """Why ``service`` has no server for a flow."""
     if service.crowded:
         return Refusal.NO_ROOM
     return Refusal.SERVERS_FULL if service.scheduler.servers else Refusal.NO_REAL_SERVER
