@@ -90,7 +90,7 @@ def test_the_example_is_right_and_shows_every_option() -> None:
     config = file.load(EXAMPLE)
     assert config.virtual_servers
     text = EXAMPLE.read_text()
-    options = [file._GLOBAL, file._INTERFACE, file._ROUTE, file._VIRTUAL_SERVER, file._REAL_SERVER, file._TIMEOUTS]
+    options = [file.GLOBAL, file.INTERFACE, file.ROUTE, file.VIRTUAL_SERVER, file.REAL_SERVER, file.TIMEOUTS]
     for option in (name for table in options for name in table):
         assert f"\n{option} = " in text, option
 
