@@ -154,7 +154,8 @@ def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
 
 
 def test_one_packet_scheduling_is_for_udp_and_not_in_fullnat() -> None:
-    alone = GOOD + UDP.replace('"udp"', '"udp"\nops = true')
+    server = '[[virtual_server.real_server]]\naddress = "10.0.0.11"\nport = 443\n'
+    alone = GOOD + UDP.replace('"udp"', '"udp"\nops = true') + server
     (problem,) = problems(alone)
     assert problem.endswith("one-packet scheduling (ops) needs another mode than fullnat, as this is")
     assert file.parse(alone.replace("ops = true", 'ops = true\nmode = "nat"')).virtual_servers[-1].ops
