@@ -223,6 +223,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
     "reset_on_miss": (_boolean, True),
+    "echo_while_up": (_boolean, False),
 }
 _OF_UDP = ("ops",)
 _OF_TCP = ("toa", "keep_timestamps", "keep_mss", "reset_on_miss")

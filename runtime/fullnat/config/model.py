@@ -87,6 +87,9 @@ class ServiceSettings:
     keep_mss: bool = False
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
+    echo_while_up: bool = False
+    """Answer no echo request to its address while it has no real server with a weight, unless another service of the
+    address answers."""
     max_sessions: int = 0
     """Sessions that it may have; 0 is no limit."""
     new_rate: int = 0

@@ -69,6 +69,8 @@ class Service:
         """Flows that got no session, by the reason's name."""
         self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
+        self.answers_echo = True
+        """Its address may be pinged, as far as it knows."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler = SCHEDULERS["rr"](start)
@@ -107,6 +109,7 @@ class Service:
                 self.scheduler.opened(server)
         for server in old.values():
             self.drain(server)
+        self.answers_echo = not settings.echo_while_up or bool(self.taking())
         if settings.scheduler != self.scheduler.name:
             self.scheduler = SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
@@ -256,6 +259,10 @@ class Services:
         """Any service of this virtual address."""
         key = next(iter(self._of_virtual.get(virtual, ())), None)
         return None if key is None else self.by_key[key]
+
+    def answers_echo(self, virtual: Address) -> bool:
+        """Whether any service of this virtual address has it answer echo requests."""
+        return any(self.by_key[key].answers_echo for key in self._of_virtual.get(virtual, ()))
 
     def switch_up(self, found: FoundServers) -> None:
         """The switch tells which id is whose: only those of sessions that it still has stay."""
