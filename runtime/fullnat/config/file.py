@@ -221,6 +221,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
+    "ops": (_boolean, False),
     "persistence_timeout": (_duration, 0.0),
     "persistence_prefix": (_integer(*PREFIXES), 128),
     "slow_start": (_duration, 0.0),
@@ -231,6 +232,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "reset_on_miss": (_boolean, True),
     "echo_while_up": (_boolean, False),
 }
+_OF_UDP = ("ops",)
 _OF_TCP = ("toa", "keep_timestamps", "keep_mss", "reset_on_miss")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
@@ -324,10 +326,10 @@ def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Prob
     protocol = PROTOCOLS[found["protocol"]]
     if "established_timeout" not in table:
         found["established_timeout"] = protocol.established_timeout
-    if not protocol.is_numbered:
-        for key in _OF_TCP:
-            if key in table:
-                problems.add(where, key, f"is an option of TCP, and this is a service of {protocol.name.upper()}")
+    other, options = ("UDP", _OF_UDP) if protocol.is_numbered else ("TCP", _OF_TCP)
+    for key in options:
+        if key in table:
+            problems.add(where, key, f"is an option of {other}, and this is a service of {protocol.name.upper()}")
 
 
 def _tables(

@@ -45,6 +45,7 @@ from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
+from fullnat.core.one_packet import OnePacket
 from fullnat.core.options import BadOptions, edit_options
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.resets import Resets
@@ -95,7 +96,7 @@ class Controller:
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets)
-        self._datagrams = Datagrams(self._store)
+        self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
         self.memory = Remembrance(self._store, self._draining, self._warming, wall_offset)

@@ -71,6 +71,8 @@ class Service:
         self.drain_timeout = 0.0
         """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
         self.limits = Limits()
+        self.one_packet = False
+        """Each datagram is scheduled alone."""
         self.connections = 0
         """Sessions ever, of servers that have gone as well."""
         self.unanswered = 0
@@ -101,6 +103,7 @@ class Service:
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings.max_sessions, settings.new_rate)
+        self.one_packet = settings.ops
         if self.protocol.is_numbered:
             self.session_flags = (
                 (SessionFlag.TOA if settings.toa else 0)

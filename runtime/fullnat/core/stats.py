@@ -21,6 +21,7 @@ NAMES: dict[str, str] = {
     "syn_without_service": "SYNs and datagrams to a service that is configured no more",
     "syn_in_established": "SYNs with a new ISN inside a session that the server has answered, or may have",
     "datagram_received": "datagrams that asked for a new session",
+    "datagram_alone": "datagrams of services with one-packet scheduling that were sent on",
     "datagram_dropped": "datagrams dropped while they waited for their session: too many, or there is none",
     "datagram_rescheduled": "UDP sessions removed because their real server left or has weight 0",
     "conn_sched_unreach": "SYNs and datagrams refused: no real server, or no local port",

@@ -229,6 +229,7 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "establish_timeout": Keyword(option="established_timeout", convert=seconds),
     "persistence_timeout": Keyword(fewest=0, option="persistence_timeout", convert=persistence),
     "persistence_granularity": Keyword(option="persistence_prefix", convert=granularity),
+    "ops": Keyword(fewest=0, option="ops", convert=switched_on),
     "laddr_group_name": Keyword(),
     "ip_family": Keyword(),
     "weight": Keyword(),

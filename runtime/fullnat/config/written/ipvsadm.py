@@ -15,7 +15,7 @@ _PERSISTENCE = ("persistence_timeout", "persistence_prefix")
 _IN_SERVICE = frozenset(
     (
         *("address", "port", "protocol", "scheduler", "mode", "local_addresses", "real_server", "established_timeout"),
-        *_PERSISTENCE,
+        *("ops", *_PERSISTENCE),
     )
 )
 _IN_SERVER = frozenset(("address", "port", "mode", "weight", *_THRESHOLDS))
@@ -46,7 +46,8 @@ def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
     name = _name(service)
     timeout = service.get("established_timeout")
     timeouts = "" if timeout is None else f" -V {round(timeout)}"
-    yield f"-A {name} -s {service.get('scheduler', 'wrr')}{_persistence(service)}{timeouts}"
+    ops = " -o" if service.get("ops") else ""
+    yield f"-A {name} -s {service.get('scheduler', 'wrr')}{_persistence(service)}{ops}{timeouts}"
     _name_unsaid(name, service, _IN_SERVICE, unsaid)
     for real in service.get("real_server", ()):
         mode = _MODES[real.get("mode", service.get("mode", "fullnat"))]

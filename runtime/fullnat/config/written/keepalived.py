@@ -18,6 +18,7 @@ _KEYWORDS = {
     "protocol": "protocol",
     "established_timeout": "establish_timeout",
     "persistence_timeout": "persistence_timeout",
+    "ops": "ops",
     "weight": "weight",
     "upper_threshold": "uthreshold",
     "lower_threshold": "lthreshold",
@@ -99,9 +100,14 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
         elif key == "persistence_prefix":
             yield f"persistence_granularity {_granularity(section['address'], value)}"
         elif key in _KEYWORDS:
-            yield f"{_KEYWORDS[key]} {_MODES.get(value, _words(value)) if key == 'mode' else _words(value)}"
+            yield f"{_KEYWORDS[key]} {_value(key, value)}".rstrip()
         else:
             yield f"@{CONFIG_ID} {key} {_words(value)}"
+
+
+def _value(key: str, value: Any) -> str:
+    """A flag that is set has none."""
+    return _MODES[value] if key == "mode" else "" if value is True else _words(value)
 
 
 def _granularity(address: str, bits: int) -> str:
