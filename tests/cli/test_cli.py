@@ -155,6 +155,7 @@ def test_stats_as_json(running: Path) -> None:
         "warming": None,
         "out_for": None,
         "reset_in": None,
+        "templates": 0,
         "draining": False,
         "active": 2,
         "inactive": 4,

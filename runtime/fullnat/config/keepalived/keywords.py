@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from ipaddress import IPv4Network
 
 from fullnat.config.model import ServerSettings, ServiceSettings
 
@@ -63,9 +64,20 @@ def seconds(arguments: tuple[str, ...]) -> float:
     return number
 
 
-def word(arguments: tuple[str, ...]) -> str:
-    """As it stands."""
-    return arguments[0]
+def persistence(arguments: tuple[str, ...]) -> float:
+    """Seconds, of which none and no number are ipvsadm's default; 0 is off."""
+    return seconds(arguments) if arguments else 360.0
+
+
+def granularity(arguments: tuple[str, ...]) -> int:
+    """A mask of IPv4, or bits of a prefix; keepalived has the former for IPv4, the latter for IPv6."""
+    text = arguments[0]
+    if "." not in text:
+        return whole(arguments)
+    try:
+        return IPv4Network((0, text)).prefixlen
+    except ValueError:
+        raise ValueError(f"{text!r} is not a mask like 255.255.255.0") from None
 
 
 def switched_on(arguments: tuple[str, ...]) -> bool:
@@ -215,6 +227,9 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "protocol": Keyword(option="protocol", convert=one_of(PROTOCOLS, {"sctp": "only these are translated"})),
     "est_timeout": Keyword(option="established_timeout", convert=seconds),
     "establish_timeout": Keyword(option="established_timeout", convert=seconds),
+    "persistence_timeout": Keyword(fewest=0, option="persistence_timeout", convert=persistence),
+    "persistence_granularity": Keyword(option="persistence_prefix", convert=granularity),
+    "ops": Keyword(fewest=0, option="ops", convert=switched_on),
     "laddr_group_name": Keyword(),
     "ip_family": Keyword(),
     "weight": Keyword(),
