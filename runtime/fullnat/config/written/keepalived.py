@@ -25,7 +25,7 @@ _KEYWORDS = {
 }
 """Of several that mean the same, the one that is written."""
 _MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN"}
-_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat"}
+_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _WORD = re.compile(r"[^\s\"'!#{}]+")
 
@@ -107,6 +107,8 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
 
 def _value(key: str, value: Any) -> str:
     """A flag that is set has none."""
+    if key == "protocol":
+        return str(value).upper()
     return _MODES[value] if key == "mode" else "" if value is True else _words(value)
 
 
