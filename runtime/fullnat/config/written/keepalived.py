@@ -24,6 +24,8 @@ _KEYWORDS = {
     "lower_threshold": "lthreshold",
 }
 """Of several that mean the same, the one that is written."""
+_OF_FORKS = frozenset(("established_timeout",))
+"""Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
 _MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN"}
 _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
@@ -100,7 +102,8 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
         elif key == "persistence_prefix":
             yield f"persistence_granularity {_granularity(section['address'], value)}"
         elif key in _KEYWORDS:
-            yield f"{_KEYWORDS[key]} {_value(key, value)}".rstrip()
+            ours = key in _OF_FORKS and section.get("mode") != "fullnat"
+            yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}".rstrip()
         else:
             yield f"@{CONFIG_ID} {key} {_words(value)}"
 
