@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from ipaddress import IPv4Network
 
 from fullnat.config.model import ServerSettings, ServiceSettings
 
@@ -61,6 +62,22 @@ def seconds(arguments: tuple[str, ...]) -> float:
     if not 0 <= number < 1e9:
         raise ValueError(f"{text!r} is not a number of seconds")
     return number
+
+
+def persistence(arguments: tuple[str, ...]) -> float:
+    """Seconds; 360 where none are said."""
+    return seconds(arguments) if arguments else 360.0
+
+
+def prefix_length(arguments: tuple[str, ...]) -> int:
+    """Of a netmask, or a number of bits (IPv6)."""
+    text = arguments[0]
+    if text.isascii() and text.isdigit():
+        return whole(arguments)
+    try:
+        return IPv4Network(f"0.0.0.0/{text}").prefixlen
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a netmask nor a number of bits") from None
 
 
 def word(arguments: tuple[str, ...]) -> str:
@@ -215,6 +232,8 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "protocol": Keyword(option="protocol", convert=one_of(PROTOCOLS, {"sctp": "only these are translated"})),
     "est_timeout": Keyword(option="established_timeout", convert=seconds),
     "establish_timeout": Keyword(option="established_timeout", convert=seconds),
+    "persistence_timeout": Keyword(fewest=0, option="persistence_timeout", convert=persistence),
+    "persistence_granularity": Keyword(option="persistence_prefix", convert=prefix_length),
     "laddr_group_name": Keyword(),
     "ip_family": Keyword(),
     "weight": Keyword(),

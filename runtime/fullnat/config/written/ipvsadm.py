@@ -4,7 +4,7 @@ services with their servers first, then the local addresses."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from fullnat.config.written.document import Section
 
@@ -12,7 +12,10 @@ _PROTOCOLS = {"tcp": "-t", "udp": "-u"}
 _MODES = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tunnel": "-i"}
 _THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 _IN_SERVICE = frozenset(
-    ("address", "port", "protocol", "scheduler", "mode", "local_addresses", "real_server", "established_timeout")
+    (
+        *("address", "port", "protocol", "scheduler", "mode", "local_addresses", "real_server"),
+        *("established_timeout", "persistence_timeout", "persistence_prefix"),
+    )
 )
 _IN_SERVER = frozenset(("address", "port", "mode", "weight", *_THRESHOLDS))
 """Options that the lines say."""
@@ -42,13 +45,22 @@ def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
     name = _name(service)
     timeout = service.get("established_timeout")
     timeouts = "" if timeout is None else f" -V {round(timeout)}"
-    yield f"-A {name} -s {service.get('scheduler', 'wrr')}{timeouts}"
+    yield f"-A {name} -s {service.get('scheduler', 'wrr')}{timeouts}{_persistence(service)}"
     _name_unsaid(name, service, _IN_SERVICE, unsaid)
     for real in service.get("real_server", ()):
         mode = _MODES[real.get("mode", service.get("mode", "fullnat"))]
         thresholds = "".join(f" {option} {real[key]}" for key, option in _THRESHOLDS.items() if key in real)
         yield f"-a {name} -r {_endpoint(real)} {mode} -w {real.get('weight', 1)}{thresholds}"
         _name_unsaid(f"{name} -r {_endpoint(real)}", real, _IN_SERVER, unsaid)
+
+
+def _persistence(service: Section) -> str:
+    timeout, prefix = service.get("persistence_timeout"), service.get("persistence_prefix", 128)
+    if timeout is None:
+        return ""
+    address = ip_address(service["address"])
+    mask = prefix if address.version == 6 else ip_network(f"0.0.0.0/{min(prefix, 32)}").netmask
+    return f" -p {round(timeout)}" + (f" -M {mask}" if prefix < address.max_prefixlen else "")
 
 
 def _locals(service: Section) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Any
 
 from fullnat.config.keepalived import keywords
@@ -16,6 +17,8 @@ _KEYWORDS = {
     "mode": "lb_kind",
     "protocol": "protocol",
     "established_timeout": "establish_timeout",
+    "persistence_timeout": "persistence_timeout",
+    "persistence_prefix": "persistence_granularity",
     "weight": "weight",
     "upper_threshold": "uthreshold",
     "lower_threshold": "lthreshold",
@@ -74,12 +77,24 @@ def _own(section: Section) -> Iterator[str]:
 
 
 def _service(service: Section, groups: dict[tuple[str, ...], str]) -> Iterator[str]:
-    lines = list(_options({**_DEFAULTS, **service}, ("address", "port", "real_server", "local_addresses")))
+    lines = list(
+        _options(
+            {**_DEFAULTS, **service, **_granularity(service)}, ("address", "port", "real_server", "local_addresses")
+        )
+    )
     if local := tuple(service.get("local_addresses", ())):
         lines.append(f"laddr_group_name {groups.setdefault(local, f'local{len(groups) + 1}')}")
     for real in service.get("real_server", ()):
         lines += _block(f"real_server {real['address']} {real['port']}", list(_server(real)))
     yield from _block(f"virtual_server {service['address']} {service['port']}", lines)
+
+
+def _granularity(service: Section) -> Section:
+    """Of IPv4 it is a netmask."""
+    prefix = service.get("persistence_prefix", 128)
+    if prefix > 32 or ":" in service["address"]:
+        return {}
+    return {"persistence_prefix": str(ip_network(f"0.0.0.0/{prefix}").netmask)}
 
 
 def _server(real: Section) -> Iterator[str]:
