@@ -14,6 +14,8 @@ LACKS = {
     "judged-segments": "digests are made in ingress, sequence numbers are in egress; the controller is told so, and "
     "in DR is not told of the client's ACK",
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
+    "ipv6": "the egress parser sees 160 bytes, which addresses of both sides with any options pass; compiled without",
+    "nd-answers": "an answer would be summed in egress; the controller answers",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",

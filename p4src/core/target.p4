@@ -68,8 +68,7 @@
 #error "the target must define TELL_TOO_BIG: statements that send what an outer header made too long to the controller, with punt_limit; nothing without tunnels"
 #endif
 
-/* A target that defines IPV6 parses it, and says with IPV6_TABLES what the tables that both families share have of it. Without,
- * all that these conditions guard is left out by the compiler. */
+/* A target that defines IPV6 has it. Without, the compiler leaves out all that these conditions guard. */
 #ifdef IPV6
 #define IS_IPV6 hdr.ipv6.isValid()
 #define IS_DISCOVERY hdr.nd.isValid()

@@ -169,7 +169,7 @@ enum bit<8> DropReason {
     HOP_LIMIT       = 34,
     UDP_CHECKSUM    = 35,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1) */
     ND              = 36,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
-    FAMILY          = 37,  /* would leave in another family than it came in, which this target does not translate */
+    FAMILY          = 37,  /* of a session whose packets would leave in another family than they came in */
     DROP_REASONS    = 38
 }
 
