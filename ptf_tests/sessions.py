@@ -10,8 +10,9 @@ from fullnat.p4constants import SessionFlag
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut
+from ptf_tests.icmp import IcmpError
 from ptf_tests.p4rt import Entry
-from ptf_tests.packets import IP, IPv6, Packet, Raw, Tcp, address, toa
+from ptf_tests.packets import IP, IPv6, Packet, Raw, Tcp, Udp, address, toa
 from ptf_tests.topology import Network, suffix
 
 TOA: int = SessionFlag.TOA
@@ -147,6 +148,16 @@ class Session:
             "dport": self.client_port,
         }
 
+    @property
+    def to_its_server(self) -> tuple[int, str]:
+        """The port and link-layer address of the way of what the client sends."""
+        return topology.SERVER_SIDE, self.server_mac
+
+    @property
+    def to_its_client(self) -> tuple[int, str]:
+        """Of what the server sends."""
+        return topology.CLIENT_SIDE, topology.CLIENT_MAC
+
     def from_client(self, **fields: Any) -> Tcp:
         """A segment as the client sends it."""
         return Tcp(**self.client_sends).replace(**fields)
@@ -198,17 +209,17 @@ class TunnelSession(DirectSession):
         ends = {"address": address(self.next_door), "source": address(self.outer_src)}
         return Entry("server_in", key, f"to_server_tunnel{suffix(self.next_door)}", {"flags": self.flags, **ends})
 
-    def through(self, inner: Tcp) -> Tunnelled:
+    def through(self, inner: Tcp | Udp | IcmpError) -> Tunnelled:
         """``inner``, which leaves for the server, in its outer header."""
         return Tunnelled(inner, self.outer_src, self.next_door)
 
 
 @dataclass(frozen=True)
 class Tunnelled:
-    """A segment with an outer header, whose TOS or traffic class, TTL or hop limit, and in IPv4 id and DF are the inner
+    """A packet with an outer header, whose TOS or traffic class, TTL or hop limit, and in IPv4 id and DF are the inner
     one's (RFC 2003, RFC 2473); IPv6 is not fragmented inside IPv4 (RFC 4213)."""
 
-    inner: Tcp
+    inner: Tcp | Udp | IcmpError
     src: str
     dst: str
 

@@ -202,13 +202,18 @@ class BurstsKeepTheirOrder(SessionTest):
 
 
 @over_ipv6_too
-class SegmentsOverTheMtuAreDropped(SessionTest):
-    """What does not fit the outgoing link is dropped and counted, in both directions."""
+class SegmentsOverTheMtuEndHere(SessionTest):
+    """What does not fit the outgoing link, in both directions: its sender is told, if it may not be fragmented."""
 
     def runTest(self) -> None:
-        payload = bytes(self.network.segment + 1)
-        self.drop(CLIENT_SIDE, self.session.from_client(seq=1, ack=5, payload=payload), "MTU")
-        self.drop(SERVER_SIDE, self.session.from_server(seq=1, ack=5, payload=payload), "MTU")
+        fields = {"seq": 1, "ack": 5, "payload": bytes(self.network.segment + 1)}
+        for port, sent, way in (
+            (CLIENT_SIDE, self.session.from_client(**fields), self.session.to_its_server),
+            (SERVER_SIDE, self.session.from_server(**fields), self.session.to_its_client),
+        ):
+            self.ends(port, sent, "MTU", way, self.session.id)
+            if self.network is topology.IPV4:
+                self.drop(port, sent.replace(ip_flags=0), "MTU")
 
 
 @over_ipv6_too

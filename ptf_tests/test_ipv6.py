@@ -97,14 +97,17 @@ class LongestIpv6PrefixWins(FullnatTest):
 
 @requires("ipv6")
 class HopLimitOfOneEndsHere(SessionTest):
-    """A packet with hop limit 0 or 1 is dropped and counted; with 2 it leaves with 1. Sessions are routed as well."""
+    """A packet with hop limit 0 or 1 goes no further, and its sender is told, but that of an error; with 2 it leaves
+    with 1. Sessions are routed as well."""
 
     network = IPV6
 
     def runTest(self) -> None:
         for limit in (0, 1):
-            self.drop(CLIENT_SIDE, frame(UDP(), hlim=limit), "HOP_LIMIT")
-            self.drop(CLIENT_SIDE, self.session.from_client(seq=1, ttl=limit), "HOP_LIMIT")
+            self.ends(CLIENT_SIDE, frame(UDP(), hlim=limit), "HOP_LIMIT", (UPLINK, topology.GATEWAY_MAC))
+            self.drop(CLIENT_SIDE, frame(ICMPv6DestUnreach(), Raw(bytes(60)), hlim=limit), "HOP_LIMIT")
+            sent = self.session.from_client(seq=1, ttl=limit)
+            self.ends(CLIENT_SIDE, sent, "HOP_LIMIT", self.session.to_its_server, self.session.id)
         for limit in (2, 255):
             packet = frame(UDP(), hlim=limit)
             self.exchange((CLIENT_SIDE, packet), out=[(UPLINK, routed(packet))])
@@ -112,13 +115,15 @@ class HopLimitOfOneEndsHere(SessionTest):
 
 
 @requires("ipv6")
-class Ipv6OverTheMtuIsDropped(FullnatTest):
-    """By one byte."""
+class Ipv6OverTheMtuEndsHere(FullnatTest):
+    """By one byte; its sender is told, but of what may hold an error."""
 
     def runTest(self) -> None:
         fits, longer = (frame(UDP(), Raw(bytes(size)), dst=IPV6.narrow_server) for size in (1232, 1233))
         self.exchange((CLIENT_SIDE, fits), out=[(SERVER_SIDE, routed(fits, SERVER_SIDE, topology.NARROW_SERVER_MAC))])
-        self.drop(CLIENT_SIDE, longer, "MTU")
+        self.ends(CLIENT_SIDE, longer, "MTU", (SERVER_SIDE, topology.NARROW_SERVER_MAC))
+        for other in (ICMPv6DestUnreach(), IPv6ExtHdrDestOpt(nh=58)):
+            self.drop(CLIENT_SIDE, frame(other, Raw(bytes(1240)), dst=IPV6.narrow_server), "MTU")
 
 
 @requires("ipv6")

@@ -8,12 +8,13 @@ from typing import Any
 from fullnat.p4constants import Direction, SessionEvent
 
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too
+from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too, requires
 from ptf_tests.packets import IP, UDP, Ether, Raw, Tcp, Udp, fragments
-from ptf_tests.sessions import DirectSession, Session, direct_ends, ends
+from ptf_tests.sessions import DirectSession, Session, Tunnelled, TunnelSession, direct_ends, ends
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE, UPLINK
 
 PROTO_UDP = 17
+OUTER_BYTES, HEADERS = 20, 28
 
 
 class UdpTest(FullnatTest):
@@ -89,6 +90,38 @@ class DatagramsByDirectRoutingKeepAllAddresses(UdpTest):
     def runTest(self) -> None:
         for checksum in (*self.sound, 0x1234):
             self.inward(self.from_client(payload=b"query", checksum=checksum))
+
+
+@requires("tunnels")
+class DatagramsTravelInATunnel(UdpTest):
+    """As they are but for the TTL, whatever their checksum; what the outer header makes too long is dropped by name, or
+    told where it may not be fragmented."""
+
+    def new_session(self) -> Session:
+        return TunnelSession(
+            id=self.harness.session_id(),
+            protocol=PROTO_UDP,
+            next_door=topology.NARROW_SERVER,
+            server_mac=topology.NARROW_SERVER_MAC,
+        )
+
+    def runTest(self) -> None:
+        room = topology.NARROW_MTU - OUTER_BYTES - HEADERS
+        for size in (0, 1, room):
+            for checksum in (None, 0, 0x1234):
+                for fields in ({}, {"tos": 0xBB, "ip_flags": 2}, {"ttl": 2, "ip_id": 0}):
+                    sent = self.from_client(payload=bytes(size), checksum=checksum, **fields)
+                    self.exchange((CLIENT_SIDE, sent), out=[(SERVER_SIDE, self.through(self.to_server(sent)))])
+        longer = self.from_client(payload=bytes(room + 1))
+        self.drop(CLIENT_SIDE, longer, "TUNNEL_MTU")
+        whole = longer.replace(ip_flags=2)
+        # The MAC addresses are those of the next hop that it does not go to.
+        punted = whole.replace(eth_dst=self.session.server_mac, eth_src=topology.PORT_MAC[SERVER_SIDE])
+        self.exchange((CLIENT_SIDE, whole), punted=[Punt("TOO_BIG", punted, session_id=self.session.id)])
+
+    def through(self, inner: Udp) -> Tunnelled:
+        assert isinstance(self.session, TunnelSession)
+        return self.session.through(inner)
 
 
 class DatagramsNeedNoChecksum(UdpTest):
@@ -265,8 +298,13 @@ class DatagramsOfASessionEndByTtlAndMtu(UdpTest):
     """As any other packet that is routed."""
 
     def runTest(self) -> None:
-        self.drop(CLIENT_SIDE, self.from_client(ttl=1), self.network.expired)
-        self.drop(CLIENT_SIDE, self.from_client(payload=bytes(self.network.datagram + 1)), "MTU")
+        session = self.session
+        self.ends(CLIENT_SIDE, self.from_client(ttl=1), self.network.expired, session.to_its_server, session.id)
+        longer = self.from_client(payload=bytes(self.network.datagram + 1))
+        if self.network is topology.IPV4:
+            self.drop(CLIENT_SIDE, longer, "MTU")
+        else:
+            self.ends(CLIENT_SIDE, longer, "MTU", session.to_its_server, session.id)
 
 
 @over_ipv6_too

@@ -90,7 +90,7 @@ def test_the_example_is_right_and_shows_every_option() -> None:
     config = file.load(EXAMPLE)
     assert config.virtual_servers
     text = EXAMPLE.read_text()
-    options = [file._GLOBAL, file._INTERFACE, file._ROUTE, file._VIRTUAL_SERVER, file._REAL_SERVER, file._TIMEOUTS]
+    options = [file.GLOBAL, file.INTERFACE, file.ROUTE, file.VIRTUAL_SERVER, file.REAL_SERVER, file.TIMEOUTS]
     for option in (name for table in options for name in table):
         assert f"\n{option} = " in text, option
 
@@ -153,6 +153,16 @@ def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
     assert problem.endswith(f"[virtual_server 3] {option}: is an option of TCP, and this is a service of UDP")
 
 
+def test_one_packet_scheduling_is_for_udp_and_not_in_fullnat() -> None:
+    server = '[[virtual_server.real_server]]\naddress = "10.0.0.11"\nport = 443\n'
+    alone = GOOD + UDP.replace('"udp"', '"udp"\nops = true') + server
+    (problem,) = problems(alone)
+    assert problem.endswith("one-packet scheduling (ops) needs another mode than fullnat, as this is")
+    assert file.parse(alone.replace("ops = true", 'ops = true\nmode = "nat"')).virtual_servers[-1].ops
+    (problem,) = problems(GOOD + UDP.replace('"udp"', '"tcp"\nops = true'))
+    assert problem.endswith("[virtual_server 3] ops: is an option of UDP, and this is a service of TCP")
+
+
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         file.parse(text, "x.toml")
@@ -204,6 +214,11 @@ def broken(old: str, new: str) -> str:
         ),
         ("mtu = 9000", "mtu = 500", "x.toml:12: [interface 2] mtu: 500 is not a number from 576 to 65535"),
         ("port = 2\n", "", "x.toml:8: [interface 2] port: is missing"),
+        (
+            "port = 2\n",
+            "port = 255\n",
+            "x.toml:9: [interface 2] port: 255 is the port between switch and controller, and no interface's",
+        ),
         ("port = 2\n", "port = 511\n", "x.toml:9: [interface 2] port: 511 is not a number from 0 to 510"),
         ("port = 2\n", "port = 1\n", "x.toml:9: [interface 2] port: port 1 is already that of interface 1"),
         (
@@ -325,7 +340,7 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
 
 def test_a_service_without_interface_is_a_problem() -> None:
     service = '[[virtual_server]]\naddress = "203.0.113.80"\nport = 80\nlocal_addresses = ["10.0.1.1"]\n'
-    assert "x.toml:1: interface: at least one [[interface]] is needed" in problems(service)
+    assert "x.toml:1: interface: at least one is needed" in problems(service)
 
 
 def test_nothing_at_all_is_served_by_an_empty_file() -> None:

@@ -35,6 +35,10 @@ class ServerSettings:
     """0 takes no new sessions and keeps the old."""
     mode: Mode | None = None
     """How packets reach it; None is the service's."""
+    upper_threshold: int = 0
+    """Sessions from which on it takes no new ones; 0 is no limit."""
+    lower_threshold: int = 0
+    """Sessions below which it takes new ones again; 0 is three quarters of the upper threshold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +87,23 @@ class ServiceSettings:
     keep_mss: bool = False
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
+    echo_while_up: bool = False
+    """Answer no echo request to its address while it has no real server with a weight, unless another service of the
+    address answers."""
     max_sessions: int = 0
     """Sessions that it may have; 0 is no limit."""
     new_rate: int = 0
     """New sessions per second; 0 is no limit."""
+    ops: bool = False
+    """One-packet scheduling, of UDP: each datagram goes to a real server of its own, and no session is kept."""
+    slow_start: float = 0.0
+    """Seconds in which a server that comes gets to its full weight; 0 is at once."""
+    persistence_timeout: float = 0.0
+    """Seconds that a client goes to the server of its last connection; 0 is not at all (LVS: -p)."""
+    persistence_prefix: int = 128
+    """Bits of a client's address that count for that (LVS: -M)."""
+    drain_timeout: float = 0.0
+    """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None
     """Those of this service; None is those of the configuration."""
 
@@ -117,6 +134,8 @@ class Config(GlobalSettings):
     interfaces: tuple[Interface, ...]
     routes: tuple[StaticRoute, ...] = ()
     virtual_servers: tuple[VirtualServer, ...] = ()
+    vain: tuple[str, ...] = field(default=(), compare=False)
+    """What the file says and nothing follows from, one line each with its place."""
 
 
 S = TypeVar("S")

@@ -10,22 +10,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
-from typing import Any
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.limits import Limits
+from fullnat.core.memory import Kind, Memory, MemoryKey
 from fullnat.core.model import Declared
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds, ServerKey
+from fullnat.core.servers import NO_ID, STAGES, Server
 from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
 
-NO_ID = -1
+if TYPE_CHECKING:
+    from fullnat.core.templates import Template
+
 NOTHING_FOUND = FoundServers()
 
 
@@ -35,64 +40,13 @@ def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
     return protocol.timeouts(configured)
 
 
-class Server:
-    """One real server of one service, in one mode: in another mode it is another one."""
-
-    __slots__ = (
-        "active",
-        "connections",
-        "endpoint",
-        "has_room",
-        "inactive",
-        "is_open",
-        "leaving",
-        "mode",
-        "server_id",
-        "unanswered",
-        "weight",
-    )
-
-    def __init__(self, endpoint: Endpoint, mode: Mode) -> None:
-        self.endpoint = endpoint
-        self.mode = mode
-        self.weight = 0
-        """As configured."""
-        self.leaving = False
-        """It is configured no more, and drains."""
-        self.has_room = False
-        """The switch has, or is getting, its entries."""
-        self.is_open = True
-        """Below its upper threshold of connections."""
-        self.server_id = NO_ID
-        self.active = 0
-        """Sessions in ESTABLISHED (LVS: ActiveConn)."""
-        self.inactive = 0
-        """Sessions in every other state (LVS: InActConn)."""
-        self.connections = 0
-        """Sessions ever."""
-        self.unanswered = 0
-        """Those that ended without any answer of this server."""
-
-    @property
-    def effective_weight(self) -> int:
-        """What schedulers go by: 0 takes no new sessions."""
-        return self.weight if self.has_room and not self.leaving else 0
-
-    @property
-    def is_out(self) -> bool:
-        """It is to have no new sessions, whatever room there is."""
-        return self.leaving or not self.weight
-
-    @property
-    def sessions(self) -> int:
-        return self.active + self.inactive
-
-
 class Service:
     """One virtual service."""
 
-    def __init__(self, key: ServiceKey) -> None:
+    def __init__(self, key: ServiceKey, start: float = 0.0) -> None:
+        """``start``: where among its servers schedulers begin, from 0 up to 1."""
         self.key = key
+        self._start = start
         self.protocol = BY_NUMBER[key[0]]
         self.configured = True
         """False once removed: its sessions are being reset."""
@@ -106,12 +60,34 @@ class Service:
         self.resets_on_miss = False
         self.established_timeout = self.protocol.established_timeout
         self.own_timeouts: Timeouts | None = None
+        self.persistence_timeout = 0.0
+        """Seconds that a client's server is remembered; 0 is not at all."""
+        self.persistence_prefix = 128
+        """Bits of an address that make a client."""
+        self.templates: dict[Address, Template] = {}
+        """By client; :mod:`fullnat.core.templates` owns them."""
+        self.persistent = 0
+        """Sessions that went where a template said."""
+        self.drain_timeout = 0.0
+        """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
         self.limits = Limits()
+        self.one_packet = False
+        """Each datagram is scheduled alone."""
+        self.connections = 0
+        """Sessions ever, of servers that have gone as well."""
+        self.unanswered = 0
+        """Those that ended without any answer of their server."""
+        self.refused: Counter[str] = Counter()
+        """Flows that got no session, by the reason's name."""
         self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
+        self.answers_echo = True
+        """Its address may be pinged, as far as it knows."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
-        self.scheduler = SCHEDULERS["rr"]()
+        self.scheduler = SCHEDULERS["rr"](start)
+        self.slow_start = 0.0
+        """Seconds that a server that comes takes to its full weight."""
         self._weights: tuple[tuple[Server, int], ...] = ()
         self._local = 0
 
@@ -120,9 +96,14 @@ class Service:
         :meth:`balance` must follow."""
         settings = declared.settings
         self.locals = tuple(declared.locals)
+        self.slow_start = settings.slow_start
+        self.persistence_timeout = settings.persistence_timeout
+        self.persistence_prefix = settings.persistence_prefix
+        self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings.max_sessions, settings.new_rate)
+        self.one_packet = settings.ops
         if self.protocol.is_numbered:
             self.session_flags = (
                 (SessionFlag.TOA if settings.toa else 0)
@@ -137,13 +118,14 @@ class Service:
             stays = endpoint in old and old[endpoint].mode is mode
             drained = None if stays else self.draining.pop((endpoint, mode), None)
             server = old.pop(endpoint) if stays else drained or Server(endpoint, mode)
-            server.weight = of_server.weight
-            server.leaving = False
             self.servers[endpoint] = server
+            if server.configure(of_server):
+                self.scheduler.opened(server)
         for server in old.values():
             self.drain(server)
+        self.answers_echo = not settings.echo_while_up or bool(self.taking())
         if settings.scheduler != self.scheduler.name:
-            self.scheduler = SCHEDULERS[settings.scheduler]()
+            self.scheduler = SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
         return list(old.values())
 
@@ -151,21 +133,35 @@ class Service:
         """Take over the timeouts of all services, where this one has none of its own."""
         self.timeouts = _timeouts(self.protocol, self.own_timeouts or general)
 
+    def taking(self) -> set[Server]:
+        """The servers that are to have new sessions."""
+        return {server for server in self.servers.values() if not server.is_out}
+
     def drain(self, server: Server) -> None:
         """``server`` is configured no more."""
         server.leaving = True
+        server.effective_weight = 0
         self.draining[server.endpoint, server.mode] = server
 
     def balance(self, refused: Set[int]) -> None:
         """Tell the scheduler of the servers that there are, those without entries in the switch excepted."""
         servers = tuple(self.servers.values())
+        scale = 1 if all(server.stage == STAGES for server in servers) else STAGES
         for server in servers:
             server.has_room = server.server_id != NO_ID and server.server_id not in refused
+            server.weigh(scale)
         self.crowded = any(server.weight and not server.has_room for server in servers)
         weights = tuple((server, server.effective_weight) for server in servers)
         if weights != self._weights:
             self._weights = weights
             self.scheduler.update(servers)
+
+    def count(self, server: Server, change: int, *, active: bool) -> None:
+        """``change`` sessions more on ``server``."""
+        if server.count(change, active=active):
+            self.scheduler.opened(server)
+        if self.scheduler.wants_loads:
+            self.scheduler.loaded(server)
 
     def schedule(self, flow: Flow) -> Server | None:
         """The real server of a new session; None when there is none with a weight."""
@@ -194,6 +190,15 @@ class Service:
         """What the id of ``server`` stands for."""
         return ServerKey(self.key, server.endpoint, server.mode)
 
+    def memory_key(self, kind: Kind, server: Server) -> MemoryKey:
+        """What is remembered of ``server`` goes by that."""
+        return MemoryKey(kind, self.key, None, server.endpoint, server.mode)
+
+    def find(self, endpoint: Endpoint, mode: Mode) -> Server | None:
+        """A server that is configured or drains."""
+        server = self.servers.get(endpoint)
+        return server if server is not None and server.mode is mode else self.draining.get((endpoint, mode))
+
     def all_servers(self) -> Iterator[Server]:
         yield from self.servers.values()
         yield from self.draining.values()
@@ -202,7 +207,9 @@ class Service:
 class Services:
     """All services, and the ids of their servers. What a change does not concern is not visited by it."""
 
-    def __init__(self, server_ids: int) -> None:
+    def __init__(self, server_ids: int, rng: Random, memory: Memory) -> None:
+        self._rng = rng
+        self._memory = memory
         self.by_key: dict[ServiceKey, Service] = {}
         self.ids = ServerIds(server_ids)
         self.answering_locals: Counter[Address] = Counter()
@@ -212,6 +219,8 @@ class Services:
         """Servers that are configured and have no id yet, or for which there is none."""
         self._unbalanced: dict[Service, None] = {}
         """Services whose scheduler is to be told of a change."""
+        self.arrived: dict[Server, Service] = {}
+        """Servers for whose slow start it is time."""
 
     def __iter__(self) -> Iterator[Service]:
         return iter(self.by_key.values())
@@ -223,10 +232,13 @@ class Services:
         if declared is None:
             return None if service is None else self._leave(service)
         if service is None:
-            service = self.by_key[key] = Service(key)
+            service = self.by_key[key] = Service(key, self._rng.random())
             self._of_virtual.setdefault(key[1].address, {})[key] = None
         self._answer_for(service, -1)
+        taking = service.taking()
         left = service.configure(declared)
+        if taking and service.slow_start:
+            self.arrived |= dict.fromkeys(service.taking() - taking, service)
         service.set_timeouts(timeouts)
         self._answer_for(service, 1)
         self._left(service, left)
@@ -244,6 +256,9 @@ class Services:
         self._answer_for(service, -1)
         self._unbalanced.pop(service, None)
         service.configured = False
+        for server in service.all_servers():
+            self._memory.touch(service.memory_key(Kind.DRAIN, server))
+            self._memory.touch(service.memory_key(Kind.SLOW_START, server))
         left, service.servers = list(service.servers.values()), {}
         for server in left:
             service.drain(server)
@@ -262,10 +277,19 @@ class Services:
                 if not self.answering_locals[local]:
                     del self.answering_locals[local]
 
+    def leaving(self, key: ServiceKey) -> set[Endpoint]:
+        """The servers of a service that are removed and have sessions left."""
+        service = self.by_key.get(key)
+        return set() if service is None else {endpoint for endpoint, _ in service.draining}
+
     def one_of(self, virtual: Address) -> Service | None:
         """Any service of this virtual address."""
         key = next(iter(self._of_virtual.get(virtual, ())), None)
         return None if key is None else self.by_key[key]
+
+    def answers_echo(self, virtual: Address) -> bool:
+        """Whether any service of this virtual address has it answer echo requests."""
+        return any(self.by_key[key].answers_echo for key in self._of_virtual.get(virtual, ()))
 
     def switch_up(self, found: FoundServers) -> None:
         """The switch tells which id is whose: only those of sessions that it still has stay."""
@@ -347,6 +371,11 @@ class Services:
                 self._unbalanced[self.by_key[key]] = None
         self._balance()
 
+    def rebalance(self, service: Service) -> None:
+        """What the servers of ``service`` weigh has changed."""
+        if service.configured:
+            service.balance(self.ids.refused)
+
     def _balance(self) -> None:
         for service in self._unbalanced:
             service.balance(self.ids.refused)
@@ -356,6 +385,7 @@ class Services:
         name = server.endpoint, server.mode
         if not server.sessions and service.draining.get(name) is server:
             del service.draining[name]
+            self._memory.touch(service.memory_key(Kind.DRAIN, server))
             if server.server_id != NO_ID:
                 self.ids.drop(server.server_id)
                 server.server_id = NO_ID

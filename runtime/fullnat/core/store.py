@@ -15,12 +15,15 @@ from fullnat.config.model import GlobalSettings
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
+from fullnat.core.memory import Memory
 from fullnat.core.placement import Place
-from fullnat.core.pool import ClientEndpoints, LocalPool
+from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.server_ids import ServerKey
-from fullnat.core.services import Server, Service, Services
+from fullnat.core.servers import Server
+from fullnat.core.services import Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
+from fullnat.core.templates import Templates
 from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.tables.session import SessionEntry
@@ -46,12 +49,14 @@ class SessionStore:
         self.stats = stats
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
-        self.services = Services(sizes.server_ids)
+        self.memory = Memory()
+        self.services = Services(sizes.server_ids, rng, self.memory)
         self.unnumbered = 0
         """Sessions of protocols without numbers."""
         settings = GlobalSettings()
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.clients = ClientEndpoints()
+        self.templates = Templates(self.memory, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
@@ -65,7 +70,7 @@ class SessionStore:
         endpoint = service.key[1] if server.mode.keeps_destination else server.endpoint
         session_id = self.table.ids.take()
         if session_id is None:
-            self._give_back(server, local)
+            self._give_back(key.protocol, server, local)
             return None
         client_isn, server_isn = isn
         # A million sessions are held: what many have in common they share.
@@ -93,6 +98,8 @@ class SessionStore:
         session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
         self._hold(session)
         server.connections += 1
+        service.connections += 1
+        self.templates.placed(service, key, server, now)
         return session
 
     def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:
@@ -112,20 +119,23 @@ class SessionStore:
         session.events = session.protocol.opened
         session.state = session.protocol.established
         self._hold(session)
+        self._persist(session, now)
         return session
 
-    def _give_back(self, server: Server, local: Endpoint) -> None:
+    def _give_back(self, protocol: int, server: Server, local: Endpoint) -> None:
         """``local`` is free again towards ``server``."""
+        peer = made(Peer, (protocol, server.endpoint))
         if server.mode.takes_local:
-            self.pool.release(local, server.endpoint)
+            self.pool.release(local, peer)
         elif not server.mode.keeps_destination:
-            self.clients.release(local, server.endpoint)
+            self.clients.release(local, peer)
 
     def _claim(self, real: ServerKey, local: Endpoint) -> bool:
         """Take this very ``local`` of a session found on the switch; False when it is in use."""
+        peer = made(Peer, (real.service[0], real.endpoint))
         if real.mode.takes_local:
-            return self.pool.claim(local, real.endpoint)
-        return real.mode.keeps_destination or self.clients.take(local, real.endpoint)
+            return self.pool.claim(local, peer)
+        return real.mode.keeps_destination or self.clients.take(local, peer)
 
     def _hold(self, session: Session) -> None:
         server = session.server
@@ -141,9 +151,11 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self._give_back(server, session.local)
+        self._give_back(entry.protocol, server, session.local)
         self._count(session, session.state, -1)
         session.service.limits.sessions -= 1
+        if session.template is not None:
+            session.template.holders -= 1
         self.unnumbered -= not session.protocol.is_numbered
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
@@ -164,6 +176,16 @@ class SessionStore:
         session.state = state
         session.changed = now
         session.not_before = 0.0
+        self._persist(session, now)
+
+    def _persist(self, session: Session, now: float) -> None:
+        """Established sessions hold their clients' templates."""
+        is_established = session.state is session.protocol.established
+        if is_established and session.template is None:
+            session.template = self.templates.hold(session.service, session.key, session.server, now)
+        elif not is_established and session.template is not None:
+            self.templates.release(session.template, now)
+            session.template = None
 
     def mark_reset(self, session: Session, now: float) -> None:
         """The controller's own resets have ended it."""
@@ -175,6 +197,7 @@ class SessionStore:
         self.set_events(session, 0, 0, now)
         session.changed = session.began = now
         session.not_before = 0.0
+        self._persist(session, now)
         self.arm(session, now)
 
     def is_open(self, session: Session) -> bool:
@@ -184,13 +207,7 @@ class SessionStore:
     @staticmethod
     def _count(session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
-        server, scheduler = session.server, session.service.scheduler
-        if state is session.protocol.established:
-            server.active += change
-        else:
-            server.inactive += change
-        if scheduler.wants_loads:
-            scheduler.loaded(server)
+        session.service.count(session.server, change, active=state is session.protocol.established)
 
     def timeout(self, session: Session) -> float:
         """Seconds that the session may be idle in its state."""
@@ -243,6 +260,7 @@ class SessionStore:
         counters = session.counters
         if counters is None or not counters.out_packets:
             session.server.unanswered += 1
+            session.service.unanswered += 1
             self.stats["sessions_unanswered"] += 1
 
     def _over(self, session: Session, now: float) -> None:
@@ -280,6 +298,9 @@ class SessionStore:
             for session in batch:
                 if session.phase in _LIVED:
                     self._over(session, now)
+                if session.template is not None:
+                    self.templates.release(session.template, now)
+                    session.template = None
                 session.step(Step.REMOVE)
                 session.token = token
                 session.new_entry = None

@@ -20,8 +20,14 @@ PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
 LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
+PREFIXES = 1, 128
+"""Bits; those beyond an address count for nothing."""
 SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
+
+
+OPS_OF_UDP = "one-packet scheduling (ops) is for UDP"
+OPS_WITHOUT_LOCAL = "one-packet scheduling (ops) needs another mode than fullnat"
 
 
 def check_host(address: Address) -> None:
@@ -41,13 +47,36 @@ def check_endpoint(endpoint: Endpoint) -> None:
 
 def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
+    upper, lower = settings.upper_threshold, settings.lower_threshold
+    _each(("upper_threshold", upper), ("lower_threshold", lower), limits=LIMITS)
+    check_thresholds(upper, lower)
     if settings.mode is not None:
         _check_mode(settings.mode)
+
+
+def check_thresholds(upper: int, lower: int) -> None:
+    if lower > upper:
+        raise ValueError(f"lower_threshold {lower} is above upper_threshold {upper}")
+
+
+def check_slow_start(scheduler: str, slow_start: float) -> None:
+    if slow_start and not SCHEDULERS[scheduler].goes_by_weight:
+        raise ValueError(f"slow_start is by weight, which {scheduler} does not go by")
+
+
+def check_within(seconds: float | None) -> None:
+    """The time that sessions have to end."""
+    if seconds is not None:
+        _within("within", seconds, SECONDS)
 
 
 def check_service(settings: ServiceSettings) -> None:
     if settings.scheduler not in SCHEDULERS:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
+    check_slow_start(settings.scheduler, settings.slow_start)
+    _within("persistence_timeout", settings.persistence_timeout, SECONDS)
+    _within("persistence_prefix", settings.persistence_prefix, PREFIXES)
+    _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
