@@ -26,6 +26,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Forward() forward;
     Rewrite() rewrite;
     RewriteIcmpError() rewrite_icmp_error;
+    RewriteIcmpv6Error() rewrite_icmpv6_error;
     UpdateChecksums() update_checksums;
     Encapsulate() encapsulate;
     Verdict() verdict;
@@ -41,7 +42,13 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
             if (IN_SESSION) {
-                if (hdr.icmp.isValid()) { rewrite_icmp_error.apply(hdr, m); } else { rewrite.apply(hdr, m, toa_result); }
+                if (hdr.tcp.isValid() || hdr.udp.isValid()) {
+                    rewrite.apply(hdr, m, toa_result);
+                } else if (hdr.icmp.isValid()) {
+                    rewrite_icmp_error.apply(hdr, m);
+                } else {
+                    rewrite_icmpv6_error.apply(hdr, m);
+                }
             }
             update_checksums.apply(hdr, m);
             if (TUNNELLED) { encapsulate.apply(hdr, m); }
