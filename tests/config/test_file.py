@@ -209,7 +209,8 @@ def broken(old: str, new: str) -> str:
         (
             "10.0.0.1/24",
             "10.0.0.1",
-            "x.toml:11: [interface 2] address: '10.0.0.1' is not an IPv4 address with prefix length like 192.0.2.1/24",
+            "x.toml:11: [interface 2] address: '10.0.0.1' is not an IP address with prefix length"
+            " like 192.0.2.1/24 or 2001:db8::1/64",
         ),
         (
             "10.0.0.1/24",

@@ -10,13 +10,23 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
 from fullnat.config import check, locate
 from fullnat.config.errors import ConfigError, Problems, Where
-from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
+from fullnat.config.model import (
+    Config,
+    Interface,
+    IpAddress,
+    IpInterface,
+    IpNetwork,
+    RealServer,
+    StaticRoute,
+    Timeouts,
+    VirtualServer,
+)
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
@@ -109,63 +119,72 @@ def _is_hex(text: str) -> bool:
     return all(digit in "0123456789abcdefABCDEF" for digit in text)
 
 
-def _address(value: Any) -> IPv4Address:
-    if isinstance(value, str):
+def _address(value: Any) -> IpAddress:
+    if isinstance(value, str) and "%" not in value:
         try:
-            found = IPv4Address(value)
-        except AddressValueError:
+            found = ip_address(value)
+        except ValueError:
             pass
         else:
             check_host(address(found))
             return found
-    raise ValueError(f"{value!r} is not an IPv4 address")
+    raise ValueError(f"{value!r} is not an IP address")
 
 
-def _interface_address(value: Any) -> IPv4Interface:
-    if not isinstance(value, str) or "/" not in value:
-        raise ValueError(f"{value!r} is not an IPv4 address with prefix length like 192.0.2.1/24")
+def _interface_addresses(value: Any) -> tuple[IpInterface, ...]:
+    """One, or a list of several."""
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise ValueError("an interface has at least one address")
+    return tuple(_interface_address(each) for each in values)
+
+
+def _interface_address(value: Any) -> IpInterface:
+    if isinstance(value, str) and "/" in value and "%" not in value:
+        try:
+            interface = ip_interface(value)
+        except ValueError:
+            pass
+        else:
+            _address(str(interface.ip))
+            return interface
+    raise ValueError(f"{value!r} is not an IP address with prefix length like 192.0.2.1/24 or 2001:db8::1/64")
+
+
+def _network(value: Any) -> IpNetwork:
+    if not isinstance(value, str) or "%" in value:
+        raise ValueError(f"{value!r} is not a prefix like 10.0.0.0/8 or 2001:db8::/32")
     try:
-        interface = IPv4Interface(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is not an IPv4 address with prefix length like 192.0.2.1/24") from None
-    _address(str(interface.ip))
-    return interface
-
-
-def _network(value: Any) -> IPv4Network:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a prefix like 10.0.0.0/8")
-    try:
-        return IPv4Network(value)
+        return ip_network(value)
     except ValueError as error:
         loose = _loose_network(value)
         hint = f"; did you mean {loose}?" if loose is not None else ""
         raise ValueError(f"{value!r} is not a prefix: {error}{hint}") from None
 
 
-def _loose_network(value: str) -> IPv4Network | None:
+def _loose_network(value: str) -> IpNetwork | None:
     try:
-        return IPv4Network(value, strict=False)
+        return ip_network(value, strict=False)
     except ValueError:
         return None
 
 
-def _addresses(value: Any) -> tuple[IPv4Address, ...]:
+def _addresses(value: Any) -> tuple[IpAddress, ...]:
     """A list of addresses and of ranges ``first-last``."""
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is not a list of addresses")
-    found: list[IPv4Address] = []
+    found: list[IpAddress] = []
     for item in value:
         if isinstance(item, str) and "/" in item:
             raise ValueError(f"{item!r} is a prefix; a range is written 10.0.1.1-10.0.1.4")
         first, dash, last = item.partition("-") if isinstance(item, str) else (item, "", "")
         low = _address(first.strip() if isinstance(first, str) else first)
         high = _address(last.strip()) if dash else low
-        if low > high:
+        if low.version != high.version or int(low) > int(high):
             raise ValueError(f"{item!r} ends before it begins")
         if int(high) - int(low) >= 65536:
             raise ValueError(f"{item!r} is not a range of at most 65536 addresses")
-        found.extend(IPv4Address(number) for number in range(int(low), int(high) + 1))
+        found.extend(type(low)(number) for number in range(int(low), int(high) + 1))
     return tuple(found)
 
 
@@ -174,7 +193,7 @@ _PORT = _integer(*PORTS)
 _INTERFACE: dict[str, tuple[Convert, Any]] = {
     "port": (_integer(*SWITCH_PORTS), REQUIRED),
     "mac": (_mac, REQUIRED),
-    "address": (_interface_address, REQUIRED),
+    "address": (_interface_addresses, REQUIRED),
     "mtu": (_integer(*MTUS), 1500),
 }
 _ROUTE: dict[str, tuple[Convert, Any]] = {
@@ -221,7 +240,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     values = _section(document, _GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
-        Interface(**found)
+        Interface(**found | {"address": found["address"][0], "further": found["address"][1:]})
         for where, table in _tables(document, "interface", problems, top)
         if (found := _section(table, _INTERFACE, problems, where)) is not None
     ]

@@ -66,7 +66,7 @@ class Controller:
     def __init__(self, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
         """Without configuration: :meth:`apply` gives it all it has. ``secret``: at least 16 random bytes, the same
         after a restart. ``wall_offset``: time of day minus ``now``, seconds."""
-        self._declaration = Declaration()
+        self._declaration = Declaration(has_ipv6=sizes.has_ipv6)
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)

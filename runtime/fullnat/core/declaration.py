@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check
+from fullnat.core.checks import check, of_ipv6
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft
 from fullnat.core.model import Declared, Model
@@ -51,7 +51,9 @@ class Change(NamedTuple):
 
 
 class Declaration:
-    def __init__(self) -> None:
+    def __init__(self, *, has_ipv6: bool = True) -> None:
+        self._has_ipv6 = has_ipv6
+        """The program has tables for it."""
         self.model = Model()
         """To be read only: commands change it."""
         self.router = Router(self.model.network())
@@ -66,7 +68,7 @@ class Declaration:
             raise CommandError(draft.problems)
         roles = draft.roles()
         router = Router(draft.model.network()) if draft.network_changes else self.router
-        problems = tuple(check(draft, self._roles, roles, router))
+        problems = (*check(draft, self._roles, roles, router), *(() if self._has_ipv6 else of_ipv6(draft, roles)))
         if problems:
             raise CommandError(problems)
         services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}

@@ -230,10 +230,14 @@ class LocalPool:
                 del self._addresses[address]
 
     def take(self, addresses: Sequence[Address], start: int, server: Endpoint) -> Endpoint | None:
-        """A free address and port towards ``server``; tries every address, from position ``start`` on."""
-        count = len(addresses)
+        """A free address and port towards ``server``; tries every address of its family, from position ``start``
+        on."""
+        count, size = len(addresses), len(server.address)
         for step in range(count):
-            local = self._addresses[addresses[(start + step) % count]]
+            address = addresses[(start + step) % count]
+            if len(address) != size:
+                continue
+            local = self._addresses[address]
             port = local.take(server, self.low, self.high)
             if port is not None:
                 return made(Endpoint, (local.address, port))

@@ -1,6 +1,7 @@
 """The controller's own view of the routes: which next hop and which interface lead to an address.
 
-It serves ARP only; packets are routed by the switch, from entries made of the same configuration (:mod:`.tables`).
+It serves the discovery of neighbors only; packets are routed by the switch, from entries made of the same configuration
+(:mod:`.tables`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from fullnat.net.flow import Address, address
 
 
 class Link(NamedTuple):
-    """An interface. ``network`` and ``mask`` are numbers of as many bytes as its address."""
+    """An address of an interface. ``network`` and ``mask`` are numbers of as many bytes as its address."""
 
     port: int
     mac: int
@@ -39,13 +40,14 @@ class Router:
             Link(
                 interface.port,
                 interface.mac,
-                address(interface.address.ip),
-                int(interface.address.network.network_address),
-                int(interface.address.network.netmask),
-                interface.address.network.prefixlen,
+                address(own.ip),
+                int(own.network.network_address),
+                int(own.network.netmask),
+                own.network.prefixlen,
                 interface.mtu,
             )
             for interface in config.interfaces
+            for own in interface.addresses
         )
         routes = [
             (link.prefix_len, _Route(len(link.address), link.network, link.mask, None, False)) for link in self._links

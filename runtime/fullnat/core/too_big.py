@@ -51,6 +51,9 @@ class TooBig:
             self._stats["too_big_limited"] += 1
             return
         self._stats["too_big"] += 1
-        source, client = address(interface.address.ip), session.key.src.address
+        client = session.key.src.address
+        source = next((own for each in interface.addresses if len(own := address(each.ip)) == len(client)), None)
+        if source is None:
+            return
         frame = fragmentation_needed(packet, source, client, interface.mac, link.mtu - OUTER_BYTES)
         out.append(Inject(event.ingress_port, frame, 0, False))

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, Timeouts
+from fullnat.config.model import (
+    GlobalSettings,
+    Interface,
+    IpAddress,
+    IpInterface,
+    IpNetwork,
+    ServerSettings,
+    ServiceSettings,
+    Timeouts,
+)
 from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.net.flow import V4_BYTES, Address, Endpoint, is_v6, text
+from fullnat.net.flow import Address, Endpoint, address, is_host, text
 
 WEIGHTS = 0, 65535
 PORTS = 1, 65535
@@ -16,6 +25,8 @@ SWITCH_PORTS = 0, 510
 """What 9 bits hold, but for 511, by which v1model drops."""
 MTUS = 576, 65535
 """Bytes (RFC 791 3.2: every host takes 576)."""
+V6_MTU = 1280
+"""What every link of IPv6 carries at least (RFC 8200 5)."""
 PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
 LIMITS = 0, 10_000_000
@@ -25,13 +36,9 @@ SECONDS = 0, 86400 * 31
 
 
 def check_host(address: Address) -> None:
-    """One host's address, of a family that the program's tables have."""
-    if len(address) == V4_BYTES and address[0] not in (0, 127) and address[0] < 0xE0:
-        return
-    shown = text(address)
-    if is_v6(address):
-        raise ValueError(f"{shown} is not an IPv4 address, and others are not supported")
-    raise ValueError(f"{shown} is not the address of one host")
+    """One host's address, wherever the host is: link-local addresses are not, and one of IPv4 is written as such."""
+    if not is_host(address):
+        raise ValueError(f"{text(address)} is not the address of one host")
 
 
 def check_endpoint(endpoint: Endpoint) -> None:
@@ -69,9 +76,33 @@ def check_interface(interface: Interface) -> None:
     _within("mtu", interface.mtu, MTUS)
     if not 0 < interface.mac < 1 << 48 or interface.mac >> 40 & 1:
         raise ValueError(f"{interface.mac:#x} is not the MAC address of one station")
-    network = interface.address.network
-    if network.prefixlen < 31 and interface.address.ip in (network.network_address, network.broadcast_address):
-        raise ValueError(f"{interface.address} is not the address of a host in {network}")
+    for own in interface.addresses:
+        check_host(address(own.ip))
+        check_own(own)
+    if interface.mtu < V6_MTU and any(own.version == 6 for own in interface.addresses):
+        raise ValueError(f"mtu {interface.mtu} is below {V6_MTU}, which IPv6 needs")
+
+
+def check_own(own: IpInterface) -> None:
+    """The address of an interface, in its subnet."""
+    if own.ip in dict(hostless(own.network)):
+        raise ValueError(f"{own} is not the address of a host in {own.network}")
+
+
+def overlap(one: IpInterface, other: IpInterface) -> bool:
+    """Whether the subnets of two interfaces have addresses in common."""
+    return one.version == other.version and one.network.overlaps(other.network)
+
+
+def hostless(network: IpNetwork) -> tuple[tuple[IpAddress, str], ...]:
+    """The addresses of a subnet that are no host's, with what they are: its network and broadcast addresses, which a
+    prefix of 31 bits has not (RFC 3021); of IPv6 that of any of its routers (RFC 4291 2.6.1), but for 127 bits (RFC
+    6164)."""
+    if network.max_prefixlen - network.prefixlen < 2:
+        return ()
+    if network.version == 6:
+        return ((network.network_address, "anycast"),)
+    return (network.network_address, "network"), (network.broadcast_address, "broadcast")
 
 
 def _check_mode(mode: str) -> None:

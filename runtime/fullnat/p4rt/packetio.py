@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from finsy.proto import p4r
 
@@ -21,7 +21,7 @@ _PAYLOAD = tag(1, 2)
 
 
 class PacketIo:
-    def __init__(self, binder: Binder, session_tables: tuple[int, int]) -> None:
+    def __init__(self, binder: Binder, session_tables: Collection[int]) -> None:
         packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"), ("seq",))
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
         session_event = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
