@@ -273,7 +273,7 @@ def test_digests_and_their_acknowledgement() -> None:
                 struct = digest.data.add().struct
             struct.members.add(bitstring=canonical(value))
     assert SCHEMA.packets.decode_digest(digest) == [SessionEvents(0x12345, 2, 1), SessionEvents(0, 1, 32)]
-    digest.digest_id = SCHEMA.packets.neighbor_digest_id
+    digest.digest_id = SCHEMA.packets.neighbor_digest_ids[0]
     assert SCHEMA.packets.decode_digest(digest) == [NeighborHeard(v4(0x12345), 2, 1), NeighborHeard(v4(0), 1, 32)]
     digest.digest_id = 1
     assert SCHEMA.packets.decode_digest(digest) == []

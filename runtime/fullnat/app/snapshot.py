@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from fullnat.app.runner import CoreRunner
+from fullnat.app.selection import selects
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
@@ -20,7 +21,7 @@ from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
 
 FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
-"""What sessions can be selected by: an address, or address:port; state and protocol by name."""
+"""What sessions can be selected by: an address, address:port or a prefix; state and protocol by name."""
 
 SESSIONS_PER_TURN = 64
 """Sessions looked at before other work of the controller gets its turn: about 3 ms."""
@@ -59,20 +60,15 @@ def session_json(view: SessionView) -> Json:
 
 
 def matches(session: Json, filters: Mapping[str, str]) -> bool:
-    """Whether ``session`` has every value asked for; an address matches with any port."""
+    """Whether ``session`` has every value asked for; an address matches with any port, a prefix with any address."""
     for name, wanted in filters.items():
         value = str(session[name])
         if name in ("state", "protocol"):
             if value.lower() != wanted.lower():
                 return False
-        elif not _is_or_at(value, wanted):
+        elif not selects(wanted, value):
             return False
     return True
-
-
-def _is_or_at(endpoint: str, wanted: str) -> bool:
-    """Whether ``endpoint`` is ``wanted``, or a port of it."""
-    return wanted in (endpoint, endpoint.rpartition(":")[0].strip("[]"))
 
 
 _NAMED = {
@@ -114,7 +110,7 @@ class Snapshots:
         }
         for name, wanted in filters.items():
             what, found = there.get(name, ("", ()))
-            if what and not any(_is_or_at(value, wanted) or _is_or_at(wanted, value) for value in found):
+            if what and not any(selects(wanted, value) or selects(value, wanted) for value in found):
                 return f"there is no {what} {wanted}"
         return None
 

@@ -9,9 +9,10 @@ from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
 from fullnat.config.roles import check_roles
 from fullnat.core.checks import mixed
-from fullnat.core.values import V6_MTU, check_own, overlap
+from fullnat.core.values import check_own, overlap
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
+from fullnat.net.headers import V6_MTU
 
 
 def check(config: Config, problems: Problems) -> None:

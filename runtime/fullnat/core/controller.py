@@ -14,8 +14,9 @@ from fullnat.core.commands import Command
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
+from fullnat.core.discovery import Discovery
 from fullnat.core.expiry import Expiry
-from fullnat.core.frames import gratuitous_arp
+from fullnat.core.frames import announcements
 from fullnat.core.interface import (
     Effect,
     Envelope,
@@ -74,6 +75,7 @@ class Controller:
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
+        self._discovery = Discovery(self._neighbors, self._stats)
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
@@ -157,6 +159,9 @@ class Controller:
             self._neighbors.packet(packet, self._receiver(event, packet), now, out)
         elif reason == PuntReason.ARP:
             self._neighbors.arp(packet, event.ingress_port, now, out)
+        elif reason == PuntReason.ND:
+            interface = self.model.interfaces.get(event.ingress_port)
+            self._discovery.packet(packet, event.ingress_port, None if interface is None else interface.mac, now, out)
         elif reason == PuntReason.OPTIONS:
             self._edit_options(event, packet, out)
         elif reason == PuntReason.TOO_BIG:
@@ -307,11 +312,11 @@ class Controller:
         self._without_id = without
 
     def _announce(self, addresses: Iterable[Address], out: list[Effect]) -> None:
-        """Gratuitous ARP, so that neighbors learn or relearn where ``addresses`` are."""
+        """Gratuitous ARP or its like, so that neighbors learn or relearn where ``addresses`` are."""
         for own in sorted(addresses):
             link = self._declaration.router.link(own)
             if link is not None:
-                out.append(Forward(link.port, gratuitous_arp(link.mac, own)))
+                out += (Forward(link.port, frame) for frame in announcements(link.mac, own))
 
     # ---- views
 

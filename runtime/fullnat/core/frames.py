@@ -6,20 +6,28 @@ Frames start at the Ethernet header, untagged.
 from __future__ import annotations
 
 from fullnat.net.checksum import checksum
-from fullnat.net.flow import Address, Flow
+from fullnat.net.flow import Address, Flow, is_v6
 from fullnat.net.headers import (
     ARP_REQUEST,
     BROADCAST,
     ETHERTYPE_ARP,
+    ETHERTYPE_IPV6,
     PROTO_ICMP,
+    PROTO_ICMPV6,
+    V6_HEADER,
+    V6_MTU,
     TcpFlag,
     arp,
     ethernet,
     ethertype_of,
+    icmpv6,
     ip,
     tcp_packet,
 )
+from fullnat.net.nd import advertisement, probe, solicitation
 from fullnat.net.parse import Packet
+
+_IPV6 = ETHERTYPE_IPV6.to_bytes(2, "big")
 
 
 def tcp_frame(macs: tuple[int, int], flow: Flow, seq: int, ack: int, flags: int) -> bytes:
@@ -46,22 +54,37 @@ def reset_answer(packet: Packet) -> bytes | None:
 
 
 def port_unreachable(packet: Packet, flow: Flow) -> bytes:
-    """ICMP port unreachable in answer to an IPv4 ``packet`` of ``flow``, from its destination, quoting its IP header
-    and 8 bytes (RFC 792)."""
+    """ICMP port unreachable in answer to a ``packet`` of ``flow``, from its destination, quoting its IP header and 8
+    bytes (RFC 792); of IPv6 as much as there is room for (RFC 4443 3.1)."""
+    macs = packet.source_mac, packet.destination_mac
+    if is_v6(flow.src.address):
+        return _icmpv6_error(macs, packet, flow.dst.address, flow.src.address, b"\x01\x04\0\0\0\0\0\0")
     quoted = packet.frame[packet.network : packet.transport + 8]
     total = checksum(b"\x03\x03\0\0\0\0\0\0" + quoted)
     icmp = b"\x03\x03" + total.to_bytes(2, "big") + bytes(4) + quoted
     answer = ip(flow.dst.address, flow.src.address, PROTO_ICMP, icmp)
-    return ethernet(packet.source_mac, packet.destination_mac, packet.ethertype) + answer
+    return ethernet(*macs, packet.ethertype) + answer
 
 
 def fragmentation_needed(packet: Packet, source: Address, client: Address, mac: int, mtu: int) -> bytes:
-    """ICMP fragmentation needed (RFC 1191 4) in answer to an IPv4 ``packet`` of ``client``, from ``source``, quoting
-    its IP header and 8 bytes: no packet above ``mtu`` bytes gets through. The frame is for ``mac``."""
+    """ICMP fragmentation needed (RFC 1191 4) in answer to a ``packet`` of ``client``, from ``source``, quoting its IP
+    header and 8 bytes: no packet above ``mtu`` bytes gets through. Of IPv6 packet too big, quoting as much as there is
+    room for (RFC 4443 3.2). The frame is for ``mac``."""
+    if is_v6(client):
+        return _icmpv6_error((mac, mac), packet, source, client, b"\x02\0\0\0" + mtu.to_bytes(4, "big"))
     quoted = packet.frame[packet.network : packet.transport + 8]
     head, limit = b"\x03\x04", mtu.to_bytes(4, "big")
     total = checksum(head + b"\0\0" + limit + quoted).to_bytes(2, "big")
     return ethernet(mac, mac, packet.ethertype) + ip(source, client, PROTO_ICMP, head + total + limit + quoted)
+
+
+def _icmpv6_error(macs: tuple[int, int], packet: Packet, source: Address, destination: Address, head: bytes) -> bytes:
+    """The message of the eight bytes ``head`` on ``packet``."""
+    start = packet.network
+    end = start + V6_HEADER + int.from_bytes(packet.frame[start + 4 : start + 6], "big")
+    quoted = packet.frame[start : min(end, start + V6_MTU - V6_HEADER - len(head))]
+    message = icmpv6(source, destination, head + quoted)
+    return ethernet(*macs, packet.ethertype) + ip(source, destination, PROTO_ICMPV6, message)
 
 
 def arp_request(mac: int, address: Address, target: Address, destination: int = BROADCAST) -> bytes:
@@ -69,19 +92,34 @@ def arp_request(mac: int, address: Address, target: Address, destination: int = 
     return ethernet(destination, mac, ETHERTYPE_ARP) + arp(ARP_REQUEST, mac, address, 0, target)
 
 
-def gratuitous_arp(mac: int, address: Address) -> bytes:
-    """The announcement that ``address`` is at ``mac`` (RFC 5227 2.3: a request)."""
-    return arp_request(mac, address, address)
+def question(mac: int, address: Address, target: Address, destination: int | None = None) -> bytes:
+    """Who has ``target``? Tell ``address`` at ``mac``: to all, or to the one at ``destination``."""
+    if is_v6(target):
+        return solicitation(mac, address, target, destination)
+    return arp_request(mac, address, target, BROADCAST if destination is None else destination)
+
+
+def announcements(mac: int, address: Address) -> tuple[bytes, ...]:
+    """That ``address`` is at ``mac``: gratuitous ARP (RFC 5227 2.3: a request), or an unasked advertisement. Of IPv6
+    the question whether somebody has it already comes before that, and nobody waits for the answer, as in RFC 4429: a
+    switch that takes over serves at once."""
+    if is_v6(address):
+        return probe(mac, address), advertisement(mac, address)
+    return (arp_request(mac, address, address),)
 
 
 def readdressed(frame: bytes, destination: int, source: int) -> bytes | None:
-    """An IPv4 frame with MAC addresses filled in and TTL lowered, its checksum with it; None when the TTL ends here."""
+    """A frame with MAC addresses filled in and TTL or hop limit lowered, the checksum of IPv4 with it; None when that
+    ends here."""
+    ends = destination.to_bytes(6, "big") + source.to_bytes(6, "big")
+    if frame[12:14] == _IPV6:
+        limit = frame[21]
+        return None if limit <= 1 else b"".join((ends, frame[12:21], bytes((limit - 1,)), frame[22:]))
     ttl = frame[22]
     if ttl <= 1:
         return None
     header_checksum = int.from_bytes(frame[24:26], "big") + 0x0100
     header_checksum = (header_checksum & 0xFFFF) + (header_checksum >> 16)
     return b"".join((
-        destination.to_bytes(6, "big"), source.to_bytes(6, "big"), frame[12:22], bytes((ttl - 1,)), frame[23:24],
-        header_checksum.to_bytes(2, "big"), frame[26:],
+        ends, frame[12:22], bytes((ttl - 1,)), frame[23:24], header_checksum.to_bytes(2, "big"), frame[26:],
     ))  # fmt: skip

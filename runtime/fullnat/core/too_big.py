@@ -10,11 +10,11 @@ from fullnat.core.interface import Effect, Inject, PacketIn
 from fullnat.core.pace import Pace
 from fullnat.core.routing import Router
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import address
+from fullnat.net.flow import address, is_v6
 from fullnat.net.parse import Packet
 
-OUTER_BYTES = 20
-"""Of an IPv4 header without options."""
+OUTER_BYTES = {False: 20, True: 40}
+"""Of an outer header without options, by whether it is of IPv6."""
 TOLD_RATE = 1000.0
 """Messages per second (Linux: icmp_msgs_per_sec)."""
 TOLD_BURST = 50.0
@@ -55,5 +55,6 @@ class TooBig:
         source = next((own for each in interface.addresses if len(own := address(each.ip)) == len(client)), None)
         if source is None:
             return
-        frame = fragmentation_needed(packet, source, client, interface.mac, link.mtu - OUTER_BYTES)
+        mtu = link.mtu - OUTER_BYTES[is_v6(link.address)]
+        frame = fragmentation_needed(packet, source, client, interface.mac, mtu)
         out.append(Inject(event.ingress_port, frame, 0, False))

@@ -17,6 +17,7 @@ from fullnat.config.model import (
 from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import Address, Endpoint, address, is_host, text
+from fullnat.net.headers import V6_MTU
 
 WEIGHTS = 0, 65535
 PORTS = 1, 65535
@@ -25,8 +26,6 @@ SWITCH_PORTS = 0, 510
 """What 9 bits hold, but for 511, by which v1model drops."""
 MTUS = 576, 65535
 """Bytes (RFC 791 3.2: every host takes 576)."""
-V6_MTU = 1280
-"""What every link of IPv6 carries at least (RFC 8200 5)."""
 PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
 LIMITS = 0, 10_000_000
