@@ -94,7 +94,7 @@ class PriorityTagsBeforeOtherTypesAreDropped(FullnatTest):
     """As they would be without the tag."""
 
     def runTest(self) -> None:
-        for ethertype in (0x86DD, 0x88CC, 0x0000, 0x05DC):
+        for ethertype in (0x88CC, 0x0000, 0x05DC):
             frame = Ether(dst=PORT_MAC[1], src=topology.CLIENT_MAC, type=ethertype) / Raw(bytes(46))
             self.drop(CLIENT_SIDE, tagged(frame, 0), "ETHERTYPE")
 

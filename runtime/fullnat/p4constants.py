@@ -3,7 +3,9 @@
 from enum import IntEnum
 
 MSS_FLOOR = 536
+MSS6_FLOOR = 1220
 TOA_V4_BYTES = 8
+TOA_V6_BYTES = 20
 
 
 class PacketOutAction(IntEnum):
@@ -27,7 +29,9 @@ class PuntReason(IntEnum):
     NEIGHBOR = 7
     SERVICE_DATAGRAM = 8
     TOO_BIG = 9
-    PUNT_REASONS = 10
+    ND = 10
+    NEIGHBOR6 = 11
+    PUNT_REASONS = 12
 
 
 class ServiceFlag(IntEnum):
@@ -39,6 +43,7 @@ class SessionFlag(IntEnum):
     KEEP_TIMESTAMPS = 2
     KEEP_MSS = 4
     ONE_WAY = 8
+    TOA_253 = 16
 
 
 class SessionEvent(IntEnum):
@@ -96,4 +101,12 @@ class DropReason(IntEnum):
     TUNNEL = 27
     TUNNEL_MTU = 28
     UDP_HEADER = 29
-    DROP_REASONS = 30
+    IPV6_HEADER = 30
+    IPV6_ADDRESS = 31
+    IPV6_EXTENSION = 32
+    IPV6_FRAGMENT = 33
+    HOP_LIMIT = 34
+    UDP_CHECKSUM = 35
+    ND = 36
+    FAMILY = 37
+    DROP_REASONS = 38
