@@ -53,7 +53,7 @@ async def test_an_empty_switch_is_set_up_and_announced(rig: Rig) -> None:
     await serving(rig)
     assert rig.core.events == [SwitchUp((), 0)]
     assert rig.switch.pushes == 1
-    assert len(rig.switch.digest_configs) == 2
+    assert len(rig.switch.digest_configs) == 3
     assert rig.switch.meters[0].cir == 500
     assert rig.switch.meters[0].cburst == 50
 
