@@ -68,7 +68,7 @@ def make_world(target: str) -> Iterator[MakeWorld]:
     """Brings up worlds that live until the module's tests are through."""
     with contextlib.ExitStack() as alive:
 
-        def make(config: str | None = None, impairment: Impairment | None = None) -> World:
-            return alive.enter_context(world(config, target=target, impairment=impairment))
+        def make(config: str | None = None, impairment: Impairment | None = None, family: int = 4) -> World:
+            return alive.enter_context(world(config, target=target, impairment=impairment, family=family))
 
         yield make

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fullnat.net import nd
 from fullnat.net.flow import address
+from fullnat.net.headers import icmpv6
 from fullnat.net.parse import parse
 from scapy.layers.inet6 import (
     ICMPv6ND_NA,
@@ -72,12 +74,12 @@ def test_an_advertisement_always_has_its_link_layer_address(asked: bool) -> None
     assert same(made, wanted)
 
 
-def solicitation(**changes: object) -> Packet:
+def solicitation(**changes: Any) -> Packet:
     ip = IPv6(**({"src": THEIRS, "dst": "ff02::1:ff00:1", "hlim": 255} | changes))
     return Ether(src=OTHER_TEXT) / ip / ICMPv6ND_NS(tgt=OURS)
 
 
-def advertisement(**changes: object) -> Packet:
+def advertisement(**changes: Any) -> Packet:
     ip = IPv6(**({"src": THEIRS, "dst": OURS, "hlim": 255} | changes))
     return Ether(src=OTHER_TEXT) / ip / ICMPv6ND_NA(tgt=THEIRS, R=0, S=1, O=0)
 
@@ -100,7 +102,7 @@ def with_checksum(frame: bytes, change: Callable[[bytearray], None]) -> bytes:
     change(message)
     message[2:4] = b"\0\0"
     packet = IPv6(frame[14:54])
-    return frame[:54] + nd.icmpv6(address(packet.src), address(packet.dst), bytes(message))
+    return frame[:54] + icmpv6(address(packet.src), address(packet.dst), bytes(message))
 
 
 def replaced(at: int, value: int) -> Callable[[bytearray], None]:
