@@ -53,7 +53,7 @@ class FakeCore:
     def sessions(self, now: float | None = None) -> Iterable[SessionView]:
         return iter(self.views)
 
-    def services(self) -> tuple[ServiceView, ...]:
+    def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
         return self.service_views
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:

@@ -19,17 +19,24 @@ from fullnat.core.interface import Sizes
 @pytest.fixture
 async def runner() -> CoreRunner:
     made = CoreRunner(Controller(Sizes(1 << 10, 1 << 10), bytes(32), Random(1)))
-    assert made.reconfigure(file.parse(CONFIG_TEXT)) > 0
+    assert made.reconfigure(file.parse(CONFIG_TEXT)).number > 0
     return made
 
 
 async def test_a_reload_is_the_difference(runner: CoreRunner, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "fullnat.toml"
-    for text, changes in ((CONFIG_TEXT, 0), ("punt_rate = 77\n" + CONFIG_TEXT, 1), (CONFIG_TEXT, 1)):
+    same: list[str] = []
+    rate = ["options of all services: changed (punt_rate)"]
+    for text, told, changes in (
+        (CONFIG_TEXT, "0 changes", same),
+        ("punt_rate = 77\n" + CONFIG_TEXT, "1 change", rate),
+        (CONFIG_TEXT, "1 change", rate),
+    ):
         path.write_text(text)
+        caplog.clear()
         with caplog.at_level(logging.INFO):
             assert reload(runner, path)
-        assert caplog.messages[-1] == f"configuration reloaded from {path}: {changes} changes"
+        assert caplog.messages == [f"configuration reloaded from {path}: {told}", *changes]
         assert diff(runner.core.model, model_of(file.parse(text))) == []
 
 

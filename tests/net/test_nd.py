@@ -75,13 +75,13 @@ def test_an_advertisement_always_has_its_link_layer_address(asked: bool) -> None
 
 
 def solicitation(**changes: Any) -> Packet:
-    ip = IPv6(**({"src": THEIRS, "dst": "ff02::1:ff00:1", "hlim": 255} | changes))
-    return Ether(src=OTHER_TEXT) / ip / ICMPv6ND_NS(tgt=OURS)
+    fields: dict[str, Any] = {"src": THEIRS, "dst": "ff02::1:ff00:1", "hlim": 255} | changes
+    return Ether(src=OTHER_TEXT) / IPv6(**fields) / ICMPv6ND_NS(tgt=OURS)
 
 
 def advertisement(**changes: Any) -> Packet:
-    ip = IPv6(**({"src": THEIRS, "dst": OURS, "hlim": 255} | changes))
-    return Ether(src=OTHER_TEXT) / ip / ICMPv6ND_NA(tgt=THEIRS, R=0, S=1, O=0)
+    fields: dict[str, Any] = {"src": THEIRS, "dst": OURS, "hlim": 255} | changes
+    return Ether(src=OTHER_TEXT) / IPv6(**fields) / ICMPv6ND_NA(tgt=THEIRS, R=0, S=1, O=0)
 
 
 def test_what_neighbors_say_is_read() -> None:

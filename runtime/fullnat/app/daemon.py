@@ -25,8 +25,9 @@ from fullnat.app.service import Service
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import load_secret
 from fullnat.app.switch import SwitchOwner
-from fullnat.compiled import V1MODEL
+from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config import file
+from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
@@ -36,6 +37,7 @@ from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import Transport
+from fullnat.words import counted
 
 _LOGGER = logging.getLogger(__name__)
 GC_ALLOCATIONS = 20_000
@@ -58,7 +60,7 @@ class Options:
     election_id: int | None = None
     """None: the time of day, so that the controller started last is primary."""
     embedded: bool = False
-    cpu_port: int = 255
+    cpu_port: int = CPU_PORTS[V1MODEL]
     ports: Mapping[int, str] = field(default_factory=dict)
     """Embedded: switch port to network interface."""
     no_offload: frozenset[str] = frozenset()
@@ -74,7 +76,7 @@ class Options:
 
 async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ControlError or P4RuntimeError at the start."""
-    config = file.load(options.config)
+    config = file.load(options.config, options.target)
     compiled = program.load(target=options.target, device_config=options.device_config)
     Schema(compiled.p4info, compiled.sizes)
     secret = load_secret(options.state_dir)
@@ -108,10 +110,12 @@ async def run(options: Options) -> None:
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
         ports = EmbeddedPorts(options)
+        _advise(config)
         ports.compare(config)
 
         def follow() -> bool:
-            if taken := reload(runner, options.config):
+            if taken := reload(runner, options.config, options.target):
+                _advise(taken)
                 ports.compare(taken)
             return taken is not None
 
@@ -201,15 +205,24 @@ async def _until_signalled(
             raise result
 
 
-def reload(runner: CoreRunner, path: Path) -> Config | None:
+def _advise(config: Config) -> None:
+    for line in advice(config):
+        _LOGGER.warning("%s", line)
+
+
+def reload(runner: CoreRunner, path: Path, target: str = V1MODEL) -> Config | None:
     """Read the configuration again; the one that was taken over. With errors the old one stays."""
     try:
-        config = file.load(path)
+        config = file.load(path, target)
         changes = runner.reconfigure(config)
     except ConfigError as error:
         for problem in error.problems:
             _LOGGER.error("%s", problem)
         _LOGGER.error("the configuration was not reloaded; the old one stays")
         return None
-    _LOGGER.info("configuration reloaded from %s: %d changes", path, changes)
+    _LOGGER.info("configuration reloaded from %s: %s", path, counted(changes.number, "change"))
+    for line in changes.lines:
+        _LOGGER.info("%s", line)
+    if changes.number > len(changes.lines):
+        _LOGGER.info("and %d more", changes.number - len(changes.lines))
     return config

@@ -11,6 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import NoReturn, Protocol
 
+from fullnat.app.changes import Changes, described
 from fullnat.app.ports import Core
 from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
@@ -132,15 +133,16 @@ class CoreRunner:
         self._carry_out(self.core.apply(commands, monotonic()))
         self._wake.set()
 
-    def reconfigure(self, config: Config) -> int:
-        """Go from what runs over to ``config``; the number of commands that it took. Raises ConfigError when the core
-        refuses one."""
+    def reconfigure(self, config: Config) -> Changes:
+        """Go from what runs over to ``config``; the commands that it took. Raises ConfigError when the core refuses
+        one."""
         commands = diff(self.core.model, model_of(config))
+        changes = described(commands, self.core.model)
         try:
             self.apply(commands)
         except CommandError as error:
             raise ConfigError([problem.message for problem in error.problems]) from None
-        return len(commands)
+        return changes
 
     # the switch comes and goes
 

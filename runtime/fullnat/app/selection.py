@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from fullnat.config.model import IpNetwork
+from fullnat.core.values import PORTS
 
 _FORM = re.compile(r"\[(?P<v6>[^]]*)\](?::(?P<v6_port>\d+))?|(?P<v4>[^:]*):(?P<v4_port>\d+)|(?P<bare>.*)")
 
@@ -29,6 +30,11 @@ def selects(wanted: str, endpoint: str) -> bool:
     return found.network.network_address in asked.network and asked.port in (None, found.port)
 
 
+def is_one(wanted: str) -> bool:
+    """Whether it is any of these."""
+    return _parsed(wanted) is not None
+
+
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> _Wanted | None:
     """None for what is neither."""
@@ -41,4 +47,5 @@ def _parsed(text: str) -> _Wanted | None:
         network = ip_network(host, strict=False) if "/" in host else ip_network(ip_address(host))
     except ValueError:
         return None
-    return _Wanted(network, None if port is None else int(port))
+    number = None if port is None else int(port)
+    return None if number is not None and number > PORTS[1] else _Wanted(network, number)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from fullnat.app.runner import CoreRunner
-from fullnat.app.selection import selects
+from fullnat.app.selection import is_one, selects
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
@@ -97,6 +97,8 @@ class Snapshots:
             known = _NAMED.get(name)
             if known is not None and wanted.lower() not in known:
                 raise UnknownFilter(f"unknown {name} {wanted!r}; there are {', '.join(known.values())}")
+            if known is None and not is_one(wanted):
+                raise UnknownFilter(f"{name} {wanted!r} is none of ADDRESS, ADDRESS:PORT and PREFIX/LENGTH")
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
         return self._turns(views, filters)
 
@@ -139,7 +141,7 @@ class Snapshots:
 
     async def stats(self) -> Json:
         """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
-        services = self._core.services()
+        services = self._core.services(asyncio.get_running_loop().time())
         server_ids = [server.server_id for service in services for server in service.servers if server.server_id >= 0]
         inward, outward, reasons = await self._read(server_ids)
         owner = self._owner
@@ -206,12 +208,15 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "protocol": BY_NUMBER[service.protocol].name,
         "virtual": str(service.virtual),
         "scheduler": service.scheduler,
+        "connections": service.connections,
+        "unanswered": service.unanswered,
+        "refused": dict(service.refused),
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
 
 
-_SUMMED = ("active", "inactive", "connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
+_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
 def _sum(servers: Iterable[Json], name: str) -> int:
@@ -224,6 +229,13 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "server": str(server.endpoint),
         "mode": server.mode.value,
         "weight": server.weight,
+        "effective_weight": server.effective_weight,
+        "upper_threshold": server.upper_threshold,
+        "lower_threshold": server.lower_threshold,
+        "full": server.is_full,
+        "warming": _seconds(server.warming),
+        "out_for": _seconds(server.out_for),
+        "reset_in": _seconds(server.reset_in),
         "draining": server.draining,
         "active": server.active,
         "inactive": server.inactive,
@@ -234,3 +246,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "out_packets": sent["packets"],
         "out_bytes": sent["bytes"],
     }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

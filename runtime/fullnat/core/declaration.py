@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from fullnat.config.model import GlobalSettings
 from fullnat.core.checks import check, of_ipv6
 from fullnat.core.commands import Command, CommandError, ServiceKey
-from fullnat.core.draft import Draft
+from fullnat.core.draft import Draft, Leaving
 from fullnat.core.model import Declared, Model
 from fullnat.core.roles import Roles
 from fullnat.core.routing import Router
@@ -48,12 +48,16 @@ class Change(NamedTuple):
     """Interfaces or routes."""
     settings: GlobalSettings
     """As they were."""
+    drains: dict[tuple[ServiceKey, Endpoint], float | None]
+    """The time that sessions of these servers have, seconds from now; None is for ever."""
 
 
 class Declaration:
-    def __init__(self, *, has_ipv6: bool = True) -> None:
+    def __init__(self, leaving: Leaving = lambda _: (), *, has_ipv6: bool = True) -> None:
+        """``leaving``: the servers of a service that are removed and have sessions left. ``has_ipv6``: the program has
+        tables for it."""
+        self._leaving = leaving
         self._has_ipv6 = has_ipv6
-        """The program has tables for it."""
         self.model = Model()
         """To be read only: commands change it."""
         self.router = Router(self.model.network())
@@ -62,7 +66,7 @@ class Declaration:
     def change(self, commands: Iterable[Command]) -> Change:
         """Carry out all of ``commands``. Raises CommandError with everything that is wrong, and then nothing has
         changed."""
-        draft = Draft(self.model)
+        draft = Draft(self.model, self._leaving)
         draft.carry_out(commands)
         if draft.problems:
             raise CommandError(draft.problems)
@@ -72,7 +76,7 @@ class Declaration:
         if problems:
             raise CommandError(problems)
         services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
-        change = Change(services, draft.network_changes, self.model.settings)
+        change = Change(services, draft.network_changes, self.model.settings, draft.drains)
         draft.take_over()
         self._roles.add(roles)
         self.router = router
