@@ -68,6 +68,7 @@ SERVICES = st.lists(
         VirtualServer,
         address=ADDRESSES,
         port=st.just(80),
+        toa_kind=st.sampled_from([254, 254, 254, 253]),
         local_addresses=st.lists(ADDRESSES, min_size=1, max_size=2, unique=True).map(tuple),
         real_servers=SERVERS.map(tuple),
     ),

@@ -146,7 +146,7 @@ def test_a_service_of_udp_beside_one_of_tcp_has_its_own_times() -> None:
     assert timed.virtual_servers[-1].established_timeout == 20.0
 
 
-@pytest.mark.parametrize("option", ["toa", "keep_timestamps", "keep_mss", "reset_on_miss"])
+@pytest.mark.parametrize("option", ["toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss"])
 def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
     text = GOOD + UDP.replace('"udp"', f'"udp"\n{option} = false')
     (problem,) = problems(text)

@@ -9,8 +9,8 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.checks import mixed
-from fullnat.core.values import check_own, check_slow_start, check_thresholds, overlap
+from fullnat.core.checks import ONLY_V6, mixed
+from fullnat.core.values import TOA_KIND, check_own, check_slow_start, check_thresholds, overlap
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
@@ -86,6 +86,8 @@ def _check_virtual_server(
 ) -> None:
     """``wrong`` are addresses of which enough was said."""
     virtual = Endpoint(as_bytes(server.address), server.port)
+    if server.toa_kind != TOA_KIND and server.address.version != 6:
+        problems.add(where, "toa_kind", f"{server.toa_kind} {ONLY_V6}, and {virtual} is not")
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
     if not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")

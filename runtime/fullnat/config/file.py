@@ -30,7 +30,7 @@ from fullnat.config.model import (
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import LIMITS, MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
+from fullnat.core.values import LIMITS, MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host, check_toa_kind
 from fullnat.net.flow import address
 
 Convert = Callable[[Any], Any]
@@ -110,6 +110,11 @@ def _one_of(*names: str) -> Convert:
         return str(value)
 
     return convert
+
+
+def _kind(value: Any) -> int:
+    check_toa_kind(value)
+    return int(value)
 
 
 def _mode(value: Any) -> Mode:
@@ -236,11 +241,12 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "slow_start": (_seconds, 0.0),
     "drain_timeout": (_seconds, 0.0),
     "toa": (_boolean, True),
+    "toa_kind": (_kind, 254),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
     "reset_on_miss": (_boolean, True),
 }
-_OF_TCP = ("toa", "keep_timestamps", "keep_mss", "reset_on_miss")
+_OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
 _TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
 _GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),

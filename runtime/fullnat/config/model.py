@@ -93,6 +93,8 @@ class ServiceSettings:
     """Seconds without a packet in either direction after which an established session is reset and removed; of UDP one
     that the server has answered. 0 is the protocol's own: 90 for TCP, 300 for UDP."""
     toa: bool = True
+    toa_kind: int = 254
+    """Of the TOA option for an IPv6 client: 254 as DPVS has it, or 253 as LVS. IPv4 has 254 in both."""
     keep_timestamps: bool = False
     keep_mss: bool = False
     reset_on_miss: bool = True

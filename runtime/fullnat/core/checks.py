@@ -11,7 +11,7 @@ from fullnat.core.draft import Draft
 from fullnat.core.model import Model
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
-from fullnat.core.values import hostless, overlap
+from fullnat.core.values import TOA_KIND, hostless, overlap
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
 
 
@@ -45,6 +45,8 @@ def _families(draft: Draft) -> Iterator[Problem]:
     """Packets stay in the family that they came in."""
     for key, declared in draft.affected():
         virtual = key[1]
+        if declared.settings.toa_kind != TOA_KIND and not is_v6(virtual.address):
+            yield Problem(Reason.INVALID, f"toa_kind {declared.settings.toa_kind} {ONLY_V6}, and {virtual} is not")
         for server, settings in declared.servers.items():
             mode = settings.mode or declared.settings.mode
             if not (mode.takes_any_family or same_family(virtual.address, server.address)):
@@ -52,6 +54,9 @@ def _families(draft: Draft) -> Iterator[Problem]:
         for local in declared.locals:
             if not same_family(virtual.address, local):
                 yield Problem(Reason.CONFLICT, mixed(f"local address {text(local)}", virtual, ""))
+
+
+ONLY_V6 = "is a kind of TOA for services of IPv6"
 
 
 def mixed(what: str, virtual: Endpoint, where: str) -> str:

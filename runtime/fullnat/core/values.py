@@ -30,6 +30,10 @@ PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
 LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
+TOA_KIND = 254
+"""Of the TCP option; IPv4 has no other."""
+TOA_KIND_LVS = 253
+"""Of the one for IPv6 clients, as LVS has it."""
 SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
 
@@ -76,10 +80,17 @@ def check_service(settings: ServiceSettings) -> None:
     check_slow_start(settings.scheduler, settings.slow_start)
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
+    check_toa_kind(settings.toa_kind)
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
+
+
+def check_toa_kind(kind: object) -> None:
+    """As fullnat_toa and the kernel modules of LVS and DPVS know it for IPv6."""
+    if kind not in (TOA_KIND, TOA_KIND_LVS):
+        raise ValueError(f"{kind!r} is not one of {TOA_KIND}, {TOA_KIND_LVS}")
 
 
 def check_globals(settings: GlobalSettings) -> None:
