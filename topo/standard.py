@@ -43,6 +43,10 @@ class Family:
         """The service, as tools take it."""
         return f"[{self.vip}]:{VPORT}" if self.version == 6 else f"{self.vip}:{VPORT}"
 
+    def is_local(self, endpoint: str) -> bool:
+        """Whether it is a port of a local address."""
+        return endpoint.rpartition(":")[0].strip("[]") in map(str, self.local_addresses)
+
     @property
     def servers(self) -> list[tuple[IpAddress, int]]:
         network = self.gateways[1].network
