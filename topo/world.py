@@ -76,6 +76,11 @@ class World:
             connection.connect()
         return connection
 
+    def connect(self, host: str, port: int, to: str | None = None) -> socket.socket:
+        """A connection from ``host`` to a port of the VIP, or of the address ``to``."""
+        with self.network.inside(host):
+            return socket.create_connection((to or str(self.plan.vip), port), timeout=10)
+
     def get(self, client: str) -> Answer:
         """GET / over a connection of its own."""
         with contextlib.closing(self.http(client)) as connection:
