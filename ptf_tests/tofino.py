@@ -13,7 +13,12 @@ LACKS = {
     "toa-in-timestamps": "a header half taken out is another header; only a whole option makes room, or the controller",
     "judged-segments": "digests are made in ingress, sequence numbers are in egress; the controller is told so, and "
     "in DR is not told of the client's ACK",
+    "icmp-errors": "neither parser nor decision has room for a packet within a packet; the controller translates those "
+    "to addresses of ours in FULLNAT, and the clients' side's in NAT; others are routed as they are, or dropped",
+    "tells-senders": "TTL and MTU are judged behind the meter of what goes to the controller; dropped as TTL and MTU",
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
+    "ipv6": "the egress parser sees 160 bytes, which addresses of both sides with any options pass; compiled without",
+    "nd-answers": "an answer would be summed in egress; the controller answers",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",
@@ -58,10 +63,16 @@ BY_CONTROLLER = frozenset(
     {
         "BrokenOptionsAreDroppedBothWays",
         "BrokenSynIsNotInjected",
+        "BytesBehindAnErrorAreCarriedAlong",
         "ClientsSegmentsAreTranslatedOnly",
+        "DamagedErrorsStayDamaged",
         "DamagedSegmentsStayDamaged",
         "DataOffsetOfTheWholeSegmentPasses",
         "DroppedSegmentsAreNoEvents",
+        "EightBytesOfAQuotedSegmentSuffice",
+        "ErrorsAboutDatagramsAreTranslatedBothWays",
+        "ErrorsAboutSegmentsAreTranslatedBothWays",
+        "ErrorsKeepTheirIpOptions",
         "ExperimentalOptionsOfAnyLengthAreRemoved",
         "ForgedToaIsRemoved",
         "ForgedToaIsRemovedWhereNoneFits",
@@ -77,11 +88,17 @@ BY_CONTROLLER = frozenset(
         "OnlyTheFirstMssIsLowered",
         "OnlyTheFirstSackIsShifted",
         "OptionsAreNoPayload",
+        "QuotedFirstFragmentIsTranslated",
+        "QuotedIpOptionsAreKept",
+        "QuotedMtuLeavesRoomForToa",
+        "QuotedMtuStaysWithoutToa",
+        "QuotedNumbersAreShiftedBack",
         "SackAtEveryOffset",
         "SackBesideTimestamps",
         "SackOfAnotherLengthStays",
         "ServersExperimentalOptionsStay",
         "ServersSegmentsAreTranslatedOnly",
+        "StrayErrorsAreDropped",
         "SynAckOptionsStayInOrder",
         "SynKeepsItsData",
         "SynTimestampsAtEveryOffset",
@@ -96,4 +113,4 @@ BY_CONTROLLER = frozenset(
         "TwentyShortestOptionsPass",
     }
 )
-"""Tests some of whose segments have options that the controller edits."""
+"""Tests some of whose segments have options that the controller edits, or with ICMP errors, which it translates."""

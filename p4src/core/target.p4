@@ -30,6 +30,9 @@
 #ifndef PASS_TAG
 #error "the target must define PASS_TAG: statements that make hdr.ethernet.type what hdr.vlan.type says; nothing if a control does"
 #endif
+#ifndef BEHIND_ICMP
+#error "the target must define BEHIND_ICMP: the transition behind hdr.icmp: accept, or to what an ICMP error quotes, with hdr.ports and its flow reversed"
+#endif
 #ifndef PACKET_IN_SEQ
 #error "the target must define PACKET_IN_SEQ: the field of packet_in with the client's sequence numbers; nothing if they are not known"
 #endif
@@ -64,12 +67,16 @@
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
 #endif
-#ifndef TELL_TOO_BIG
-#error "the target must define TELL_TOO_BIG: statements that send what an outer header made too long to the controller, with punt_limit; nothing without tunnels"
+
+/* ICMP errors. */
+#ifndef TELL_SENDER
+#error "the target must define TELL_SENDER: statements that send what ends by TTL or MTU to the controller, which tells its sender, with punt_limit; or nothing"
+#endif
+#ifndef STRAY_ICMP_ERROR
+#error "the target must define STRAY_ICMP_ERROR: the action for an ICMP error to an address of ours without hdr.ports: drop(DropReason.ICMP_ERROR), or punt(PuntReason.ICMP_ERROR) if the controller translates it"
 #endif
 
-/* A target that defines IPV6 parses it, and says with IPV6_TABLES what the tables that both families share have of it. Without,
- * all that these conditions guard is left out by the compiler. */
+/* A target that defines IPV6 has it. Without, the compiler leaves out all that these conditions guard. */
 #ifdef IPV6
 #define IS_IPV6 hdr.ipv6.isValid()
 #define IS_DISCOVERY hdr.nd.isValid()

@@ -27,8 +27,12 @@ const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
 
 const bit<16> ICMP_BYTES = 8;  /* of every ICMP message, at least */
-const bit<8> ICMP_ECHO_REPLY   = 0;
-const bit<8> ICMP_ECHO_REQUEST = 8;
+const bit<8> ICMP_ECHO_REPLY        = 0;
+const bit<8> ICMP_UNREACHABLE       = 3;
+const bit<8> ICMP_SOURCE_QUENCH     = 4;
+const bit<8> ICMP_ECHO_REQUEST      = 8;
+const bit<8> ICMP_TIME_EXCEEDED     = 11;
+const bit<8> ICMP_PARAMETER_PROBLEM = 12;
 
 const bit<8> ICMPV6_ECHO_REQUEST = 128;
 const bit<8> ICMPV6_ECHO_REPLY   = 129;
@@ -79,10 +83,12 @@ enum bit<8> PuntReason {
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
     NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
     SERVICE_DATAGRAM = 8,  /* UDP datagram to a virtual service, no session */
-    TOO_BIG     = 9,  /* packet that its outer header makes too long, and that may not be fragmented */
-    ND          = 10, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
-    NEIGHBOR6   = 11, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
-    PUNT_REASONS = 12
+    TOO_BIG     = 9,  /* packet longer than the outgoing link takes, and that may not be fragmented: its sender shall be told */
+    TTL_EXPIRED = 10, /* packet whose TTL or hop limit ends here: likewise */
+    ICMP_ERROR  = 11, /* ICMP error to an address of ours, which this target cannot translate */
+    ND          = 12, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
+    NEIGHBOR6   = 13, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
+    PUNT_REASONS = 14
 }
 
 /* virtual_service flags. */
@@ -162,15 +168,16 @@ enum bit<8> DropReason {
     TUNNEL          = 27,  /* to a real server in a mode that this target has not */
     TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
     UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */
-    IPV6_HEADER     = 30,  /* version or payload length is wrong, or ICMPv6 shorter than its header */
-    IPV6_ADDRESS    = 31,  /* source or destination that no router forwards (RFC 4291 2.5, 2.7), link-local ones included */
-    IPV6_EXTENSION  = 32,  /* extension headers of a packet to an address of ours */
-    IPV6_FRAGMENT   = 33,  /* likewise, a fragment */
-    HOP_LIMIT       = 34,
-    UDP_CHECKSUM    = 35,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1) */
-    ND              = 36,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
-    FAMILY          = 37,  /* would leave in another family than it came in, which this target does not translate */
-    DROP_REASONS    = 38
+    ICMP_ERROR      = 30,  /* ICMP error to an address of ours that quotes no packet of a session */
+    IPV6_HEADER     = 31,  /* version or payload length is wrong, or ICMPv6 shorter than its header */
+    IPV6_ADDRESS    = 32,  /* source or destination that no router forwards (RFC 4291 2.5, 2.7), link-local ones included */
+    IPV6_EXTENSION  = 33,  /* extension headers of a packet to an address of ours */
+    IPV6_FRAGMENT   = 34,  /* likewise, a fragment */
+    HOP_LIMIT       = 35,
+    UDP_CHECKSUM    = 36,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1) */
+    ND              = 37,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
+    FAMILY          = 38,  /* of a session whose packets would leave in another family than they came in */
+    DROP_REASONS    = 39
 }
 
 #endif

@@ -16,8 +16,8 @@
 #define NEXT_HOP_TABLE_SIZE 8192
 #define PLACE_SESSION_IN @stage(0, 32768) @stage(1, 32768)
 #define PLACE_SESSION_OUT @stage(2, 32768) @stage(3, 32768)
-#define PLACE_SESSION_IN6 @stage(4)
-#define PLACE_SESSION_OUT6 @stage(5)
+#define PLACE_SESSION_IN6
+#define PLACE_SESSION_OUT6
 #define PLACE_PORT
 #define PLACE_ADDRESSEE @stage(5)
 #define PLACE_FIRST_DATA_SEQ
@@ -68,7 +68,7 @@
 #endif
 
 #ifndef SESSION6_TABLE_SIZE
-/* An ASIC with IPV6. */
+/* An ASIC has none of these, but the program names them. */
 #define SESSION6_TABLE_SIZE 4096
 #define SERVICE6_TABLE_SIZE 2048
 #define OWN_ADDRESS6_TABLE_SIZE 2048

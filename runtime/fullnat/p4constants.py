@@ -29,9 +29,11 @@ class PuntReason(IntEnum):
     NEIGHBOR = 7
     SERVICE_DATAGRAM = 8
     TOO_BIG = 9
-    ND = 10
-    NEIGHBOR6 = 11
-    PUNT_REASONS = 12
+    TTL_EXPIRED = 10
+    ICMP_ERROR = 11
+    ND = 12
+    NEIGHBOR6 = 13
+    PUNT_REASONS = 14
 
 
 class ServiceFlag(IntEnum):
@@ -101,12 +103,13 @@ class DropReason(IntEnum):
     TUNNEL = 27
     TUNNEL_MTU = 28
     UDP_HEADER = 29
-    IPV6_HEADER = 30
-    IPV6_ADDRESS = 31
-    IPV6_EXTENSION = 32
-    IPV6_FRAGMENT = 33
-    HOP_LIMIT = 34
-    UDP_CHECKSUM = 35
-    ND = 36
-    FAMILY = 37
-    DROP_REASONS = 38
+    ICMP_ERROR = 30
+    IPV6_HEADER = 31
+    IPV6_ADDRESS = 32
+    IPV6_EXTENSION = 33
+    IPV6_FRAGMENT = 34
+    HOP_LIMIT = 35
+    UDP_CHECKSUM = 36
+    ND = 37
+    FAMILY = 38
+    DROP_REASONS = 39

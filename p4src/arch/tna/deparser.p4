@@ -20,12 +20,6 @@ control FullnatDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
         packet.emit(hdr.ethernet);
         packet.emit(hdr.arp);
         packet.emit(hdr.ipv4);
-#ifdef IPV6
-        packet.emit(hdr.ipv6);
-        packet.emit(hdr.icmpv6);
-        packet.emit(hdr.nd);
-        packet.emit(hdr.nd_link);
-#endif
         packet.emit(hdr.icmp);
         packet.emit(hdr.ports);
         packet.emit(hdr.udp);

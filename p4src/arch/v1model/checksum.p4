@@ -111,7 +111,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
                     if (hdr.toa_v4.isValid()) { add_toa(); }
                 }
                 option_checksum.apply(hdr, m);
-            } else if (hdr.udp.checksum != 0) {
+            } else if (hdr.udp.isValid() && hdr.udp.checksum != 0) {
                 if (hdr.ipv6.isValid()) { update_udp6(); } else { update_udp(); }
             }
         }

@@ -1,7 +1,8 @@
 /* v1model parser.
  *
  *   start -> packet_out? -> ethernet [-> vlan] -> arp
- *                                              -> ipv4 [-> options] -> icmp | ports, udp
+ *                                              -> ipv4 [-> options] -> icmp [-> what an error quotes]
+ *                                                                       | ports, udp
  *                                                                       | ports, tcp -> the states of OPTION_STATES
  *                                              -> ipv6 -> icmpv6 [-> nd [-> nd_link]] | ports, as behind ipv4
  *
@@ -27,6 +28,9 @@ parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, in
     }
 
 #include OPTION_STATES
+#ifdef QUOTED_STATES
+#include QUOTED_STATES
+#endif
 }
 
 #endif

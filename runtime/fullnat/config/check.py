@@ -10,7 +10,7 @@ from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
 from fullnat.config.roles import check_roles
 from fullnat.core.checks import ONLY_V6, mixed
-from fullnat.core.values import TOA_KIND, check_own, check_slow_start, check_thresholds, overlap
+from fullnat.core.values import OPS_WITHOUT_LOCAL, TOA_KIND, check_own, check_slow_start, check_thresholds, overlap
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
@@ -114,6 +114,8 @@ def _check_virtual_server(
         mode = real.mode or server.mode
         if real.address.version != server.address.version and not mode.takes_any_family:
             problems.add(below, "address", mixed(f"real server {endpoint}", virtual, f" in {mode}"))
+        if server.ops and mode.takes_local:
+            problems.add(below, "mode", f"{OPS_WITHOUT_LOCAL}, as this is")
         if mode.keeps_destination and real.port != server.port:
             problems.add(below, "port", f"{mode} changes no port: it has to be {server.port}")
         if mode.needs_neighbors and _routable(config, real.address) and not _next_door(config, real.address):

@@ -9,19 +9,15 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import check, hints, keepalived, locate
+from fullnat.config import addresses, check, hints, keepalived, locate
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import (
     Config,
     Interface,
-    IpAddress,
-    IpInterface,
-    IpNetwork,
     RealServer,
     StaticRoute,
     Timeouts,
@@ -30,8 +26,17 @@ from fullnat.config.model import (
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import LIMITS, MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host, check_toa_kind
-from fullnat.net.flow import address
+from fullnat.core.values import (
+    LIMITS,
+    MTUS,
+    PORTS,
+    PREFIXES,
+    PUNTS,
+    SECONDS,
+    SWITCH_PORTS,
+    WEIGHTS,
+    check_toa_kind,
+)
 
 Convert = Callable[[Any], Any]
 REQUIRED = object()
@@ -48,7 +53,7 @@ def load(path: Path, target: str = V1MODEL) -> Config:
     ConfigError with everything that is wrong."""
     if path.suffix == KEEPALIVED:
         document, problems, vain = keepalived.load(path)
-        return replace(_checked(document, problems, target), vain=vain)
+        return replace(of_document(document, problems, target), vain=vain)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -66,10 +71,12 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
         raise ConfigError([locate.syntax_error(name, text, str(error))]) from None
-    return _checked(document, Problems(locate.Locator(text, name)), target)
+    return of_document(document, Problems(locate.Locator(text, name)), target)
 
 
-def _checked(document: Mapping[str, Any], problems: Problems, target: str) -> Config:
+def of_document(document: Mapping[str, Any], problems: Problems, target: str = V1MODEL) -> Config:
+    """The configuration that ``document`` says, if ``problems`` has none so far. Raises ConfigError with all there
+    are."""
     config = _config(document, problems)
     if config is not None:
         check.check(config, problems, CPU_PORTS[target])
@@ -97,6 +104,11 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
+def _duration(value: Any) -> float:
+    """Seconds, of which 0 is none."""
+    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
+
+
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is not true or false")
@@ -121,146 +133,65 @@ def _mode(value: Any) -> Mode:
     return Mode(_one_of(*Mode)(value))
 
 
-def _mac(value: Any) -> int:
-    parts = value.split(":") if isinstance(value, str) else []
-    if len(parts) != 6 or not all(len(part) == 2 and _is_hex(part) for part in parts):
-        raise ValueError(f"{value!r} is not a MAC address like 02:00:00:00:00:01")
-    number = int("".join(parts), 16)
-    if number >> 40 & 1 or not number:
-        raise ValueError(f"{value!r} is not the MAC address of one station")
-    return number
-
-
-def _is_hex(text: str) -> bool:
-    return all(digit in "0123456789abcdefABCDEF" for digit in text)
-
-
-def _address(value: Any) -> IpAddress:
-    if isinstance(value, str) and "%" not in value:
-        try:
-            found = ip_address(value)
-        except ValueError:
-            pass
-        else:
-            check_host(address(found))
-            return found
-    raise ValueError(f"{value!r} is not an IP address")
-
-
-def _interface_addresses(value: Any) -> tuple[IpInterface, ...]:
-    """One, or a list of several."""
-    values = value if isinstance(value, list) else [value]
-    if not values:
-        raise ValueError("an interface has at least one address")
-    return tuple(_interface_address(each) for each in values)
-
-
-def _interface_address(value: Any) -> IpInterface:
-    if isinstance(value, str) and "/" in value and "%" not in value:
-        try:
-            interface = ip_interface(value)
-        except ValueError:
-            pass
-        else:
-            _address(str(interface.ip))
-            return interface
-    raise ValueError(f"{value!r} is not an IP address with prefix length like 192.0.2.1/24 or 2001:db8::1/64")
-
-
-def _network(value: Any) -> IpNetwork:
-    if not isinstance(value, str) or "%" in value:
-        raise ValueError(f"{value!r} is not a prefix like 10.0.0.0/8 or 2001:db8::/32")
-    try:
-        return ip_network(value)
-    except ValueError as error:
-        loose = _loose_network(value)
-        hint = f"; did you mean {loose}?" if loose is not None else ""
-        raise ValueError(f"{value!r} is not a prefix: {error}{hint}") from None
-
-
-def _loose_network(value: str) -> IpNetwork | None:
-    try:
-        return ip_network(value, strict=False)
-    except ValueError:
-        return None
-
-
-def _addresses(value: Any) -> tuple[IpAddress, ...]:
-    """A list of addresses and of ranges ``first-last``."""
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is not a list of addresses")
-    found: list[IpAddress] = []
-    for item in value:
-        if isinstance(item, str) and "/" in item:
-            raise ValueError(f"{item!r} is a prefix; a range is written 10.0.1.1-10.0.1.4")
-        first, dash, last = item.partition("-") if isinstance(item, str) else (item, "", "")
-        low = _address(first.strip() if isinstance(first, str) else first)
-        try:
-            high = _address(last.strip()) if dash else low
-        except ValueError as error:
-            raise ValueError(f"{error}{hints.end_of_range(first.strip(), last.strip())}") from None
-        if low.version != high.version or int(low) > int(high):
-            raise ValueError(f"{item!r} ends before it begins")
-        if int(high) - int(low) >= 65536:
-            raise ValueError(f"{item!r} is not a range of at most 65536 addresses")
-        found.extend(type(low)(number) for number in range(int(low), int(high) + 1))
-    return tuple(found)
-
-
 _PORT = _integer(*PORTS)
 
-_INTERFACE: dict[str, tuple[Convert, Any]] = {
+INTERFACE: dict[str, tuple[Convert, Any]] = {
     "port": (_integer(*SWITCH_PORTS), REQUIRED),
-    "mac": (_mac, REQUIRED),
-    "address": (_interface_addresses, REQUIRED),
+    "mac": (addresses.mac, REQUIRED),
+    "address": (addresses.interface_addresses, REQUIRED),
     "mtu": (_integer(*MTUS), 1500),
 }
-_ROUTE: dict[str, tuple[Convert, Any]] = {
-    "prefix": (_network, REQUIRED),
-    "gateway": (_address, None),
+ROUTE: dict[str, tuple[Convert, Any]] = {
+    "prefix": (addresses.network, REQUIRED),
+    "gateway": (addresses.address, None),
     "drop": (_boolean, False),
 }
-_REAL_SERVER: dict[str, tuple[Convert, Any]] = {
-    "address": (_address, REQUIRED),
+REAL_SERVER: dict[str, tuple[Convert, Any]] = {
+    "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
     "mode": (_mode, None),
     "upper_threshold": (_integer(*LIMITS), 0),
     "lower_threshold": (_integer(*LIMITS), 0),
 }
-_VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
-    "address": (_address, REQUIRED),
+VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
+    "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
     "protocol": (_one_of(*PROTOCOLS), "tcp"),
     "scheduler": (_one_of(*SCHEDULERS), "wrr"),
     "mode": (_mode, Mode.FULLNAT),
-    "local_addresses": (_addresses, ()),
+    "local_addresses": (addresses.addresses, ()),
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
-    "slow_start": (_seconds, 0.0),
-    "drain_timeout": (_seconds, 0.0),
+    "ops": (_boolean, False),
+    "persistence_timeout": (_duration, 0.0),
+    "persistence_prefix": (_integer(*PREFIXES), 128),
+    "slow_start": (_duration, 0.0),
+    "drain_timeout": (_duration, 0.0),
     "toa": (_boolean, True),
     "toa_kind": (_kind, 254),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
     "reset_on_miss": (_boolean, True),
+    "echo_while_up": (_boolean, False),
 }
+_OF_UDP = ("ops",)
 _OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
-_TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
-_GLOBAL: dict[str, tuple[Convert, Any]] = {
+TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
+GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
     "local_port_max": (_PORT, 65535),
     "punt_rate": (_integer(*PUNTS), 20_000),
     "punt_burst": (_integer(*PUNTS), 20_000),
 }
 _PLACES = {
-    "[[interface]]": _INTERFACE,
-    "[[route]]": _ROUTE,
-    "[[virtual_server]]": _VIRTUAL_SERVER,
-    "[[virtual_server.real_server]]": _REAL_SERVER,
-    "[timeouts]": _TIMEOUTS,
-    "the beginning, before all sections": _GLOBAL,
+    "[[interface]]": INTERFACE,
+    "[[route]]": ROUTE,
+    "[[virtual_server]]": VIRTUAL_SERVER,
+    "[[virtual_server.real_server]]": REAL_SERVER,
+    "[timeouts]": TIMEOUTS,
+    "the beginning, before all sections": GLOBAL,
 }
 """Where each option belongs."""
 
@@ -270,12 +201,12 @@ _PLACES = {
 
 def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     top: Where = ()
-    values = _section(document, _GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
+    values = _section(document, GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
         Interface(**found | {"address": found["address"][0], "further": found["address"][1:]})
         for where, table in _tables(document, "interface", problems, top)
-        if (found := _section(table, _INTERFACE, problems, where)) is not None
+        if (found := _section(table, INTERFACE, problems, where)) is not None
     ]
     routes = [
         StaticRoute(prefix=found["prefix"], gateway=found["gateway"])
@@ -307,12 +238,12 @@ def _timeouts(table: Mapping[str, Any], otherwise: Timeouts, problems: Problems,
         section = ".".join([part for part, _ in where] + ["timeouts"])
         problems.add(where, "timeouts", f"is not a section [{section}]")
         return None
-    values = _section(found, _TIMEOUTS, problems, (*where, ("timeouts", 1)))
+    values = _section(found, TIMEOUTS, problems, (*where, ("timeouts", 1)))
     return None if values is None else replace(otherwise, **{name: values[name] for name in found})
 
 
 def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[str, Any] | None:
-    found = _section(table, _ROUTE, problems, where)
+    found = _section(table, ROUTE, problems, where)
     if found is not None and (found["gateway"] is None) == (not found["drop"]):
         problems.add(where, "gateway", "a route has either a gateway or drop = true")
         return None
@@ -322,14 +253,14 @@ def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[s
 def _virtual_server(
     table: Mapping[str, Any], timeouts: Timeouts | None, problems: Problems, where: Where
 ) -> VirtualServer | None:
-    found = _section(table, _VIRTUAL_SERVER, problems, where, ("real_server", "timeouts"))
+    found = _section(table, VIRTUAL_SERVER, problems, where, ("real_server", "timeouts"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     if found is not None:
         _of_protocol(table, found, problems, where)
     servers = [
         RealServer(**values)
         for below, item in _tables(table, "real_server", problems, where)
-        if (values := _section(item, _REAL_SERVER, problems, below)) is not None
+        if (values := _section(item, REAL_SERVER, problems, below)) is not None
     ]
     return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own)
 
@@ -339,10 +270,10 @@ def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Prob
     protocol = PROTOCOLS[found["protocol"]]
     if "established_timeout" not in table:
         found["established_timeout"] = protocol.established_timeout
-    if not protocol.is_numbered:
-        for key in _OF_TCP:
-            if key in table:
-                problems.add(where, key, f"is an option of TCP, and this is a service of {protocol.name.upper()}")
+    other, options = ("UDP", _OF_UDP) if protocol.is_numbered else ("TCP", _OF_TCP)
+    for key in options:
+        if key in table:
+            problems.add(where, key, f"is an option of {other}, and this is a service of {protocol.name.upper()}")
 
 
 def _tables(

@@ -5,7 +5,6 @@ Frames start at the Ethernet header, untagged.
 
 from __future__ import annotations
 
-from fullnat.net.checksum import checksum
 from fullnat.net.flow import Address, Flow, is_v6
 from fullnat.net.headers import (
     ARP_REQUEST,
@@ -24,6 +23,7 @@ from fullnat.net.headers import (
     ip,
     tcp_packet,
 )
+from fullnat.net.icmp import HEADER_BYTES, PORT_UNREACHABLE, ROOM_TO_QUOTE, V6_KINDS, message
 from fullnat.net.nd import advertisement, probe, solicitation
 from fullnat.net.parse import Packet
 
@@ -54,37 +54,26 @@ def reset_answer(packet: Packet) -> bytes | None:
 
 
 def port_unreachable(packet: Packet, flow: Flow) -> bytes:
-    """ICMP port unreachable in answer to a ``packet`` of ``flow``, from its destination, quoting its IP header and 8
-    bytes (RFC 792); of IPv6 as much as there is room for (RFC 4443 3.1)."""
-    macs = packet.source_mac, packet.destination_mac
-    if is_v6(flow.src.address):
-        return _icmpv6_error(macs, packet, flow.dst.address, flow.src.address, b"\x01\x04\0\0\0\0\0\0")
-    quoted = packet.frame[packet.network : packet.transport + 8]
-    total = checksum(b"\x03\x03\0\0\0\0\0\0" + quoted)
-    icmp = b"\x03\x03" + total.to_bytes(2, "big") + bytes(4) + quoted
-    answer = ip(flow.dst.address, flow.src.address, PROTO_ICMP, icmp)
-    return ethernet(*macs, packet.ethertype) + answer
+    """ICMP port unreachable in answer to a ``packet`` of ``flow``, from its destination."""
+    return icmp_error(packet, PORT_UNREACHABLE, flow.dst.address, (packet.source_mac, packet.destination_mac))
 
 
-def fragmentation_needed(packet: Packet, source: Address, client: Address, mac: int, mtu: int) -> bytes:
-    """ICMP fragmentation needed (RFC 1191 4) in answer to a ``packet`` of ``client``, from ``source``, quoting its IP
-    header and 8 bytes: no packet above ``mtu`` bytes gets through. Of IPv6 packet too big, quoting as much as there is
-    room for (RFC 4443 3.2). The frame is for ``mac``."""
-    if is_v6(client):
-        return _icmpv6_error((mac, mac), packet, source, client, b"\x02\0\0\0" + mtu.to_bytes(4, "big"))
-    quoted = packet.frame[packet.network : packet.transport + 8]
-    head, limit = b"\x03\x04", mtu.to_bytes(4, "big")
-    total = checksum(head + b"\0\0" + limit + quoted).to_bytes(2, "big")
-    return ethernet(mac, mac, packet.ethertype) + ip(source, client, PROTO_ICMP, head + total + limit + quoted)
-
-
-def _icmpv6_error(macs: tuple[int, int], packet: Packet, source: Address, destination: Address, head: bytes) -> bytes:
-    """The message of the eight bytes ``head`` on ``packet``."""
-    start = packet.network
-    end = start + V6_HEADER + int.from_bytes(packet.frame[start + 4 : start + 6], "big")
-    quoted = packet.frame[start : min(end, start + V6_MTU - V6_HEADER - len(head))]
-    message = icmpv6(source, destination, head + quoted)
-    return ethernet(*macs, packet.ethertype) + ip(source, destination, PROTO_ICMPV6, message)
+def icmp_error(packet: Packet, kind: tuple[int, int], source: Address, macs: tuple[int, int], mtu: int = 0) -> bytes:
+    """The ICMP error of type and code ``kind`` in answer to a ``packet``, or its like in ICMPv6, from ``source``,
+    quoting as much of it as is sure to arrive (RFC 1812 4.3.2.3, RFC 4443 2.4). With fragmentation needed, no packet
+    above ``mtu`` bytes gets through (RFC 1191 4). ``macs``: destination, source. Raises ValueError for a packet without
+    addresses."""
+    if packet.src is None:
+        raise ValueError("nobody to tell: the packet has no source")
+    frame, start = packet.frame, packet.network
+    if is_v6(packet.src):
+        end = start + V6_HEADER + int.from_bytes(frame[start + 4 : start + 6], "big")
+        quoted = frame[start : min(end, start + V6_MTU - V6_HEADER - HEADER_BYTES)]
+        answer = icmpv6(source, packet.src, bytes((*V6_KINDS[kind], 0, 0)) + mtu.to_bytes(4, "big") + quoted)
+        return ethernet(*macs, packet.ethertype) + ip(source, packet.src, PROTO_ICMPV6, answer)
+    length = min(int.from_bytes(frame[start + 2 : start + 4], "big"), ROOM_TO_QUOTE)
+    answer = message(kind, mtu.to_bytes(4, "big"), frame[start : start + length])
+    return ethernet(*macs, packet.ethertype) + ip(source, packet.src, PROTO_ICMP, answer)
 
 
 def arp_request(mac: int, address: Address, target: Address, destination: int = BROADCAST) -> bytes:

@@ -34,8 +34,14 @@ TOA_KIND = 254
 """Of the TCP option; IPv4 has no other."""
 TOA_KIND_LVS = 253
 """Of the one for IPv6 clients, as LVS has it."""
+PREFIXES = 1, 128
+"""Bits; those beyond an address count for nothing."""
 SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
+
+
+OPS_OF_UDP = "one-packet scheduling (ops) is for UDP"
+OPS_WITHOUT_LOCAL = "one-packet scheduling (ops) needs another mode than fullnat"
 
 
 def check_host(address: Address) -> None:
@@ -78,6 +84,8 @@ def check_service(settings: ServiceSettings) -> None:
     if settings.scheduler not in SCHEDULERS:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     check_slow_start(settings.scheduler, settings.slow_start)
+    _within("persistence_timeout", settings.persistence_timeout, SECONDS)
+    _within("persistence_prefix", settings.persistence_prefix, PREFIXES)
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
     check_toa_kind(settings.toa_kind)

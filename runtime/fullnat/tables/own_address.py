@@ -12,7 +12,7 @@ from fullnat.tables.table import Action, Table, Wanted, register
 class OwnAddress(NamedTuple):
     address: Address
     kind: str
-    """The action: ``own_vip``, ``own_local`` or ``own_interface``."""
+    """The action: ``own_vip``, ``own_vip_silent``, ``own_local`` or ``own_interface``."""
 
 
 @register
@@ -21,7 +21,7 @@ class OwnAddressTable(Table[OwnAddress]):
     name6 = "own_address6"
     entry = OwnAddress
     key = ("address",)
-    actions = (Action("own_vip"), Action("own_local"), Action("own_interface"))
+    actions = (Action("own_vip"), Action("own_vip_silent"), Action("own_local"), Action("own_interface"))
 
     def action(self, entry: OwnAddress) -> tuple[str, tuple[Any, ...]]:
         return entry.kind, ()
@@ -35,4 +35,5 @@ class OwnAddressTable(Table[OwnAddress]):
         interfaces = (own for interface in model.config.interfaces for own in interface.addresses)
         kinds |= {address(own.ip): "own_interface" for own in interfaces}
         kinds |= {virtual.address: "own_vip" for _, virtual in model.services}
+        kinds |= dict.fromkeys(model.silent, "own_vip_silent")
         return (OwnAddress(own, kind) for own, kind in kinds.items())
