@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from cli.samples import CONFIG_TEXT
+from fullnat.app.changes import Changes
 from fullnat.app.daemon import reload
 from fullnat.app.runner import CoreRunner
 from fullnat.config import file
@@ -25,11 +26,12 @@ async def runner() -> CoreRunner:
 
 async def test_a_reload_is_the_difference(runner: CoreRunner, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "fullnat.toml"
-    for text, changes in ((CONFIG_TEXT, 0), ("punt_rate = 77\n" + CONFIG_TEXT, 1), (CONFIG_TEXT, 1)):
+    changes = Changes(runner, path)
+    for text, number in ((CONFIG_TEXT, 0), ("punt_rate = 77\n" + CONFIG_TEXT, 1), (CONFIG_TEXT, 1)):
         path.write_text(text)
         with caplog.at_level(logging.INFO):
-            assert reload(runner, path)
-        assert caplog.messages[-1] == f"configuration reloaded from {path}: {changes} changes"
+            assert await reload(changes)
+        assert caplog.messages[-1 - number] == f"configuration reloaded from {path}: {number} changes"
         assert diff(runner.core.model, model_of(file.parse(text))) == []
 
 
@@ -38,7 +40,7 @@ async def test_with_an_error_the_old_configuration_stays(
 ) -> None:
     path = tmp_path / "fullnat.toml"
     path.write_text("punt_rate = 0\n" + CONFIG_TEXT)
-    assert not reload(runner, path)
+    assert not await reload(Changes(runner, path))
     assert caplog.messages == [
         f"{path}:1: punt_rate: 0 is not a number from 1 to 10000000",
         "the configuration was not reloaded; the old one stays",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from fullnat.core.commands import Command
+from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
@@ -25,9 +25,13 @@ class Core(Protocol):
 
     def apply(self, commands: Iterable[Command], now: float) -> list[Envelope]: ...
 
+    def check(self, commands: Iterable[Command]) -> None: ...
+
     def sessions(self, now: float | None = None) -> Iterable[SessionView]: ...
 
     def services(self) -> Sequence[ServiceView]: ...
+
+    def service(self, key: ServiceKey) -> ServiceView | None: ...
 
     def local_addresses(self) -> Sequence[LocalAddressView]: ...
 

@@ -12,6 +12,7 @@ import click
 
 from fullnat.cli.check import check
 from fullnat.cli.output import guarded
+from fullnat.cli.reload import reload
 from fullnat.cli.run import run
 from fullnat.cli.sessions import sessions
 from fullnat.cli.stats import stats
@@ -31,7 +32,7 @@ def main() -> None:
     """LVS FULLNAT load balancing on a P4 switch."""
 
 
-for command in (run, sessions, stats, check, upgrade, *toa_commands()):
+for command in (run, sessions, stats, check, reload, upgrade, *toa_commands()):
     main.add_command(command)
 
 if __name__ == "__main__":
