@@ -50,7 +50,7 @@ def _load(cache: str) -> float:
         address = poll(lambda: _address(process), _TIMEOUT_S, "p4soft listens")
         channel = stack.enter_context(connect_blocking(address))
         stub = p4r_grpc.P4RuntimeStub(channel)
-        bid = p4r.MasterArbitrationUpdate(device_id=0, election_id=_ELECTION)
+        bid = p4r.MasterArbitrationUpdate(device_id=1, election_id=_ELECTION)
         requests: SimpleQueue[p4r.StreamMessageRequest] = SimpleQueue()
         requests.put(p4r.StreamMessageRequest(arbitration=bid))
         stream = stub.StreamChannel(iter(requests.get, None))
@@ -71,7 +71,7 @@ def _address(process: Process) -> str:
 def _request() -> p4r.SetForwardingPipelineConfigRequest:
     info = text_format.Parse((COMPILED / "fullnat.p4info.txtpb").read_text(), p4i.P4Info())
     return p4r.SetForwardingPipelineConfigRequest(
-        device_id=0,
+        device_id=1,
         election_id=_ELECTION,
         action=p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT,
         config=p4r.ForwardingPipelineConfig(p4info=info, p4_device_config=(COMPILED / "fullnat.json").read_bytes()),

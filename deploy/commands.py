@@ -93,9 +93,16 @@ def _click_option(option: click.Option, context: click.Context) -> Option:
     takes = Takes.NOTHING if option.is_flag else _click_takes(option.type, option.name or "")
     metavar = "" if option.is_flag else option.make_metavar(context)
     text = (option.help or "").rstrip(".")
-    if option.show_default and option.default is not None and not option.is_flag:
-        text += f" (default {option.default})"
+    if default := _default(option):
+        text += f" (default {default})"
     return Option(tuple(option.opts), metavar, text, takes, choices, option.multiple)
+
+
+def _default(option: click.Option) -> str:
+    """What help shows of it; empty when it shows none."""
+    if isinstance(option.show_default, str):
+        return option.show_default
+    return str(option.default) if option.show_default and option.default is not None and not option.is_flag else ""
 
 
 def _click_argument(argument: click.Argument, context: click.Context) -> Argument:

@@ -152,7 +152,9 @@ class Udp:
     dport: int
     payload: bytes = b""
     ttl: int = 64
+    tos: int = 0
     ip_id: int = 0x1234
+    ip_flags: int = 0
     total_len: int | None = None
     length: int | None = None
     checksum: int | None = None
@@ -164,7 +166,15 @@ class Udp:
         return dataclasses.replace(self, **changes)
 
     def __bytes__(self) -> bytes:
-        ip = IP(src=self.src, dst=self.dst, len=self.total_len, id=self.ip_id, ttl=self.ttl)
+        ip = IP(
+            tos=self.tos,
+            len=self.total_len,
+            id=self.ip_id,
+            flags=self.ip_flags,
+            ttl=self.ttl,
+            src=self.src,
+            dst=self.dst,
+        )
         udp = UDP(sport=self.sport, dport=self.dport, len=self.length, chksum=self.checksum)
         return bytes(Ether(dst=self.eth_dst, src=self.eth_src) / ip / udp / Raw(self.payload)) + self.padding
 

@@ -11,7 +11,7 @@ from fullnat.p4constants import SessionFlag
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut
 from ptf_tests.p4rt import Entry
-from ptf_tests.packets import IP, Raw, Tcp, ipv4, toa
+from ptf_tests.packets import IP, Raw, Tcp, Udp, ipv4, toa
 
 TOA: int = SessionFlag.TOA
 KEEP_TIMESTAMPS: int = SessionFlag.KEEP_TIMESTAMPS
@@ -175,16 +175,16 @@ class TunnelSession(DirectSession):
         ends = {"address": ipv4(self.next_door), "source": ipv4(self.outer_src)}
         return Entry("server_in", key, "to_server_tunnel", {"flags": self.flags, **ends})
 
-    def through(self, inner: Tcp) -> Tunnelled:
+    def through(self, inner: Tcp | Udp) -> Tunnelled:
         """``inner``, which leaves for the server, in its outer header."""
         return Tunnelled(inner, self.outer_src, self.next_door)
 
 
 @dataclass(frozen=True)
 class Tunnelled:
-    """A segment with an outer IPv4 header, of which TOS, id, DF and TTL are the inner one's (RFC 2003)."""
+    """A segment or datagram with an outer IPv4 header, of which TOS, id, DF and TTL are the inner one's (RFC 2003)."""
 
-    inner: Tcp
+    inner: Tcp | Udp
     src: str
     dst: str
 

@@ -5,8 +5,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ptf_tests.packets import NOP, Tcp, mss, sack, timestamps
+from ptf_tests.packets import NOP, Tcp, Udp, mss, sack, timestamps
 from ptf_tests.sessions import SessionTest
+from ptf_tests.test_udp import UdpTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
 EXAMPLES = settings(
@@ -61,6 +62,20 @@ def fields(draw: st.DrawFn, ip_options: bool) -> dict[str, Any]:
         "ip_id": draw(st.integers(0, 0xFFFF)),
         "ip_flags": draw(st.sampled_from((0, 2))),
         "ip_options": draw(st.sampled_from(ip_lists)),
+        "padding": draw(st.binary(max_size=8)),
+    }
+
+
+@st.composite
+def datagrams(draw: st.DrawFn) -> dict[str, Any]:
+    """Everything of a datagram that neither chooses its way nor is translated."""
+    return {
+        "payload": draw(st.binary(max_size=65)),
+        "checksum": draw(st.sampled_from((None, None, 0))),
+        "ttl": draw(st.integers(2, 255)),
+        "tos": draw(st.integers(0, 255)),
+        "ip_id": draw(st.integers(0, 0xFFFF)),
+        "ip_flags": draw(st.sampled_from((0, 2))),
         "padding": draw(st.binary(max_size=8)),
     }
 
@@ -129,6 +144,45 @@ def _gap(parts: list[bytes]) -> int | None:
         if removed.endswith(b"r" * 8):
             return len(removed) - 8
     return None
+
+
+class DatagramsAreTranslatedOnly(UdpTest):
+    """Any datagram leaves with nothing changed but addresses, ports and TTL, both ways; the checksum that it has by
+    difference is the one that a sum of it all gives, and none stays none."""
+
+    def runTest(self) -> None:
+        EXAMPLES(given(datagrams())(self._check))()
+
+    def _check(self, fields: dict[str, Any]) -> None:
+        self.inward(self.from_client(**fields))
+        self.outward(self.from_server(**fields))
+
+
+class DatagramsThereAndBackAreTheSame(UdpTest):
+    """A server that echoes what it gets answers with the question, from the virtual address to the client."""
+
+    def runTest(self) -> None:
+        EXAMPLES(given(datagrams())(self._check))()
+
+    def _check(self, fields: dict[str, Any]) -> None:
+        sent = self.from_client(**fields)
+        there = self.to_server(sent)
+        self.exchange((CLIENT_SIDE, sent), out=[(SERVER_SIDE, there)])
+        back = _turned(there, ttl=fields["ttl"])
+        self.exchange((SERVER_SIDE, back), out=[(CLIENT_SIDE, _turned(sent, ttl=fields["ttl"] - 1))])
+
+
+def _turned(datagram: Udp, ttl: int) -> Udp:
+    """The same from its receiver to its sender. With addresses and ports exchanged, no checksum changes."""
+    return datagram.replace(
+        eth_dst=datagram.eth_src,
+        eth_src=datagram.eth_dst,
+        src=datagram.dst,
+        dst=datagram.src,
+        sport=datagram.dport,
+        dport=datagram.sport,
+        ttl=ttl,
+    )
 
 
 class ThereAndBackIsIdentity(SessionTest):

@@ -8,12 +8,13 @@ from typing import Any
 from fullnat.p4constants import Direction, SessionEvent
 
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, PacketOut, Punt
+from ptf_tests.base import FullnatTest, PacketOut, Punt, requires
 from ptf_tests.packets import IP, UDP, Ether, Raw, Tcp, Udp, fragments
-from ptf_tests.sessions import DirectSession, Session
+from ptf_tests.sessions import DirectSession, Session, Tunnelled, TunnelSession
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE, UPLINK
 
 PROTO_UDP = 17
+OUTER_BYTES, HEADERS = 20, 28
 
 
 class UdpTest(FullnatTest):
@@ -78,6 +79,38 @@ class DatagramsByDirectRoutingKeepAllAddresses(UdpTest):
     def runTest(self) -> None:
         for checksum in (None, 0, 0x1234):
             self.inward(self.from_client(payload=b"query", checksum=checksum))
+
+
+@requires("tunnels")
+class DatagramsTravelInATunnel(UdpTest):
+    """As they are but for the TTL, whatever their checksum; what the outer header makes too long is dropped by name, or
+    told where it may not be fragmented."""
+
+    def new_session(self) -> Session:
+        return TunnelSession(
+            id=self.harness.session_id(),
+            protocol=PROTO_UDP,
+            next_door=topology.NARROW_SERVER,
+            server_mac=topology.NARROW_SERVER_MAC,
+        )
+
+    def runTest(self) -> None:
+        room = topology.NARROW_MTU - OUTER_BYTES - HEADERS
+        for size in (0, 1, room):
+            for checksum in (None, 0, 0x1234):
+                for fields in ({}, {"tos": 0xBB, "ip_flags": 2}, {"ttl": 2, "ip_id": 0}):
+                    sent = self.from_client(payload=bytes(size), checksum=checksum, **fields)
+                    self.exchange((CLIENT_SIDE, sent), out=[(SERVER_SIDE, self.through(self.to_server(sent)))])
+        longer = self.from_client(payload=bytes(room + 1))
+        self.drop(CLIENT_SIDE, longer, "TUNNEL_MTU")
+        whole = longer.replace(ip_flags=2)
+        # The MAC addresses are those of the next hop that it does not go to.
+        punted = whole.replace(eth_dst=self.session.server_mac, eth_src=topology.PORT_MAC[SERVER_SIDE])
+        self.exchange((CLIENT_SIDE, whole), punted=[Punt("TOO_BIG", punted, session_id=self.session.id)])
+
+    def through(self, inner: Udp) -> Tunnelled:
+        assert isinstance(self.session, TunnelSession)
+        return self.session.through(inner)
 
 
 class DatagramsNeedNoChecksum(UdpTest):

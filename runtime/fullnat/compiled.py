@@ -8,6 +8,8 @@ V1MODEL = "v1model"
 TOFINO = ("tofino1", "tofino2")
 TARGETS = (V1MODEL, *TOFINO)
 """What the program is compiled for: BMv2 and p4soft, or a generation of the ASIC."""
+CPU_PORTS = {V1MODEL: 255, "tofino1": 192, "tofino2": 0}
+"""The port between switch and controller, as the program has it (CPU_PORT in p4src/arch/*/headers.p4)."""
 
 
 def directory() -> Path:

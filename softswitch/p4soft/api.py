@@ -207,7 +207,8 @@ class Offload(Enum):
 @dataclass(slots=True)
 class PortStats:
     """``rx_large`` and ``tx_large`` are super-segments, whose packets are counted one by one in the other numbers;
-    ``rx_oversize`` those of ``rx_dropped`` that are larger than the MTU and cannot be cut."""
+    ``rx_oversize`` those of ``rx_dropped`` that are larger than the MTU and cannot be cut. ``link`` is up, no carrier,
+    down, gone, or - of a port that is no interface."""
 
     port: int
     name: str
@@ -221,6 +222,7 @@ class PortStats:
     tx_large: int = 0
     rx_oversize: int = 0
     offload: Offload = Offload.NONE
+    link: str = "-"
 
 
 @dataclass(frozen=True, slots=True)

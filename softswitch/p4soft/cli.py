@@ -9,13 +9,16 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
 from p4soft.api import MAX_WORKERS, SPREADS
+from p4soft.defaults import ADDRESS, CPU_PORT, DEVICE_ID
 from p4soft.output import guarded
 
-DEFAULT_ADDRESS = "0.0.0.0:9559"
+DISTRIBUTION = "p4-fullnat"
+"""Which p4soft comes in."""
 DROP_PORT = 511
 MAX_PORT = 510
 
@@ -82,19 +85,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-p4", action="store_true", help="start without a program (the default)")
     parser.add_argument("--p4info", type=Path, metavar="FILE", help="P4Info of PROG.json, in text or binary form")
-    parser.add_argument("--device-id", type=_device_id, default=0, metavar="N", help="P4Runtime device id (default 0)")
-    parser.add_argument("--cpu-port", type=_cpu_port, metavar="N", help="port number of packet-ins and packet-outs")
+    parser.add_argument(
+        "--device-id",
+        type=_device_id,
+        default=DEVICE_ID,
+        metavar="N",
+        help=f"P4Runtime device id (default {DEVICE_ID})",
+    )
+    parser.add_argument(
+        "--cpu-port",
+        type=_cpu_port,
+        default=CPU_PORT,
+        metavar="N",
+        help=f"port number of packet-ins and packet-outs (default {CPU_PORT})",
+    )
     parser.add_argument("--drop-port", type=int, default=DROP_PORT, metavar="N", help="only 511, the default")
-    parser.add_argument(
-        "--grpc-server-addr", default=DEFAULT_ADDRESS, metavar="ADDR", help=f"default {DEFAULT_ADDRESS}"
-    )
-    parser.add_argument("--grpc-server-ssl", action="store_true", help="serve with TLS")
-    parser.add_argument(
-        "--grpc-server-cacert", type=Path, metavar="PEM", help="CA that client certificates are checked with"
-    )
-    parser.add_argument("--grpc-server-cert", type=Path, metavar="PEM", help="server certificate")
-    parser.add_argument("--grpc-server-key", type=Path, metavar="PEM", help="server key")
-    parser.add_argument("--grpc-server-with-client-auth", action="store_true", help="demand a client certificate")
+    _add_server(parser)
     parser.add_argument("--log-console", action="store_true", help="log to standard output, at level debug")
     parser.add_argument("--log-file", type=Path, metavar="FILE", help="log to a file")
     parser.add_argument("--log-flush", action="store_true", help="write every line of the log file at once")
@@ -119,7 +125,20 @@ def _parser() -> argparse.ArgumentParser:
         help="drop segments larger than the MTU that this interface (or 'all') brings, instead of cutting them",
     )
     parser.add_argument("--stats", type=_seconds, metavar="SECONDS", help="show the ports' rates this often")
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
     return parser
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    """The options of P4Runtime's server."""
+    parser.add_argument("--grpc-server-addr", default=ADDRESS, metavar="ADDR", help=f"default {ADDRESS}")
+    parser.add_argument("--grpc-server-ssl", action="store_true", help="serve with TLS")
+    parser.add_argument(
+        "--grpc-server-cacert", type=Path, metavar="PEM", help="CA that client certificates are checked with"
+    )
+    parser.add_argument("--grpc-server-cert", type=Path, metavar="PEM", help="server certificate")
+    parser.add_argument("--grpc-server-key", type=Path, metavar="PEM", help="server key")
+    parser.add_argument("--grpc-server-with-client-auth", action="store_true", help="demand a client certificate")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -139,7 +158,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         raise UsageError(f"--no-offload {min(unknown)}: no port has this interface")
     options.no_offload = names if "all" in options.no_offload else set(options.no_offload)
     if options.cpu_port in ports:
-        raise UsageError(f"port {options.cpu_port} is the CPU port and cannot be an interface too")
+        raise UsageError(f"port {options.cpu_port} is the CPU port and cannot be an interface too (--cpu-port)")
     if options.drop_port != DROP_PORT:
         raise UsageError(f"--drop-port can only be {DROP_PORT}")
     if options.log_console and options.log_file is not None:
@@ -249,6 +268,9 @@ def _main(words: list[str]) -> int:
         if command in _COMMANDS:
             return _COMMANDS[command](words)
         options = parse(words)
+        if options.version:
+            print(f"p4soft, version {version(DISTRIBUTION)}")
+            return 0
         if command == "run" and options.config is None:
             raise UsageError("run needs PROG.json --p4info FILE")
     except UsageError as error:

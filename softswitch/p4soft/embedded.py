@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from finsy.proto import p4r
 
+from p4soft.addresses import AddressLog
 from p4soft.api import Engine, EngineFactory
 from p4soft.api_optional import Reattaches
+from p4soft.defaults import DEVICE_ID
 from p4soft.inprocess import InProcessStub
 from p4soft.links import LinkMonitor
 from p4soft.reattach import Reattacher
@@ -29,7 +31,7 @@ from p4soft.server.events import EventPump
 from p4soft.server.rpc import GrpcServer, start_server
 from p4soft.server.service import P4RuntimeService
 from p4soft.server.tls import Tls
-from p4soft.watch import watch
+from p4soft.watch import LinkLog, watch
 
 
 def native_engine(device_id: int, cpu_port: int | None, *, workers: int = 1, spread: str = "flow") -> Engine:
@@ -45,7 +47,7 @@ class Switch:
 
     def __init__(
         self,
-        device_id: int = 0,
+        device_id: int = DEVICE_ID,
         cpu_port: int | None = None,
         grpc_addr: str | None = None,
         ports: Mapping[int, str | None] | None = None,
@@ -72,7 +74,10 @@ class Switch:
         self._server: GrpcServer | None = None
         self._pump: EventPump | None = None
         self._monitor: LinkMonitor | None = None
-        self._reattacher = Reattacher(self.engine) if isinstance(self.engine, Reattaches) else None
+        self._looks: list[Callable[[], None]] = [LinkLog(self.engine.port_stats).look]
+        if isinstance(self.engine, Reattaches):
+            self._looks.append(Reattacher(self.engine).look)
+        self._looks.append(AddressLog(self.engine.port_stats).look)
 
     async def start(self) -> None:
         """Attach the ports, then serve. Raises EngineError for a port, ServerError for the address; stops then."""
@@ -84,6 +89,7 @@ class Switch:
                     self.engine.add_interface(port, interface, offload=interface not in self._no_offload)
             self._watch = asyncio.create_task(watch(self.engine))
             self._monitor = LinkMonitor(self._links_changed, asyncio.get_running_loop())
+            self._look()
             self._pump = EventPump(self.service.events, time.monotonic_ns, asyncio.get_running_loop())
             if self._grpc_addr is not None:
                 self._server, number = await start_server(self.service, self._grpc_addr, self._tls)
@@ -94,9 +100,13 @@ class Switch:
             raise
 
     def _links_changed(self) -> None:
-        if self._reattacher is not None:
-            self._reattacher.look()
+        self._look()
         self.service.ports_changed()
+
+    def _look(self) -> None:
+        """Log what there is to say of interfaces, and take those that are back."""
+        for look in self._looks:
+            look()
 
     async def stop(self) -> None:
         """End all RPCs, detach the ports and free the engine. Idempotent."""

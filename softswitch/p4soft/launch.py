@@ -88,8 +88,8 @@ def statistics(stats: Sequence[PortStats]) -> str:
     """The per-port table printed at the end."""
     counted = [f"{way} {what}" for way in ("rx", "tx") for what in ("packets", "bytes", "dropped", "large")]
     counted.insert(4, "rx oversize")
-    rows = [("port", "interface", *counted, "offloads")] + [
-        (str(s.port), s.name, *(str(getattr(s, name.replace(" ", "_"))) for name in counted), s.offload.value)
+    rows = [("port", "interface", *counted, "offloads", "link")] + [
+        (str(s.port), s.name, *(str(getattr(s, name.replace(" ", "_"))) for name in counted), s.offload.value, s.link)
         for s in sorted(stats, key=lambda s: s.port)
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -1,4 +1,4 @@
-"""Which network interfaces are up, and when that changes (rtnetlink)."""
+"""Which network interfaces are up, and when that, or their addresses, change (rtnetlink)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 _SIOCGIFFLAGS = 0x8913
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
-_RTMGRP_LINK = 1
+_RTMGRP_LINK, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x10, 0x100
 _IFREQ = struct.Struct("16sH22x")
 
 
@@ -23,6 +23,16 @@ def is_on(interface: str) -> bool:
 def is_up(interface: str) -> bool:
     """Whether it has a carrier as well."""
     return _flags(interface) & (_IFF_UP | _IFF_RUNNING) == _IFF_UP | _IFF_RUNNING
+
+
+def state(interface: str) -> str:
+    """``up``, ``no carrier`` or ``down``; ``-`` if there is no such interface."""
+    flags = _flags(interface)
+    if not flags:
+        return "-"
+    if not flags & _IFF_UP:
+        return "down"
+    return "up" if flags & _IFF_RUNNING else "no carrier"
 
 
 def _flags(interface: str) -> int:
@@ -37,14 +47,14 @@ def _flags(interface: str) -> int:
 
 
 class LinkMonitor:
-    """Calls ``changed`` in ``loop`` after interfaces of this network namespace came, went, went up or down, until it is
-    stopped."""
+    """Calls ``changed`` in ``loop`` after interfaces of this network namespace came, went, went up or down, or their
+    addresses changed, until it is stopped."""
 
     def __init__(self, changed: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         self._changed = changed
         self._loop = loop
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self._socket.bind((0, _RTMGRP_LINK))
+        self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
         loop.add_reader(self._socket, self._read)
 
     def stop(self) -> None:

@@ -21,7 +21,7 @@ _COUNTERS = {
     "tx drop/s": "tx_dropped",
     "tx large/s": "tx_large",
 }
-COLUMNS = ("port", "interface", *_COUNTERS, "offloads")
+COLUMNS = ("port", "interface", *_COUNTERS, "offloads", "link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class PortRate:
     name: str
     values: tuple[float, ...]
     offload: str = Offload.NONE.value
+    link: str = "-"
 
 
 class Meter:
@@ -41,13 +42,14 @@ class Meter:
     def __init__(self, read: Callable[[], Sequence[PortStats]], now: Callable[[], float] = time.monotonic) -> None:
         self._read = read
         self._now = now
-        self._offloads: dict[tuple[int, str], str] = {}
+        self._states: dict[tuple[int, str], tuple[str, str]] = {}
+        """Offloads and link."""
         self._last = self._look()
         self._when = now()
 
     def _look(self) -> dict[tuple[int, str], tuple[int, ...]]:
         stats = self._read()
-        self._offloads = {(s.port, s.name): s.offload.value for s in stats}
+        self._states = {(s.port, s.name): (s.offload.value, s.link) for s in stats}
         return {(s.port, s.name): tuple(getattr(s, name) for name in _COUNTERS.values()) for s in stats}
 
     def sample(self) -> list[PortRate]:
@@ -61,14 +63,16 @@ class Meter:
                 before = (0,) * len(values)  # taken away and attached again
             scales = (8 if counter.endswith("bytes") else 1 for counter in _COUNTERS.values())
             rate = tuple((n - o) * s / elapsed for n, o, s in zip(values, before, scales, strict=True))
-            rates.append(PortRate(port, name, rate, self._offloads[port, name]))
+            rates.append(PortRate(port, name, rate, *self._states[port, name]))
         self._last, self._when = found, when
         return rates
 
 
 def plain(rates: Sequence[PortRate]) -> str:
     """Aligned columns of whole numbers, for pipes and files."""
-    rows = [COLUMNS] + [(str(r.port), r.name, *(f"{value:.0f}" for value in r.values), r.offload) for r in rates]
+    rows = [COLUMNS] + [
+        (str(r.port), r.name, *(f"{value:.0f}" for value in r.values), r.offload, r.link) for r in rates
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     return "\n".join("  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
 
@@ -99,7 +103,7 @@ async def show_rates(read: Callable[[], Sequence[PortStats]], seconds: float) ->
         for i, column in enumerate(COLUMNS):
             drawn.add_column(column, justify="left" if i == 1 else "right", min_width=8 if i > 1 else None)
         for rate in rates:
-            drawn.add_row(str(rate.port), rate.name, *(short(value) for value in rate.values), rate.offload)
+            drawn.add_row(str(rate.port), rate.name, *(short(value) for value in rate.values), rate.offload, rate.link)
         return drawn
 
     # Standard error stays the log's own.

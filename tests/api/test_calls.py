@@ -15,6 +15,16 @@ from fullnat.config.file import parse
 from api.apikit import SERVER, VIRTUAL, Api, call
 
 UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0}
+LIMITS = {
+    "effective_weight": 0,
+    "upper_threshold": 0,
+    "lower_threshold": 0,
+    "full": False,
+    "warming": None,
+    "out_for": None,
+    "reset_in": None,
+}
+"""Of a server that has no id, for want of a switch."""
 NOTHING = {"in_packets": 0, "in_bytes": 0, "out_packets": 0, "out_bytes": 0}
 
 
@@ -53,9 +63,19 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "reset_on_miss": True,
             "max_sessions": 0,
             "new_rate": 0,
+            "slow_start": 0.0,
+            "drain_timeout": 0.0,
         },
         "servers": [
-            {"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "draining": False, **UNSEEN, **NOTHING}
+            {
+                "server": "10.0.0.11:8080",
+                "weight": 1,
+                "mode": "fullnat",
+                "draining": False,
+                **UNSEEN,
+                **NOTHING,
+                **LIMITS,
+            }
         ],
         "local_addresses": ["10.0.1.1"],
     }
@@ -66,7 +86,15 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
 
 
 async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:
-    local = {"address": "10.0.1.1", "used": 0, "free": 60536, "conflicts": 0, "exhausted": 0, "draining": False}
+    local: dict[str, Any] = {
+        "address": "10.0.1.1",
+        "used": 0,
+        "free": 60536,
+        "conflicts": 0,
+        "exhausted": 0,
+        "draining": False,
+    }
+    local["connections"] = 0
     assert await get(api, "local_addresses") == [local]
     assert await call(channel, "ListLocalAddresses") == [{"address": "10.0.1.1", "free": "60536"}]
     assert await get(api, "sessions") == []
@@ -135,8 +163,8 @@ async def test_commands_of_every_kind(api: Api) -> None:
         {"edit_route": {"prefix": "198.51.100.0/24"}},
         {"edit_globals": {"punt_rate": 5, "timeouts": {"close": 4}}},
     )
-    assert changes[0] == "add virtual server udp 203.0.113.90:53"
-    assert changes[-1] == "edit the settings of all services: timeouts.close 3.0 -> 4.0, punt_rate 20000 -> 5"
+    assert changes[0] == "virtual server udp 203.0.113.90:53: added"
+    assert changes[-1] == "options of all services: changed (timeouts.close 3.0 -> 4.0, punt_rate 20000 -> 5)"
     assert diff(api.model, model_of(parse(EVERYTHING))) == []
     await undone(api, new, server)
 
@@ -152,15 +180,22 @@ async def undone(api: Api, new: dict[str, str], server: dict[str, str]) -> None:
         {"edit_globals": {"punt_rate": 20_000, "timeouts": {"close": 3}}},
     )
     assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
-    assert await apply(api, {"drain_server": SERVER}) == [
-        "edit real server 10.0.0.11:8080 of virtual server tcp 203.0.113.80:80: weight 1 -> 0"
+    drains = ({"drain_server": {**SERVER, "within": 5}}, {"drain_service": VIRTUAL}, {"drain_all": {}})
+    assert await apply(api, *drains) == [
+        "virtual server tcp 203.0.113.80:80, real server 10.0.0.11:8080: draining (for 5 s)",
+        "virtual server tcp 203.0.113.80:80: draining",
+        "all virtual servers: draining",
     ]
-    assert await apply(api, {"clear": {}}) == ["remove virtual server tcp 203.0.113.80:80"]
+    (declared,) = api.model.services.values()
+    assert [each.weight for each in declared.servers.values()] == [0]
+    assert await apply(api, {"clear": {}}) == ["virtual server tcp 203.0.113.80:80: removed"]
     assert api.model.services == {}
 
 
 async def test_a_dry_run_changes_nothing(api: Api) -> None:
-    assert await apply(api, {"remove_service": VIRTUAL}, dry_run=True) == ["remove virtual server tcp 203.0.113.80:80"]
+    assert await apply(api, {"remove_service": VIRTUAL}, dry_run=True) == [
+        "virtual server tcp 203.0.113.80:80: removed"
+    ]
     assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
 
 
@@ -214,4 +249,4 @@ async def test_counters_begin_at_zero(api: Api) -> None:
     await asyncio.to_thread(lambda: controlclient.tell(api.path, "zero", {}))
     assert await shown() == 0
     (stats,) = await get(api, "stats")
-    assert stats["services"][0]["connections"] == 7
+    assert stats["services"][0]["servers"][0]["connections"] == 7

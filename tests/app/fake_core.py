@@ -56,10 +56,10 @@ class FakeCore:
     def sessions(self, now: float | None = None) -> Iterable[SessionView]:
         return iter(self.views)
 
-    def services(self) -> tuple[ServiceView, ...]:
+    def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
         return self.service_views
 
-    def service(self, key: ServiceKey) -> ServiceView | None:
+    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         return next((view for view in self.service_views if (view.protocol, view.virtual) == key), None)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:

@@ -70,8 +70,8 @@ async def test_what_commands_changed_is_told_and_kept_or_undone(
     with caplog.at_level(logging.INFO, "fullnat.app.changes"):
         done = await changes.reload(keep)
     assert done.by_command == [
-        "edit real server 10.0.0.11:8080 of virtual server tcp 203.0.113.80:80: weight 1 -> 5",
-        "add local address 10.0.1.77 of virtual server tcp 203.0.113.80:80",
+        "virtual server tcp 203.0.113.80:80, real server 10.0.0.11:8080: changed (weight 1 -> 5)",
+        "virtual server tcp 203.0.113.80:80, local address 10.0.1.77: added",
     ]
     told = "changed by command and not in the file, kept" if keep else "changed by command and not in the file, undone"
     assert caplog.messages[:2] == [f"{told}: {line}" for line in done.by_command]
@@ -79,8 +79,8 @@ async def test_what_commands_changed_is_told_and_kept_or_undone(
         []
         if keep
         else [
-            "edit real server 10.0.0.11:8080 of virtual server tcp 203.0.113.80:80: weight 5 -> 1",
-            "remove local address 10.0.1.77 of virtual server tcp 203.0.113.80:80",
+            "virtual server tcp 203.0.113.80:80, real server 10.0.0.11:8080: changed (weight 5 -> 1)",
+            "virtual server tcp 203.0.113.80:80, local address 10.0.1.77: removed",
         ]
     )
     assert is_as(changes.model, CONFIG_TEXT, *((EDIT, added) if keep else ()))
@@ -94,10 +94,10 @@ async def test_what_the_file_changes_it_has_the_last_word_on(changes: Changes) -
     assert is_as(changes.model, CONFIG_TEXT + WEIGHTED, added)
     # And it is still known what is by command.
     assert (await changes.reload(keep=True, dry_run=True)).by_command == [
-        "add local address 10.0.1.77 of virtual server tcp 203.0.113.80:80"
+        "virtual server tcp 203.0.113.80:80, local address 10.0.1.77: added"
     ]
     assert (await changes.reload(keep=False)).changes == [
-        "remove local address 10.0.1.77 of virtual server tcp 203.0.113.80:80"
+        "virtual server tcp 203.0.113.80:80, local address 10.0.1.77: removed"
     ]
     assert is_as(changes.model, CONFIG_TEXT + WEIGHTED)
 
@@ -114,7 +114,7 @@ async def test_a_service_that_commands_removed_stays_away_unless_the_file_change
 async def test_a_dry_run_of_a_reload_changes_nothing(changes: Changes) -> None:
     write(changes, "punt_rate = 5\n" + CONFIG_TEXT)
     done = await changes.reload(dry_run=True)
-    assert done.changes == ["edit the settings of all services: punt_rate 20000 -> 5"]
+    assert done.changes == ["options of all services: changed (punt_rate 20000 -> 5)"]
     assert is_as(changes.model, CONFIG_TEXT)
 
 
@@ -211,7 +211,7 @@ async def test_a_reload_with_one_weight_changed_writes_nothing(served: Served) -
     served.switch.writes.clear()
     served.changes._path.write_text(CONFIG_TEXT.replace("port = 8080", "port = 8080\nweight = 3"))
     assert (await served.changes.reload()).changes == [
-        "edit real server 10.0.0.11:8080 of virtual server tcp 203.0.113.80:80: weight 1 -> 3"
+        "virtual server tcp 203.0.113.80:80, real server 10.0.0.11:8080: changed (weight 1 -> 3)"
     ]
     assert served.switch.writes == []
     served.changes._path.write_text(CONFIG_TEXT + WEIGHTED)

@@ -157,8 +157,8 @@ async def test_a_connection_lost_during_a_question_is_no_error(
 async def test_an_unforeseen_error_is_one_line_and_logged(
     rig: Rig, control: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail() -> None:
-        raise RuntimeError("a bug")
+    def fail(now: float) -> None:
+        raise RuntimeError(f"a bug at {now}")
 
     monkeypatch.setattr(rig.core, "services", fail)
     with caplog.at_level(logging.ERROR):

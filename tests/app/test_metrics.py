@@ -6,12 +6,22 @@ from fullnat.app.metrics import render
 from fullnat.core.stats import NAMES, new_stats
 from prometheus_client.parser import text_string_to_metric_families
 
+SERVICE = {
+    "protocol": "udp",
+    "virtual": "203.0.113.80:53",
+    "connections": 9,
+    "unanswered": 2,
+    "refused": {"service_full": 4, "no_local_port": 1},
+    "servers": [],
+}
+LOCAL = {"address": "10.0.1.1", "used": 7, "free": 8, "connections": 21, "conflicts": 3, "exhausted": 1}
+
 
 def test_every_counter_has_one_name() -> None:
     stats = {
         "switch": {"state": "serving"},
-        "services": [],
-        "local_addresses": [],
+        "services": [SERVICE],
+        "local_addresses": [LOCAL],
         "drops": {},
         "punts": {},
         "toa": {},
@@ -24,3 +34,28 @@ def test_every_counter_has_one_name() -> None:
     values = {name: families[name].samples[0].value for name in ("fullnat_conn_reused", "fullnat_syn_received")}
     assert values == {"fullnat_conn_reused": 3, "fullnat_syn_received": 4}
     assert families["fullnat_sessions"].samples[0].value == 5
+
+
+def test_services_and_local_addresses_have_counters_of_their_own() -> None:
+    stats = {
+        "switch": {"state": "serving"},
+        "services": [SERVICE],
+        "local_addresses": [LOCAL],
+        "drops": {},
+        "punts": {},
+        "toa": {},
+        "controller": {},
+    }
+    lines = render(stats).decode().splitlines()
+    of, local = 'protocol="udp",virtual="203.0.113.80:53"', 'local="10.0.1.1"'
+    assert {
+        f"fullnat_service_connections_total{{{of}}} 9.0",
+        f"fullnat_service_unanswered_total{{{of}}} 2.0",
+        'fullnat_service_refused_total{protocol="udp",reason="service_full",virtual="203.0.113.80:53"} 4.0',
+        'fullnat_service_refused_total{protocol="udp",reason="no_local_port",virtual="203.0.113.80:53"} 1.0',
+        f"fullnat_local_ports_used{{{local}}} 7.0",
+        f"fullnat_local_ports_free{{{local}}} 8.0",
+        f"fullnat_local_connections_total{{{local}}} 21.0",
+        f"fullnat_local_conflicts_total{{{local}}} 3.0",
+        f"fullnat_local_exhausted_total{{{local}}} 1.0",
+    } <= set(lines)

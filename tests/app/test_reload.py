@@ -27,11 +27,18 @@ async def runner() -> CoreRunner:
 async def test_a_reload_is_the_difference(runner: CoreRunner, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "fullnat.toml"
     changes = Changes(runner, path)
-    for text, number in ((CONFIG_TEXT, 0), ("punt_rate = 77\n" + CONFIG_TEXT, 1), (CONFIG_TEXT, 1)):
+    same: list[str] = []
+    for text, told, lines in (
+        (CONFIG_TEXT, "0 changes", same),
+        ("punt_rate = 77\n" + CONFIG_TEXT, "1 change", ["punt_rate 20000 -> 77"]),
+        (CONFIG_TEXT, "1 change", ["punt_rate 77 -> 20000"]),
+    ):
         path.write_text(text)
+        caplog.clear()
         with caplog.at_level(logging.INFO):
             assert await reload(changes)
-        assert caplog.messages[-1 - number] == f"configuration reloaded from {path}: {number} changes"
+        named = [f"options of all services: changed ({line})" for line in lines]
+        assert caplog.messages == [f"configuration reloaded from {path}: {told}", *named]
         assert diff(runner.core.model, model_of(file.parse(text))) == []
 
 

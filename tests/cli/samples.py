@@ -41,6 +41,9 @@ SERVICES = (
             ServerView(Endpoint(v4(0x0A00000B), 8080), 1, 3, False, 2, 4, 9, 2),
             ServerView(Endpoint(v4(0x0A00000C), 8080), 0, 4, True, 1, 1, 1, 1, Mode.NAT),
         ),
+        12,
+        4,
+        {"no_local_port": 3},
     ),
 )
-LOCALS = (LocalAddressView(v4(0x0A000101), 7, 8, 0, 0, False),)
+LOCALS = (LocalAddressView(v4(0x0A000101), 7, 8, 0, 0, False, 21),)

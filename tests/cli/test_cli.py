@@ -8,8 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from fullnat.cli.lvs_names import LVS_NAMES
 from fullnat.cli.rates import rates
-from fullnat.cli.stats import sections
+from fullnat.cli.stats import notes, sections
+from fullnat.core.stats import NAMES
+from fullnat.p4constants import DropReason, ToaResult
 
 from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT
@@ -97,6 +100,28 @@ def test_a_filter_that_selects_nothing_of_what_is_there_is_an_empty_list(running
     assert (result.exit_code, result.output) == (0, "")
 
 
+@pytest.mark.parametrize("value", ["foo", "10.0.0", "10.0.0.1:", "10.0.0.1:65536", "10.0.0.1:x", "::1:y", "10.0.0.0/8"])
+@pytest.mark.parametrize("name", ["client", "virtual"])
+def test_a_filter_that_is_no_address_is_one_line(running: Path, name: str, value: str) -> None:
+    result = invoke("sessions", "--filter", f"{name}={value}", "--control-socket", running)
+    assert (result.exit_code, result.output) == (1, f"Error: {name} '{value}' is neither ADDRESS nor ADDRESS:PORT\n")
+
+
+@pytest.mark.parametrize("value", ["10.9.0.1", "10.9.0.1:80", "2001:db8::1", "[2001:db8::1]:80"])
+def test_a_client_that_is_not_there_is_an_empty_list(running: Path, value: str) -> None:
+    result = invoke("sessions", "--json", "--filter", f"client={value}", "--control-socket", running)
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_a_filter_can_be_given_once(running: Path) -> None:
+    options = ("--filter", "client=10.0.0.1", "--filter", "client=10.0.0.2")
+    result = invoke("sessions", *options, "--control-socket", running)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (
+        2,
+        "Error: Invalid value for '--filter': client is given twice",
+    )
+
+
 def test_a_wrong_filter_is_one_line(running: Path) -> None:
     result = invoke("sessions", "--filter", "colour=red", "--control-socket", running)
     assert result.exit_code == 1
@@ -123,6 +148,13 @@ def test_stats_as_json(running: Path) -> None:
         "server": "10.0.0.11:8080",
         "mode": "fullnat",
         "weight": 1,
+        "effective_weight": 0,
+        "upper_threshold": 0,
+        "lower_threshold": 0,
+        "full": False,
+        "warming": None,
+        "out_for": None,
+        "reset_in": None,
         "draining": False,
         "active": 2,
         "inactive": 4,
@@ -133,11 +165,22 @@ def test_stats_as_json(running: Path) -> None:
         "out_packets": 20,
         "out_bytes": 2000,
     }
-    assert (service["connections"], service["unanswered"], service["in_packets"]) == (10, 3, 10)
+    assert (service["connections"], service["unanswered"], service["in_packets"]) == (12, 4, 10)
+    assert service["refused"] == {"no_local_port": 3}
     assert found["drops"]["no_session"] == {"packets": 5, "bytes": 300}
     assert found["toa"]["ok"]["packets"] == 6
     assert set(found["punts"]) >= {"service_syn", "arp"}
-    assert found["local_addresses"][0]["address"] == "10.0.1.1"
+    assert found["local_addresses"] == [
+        {
+            "address": "10.0.1.1",
+            "used": 7,
+            "free": 8,
+            "conflicts": 0,
+            "exhausted": 0,
+            "draining": False,
+            "connections": 21,
+        }
+    ]
     assert found["switch"]["state"] == "serving"
     assert found["switch_counters"] is True
 
@@ -147,11 +190,14 @@ def test_stats_as_tables(running: Path) -> None:
     rows = {" ".join(line.split()) for line in lines}
     assert {
         "# Services",
-        "TCP 203.0.113.80:80 rr 3 5 10 3 10 20 1000 2000",
+        "TCP 203.0.113.80:80 rr 3 5 12 4 10 20 1000 2000",
         "-> 10.0.0.11:8080 fullnat 1 2 4 9 2 10 20 1000 2000",
         "-> 10.0.0.12:8080 (draining) nat 0 1 1 1 1 0 0 0 0",
         "# Local addresses",
-        "10.0.1.1 7 8 0 0",
+        "10.0.1.1 7 8 21 0 0",
+        "# Refused",
+        "service reason value",
+        "TCP 203.0.113.80:80 rr no_local_port 3",
         "# Drops by reason",
         "no_session 5 300",
         "syn_received 4",
@@ -173,6 +219,7 @@ def test_rates_are_differences_per_second(running: Path) -> None:
     later["punts"]["arp"]["packets"] += 3
     later["toa"]["ok"]["packets"] -= 1
     later["local_addresses"][0]["exhausted"] += 1
+    later["services"][0]["refused"] = {"no_local_port": 4, "service_full": 6}
     later["controller"] |= {"syn_received": later["controller"]["syn_received"] + 10, "sessions": 7, "new": 2}
     later["switch"]["packet_outs"] += 40
     changed = rates(before, later, 2.0)
@@ -180,7 +227,8 @@ def test_rates_are_differences_per_second(running: Path) -> None:
     assert changed["services"]["TCP 203.0.113.80:80  -> 10.0.0.11:8080 fullnat"]["in_packets"] == 15.0
     assert changed["drops"]["no_session"] == {"packets": 50.0, "bytes": 3000.0}
     assert (changed["punts"]["arp"]["packets"], changed["toa"]["ok"]["packets"]) == (1.5, 0.0)
-    assert changed["local_addresses"] == {"10.0.1.1": {"conflicts": 0.0, "exhausted": 0.5}}
+    assert changed["local_addresses"] == {"10.0.1.1": {"connections": 0.0, "conflicts": 0.0, "exhausted": 0.5}}
+    assert changed["refused"] == {name: {"no_local_port": 0.5, "service_full": 3.0}}
     assert (changed["controller"]["syn_received"], changed["controller"]["new"]) == (5.0, 1.0)
     assert "sessions" not in changed["controller"]
     assert changed["switch"]["packet_outs"] == 20.0
@@ -196,9 +244,33 @@ def test_rates_are_shown_of_everything_that_is_counted(running: Path) -> None:
     assert shown["Drops by reason"] == (("reason", "pps", "bit/s"), [("no_session", "1.5", "1200")])
     assert shown["Controller"] == (("counter", "per second"), [("syn_received", "0.5")])
     assert shown["Switch"] == (("counter", "per second"), [("state", "serving")])
-    assert shown["Local addresses"][0] == ("address", "used", "free", "conflicts/s", "exhausted/s")
+    assert shown["Local addresses"][0] == ("address", "used", "free", "conns/s", "conflicts/s", "exhausted/s")
     assert "TOA" not in shown, "nothing has changed"
     assert "in pps" in invoke("stats", "--rate", "--interval", "0.1", "--control-socket", running).output
+
+
+def test_what_lvs_counts_is_told_in_its_format(running: Path) -> None:
+    result = invoke("stats", "--lvs", "--control-socket", running)
+    lines = result.output.splitlines()
+    assert [line.partition(":")[0].strip() for line in lines] == list(LVS_NAMES)
+    assert "fullnat_add_toa_ok       :         6" in lines
+    assert "defence_tcp_drop         :         5" in lines
+    assert "synproxy_ok_ack          :         0" in lines
+    for other in ("--json", "--rate"):
+        result = invoke("stats", "--lvs", other, "--control-socket", running)
+        assert result.exit_code == 2
+        assert result.output.splitlines()[-1] == "Error: --lvs goes with neither --json nor --rate"
+
+
+def test_lvs_names_stand_for_counters_that_there_are() -> None:
+    there = {
+        "toa": {result.name.lower() for result in ToaResult},
+        "drops": {reason.name.lower() for reason in DropReason},
+        "controller": set(NAMES),
+    }
+    assert {place for places in LVS_NAMES.values() for place in places} <= {
+        (group, name) for group, names in there.items() for name in names
+    }
 
 
 # ---------------------------------------------------------------------------------------------- mistakes
@@ -236,7 +308,16 @@ def test_check(tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text(CONFIG_TEXT)
     result = invoke("check", config)
-    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual servers, 1 real servers\n")
+    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual server, 1 real server\n")
+    config.write_text(CONFIG_TEXT[: CONFIG_TEXT.index("[[virtual_server.real_server]]")])
+    result = invoke("check", config)
+    assert (result.exit_code, result.output.splitlines()) == (
+        0,
+        [
+            "warning: virtual server tcp 203.0.113.80:80 has no real servers: its clients get no answer",
+            f"{config}: 1 virtual server, 0 real servers",
+        ],
+    )
     config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 0\nshedule = 1\n"))
     result = invoke("check", config)
     assert result.exit_code == 1
@@ -244,3 +325,16 @@ def test_check(tmp_path: Path) -> None:
         f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
         f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"draining": False, "full": False, "warming": None, "out_for": None, "reset_in": None}, ""),
+        ({"full": True}, " (full)"),
+        ({"warming": 0.0}, " (slow start)"),
+        ({"draining": True, "out_for": 61.2, "reset_in": 0.0}, " (draining, out for 61 s, reset in 0 s)"),
+    ],
+)
+def test_what_is_said_of_a_server(values: dict[str, object], said: str) -> None:
+    assert notes(values) == said

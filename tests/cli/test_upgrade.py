@@ -106,7 +106,20 @@ async def test_an_embedded_switch_and_none_at_all(tmp_path: Path) -> None:
         )
     where = ("--control-socket", str(path), "--grpc-addr", f"unix:{tmp_path}/none")
     status, (line,) = await upgrade("--check", *where)
-    assert status == 1
-    assert line.startswith("Error: ")
+    assert (status, line) == (
+        1,
+        f"Error: no P4Runtime server answers at unix:{tmp_path}/none: No such file or directory",
+    )
     status, lines = await upgrade(*where)
     assert status == 2
+
+
+async def test_the_control_socket_for_the_switchs(tmp_path: Path) -> None:
+    async with controller(tmp_path, "--embedded") as path:
+        await _until(path, "serving")
+        status, (line,) = await upgrade("--check", "--control-socket", f"{path}.none", "--grpc-addr", f"unix:{path}")
+    assert (status, line) == (
+        1,
+        f"Error: no P4Runtime server answers at unix:{path}: it is a "
+        f"controller's control socket: --control-socket {path}, and --grpc-addr of its switch",
+    )

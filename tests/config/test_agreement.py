@@ -75,7 +75,7 @@ SERVICES = st.lists(
 )
 @settings(max_examples=500, deadline=None)
 def test_a_file_is_right_when_its_commands_are(config: Config) -> None:
-    problems = Problems("file", Locator(""))
+    problems = Problems(Locator("", "file"))
     check(config, problems)
     declaration = Declaration()
     try:

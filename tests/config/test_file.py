@@ -204,6 +204,11 @@ def broken(old: str, new: str) -> str:
         ),
         ("mtu = 9000", "mtu = 500", "x.toml:12: [interface 2] mtu: 500 is not a number from 576 to 65535"),
         ("port = 2\n", "", "x.toml:8: [interface 2] port: is missing"),
+        (
+            "port = 2\n",
+            "port = 255\n",
+            "x.toml:9: [interface 2] port: 255 is the port between switch and controller, and no interface's",
+        ),
         ("port = 2\n", "port = 511\n", "x.toml:9: [interface 2] port: 511 is not a number from 0 to 510"),
         ("port = 2\n", "port = 1\n", "x.toml:9: [interface 2] port: port 1 is already that of interface 1"),
         (
@@ -325,7 +330,7 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
 
 def test_a_service_without_interface_is_a_problem() -> None:
     service = '[[virtual_server]]\naddress = "203.0.113.80"\nport = 80\nlocal_addresses = ["10.0.1.1"]\n'
-    assert "x.toml:1: interface: at least one [[interface]] is needed" in problems(service)
+    assert "x.toml:1: interface: at least one is needed" in problems(service)
 
 
 def test_nothing_at_all_is_served_by_an_empty_file() -> None:

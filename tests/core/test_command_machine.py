@@ -42,6 +42,7 @@ SETTINGS = st.builds(
     timeouts=st.sampled_from([None, Timeouts(close=1.0)]),
 )
 WEIGHTS = st.builds(ServerSettings, weight=st.integers(0, 2))
+WITHIN = st.sampled_from([None, 0.0, 1.0])
 KEYS = st.sampled_from(SERVICES)
 ENDPOINTS = st.builds(Endpoint, st.sampled_from([SERVER, SERVER2, SERVER3, ip("172.16.0.9")]), st.just(RPORT))
 # The last one is an interface's, which a local address may be, and a real server may not.
@@ -63,6 +64,9 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(c.AddServer, KEYS, ENDPOINTS, WEIGHTS),
     st.builds(c.EditServer, KEYS, ENDPOINTS, WEIGHTS),
     st.builds(c.RemoveServer, KEYS, ENDPOINTS),
+    st.builds(c.DrainServer, KEYS, ENDPOINTS, WITHIN),
+    st.builds(c.DrainService, KEYS, WITHIN),
+    st.builds(c.DrainAll, WITHIN),
     st.builds(c.ArrangeServers, KEYS, st.lists(ENDPOINTS, max_size=3).map(tuple)),
     st.builds(c.AddLocal, KEYS, LOCALS),
     st.builds(c.AddLocal, KEYS, LOCALS),

@@ -129,7 +129,9 @@ def test_servers_and_local_addresses_are_arranged() -> None:
     rig.settle()
     assert updates(rig, ArrangeServers(KEY, (SECOND, FIRST)), ArrangeLocals(KEY, (LOCAL2, LOCAL))) == []
     entries = [opened(rig, 40000 + number) for number in range(2)]
-    assert [entry.server for entry in entries] == [SERVER2, SERVER]
+    service = next(service for service in rig.controller.services() if service.virtual == KEY[1])
+    assert [server.endpoint for server in service.servers] == [SECOND, FIRST]
+    assert {entry.server for entry in entries} == {SERVER, SERVER2}
     assert [entry.local for entry in entries] == [LOCAL2, LOCAL]
 
 

@@ -14,7 +14,7 @@ from fullnat.core.interface import Effect, IdleNotice, Inject, Op, Outcome, Rese
 from fullnat.core.lifecycle import Phase
 from fullnat.core.modes import Mode
 from fullnat.core.server_ids import ACTIONS
-from fullnat.core.services import NO_ID
+from fullnat.core.servers import NO_ID
 from fullnat.core.sessions import Session
 from fullnat.net.flow import address
 from fullnat.tables.server_in import ServerIn

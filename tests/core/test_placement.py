@@ -9,7 +9,7 @@ from fullnat.config.diff import model_of
 from fullnat.config.model import RealServer, Timeouts
 from fullnat.core.modes import Mode
 from fullnat.core.placement import Place, Refusal, place
-from fullnat.core.pool import ClientEndpoints, LocalPool
+from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.services import Service, Services
 from fullnat.net.flow import Address, Endpoint, Flow
 
@@ -22,7 +22,7 @@ LOW, HIGH = 5000, 5001
 def made(
     *servers: RealServer, locals_: tuple[Address, ...] = (LOCAL,), ids: int = 8
 ) -> tuple[LocalPool, ClientEndpoints, Service]:
-    services = Services(ids)
+    services = Services(ids, Random(4))
     for key, declared in model_of(config(virtual(real_servers=servers, scheduler="rr"))).services.items():
         services.configure(key, declared, Timeouts())
     services.number()
@@ -63,7 +63,7 @@ def test_when_every_port_towards_the_server_is_taken_the_next_flow_is_refused() 
     assert isinstance(first, Place)
     assert isinstance(place(pool, clients, service, FLOW), Place)
     assert place(pool, clients, service, FLOW) is Refusal.NO_LOCAL_PORT
-    pool.release(first.local, first.server.endpoint)
+    pool.release(first.local, Peer(6, first.server.endpoint))
     assert place(pool, clients, service, FLOW) == first
 
 
@@ -72,7 +72,7 @@ def test_in_nat_the_client_is_the_local_endpoint_and_once_towards_each_server() 
     places = [place(pool, clients, service, FLOW) for _ in range(3)]
     first, second = service.servers.values()
     assert places == [Place(first, FLOW.src), Place(second, FLOW.src), Refusal.CLIENT_PORT_IN_USE]
-    clients.release(FLOW.src, second.endpoint)
+    clients.release(FLOW.src, Peer(6, second.endpoint))
     assert place(pool, clients, service, FLOW) == Place(second, FLOW.src)
     assert list(pool) == []
 

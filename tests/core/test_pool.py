@@ -5,13 +5,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from fullnat.core.pool import IdPool, LocalPool
+from fullnat.core.pool import IdPool, LocalPool, Peer
 from fullnat.net.flow import Address, Endpoint, address
 from hypothesis import given
 from hypothesis import strategies as st
 
 A, B = address("10.0.2.100"), address("10.0.2.101")
-RS1, RS2 = Endpoint(address("10.0.2.11"), 8080), Endpoint(address("10.0.2.12"), 8080)
+RS1, RS2 = (Peer(6, Endpoint(address(f"10.0.2.{host}"), 8080)) for host in (11, 12))
 
 
 def pool(low: int = 5000, high: int = 65535, addresses: tuple[Address, ...] = (A, B), seed: int = 3) -> LocalPool:
@@ -107,7 +107,7 @@ def test_claimed_ports_are_not_handed_out() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 1)), max_size=120), st.integers(5000, 5040))
 def test_never_a_pair_twice(steps: list[tuple[bool, int, int]], high: int) -> None:
     ports = pool(5000, high)
-    held: list[tuple[Endpoint, Endpoint]] = []
+    held: list[tuple[Endpoint, Peer]] = []
     for take, position, server in steps:
         endpoint = (RS1, RS2)[server]
         if take:

@@ -147,9 +147,10 @@ def test_weight_zero_keeps_sessions_and_takes_none() -> None:
 def test_a_change_of_scheduler_or_weights_takes_effect() -> None:
     rig = Rig(config(virtual(real_servers=(real(), real("10.0.2.12")))))
     change(rig, virtual(scheduler="wrr", real_servers=(real(weight=3), real("10.0.2.12"))))
-    assert [opened(rig, 40000 + number).server for number in range(4)] == [SERVER, SERVER, SERVER, SERVER2]
+    assert sorted(opened(rig, 40000 + number).server for number in range(4)) == [SERVER, SERVER, SERVER, SERVER2]
     change(rig, virtual(scheduler="rr", real_servers=(real(weight=3), real("10.0.2.12"))))
-    assert [opened(rig, 41000 + number).server for number in range(4)] == [SERVER, SERVER2] * 2
+    found = [opened(rig, 41000 + number).server for number in range(4)]
+    assert found in ([SERVER, SERVER2] * 2, [SERVER2, SERVER] * 2)
 
 
 def test_a_removed_local_address_answers_until_its_sessions_are_gone() -> None:

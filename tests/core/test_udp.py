@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from fullnat.core import datagrams
 from fullnat.core.frames import port_unreachable
-from fullnat.core.interface import Forward, IdleNotice, Inject, Op, Outcome, PacketIn, SessionEvents
+from fullnat.core.interface import Forward, IdleNotice, Inject, Op, Outcome
 from fullnat.core.modes import Mode
-from fullnat.net.flow import Endpoint, Flow
-from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_UDP, ethernet, ip, udp
 from fullnat.net.parse import parse
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.session import SessionEntry
@@ -20,13 +16,10 @@ from .builders import (
     CLIENT,
     CLIENT_PORT,
     LOCAL,
-    OUT,
     PUNT,
-    ROUTER_MAC,
     RPORT,
     SERVER,
     SERVER2,
-    SWITCH_MAC_1,
     VIP,
     VPORT,
     config,
@@ -36,40 +29,7 @@ from .builders import (
 )
 from .helpers import nothing_left, only, opened, session_writes
 from .switch import FakeSwitch, Rig
-
-TWO = (real(), real("10.0.2.12"))
-
-
-def service(**changes: Any) -> Any:
-    return virtual(**({"protocol": "udp", "established_timeout": 300.0, "scheduler": "rr"} | changes))
-
-
-def datagram(
-    port: int = 40000, payload: bytes = b"query", *, checksum: int | None = None, vport: int = VPORT
-) -> PacketIn:
-    flow = Flow(PROTO_UDP, Endpoint(CLIENT, port), Endpoint(VIP, vport))
-    octets = udp(flow, payload)
-    if checksum is not None:
-        octets = octets[:6] + checksum.to_bytes(2, "big") + octets[8:]
-    frame = ethernet(SWITCH_MAC_1, ROUTER_MAC, ETHERTYPE_IPV4) + ip(CLIENT, VIP, PROTO_UDP, octets)
-    return PacketIn(PUNT["SERVICE_DATAGRAM"], 0, CLIENT_PORT, 0, frame)
-
-
-def begun(rig: Rig, port: int = 40000) -> SessionEntry:
-    """A session whose first datagram was injected."""
-    rig.send(datagram(port))
-    rig.settle()
-    entry = session_writes(rig)[-1][1]
-    assert entry.client_port == port
-    assert rig.switch.injected[-1].session_id == entry.session_id
-    return entry
-
-
-def answered(rig: Rig, port: int = 40000) -> SessionEntry:
-    entry = begun(rig, port)
-    rig.hit(entry.session_id)
-    rig.send(SessionEvents(entry.session_id, OUT, 1))
-    return entry
+from .udpkit import TWO, answered, begun, datagram, service
 
 
 def test_a_datagram_waits_for_its_session_and_is_injected() -> None:
@@ -308,6 +268,8 @@ def test_what_the_switch_refuses_is_dropped_and_the_next_datagram_tries_again(ou
     assert list(rig.controller.sessions()) == []
     assert rig.switch.injected == []
     assert (rig.controller.stats()[counter], rig.controller.stats()["datagram_dropped"]) == (1, 1)
+    (view,) = rig.controller.services()
+    assert view.refused == ({"table_full": 1} if outcome is Outcome.FULL else {})
     begun(rig)
 
 
@@ -329,53 +291,6 @@ def test_a_session_that_the_switch_lost_is_made_anew() -> None:
     rig.advance(1)
     rig.settle()
     begun(rig)
-
-
-def test_a_service_has_no_more_sessions_than_it_may() -> None:
-    """The first that ends makes room for another; a limit that is raised holds at once, and other services go on."""
-    rig = Rig(config(virtual(), service(max_sessions=2)))
-    told = len(rig.switch.forwarded)
-    for port in range(4):
-        rig.send(datagram(40000 + port))
-    rig.settle()
-    assert sorted(view.entry.client_port for view in rig.controller.sessions()) == [40000, 40001]
-    stats = rig.controller.stats()
-    assert (stats["service_full"], stats["datagram_dropped"], len(rig.switch.forwarded)) == (2, 2, told)
-    opened(rig)
-    rig.reconfigure(config(virtual(), service(max_sessions=3)))
-    begun(rig, 40002)
-    rig.send(datagram(40003))
-    assert rig.controller.stats()["service_full"] == 3
-    rig.advance(40)
-    begun(rig, 40003)
-
-
-def test_a_service_begins_no_more_sessions_in_a_second_than_it_may() -> None:
-    rig = Rig(config(virtual(new_rate=1), service(new_rate=10)))
-    for second in range(3):
-        for port in range(50):
-            rig.send(datagram(40000 + 100 * second + port))
-        rig.settle()
-        rig.advance(1)
-    of_udp = [entry for _, entry in session_writes(rig) if entry.protocol == 17]
-    assert 27 <= len(of_udp) <= 30
-    refused = rig.controller.stats()["service_rate"]
-    assert refused == 150 - len(of_udp)
-    opened(rig, 40000)
-    rig.send(syn(40001))
-    assert rig.controller.stats()["service_rate"] == refused + 1
-    assert not rig.switch.writes
-
-
-def test_udp_leaves_half_of_the_switch_to_tcp() -> None:
-    rig = Rig(config(virtual(), service()), session_ids=16)
-    for port in range(20):
-        rig.send(datagram(40000 + port))
-    rig.settle()
-    assert len(rig.switch.sessions()) == 8
-    assert rig.controller.stats()["table_full"] == 12
-    for port in range(8):
-        opened(rig, 50000 + port)
 
 
 def test_servers_in_other_modes_have_the_clients_endpoint() -> None:

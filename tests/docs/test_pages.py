@@ -48,6 +48,10 @@ def test_the_reference_leaves_nothing_out() -> None:
     pages = {name: make() for name, make in reference.PAGES.items()}
     for name, *_ in described():
         assert f"| `{name}` |" in pages["reference/metrics.md"]
+    helps = [help_text for *_, help_text in described()]
+    # Each says by itself what it counts.
+    assert [text for text in helps if text[0].islower() or not text[0].isalnum() or len(text.split()) < 2] == []
+    assert sorted({text for text in helps if helps.count(text) > 1}) == []
     for reason in (*DropReason, *PuntReason):
         if not reason.name.endswith("_REASONS") and reason.name != "NONE":
             assert f"| `{reason.name.lower()}` |" in pages["reference/reasons.md"]

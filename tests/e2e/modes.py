@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,28 @@ def route_to_clients(world: World, *servers: str) -> None:
             ip.route("add", dst=CLIENTS, gateway=INSIDE)
 
 
-def take_vip(world: World, server: str) -> Process:
-    """What ``server`` needs: the VIP on lo, silence about it, and a listener."""
+def add_vip(world: World, server: str) -> None:
+    """The VIP on lo of ``server``, and silence about it."""
     with world.network.inside(server), IPRoute() as ip:
         ip.addr("add", index=ip.link_lookup(ifname="lo")[0], address=str(standard.VIP), prefixlen=32)
         (IPV4 / "all/arp_ignore").write_text("1")
         (IPV4 / "all/arp_announce").write_text("2")
+
+
+def take_vip(world: World, server: str) -> Process:
+    """What ``server`` needs: the VIP, and a listener."""
+    add_vip(world, server)
     command = [str(build.tool("echo_server")), "--address", str(standard.VIP), "--port", str(standard.VPORT)]
     return world.network.start(server, f"direct-{server}", [*command, "--name", server])
+
+
+def decapsulate(world: World, server: str) -> Process:
+    """The far end of tunnels at ``server``."""
+    with world.network.inside(server):
+        # What comes out of the tunnel has its source elsewhere.
+        for name in ("all", "default"):
+            (IPV4 / name / "rp_filter").write_text("0")
+    return world.network.start(server, f"decapsulate-{server}", [sys.executable, "-m", "topo.decapsulate"])
 
 
 def is_ready(process: Process) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from functools import partial
 
@@ -14,7 +13,15 @@ from topo.world import World
 
 from .checks import CLOSING, assert_all_good, assert_clean
 from .conftest import MakeWorld, Sizes
-from .modes import CLOSES, IPV4, assert_connections_close, assert_idle_ones_are_told, is_ready, shortcut, take_vip
+from .modes import (
+    CLOSES,
+    assert_connections_close,
+    assert_idle_ones_are_told,
+    decapsulate,
+    is_ready,
+    shortcut,
+    take_vip,
+)
 
 TUNNELLED, DIRECT, TRANSLATED = standard.SERVERS
 
@@ -25,11 +32,7 @@ def world(make_world: MakeWorld) -> World:
     modes = ("tunnel", "dr", "fullnat")
     made = make_world(standard.config(modes=modes, timeouts=CLOSING, established_timeout=2.0))
     ready = [take_vip(made, server) for server in (TUNNELLED, DIRECT)]
-    with made.network.inside(TUNNELLED):
-        # What comes out of the tunnel has its source elsewhere.
-        for name in ("all", "default"):
-            (IPV4 / name / "rp_filter").write_text("0")
-    ready.append(made.network.start(TUNNELLED, "decapsulate", [sys.executable, "-m", "topo.decapsulate"]))
+    ready.append(decapsulate(made, TUNNELLED))
     for process in ready:
         poll(partial(is_ready, process), 20, f"{process.name} is ready")
     for client in standard.CLIENTS:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
-import socket
-import subprocess
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pytest
@@ -22,108 +17,16 @@ from topo.world import world as make_world
 
 from .checks import assert_clean
 from .conftest import Sizes
-
-PORT = 53
-TIMES = """\
-established_timeout = 2
-[virtual_server.timeouts]
-udp_oneway = 1
-"""
-NEEDED = [tool for tool in ("dnsmasq", "dig") if shutil.which(tool) is None]
+from .datagrams import MISSING, PORT, ask, bound, config, dig, echoes, start_dns
 
 
-def config(servers: Sequence[str] = standard.SERVERS) -> str:
-    """The services of TCP and, beside it, of UDP."""
-    hosts = {name: f"10.2.0.{number}" for number, name in enumerate(standard.SERVERS, 11)}
-    local = ", ".join(f'"{address}"' for address in standard.LOCAL_ADDRESSES)
-    text = [
-        standard.config(),
-        "[[virtual_server]]",
-        f'address = "{standard.VIP}"',
-        f"port = {PORT}",
-        'protocol = "udp"',
-    ]
-    text += ['scheduler = "rr"', f"local_addresses = [{local}]", TIMES]
-    for name in servers:
-        text += ["[[virtual_server.real_server]]", f'address = "{hosts[name]}"', f"port = {PORT}"]
-    return "\n".join(text) + "\n"
-
-
-def bound(world: World, host: str, address: str = "0.0.0.0", port: int = 0) -> socket.socket:
-    """A socket of ``host``."""
-    with world.network.inside(host):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind((address, port))
-    sock.settimeout(0.2)
-    return sock
-
-
-class Echo:
-    """A server that answers each datagram with its own name and what came."""
-
-    def __init__(self, world: World, name: str) -> None:
-        self._name = name.encode()
-        self._sock = bound(world, name, port=PORT)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        self.seen: Counter[bytes] = Counter()
-        self.peers: set[tuple[str, int]] = set()
-
-    def _run(self) -> None:
-        while not self._over.is_set():
-            with contextlib.suppress(TimeoutError):
-                payload, peer = self._sock.recvfrom(65536)
-                self.seen[payload] += 1
-                self.peers.add(peer)
-                self._sock.sendto(self._name + b" " + payload, peer)
-
-    def close(self) -> None:
-        self._over.set()
-        self._thread.join()
-        self._sock.close()
-
-
-@contextlib.contextmanager
-def echoes(world: World) -> Iterator[dict[str, Echo]]:
-    with contextlib.ExitStack() as alive:
-        yield {name: alive.enter_context(contextlib.closing(Echo(world, name))) for name in standard.SERVERS}
-
-
-def ask(sock: socket.socket, payload: bytes, times: int = 100) -> bytes:
-    """The name of the server that answers, asked again when nothing comes."""
-    for _ in range(times):
-        sock.sendto(payload, (str(standard.VIP), PORT))
-        with contextlib.suppress(TimeoutError):
-            while True:
-                name, _, rest = sock.recv(65536).partition(b" ")
-                if rest == payload:
-                    return name
-    raise TimeoutError(payload)
-
-
-def start_dns(world: World, name: str) -> None:
-    """dnsmasq, which says who it is."""
-    address = world.network.address(name)
-    command = ["dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--user=root"]
-    command += ["--pid-file=", f"--port={PORT}", "--bind-interfaces", f"--listen-address={address}"]
-    world.network.start(name, f"dns-{name}", [*command, f"--txt-record=whoami.test,{name}"])
-    poll(partial(world.network.listens, name, PORT), 10, f"dnsmasq of {name} listens")
-
-
-@pytest.mark.skipif(bool(NEEDED), reason=f"not installed: {' '.join(NEEDED)} (make peers)")
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {' '.join(MISSING)} (make peers)")
 def test_dns(target: str) -> None:
     """dig asks dnsmasq: every server in turn; the answer comes from the VIP, or dig would not take it."""
     with make_world(config(), target=target) as world:
         for name in standard.SERVERS:
             start_dns(world, name)
-        command = ["dig", f"@{standard.VIP}", "+short", "+tries=3", "+time=2", "whoami.test", "TXT"]
-        heard: Counter[str] = Counter()
-        for _ in range(6):
-            with world.network.inside("c1"):
-                done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-            heard[done.stdout.strip()] += 1
-        assert heard == {f'"{name}"': 2 for name in standard.SERVERS}
+        assert Counter(dig(world) for _ in range(6)) == dict.fromkeys(standard.SERVERS, 2)
         assert_clean(world)
 
 

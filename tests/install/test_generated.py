@@ -31,8 +31,15 @@ def test_every_command_and_option_is_described() -> None:
     for command in COMMANDS:
         assert command.summary.endswith("."), command.name
         for option in command.options:
-            assert option.help, (command.name, option.names)
+            assert option.help.partition(" (default")[0], (command.name, option.names)
             assert (option.takes is Takes.CHOICE) == bool(option.choices), option
+
+
+def test_defaults_are_told_as_help_tells_them() -> None:
+    pages = {page.name: page.text for page in manpages.pages("1.2")}
+    assert "P4Runtime server of the switch (default 127.0.0.1:9559)" in pages["fullnat-run"]
+    assert "(default 255)" in pages["fullnat-run"]
+    assert [name for name, text in pages.items() if "UNSET" in text or "default None" in text] == []
 
 
 @needs("groff")

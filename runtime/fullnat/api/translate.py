@@ -210,7 +210,27 @@ class Translation:
         yield self._edited(message, patched(self._server_of(message), message.settings))
 
     def _drain_server(self, message: Any) -> Iterator[Command]:
-        yield self._edited(message, replace(self._server_of(message), weight=0))
+        key, server = _key(message), endpoint(message.server)
+        self._servers[key, server] = replace(self._server_of(message), weight=0)
+        yield c.DrainServer(key, server, _within(message))
+
+    def _drain_service(self, message: Any) -> Iterator[Command]:
+        key = _key(message)
+        self._drained(key)
+        yield c.DrainService(key, _within(message))
+
+    def _drain_all(self, message: Any) -> Iterator[Command]:
+        for key in (*self._model.services, *self._services):
+            self._drained(key)
+        yield c.DrainAll(_within(message))
+
+    def _drained(self, key: ServiceKey) -> None:
+        """What the servers of a service are when the commands so far are carried out, has weight 0."""
+        declared = self._model.services.get(key)
+        servers = declared.servers if declared is not None and self._services.get(key, 0) is not None else {}
+        known = {(key, server): settings for server, settings in servers.items()}
+        known |= {name: settings for name, settings in self._servers.items() if name[0] == key}
+        self._servers |= {name: replace(settings, weight=0) for name, settings in known.items()}
 
     def _edited(self, message: Any, settings: ServerSettings) -> Command:
         key, server = _key(message), endpoint(message.server)
@@ -238,6 +258,10 @@ class Translation:
         yield c.EditInterface(interface)
 
 
+def _within(message: Any) -> float | None:
+    return message.within if message.HasField("within") else None
+
+
 def _key(message: Any) -> ServiceKey:
     return service_key(message.protocol, message.virtual)
 
@@ -254,6 +278,8 @@ _TRANSLATE: Mapping[str, Callable[[Translation, Any], Iterable[Command]]] = {
     "add_server": Translation._add_server,
     "edit_server": Translation._edit_server,
     "drain_server": Translation._drain_server,
+    "drain_service": Translation._drain_service,
+    "drain_all": Translation._drain_all,
     "remove_server": lambda _, m: (c.RemoveServer(_key(m), endpoint(m.server)),),
     "arrange_servers": lambda _, m: (c.ArrangeServers(_key(m), tuple(endpoint(each) for each in m.servers)),),
     "add_local": lambda _, m: (c.AddLocal(_key(m), _address(m.local)),),
@@ -269,7 +295,7 @@ _TRANSLATE: Mapping[str, Callable[[Translation, Any], Iterable[Command]]] = {
 }
 """By the name of the command in its message: a test compares them."""
 
-OPERATORS = frozenset({"drain_server"})
+OPERATORS = frozenset({"drain_server", "drain_service", "drain_all"})
 """Commands that an operator may give; edit_server as well, of the weight alone."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fullnat.app.runner import CoreRunner
+from fullnat.compiled import V1MODEL
 from fullnat.config import file
 from fullnat.config.describe import described
 from fullnat.config.diff import diff, model_of
@@ -19,9 +20,10 @@ from fullnat.config.merge import merged
 from fullnat.config.model import Config
 from fullnat.core.commands import Command, CommandError
 from fullnat.core.model import Model
+from fullnat.words import counted
 
 _LOGGER = logging.getLogger(__name__)
-TOLD = 100
+TOLD = 20
 """Lines of the log that one change may have."""
 FIRST = 3
 """Refusals of the switch that are told."""
@@ -40,12 +42,18 @@ class Reloaded(NamedTuple):
 
 class Changes:
     def __init__(
-        self, runner: CoreRunner, path: Path, taken: Callable[[Config], None] = lambda _config: None, keep: bool = False
+        self,
+        runner: CoreRunner,
+        path: Path,
+        taken: Callable[[Config], None] = lambda _config: None,
+        keep: bool = False,
+        target: str = V1MODEL,
     ) -> None:
         """The core runs what the file at ``path`` says. ``taken`` hears of a configuration that was taken over;
         ``keep`` is what :meth:`reload` does when it is not told."""
         self._runner = runner
         self._path = path
+        self._target = target
         self._taken = taken
         self._keep = keep
         self._file = _copy(runner.core.model)
@@ -71,7 +79,7 @@ class Changes:
         or with ``keep`` left where the file did not change. Raises ConfigError or Refused, and then nothing has
         changed."""
         async with self._one_at_a_time:
-            config = await asyncio.to_thread(file.load, self._path)
+            config = await asyncio.to_thread(file.load, self._path, self._target)
             new = model_of(config)
             by_command = diff(self._file, self.model)
             told = described(by_command, self._file)
@@ -86,7 +94,7 @@ class Changes:
             self._file = new
             self._taken(config)
             _tell(f"changed by command and not in the file, {'kept' if keeps else 'undone'}: %s", told)
-            _LOGGER.info("configuration reloaded from %s: %d changes", self._path, len(changes))
+            _LOGGER.info("configuration reloaded from %s: %s", self._path, counted(len(changes), "change"))
             _tell("%s", changes)
             return Reloaded(changes, told)
 
@@ -114,4 +122,4 @@ def _tell(form: str, lines: Sequence[str]) -> None:
     for line in lines[:TOLD]:
         _LOGGER.info(form, line)
     if len(lines) > TOLD:
-        _LOGGER.info("... and %d more", len(lines) - TOLD)
+        _LOGGER.info("and %d more", len(lines) - TOLD)

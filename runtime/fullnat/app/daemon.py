@@ -30,8 +30,9 @@ from fullnat.app.service import Service
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import load_secret
 from fullnat.app.switch import SwitchOwner
-from fullnat.compiled import V1MODEL
+from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config import file
+from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
@@ -69,7 +70,7 @@ class Options:
     election_id: int | None = None
     """None: the time of day, so that the controller started last is primary."""
     embedded: bool = False
-    cpu_port: int = 255
+    cpu_port: int = CPU_PORTS[V1MODEL]
     ports: Mapping[int, str] = field(default_factory=dict)
     """Embedded: switch port to network interface."""
     no_offload: frozenset[str] = frozenset()
@@ -85,7 +86,7 @@ class Options:
 
 async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ApiError or P4RuntimeError at the start."""
-    config = file.load(options.config)
+    config = file.load(options.config, options.target)
     compiled = program.load(target=options.target, device_config=options.device_config)
     Schema(compiled.p4info, compiled.sizes)
     secret = load_secret(options.state_dir)
@@ -114,8 +115,14 @@ async def run(options: Options) -> None:
         snapshots = Snapshots(runner, owner)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
         ports = EmbeddedPorts(options)
+        _advise(config)
         ports.compare(config)
-        changes = Changes(runner, options.config, ports.compare, options.keep)
+
+        def taken(config: Config) -> None:
+            _advise(config)
+            ports.compare(config)
+
+        changes = Changes(runner, options.config, taken, options.keep, options.target)
         where = Where(options.control_socket, options.api, Grants.parse(options.grants))
         api = Listener(where, Dispatcher(Handlers(snapshots, changes, about)))
         stack.push_async_callback(api.stop)
@@ -214,6 +221,11 @@ async def _until_signalled(
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
             raise result
+
+
+def _advise(config: Config) -> None:
+    for line in advice(config):
+        _LOGGER.warning("%s", line)
 
 
 async def reload(changes: Changes) -> bool:

@@ -21,17 +21,38 @@ _LOGGER = logging.getLogger(__name__)
 _SERVER_LABELS = ("protocol", "virtual", "server", "mode")
 _SERVER_COUNTERS = {
     "connections": "Sessions created",
-    "unanswered": "Sessions that ended without any answer of the real server",
+    "unanswered": "Sessions that the real server never answered",
     "in_packets": "Packets from clients",
     "in_bytes": "Bytes from clients",
     "out_packets": "Packets from the real server",
     "out_bytes": "Bytes from the real server",
 }
+_LOCAL_GAUGES = {"used": "Local ports used", "free": "Local ports free"}
+_LOCAL_COUNTERS = {
+    "connections": "Sessions that took the local address",
+    "conflicts": "Local ports found in use and passed over",
+    "exhausted": "Times that no local port was free towards the wanted real server",
+}
+_SERVICE_LABELS = ("protocol", "virtual")
+_SERVICE_COUNTERS = {
+    "connections": "Sessions created, of real servers that have gone as well",
+    "unanswered": "Those of them that ended without any answer of their real server",
+}
 _SERVER_GAUGES = {
     "active": "Sessions in state ESTABLISHED",
     "inactive": "Sessions in other states",
     "weight": "Configured weight",
+    "effective_weight": "Weight that the scheduler goes by, beside those of the others",
+    "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
+    "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
+    "full": "1 while it takes no new sessions because of its upper threshold",
 }
+_GROUPS = (
+    ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
+    ("punts", "reason", ("packets", "bytes"), "{} that the switch has sent to the controller, by reason"),
+    ("toa", "result", ("packets",), "{} of clients that were to get the option TOA, by what became of it"),
+)
+"""What the switch counts: name, label, units, and the meaning of a unit."""
 
 
 class _Reading(Collector):
@@ -53,28 +74,55 @@ class _Reading(Collector):
             counter = CounterMetricFamily(f"fullnat_server_{name}", help_text, labels=_SERVER_LABELS)
             self._per_server(counter, name)
             yield counter
-        for group, label in (("drops", "reason"), ("punts", "reason"), ("toa", "result")):
-            for unit in ("packets", "bytes") if group != "toa" else ("packets",):
-                family = CounterMetricFamily(f"fullnat_{group}_{unit}", f"{group}, in {unit}", labels=(label,))
+        for group, label, units, help_text in _GROUPS:
+            for unit in units:
+                family = CounterMetricFamily(
+                    f"fullnat_{group}_{unit}", _sentence(help_text.format(unit)), labels=(label,)
+                )
                 for name, cell in stats[group].items():
                     family.add_metric((name,), cell[unit])
                 yield family
-        for name in ("used", "free"):
-            gauge = GaugeMetricFamily(f"fullnat_local_ports_{name}", f"Local ports {name}", labels=("local",))
-            for local in stats["local_addresses"]:
-                gauge.add_metric((local["address"],), local[name])
-            yield gauge
+        yield from self._locals()
+        yield from self._services()
         yield GaugeMetricFamily("fullnat_sessions", "Sessions now", value=stats["controller"].get("sessions", 0))
         for name, help_text in NAMES.items():
             # LVS's names begin with it.
             metric = f"fullnat_{name.removeprefix('fullnat_')}"
-            yield CounterMetricFamily(metric, help_text, value=stats["controller"].get(name, 0))
+            yield CounterMetricFamily(metric, _sentence(help_text), value=stats["controller"].get(name, 0))
+
+    def _locals(self) -> Iterator[Metric]:
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
+        for name, help_text in _LOCAL_GAUGES.items():
+            families[name] = GaugeMetricFamily(f"fullnat_local_ports_{name}", help_text, labels=("local",))
+        for name, help_text in _LOCAL_COUNTERS.items():
+            families[name] = CounterMetricFamily(f"fullnat_local_{name}", help_text, labels=("local",))
+        for name, family in families.items():
+            for local in self._stats["local_addresses"]:
+                family.add_metric((local["address"],), local[name])
+            yield family
+
+    def _services(self) -> Iterator[Metric]:
+        for name, help_text in _SERVICE_COUNTERS.items():
+            family = CounterMetricFamily(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
+            for service in self._stats["services"]:
+                family.add_metric((service["protocol"], service["virtual"]), service[name])
+            yield family
+        labels = (*_SERVICE_LABELS, "reason")
+        family = CounterMetricFamily("fullnat_service_refused", "Flows that got no session", labels=labels)
+        for service in self._stats["services"]:
+            for reason, count in service["refused"].items():
+                family.add_metric((service["protocol"], service["virtual"], reason), count)
+        yield family
 
     def _per_server(self, family: GaugeMetricFamily | CounterMetricFamily, name: str) -> None:
         for service in self._stats["services"]:
             for server in service["servers"]:
                 labels = service["protocol"], service["virtual"], server["server"], server["mode"]
-                family.add_metric(labels, server[name])
+                family.add_metric(labels, server[name] or 0)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
@@ -84,8 +132,8 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     one: Json = {**unnamed, **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0)}
     reading: Json = {
         "switch": {"state": ""},
-        "services": [{**one, "servers": [one]}],
-        "local_addresses": [{"address": "", "used": 0, "free": 0}],
+        "services": [{**one, "refused": {"": 0}, "servers": [one]}],
+        "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
         **{group: {"": cells} for group in ("drops", "punts", "toa")},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from ipaddress import ip_address
 from itertools import islice
 from typing import Any
 
@@ -13,6 +14,7 @@ from fullnat.app.switch import SwitchOwner
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
+from fullnat.core.values import PORTS
 from fullnat.core.views import ServerView, ServiceView, SessionView
 from fullnat.net.flow import text
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
@@ -81,6 +83,22 @@ def _is_or_at(endpoint: str, wanted: str) -> bool:
     return wanted in (endpoint, endpoint.rpartition(":")[0].strip("[]"))
 
 
+def _is_endpoint(text: str) -> bool:
+    """Whether it is an address, or one with a port, in the notation of sessions."""
+    host, colon, port = text.rpartition(":")
+    if colon and port.isdecimal() and (host.startswith("[") or ":" not in host):
+        return int(port) <= PORTS[1] and _is_address(host.removeprefix("[").removesuffix("]"))
+    return _is_address(text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 _NAMED = {
     "state": {
         state.name.lower(): state.name for protocol in PROTOCOLS.values() for state in type(protocol.established)
@@ -109,6 +127,8 @@ class Snapshots:
             known = _NAMED.get(name)
             if known is not None and wanted.lower() not in known:
                 raise UnknownFilter(f"unknown {name} {wanted!r}; there are {', '.join(known.values())}")
+            if known is None and not _is_endpoint(wanted):
+                raise UnknownFilter(f"{name} {wanted!r} is neither ADDRESS nor ADDRESS:PORT")
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
         return self._turns(views, filters)
 
@@ -131,7 +151,8 @@ class Snapshots:
 
     async def counted(self, keys: Iterable[ServiceKey], counters: bool) -> dict[ServiceKey, list[Json]]:
         """The servers of services, counted since :meth:`zero`; packets and bytes only with ``counters``."""
-        views = [view for key in keys if (view := self._core.service(key)) is not None]
+        now = asyncio.get_running_loop().time()
+        views = [view for key in keys if (view := self._core.service(key, now)) is not None]
         inward, outward = await self._server_counters(views) if counters else ({}, {})
         return {
             (view.protocol, view.virtual): [
@@ -144,8 +165,9 @@ class Snapshots:
         """What :meth:`counted` shows of these services, or of all of them, begins at zero now."""
         zero: dict[_ServerKey, dict[str, int]] = {}
         asked = iter(tuple(self._core.model.services if keys is None else keys))
+        now = asyncio.get_running_loop().time()
         while turn := list(islice(asked, SERVICES_PER_TURN)):
-            views = [view for key in turn if (view := self._core.service(key)) is not None]
+            views = [view for key in turn if (view := self._core.service(key, now)) is not None]
             inward, outward = await self._server_counters(views)
             for view in views:
                 for server in view.servers:
@@ -202,7 +224,7 @@ class Snapshots:
 
     async def stats(self) -> Json:
         """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
-        services = self._core.services()
+        services = self._core.services(asyncio.get_running_loop().time())
         server_ids = [server.server_id for service in services for server in service.servers if server.server_id >= 0]
         inward, outward, reasons = await self._read(server_ids)
         owner = self._owner
@@ -267,6 +289,9 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "protocol": BY_NUMBER[service.protocol].name,
         "virtual": str(service.virtual),
         "scheduler": service.scheduler,
+        "connections": service.connections,
+        "unanswered": service.unanswered,
+        "refused": dict(service.refused),
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
@@ -276,7 +301,7 @@ def _server_key(view: ServiceView, server: Json) -> _ServerKey:
     return (view.protocol, view.virtual), server["server"], server["mode"]
 
 
-_SUMMED = ("active", "inactive", "connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
+_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
 def _sum(servers: Iterable[Json], name: str) -> int:
@@ -289,6 +314,13 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "server": str(server.endpoint),
         "mode": server.mode.value,
         "weight": server.weight,
+        "effective_weight": server.effective_weight,
+        "upper_threshold": server.upper_threshold,
+        "lower_threshold": server.lower_threshold,
+        "full": server.is_full,
+        "warming": _seconds(server.warming),
+        "out_for": _seconds(server.out_for),
+        "reset_in": _seconds(server.reset_in),
         "draining": server.draining,
         "active": server.active,
         "inactive": server.inactive,
@@ -299,3 +331,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "out_packets": sent["packets"],
         "out_bytes": sent["bytes"],
     }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

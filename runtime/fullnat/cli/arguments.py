@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from fullnat.api.identity import Grants
-from fullnat.compiled import V1MODEL
+from fullnat.compiled import CPU_PORTS, V1MODEL
 
 GRPC_ADDRESS = "127.0.0.1:9559"
 """Where a switch is, unless told otherwise."""
-CPU_PORT = 255
+DEVICE_ID = 1
+"""What a switch calls itself, likewise."""
+CPU_PORT = CPU_PORTS[V1MODEL]
 """Of an embedded switch, likewise."""
 
 

@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 SERVED = ("connections", "unanswered", "in_packets", "out_packets", "in_bytes", "out_bytes")
 """Counters of services and real servers."""
-_LOCAL = ("conflicts", "exhausted")
+_LOCAL = ("connections", "conflicts", "exhausted")
 _GROUPS = ("drops", "punts", "toa")
 _PRESENT = ("sessions",)
 """What the controller tells beside its counters."""
@@ -32,8 +32,8 @@ def key_of(name: str, values: Json) -> str:
 
 def rates(before: Json, after: Json, seconds: float) -> Json:
     """Changes per second of everything that is counted: ``services`` by service ("TCP a:p rr") and server
-    ("TCP a:p  -> b:q mode"), ``local_addresses`` by address, the switch's packets and bytes by reason, and the counters
-    of ``controller`` and ``switch`` by name."""
+    ("TCP a:p  -> b:q mode"), ``refused`` by service and reason, ``local_addresses`` by address, the switch's packets
+    and bytes by reason, and the counters of ``controller`` and ``switch`` by name."""
 
     def changes(old: Mapping[str, Any], new: Mapping[str, Any], names: Iterable[str]) -> Json:
         return {name: _rate(new[name] - old.get(name, 0), seconds) for name in names}
@@ -51,6 +51,13 @@ def rates(before: Json, after: Json, seconds: float) -> Json:
         "services": {
             key_of(name, values): changes(services.get(key_of(name, values), {}), values, SERVED)
             for name, values in service_rows(after)
+        },
+        "refused": {
+            key_of(name, values): changes(
+                services.get(key_of(name, values), {}).get("refused", {}), values["refused"], values["refused"]
+            )
+            for name, values in service_rows(after)
+            if "refused" in values
         },
         "local_addresses": {
             local["address"]: changes(locals_.get(local["address"], {}), local, _LOCAL)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fullnat.cli.arguments import CPU_PORT, GRPC_ADDRESS, Arguments, ports, refuse
+from fullnat.cli.arguments import CPU_PORT, DEVICE_ID, GRPC_ADDRESS, Arguments, ports, refuse
 from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
@@ -36,7 +36,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--grpc-tls-cert", type=FILE, help="Our certificate, for a switch that asks for one (PEM).")
 @click.option("--grpc-tls-key", type=FILE, help="Its key (PEM).")
 @click.option("--grpc-tls-server-name", metavar="NAME", help="Whom the switch's certificate is for, if not the host.")
-@click.option("--device-id", default=1, show_default=True, type=_DEVICE_ID, help="P4Runtime device id.")
+@click.option("--device-id", default=DEVICE_ID, show_default=True, type=_DEVICE_ID, help="P4Runtime device id.")
 @click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
 @click.option(
     "--device-config", type=click.Path(path_type=Path), help="What to load into an ASIC, as its SDE has made it."
@@ -47,7 +47,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--no-offload", multiple=True, metavar="INTERFACE", help="Embedded: as p4soft --no-offload.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Embedded: packet threads.")
 @click.option("--spread", default="flow", show_default=True, type=click.Choice(SPREADS), help="Embedded: among them.")
-@click.option("--cpu-port", show_default=str(CPU_PORT), type=click.IntRange(1, MAX_PORT), help="Embedded.")
+@click.option("--cpu-port", show_default=str(CPU_PORT), type=click.IntRange(1, MAX_PORT), help="Embedded: to us.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
 @click.option("--control-socket", type=click.Path(path_type=Path), help="Unix socket of the admin API.")
@@ -64,7 +64,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 )
 @click.option("--reload-keeps", is_flag=True, help="Reading the file again keeps what commands have changed.")
 @click.option("--metrics-addr", type=AddressType(), help="Serve Prometheus metrics there.")
-@click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS))
+@click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS), help="Of standard error.")
 def run(**options: Any) -> None:
     """Run the controller with the configuration file CONFIG, until SIGTERM. SIGHUP reads the file again."""
     given = Arguments(**options)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fullnat.cli.controlclient import ask, socket_option
+from fullnat.words import counted
 
 COLUMNS = ("pro", "expire", "state", "source", "virtual", "local", "destination", "in pkts", "out pkts")
 
@@ -20,6 +21,8 @@ def _filters(_context: click.Context, _parameter: click.Parameter, values: tuple
         name, equals, wanted = value.partition("=")
         if not equals or not wanted:
             raise click.BadParameter(f"{value!r} is not NAME=VALUE")
+        if name in filters:
+            raise click.BadParameter(f"{name} is given twice")
         filters[name] = wanted
     return filters
 
@@ -71,7 +74,7 @@ def _rich_table(rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*COLUMNS, caption=f"{len(rows)} sessions")
+    table = Table(*COLUMNS, caption=counted(len(rows), "session"))
     for line in rows:
         table.add_row(*line)
     Console().print(table)

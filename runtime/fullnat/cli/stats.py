@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from fullnat.cli.controlclient import ask, socket_option
+from fullnat.cli.lvs_names import ext_stats
 from fullnat.cli.rates import SERVED, key_of, rates, service_rows
 
 Json = dict[str, Any]
@@ -43,8 +44,16 @@ RATE_COLUMNS = (
     "in bit/s",
     "out bit/s",
 )
-LOCAL_COLUMNS = ("address", "used", "free", "conflicts", "exhausted")
-LOCAL_RATE_COLUMNS = ("address", "used", "free", "conflicts/s", "exhausted/s")
+LOCAL_COLUMNS = ("address", "used", "free", "conns", "conflicts", "exhausted")
+LOCAL_RATE_COLUMNS = ("address", "used", "free", "conns/s", "conflicts/s", "exhausted/s")
+_NOTES = (
+    ("draining", "draining"),
+    ("full", "full"),
+    ("warming", "slow start"),
+    ("out_for", "out for {:.0f} s"),
+    ("reset_in", "reset in {:.0f} s"),
+)
+"""What is said of a real server behind its name, if it is so."""
 
 
 @click.command()
@@ -53,10 +62,16 @@ LOCAL_RATE_COLUMNS = ("address", "used", "free", "conflicts/s", "exhausted/s")
 @click.option(
     "--interval", default=1.0, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds, for --rate."
 )
+@click.option("--lvs", is_flag=True, help="The counters of LVS's ip_vs_ext_stats, in its format.")
 @socket_option
-def stats(as_json: bool, rate: bool, interval: float, control_socket: Path | None) -> None:
+def stats(as_json: bool, rate: bool, interval: float, lvs: bool, control_socket: Path | None) -> None:
     """Show what the running controller and its switch have counted."""
+    if lvs and (as_json or rate):
+        raise click.UsageError("--lvs goes with neither --json nor --rate")
     found = _ask(control_socket)
+    if lvs:
+        click.echo("\n".join(ext_stats(found)))
+        return
     if rate:
         start = time.monotonic()
         time.sleep(interval)
@@ -99,6 +114,7 @@ def sections(found: Json) -> list[tuple[str, Row, list[Row]]]:
         ("Local addresses", LOCAL_COLUMNS if changes is None else LOCAL_RATE_COLUMNS, _locals(found)),
     ]
     shown = found if changes is None else changes
+    tables.append(("Refused", ("service", "reason", *counter[1:]), _refused(found)))
     for name, title in (("drops", "Drops by reason"), ("punts", "To the controller"), ("toa", "TOA")):
         rows: list[Row] = [
             (reason, str(cell["packets"]), _octets(cell["bytes"], bits=changes is not None))
@@ -124,7 +140,7 @@ def _services(found: Json) -> list[Row]:
         shown = values if changes is None else changes["services"][key_of(name, values)]
         rows.append(
             (
-                name + (" (draining)" if values.get("draining") else ""),
+                name + notes(values),
                 values.get("mode", ""),
                 str(values.get("weight", "")),
                 str(values["active"]),
@@ -136,13 +152,32 @@ def _services(found: Json) -> list[Row]:
     return rows
 
 
+def _refused(found: Json) -> list[Row]:
+    """Flows that got no session, of each service."""
+    changes = found.get("rates")
+    counts = [
+        (name, values["refused"] if changes is None else changes["refused"][name])
+        for name, values in service_rows(found)
+        if "refused" in values
+    ]
+    return [(name, reason, str(count)) for name, of in counts for reason, count in of.items() if count]
+
+
+def notes(values: Json) -> str:
+    """What is to be known of a real server beside its counts."""
+    said = [
+        note.format(value) for item, note in _NOTES if (value := values.get(item)) is not None and value is not False
+    ]
+    return f" ({', '.join(said)})" if said else ""
+
+
 def _locals(found: Json) -> list[Row]:
     changes = found.get("rates")
     rows = []
     for local in found["local_addresses"]:
         shown = local if changes is None else local | changes["local_addresses"][local["address"]]
         name = local["address"] + (" (draining)" if local["draining"] else "")
-        rows.append((name, *(str(shown[item]) for item in ("used", "free", "conflicts", "exhausted"))))
+        rows.append((name, *(str(shown[item]) for item in ("used", "free", "connections", "conflicts", "exhausted"))))
     return rows
 
 

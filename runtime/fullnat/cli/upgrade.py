@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fullnat.cli.arguments import GRPC_ADDRESS
+from fullnat.cli.arguments import DEVICE_ID, GRPC_ADDRESS
 from fullnat.cli.controlclient import NobodyListens, ask, socket_option
 from fullnat.cli.types import GrpcType
 from fullnat.compiled import TARGETS, V1MODEL
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOST = 3
 """Exit status when sessions would end."""
+PACKAGED = "unix:/run/p4soft/p4runtime.sock"
+"""P4Runtime of p4soft.service."""
 FILE = click.Path(path_type=Path)
 
 
@@ -31,7 +33,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--grpc-tls-cert", type=FILE, help="As of fullnat run.")
 @click.option("--grpc-tls-key", type=FILE, help="As of fullnat run.")
 @click.option("--grpc-tls-server-name", metavar="NAME", help="As of fullnat run.")
-@click.option("--device-id", default=1, show_default=True, type=int, help="P4Runtime device id.")
+@click.option("--device-id", default=DEVICE_ID, show_default=True, type=int, help="P4Runtime device id.")
 @click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
 @click.option("--device-config", type=FILE, help="As of fullnat run.")
 @socket_option
@@ -62,6 +64,7 @@ def upgrade(
     async def ask_switch() -> Pipeline | None:
         transport = GrpcTransport(grpc_addr, tls)
         try:
+            await transport.reach()
             return await running(transport, device_id)
         finally:
             await transport.close()
@@ -72,11 +75,30 @@ def upgrade(
         embedded = controller is not None and controller.embedded
         verdict = judge(ours, controller, None if embedded else asyncio.run(ask_switch()))
     except P4RuntimeError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(_explained(str(error), grpc_addr)) from None
     for line in verdict.lines:
         click.echo(line)
     if not verdict.kept:
         raise SystemExit(LOST)
+
+
+def _explained(error: str, address: str) -> str:
+    """The ``error`` of who is asked at ``address``, and what else to give."""
+    if address == GRPC_ADDRESS:
+        packaged = f"that of the service p4soft is --grpc-addr {PACKAGED}"
+        return f"{error}; {packaged if Path(PACKAGED.removeprefix('unix:')).exists() else 'see --grpc-addr'}"
+    path = Path(address.removeprefix("unix:"))
+    if address.startswith("unix:") and _is_controllers(path):
+        where = f"--control-socket {path}, and --grpc-addr of its switch"
+        return f"no P4Runtime server answers at {address}: it is a controller's control socket: {where}"
+    return error
+
+
+def _is_controllers(path: Path) -> bool:
+    try:
+        return any("role" in answer for answer in ask(path, "about"))
+    except click.ClickException:
+        return False
 
 
 def _controller(path: Path | None) -> Controller | None:

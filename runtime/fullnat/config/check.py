@@ -3,17 +3,20 @@ roles that exclude each other (:mod:`.roles`)."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Callable, Container, Hashable
 from ipaddress import IPv4Address
+from typing import Any
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, VirtualServer
 from fullnat.config.roles import check_roles
+from fullnat.core.values import check_slow_start, check_thresholds
 
 
-def check(config: Config, problems: Problems) -> None:
-    """Add everything wrong with ``config`` to ``problems``."""
-    _check_interfaces(config, problems)
+def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
+    """Add everything wrong with ``config`` to ``problems``; ``cpu_port`` is the switch's port to the controller, if it
+    is known."""
+    _check_interfaces(config, problems, cpu_port)
     _check_routes(config, problems)
     if config.local_port_min > config.local_port_max:
         problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
@@ -42,11 +45,13 @@ class _Unique:
             self._seen[value] = where
 
 
-def _check_interfaces(config: Config, problems: Problems) -> None:
+def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) -> None:
     ports, addresses = _Unique(problems, ""), _Unique(problems, "")
     for number, interface in enumerate(config.interfaces, 1):
         where: Where = (("interface", number),)
         ports.see(interface.port, where, "port", f"port {interface.port}")
+        if interface.port == cpu_port:
+            problems.add(where, "port", f"{cpu_port} is the port between switch and controller, and no interface's")
         addresses.see(interface.address.ip, where, "address", str(interface.address.ip))
         network = interface.address.network
         if network.prefixlen < 31 and interface.address.ip in (network.network_address, network.broadcast_address):
@@ -72,6 +77,7 @@ def _check_virtual_server(
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
     if not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
+    _try(check_slow_start, server.scheduler, server.slow_start, problems=problems, at=(where, "slow_start"))
     seen = set()
     for address in server.local_addresses:
         if address in seen:
@@ -80,6 +86,13 @@ def _check_virtual_server(
     duplicates = _Unique(problems, "")
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))
+        _try(
+            check_thresholds,
+            real.upper_threshold,
+            real.lower_threshold,
+            problems=problems,
+            at=(below, "lower_threshold"),
+        )
         duplicates.see((real.address, real.port), below, "address", f"{real.address}:{real.port}")
         mode = real.mode or server.mode
         if mode.keeps_destination and real.port != server.port:
@@ -88,6 +101,14 @@ def _check_virtual_server(
             problems.add(below, "address", f"{real.address} is not next door, as {mode} needs it")
         if real.address not in wrong and not _routable(config, real.address):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
+
+
+def _try(check: Callable[..., None], *values: Any, problems: Problems, at: tuple[Where, str]) -> None:
+    """What ``check`` says of ``values`` is a problem there."""
+    try:
+        check(*values)
+    except ValueError as error:
+        problems.add(*at, str(error))
 
 
 def _connected(config: Config, address: IPv4Address) -> bool:

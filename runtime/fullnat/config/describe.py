@@ -1,90 +1,111 @@
-"""Changes of the model in words, one line a command: for logs, dry runs and whoever asked for a reload."""
+"""Commands to the core in words, one line each: for logs, dry runs and whoever asked for a reload."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
-from enum import Enum
 from typing import Any
 
-from fullnat.core import commands as c
+from fullnat.core import commands
 from fullnat.core.commands import Command
-from fullnat.core.draft import name
 from fullnat.core.model import Model
+from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.net.flow import text
 
+_VERBS = {
+    "Add": "added",
+    "Edit": "changed",
+    "Remove": "removed",
+    "Arrange": "put into another order",
+    "Drain": "draining",
+}
+_NOUNS = {
+    "Service": "virtual server",
+    "Server": "real server",
+    "Servers": "real servers",
+    "Local": "local address",
+    "Locals": "local addresses",
+    "Interface": "[[interface]] of port",
+    "Route": "route to",
+    "Globals": "options of all services",
+    "All": "all virtual servers",
+}
 
-def described(commands: Iterable[Command], before: Model) -> list[str]:
-    """A line for each of ``commands``; what an edit changes is told with what ``before`` has."""
-    return [_WORDS[type(command)](command, before) for command in commands]
+
+def described(changes: Iterable[Command], before: Model) -> list[str]:
+    """``changes`` to what was ``before``; of what is edited, the options that are others now."""
+    return [_line(change, before) for change in changes]
 
 
-def _changes(old: Any, new: Any, prefix: str = "") -> list[str]:
-    """What two settings of one kind differ in: "weight 1 -> 3"."""
+def _line(change: Command, before: Model) -> str:
+    name = type(change).__name__
+    verb = next(verb for verb in _VERBS if name.startswith(verb))
+    noun = _NOUNS[name.removeprefix(verb)]
+    service = ""
+    if (key := getattr(change, "service", None)) is not None:
+        service = f"{BY_NUMBER[key[0]].name} {key[1]}"
+    what = _what(change)
+    words = [f"{noun} {what}" if what else noun] if service and noun != "virtual server" else []
+    subject = ", ".join([f"virtual server {service}", *words]) if service else f"{noun} {what}".rstrip()
+    return f"{subject}: {_VERBS[verb]}{_difference(change, before)}"
+
+
+def _what(change: Command) -> str:
+    """The name of what is changed, in its service."""
+    match change:
+        case commands.AddServer() | commands.EditServer() | commands.RemoveServer() | commands.DrainServer():
+            return str(change.server)
+        case commands.AddLocal() | commands.RemoveLocal():
+            return text(change.local)
+        case commands.AddInterface() | commands.EditInterface():
+            return str(change.interface.port)
+        case commands.RemoveInterface():
+            return str(change.port)
+        case commands.AddRoute() | commands.EditRoute():
+            return str(change.route.prefix)
+        case commands.RemoveRoute():
+            return str(change.prefix)
+    return ""
+
+
+def _difference(change: Command, before: Model) -> str:
+    """Of what is edited, the options that are others now. What the same batch has added is not ``before``."""
+    match change:
+        case commands.EditGlobals(settings):
+            pair: tuple[Any, Any] = before.settings, settings
+        case commands.EditService(service, settings):
+            declared = before.services.get(service)
+            pair = declared and declared.settings, settings
+        case commands.EditServer(service, server, settings):
+            declared = before.services.get(service)
+            pair = declared and declared.servers.get(server), settings
+        case commands.EditInterface(interface):
+            pair = before.interfaces.get(interface.port), interface
+        case commands.EditRoute(route):
+            pair = before.routes.get(route.prefix), route
+        case commands.DrainServer() | commands.DrainService() | commands.DrainAll():
+            return "" if change.within is None else f" (for {change.within:g} s)"
+        case _:
+            return ""
+    old, new = pair
+    changed = _changed(old, new) if old is not None else []
+    return f" ({', '.join(changed)})" if changed else ""
+
+
+def _changed(old: Any, new: Any, prefix: str = "") -> list[str]:
     found = []
     for each in fields(new):
-        was, now = getattr(old, each.name, None), getattr(new, each.name)
+        was, now = getattr(old, each.name), getattr(new, each.name)
         if was == now:
             continue
         if is_dataclass(was) and is_dataclass(now):
-            found += _changes(was, now, f"{each.name}.")
+            found += _changed(was, now, f"{each.name}.")
         else:
             found.append(f"{prefix}{each.name} {_word(was)} -> {_word(now)}")
     return found
 
 
 def _word(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "none"}[value]
-    return str(value.value) if isinstance(value, Enum) else "own" if is_dataclass(value) else str(value)
-
-
-def _edited(what: str, old: Any, new: Any) -> str:
-    changes = _changes(old, new) if old is not None else []
-    return f"edit {what}" + (f": {', '.join(changes)}" if changes else "")
-
-
-def _edit_service(command: c.EditService, model: Model) -> str:
-    declared = model.services.get(command.service)
-    return _edited(name(command.service), declared and declared.settings, command.settings)
-
-
-def _server(command: Any) -> str:
-    return f"real server {command.server} of {name(command.service)}"
-
-
-def _edit_server(command: c.EditServer, model: Model) -> str:
-    declared = model.services.get(command.service)
-    return _edited(_server(command), declared and declared.servers.get(command.server), command.settings)
-
-
-def _local(command: Any) -> str:
-    return f"local address {text(command.local)} of {name(command.service)}"
-
-
-_WORDS: Mapping[type, Callable[[Any, Model], str]] = {
-    c.AddService: lambda command, _: f"add {name(command.service)}",
-    c.EditService: _edit_service,
-    c.RemoveService: lambda command, _: f"remove {name(command.service)}",
-    c.AddServer: lambda command, _: f"add {_server(command)}",
-    c.EditServer: _edit_server,
-    c.RemoveServer: lambda command, _: f"remove {_server(command)}",
-    c.ArrangeServers: lambda command, _: f"arrange the real servers of {name(command.service)}",
-    c.AddLocal: lambda command, _: f"add {_local(command)}",
-    c.RemoveLocal: lambda command, _: f"remove {_local(command)}",
-    c.ArrangeLocals: lambda command, _: f"arrange the local addresses of {name(command.service)}",
-    c.AddInterface: lambda command, _: f"add the interface of port {command.interface.port}",
-    c.EditInterface: lambda command, model: _edited(
-        f"the interface of port {command.interface.port}",
-        model.interfaces.get(command.interface.port),
-        command.interface,
-    ),
-    c.RemoveInterface: lambda command, _: f"remove the interface of port {command.port}",
-    c.AddRoute: lambda command, _: f"add the route to {command.route.prefix}",
-    c.EditRoute: lambda command, model: _edited(
-        f"the route to {command.route.prefix}", model.routes.get(command.route.prefix), command.route
-    ),
-    c.RemoveRoute: lambda command, _: f"remove the route to {command.prefix}",
-    c.EditGlobals: lambda command, model: _edited("the settings of all services", model.settings, command.settings),
-}
-"""Of every command: a test compares them."""
+    if is_dataclass(value):
+        return "of its own"
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

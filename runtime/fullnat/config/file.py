@@ -5,7 +5,6 @@ docs/example.toml shows every option. :mod:`fullnat.config.check` finds what is 
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -14,7 +13,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from fullnat.config import check, locate
+from fullnat.compiled import CPU_PORTS, V1MODEL
+from fullnat.config import check, hints, keepalived, locate
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.modes import Mode
@@ -29,17 +29,25 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """Keys that need no quotes. Others may have anything in them."""
 
 
-def load(path: Path) -> Config:
-    """Read and check a configuration file. Raises ConfigError with everything that is wrong."""
+KEEPALIVED = ".conf"
+"""How the name of a file in keepalived's grammar ends. All others are TOML."""
+
+
+def load(path: Path, target: str = V1MODEL) -> Config:
+    """Read and check a configuration file, of a switch of this ``target`` (:data:`fullnat.compiled.TARGETS`). Raises
+    ConfigError with everything that is wrong."""
+    if path.suffix == KEEPALIVED:
+        document, problems, vain = keepalived.load(path)
+        return replace(_checked(document, problems, target), vain=vain)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
         raise ConfigError([f"{path}: {reason}"]) from None
-    return parse(text, str(path))
+    return parse(text, str(path), target)
 
 
-def parse(text: str, name: str = "<config>") -> Config:
+def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
     """As :func:`load`, of a text; ``name`` is for messages."""
     try:
         document = tomllib.loads(text)
@@ -48,10 +56,13 @@ def parse(text: str, name: str = "<config>") -> Config:
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
         raise ConfigError([locate.syntax_error(name, text, str(error))]) from None
-    problems = Problems(name, locate.Locator(text))
+    return _checked(document, Problems(locate.Locator(text, name)), target)
+
+
+def _checked(document: Mapping[str, Any], problems: Problems, target: str) -> Config:
     config = _config(document, problems)
     if config is not None:
-        check.check(config, problems)
+        check.check(config, problems, CPU_PORTS[target])
     if problems.lines or config is None:
         raise ConfigError(problems.sorted())
     return config
@@ -160,7 +171,10 @@ def _addresses(value: Any) -> tuple[IPv4Address, ...]:
             raise ValueError(f"{item!r} is a prefix; a range is written 10.0.1.1-10.0.1.4")
         first, dash, last = item.partition("-") if isinstance(item, str) else (item, "", "")
         low = _address(first.strip() if isinstance(first, str) else first)
-        high = _address(last.strip()) if dash else low
+        try:
+            high = _address(last.strip()) if dash else low
+        except ValueError as error:
+            raise ValueError(f"{error}{hints.end_of_range(first.strip(), last.strip())}") from None
         if low > high:
             raise ValueError(f"{item!r} ends before it begins")
         if int(high) - int(low) >= 65536:
@@ -187,6 +201,8 @@ _REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
     "mode": (_mode, None),
+    "upper_threshold": (_integer(*LIMITS), 0),
+    "lower_threshold": (_integer(*LIMITS), 0),
 }
 _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
@@ -198,6 +214,8 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
+    "slow_start": (_seconds, 0.0),
+    "drain_timeout": (_seconds, 0.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
@@ -211,6 +229,15 @@ _GLOBAL: dict[str, tuple[Convert, Any]] = {
     "punt_rate": (_integer(*PUNTS), 20_000),
     "punt_burst": (_integer(*PUNTS), 20_000),
 }
+_PLACES = {
+    "[[interface]]": _INTERFACE,
+    "[[route]]": _ROUTE,
+    "[[virtual_server]]": _VIRTUAL_SERVER,
+    "[[virtual_server.real_server]]": _REAL_SERVER,
+    "[timeouts]": _TIMEOUTS,
+    "the beginning, before all sections": _GLOBAL,
+}
+"""Where each option belongs."""
 
 
 # ---------------------------------------------------------------------------------------------- sections
@@ -236,7 +263,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
     if "interface" not in document and "virtual_server" in document:
-        problems.add(top, "interface", "at least one [[interface]] is needed")
+        problems.add(top, "interface", "at least one is needed")
     if problems.lines or values is None or timeouts is None:
         return None
     return Config(
@@ -299,7 +326,12 @@ def _tables(
     value = table.get(name, [])
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         section = ".".join([part for part, _ in where] + [name])
-        problems.add(where, name, f"is not a list of sections [[{section}]]")
+        what = (
+            f"is one of several: [[{section}]]"
+            if isinstance(value, dict)
+            else f"is not a list of sections [[{section}]]"
+        )
+        problems.add(where, name, what)
         return []
     return [((*where, (name, number)), item) for number, item in enumerate(value, 1)]
 
@@ -317,9 +349,8 @@ def _section(
     known = [*options, *sections]
     for key in table:
         if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
             shown = key if _BARE.fullmatch(key) else repr(key)
-            problems.add(where, shown, f"unknown option{f'; did you mean {close[0]}?' if close else ''}")
+            problems.add(where, shown, f"unknown option{hints.option(key, known, _PLACES)}")
     for key, (convert, default) in options.items():
         if key not in table:
             if default is REQUIRED:

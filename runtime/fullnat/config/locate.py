@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+from fullnat.config import hints
+from fullnat.config.errors import Place, Where
+
 _HEADER = re.compile(r"^\s*\[\[?\s*([A-Za-z0-9_.\-]+)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-]+)\s*=")
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 """How the standard parser tells where it is."""
-
-Path = tuple[tuple[str, int], ...]
-"""Section names from the outside in, each with its number among its siblings, from 1: ``(("virtual_server", 2),)``."""
 
 
 def syntax_error(name: str, text: str, message: str) -> str:
@@ -23,21 +23,24 @@ def syntax_error(name: str, text: str, message: str) -> str:
     what = what[:1].lower() + what[1:]
     if line is None:
         return f"{name}:{max(1, len(text.rstrip().splitlines()))}: {what} (the file ends here)"
-    return f"{name}:{line}: {what} (column {column})"
+    lines = text.split("\n")
+    wrong = lines[int(line) - 1] if int(line) <= len(lines) else ""
+    return f"{name}:{line}: {what} (column {column}){hints.quotes(wrong)}"
 
 
 class Locator:
     """Finds lines of top-level keys, ``[section]`` and ``[[section]]`` headers, and keys below them."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, name: str) -> None:
         self._text = text
+        self._name = name
 
     @cached_property
-    def _lines(self) -> dict[tuple[Path, str], int]:
+    def _lines(self) -> dict[tuple[Where, str], int]:
         """Looked for when somebody asks, because a file that is right is not asked about."""
-        found: dict[tuple[Path, str], int] = {}
-        counts: dict[tuple[Path, str], int] = {}
-        path: Path = ()
+        found: dict[tuple[Where, str], int] = {}
+        counts: dict[tuple[Where, str], int] = {}
+        path: Where = ()
         for number, line in enumerate(self._text.splitlines(), 1):
             if header := _HEADER.match(line):
                 path = ()
@@ -51,12 +54,25 @@ class Locator:
                 found.setdefault((path, key[1]), number)
         return found
 
-    def line(self, path: Path, key: str = "") -> int:
-        """The line of ``key``, or else of its section, or else of the section around it, or 1."""
-        if (path, key) in self._lines:
-            return self._lines[path, key]
-        while path:
-            if (path, "") in self._lines:
-                return self._lines[path, ""]
-            path = path[:-1]
+    def place(self, where: Where, key: str = "") -> Place:
+        """The line of ``key``, which may be a section, or else of its section, or else of the section around it, or
+        1."""
+        return Place(self._name, self._line(where, key))
+
+    def word(self, where: Where, key: str) -> str:
+        """Keys are the model's own names."""
+        return key
+
+    def section(self, where: Where) -> str:
+        """Like ``[virtual_server 2.real_server 1]``."""
+        return "[" + ".".join(f"{name} {number}" if name != "timeouts" else name for name, number in where) + "]"
+
+    def _line(self, where: Where, key: str) -> int:
+        for place in ((where, key), ((*where, (key, 1)), "")):
+            if place in self._lines:
+                return self._lines[place]
+        while where:
+            if (where, "") in self._lines:
+                return self._lines[where, ""]
+            where = where[:-1]
         return 1

@@ -35,6 +35,10 @@ class ServerSettings:
     """0 takes no new sessions and keeps the old."""
     mode: Mode | None = None
     """How packets reach it; None is the service's."""
+    upper_threshold: int = 0
+    """Sessions from which on it takes no new ones; 0 is no limit."""
+    lower_threshold: int = 0
+    """Sessions below which it takes new ones again; 0 is three quarters of the upper threshold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,10 @@ class ServiceSettings:
     """Sessions that it may have; 0 is no limit."""
     new_rate: int = 0
     """New sessions per second; 0 is no limit."""
+    slow_start: float = 0.0
+    """Seconds in which a server that comes gets to its full weight; 0 is at once."""
+    drain_timeout: float = 0.0
+    """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None
     """Those of this service; None is those of the configuration."""
 
@@ -117,6 +125,8 @@ class Config(GlobalSettings):
     interfaces: tuple[Interface, ...]
     routes: tuple[StaticRoute, ...] = ()
     virtual_servers: tuple[VirtualServer, ...] = ()
+    vain: tuple[str, ...] = field(default=(), compare=False)
+    """What the file says and nothing follows from, one line each with its place."""
 
 
 S = TypeVar("S")

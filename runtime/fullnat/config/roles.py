@@ -49,8 +49,8 @@ def check_roles(config: Config, problems: Problems) -> set[IPv4Address]:
         if use.address in unusable and use.role is not Role.INTERFACE:
             wrong.add(use.address)
             kind, number = unusable[use.address]
-            line = problems.line((("interface", number),), "address")
-            problems.add(use.where, use.key, f"{use.address} is the {kind} address of interface {number} (line {line})")
+            at = problems.at((("interface", number),), "address", problems.place(use.where, use.key))
+            problems.add(use.where, use.key, f"{use.address} is the {kind} address of interface {number} ({at})")
         roles = seen.setdefault(use.address, {})
         for other in roles.values():
             if frozenset((use.role, other.role)) in EXCLUSIVE:
@@ -63,12 +63,13 @@ def check_roles(config: Config, problems: Problems) -> set[IPv4Address]:
 
 
 def _report(one: Use, other: Use, problems: Problems) -> None:
-    first, second = sorted((one, other), key=lambda use: problems.line(use.where, use.key))
+    first, second = sorted((one, other), key=lambda use: problems.place(use.where, use.key))
+    at = problems.at(first.where, first.key, problems.place(second.where, second.key))
     problems.add(
         second.where,
         second.key,
         f"{second.address} cannot be {second.role.value}: "
-        f"it is {first.role.value} at line {problems.line(first.where, first.key)} {problems.section(first.where)}",
+        f"it is {first.role.value} at {at} {problems.section(first.where)}",
     )
 
 

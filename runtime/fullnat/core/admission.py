@@ -12,7 +12,8 @@ from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
-from fullnat.core.services import Server
+from fullnat.core.servers import Server
+from fullnat.core.services import Service
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
@@ -28,9 +29,10 @@ SUSPICIOUS = 2.0
 """Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
 
 
-def refuse(stats: Stats, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
-    """``flow`` gets no session: count that, and tell its client where that helps."""
+def refuse(stats: Stats, service: Service, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
+    """``flow`` gets no session of ``service``: count that, and tell its client where that helps."""
     stats[refusal.value] += 1
+    service.refused[refusal.value] += 1
     if refusal.is_told:
         stats["conn_sched_unreach"] += 1
         out.append(Forward(held.port, port_unreachable(held.packet, flow)))
@@ -86,12 +88,12 @@ class Admission:
             return
         found = limited(service, now) or place(store.pool, store.clients, service, flow)
         if isinstance(found, Refusal):
-            refuse(store.stats, found, flow, held, out)
+            refuse(store.stats, service, found, flow, held, out)
             return
         isn = self._towards(found.server, found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
-            refuse(store.stats, Refusal.NO_ROOM, flow, held, out)
+            refuse(store.stats, service, Refusal.NO_ROOM, flow, held, out)
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
@@ -197,6 +199,7 @@ class Admission:
             return
         if outcome is Outcome.FULL:
             self._stats["table_full"] += 1
+            session.service.refused[Refusal.NO_ROOM.value] += 1
             store.release(session, Step.REFUSED)
             return
         if outcome is Outcome.EXISTS:

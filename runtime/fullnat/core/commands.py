@@ -64,10 +64,35 @@ class EditServer:
 
 @dataclass(frozen=True, slots=True)
 class RemoveServer:
-    """It takes no new sessions, and keeps the old."""
+    """It takes no new sessions, and keeps the old, which are reset when the service's ``drain_timeout`` is over."""
 
     service: ServiceKey
     server: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class DrainServer:
+    """Its weight is 0 from now on, and ``within`` seconds its sessions may end, then they are reset: 0 is now, None
+    never. One that is removed, and has sessions left, gets this deadline instead of its own. A weight takes it back."""
+
+    service: ServiceKey
+    server: Endpoint
+    within: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrainService:
+    """The same of all servers that the service has, and of those removed."""
+
+    service: ServiceKey
+    within: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrainAll:
+    """The same of all services: before the balancer is switched off."""
+
+    within: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +174,15 @@ OfService = (
     | AddServer
     | EditServer
     | RemoveServer
+    | DrainServer
+    | DrainService
     | ArrangeServers
     | AddLocal
     | RemoveLocal
     | ArrangeLocals
 )
 OfNetwork = AddInterface | EditInterface | RemoveInterface | AddRoute | EditRoute | RemoveRoute
-Command = OfService | OfNetwork | EditGlobals
+Command = OfService | OfNetwork | EditGlobals | DrainAll
 
 
 # ---------------------------------------------------------------------------------------------- what can be wrong

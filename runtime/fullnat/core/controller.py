@@ -14,6 +14,7 @@ from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
+from fullnat.core.draining import Draining
 from fullnat.core.expiry import Expiry
 from fullnat.core.frames import gratuitous_arp
 from fullnat.core.interface import (
@@ -50,6 +51,7 @@ from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
 from fullnat.core.too_big import TooBig
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view, session_view
+from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
 from fullnat.net.parse import Packet, parse
 from fullnat.p4constants import PacketOutFlag, PuntReason
@@ -66,10 +68,10 @@ class Controller:
     def __init__(self, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
         """Without configuration: :meth:`apply` gives it all it has. ``secret``: at least 16 random bytes, the same
         after a restart. ``wall_offset``: time of day minus ``now``, seconds."""
-        self._declaration = Declaration()
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
+        self._declaration = Declaration(self._store.services.leaving)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops
@@ -81,6 +83,8 @@ class Controller:
         self._too_big = TooBig(self._store)
         self._admission = Admission(self._store, isn, self._resets)
         self._datagrams = Datagrams(self._store)
+        self._draining = Draining(self._store, self._resets)
+        self._warming = Warming(self._store.services)
         self._switch: SwitchId | None = None
         """The switch that is up."""
         self._without_id = 0
@@ -133,10 +137,8 @@ class Controller:
         """When to call :meth:`handle_deadline`, on the clock of ``now``; None while there is nothing to wait for."""
         if self._switch is None:
             return None
-        times = [
-            time for time in (self._store.timers.deadline(), self._neighbors.timers.deadline()) if time is not None
-        ]
-        return min(times, default=None)
+        wheels = self._store.timers, self._neighbors.timers, self._warming.timers, self._draining.timers
+        return min((time for wheel in wheels if (time := wheel.deadline()) is not None), default=None)
 
     def handle_deadline(self, now: float) -> list[Envelope]:
         self._now = now
@@ -145,6 +147,8 @@ class Controller:
         out: list[Effect] = []
         self._expiry.due(now, out)
         self._neighbors.due(now, out)
+        self._warming.due(now)
+        self._draining.due(now, out)
         return [(self._switch, out)] if out else []
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
@@ -259,6 +263,7 @@ class Controller:
         self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
         if gone:
             self._resets.end([session for session in self._store.table if not session.service.configured], now, out)
+        self._draining.at_once(now, out)
         self._neighbors.resolve(self._awaited.wanted if change.network else hops, now, out)
         settings = self.model.settings
         limit = settings.punt_rate, settings.punt_burst
@@ -292,6 +297,8 @@ class Controller:
             store.pool.remove(service_change.locals_removed)
             new |= hops.add(server.address for server in service_change.servers_added)
             hops.remove(server.address for server in service_change.servers_removed)
+        self._warming.begin(self._now)
+        self._draining.follow(change.services, change.drains, self._now)
         return new, gone
 
     def _change_tables(self, change: Change, out: list[Effect]) -> set[Address]:
@@ -327,13 +334,14 @@ class Controller:
             if self._store.table.by_id.get(session.entry.session_id) is session:
                 yield session_view(session, self._store.timeout(session), time)
 
-    def services(self) -> tuple[ServiceView, ...]:
-        return tuple(service_view(service) for service in self._store.services)
+    def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
+        time = self._now if now is None else now
+        return tuple(service_view(service, time) for service in self._store.services)
 
-    def service(self, key: ServiceKey) -> ServiceView | None:
+    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         """None when there is none, or it is removed."""
         service = self._store.services.by_key.get(key)
-        return None if service is None else service_view(service)
+        return None if service is None else service_view(service, now)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)

@@ -136,7 +136,7 @@ class Datagrams:
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM
-            refuse(self._stats, refusal, flow, queue.held[0], out)
+            refuse(self._stats, service, refusal, flow, queue.held[0], out)
             self._give_up(queue)
             return
         self._waiting[session.key] = queue
@@ -146,6 +146,7 @@ class Datagrams:
         outcome, message = failure
         if outcome is Outcome.FULL:
             self._stats["table_full"] += 1
+            session.service.refused[Refusal.NO_ROOM.value] += 1
             self._store.release(session, Step.REFUSED)
             return
         self._stats["session_conflict" if outcome is Outcome.EXISTS else "write_failed"] += 1

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from fullnat.config.model import GlobalSettings
 from fullnat.core.checks import check
 from fullnat.core.commands import Command, CommandError, ServiceKey
-from fullnat.core.draft import Draft
+from fullnat.core.draft import Draft, Leaving
 from fullnat.core.model import Declared, Model
 from fullnat.core.roles import Roles
 from fullnat.core.routing import Router
@@ -48,10 +48,14 @@ class Change(NamedTuple):
     """Interfaces or routes."""
     settings: GlobalSettings
     """As they were."""
+    drains: dict[tuple[ServiceKey, Endpoint], float | None]
+    """The time that sessions of these servers have, seconds from now; None is for ever."""
 
 
 class Declaration:
-    def __init__(self) -> None:
+    def __init__(self, leaving: Leaving = lambda _: ()) -> None:
+        """``leaving``: the servers of a service that are removed and have sessions left."""
+        self._leaving = leaving
         self.model = Model()
         """To be read only: commands change it."""
         self.router = Router(self.model.network())
@@ -62,7 +66,7 @@ class Declaration:
         changed."""
         draft, roles, router = self._drafted(commands)
         services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
-        change = Change(services, draft.network_changes, self.model.settings)
+        change = Change(services, draft.network_changes, self.model.settings, draft.drains)
         draft.take_over()
         self._roles.add(roles)
         self.router = router
@@ -73,7 +77,7 @@ class Declaration:
         self._drafted(commands)
 
     def _drafted(self, commands: Iterable[Command]) -> tuple[Draft, Roles, Router]:
-        draft = Draft(self.model)
+        draft = Draft(self.model, self._leaving)
         draft.carry_out(commands)
         if draft.problems:
             raise CommandError(draft.problems)

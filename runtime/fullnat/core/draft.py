@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
@@ -20,8 +20,11 @@ from fullnat.core.values import (
     check_interface,
     check_server,
     check_service,
+    check_within,
 )
 from fullnat.net.flow import Endpoint, address, text
+
+Leaving = Callable[[ServiceKey], Collection[Endpoint]]
 
 
 class _Refusal(Exception):
@@ -40,7 +43,11 @@ def name(key: ServiceKey) -> str:
 class Draft:
     """``services`` has those that were touched, None for one that is removed. Who refuses a draft drops it."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, leaving: Leaving = lambda _: ()) -> None:
+        """``leaving``: the servers of a service that are removed and have sessions left."""
+        self._leaving = leaving
+        self.drains: dict[tuple[ServiceKey, Endpoint], float | None] = {}
+        """The time that sessions of these servers have, seconds from now; None is for ever."""
         self.problems: list[Problem] = []
         self.services: dict[ServiceKey, Declared | None] = {}
         self.network_changes = False
@@ -137,6 +144,29 @@ class Draft:
 
     def remove_server(self, command: c.RemoveServer) -> None:
         del self._servers(command.service, command.server)[command.server]
+
+    def drain_server(self, command: c.DrainServer) -> None:
+        servers = self._service(command.service).servers
+        if command.server not in servers and command.server not in self._leaving(command.service):
+            raise _Refusal(Reason.UNKNOWN, f"{name(command.service)} has no real server {command.server}")
+        self._drain(command.service, (command.server,), command.within)
+
+    def drain_service(self, command: c.DrainService) -> None:
+        declared = self._service(command.service)
+        self._drain(command.service, {*declared.servers, *self._leaving(command.service)}, command.within)
+
+    def drain_all(self, command: c.DrainAll) -> None:
+        for key in {**self._base.services, **self.services}:
+            if self._find(key) is not None:
+                self.drain_service(c.DrainService(key, command.within))
+
+    def _drain(self, key: ServiceKey, out: Iterable[Endpoint], within: float | None) -> None:
+        check_within(within)
+        servers = self._service(key).servers
+        for server in out:
+            if server in servers:
+                servers[server] = replace(servers[server], weight=0)
+            self.drains[key, server] = within
 
     def arrange_servers(self, command: c.ArrangeServers) -> None:
         service = self._service(command.service)
@@ -252,6 +282,9 @@ _METHODS: dict[type[Command], Callable[[Draft, Any], None]] = {
     c.AddServer: Draft.add_server,
     c.EditServer: Draft.edit_server,
     c.RemoveServer: Draft.remove_server,
+    c.DrainServer: Draft.drain_server,
+    c.DrainService: Draft.drain_service,
+    c.DrainAll: Draft.drain_all,
     c.ArrangeServers: Draft.arrange_servers,
     c.AddLocal: Draft.add_local,
     c.RemoveLocal: Draft.remove_local,

@@ -10,8 +10,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from fullnat.core.pool import ClientEndpoints, LocalPool
-from fullnat.core.services import Server, Service
+from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
+from fullnat.core.servers import Server
+from fullnat.core.services import Service
 from fullnat.net.flow import Endpoint, Flow, made
 
 
@@ -26,6 +27,8 @@ class Refusal(Enum):
 
     NO_REAL_SERVER = "no_real_server"
     """None has a weight."""
+    SERVERS_FULL = "servers_full"
+    """All that have one are at their upper thresholds."""
     NO_LOCAL_PORT = "no_local_port"
     """All are in use towards the server."""
     CLIENT_PORT_IN_USE = "client_port_in_use"
@@ -55,10 +58,17 @@ def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flo
     """Where a new ``flow`` of ``service`` goes."""
     server = service.schedule(flow)
     if server is None:
-        return Refusal.NO_ROOM if service.crowded else Refusal.NO_REAL_SERVER
+        return _without_server(service)
+    peer = made(Peer, (flow.protocol, server.endpoint))
     if not server.mode.takes_local:
-        if not server.mode.keeps_destination and not clients.take(flow.src, server.endpoint):
+        if not server.mode.keeps_destination and not clients.take(flow.src, peer):
             return Refusal.CLIENT_PORT_IN_USE
         return made(Place, (server, flow.src))
-    local = pool.take(service.locals, service.next_local(), server.endpoint)
+    local = pool.take(service.locals, service.next_local(), peer)
     return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))
+
+
+def _without_server(service: Service) -> Refusal:
+    if service.crowded:
+        return Refusal.NO_ROOM
+    return Refusal.SERVERS_FULL if service.scheduler.servers else Refusal.NO_REAL_SERVER

@@ -1,9 +1,9 @@
 """Resources that sessions hold: ids, and local addresses with their ports.
 
-A local port is free towards a real server when no session has the same (local address, port, server, server port), so
-one local address serves as many sessions as it has ports, per server. Ports are handed out by a counter per local
-address that starts at random: a freed port rests for a whole round, longer than the server's TIME-WAIT in all but a
-nearly full pool.
+A local port is free towards a real server when no session has the same (protocol, local address, port, server, server
+port), so one local address serves as many sessions as it has ports, per server and protocol. Ports are handed out by a
+counter per local address that starts at random: a freed port rests for a whole round, longer than the server's
+TIME-WAIT in all but a nearly full pool.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
+from typing import NamedTuple
 
 from fullnat.net.flow import Address, Endpoint, made
 
@@ -18,6 +19,13 @@ PROBES = 32
 """Ports tried by the counter before the exact search."""
 FEW = 1024
 """Ports that a set holds in less memory than a bitmap."""
+
+
+class Peer(NamedTuple):
+    """What local ports are free towards: TCP and UDP of one server have nothing to do with each other."""
+
+    protocol: int
+    server: Endpoint
 
 
 class IdPool:
@@ -72,7 +80,7 @@ class IdPool:
 
 
 class _Ports:
-    """Ports in use on one local address towards one server endpoint."""
+    """Ports in use on one local address towards one peer."""
 
     __slots__ = ("bitmap", "count", "few")
 
@@ -122,32 +130,34 @@ class _Ports:
 
 
 class LocalAddress:
-    """One local address: its counters and its ports by server."""
+    """One local address: its counters and its ports by peer."""
 
-    __slots__ = ("address", "conflicts", "exhausted", "next_port", "ports", "services", "used")
+    __slots__ = ("address", "conflicts", "connections", "exhausted", "next_port", "ports", "services", "used")
 
     def __init__(self, address: Address, next_port: int) -> None:
         self.address = address
         self.next_port = next_port
-        self.ports: dict[Endpoint, _Ports] = {}
+        self.ports: dict[Peer, _Ports] = {}
         self.services = 0
         """How many list it."""
         self.used = 0
-        """Sessions, over all servers."""
+        """Sessions, over all peers."""
+        self.connections = 0
+        """Sessions ever that took it."""
         self.conflicts = 0
         """Ports that were found in use and passed over."""
         self.exhausted = 0
-        """Times that no port was free towards the wanted server."""
+        """Times that no port was free towards the wanted peer."""
 
     @property
     def configured(self) -> bool:
         """New sessions may take it."""
         return self.services > 0
 
-    def take(self, server: Endpoint, low: int, high: int) -> int | None:
-        ports = self.ports.get(server)
+    def take(self, peer: Peer, low: int, high: int) -> int | None:
+        ports = self.ports.get(peer)
         if ports is None:
-            ports = self.ports[server] = _Ports()
+            ports = self.ports[peer] = _Ports()
         port = self.next_port
         if not low <= port <= high:
             port = low
@@ -162,23 +172,24 @@ class LocalAddress:
                 self.exhausted += 1
                 return None
         self._mark(ports, port)
+        self.connections += 1
         self.next_port = port + 1
         return port
 
-    def claim(self, server: Endpoint, port: int) -> bool:
-        ports = self.ports.get(server)
+    def claim(self, peer: Peer, port: int) -> bool:
+        ports = self.ports.get(peer)
         if ports is None:
-            ports = self.ports[server] = _Ports()
+            ports = self.ports[peer] = _Ports()
         if port in ports:
             return False
         self._mark(ports, port)
         return True
 
-    def release(self, server: Endpoint, port: int) -> None:
-        ports = self.ports[server]
+    def release(self, peer: Peer, port: int) -> None:
+        ports = self.ports[peer]
         ports.remove(port)
         if not ports.count:
-            del self.ports[server]
+            del self.ports[peer]
         self.used -= 1
 
     def _mark(self, ports: _Ports, port: int) -> None:
@@ -187,21 +198,21 @@ class LocalAddress:
 
 
 class ClientEndpoints:
-    """Clients' endpoints in use towards a server, where they are the local ones."""
+    """Clients' endpoints in use towards a peer, where they are the local ones."""
 
     def __init__(self) -> None:
-        self._used: set[tuple[Endpoint, Endpoint]] = set()
+        self._used: set[tuple[Endpoint, Peer]] = set()
 
-    def take(self, client: Endpoint, server: Endpoint) -> bool:
-        """False when it is in use towards ``server``."""
-        pair = client, server
+    def take(self, client: Endpoint, peer: Peer) -> bool:
+        """False when it is in use towards ``peer``."""
+        pair = client, peer
         if pair in self._used:
             return False
         self._used.add(pair)
         return True
 
-    def release(self, client: Endpoint, server: Endpoint) -> None:
-        self._used.remove((client, server))
+    def release(self, client: Endpoint, peer: Peer) -> None:
+        self._used.remove((client, peer))
 
 
 class LocalPool:
@@ -229,23 +240,23 @@ class LocalPool:
             if not local.configured and not local.used:
                 del self._addresses[address]
 
-    def take(self, addresses: Sequence[Address], start: int, server: Endpoint) -> Endpoint | None:
-        """A free address and port towards ``server``; tries every address, from position ``start`` on."""
+    def take(self, addresses: Sequence[Address], start: int, peer: Peer) -> Endpoint | None:
+        """A free address and port towards ``peer``; tries every address, from position ``start`` on."""
         count = len(addresses)
         for step in range(count):
             local = self._addresses[addresses[(start + step) % count]]
-            port = local.take(server, self.low, self.high)
+            port = local.take(peer, self.low, self.high)
             if port is not None:
                 return made(Endpoint, (local.address, port))
         return None
 
-    def claim(self, place: Endpoint, server: Endpoint) -> bool:
+    def claim(self, place: Endpoint, peer: Peer) -> bool:
         """Take this very address and port, of a session found on the switch; False when it is in use."""
-        return self._get(place.address).claim(server, place.port)
+        return self._get(place.address).claim(peer, place.port)
 
-    def release(self, place: Endpoint, server: Endpoint) -> None:
+    def release(self, place: Endpoint, peer: Peer) -> None:
         local = self._addresses[place.address]
-        local.release(server, place.port)
+        local.release(peer, place.port)
         if not local.used and not local.configured:
             del self._addresses[local.address]
             self.retired.append(local.address)

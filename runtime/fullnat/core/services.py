@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
+from random import Random
 from typing import Any
 
 from fullnat.config.model import Timeouts
@@ -21,11 +22,11 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import FoundServers, ServerIds, ServerKey
+from fullnat.core.servers import NO_ID, STAGES, Server
 from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
 
-NO_ID = -1
 NOTHING_FOUND = FoundServers()
 
 
@@ -35,64 +36,13 @@ def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
     return protocol.timeouts(configured)
 
 
-class Server:
-    """One real server of one service, in one mode: in another mode it is another one."""
-
-    __slots__ = (
-        "active",
-        "connections",
-        "endpoint",
-        "has_room",
-        "inactive",
-        "is_open",
-        "leaving",
-        "mode",
-        "server_id",
-        "unanswered",
-        "weight",
-    )
-
-    def __init__(self, endpoint: Endpoint, mode: Mode) -> None:
-        self.endpoint = endpoint
-        self.mode = mode
-        self.weight = 0
-        """As configured."""
-        self.leaving = False
-        """It is configured no more, and drains."""
-        self.has_room = False
-        """The switch has, or is getting, its entries."""
-        self.is_open = True
-        """Below its upper threshold of connections."""
-        self.server_id = NO_ID
-        self.active = 0
-        """Sessions in ESTABLISHED (LVS: ActiveConn)."""
-        self.inactive = 0
-        """Sessions in every other state (LVS: InActConn)."""
-        self.connections = 0
-        """Sessions ever."""
-        self.unanswered = 0
-        """Those that ended without any answer of this server."""
-
-    @property
-    def effective_weight(self) -> int:
-        """What schedulers go by: 0 takes no new sessions."""
-        return self.weight if self.has_room and not self.leaving else 0
-
-    @property
-    def is_out(self) -> bool:
-        """It is to have no new sessions, whatever room there is."""
-        return self.leaving or not self.weight
-
-    @property
-    def sessions(self) -> int:
-        return self.active + self.inactive
-
-
 class Service:
     """One virtual service."""
 
-    def __init__(self, key: ServiceKey) -> None:
+    def __init__(self, key: ServiceKey, start: float = 0.0) -> None:
+        """``start``: where among its servers schedulers begin, from 0 up to 1."""
         self.key = key
+        self._start = start
         self.protocol = BY_NUMBER[key[0]]
         self.configured = True
         """False once removed: its sessions are being reset."""
@@ -106,12 +56,22 @@ class Service:
         self.resets_on_miss = False
         self.established_timeout = self.protocol.established_timeout
         self.own_timeouts: Timeouts | None = None
+        self.drain_timeout = 0.0
+        """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
         self.limits = Limits()
+        self.connections = 0
+        """Sessions ever, of servers that have gone as well."""
+        self.unanswered = 0
+        """Those that ended without any answer of their server."""
+        self.refused: Counter[str] = Counter()
+        """Flows that got no session, by the reason's name."""
         self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
-        self.scheduler = SCHEDULERS["rr"]()
+        self.scheduler = SCHEDULERS["rr"](start)
+        self.slow_start = 0.0
+        """Seconds that a server that comes takes to its full weight."""
         self._weights: tuple[tuple[Server, int], ...] = ()
         self._local = 0
 
@@ -120,6 +80,8 @@ class Service:
         :meth:`balance` must follow."""
         settings = declared.settings
         self.locals = tuple(declared.locals)
+        self.slow_start = settings.slow_start
+        self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings.max_sessions, settings.new_rate)
@@ -137,13 +99,13 @@ class Service:
             stays = endpoint in old and old[endpoint].mode is mode
             drained = None if stays else self.draining.pop((endpoint, mode), None)
             server = old.pop(endpoint) if stays else drained or Server(endpoint, mode)
-            server.weight = of_server.weight
-            server.leaving = False
             self.servers[endpoint] = server
+            if server.configure(of_server):
+                self.scheduler.opened(server)
         for server in old.values():
             self.drain(server)
         if settings.scheduler != self.scheduler.name:
-            self.scheduler = SCHEDULERS[settings.scheduler]()
+            self.scheduler = SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
         return list(old.values())
 
@@ -151,21 +113,35 @@ class Service:
         """Take over the timeouts of all services, where this one has none of its own."""
         self.timeouts = _timeouts(self.protocol, self.own_timeouts or general)
 
+    def taking(self) -> set[Server]:
+        """The servers that are to have new sessions."""
+        return {server for server in self.servers.values() if not server.is_out}
+
     def drain(self, server: Server) -> None:
         """``server`` is configured no more."""
         server.leaving = True
+        server.effective_weight = 0
         self.draining[server.endpoint, server.mode] = server
 
     def balance(self, refused: Set[int]) -> None:
         """Tell the scheduler of the servers that there are, those without entries in the switch excepted."""
         servers = tuple(self.servers.values())
+        scale = 1 if all(server.stage == STAGES for server in servers) else STAGES
         for server in servers:
             server.has_room = server.server_id != NO_ID and server.server_id not in refused
+            server.weigh(scale)
         self.crowded = any(server.weight and not server.has_room for server in servers)
         weights = tuple((server, server.effective_weight) for server in servers)
         if weights != self._weights:
             self._weights = weights
             self.scheduler.update(servers)
+
+    def count(self, server: Server, change: int, *, active: bool) -> None:
+        """``change`` sessions more on ``server``."""
+        if server.count(change, active=active):
+            self.scheduler.opened(server)
+        if self.scheduler.wants_loads:
+            self.scheduler.loaded(server)
 
     def schedule(self, flow: Flow) -> Server | None:
         """The real server of a new session; None when there is none with a weight."""
@@ -202,7 +178,8 @@ class Service:
 class Services:
     """All services, and the ids of their servers. What a change does not concern is not visited by it."""
 
-    def __init__(self, server_ids: int) -> None:
+    def __init__(self, server_ids: int, rng: Random) -> None:
+        self._rng = rng
         self.by_key: dict[ServiceKey, Service] = {}
         self.ids = ServerIds(server_ids)
         self.answering_locals: Counter[Address] = Counter()
@@ -212,6 +189,8 @@ class Services:
         """Servers that are configured and have no id yet, or for which there is none."""
         self._unbalanced: dict[Service, None] = {}
         """Services whose scheduler is to be told of a change."""
+        self.arrived: dict[Server, Service] = {}
+        """Servers for whose slow start it is time."""
 
     def __iter__(self) -> Iterator[Service]:
         return iter(self.by_key.values())
@@ -223,10 +202,13 @@ class Services:
         if declared is None:
             return None if service is None else self._leave(service)
         if service is None:
-            service = self.by_key[key] = Service(key)
+            service = self.by_key[key] = Service(key, self._rng.random())
             self._of_virtual.setdefault(key[1].address, {})[key] = None
         self._answer_for(service, -1)
+        taking = service.taking()
         left = service.configure(declared)
+        if taking and service.slow_start:
+            self.arrived |= dict.fromkeys(service.taking() - taking, service)
         service.set_timeouts(timeouts)
         self._answer_for(service, 1)
         self._left(service, left)
@@ -261,6 +243,11 @@ class Services:
                 self.answering_locals[local] += change
                 if not self.answering_locals[local]:
                     del self.answering_locals[local]
+
+    def leaving(self, key: ServiceKey) -> set[Endpoint]:
+        """The servers of a service that are removed and have sessions left."""
+        service = self.by_key.get(key)
+        return set() if service is None else {endpoint for endpoint, _ in service.draining}
 
     def one_of(self, virtual: Address) -> Service | None:
         """Any service of this virtual address."""
@@ -346,6 +333,11 @@ class Services:
             if key in self.by_key:
                 self._unbalanced[self.by_key[key]] = None
         self._balance()
+
+    def rebalance(self, service: Service) -> None:
+        """What the servers of ``service`` weigh has changed."""
+        if service.configured:
+            service.balance(self.ids.refused)
 
     def _balance(self) -> None:
         for service in self._unbalanced:

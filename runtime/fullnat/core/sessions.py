@@ -9,7 +9,8 @@ from typing import NamedTuple
 from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase, Step, after
 from fullnat.core.pool import IdPool
-from fullnat.core.services import Server, Service
+from fullnat.core.servers import Server
+from fullnat.core.services import Service
 from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry

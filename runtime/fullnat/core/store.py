@@ -16,9 +16,10 @@ from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, W
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Place
-from fullnat.core.pool import ClientEndpoints, LocalPool
+from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.server_ids import ServerKey
-from fullnat.core.services import Server, Service, Services
+from fullnat.core.servers import Server
+from fullnat.core.services import Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
@@ -46,7 +47,7 @@ class SessionStore:
         self.stats = stats
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
-        self.services = Services(sizes.server_ids)
+        self.services = Services(sizes.server_ids, rng)
         self.unnumbered = 0
         """Sessions of protocols without numbers."""
         settings = GlobalSettings()
@@ -65,7 +66,7 @@ class SessionStore:
         endpoint = service.key[1] if server.mode.keeps_destination else server.endpoint
         session_id = self.table.ids.take()
         if session_id is None:
-            self._give_back(server, local)
+            self._give_back(key.protocol, server, local)
             return None
         client_isn, server_isn = isn
         # A million sessions are held: what many have in common they share.
@@ -93,6 +94,7 @@ class SessionStore:
         session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
         self._hold(session)
         server.connections += 1
+        service.connections += 1
         return session
 
     def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:
@@ -114,18 +116,20 @@ class SessionStore:
         self._hold(session)
         return session
 
-    def _give_back(self, server: Server, local: Endpoint) -> None:
+    def _give_back(self, protocol: int, server: Server, local: Endpoint) -> None:
         """``local`` is free again towards ``server``."""
+        peer = made(Peer, (protocol, server.endpoint))
         if server.mode.takes_local:
-            self.pool.release(local, server.endpoint)
+            self.pool.release(local, peer)
         elif not server.mode.keeps_destination:
-            self.clients.release(local, server.endpoint)
+            self.clients.release(local, peer)
 
     def _claim(self, real: ServerKey, local: Endpoint) -> bool:
         """Take this very ``local`` of a session found on the switch; False when it is in use."""
+        peer = made(Peer, (real.service[0], real.endpoint))
         if real.mode.takes_local:
-            return self.pool.claim(local, real.endpoint)
-        return real.mode.keeps_destination or self.clients.take(local, real.endpoint)
+            return self.pool.claim(local, peer)
+        return real.mode.keeps_destination or self.clients.take(local, peer)
 
     def _hold(self, session: Session) -> None:
         server = session.server
@@ -141,7 +145,7 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self._give_back(server, session.local)
+        self._give_back(entry.protocol, server, session.local)
         self._count(session, session.state, -1)
         session.service.limits.sessions -= 1
         self.unnumbered -= not session.protocol.is_numbered
@@ -184,13 +188,7 @@ class SessionStore:
     @staticmethod
     def _count(session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
-        server, scheduler = session.server, session.service.scheduler
-        if state is session.protocol.established:
-            server.active += change
-        else:
-            server.inactive += change
-        if scheduler.wants_loads:
-            scheduler.loaded(server)
+        session.service.count(session.server, change, active=state is session.protocol.established)
 
     def timeout(self, session: Session) -> float:
         """Seconds that the session may be idle in its state."""
@@ -243,6 +241,7 @@ class SessionStore:
         counters = session.counters
         if counters is None or not counters.out_packets:
             session.server.unanswered += 1
+            session.service.unanswered += 1
             self.stats["sessions_unanswered"] += 1
 
     def _over(self, session: Session, now: float) -> None:

@@ -6,7 +6,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
@@ -30,6 +30,10 @@ class TimerWheel(Generic[Item]):
         self._slots: dict[int, _Slot[Item]] = {}
         self._order: list[int] = []
         self._where: dict[Item, _Slot[Item]] = {}
+
+    def __iter__(self) -> Iterator[Item]:
+        """Those that are armed."""
+        return iter(self._where)
 
     def __len__(self) -> int:
         return len(self._where)

@@ -41,13 +41,34 @@ def check_endpoint(endpoint: Endpoint) -> None:
 
 def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
+    upper, lower = settings.upper_threshold, settings.lower_threshold
+    _each(("upper_threshold", upper), ("lower_threshold", lower), limits=LIMITS)
+    check_thresholds(upper, lower)
     if settings.mode is not None:
         _check_mode(settings.mode)
+
+
+def check_thresholds(upper: int, lower: int) -> None:
+    if lower > upper:
+        raise ValueError(f"lower_threshold {lower} is above upper_threshold {upper}")
+
+
+def check_slow_start(scheduler: str, slow_start: float) -> None:
+    if slow_start and not SCHEDULERS[scheduler].goes_by_weight:
+        raise ValueError(f"slow_start is by weight, which {scheduler} does not go by")
+
+
+def check_within(seconds: float | None) -> None:
+    """The time that sessions have to end."""
+    if seconds is not None:
+        _within("within", seconds, SECONDS)
 
 
 def check_service(settings: ServiceSettings) -> None:
     if settings.scheduler not in SCHEDULERS:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
+    check_slow_start(settings.scheduler, settings.slow_start)
+    _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)

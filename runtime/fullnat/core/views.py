@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
@@ -54,6 +55,22 @@ class ServerView(NamedTuple):
     unanswered: int = 0
     """Sessions that ended without any answer of this server."""
     mode: Mode = Mode.FULLNAT
+    effective_weight: int = 0
+    """What the scheduler goes by, beside those of the others."""
+    upper_threshold: int = 0
+    lower_threshold: int = 0
+    is_full: bool = False
+    """By its thresholds it takes no new sessions."""
+    warming: float | None = None
+    """Seconds since its slow start began."""
+    out_for: float | None = None
+    """Seconds since it takes no new sessions, by configuration or command; None: it does."""
+    reset_in: float | None = None
+    """Seconds until those that it has left are reset; None: they are not."""
+
+    @property
+    def sessions(self) -> int:
+        return self.active + self.inactive
 
 
 class ServiceView(NamedTuple):
@@ -61,6 +78,11 @@ class ServiceView(NamedTuple):
     virtual: Endpoint
     scheduler: str
     servers: tuple[ServerView, ...]
+    connections: int
+    """Of servers that have gone as well, as ``unanswered``."""
+    unanswered: int
+    refused: Mapping[str, int]
+    """Flows that got no session, by reason."""
 
 
 class LocalAddressView(NamedTuple):
@@ -68,10 +90,12 @@ class LocalAddressView(NamedTuple):
     used: int
     """Sessions."""
     free: int
-    """Ports free towards the real server that uses the most."""
+    """Ports free towards the real server and protocol that uses the most."""
     conflicts: int
     exhausted: int
     draining: bool
+    connections: int
+    """Sessions ever that took it."""
 
 
 def session_view(session: Session, timeout: float, now: float) -> SessionView:
@@ -86,7 +110,7 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     return SessionView(entry, state, phase, age, expires, session.counters, timeout, is_over, server)
 
 
-def service_view(service: Service) -> ServiceView:
+def service_view(service: Service, now: float) -> ServiceView:
     servers = tuple(
         ServerView(
             server.endpoint,
@@ -98,13 +122,36 @@ def service_view(service: Service) -> ServiceView:
             server.connections,
             server.unanswered,
             server.mode,
+            server.effective_weight,
+            server.settings.upper_threshold,
+            server.settings.lower_threshold,
+            not server.is_open,
+            _since(server.warm_since, now),
+            _since(server.out_since, now),
+            None if server.deadline is None else max(0.0, server.deadline - now),
         )
         for server in service.all_servers()
     )
-    return ServiceView(*service.key, service.scheduler.name, servers)
+    protocol, virtual = service.key
+    return ServiceView(
+        protocol,
+        virtual,
+        service.scheduler.name,
+        servers,
+        service.connections,
+        service.unanswered,
+        dict(service.refused),
+    )
+
+
+def _since(time: float | None, now: float) -> float | None:
+    return None if time is None else max(0.0, now - time)
 
 
 def local_view(local: LocalAddress, pool: LocalPool) -> LocalAddressView:
     busiest = max((ports.count for ports in local.ports.values()), default=0)
     free = max(0, pool.high - pool.low + 1 - busiest)
-    return LocalAddressView(local.address, local.used, free, local.conflicts, local.exhausted, not local.configured)
+    draining = not local.configured
+    return LocalAddressView(
+        local.address, local.used, free, local.conflicts, local.exhausted, draining, local.connections
+    )

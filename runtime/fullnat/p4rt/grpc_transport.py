@@ -74,8 +74,8 @@ class GrpcTransport:
     def heard(self) -> int:
         return self._heard.count
 
-    async def open_stream(self, layout: Layout = NO_LAYOUT) -> GrpcStream:
-        """After a first answer: where there is no P4Runtime server, gRPC tells only an RPC why."""
+    async def reach(self) -> None:
+        """Have a first answer: gRPC tells only an RPC why there is no P4Runtime server. Raises ConnectionLost."""
         try:
             await self._capabilities(b"", timeout=CONNECT_SECONDS)
         except grpc.aio.AioRpcError as error:
@@ -86,6 +86,9 @@ class GrpcTransport:
             if "http2 header" in (error.details() or ""):
                 raise ConnectionLost(f"what answers at {self.address} is no P4Runtime server") from None
         self._heard.count += 1
+
+    async def open_stream(self, layout: Layout = NO_LAYOUT) -> GrpcStream:
+        await self.reach()
         return GrpcStream(self._stream(), self._heard)
 
     async def ask(self) -> None:

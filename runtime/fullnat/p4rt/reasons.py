@@ -23,6 +23,11 @@ _WITH_TLS: tuple[tuple[str, str], ...] = (
 _CLOSED = re.compile("Socket closed|Connection reset|Broken pipe|Stream removed|End of TCP stream|FD Shutdown", re.I)
 """A server that ends the connection before it has said anything. In TLS 1.3 that is how a client learns that its
 certificate is missed."""
+_OTHER_PROTOCOL = re.compile("Failed parsing HTTP/2|http1")
+_NOBODY = re.compile(
+    "Connection refused|No route to host|Network is unreachable|Domain name not found|No such file or directory|"
+    "Permission denied"
+)
 
 
 def explain(address: str, details: str, tls: Tls | None) -> str:
@@ -33,5 +38,7 @@ def explain(address: str, details: str, tls: Tls | None) -> str:
             return f"{nobody}: {meaning}"
     if _CLOSED.search(details):
         return f"{nobody}: whoever listens there ends the connection; {_TLS_WANTED if tls is None else _CLIENT_WANTED}"
-    known = re.search("Connection refused|No route to host|Network is unreachable|Domain name not found", details)
+    if _OTHER_PROTOCOL.search(details):
+        return f"{nobody}: who listens there speaks something else"
+    known = _NOBODY.search(details)
     return f"{nobody}: {known[0]}" if known else nobody

@@ -185,12 +185,13 @@ class Switch:
 
     def port_stats(self) -> list[PortStats]:
         out = []
+        gone = self.gone_interfaces()
         for image in self._port_images():
-            stats = image.stats
+            stats, name = image.stats, text(image.name)
             out.append(
                 PortStats(
                     port=image.number,
-                    name=text(image.name),
+                    name=name,
                     rx_packets=stats.rx_packets,
                     rx_bytes=stats.rx_bytes,
                     rx_dropped=stats.rx_dropped,
@@ -201,9 +202,13 @@ class Switch:
                     tx_large=stats.tx_large,
                     rx_oversize=stats.rx_oversize,
                     offload=_offload(image),
+                    link="gone" if image.number in gone else self._link(image.number, name),
                 )
             )
         return sorted(out, key=lambda s: s.port)
+
+    def _link(self, port: int, name: str) -> str:
+        return links.state(name) if port in self._interfaces else "-"
 
     def missing_ports(self) -> list[int]:
         """The ports that packets were to leave by since the start, at a time when there was none such."""

@@ -29,7 +29,7 @@ COMMAND = [sys.executable, "-c", DRIVER, "-i", "1@lo", "--grpc-server-addr", "12
 
 HEADER = (
     "port  interface  rx pkt/s  rx bit/s  rx drop/s  rx large/s  rx oversize/s  tx pkt/s  tx bit/s  tx drop/s"
-    "  tx large/s  offloads"
+    "  tx large/s  offloads  link"
 )
 
 
@@ -38,16 +38,18 @@ def test_rates_are_differences_per_second() -> None:
     clock = [100.0]
     meter = Meter(lambda: stats, lambda: clock[0])
     stats = [
-        PortStats(2, "b", 30, 3000, 1, 5, 500, 4, rx_large=6, tx_large=8, rx_oversize=10, offload=Offload.RECEIVE),
+        PortStats(
+            2, "b", 30, 3000, 1, 5, 500, 4, rx_large=6, tx_large=8, rx_oversize=10, offload=Offload.RECEIVE, link="up"
+        ),
         PortStats(1, "a", 2, 200, 0, 1, 64, 0),
     ]
     clock[0] += 2.0
     assert meter.sample() == [
         PortRate(1, "a", (1.0, 800.0, 0.0, 0.0, 0.0, 0.5, 256.0, 0.0, 0.0)),
-        PortRate(2, "b", (10.0, 8000.0, 0.0, 3.0, 5.0, 0.0, 0.0, 2.0, 4.0), "receive"),
+        PortRate(2, "b", (10.0, 8000.0, 0.0, 3.0, 5.0, 0.0, 0.0, 2.0, 4.0), "receive", "up"),
     ]
     clock[0] += 1.0
-    assert meter.sample() == [PortRate(1, "a", (0.0,) * 9), PortRate(2, "b", (0.0,) * 9, "receive")]
+    assert meter.sample() == [PortRate(1, "a", (0.0,) * 9), PortRate(2, "b", (0.0,) * 9, "receive", "up")]
 
 
 def test_ports_that_come_go_and_come_again() -> None:
@@ -64,13 +66,13 @@ def test_ports_that_come_go_and_come_again() -> None:
 
 def test_plain_text() -> None:
     values = (1.4, 1234567.0, 0.0, 2.0, 0.0, 0.0, 99.6, 0.0, 3.0)
-    text = plain([PortRate(1, "veth1", values, "on"), PortRate(10, "e", (0.0,) * 9)])
+    text = plain([PortRate(1, "veth1", values, "on", "up"), PortRate(10, "e", (0.0,) * 9)])
     assert text.splitlines() == [
         HEADER,
         "   1      veth1         1   1234567          0           2              0         0       100          0"
-        "           3        on",
+        "           3        on    up",
         "  10          e         0         0          0           0              0         0         0          0"
-        "           0         -",
+        "           0         -     -",
     ]
 
 
@@ -111,7 +113,7 @@ async def test_blocks_in_a_pipe() -> None:
     assert process.returncode == 0
     assert b"Traceback" not in errors
     assert lines[1:] == [HEADER + "\n", lines[2], "\n"] * 2
-    assert lines[2].split() == ["1", "lo", *["0"] * 9, "-"]
+    assert lines[2].split() == ["1", "lo", *["0"] * 9, "-", "-"]
     assert b"rx packets" in output
 
 

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import grpc
@@ -13,6 +14,8 @@ import grpc.aio
 import pytest
 from clikit import fails, running, stop
 from finsy.proto import p4r, p4r_grpc
+from fullnat.cli import arguments
+from fullnat.cli.run import run
 from p4kit import CONFIG, PROGRAMS, table_id
 from p4soft.api import Offload, PortStats
 from p4soft.cli import UsageError, main, parse
@@ -38,11 +41,19 @@ def test_both_spellings_of_the_options(arguments: str) -> None:
     assert options.config is None
 
 
-def test_defaults_are_those_of_simple_switch_grpc() -> None:
+def test_defaults_are_what_fullnat_expects() -> None:
     options = parse([])
-    assert (options.device_id, options.grpc_server_addr, options.cpu_port) == (0, "0.0.0.0:9559", None)
+    fullnat = run.make_context("run", ["x.toml"]).params
+    assert (options.device_id, options.cpu_port) == (fullnat["device_id"], arguments.CPU_PORT) == (1, 255)
+    host, _, port = options.grpc_server_addr.rpartition(":")
+    assert (host, port) == ("0.0.0.0", arguments.GRPC_ADDRESS.rpartition(":")[2])
     assert (options.workers, options.spread) == (1, "flow")
     assert options.no_offload == set()
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"p4soft, version {version('p4-fullnat')}\n"
 
 
 def test_offloads_can_be_refused_by_interface() -> None:
@@ -62,6 +73,7 @@ def test_offloads_can_be_refused_by_interface() -> None:
         ("-i 1@lo -i 1@eth0", "two interfaces"),
         ("-i 1@lo -i 2@eth0 -i 3@lo", "interface lo is given to two ports"),
         ("-i 5@lo --cpu-port 5", "CPU port"),
+        ("-i 255@lo", "port 255 is the CPU port and cannot be an interface too (--cpu-port)"),
         ("--cpu-port 0", "1..510"),
         ("--cpu-port 511", "1..510"),
         ("--drop-port 510", "511"),
@@ -100,17 +112,17 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
 def test_statistics_are_a_table() -> None:
     text = statistics(
         [
-            PortStats(10, "veth10", 1, 64, offload=Offload.ON),
+            PortStats(10, "veth10", 1, 64, offload=Offload.ON, link="no carrier"),
             PortStats(2, "veth2", tx_packets=12345, tx_bytes=9, rx_large=7, tx_large=4, rx_oversize=3),
         ]
     )
     assert [len(line) for line in text.splitlines()] == [len(text.splitlines()[0])] * 3
     assert [line.split() for line in text.splitlines()[1:]] == [
-        ["2", "veth2", "0", "0", "0", "7", "3", "12345", "9", "0", "4", "-"],
-        ["10", "veth10", "1", "64", "0", "0", "0", "0", "0", "0", "0", "on"],
+        ["2", "veth2", "0", "0", "0", "7", "3", "12345", "9", "0", "4", "-", "-"],
+        ["10", "veth10", "1", "64", "0", "0", "0", "0", "0", "0", "0", "on", "no", "carrier"],
     ]
     heads = "port  interface  rx packets  rx bytes  rx dropped  rx large  rx oversize  tx packets  tx bytes  tx dropped"
-    assert text.splitlines()[0] == heads + "  tx large  offloads"
+    assert text.splitlines()[0] == heads + "  tx large  offloads        link"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -136,7 +148,7 @@ async def test_it_serves_and_stops_cleanly(number: signal.Signals) -> None:
             assert not config.HasField("cookie")
         output, errors = await stop(process, number)
     assert output.splitlines()[0].split()[:2] == ["port", "interface"]
-    assert output.splitlines()[1].split() == ["1", "lo", *["0"] * 9, "-"]
+    assert output.splitlines()[1].split() == ["1", "lo", *["0"] * 9, "-", "-"]
     assert "Traceback" not in errors
 
 
@@ -146,7 +158,7 @@ async def test_it_runs_a_program_natively(command: list[str]) -> None:
     arguments = [*command, *PROGRAM, "--grpc-server-addr", "127.0.0.1:0"]
     async with running(*arguments, command=["-m", "p4soft.cli"]) as (process, address):
         async with grpc.aio.insecure_channel(address) as channel:
-            request = p4r.ReadRequest(device_id=0)
+            request = p4r.ReadRequest(device_id=1)
             request.entities.add().table_entry.table_id = table_id("fixed")
             responses = [response async for response in p4r_grpc.P4RuntimeStub(channel).Read(request)]
             assert sum(len(response.entities) for response in responses) == 1

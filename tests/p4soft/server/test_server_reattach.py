@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from clikit import running, stop
 from p4kit import PROGRAMS, until
-from p4soft import links
+from p4soft import addresses, links
 from p4soft.api import InvalidValue
 from p4soft.reattach import Reattacher
 
@@ -49,6 +49,11 @@ class Place:
 
     def make(self, end: str) -> None:
         self.ip("add", "name", end, "type", "veth", "peer", "name", f"f{end}")
+
+    def address(self, what: str, address: str, end: str) -> None:
+        with namespaces.inside(self.name):
+            Path("/proc/sys/net/ipv6/conf", end, "disable_ipv6").write_text("0")
+        subprocess.run(["ip", "-n", self.name, "address", what, address, "dev", end], check=True)
 
     def switch(self, end: str, *words: str) -> None:
         """What is said to both ends of a wire."""
@@ -162,3 +167,52 @@ def test_what_is_told_of_a_port_is_told_once(monkeypatch: pytest.MonkeyPatch, ca
         ("WARNING", f"{subject} is back, and cannot be attached: attaching needs CAP_NET_RAW"),
         ("INFO", f"{subject} is back and attached again"),
     ]
+
+
+@needs_root
+async def test_what_is_wrong_with_an_interface_is_told(place: Place, tmp_path: Path) -> None:
+    """A link that goes, and addresses of the kernel's, which answers there as well."""
+    log = tmp_path / "log"
+    place.address("add", "192.0.2.1/24", "a")
+    place.ip("set", "dev", "fb", "down")
+    link = "port 2 (b): the interface has no carrier", "port 2 (b): the interface is up"
+
+    def kernel(port: int, name: str, address: str) -> tuple[str, str]:
+        where = f"port {port} ({name}): the kernel has {address} on this interface, and answers there beside the switch"
+        return "WARNING", f"{where}; ip address del {address} dev {name} removes it"
+
+    def said() -> list[tuple[str, str]]:
+        """Levels and messages, of links and addresses."""
+        lines = [line.split(" ", 4) for line in log.read_text().splitlines()]
+        return [(level, text) for _, _, level, _, text in lines if text in link or "kernel" in text]
+
+    arguments = [*PROGRAM, "-i", "1@a", "-i", "2@b", "--log-file", str(log), "--grpc-server-addr", f"unix:{tmp_path}/s"]
+    async with AsyncExitStack() as alive:
+        with namespaces.inside(place.name):
+            process, _ = await alive.enter_async_context(running(*arguments, command=["-m", "p4soft.cli"]))
+        expected = [("WARNING", link[0]), kernel(1, "a", "192.0.2.1/24")]
+        await until(lambda: said() == expected)
+        place.ip("set", "dev", "fb", "up")
+        expected.append(("INFO", link[1]))
+        await until(lambda: said() == expected)
+        place.address("add", "2001:db8::1/64", "b")
+        expected.append(kernel(2, "b", "2001:db8::1/64"))
+        await until(lambda: said() == expected)
+        # Once while it is there.
+        place.address("del", "192.0.2.1/24", "a")
+        place.address("add", "192.0.2.1/24", "a")
+        expected.append(kernel(1, "a", "192.0.2.1/24"))
+        await until(lambda: said() == expected)
+        place.ip("set", "dev", "fb", "down")
+        expected.append(("WARNING", link[0]))
+        await until(lambda: said() == expected)
+        output, errors = await stop(process, signal.SIGTERM)
+    assert "Traceback" not in errors + log.read_text()
+    rows = {row.split()[0]: row for row in output.splitlines()}
+    assert rows["1"].endswith("up")
+    assert rows["2"].endswith("no carrier")
+
+
+def test_addresses_that_nobody_else_can_mean_are_none() -> None:
+    """Those of the loopback and link-local ones."""
+    assert "lo" not in addresses.of_kernel()

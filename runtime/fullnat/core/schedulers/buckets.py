@@ -24,11 +24,11 @@ def bucket(address: Address) -> int:
 
 
 class Buckets(Scheduler):
-    """A bucket whose server is full leads to the next bucket with an open one (LVS: flag sh-fallback; without it the
+    """A bucket whose server is full leads to a following one with an open server (LVS: flag sh-fallback; without it the
     client is refused)."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
         self._table: tuple[Candidate, ...] = ()
 
     def address(self, flow: Flow) -> Address:
@@ -47,4 +47,4 @@ class Buckets(Scheduler):
         self._table = tuple(shares[position * _STRIDE % BUCKETS] for position in range(len(shares)))
 
     def pick(self, flow: Flow) -> Candidate | None:
-        return self.first_open(self._table, bucket(self.address(flow)))
+        return self.open_near(self._table, bucket(self.address(flow))) if self._table else None

@@ -16,10 +16,11 @@ def by_weight(servers: Sequence[Candidate]) -> tuple[Candidate, ...]:
 @register
 class Failover(Scheduler):
     name = "fo"
+    goes_by_weight = False
 
-    def update(self, servers: Sequence[Candidate]) -> None:
-        super().update(servers)
-        self.servers = by_weight(self.servers)
+    def ordered(self, servers: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        return by_weight(servers)
 
     def pick(self, flow: Flow) -> Candidate | None:
-        return self.first_open()
+        position = self.next_open(0)
+        return None if position is None else self.servers[position]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from fullnat.core.schedulers.base import Candidate, register
+from fullnat.core.schedulers.base import Candidate, bits, register, with_bit
 from fullnat.core.schedulers.least import LeastCost
 from fullnat.net.flow import Address, Flow
 
@@ -15,16 +15,23 @@ DESTINATIONS = 16384
 """Remembered; beyond that those that were asked for the longest ago are forgotten (LVS: max_size, 16 x 1,024)."""
 
 
-def is_overloaded(server: Candidate, servers: Sequence[Candidate]) -> bool:
-    """More active connections than weight, while another server has less than half of its own (LVS:
-    is_overloaded)."""
-    if server.active <= server.effective_weight:
-        return False
-    return any(other.is_open and other.active * 2 < other.effective_weight for other in servers)
-
-
 class ByDestination(LeastCost):
     """What lblc and lblcr share."""
+
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
+        self._idle = 0
+        """The set of those that have less than half of the active connections that they are to have."""
+
+    def update(self, servers: Sequence[Candidate]) -> None:
+        super().update(servers)
+        self._idle = bits(is_idle(server) for server in self.servers)
+
+    def loaded(self, server: Candidate) -> None:
+        super().loaded(server)
+        position = self._position.get(server)
+        if position is not None:
+            self._idle = with_bit(self._idle, position, is_idle(server))
 
     def cost(self, server: Candidate) -> float:
         return (server.active * ACTIVE_COST + server.inactive) / server.effective_weight
@@ -32,13 +39,22 @@ class ByDestination(LeastCost):
     def is_usable(self, server: Candidate) -> bool:
         return server.effective_weight > 0 and server.is_open
 
+    def is_overloaded(self, server: Candidate) -> bool:
+        """More active connections than weight, while another server has less than half of its own (LVS:
+        is_overloaded)."""
+        return server.active > server.allotment and bool(self._idle & self._open)
+
+
+def is_idle(server: Candidate) -> bool:
+    return server.active * 2 < server.allotment
+
 
 @register
 class LocalityBased(ByDestination):
     name = "lblc"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
         self._cache: OrderedDict[Address, Candidate] = OrderedDict()
 
     def update(self, servers: Sequence[Candidate]) -> None:
@@ -49,7 +65,7 @@ class LocalityBased(ByDestination):
     def pick(self, flow: Flow) -> Candidate | None:
         destination = flow.dst.address
         server = self._cache.get(destination)
-        if server is None or not self.is_usable(server) or is_overloaded(server, self.servers):
+        if server is None or not self.is_usable(server) or self.is_overloaded(server):
             server = super().pick(flow)
             if server is None:
                 return None

@@ -7,11 +7,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from fullnat.core.schedulers.base import Candidate, register
-from fullnat.core.schedulers.lblc import DESTINATIONS, ByDestination, is_overloaded
+from fullnat.core.schedulers.lblc import DESTINATIONS, ByDestination
 from fullnat.net.flow import Address, Flow
 
 PICKS_UNCHANGED = 4096
 """Picks without a change after which a set loses its most loaded server. LVS counts a day; a scheduler has no clock."""
+
+MEMBERS = 16
+"""Servers that one destination has at most: then the most loaded makes room for another one."""
 
 
 class _Servers:
@@ -29,8 +32,8 @@ class _Servers:
 class LocalityBasedReplicated(ByDestination):
     name = "lblcr"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
         self._cache: OrderedDict[Address, _Servers] = OrderedDict()
 
     def update(self, servers: Sequence[Candidate]) -> None:
@@ -46,9 +49,11 @@ class LocalityBasedReplicated(ByDestination):
             self._cache.popitem(last=False)
         usable = [server for server in known.members if self.is_usable(server)]
         server = min(usable, key=self.cost, default=None)
-        if server is None or is_overloaded(server, self.servers):
+        if server is None or self.is_overloaded(server):
             server = super().pick(flow)
             if server is not None and server not in known.members:
+                if len(known.members) >= MEMBERS:
+                    known.members.remove(max(known.members, key=self.cost))
                 known.members.append(server)
                 known.since = 0
         elif known.since >= PICKS_UNCHANGED and len(known.members) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
 from fullnat.core.schedulers.base import Candidate, Scheduler
@@ -18,16 +18,18 @@ def overhead(server: Candidate) -> int:
 
 class LeastCost(Scheduler):
     """Costs are in a heap, and a server whose load changes is put in anew: what it was before is found stale when it
-    comes up. Of equal costs the first in the order of the configuration is taken, as in LVS."""
+    comes up. Of equal costs the one that has had it the longest is taken, so that servers without connections take
+    turns; LVS takes the first in its list."""
 
     wants_loads = True
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
         self._heap: list[tuple[float, int, int]] = []
-        """Cost, position among the servers, number of the server's last change."""
-        self._position: dict[Hashable, int] = {}
-        self._changes: list[int] = []
+        """Cost, number of the change, position among the servers."""
+        self._changed: list[int] = []
+        """The number of each server's last change."""
+        self._changes = 0
 
     def cost(self, server: Candidate) -> float:
         """Of giving the next connection to ``server``, which has a weight."""
@@ -35,31 +37,42 @@ class LeastCost(Scheduler):
 
     def update(self, servers: Sequence[Candidate]) -> None:
         super().update(servers)
-        self._position = {server.endpoint: position for position, server in enumerate(self.servers)}
-        self._rebuild()
-
-    def _rebuild(self) -> None:
-        self._changes = [0] * len(self.servers)
-        self._heap = [(self.cost(server), position, 0) for position, server in enumerate(self.servers)]
+        count = len(self.servers)
+        first = int(self._start * count)
+        self._changes = count
+        self._changed = [(position - first) % count for position in range(count)]
+        self._heap = [
+            (self.cost(server), change, position)
+            for position, (server, change) in enumerate(zip(self.servers, self._changed, strict=True))
+        ]
         heapify(self._heap)
 
+    def opened(self, server: Candidate) -> None:
+        super().opened(server)
+        self._put(server)
+
     def loaded(self, server: Candidate) -> None:
-        position = self._position.get(server.endpoint)
+        self._put(server)
+
+    def _put(self, server: Candidate) -> None:
+        position = self._position.get(server)
         if position is None:
             return
-        self._changes[position] += 1
-        heappush(self._heap, (self.cost(server), position, self._changes[position]))
+        self._changes += 1
+        self._changed[position] = self._changes
+        heappush(self._heap, (self.cost(server), self._changes, position))
         if len(self._heap) > 4 * len(self.servers) + 64:
-            self._rebuild()
+            self._heap = [item for item in self._heap if item[1] == self._changed[item[2]]]
+            heapify(self._heap)
 
     def pick(self, flow: Flow) -> Candidate | None:
         heap = self._heap
         while heap:
-            _, position, change = heap[0]
-            if change == self._changes[position]:
+            _, change, position = heap[0]
+            if change == self._changed[position]:
                 server = self.servers[position]
                 if server.is_open:
                     return server
-            # Stale, or full: then it comes back when its load changes.
+            # Stale, or full: then it comes back when it opens.
             heappop(heap)
         return None

@@ -26,8 +26,8 @@ class Maglev(Scheduler):
 
     name = "mh"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
         self._table: list[Candidate] = []
 
     def update(self, servers: Sequence[Candidate]) -> None:
@@ -38,7 +38,7 @@ class Maglev(Scheduler):
 
     def pick(self, flow: Flow) -> Candidate | None:
         table = self._table
-        return self.first_open(table, _hash(flow.src.address) % len(table)) if table else None
+        return self.open_near(table, _hash(flow.src.address) % len(table)) if table else None
 
 
 def _slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fullnat.core.schedulers.base import Candidate, Scheduler, register
+from fullnat.core.schedulers.base import Candidate, Scheduler, bits, lowest, register, with_bit
 from fullnat.core.schedulers.fo import by_weight
 from fullnat.net.flow import Flow
 
@@ -15,16 +15,26 @@ class Overflow(Scheduler):
     """When all have as many as their weight, the open one of the highest weight goes on: LVS refuses then."""
 
     name = "ovf"
+    wants_loads = True
+    goes_by_weight = False
+
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
+        self._roomy = 0
+        """The set of those that have fewer than their weight."""
+
+    def ordered(self, servers: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        return by_weight(servers)
 
     def update(self, servers: Sequence[Candidate]) -> None:
         super().update(servers)
-        self.servers = by_weight(self.servers)
+        self._roomy = bits(server.active < server.allotment for server in self.servers)
+
+    def loaded(self, server: Candidate) -> None:
+        position = self._position.get(server)
+        if position is not None:
+            self._roomy = with_bit(self._roomy, position, server.active < server.allotment)
 
     def pick(self, flow: Flow) -> Candidate | None:
-        last = None
-        for server in self.servers:
-            if server.is_open:
-                if server.active < server.effective_weight:
-                    return server
-                last = last or server
-        return last
+        found = self._open & self._roomy or self._open
+        return self.servers[lowest(found)] if found else None

@@ -6,7 +6,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from math import gcd
 
-from fullnat.core.schedulers.base import Candidate, Scheduler, register
+from fullnat.core.schedulers.base import Candidate, Scheduler, lowest, register
+from fullnat.core.schedulers.rr import next_of
 from fullnat.net.flow import Flow
 
 
@@ -14,63 +15,89 @@ from fullnat.net.flow import Flow
 class WeightedRoundRobin(Scheduler):
     """A round has levels: the current weight starts at the maximum and falls by the greatest common divisor of all
     weights, and on each level every server of at least that weight is picked once, in the order of the configuration.
-
-    The servers of a level are found when it is entered, so a pick takes the same time whatever the weights.
+    Which servers those are is known for every weight, so a pick takes the same time whatever the weights. When the
+    servers change, the round goes on where it was.
     """
 
     name = "wrr"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, start: float = 0.0) -> None:
+        super().__init__(start)
         self._step = 0
         self._weights: list[int] = []
         """All different ones, rising."""
+        self._levels: list[int] = []
+        """The set of the servers of each of them or more."""
         self._current = 0
-        self._level: tuple[Candidate, ...] = ()
-        self._position = 0
+        self._next = 0
 
     def update(self, servers: Sequence[Candidate]) -> None:
+        before, at = self.servers, self._next
         super().update(servers)
         self._weights = sorted({server.effective_weight for server in self.servers})
         self._step = gcd(*self._weights)
-        if self._weights and self._current > self._weights[-1]:
-            self._current = 0
-        # LVS begins at the head of the list again, and there it goes down a level first.
-        self._level = ()
-        self._position = 0
+        self._levels = self._sets()
+        if not self._weights:
+            return
+        if not before:
+            self._begin()
+        elif self._current > self._weights[-1]:
+            self._current, self._next = self._weights[-1], 0
+        else:
+            following = next_of(before, at, self._position)
+            self._next = len(self.servers) if following is None else following
+
+    def _sets(self) -> list[int]:
+        of = dict.fromkeys(self._weights, 0)
+        for position, server in enumerate(self.servers):
+            of[server.effective_weight] |= 1 << position
+        sets: list[int] = []
+        heavier = 0
+        for weight in reversed(self._weights):
+            heavier |= of[weight]
+            sets.append(heavier)
+        return sets[::-1]
+
+    def _begin(self) -> None:
+        """At a turn of the round by ``start``."""
+        turn = int(self._start * sum(server.effective_weight for server in self.servers) // self._step)
+        for number in range(len(self._weights) - 1, -1, -1):
+            weight, below = self._weights[number], self._weights[number - 1] if number else 0
+            each = self._levels[number].bit_count()
+            turns = (weight - below) // self._step * each
+            if turn < turns:
+                self._current = weight - turn // each * self._step
+                level = self._levels[number]
+                for _ in range(turn % each):
+                    level &= level - 1
+                self._next = lowest(level)
+                return
+            turn -= turns
 
     def pick(self, flow: Flow) -> Candidate | None:
-        if not any(server.is_open for server in self.servers):
+        if not self._open:
             return None
         while True:
-            while self._position < len(self._level):
-                server = self._level[self._position]
-                self._position += 1
-                if server.is_open:
-                    return server
+            ahead = (self._open & self._levels[bisect_left(self._weights, self._current)]) >> self._next
+            if ahead:
+                position = self._next + lowest(ahead)
+                self._next = position + 1
+                return self.servers[position]
             self._next_level()
 
     def _next_level(self) -> None:
-        before = self._current
+        self._next = 0
         self._current -= self._step
         if self._current <= 0:
             self._current = self._weights[-1]
-        self._position = 0
-        if self._level and self._current < before and self._same_level(before):
-            return
-        self._level = self._of(self._current)
-        if not any(server.is_open for server in self._level):
+        number = bisect_left(self._weights, self._current)
+        if not self._open & self._levels[number]:
             # Down to where there is one, as all levels in between would be passed over.
-            self._current = max(
-                server.effective_weight
-                for server in self.servers
-                if server.is_open and server.effective_weight < self._current
-            )
-            self._level = self._of(self._current)
-
-    def _same_level(self, before: int) -> bool:
-        """Whether no server has a weight from the current one up to, but without, ``before``."""
-        return bisect_left(self._weights, self._current) == bisect_left(self._weights, before)
-
-    def _of(self, level: int) -> tuple[Candidate, ...]:
-        return tuple(server for server in self.servers if server.effective_weight >= level)
+            lightest, heaviest = 0, number
+            while heaviest - lightest > 1:
+                middle = (lightest + heaviest) // 2
+                if self._open & self._levels[middle]:
+                    lightest = middle
+                else:
+                    heaviest = middle
+            self._current = self._weights[lightest]

@@ -1,0 +1,43 @@
+"""What may have been meant by what a configuration file says and nobody knows: the ends of messages, or nothing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+_ALIKE = 0.82
+"""How much two names have in common when one is a slip of the other; real_server is none of virtual_server."""
+_ELSEWHERE = {
+    "real_server": "[[virtual_server.real_server]]",
+    "established": "established_timeout of a [[virtual_server]]",
+    "lb_algo": "scheduler",
+    "lvs_sched": "scheduler",
+    "lb_kind": "mode",
+    "lvs_method": "mode",
+}
+"""What other programs call an option (keepalived, ipvsadm), or where one is that looks as if it were here."""
+_UNQUOTED = re.compile(r"=\s*\[?\s*([^\s\"'\[\]{},#]+)")
+_NOT_TEXT = re.compile(r"true|false|[+-]?(inf|nan|[\d_]+(\.[\d_]+)?([eE][+-]?\d+)?)")
+
+
+def option(key: str, known: Collection[str], places: Mapping[str, Iterable[str]]) -> str:
+    """Of an unknown ``key`` where ``known`` ones are; ``places`` are all options, by section."""
+    if key in _ELSEWHERE:
+        return f"; that is {_ELSEWHERE[key]}"
+    if close := difflib.get_close_matches(key, known, 1, _ALIKE):
+        return f"; did you mean {close[0]}?"
+    sections = [section for section, options in places.items() if key in options]
+    return f"; it is one of {' and '.join(sections)}" if sections else ""
+
+
+def quotes(line: str) -> str:
+    """Of a ``line`` that is no TOML."""
+    found = _UNQUOTED.search(line)
+    return f'; text is written in quotes: "{found[1]}"' if found and not _NOT_TEXT.fullmatch(found[1]) else ""
+
+
+def end_of_range(first: str, last: str) -> str:
+    """Of a range of addresses whose ``last`` is no address."""
+    end = f"{first.rpartition('.')[0]}.{last}"
+    return f"; both ends of a range are whole addresses: {first}-{end}" if last.isdecimal() else ""

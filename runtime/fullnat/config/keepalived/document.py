@@ -1,0 +1,247 @@
+"""From the blocks of keepalived.conf to the document that the TOML file has, with the place of every value.
+
+A ``virtual_server`` of a group is one section for each address of it. What the keywords' table says has no effect here
+is told once for each keyword; what it does not have is wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from fullnat.config.errors import Place, Where
+from fullnat.config.keepalived import keywords, ranges
+from fullnat.config.keepalived.keywords import Keyword
+from fullnat.config.keepalived.tree import Node
+
+Section = dict[str, Any]
+_OF_SECTION = ("address", "port")
+"""What the arguments of a section's own keyword say."""
+_UNSAID = {"local_addresses": "laddr_group_name"}
+"""Keywords of what may be missing, by the names of the TOML file."""
+
+
+class Document:
+    """What was read: ``values`` as the TOML file has them, and ``problems``. It knows the places of all values."""
+
+    def __init__(self, nodes: list[Node], name: str) -> None:
+        self.values: Section = {}
+        self.problems: list[tuple[Place, str]] = []
+        self._name = name
+        self._said: dict[tuple[Where, str], Node] = {}
+        """Which keyword says what, by the names of the TOML file; "" is the section itself."""
+        self._vain: dict[str, list[Node]] = {}
+        known = [node for node in nodes if self._expected(node, keywords.BLOCKS, "")]
+        self._locals = self._groups(known, "local_address_group", ranges.local_addresses)
+        self._virtuals = self._groups(known, "virtual_server_group", ranges.services)
+        for node in known:
+            if node.keyword == "fullnat":
+                self._own(node, self.values, ())
+            elif node.keyword == "virtual_server":
+                self._virtual_servers(node)
+
+    def place(self, where: Where, key: str = "") -> Place:
+        """As :class:`fullnat.config.errors.Places`."""
+        node = self._said.get((where, key))
+        while node is None and where:
+            node = self._said.get((where, ""))
+            where = where[:-1]
+        return Place(self._name, 1) if node is None else node.place
+
+    def word(self, where: Where, key: str) -> str:
+        """Likewise."""
+        node = self._said.get((where, key))
+        if node is not None:
+            return node.keyword
+        if key in _OF_SECTION and (where, "") in self._said:
+            return ""
+        return _UNSAID.get(key, key) if where else f"fullnat {{ {key} }}"
+
+    def section(self, where: Where) -> str:
+        """Likewise: the words in front of its block, like ``[real_server 10.0.0.11 80]``."""
+        node = self._said.get((where, ""))
+        return f"[{' '.join((node.keyword, *node.arguments)) if node is not None else where[-1][0]}]"
+
+    def vain(self) -> list[tuple[Place, str]]:
+        """What has no effect here: each reason once, with the keywords, and where the first of them stands."""
+        told = []
+        for why, nodes in self._vain.items():
+            names = list(dict.fromkeys(node.keyword for node in nodes))
+            told.append((nodes[0].place, f"{', '.join(names)}: without effect: {why}"))
+        return sorted(told)
+
+    # ------------------------------------------------------------------------------------------ checks
+
+    def _wrong(self, node: Node, message: str) -> None:
+        problem = node.place, f"{node.keyword}: {message}"
+        if problem not in self.problems:  # a group's virtual server is read for each of its addresses
+            self.problems.append(problem)
+
+    def _expected(self, node: Node, known: Mapping[str, Keyword], inside: str) -> bool:
+        """Whether the keyword may stand here with these arguments, and has an effect. Says why not."""
+        keyword = known.get(node.keyword)
+        if keyword is None:
+            self._wrong(node, _unknown(node.keyword, known, inside))
+        elif not keyword.fewest <= len(node.arguments) <= keyword.most:
+            self._wrong(node, _arguments(keyword))
+        elif (node.below is not None) != keyword.is_block:
+            self._wrong(node, "its block { } is missing" if keyword.is_block else "has no block { }")
+        elif keyword.below is not None and keyword.without:
+            self._vain.setdefault(keyword.without, []).append(node)
+            for below in node.below or ():
+                self._expected(below, keyword.below, node.keyword)
+        elif keyword.without:
+            self._vain.setdefault(keyword.without, []).append(node)
+        else:
+            return True
+        return False
+
+    # ------------------------------------------------------------------------------------------ groups
+
+    def _groups(self, nodes: list[Node], name: str, rows: ranges.Rows) -> dict[str, list[Any]]:
+        """The values of every group of this kind, by its name."""
+        groups: dict[str, list[Any]] = {}
+        for node in nodes:
+            if node.keyword != name:
+                continue
+            if node.arguments[0] in groups:
+                self._wrong(node, f"{node.arguments[0]} is there twice")
+                continue
+            values = groups.setdefault(node.arguments[0], [])
+            for row in node.below or ():
+                try:
+                    values += rows((row.keyword, *row.arguments))
+                except ValueError as error:
+                    self.problems.append((row.place, f"{name} {node.arguments[0]}: {error}"))
+        return groups
+
+    def _group(self, node: Node, name: str, groups: Mapping[str, list[Any]], kind: str) -> list[Any]:
+        if name in groups:
+            return groups[name]
+        close = difflib.get_close_matches(name, groups, 1)
+        self._wrong(node, f"there is no {kind} {name}{f'; did you mean {close[0]}?' if close else ''}")
+        return []
+
+    # ------------------------------------------------------------------------------------------ virtual servers
+
+    def _virtual_servers(self, node: Node) -> None:
+        for address, port in self._services(node):
+            sections = self.values.setdefault("virtual_server", [])
+            where: Where = (("virtual_server", len(sections) + 1),)
+            section: Section = {"address": address, "port": port, "scheduler": "wlc", "mode": "nat"}
+            sections.append(section)
+            self._said[where, ""] = node
+            self._options(node, keywords.VIRTUAL_SERVER, section, where)
+            self._of_virtual_server(node, section, where)
+
+    def _services(self, node: Node) -> list[tuple[str, int]]:
+        first, *rest = node.arguments
+        try:
+            if first == "group":
+                if len(rest) != 1:
+                    raise ValueError("group takes one name")
+                return self._group(node, rest[0], self._virtuals, "virtual_server_group")
+            return ranges.services(node.arguments)
+        except ValueError as error:
+            self._wrong(node, str(error))
+            return []
+
+    def _of_virtual_server(self, node: Node, section: Section, where: Where) -> None:
+        """What is not a value by itself: groups, servers, and what they inherit."""
+        weight = 1
+        for below in node.below or ():
+            if below.keyword == "laddr_group_name" and len(below.arguments) == 1:
+                group = self._group(below, below.arguments[0], self._locals, "local_address_group")
+                section["local_addresses"] = list(group)
+                self._said[where, "local_addresses"] = below
+            elif below.keyword == "weight" and len(below.arguments) == 1:
+                weight = self._converted(below, keywords.REAL_SERVER["weight"], 1)
+        for below in node.below or ():
+            if below.keyword == "real_server" and below.below is not None and below.arguments:
+                self._real_server(below, section, where, weight)
+
+    def _real_server(self, node: Node, section: Section, where: Where, weight: int) -> None:
+        servers = section.setdefault("real_server", [])
+        below: Where = (*where, ("real_server", len(servers) + 1))
+        try:
+            address, port = ranges.server(node.arguments, section["port"])
+        except ValueError as error:
+            self._wrong(node, str(error))
+            return
+        server: Section = {"address": address, "port": port, "weight": weight}
+        servers.append(server)
+        self._said[below, ""] = node
+        self._options(node, keywords.REAL_SERVER, server, below)
+
+    def _options(self, node: Node, known: Mapping[str, Keyword], section: Section, where: Where) -> None:
+        """The values that the block of ``node`` says."""
+        for below in node.below or ():
+            if not self._expected(below, known, node.keyword) or not known[below.keyword].option:
+                continue
+            keyword = known[below.keyword]
+            if (where, keyword.option) in self._said:
+                earlier = self._said[where, keyword.option].place
+                self._wrong(below, f"is said already at {earlier}")
+                continue
+            section[keyword.option] = self._converted(below, keyword, section.get(keyword.option))
+            self._said[where, keyword.option] = below
+
+    def _converted(self, node: Node, keyword: Keyword, otherwise: Any) -> Any:
+        assert keyword.convert is not None, node.keyword
+        try:
+            return keyword.convert(node.arguments)
+        except ValueError as error:
+            self._wrong(node, str(error))
+            return otherwise
+
+    # ------------------------------------------------------------------------------------------ our own block
+
+    def _own(self, node: Node, section: Section, where: Where) -> None:
+        """The block ``fullnat``: options and sections of the TOML file by their own names."""
+        for below in node.below or ():
+            if below.below is None:
+                section[below.keyword] = _own_value(below.arguments)
+                self._said[where, below.keyword] = below
+            elif below.keyword == "timeouts":
+                inner = section.setdefault("timeouts", {})
+                self._section(below, inner, (*where, (below.keyword, 1)))
+            else:
+                sections = section.setdefault(below.keyword, [])
+                sections.append({})
+                self._section(below, sections[-1], (*where, (below.keyword, len(sections))))
+
+    def _section(self, node: Node, section: Section, where: Where) -> None:
+        self._said[where, ""] = node
+        self._own(node, section, where)
+
+
+def _own_value(arguments: tuple[str, ...]) -> Any:
+    """A word as TOML would have it; several are a list, and none is a flag."""
+    values = [_typed(argument) for argument in arguments]
+    return True if not values else values[0] if len(values) == 1 else values
+
+
+def _typed(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
+    for convert in (keywords.whole, keywords.seconds):
+        try:
+            return convert((text,))
+        except ValueError:
+            continue
+    return text
+
+
+def _unknown(keyword: str, known: Mapping[str, Keyword], inside: str) -> str:
+    close = difflib.get_close_matches(keyword, known, 1)
+    place = f"no keyword of {inside}" if inside else "no block of keepalived.conf"
+    return f"is {place}{f'; did you mean {close[0]}?' if close else ''}"
+
+
+def _arguments(keyword: Keyword) -> str:
+    if keyword.most == 0:
+        return "takes no argument"
+    if keyword.fewest == keyword.most:
+        return f"takes {keyword.most} argument{'s' if keyword.most > 1 else ''}"
+    return f"takes {keyword.fewest} to {keyword.most} arguments"

@@ -1,0 +1,236 @@
+"""Every keyword of keepalived's LVS part (keepalived 2.2 check/check_parser.c, of alibaba's and DPVS's forks too): what
+arguments it takes, and what becomes of it here. The parser, the messages and the reference page are made from these
+tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Value = int | float | bool | str
+Convert = Callable[[tuple[str, ...]], Value]
+
+HEALTH = "the health of servers is not checked yet: all count as up"
+SYN_PROXY = "SYN cookies are not there yet"
+LISTS = "lists of who may are not there yet"
+PROXY = "PROXY protocol is not there yet"
+ONE_SWITCH = "addresses of the switch are its interfaces' in fullnat { }"
+NOT_OURS = "is no business of a load balancer's data plane; keepalived may run beside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyword:
+    """``option`` is the key of the TOML file that it sets, "" if it has none; then ``without`` says why it has no
+    effect, if it has not."""
+
+    fewest: int = 1
+    most: int = 1
+    option: str = ""
+    convert: Convert | None = None
+    without: str = ""
+    below: Mapping[str, Keyword] | None = None
+    """The keywords of its block."""
+    rows: bool = False
+    """Its block has rows of values instead of keywords."""
+
+    @property
+    def is_block(self) -> bool:
+        return self.below is not None or self.rows
+
+
+# ---------------------------------------------------------------------------------------------- conversions
+
+
+def whole(arguments: tuple[str, ...]) -> int:
+    """A number without sign or fraction."""
+    text = arguments[0]
+    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def seconds(arguments: tuple[str, ...]) -> float:
+    """Seconds, with a fraction if need be."""
+    text = arguments[0]
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number of seconds") from None
+    if not 0 <= number < 1e9:
+        raise ValueError(f"{text!r} is not a number of seconds")
+    return number
+
+
+def word(arguments: tuple[str, ...]) -> str:
+    """As it stands."""
+    return arguments[0]
+
+
+def switched_on(arguments: tuple[str, ...]) -> bool:
+    """A flag: on by itself, or as told."""
+    if not arguments or arguments[0].lower() in ("true", "on", "yes"):
+        return True
+    if arguments[0].lower() in ("false", "off", "no"):
+        return False
+    raise ValueError(f"{arguments[0]!r} is not true or false")
+
+
+def one_of(names: Mapping[str, str], unlike: Mapping[str, str] | None = None) -> Convert:
+    """One of ``names``, in any case, as what each stands for; ``unlike`` says why others are none."""
+
+    def convert(arguments: tuple[str, ...]) -> str:
+        name = arguments[0].lower()
+        if name in names:
+            return names[name]
+        why = (unlike or {}).get(name)
+        raise ValueError(f"{arguments[0]!r} is not {', '.join(names)}{f': {why}' if why else ''}")
+
+    return convert
+
+
+# ---------------------------------------------------------------------------------------------- tables
+
+MODES = {"nat": "nat", "dr": "dr", "tun": "tunnel", "fnat": "fullnat", "fullnat": "fullnat"}
+_NOT_MODES = {"snat": "hosts inside out by SNAT is not there yet"}
+PROTOCOLS = {"tcp": "tcp", "udp": "udp"}
+_SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "lblc", "lblcr", "mh", "fo", "ovf")
+SCHEDULERS = {name: name for name in _SCHEDULERS}
+_NOT_SCHEDULERS = {"conhash": "mh and sh hash the client's address here", "twos": "wlc is near to it"}
+
+
+def _without(why: str, fewest: int = 1, most: int = 1) -> Keyword:
+    return Keyword(fewest=fewest, most=most, without=why)
+
+
+def _flag(why: str) -> Keyword:
+    return Keyword(fewest=0, without=why)
+
+
+def _all(why: str, fewest: int, most: int, *names: str) -> dict[str, Keyword]:
+    return {name: _without(why, fewest, most) for name in names}
+
+
+MANY = 64
+"""Arguments of what takes any number, as a script does."""
+
+_SCRIPTS = _all(HEALTH, 1, MANY, "notify_up", "notify_down", "quorum_up", "quorum_down")
+_CHECK = {
+    **_all(
+        HEALTH,
+        1,
+        1,
+        "connect_port",
+        "connect_timeout",
+        "retry",
+        "nb_get_retry",
+        "nb_sock_retry",
+        "delay_before_retry",
+        "warmup",
+    ),
+    **_all(HEALTH, 1, 1, "delay_loop", "connect_ip", "bindto", "bind_port", "bind_if", "fwmark"),
+    **_all(HEALTH, 0, 1, "alpha", "log_all_failures", "fast_recovery"),
+}
+_URL = _all(HEALTH, 1, MANY, "path", "digest", "status_code", "virtualhost", "regex", "regex_no_match") | _all(
+    HEALTH, 1, MANY, "regex_options", "regex_stack", "regex_min_offset", "regex_max_offset", "tls_compliant"
+)
+_HTTP = {
+    **_CHECK,
+    "url": Keyword(fewest=0, most=0, without=HEALTH, below=_URL),
+    **_all(HEALTH, 0, 1, "enable_sni", "http_protocol", "virtualhost", "ssl_verify"),
+}
+CHECKERS: dict[str, Keyword] = {
+    name: Keyword(fewest=0, most=0, without=HEALTH, below=below)
+    for name, below in {
+        "TCP_CHECK": _CHECK,
+        "HTTP_GET": _HTTP,
+        "SSL_GET": _HTTP,
+        "SMTP_CHECK": {
+            **_CHECK,
+            **_all(HEALTH, 1, MANY, "helo_name"),
+            "host": Keyword(fewest=0, most=0, without=HEALTH, below=_CHECK),
+        },
+        "DNS_CHECK": {**_CHECK, **_all(HEALTH, 1, 1, "type", "name")},
+        "UDP_CHECK": {
+            **_CHECK,
+            **_all(HEALTH, 0, MANY, "payload", "require_reply", "min_reply_length", "max_reply_length"),
+        },
+        "PING_CHECK": _CHECK,
+        "MISC_CHECK": {
+            **_CHECK,
+            **_all(HEALTH, 1, MANY, "misc_path", "misc_timeout", "user"),
+            **_all(HEALTH, 0, 1, "misc_dynamic"),
+        },
+        "FILE_CHECK": {**_CHECK, **_all(HEALTH, 0, MANY, "track_file", "file", "weight")},
+        "BFD_CHECK": {**_CHECK, **_all(HEALTH, 1, 1, "name")},
+    }.items()
+}
+
+_METHOD = Keyword(most=8, option="mode", convert=one_of(MODES, _NOT_MODES))
+
+REAL_SERVER: dict[str, Keyword] = {
+    "weight": Keyword(option="weight", convert=whole),
+    "lvs_method": _METHOD,
+    "lb_kind": _METHOD,
+    **_SCRIPTS,
+    **_all(HEALTH, 0, 1, "inhibit_on_failure", "alpha", "log_all_failures", "smtp_alert"),
+    **_all(HEALTH, 1, 1, "delay_loop", "retry", "delay_before_retry", "warmup", "connect_timeout", "virtualhost"),
+    **_all("it names a value of SNMP, which is not there", 1, 1, "snmp_name"),
+    **CHECKERS,
+}
+
+VIRTUAL_SERVER: dict[str, Keyword] = {
+    "lb_algo": Keyword(option="scheduler", convert=one_of(SCHEDULERS, _NOT_SCHEDULERS)),
+    "lvs_sched": Keyword(option="scheduler", convert=one_of(SCHEDULERS, _NOT_SCHEDULERS)),
+    "lb_kind": _METHOD,
+    "lvs_method": _METHOD,
+    "protocol": Keyword(option="protocol", convert=one_of(PROTOCOLS, {"sctp": "only these are translated"})),
+    "est_timeout": Keyword(option="established_timeout", convert=seconds),
+    "establish_timeout": Keyword(option="established_timeout", convert=seconds),
+    "laddr_group_name": Keyword(),
+    "ip_family": Keyword(),
+    "weight": Keyword(),
+    "real_server": Keyword(most=2, below=REAL_SERVER),
+    "sorry_server": _without(HEALTH, 1, 2),
+    **_all(HEALTH, 0, 1, "sorry_server_inhibit", "inhibit_on_failure", "alpha", "omega", "ha_suspend", "smtp_alert"),
+    **_all(HEALTH, 1, 1, "delay_loop", "retry", "delay_before_retry", "warmup", "connect_timeout", "virtualhost"),
+    **_all(HEALTH, 1, 1, "quorum", "hysteresis", "sorry_server_lvs_method"),
+    **_SCRIPTS,
+    "syn_proxy": _flag(SYN_PROXY),
+    **_all(LISTS, 1, 1, "daddr_group_name", "waddr_group_name"),
+    "proxy_protocol": _without(PROXY),
+    "vip_bind_dev": _without(ONE_SWITCH),
+    "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
+    "snmp_name": _without("it names a value of SNMP, which is not there"),
+}
+
+_PREFERENCES = "keepalived's own process; fullnat's is told by options of fullnat run"
+BLOCKS: dict[str, Keyword] = {
+    "global_defs": Keyword(fewest=0, most=0, without=_PREFERENCES, rows=True),
+    "local_address_group": Keyword(rows=True),
+    "virtual_server_group": Keyword(rows=True),
+    "virtual_server": Keyword(most=3, below=VIRTUAL_SERVER),
+    "fullnat": Keyword(fewest=0, most=0, rows=True),
+    **{
+        name: Keyword(fewest=0, most=MANY, without=LISTS, rows=True)
+        for name in ("deny_address_group", "allow_address_group")
+    },
+    "tunnel_group": Keyword(fewest=1, most=1, without=ONE_SWITCH, rows=True),
+    **{
+        name: Keyword(fewest=0, most=MANY, without=NOT_OURS, rows=True)
+        for name in (
+            *("vrrp_instance", "vrrp_sync_group", "vrrp_script", "vrrp_track_file", "vrrp_track_process"),
+            *("static_ipaddress", "static_addresses", "static_routes", "static_rules", "track_group"),
+            *("bfd_instance", "track_file", "track_process", "linkbeat_interfaces", "interface_up_down_delays"),
+            *(
+                "garp_group",
+                "process_names",
+                "SSL",
+                "ssl",
+                "linkbeat_use_polling",
+                "net_namespace",
+                "namespace_with_ipsets",
+            ),
+            *("instance", "use_pid_dir", "child_wait_time", "restart", "nl_routes"),
+        )
+    },
+}

@@ -1,0 +1,119 @@
+"""A real server as the controller runs it: its weight, its connections, and whether it takes new ones."""
+
+from __future__ import annotations
+
+from fullnat.config.model import ServerSettings
+from fullnat.core.modes import Mode
+from fullnat.net.flow import Endpoint
+
+NO_ID = -1
+STAGES = 10
+"""Of slow start: in each the server has one tenth of its weight more."""
+
+
+class Server:
+    """One real server of one service, in one mode: in another mode it is another one."""
+
+    __slots__ = (
+        "active",
+        "connections",
+        "deadline",
+        "effective_weight",
+        "endpoint",
+        "has_room",
+        "inactive",
+        "is_open",
+        "leaving",
+        "mode",
+        "out_since",
+        "server_id",
+        "settings",
+        "stage",
+        "unanswered",
+        "warm_since",
+    )
+
+    def __init__(self, endpoint: Endpoint, mode: Mode) -> None:
+        self.endpoint = endpoint
+        self.mode = mode
+        self.settings = ServerSettings(weight=0)
+        self.leaving = False
+        """It is configured no more, and drains."""
+        self.out_since: float | None = None
+        """Since when it is to have no new sessions, if it is."""
+        self.deadline: float | None = None
+        """When those that it has are reset, if ever."""
+        self.has_room = False
+        """The switch has, or is getting, its entries."""
+        self.is_open = True
+        """Below its upper threshold of connections."""
+        self.stage = STAGES
+        """Of slow start."""
+        self.warm_since: float | None = None
+        """When its slow start began; None: it is at its full weight."""
+        self.effective_weight = 0
+        """What schedulers go by; :meth:`weigh` finds it."""
+        self.server_id = NO_ID
+        self.active = 0
+        """Sessions in ESTABLISHED (LVS: ActiveConn)."""
+        self.inactive = 0
+        """Sessions in every other state (LVS: InActConn)."""
+        self.connections = 0
+        """Sessions ever."""
+        self.unanswered = 0
+        """Those that ended without any answer of this server."""
+
+    @property
+    def weight(self) -> int:
+        """As configured."""
+        return self.settings.weight
+
+    @property
+    def is_out(self) -> bool:
+        """It is to have no new sessions, whatever room there is."""
+        return self.leaving or not self.weight
+
+    @property
+    def takes_new(self) -> bool:
+        """A new session may go to it."""
+        return self.is_open and self.effective_weight > 0
+
+    @property
+    def sessions(self) -> int:
+        return self.active + self.inactive
+
+    @property
+    def allotment(self) -> int:
+        """Active connections that are its due: its weight, in slow start a part of it."""
+        return -(-self.weight * self.stage // STAGES)
+
+    def weigh(self, scale: int) -> None:
+        """Find the effective weight: that of slow start, times ``scale`` and by :data:`STAGES`. 0 takes no new
+        sessions."""
+        can = self.has_room and not self.leaving
+        self.effective_weight = self.weight * self.stage * scale // STAGES if can else 0
+
+    def count(self, change: int, *, active: bool) -> bool:
+        """``change`` sessions more; returns whether it has opened or closed by that."""
+        if active:
+            self.active += change
+        else:
+            self.inactive += change
+        return self._judge() if self.settings.upper_threshold else False
+
+    def configure(self, settings: ServerSettings) -> bool:
+        """Be configured so; returns whether it has opened or closed by that."""
+        self.settings = settings
+        self.leaving = False
+        was_open, self.is_open = self.is_open, True
+        self._judge()
+        return self.is_open is not was_open
+
+    def _judge(self) -> bool:
+        """Open or close by the thresholds (LVS: ip_vs_bind_dest, ip_vs_unbind_dest); returns whether that changes."""
+        upper, lower = self.settings.upper_threshold, self.settings.lower_threshold
+        if self.is_open:
+            self.is_open = not 0 < upper <= self.sessions
+            return not self.is_open
+        self.is_open = self.sessions < lower if lower else self.sessions * 4 < upper * 3
+        return self.is_open

@@ -1,0 +1,244 @@
+"""What keepalived.conf means: the same configuration as a TOML file, or a problem at its line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fullnat.config import file
+from fullnat.config.errors import ConfigError
+from fullnat.config.model import Config
+from fullnat.core.modes import Mode
+
+OURS = """\
+fullnat {
+    punt_rate 100
+    timeouts {
+        syn_recv 5
+    }
+    interface {
+        port 1
+        mac 02:00:00:00:00:01
+        address 203.0.113.1/24
+    }
+    interface {
+        port 2
+        mac 02:00:00:00:00:02
+        address 10.0.0.1/24
+    }
+    route {
+        prefix 0.0.0.0/0
+        gateway 203.0.113.254
+    }
+}
+"""
+TOML = """\
+punt_rate = 100
+timeouts = { syn_recv = 5 }
+[[interface]]
+port = 1
+mac = "02:00:00:00:00:01"
+address = "203.0.113.1/24"
+[[interface]]
+port = 2
+mac = "02:00:00:00:00:02"
+address = "10.0.0.1/24"
+[[route]]
+prefix = "0.0.0.0/0"
+gateway = "203.0.113.254"
+"""
+FULLNAT = """\
+local_address_group inside {
+    10.0.0.100-102
+    10.0.0.104 eth1
+}
+virtual_server_group web {
+    203.0.113.80 80
+    203.0.113.81-82 443
+}
+virtual_server group web {
+    delay_loop 7
+    lb_algo wrr
+    lb_kind FNAT
+    protocol TCP
+    establish_timeout 120
+    laddr_group_name inside
+    weight 3
+    real_server 10.0.0.11 8080 {
+        weight 5
+        TCP_CHECK {
+            connect_timeout 5
+        }
+    }
+    real_server 10.0.0.12 {
+        HTTP_GET {
+            url {
+                path /
+                status_code 200
+            }
+        }
+    }
+}
+virtual_server 203.0.113.53 53
+{
+    lvs_sched rr
+    lvs_method DR
+    protocol UDP
+    real_server 10.0.0.13 53 {
+    }
+    real_server 10.0.0.14 53 {
+        lvs_method NAT
+        weight 0
+    }
+}
+vrrp_instance VI_1 {
+    state MASTER
+    virtual_ipaddress { 203.0.113.80 }
+}
+"""
+SAME = """
+[[virtual_server]]
+address = "203.0.113.80"
+port = 80
+scheduler = "wrr"
+established_timeout = 120
+local_addresses = ["10.0.0.100-10.0.0.102", "10.0.0.104"]
+real_server = [{address = "10.0.0.11", port = 8080, weight = 5}, {address = "10.0.0.12", port = 80, weight = 3}]
+[[virtual_server]]
+address = "203.0.113.81"
+port = 443
+scheduler = "wrr"
+established_timeout = 120
+local_addresses = ["10.0.0.100-10.0.0.102", "10.0.0.104"]
+real_server = [{address = "10.0.0.11", port = 8080, weight = 5}, {address = "10.0.0.12", port = 443, weight = 3}]
+[[virtual_server]]
+address = "203.0.113.82"
+port = 443
+scheduler = "wrr"
+established_timeout = 120
+local_addresses = ["10.0.0.100-10.0.0.102", "10.0.0.104"]
+real_server = [{address = "10.0.0.11", port = 8080, weight = 5}, {address = "10.0.0.12", port = 443, weight = 3}]
+[[virtual_server]]
+address = "203.0.113.53"
+port = 53
+protocol = "udp"
+scheduler = "rr"
+mode = "dr"
+real_server = [{address = "10.0.0.13", port = 53}, {address = "10.0.0.14", port = 53, weight = 0, mode = "nat"}]
+"""
+
+
+def load(directory: Path, text: str) -> Config:
+    path = directory / "k.conf"
+    path.write_text(text)
+    return file.load(path)
+
+
+def problems(directory: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(directory, text)
+    return [problem.removeprefix(f"{directory}/") for problem in caught.value.problems]
+
+
+def test_it_is_the_configuration_that_toml_would_be(tmp_path: Path) -> None:
+    found = load(tmp_path, OURS + FULLNAT)
+    assert found == file.parse(TOML + SAME)
+    assert [line.removeprefix(f"{tmp_path}/") for line in found.vain] == [
+        "k.conf:30: delay_loop, TCP_CHECK, connect_timeout, HTTP_GET, url, path, status_code: without effect: the "
+        "health of servers is not checked yet: all count as up",
+        "k.conf:64: vrrp_instance: without effect: is no business of a load balancer's data plane; keepalived may run "
+        "beside",
+    ]
+
+
+def test_scheduler_and_method_are_keepalived_s_unless_it_says_others(tmp_path: Path) -> None:
+    (virtual,) = load(
+        tmp_path, OURS + "virtual_server 203.0.113.80 80 {\n real_server 10.0.0.11\n{ } }\n"
+    ).virtual_servers
+    assert virtual == replace(virtual, scheduler="wlc", mode=Mode.NAT, protocol="tcp", local_addresses=())
+
+
+def test_the_problems_of_a_configuration_stand_at_the_lines_of_their_keywords(tmp_path: Path) -> None:
+    text = OURS + FULLNAT.replace("lb_algo wrr", "lb_algo wrrr")
+    assert problems(tmp_path, text.replace("weight 5", "wieght 5")) == [
+        "k.conf:31: lb_algo: 'wrrr' is not rr, wrr, lc, wlc, sed, nq, sh, dh, lblc, lblcr, mh, fo, ovf",
+        "k.conf:38: wieght: is no keyword of real_server; did you mean weight?",
+    ]
+    text = OURS + FULLNAT.replace("10.0.0.100-102", "10.0.0.11")
+    assert problems(tmp_path, text.replace("real_server 10.0.0.13 53", "real_server 10.0.0.13 54")) == [
+        "k.conf:37: [real_server 10.0.0.11 8080] 10.0.0.11 cannot be a real server: it is a local address at line 35 "
+        "[virtual_server group web]",
+        "k.conf:57: [real_server 10.0.0.13 54] dr changes no port: it has to be 53",
+    ]
+
+
+BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n real_server 10.0.0.11 80 {\n }\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "virtual_sever 10.0.0.1 80 {\n}\n",
+            "virtual_sever: is no block of keepalived.conf; did you mean virtual_server?",
+        ),
+        ("virtual_server 203.0.113.80 {\n}\n", "virtual_server: takes an address and a port"),
+        ("virtual_server 203.0.113.80 80\n", "virtual_server: its block { } is missing"),
+        (
+            "virtual_server fwmark 1 {\n}\n",
+            "virtual_server: fwmark is a mark of Linux's netfilter, which a switch has not; name addresses and ports",
+        ),
+        ("virtual_server group webs {\n}\n", "virtual_server: there is no virtual_server_group webs"),
+        ("virtual_server 203.0.113.9-4 80 {\n}\n", "virtual_server: '203.0.113.9-4' ends before it begins"),
+        (
+            "virtual_server 203.0.113.9-400 80 {\n}\n",
+            "virtual_server: '203.0.113.9-400' is not a range like 192.0.2.1-20",
+        ),
+        ("virtual_server 203.0.113.80 http {\n}\n", "virtual_server: 'http' is not a whole number"),
+        ("virtual_server 203.0.113.80 80000 {\n}\n", "virtual_server: 80000 is not a port from 1 to 65535"),
+        (BLOCK % "protocol SCTP", "protocol: 'SCTP' is not tcp, udp: only these are translated"),
+        (
+            BLOCK % "lb_kind SNAT",
+            "lb_kind: 'SNAT' is not nat, dr, tun, fnat, fullnat: hosts inside out by SNAT is not there yet",
+        ),
+        (BLOCK % "lb_algo rr\nlvs_sched wrr", "lvs_sched: is said already at k.conf:22"),
+        (BLOCK % "est_timeout soon", "est_timeout: 'soon' is not a number of seconds"),
+        (BLOCK % "laddr_group_name inside", "laddr_group_name: there is no local_address_group inside"),
+        (BLOCK % "syn_proxy 1 2", "syn_proxy: takes 0 to 1 arguments"),
+        (BLOCK % "TCP_CHECK {\n}", "TCP_CHECK: is no keyword of virtual_server"),
+        (BLOCK % "virtualhost a {\n}", "virtualhost: has no block { }"),
+        ("}\n", "a } that closes no block"),
+        ("{\n}\n", "a block without a keyword in front of its {"),
+        (
+            "virtual_server 203.0.113.80 80 {\n",
+            "the block of virtual_server is not closed (k.conf:21 is its last line)",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+    directory = f"{tmp_path}/"
+    found = problems(tmp_path, OURS + text)
+    assert any(
+        line.split(": ", 1)[1].replace(directory, "") == expected and line.startswith("k.conf:2") for line in found
+    ), found
+
+
+def test_without_interfaces_it_says_where_they_belong(tmp_path: Path) -> None:
+    assert problems(tmp_path, BLOCK % "") == ["k.conf:1: fullnat { interface }: at least one is needed"]
+
+
+def test_problems_of_an_included_file_name_it(tmp_path: Path) -> None:
+    (tmp_path / "services.inc").write_text(BLOCK % "lb_kind FNAT")
+    (tmp_path / "again.inc").write_text(BLOCK % "lb_kind NAT")
+    text = OURS + "include services.inc\ninclude again.inc\n"
+    assert problems(tmp_path, text) == [
+        "again.inc:1: [virtual_server 203.0.113.80 80] tcp 203.0.113.80:80 is already that of virtual_server 1",
+        "services.inc:1: [virtual_server 203.0.113.80 80] laddr_group_name: FULLNAT needs at least one local address",
+    ]
+
+
+def test_a_group_s_problem_is_told_once(tmp_path: Path) -> None:
+    assert problems(tmp_path, OURS + FULLNAT.replace("delay_loop 7", "delay_lop 7")) == [
+        "k.conf:30: delay_lop: is no keyword of virtual_server; did you mean delay_loop?"
+    ]

@@ -1,0 +1,48 @@
+"""Datagrams and their sessions, for the core's tests of UDP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fullnat.core.interface import PacketIn, SessionEvents
+from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_UDP, ethernet, ip, udp
+from fullnat.tables.session import SessionEntry
+
+from .builders import CLIENT, CLIENT_PORT, OUT, PUNT, ROUTER_MAC, SWITCH_MAC_1, VIP, VPORT, real, virtual
+from .helpers import session_writes
+from .switch import Rig
+
+TWO = (real(), real("10.0.2.12"))
+
+
+def service(**changes: Any) -> Any:
+    return virtual(**({"protocol": "udp", "established_timeout": 300.0, "scheduler": "rr"} | changes))
+
+
+def datagram(
+    port: int = 40000, payload: bytes = b"query", *, checksum: int | None = None, vport: int = VPORT
+) -> PacketIn:
+    flow = Flow(PROTO_UDP, Endpoint(CLIENT, port), Endpoint(VIP, vport))
+    octets = udp(flow, payload)
+    if checksum is not None:
+        octets = octets[:6] + checksum.to_bytes(2, "big") + octets[8:]
+    frame = ethernet(SWITCH_MAC_1, ROUTER_MAC, ETHERTYPE_IPV4) + ip(CLIENT, VIP, PROTO_UDP, octets)
+    return PacketIn(PUNT["SERVICE_DATAGRAM"], 0, CLIENT_PORT, 0, frame)
+
+
+def begun(rig: Rig, port: int = 40000) -> SessionEntry:
+    """A session whose first datagram was injected."""
+    rig.send(datagram(port))
+    rig.settle()
+    entry = session_writes(rig)[-1][1]
+    assert entry.client_port == port
+    assert rig.switch.injected[-1].session_id == entry.session_id
+    return entry
+
+
+def answered(rig: Rig, port: int = 40000) -> SessionEntry:
+    entry = begun(rig, port)
+    rig.hit(entry.session_id)
+    rig.send(SessionEvents(entry.session_id, OUT, 1))
+    return entry

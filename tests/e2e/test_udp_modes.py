@@ -1,0 +1,56 @@
+"""DNS through the VIP in every forwarding mode, with dnsmasq and dig and the kernel's UDP."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from topo import standard
+from topo.process import poll
+from topo.world import World
+from topo.world import world as make_world
+
+from .checks import assert_clean
+from .datagrams import MISSING, config, dig, start_dns
+from .modes import add_vip, decapsulate, is_ready, route_to_clients, shortcut
+
+VIP = str(standard.VIP)
+
+
+def _by_nat(world: World) -> None:
+    route_to_clients(world, *standard.SERVERS)
+
+
+def _by_dr(world: World) -> None:
+    for server in standard.SERVERS:
+        add_vip(world, server)
+        for client in standard.CLIENTS:
+            shortcut(world, server, client)
+
+
+def _by_tunnel(world: World) -> None:
+    for server in standard.SERVERS:
+        process = decapsulate(world, server)
+        poll(partial(is_ready, process), 20, f"{process.name} is ready")
+    _by_dr(world)
+
+
+PREPARE = {"nat": _by_nat, "dr": _by_dr, "tunnel": _by_tunnel}
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {' '.join(MISSING)} (make peers)")
+@pytest.mark.parametrize("mode", PREPARE)
+def test_dns(target: str, mode: str) -> None:
+    """Every server in turn answers as the VIP, and sees the client itself."""
+    with make_world(config(modes=[mode] * len(standard.SERVERS)), target=target) as world:
+        PREPARE[mode](world)
+        dns = {name: start_dns(world, name, "" if mode == "nat" else VIP) for name in standard.SERVERS}
+        for client in standard.CLIENTS:
+            assert Counter(dig(world, client) for _ in range(6)) == dict.fromkeys(standard.SERVERS, 2)
+        clients = {str(world.network.address(client)) for client in standard.CLIENTS}
+        for process in dns.values():
+            asked = [line for line in process.err.read_text().splitlines() if "query[TXT]" in line]
+            assert {line.rpartition(" from ")[2] for line in asked} == clients
+        assert_clean(world)
