@@ -14,7 +14,7 @@ from fullnat.config.file import parse
 
 from api.apikit import SERVER, VIRTUAL, Api, call
 
-UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0}
+UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templates": 0}
 LIMITS = {
     "effective_weight": 0,
     "upper_threshold": 0,
@@ -65,6 +65,10 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "new_rate": 0,
             "slow_start": 0.0,
             "drain_timeout": 0.0,
+            "persistence_timeout": 0.0,
+            "persistence_prefix": 128,
+            "ops": False,
+            "echo_while_up": False,
         },
         "servers": [
             {
@@ -180,7 +184,11 @@ async def undone(api: Api, new: dict[str, str], server: dict[str, str]) -> None:
         {"edit_globals": {"punt_rate": 20_000, "timeouts": {"close": 3}}},
     )
     assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
-    drains = ({"drain_server": {**SERVER, "within": 5}}, {"drain_service": VIRTUAL}, {"drain_all": {}})
+    drains: tuple[dict[str, Any], ...] = (
+        {"drain_server": {**SERVER, "within": 5}},
+        {"drain_service": VIRTUAL},
+        {"drain_all": {}},
+    )
     assert await apply(api, *drains) == [
         "virtual server tcp 203.0.113.80:80, real server 10.0.0.11:8080: draining (for 5 s)",
         "virtual server tcp 203.0.113.80:80: draining",
