@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fullnat.config.model import Interface
 from fullnat.core.commands import Problem, Reason
-from fullnat.core.draft import Draft
+from fullnat.core.draft import Draft, name
 from fullnat.core.model import Model
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
+from fullnat.core.values import check_quic_ids
 from fullnat.net.flow import Address, address, text
 
 
@@ -23,12 +24,22 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     conflicting = {where for role in Role for where in change.new(role) if roles.conflict(where, change)}
     yield from _conflicts(conflicting, roles, change)
     yield from _unusable(draft.model, touched)
+    yield from _quic_ids(draft)
     yield from _unchanged_destinations(draft, router)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
             yield Problem(
                 Reason.UNREACHABLE, f"real server {text(server)} is in no interface's subnet and behind no route"
             )
+
+
+def _quic_ids(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.services.items():
+        if declared is not None:
+            try:
+                check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
+            except ValueError as error:
+                yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
 
 
 def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:

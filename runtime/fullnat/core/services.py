@@ -68,6 +68,9 @@ class Service:
         """By client; :mod:`fullnat.core.templates` owns them."""
         self.persistent = 0
         """Sessions that went where a template said."""
+        self.quic_config = 0
+        self.quic_servers: dict[bytes, Server] = {}
+        """By what connection ids of QUIC call them; all as long."""
         self.drain_timeout = 0.0
         """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
         self.limits = Limits()
@@ -95,6 +98,7 @@ class Service:
         self.slow_start = settings.slow_start
         self.persistence_timeout = settings.persistence_timeout
         self.persistence_prefix = settings.persistence_prefix
+        self.quic_config = settings.quic_config
         self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
@@ -118,6 +122,10 @@ class Service:
                 self.scheduler.opened(server)
         for server in old.values():
             self.drain(server)
+        # Of two with one name the one that is configured.
+        named = [*self.draining.values(), *self.servers.values()]
+        self.quic_servers = {bytes.fromhex(server.settings.quic_id): server for server in named}
+        self.quic_servers.pop(b"", None)
         if settings.scheduler != self.scheduler.name:
             self.scheduler = SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
@@ -375,6 +383,8 @@ class Services:
         name = server.endpoint, server.mode
         if not server.sessions and service.draining.get(name) is server:
             del service.draining[name]
+            if service.quic_servers.get(quic_id := bytes.fromhex(server.settings.quic_id)) is server:
+                del service.quic_servers[quic_id]
             self._memory.touch(service.memory_key(Kind.DRAIN, server))
             if server.server_id != NO_ID:
                 self.ids.drop(server.server_id)
