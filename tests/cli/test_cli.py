@@ -12,7 +12,7 @@ from fullnat.cli.lvs_names import LVS_NAMES
 from fullnat.cli.rates import rates
 from fullnat.cli.stats import notes, sections
 from fullnat.core.stats import NAMES
-from fullnat.p4constants import DropReason, ToaResult
+from fullnat.p4constants import DropReason, PuntReason, ToaResult
 
 from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT
@@ -267,6 +267,7 @@ def test_lvs_names_stand_for_counters_that_there_are() -> None:
     there = {
         "toa": {result.name.lower() for result in ToaResult},
         "drops": {reason.name.lower() for reason in DropReason},
+        "punts": {reason.name.lower() for reason in PuntReason},
         "controller": set(NAMES),
     }
     assert {place for places in LVS_NAMES.values() for place in places} <= {

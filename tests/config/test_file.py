@@ -153,6 +153,16 @@ def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
     assert problem.endswith(f"[virtual_server 3] {option}: is an option of TCP, and this is a service of UDP")
 
 
+def test_one_packet_scheduling_is_for_udp_and_not_in_fullnat() -> None:
+    server = '[[virtual_server.real_server]]\naddress = "10.0.0.11"\nport = 443\n'
+    alone = GOOD + UDP.replace('"udp"', '"udp"\nops = true') + server
+    (problem,) = problems(alone)
+    assert problem.endswith("one-packet scheduling (ops) needs another mode than fullnat, as this is")
+    assert file.parse(alone.replace("ops = true", 'ops = true\nmode = "nat"')).virtual_servers[-1].ops
+    (problem,) = problems(GOOD + UDP.replace('"udp"', '"tcp"\nops = true'))
+    assert problem.endswith("[virtual_server 3] ops: is an option of UDP, and this is a service of TCP")
+
+
 def problems(text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         file.parse(text, "x.toml")

@@ -33,10 +33,10 @@ from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
 from fullnat.p4rt import program
-from fullnat.p4rt.channel import Tls
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.schema import Schema
+from fullnat.p4rt.tls import Tls
 from fullnat.p4rt.transport import Transport
 from fullnat.words import counted
 
@@ -153,7 +153,7 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
     """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
     if not options.embedded:
         if options.tls is not None:
-            options.tls.credentials()
+            options.tls.context()
         elif not await is_here(options.grpc_addr):
             _LOGGER.warning(
                 "P4Runtime to %s goes over the network in plain text: whoever can read or change it there controls the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,6 +18,7 @@ from fullnat.core.stats import NAMES
 REQUEST_SECONDS = 10.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 _LOGGER = logging.getLogger(__name__)
 _SERVER_LABELS = ("protocol", "virtual", "server", "mode")
 _SERVER_COUNTERS = {
@@ -37,9 +39,8 @@ _SERVICE_LABELS = ("protocol", "virtual")
 _SERVICE_COUNTERS = {
     "connections": "Sessions created, of real servers that have gone as well",
     "unanswered": "Those of them that ended without any answer of their real server",
-    "persistent": "Those of them that went to the server remembered for their client",
+    "persistent": "Sessions that went to the server remembered for their client",
 }
-_SERVICE_GAUGES = {"templates": "Clients whose server is remembered"}
 _SERVER_GAUGES = {
     "active": "Sessions in state ESTABLISHED",
     "inactive": "Sessions in other states",
@@ -50,6 +51,7 @@ _SERVER_GAUGES = {
     "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
     "full": "1 while it takes no new sessions because of its upper threshold",
 }
+_SERVICE_GAUGES = {"templates": "Clients whose server is remembered"}
 _GROUPS = (
     ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
     ("punts", "reason", ("packets", "bytes"), "{} that the switch has sent to the controller, by reason"),
@@ -105,21 +107,22 @@ class _Reading(Collector):
             yield family
 
     def _services(self) -> Iterator[Metric]:
-        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
         for name, help_text in _SERVICE_GAUGES.items():
-            families[name] = GaugeMetricFamily(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
+            yield self._per_service(GaugeMetricFamily, name, help_text)
         for name, help_text in _SERVICE_COUNTERS.items():
-            families[name] = CounterMetricFamily(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
-        for name, family in families.items():
-            for service in self._stats["services"]:
-                family.add_metric((service["protocol"], service["virtual"]), service[name])
-            yield family
+            yield self._per_service(CounterMetricFamily, name, help_text)
         labels = (*_SERVICE_LABELS, "reason")
-        refused = CounterMetricFamily("fullnat_service_refused", "Flows that got no session", labels=labels)
+        family = CounterMetricFamily("fullnat_service_refused", "Flows that got no session", labels=labels)
         for service in self._stats["services"]:
             for reason, count in service["refused"].items():
-                refused.add_metric((service["protocol"], service["virtual"], reason), count)
-        yield refused
+                family.add_metric((service["protocol"], service["virtual"], reason), count)
+        yield family
+
+    def _per_service(self, kind: type[Family], name: str, help_text: str) -> Family:
+        family = kind(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
+        for service in self._stats["services"]:
+            family.add_metric((service["protocol"], service["virtual"]), service[name])
+        return family
 
     def _per_server(self, family: GaugeMetricFamily | CounterMetricFamily, name: str) -> None:
         for service in self._stats["services"]:

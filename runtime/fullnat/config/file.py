@@ -101,6 +101,11 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
+def _duration(value: Any) -> float:
+    """Seconds, of which 0 is none."""
+    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
+
+
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is not true or false")
@@ -236,16 +241,19 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
-    "persistence_timeout": (_seconds, 0.0),
+    "ops": (_boolean, False),
+    "persistence_timeout": (_duration, 0.0),
     "persistence_prefix": (_integer(*PREFIXES), 128),
     "quic_config": (_integer(*QUIC_CONFIGS), 0),
-    "slow_start": (_seconds, 0.0),
-    "drain_timeout": (_seconds, 0.0),
+    "slow_start": (_duration, 0.0),
+    "drain_timeout": (_duration, 0.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
     "reset_on_miss": (_boolean, True),
+    "echo_while_up": (_boolean, False),
 }
+_OF_UDP = ("ops",)
 _OF_TCP = ("toa", "keep_timestamps", "keep_mss", "reset_on_miss")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
@@ -339,10 +347,10 @@ def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Prob
     protocol = PROTOCOLS[found["protocol"]]
     if "established_timeout" not in table:
         found["established_timeout"] = protocol.established_timeout
-    if not protocol.is_numbered:
-        for key in _OF_TCP:
-            if key in table:
-                problems.add(where, key, f"is an option of TCP, and this is a service of {protocol.name.upper()}")
+    other, options = ("UDP", _OF_UDP) if protocol.is_numbered else ("TCP", _OF_TCP)
+    for key in options:
+        if key in table:
+            problems.add(where, key, f"is an option of {other}, and this is a service of {protocol.name.upper()}")
 
 
 def _tables(

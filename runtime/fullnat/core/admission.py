@@ -13,7 +13,7 @@ from fullnat.core.placement import Place, Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fullnat.core.quic import server_of
 from fullnat.core.servers import NO_ID, Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
 from fullnat.net.flow import Flow

@@ -17,6 +17,7 @@ from fullnat.core.declaration import Change, Declaration
 from fullnat.core.draining import Draining
 from fullnat.core.expiry import Expiry
 from fullnat.core.frames import gratuitous_arp
+from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
     Effect,
     Envelope,
@@ -44,14 +45,15 @@ from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
+from fullnat.core.one_packet import OnePacket
 from fullnat.core.options import BadOptions, edit_options
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.resets import Resets
+from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
-from fullnat.core.too_big import TooBig
 from fullnat.core.views import (
     LocalAddressView,
     ServiceView,
@@ -91,9 +93,10 @@ class Controller:
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
-        self._too_big = TooBig(self._store)
+        self._senders = Senders(self._store, self._tables.own)
+        self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets)
-        self._datagrams = Datagrams(self._store)
+        self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
         self.memory = Remembrance(self._store, self._draining, self._warming, wall_offset)
@@ -178,8 +181,10 @@ class Controller:
             self._neighbors.arp(packet, event.ingress_port, now, out)
         elif reason == PuntReason.OPTIONS:
             self._edit_options(event, packet, out)
-        elif reason == PuntReason.TOO_BIG:
-            self._too_big.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
+        elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
+            self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
+        elif reason == PuntReason.ICMP_ERROR:
+            self._icmp_errors.error(event, packet, now, out)
         elif reason == PuntReason.NO_SESSION:
             self._misses.segment(packet, event.ingress_port, now, out)
         else:
@@ -188,7 +193,7 @@ class Controller:
     def _receiver(self, event: PacketIn, packet: Packet) -> Address | None:
         """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
         session = self._store.table.by_id.get(event.session_id)
-        if session is not None and session.server.mode.keeps_destination and packet.flow == session.key:
+        if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
             return session.server.endpoint.address
         return packet.dst
 

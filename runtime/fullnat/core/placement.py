@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.net.flow import Endpoint, Flow, made
 
 
@@ -60,7 +60,7 @@ def place(
     """Where a new ``flow`` of ``service`` goes: to the server that its client is ``known`` to have."""
     server = known or service.schedule(flow)
     if server is None:
-        return _without_server(service)
+        return without_server(service)
     peer = made(Peer, (flow.protocol, server.endpoint))
     if not server.mode.takes_local:
         if not server.mode.keeps_destination and not clients.take(flow.src, peer):
@@ -70,7 +70,8 @@ def place(
     return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))
 
 
-def _without_server(service: Service) -> Refusal:
+def without_server(service: Service) -> Refusal:
+    """Why ``service`` has no server for a flow."""
     if service.crowded:
         return Refusal.NO_ROOM
     return Refusal.SERVERS_FULL if service.scheduler.servers else Refusal.NO_REAL_SERVER

@@ -21,7 +21,8 @@ from fullnat.core.placement import Place
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import Server
-from fullnat.core.services import Service, Services
+from fullnat.core.service import Service
+from fullnat.core.services import Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
@@ -100,8 +101,8 @@ class SessionStore:
         session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
         self._hold(session)
         server.connections += 1
-        self.templates.placed(service, key, server, now)
         service.connections += 1
+        self.templates.placed(service, key, server, now)
         return session
 
     def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:

@@ -31,6 +31,10 @@ SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
 
 
+OPS_OF_UDP = "one-packet scheduling (ops) is for UDP"
+OPS_WITHOUT_LOCAL = "one-packet scheduling (ops) needs another mode than fullnat"
+
+
 def check_host(address: Address) -> None:
     """One host's address, of a family that the program's tables have."""
     if len(address) == V4_BYTES and address[0] not in (0, 127) and address[0] < 0xE0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 from typing import Any
 
 from fullnat.config.keepalived import keywords
@@ -18,14 +18,16 @@ _KEYWORDS = {
     "protocol": "protocol",
     "established_timeout": "establish_timeout",
     "persistence_timeout": "persistence_timeout",
-    "persistence_prefix": "persistence_granularity",
+    "ops": "ops",
     "weight": "weight",
     "upper_threshold": "uthreshold",
     "lower_threshold": "lthreshold",
 }
 """Of several that mean the same, the one that is written."""
+_OF_FORKS = frozenset(("established_timeout",))
+"""Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
 _MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN"}
-_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat"}
+_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _WORD = re.compile(r"[^\s\"'!#{}]+")
 
@@ -77,24 +79,12 @@ def _own(section: Section) -> Iterator[str]:
 
 
 def _service(service: Section, groups: dict[tuple[str, ...], str]) -> Iterator[str]:
-    lines = list(
-        _options(
-            {**_DEFAULTS, **service, **_granularity(service)}, ("address", "port", "real_server", "local_addresses")
-        )
-    )
+    lines = list(_options({**_DEFAULTS, **service}, ("address", "port", "real_server", "local_addresses")))
     if local := tuple(service.get("local_addresses", ())):
         lines.append(f"laddr_group_name {groups.setdefault(local, f'local{len(groups) + 1}')}")
     for real in service.get("real_server", ()):
         lines += _block(f"real_server {real['address']} {real['port']}", list(_server(real)))
     yield from _block(f"virtual_server {service['address']} {service['port']}", lines)
-
-
-def _granularity(service: Section) -> Section:
-    """Of IPv4 it is a netmask."""
-    prefix = service.get("persistence_prefix", 128)
-    if prefix > 32 or ":" in service["address"]:
-        return {}
-    return {"persistence_prefix": str(ip_network(f"0.0.0.0/{prefix}").netmask)}
 
 
 def _server(real: Section) -> Iterator[str]:
@@ -109,10 +99,25 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
             continue
         if isinstance(value, dict):
             yield from (f"@{CONFIG_ID} {line}" for line in _block(key, list(_own(value))))
+        elif key == "persistence_prefix":
+            yield f"persistence_granularity {_granularity(section['address'], value)}"
         elif key in _KEYWORDS:
-            yield f"{_KEYWORDS[key]} {_MODES.get(value, _words(value)) if key == 'mode' else _words(value)}"
+            ours = key in _OF_FORKS and section.get("mode") != "fullnat"
+            yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}".rstrip()
         else:
             yield f"@{CONFIG_ID} {key} {_words(value)}"
+
+
+def _value(key: str, value: Any) -> str:
+    """A flag that is set has none."""
+    if key == "protocol":
+        return str(value).upper()
+    return _MODES[value] if key == "mode" else "" if value is True else _words(value)
+
+
+def _granularity(address: str, bits: int) -> str:
+    """A mask for IPv4, a number for IPv6."""
+    return str(bits) if ":" in address else str(IPv4Network((0, min(bits, 32))).netmask)
 
 
 def _words(value: Any) -> str:
