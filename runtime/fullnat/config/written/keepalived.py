@@ -24,8 +24,10 @@ _KEYWORDS = {
     "lower_threshold": "lthreshold",
 }
 """Of several that mean the same, the one that is written."""
+_OF_FORKS = frozenset(("established_timeout",))
+"""Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
 _MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN"}
-_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat"}
+_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _WORD = re.compile(r"[^\s\"'!#{}]+")
 
@@ -100,13 +102,16 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
         elif key == "persistence_prefix":
             yield f"persistence_granularity {_granularity(section['address'], value)}"
         elif key in _KEYWORDS:
-            yield f"{_KEYWORDS[key]} {_value(key, value)}".rstrip()
+            ours = key in _OF_FORKS and section.get("mode") != "fullnat"
+            yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}".rstrip()
         else:
             yield f"@{CONFIG_ID} {key} {_words(value)}"
 
 
 def _value(key: str, value: Any) -> str:
     """A flag that is set has none."""
+    if key == "protocol":
+        return str(value).upper()
     return _MODES[value] if key == "mode" else "" if value is True else _words(value)
 
 
