@@ -171,6 +171,10 @@ class Controller:
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
+        if reason == PuntReason.SESSION_SYN or reason == PuntReason.OPTIONS:
+            session = self._store.table.by_id.get(event.session_id)
+            if session is not None:
+                session.punted(packet, len(event.frame))
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.SERVICE_DATAGRAM:
