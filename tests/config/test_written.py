@@ -34,6 +34,8 @@ VIRTUALS = st.builds(
     established_timeout=SECONDS,
     max_sessions=st.integers(0, 9),
     slow_start=st.just(0.0) | SECONDS,
+    persistence_timeout=st.just(0.0) | SECONDS,
+    persistence_prefix=st.integers(1, 32),
     timeouts=st.none() | st.builds(Timeouts, close=SECONDS),
     real_servers=st.lists(REALS, max_size=3, unique_by=lambda real: (real.address, real.port)).map(tuple),
 )
@@ -79,6 +81,9 @@ def test_a_keepalived_conf_is_what_keepalived_would_read() -> None:
         "virtual_server 203.0.113.80 80 {",
         "    lb_algo wrr",
         "    lb_kind FNAT",
+        "    protocol TCP",
+        "    persistence_timeout 300",
+        "    persistence_granularity 255.255.255.0",
         "    laddr_group_name local1",
         "    real_server 10.0.0.11 8080 {",
         "        weight 2",
@@ -92,7 +97,7 @@ def test_a_keepalived_conf_is_what_keepalived_would_read() -> None:
         "virtual_server 203.0.113.80 53 {",
         "    lb_algo rr",
         "    lb_kind FNAT",
-        "    protocol udp",
+        "    protocol UDP",
         "    establish_timeout 30",
         "    laddr_group_name local2",
         "    real_server 10.0.0.11 53 {",
@@ -107,7 +112,7 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
         document(replace(BASE, virtual_servers=(virtual, replace(DNS, local_addresses=()))))
     )
     assert text.splitlines() == [
-        "-A -t 203.0.113.80:80 -s wrr",
+        "-A -t 203.0.113.80:80 -s wrr -p 300 -M 255.255.255.0",
         "-a -t 203.0.113.80:80 -r 10.0.0.11:8080 -b -w 2 -x 5000 -y 4000",
         "-a -t 203.0.113.80:80 -r 10.0.0.12:8080 -b -w 1",
         "-A -u 203.0.113.80:53 -s rr -V 30",

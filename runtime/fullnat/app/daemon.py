@@ -18,6 +18,7 @@ from typing import Any
 from fullnat.app import upgrade
 from fullnat.app.control import ControlServer
 from fullnat.app.here import is_here
+from fullnat.app.memory import Keeper, MemoryFile
 from fullnat.app.metrics import serve_metrics
 from fullnat.app.notify import Notifier
 from fullnat.app.runner import CoreRunner
@@ -32,10 +33,10 @@ from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
 from fullnat.p4rt import program
-from fullnat.p4rt.channel import Tls
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.schema import Schema
+from fullnat.p4rt.tls import Tls
 from fullnat.p4rt.transport import Transport
 from fullnat.words import counted
 
@@ -88,6 +89,9 @@ async def run(options: Options) -> None:
     )
     runner = CoreRunner(core)
     runner.reconfigure(config)
+    memory = MemoryFile(options.state_dir)
+    core.recall(memory.read(), asyncio.get_running_loop().time())
+    keeper = Keeper(core.memory, memory)
     # Sessions are objects without cycles; looking for cycles among hundreds of thousands of them stops everything.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 1000)
@@ -120,7 +124,7 @@ async def run(options: Options) -> None:
             return taken is not None
 
         service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
-        await _until_signalled(runner, owner, service, follow)
+        await _until_signalled(runner, owner, service, keeper, follow)
 
 
 class EmbeddedPorts:
@@ -149,7 +153,7 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
     """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
     if not options.embedded:
         if options.tls is not None:
-            options.tls.credentials()
+            options.tls.context()
         elif not await is_here(options.grpc_addr):
             _LOGGER.warning(
                 "P4Runtime to %s goes over the network in plain text: whoever can read or change it there controls the "
@@ -174,7 +178,7 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 
 async def _until_signalled(
-    runner: CoreRunner, owner: SwitchOwner, service: Service, follow: Callable[[], bool]
+    runner: CoreRunner, owner: SwitchOwner, service: Service, keeper: Keeper, follow: Callable[[], bool]
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -188,6 +192,7 @@ async def _until_signalled(
         asyncio.create_task(owner.run(), name="switch-owner"),
         asyncio.create_task(stop.wait(), name="stop-signal"),
         asyncio.create_task(service.beat(), name="service-beat"),
+        asyncio.create_task(keeper.run(), name="memory"),
     ]
     service.ready()
     try:

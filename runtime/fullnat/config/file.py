@@ -20,7 +20,7 @@ from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Tim
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import LIMITS, MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
+from fullnat.core.values import LIMITS, MTUS, PORTS, PREFIXES, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
 from fullnat.net.flow import address
 
 Convert = Callable[[Any], Any]
@@ -87,6 +87,11 @@ def _seconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= longest:
         raise ValueError(f"{value!r} is not a number of seconds from 0.1 to {longest}")
     return float(value)
+
+
+def _duration(value: Any) -> float:
+    """Seconds, of which 0 is none."""
+    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
 
 
 def _boolean(value: Any) -> bool:
@@ -217,8 +222,10 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
     "ops": (_boolean, False),
-    "slow_start": (_seconds, 0.0),
-    "drain_timeout": (_seconds, 0.0),
+    "persistence_timeout": (_duration, 0.0),
+    "persistence_prefix": (_integer(*PREFIXES), 128),
+    "slow_start": (_duration, 0.0),
+    "drain_timeout": (_duration, 0.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),

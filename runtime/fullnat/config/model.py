@@ -98,6 +98,10 @@ class ServiceSettings:
     """One-packet scheduling, of UDP: each datagram goes to a real server of its own, and no session is kept."""
     slow_start: float = 0.0
     """Seconds in which a server that comes gets to its full weight; 0 is at once."""
+    persistence_timeout: float = 0.0
+    """Seconds that a client goes to the server of its last connection; 0 is not at all (LVS: -p)."""
+    persistence_prefix: int = 128
+    """Bits of a client's address that count for that (LVS: -M)."""
     drain_timeout: float = 0.0
     """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fullnat.core.admission import SUSPICIOUS, refuse
+from fullnat.core.affinity import known_server
 from fullnat.core.interface import Effect, Failure, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.one_packet import OnePacket
-from fullnat.core.placement import Refusal, limited, place
+from fullnat.core.placement import Place, Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.services import Service
 from fullnat.core.sessions import Held, Session
@@ -140,7 +141,7 @@ class Datagrams:
             self._give_up(queue)
             return
         full = store.unnumbered * SHARE >= store.table.ids.size
-        found = Refusal.NO_ROOM if full else limited(service, now) or place(store.pool, store.clients, service, flow)
+        found = Refusal.NO_ROOM if full else limited(service, now) or self._place(service, flow, queue.held[0], now)
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM
@@ -149,6 +150,10 @@ class Datagrams:
             return
         self._waiting[session.key] = queue
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
+
+    def _place(self, service: Service, flow: Flow, first: Held, now: float) -> Place | Refusal:
+        store = self._store
+        return place(store.pool, store.clients, service, flow, known_server(store.templates, service, flow, now))
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         outcome, message = failure

@@ -1,8 +1,8 @@
 """Placement: which real server a new flow goes to, and from which local address and port.
 
 The scheduler chooses the server; then, in FULLNAT, the pool finds a local port that is free towards it. In other modes
-the client's own endpoint is the local one. What knows an old choice of the client asks to be heard before the
-scheduler.
+the client's own endpoint is the local one. What knows an old choice of the client (:mod:`.affinity`) is heard before
+the scheduler.
 """
 
 from __future__ import annotations
@@ -54,9 +54,11 @@ def limited(service: Service, now: float) -> Refusal | None:
     return None if service.limits.allows(now) else Refusal.SERVICE_RATE
 
 
-def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flow) -> Place | Refusal:
-    """Where a new ``flow`` of ``service`` goes."""
-    server = service.schedule(flow)
+def place(
+    pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flow, known: Server | None = None
+) -> Place | Refusal:
+    """Where a new ``flow`` of ``service`` goes: to the server that its client is ``known`` to have."""
+    server = known or service.schedule(flow)
     if server is None:
         return without_server(service)
     peer = made(Peer, (flow.protocol, server.endpoint))

@@ -12,6 +12,8 @@ NAMES: dict[str, str] = {
     "sessions_unanswered": "sessions that ended without any answer of the real server",
     "sessions_resumed": "ended sessions whose traffic went on: the end had not been accepted",
     "sessions_reset": "sessions ended with a RST to both sides",
+    "persistent_sessions": "sessions that went to the server that a template remembers for their client",
+    "templates_full": "clients of which no template could be made, because there are as many as there may be",
     "syn_received": "SYNs that asked for a new session",
     "syn_shed": "SYNs and datagrams dropped because more came than sessions can be made; their clients repeat them",
     "syn_retransmitted": "SYNs with the ISN of their session",

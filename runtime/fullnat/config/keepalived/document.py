@@ -134,6 +134,8 @@ class Document:
             self._said[where, ""] = node
             self._options(node, keywords.VIRTUAL_SERVER, section, where)
             self._of_virtual_server(node, section, where)
+            if "protocol" not in section:
+                self._wrong(node, "without protocol keepalived takes UDP and its forks TCP: say protocol TCP or UDP")
 
     def _services(self, node: Node) -> list[tuple[str, int]]:
         first, *rest = node.arguments

@@ -4,15 +4,19 @@ services with their servers first, then the local addresses."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Network, ip_address
 
 from fullnat.config.written.document import Section
 
 _PROTOCOLS = {"tcp": "-t", "udp": "-u"}
 _MODES = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tunnel": "-i"}
 _THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
+_PERSISTENCE = ("persistence_timeout", "persistence_prefix")
 _IN_SERVICE = frozenset(
-    ("address", "port", "protocol", "scheduler", "mode", "local_addresses", "real_server", "established_timeout")
+    (
+        *("address", "port", "protocol", "scheduler", "mode", "local_addresses", "real_server", "established_timeout"),
+        *("ops", *_PERSISTENCE),
+    )
 )
 _IN_SERVER = frozenset(("address", "port", "mode", "weight", *_THRESHOLDS))
 """Options that the lines say."""
@@ -42,13 +46,24 @@ def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
     name = _name(service)
     timeout = service.get("established_timeout")
     timeouts = "" if timeout is None else f" -V {round(timeout)}"
-    yield f"-A {name} -s {service.get('scheduler', 'wrr')}{timeouts}"
+    ops = " -o" if service.get("ops") else ""
+    yield f"-A {name} -s {service.get('scheduler', 'wrr')}{_persistence(service)}{ops}{timeouts}"
     _name_unsaid(name, service, _IN_SERVICE, unsaid)
     for real in service.get("real_server", ()):
         mode = _MODES[real.get("mode", service.get("mode", "fullnat"))]
         thresholds = "".join(f" {option} {real[key]}" for key, option in _THRESHOLDS.items() if key in real)
         yield f"-a {name} -r {_endpoint(real)} {mode} -w {real.get('weight', 1)}{thresholds}"
         _name_unsaid(f"{name} -r {_endpoint(real)}", real, _IN_SERVER, unsaid)
+
+
+def _persistence(service: Section) -> str:
+    """The prefix of IPv4 is a mask, that of IPv6 a number."""
+    if "persistence_timeout" not in service:
+        return ""
+    address = ip_address(service["address"])
+    bits = min(service.get("persistence_prefix", address.max_prefixlen), address.max_prefixlen)
+    mask = IPv4Network((0, bits)).netmask if address.version == 4 else bits
+    return f" -p {round(service['persistence_timeout'])}{f' -M {mask}' if bits < address.max_prefixlen else ''}"
 
 
 def _locals(service: Section) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import Any
 
 from fullnat.config.keepalived import keywords
@@ -16,13 +17,17 @@ _KEYWORDS = {
     "mode": "lb_kind",
     "protocol": "protocol",
     "established_timeout": "establish_timeout",
+    "persistence_timeout": "persistence_timeout",
+    "ops": "ops",
     "weight": "weight",
     "upper_threshold": "uthreshold",
     "lower_threshold": "lthreshold",
 }
 """Of several that mean the same, the one that is written."""
+_OF_FORKS = frozenset(("established_timeout",))
+"""Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
 _MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN"}
-_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat"}
+_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _WORD = re.compile(r"[^\s\"'!#{}]+")
 
@@ -94,10 +99,25 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
             continue
         if isinstance(value, dict):
             yield from (f"@{CONFIG_ID} {line}" for line in _block(key, list(_own(value))))
+        elif key == "persistence_prefix":
+            yield f"persistence_granularity {_granularity(section['address'], value)}"
         elif key in _KEYWORDS:
-            yield f"{_KEYWORDS[key]} {_MODES.get(value, _words(value)) if key == 'mode' else _words(value)}"
+            ours = key in _OF_FORKS and section.get("mode") != "fullnat"
+            yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}".rstrip()
         else:
             yield f"@{CONFIG_ID} {key} {_words(value)}"
+
+
+def _value(key: str, value: Any) -> str:
+    """A flag that is set has none."""
+    if key == "protocol":
+        return str(value).upper()
+    return _MODES[value] if key == "mode" else "" if value is True else _words(value)
+
+
+def _granularity(address: str, bits: int) -> str:
+    """A mask for IPv4, a number for IPv6."""
+    return str(bits) if ":" in address else str(IPv4Network((0, min(bits, 32))).netmask)
 
 
 def _words(value: Any) -> str:
