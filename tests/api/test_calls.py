@@ -69,6 +69,7 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "persistence_prefix": 128,
             "ops": False,
             "echo_while_up": False,
+            "quic_config": 0,
         },
         "servers": [
             {
