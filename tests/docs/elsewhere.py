@@ -10,7 +10,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "README.md": {"make demo": "tests/demo/test_usertcp.py", "make test": SOURCES},
     "docs/development.md": {"make ": SOURCES},
     "docs/api.md": {
-        "curl --unix-socket": "tests/api/test_http.py",
+        "curl --unix-socket": "tests/api/test_calls.py",
         "fullnat run ... --grant": "tests/api/test_who.py",
         "fullnat run ... --api-addr": "tests/api/test_who.py",
     },
