@@ -12,6 +12,9 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "docs/from-keepalived.md": {
         "sed -i": "tests/docs/test_runs.py",
         "systemctl reload": "tests/install/test_systemd.py",
+        "fullnat check": "tests/config/keepalived",
+        "fullnat run": "tests/config/keepalived",
+        "fullnat convert": "tests/config/test_written.py",
     },
     "docs/install.md": {
         "apt install": "tests/install/test_systemd.py",
