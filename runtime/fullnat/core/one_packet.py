@@ -16,7 +16,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.placement import Refusal, limited, without_server
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.sessions import Held
 from fullnat.core.stats import Stats
 from fullnat.net.checksum import checksum, updated
