@@ -365,7 +365,7 @@ class ErrorsEndInSilence(IcmpErrorTest):
 class ErrorsForAHostWithoutNeighborAreTranslated(IcmpErrorTest):
     """The controller gets the error as it leaves, and has only to lower the TTL and send it on."""
 
-    server = "10.0.0.77"
+    server = "silent_server"
 
     def runTest(self) -> None:
         sent = self.to_client(seq=9001, ack=1001)
@@ -396,7 +396,7 @@ class ErrorsAreNoNewsOfASession(IcmpErrorTest):
 class NatShowsTheServerWhoseErrorItIs(IcmpErrorTest):
     """The server sees the client itself, and so the routers on the way there; the client sees the service alone."""
 
-    local, local_port, delta, flags = topology.CLIENT, 40000, 0, 0
+    local, local_port, delta, flags = "client", 40000, 0, 0
 
     def runTest(self) -> None:
         for behind in (LEAST, None):
