@@ -73,6 +73,7 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "ops": False,
             "echo_while_up": False,
             "quic_config": 0,
+            "toa_kind": 254,
         },
         "servers": [
             {
@@ -108,7 +109,9 @@ async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:
     assert await get(api, "sessions") == []
     assert await call(channel, "ListSessions") == []
     (network,) = await get(api, "network")
-    assert network["interfaces"] == [{"port": 1, "mac": "02:00:00:00:00:01", "address": "10.0.0.1/24", "mtu": 1500}]
+    assert network["interfaces"] == [
+        {"port": 1, "mac": "02:00:00:00:00:01", "address": "10.0.0.1/24", "further": [], "mtu": 1500}
+    ]
     assert network["globals"]["timeouts"]["time_wait"] == 7.0
     (stats,) = await get(api, "stats")
     assert stats["switch"]["state"] == "disconnected"
