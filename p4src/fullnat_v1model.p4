@@ -21,12 +21,14 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Received() received;
     SaveReceived() save_received;
     Check() check;
+    FollowFragment() follow_fragment;
     LookUp() look_up;
     Decide() decide;
     Forward() forward;
     Rewrite() rewrite;
     RewriteIcmpError() rewrite_icmp_error;
     RewriteIcmpv6Error() rewrite_icmpv6_error;
+    RewriteAddresses() rewrite_addresses;
     UpdateChecksums() update_checksums;
     Encapsulate() encapsulate;
     Verdict() verdict;
@@ -37,6 +39,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         received.apply(hdr, m, standard_metadata);
         save_received.apply(hdr, m);
         check.apply(hdr, m);
+        if (!DECIDED) { follow_fragment.apply(hdr, m, standard_metadata); }
         look_up.apply(hdr, m);
         decide.apply(hdr, m);
         forward.apply(hdr, m);
@@ -46,6 +49,8 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
                     rewrite.apply(hdr, m, toa_result);
                 } else if (hdr.icmp.isValid()) {
                     rewrite_icmp_error.apply(hdr, m);
+                } else if (PORTLESS) {
+                    rewrite_addresses.apply(hdr, m);
                 } else {
                     rewrite_icmpv6_error.apply(hdr, m);
                 }

@@ -150,7 +150,7 @@ enum bit<8> DropReason {
     IPV4_CHECKSUM   = 5,
     IPV4_ADDRESS    = 6,   /* source or destination that no router forwards (RFC 1812 5.3.7) */
     TTL             = 7,
-    FRAGMENT        = 8,   /* IP fragment to an address of ours */
+    FRAGMENT        = 8,   /* IP fragment to an address of ours that follows no first one, or on a target that does not look */
     TCP_HEADER      = 9,   /* data offset below 5 or beyond the segment */
     TCP_OPTIONS     = 10,  /* option length 0, 1 or past the header */
     TCP_FLAGS       = 11,  /* SYN together with FIN or RST */
@@ -181,7 +181,8 @@ enum bit<8> DropReason {
     UDP_CHECKSUM    = 36,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1) */
     ND              = 37,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
     FAMILY          = 38,  /* of a session whose packets would leave in another family than they came in */
-    DROP_REASONS    = 39
+    IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
+    DROP_REASONS    = 40
 }
 
 #endif

@@ -112,4 +112,5 @@ class DropReason(IntEnum):
     UDP_CHECKSUM = 36
     ND = 37
     FAMILY = 38
-    DROP_REASONS = 39
+    IPSEC = 39
+    DROP_REASONS = 40

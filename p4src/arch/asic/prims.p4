@@ -16,6 +16,11 @@
  * lists. What ends here by TTL or MTU is known behind the meter of punts. */
 #define BEHIND_ICMP accept
 #define BEHIND_ICMPV6 accept
+/* Fragments and what IPsec protects to an address of ours are dropped by name. */
+#define MORE_L4
+#define HAS_FLOW hdr.ports.isValid()
+#define GOES_BY_FLOW hdr.ports.isValid()
+#define ADMIT_WITHOUT_PORTS
 #define STRAY_ICMP_ERROR punt(PuntReason.ICMP_ERROR)
 #define TELL_SENDER
 

@@ -39,8 +39,8 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
     action copy_fragmentation() {
         hdr.outer_ipv4.id = hdr.ipv4.id;
         hdr.outer_ipv4.dont_fragment = hdr.ipv4.dont_fragment;
-        hdr.outer_ipv4.more_fragments = hdr.ipv4.more_fragments;
-        hdr.outer_ipv4.fragment_offset = hdr.ipv4.fragment_offset;
+        hdr.outer_ipv4.more_fragments = 0;
+        hdr.outer_ipv4.fragment_offset = 0;
     }
 
     @hidden

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fullnat.config.model import IpInterface
 from fullnat.core.commands import Problem, Reason
-from fullnat.core.draft import Draft
+from fullnat.core.draft import Draft, name
 from fullnat.core.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
-from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, hostless, overlap
+from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
 
 
@@ -25,6 +25,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     conflicting = {where for role in Role for where in change.new(role) if roles.conflict(where, change)}
     yield from _conflicts(conflicting, roles, change)
     yield from _unusable(draft.model, touched)
+    yield from _quic_ids(draft)
     yield from _families(draft)
     yield from _unchanged_destinations(draft, router)
     yield from _one_packet(draft)
@@ -33,6 +34,15 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
             yield Problem(
                 Reason.UNREACHABLE, f"real server {text(server)} is in no interface's subnet and behind no route"
             )
+
+
+def _quic_ids(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.services.items():
+        if declared is not None:
+            try:
+                check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
+            except ValueError as error:
+                yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
 
 
 def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
