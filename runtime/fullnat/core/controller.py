@@ -10,7 +10,7 @@ from typing import Any
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.awaited import Awaited
-from fullnat.core.commands import Command
+from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
@@ -296,6 +296,10 @@ class Controller:
             out.append(LimitPunts(*limit))
         return [(self._switch, out)] if out else []
 
+    def check(self, commands: Iterable[Command]) -> None:
+        """Raises CommandError if :meth:`apply` would. Nothing changes."""
+        self._declaration.check(commands)
+
     def _take_over(self, change: Change, out: list[Effect]) -> tuple[set[Address], bool]:
         """Bring every module to the model as it is now; returns the next hops that are new, and whether a service
         left."""
@@ -372,6 +376,11 @@ class Controller:
         """Every template of persistence; see :meth:`sessions`."""
         time = self._now if now is None else now
         return (template_view(template, time) for template in self._store.templates)
+
+    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
+        """None when there is none, or it is removed."""
+        service = self._store.services.by_key.get(key)
+        return None if service is None else service_view(service, now)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)

@@ -10,7 +10,7 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase, Step, after
 from fullnat.core.pool import IdPool
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry

@@ -9,7 +9,7 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase
 from fullnat.core.modes import Mode
 from fullnat.core.pool import LocalAddress, LocalPool
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.sessions import Session, Twice
 from fullnat.core.templates import Template
 from fullnat.net.flow import Address, Endpoint
