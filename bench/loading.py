@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from finsy.proto import p4i, p4r, p4r_grpc
-from fullnat.p4rt.channel import connect_blocking
 from google.protobuf import text_format
 
+from bench.channel import connect_blocking
 from bench.sessions import COMPILED
 from topo.process import Process, poll
 

@@ -8,7 +8,8 @@ import sys
 
 from finsy.proto import p4r, p4r_grpc
 from fullnat.p4rt import program
-from fullnat.p4rt.channel import connect_blocking
+
+from bench.channel import connect_blocking
 
 DEVICE = 1
 

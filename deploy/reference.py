@@ -12,18 +12,19 @@ from fullnat.app import metrics
 from fullnat.config import file
 from fullnat.p4rt import program
 
+from deploy import keepalived_reference
 from deploy.commands import Command, every, programs
 
 ROOT = Path(__file__).resolve().parents[1]
 _CONSTANTS = ROOT / "p4src" / "include" / "constants.p4"
 _EXAMPLE = ROOT / "docs" / "example.toml"
 SECTIONS: Mapping[str, Mapping[str, tuple[Callable[[Any], Any], Any]]] = {
-    "": file._GLOBAL,
-    "timeouts": file._TIMEOUTS,
-    "interface": file._INTERFACE,
-    "route": file._ROUTE,
-    "virtual_server": file._VIRTUAL_SERVER,
-    "virtual_server.real_server": file._REAL_SERVER,
+    "": file.GLOBAL,
+    "timeouts": file.TIMEOUTS,
+    "interface": file.INTERFACE,
+    "route": file.ROUTE,
+    "virtual_server": file.VIRTUAL_SERVER,
+    "virtual_server.real_server": file.REAL_SERVER,
 }
 """The configuration's, as it is read."""
 _MATCHES = {number: name.lower() for name, number in p4i.MatchField.MatchType.items()}
@@ -105,6 +106,16 @@ def _comments(text: str) -> dict[tuple[str, str], str]:
     return found
 
 
+def keepalived() -> str:
+    parts = [
+        "# keepalived.conf\n",
+        "What `fullnat run` makes of each keyword, in a file whose name ends in `.conf`. Unknown ones are errors.\n",
+    ]
+    for title, rows in keepalived_reference.sections():
+        parts += [f"## {title}\n", table(("keyword", "sets"), rows)]
+    return "\n".join(parts)
+
+
 # ---------------------------------------------------------------------------------------------- metrics and drops
 
 
@@ -163,6 +174,7 @@ def _action(action: p4i.Action) -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/commands.md": commands,
     "reference/configuration.md": options,
+    "reference/keepalived.md": keepalived,
     "reference/metrics.md": metric_names,
     "reference/reasons.md": reasons,
     "reference/tables.md": tables,

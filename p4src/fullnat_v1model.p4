@@ -25,6 +25,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Decide() decide;
     Forward() forward;
     Rewrite() rewrite;
+    RewriteIcmpError() rewrite_icmp_error;
     UpdateChecksums() update_checksums;
     Encapsulate() encapsulate;
     Verdict() verdict;
@@ -39,7 +40,9 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         decide.apply(hdr, m);
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
-            if (IN_SESSION) { rewrite.apply(hdr, m, toa_result); }
+            if (IN_SESSION) {
+                if (hdr.icmp.isValid()) { rewrite_icmp_error.apply(hdr, m); } else { rewrite.apply(hdr, m, toa_result); }
+            }
             update_checksums.apply(hdr, m);
             if (TUNNELLED) { encapsulate.apply(hdr, m); }
         }

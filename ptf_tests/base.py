@@ -27,7 +27,7 @@ from ptf.testutils import send_packet
 from ptf_tests import topology
 from ptf_tests.harness import PATIENCE, Harness
 from ptf_tests.p4rt import Entry, PacketIn
-from ptf_tests.packets import Ether
+from ptf_tests.packets import Ether, mac
 from ptf_tests.targets import CAPABILITIES
 
 COUNTERS: dict[str, type[IntEnum]] = {"drop_ctr": DropReason, "punt_ctr": PuntReason, "toa_ctr": ToaResult}
@@ -153,13 +153,11 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
                 send_packet(self, item[0], bytes(item[1]))
                 sources.add(item[0])
         frames, packet_ins = self.harness.settle(*sources)
-        left_to_controller = [p for p in packet_ins if p.metadata["reason"] == PuntReason.OPTIONS]
-        refused = 0
-        if left_to_controller and not self.can("any-options"):
+        left_to_controller = [p for p in packet_ins if p.metadata["reason"] in self._left_to_controller()]
+        refused: Counter[tuple[str, str]] = Counter()
+        if left_to_controller:
             packet_ins = [p for p in packet_ins if p not in left_to_controller]
-            refused = self._edit_options(left_to_controller, frames)
-        else:
-            left_to_controller = []
+            refused = self._do_controllers_part(left_to_controller, frames)
         expected: dict[int, list[bytes]] = {port: [] for port in topology.PORT_MAC}
         for port, packet in out:
             expected[port].append(bytes(packet))
@@ -181,8 +179,9 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         # The barriers' own punts.
         punts = Counter(["ARP", *(punt.reason for punt in expected_punts)])
         if left_to_controller:
-            punts += Counter(ARP=1, OPTIONS=len(left_to_controller))
-            before["drop_ctr", "TCP_OPTIONS"] -= refused
+            punts += Counter(["ARP", *(PuntReason(p.metadata["reason"]).name for p in left_to_controller)])
+            for cell, count in refused.items():
+                before[cell] -= count
         for counter, expectation in (("drop_ctr", drops), ("punt_ctr", punts), ("toa_ctr", toa)):
             change = {
                 name: self._counted[counter, name] - before[counter, name]
@@ -192,30 +191,49 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
             }
             self._equal(dict(expectation or {}), change, f"{counter} went up by")
 
-    def _edit_options(self, punted: Iterable[PacketIn], frames: list[tuple[int, bytes]]) -> int:
-        """Do the controller's part for segments with options that the target cannot edit; add to ``frames`` what
-        leaves. Returns how many the controller drops."""
-        from ptf_tests.options import edited
+    def _left_to_controller(self) -> set[int]:
+        """The PuntReasons of what this target cannot do itself."""
+        left = {"any-options": PuntReason.OPTIONS, "icmp-errors": PuntReason.ICMP_ERROR}
+        return {reason for capability, reason in left.items() if not self.can(capability)}
+
+    def _do_controllers_part(
+        self, punted: Iterable[PacketIn], frames: list[tuple[int, bytes]]
+    ) -> Counter[tuple[str, str]]:
+        """Do the controller's part for segments with options that the target cannot edit, and for ICMP errors; add to
+        ``frames`` what leaves. Returns how many the controller drops, by the counter of a target that drops them."""
+        from ptf_tests.controller import edited, translated_error
 
         self.harness.through_controller.add(type(self).__name__)
-        refused = 0
+        refused: Counter[tuple[str, str]] = Counter()
         for packet_in in punted:
-            frame = edited(packet_in, self._installed)
+            error = packet_in.metadata["reason"] == PuntReason.ICMP_ERROR
+            frame = (translated_error if error else edited)(packet_in, self._installed)
             if frame is None:
-                refused += 1
+                refused["drop_ctr", "ICMP_ERROR" if error else "TCP_OPTIONS"] += 1
                 continue
-            flags = packet_in.metadata["service_flags"] | PacketOutFlag.OPTIONS_EDITED
+            flags = packet_in.metadata["service_flags"] | (0 if error else PacketOutFlag.OPTIONS_EDITED)
             metadata = {"request": PacketOutAction.INJECT, "flags": flags}
             metadata |= {"port": packet_in.metadata["ingress_port"], "session_id": packet_in.metadata["session_id"]}
             self.client.packet_out(metadata, frame)
         left, more = self.harness.settle()
-        self._equal([], more, "packet-ins of segments with edited options")
+        self._equal([], more, "packet-ins of what the controller has sent back")
         frames += left
         return refused
 
     def drop(self, port: int, packet: SupportsBytes, reason: str) -> None:
         """Send, and require that nothing comes of it but one drop for ``reason``."""
         self.exchange((port, packet), drops={reason: 1})
+
+    def ends(self, port: int, packet: SupportsBytes, reason: str, way: tuple[int, str], session_id: int = 0) -> None:
+        """Send, and require that it ends here for ``reason``, TTL or MTU: where its sender is told, the controller gets
+        it, with the MAC addresses of the ``way``, a port and a link-layer address, that it does not go."""
+        if not self.can("tells-senders"):
+            self.drop(port, packet, reason)
+            return
+        macs = (mac(address).to_bytes(6, "big") for address in (way[1], topology.PORT_MAC[way[0]]))
+        frame = b"".join(macs) + bytes(packet)[12:]
+        told = {"TTL": "TTL_EXPIRED", "MTU": "TOO_BIG"}[reason]
+        self.exchange((port, packet), punted=[Punt(told, frame, port=port, session_id=session_id)])
 
     def drop_over_rate(self, port: int, punt: Punt, count: int, burst: int) -> None:
         """Send the packet of ``punt`` ``count`` times when ``burst`` may pass; require that the others are dropped."""

@@ -32,7 +32,7 @@ class Harness:
         self.target = target
         self.client = Client(target.address, DEVICE_ID, target.p4info, target.device_config)
         self.through_controller: set[str] = set()
-        """The tests some of whose packets had their options edited by the controller."""
+        """The tests some of whose packets the controller had a part in."""
         self._session_ids = itertools.count(first_session_id)
         self._tokens = itertools.count(1)
         self.client.connect()

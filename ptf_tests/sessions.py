@@ -10,6 +10,7 @@ from fullnat.p4constants import SessionFlag
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut
+from ptf_tests.icmp import IcmpError
 from ptf_tests.p4rt import Entry
 from ptf_tests.packets import IP, Raw, Tcp, Udp, ipv4, toa
 
@@ -125,6 +126,16 @@ class Session:
             "dport": self.client_port,
         }
 
+    @property
+    def to_its_server(self) -> tuple[int, str]:
+        """The port and link-layer address of the way of what the client sends."""
+        return topology.SERVER_SIDE, self.server_mac
+
+    @property
+    def to_its_client(self) -> tuple[int, str]:
+        """Of what the server sends."""
+        return topology.CLIENT_SIDE, topology.CLIENT_MAC
+
     def from_client(self, **fields: Any) -> Tcp:
         """A segment as the client sends it."""
         return Tcp(**self.client_sends).replace(**fields)
@@ -175,16 +186,16 @@ class TunnelSession(DirectSession):
         ends = {"address": ipv4(self.next_door), "source": ipv4(self.outer_src)}
         return Entry("server_in", key, "to_server_tunnel", {"flags": self.flags, **ends})
 
-    def through(self, inner: Tcp | Udp) -> Tunnelled:
+    def through(self, inner: Tcp | Udp | IcmpError) -> Tunnelled:
         """``inner``, which leaves for the server, in its outer header."""
         return Tunnelled(inner, self.outer_src, self.next_door)
 
 
 @dataclass(frozen=True)
 class Tunnelled:
-    """A segment or datagram with an outer IPv4 header, of which TOS, id, DF and TTL are the inner one's (RFC 2003)."""
+    """A packet with an outer IPv4 header, of which TOS, id, DF and TTL are the inner one's (RFC 2003)."""
 
-    inner: Tcp | Udp
+    inner: Tcp | Udp | IcmpError
     src: str
     dst: str
 

@@ -40,6 +40,8 @@ CAPABILITIES = {
     "toa-in-timestamps": "where data fill the MTU, TOA takes the place of timestamps",
     "judged-segments": "registers follow both sides, so that RST, FIN and ACK are judged by their numbers",
     "tunnels": "packets to real servers get an outer header",
+    "icmp-errors": "the data plane translates ICMP errors; others leave those to addresses of ours to the controller",
+    "tells-senders": "what ends by TTL or MTU goes to the controller, which tells its sender",
     "any-options": "the data plane edits any list of TCP options; others leave the uncommon ones to the controller",
     # BMv2 (PI/src/pi_tables_imp.cpp, _pi_table_entry_get_remaining_ttl) multiplies milliseconds by 10^6 in 32 bits.
     "long-since-hit": "time_since_last_hit is right for idle timeouts above 4.29 s",
@@ -49,7 +51,15 @@ CAPABILITIES = {
 
 ASIC = COMPILED / "asic.json"
 """The ASIC's program on v1model."""
-ASIC_LACKS = {"any-options", "judged-segments", "toa-in-timestamps", "tunnels", "validated-hits"}
+ASIC_LACKS = {
+    "any-options",
+    "icmp-errors",
+    "judged-segments",
+    "tells-senders",
+    "toa-in-timestamps",
+    "tunnels",
+    "validated-hits",
+}
 
 
 class TargetUnavailable(Exception):

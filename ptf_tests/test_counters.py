@@ -41,7 +41,7 @@ class SessionCountsWhatIsDroppedLater(_CountedSession):
 
     def runTest(self) -> None:
         segment = self.session.from_client(seq=1, ttl=1)
-        self.drop(CLIENT_SIDE, segment, "TTL")
+        self.ends(CLIENT_SIDE, segment, "TTL", self.session.to_its_server, self.session.id)
         self.require_hits(self.session.inbound, segment)
 
 
@@ -75,8 +75,9 @@ class ServersCountWhatIsForwarded(SessionTest):
         self.inward(request)
         for _ in range(2):
             self.outward(response)
-        self.drop(CLIENT_SIDE, request.replace(ttl=1), "TTL")
-        self.drop(SERVER_SIDE, response.replace(payload=bytes(1461)), "MTU")
+        self.ends(CLIENT_SIDE, request.replace(ttl=1), "TTL", self.session.to_its_server, self.session.id)
+        longer = response.replace(payload=bytes(1461))
+        self.ends(SERVER_SIDE, longer, "MTU", self.session.to_its_client, self.session.id)
         self.exchange(PacketOut("RESET", self.session.from_client(flags="R")), drops={"RESET_UNKNOWN": 1})
         self._require(before, "server_in_ctr", request)
         self._require(before, "server_out_ctr", response, response)
@@ -121,12 +122,12 @@ class DropsCountBytes(SessionTest):
     """A drop counts its bytes as received; an injected packet's with the packet-out header, which is 8 bytes."""
 
     def runTest(self) -> None:
-        cell = ("drop_ctr", DropReason.TTL)
+        cell = ("drop_ctr", DropReason.TCP_FLAGS)
         before = self.client.counters([cell])[cell]
-        segment = self.session.from_client(seq=1, ttl=1, payload=bytes(77))
-        self.drop(CLIENT_SIDE, segment, "TTL")
+        segment = self.session.from_client(flags="FSA", seq=1, payload=bytes(77))
+        self.drop(CLIENT_SIDE, segment, "TCP_FLAGS")
         assert self.client.counters([cell])[cell] == (before[0] + 1, before[1] + len(bytes(segment)))
-        self.exchange(PacketOut("INJECT", segment, port=CLIENT_SIDE), drops={"TTL": 1})
+        self.exchange(PacketOut("INJECT", segment, port=CLIENT_SIDE), drops={"TCP_FLAGS": 1})
         length = 2 * len(bytes(segment)) + PACKET_OUT_BYTES
         assert self.client.counters([cell])[cell] == (before[0] + 2, before[1] + length)
 

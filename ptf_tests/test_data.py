@@ -168,12 +168,17 @@ class BurstsKeepTheirOrder(SessionTest):
         )
 
 
-class SegmentsOverTheMtuAreDropped(SessionTest):
-    """What does not fit the outgoing link is dropped and counted, in both directions."""
+class SegmentsOverTheMtuEndHere(SessionTest):
+    """What does not fit the outgoing link, in both directions: its sender is told, if it may not be fragmented."""
 
     def runTest(self) -> None:
-        self.drop(CLIENT_SIDE, self.session.from_client(seq=1, ack=5, payload=bytes(topology.MTU - 39)), "MTU")
-        self.drop(SERVER_SIDE, self.session.from_server(seq=1, ack=5, payload=bytes(topology.MTU - 39)), "MTU")
+        fields = {"seq": 1, "ack": 5, "payload": bytes(topology.MTU - 39)}
+        for port, sent, way in (
+            (CLIENT_SIDE, self.session.from_client(**fields), self.session.to_its_server),
+            (SERVER_SIDE, self.session.from_server(**fields), self.session.to_its_client),
+        ):
+            self.ends(port, sent, "MTU", way, self.session.id)
+            self.drop(port, sent.replace(ip_flags=0), "MTU")
 
 
 class ChecksumEdges(SessionTest):

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, PacketOut, Punt
-from ptf_tests.packets import IP, TCP, UDP, Ether, Raw, fragments
+from ptf_tests.base import FullnatTest, PacketOut, Punt, requires
+from ptf_tests.packets import ICMP, IP, TCP, UDP, Ether, Raw, fragments
 from ptf_tests.sessions import Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE, UPLINK
 
@@ -88,11 +88,11 @@ class RoutedPacketsAreNotRead(FullnatTest):
 
 
 class TtlOfOneEndsHere(FullnatTest):
-    """A packet with TTL 0 or 1 is dropped and counted; with 2 it leaves with 1."""
+    """A packet with TTL 0 or 1 goes no further, and its sender is told; with 2 it leaves with 1."""
 
     def runTest(self) -> None:
         for ttl in (0, 1):
-            self.drop(CLIENT_SIDE, datagram(topology.SERVER, ttl=ttl), "TTL")
+            self.ends(CLIENT_SIDE, datagram(topology.SERVER, ttl=ttl), "TTL", (SERVER_SIDE, topology.SERVER_MAC))
         for ttl in (2, 255):
             packet = datagram(topology.SERVER, ttl=ttl)
             self.exchange((CLIENT_SIDE, packet), out=[(SERVER_SIDE, routed(packet, SERVER_SIDE, topology.SERVER_MAC))])
@@ -102,8 +102,9 @@ class TtlOfSessionsCountsToo(SessionTest):
     """A translated segment is routed as well: TTL 1 ends here."""
 
     def runTest(self) -> None:
-        self.drop(CLIENT_SIDE, self.session.from_client(seq=1, ttl=1), "TTL")
-        self.drop(SERVER_SIDE, self.session.from_server(seq=1, ttl=1), "TTL")
+        session = self.session
+        self.ends(CLIENT_SIDE, session.from_client(seq=1, ttl=1), "TTL", session.to_its_server, session.id)
+        self.ends(SERVER_SIDE, session.from_server(seq=1, ttl=1), "TTL", session.to_its_client, session.id)
         self.inward(self.session.from_client(seq=1, ttl=2), ttl=1)
 
 
@@ -145,9 +146,9 @@ class DropRouteIsDropped(FullnatTest):
         self.drop(CLIENT_SIDE, datagram(topology.DROPPED_HOST), "ROUTE")
 
 
-class PacketsOverTheMtuAreDropped(FullnatTest):
-    """An IP packet longer than the outgoing link takes is dropped and counted, with DF or without; the padding of
-    the frame does not count."""
+class PacketsOverTheMtuEndHere(FullnatTest):
+    """An IP packet longer than the outgoing link takes: with DF its sender is told, without it is dropped, for nothing
+    is fragmented here. The padding of the frame does not count."""
 
     def runTest(self) -> None:
         for dst, mtu, mac in (
@@ -156,8 +157,40 @@ class PacketsOverTheMtuAreDropped(FullnatTest):
         ):
             fits = datagram(dst, bytes(mtu - 28))
             self.exchange((CLIENT_SIDE, fits), out=[(SERVER_SIDE, routed(fits, SERVER_SIDE, mac))])
-            for flags in ("", "DF"):
-                self.drop(CLIENT_SIDE, datagram(dst, bytes(mtu - 27), flags=flags), "MTU")
+            self.drop(CLIENT_SIDE, datagram(dst, bytes(mtu - 27)), "MTU")
+            self.ends(CLIENT_SIDE, datagram(dst, bytes(mtu - 27), flags="DF"), "MTU", (SERVER_SIDE, mac))
+
+
+class WhatTellsNobodyEndsInSilence(FullnatTest):
+    """A fragment but the first, and ICMP that is no echo, end by TTL or MTU and are counted (RFC 1812 4.3.2.7)."""
+
+    def runTest(self) -> None:
+        way = SERVER_SIDE, topology.SERVER_MAC
+        first, *others = fragments(datagram(topology.SERVER, bytes(1000), ttl=1), 400)
+        self.ends(CLIENT_SIDE, first, "TTL", way)
+        for fragment in others:
+            self.drop(CLIENT_SIDE, fragment, "TTL")
+        head = Ether(dst=PORT_MAC[CLIENT_SIDE], src=topology.CLIENT_MAC)
+        ip = IP(src=topology.CLIENT, dst=topology.SERVER, flags="DF")
+        for kind in (3, 4, 5, 9, 11, 12, 13, 255):
+            self.drop(CLIENT_SIDE, head / IP(src=ip.src, dst=ip.dst, ttl=1) / ICMP(type=kind) / Raw(bytes(40)), "TTL")
+            self.drop(CLIENT_SIDE, head / ip / ICMP(type=kind) / Raw(bytes(1500)), "MTU")
+        for kind in (0, 8):
+            self.ends(CLIENT_SIDE, head / ip.copy() / ICMP(type=kind) / Raw(bytes(1500)), "MTU", way)
+
+
+@requires("tells-senders")
+class WhatIsToldToSendersHasARate(FullnatTest):
+    """What is above it is dropped, and counted as such."""
+
+    def runTest(self) -> None:
+        macs = PORT_MAC[SERVER_SIDE], topology.SERVER_MAC
+        for told, fields in (("TTL_EXPIRED", {"ttl": 1}), ("TOO_BIG", {"flags": "DF", "payload": bytes(1473)})):
+            packet = datagram(topology.SERVER, **fields)
+            punted = packet.copy()
+            punted[Ether].src, punted[Ether].dst = macs
+            self.meter_punts(told, 1)
+            self.exchange(*[(CLIENT_SIDE, packet)] * 3, punted=[Punt(told, punted)], drops={"PUNT_METER": 2})
 
 
 class NoNeighborIsPunted(FullnatTest):

@@ -276,7 +276,8 @@ class DatagramsOfASessionEndByTtlAndMtu(UdpTest):
     """As any other packet that is routed."""
 
     def runTest(self) -> None:
-        self.drop(CLIENT_SIDE, self.from_client(ttl=1), "TTL")
+        session = self.session
+        self.ends(CLIENT_SIDE, self.from_client(ttl=1), "TTL", session.to_its_server, session.id)
         self.drop(CLIENT_SIDE, self.from_client(payload=bytes(1473)), "MTU")
 
 

@@ -13,6 +13,9 @@ LACKS = {
     "toa-in-timestamps": "a header half taken out is another header; only a whole option makes room, or the controller",
     "judged-segments": "digests are made in ingress, sequence numbers are in egress; the controller is told so, and "
     "in DR is not told of the client's ACK",
+    "icmp-errors": "neither parser nor decision has room for a packet within a packet; the controller translates those "
+    "to addresses of ours in FULLNAT, and the clients' side's in NAT; others are routed as they are, or dropped",
+    "tells-senders": "TTL and MTU are judged behind the meter of what goes to the controller; dropped as TTL and MTU",
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
@@ -58,10 +61,16 @@ BY_CONTROLLER = frozenset(
     {
         "BrokenOptionsAreDroppedBothWays",
         "BrokenSynIsNotInjected",
+        "BytesBehindAnErrorAreCarriedAlong",
         "ClientsSegmentsAreTranslatedOnly",
+        "DamagedErrorsStayDamaged",
         "DamagedSegmentsStayDamaged",
         "DataOffsetOfTheWholeSegmentPasses",
         "DroppedSegmentsAreNoEvents",
+        "EightBytesOfAQuotedSegmentSuffice",
+        "ErrorsAboutDatagramsAreTranslatedBothWays",
+        "ErrorsAboutSegmentsAreTranslatedBothWays",
+        "ErrorsKeepTheirIpOptions",
         "ExperimentalOptionsOfAnyLengthAreRemoved",
         "ForgedToaIsRemoved",
         "ForgedToaIsRemovedWhereNoneFits",
@@ -77,11 +86,17 @@ BY_CONTROLLER = frozenset(
         "OnlyTheFirstMssIsLowered",
         "OnlyTheFirstSackIsShifted",
         "OptionsAreNoPayload",
+        "QuotedFirstFragmentIsTranslated",
+        "QuotedIpOptionsAreKept",
+        "QuotedMtuLeavesRoomForToa",
+        "QuotedMtuStaysWithoutToa",
+        "QuotedNumbersAreShiftedBack",
         "SackAtEveryOffset",
         "SackBesideTimestamps",
         "SackOfAnotherLengthStays",
         "ServersExperimentalOptionsStay",
         "ServersSegmentsAreTranslatedOnly",
+        "StrayErrorsAreDropped",
         "SynAckOptionsStayInOrder",
         "SynKeepsItsData",
         "SynTimestampsAtEveryOffset",
@@ -96,4 +111,4 @@ BY_CONTROLLER = frozenset(
         "TwentyShortestOptionsPass",
     }
 )
-"""Tests some of whose segments have options that the controller edits."""
+"""Tests some of whose segments have options that the controller edits, or with ICMP errors, which it translates."""

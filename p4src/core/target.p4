@@ -29,6 +29,9 @@
 #ifndef PASS_TAG
 #error "the target must define PASS_TAG: statements that make hdr.ethernet.type what hdr.vlan.type says; nothing if a control does"
 #endif
+#ifndef BEHIND_ICMP
+#error "the target must define BEHIND_ICMP: the transition behind hdr.icmp: accept, or to what an ICMP error quotes, with hdr.ports and its flow reversed"
+#endif
 #ifndef PACKET_IN_SEQ
 #error "the target must define PACKET_IN_SEQ: the field of packet_in with the client's sequence numbers; nothing if they are not known"
 #endif
@@ -60,8 +63,13 @@
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
 #endif
-#ifndef TELL_TOO_BIG
-#error "the target must define TELL_TOO_BIG: statements that send what an outer header made too long to the controller, with punt_limit; nothing without tunnels"
+
+/* ICMP errors. */
+#ifndef TELL_SENDER
+#error "the target must define TELL_SENDER: statements that send what ends by TTL or MTU to the controller, which tells its sender, with punt_limit; or nothing"
+#endif
+#ifndef STRAY_ICMP_ERROR
+#error "the target must define STRAY_ICMP_ERROR: the action for an ICMP error to an address of ours without hdr.ports: drop(DropReason.ICMP_ERROR), or punt(PuntReason.ICMP_ERROR) if the controller translates it"
 #endif
 
 /* Until the tables of IPv6 are here, arch/asic/ipv6_room stands in these places to see that an ASIC has room for them. */

@@ -17,8 +17,12 @@ const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
 
 const bit<16> ICMP_BYTES = 8;  /* of every ICMP message, at least */
-const bit<8> ICMP_ECHO_REPLY   = 0;
-const bit<8> ICMP_ECHO_REQUEST = 8;
+const bit<8> ICMP_ECHO_REPLY        = 0;
+const bit<8> ICMP_UNREACHABLE       = 3;
+const bit<8> ICMP_SOURCE_QUENCH     = 4;
+const bit<8> ICMP_ECHO_REQUEST      = 8;
+const bit<8> ICMP_TIME_EXCEEDED     = 11;
+const bit<8> ICMP_PARAMETER_PROBLEM = 12;
 
 /* TOA for an IPv4 client: kind 254, length 8, port, address. Two 32-bit words of data offset. */
 const bit<8>  TOA_KIND = 254;
@@ -52,8 +56,10 @@ enum bit<8> PuntReason {
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
     NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
     SERVICE_DATAGRAM = 8,  /* UDP datagram to a virtual service, no session */
-    TOO_BIG     = 9,  /* packet that its outer header makes too long, and that may not be fragmented */
-    PUNT_REASONS = 10
+    TOO_BIG     = 9,  /* packet longer than the outgoing link takes, and that may not be fragmented: its sender shall be told */
+    TTL_EXPIRED = 10, /* packet whose TTL ends here: likewise */
+    ICMP_ERROR  = 11, /* ICMP error to an address of ours, which this target cannot translate */
+    PUNT_REASONS = 12
 }
 
 /* virtual_service flags. */
@@ -132,7 +138,8 @@ enum bit<8> DropReason {
     TUNNEL          = 27,  /* to a real server in a mode that this target has not */
     TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
     UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */
-    DROP_REASONS    = 30
+    ICMP_ERROR      = 30,  /* ICMP error to an address of ours that quotes no packet of a session */
+    DROP_REASONS    = 31
 }
 
 #endif

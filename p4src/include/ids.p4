@@ -36,6 +36,7 @@
 #define ID_A_NEXT_HOP_UNRESOLVED 19
 #define ID_A_TO_SERVER_DIRECT 20
 #define ID_A_TO_SERVER_TUNNEL 21
+#define ID_A_OWN_VIP_SILENT  30
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

@@ -27,7 +27,9 @@ class PuntReason(IntEnum):
     NEIGHBOR = 7
     SERVICE_DATAGRAM = 8
     TOO_BIG = 9
-    PUNT_REASONS = 10
+    TTL_EXPIRED = 10
+    ICMP_ERROR = 11
+    PUNT_REASONS = 12
 
 
 class ServiceFlag(IntEnum):
@@ -96,4 +98,5 @@ class DropReason(IntEnum):
     TUNNEL = 27
     TUNNEL_MTU = 28
     UDP_HEADER = 29
-    DROP_REASONS = 30
+    ICMP_ERROR = 30
+    DROP_REASONS = 31

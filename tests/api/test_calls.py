@@ -23,6 +23,7 @@ LIMITS = {
     "warming": None,
     "out_for": None,
     "reset_in": None,
+    "templates": 0,
 }
 """Of a server that has no id, for want of a switch."""
 NOTHING = {"in_packets": 0, "in_bytes": 0, "out_packets": 0, "out_bytes": 0}
@@ -63,7 +64,11 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "reset_on_miss": True,
             "max_sessions": 0,
             "new_rate": 0,
+            "echo_while_up": False,
+            "ops": False,
             "slow_start": 0.0,
+            "persistence_timeout": 0.0,
+            "persistence_prefix": 128,
             "drain_timeout": 0.0,
         },
         "servers": [
@@ -180,7 +185,11 @@ async def undone(api: Api, new: dict[str, str], server: dict[str, str]) -> None:
         {"edit_globals": {"punt_rate": 20_000, "timeouts": {"close": 3}}},
     )
     assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
-    drains = ({"drain_server": {**SERVER, "within": 5}}, {"drain_service": VIRTUAL}, {"drain_all": {}})
+    drains: tuple[dict[str, Any], ...] = (
+        {"drain_server": {**SERVER, "within": 5}},
+        {"drain_service": VIRTUAL},
+        {"drain_all": {}},
+    )
     assert await apply(api, *drains) == [
         "virtual server tcp 203.0.113.80:80, real server 10.0.0.11:8080: draining (for 5 s)",
         "virtual server tcp 203.0.113.80:80: draining",

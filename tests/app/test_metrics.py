@@ -11,6 +11,8 @@ SERVICE = {
     "virtual": "203.0.113.80:53",
     "connections": 9,
     "unanswered": 2,
+    "templates": 5,
+    "persistent": 3,
     "refused": {"service_full": 4, "no_local_port": 1},
     "servers": [],
 }

@@ -12,7 +12,7 @@ from fullnat.cli.lvs_names import LVS_NAMES
 from fullnat.cli.rates import rates
 from fullnat.cli.stats import notes, sections
 from fullnat.core.stats import NAMES
-from fullnat.p4constants import DropReason, ToaResult
+from fullnat.p4constants import DropReason, PuntReason, ToaResult
 
 from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT
@@ -155,6 +155,7 @@ def test_stats_as_json(running: Path) -> None:
         "warming": None,
         "out_for": None,
         "reset_in": None,
+        "templates": 0,
         "draining": False,
         "active": 2,
         "inactive": 4,
@@ -266,6 +267,7 @@ def test_lvs_names_stand_for_counters_that_there_are() -> None:
     there = {
         "toa": {result.name.lower() for result in ToaResult},
         "drops": {reason.name.lower() for reason in DropReason},
+        "punts": {reason.name.lower() for reason in PuntReason},
         "controller": set(NAMES),
     }
     assert {place for places in LVS_NAMES.values() for place in places} <= {

@@ -90,7 +90,7 @@ def test_the_example_is_right_and_shows_every_option() -> None:
     config = file.load(EXAMPLE)
     assert config.virtual_servers
     text = EXAMPLE.read_text()
-    options = [file._GLOBAL, file._INTERFACE, file._ROUTE, file._VIRTUAL_SERVER, file._REAL_SERVER, file._TIMEOUTS]
+    options = [file.GLOBAL, file.INTERFACE, file.ROUTE, file.VIRTUAL_SERVER, file.REAL_SERVER, file.TIMEOUTS]
     for option in (name for table in options for name in table):
         assert f"\n{option} = " in text, option
 
@@ -151,6 +151,16 @@ def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
     text = GOOD + UDP.replace('"udp"', f'"udp"\n{option} = false')
     (problem,) = problems(text)
     assert problem.endswith(f"[virtual_server 3] {option}: is an option of TCP, and this is a service of UDP")
+
+
+def test_one_packet_scheduling_is_for_udp_and_not_in_fullnat() -> None:
+    server = '[[virtual_server.real_server]]\naddress = "10.0.0.11"\nport = 443\n'
+    alone = GOOD + UDP.replace('"udp"', '"udp"\nops = true') + server
+    (problem,) = problems(alone)
+    assert problem.endswith("one-packet scheduling (ops) needs another mode than fullnat, as this is")
+    assert file.parse(alone.replace("ops = true", 'ops = true\nmode = "nat"')).virtual_servers[-1].ops
+    (problem,) = problems(GOOD + UDP.replace('"udp"', '"tcp"\nops = true'))
+    assert problem.endswith("[virtual_server 3] ops: is an option of UDP, and this is a service of TCP")
 
 
 def problems(text: str) -> list[str]:

@@ -33,6 +33,7 @@ from fullnat.core.interface import (
     Write,
     Written,
 )
+from fullnat.core.memory import Memo, MemoryKey
 from fullnat.net.flow import Address
 from fullnat.tables.host import Host
 from fullnat.tables.next_hop import NextHop
@@ -42,6 +43,7 @@ from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, EntryKey, table_of
 
+WALL_OFFSET = 1_700_000_000.0
 SECRET = b"0123456789abcdef"
 
 
@@ -245,21 +247,39 @@ class Rig:
         self.config = config
         self.session_ids, self.server_ids = session_ids, server_ids
         self.switch = switch or FakeSwitch()
+        self.memos: dict[MemoryKey, Memo] = {}
         self.controller = self._controller()
         if up:
             self.up()
 
     def _controller(self) -> Controller:
-        made = Controller(Sizes(self.session_ids, self.server_ids), SECRET, Random(7))
+        made = Controller(Sizes(self.session_ids, self.server_ids), SECRET, Random(7), WALL_OFFSET)
         assert made.apply(diff(made.model, model_of(self.config)), self.now) == []
         return made
 
     def restart(self) -> None:
-        """A new controller process on the same switch."""
+        """A new controller process on the same switch, which knows what :meth:`remember` has kept."""
         self.switch.writes.clear()
         self.switch.probes.clear()
+        memos = list(self.memos.items())
         self.controller = self._controller()
+        self.controller.recall(memos, self.now)
         self.up()
+
+    def forgetful_restart(self) -> None:
+        """The same with an empty state directory."""
+        self.memos.clear()
+        self.restart()
+
+    def remember(self) -> None:
+        """Keep what the controller tells of what it remembers."""
+        while news := self.controller.memory.news(3):
+            for key, memo in news:
+                if memo is None:
+                    self.memos.pop(key, None)
+                else:
+                    self.memos[key] = memo
+        assert self.memos == dict(self.controller.memory.everything())
 
     def restart_blind(self) -> None:
         """A new controller process that is not told of the sessions."""

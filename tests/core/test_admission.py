@@ -30,7 +30,7 @@ from .builders import (
     virtual,
 )
 from .helpers import again, nothing_left, only, opened, session_writes, time_wait
-from .switch import Rig
+from .switch import SECRET, WALL_OFFSET, Rig
 
 TWO_SERVERS = (real(), real("10.0.2.12"))
 
@@ -73,7 +73,7 @@ def test_delta_leads_from_the_clients_isn_to_ours() -> None:
     assert (0x10 - 0xFFFFFFF0) & 0xFFFFFFFF == 0x20
     rig = Rig(config())
     entry = opened(rig, seq=0xFFFFFFF0)
-    ours = IsnGenerator(b"0123456789abcdef").next(entry.flow_out.dst, Endpoint(SERVER, RPORT), rig.now)
+    ours = IsnGenerator(SECRET, WALL_OFFSET).next(entry.flow_out.dst, Endpoint(SERVER, RPORT), rig.now)
     assert (0xFFFFFFF0 + entry.delta) & 0xFFFFFFFF == ours
 
 

@@ -39,6 +39,7 @@ SETTINGS = st.builds(
     scheduler=st.sampled_from(["rr", "wrr", "wlc", "mh"]),
     toa=st.booleans(),
     reset_on_miss=st.booleans(),
+    echo_while_up=st.booleans(),
     timeouts=st.sampled_from([None, Timeouts(close=1.0)]),
 )
 WEIGHTS = st.builds(ServerSettings, weight=st.integers(0, 2))

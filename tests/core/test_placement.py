@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from fullnat.config.diff import model_of
 from fullnat.config.model import RealServer, Timeouts
+from fullnat.core.memory import Memory
 from fullnat.core.modes import Mode
 from fullnat.core.placement import Place, Refusal, place
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
@@ -22,7 +23,7 @@ LOW, HIGH = 5000, 5001
 def made(
     *servers: RealServer, locals_: tuple[Address, ...] = (LOCAL,), ids: int = 8
 ) -> tuple[LocalPool, ClientEndpoints, Service]:
-    services = Services(ids, Random(4))
+    services = Services(ids, Random(4), Memory())
     for key, declared in model_of(config(virtual(real_servers=servers, scheduler="rr"))).services.items():
         services.configure(key, declared, Timeouts())
     services.number()

@@ -1,11 +1,8 @@
-"""The documentation: links lead somewhere, the reference is complete, and the tutorial works as it stands."""
+"""The documentation: links lead somewhere, and the reference is complete."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,6 @@ from fullnat.p4constants import DropReason, PuntReason
 
 from deploy import reference, site
 from deploy.links import ROOT, broken
-from topo import namespaces
 
 DOCS = ROOT / "docs"
 PAGES = sorted(
@@ -22,7 +18,6 @@ PAGES = sorted(
     key=lambda page: page.as_posix(),
 )
 MADE = {DOCS / name for name in reference.PAGES}
-_BLOCK = re.compile(r"^```sh\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -60,28 +55,3 @@ def test_the_reference_leaves_nothing_out() -> None:
     assert [name for name, _, words in options if not words] == []
     assert "### fullnat run" in pages["reference/commands.md"] or "## fullnat run" in pages["reference/commands.md"]
     assert "| `session_in` |" in pages["reference/tables.md"]
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_tutorial(tmp_path: Path) -> None:
-    """All of its commands in their order, in a mount and network namespace where its names are free."""
-    if (reason := namespaces.unavailable()) is not None:
-        pytest.skip(reason)
-    text = (DOCS / "tutorial.md").read_text()
-    blocks = _BLOCK.findall(text)
-    assert len(blocks) == text.count("```sh")
-    hide = "mkdir -p /run/netns; mount -t tmpfs tmpfs /run/netns; mount -t tmpfs tmpfs /tmp; set -eux\n"
-    script = tmp_path / "tutorial"
-    script.write_text(hide + "\n".join(blocks).replace("kill $(jobs -p)", "kill $(jobs -p); wait || true"))
-    command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", str(script)]
-    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(Path.home())}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=500)
-    assert done.returncode == 0, done.stderr[-3000:]
-    lines = done.stdout.splitlines()
-    # What the page shows below its commands, and more that they print.
-    for shown in re.findall(r"^```\n\n    (\S.*)$", text, flags=re.MULTILINE):
-        assert shown in lines
-    assert re.search(r"^10\.0\.0\.10[0-3] .*GET / HTTP", done.stdout, flags=re.MULTILINE)
-    (adopted,) = re.findall(r"sessions_adopted\s+(\d+)", done.stdout)
-    assert int(adopted) >= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from functools import partial
 
@@ -13,7 +14,7 @@ from topo.world import World
 from topo.world import world as make_world
 
 from .checks import assert_clean
-from .datagrams import MISSING, config, dig, start_dns
+from .datagrams import MISSING, Echo, ask, bound, config, dig, start_dns
 from .modes import add_vip, decapsulate, is_ready, route_to_clients, shortcut
 
 VIP = str(standard.VIP)
@@ -53,4 +54,20 @@ def test_dns(target: str, mode: str) -> None:
         for process in dns.values():
             asked = [line for line in process.err.read_text().splitlines() if "query[TXT]" in line]
             assert {line.rpartition(" from ")[2] for line in asked} == clients
+        assert_clean(world)
+
+
+@pytest.mark.parametrize("mode", ["dr", "tunnel"])
+def test_one_packet_scheduling(target: str, mode: str) -> None:
+    """One client's questions from one port go to every server in turn, each once, and no session is kept."""
+    alone = config(modes=[mode] * len(standard.SERVERS)).replace('"udp"', '"udp"\nops = true')
+    with make_world(alone, target=target) as world, contextlib.ExitStack() as alive:
+        PREPARE[mode](world)
+        for name in standard.SERVERS:
+            alive.enter_context(contextlib.closing(Echo(world, name, VIP)))
+        sock = alive.enter_context(contextlib.closing(bound(world, "c1")))
+        ask(sock, b"everybody is known by now")
+        heard = [ask(sock, b"%d" % number).decode() for number in range(9)]
+        assert Counter(heard) == dict.fromkeys(standard.SERVERS, 3)
+        assert world.stack.sessions() == []
         assert_clean(world)

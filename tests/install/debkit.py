@@ -59,11 +59,11 @@ def _mirror() -> str:
     raise NoDebian("apt knows no mirror of Debian")
 
 
-def bootstrap(release: str, root: Path) -> None:
-    """A minimal ``release`` in ``root``. Raises NoDebian."""
+def bootstrap(release: str, root: Path, more: str = "") -> None:
+    """A minimal ``release`` in ``root``, with what our package depends on, and ``more``. Raises NoDebian."""
     if shutil.which("debootstrap") is None or shutil.which("apt-get") is None:
         raise NoDebian("debootstrap or apt-get is not installed")
-    command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}"]
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(filter(None, (PACKAGES, more)))}"]
     command += [f"--keyring={KEYRING}"] if KEYRING.exists() else []
     command += [release, str(root), _mirror()]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60 * MINUTES)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import subprocess
-import tempfile
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,28 +11,12 @@ import pytest
 
 from deploy import deb
 from install.debkit import Debian, NoDebian, bootstrap, later, scratch
-from topo import namespaces, standard
+from topo import standard
 from topo.world import ask, world
 
 pytestmark = [pytest.mark.timeout(3000)]
 RELEASES = ("bookworm", "trixie")
 UNITS = ("fullnat.service", "p4soft.service")
-
-
-@pytest.fixture(scope="session")
-def package() -> Iterator[Path]:
-    """The package as ``make deb`` makes it."""
-    if os.geteuid() != 0:
-        pytest.skip("a Debian in a directory needs root")
-    if (reason := namespaces.unavailable()) is not None:
-        pytest.skip(reason)
-    if shutil.which("debootstrap") is None:
-        pytest.skip("debootstrap is not installed")
-    with tempfile.TemporaryDirectory(prefix="fullnat-test-") as place:
-        try:
-            yield deb.build(Path(place))
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"what goes into the package cannot be had here: {error}")
 
 
 @pytest.fixture(params=RELEASES)
@@ -51,8 +32,23 @@ def debian(request: pytest.FixtureRequest, package: Path) -> Iterator[Debian]:
             yield made
 
 
-def test_install_serve_upgrade_remove_purge(debian: Debian, package: Path, tmp_path: Path) -> None:
+def check_real_server(debian: Debian, package: Path) -> None:
+    """What a real server gets: nothing of the balancer, and found by its name."""
+    before = debian.files()
+    debian.install(package)
+    assert {name for name in debian.ours() if "p4soft" in name or name.endswith("bin/fullnat")} == set()
+    for command in ("toa-check", "toa-attach", "toa-detach"):
+        assert debian.run(command, "--help").startswith(f"usage: {command} ")
+    preloaded = "LD_PRELOAD=libtoa_preload.so TOA_TRUSTED=10.0.0.100/30 TOA_DEBUG=1 ls / 2>&1 >/dev/null"
+    (line,) = debian.run("sh", "-c", preloaded).splitlines()
+    assert re.fullmatch(r"libtoa_preload\[\d+\]: 1 trusted prefixes, room for \d+ descriptors", line), line
+    debian.run("apt-get", "purge", "--yes", "fullnat-toa")
+    assert debian.files() - before == set()
+
+
+def test_install_serve_upgrade_remove_purge(debian: Debian, package: Path, for_servers: Path, tmp_path: Path) -> None:
     assert debian.run("sh", "-c", "command -v cc gcc clang || echo none") == "none\n"
+    check_real_server(debian, for_servers)
     before = debian.files()
     accounts = (debian.root / "etc/passwd").read_text()
     debian.install(package)

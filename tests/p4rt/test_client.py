@@ -6,6 +6,7 @@ import grpc
 import pytest
 from finsy.proto import p4r
 from fullnat.core.interface import Inject, Op, ProbeResult
+from fullnat.p4constants import PuntReason
 from fullnat.p4rt.client import Arbitration, Client, Mastership
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, P4RuntimeError
 from fullnat.p4rt.grpc_transport import GrpcTransport
@@ -119,6 +120,14 @@ async def test_set_up_enables_digests_and_limits_punts(connect: Connect, switch:
     assert sorted(switch.meters) == list(range(client.schema.punt_meter.size))
     config = p4r.MeterConfig(cir=1000, cburst=200, pir=1000, pburst=200)
     assert all(meter == config for meter in switch.meters.values())
+
+
+async def test_of_late_segments_no_more_are_brought_than_are_worth_it(connect: Connect, switch: FakeSwitch) -> None:
+    client = await primary(connect)
+    await client.limit_punts(20_000, 30_000)
+    late = switch.meters.pop(PuntReason.NO_SESSION)
+    assert late == p4r.MeterConfig(cir=2000, cburst=2000, pir=2000, pburst=2000)
+    assert {(meter.cir, meter.cburst) for meter in switch.meters.values()} == {(20_000, 30_000)}
 
 
 async def test_counters_are_read_by_index(connect: Connect, switch: FakeSwitch) -> None:

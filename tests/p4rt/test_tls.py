@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from fullnat.app.here import is_here
-from fullnat.p4rt.channel import Tls
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import ChannelError, ConnectionLost
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.program import Program
+from fullnat.p4rt.tls import Tls
 
 from p4rt.certificates import Authority, Pair
 from p4rt.switches import running
@@ -104,7 +104,7 @@ def test_files_that_are_not_usable(certificates: Certificates, tmp_path: Path) -
     def refused(*, ca: Path, own: Pair | None = None) -> str:
         cert, key = (own.cert, own.key) if own else (None, None)
         with pytest.raises(ChannelError) as caught:
-            Tls(ca=ca, cert=cert, key=key).credentials()
+            Tls(ca=ca, cert=cert, key=key).context()
         return str(caught.value)
 
     ca, key, garbage = certificates.ca, certificates.switch.key, tmp_path / "garbage"

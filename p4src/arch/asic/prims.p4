@@ -10,7 +10,12 @@
 /* An outer header would take PHV, and room in the decision, that there is not. */
 #define TUNNEL(SOURCE, DESTINATION) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
 #define TUNNELLED false
-#define TELL_TOO_BIG
+
+/* Neither its parser nor the decision has room for a packet within a packet: the controller translates ICMP errors, as it edits option
+ * lists. What ends here by TTL or MTU is known behind the meter of punts. */
+#define BEHIND_ICMP transition accept;
+#define STRAY_ICMP_ERROR punt(PuntReason.ICMP_ERROR)
+#define TELL_SENDER
 
 /* In target_metadata_t, SessionEvent bits of a session's segment. */
 #define ASIC_NEWS \

@@ -74,7 +74,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
                 update_tcp();
                 if (hdr.toa_v4.isValid()) { add_toa(); }
                 option_checksum.apply(hdr, m);
-            } else if (hdr.udp.checksum != 0) {
+            } else if (hdr.udp.isValid() && hdr.udp.checksum != 0) {
                 update_udp();
             }
         }

@@ -11,9 +11,11 @@ control FullnatDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.ipv4);
         packet.emit(hdr.ipv4_options);
         packet.emit(hdr.icmp);
+        EMIT_QUOTED(packet)
         packet.emit(hdr.ports);
         packet.emit(hdr.udp);
         packet.emit(hdr.tcp);
+        EMIT_QUOTED_L4(packet)
         packet.emit(hdr.toa_v4);
         EMIT_OPTIONS(packet)
     }

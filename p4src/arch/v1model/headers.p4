@@ -36,9 +36,11 @@ struct headers_t {
     ipv4_t         ipv4;
     ipv4_options_t ipv4_options;
     icmp_t         icmp;
+    QUOTED_HEADERS
     l4_ports_t     ports;
     udp_t          udp;
     tcp_t          tcp;
+    QUOTED_L4_HEADERS
     toa_v4_t       toa_v4;
     OPTION_HEADERS
 }

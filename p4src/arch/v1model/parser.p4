@@ -1,7 +1,8 @@
 /* v1model parser.
  *
  *   start -> packet_out? -> ethernet [-> vlan] -> arp
- *                                              -> ipv4 [-> options] -> icmp | ports, udp
+ *                                              -> ipv4 [-> options] -> icmp [-> what an error quotes]
+ *                                                                       | ports, udp
  *                                                                       | ports, tcp -> the states of OPTION_STATES
  *
  * A packet shorter than its headers sets parser_error and is dropped by Validate. Lengths that lie are found there too. */
@@ -26,6 +27,9 @@ parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, in
     }
 
 #include OPTION_STATES
+#ifdef QUOTED_STATES
+#include QUOTED_STATES
+#endif
 }
 
 #endif

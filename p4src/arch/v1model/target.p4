@@ -4,6 +4,8 @@
 
 #include "prims.p4"
 #include "option_list/headers.p4"
+#include "icmp_error/headers.p4"
+#define QUOTED_STATES "icmp_error/states.p4"
 #define DECISION_HEADER
 #define OUTER_HEADER ipv4_t outer_ipv4;
 #define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4);
@@ -17,6 +19,8 @@ struct target_metadata_t {
     bool    before_data;      /* answered to the client: it acknowledges no data of the server */
     ipv4_addr_t outer_src;    /* of the outer header */
     ipv4_addr_t outer_dst;    /* 0 = no outer header */
+    bit<16>     quoted_len;   /* of an ICMP error, bytes behind the ICMP header; IPv4 options of the quoted packet left out */
+    ipv4_addr_t misaddressed; /* of an ICMP error, destination xor source of the quoted packet */
     received_t    received;
     option_list_t options;
 }
@@ -28,11 +32,21 @@ struct target_metadata_t {
         m.target.outer_dst = DESTINATION; \
         m.length.last = m.length.last |+| OUTER_BYTES;
 #define TUNNELLED (m.target.outer_dst != 0)
-#define TELL_TOO_BIG \
-            if (m.verdict.drop == (bit<8>)DropReason.TUNNEL_MTU && hdr.ipv4.dont_fragment == 1 && !m.own_packet) { \
-                m.verdict.punt = (bit<8>)PuntReason.TOO_BIG; \
-                punt_limit.apply(m); \
+/* Not our own packets, nor fragments but the first, nor what may be an ICMP error (RFC 1812 4.3.2.7). */
+#define HAS_SENDER_TO_TELL (!m.own_packet && hdr.ipv4.fragment_offset == 0 \
+        && (hdr.ipv4.protocol != PROTO_ICMP || (hdr.icmp.isValid() && (hdr.icmp.type == ICMP_ECHO_REQUEST || hdr.icmp.type == ICMP_ECHO_REPLY))))
+#define TELL_SENDER \
+            if (m.verdict.drop != (bit<8>)DropReason.NONE && HAS_SENDER_TO_TELL) { \
+                if (m.verdict.drop == (bit<8>)DropReason.TTL) { \
+                    m.verdict.punt = (bit<8>)PuntReason.TTL_EXPIRED; \
+                } else if ((m.verdict.drop == (bit<8>)DropReason.MTU || m.verdict.drop == (bit<8>)DropReason.TUNNEL_MTU) \
+                           && hdr.ipv4.dont_fragment == 1) { \
+                    m.verdict.punt = (bit<8>)PuntReason.TOO_BIG; \
+                } \
+                if (m.verdict.punt != 0) { punt_limit.apply(m); } \
             }
+#define BEHIND_ICMP transition parse_icmp_rest;
+#define STRAY_ICMP_ERROR drop(DropReason.ICMP_ERROR)
 #define TOLD_EVENTS m.target.new_events
 
 #include "../../core/target.p4"
@@ -40,6 +54,7 @@ struct target_metadata_t {
 #include "received.p4"
 #include "option_list/edit.p4"
 #include "checksum.p4"
+#include "icmp_error/rewrite.p4"
 #include "tunnel.p4"
 #include "session_state.p4"
 #include "punt_limit.p4"

@@ -1,5 +1,5 @@
 /* AnswerOrDrop: what happens to a packet that is addressed to us and has no ports. ARP (RFC 826) and echo requests (RFC 792) are
- * answered, everything else is dropped for a named reason. After Addressee. Reads hdr, m.own and m.answer; writes m.verdict,
+ * answered, everything else is dropped for a named reason, or is an ICMP error for the controller. After Addressee. Reads hdr, m.own and m.answer; writes m.verdict,
  * m.next_hop, m.own_packet and hdr. */
 #ifndef _ANSWER_OR_DROP_P4_
 #define _ANSWER_OR_DROP_P4_
@@ -79,12 +79,16 @@ control AnswerOrDrop(inout headers_t hdr, inout metadata_t m) {
             m.own.answers_echo       : ternary;
             m.answer.carry           : ternary;
         }
-        actions = { drop; answer_echo; }
+        actions = { drop; punt; answer_echo; }
         const default_action = drop(DropReason.FRAGMENT);
         const entries = {
-            (0, 0, true, ICMP_ECHO_REQUEST, true, 0) : answer_echo(0x0800);
-            (0, 0, true, ICMP_ECHO_REQUEST, true, _) : answer_echo(0x0801);
-            (0, 0, _, _, _, _)                       : drop(DropReason.PROTOCOL);
+            (0, 0, true, ICMP_ECHO_REQUEST, true, 0)   : answer_echo(0x0800);
+            (0, 0, true, ICMP_ECHO_REQUEST, true, _)   : answer_echo(0x0801);
+            (0, 0, true, ICMP_UNREACHABLE, _, _)       : STRAY_ICMP_ERROR;
+            (0, 0, true, ICMP_SOURCE_QUENCH, _, _)     : STRAY_ICMP_ERROR;
+            (0, 0, true, ICMP_TIME_EXCEEDED, _, _)     : STRAY_ICMP_ERROR;
+            (0, 0, true, ICMP_PARAMETER_PROBLEM, _, _) : STRAY_ICMP_ERROR;
+            (0, 0, _, _, _, _)                         : drop(DropReason.PROTOCOL);
         }
     }
 

@@ -43,7 +43,7 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
         } else if (!DECIDED) {
             if (m.foreign) { not_for_us(); } else { answer_or_drop.apply(hdr, m); }
         }
-        if (IN_SESSION && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) {
+        if (IN_SESSION && !hdr.icmp.isValid() && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) {
             session_state.apply(hdr, m);
         }
     }

@@ -54,26 +54,28 @@ control JudgeWithoutSession(inout headers_t hdr, inout metadata_t m) {
         }
     }
 
-    /* A server's datagram to a local address may be late; that to an interface is nobody's. */
+    /* A server's datagram to a local address may be late; that to an interface is nobody's. What is neither is an ICMP error. */
     @hidden
     table datagram_rules {
         key = {
-            m.reset       : ternary;
-            m.own.address : ternary;
-            m.own.vip     : ternary;
-            m.own.local   : ternary;
-            m.own.served  : ternary;
-            m.injected    : ternary;
+            m.reset           : ternary;
+            m.own.address     : ternary;
+            hdr.udp.isValid() : ternary;
+            m.own.vip         : ternary;
+            m.own.local       : ternary;
+            m.own.served      : ternary;
+            m.injected        : ternary;
         }
         actions = { pass; drop; punt; }
         const default_action = drop(DropReason.PROTOCOL);
         const entries = {
-            (true, _, _, _, _, _)       : drop(DropReason.INJECT_MISS);
-            (_, false, _, _, _, _)      : pass();
-            (_, _, true, _, false, _)   : drop(DropReason.NO_SERVICE);
-            (_, _, true, _, true, true) : drop(DropReason.INJECT_MISS);
-            (_, _, true, _, true, _)    : punt(PuntReason.SERVICE_DATAGRAM);
-            (_, _, _, true, _, _)       : drop(DropReason.NO_SESSION);
+            (true, _, _, _, _, _, _)       : drop(DropReason.INJECT_MISS);
+            (_, false, _, _, _, _, _)      : pass();
+            (_, _, false, _, _, _, _)      : drop(DropReason.ICMP_ERROR);
+            (_, _, _, true, _, false, _)   : drop(DropReason.NO_SERVICE);
+            (_, _, _, true, _, true, true) : drop(DropReason.INJECT_MISS);
+            (_, _, _, true, _, true, _)    : punt(PuntReason.SERVICE_DATAGRAM);
+            (_, _, _, _, true, _, _)       : drop(DropReason.NO_SESSION);
         }
     }
 

@@ -23,7 +23,7 @@ control Forward(inout headers_t hdr, inout metadata_t m) {
             punt_limit.apply(m);
         } else if (ROUTED) {
             leave.apply(hdr, m);
-            TELL_TOO_BIG
+            TELL_SENDER
         }
     }
 }

@@ -13,6 +13,10 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_OWN_VIP) @name(".own_vip")
     action own_vip() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
 
+    /* One whose services are all down, and that shall tell who pings it. */
+    @id(ID_A_OWN_VIP_SILENT) @name(".own_vip_silent")
+    action own_vip_silent() { m.own.address = true; m.own.vip = true; }
+
     @id(ID_A_OWN_LOCAL) @name(".own_local")
     action own_local() { m.own.address = true; m.own.local = true; }
 
@@ -23,7 +27,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     PLACE_ADDRESSEE
     table own_address {
         key = { m.addressed : exact @id(1) @name("address"); }
-        actions = { own_vip; own_local; own_interface; @defaultonly NoAction; }
+        actions = { own_vip; own_vip_silent; own_local; own_interface; @defaultonly NoAction; }
         const default_action = NoAction();
         size = OWN_ADDRESS_TABLE_SIZE;
     }

@@ -2,7 +2,7 @@
      * else does, what a packet belongs to: m.flow, by which sessions and services are looked up; m.addressed; and m.next_hop, as
      * long as no rewrite leads elsewhere.
      *
-     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4 and PASS_TAG. */
+     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4, PASS_TAG and BEHIND_ICMP. */
     state parse_packet_out {
         packet.extract(hdr.packet_out);
         transition select(hdr.packet_out.request) {
@@ -82,7 +82,7 @@
 
     state parse_icmp {
         packet.extract(hdr.icmp);
-        transition accept;
+        BEHIND_ICMP
     }
 
     state parse_udp {

@@ -23,6 +23,7 @@ from fullnat.api.server import Dispatcher
 from fullnat.app import upgrade
 from fullnat.app.changes import Changes, Refused
 from fullnat.app.here import is_here
+from fullnat.app.memory import Keeper, MemoryFile
 from fullnat.app.metrics import serve_metrics
 from fullnat.app.notify import Notifier
 from fullnat.app.runner import CoreRunner
@@ -37,10 +38,10 @@ from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
 from fullnat.p4rt import program
-from fullnat.p4rt.channel import Tls
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.schema import Schema
+from fullnat.p4rt.tls import Tls
 from fullnat.p4rt.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
@@ -98,6 +99,9 @@ async def run(options: Options) -> None:
     )
     runner = CoreRunner(core)
     runner.reconfigure(config)
+    memory = MemoryFile(options.state_dir)
+    core.recall(memory.read(), asyncio.get_running_loop().time())
+    keeper = Keeper(core.memory, memory)
     # Sessions are objects without cycles; looking for cycles among hundreds of thousands of them stops everything.
     gc.freeze()
     gc.set_threshold(GC_ALLOCATIONS, 50, 1000)
@@ -130,7 +134,7 @@ async def run(options: Options) -> None:
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
         service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
-        await _until_signalled(runner, owner, service, partial(reload, changes))
+        await _until_signalled(runner, owner, service, keeper, partial(reload, changes))
 
 
 class EmbeddedPorts:
@@ -159,7 +163,7 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
     """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
     if not options.embedded:
         if options.tls is not None:
-            options.tls.credentials()
+            options.tls.context()
         elif not await is_here(options.grpc_addr):
             _LOGGER.warning(
                 "P4Runtime to %s goes over the network in plain text: whoever can read or change it there controls the "
@@ -184,7 +188,7 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 
 async def _until_signalled(
-    runner: CoreRunner, owner: SwitchOwner, service: Service, follow: Callable[[], Awaitable[bool]]
+    runner: CoreRunner, owner: SwitchOwner, service: Service, keeper: Keeper, follow: Callable[[], Awaitable[bool]]
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -205,6 +209,7 @@ async def _until_signalled(
         asyncio.create_task(owner.run(), name="switch-owner"),
         asyncio.create_task(stop.wait(), name="stop-signal"),
         asyncio.create_task(service.beat(), name="service-beat"),
+        asyncio.create_task(keeper.run(), name="memory"),
     ]
     service.ready()
     try:

@@ -1,7 +1,9 @@
 """Whether a switch is still there. A link that fails and a process that is stopped send no FIN, and TCP takes a quarter
 of an hour to notice; a switch that says nothing is therefore asked something.
 
-It is asked by an RPC and not by HTTP/2 pings, for which servers end connections (:mod:`fullnat.p4rt.channel`).
+It is asked by an RPC and not by HTTP/2 pings: servers made with gRPC's C++ library, BMv2's and Stratum's among them,
+take more than two of them within five minutes without data of theirs for abuse and end the connection
+(too_many_pings; gRPC proposal A8).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,6 +18,7 @@ from fullnat.core.stats import NAMES
 REQUEST_SECONDS = 10.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 _LOGGER = logging.getLogger(__name__)
 _SERVER_LABELS = ("protocol", "virtual", "server", "mode")
 _SERVER_COUNTERS = {
@@ -37,16 +39,19 @@ _SERVICE_LABELS = ("protocol", "virtual")
 _SERVICE_COUNTERS = {
     "connections": "Sessions created, of real servers that have gone as well",
     "unanswered": "Those of them that ended without any answer of their real server",
+    "persistent": "Sessions that went to the server remembered for their client",
 }
 _SERVER_GAUGES = {
     "active": "Sessions in state ESTABLISHED",
     "inactive": "Sessions in other states",
     "weight": "Configured weight",
     "effective_weight": "Weight that the scheduler goes by, beside those of the others",
+    "templates": "Clients whose next connection goes to it",
     "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
     "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
     "full": "1 while it takes no new sessions because of its upper threshold",
 }
+_SERVICE_GAUGES = {"templates": "Clients whose server is remembered"}
 _GROUPS = (
     ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
     ("punts", "reason", ("packets", "bytes"), "{} that the switch has sent to the controller, by reason"),
@@ -102,17 +107,22 @@ class _Reading(Collector):
             yield family
 
     def _services(self) -> Iterator[Metric]:
+        for name, help_text in _SERVICE_GAUGES.items():
+            yield self._per_service(GaugeMetricFamily, name, help_text)
         for name, help_text in _SERVICE_COUNTERS.items():
-            family = CounterMetricFamily(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
-            for service in self._stats["services"]:
-                family.add_metric((service["protocol"], service["virtual"]), service[name])
-            yield family
+            yield self._per_service(CounterMetricFamily, name, help_text)
         labels = (*_SERVICE_LABELS, "reason")
         family = CounterMetricFamily("fullnat_service_refused", "Flows that got no session", labels=labels)
         for service in self._stats["services"]:
             for reason, count in service["refused"].items():
                 family.add_metric((service["protocol"], service["virtual"], reason), count)
         yield family
+
+    def _per_service(self, kind: type[Family], name: str, help_text: str) -> Family:
+        family = kind(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
+        for service in self._stats["services"]:
+            family.add_metric((service["protocol"], service["virtual"]), service[name])
+        return family
 
     def _per_server(self, family: GaugeMetricFamily | CounterMetricFamily, name: str) -> None:
         for service in self._stats["services"]:
@@ -129,7 +139,10 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     """Name, type, labels and meaning of every metric, as Prometheus shows them."""
     cells = {"packets": 0, "bytes": 0}
     unnamed = dict.fromkeys(_SERVER_LABELS, "")
-    one: Json = {**unnamed, **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0)}
+    one: Json = {
+        **unnamed,
+        **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS, *_SERVICE_GAUGES, *_SERVICE_COUNTERS), 0),
+    }
     reading: Json = {
         "switch": {"state": ""},
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],

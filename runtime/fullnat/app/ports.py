@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.interface import Envelope, Event, SwitchId
+from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
+
+
+class Remembering(Protocol):
+    """What the next controller is to know (:class:`fullnat.core.remembrance.Remembrance`)."""
+
+    def news(self, most: int) -> list[tuple[MemoryKey, Memo | None]]: ...
+
+    def everything(self) -> Iterator[tuple[MemoryKey, Memo]]: ...
 
 
 class Core(Protocol):

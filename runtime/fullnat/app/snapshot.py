@@ -292,6 +292,9 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "connections": service.connections,
         "unanswered": service.unanswered,
         "refused": dict(service.refused),
+        "persistence_timeout": service.persistence_timeout,
+        "templates": service.templates,
+        "persistent": service.persistent,
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
@@ -321,6 +324,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "warming": _seconds(server.warming),
         "out_for": _seconds(server.out_for),
         "reset_in": _seconds(server.reset_in),
+        "templates": server.templates,
         "draining": server.draining,
         "active": server.active,
         "inactive": server.inactive,

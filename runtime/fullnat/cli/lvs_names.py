@@ -51,7 +51,7 @@ LVS_NAMES: dict[str, tuple[Place, ...]] = {
     "rst_out_established": (("controller", "rst_out_established"),),
     "gro_pass": (),
     "lro_reject": (),
-    "xmit_unexpected_mtu": (("drops", "mtu"), ("drops", "tunnel_mtu")),
+    "xmit_unexpected_mtu": (("drops", "mtu"), ("drops", "tunnel_mtu"), ("punts", "too_big")),
     "conn_sched_unreach": (("controller", "conn_sched_unreach"),),
     "fast_xmit_reject_inside": (),
     "fast_xmit_pass_inside": (),

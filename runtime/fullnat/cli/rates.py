@@ -11,7 +11,7 @@ SERVED = ("connections", "unanswered", "in_packets", "out_packets", "in_bytes", 
 """Counters of services and real servers."""
 _LOCAL = ("connections", "conflicts", "exhausted")
 _GROUPS = ("drops", "punts", "toa")
-_PRESENT = ("sessions",)
+_PRESENT = ("sessions", "templates")
 """What the controller tells beside its counters."""
 
 

@@ -117,7 +117,7 @@ def _daemon_options(given: Arguments) -> Options:
     """What has been checked, as the controller takes it."""
     from fullnat.api.listener import Tcp
     from fullnat.app import daemon, paths
-    from fullnat.p4rt.channel import Tls
+    from fullnat.p4rt.tls import Tls
 
     tls = None
     if given.grpc_tls_ca is not None:

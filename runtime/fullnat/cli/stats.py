@@ -165,9 +165,8 @@ def _refused(found: Json) -> list[Row]:
 
 def notes(values: Json) -> str:
     """What is to be known of a real server beside its counts."""
-    said = [
-        note.format(value) for item, note in _NOTES if (value := values.get(item)) is not None and value is not False
-    ]
+    there = ((note, values.get(item)) for item, note in _NOTES)
+    said = [note.format(value) for note, value in there if value is not None and value is not False]
     return f" ({', '.join(said)})" if said else ""
 
 

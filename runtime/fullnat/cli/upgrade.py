@@ -53,9 +53,9 @@ def upgrade(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from fullnat.app.upgrade import Pipeline, judge, running
     from fullnat.p4rt import program
-    from fullnat.p4rt.channel import Tls
     from fullnat.p4rt.errors import P4RuntimeError
     from fullnat.p4rt.grpc_transport import GrpcTransport
+    from fullnat.p4rt.tls import Tls
 
     tls = None
     if grpc_tls_ca is not None:

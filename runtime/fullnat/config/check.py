@@ -10,7 +10,7 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.values import check_slow_start, check_thresholds
+from fullnat.core.values import OPS_WITHOUT_LOCAL, check_slow_start, check_thresholds
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -95,6 +95,8 @@ def _check_virtual_server(
         )
         duplicates.see((real.address, real.port), below, "address", f"{real.address}:{real.port}")
         mode = real.mode or server.mode
+        if server.ops and mode.takes_local:
+            problems.add(below, "mode", f"{OPS_WITHOUT_LOCAL}, as this is")
         if mode.keeps_destination and real.port != server.port:
             problems.add(below, "port", f"{mode} changes no port: it has to be {server.port}")
         if mode.needs_neighbors and _routable(config, real.address) and not _next_door(config, real.address):

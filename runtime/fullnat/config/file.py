@@ -20,7 +20,7 @@ from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Tim
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import LIMITS, MTUS, PORTS, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
+from fullnat.core.values import LIMITS, MTUS, PORTS, PREFIXES, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
 from fullnat.net.flow import address
 
 Convert = Callable[[Any], Any]
@@ -38,7 +38,7 @@ def load(path: Path, target: str = V1MODEL) -> Config:
     ConfigError with everything that is wrong."""
     if path.suffix == KEEPALIVED:
         document, problems, vain = keepalived.load(path)
-        return replace(_checked(document, problems, target), vain=vain)
+        return replace(of_document(document, problems, target), vain=vain)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -56,10 +56,12 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
         raise ConfigError([locate.syntax_error(name, text, str(error))]) from None
-    return _checked(document, Problems(locate.Locator(text, name)), target)
+    return of_document(document, Problems(locate.Locator(text, name)), target)
 
 
-def _checked(document: Mapping[str, Any], problems: Problems, target: str) -> Config:
+def of_document(document: Mapping[str, Any], problems: Problems, target: str = V1MODEL) -> Config:
+    """The configuration that ``document`` says, if ``problems`` has none so far. Raises ConfigError with all there
+    are."""
     config = _config(document, problems)
     if config is not None:
         check.check(config, problems, CPU_PORTS[target])
@@ -85,6 +87,11 @@ def _seconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= longest:
         raise ValueError(f"{value!r} is not a number of seconds from 0.1 to {longest}")
     return float(value)
+
+
+def _duration(value: Any) -> float:
+    """Seconds, of which 0 is none."""
+    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
 
 
 def _boolean(value: Any) -> bool:
@@ -185,18 +192,18 @@ def _addresses(value: Any) -> tuple[IPv4Address, ...]:
 
 _PORT = _integer(*PORTS)
 
-_INTERFACE: dict[str, tuple[Convert, Any]] = {
+INTERFACE: dict[str, tuple[Convert, Any]] = {
     "port": (_integer(*SWITCH_PORTS), REQUIRED),
     "mac": (_mac, REQUIRED),
     "address": (_interface_address, REQUIRED),
     "mtu": (_integer(*MTUS), 1500),
 }
-_ROUTE: dict[str, tuple[Convert, Any]] = {
+ROUTE: dict[str, tuple[Convert, Any]] = {
     "prefix": (_network, REQUIRED),
     "gateway": (_address, None),
     "drop": (_boolean, False),
 }
-_REAL_SERVER: dict[str, tuple[Convert, Any]] = {
+REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
@@ -204,7 +211,7 @@ _REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "upper_threshold": (_integer(*LIMITS), 0),
     "lower_threshold": (_integer(*LIMITS), 0),
 }
-_VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
+VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (_address, REQUIRED),
     "port": (_PORT, REQUIRED),
     "protocol": (_one_of(*PROTOCOLS), "tcp"),
@@ -214,28 +221,33 @@ _VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
-    "slow_start": (_seconds, 0.0),
-    "drain_timeout": (_seconds, 0.0),
+    "ops": (_boolean, False),
+    "persistence_timeout": (_duration, 0.0),
+    "persistence_prefix": (_integer(*PREFIXES), 128),
+    "slow_start": (_duration, 0.0),
+    "drain_timeout": (_duration, 0.0),
     "toa": (_boolean, True),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
     "reset_on_miss": (_boolean, True),
+    "echo_while_up": (_boolean, False),
 }
+_OF_UDP = ("ops",)
 _OF_TCP = ("toa", "keep_timestamps", "keep_mss", "reset_on_miss")
-_TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
-_GLOBAL: dict[str, tuple[Convert, Any]] = {
+TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
+GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
     "local_port_max": (_PORT, 65535),
     "punt_rate": (_integer(*PUNTS), 20_000),
     "punt_burst": (_integer(*PUNTS), 20_000),
 }
 _PLACES = {
-    "[[interface]]": _INTERFACE,
-    "[[route]]": _ROUTE,
-    "[[virtual_server]]": _VIRTUAL_SERVER,
-    "[[virtual_server.real_server]]": _REAL_SERVER,
-    "[timeouts]": _TIMEOUTS,
-    "the beginning, before all sections": _GLOBAL,
+    "[[interface]]": INTERFACE,
+    "[[route]]": ROUTE,
+    "[[virtual_server]]": VIRTUAL_SERVER,
+    "[[virtual_server.real_server]]": REAL_SERVER,
+    "[timeouts]": TIMEOUTS,
+    "the beginning, before all sections": GLOBAL,
 }
 """Where each option belongs."""
 
@@ -245,12 +257,12 @@ _PLACES = {
 
 def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     top: Where = ()
-    values = _section(document, _GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
+    values = _section(document, GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
         Interface(**found)
         for where, table in _tables(document, "interface", problems, top)
-        if (found := _section(table, _INTERFACE, problems, where)) is not None
+        if (found := _section(table, INTERFACE, problems, where)) is not None
     ]
     routes = [
         StaticRoute(prefix=found["prefix"], gateway=found["gateway"])
@@ -282,12 +294,12 @@ def _timeouts(table: Mapping[str, Any], otherwise: Timeouts, problems: Problems,
         section = ".".join([part for part, _ in where] + ["timeouts"])
         problems.add(where, "timeouts", f"is not a section [{section}]")
         return None
-    values = _section(found, _TIMEOUTS, problems, (*where, ("timeouts", 1)))
+    values = _section(found, TIMEOUTS, problems, (*where, ("timeouts", 1)))
     return None if values is None else replace(otherwise, **{name: values[name] for name in found})
 
 
 def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[str, Any] | None:
-    found = _section(table, _ROUTE, problems, where)
+    found = _section(table, ROUTE, problems, where)
     if found is not None and (found["gateway"] is None) == (not found["drop"]):
         problems.add(where, "gateway", "a route has either a gateway or drop = true")
         return None
@@ -297,14 +309,14 @@ def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[s
 def _virtual_server(
     table: Mapping[str, Any], timeouts: Timeouts | None, problems: Problems, where: Where
 ) -> VirtualServer | None:
-    found = _section(table, _VIRTUAL_SERVER, problems, where, ("real_server", "timeouts"))
+    found = _section(table, VIRTUAL_SERVER, problems, where, ("real_server", "timeouts"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     if found is not None:
         _of_protocol(table, found, problems, where)
     servers = [
         RealServer(**values)
         for below, item in _tables(table, "real_server", problems, where)
-        if (values := _section(item, _REAL_SERVER, problems, below)) is not None
+        if (values := _section(item, REAL_SERVER, problems, below)) is not None
     ]
     return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own)
 
@@ -314,10 +326,10 @@ def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Prob
     protocol = PROTOCOLS[found["protocol"]]
     if "established_timeout" not in table:
         found["established_timeout"] = protocol.established_timeout
-    if not protocol.is_numbered:
-        for key in _OF_TCP:
-            if key in table:
-                problems.add(where, key, f"is an option of TCP, and this is a service of {protocol.name.upper()}")
+    other, options = ("UDP", _OF_UDP) if protocol.is_numbered else ("TCP", _OF_TCP)
+    for key in options:
+        if key in table:
+            problems.add(where, key, f"is an option of {other}, and this is a service of {protocol.name.upper()}")
 
 
 def _tables(

@@ -87,12 +87,21 @@ class ServiceSettings:
     keep_mss: bool = False
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
+    echo_while_up: bool = False
+    """Answer no echo request to its address while it has no real server with a weight, unless another service of the
+    address answers."""
     max_sessions: int = 0
     """Sessions that it may have; 0 is no limit."""
     new_rate: int = 0
     """New sessions per second; 0 is no limit."""
+    ops: bool = False
+    """One-packet scheduling, of UDP: each datagram goes to a real server of its own, and no session is kept."""
     slow_start: float = 0.0
     """Seconds in which a server that comes gets to its full weight; 0 is at once."""
+    persistence_timeout: float = 0.0
+    """Seconds that a client goes to the server of its last connection; 0 is not at all (LVS: -p)."""
+    persistence_prefix: int = 128
+    """Bits of a client's address that count for that (LVS: -M)."""
     drain_timeout: float = 0.0
     """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None

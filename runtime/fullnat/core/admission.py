@@ -5,11 +5,12 @@ The SYN is held while its session is written and then injected, so that the firs
 
 from __future__ import annotations
 
+from fullnat.core.affinity import known_server
 from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.placement import Refusal, limited, place
+from fullnat.core.placement import Place, Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.servers import Server
@@ -86,7 +87,7 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = limited(service, now) or place(store.pool, store.clients, service, flow)
+        found = limited(service, now) or self._place(service, flow, now)
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
@@ -97,6 +98,10 @@ class Admission:
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
+
+    def _place(self, service: Service, flow: Flow, now: float) -> Place | Refusal:
+        store = self._store
+        return place(store.pool, store.clients, service, flow, known_server(store.templates, service, flow, now))
 
     def _towards(self, server: Server, local: Endpoint, seq: int, now: float, above: int | None = None) -> int:
         """The ISN that ``server`` sees: ours, or the client's ``seq`` where it is the client that it talks to."""

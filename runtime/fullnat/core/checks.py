@@ -9,8 +9,10 @@ from fullnat.config.model import Interface
 from fullnat.core.commands import Problem, Reason
 from fullnat.core.draft import Draft
 from fullnat.core.model import Model
+from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
+from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL
 from fullnat.net.flow import Address, address, text
 
 
@@ -24,6 +26,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _conflicts(conflicting, roles, change)
     yield from _unusable(draft.model, touched)
     yield from _unchanged_destinations(draft, router)
+    yield from _one_packet(draft)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
             yield Problem(
@@ -42,6 +45,18 @@ def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:
                 yield Problem(Reason.CONFLICT, f"{mode} changes no port: that of {server} has to be {key[1].port}")
             if mode.needs_neighbors and router.next_hop(server.address) not in (None, server.address):
                 yield Problem(Reason.UNREACHABLE, f"real server {server} is not next door, as {mode} needs it")
+
+
+def _one_packet(draft: Draft) -> Iterator[Problem]:
+    """Services whose datagrams are scheduled alone."""
+    for key, declared in draft.affected():
+        if not declared.settings.ops:
+            continue
+        if BY_NUMBER[key[0]].is_numbered:
+            yield Problem(Reason.CONFLICT, OPS_OF_UDP)
+        for server, settings in declared.servers.items():
+            if (settings.mode or declared.settings.mode).takes_local:
+                yield Problem(Reason.CONFLICT, f"{OPS_WITHOUT_LOCAL}: that of {server} is none")
 
 
 def _interfaces(model: Model) -> Iterator[Problem]:

@@ -60,7 +60,8 @@ class Configured:
         services = {service.key: service.service_flags for service in self._store.services}
         locals_ = [local.address for local in self._store.pool]
         self._routed = self._next_hops.gateways(self._gateways)
-        desired = desired_entries(Wanted(self._network, services, locals_, self._routed))
+        silent = self._silent({virtual.address for _, virtual in services})
+        desired = desired_entries(Wanted(self._network, services, locals_, self._routed, silent))
         self._store.pool.retired.clear()
         self.write(self._mirror.change_to(desired), out)
         return self._owned(self.own.copy(), desired)
@@ -75,7 +76,9 @@ class Configured:
         interfaces = (each for each in self._network.interfaces if address(each.address.ip) in addresses)
         network = replace(self._network, interfaces=tuple(interfaces), routes=())
         possible = desired_entries(Wanted(network, dict.fromkeys(keys, 0), tuple(addresses), {}))
-        desired = desired_entries(Wanted(network, self._flags(keys, addresses), self._in_use(addresses), {}))
+        flags = self._flags(keys, addresses)
+        silent = self._silent({virtual.address for _, virtual in flags})
+        desired = desired_entries(Wanted(network, flags, self._in_use(addresses), {}, silent))
         updates = self._mirror.change_part(possible, desired)
         self.write(updates + self._mirror.retries(), out)
         return self._owned(set(addresses), desired)
@@ -86,6 +89,10 @@ class Configured:
         services = self._store.services
         known = [services.one_of(virtual) for virtual in addresses] + [services.by_key.get(key) for key in keys]
         return {service.key: service.service_flags for service in known if service is not None}
+
+    def _silent(self, virtuals: Iterable[Address]) -> set[Address]:
+        services = self._store.services
+        return {virtual for virtual in virtuals if not services.answers_echo(virtual)}
 
     def _in_use(self, addresses: Iterable[Address]) -> list[Address]:
         return [local for local in addresses if local in self._store.pool]

@@ -3,7 +3,7 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -17,6 +17,7 @@ from fullnat.core.declaration import Change, Declaration
 from fullnat.core.draining import Draining
 from fullnat.core.expiry import Expiry
 from fullnat.core.frames import gratuitous_arp
+from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
     Effect,
     Envelope,
@@ -39,18 +40,30 @@ from fullnat.core.interface import (
 )
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase
+from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
+from fullnat.core.one_packet import OnePacket
 from fullnat.core.options import BadOptions, edit_options
+from fullnat.core.remembrance import Remembrance
 from fullnat.core.resets import Resets
+from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
-from fullnat.core.too_big import TooBig
-from fullnat.core.views import LocalAddressView, ServiceView, SessionView, local_view, service_view, session_view
+from fullnat.core.views import (
+    LocalAddressView,
+    ServiceView,
+    SessionView,
+    TemplateView,
+    local_view,
+    service_view,
+    session_view,
+    template_view,
+)
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
 from fullnat.net.parse import Packet, parse
@@ -80,11 +93,14 @@ class Controller:
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
-        self._too_big = TooBig(self._store)
+        self._senders = Senders(self._store, self._tables.own)
+        self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets)
-        self._datagrams = Datagrams(self._store)
+        self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
-        self._warming = Warming(self._store.services)
+        self._warming = Warming(self._store.services, self._store.memory)
+        self.memory = Remembrance(self._store, self._draining, self._warming, wall_offset)
+        """What the next controller is to know; see :meth:`recall`."""
         self._switch: SwitchId | None = None
         """The switch that is up."""
         self._without_id = 0
@@ -137,8 +153,9 @@ class Controller:
         """When to call :meth:`handle_deadline`, on the clock of ``now``; None while there is nothing to wait for."""
         if self._switch is None:
             return None
-        wheels = self._store.timers, self._neighbors.timers, self._warming.timers, self._draining.timers
-        return min((time for wheel in wheels if (time := wheel.deadline()) is not None), default=None)
+        owners = self._store, self._neighbors, self._warming, self._draining, self._store.templates
+        times = (owner.timers.deadline() for owner in owners)
+        return min((time for time in times if time is not None), default=None)
 
     def handle_deadline(self, now: float) -> list[Envelope]:
         self._now = now
@@ -149,6 +166,7 @@ class Controller:
         self._neighbors.due(now, out)
         self._warming.due(now)
         self._draining.due(now, out)
+        self._store.templates.due(now)
         return [(self._switch, out)] if out else []
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
@@ -163,8 +181,10 @@ class Controller:
             self._neighbors.arp(packet, event.ingress_port, now, out)
         elif reason == PuntReason.OPTIONS:
             self._edit_options(event, packet, out)
-        elif reason == PuntReason.TOO_BIG:
-            self._too_big.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
+        elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
+            self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
+        elif reason == PuntReason.ICMP_ERROR:
+            self._icmp_errors.error(event, packet, now, out)
         elif reason == PuntReason.NO_SESSION:
             self._misses.segment(packet, event.ingress_port, now, out)
         else:
@@ -173,7 +193,7 @@ class Controller:
     def _receiver(self, event: PacketIn, packet: Packet) -> Address | None:
         """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
         session = self._store.table.by_id.get(event.session_id)
-        if session is not None and session.server.mode.keeps_destination and packet.flow == session.key:
+        if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
             return session.server.endpoint.address
         return packet.dst
 
@@ -221,6 +241,7 @@ class Controller:
         reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
         routes, gateways = self._tables.routes(), self._declaration.router.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
+        self._draining.switch_up(now)
         self._number(found, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
@@ -292,7 +313,10 @@ class Controller:
         new: set[Address] = set()
         gone = False
         for key, service_change in change.services.items():
-            gone |= store.services.configure(key, service_change.after, settings.timeouts) is not None
+            left = store.services.configure(key, service_change.after, settings.timeouts)
+            gone |= left is not None
+            if left is not None or service_change.changes_clients:
+                store.templates.forget(left or store.services.by_key[key])
             store.pool.add(service_change.locals_added)
             store.pool.remove(service_change.locals_removed)
             new |= hops.add(server.address for server in service_change.servers_added)
@@ -324,6 +348,12 @@ class Controller:
             if link is not None:
                 out.append(Forward(link.port, gratuitous_arp(link.mac, own)))
 
+    def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
+        """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever
+        it no longer fits is forgotten."""
+        self.apply(self.memory.commands(memos, now), now)
+        self.memory.recall(memos, now)
+
     # ---- views
 
     def sessions(self, now: float | None = None) -> Iterator[SessionView]:
@@ -343,9 +373,14 @@ class Controller:
         service = self._store.services.by_key.get(key)
         return None if service is None else service_view(service, now)
 
+    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
+        """Every template of persistence; see :meth:`sessions`."""
+        time = self._now if now is None else now
+        return (template_view(template, time) for template in self._store.templates)
+
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)
 
     def stats(self) -> dict[str, int]:
         """Counters by name (:data:`fullnat.core.stats.NAMES`), and how many sessions there are now."""
-        return self._stats | {"sessions": len(self._store.table)}
+        return self._stats | {"sessions": len(self._store.table), "templates": len(self._store.templates)}

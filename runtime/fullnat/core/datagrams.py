@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fullnat.core.admission import SUSPICIOUS, refuse
+from fullnat.core.affinity import known_server
 from fullnat.core.interface import Effect, Failure, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.placement import Refusal, limited, place
+from fullnat.core.one_packet import OnePacket
+from fullnat.core.placement import Place, Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.services import Service
 from fullnat.core.sessions import Held, Session
@@ -43,8 +45,9 @@ class _Queue:
 
 
 class Datagrams:
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, one_packet: OnePacket) -> None:
         self._store = store
+        self._one_packet = one_packet
         self._stats = store.stats
         self._waiting: dict[Flow, _Queue] = {}
         self._count = 0
@@ -60,7 +63,12 @@ class Datagrams:
             self._stats["bad_checksum"] += 1
             return
         session = self._store.table.by_key.get(flow)
-        if session is None:
+        service = self._store.services.by_key.get((flow.protocol, flow.dst))
+        if service is not None and service.one_packet:
+            self._stats["datagram_received"] += 1
+            source = self._store.services.ids.source
+            out += self._one_packet.datagram(event, packet, flow, service, source, now)
+        elif session is None:
             self._stats["datagram_received"] += 1
             if self._count < IN_ALL:
                 self._count += 1
@@ -103,14 +111,14 @@ class Datagrams:
 
     def leave(self, services: Iterable[Service], now: float, out: list[Effect]) -> None:
         """Remove the sessions of those real servers of ``services`` that are to have none: the next datagram of each is
-        scheduled anew."""
+        scheduled anew. With one-packet scheduling none has any."""
         store = self._store
         out_of = {
             server
             for service in services
             if not service.protocol.is_numbered
             for server in service.all_servers()
-            if server.is_out and server.sessions
+            if (server.is_out or service.one_packet) and server.sessions
         }
         if out_of:
             leaving = [session for session in store.table if session.server in out_of and session.phase in _LIVE]
@@ -132,7 +140,7 @@ class Datagrams:
             self._give_up(queue)
             return
         full = store.unnumbered * SHARE >= store.table.ids.size
-        found = Refusal.NO_ROOM if full else limited(service, now) or place(store.pool, store.clients, service, flow)
+        found = Refusal.NO_ROOM if full else limited(service, now) or self._place(service, flow, queue.held[0], now)
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM
@@ -141,6 +149,10 @@ class Datagrams:
             return
         self._waiting[session.key] = queue
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
+
+    def _place(self, service: Service, flow: Flow, first: Held, now: float) -> Place | Refusal:
+        store = self._store
+        return place(store.pool, store.clients, service, flow, known_server(store.templates, service, flow, now))
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         outcome, message = failure

@@ -24,6 +24,14 @@ class ServiceChange(NamedTuple):
     """None: it is removed."""
 
     @property
+    def changes_clients(self) -> bool:
+        """What its templates remember is no longer asked for."""
+        if self.before is None or self.after is None:
+            return False
+        before, after = self.before.settings, self.after.settings
+        return before.persistence_prefix != after.persistence_prefix or not after.persistence_timeout
+
+    @property
     def locals_added(self) -> list[Address]:
         return _new(self.after.locals if self.after else (), self.before.locals if self.before else {})
 

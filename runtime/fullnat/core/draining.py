@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Effect, Log
+from fullnat.core.memory import Kind, MemoryKey
 from fullnat.core.resets import Resets
 from fullnat.core.servers import Server
 from fullnat.core.services import Service
@@ -21,6 +22,9 @@ class Draining:
     def __init__(self, store: SessionStore, resets: Resets) -> None:
         self.timers: TimerWheel[Server] = TimerWheel()
         self._store = store
+        self._memory = store.memory
+        self._recalled: dict[MemoryKey, tuple[float, float | None]] = {}
+        """Since when servers are out that were removed, and until when, by an earlier controller."""
         self._resets = resets
 
     def follow(
@@ -38,24 +42,48 @@ class Draining:
                 if server.is_out:
                     self._out(service, server, now)
                     if (key, server.endpoint) in within:
-                        self._set_deadline(server, within[key, server.endpoint], now)
+                        server.drained = True
+                        self._give(service, server, within[key, server.endpoint], now)
                 elif server.out_since is not None:
-                    server.out_since = server.deadline = None
-                    self.timers.cancel(server)
+                    server.out_since = None
+                    server.drained = False
+                    self._give(service, server, None, now)
 
     def _out(self, service: Service, server: Server, now: float) -> None:
         if server.out_since is None:
             server.out_since = now
-        if server.leaving and server.deadline is None and service.drain_timeout:
-            self._set_deadline(server, service.drain_timeout, now)
+            self._memory.touch(service.memory_key(Kind.DRAIN, server))
+        if server.leaving and not server.drained and server.deadline is None and service.drain_timeout:
+            self._give(service, server, service.drain_timeout, now)
 
-    def _set_deadline(self, server: Server, within: float | None, now: float) -> None:
+    def _give(self, service: Service, server: Server, within: float | None, now: float) -> None:
+        """The sessions of ``server`` have this time."""
+        self._memory.touch(service.memory_key(Kind.DRAIN, server))
         if within is None:
             server.deadline = None
             self.timers.cancel(server)
         else:
             server.deadline = now + within
             self.timers.arm(server, server.deadline)
+
+    def recall(self, service: Service, server: Server, since: float, until: float | None, now: float) -> None:
+        """``server``, which is out, has been so since then, says an earlier controller."""
+        server.out_since = since
+        self._give(service, server, None if until is None else until - now, now)
+
+    def recall_removed(self, key: MemoryKey, since: float, until: float | None) -> None:
+        """The same of one that is not there, until its sessions are found on the switch."""
+        self._recalled[key] = since, until
+
+    def switch_up(self, now: float) -> None:
+        """Servers that are not configured may have been found with their sessions."""
+        recalled, self._recalled = self._recalled, {}
+        for service in self._store.services:
+            for server in service.draining.values():
+                if server.out_since is None:
+                    since, until = recalled.get(service.memory_key(Kind.DRAIN, server), (now, None))
+                    self.recall(service, server, since, until, now)
+                    self._out(service, server, now)
 
     def due(self, now: float, out: list[Effect]) -> None:
         """Reset the sessions of the servers whose time is over."""

@@ -5,7 +5,6 @@ Frames start at the Ethernet header, untagged.
 
 from __future__ import annotations
 
-from fullnat.net.checksum import checksum
 from fullnat.net.flow import Address, Flow
 from fullnat.net.headers import (
     ARP_REQUEST,
@@ -19,6 +18,7 @@ from fullnat.net.headers import (
     ip,
     tcp_packet,
 )
+from fullnat.net.icmp import PORT_UNREACHABLE, ROOM_TO_QUOTE, message
 from fullnat.net.parse import Packet
 
 
@@ -46,22 +46,20 @@ def reset_answer(packet: Packet) -> bytes | None:
 
 
 def port_unreachable(packet: Packet, flow: Flow) -> bytes:
-    """ICMP port unreachable in answer to an IPv4 ``packet`` of ``flow``, from its destination, quoting its IP header
-    and 8 bytes (RFC 792)."""
-    quoted = packet.frame[packet.network : packet.transport + 8]
-    total = checksum(b"\x03\x03\0\0\0\0\0\0" + quoted)
-    icmp = b"\x03\x03" + total.to_bytes(2, "big") + bytes(4) + quoted
-    answer = ip(flow.dst.address, flow.src.address, PROTO_ICMP, icmp)
-    return ethernet(packet.source_mac, packet.destination_mac, packet.ethertype) + answer
+    """ICMP port unreachable in answer to an IPv4 ``packet`` of ``flow``, from its destination."""
+    return icmp_error(packet, PORT_UNREACHABLE, flow.dst.address, (packet.source_mac, packet.destination_mac))
 
 
-def fragmentation_needed(packet: Packet, source: Address, client: Address, mac: int, mtu: int) -> bytes:
-    """ICMP fragmentation needed (RFC 1191 4) in answer to an IPv4 ``packet`` of ``client``, from ``source``, quoting
-    its IP header and 8 bytes: no packet above ``mtu`` bytes gets through. The frame is for ``mac``."""
-    quoted = packet.frame[packet.network : packet.transport + 8]
-    head, limit = b"\x03\x04", mtu.to_bytes(4, "big")
-    total = checksum(head + b"\0\0" + limit + quoted).to_bytes(2, "big")
-    return ethernet(mac, mac, packet.ethertype) + ip(source, client, PROTO_ICMP, head + total + limit + quoted)
+def icmp_error(packet: Packet, kind: tuple[int, int], source: Address, macs: tuple[int, int], mtu: int = 0) -> bytes:
+    """The ICMP error of type and code ``kind`` in answer to an IPv4 ``packet``, from ``source``, quoting as much of it
+    as is sure to arrive (RFC 1812 4.3.2.3). With fragmentation needed, no packet above ``mtu`` bytes gets through
+    (RFC 1191 4). ``macs``: destination, source. Raises ValueError for a packet without addresses."""
+    if packet.src is None:
+        raise ValueError("nobody to tell: the packet has no source")
+    frame, start = packet.frame, packet.network
+    length = min(int.from_bytes(frame[start + 2 : start + 4], "big"), ROOM_TO_QUOTE)
+    answer = message(kind, mtu.to_bytes(4, "big"), frame[start : start + length])
+    return ethernet(*macs, packet.ethertype) + ip(source, packet.src, PROTO_ICMP, answer)
 
 
 def arp_request(mac: int, address: Address, target: Address, destination: int = BROADCAST) -> bytes:

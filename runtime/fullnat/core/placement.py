@@ -1,8 +1,8 @@
 """Placement: which real server a new flow goes to, and from which local address and port.
 
 The scheduler chooses the server; then, in FULLNAT, the pool finds a local port that is free towards it. In other modes
-the client's own endpoint is the local one. What knows an old choice of the client asks to be heard before the
-scheduler.
+the client's own endpoint is the local one. What knows an old choice of the client (:mod:`.affinity`) is heard before
+the scheduler.
 """
 
 from __future__ import annotations
@@ -54,11 +54,13 @@ def limited(service: Service, now: float) -> Refusal | None:
     return None if service.limits.allows(now) else Refusal.SERVICE_RATE
 
 
-def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flow) -> Place | Refusal:
-    """Where a new ``flow`` of ``service`` goes."""
-    server = service.schedule(flow)
+def place(
+    pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flow, known: Server | None = None
+) -> Place | Refusal:
+    """Where a new ``flow`` of ``service`` goes: to the server that its client is ``known`` to have."""
+    server = known or service.schedule(flow)
     if server is None:
-        return _without_server(service)
+        return without_server(service)
     peer = made(Peer, (flow.protocol, server.endpoint))
     if not server.mode.takes_local:
         if not server.mode.keeps_destination and not clients.take(flow.src, peer):
@@ -68,7 +70,8 @@ def place(pool: LocalPool, clients: ClientEndpoints, service: Service, flow: Flo
     return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))
 
 
-def _without_server(service: Service) -> Refusal:
+def without_server(service: Service) -> Refusal:
+    """Why ``service`` has no server for a flow."""
     if service.crowded:
         return Refusal.NO_ROOM
     return Refusal.SERVERS_FULL if service.scheduler.servers else Refusal.NO_REAL_SERVER

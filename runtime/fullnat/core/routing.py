@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from fullnat.config.model import Config, StaticRoute
-from fullnat.net.flow import Address, address
+from fullnat.net.flow import V4_BYTES, Address, address
+
+ALL_V4 = 0xFFFFFFFF
 
 
 class Link(NamedTuple):
@@ -83,6 +85,16 @@ class Router:
             if found is None or link.prefix_len > found.prefix_len:
                 found = link
         return found
+
+    def is_broadcast(self, of: Address) -> bool:
+        """Whether the address ``of`` is that of all hosts of an interface's subnet."""
+        number, size = int.from_bytes(of, "big"), len(of)
+        return any(
+            len(link.address) == size == V4_BYTES
+            and link.prefix_len < 31
+            and number == link.network | ~link.mask & ALL_V4
+            for link in self._links
+        )
 
     def next_hop(self, destination: Address) -> Address | None:
         """The address that must be resolved to reach ``destination``; None without a route."""

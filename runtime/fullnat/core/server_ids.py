@@ -108,7 +108,8 @@ class ServerIds:
         """Ids to write for; see :meth:`updates`."""
         self.refused: set[int] = set()
         """Ids whose entries the switch did not take."""
-        self._source: Source = lambda _: _NOWHERE.address
+        self.source: Source = lambda _: _NOWHERE.address
+        """Where outer headers to an address are from."""
         self._pool = IdPool(size)
         self._bindings: dict[int, _Binding] = {}
         self._of_service: dict[ServiceKey, set[int]] = {}
@@ -177,7 +178,7 @@ class ServerIds:
 
     def route(self, source: Source) -> None:
         """Outer headers have these sources from now on."""
-        self._source = source
+        self.source = source
         self.changed |= {number for number, binding in self._bindings.items() if binding.key.mode is Mode.TUNNEL}
 
     def service(self, number: int) -> ServiceKey | None:
@@ -225,7 +226,7 @@ class ServerIds:
             self.refused.discard(number)
             binding = self._bindings.get(number)
             used = binding is not None and binding.holders > 0
-            entries = (binding or _NOBODY).entries(number, self._source)
+            entries = (binding or _NOBODY).entries(number, self.source)
             for entry in entries:
                 update = self._mirror.change(entry_key(entry), entry if used else None)
                 if update is None:

@@ -18,6 +18,7 @@ class Server:
         "active",
         "connections",
         "deadline",
+        "drained",
         "effective_weight",
         "endpoint",
         "has_room",
@@ -29,6 +30,7 @@ class Server:
         "server_id",
         "settings",
         "stage",
+        "templates",
         "unanswered",
         "warm_since",
     )
@@ -41,6 +43,8 @@ class Server:
         """It is configured no more, and drains."""
         self.out_since: float | None = None
         """Since when it is to have no new sessions, if it is."""
+        self.drained = False
+        """It is out by a command, whatever the configuration says."""
         self.deadline: float | None = None
         """When those that it has are reset, if ever."""
         self.has_room = False
@@ -60,6 +64,8 @@ class Server:
         """Sessions in every other state (LVS: InActConn)."""
         self.connections = 0
         """Sessions ever."""
+        self.templates = 0
+        """Clients whose next connection goes to it (LVS: persistconns)."""
         self.unanswered = 0
         """Those that ended without any answer of this server."""
 

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
 from fullnat.core.limits import Limits
+from fullnat.core.memory import Kind, Memory, MemoryKey
 from fullnat.core.model import Declared
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
@@ -26,6 +27,9 @@ from fullnat.core.servers import NO_ID, STAGES, Server
 from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.p4constants import ServiceFlag, SessionFlag
 from fullnat.tables.table import Entry
+
+if TYPE_CHECKING:
+    from fullnat.core.templates import Template
 
 NOTHING_FOUND = FoundServers()
 
@@ -56,9 +60,19 @@ class Service:
         self.resets_on_miss = False
         self.established_timeout = self.protocol.established_timeout
         self.own_timeouts: Timeouts | None = None
+        self.persistence_timeout = 0.0
+        """Seconds that a client's server is remembered; 0 is not at all."""
+        self.persistence_prefix = 128
+        """Bits of an address that make a client."""
+        self.templates: dict[Address, Template] = {}
+        """By client; :mod:`fullnat.core.templates` owns them."""
+        self.persistent = 0
+        """Sessions that went where a template said."""
         self.drain_timeout = 0.0
         """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
         self.limits = Limits()
+        self.one_packet = False
+        """Each datagram is scheduled alone."""
         self.connections = 0
         """Sessions ever, of servers that have gone as well."""
         self.unanswered = 0
@@ -67,6 +81,8 @@ class Service:
         """Flows that got no session, by the reason's name."""
         self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
+        self.answers_echo = True
+        """Its address may be pinged, as far as it knows."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler = SCHEDULERS["rr"](start)
@@ -81,10 +97,13 @@ class Service:
         settings = declared.settings
         self.locals = tuple(declared.locals)
         self.slow_start = settings.slow_start
+        self.persistence_timeout = settings.persistence_timeout
+        self.persistence_prefix = settings.persistence_prefix
         self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings.max_sessions, settings.new_rate)
+        self.one_packet = settings.ops
         if self.protocol.is_numbered:
             self.session_flags = (
                 (SessionFlag.TOA if settings.toa else 0)
@@ -104,6 +123,7 @@ class Service:
                 self.scheduler.opened(server)
         for server in old.values():
             self.drain(server)
+        self.answers_echo = not settings.echo_while_up or bool(self.taking())
         if settings.scheduler != self.scheduler.name:
             self.scheduler = SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
@@ -170,6 +190,15 @@ class Service:
         """What the id of ``server`` stands for."""
         return ServerKey(self.key, server.endpoint, server.mode)
 
+    def memory_key(self, kind: Kind, server: Server) -> MemoryKey:
+        """What is remembered of ``server`` goes by that."""
+        return MemoryKey(kind, self.key, None, server.endpoint, server.mode)
+
+    def find(self, endpoint: Endpoint, mode: Mode) -> Server | None:
+        """A server that is configured or drains."""
+        server = self.servers.get(endpoint)
+        return server if server is not None and server.mode is mode else self.draining.get((endpoint, mode))
+
     def all_servers(self) -> Iterator[Server]:
         yield from self.servers.values()
         yield from self.draining.values()
@@ -178,8 +207,9 @@ class Service:
 class Services:
     """All services, and the ids of their servers. What a change does not concern is not visited by it."""
 
-    def __init__(self, server_ids: int, rng: Random) -> None:
+    def __init__(self, server_ids: int, rng: Random, memory: Memory) -> None:
         self._rng = rng
+        self._memory = memory
         self.by_key: dict[ServiceKey, Service] = {}
         self.ids = ServerIds(server_ids)
         self.answering_locals: Counter[Address] = Counter()
@@ -226,6 +256,9 @@ class Services:
         self._answer_for(service, -1)
         self._unbalanced.pop(service, None)
         service.configured = False
+        for server in service.all_servers():
+            self._memory.touch(service.memory_key(Kind.DRAIN, server))
+            self._memory.touch(service.memory_key(Kind.SLOW_START, server))
         left, service.servers = list(service.servers.values()), {}
         for server in left:
             service.drain(server)
@@ -253,6 +286,10 @@ class Services:
         """Any service of this virtual address."""
         key = next(iter(self._of_virtual.get(virtual, ())), None)
         return None if key is None else self.by_key[key]
+
+    def answers_echo(self, virtual: Address) -> bool:
+        """Whether any service of this virtual address has it answer echo requests."""
+        return any(self.by_key[key].answers_echo for key in self._of_virtual.get(virtual, ()))
 
     def switch_up(self, found: FoundServers) -> None:
         """The switch tells which id is whose: only those of sessions that it still has stay."""
@@ -348,6 +385,7 @@ class Services:
         name = server.endpoint, server.mode
         if not server.sessions and service.draining.get(name) is server:
             del service.draining[name]
+            self._memory.touch(service.memory_key(Kind.DRAIN, server))
             if server.server_id != NO_ID:
                 self.ids.drop(server.server_id)
                 server.server_id = NO_ID

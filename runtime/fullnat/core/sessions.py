@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase, Step, after
@@ -14,6 +14,9 @@ from fullnat.core.services import Service
 from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry
+
+if TYPE_CHECKING:
+    from fullnat.core.templates import Template
 
 NEVER = float("-inf")
 """When a session that was found on the switch was created."""
@@ -53,6 +56,7 @@ class Session:
         "service",
         "state",
         "still",
+        "template",
         "token",
         "unjudged",
     )
@@ -88,6 +92,8 @@ class Session:
         self.probing = False
         self.not_before = 0.0
         """Idle notices before this time are known to be too early."""
+        self.template: Template | None = None
+        """That of its client, while it is established."""
         self.failures = 0
         """Failed deletes in a row."""
         self.counters: ProbeResult | None = None

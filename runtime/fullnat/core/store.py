@@ -15,6 +15,7 @@ from fullnat.config.model import GlobalSettings
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
+from fullnat.core.memory import Memory
 from fullnat.core.placement import Place
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.server_ids import ServerKey
@@ -22,6 +23,7 @@ from fullnat.core.servers import Server
 from fullnat.core.services import Service, Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
+from fullnat.core.templates import Templates
 from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.tables.session import SessionEntry
@@ -47,12 +49,14 @@ class SessionStore:
         self.stats = stats
         self._isn = isn
         self.table = SessionTable(sizes.session_ids)
-        self.services = Services(sizes.server_ids, rng)
+        self.memory = Memory()
+        self.services = Services(sizes.server_ids, rng, self.memory)
         self.unnumbered = 0
         """Sessions of protocols without numbers."""
         settings = GlobalSettings()
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.clients = ClientEndpoints()
+        self.templates = Templates(self.memory, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
@@ -95,6 +99,7 @@ class SessionStore:
         self._hold(session)
         server.connections += 1
         service.connections += 1
+        self.templates.placed(service, key, server, now)
         return session
 
     def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:
@@ -114,6 +119,7 @@ class SessionStore:
         session.events = session.protocol.opened
         session.state = session.protocol.established
         self._hold(session)
+        self._persist(session, now)
         return session
 
     def _give_back(self, protocol: int, server: Server, local: Endpoint) -> None:
@@ -148,6 +154,8 @@ class SessionStore:
         self._give_back(entry.protocol, server, session.local)
         self._count(session, session.state, -1)
         session.service.limits.sessions -= 1
+        if session.template is not None:
+            session.template.holders -= 1
         self.unnumbered -= not session.protocol.is_numbered
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
@@ -168,6 +176,16 @@ class SessionStore:
         session.state = state
         session.changed = now
         session.not_before = 0.0
+        self._persist(session, now)
+
+    def _persist(self, session: Session, now: float) -> None:
+        """Established sessions hold their clients' templates."""
+        is_established = session.state is session.protocol.established
+        if is_established and session.template is None:
+            session.template = self.templates.hold(session.service, session.key, session.server, now)
+        elif not is_established and session.template is not None:
+            self.templates.release(session.template, now)
+            session.template = None
 
     def mark_reset(self, session: Session, now: float) -> None:
         """The controller's own resets have ended it."""
@@ -179,6 +197,7 @@ class SessionStore:
         self.set_events(session, 0, 0, now)
         session.changed = session.began = now
         session.not_before = 0.0
+        self._persist(session, now)
         self.arm(session, now)
 
     def is_open(self, session: Session) -> bool:
@@ -279,6 +298,9 @@ class SessionStore:
             for session in batch:
                 if session.phase in _LIVED:
                     self._over(session, now)
+                if session.template is not None:
+                    self.templates.release(session.template, now)
+                    session.template = None
                 session.step(Step.REMOVE)
                 session.token = token
                 session.new_entry = None

@@ -20,8 +20,14 @@ PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
 LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
+PREFIXES = 1, 128
+"""Bits; those beyond an address count for nothing."""
 SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
+
+
+OPS_OF_UDP = "one-packet scheduling (ops) is for UDP"
+OPS_WITHOUT_LOCAL = "one-packet scheduling (ops) needs another mode than fullnat"
 
 
 def check_host(address: Address) -> None:
@@ -68,6 +74,8 @@ def check_service(settings: ServiceSettings) -> None:
     if settings.scheduler not in SCHEDULERS:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     check_slow_start(settings.scheduler, settings.slow_start)
+    _within("persistence_timeout", settings.persistence_timeout, SECONDS)
+    _within("persistence_prefix", settings.persistence_prefix, PREFIXES)
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
     _within("established_timeout", settings.established_timeout, SECONDS)

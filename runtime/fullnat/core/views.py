@@ -11,6 +11,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.pool import LocalAddress, LocalPool
 from fullnat.core.services import Service
 from fullnat.core.sessions import Session
+from fullnat.core.templates import Template
 from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.session import SessionEntry
 
@@ -65,6 +66,8 @@ class ServerView(NamedTuple):
     """Seconds since its slow start began."""
     out_for: float | None = None
     """Seconds since it takes no new sessions, by configuration or command; None: it does."""
+    templates: int = 0
+    """Clients whose next connection goes to it."""
     reset_in: float | None = None
     """Seconds until those that it has left are reset; None: they are not."""
 
@@ -83,6 +86,24 @@ class ServiceView(NamedTuple):
     unanswered: int
     refused: Mapping[str, int]
     """Flows that got no session, by reason."""
+    persistence_timeout: float = 0.0
+    templates: int = 0
+    """Clients whose server is remembered."""
+    persistent: int = 0
+    """Sessions that went where a template said."""
+
+
+class TemplateView(NamedTuple):
+    protocol: int
+    virtual: Endpoint
+    client: Address
+    prefix: int
+    """Bits of it that count."""
+    server: Endpoint
+    expires: float
+    """Seconds until it is forgotten, if no session holds it."""
+    sessions: int
+    """Those that hold it: established."""
 
 
 class LocalAddressView(NamedTuple):
@@ -128,6 +149,7 @@ def service_view(service: Service, now: float) -> ServiceView:
             not server.is_open,
             _since(server.warm_since, now),
             _since(server.out_since, now),
+            server.templates,
             None if server.deadline is None else max(0.0, server.deadline - now),
         )
         for server in service.all_servers()
@@ -141,7 +163,17 @@ def service_view(service: Service, now: float) -> ServiceView:
         service.connections,
         service.unanswered,
         dict(service.refused),
+        service.persistence_timeout,
+        len(service.templates),
+        service.persistent,
     )
+
+
+def template_view(template: Template, now: float) -> TemplateView:
+    service, client = template.service, template.client
+    prefix = min(service.persistence_prefix, len(client) * 8)
+    expires = max(0.0, template.expires - now)
+    return TemplateView(*service.key, client, prefix, template.server.endpoint, expires, template.holders)
 
 
 def _since(time: float | None, now: float) -> float | None:

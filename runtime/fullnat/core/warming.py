@@ -7,15 +7,17 @@ that is new begin all alike, at their full weights.
 
 from __future__ import annotations
 
+from fullnat.core.memory import Kind, Memory
 from fullnat.core.servers import STAGES, Server
 from fullnat.core.services import Service, Services
 from fullnat.core.timers import TimerWheel
 
 
 class Warming:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, memory: Memory) -> None:
         self.timers: TimerWheel[Server] = TimerWheel()
         self._services = services
+        self._memory = memory
         self._of: dict[Server, Service] = {}
 
     def begin(self, now: float) -> None:
@@ -28,6 +30,7 @@ class Warming:
         """Go on with a slow start that began at ``since``."""
         self._of[server] = service
         server.warm_since = since
+        self._memory.touch(service.memory_key(Kind.SLOW_START, server))
         self._step(server, service, now)
 
     def due(self, now: float) -> None:
@@ -44,6 +47,7 @@ class Warming:
         if since is None or server.is_out or now >= since + service.slow_start:
             server.stage = STAGES
             server.warm_since = None
+            self._memory.touch(service.memory_key(Kind.SLOW_START, server))
             del self._of[server]
             return
         step = int(max(now - since, 0.0) / service.slow_start * steps)

@@ -57,3 +57,12 @@ def is_v6(value: Address) -> bool:
 def text(value: Address) -> str:
     """In the notation of people (RFC 5952). Raises ValueError for what has neither 4 nor 16 bytes."""
     return str(ip_address(bytes(value)))
+
+
+def prefix_of(value: Address, length: int) -> Address:
+    """The first ``length`` bits of an address, and then zeros; all of it when it has no more."""
+    bits = len(value) * 8
+    if length >= bits:
+        return value
+    number = int.from_bytes(value, "big") >> bits - length << bits - length
+    return Address(number.to_bytes(len(value), "big"))

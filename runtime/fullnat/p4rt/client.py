@@ -10,6 +10,8 @@ from enum import Enum
 from finsy.proto import p4r
 
 from fullnat.core.interface import Event, ProbeResult
+from fullnat.core.misses import WORTH_BRINGING
+from fullnat.p4constants import PuntReason
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.packetio import PacketOut
@@ -29,6 +31,7 @@ COMPLAINTS = 100
 """Different warnings about stream messages that a connection may give rise to."""
 
 _LOGGER = logging.getLogger(__name__)
+_WORTH_BRINGING = {int(PuntReason.NO_SESSION): WORTH_BRINGING}
 _BATCH = 512
 """Updates or entities a request made here carries."""
 
@@ -229,7 +232,8 @@ class Client:
             raise RpcError(*failed[0])
 
     async def limit_punts(self, rate: int, burst: int, reasons: Iterable[int] | None = None) -> None:
-        """Set the meters of these punt ``reasons``, or of all, to ``rate`` packets per second and ``burst`` packets."""
+        """Set the meters of these punt ``reasons``, or of all, to ``rate`` packets per second and ``burst`` packets, or
+        what is worth bringing if that is less."""
         meter = self.schema.punt_meter
         updates = []
         for index in range(meter.size) if reasons is None else reasons:
@@ -237,8 +241,9 @@ class Client:
             entry = update.entity.meter_entry
             entry.meter_id = meter.id
             entry.index.index = index
-            entry.config.cir = entry.config.pir = rate
-            entry.config.cburst = entry.config.pburst = burst
+            most = _WORTH_BRINGING.get(index, max(rate, burst))
+            entry.config.cir = entry.config.pir = min(rate, most)
+            entry.config.cburst = entry.config.pburst = min(burst, most)
             updates.append(update.SerializeToString())
         failed = await self.write(updates)
         if failed:

@@ -12,7 +12,7 @@ from fullnat.tables.table import Action, Table, Wanted, register
 class OwnAddress(NamedTuple):
     address: Address
     kind: str
-    """The action: ``own_vip``, ``own_local`` or ``own_interface``."""
+    """The action: ``own_vip``, ``own_vip_silent``, ``own_local`` or ``own_interface``."""
 
 
 @register
@@ -20,7 +20,7 @@ class OwnAddressTable(Table[OwnAddress]):
     name = "own_address"
     entry = OwnAddress
     key = ("address",)
-    actions = (Action("own_vip"), Action("own_local"), Action("own_interface"))
+    actions = (Action("own_vip"), Action("own_vip_silent"), Action("own_local"), Action("own_interface"))
 
     def action(self, entry: OwnAddress) -> tuple[str, tuple[Any, ...]]:
         return entry.kind, ()
@@ -33,4 +33,5 @@ class OwnAddressTable(Table[OwnAddress]):
         kinds = dict.fromkeys(model.local_addresses, "own_local")
         kinds |= {address(interface.address.ip): "own_interface" for interface in model.config.interfaces}
         kinds |= {virtual.address: "own_vip" for _, virtual in model.services}
+        kinds |= dict.fromkeys(model.silent, "own_vip_silent")
         return (OwnAddress(own, kind) for own, kind in kinds.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -48,6 +48,8 @@ class Wanted:
     """Those in use, which may be more than are configured."""
     next_hops: Mapping[Address, int]
     """Ids of the gateways."""
+    silent: Collection[Address] = ()
+    """Virtual addresses that answer no echo request."""
 
 
 class Table(Generic[E]):

@@ -154,7 +154,7 @@ def test_it_is_the_configuration_that_toml_would_be(tmp_path: Path) -> None:
 
 def test_scheduler_and_method_are_keepalived_s_unless_it_says_others(tmp_path: Path) -> None:
     (virtual,) = load(
-        tmp_path, OURS + "virtual_server 203.0.113.80 80 {\n real_server 10.0.0.11\n{ } }\n"
+        tmp_path, OURS + "virtual_server 203.0.113.80 80 {\n protocol TCP\n real_server 10.0.0.11\n{ } }\n"
     ).virtual_servers
     assert virtual == replace(virtual, scheduler="wlc", mode=Mode.NAT, protocol="tcp", local_addresses=())
 
@@ -173,7 +173,7 @@ def test_the_problems_of_a_configuration_stand_at_the_lines_of_their_keywords(tm
     ]
 
 
-BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n real_server 10.0.0.11 80 {\n }\n}\n"
+BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n protocol TCP\n real_server 10.0.0.11 80 {\n }\n}\n"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,10 @@ BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n real_server 10.0.0.11 80 {\n }\n
         ),
         ("virtual_server 203.0.113.80 http {\n}\n", "virtual_server: 'http' is not a whole number"),
         ("virtual_server 203.0.113.80 80000 {\n}\n", "virtual_server: 80000 is not a port from 1 to 65535"),
-        (BLOCK % "protocol SCTP", "protocol: 'SCTP' is not tcp, udp: only these are translated"),
+        (
+            "virtual_server 203.0.113.80 80 {\nprotocol SCTP\n}\n",
+            "protocol: 'SCTP' is not tcp, udp: only these are translated",
+        ),
         (
             BLOCK % "lb_kind SNAT",
             "lb_kind: 'SNAT' is not nat, dr, tun, fnat, fullnat: hosts inside out by SNAT is not there yet",

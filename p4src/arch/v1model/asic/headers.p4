@@ -9,6 +9,10 @@
 #define DECISION_HEADER decision_t decision;
 #define OUTER_HEADER
 #define EMIT_OUTER(PACKET)
+#define QUOTED_HEADERS
+#define QUOTED_L4_HEADERS
+#define EMIT_QUOTED(PACKET)
+#define EMIT_QUOTED_L4(PACKET)
 #define OPTION_STATES "../layouts/states.p4"
 #define SET_WORDS(COUNT) m.target.words = COUNT;
 #define TAKE_WORDS(COUNT) m.target.words = m.target.words - COUNT;

@@ -134,6 +134,8 @@ class Document:
             self._said[where, ""] = node
             self._options(node, keywords.VIRTUAL_SERVER, section, where)
             self._of_virtual_server(node, section, where)
+            if "protocol" not in section:
+                self._wrong(node, "without protocol keepalived takes UDP and its forks TCP: say protocol TCP or UDP")
 
     def _services(self, node: Node) -> list[tuple[str, int]]:
         first, *rest = node.arguments
@@ -157,6 +159,8 @@ class Document:
                 self._said[where, "local_addresses"] = below
             elif below.keyword == "weight" and len(below.arguments) == 1:
                 weight = self._converted(below, keywords.REAL_SERVER["weight"], 1)
+            elif below.keyword == "timeouts" and below.below is not None:
+                self._section(below, section.setdefault("timeouts", {}), (*where, ("timeouts", 1)))
         for below in node.below or ():
             if below.keyword == "real_server" and below.below is not None and below.arguments:
                 self._real_server(below, section, where, weight)
@@ -201,7 +205,7 @@ class Document:
         """The block ``fullnat``: options and sections of the TOML file by their own names."""
         for below in node.below or ():
             if below.below is None:
-                section[below.keyword] = _own_value(below.arguments)
+                section[below.keyword] = keywords.as_toml(below.arguments)
                 self._said[where, below.keyword] = below
             elif below.keyword == "timeouts":
                 inner = section.setdefault("timeouts", {})
@@ -214,23 +218,6 @@ class Document:
     def _section(self, node: Node, section: Section, where: Where) -> None:
         self._said[where, ""] = node
         self._own(node, section, where)
-
-
-def _own_value(arguments: tuple[str, ...]) -> Any:
-    """A word as TOML would have it; several are a list, and none is a flag."""
-    values = [_typed(argument) for argument in arguments]
-    return True if not values else values[0] if len(values) == 1 else values
-
-
-def _typed(text: str) -> Any:
-    if text in ("true", "false"):
-        return text == "true"
-    for convert in (keywords.whole, keywords.seconds):
-        try:
-            return convert((text,))
-        except ValueError:
-            continue
-    return text
 
 
 def _unknown(keyword: str, known: Mapping[str, Keyword], inside: str) -> str:

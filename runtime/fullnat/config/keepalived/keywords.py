@@ -4,13 +4,18 @@ tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from ipaddress import IPv4Network
+
+from fullnat.config.model import ServerSettings, ServiceSettings
 
 Value = int | float | bool | str
-Convert = Callable[[tuple[str, ...]], Value]
+Convert = Callable[[tuple[str, ...]], Value | list[Value]]
 
 HEALTH = "the health of servers is not checked yet: all count as up"
+FLAGS = "schedulers have no flags yet"
+OF_DPVS = "it is of DPVS's own engine, and not there yet"
 SYN_PROXY = "SYN cookies are not there yet"
 LISTS = "lists of who may are not there yet"
 PROXY = "PROXY protocol is not there yet"
@@ -61,9 +66,20 @@ def seconds(arguments: tuple[str, ...]) -> float:
     return number
 
 
-def word(arguments: tuple[str, ...]) -> str:
-    """As it stands."""
-    return arguments[0]
+def persistence(arguments: tuple[str, ...]) -> float:
+    """Seconds, of which none and no number are ipvsadm's default; 0 is off."""
+    return seconds(arguments) if arguments else 360.0
+
+
+def granularity(arguments: tuple[str, ...]) -> int:
+    """A mask of IPv4, or bits of a prefix; keepalived has the former for IPv4, the latter for IPv6."""
+    text = arguments[0]
+    if "." not in text:
+        return whole(arguments)
+    try:
+        return IPv4Network((0, text)).prefixlen
+    except ValueError:
+        raise ValueError(f"{text!r} is not a mask like 255.255.255.0") from None
 
 
 def switched_on(arguments: tuple[str, ...]) -> bool:
@@ -73,6 +89,23 @@ def switched_on(arguments: tuple[str, ...]) -> bool:
     if arguments[0].lower() in ("false", "off", "no"):
         return False
     raise ValueError(f"{arguments[0]!r} is not true or false")
+
+
+def as_toml(arguments: tuple[str, ...]) -> Value | list[Value]:
+    """As the TOML file would have it: several words are a list, and none is a flag."""
+    values = [_typed(argument) for argument in arguments]
+    return True if not values else values[0] if len(values) == 1 else values
+
+
+def _typed(text: str) -> Value:
+    if text in ("true", "false"):
+        return text == "true"
+    for convert in (whole, seconds):
+        try:
+            return convert((text,))
+        except ValueError:
+            continue
+    return text
 
 
 def one_of(names: Mapping[str, str], unlike: Mapping[str, str] | None = None) -> Convert:
@@ -88,10 +121,21 @@ def one_of(names: Mapping[str, str], unlike: Mapping[str, str] | None = None) ->
     return convert
 
 
+def method(arguments: tuple[str, ...]) -> str:
+    """A forwarding mode; of a tunnel also its type, of which there is one."""
+    mode, *rest = arguments
+    found = _MODE((mode,))
+    if rest and (found != "tunnel" or [word.lower() for word in rest] != ["type", "ipip"]):
+        raise ValueError(f"{' '.join(rest)!r}: tunnels are of type ipip")
+    return str(found)
+
+
 # ---------------------------------------------------------------------------------------------- tables
+
 
 MODES = {"nat": "nat", "dr": "dr", "tun": "tunnel", "fnat": "fullnat", "fullnat": "fullnat"}
 _NOT_MODES = {"snat": "hosts inside out by SNAT is not there yet"}
+_MODE = one_of(MODES, _NOT_MODES)
 PROTOCOLS = {"tcp": "tcp", "udp": "udp"}
 _SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "lblc", "lblcr", "mh", "fo", "ovf")
 SCHEDULERS = {name: name for name in _SCHEDULERS}
@@ -165,10 +209,20 @@ CHECKERS: dict[str, Keyword] = {
     }.items()
 }
 
-_METHOD = Keyword(most=8, option="mode", convert=one_of(MODES, _NOT_MODES))
+
+def _own(settings: type, said: Iterable[Keyword]) -> dict[str, Keyword]:
+    """What keepalived has no keyword for, by our own names."""
+    covered = {keyword.option for keyword in said}
+    names = (each.name for each in fields(settings) if each.name not in covered)
+    return {name: Keyword(most=MANY, option=name, convert=as_toml) for name in names}
+
+
+_METHOD = Keyword(most=8, option="mode", convert=method)
 
 REAL_SERVER: dict[str, Keyword] = {
     "weight": Keyword(option="weight", convert=whole),
+    "uthreshold": Keyword(option="upper_threshold", convert=whole),
+    "lthreshold": Keyword(option="lower_threshold", convert=whole),
     "lvs_method": _METHOD,
     "lb_kind": _METHOD,
     **_SCRIPTS,
@@ -186,6 +240,9 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "protocol": Keyword(option="protocol", convert=one_of(PROTOCOLS, {"sctp": "only these are translated"})),
     "est_timeout": Keyword(option="established_timeout", convert=seconds),
     "establish_timeout": Keyword(option="established_timeout", convert=seconds),
+    "persistence_timeout": Keyword(fewest=0, option="persistence_timeout", convert=persistence),
+    "persistence_granularity": Keyword(option="persistence_prefix", convert=granularity),
+    "ops": Keyword(fewest=0, option="ops", convert=switched_on),
     "laddr_group_name": Keyword(),
     "ip_family": Keyword(),
     "weight": Keyword(),
@@ -196,11 +253,20 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     **_all(HEALTH, 1, 1, "quorum", "hysteresis", "sorry_server_lvs_method"),
     **_SCRIPTS,
     "syn_proxy": _flag(SYN_PROXY),
+    **_all(FLAGS, 0, 1, "hashed", "flag-1", "flag-2", "flag-3", "sh-port", "sh-fallback", "mh-port", "mh-fallback"),
+    "persistence_engine": _without("clients are known by their address, not by what they say"),
+    **_all(OF_DPVS, 0, MANY, "hash_target", "quic", "expire_quiescent_conn", "bps", "limit_proportion", "conn_timeout"),
     **_all(LISTS, 1, 1, "daddr_group_name", "waddr_group_name"),
     "proxy_protocol": _without(PROXY),
     "vip_bind_dev": _without(ONE_SWITCH),
     "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
     "snmp_name": _without("it names a value of SNMP, which is not there"),
+}
+
+REAL_SERVER |= _own(ServerSettings, REAL_SERVER.values())
+VIRTUAL_SERVER |= {
+    **_own(ServiceSettings, VIRTUAL_SERVER.values()),
+    "timeouts": Keyword(fewest=0, most=0, rows=True),
 }
 
 _PREFERENCES = "keepalived's own process; fullnat's is told by options of fullnat run"

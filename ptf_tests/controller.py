@@ -1,6 +1,6 @@
-"""The controller's part where the data plane leaves uncommon TCP options to it: fullnat's own editor.
+"""The controller's part where the data plane leaves uncommon TCP options and ICMP errors to it: fullnat's own editors.
 
-So every test of the suite says of the two together what it says of a data plane that edits any list.
+So every test of the suite says of the two together what it says of a data plane that needs nobody.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from fullnat.core.icmp_errors import change
 from fullnat.core.options import BadOptions, edit_options
 from fullnat.net.flow import v4
+from fullnat.net.icmp import quoted, translated
 from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry
 
@@ -21,13 +23,32 @@ def edited(punted: PacketIn, installed: Iterable[Entry]) -> bytes | None:
     packet = parse(punted.payload)
     entries = list(installed)
     session = _session(punted.metadata["session_id"], entries)
-    server = {"server_id": session.server_id}
-    flags = next(entry.params["flags"] for entry in entries if (entry.table, entry.match) == ("server_in", server))
+    flags = _flags(session, entries)
     assert packet.flow in (session.flow_in, session.flow_out)
     try:
         return edit_options(packet, session, flags)
     except BadOptions:
         return None
+
+
+def translated_error(punted: PacketIn, installed: Iterable[Entry]) -> bytes | None:
+    """The ICMP error as the controller injects it; None when it drops it, as it is of no session."""
+    packet = parse(punted.payload)
+    quote = quoted(packet)
+    if quote is None:
+        return None
+    entries = list(installed)
+    ids = {entry.params["session_id"] for entry in entries if entry.table == "session_in"}
+    for session in (_session(number, entries) for number in ids):
+        made = change(quote.flow, session, _flags(session, entries))
+        if made is not None:
+            return translated(packet, quote, made)
+    return None
+
+
+def _flags(session: SessionEntry, entries: Iterable[Entry]) -> int:
+    server = {"server_id": session.server_id}
+    return next(entry.params["flags"] for entry in entries if (entry.table, entry.match) == ("server_in", server))
 
 
 def _session(session_id: int, installed: Iterable[Entry]) -> SessionEntry:

@@ -1,0 +1,132 @@
+"""A document as the text of keepalived.conf. What keepalived has no word for stands in lines that begin with
+``@fullnat``, which it passes over and fullnat reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from typing import Any
+
+from fullnat.config.keepalived import keywords
+from fullnat.config.keepalived.source import CONFIG_ID
+from fullnat.config.written.document import Section
+
+_KEYWORDS = {
+    "scheduler": "lb_algo",
+    "mode": "lb_kind",
+    "protocol": "protocol",
+    "established_timeout": "establish_timeout",
+    "persistence_timeout": "persistence_timeout",
+    "ops": "ops",
+    "weight": "weight",
+    "upper_threshold": "uthreshold",
+    "lower_threshold": "lthreshold",
+}
+"""Of several that mean the same, the one that is written."""
+_OF_FORKS = frozenset(("established_timeout",))
+"""Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
+_MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN"}
+_DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
+"""The file's own, which are others in keepalived.conf and so are always written."""
+_WORD = re.compile(r"[^\s\"'!#{}]+")
+
+
+def text(document: Section) -> str:
+    """Read again, it is the same configuration."""
+    own = {key: value for key, value in document.items() if key != "virtual_server"}
+    groups: dict[tuple[str, ...], str] = {}
+    services = [list(_service(service, groups)) for service in document.get("virtual_server", ())]
+    parts = [list(_block("fullnat", list(_own(own)), f"@{CONFIG_ID} "))] if own else []
+    parts += [
+        list(_block(f"local_address_group {name}", [_range(row) for row in group])) for group, name in groups.items()
+    ]
+    return "\n".join(line for part in [*parts, *services] for line in [*part, ""])
+
+
+def _block(head: str, lines: list[str], prefix: str = "") -> Iterator[str]:
+    yield f"{prefix}{head} {{"
+    yield from (_indented(line, prefix) for line in lines)
+    yield f"{prefix}}}"
+
+
+def _indented(line: str, prefix: str) -> str:
+    """A condition has to be the beginning of its line."""
+    if line.startswith("@"):
+        condition, _, rest = line.partition(" ")
+        return f"{condition}     {rest}"
+    return f"{prefix}    {line}"
+
+
+def _range(row: str) -> str:
+    """keepalived has the end of the last part alone."""
+    first, dash, last = row.partition("-")
+    separator = ":" if ":" in row else "."
+    stem, _, end = last.rpartition(separator)
+    return f"{first}-{end}" if dash and stem == first.rpartition(separator)[0] else row
+
+
+def _own(section: Section) -> Iterator[str]:
+    """By the names of the TOML file."""
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from _block(key, list(_own(value)))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for item in value:
+                yield from _block(key, list(_own(item)))
+        else:
+            yield f"{key} {_words(value)}"
+
+
+def _service(service: Section, groups: dict[tuple[str, ...], str]) -> Iterator[str]:
+    lines = list(_options({**_DEFAULTS, **service}, ("address", "port", "real_server", "local_addresses")))
+    if local := tuple(service.get("local_addresses", ())):
+        lines.append(f"laddr_group_name {groups.setdefault(local, f'local{len(groups) + 1}')}")
+    for real in service.get("real_server", ()):
+        lines += _block(f"real_server {real['address']} {real['port']}", list(_server(real)))
+    yield from _block(f"virtual_server {service['address']} {service['port']}", lines)
+
+
+def _server(real: Section) -> Iterator[str]:
+    """keepalived's own word for the mode of one server is another."""
+    for line in _options(real, ("address", "port")):
+        yield line.replace("lb_kind", "lvs_method", 1) if line.startswith("lb_kind") else line
+
+
+def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
+    for key, value in section.items():
+        if key in apart:
+            continue
+        if isinstance(value, dict):
+            yield from (f"@{CONFIG_ID} {line}" for line in _block(key, list(_own(value))))
+        elif key == "persistence_prefix":
+            yield f"persistence_granularity {_granularity(section['address'], value)}"
+        elif key in _KEYWORDS:
+            ours = key in _OF_FORKS and section.get("mode") != "fullnat"
+            yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}".rstrip()
+        else:
+            yield f"@{CONFIG_ID} {key} {_words(value)}"
+
+
+def _value(key: str, value: Any) -> str:
+    """A flag that is set has none."""
+    if key == "protocol":
+        return str(value).upper()
+    return _MODES[value] if key == "mode" else "" if value is True else _words(value)
+
+
+def _granularity(address: str, bits: int) -> str:
+    """A mask for IPv4, a number for IPv6."""
+    return str(bits) if ":" in address else str(IPv4Network((0, min(bits, 32))).netmask)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(_words(item) for item in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    word = str(value)
+    return word if _WORD.fullmatch(word) else f'"{word}"'
+
+
+assert set(_MODES.values()) <= {name.upper() for name in keywords.MODES}

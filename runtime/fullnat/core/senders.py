@@ -1,0 +1,91 @@
+"""Packets that end here by TTL or MTU: their senders are told, as a router tells them (RFC 1812 5.3.1, RFC 1191), at a
+rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from fullnat.config.model import Interface
+from fullnat.core.frames import icmp_error
+from fullnat.core.interface import Effect, Inject, PacketIn
+from fullnat.core.modes import Mode
+from fullnat.core.pace import Pace
+from fullnat.core.routing import Router
+from fullnat.core.sessions import Session
+from fullnat.core.store import SessionStore
+from fullnat.net.flow import Address, address
+from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
+from fullnat.net.parse import Packet
+from fullnat.p4constants import TOA_V4_BYTES, PuntReason, SessionFlag
+
+OUTER_BYTES = 20
+"""Of an IPv4 header without options."""
+TOLD_RATE = 1000.0
+"""Messages per second (Linux: icmp_msgs_per_sec)."""
+TOLD_BURST = 50.0
+"""Linux: icmp_msgs_burst."""
+
+
+class Senders:
+    def __init__(self, store: SessionStore, own: Set[Address]) -> None:
+        """``own``: the switch's addresses, kept by their owner."""
+        self._store = store
+        self._stats = store.stats
+        self._own = own
+        self._pace = Pace(TOLD_RATE, TOLD_BURST)
+
+    def packet(
+        self,
+        event: PacketIn,
+        packet: Packet,
+        router: Router,
+        interfaces: Mapping[int, Interface],
+        now: float,
+        out: list[Effect],
+    ) -> None:
+        """The answer is from the address of the port the packet came in by, and finds its way by the switch. None is
+        given to ICMP errors, fragments but the first, and what came from or goes to a broadcast address
+        (RFC 1812 4.3.2.7)."""
+        interface = interfaces.get(event.ingress_port)
+        if interface is None or packet.dst is None or packet.src is None or not is_answerable(packet):
+            self._stats["bad_frame"] += 1
+            return
+        if router.is_broadcast(packet.dst) or router.is_broadcast(packet.src):
+            return
+        expired = event.reason == PuntReason.TTL_EXPIRED
+        mtu = 0 if expired else self._room(event, packet, packet.dst, router)
+        if mtu is None:
+            return
+        told = "time_exceeded" if expired else "too_big"
+        if not self._pace.allows(now):
+            self._stats[f"{told}_limited"] += 1
+            return
+        self._stats[told] += 1
+        kind = TTL_EXCEEDED if expired else FRAGMENTATION_NEEDED
+        frame = icmp_error(packet, kind, address(interface.address.ip), (interface.mac, interface.mac), mtu)
+        out.append(Inject(event.ingress_port, frame, 0, False))
+
+    def _room(self, event: PacketIn, packet: Packet, destination: Address, router: Router) -> int | None:
+        """How long such a packet may be as its sender sends it: the link's MTU without what is added on the way. None
+        where there is no way any more."""
+        session = self._store.table.by_id.get(event.session_id)
+        added = 0
+        if session is not None and packet.flow == session.key:
+            destination, added = session.server.endpoint.address, _added(session)
+        elif session is not None and packet.flow == session.entry.flow_out:
+            destination = session.key.src.address
+        elif destination in self._own:
+            self._stats["bad_frame"] += 1
+            return None
+        hop = router.next_hop(destination)
+        link = None if hop is None else router.link(hop)
+        return None if link is None else link.mtu - added
+
+
+def _added(session: Session) -> int:
+    """Bytes that a client's packet may get on its way to the server."""
+    mode = session.server.mode
+    if mode is Mode.TUNNEL:
+        return OUTER_BYTES
+    told = session.protocol.is_numbered and mode.session_flags(session.service.session_flags) & SessionFlag.TOA
+    return TOA_V4_BYTES if told else 0

@@ -1,0 +1,146 @@
+"""ICMP errors and the packets that they quote (RFC 792, RFC 1812 4.3): found, translated, and made."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from fullnat.net.checksum import checksum, updated
+from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP, TcpFlag
+from fullnat.net.parse import Packet
+
+UNREACHABLE, SOURCE_QUENCH, REDIRECT, TIME_EXCEEDED, PARAMETER_PROBLEM = 3, 4, 5, 11, 12
+PORT_UNREACHABLE = (UNREACHABLE, 3)
+FRAGMENTATION_NEEDED = (UNREACHABLE, 4)
+TTL_EXCEEDED = (TIME_EXCEEDED, 0)
+TRANSLATED = frozenset({UNREACHABLE, SOURCE_QUENCH, TIME_EXCEEDED, PARAMETER_PROBLEM})
+"""Types of errors about packets of a session; a redirect is for the next hop alone."""
+QUERIES = frozenset({0, 8, 13, 14, 15, 16, 17, 18})
+"""Types that are no errors."""
+HEADER_BYTES = 8
+LEAST_QUOTED = 8
+"""Bytes behind the IP header of a quoted packet that every error has (RFC 792)."""
+ROOM_TO_QUOTE = 576 - 20 - HEADER_BYTES
+"""Bytes of a packet that an error quotes: longer than 576 bytes with its IP header it need not be received
+(RFC 1812 4.3.2.3)."""
+_TCP_BYTES = 18
+"""Of a TCP header up to and with its checksum."""
+
+_IPV4 = Struct("!BxHxxHxB2x4s4s")
+_PORTS = Struct("!HH")
+
+
+class Quoted(NamedTuple):
+    """``network``, ``transport`` and ``end`` are where in the error's frame the quoted IP header begins, what follows
+    it begins, and all that is quoted ends."""
+
+    network: int
+    transport: int
+    end: int
+    flow: Flow
+    """As the sender of the quoted packet wrote it."""
+
+
+def is_answerable(packet: Packet) -> bool:
+    """Whether an error may be sent about ``packet``, as far as it says itself (RFC 1812 4.3.2.7): IPv4, no fragment but
+    the first, and if it is ICMP, no error."""
+    frame = packet.frame
+    if packet.ethertype != ETHERTYPE_IPV4 or packet.src is None:
+        return False
+    if int.from_bytes(frame[packet.network + 6 : packet.network + 8], "big") & 0x1FFF:
+        return False
+    return packet.protocol != PROTO_ICMP or (len(frame) > packet.transport and frame[packet.transport] in QUERIES)
+
+
+def quoted(packet: Packet) -> Quoted | None:
+    """What the IPv4 ``packet`` quotes, if it is an ICMP error to the sender of the packet that it quotes, and that is
+    TCP or UDP with 8 bytes behind its IP header. Not of a fragment but the first, which has no ports."""
+    frame, start = packet.frame, packet.transport
+    if packet.ethertype != ETHERTYPE_IPV4 or packet.protocol != PROTO_ICMP or packet.src is None:
+        return None
+    end = packet.network + int.from_bytes(frame[packet.network + 2 : packet.network + 4], "big")
+    network = start + HEADER_BYTES
+    if end > len(frame) or end < network + _IPV4.size or frame[start] not in TRANSLATED:
+        return None
+    version_ihl, _, fragment, protocol, src, dst = _IPV4.unpack_from(frame, network)
+    transport = network + (version_ihl & 15) * 4
+    if version_ihl >> 4 != 4 or transport < network + _IPV4.size or transport + LEAST_QUOTED > end:
+        return None
+    if fragment & 0x1FFF or src != packet.dst or protocol not in (PROTO_TCP, PROTO_UDP):
+        return None
+    src_port, dst_port = _PORTS.unpack_from(frame, transport)
+    return Quoted(network, transport, end, Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port)))
+
+
+class Change(NamedTuple):
+    """What a translation makes of an error."""
+
+    flow: Flow
+    """Of the quoted packet, as its own sender wrote it."""
+    hides_router: bool
+    """The error's source becomes the quoted packet's destination, and does not stay what it is."""
+    seq: int
+    """What is added to the quoted sequence number; ``ack``: to what the segment acknowledges, if it is quoted."""
+    ack: int
+    mtu: int
+    """What is taken off the MTU of fragmentation needed; an MTU of 0 tells of none."""
+
+
+def translated(packet: Packet, quote: Quoted, change: Change) -> bytes:
+    """The frame of an error for the sender of the packet that it quotes. Every checksum changes by the difference
+    (RFC 1624), so what came damaged stays so (LVS: ip_vs_nat_icmp, which makes them anew)."""
+    frame, start, flow = packet.frame, packet.transport, change.flow
+    addresses = flow.src.address + flow.dst.address
+    network = _with(frame[quote.network : quote.transport], 12, addresses, 10)
+    behind = _transport(frame[quote.transport : quote.end], quote.flow, change)
+    head = frame[start : quote.network]
+    if (head[0], head[1]) == FRAGMENTATION_NEEDED:
+        mtu = max(int.from_bytes(head[6:8], "big") - change.mtu, 0)
+        head = head[:6] + mtu.to_bytes(2, "big")
+    old, new = frame[start : quote.end], head + network + behind
+    odd = b"\0" * (len(old) % 2)
+    new = new[:2] + _updated(old[2:4], old[4:] + odd, new[4:] + odd) + new[4:]
+    outer = frame[packet.network : start]
+    source = flow.dst.address if change.hides_router else outer[12:16]
+    return frame[: packet.network] + _with(outer, 12, source + flow.src.address, 10) + new + frame[quote.end :]
+
+
+def _transport(old: bytes, before: Flow, change: Change) -> bytes:
+    """What is quoted behind the IP header."""
+    flow = change.flow
+    ports = _PORTS.pack(flow.src.port, flow.dst.port)
+    of_ip = before.src.address + before.dst.address, flow.src.address + flow.dst.address
+    if flow.protocol == PROTO_UDP:
+        field = old[6:8]
+        if any(field):
+            field = _updated(field, of_ip[0] + old[:4], of_ip[1] + ports)
+            field = field if any(field) else b"\xff\xff"
+        return ports + old[4:6] + field + old[8:]
+    new = ports + _plus(old[4:8], change.seq) + old[8:]
+    if len(old) < _TCP_BYTES:
+        return new
+    if old[13] & TcpFlag.ACK:
+        new = new[:8] + _plus(old[8:12], change.ack) + new[12:]
+    return new[:16] + _updated(old[16:18], of_ip[0] + old[:12], of_ip[1] + new[:12]) + new[18:]
+
+
+def _plus(number: bytes, addend: int) -> bytes:
+    return (int.from_bytes(number, "big") + addend & 0xFFFFFFFF).to_bytes(4, "big")
+
+
+def _with(header: bytes, at: int, new: bytes, field: int) -> bytes:
+    """``header`` with ``new`` at an even place, and its checksum at ``field``."""
+    end = at + len(new)
+    result = header[:at] + new + header[end:]
+    return result[:field] + _updated(header[field : field + 2], header[at:end], new) + result[field + 2 :]
+
+
+def _updated(field: bytes, old: bytes, new: bytes) -> bytes:
+    return updated(int.from_bytes(field, "big"), old, new).to_bytes(2, "big")
+
+
+def message(kind: tuple[int, int], rest: bytes, quote: bytes) -> bytes:
+    """An ICMP message of type and code ``kind`` with the second word ``rest`` of its header, that quotes ``quote``."""
+    head = bytes(kind)
+    return head + checksum(head + b"\0\0" + rest + quote).to_bytes(2, "big") + rest + quote

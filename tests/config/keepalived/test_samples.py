@@ -1,0 +1,83 @@
+"""The samples of Debian's keepalived package, and what keepalived itself says of what is written for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fullnat.config import file
+from fullnat.config.errors import ConfigError
+from fullnat.config.written import GRAMMARS, document
+from fullnat.core.modes import Mode
+
+SAMPLES = Path("/usr/share/doc/keepalived/samples")
+GOLDEN = Path(__file__).with_name("samples.json")
+EXPECTED = json.loads(GOLDEN.read_text())
+"""By the name of a sample: its services as the TOML file would have them, or what is wrong with it; and what it says in
+vain, with its lines."""
+OURS = """\
+fullnat {
+    interface {
+        port 1
+        mac 02:00:00:00:00:01
+        address 203.0.113.1/24
+    }
+    route {
+        prefix 0.0.0.0/0
+        gateway 203.0.113.254
+    }
+}
+include SAMPLE
+"""
+EXAMPLE = Path(__file__).parents[3] / "docs" / "example.toml"
+
+
+def read(directory: Path, sample: Path) -> dict[str, object]:
+    """As EXPECTED has it."""
+    path = directory / "k.conf"
+    path.write_text(OURS.replace("SAMPLE", str(sample)))
+
+    def short(lines: tuple[str, ...]) -> list[str]:
+        return [line.replace(f"{SAMPLES}/", "") for line in lines]
+
+    try:
+        found = file.load(path)
+    except ConfigError as error:
+        return {"problems": short(error.problems)}
+    return {"services": document(found)["virtual_server"], "vain": short(found.vain)}
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of Debian's keepalived package are not there")
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_a_sample_of_debian(tmp_path: Path, name: str) -> None:
+    assert read(tmp_path, SAMPLES / name) == EXPECTED[name]
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of Debian's keepalived package are not there")
+def test_every_sample_with_a_virtual_server_is_expected() -> None:
+    there = {path.name for path in SAMPLES.iterdir() if path.suffix != ".gz" and "virtual_server" in path.read_text()}
+    assert there == set(EXPECTED)
+
+
+@pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed")
+def test_keepalived_takes_what_is_written_for_it(tmp_path: Path) -> None:
+    """Of what it can do: NAT, DR and tunnels. It passes over our own lines."""
+    example = file.load(EXAMPLE)
+    web, dns = (replace(virtual, mode=Mode.NAT, local_addresses=()) for virtual in example.virtual_servers)
+    modes = (Mode.NAT, Mode.DR, Mode.TUNNEL)
+    address = web.real_servers[0].address
+    reals = [
+        replace(web.real_servers[0], address=address + number, mode=mode, port=web.port)
+        for number, mode in enumerate(modes)
+    ]
+    config = replace(example, virtual_servers=(replace(web, real_servers=tuple(reals)), dns))
+    path = tmp_path / "keepalived.conf"
+    path.write_text(GRAMMARS["keepalived"](document(config))[0])
+    done = subprocess.run(
+        ["keepalived", "--config-test", "--use-file", str(path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

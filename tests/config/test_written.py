@@ -1,0 +1,143 @@
+"""Configurations in other grammars: what is read again is the same, and what cannot be said is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from cli.controllerkit import invoke
+from fullnat.config import file, keepalived
+from fullnat.config.model import Config, RealServer, Timeouts, VirtualServer
+from fullnat.config.written import GRAMMARS, document
+from fullnat.core.modes import Mode
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "example.toml"
+BASE = file.load(EXAMPLE)
+WEB, DNS = BASE.virtual_servers
+
+SECONDS = st.integers(1, 9).map(float) | st.sampled_from([0.5, 12.25])
+REALS = st.builds(
+    RealServer,
+    address=st.sampled_from([real.address for real in WEB.real_servers]),
+    port=st.integers(1, 65535),
+    weight=st.integers(0, 9),
+    mode=st.none() | st.sampled_from([Mode.FULLNAT, Mode.NAT]),
+    upper_threshold=st.integers(0, 9),
+    lower_threshold=st.integers(0, 9),
+)
+VIRTUALS = st.builds(
+    replace,
+    st.sampled_from([WEB, DNS]),
+    scheduler=st.sampled_from(["wrr", "wlc"]),
+    established_timeout=SECONDS,
+    max_sessions=st.integers(0, 9),
+    slow_start=st.just(0.0) | SECONDS,
+    persistence_timeout=st.just(0.0) | SECONDS,
+    persistence_prefix=st.integers(1, 32),
+    timeouts=st.none() | st.builds(Timeouts, close=SECONDS),
+    real_servers=st.lists(REALS, max_size=3, unique_by=lambda real: (real.address, real.port)).map(tuple),
+)
+TCP_FLAGS = st.fixed_dictionaries(dict.fromkeys(("toa", "keep_mss", "keep_timestamps", "reset_on_miss"), st.booleans()))
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    virtuals = draw(st.lists(VIRTUALS, max_size=2, unique_by=lambda virtual: virtual.protocol))
+    flagged = [replace(each, **draw(TCP_FLAGS)) if each.protocol == "tcp" else each for each in virtuals]
+    return replace(BASE, punt_rate=draw(st.integers(1, 9)), virtual_servers=tuple(map(_plausible, flagged)))
+
+
+def _plausible(virtual: VirtualServer) -> VirtualServer:
+    """Without thresholds that the file refuses."""
+    reals = (
+        replace(real, lower_threshold=min(real.lower_threshold, real.upper_threshold)) for real in virtual.real_servers
+    )
+    return replace(virtual, real_servers=tuple(reals))
+
+
+@settings(max_examples=200, deadline=None)
+@given(configs())
+def test_what_is_written_reads_back_the_same(config: Config) -> None:
+    toml, unsaid = GRAMMARS["toml"](document(config))
+    assert (file.parse(toml), unsaid) == (config, [])
+    text, unsaid = GRAMMARS["keepalived"](document(config))
+    values, problems, vain = keepalived.parse(text)
+    assert (problems.sorted(), vain, unsaid) == ([], (), [])
+    assert file.of_document(values, problems) == config
+
+
+def test_a_keepalived_conf_is_what_keepalived_would_read() -> None:
+    text, _ = GRAMMARS["keepalived"](document(BASE))
+    assert [line for line in text.splitlines() if line and not line.startswith("@")] == [
+        "local_address_group local1 {",
+        "    10.0.1.1-4",
+        "    10.0.1.9",
+        "}",
+        "local_address_group local2 {",
+        "    10.0.1.1-4",
+        "}",
+        "virtual_server 203.0.113.80 80 {",
+        "    lb_algo wrr",
+        "    lb_kind FNAT",
+        "    protocol TCP",
+        "    persistence_timeout 300",
+        "    persistence_granularity 255.255.255.0",
+        "    laddr_group_name local1",
+        "    real_server 10.0.0.11 8080 {",
+        "        weight 2",
+        "        uthreshold 5000",
+        "        lthreshold 4000",
+        "    }",
+        "    real_server 10.0.0.12 8080 {",
+        "        lvs_method FNAT",
+        "    }",
+        "}",
+        "virtual_server 203.0.113.80 53 {",
+        "    lb_algo rr",
+        "    lb_kind FNAT",
+        "    protocol UDP",
+        "    establish_timeout 30",
+        "    laddr_group_name local2",
+        "    real_server 10.0.0.11 53 {",
+        "    }",
+        "}",
+    ]
+
+
+def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
+    virtual = replace(WEB, local_addresses=WEB.local_addresses[:2])
+    text, unsaid = GRAMMARS["ipvsadm"](
+        document(replace(BASE, virtual_servers=(virtual, replace(DNS, local_addresses=()))))
+    )
+    assert text.splitlines() == [
+        "-A -t 203.0.113.80:80 -s wrr -p 300 -M 255.255.255.0",
+        "-a -t 203.0.113.80:80 -r 10.0.0.11:8080 -b -w 2 -x 5000 -y 4000",
+        "-a -t 203.0.113.80:80 -r 10.0.0.12:8080 -b -w 1",
+        "-A -u 203.0.113.80:53 -s rr -V 30",
+        "-a -u 203.0.113.80:53 -r 10.0.0.11:53 -b -w 1",
+        "-P -t 203.0.113.80:80 -z 10.0.1.1",
+        "-P -t 203.0.113.80:80 -z 10.0.1.2",
+    ]
+    assert unsaid == [
+        "ipvsadm knows nothing of interface",
+        "ipvsadm knows nothing of route",
+        *(f"-t 203.0.113.80:80: ipvsadm has no word for {key}" for key in ("slow_start", "drain_timeout", "timeouts")),
+        *(f"-u 203.0.113.80:53: ipvsadm has no word for {key}" for key in ("max_sessions", "new_rate")),
+    ]
+
+
+def test_the_command(tmp_path: Path) -> None:
+    result = invoke("convert", EXAMPLE, "--to", "keepalived")
+    assert result.exit_code == 0
+    path = tmp_path / "k.conf"
+    path.write_text(result.stdout)
+    again = invoke("convert", path, "--to", "toml")
+    assert (again.exit_code, file.parse(again.stdout)) == (0, BASE)
+    path.write_text("virtual_server {\n")
+    wrong = invoke("convert", path, "--to", "toml")
+    assert (wrong.exit_code, wrong.output) == (
+        1,
+        f"{path}:1: the block of virtual_server is not closed ({path}:1 is its last line)\n",
+    )

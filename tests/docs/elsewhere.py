@@ -1,0 +1,61 @@
+"""Commands of the documents that no script of :mod:`.test_runs` runs, by page: the test that runs what they do, or why
+nobody does. A key is how the command begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SOURCES = "what a developer and CI run; a test would run the tests"
+ELSEWHERE: Mapping[str, Mapping[str, str]] = {
+    "README.md": {"make demo": "tests/demo/test_usertcp.py", "make test": SOURCES},
+    "docs/development.md": {"make ": SOURCES},
+    "docs/from-keepalived.md": {
+        "sed -i": "tests/docs/test_runs.py",
+        "systemctl reload": "tests/install/test_systemd.py",
+    },
+    "docs/install.md": {
+        "apt install": "tests/install/test_systemd.py",
+        "systemctl status": "tests/install/test_systemd.py",
+        "python3 -m venv": "tests/install/test_wheel.py",
+        "/opt/fullnat/bin/pip": "tests/install/test_wheel.py",
+        "fullnat upgrade --check": "tests/install/test_systemd.py",
+    },
+    "docs/installing-p4c.md": {"make doctor": "it looks at the machine, and has no outcome to expect"},
+    "docs/mininet.md": {
+        "apt-get install": "it changes the machine",
+        "make topo": "tests/topo/test_mininet.py",
+    },
+    "docs/modes.md": {
+        "ip link add tunl-lb": "few kernels of test machines have ipip; tests/e2e/test_tunnel.py does without",
+        "sysctl -w net.ipv4.conf.all.rp_filter": "the same",
+    },
+    "docs/operations.md": {
+        "fullnat run CONFIG --grpc-addr switch.example": "tests/cli/test_tls.py",
+        "p4soft ... --grpc-server-ssl": "tests/cli/test_tls.py",
+    },
+    "docs/p4runtime-shell.md": {"make shell": "tests/topo/test_shell.py", "make topo": "tests/topo/test_shell.py"},
+    "docs/toa-ebpf.md": {"toa-attach": "tests/toa/test_ebpf.py", "toa-detach": "tests/toa/test_ebpf.py"},
+    "docs/tofino.md": {
+        "make tofino": "tests/p4/test_tofino.py",
+        "fullnat run CONFIG --target tofino1": "it needs a chip, or the vendor's model",
+        "ptf ": "it needs a chip, or the vendor's model",
+    },
+    "docs/tutorial.md": {"make setup": SOURCES},
+    "ptf_tests/README.md": {
+        "make ptf": SOURCES,
+        "ptf ": SOURCES,
+        "p4soft ": "tests/p4soft/engine/test_device_socket.py",
+    },
+    "softswitch/README.md": {
+        "p4soft ": "tests/p4soft/server/test_server_cli.py",
+        "pip install": "it changes the machine",
+    },
+    "toa/README.md": {
+        "make toa ": "tests/toa/test_preload.py",
+        "make toa-wheel": "tests/toa/test_package.py",
+        "python3 -m venv": "tests/toa/test_package.py",
+        "apt install": "tests/install/test_debian.py",
+        "toa-check": "tests/toa/test_check.py",
+        "LD_PRELOAD": "tests/toa/test_preload.py",
+    },
+}
