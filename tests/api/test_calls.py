@@ -12,7 +12,7 @@ from fullnat.cli import controlclient
 from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
 
-from api.apikit import SERVER, VIRTUAL, Api, call
+from api.apikit import ABOUT, SERVER, VIRTUAL, Api, call
 
 UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0}
 LIMITS = {
@@ -46,8 +46,8 @@ async def refusal(api: Api, *commands: Any, name: str = "apply") -> controlclien
 
 
 async def test_about_by_both(api: Api, channel: grpc.aio.Channel) -> None:
-    assert await get(api, "about") == [{"version": "1.2", "embedded": False, "cookie": 77, "role": "admin"}]
-    assert await call(channel, "GetAbout") == {"version": "1.2", "cookie": "77", "role": "admin"}
+    assert await get(api, "about") == [{**ABOUT, "role": "admin"}]
+    assert await call(channel, "GetAbout") == {"version": "1.2", "cookie": "77", "role": "admin", "size": "1048576"}
 
 
 async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 SOURCES = "what a developer and CI run; a test would run the tests"
 ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "README.md": {"make demo": "tests/demo/test_usertcp.py", "make test": SOURCES},
+    "docs/api.md": {"curl --unix-socket": "tests/api/test_calls.py", "fullnat run ...": "tests/api/test_who.py"},
     "docs/development.md": {"make ": SOURCES},
     "docs/from-keepalived.md": {
         "sed -i": "tests/docs/test_runs.py",
