@@ -118,6 +118,7 @@ async def run(options: Options) -> None:
         )
         snapshots = Snapshots(runner, owner)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
+        about["size"] = compiled.sizes.session_ids
         ports = EmbeddedPorts(options)
         _advise(config)
         ports.compare(config)
@@ -188,11 +189,7 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 
 async def _until_signalled(
-    runner: CoreRunner,
-    owner: SwitchOwner,
-    service: Service,
-    keeper: Keeper,
-    follow: Callable[[], Awaitable[bool]],
+    runner: CoreRunner, owner: SwitchOwner, service: Service, keeper: Keeper, follow: Callable[[], Awaitable[bool]]
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
