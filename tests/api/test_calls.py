@@ -20,6 +20,7 @@ from api.apikit import ABOUT, SERVER, VIRTUAL, Api, call
 UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templates": 0}
 LIMITS = {
     "effective_weight": 0,
+    "quic_id": "",
     "upper_threshold": 0,
     "lower_threshold": 0,
     "full": False,
@@ -73,10 +74,6 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "persistence_timeout": 0.0,
             "persistence_prefix": 128,
             "drain_timeout": 0.0,
-            "persistence_timeout": 0.0,
-            "persistence_prefix": 128,
-            "ops": False,
-            "echo_while_up": False,
             "quic_config": 0,
             "toa_kind": 254,
         },
