@@ -14,12 +14,17 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "fullnat run ... --api-addr": "tests/api/test_who.py",
     },
     "docs/development.md": {"make ": SOURCES},
+    "docs/api.md": {
+        "curl --unix-socket": "tests/api/test_calls.py",
+        "fullnat run ... --grant": "tests/api/test_who.py",
+        "fullnat run ... --api-addr": "tests/api/test_who.py",
+    },
     "docs/from-keepalived.md": {
+        "fullnat check keepalived.conf": "tests/api/test_calls.py",
+        "fullnat run keepalived.conf": "tests/docs/test_runs.py",
+        "fullnat convert": "tests/config/test_written.py",
         "sed -i": "tests/docs/test_runs.py",
         "systemctl reload": "tests/install/test_systemd.py",
-        "fullnat check": "tests/config/keepalived",
-        "fullnat run": "tests/config/keepalived",
-        "fullnat convert": "tests/config/test_written.py",
     },
     "docs/install.md": {
         "apt install": "tests/install/test_systemd.py",
