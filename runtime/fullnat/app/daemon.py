@@ -10,10 +10,10 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fullnat.app import upgrade
 from fullnat.app.control import ControlServer
@@ -124,7 +124,8 @@ async def run(options: Options) -> None:
             return taken is not None
 
         service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
-        await _until_signalled(runner, owner, service, keeper, follow)
+        beside = {"memory": keeper.run(), "estimates": snapshots.estimates.run()}
+        await _until_signalled(runner, owner, service, beside, follow)
 
 
 class EmbeddedPorts:
@@ -178,7 +179,11 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 
 async def _until_signalled(
-    runner: CoreRunner, owner: SwitchOwner, service: Service, keeper: Keeper, follow: Callable[[], bool]
+    runner: CoreRunner,
+    owner: SwitchOwner,
+    service: Service,
+    beside: Mapping[str, Coroutine[Any, Any, NoReturn]],
+    follow: Callable[[], bool],
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -192,7 +197,7 @@ async def _until_signalled(
         asyncio.create_task(owner.run(), name="switch-owner"),
         asyncio.create_task(stop.wait(), name="stop-signal"),
         asyncio.create_task(service.beat(), name="service-beat"),
-        asyncio.create_task(keeper.run(), name="memory"),
+        *(asyncio.create_task(work, name=name) for name, work in beside.items()),
     ]
     service.ready()
     try:

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from itertools import islice
 from typing import Any
 
+from fullnat.app.estimates import Estimates
 from fullnat.app.runner import CoreRunner
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.interface import ProbeResult
@@ -107,6 +108,7 @@ class Snapshots:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
+        self.estimates = Estimates(self._core, self._cells)
 
     def sessions(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
@@ -184,7 +186,7 @@ class Snapshots:
                 "stream_errors": owner.client.stream_errors if owner.client else 0,
             },
             "switch_counters": reasons is not None,
-            "services": [service_json(service, inward, outward) for service in services],
+            "services": [self._service_json(service, inward, outward) for service in services],
             "local_addresses": [
                 {**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()
             ],
@@ -192,16 +194,35 @@ class Snapshots:
             **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
         }
 
-    async def _read(self, server_ids: list[int]) -> tuple[Cells, Cells, Json | None]:
-        """The counters of the switch; None when it is not there to tell them."""
+    def _service_json(self, service: ServiceView, inward: Cells, outward: Cells) -> Json:
+        """With the rates per second, smoothed."""
+        found = service_json(service, inward, outward)
+        for server, shown in zip(service.servers, found["servers"], strict=True):
+            shown["rates"] = _rounded(self.estimates.rates(service, server))
+        return {**found, "rates": _rounded(self.estimates.rates(service))}
+
+    async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
+        """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
         client = self._owner.client
         if client is None or self._owner.state != "serving":
-            return {}, {}, None
+            return None
         schema = client.schema
         try:
             async with asyncio.timeout(COUNTER_SECONDS):
                 inward = await client.counters(schema.server_in_counter, server_ids)
-                outward = await client.counters(schema.server_out_counter, server_ids)
+                return inward, await client.counters(schema.server_out_counter, server_ids)
+        except (P4RuntimeError, TimeoutError):
+            return None
+
+    async def _read(self, server_ids: list[int]) -> tuple[Cells, Cells, Json | None]:
+        """The counters of the switch; None when it is not there to tell them."""
+        client = self._owner.client
+        cells = await self._cells(server_ids)
+        if client is None or cells is None:
+            return {}, {}, None
+        schema = client.schema
+        try:
+            async with asyncio.timeout(COUNTER_SECONDS):
                 named = {
                     "drops": await _by_name(client, schema.drop_counter, DropReason, DropReason.NONE),
                     "punts": await _by_name(client, schema.punt_counter, PuntReason),
@@ -209,7 +230,7 @@ class Snapshots:
                 }
         except (P4RuntimeError, TimeoutError):
             return {}, {}, None
-        return inward, outward, named
+        return *cells, named
 
 
 async def _by_name(client: Client, array: Array, names: type[IntEnum], skip: IntEnum | None = None) -> Json:
@@ -276,3 +297,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
 
 def _seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
+
+
+def _rounded(rates: Mapping[str, float]) -> Json:
+    return {name: round(rate, 1 if rate >= 1 else 3) for name, rate in rates.items()}
