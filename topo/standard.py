@@ -49,15 +49,18 @@ def config(
     *,
     servers: Sequence[tuple[IPv4Address, int]] | None = None,
     modes: Sequence[str] = (),
+    weights: Sequence[int] = (),
     local_addresses: Sequence[IPv4Address] = LOCAL_ADDRESSES,
     scheduler: str = "rr",
     established_timeout: float = 90.0,
     timeouts: dict[str, float] | None = None,
     mtu: int = 1500,
     extra: str = "",
+    service: Sequence[str] = (),
 ) -> str:
     """The controller's configuration file (TOML) for :func:`topology`. ``timeouts`` are seconds by TCP state,
-    ``extra`` are lines of top-level options. ``modes``: of each of ``servers``, if not the service's."""
+    ``extra`` are lines of top-level options, ``service`` of the service's. ``modes`` and ``weights``: of each of
+    ``servers``, if not the service's, or 1."""
     if servers is None:
         servers = [(IPv4Address(f"10.2.0.{i}"), 80) for i, _ in enumerate(SERVERS, 11)]
     lines = [extra] if extra else []
@@ -68,8 +71,10 @@ def config(
         lines += ["[timeouts]", *(f"{state} = {seconds}" for state, seconds in timeouts.items()), ""]
     lines += ["[[virtual_server]]", f'address = "{VIP}"', f"port = {VPORT}", f'scheduler = "{scheduler}"']
     lines += [f"established_timeout = {established_timeout}"]
+    lines += service
     lines += ["local_addresses = [" + ", ".join(f'"{a}"' for a in local_addresses) + "]"]
-    for (address, port), mode in zip_longest(servers, modes):
+    for (address, port), mode, weight in zip_longest(servers, modes, weights):
         lines += ["", "[[virtual_server.real_server]]", f'address = "{address}"', f"port = {port}"]
         lines += [f'mode = "{mode}"'] if mode else []
+        lines += [] if weight is None else [f"weight = {weight}"]
     return "\n".join(lines) + "\n"
