@@ -311,6 +311,20 @@ class ErrorsThatAreTooShortAreDropped(IcmpErrorTest):
             self.drop(SERVER_SIDE, bytes(came)[:cut], "PARSER")
 
 
+@requires("icmp-errors")
+@requires("frame-length")
+class ErrorsCutInsideAHeaderAreDropped(IcmpErrorTest):
+    """A frame that ends inside the headers that are quoted is dropped with PARSER, one that ends behind them, but
+    before the IP packet does, with IPV4_HEADER."""
+
+    def runTest(self) -> None:
+        frame = bytes(self.about_server_bound(self.to_server(ip_options=NOP * 8, payload=bytes(30))))
+        headers = 14 + 20 + 8 + 28 + WITH_CHECKSUM
+        for cut in range(35, len(frame)):
+            with self.subTest(cut=cut):
+                self.drop(SERVER_SIDE, frame[:cut], "PARSER" if cut < headers else "IPV4_HEADER")
+
+
 class ErrorsOfOthersAreRouted(IcmpErrorTest):
     """What is not for us, and not of a session, passes unchanged but for the TTL, whatever it quotes."""
 

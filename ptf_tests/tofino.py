@@ -17,6 +17,8 @@ LACKS = {
     "to addresses of ours in FULLNAT, and the clients' side's in NAT; others are routed as they are, or dropped",
     "tells-senders": "TTL and MTU are judged behind the meter of what goes to the controller; dropped as TTL and MTU",
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
+    "fragments": "ports behind the first one would need a register of 96 bits before all tables; dropped as FRAGMENT",
+    "ipsec": "a flow without ports would need parser states and a condition of every stage; dropped as PROTOCOL",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",

@@ -116,7 +116,7 @@ enum bit<8> DropReason {
     IPV4_CHECKSUM   = 5,
     IPV4_ADDRESS    = 6,   /* source or destination that no router forwards (RFC 1812 5.3.7) */
     TTL             = 7,
-    FRAGMENT        = 8,   /* IP fragment to an address of ours */
+    FRAGMENT        = 8,   /* IP fragment to an address of ours that follows no first one, or on a target that does not look */
     TCP_HEADER      = 9,   /* data offset below 5 or beyond the segment */
     TCP_OPTIONS     = 10,  /* option length 0, 1 or past the header */
     TCP_FLAGS       = 11,  /* SYN together with FIN or RST */
@@ -139,7 +139,8 @@ enum bit<8> DropReason {
     TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
     UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */
     ICMP_ERROR      = 30,  /* ICMP error to an address of ours that quotes no packet of a session */
-    DROP_REASONS    = 31
+    IPSEC           = 31,  /* AH or ESP of a session whose translation would break it */
+    DROP_REASONS    = 32
 }
 
 #endif

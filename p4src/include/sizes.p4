@@ -66,6 +66,9 @@
 #define ROUTE6_TABLE_SIZE 2048
 #define IPV6_HOST_TABLE_SIZE 4096
 
+/* Packets of which fragments are under way. */
+#define FRAGMENT_SLOTS 16384
+
 /* A session id indexes the registers, so its width and their size are one number. */
 #define SESSION_TABLE_SIZE (1 << SESSION_ID_BITS)
 #define PORT_TABLE_SIZE 512

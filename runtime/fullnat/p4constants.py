@@ -99,4 +99,5 @@ class DropReason(IntEnum):
     TUNNEL_MTU = 28
     UDP_HEADER = 29
     ICMP_ERROR = 30
-    DROP_REASONS = 31
+    IPSEC = 31
+    DROP_REASONS = 32

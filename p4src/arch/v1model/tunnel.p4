@@ -15,6 +15,8 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
         hdr.outer_ipv4.ihl = 5;
         hdr.outer_ipv4.total_len = hdr.ipv4.total_len + OUTER_BYTES;
         hdr.outer_ipv4.reserved = 0;
+        hdr.outer_ipv4.more_fragments = 0;
+        hdr.outer_ipv4.fragment_offset = 0;
         hdr.outer_ipv4.protocol = PROTO_IPV4;
         hdr.outer_ipv4.src = m.target.outer_src;
         hdr.outer_ipv4.dst = m.target.outer_dst;

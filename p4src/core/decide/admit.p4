@@ -45,6 +45,7 @@ control Admit(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         if (hdr.tcp.isValid()) { segment.apply(); }
+        ADMIT_WITHOUT_PORTS
     }
 }
 

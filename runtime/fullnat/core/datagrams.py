@@ -59,7 +59,8 @@ class Datagrams:
         if flow is None or protocol is None or protocol.is_numbered:
             self._stats["bad_frame"] += 1
             return
-        if not packet.is_intact():
+        # The sum of a first fragment is that of them all.
+        if not packet.is_first_fragment and not packet.is_intact():
             self._stats["bad_checksum"] += 1
             return
         session = self._store.table.by_key.get(flow)

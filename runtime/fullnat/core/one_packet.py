@@ -39,6 +39,10 @@ class OnePacket:
     ) -> list[Effect]:
         """A client's datagram of ``flow`` to ``service``."""
         out: list[Effect] = []
+        if packet.is_first_fragment:
+            # The others could not follow it.
+            self._stats["datagram_dropped"] += 1
+            return out
         found = limited(service, now) or service.schedule(flow) or without_server(service)
         if isinstance(found, Refusal):
             refuse(self._stats, service, found, flow, Held(packet, event.ingress_port, 0), out)
