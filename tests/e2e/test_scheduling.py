@@ -76,7 +76,7 @@ def restart(world: World) -> None:
 def test_a_client_stays_with_its_server_through_kills_of_the_controller(target: str) -> None:
     if target == "embedded":
         pytest.skip("the embedded switch dies with its controller")
-    config = standard.config(servers=SERVERS, timeouts=CLOSING, service=["persistence_timeout = 60"])
+    config = standard.config(servers=SERVERS, timeouts=CLOSING, options=["persistence_timeout = 60"])
     with make_world(config, target=target) as world:
         homes = {client: world.get(client).server for client in standard.CLIENTS}
         assert homes == {client: world.get(client).server for client in standard.CLIENTS}
@@ -96,7 +96,7 @@ def test_a_deadline_is_kept_through_a_kill_of_the_controller(target: str) -> Non
         pytest.skip("the embedded switch dies with its controller")
 
     def config(servers: list[tuple[IPv4Address, int]]) -> str:
-        return standard.config(servers=servers, timeouts=CLOSING, service=["drain_timeout = 12"])
+        return standard.config(servers=servers, timeouts=CLOSING, options=["drain_timeout = 12"])
 
     with make_world(config(SERVERS), target=target) as world, contextlib.ExitStack() as alive:
         open_ones = {}

@@ -22,7 +22,9 @@
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_ARP: parse_arp;
             ETHERTYPE_VLAN: parse_vlan;
-            IPV6_ETHERTYPE
+#ifdef IPV6
+            ETHERTYPE_IPV6: parse_ipv6;
+#endif
             default: accept;
         }
     }
@@ -41,7 +43,9 @@
         transition select(hdr.vlan.type) {
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_ARP: parse_arp;
-            IPV6_ETHERTYPE
+#ifdef IPV6
+            ETHERTYPE_IPV6: parse_ipv6;
+#endif
             default: accept;
         }
     }
@@ -52,7 +56,51 @@
         transition accept;
     }
 
-    IPV6_STATES
+#ifdef IPV6
+    /* What has extension headers has no layer-4 header that is looked at. */
+    state parse_ipv6 {
+        packet.extract(hdr.ipv6);
+        m.flow.protocol = hdr.ipv6.next_header;
+        m.flow.src6 = hdr.ipv6.src;
+        m.flow.dst6 = hdr.ipv6.dst;
+        m.next_hop6 = hdr.ipv6.dst;
+        m.via6 = true;
+        transition select(hdr.ipv6.next_header) {
+            PROTO_TCP: parse_tcp;
+            PROTO_UDP: parse_udp;
+            PROTO_ICMPV6: parse_icmpv6;
+            default: accept;
+        }
+    }
+
+    state parse_icmpv6 {
+        packet.extract(hdr.icmpv6);
+        transition select(hdr.icmpv6.type) {
+            ND_SOLICITATION: parse_solicitation;
+            ND_ADVERTISEMENT: parse_advertisement;
+            default: accept;
+        }
+    }
+
+    state parse_advertisement {
+        packet.extract(hdr.nd);
+        transition accept;
+    }
+
+    state parse_solicitation {
+        packet.extract(hdr.nd);
+        m.flow.dst6 = hdr.nd.target;
+        transition select(hdr.ipv6.payload_len) {
+            ND_WITH_OPTION_BYTES: parse_nd_link;
+            default: accept;
+        }
+    }
+
+    state parse_nd_link {
+        packet.extract(hdr.nd_link);
+        transition accept;
+    }
+#endif
 
     state parse_ipv4 {
         packet.extract(hdr.ipv4);
