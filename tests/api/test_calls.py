@@ -75,6 +75,7 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "persistence_prefix": 128,
             "drain_timeout": 0.0,
             "quic_config": 0,
+            "persistence_group": "",
             "toa_kind": 254,
         },
         "servers": [
