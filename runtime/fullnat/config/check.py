@@ -10,7 +10,8 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.values import OPS_WITHOUT_LOCAL, check_slow_start, check_thresholds
+from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.values import OPS_WITHOUT_LOCAL, check_quic_ids, check_slow_start, check_thresholds
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -83,6 +84,8 @@ def _check_virtual_server(
         if address in seen:
             problems.add(where, "local_addresses", f"{address} is there twice")
         seen.add(address)
+    ids = [real.quic_id for real in server.real_servers]
+    _try(check_quic_ids, PROTOCOLS[server.protocol].number, ids, problems=problems, at=(where, "real_server"))
     duplicates = _Unique(problems, "")
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))

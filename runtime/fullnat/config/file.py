@@ -20,7 +20,19 @@ from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Tim
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import LIMITS, MTUS, PORTS, PREFIXES, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
+from fullnat.core.values import (
+    LIMITS,
+    MTUS,
+    PORTS,
+    PREFIXES,
+    PUNTS,
+    QUIC_CONFIGS,
+    SECONDS,
+    SWITCH_PORTS,
+    WEIGHTS,
+    check_host,
+    check_quic_id,
+)
 from fullnat.net.flow import address
 
 Convert = Callable[[Any], Any]
@@ -111,6 +123,13 @@ def _one_of(*names: str) -> Convert:
 
 def _mode(value: Any) -> Mode:
     return Mode(_one_of(*Mode)(value))
+
+
+def _quic_id(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text in quotes")
+    check_quic_id(value)
+    return value.lower()
 
 
 def _mac(value: Any) -> int:
@@ -208,6 +227,7 @@ REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
     "mode": (_mode, None),
+    "quic_id": (_quic_id, ""),
     "upper_threshold": (_integer(*LIMITS), 0),
     "lower_threshold": (_integer(*LIMITS), 0),
 }
@@ -224,6 +244,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "ops": (_boolean, False),
     "persistence_timeout": (_duration, 0.0),
     "persistence_prefix": (_integer(*PREFIXES), 128),
+    "quic_config": (_integer(*QUIC_CONFIGS), 0),
     "slow_start": (_duration, 0.0),
     "drain_timeout": (_duration, 0.0),
     "toa": (_boolean, True),

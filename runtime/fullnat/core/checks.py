@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fullnat.config.model import Interface
 from fullnat.core.commands import Problem, Reason
-from fullnat.core.draft import Draft
+from fullnat.core.draft import Draft, name
 from fullnat.core.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
-from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL
+from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, check_quic_ids
 from fullnat.net.flow import Address, address, text
 
 
@@ -25,6 +25,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     conflicting = {where for role in Role for where in change.new(role) if roles.conflict(where, change)}
     yield from _conflicts(conflicting, roles, change)
     yield from _unusable(draft.model, touched)
+    yield from _quic_ids(draft)
     yield from _unchanged_destinations(draft, router)
     yield from _one_packet(draft)
     for server in touched[Role.SERVER]:
@@ -32,6 +33,15 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
             yield Problem(
                 Reason.UNREACHABLE, f"real server {text(server)} is in no interface's subnet and behind no route"
             )
+
+
+def _quic_ids(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.services.items():
+        if declared is not None:
+            try:
+                check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
+            except ValueError as error:
+                yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
 
 
 def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:
