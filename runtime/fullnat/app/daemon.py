@@ -118,6 +118,7 @@ async def run(options: Options) -> None:
         )
         snapshots = Snapshots(runner, owner)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
+        about["size"] = compiled.sizes.session_ids
         ports = EmbeddedPorts(options)
         _advise(config)
         ports.compare(config)
@@ -153,7 +154,7 @@ class EmbeddedPorts:
             self._told.add(port)
             _LOGGER.warning(
                 "[[interface]] %s has port %d, which the embedded switch has not (-i %d@INTERFACE): nothing gets there",
-                interface.address,
+                ", ".join(map(str, interface.addresses)),
                 port,
                 port,
             )
@@ -188,11 +189,7 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 
 async def _until_signalled(
-    runner: CoreRunner,
-    owner: SwitchOwner,
-    service: Service,
-    keeper: Keeper,
-    follow: Callable[[], Awaitable[bool]],
+    runner: CoreRunner, owner: SwitchOwner, service: Service, keeper: Keeper, follow: Callable[[], Awaitable[bool]]
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
