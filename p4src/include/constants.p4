@@ -34,6 +34,10 @@ const bit<8> ICMP_ECHO_REQUEST      = 8;
 const bit<8> ICMP_TIME_EXCEEDED     = 11;
 const bit<8> ICMP_PARAMETER_PROBLEM = 12;
 
+const bit<8> ICMPV6_UNREACHABLE       = 1;
+const bit<8> ICMPV6_TOO_BIG           = 2;
+const bit<8> ICMPV6_TIME_EXCEEDED     = 3;
+const bit<8> ICMPV6_PARAMETER_PROBLEM = 4;
 const bit<8> ICMPV6_ECHO_REQUEST = 128;
 const bit<8> ICMPV6_ECHO_REPLY   = 129;
 /* Neighbor discovery (RFC 4861), which never passes a router: so the hop limit tells. */

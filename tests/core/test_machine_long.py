@@ -1,0 +1,392 @@
+"""Random lives: whatever happens in whatever order, nothing is leaked, doubled or freed too early.
+
+The machine plays clients, servers, an operator and a faulty switch. After every step the resources that the core
+holds must be exactly those of its sessions; at the end everything idles out and must be given back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import IPv4Address
+
+from fullnat.config.model import Config
+from fullnat.core.interface import Effect, IdleNotice, Inject, Op, Outcome, Reset, SessionEvents, SwitchDown
+from fullnat.core.lifecycle import Phase
+from fullnat.core.modes import Mode
+from fullnat.core.server_ids import ACTIONS
+from fullnat.core.servers import NO_ID
+from fullnat.core.sessions import Session
+from fullnat.net.flow import address
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
+from fullnat.tables.session import SessionEntry
+from fullnat.tables.table import Entry
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from .builders import EVENT, IN, LOCAL, LOCAL2, OUT, VPORT, config, ip, real, syn, virtual
+from .switch import FakeSwitch, Rig, keys
+
+CLIENT_PORTS = st.integers(40000, 40005)
+ISNS = st.integers(0, 3).map(lambda number: number * 0x50000001)
+SESSION_IDS = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7])
+LOCALS = ((LOCAL,), (LOCAL, LOCAL2), (LOCAL2,))
+SERVERS = (
+    (real(),),
+    (real(), real("10.0.2.12")),
+    (real("10.0.2.12", weight=2), real("10.0.2.13")),
+    (real(weight=0), real("10.0.2.12")),
+    (real(mode=Mode.NAT), real("10.0.2.12")),
+    (real(), real("10.0.2.12", mode=Mode.NAT)),
+    (real(port=VPORT), real("10.0.2.12", port=VPORT, mode=Mode.DR)),
+    (real(port=VPORT, mode=Mode.TUNNEL), real("10.0.2.12", port=VPORT, mode=Mode.FULLNAT)),
+    (),
+)
+
+
+def choice(servers: int, locals_: int, other: bool, scheduler: str, toa: bool, mode: Mode) -> Config:
+    addresses = tuple(IPv4Address(address) for address in LOCALS[locals_])
+    first = virtual(real_servers=SERVERS[servers], local_addresses=addresses, scheduler=scheduler, toa=toa)
+    second = virtual(port=81, local_addresses=addresses, mode=mode, real_servers=(real(port=81),))
+    return config(*((first, second) if other else (second,)), local_port_min=5000, local_port_max=5002)
+
+
+CONFIGS = st.builds(
+    choice,
+    st.integers(0, len(SERVERS) - 1),
+    st.integers(0, 2),
+    st.booleans(),
+    st.sampled_from(["rr", "wrr"]),
+    st.booleans(),
+    st.sampled_from(Mode),
+)
+SERVER_IDS = 4
+MARKS = st.sampled_from([0, 0, EVENT["RESUMED"], EVENT["UNJUDGED"]])
+REPORTED = sorted(set(EVENT.__members__) - {"RESUMED", "UNJUDGED"})
+
+
+class Machine(RuleBasedStateMachine):
+    rig: Rig
+    is_up = True
+
+    @initialize(first=CONFIGS)
+    def connect(self, first: Config) -> None:
+        self.rig = Rig(first, switch=FakeSwitch(strict=False), session_ids=8, server_ids=SERVER_IDS)
+
+    # ---- clients and servers
+
+    @rule(port=CLIENT_PORTS, seq=ISNS, vport=st.sampled_from([80, 80, 81]))
+    def client_syn(self, port: int, seq: int, vport: int) -> None:
+        """The switch punts it by what it has."""
+        packet = syn(port, seq, vport=vport)
+        entry = self.rig.switch.tables.get(("session_in", 6, 0xCB007109, port, 0xC633640A, vport))
+        if isinstance(entry, SessionEntry):
+            packet = syn(port, seq, vport=vport, reason="SESSION_SYN", session_id=entry.session_id)
+        self.rig.send(packet)
+
+    @rule(
+        number=SESSION_IDS,
+        event=st.sampled_from(REPORTED),
+        mark=MARKS,
+        seq=st.sampled_from([0, 7, 0x90000000]),
+    )
+    def digest(self, number: int, event: str, mark: int, seq: int) -> None:
+        direction = IN if event in ("ESTABLISHED", "FIN_IN", "RST_IN") else OUT
+        if number in self.rig.switch.sessions():
+            self.rig.hit(number, direction == IN, direction == OUT)
+        bits = EVENT[event] | (mark if event.startswith(("FIN", "RST")) else 0)
+        self.heard(number, event, mark)
+        self.rig.send(SessionEvents(number, direction, bits, seq))
+
+    @rule(
+        port=CLIENT_PORTS,
+        seq=ISNS,
+        vport=st.sampled_from([80, 81]),
+        mark=MARKS,
+        events=st.lists(st.sampled_from(REPORTED), min_size=1, max_size=4),
+    )
+    def life(self, port: int, seq: int, vport: int, mark: int, events: list[str]) -> None:
+        """A connection and what is reported of it, without anything in between."""
+        self.client_syn(port, seq, vport)
+        self.settle()
+        for view in list(self.rig.controller.sessions()):
+            if (view.entry.client_port, view.entry.vport) == (port, vport):
+                for event in events:
+                    self.digest(view.entry.session_id, event, mark, 0)
+
+    def heard(self, number: int, event: str, mark: int) -> None:
+        """What the controller is about to hear."""
+
+    @rule(number=SESSION_IDS, into=st.integers(0, 20), out=st.integers(0, 20))
+    def traffic(self, number: int, into: int, out: int) -> None:
+        if number in self.rig.switch.sessions():
+            self.rig.hit(number, into, out)
+
+    # ---- the switch
+
+    @precondition(lambda self: self.rig.switch.writes)
+    @rule()
+    def answer_one(self) -> None:
+        written = self.rig.switch.apply(self.rig.now)
+        if written is not None:
+            self.rig.send(written)
+
+    @rule()
+    def settle(self) -> None:
+        self.rig.settle()
+
+    @rule(outcome=st.sampled_from(Outcome), of_server=st.booleans())
+    def fail_next(self, outcome: Outcome, of_server: bool) -> None:
+        switch = self.rig.switch
+        (switch.fail_servers if of_server else switch.fail).append(outcome)
+
+    @rule(number=SESSION_IDS)
+    def idle_notice(self, number: int) -> None:
+        self.rig.send(IdleNotice(number))
+
+    @rule(is_lost=st.booleans())
+    def probes(self, is_lost: bool) -> None:
+        while self.rig.switch.probes:
+            if is_lost:
+                self.rig.switch.probes.popleft()
+            else:
+                self.rig.send(self.rig.switch.probe(self.rig.now))
+
+    @rule(number=SESSION_IDS)
+    def vanish(self, number: int) -> None:
+        if number in self.rig.switch.sessions():
+            self.rig.switch.lose(number)
+
+    @rule(number=st.integers(0, SERVER_IDS - 1), table=st.sampled_from(["server_in", "server_out"]))
+    def server_vanishes(self, number: int, table: str) -> None:
+        self.rig.switch.tables.pop((table, number), None)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.booleans())
+    def time(self, seconds: float, is_settled: bool) -> None:
+        self.rig.advance(seconds, settle=is_settled)
+
+    @rule(is_lost=st.booleans(), is_wiped=st.booleans())
+    def reconnect(self, is_lost: bool, is_wiped: bool) -> None:
+        """The stream breaks; what was under way may have been done."""
+        self.rig.send(SwitchDown("broken"))
+        while self.rig.switch.writes:
+            if is_lost:
+                self.rig.switch.writes.popleft()
+            else:
+                self.rig.switch.apply(self.rig.now)
+        self.rig.switch.probes.clear()
+        self.rig.switch.works_again()
+        if is_wiped:
+            self.rig.switch.tables.clear()
+        self.drop_halves()
+        self.rig.up()
+
+    @rule()
+    def restart(self) -> None:
+        """Another controller process; the first one's writes were done."""
+        while self.rig.switch.writes:
+            self.rig.switch.apply(self.rig.now)
+        self.rig.switch.works_again()
+        self.drop_halves()
+        self.rig.restart()
+
+    def drop_halves(self) -> None:
+        """What the shell does when it reads half a session."""
+        tables = self.rig.switch.tables
+        for entry in self.rig.switch.of(SessionEntry):
+            if any(tables.get(key) != entry for key in keys(entry)):
+                for key in keys(entry):
+                    if tables.get(key) == entry:
+                        del tables[key]
+
+    # ---- the operator
+
+    @rule(new=CONFIGS)
+    def reconfigure(self, new: Config) -> None:
+        self.rig.reconfigure(new)
+
+    # ---- what must hold
+
+    @invariant()
+    def resources_are_those_of_the_sessions(self) -> None:
+        if not hasattr(self, "rig"):
+            return
+        store = self.rig.controller._store
+        sessions = list(store.table)
+        entries = [session.entry for session in sessions]
+        assert len({entry.session_id for entry in entries}) == len(entries) == len(store.table.ids)
+        places = {(e.protocol, e.local, e.local_port, e.server, e.server_port) for e in entries}
+        assert len(places) == len(entries)
+        assert len(store.table.by_key) == len(entries)
+        used = Counter(session.entry.local for session in sessions if session.server.mode.takes_local)
+        assert {local.address: local.used for local in store.pool if local.used} == used
+        for local in store.pool:
+            assert sum(ports.count for ports in local.ports.values()) == local.used
+        ids = Counter(entry.server_id for entry in entries)
+        for service in store.services.by_key.values():
+            for server in service.all_servers():
+                if server.server_id != NO_ID:
+                    ids[server.server_id] += 1
+                    assert store.services.ids.fits(server.server_id, service.server_key(server))
+                mine = [session for session in sessions if session.server is server]
+                assert server.active == sum(session.state.name == "ESTABLISHED" for session in mine)
+                assert server.active + server.inactive == len(mine)
+            assert all(server.sessions for server in service.draining.values())
+        bound = store.services.ids._bindings
+        held = {number: binding.holders for number, binding in bound.items() if binding.holders}
+        assert held == self._with_homeless(ids, sessions)
+        for session in sessions:
+            entry, binding = session.entry, bound[session.entry.server_id]
+            assert binding.key == session.service.server_key(session.server)
+            keeps = session.server.mode.keeps_destination
+            assert entry.flow_out.src == (entry.flow_in.dst if keeps else session.server.endpoint)
+            assert store.timers.when(session) is not None
+            assert session.held is None or session.phase is not Phase.INSTALLED
+
+    @staticmethod
+    def _with_homeless(ids: Counter[int], sessions: list[Session]) -> Counter[int]:
+        """Real servers of services that are configured no more hold their ids as well."""
+        homeless = {id(s.server): s.server for s in sessions if not s.service.configured}
+        return ids + Counter(server.server_id for server in homeless.values() if server.server_id != NO_ID)
+
+    def teardown(self) -> None:
+        """Everything idles out: nothing is left of it anywhere."""
+        if not hasattr(self, "rig"):
+            return
+        self.rig.switch.works_again()
+        self.rig.settle()
+        for _ in range(6):
+            self.rig.advance(100)
+        assert list(self.rig.controller.sessions()) == []
+        self.repair()
+        self.servers_are_on_the_switch()
+        self.resources_are_those_of_the_sessions()
+        configured = {address(local) for server in self.rig.config.virtual_servers for local in server.local_addresses}
+        assert {local.address for local in self.rig.controller.local_addresses()} == configured
+
+    def repair(self) -> None:
+        """Reading the switch finds everything that vanished."""
+        self.rig.send(SwitchDown("broken"))
+        self.rig.up()
+
+    def servers_are_on_the_switch(self) -> None:
+        """Both entries of every server, right down to the flags, and nothing else."""
+        wanted: set[Entry] = set()
+        for service in self.rig.controller._store.services.by_key.values():
+            for server in service.all_servers():
+                flags = server.mode.session_flags(service.session_flags)
+                address, port = server.endpoint
+                port = 0 if server.mode.keeps_destination else port
+                source = ip("10.0.2.1") if server.mode is Mode.TUNNEL else None
+                wanted.add(ServerIn(server.server_id, flags, address, port, ACTIONS[server.mode], source))
+                wanted.add(ServerOut(server.server_id, flags, *service.key[1]))
+        assert self.rig.switch.of(ServerIn) | self.rig.switch.of(ServerOut) == wanted
+
+
+class Witness(FakeSwitch):
+    """A switch that knows which connections somebody may hold for open, and objects when one of those goes without a
+    word to both its ends."""
+
+    def __init__(self, strict: bool) -> None:
+        super().__init__(strict=strict)
+        self.stands: dict[int, set[str]] = {}
+        self.unjudged: dict[int, set[str]] = {}
+        self.told: Counter[int] = Counter()
+
+    def hears(self, number: int, event: str, mark: int) -> None:
+        stands, unjudged = self.stands.setdefault(number, set()), self.unjudged.setdefault(number, set())
+        is_end = event.startswith(("FIN", "RST"))
+        if is_end and mark == EVENT["RESUMED"]:
+            stands.discard(event)
+            unjudged.discard(event)
+            return
+        if is_end and mark == EVENT["UNJUDGED"]:
+            unjudged |= {event} - stands
+        else:
+            unjudged.discard(event)
+        stands.add(event)
+
+    def is_open(self, number: int, *, one_way: bool) -> bool:
+        stands = self.stands.get(number, set())
+        judged = stands - self.unjudged.get(number, set())
+        is_over = judged >= {"FIN_IN", "FIN_OUT"} or judged >= {"RST_IN", "RST_OUT"}
+        is_over = is_over or (one_way and "FIN_IN" in judged)
+        return bool(stands & {"SYN_ACK", "FIN_OUT"}) and not is_over
+
+    def begins(self, number: int) -> None:
+        for known in (self.stands, self.unjudged, self.told):
+            known.pop(number, None)
+
+    def execute(self, effects: list[Effect]) -> None:
+        super().execute(effects)
+        for effect in effects:
+            if isinstance(effect, Reset):
+                self.told[effect.session_id] += 1
+            elif isinstance(effect, Inject) and effect.new_session:
+                self.begins(effect.session_id)
+
+    def _update(self, operation: Op, entry: Entry, now: float) -> Outcome:
+        if isinstance(entry, SessionEntry):
+            number = entry.session_id
+            if operation is Op.DELETE:
+                is_open = self.is_open(number, one_way=entry.flow_out.src == entry.flow_in.dst)
+                assert not is_open or self.told[number] >= 2, "a session went without a word"
+            if operation is not Op.MODIFY:
+                self.begins(number)
+        return super()._update(operation, entry, now)
+
+
+class CarefulMachine(Machine):
+    """The same with a switch that never fails: then no write may ever be in vain, nothing may be left on the switch,
+    and no connection that somebody holds for open may go without a word."""
+
+    @initialize(first=CONFIGS)
+    def connect(self, first: Config) -> None:
+        self.rig = Rig(first, switch=Witness(strict=True), session_ids=8, server_ids=SERVER_IDS)
+
+    def heard(self, number: int, event: str, mark: int) -> None:
+        phases = {view.entry.session_id: view.phase for view in self.rig.controller.sessions()}
+        if phases.get(number) == "INSTALLED":
+            self.witness.hears(number, event, mark)
+
+    @property
+    def witness(self) -> Witness:
+        assert isinstance(self.rig.switch, Witness)
+        return self.rig.switch
+
+    fail_next = None  # type: ignore[assignment]
+    vanish = None  # type: ignore[assignment]
+    server_vanishes = None  # type: ignore[assignment]
+
+    def repair(self) -> None:
+        """There is nothing to repair."""
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.just(True))
+    def time(self, seconds: float, is_settled: bool) -> None:
+        """Answers take no time: after a minute without one the core rightly takes it for lost, and deletes in vain."""
+        self.rig.settle()
+        self.rig.advance(seconds, settle=is_settled)
+
+    @invariant()
+    def what_is_installed_is_on_the_switch(self) -> None:
+        """Both entries of every session, and between writes nothing else."""
+        if not hasattr(self, "rig"):
+            return
+        views = list(self.rig.controller.sessions())
+        for view in views:
+            if view.phase in ("INSTALLED", "EXPIRING", "CLOSING"):
+                assert [self.rig.switch.tables.get(key) for key in keys(view.entry)] == [view.entry] * 2
+        if not self.rig.switch.writes:
+            assert self.rig.switch.sessions().keys() <= {view.entry.session_id for view in views}
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "rig"):
+            assert self.rig.switch.sessions() == {}
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(max_examples=1500, stateful_step_count=40, deadline=None)
+TestCarefulMachine = CarefulMachine.TestCase
+TestCarefulMachine.settings = settings(max_examples=1500, stateful_step_count=40, deadline=None)
