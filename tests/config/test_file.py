@@ -148,7 +148,7 @@ def test_a_service_of_udp_beside_one_of_tcp_has_its_own_times() -> None:
 
 @pytest.mark.parametrize("option", ["toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss"])
 def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
-    text = GOOD + UDP.replace('"udp"', f'"udp"\n{option} = false')
+    text = GOOD + UDP.replace('"udp"', f'"udp"\n{option} = {254 if option == "toa_kind" else "false"}')
     (problem,) = problems(text)
     assert problem.endswith(f"[virtual_server 3] {option}: is an option of TCP, and this is a service of UDP")
 
