@@ -9,7 +9,7 @@ from fullnat.p4constants import Direction, SessionEvent
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too, requires
-from ptf_tests.packets import IP, UDP, Ether, Raw, Tcp, Udp, fragments
+from ptf_tests.packets import Tcp, Udp
 from ptf_tests.sessions import DirectSession, Session, Tunnelled, TunnelSession, direct_ends, ends
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE, UPLINK
 
@@ -280,17 +280,6 @@ class UdpAndTcpOfTheSameAddressesAreApart(UdpTest):
         self.insert(topology.service(self.network.vip))
         self.exchange((CLIENT_SIDE, segment), punted=[Punt("SERVICE_SYN", segment)])
         self.inward(self.from_client(payload=b"query"))
-
-
-class FragmentsOfDatagramsAreDropped(UdpTest):
-    """No fragment of a datagram to an address of ours is translated, the first one neither."""
-
-    def runTest(self) -> None:
-        of = self.session
-        head = Ether(dst=topology.PORT_MAC[CLIENT_SIDE], src=topology.CLIENT_MAC)
-        whole = head / IP(src=of.client, dst=of.vip) / UDP(sport=of.client_port, dport=of.vport) / Raw(bytes(2000))
-        for piece in fragments(whole, 1000):
-            self.drop(CLIENT_SIDE, piece, "FRAGMENT")
 
 
 @over_ipv6_too

@@ -19,6 +19,8 @@ LACKS = {
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
     "ipv6": "the egress parser sees 160 bytes, which addresses of both sides with any options pass; compiled without",
     "nd-answers": "an answer would be summed in egress; the controller answers",
+    "fragments": "ports behind the first one would need a register of 96 bits before all tables; dropped as FRAGMENT",
+    "ipsec": "a flow without ports would need parser states and a condition of every stage; dropped as PROTOCOL",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
     "runt-frames": "the MAC drops them",

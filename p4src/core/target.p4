@@ -30,6 +30,9 @@
 #ifndef PASS_TAG
 #error "the target must define PASS_TAG: statements that make hdr.ethernet.type what hdr.vlan.type says; nothing if a control does"
 #endif
+#ifndef MORE_L4
+#error "the target must define MORE_L4: rows of parse_l4 for fragments, AH and ESP; nothing if it follows none"
+#endif
 #ifndef BEHIND_ICMP
 #error "the target must define BEHIND_ICMP: the transition behind hdr.icmp: accept, or to what an ICMP error quotes, with hdr.ports and its flow reversed"
 #endif
@@ -66,6 +69,17 @@
 #endif
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
+#endif
+
+/* What belongs to a flow and shows no ports. */
+#ifndef HAS_FLOW
+#error "the target must define HAS_FLOW: m.flow has ports, and sessions are looked up by them"
+#endif
+#ifndef GOES_BY_FLOW
+#error "the target must define GOES_BY_FLOW: the packet is judged by its session, or for want of it: hdr.ports is valid, or HAS_FLOW and IN_SESSION"
+#endif
+#ifndef ADMIT_WITHOUT_PORTS
+#error "the target must define ADMIT_WITHOUT_PORTS: an else branch that drops, of a session, what translation would break; or nothing"
 #endif
 
 /* ICMP errors. */

@@ -68,5 +68,7 @@
 #define ID_R_CLIENT_END_SEQ  5
 #define ID_R_CLIENT_ACK_SEQ  6
 #define ID_R_LAST_END_SEQ    7
+#define ID_R_FRAGMENT_KEY    8
+#define ID_R_FRAGMENT_FLOW   9
 
 #endif

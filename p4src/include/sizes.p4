@@ -76,6 +76,9 @@
 #define IPV6_HOST_TABLE_SIZE 4096
 #endif
 
+/* Packets of which fragments are under way. */
+#define FRAGMENT_SLOTS 16384
+
 /* A session id indexes the registers, so its width and their size are one number. */
 #define SESSION_TABLE_SIZE (1 << SESSION_ID_BITS)
 #define PORT_TABLE_SIZE 512

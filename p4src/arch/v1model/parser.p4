@@ -31,6 +31,9 @@ parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, in
 #ifdef QUOTED_STATES
 #include QUOTED_STATES
 #endif
+#ifdef PORTLESS_STATES
+#include PORTLESS_STATES
+#endif
 }
 
 #endif

@@ -5,6 +5,8 @@
 #include "prims.p4"
 #include "option_list/headers.p4"
 #include "icmp_error/headers.p4"
+#include "portless/headers.p4"
+#define PORTLESS_STATES "portless/states.p4"
 #define QUOTED_STATES "icmp_error/states.p4"
 #define DECISION_HEADER
 #define OUTER_HEADER ipv4_t outer_ipv4; ipv6_t outer_ipv6;
@@ -22,6 +24,7 @@ struct target_metadata_t {
     bit<8>      outer_bytes;  /* of the outer header; 0 = none */
     bit<16>     quoted_len;   /* of an ICMP error, bytes behind the ICMP header; IPv4 options of the quoted packet left out */
     ipv4_addr_t misaddressed; /* of an ICMP error, destination xor source of the quoted packet */
+    PORTLESS_METADATA
     received_t    received;
     option_list_t options;
 }
@@ -65,6 +68,7 @@ struct target_metadata_t {
 #include "option_list/edit.p4"
 #include "checksum.p4"
 #include "icmp_error/rewrite.p4"
+#include "portless/follow.p4"
 #include "tunnel.p4"
 #include "session_state.p4"
 #include "punt_limit.p4"

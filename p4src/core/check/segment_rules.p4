@@ -45,14 +45,16 @@ control SegmentRules(inout headers_t hdr, inout metadata_t m) {
     @hidden
     table udp_rules {
         key = {
-            hdr.udp.length       : ternary;
-            m.length.udp_missing : ternary;
+            hdr.udp.length          : ternary;
+            m.length.udp_missing    : ternary;
+            hdr.ipv4.more_fragments : ternary;
         }
         actions = { pass; drop; }
         const default_action = drop(DropReason.UDP_HEADER);
         const entries = {
-            (BELOW_8, _) : drop(DropReason.UDP_HEADER);
-            (_, 0)       : pass();
+            (BELOW_8, _, _) : drop(DropReason.UDP_HEADER);
+            (_, 0, _)       : pass();
+            (_, _, 1)       : pass();
         }
     }
 

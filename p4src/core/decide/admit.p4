@@ -49,6 +49,7 @@ control Admit(inout headers_t hdr, inout metadata_t m) {
         } else if (IS_IPV6 && m.segment_fault != 0) {
             drop_faulty();
         }
+        ADMIT_WITHOUT_PORTS
     }
 }
 

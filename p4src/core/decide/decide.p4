@@ -25,8 +25,8 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
     action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
 
     apply {
-        WHERE_NEEDED(!hdr.ports.isValid()) { compare_for_answer.apply(hdr, m); }
-        if (hdr.ports.isValid()) {
+        WHERE_NEEDED(!GOES_BY_FLOW) { compare_for_answer.apply(hdr, m); }
+        if (GOES_BY_FLOW) {
             if (IN_SESSION) { server.apply(hdr, m); }
             WHERE_NEEDED(!IN_SESSION) { judge_without_session.apply(hdr, m); }
             if (!DECIDED) {
@@ -47,7 +47,7 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
                 answer_or_drop.apply(hdr, m);
             }
         }
-        if (IN_SESSION && !hdr.icmp.isValid() && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) {
+        if (IN_SESSION && (hdr.tcp.isValid() || hdr.udp.isValid()) && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) {
             session_state.apply(hdr, m);
         }
     }

@@ -15,7 +15,7 @@ control LookUp(inout headers_t hdr, inout metadata_t m) {
     apply {
         WHERE_NEEDED(!DECIDED) { port.apply(hdr, m); }
         WHERE_NEEDED(!DECIDED && !m.foreign) {
-            WHERE_NEEDED(hdr.ports.isValid()) { session.apply(hdr, m); }
+            WHERE_NEEDED(HAS_FLOW) { session.apply(hdr, m); }
             WHERE_NEEDED(!IN_SESSION) { addressee.apply(hdr, m); }
         }
     }

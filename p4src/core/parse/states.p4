@@ -2,7 +2,7 @@
      * else does, what a packet belongs to: m.flow, by which sessions and services are looked up; m.addressed; and m.next_hop, as
      * long as no rewrite leads elsewhere.
      *
-     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4, PASS_TAG and BEHIND_ICMP. */
+     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4, PASS_TAG, MORE_L4 and BEHIND_ICMP. */
     state parse_packet_out {
         packet.extract(hdr.packet_out);
         transition select(hdr.packet_out.request) {
@@ -118,12 +118,13 @@
         }
     }
 
-    /* Only the first fragment has a layer-4 header, and no fragment is translated. */
+    /* Only the first fragment has a layer-4 header. */
     state parse_l4 {
         transition select(hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset, hdr.ipv4.protocol) {
             (0, 0, PROTO_TCP): parse_tcp;
             (0, 0, PROTO_UDP): parse_udp;
             (0, 0, PROTO_ICMP): parse_icmp;
+            MORE_L4
             default: accept;
         }
     }

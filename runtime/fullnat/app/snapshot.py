@@ -11,6 +11,7 @@ from typing import Any
 from fullnat.app.runner import CoreRunner
 from fullnat.app.selection import is_one, selects
 from fullnat.app.switch import SwitchOwner
+from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
 from fullnat.core.views import ServerView, ServiceView, SessionView
@@ -23,6 +24,8 @@ from fullnat.p4rt.errors import P4RuntimeError
 FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
 """What sessions can be selected by: an address, address:port or a prefix; state and protocol by name."""
 
+SERVICES_PER_TURN = 16
+"""Services looked at before other work of the controller gets its turn."""
 SESSIONS_PER_TURN = 64
 """Sessions looked at before other work of the controller gets its turn: about 3 ms."""
 COUNTER_SECONDS = 3.0
@@ -30,6 +33,9 @@ COUNTER_SECONDS = 3.0
 
 Json = dict[str, Any]
 Cells = dict[int, tuple[int, int]]
+_ServerKey = tuple[ServiceKey, str, str]
+COUNTED = ("connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
+"""Of a server."""
 
 
 class UnknownFilter(ValueError):
@@ -85,6 +91,8 @@ class Snapshots:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
+        self._zero: dict[_ServerKey, dict[str, int]] = {}
+        """Counts of servers where they are to begin."""
 
     def sessions(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
@@ -115,6 +123,59 @@ class Snapshots:
             if what and not any(selects(wanted, value) or selects(value, wanted) for value in found):
                 return f"there is no {what} {wanted}"
         return None
+
+    def local_addresses(self) -> list[Json]:
+        return [{**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()]
+
+    async def counted(self, keys: Iterable[ServiceKey], counters: bool) -> dict[ServiceKey, list[Json]]:
+        """The servers of services, counted since :meth:`zero`; packets and bytes only with ``counters``."""
+        now = asyncio.get_running_loop().time()
+        views = [view for key in keys if (view := self._core.service(key, now)) is not None]
+        inward, outward = await self._server_counters(views) if counters else ({}, {})
+        return {
+            (view.protocol, view.virtual): [
+                self._since_zero(view, server_json(server, inward, outward)) for server in view.servers
+            ]
+            for view in views
+        }
+
+    async def zero(self, keys: Iterable[ServiceKey] | None = None) -> None:
+        """What :meth:`counted` shows of these services, or of all of them, begins at zero now."""
+        zero: dict[_ServerKey, dict[str, int]] = {}
+        asked = iter(tuple(self._core.model.services if keys is None else keys))
+        now = asyncio.get_running_loop().time()
+        while turn := list(islice(asked, SERVICES_PER_TURN)):
+            views = [view for key in turn if (view := self._core.service(key, now)) is not None]
+            inward, outward = await self._server_counters(views)
+            for view in views:
+                for server in view.servers:
+                    found = server_json(server, inward, outward)
+                    zero[_server_key(view, found)] = {name: found[name] for name in COUNTED}
+            await asyncio.sleep(0)
+        self._zero = zero if keys is None else self._zero | zero
+
+    def _since_zero(self, view: ServiceView, server: Json) -> Json:
+        zero = self._zero.get(_server_key(view, server))
+        if zero is None:
+            return server
+        # A counter below what it was has begun anew: the switch has.
+        return server | {name: server[name] - zero[name] * (server[name] >= zero[name]) for name in COUNTED}
+
+    async def _server_counters(self, views: Iterable[ServiceView]) -> tuple[Cells, Cells]:
+        """Packets and bytes by server id; none when the switch is not there to tell them."""
+        client = self._owner.client
+        ids = [server.server_id for view in views for server in view.servers if server.server_id >= 0]
+        if client is None or self._owner.state != "serving":
+            return {}, {}
+        try:
+            async with asyncio.timeout(COUNTER_SECONDS):
+                schema = client.schema
+                return (
+                    await client.counters(schema.server_in_counter, ids),
+                    await client.counters(schema.server_out_counter, ids),
+                )
+        except (P4RuntimeError, TimeoutError):
+            return {}, {}
 
     async def _turns(self, views: Iterator[SessionView], filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         reads = True
@@ -163,9 +224,7 @@ class Snapshots:
             },
             "switch_counters": reasons is not None,
             "services": [service_json(service, inward, outward) for service in services],
-            "local_addresses": [
-                {**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()
-            ],
+            "local_addresses": self.local_addresses(),
             "controller": dict(self._core.stats()),
             **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
         }
@@ -217,6 +276,10 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
+
+
+def _server_key(view: ServiceView, server: Json) -> _ServerKey:
+    return (view.protocol, view.virtual), server["server"], server["mode"]
 
 
 _SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")

@@ -10,7 +10,16 @@ from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
 from fullnat.config.roles import check_roles
 from fullnat.core.checks import ONLY_V6, mixed
-from fullnat.core.values import OPS_WITHOUT_LOCAL, TOA_KIND, check_own, check_slow_start, check_thresholds, overlap
+from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.values import (
+    OPS_WITHOUT_LOCAL,
+    TOA_KIND,
+    check_own,
+    check_quic_ids,
+    check_slow_start,
+    check_thresholds,
+    overlap,
+)
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
@@ -99,6 +108,8 @@ def _check_virtual_server(
         seen.add(address)
         if address.version != server.address.version:
             problems.add(where, "local_addresses", mixed(f"local address {address}", virtual, ""))
+    ids = [real.quic_id for real in server.real_servers]
+    _try(check_quic_ids, PROTOCOLS[server.protocol].number, ids, problems=problems, at=(where, "real_server"))
     duplicates = _Unique(problems, "")
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))

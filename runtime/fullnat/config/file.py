@@ -32,9 +32,11 @@ from fullnat.core.values import (
     PORTS,
     PREFIXES,
     PUNTS,
+    QUIC_CONFIGS,
     SECONDS,
     SWITCH_PORTS,
     WEIGHTS,
+    check_quic_id,
     check_toa_kind,
 )
 
@@ -133,6 +135,13 @@ def _mode(value: Any) -> Mode:
     return Mode(_one_of(*Mode)(value))
 
 
+def _quic_id(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text in quotes")
+    check_quic_id(value)
+    return value.lower()
+
+
 _PORT = _integer(*PORTS)
 
 INTERFACE: dict[str, tuple[Convert, Any]] = {
@@ -151,6 +160,7 @@ REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
     "mode": (_mode, None),
+    "quic_id": (_quic_id, ""),
     "upper_threshold": (_integer(*LIMITS), 0),
     "lower_threshold": (_integer(*LIMITS), 0),
 }
@@ -167,6 +177,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "ops": (_boolean, False),
     "persistence_timeout": (_duration, 0.0),
     "persistence_prefix": (_integer(*PREFIXES), 128),
+    "quic_config": (_integer(*QUIC_CONFIGS), 0),
     "slow_start": (_duration, 0.0),
     "drain_timeout": (_duration, 0.0),
     "toa": (_boolean, True),

@@ -45,6 +45,8 @@ class ServerSettings:
     """0 takes no new sessions and keeps the old."""
     mode: Mode | None = None
     """How packets reach it; None is the service's."""
+    quic_id: str = ""
+    """What connection ids of QUIC that it makes call it, in hexadecimal; none: it makes none that say it."""
     upper_threshold: int = 0
     """Sessions from which on it takes no new ones; 0 is no limit."""
     lower_threshold: int = 0
@@ -114,6 +116,8 @@ class ServiceSettings:
     """Seconds that a client goes to the server of its last connection; 0 is not at all (LVS: -p)."""
     persistence_prefix: int = 128
     """Bits of a client's address that count for that (LVS: -M)."""
+    quic_config: int = 0
+    """The configuration in connection ids of QUIC whose server is to be found by them."""
     drain_timeout: float = 0.0
     """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from fullnat.config.model import IpInterface
 from fullnat.core.commands import Problem, Reason
-from fullnat.core.draft import Draft
+from fullnat.core.draft import Draft, name
 from fullnat.core.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
-from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, hostless, overlap
+from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
 
 
@@ -26,6 +26,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _conflicts(conflicting, roles, change)
     yield from _unusable(draft.model, touched)
     yield from _families(draft)
+    yield from _quic_ids(draft)
     yield from _unchanged_destinations(draft, router)
     yield from _one_packet(draft)
     for server in touched[Role.SERVER]:
@@ -66,6 +67,15 @@ def mixed(what: str, virtual: Endpoint, where: str) -> str:
     return (
         f"{what} cannot serve the {family(virtual.address)} address {virtual}{where}: NAT64 and NAT46 are not supported"
     )
+
+
+def _quic_ids(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.services.items():
+        if declared is not None:
+            try:
+                check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
+            except ValueError as error:
+                yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
 
 
 def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:

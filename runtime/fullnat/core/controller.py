@@ -10,7 +10,7 @@ from typing import Any
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.awaited import Awaited
-from fullnat.core.commands import Command
+from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
@@ -173,6 +173,10 @@ class Controller:
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
+        if reason == PuntReason.SESSION_SYN or reason == PuntReason.OPTIONS:
+            session = self._store.table.by_id.get(event.session_id)
+            if session is not None:
+                session.punted(packet, len(event.frame))
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.SERVICE_DATAGRAM:
@@ -297,6 +301,10 @@ class Controller:
             out.append(LimitPunts(*limit))
         return [(self._switch, out)] if out else []
 
+    def check(self, commands: Iterable[Command]) -> None:
+        """Raises CommandError if :meth:`apply` would. Nothing changes."""
+        self._declaration.check(commands)
+
     def _take_over(self, change: Change, out: list[Effect]) -> tuple[set[Address], bool]:
         """Bring every module to the model as it is now; returns the next hops that are new, and whether a service
         left."""
@@ -373,6 +381,11 @@ class Controller:
         """Every template of persistence; see :meth:`sessions`."""
         time = self._now if now is None else now
         return (template_view(template, time) for template in self._store.templates)
+
+    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
+        """None when there is none, or it is removed."""
+        service = self._store.services.by_key.get(key)
+        return None if service is None else service_view(service, now)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)

@@ -74,6 +74,19 @@ class Declaration:
     def change(self, commands: Iterable[Command]) -> Change:
         """Carry out all of ``commands``. Raises CommandError with everything that is wrong, and then nothing has
         changed."""
+        draft, roles, router = self._drafted(commands)
+        services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
+        change = Change(services, draft.network_changes, self.model.settings, draft.drains)
+        draft.take_over()
+        self._roles.add(roles)
+        self.router = router
+        return change
+
+    def check(self, commands: Iterable[Command]) -> None:
+        """Raises CommandError if :meth:`change` would."""
+        self._drafted(commands)
+
+    def _drafted(self, commands: Iterable[Command]) -> tuple[Draft, Roles, Router]:
         draft = Draft(self.model, self._leaving)
         draft.carry_out(commands)
         if draft.problems:
@@ -83,12 +96,7 @@ class Declaration:
         problems = (*check(draft, self._roles, roles, router), *(() if self._has_ipv6 else of_ipv6(draft, roles)))
         if problems:
             raise CommandError(problems)
-        services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
-        change = Change(services, draft.network_changes, self.model.settings, draft.drains)
-        draft.take_over()
-        self._roles.add(roles)
-        self.router = router
-        return change
+        return draft, roles, router
 
 
 def _new(names: Iterable[T], known: Container[T]) -> list[T]:

@@ -13,6 +13,7 @@ NAMES: dict[str, str] = {
     "sessions_resumed": "ended sessions whose traffic went on: the end had not been accepted",
     "sessions_reset": "sessions ended with a RST to both sides",
     "persistent_sessions": "sessions that went to the server that a template remembers for their client",
+    "quic_by_connection_id": "UDP sessions that went to the server that their QUIC connection id names",
     "templates_full": "clients of which no template could be made, because there are as many as there may be",
     "syn_received": "SYNs that asked for a new session",
     "syn_shed": "SYNs and datagrams dropped because more came than sessions can be made; their clients repeat them",

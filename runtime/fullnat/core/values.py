@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 
 from fullnat.config.model import (
@@ -17,7 +18,7 @@ from fullnat.config.model import (
 from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import Address, Endpoint, address, is_host, text
-from fullnat.net.headers import V6_MTU
+from fullnat.net.headers import PROTO_UDP, V6_MTU
 
 WEIGHTS = 0, 65535
 PORTS = 1, 65535
@@ -36,6 +37,9 @@ TOA_KIND_LVS = 253
 """Of the one for IPv6 clients, as LVS has it."""
 PREFIXES = 1, 128
 """Bits; those beyond an address count for nothing."""
+QUIC_CONFIGS = 0, 6
+"""What three bits hold, but for 7, which stands for none."""
+QUIC_ID_BYTES = 1, 15
 SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
 
@@ -57,6 +61,7 @@ def check_endpoint(endpoint: Endpoint) -> None:
 
 def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
+    check_quic_id(settings.quic_id)
     upper, lower = settings.upper_threshold, settings.lower_threshold
     _each(("upper_threshold", upper), ("lower_threshold", lower), limits=LIMITS)
     check_thresholds(upper, lower)
@@ -67,6 +72,30 @@ def check_server(settings: ServerSettings) -> None:
 def check_thresholds(upper: int, lower: int) -> None:
     if lower > upper:
         raise ValueError(f"lower_threshold {lower} is above upper_threshold {upper}")
+
+
+def check_quic_id(value: str) -> None:
+    """What connection ids of QUIC call a server."""
+    shortest, longest = QUIC_ID_BYTES
+    if not value:
+        return
+    try:
+        octets = bytes.fromhex(value)
+    except ValueError:
+        octets = b""
+    if not shortest <= len(octets) <= longest or len(value) != 2 * len(octets):
+        raise ValueError(f"{value!r} is not {shortest} to {longest} bytes in hexadecimal")
+
+
+def check_quic_ids(protocol: int, ids: Iterable[str]) -> None:
+    """Those of the servers of one service."""
+    known = [each.lower() for each in ids if each]
+    if known and protocol != PROTO_UDP:
+        raise ValueError("quic_id is of UDP")
+    if len({len(each) for each in known}) > 1:
+        raise ValueError("quic_id has to be of the same length for all servers")
+    if len(set(known)) < len(known):
+        raise ValueError("two servers have the same quic_id")
 
 
 def check_slow_start(scheduler: str, slow_start: float) -> None:
@@ -85,6 +114,7 @@ def check_service(settings: ServiceSettings) -> None:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     check_slow_start(settings.scheduler, settings.slow_start)
     _within("persistence_timeout", settings.persistence_timeout, SECONDS)
+    _within("quic_config", settings.quic_config, QUIC_CONFIGS)
     _within("persistence_prefix", settings.persistence_prefix, PREFIXES)
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
