@@ -169,15 +169,15 @@ enum bit<8> DropReason {
     TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
     UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */
     ICMP_ERROR      = 30,  /* ICMP error to an address of ours that quotes no packet of a session */
-    IPSEC           = 31,  /* AH or ESP of a session whose translation would break it */
-    IPV6_HEADER     = 32,  /* version or payload length is wrong, or ICMPv6 shorter than its header */
-    IPV6_ADDRESS    = 33,  /* source or destination that no router forwards (RFC 4291 2.5, 2.7), link-local ones included */
-    IPV6_EXTENSION  = 34,  /* extension headers of a packet to an address of ours */
-    IPV6_FRAGMENT   = 35,  /* likewise, a fragment */
-    HOP_LIMIT       = 36,
-    UDP_CHECKSUM    = 37,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1) */
-    ND              = 38,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
-    FAMILY          = 39,  /* of a session whose packets would leave in another family than they came in */
+    IPV6_HEADER     = 31,  /* version or payload length is wrong, or ICMPv6 shorter than its header */
+    IPV6_ADDRESS    = 32,  /* source or destination that no router forwards (RFC 4291 2.5, 2.7), link-local ones included */
+    IPV6_EXTENSION  = 33,  /* extension headers of a packet to an address of ours */
+    IPV6_FRAGMENT   = 34,  /* likewise, a fragment */
+    HOP_LIMIT       = 35,
+    UDP_CHECKSUM    = 36,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1) */
+    ND              = 37,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
+    FAMILY          = 38,  /* of a session whose packets would leave in another family than they came in */
+    IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
     DROP_REASONS    = 40
 }
 

@@ -36,15 +36,19 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
     }
 
     @hidden
-    action copy_id() {
+    action copy_fragmentation() {
         hdr.outer_ipv4.id = hdr.ipv4.id;
         hdr.outer_ipv4.dont_fragment = hdr.ipv4.dont_fragment;
+        hdr.outer_ipv4.more_fragments = 0;
+        hdr.outer_ipv4.fragment_offset = 0;
     }
 
     @hidden
     action forbid_fragmentation() {
         hdr.outer_ipv4.id = 0;
         hdr.outer_ipv4.dont_fragment = 1;
+        hdr.outer_ipv4.more_fragments = 0;
+        hdr.outer_ipv4.fragment_offset = 0;
     }
 
     @hidden
@@ -55,8 +59,6 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
         hdr.outer_ipv4.tos = traffic_class;
         hdr.outer_ipv4.total_len = bytes + OUTER_IPV4_BYTES;
         hdr.outer_ipv4.reserved = 0;
-        hdr.outer_ipv4.more_fragments = 0;
-        hdr.outer_ipv4.fragment_offset = 0;
         hdr.outer_ipv4.ttl = hop_limit;
         hdr.outer_ipv4.protocol = protocol;
         hdr.outer_ipv4.src = m.target.outer_src;
@@ -89,7 +91,7 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
             enclose_in_ipv6();
         } else {
             hdr.outer_ipv4.setValid();
-            if (hdr.ipv6.isValid()) { forbid_fragmentation(); } else { copy_id(); }
+            if (hdr.ipv6.isValid()) { forbid_fragmentation(); } else { copy_fragmentation(); }
             enclose_in_ipv4();
         }
     }

@@ -78,7 +78,7 @@ _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServerSettings, "mode"): _mode,
     (Interface, "mac"): _mac,
     (Interface, "address"): ip_interface,
-    (Interface, "further"): lambda values: tuple(map(ip_interface, values)),
+    (Interface, "further"): lambda texts: tuple(map(ip_interface, texts)),
     (StaticRoute, "prefix"): ip_network,
     (StaticRoute, "gateway"): ip_address,
 }
@@ -143,7 +143,7 @@ def _shown(settings: Any, name: str) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):
-        return [str(each) for each in value]
+        return [str(item) for item in value]
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 

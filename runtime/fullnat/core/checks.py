@@ -25,8 +25,8 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     conflicting = {where for role in Role for where in change.new(role) if roles.conflict(where, change)}
     yield from _conflicts(conflicting, roles, change)
     yield from _unusable(draft.model, touched)
-    yield from _families(draft)
     yield from _quic_ids(draft)
+    yield from _families(draft)
     yield from _unchanged_destinations(draft, router)
     yield from _one_packet(draft)
     for server in touched[Role.SERVER]:
@@ -34,6 +34,15 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
             yield Problem(
                 Reason.UNREACHABLE, f"real server {text(server)} is in no interface's subnet and behind no route"
             )
+
+
+def _quic_ids(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.services.items():
+        if declared is not None:
+            try:
+                check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
+            except ValueError as error:
+                yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
 
 
 def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
@@ -67,15 +76,6 @@ def mixed(what: str, virtual: Endpoint, where: str) -> str:
     return (
         f"{what} cannot serve the {family(virtual.address)} address {virtual}{where}: NAT64 and NAT46 are not supported"
     )
-
-
-def _quic_ids(draft: Draft) -> Iterator[Problem]:
-    for key, declared in draft.services.items():
-        if declared is not None:
-            try:
-                check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
-            except ValueError as error:
-                yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
 
 
 def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:

@@ -35,7 +35,7 @@ def _section(of: object, options: Mapping[str, tuple[Any, Any]]) -> Section:
 def _interface(interface: Interface) -> Section:
     section = _section(interface, file.INTERFACE)
     if interface.further:
-        section["address"] = [str(each) for each in interface.addresses]
+        section["address"] = [str(address) for address in interface.addresses]
     section["mac"] = ":".join(f"{byte:02x}" for byte in interface.mac.to_bytes(6, "big"))
     return section
 
