@@ -61,7 +61,6 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "mode": "fullnat",
             "established_timeout": 90.0,
             "toa": True,
-            "toa_kind": 254,
             "keep_timestamps": False,
             "keep_mss": False,
             "reset_on_miss": True,
