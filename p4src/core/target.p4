@@ -67,6 +67,9 @@
 #ifndef TUNNEL6
 #error "the target must define TUNNEL6: (SOURCE, DESTINATION), the same with an outer header of IPv6"
 #endif
+#ifndef GUE
+#error "the target must define GUE: (SOURCE, DESTINATION), the same with UDP between the headers"
+#endif
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
 #endif

@@ -240,9 +240,15 @@ def test_a_tunnel_follows_the_interfaces_address() -> None:
 
 
 def test_the_next_controller_tells_a_tunnel_from_direct_routing() -> None:
-    servers = [real(f"10.0.2.1{number}", port=VPORT, mode=mode) for number, mode in ((1, Mode.DR), (2, Mode.TUNNEL))]
+    modes = enumerate((Mode.DR, Mode.TUNNEL, Mode.GUE), 1)
+    servers = [real(f"10.0.2.1{number}", port=VPORT, mode=mode) for number, mode in modes]
     rig = Rig(config(virtual(scheduler="rr", real_servers=servers)))
-    for port in (40000, 40001):
+    assert {entry.action for entry in rig.switch.of(ServerIn) if isinstance(entry, ServerIn)} == {
+        "to_server_direct",
+        "to_server_tunnel",
+        "to_server_gue",
+    }
+    for port in (40000, 40001, 40002):
         established(rig, port)
     before = {view.entry: view.server for view in rig.controller.sessions()}
     entries = rig.switch.entries()

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Set
 from fullnat.config.model import Interface
 from fullnat.core.frames import icmp_error
 from fullnat.core.interface import Effect, Inject, PacketIn
-from fullnat.core.modes import Mode
 from fullnat.core.pace import Pace
 from fullnat.core.routing import Router
 from fullnat.core.sessions import Session
@@ -18,8 +17,6 @@ from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
 from fullnat.p4constants import TOA_V4_BYTES, PuntReason, SessionFlag
 
-OUTER_BYTES = 20
-"""Of an IPv4 header without options."""
 TOLD_RATE = 1000.0
 """Messages per second (Linux: icmp_msgs_per_sec)."""
 TOLD_BURST = 50.0
@@ -85,7 +82,7 @@ class Senders:
 def _added(session: Session) -> int:
     """Bytes that a client's packet may get on its way to the server."""
     mode = session.server.mode
-    if mode is Mode.TUNNEL:
-        return OUTER_BYTES
+    if mode.outer_bytes:
+        return mode.outer_bytes
     told = session.protocol.is_numbered and mode.session_flags(session.service.session_flags) & SessionFlag.TOA
     return TOA_V4_BYTES if told else 0

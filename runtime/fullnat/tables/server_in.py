@@ -11,7 +11,13 @@ from fullnat.tables.table import Action, Owner, Table, register
 TO_SERVER = "to_server"
 DIRECT = "to_server_direct"
 TUNNEL = "to_server_tunnel"
-_PARAMS = {TO_SERVER: ("address", "port"), DIRECT: ("address",), TUNNEL: ("address", "source")}
+GUE = "to_server_gue"
+_PARAMS = {
+    TO_SERVER: ("address", "port"),
+    DIRECT: ("address",),
+    TUNNEL: ("address", "source"),
+    GUE: ("address", "source"),
+}
 """By action; every one has the flags as well."""
 
 
@@ -26,9 +32,9 @@ class ServerIn(NamedTuple):
     port: int
     """0 where it is the virtual service's."""
     action: str = TO_SERVER
-    """``to_server``, ``to_server_direct`` or ``to_server_tunnel``."""
+    """``to_server``, ``to_server_direct``, ``to_server_tunnel`` or ``to_server_gue``."""
     source: Address | None = None
-    """Of the outer header, of ``to_server_tunnel``."""
+    """Of the outer header, where there is one."""
 
 
 @register
