@@ -62,13 +62,13 @@
 
 /* Outer headers. */
 #ifndef TUNNEL
-#error "the target must define TUNNEL: (SOURCE, DESTINATION), statements that have the packet leave with such an outer header, or dropped as TUNNEL"
+#error "the target must define TUNNEL: (SOURCE), statements that have the packet leave with an outer header from there to the next hop, or dropped as TUNNEL"
 #endif
 #ifndef TUNNEL6
-#error "the target must define TUNNEL6: (SOURCE, DESTINATION), the same with an outer header of IPv6"
+#error "the target must define TUNNEL6: (SOURCE), the same with an outer header of IPv6"
 #endif
 #ifndef GUE
-#error "the target must define GUE: (SOURCE, DESTINATION), the same with UDP between the headers"
+#error "the target must define GUE: (SOURCE), the same as TUNNEL with UDP between the headers"
 #endif
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"

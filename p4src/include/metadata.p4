@@ -39,7 +39,7 @@ struct flow_t {
     ipv4_addr_t src;
     ipv4_addr_t dst;
     ipv6_addr_t src6;
-    ipv6_addr_t dst6;
+    ipv6_addr_t dst6;        /* of a neighbor solicitation the target */
     l4_port_t   src_port;
     l4_port_t   dst_port;
 }
@@ -118,8 +118,7 @@ struct metadata_t {
     bool        foreign;         /* not for the port's address, nor a broadcast ARP or multicast neighbor discovery */
     ipv4_addr_t addressed;       /* destination, of ARP the target */
     ipv4_addr_t next_hop;        /* destination after any rewrite: what Route looks up */
-    ipv6_addr_t addressed6;      /* the same of IPv6; of a neighbor solicitation the target */
-    ipv6_addr_t next_hop6;
+    ipv6_addr_t next_hop6;       /* the same of IPv6 */
     bool        via6;            /* Route looks up next_hop6 */
     bit<16>     growth;          /* bytes by which the segment grew, for the length in the pseudo header */
     flow_t      flow;

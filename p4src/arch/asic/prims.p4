@@ -8,9 +8,9 @@
 #define SERVER_ANSWERED (m.target.seen & (bit<8>)SessionEvent.SYN_ACK != 0)
 
 /* An outer header would take PHV, and room in the decision, that there is not. */
-#define TUNNEL(SOURCE, DESTINATION) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
-#define TUNNEL6(SOURCE, DESTINATION) m.session.src6 = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
-#define GUE(SOURCE, DESTINATION) TUNNEL(SOURCE, DESTINATION)
+#define TUNNEL(SOURCE) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
+#define TUNNEL6(SOURCE) m.session.src6 = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
+#define GUE(SOURCE) TUNNEL(SOURCE)
 #define TUNNELLED false
 
 /* Neither its parser nor the decision has room for a packet within a packet: the controller translates ICMP errors, as it edits option

@@ -16,10 +16,6 @@ control SaveReceived(inout headers_t hdr, inout metadata_t m) {
         m.target.received.dst = hdr.ipv4.dst;
         m.target.received.total_len = hdr.ipv4.total_len;
         m.target.received.ttl_protocol = hdr.ipv4.ttl ++ hdr.ipv4.protocol;
-        if (hdr.ipv6.isValid()) {
-            m.target.received.src6 = hdr.ipv6.src;
-            m.target.received.dst6 = hdr.ipv6.dst;
-        }
         m.target.received.src_port = hdr.ports.src;
         m.target.received.dst_port = hdr.ports.dst;
         m.target.received.seq = hdr.tcp.seq;
@@ -54,7 +50,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     action update_tcp6() {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
             ~hdr.tcp.checksum,
-            ~m.target.received.src6, ~m.target.received.dst6, ~m.target.received.src_port, ~m.target.received.dst_port, ~m.target.received.seq, ~m.target.received.ack,
+            ~m.flow.src6, ~m.flow.dst6, ~m.target.received.src_port, ~m.target.received.dst_port, ~m.target.received.seq, ~m.target.received.ack,
             hdr.ipv6.src, hdr.ipv6.dst, hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack
         }, 32w65536);
     }
@@ -74,7 +70,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     action update_udp6() {
         hash(hdr.udp.checksum, HashAlgorithm.csum16, 16w0, {
             ~hdr.udp.checksum,
-            ~m.target.received.src6, ~m.target.received.dst6, ~m.target.received.src_port, ~m.target.received.dst_port,
+            ~m.flow.src6, ~m.flow.dst6, ~m.target.received.src_port, ~m.target.received.dst_port,
             hdr.ipv6.src, hdr.ipv6.dst, hdr.ports.src, hdr.ports.dst
         }, 32w65536);
         hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;

@@ -9,8 +9,6 @@
 struct received_t {
     ipv4_addr_t src;
     ipv4_addr_t dst;
-    ipv6_addr_t src6;
-    ipv6_addr_t dst6;
     bit<16>     total_len;
     bit<16>     ttl_protocol;
     l4_port_t   src_port;

@@ -19,10 +19,8 @@ struct target_metadata_t {
     bit<32> client_end;       /* answered: end of what the client has sent, in the server's numbers; 0 = not known */
     bool    server_answered;  /* answered to a reset: SYN_ACK is set */
     bool    before_data;      /* answered to the client: it acknowledges no data of the server */
-    ipv4_addr_t outer_src;    /* of the outer header */
-    ipv4_addr_t outer_dst;
+    ipv4_addr_t outer_src;    /* of the outer header, which goes to the next hop */
     ipv6_addr_t outer_src6;
-    ipv6_addr_t outer_dst6;
     bit<8>      outer_bytes;  /* of the outer header; 0 = none */
     bool        gue;          /* UDP is between the headers */
     bit<16>     quoted_len;   /* of an ICMP error, bytes behind the ICMP header; IPv4 options of the quoted packet left out */
@@ -34,18 +32,16 @@ struct target_metadata_t {
 
 #define BEFORE_DATA m.target.before_data
 #define SERVER_ANSWERED m.target.server_answered
-#define TUNNEL(SOURCE, DESTINATION) \
+#define TUNNEL(SOURCE) \
         m.target.outer_src = SOURCE; \
-        m.target.outer_dst = DESTINATION; \
         m.target.outer_bytes = OUTER_IPV4_BYTES; \
         m.length.last = m.length.last |+| OUTER_IPV4_BYTES;
-#define GUE(SOURCE, DESTINATION) \
-        TUNNEL(SOURCE, DESTINATION) \
+#define GUE(SOURCE) \
+        TUNNEL(SOURCE) \
         m.target.gue = true; \
         m.length.last = m.length.last |+| GUE_BYTES;
-#define TUNNEL6(SOURCE, DESTINATION) \
+#define TUNNEL6(SOURCE) \
         m.target.outer_src6 = SOURCE; \
-        m.target.outer_dst6 = DESTINATION; \
         m.target.outer_bytes = OUTER_IPV6_BYTES; \
         m.length.last = m.length.last |+| OUTER_IPV6_BYTES;
 #define TUNNELLED (m.target.outer_bytes != 0)

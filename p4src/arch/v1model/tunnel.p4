@@ -81,7 +81,7 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
         hdr.outer_ipv4.ttl = hop_limit;
         hdr.outer_ipv4.protocol = protocol;
         hdr.outer_ipv4.src = m.target.outer_src;
-        hdr.outer_ipv4.dst = m.target.outer_dst;
+        hdr.outer_ipv4.dst = m.next_hop;
         hash(hdr.outer_ipv4.checksum, HashAlgorithm.csum16, 16w0, {
             hdr.outer_ipv4.version, hdr.outer_ipv4.ihl, hdr.outer_ipv4.tos, hdr.outer_ipv4.total_len, hdr.outer_ipv4.id,
             hdr.outer_ipv4.reserved, hdr.outer_ipv4.dont_fragment, hdr.outer_ipv4.more_fragments,
@@ -101,7 +101,7 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
         hdr.outer_ipv6.next_header = protocol;
         hdr.outer_ipv6.hop_limit = hop_limit;
         hdr.outer_ipv6.src = m.target.outer_src6;
-        hdr.outer_ipv6.dst = m.target.outer_dst6;
+        hdr.outer_ipv6.dst = m.next_hop6;
     }
 
     apply {

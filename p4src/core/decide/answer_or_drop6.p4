@@ -23,7 +23,7 @@ control AnswerOrDrop6(inout headers_t hdr, inout metadata_t m) {
     action answer_echo6(bit<16> change) {
         m.next_hop6 = hdr.ipv6.src;
         hdr.ipv6.dst = hdr.ipv6.src;
-        hdr.ipv6.src = m.addressed6;
+        hdr.ipv6.src = m.flow.dst6;
         hdr.ipv6.hop_limit = DEFAULT_HOP_LIMIT;
         hdr.icmpv6.type = ICMPV6_ECHO_REPLY;
         hdr.icmpv6.checksum = hdr.icmpv6.checksum + change;

@@ -59,7 +59,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         m.session.dst_port = m.flow.dst_port;
         m.next_hop = address;
         IPV6_INSIDE(false)
-        TUNNEL(source, address)
+        TUNNEL(source)
     }
 
     @id(ID_A_TO_SERVER_GUE) @name(".to_server_gue")
@@ -69,7 +69,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         m.session.dst_port = m.flow.dst_port;
         m.next_hop = address;
         IPV6_INSIDE(false)
-        GUE(source, address)
+        GUE(source)
     }
 
     @id(ID_A_TO_SERVER_TUNNEL6) @name(".to_server_tunnel6")
@@ -79,7 +79,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         m.session.dst_port = m.flow.dst_port;
         m.next_hop6 = address;
         IPV6_INSIDE(true)
-        TUNNEL6(source, address)
+        TUNNEL6(source)
     }
 
     @id(ID_A_FROM_VIP) @name(".from_vip")

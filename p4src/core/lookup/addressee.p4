@@ -4,7 +4,7 @@
  * virtual_service says which (VIP, protocol, port) is served. What a real server sends to a local address belongs to a session,
  * or else its sender shall learn that there is none: the controller knows whether. The tables write different fields, so an ASIC
  * looks both up in one stage. Both have a twin for IPv6, which takes the same actions.
- * Reads m.flow, m.addressed and m.addressed6; writes m.own. */
+ * Reads m.flow and m.addressed; writes m.own. */
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
 
@@ -54,7 +54,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
 
     @id(ID_T_OWN_ADDRESS6) @name(".own_address6")
     table own_address6 {
-        key = { m.addressed6 : exact @id(1) @name("address"); }
+        key = { m.flow.dst6 : exact @id(1) @name("address"); }
         actions = { own_vip; own_vip_silent; own_local; own_interface; @defaultonly NoAction; }
         const default_action = NoAction();
         size = OWN_ADDRESS6_TABLE_SIZE;

@@ -63,7 +63,6 @@
         m.flow.protocol = hdr.ipv6.next_header;
         m.flow.src6 = hdr.ipv6.src;
         m.flow.dst6 = hdr.ipv6.dst;
-        m.addressed6 = hdr.ipv6.dst;
         m.next_hop6 = hdr.ipv6.dst;
         m.via6 = true;
         transition select(hdr.ipv6.next_header) {
@@ -90,7 +89,7 @@
 
     state parse_solicitation {
         packet.extract(hdr.nd);
-        m.addressed6 = hdr.nd.target;
+        m.flow.dst6 = hdr.nd.target;
         transition select(hdr.ipv6.payload_len) {
             ND_WITH_OPTION_BYTES: parse_nd_link;
             default: accept;

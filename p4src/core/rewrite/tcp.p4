@@ -18,7 +18,7 @@
 #include "../target.p4"
 
 /* Words of options with which there is no room for TOA. */
-#define HEAD_IS_FULL (hdr.tcp.data_offset > (IS_IPV6 ? 4w15 - TOA_V6_WORDS : 4w15 - TOA_V4_WORDS))
+#define HEAD_IS_FULL (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS || (IS_IPV6 && hdr.tcp.data_offset > 4w15 - TOA_V6_WORDS))
 #define IS_SYN (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0)
 
 control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {

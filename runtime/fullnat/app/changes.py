@@ -98,6 +98,15 @@ class Changes:
             _tell("%s", changes)
             return Reloaded(changes, told)
 
+    async def compare(self, text: str) -> list[str]:
+        """What the configuration in ``text``, TOML, would change. Raises ConfigError."""
+        new = model_of(await asyncio.to_thread(file.parse, text, target=self._target))
+        commands = diff(self.model, new)
+        try:
+            return self.check(commands)
+        except CommandError as error:
+            raise ConfigError([problem.message for problem in error.problems]) from None
+
     def keeps(self, keep: bool | None) -> bool:
         """Whether :meth:`reload` with ``keep`` leaves what commands have changed."""
         return self._keep if keep is None else keep

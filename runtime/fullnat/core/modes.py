@@ -43,6 +43,12 @@ class Mode(StrEnum):
         return {Mode.TUNNEL: 20, Mode.GUE: 28}.get(self, 0)
 
     @property
+    def takes_any_family(self) -> bool:
+        """The server may have an address of the other family than its clients': the packet stays as it is, and only
+        its outer header goes there. All others would have to translate it (NAT64), which is not supported."""
+        return self in (Mode.TUNNEL, Mode.GUE)
+
+    @property
     def needs_neighbors(self) -> bool:
         """A router on the way to the server would send packets for the virtual address back."""
         return self is Mode.DR

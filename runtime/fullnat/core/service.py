@@ -21,6 +21,7 @@ from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import NO_ID, STAGES, Server
+from fullnat.core.values import TOA_KIND_LVS
 from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.p4constants import ServiceFlag, SessionFlag
 
@@ -105,6 +106,7 @@ class Service:
         if self.protocol.is_numbered:
             self.session_flags = (
                 (SessionFlag.TOA if settings.toa else 0)
+                | (SessionFlag.TOA_253 if settings.toa and settings.toa_kind == TOA_KIND_LVS else 0)
                 | (SessionFlag.KEEP_TIMESTAMPS if settings.keep_timestamps else 0)
                 | (SessionFlag.KEEP_MSS if settings.keep_mss else 0)
             )

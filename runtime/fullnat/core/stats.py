@@ -71,8 +71,8 @@ NAMES: dict[str, str] = {
     "neighbor_failed": "neighbors that did not answer",
     "neighbor_queue_dropped": "packets dropped while their neighbor was unresolved",
     "neighbor_unroutable": "packets without neighbor to addresses that no interface reaches",
-    "arp_ignored": "ARP packets that told nothing wanted",
-    "address_conflict": "ARP packets of a stranger that uses an address of ours",
+    "arp_ignored": "ARP packets and neighbor advertisements that told nothing wanted",
+    "address_conflict": "ARP packets and the like of a stranger that uses an address of ours, or is about to",
     "bad_checksum": "SYNs, late segments and datagrams that are damaged or not all there: no session, no answer",
     "bad_frame": "packet-ins that are not what their reason says",
 }
