@@ -9,8 +9,8 @@
 #define PORTLESS_STATES "portless/states.p4"
 #define QUOTED_STATES "icmp_error/states.p4"
 #define DECISION_HEADER
-#define OUTER_HEADER ipv4_t outer_ipv4; ipv6_t outer_ipv6;
-#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4); PACKET.emit(hdr.outer_ipv6);
+#define OUTER_HEADER ipv4_t outer_ipv4; gue_t gue; ipv6_t outer_ipv6;
+#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4); PACKET.emit(hdr.gue); PACKET.emit(hdr.outer_ipv6);
 #include "headers.p4"
 
 struct target_metadata_t {
@@ -22,6 +22,7 @@ struct target_metadata_t {
     ipv4_addr_t outer_src;    /* of the outer header, which goes to the next hop */
     ipv6_addr_t outer_src6;
     bit<8>      outer_bytes;  /* of the outer header; 0 = none */
+    bool        gue;          /* UDP is between the headers */
     PORTLESS_METADATA
     bit<16>     quoted_len;   /* of an ICMP error, bytes behind the quoted IP header */
     bool        to_sender;    /* an ICMP error goes to who sent the packet that it quotes */
@@ -35,6 +36,10 @@ struct target_metadata_t {
         m.target.outer_src = SOURCE; \
         m.target.outer_bytes = OUTER_IPV4_BYTES; \
         m.length.last = m.length.last |+| OUTER_IPV4_BYTES;
+#define GUE(SOURCE) \
+        TUNNEL(SOURCE) \
+        m.target.gue = true; \
+        m.length.last = m.length.last |+| GUE_BYTES;
 #define TUNNEL6(SOURCE) \
         m.target.outer_src6 = SOURCE; \
         m.target.outer_bytes = OUTER_IPV6_BYTES; \

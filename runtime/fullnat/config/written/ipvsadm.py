@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, ip_address
 from fullnat.config.written.document import Section
 
 _PROTOCOLS = {"tcp": "-t", "udp": "-u"}
-_MODES = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tunnel": "-i"}
+_MODES = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tunnel": "-i", "gue": "-i --tun-type gue --tun-port 6080"}
 _THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 _PERSISTENCE = ("persistence_timeout", "persistence_prefix")
 _IN_SERVICE = frozenset(

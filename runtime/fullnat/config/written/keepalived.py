@@ -26,7 +26,7 @@ _KEYWORDS = {
 """Of several that mean the same, the one that is written."""
 _OF_FORKS = frozenset(("established_timeout",))
 """Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
-_MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN"}
+_MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN", "gue": "TUN type gue port 6080"}
 _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _WORD = re.compile(r"[^\s\"'!#{}]+")
@@ -129,4 +129,4 @@ def _words(value: Any) -> str:
     return word if _WORD.fullmatch(word) else f'"{word}"'
 
 
-assert set(_MODES.values()) <= {name.upper() for name in keywords.MODES}
+assert {value.split()[0] for value in _MODES.values()} <= {name.upper() for name in keywords.MODES}
