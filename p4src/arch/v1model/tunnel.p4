@@ -10,7 +10,6 @@
 #define OUTER_IPV6_BYTES 40
 #define GUE_BYTES 8
 
-const bit<16> PORT_GUE = 6080;
 /* Source ports, as of Linux's udp_flow_src_port: dynamic ones (RFC 6335). */
 #define GUE_FIRST 16w49152
 #define GUE_PORTS 32w16384
