@@ -27,8 +27,8 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Forward() forward;
     Rewrite() rewrite;
     RewriteIcmpError() rewrite_icmp_error;
-    RewriteIcmpv6Error() rewrite_icmpv6_error;
     RewriteAddresses() rewrite_addresses;
+    RewriteIcmpv6Error() rewrite_icmpv6_error;
     UpdateChecksums() update_checksums;
     Encapsulate() encapsulate;
     Verdict() verdict;

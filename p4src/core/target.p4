@@ -70,6 +70,9 @@
 #ifndef TUNNEL6
 #error "the target must define TUNNEL6: (SOURCE), the same with an outer header of IPv6"
 #endif
+#ifndef GUE
+#error "the target must define GUE: (SOURCE), the same as TUNNEL with UDP between the headers"
+#endif
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
 #endif

@@ -52,6 +52,7 @@ const bit<16> ND_WITH_OPTION_BYTES = 32;  /* with a link-layer address of Ethern
 const bit<8>  TOA_KIND = 254;
 const bit<8>  TOA_V4_LENGTH = 8;
 const bit<4>  TOA_V4_WORDS = 2;
+@noWarn("unused") const bit<16> PORT_GUE = 6080;  /* an ASIC has no tunnels */
 const bit<16> TOA_V4_BYTES = 8;
 
 /* TOA for an IPv6 client: kind 254, or 253 as LVS has it; length 20, port, address. Five words. */

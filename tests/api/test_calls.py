@@ -15,17 +15,19 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
 from fullnat.config.written import GRAMMARS, document
 
-from api.apikit import SERVER, VIRTUAL, Api, call
+from api.apikit import ABOUT, SERVER, VIRTUAL, Api, call
 
 UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templates": 0}
 LIMITS = {
     "effective_weight": 0,
+    "quic_id": "",
     "upper_threshold": 0,
     "lower_threshold": 0,
     "full": False,
     "warming": None,
     "out_for": None,
     "reset_in": None,
+    "templates": 0,
 }
 """Of a server that has no id, for want of a switch."""
 NOTHING = {"in_packets": 0, "in_bytes": 0, "out_packets": 0, "out_bytes": 0}
@@ -48,8 +50,8 @@ async def refusal(api: Api, *commands: Any, name: str = "apply") -> controlclien
 
 
 async def test_about_by_both(api: Api, channel: grpc.aio.Channel) -> None:
-    assert await get(api, "about") == [{"version": "1.2", "embedded": False, "cookie": 77, "role": "admin"}]
-    assert await call(channel, "GetAbout") == {"version": "1.2", "cookie": "77", "role": "admin"}
+    assert await get(api, "about") == [{**ABOUT, "role": "admin"}]
+    assert await call(channel, "GetAbout") == {"version": "1.2", "cookie": "77", "role": "admin", "size": "1048576"}
 
 
 async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
@@ -66,13 +68,14 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "reset_on_miss": True,
             "max_sessions": 0,
             "new_rate": 0,
+            "echo_while_up": False,
+            "ops": False,
             "slow_start": 0.0,
-            "drain_timeout": 0.0,
             "persistence_timeout": 0.0,
             "persistence_prefix": 128,
-            "ops": False,
-            "echo_while_up": False,
+            "drain_timeout": 0.0,
             "quic_config": 0,
+            "persistence_group": "",
             "toa_kind": 254,
         },
         "servers": [
@@ -302,3 +305,17 @@ async def test_counters_begin_at_zero(api: Api) -> None:
     assert await shown() == 0
     (stats,) = await get(api, "stats")
     assert stats["services"][0]["servers"][0]["connections"] == 7
+
+
+async def test_an_interface_has_addresses_of_both_families(api: Api) -> None:
+    """``further`` goes with ``address``: an edit of the MTU leaves both, one of the address says all."""
+
+    async def after(**said: Any) -> Any:
+        await apply(api, {"edit_interface": {"port": 1, **said}})
+        (network,) = await get(api, "network")
+        return [network["interfaces"][0][name] for name in ("address", "further", "mtu")]
+
+    more = ["10.0.0.9/24", "2001:db8::1/64"]
+    assert await after(address="10.0.0.1/24", further=more) == ["10.0.0.1/24", more, 1500]
+    assert await after(mtu=1400) == ["10.0.0.1/24", more, 1400]
+    assert await after(address="10.0.0.1/24") == ["10.0.0.1/24", [], 1400]

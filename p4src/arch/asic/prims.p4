@@ -10,6 +10,7 @@
 /* An outer header would take PHV, and room in the decision, that there is not. */
 #define TUNNEL(SOURCE) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
 #define TUNNEL6(SOURCE) m.session.src6 = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
+#define GUE(SOURCE) TUNNEL(SOURCE)
 #define TUNNELLED false
 
 /* Neither its parser nor the decision has room for a packet within a packet: the controller translates ICMP errors, as it edits option

@@ -9,8 +9,8 @@
 #define PORTLESS_STATES "portless/states.p4"
 #define QUOTED_STATES "icmp_error/states.p4"
 #define DECISION_HEADER
-#define OUTER_HEADER ipv4_t outer_ipv4; ipv6_t outer_ipv6;
-#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4); PACKET.emit(hdr.outer_ipv6);
+#define OUTER_HEADER ipv4_t outer_ipv4; gue_t gue; ipv6_t outer_ipv6;
+#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4); PACKET.emit(hdr.gue); PACKET.emit(hdr.outer_ipv6);
 #include "headers.p4"
 
 struct target_metadata_t {
@@ -22,9 +22,10 @@ struct target_metadata_t {
     ipv4_addr_t outer_src;    /* of the outer header, which goes to the next hop */
     ipv6_addr_t outer_src6;
     bit<8>      outer_bytes;  /* of the outer header; 0 = none */
+    bool        gue;          /* UDP is between the headers */
+    PORTLESS_METADATA
     bit<16>     quoted_len;   /* of an ICMP error, bytes behind the quoted IP header */
     bool        to_sender;    /* an ICMP error goes to who sent the packet that it quotes */
-    PORTLESS_METADATA
     received_t    received;
     option_list_t options;
 }
@@ -35,6 +36,10 @@ struct target_metadata_t {
         m.target.outer_src = SOURCE; \
         m.target.outer_bytes = OUTER_IPV4_BYTES; \
         m.length.last = m.length.last |+| OUTER_IPV4_BYTES;
+#define GUE(SOURCE) \
+        TUNNEL(SOURCE) \
+        m.target.gue = true; \
+        m.length.last = m.length.last |+| GUE_BYTES;
 #define TUNNEL6(SOURCE) \
         m.target.outer_src6 = SOURCE; \
         m.target.outer_bytes = OUTER_IPV6_BYTES; \
@@ -69,8 +74,8 @@ struct target_metadata_t {
 #include "option_list/edit.p4"
 #include "checksum.p4"
 #include "icmp_error/rewrite.p4"
-#include "icmp_error/rewrite6.p4"
 #include "portless/follow.p4"
+#include "icmp_error/rewrite6.p4"
 #include "tunnel.p4"
 #include "session_state.p4"
 #include "punt_limit.p4"

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Set
 from fullnat.config.model import Interface
 from fullnat.core.frames import icmp_error
 from fullnat.core.interface import Effect, Inject, PacketIn
-from fullnat.core.modes import Mode
 from fullnat.core.pace import Pace
 from fullnat.core.routing import Router
 from fullnat.core.sessions import Session
@@ -19,8 +18,8 @@ from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
 from fullnat.p4constants import TOA_V4_BYTES, TOA_V6_BYTES, PuntReason, SessionFlag
 
-OUTER_BYTES = {False: 20, True: 40}
-"""Of an outer header without options, by whether it is of IPv6."""
+IPV6_MORE = 20
+"""Bytes by which a header of IPv6 is longer than one of IPv4."""
 TOA_BYTES = {False: TOA_V4_BYTES, True: TOA_V6_BYTES}
 TOLD_RATE = 1000.0
 """Messages per second (Linux: icmp_msgs_per_sec)."""
@@ -97,7 +96,7 @@ def _address_for(interface: Interface, receiver: Address) -> Address | None:
 def _added(session: Session) -> int:
     """Bytes that a client's packet may get on its way to the server."""
     mode = session.server.mode
-    if mode is Mode.TUNNEL:
-        return OUTER_BYTES[is_v6(session.server.endpoint.address)]
+    if mode.outer_bytes:
+        return mode.outer_bytes + (IPV6_MORE if is_v6(session.server.endpoint.address) else 0)
     told = session.protocol.is_numbered and mode.session_flags(session.service.session_flags) & SessionFlag.TOA
     return TOA_BYTES[is_v6(session.key.src.address)] if told else 0
