@@ -15,6 +15,7 @@ from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
 from fullnat.core.draining import Draining
+from fullnat.core.edits import Edits
 from fullnat.core.expiry import Expiry
 from fullnat.core.frames import gratuitous_arp
 from fullnat.core.icmp_errors import IcmpErrors
@@ -24,13 +25,14 @@ from fullnat.core.interface import (
     Event,
     Forward,
     IdleNotice,
-    Inject,
     LimitPunts,
     Log,
     NeighborHeard,
     PacketIn,
     Probed,
     SessionEvents,
+    SessionsFound,
+    SessionsRead,
     Shed,
     Sizes,
     SwitchDown,
@@ -46,7 +48,6 @@ from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
-from fullnat.core.options import BadOptions, edit_options
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.resets import Resets
 from fullnat.core.senders import Senders
@@ -67,7 +68,8 @@ from fullnat.core.views import (
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
 from fullnat.net.parse import Packet, parse
-from fullnat.p4constants import PacketOutFlag, PuntReason
+from fullnat.p4constants import PuntReason
+from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Owner, table_of
 
 
@@ -93,6 +95,7 @@ class Controller:
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
+        self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets)
@@ -103,6 +106,8 @@ class Controller:
         """What the next controller is to know; see :meth:`recall`."""
         self._switch: SwitchId | None = None
         """The switch that is up."""
+        self._adoption: reconcile.Adoption | None = None
+        """While its sessions are being found."""
         self._without_id = 0
         """Real servers without sessions, as last told."""
         self._now = 0.0
@@ -118,6 +123,8 @@ class Controller:
         match event:
             case PacketIn():
                 self._packet_in(event, now, out)
+            case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
+                pass
             case SessionEvents():
                 self._expiry.events(event, now)
             case NeighborHeard():
@@ -132,6 +139,10 @@ class Controller:
                 self._stats["syn_shed"] += event.syns
             case SwitchUp():
                 self._switch_up(event, now, out)
+            case SessionsFound() if self._adoption is not None:
+                self._adoption.found(event.sessions, now)
+            case SessionsRead() if self._adoption is not None:
+                self._sessions_read(self._adoption, event, now, out)
             case SwitchDown():
                 self._switch_down()
                 return []
@@ -180,7 +191,7 @@ class Controller:
         elif reason == PuntReason.ARP:
             self._neighbors.arp(packet, event.ingress_port, now, out)
         elif reason == PuntReason.OPTIONS:
-            self._edit_options(event, packet, out)
+            self._edits.packet(event, packet, out)
         elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
@@ -196,21 +207,6 @@ class Controller:
         if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
             return session.server.endpoint.address
         return packet.dst
-
-    def _edit_options(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
-        """A packet of a session with options that the switch cannot edit."""
-        session = self._store.table.by_id.get(event.session_id)
-        try:
-            if session is None:
-                raise BadOptions("its session is gone")
-            flags = session.server.mode.session_flags(session.service.session_flags)
-            frame = edit_options(packet, session.entry, flags)
-        except BadOptions:
-            self._stats["options_refused"] += 1
-            return
-        self._stats["options_edited"] += 1
-        new_session = bool(event.service_flags & PacketOutFlag.NEW_SESSION)
-        out.append(Inject(event.ingress_port, frame, event.session_id, new_session, options_edited=True))
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):
@@ -238,21 +234,39 @@ class Controller:
         self._tables.found(of[Owner.CONFIGURATION])
         of_sessions: list[Effect] = []
         found = FoundServers(of[Owner.SERVERS])
-        reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        self._store.blind = not event.whole
+        if event.whole:
+            reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        else:
+            self._store.services.switch_up(found)
+            self._adoption = reconcile.Adoption(self._store, self._expiry, self._resets, found)
         routes, gateways = self._tables.routes(), self._declaration.router.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
-        self._draining.switch_up(now)
         self._number(found, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
         self._announce(self._tables.own, out)
         out += of_sessions
+        if event.whole:
+            self._adopted(event.orphans, now, out)
+
+    def _sessions_read(self, adoption: reconcile.Adoption, event: SessionsRead, now: float, out: list[Effect]) -> None:
+        """All sessions are known."""
+        self._adoption = None
+        self._store.blind = False
+        adoption.finish(now, out)
+        self._number(adoption.servers, out)
+        self._adopted(event.orphans, now, out)
+
+    def _adopted(self, orphans: int, now: float, out: list[Effect]) -> None:
+        self._draining.switch_up(now)
         self._datagrams.leave(self._store.services, now, out)
-        if event.orphans:
-            out.append(Log("WARNING", f"{event.orphans} half sessions were found on the switch and deleted"))
+        if orphans:
+            out.append(Log("WARNING", f"{orphans} half sessions were found on the switch and deleted"))
 
     def _switch_down(self) -> None:
-        self._switch = None
+        self._switch = self._adoption = None
+        self._store.blind = False
         self._tables.forget_writes()
         reconcile.switch_down(self._store)
         self._datagrams.switch_down()
@@ -351,6 +365,11 @@ class Controller:
         self.memory.recall(memos, now)
 
     # ---- views
+
+    def holds(self, entry: SessionEntry) -> bool:
+        """Whether a session that is known has the id of ``entry``, or its client."""
+        table = self._store.table
+        return entry.session_id in table.by_id or reconcile.key_of(entry) in table.by_key
 
     def sessions(self, now: float | None = None) -> Iterator[SessionView]:
         """Every session; ages and expiry as of ``now``, by default the time of the last event. Events may be handled

@@ -47,7 +47,10 @@ _LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
 class SessionStore:
     def __init__(self, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
         self.stats = stats
+        self.blind = False
+        """The switch has sessions that we do not know yet."""
         self._isn = isn
+        self._rng = rng
         self.table = SessionTable(sizes.session_ids)
         self.memory = Memory()
         self.services = Services(sizes.server_ids, rng, self.memory)
@@ -68,7 +71,8 @@ class SessionStore:
         no session id is free; the place is given back then."""
         server, local = place
         endpoint = service.key[1] if server.mode.keeps_destination else server.endpoint
-        session_id = self.table.ids.take()
+        ids = self.table.ids
+        session_id = ids.take_spare(self._rng) if self.blind else ids.take()
         if session_id is None:
             self._give_back(key.protocol, server, local)
             return None
@@ -190,6 +194,15 @@ class SessionStore:
     def mark_reset(self, session: Session, now: float) -> None:
         """The controller's own resets have ended it."""
         self.set_events(session, session.events | session.protocol.aborted, 0, now)
+
+    def yield_to_unknown(self, session: Session) -> bool:
+        """An insert met entries of the switch: whether they may be those of a session that is not known yet, so that
+        ours has gone elsewhere and they stay."""
+        if not self.blind:
+            return False
+        self.release(session, Step.REFUSED)
+        self.pool.jump(session.entry.local)
+        return True
 
     def begin(self, session: Session, now: float) -> None:
         """A connection begins: nothing is known of it."""

@@ -180,6 +180,11 @@ class HalfSessions:
             self._add_outward(values)
         return True
 
+    def take(self) -> list[SessionEntry]:
+        """The sessions found since the last time."""
+        sessions, self.sessions = self.sessions, []
+        return sessions
+
     def finish(self) -> None:
         """There are no more of them."""
         for values in self._early:
