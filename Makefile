@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
+.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -40,6 +40,9 @@ peers:  ## install what Debian and Ubuntu have of the programs that the tests ca
 
 p4: setup  ## compile the P4 program (needs p4c-bm2-ss)
 	$(BIN)/python p4src/compile.py
+
+proto: setup  ## compile the admin API's messages (needs grpcio-tools)
+	$(BIN)/python -m deploy.proto
 
 tofino: setup  ## compile and assemble it for Tofino 1 and 2, with a report (needs p4c-barefoot and bfas)
 	$(BIN)/python -m p4src.tofino

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from fullnat.config.diff import model_of
 from fullnat.config.model import Config
-from fullnat.core.commands import Command, EditGlobals
+from fullnat.core.commands import Command, EditGlobals, ServiceKey
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
@@ -56,11 +56,17 @@ class FakeCore:
     def holds(self, entry: SessionEntry) -> bool:
         return entry.session_id in self.held
 
+    def check(self, commands: Iterable[Command]) -> None:
+        """Whatever it is, it can be carried out."""
+
     def sessions(self, now: float | None = None) -> Iterable[SessionView]:
         return iter(self.views)
 
     def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
         return self.service_views
+
+    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
+        return next((view for view in self.service_views if (view.protocol, view.virtual) == key), None)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return self.local_views

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
+from fullnat.api.handlers import Handlers
+from fullnat.api.listener import Listener, Where
+from fullnat.api.server import Dispatcher
 from fullnat.app import snapshot
-from fullnat.app.control import ControlServer
+from fullnat.app.changes import Changes
 from fullnat.app.snapshot import SESSIONS_PER_TURN, Snapshots
+from fullnat.cli import controlclient as client
 from fullnat.core.interface import Op, ProbeResult
 from fullnat.core.views import SessionView
 from p4rt.entries import session
@@ -48,38 +52,41 @@ class Turns:
 
 @pytest.fixture
 async def control(rig: Rig, tmp_path: Path) -> Any:
-    server = ControlServer(tmp_path / "s", Snapshots(rig.runner, rig.owner))
+    handlers = Handlers(Snapshots(rig.runner, rig.owner), Changes(rig.runner, tmp_path / "fullnat.toml"))
+    server = Listener(Where(tmp_path / "s"), Dispatcher(handlers))
     await server.start()
     yield server
     await server.stop()
 
 
-async def ask(control: ControlServer, request: object) -> list[dict[str, Any]]:
-    reader, writer = await asyncio.open_unix_connection(control.path, limit=1 << 20)
-    writer.write(json.dumps(request).encode() + b"\n")
-    writer.write_eof()
-    answers = [json.loads(answer) for answer in (await reader.read()).splitlines()]
-    writer.close()
-    return answers
+async def ask(control: Listener, path: str) -> list[dict[str, Any]]:
+    return await asyncio.to_thread(lambda: _asked(control.path, path))
+
+
+def _asked(socket: Path, path: str) -> list[dict[str, Any]]:
+    name, _, query = path.partition("?")
+    try:
+        return list(client.ask(socket, name, dict(parse_qsl(query))))
+    except client.Refused as error:
+        return [{"error": str(error)}]
 
 
 @pytest.mark.parametrize(("filters", "found"), [({}, SESSIONS), ({"state": "none"}, 0)])
 async def test_a_listing_takes_few_sessions_a_turn(
-    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch, filters: dict[str, str], found: int
+    rig: Rig, control: Listener, monkeypatch: pytest.MonkeyPatch, filters: dict[str, str], found: int
 ) -> None:
     turns = Turns()
     monkeypatch.setattr(rig.core, "sessions", lambda _now: turns.views())
-    answers = await ask(control, {"command": "sessions", "filters": filters})
+    answers = await ask(control, f"sessions?{urlencode(filters)}")
     await turns.stop()
-    assert len(answers) == found + 1
-    assert answers[-1] == {"end": True}
+    assert len(answers) == found
     assert sum(turns.taken.values()) == SESSIONS
     assert max(turns.taken.values()) <= SESSIONS_PER_TURN
 
 
 @pytest.mark.parametrize("told", [True, False])
 async def test_a_listing_tells_packets_and_time_left_as_of_now(
-    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch, told: bool
+    rig: Rig, control: Listener, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
     """As the switch tells them; as last known if it does not answer, which is waited for once."""
     monkeypatch.setattr(snapshot, "COUNTER_SECONDS", 0.05)
@@ -94,23 +101,22 @@ async def test_a_listing_tells_packets_and_time_left_as_of_now(
     monkeypatch.setattr(rig.core, "sessions", lambda _now: iter([known] * SESSIONS))
     if not told:
         rig.switch.read_gate = asyncio.Event()
-    *sessions, end = await ask(control, {"command": "sessions"})
-    assert end == {"end": True}
+    sessions = await ask(control, "sessions")
     assert len(sessions) == SESSIONS
     shown = {(found["in_packets"], found["out_packets"], found["expires"]) for found in sessions}
     assert shown == ({(3, 3, 80.0)} if told else {(1, 1, 2.0)})
 
 
 async def test_a_reader_who_does_not_read_holds_nobody_up(
-    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, control: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What he does not take is not made: the listing waits for him."""
     turns = Turns()
     monkeypatch.setattr(rig.core, "sessions", lambda _now: turns.views())
     _, writer = await asyncio.open_unix_connection(control.path, limit=1)
-    writer.write(b'{"command": "sessions"}\n')
+    writer.write(b"GET /v1/sessions HTTP/1.1\r\n\r\n")
     await until(lambda: turns.taken)
-    assert await ask(control, {"command": "ping"}) == [{"end": True}]
+    assert await ask(control, "about") == [{"role": "admin"}]
     made, turn = sum(turns.taken.values()), turns.number
     await until(lambda: turns.number > turn + 100)
     assert sum(turns.taken.values()) - made <= SESSIONS_PER_TURN * 8
@@ -120,54 +126,46 @@ async def test_a_reader_who_does_not_read_holds_nobody_up(
 
 
 async def test_counters_that_do_not_come_are_left_out(
-    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, control: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "COUNTER_SECONDS", 0.05)
     rig.run()
     await until(lambda: rig.owner.serving)
     rig.switch.read_gate = asyncio.Event()
-    stats, end = await ask(control, {"command": "stats"})
-    assert end == {"end": True}
+    (stats,) = await ask(control, "stats")
     assert stats["switch_counters"] is False
     assert (stats["drops"], stats["punts"], stats["toa"]) == ({}, {}, {})
 
 
 async def test_a_connection_lost_during_a_question_is_no_error(
-    rig: Rig, control: ControlServer, caplog: pytest.LogCaptureFixture
+    rig: Rig, control: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
     """gRPC cancels the calls of a channel that is closed; nobody may take that for his own end."""
     rig.run()
     await until(lambda: rig.owner.serving)
     rig.switch.read_gate = asyncio.Event()
     with caplog.at_level(logging.ERROR):
-        question = asyncio.create_task(ask(control, {"command": "stats"}))
+        question = asyncio.create_task(ask(control, "stats"))
         await until(lambda: rig.switch.reading)
         assert rig.owner.client is not None
         await rig.owner.client.close()
-        stats, end = await question
-    assert end == {"end": True}
+        (stats,) = await question
     assert stats["switch_counters"] is False
     assert caplog.records == []
 
 
 async def test_an_unforeseen_error_is_one_line_and_logged(
-    rig: Rig, control: ControlServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    rig: Rig, control: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(now: float) -> None:
         raise RuntimeError(f"a bug at {now}")
 
     monkeypatch.setattr(rig.core, "services", fail)
     with caplog.at_level(logging.ERROR):
-        assert await ask(control, {"command": "stats"}) == [
-            {"error": "the controller failed on this request: see its log"}
-        ]
+        assert await ask(control, "stats") == [{"error": "the controller failed on this request: see its log"}]
     assert "a bug" in caplog.text
 
 
-@pytest.mark.parametrize("filters", [["state"], {"state": 5}, "state", 3])
-async def test_filters_of_another_shape_are_answered(control: ControlServer, filters: object) -> None:
-    (answer,) = await ask(control, {"command": "sessions", "filters": filters})
-    if isinstance(filters, dict):
-        assert answer["error"].startswith("unknown state '5'; there are NONE, ESTABLISHED, ")
-    else:
-        assert answer == {"error": "a request is a JSON object with a command"}
+async def test_filters_with_unknown_values_are_answered(control: Listener) -> None:
+    (answer,) = await ask(control, "sessions?state=5")
+    assert answer["error"].startswith("unknown state '5'; there are NONE, ESTABLISHED, ")

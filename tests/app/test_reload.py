@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from cli.samples import CONFIG_TEXT
+from fullnat.app.changes import Changes
 from fullnat.app.daemon import reload
 from fullnat.app.runner import CoreRunner
 from fullnat.config import file
@@ -19,24 +20,25 @@ from fullnat.core.interface import Sizes
 @pytest.fixture
 async def runner() -> CoreRunner:
     made = CoreRunner(Controller(Sizes(1 << 10, 1 << 10), bytes(32), Random(1)))
-    assert made.reconfigure(file.parse(CONFIG_TEXT)).number > 0
+    assert made.reconfigure(file.parse(CONFIG_TEXT)) > 0
     return made
 
 
 async def test_a_reload_is_the_difference(runner: CoreRunner, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "fullnat.toml"
+    changes = Changes(runner, path)
     same: list[str] = []
-    rate = ["options of all services: changed (punt_rate)"]
-    for text, told, changes in (
+    for text, told, lines in (
         (CONFIG_TEXT, "0 changes", same),
-        ("punt_rate = 77\n" + CONFIG_TEXT, "1 change", rate),
-        (CONFIG_TEXT, "1 change", rate),
+        ("punt_rate = 77\n" + CONFIG_TEXT, "1 change", ["punt_rate 20000 -> 77"]),
+        (CONFIG_TEXT, "1 change", ["punt_rate 77 -> 20000"]),
     ):
         path.write_text(text)
         caplog.clear()
         with caplog.at_level(logging.INFO):
-            assert reload(runner, path)
-        assert caplog.messages == [f"configuration reloaded from {path}: {told}", *changes]
+            assert await reload(changes)
+        named = [f"options of all services: changed ({line})" for line in lines]
+        assert caplog.messages == [f"configuration reloaded from {path}: {told}", *named]
         assert diff(runner.core.model, model_of(file.parse(text))) == []
 
 
@@ -45,7 +47,7 @@ async def test_with_an_error_the_old_configuration_stays(
 ) -> None:
     path = tmp_path / "fullnat.toml"
     path.write_text("punt_rate = 0\n" + CONFIG_TEXT)
-    assert not reload(runner, path)
+    assert not await reload(Changes(runner, path))
     assert caplog.messages == [
         f"{path}:1: punt_rate: 0 is not a number from 1 to 10000000",
         "the configuration was not reloaded; the old one stays",

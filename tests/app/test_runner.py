@@ -142,7 +142,7 @@ async def test_a_configuration_is_the_commands_that_lead_to_it_from_what_runs(
     route = StaticRoute(prefix=IPv4Network("192.0.2.0/24"), gateway=None)
     core.model.routes[route.prefix] = route
     settings = replace(core.model.settings, punt_rate=9)
-    assert runner.reconfigure(replace(CONFIG, punt_rate=9)).number == 2
+    assert runner.reconfigure(replace(CONFIG, punt_rate=9)) == 2
     assert core.commands == [EditGlobals(settings), RemoveRoute(route.prefix)]
 
 

@@ -132,7 +132,11 @@ async def test_a_reload_is_over_when_the_core_has_taken_it(
     manager: Manager, served: Served, good: bool, status: str
 ) -> None:
     service, _, _ = served
-    service.reload(lambda: good)
+
+    async def reload() -> bool:
+        return good
+
+    await service.reload(reload)
     (reloading,) = manager.heard()
     assert reloading.startswith("RELOADING=1")
     await until(_said(manager, f"READY=1\nSTATUS={status}"))

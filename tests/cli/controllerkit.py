@@ -8,7 +8,10 @@ from pathlib import Path
 
 from app.fake_core import FakeCore
 from click.testing import CliRunner, Result
-from fullnat.app.control import ControlServer
+from fullnat.api.handlers import Handlers
+from fullnat.api.listener import Listener, Where
+from fullnat.api.server import Dispatcher
+from fullnat.app.changes import Changes
 from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
@@ -59,8 +62,8 @@ class Running:
         self.switch.counters[schema.server_out_counter.id, 3] = (20, 2000)
         self.switch.counters[schema.drop_counter.id, DropReason.NO_SESSION] = (5, 300)
         self.switch.counters[schema.toa_counter.id, ToaResult.OK] = (6, 0)
-        snapshots = Snapshots(runner, owner)
-        control = ControlServer(self.path, snapshots)
+        handlers = Handlers(Snapshots(runner, owner), Changes(runner, self.path.with_suffix(".toml")))
+        control = Listener(Where(self.path), Dispatcher(handlers))
         await control.start()
         self._started.set()
         await self._stop.wait()

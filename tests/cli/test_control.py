@@ -1,85 +1,73 @@
-"""The control socket and the metrics endpoint: who may have them, and what they answer without a switch."""
+"""The API's socket and the metrics endpoint: who may have them, and what they answer without a switch."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 from app.fake_core import FakeCore
-from fullnat.app.control import ControlError, ControlServer
+from fullnat.api.handlers import Handlers
+from fullnat.api.listener import ApiError, Listener, Where
+from fullnat.api.server import Dispatcher
+from fullnat.app.changes import Changes
 from fullnat.app.metrics import serve_metrics
 from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
+from fullnat.cli import controlclient
 from fullnat.config import file
 from fullnat.p4rt.client import Client
 
 from cli.samples import CONFIG_TEXT
 
 
+def small_runner() -> CoreRunner:
+    return CoreRunner(FakeCore(file.parse(CONFIG_TEXT)))
+
+
 def small_snapshots() -> Any:
-    core = FakeCore(file.parse(CONFIG_TEXT))
-    runner = CoreRunner(core)
+    runner = small_runner()
     return Snapshots(runner, SwitchOwner(runner, Client))  # type: ignore[arg-type]
 
 
-async def ask(path: Path, line: bytes) -> list[dict[str, Any]]:
-    reader, writer = await asyncio.open_unix_connection(path)
-    writer.write(line + b"\n")
-    writer.write_eof()
-    answers = [json.loads(answer) for answer in (await reader.read()).splitlines()]
-    writer.close()
-    return answers
+def small_api(path: Path) -> Listener:
+    return Listener(Where(path), Dispatcher(Handlers(small_snapshots(), Changes(small_runner(), path))))
 
 
 async def test_a_second_controller_cannot_have_the_control_socket(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    first, second = (ControlServer(path, small_snapshots()) for _ in range(2))
+    first, second = small_api(path), small_api(path)
     await first.start()
-    with pytest.raises(ControlError, match="another controller"):
+    with pytest.raises(ApiError, match="another controller"):
         await second.start()
     assert path.stat().st_mode & 0o777 == 0o600
     await first.stop()
-    assert not path.exists()
+    assert os.listdir(tmp_path) == []
 
 
 async def test_the_socket_of_a_dead_controller_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "s"
+    (tmp_path / ".s-gone").mkdir()
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     assert path.is_socket()
-    server = ControlServer(path, small_snapshots())
-    await server.start()
-    assert await ask(path, b'{"command": "ping"}') == [{"end": True}]
-    await server.stop()
+    api = small_api(path)
+    await api.start()
+    assert not (tmp_path / ".s-gone").exists()
+    assert await asyncio.to_thread(lambda: next(controlclient.ask(path, "about"))) == {"role": "admin"}
+    await api.stop()
 
 
 async def test_a_file_in_place_of_the_socket_stays(tmp_path: Path) -> None:
     path = tmp_path / "s"
     path.write_text("precious")
-    with pytest.raises(ControlError, match="is no socket"):
-        await ControlServer(path, small_snapshots()).start()
+    with pytest.raises(ApiError, match="is no socket"):
+        await small_api(path).start()
     assert path.read_text() == "precious"
-
-
-@pytest.mark.parametrize(
-    ("request_line", "error"),
-    [
-        (b"nonsense", "a request is a JSON object with a command"),
-        (b"[1]", "a request is a JSON object with a command"),
-        (b"[" * 60_000, "a request is a JSON object with a command"),
-        (b'{"command": "dance"}', "unknown command 'dance'"),
-    ],
-)
-async def test_wrong_requests_are_answered(tmp_path: Path, request_line: bytes, error: str) -> None:
-    server = ControlServer(tmp_path / "s", small_snapshots())
-    await server.start()
-    assert await ask(tmp_path / "s", request_line) == [{"error": error}]
-    await server.stop()
 
 
 async def test_statistics_without_a_switch_say_so(tmp_path: Path) -> None:
@@ -104,6 +92,6 @@ async def test_metrics_are_served(unused_tcp_port: int) -> None:
     assert "fullnat_switch_up 0.0" in answer
     assert "fullnat_syn_received_total 4.0" in answer
     assert (await get("/")).startswith("HTTP/1.1 404 ")
-    with pytest.raises(ControlError, match="cannot serve metrics"):
+    with pytest.raises(ApiError, match="cannot serve metrics"):
         await serve_metrics(("127.0.0.1", unused_tcp_port), small_snapshots())
     await stop()

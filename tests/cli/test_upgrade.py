@@ -120,6 +120,6 @@ async def test_the_control_socket_for_the_switchs(tmp_path: Path) -> None:
         status, (line,) = await upgrade("--check", "--control-socket", f"{path}.none", "--grpc-addr", f"unix:{path}")
     assert (status, line) == (
         1,
-        f"Error: no P4Runtime server answers at unix:{path}: who listens there speaks something else; it is a "
+        f"Error: no P4Runtime server answers at unix:{path}: it is a "
         f"controller's control socket: --control-socket {path}, and --grpc-addr of its switch",
     )

@@ -1,90 +1,134 @@
-"""Commands to the core in words, for the log."""
+"""What changes the configuration while the controller runs: commands and the file, one at a time, each as a whole or
+not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any, NamedTuple
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
-from fullnat.core import commands
-from fullnat.core.commands import Command
+from fullnat.app.runner import CoreRunner
+from fullnat.compiled import V1MODEL
+from fullnat.config import file
+from fullnat.config.describe import described
+from fullnat.config.diff import diff, model_of
+from fullnat.config.errors import ConfigError
+from fullnat.config.merge import merged
+from fullnat.config.model import Config
+from fullnat.core.commands import Command, CommandError
 from fullnat.core.model import Model
-from fullnat.core.protocols.base import BY_NUMBER
-from fullnat.net.flow import text
+from fullnat.words import counted
 
-SHOWN = 20
-"""Changes that the log names one by one."""
-_VERBS = {"Add": "added", "Edit": "changed", "Remove": "removed", "Arrange": "put into another order"}
-_NOUNS = {
-    "Service": "virtual server",
-    "Server": "real server",
-    "Servers": "real servers",
-    "Local": "local address",
-    "Locals": "local addresses",
-    "Interface": "[[interface]] of port",
-    "Route": "route to",
-    "Globals": "options of all services",
-}
+_LOGGER = logging.getLogger(__name__)
+TOLD = 20
+"""Lines of the log that one change may have."""
+FIRST = 3
+"""Refusals of the switch that are told."""
 
 
-class Changes(NamedTuple):
-    number: int
-    lines: tuple[str, ...]
-    """What they are, one line each, of the first :data:`SHOWN`."""
+class Refused(Exception):
+    """The switch has refused some of it, and everything is as before; the message says what."""
 
 
-def described(changes: Sequence[Command], before: Model) -> Changes:
-    """``changes`` to what was ``before``."""
-    return Changes(len(changes), tuple(_line(change, before) for change in changes[:SHOWN]))
+class Reloaded(NamedTuple):
+    changes: list[str]
+    """What changed, or would, one line each."""
+    by_command: list[str]
+    """What commands had made different from the file."""
 
 
-def _line(change: Command, before: Model) -> str:
-    name = type(change).__name__
-    verb = next(verb for verb in _VERBS if name.startswith(verb))
-    noun = _NOUNS[name.removeprefix(verb)]
-    service = ""
-    if (key := getattr(change, "service", None)) is not None:
-        service = f"{BY_NUMBER[key[0]].name} {key[1]}"
-    what = _what(change)
-    words = [f"{noun} {what}" if what else noun] if service and noun != "virtual server" else []
-    subject = ", ".join([f"virtual server {service}", *words]) if service else f"{noun} {what}".rstrip()
-    return f"{subject}: {_VERBS[verb]}{_difference(change, before)}"
+class Changes:
+    def __init__(
+        self,
+        runner: CoreRunner,
+        path: Path,
+        taken: Callable[[Config], None] = lambda _config: None,
+        keep: bool = False,
+        target: str = V1MODEL,
+    ) -> None:
+        """The core runs what the file at ``path`` says. ``taken`` hears of a configuration that was taken over;
+        ``keep`` is what :meth:`reload` does when it is not told."""
+        self._runner = runner
+        self._path = path
+        self._target = target
+        self._taken = taken
+        self._keep = keep
+        self._file = _copy(runner.core.model)
+        """The model as the file had it when it was last read."""
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def model(self) -> Model:
+        return self._runner.core.model
+
+    async def apply(self, commands: Sequence[Command]) -> list[str]:
+        """Carry out all of ``commands``; what they change. Raises CommandError or Refused, and then nothing has."""
+        async with self._one_at_a_time:
+            return await self._carry_out(commands)
+
+    def check(self, commands: Sequence[Command]) -> list[str]:
+        """What ``commands`` would change. Raises CommandError if they cannot be carried out."""
+        self._runner.check(commands)
+        return described(commands, self.model)
+
+    async def reload(self, keep: bool | None = None, dry_run: bool = False) -> Reloaded:
+        """Read the file again and carry out the difference. What commands have made different from the file is undone,
+        or with ``keep`` left where the file did not change. Raises ConfigError or Refused, and then nothing has
+        changed."""
+        async with self._one_at_a_time:
+            config = await asyncio.to_thread(file.load, self._path, self._target)
+            new = model_of(config)
+            by_command = diff(self._file, self.model)
+            told = described(by_command, self._file)
+            keeps = self._keep if keep is None else keep
+            commands = diff(self.model, merged(self._file, new, self.model) if keeps else new)
+            try:
+                if dry_run:
+                    return Reloaded(self.check(commands), told)
+                changes = await self._carry_out(commands)
+            except CommandError as error:
+                raise ConfigError([problem.message for problem in error.problems]) from None
+            self._file = new
+            self._taken(config)
+            _tell(f"changed by command and not in the file, {'kept' if keeps else 'undone'}: %s", told)
+            _LOGGER.info("configuration reloaded from %s: %s", self._path, counted(len(changes), "change"))
+            _tell("%s", changes)
+            return Reloaded(changes, told)
+
+    async def compare(self, text: str) -> list[str]:
+        """What the configuration in ``text``, TOML, would change. Raises ConfigError."""
+        new = model_of(await asyncio.to_thread(file.parse, text, target=self._target))
+        commands = diff(self.model, new)
+        try:
+            return self.check(commands)
+        except CommandError as error:
+            raise ConfigError([problem.message for problem in error.problems]) from None
+
+    def keeps(self, keep: bool | None) -> bool:
+        """Whether :meth:`reload` with ``keep`` leaves what commands have changed."""
+        return self._keep if keep is None else keep
+
+    async def _carry_out(self, commands: Sequence[Command]) -> list[str]:
+        before = _copy(self.model)
+        changes = described(commands, before)
+        refused = await self._runner.settle(commands)
+        if refused:
+            await self._runner.settle(diff(self.model, before))
+            more = f", and {len(refused) - FIRST} more" if len(refused) > FIRST else ""
+            raise Refused(f"the switch refused it, and all is as before: {'; '.join(refused[:FIRST])}{more}")
+        return changes
 
 
-def _what(change: Command) -> str:
-    """The name of what is changed, in its service."""
-    match change:
-        case commands.AddServer() | commands.EditServer() | commands.RemoveServer():
-            return str(change.server)
-        case commands.AddLocal() | commands.RemoveLocal():
-            return text(change.local)
-        case commands.AddInterface() | commands.EditInterface():
-            return str(change.interface.port)
-        case commands.RemoveInterface():
-            return str(change.port)
-        case commands.AddRoute() | commands.EditRoute():
-            return str(change.route.prefix)
-        case commands.RemoveRoute():
-            return str(change.prefix)
-    return ""
+def _copy(model: Model) -> Model:
+    """What commands change from now on, the copy keeps: services are replaced and never edited."""
+    return replace(model, services=dict(model.services))
 
 
-def _difference(change: Command, before: Model) -> str:
-    """Of what is edited, the options that are others now."""
-    pair: tuple[Any, Any]
-    match change:
-        case commands.EditGlobals(settings):
-            pair = before.settings, settings
-        case commands.EditService(service, settings):
-            pair = before.services[service].settings, settings
-        case commands.EditServer(service, server, settings):
-            pair = before.services[service].servers[server], settings
-        case commands.EditInterface(interface):
-            pair = before.interfaces[interface.port], interface
-        case commands.EditRoute(route):
-            pair = before.routes[route.prefix], route
-        case _:
-            return ""
-    old, new = pair
-    names = [each.name for each in fields(new) if getattr(old, each.name) != getattr(new, each.name)]
-    return f" ({', '.join(names)})"
+def _tell(form: str, lines: Sequence[str]) -> None:
+    for line in lines[:TOLD]:
+        _LOGGER.info(form, line)
+    if len(lines) > TOLD:
+        _LOGGER.info("and %d more", len(lines) - TOLD)

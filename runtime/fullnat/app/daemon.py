@@ -1,4 +1,4 @@
-"""The controller process: core, switch, control socket, metrics and signals in one event loop."""
+"""The controller process: core, switch, API, metrics and signals in one event loop."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fullnat.api.handlers import Handlers
+from fullnat.api.identity import Grants
+from fullnat.api.listener import Listener, Tcp, Where
+from fullnat.api.server import Dispatcher
 from fullnat.app import upgrade
-from fullnat.app.control import ControlServer
+from fullnat.app.changes import Changes, Refused
 from fullnat.app.here import is_here
 from fullnat.app.memory import Keeper, MemoryFile
 from fullnat.app.metrics import serve_metrics
@@ -38,7 +43,6 @@ from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.tls import Tls
 from fullnat.p4rt.transport import Transport
-from fullnat.words import counted
 
 _LOGGER = logging.getLogger(__name__)
 GC_ALLOCATIONS = 20_000
@@ -54,6 +58,12 @@ class Options:
     config: Path
     state_dir: Path
     control_socket: Path
+    api: Tcp | None = None
+    """Where the admin API is beside the control socket."""
+    grants: tuple[str, ...] = ()
+    """Who else may use it, and as what (:meth:`fullnat.api.identity.Grants.parse`)."""
+    keep: bool = False
+    """Reading the file again keeps what commands have changed."""
     device_id: int = 1
     grpc_addr: str = "127.0.0.1:9559"
     target: str = V1MODEL
@@ -78,7 +88,7 @@ class Options:
 
 
 async def run(options: Options) -> None:
-    """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ControlError or P4RuntimeError at the start."""
+    """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ApiError or P4RuntimeError at the start."""
     config = file.load(options.config, options.target)
     compiled = program.load(target=options.target, device_config=options.device_config)
     Schema(compiled.p4info, compiled.sizes)
@@ -110,23 +120,24 @@ async def run(options: Options) -> None:
         )
         snapshots = Snapshots(runner, owner)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
-        control = ControlServer(options.control_socket, snapshots, about)
-        await control.start()
-        stack.push_async_callback(control.stop)
-        if options.metrics_addr is not None:
-            stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
+        about["size"] = compiled.sizes.session_ids
         ports = EmbeddedPorts(options)
         _advise(config)
         ports.compare(config)
 
-        def follow() -> bool:
-            if taken := reload(runner, options.config, options.target):
-                _advise(taken)
-                ports.compare(taken)
-            return taken is not None
+        def taken(config: Config) -> None:
+            _advise(config)
+            ports.compare(config)
 
+        changes = Changes(runner, options.config, taken, options.keep, options.target)
+        where = Where(options.control_socket, options.api, Grants.parse(options.grants))
+        api = Listener(where, Dispatcher(Handlers(snapshots, changes, about)))
+        stack.push_async_callback(api.stop)
+        await api.start()
+        if options.metrics_addr is not None:
+            stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
         service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
-        await _until_signalled(runner, owner, service, keeper, follow)
+        await _until_signalled(runner, owner, service, keeper, partial(reload, changes))
 
 
 class EmbeddedPorts:
@@ -145,7 +156,7 @@ class EmbeddedPorts:
             self._told.add(port)
             _LOGGER.warning(
                 "[[interface]] %s has port %d, which the embedded switch has not (-i %d@INTERFACE): nothing gets there",
-                interface.address,
+                ", ".join(map(str, interface.addresses)),
                 port,
                 port,
             )
@@ -180,13 +191,20 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 
 async def _until_signalled(
-    runner: CoreRunner, owner: SwitchOwner, service: Service, keeper: Keeper, follow: Callable[[], bool]
+    runner: CoreRunner, owner: SwitchOwner, service: Service, keeper: Keeper, follow: Callable[[], Awaitable[bool]]
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: service.reload(follow))
+    reloads: set[asyncio.Task[None]] = set()
+
+    def hang_up() -> None:
+        task = asyncio.create_task(service.reload(follow), name="reload")
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     # One that came while we started has waited (fullnat.cli.run).
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     tasks: list[asyncio.Task[Any]] = [
@@ -204,6 +222,7 @@ async def _until_signalled(
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
+        tasks += reloads
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -217,19 +236,13 @@ def _advise(config: Config) -> None:
         _LOGGER.warning("%s", line)
 
 
-def reload(runner: CoreRunner, path: Path, target: str = V1MODEL) -> Config | None:
-    """Read the configuration again; the one that was taken over. With errors the old one stays."""
+async def reload(changes: Changes) -> bool:
+    """Read the configuration again; whether it was taken over. With errors the old one stays."""
     try:
-        config = file.load(path, target)
-        changes = runner.reconfigure(config)
-    except ConfigError as error:
-        for problem in error.problems:
+        await changes.reload()
+    except (ConfigError, Refused) as error:
+        for problem in error.problems if isinstance(error, ConfigError) else [str(error)]:
             _LOGGER.error("%s", problem)
         _LOGGER.error("the configuration was not reloaded; the old one stays")
-        return None
-    _LOGGER.info("configuration reloaded from %s: %s", path, counted(changes.number, "change"))
-    for line in changes.lines:
-        _LOGGER.info("%s", line)
-    if changes.number > len(changes.lines):
-        _LOGGER.info("and %d more", changes.number - len(changes.lines))
-    return config
+        return False
+    return True

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from fullnat.app.control import ControlError
+from fullnat.api.listener import ApiError
 from fullnat.app.snapshot import Json, Snapshots
 from fullnat.core.stats import NAMES
 
@@ -164,7 +164,7 @@ def render(stats: Json) -> bytes:
 
 
 async def serve_metrics(address: tuple[str, int], snapshots: Snapshots) -> Callable[[], Awaitable[None]]:
-    """Listen at ``address``; returns what stops it. Raises ControlError when the address cannot be had."""
+    """Listen at ``address``; returns what stops it. Raises ApiError when the address cannot be had."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -178,13 +178,15 @@ async def serve_metrics(address: tuple[str, int], snapshots: Snapshots) -> Calla
             await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             _LOGGER.debug("metrics connection: %s", error)
+        except asyncio.CancelledError:
+            pass  # We end. Python 3.11 logs a connection's task that is cancelled as an error.
         finally:
             writer.close()
 
     try:
         server = await asyncio.start_server(serve, *address)
     except OSError as error:
-        raise ControlError(f"cannot serve metrics at {address[0]}:{address[1]}: {error.strerror}") from None
+        raise ApiError(f"cannot serve metrics at {address[0]}:{address[1]}: {error.strerror}") from None
 
     async def stop() -> None:
         server.close()

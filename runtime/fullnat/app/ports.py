@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from fullnat.core.commands import Command
+from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
@@ -37,9 +37,13 @@ class Core(Protocol):
 
     def holds(self, entry: SessionEntry) -> bool: ...
 
+    def check(self, commands: Iterable[Command]) -> None: ...
+
     def sessions(self, now: float | None = None) -> Iterable[SessionView]: ...
 
     def services(self, now: float | None = None) -> Sequence[ServiceView]: ...
+
+    def service(self, key: ServiceKey, now: float) -> ServiceView | None: ...
 
     def local_addresses(self) -> Sequence[LocalAddressView]: ...
 

@@ -11,14 +11,14 @@ from functools import partial
 from time import monotonic
 from typing import NoReturn, Protocol
 
-from fullnat.app.changes import Changes, described
 from fullnat.app.ports import Core
+from fullnat.app.watch import Watch
 from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.commands import Command, CommandError
 from fullnat.core.inbox import Inbox
-from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp
+from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp, Written
 
 EVENTS_PER_ROUND = 128
 """What other work may have to wait for is 5 ms or so."""
@@ -66,6 +66,7 @@ class CoreRunner:
         """SYNs given up that the core knows of."""
         self._answers: deque[Event] = deque()
         self._after: deque[Callable[[], None]] = deque()
+        self._watches: list[Watch] = []
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -133,16 +134,32 @@ class CoreRunner:
         self._carry_out(self.core.apply(commands, monotonic()))
         self._wake.set()
 
-    def reconfigure(self, config: Config) -> Changes:
-        """Go from what runs over to ``config``; the commands that it took. Raises ConfigError when the core refuses
-        one."""
+    def check(self, commands: Iterable[Command]) -> None:
+        """Raises CommandError if :meth:`apply` would."""
+        self.core.check(commands)
+
+    async def settle(self, commands: Iterable[Command]) -> list[str]:
+        """As :meth:`apply`, until the switch has answered; what it has refused, one line each. A switch that is not
+        there, or goes, refuses nothing: it gets what there is when it comes."""
+        envelopes = self.core.apply(commands, monotonic())
+        watch = Watch(effect for _, effects in envelopes for effect in effects) if self._switch is not None else None
+        if watch is not None and watch.waits:
+            self._watches.append(watch)
+        self._carry_out(envelopes)
+        self._wake.set()
+        if watch is None or not watch.waits:
+            return []
+        return await watch.answered()
+
+    def reconfigure(self, config: Config) -> int:
+        """Go from what runs over to ``config``; the number of commands that it took. Raises ConfigError when the core
+        refuses one."""
         commands = diff(self.core.model, model_of(config))
-        changes = described(commands, self.core.model)
         try:
             self.apply(commands)
         except CommandError as error:
             raise ConfigError([problem.message for problem in error.problems]) from None
-        return changes
+        return len(commands)
 
     # the switch comes and goes
 
@@ -168,6 +185,9 @@ class CoreRunner:
             self._inbox.clear()
             self._answers.clear()
             self._room.set()
+            for watch in self._watches:
+                watch.give_up()
+            self._watches.clear()
             self._feed(SwitchDown(reason), monotonic(), switch.switch_id)
 
     # the rounds
@@ -231,6 +251,8 @@ class CoreRunner:
 
     def _feed(self, event: Event, now: float, switch: SwitchId) -> None:
         self.events[type(event)] += 1
+        if self._watches and isinstance(event, Written):
+            self._watches = [watch for watch in self._watches if not watch.hear(event)]
         try:
             envelopes = self.core.handle(event, now, switch)
         except Exception:

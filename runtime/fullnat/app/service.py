@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NoReturn, Protocol
 
 from fullnat.app.notify import Notifier
@@ -27,10 +27,10 @@ class Service:
     def ready(self) -> None:
         self._notifier.ready(self._state())
 
-    def reload(self, reload: Callable[[], bool]) -> None:
+    async def reload(self, reload: Callable[[], Awaitable[bool]]) -> None:
         """Tell of ``reload``, which returns whether the configuration was good, until the round after it is over."""
         self._notifier.reloading()
-        taken = reload()
+        taken = await reload()
 
         def done() -> None:
             self._notifier.ready(self._state() if taken else "the configuration has errors; the old one stays")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
-from ipaddress import ip_address
 from itertools import islice
 from typing import Any
 
 from fullnat.app.runner import CoreRunner
+from fullnat.app.selection import is_one, selects
 from fullnat.app.switch import SwitchOwner
+from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
-from fullnat.core.values import PORTS
 from fullnat.core.views import ServerView, ServiceView, SessionView
 from fullnat.net.flow import text
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
@@ -22,8 +22,10 @@ from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
 
 FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
-"""What sessions can be selected by: an address, or address:port; state and protocol by name."""
+"""What sessions can be selected by: an address, address:port or a prefix; state and protocol by name."""
 
+SERVICES_PER_TURN = 16
+"""Services looked at before other work of the controller gets its turn."""
 SESSIONS_PER_TURN = 64
 """Sessions looked at before other work of the controller gets its turn: about 3 ms."""
 COUNTER_SECONDS = 3.0
@@ -31,6 +33,9 @@ COUNTER_SECONDS = 3.0
 
 Json = dict[str, Any]
 Cells = dict[int, tuple[int, int]]
+_ServerKey = tuple[ServiceKey, str, str]
+COUNTED = ("connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
+"""Of a server."""
 
 
 class UnknownFilter(ValueError):
@@ -61,35 +66,14 @@ def session_json(view: SessionView) -> Json:
 
 
 def matches(session: Json, filters: Mapping[str, str]) -> bool:
-    """Whether ``session`` has every value asked for; an address matches with any port."""
+    """Whether ``session`` has every value asked for; an address matches with any port, a prefix with any address."""
     for name, wanted in filters.items():
         value = str(session[name])
         if name in ("state", "protocol"):
             if value.lower() != wanted.lower():
                 return False
-        elif not _is_or_at(value, wanted):
+        elif not selects(wanted, value):
             return False
-    return True
-
-
-def _is_or_at(endpoint: str, wanted: str) -> bool:
-    """Whether ``endpoint`` is ``wanted``, or a port of it."""
-    return wanted in (endpoint, endpoint.rpartition(":")[0].strip("[]"))
-
-
-def _is_endpoint(text: str) -> bool:
-    """Whether it is an address, or one with a port, in the notation of sessions."""
-    host, colon, port = text.rpartition(":")
-    if colon and port.isdecimal() and (host.startswith("[") or ":" not in host):
-        return int(port) <= PORTS[1] and _is_address(host.removeprefix("[").removesuffix("]"))
-    return _is_address(text)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
     return True
 
 
@@ -107,6 +91,8 @@ class Snapshots:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
+        self._zero: dict[_ServerKey, dict[str, int]] = {}
+        """Counts of servers where they are to begin."""
 
     def sessions(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
@@ -119,8 +105,8 @@ class Snapshots:
             known = _NAMED.get(name)
             if known is not None and wanted.lower() not in known:
                 raise UnknownFilter(f"unknown {name} {wanted!r}; there are {', '.join(known.values())}")
-            if known is None and not _is_endpoint(wanted):
-                raise UnknownFilter(f"{name} {wanted!r} is neither ADDRESS nor ADDRESS:PORT")
+            if known is None and not is_one(wanted):
+                raise UnknownFilter(f"{name} {wanted!r} is none of ADDRESS, ADDRESS:PORT and PREFIX/LENGTH")
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
         return self._turns(views, filters)
 
@@ -134,9 +120,62 @@ class Snapshots:
         }
         for name, wanted in filters.items():
             what, found = there.get(name, ("", ()))
-            if what and not any(_is_or_at(value, wanted) or _is_or_at(wanted, value) for value in found):
+            if what and not any(selects(wanted, value) or selects(value, wanted) for value in found):
                 return f"there is no {what} {wanted}"
         return None
+
+    def local_addresses(self) -> list[Json]:
+        return [{**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()]
+
+    async def counted(self, keys: Iterable[ServiceKey], counters: bool) -> dict[ServiceKey, list[Json]]:
+        """The servers of services, counted since :meth:`zero`; packets and bytes only with ``counters``."""
+        now = asyncio.get_running_loop().time()
+        views = [view for key in keys if (view := self._core.service(key, now)) is not None]
+        inward, outward = await self._server_counters(views) if counters else ({}, {})
+        return {
+            (view.protocol, view.virtual): [
+                self._since_zero(view, server_json(server, inward, outward)) for server in view.servers
+            ]
+            for view in views
+        }
+
+    async def zero(self, keys: Iterable[ServiceKey] | None = None) -> None:
+        """What :meth:`counted` shows of these services, or of all of them, begins at zero now."""
+        zero: dict[_ServerKey, dict[str, int]] = {}
+        asked = iter(tuple(self._core.model.services if keys is None else keys))
+        now = asyncio.get_running_loop().time()
+        while turn := list(islice(asked, SERVICES_PER_TURN)):
+            views = [view for key in turn if (view := self._core.service(key, now)) is not None]
+            inward, outward = await self._server_counters(views)
+            for view in views:
+                for server in view.servers:
+                    found = server_json(server, inward, outward)
+                    zero[_server_key(view, found)] = {name: found[name] for name in COUNTED}
+            await asyncio.sleep(0)
+        self._zero = zero if keys is None else self._zero | zero
+
+    def _since_zero(self, view: ServiceView, server: Json) -> Json:
+        zero = self._zero.get(_server_key(view, server))
+        if zero is None:
+            return server
+        # A counter below what it was has begun anew: the switch has.
+        return server | {name: server[name] - zero[name] * (server[name] >= zero[name]) for name in COUNTED}
+
+    async def _server_counters(self, views: Iterable[ServiceView]) -> tuple[Cells, Cells]:
+        """Packets and bytes by server id; none when the switch is not there to tell them."""
+        client = self._owner.client
+        ids = [server.server_id for view in views for server in view.servers if server.server_id >= 0]
+        if client is None or self._owner.state != "serving":
+            return {}, {}
+        try:
+            async with asyncio.timeout(COUNTER_SECONDS):
+                schema = client.schema
+                return (
+                    await client.counters(schema.server_in_counter, ids),
+                    await client.counters(schema.server_out_counter, ids),
+                )
+        except (P4RuntimeError, TimeoutError):
+            return {}, {}
 
     async def _turns(self, views: Iterator[SessionView], filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         reads = True
@@ -185,9 +224,7 @@ class Snapshots:
             },
             "switch_counters": reasons is not None,
             "services": [service_json(service, inward, outward) for service in services],
-            "local_addresses": [
-                {**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()
-            ],
+            "local_addresses": self.local_addresses(),
             "controller": dict(self._core.stats()),
             **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
         }
@@ -241,6 +278,10 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
     }
 
 
+def _server_key(view: ServiceView, server: Json) -> _ServerKey:
+    return (view.protocol, view.virtual), server["server"], server["mode"]
+
+
 _SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
@@ -255,6 +296,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "mode": server.mode.value,
         "weight": server.weight,
         "effective_weight": server.effective_weight,
+        "quic_id": server.quic_id,
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,
         "full": server.is_full,

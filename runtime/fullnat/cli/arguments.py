@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fullnat.api.identity import Grants
 from fullnat.compiled import CPU_PORTS, V1MODEL
 
 GRPC_ADDRESS = "127.0.0.1:9559"
@@ -40,6 +41,12 @@ class Arguments:
     grpc_server_addr: str | None
     state_dir: Path | None
     control_socket: Path | None
+    api_addr: tuple[str, int] | None
+    api_tls_cert: Path | None
+    api_tls_key: Path | None
+    api_tls_ca: Path | None
+    grants: tuple[str, ...]
+    reload_keeps: bool
     metrics_addr: tuple[str, int] | None
     log_level: str
 
@@ -54,6 +61,7 @@ def refuse(given: Arguments) -> None:
     _refuse_switch(given)
     _refuse_tls(given)
     _refuse_ports(given)
+    _refuse_api(given)
 
 
 def _refuse_switch(given: Arguments) -> None:
@@ -90,3 +98,15 @@ def _refuse_ports(given: Arguments) -> None:
     cpu_port = CPU_PORT if given.cpu_port is None else given.cpu_port
     if cpu_port in attached:
         raise click.UsageError(f"port {cpu_port} is the CPU port and cannot be an interface too")
+
+
+def _refuse_api(given: Arguments) -> None:
+    files = (given.api_tls_cert, given.api_tls_key, given.api_tls_ca)
+    if given.api_addr is not None and None in files:
+        raise click.UsageError("--api-addr needs --api-tls-cert, --api-tls-key and --api-tls-ca")
+    if given.api_addr is None and files != (None, None, None):
+        raise click.UsageError("--api-tls-cert, --api-tls-key and --api-tls-ca belong to --api-addr")
+    try:
+        Grants.parse(given.grants)
+    except ValueError as error:
+        raise click.UsageError(f"--grant: {error}") from None

@@ -13,6 +13,7 @@ import click
 from fullnat.cli.check import check
 from fullnat.cli.convert import convert
 from fullnat.cli.output import guarded
+from fullnat.cli.reload import reload
 from fullnat.cli.run import run
 from fullnat.cli.sessions import sessions
 from fullnat.cli.stats import stats
@@ -32,7 +33,7 @@ def main() -> None:
     """LVS FULLNAT load balancing on a P4 switch."""
 
 
-for command in (run, sessions, stats, check, convert, upgrade, *toa_commands()):
+for command in (run, sessions, stats, check, convert, reload, upgrade, *toa_commands()):
     main.add_command(command)
 
 if __name__ == "__main__":

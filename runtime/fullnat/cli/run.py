@@ -50,7 +50,19 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--cpu-port", show_default=str(CPU_PORT), type=click.IntRange(1, MAX_PORT), help="Embedded: to us.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
-@click.option("--control-socket", type=click.Path(path_type=Path), help="Unix socket for sessions and stats.")
+@click.option("--control-socket", type=click.Path(path_type=Path), help="Unix socket of the admin API.")
+@click.option("--api-addr", type=AddressType(), help="Serve the admin API there as well, with mutual TLS.")
+@click.option("--api-tls-cert", type=FILE, help="Our certificate for --api-addr (PEM).")
+@click.option("--api-tls-key", type=FILE, help="Its key (PEM).")
+@click.option("--api-tls-ca", type=FILE, help="What signs the certificates of clients of --api-addr (PEM).")
+@click.option(
+    "--grant",
+    "grants",
+    multiple=True,
+    metavar="ROLE=WHO",
+    help="Role read, operator or admin for group:NAME on the socket or cn:NAME of a client certificate.",
+)
+@click.option("--reload-keeps", is_flag=True, help="Reading the file again keeps what commands have changed.")
 @click.option("--metrics-addr", type=AddressType(), help="Serve Prometheus metrics there.")
 @click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS), help="Of standard error.")
 def run(**options: Any) -> None:
@@ -76,8 +88,8 @@ def _run(given: Arguments) -> None:
     # gRPC would write its own lines beside ours; it reads this when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # gRPC and protobuf load slowly, and the other commands need neither.
+    from fullnat.api.listener import ApiError
     from fullnat.app import daemon
-    from fullnat.app.control import ControlError
     from fullnat.app.state import StateError
     from fullnat.p4rt.errors import P4RuntimeError
 
@@ -88,7 +100,7 @@ def _run(given: Arguments) -> None:
         for problem in error.problems:
             click.echo(problem, err=True)
         raise SystemExit(1) from None
-    except (P4RuntimeError, StateError, ControlError) as error:
+    except (P4RuntimeError, StateError, ApiError) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -103,6 +115,7 @@ def _start_logging(level: str) -> None:
 
 def _daemon_options(given: Arguments) -> Options:
     """What has been checked, as the controller takes it."""
+    from fullnat.api.listener import Tcp
     from fullnat.app import daemon, paths
     from fullnat.p4rt.tls import Tls
 
@@ -114,11 +127,17 @@ def _daemon_options(given: Arguments) -> Options:
             key=given.grpc_tls_key,
             server_name=given.grpc_tls_server_name,
         )
+    api = None
+    if given.api_addr and given.api_tls_cert and given.api_tls_key and given.api_tls_ca:
+        api = Tcp(address=given.api_addr, cert=given.api_tls_cert, key=given.api_tls_key, ca=given.api_tls_ca)
     attached = ports(given)
     return daemon.Options(
         config=given.config,
         state_dir=given.state_dir or paths.state_directory(),
         control_socket=given.control_socket or paths.control_socket(),
+        api=api,
+        grants=given.grants,
+        keep=given.reload_keeps,
         device_id=given.device_id,
         grpc_addr=given.grpc_addr or GRPC_ADDRESS,
         target=given.target,

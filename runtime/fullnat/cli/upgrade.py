@@ -75,25 +75,30 @@ def upgrade(
         embedded = controller is not None and controller.embedded
         verdict = judge(ours, controller, None if embedded else asyncio.run(ask_switch()))
     except P4RuntimeError as error:
-        raise click.ClickException(f"{error}{_hint(grpc_addr)}") from None
+        raise click.ClickException(_explained(str(error), grpc_addr)) from None
     for line in verdict.lines:
         click.echo(line)
     if not verdict.kept:
         raise SystemExit(LOST)
 
 
-def _hint(address: str) -> str:
-    """What else to give, if nobody answers at ``address``."""
+def _explained(error: str, address: str) -> str:
+    """The ``error`` of who is asked at ``address``, and what else to give."""
     if address == GRPC_ADDRESS:
-        packaged = f"; that of the service p4soft is --grpc-addr {PACKAGED}"
-        return packaged if Path(PACKAGED.removeprefix("unix:")).exists() else "; see --grpc-addr"
+        packaged = f"that of the service p4soft is --grpc-addr {PACKAGED}"
+        return f"{error}; {packaged if Path(PACKAGED.removeprefix('unix:')).exists() else 'see --grpc-addr'}"
     path = Path(address.removeprefix("unix:"))
+    if address.startswith("unix:") and _is_controllers(path):
+        where = f"--control-socket {path}, and --grpc-addr of its switch"
+        return f"no P4Runtime server answers at {address}: it is a controller's control socket: {where}"
+    return error
+
+
+def _is_controllers(path: Path) -> bool:
     try:
-        if address.startswith("unix:") and not list(ask(path, "ping")):
-            return f"; it is a controller's control socket: --control-socket {path}, and --grpc-addr of its switch"
+        return any("role" in answer for answer in ask(path, "about"))
     except click.ClickException:
-        pass
-    return ""
+        return False
 
 
 def _controller(path: Path | None) -> Controller | None:

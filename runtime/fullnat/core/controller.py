@@ -10,20 +10,19 @@ from typing import Any
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.awaited import Awaited
-from fullnat.core.commands import Command
+from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
+from fullnat.core.discovery import Discovery
 from fullnat.core.draining import Draining
 from fullnat.core.edits import Edits
 from fullnat.core.expiry import Expiry
-from fullnat.core.frames import gratuitous_arp
 from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
     Effect,
     Envelope,
     Event,
-    Forward,
     IdleNotice,
     LimitPunts,
     Log,
@@ -45,7 +44,7 @@ from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.misses import Misses
 from fullnat.core.model import Model
-from fullnat.core.neighbors import Neighbors
+from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
 from fullnat.core.remembrance import Remembrance
@@ -67,7 +66,7 @@ from fullnat.core.views import (
 )
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
-from fullnat.net.parse import Packet, parse
+from fullnat.net.parse import parse
 from fullnat.p4constants import PuntReason
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Owner, table_of
@@ -86,11 +85,12 @@ class Controller:
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
-        self._declaration = Declaration(self._store.services.leaving)
+        self._declaration = Declaration(self._store.services.leaving, has_ipv6=sizes.has_ipv6)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
+        self._discovery = Discovery(self._neighbors, self._stats)
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
@@ -182,14 +182,21 @@ class Controller:
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
+        if reason == PuntReason.SESSION_SYN or reason == PuntReason.OPTIONS:
+            session = self._store.table.by_id.get(event.session_id)
+            if session is not None:
+                session.punted(packet, len(event.frame))
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.SERVICE_DATAGRAM:
             self._datagrams.datagram(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
-            self._neighbors.packet(packet, self._receiver(event, packet), now, out)
+            self._neighbors.packet(packet, self._store.receiver(event.session_id, packet), now, out)
         elif reason == PuntReason.ARP:
             self._neighbors.arp(packet, event.ingress_port, now, out)
+        elif reason == PuntReason.ND:
+            interface = self.model.interfaces.get(event.ingress_port)
+            self._discovery.packet(packet, event.ingress_port, None if interface is None else interface.mac, now, out)
         elif reason == PuntReason.OPTIONS:
             self._edits.packet(event, packet, out)
         elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
@@ -200,13 +207,6 @@ class Controller:
             self._misses.segment(packet, event.ingress_port, now, out)
         else:
             self._stats["bad_frame"] += 1
-
-    def _receiver(self, event: PacketIn, packet: Packet) -> Address | None:
-        """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
-        session = self._store.table.by_id.get(event.session_id)
-        if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
-            return session.server.endpoint.address
-        return packet.dst
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):
@@ -245,7 +245,7 @@ class Controller:
         self._number(found, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
-        self._announce(self._tables.own, out)
+        out += announce(self._declaration.router, self._tables.own)
         out += of_sessions
         if event.whole:
             self._adopted(event.orphans, now, out)
@@ -293,7 +293,8 @@ class Controller:
         if self._switch is None:
             return []
         self._number(NOTHING_FOUND, out)
-        self._announce(self._tables.sync(out) if change.network else self._change_tables(change, out), out)
+        new = self._tables.sync(out) if change.network else self._change_tables(change, out)
+        out += announce(self._declaration.router, new)
         by_key = self._store.services.by_key
         self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
         if gone:
@@ -305,6 +306,10 @@ class Controller:
         if limit != (change.settings.punt_rate, change.settings.punt_burst):
             out.append(LimitPunts(*limit))
         return [(self._switch, out)] if out else []
+
+    def check(self, commands: Iterable[Command]) -> None:
+        """Raises CommandError if :meth:`apply` would. Nothing changes."""
+        self._declaration.check(commands)
 
     def _take_over(self, change: Change, out: list[Effect]) -> tuple[set[Address], bool]:
         """Bring every module to the model as it is now; returns the next hops that are new, and whether a service
@@ -351,13 +356,6 @@ class Controller:
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
         self._without_id = without
 
-    def _announce(self, addresses: Iterable[Address], out: list[Effect]) -> None:
-        """Gratuitous ARP, so that neighbors learn or relearn where ``addresses`` are."""
-        for own in sorted(addresses):
-            link = self._declaration.router.link(own)
-            if link is not None:
-                out.append(Forward(link.port, gratuitous_arp(link.mac, own)))
-
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
         """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever
         it no longer fits is forgotten."""
@@ -382,6 +380,11 @@ class Controller:
     def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
         time = self._now if now is None else now
         return tuple(service_view(service, time) for service in self._store.services)
+
+    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
+        """None when there is none, or it is removed."""
+        service = self._store.services.by_key.get(key)
+        return None if service is None else service_view(service, now)
 
     def templates(self, now: float | None = None) -> Iterator[TemplateView]:
         """Every template of persistence; see :meth:`sessions`."""

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check
+from fullnat.core.checks import check, of_ipv6
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
 from fullnat.core.model import Declared, Model
@@ -61,9 +61,11 @@ class Change(NamedTuple):
 
 
 class Declaration:
-    def __init__(self, leaving: Leaving = lambda _: ()) -> None:
-        """``leaving``: the servers of a service that are removed and have sessions left."""
+    def __init__(self, leaving: Leaving = lambda _: (), *, has_ipv6: bool = True) -> None:
+        """``leaving``: the servers of a service that are removed and have sessions left. ``has_ipv6``: the program has
+        tables for it."""
         self._leaving = leaving
+        self._has_ipv6 = has_ipv6
         self.model = Model()
         """To be read only: commands change it."""
         self.router = Router(self.model.network())
@@ -72,21 +74,29 @@ class Declaration:
     def change(self, commands: Iterable[Command]) -> Change:
         """Carry out all of ``commands``. Raises CommandError with everything that is wrong, and then nothing has
         changed."""
-        draft = Draft(self.model, self._leaving)
-        draft.carry_out(commands)
-        if draft.problems:
-            raise CommandError(draft.problems)
-        roles = draft.roles()
-        router = Router(draft.model.network()) if draft.network_changes else self.router
-        problems = tuple(check(draft, self._roles, roles, router))
-        if problems:
-            raise CommandError(problems)
+        draft, roles, router = self._drafted(commands)
         services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
         change = Change(services, draft.network_changes, self.model.settings, draft.drains)
         draft.take_over()
         self._roles.add(roles)
         self.router = router
         return change
+
+    def check(self, commands: Iterable[Command]) -> None:
+        """Raises CommandError if :meth:`change` would."""
+        self._drafted(commands)
+
+    def _drafted(self, commands: Iterable[Command]) -> tuple[Draft, Roles, Router]:
+        draft = Draft(self.model, self._leaving)
+        draft.carry_out(commands)
+        if draft.problems:
+            raise CommandError(draft.problems)
+        roles = draft.roles()
+        router = Router(draft.model.network()) if draft.network_changes else self.router
+        problems = (*check(draft, self._roles, roles, router), *(() if self._has_ipv6 else of_ipv6(draft, roles)))
+        if problems:
+            raise CommandError(problems)
+        return draft, roles, router
 
 
 def _new(names: Iterable[T], known: Container[T]) -> list[T]:

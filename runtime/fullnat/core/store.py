@@ -12,6 +12,7 @@ from enum import IntEnum
 from random import Random
 
 from fullnat.config.model import GlobalSettings
+from fullnat.core.affinity import Affinity
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
@@ -20,12 +21,14 @@ from fullnat.core.placement import Place
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import Server
-from fullnat.core.services import Service, Services
+from fullnat.core.service import Service
+from fullnat.core.services import Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
 from fullnat.core.timers import TimerWheel
-from fullnat.net.flow import Endpoint, Flow, made
+from fullnat.net.flow import Address, Endpoint, Flow, made
+from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -60,6 +63,7 @@ class SessionStore:
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.clients = ClientEndpoints()
         self.templates = Templates(self.memory, stats)
+        self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
@@ -163,6 +167,13 @@ class SessionStore:
         self.unnumbered -= not session.protocol.is_numbered
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
+
+    def receiver(self, session_id: int, packet: Packet) -> Address | None:
+        """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
+        session = self.table.by_id.get(session_id)
+        if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
+            return session.server.endpoint.address
+        return packet.dst
 
     # ---- state
 

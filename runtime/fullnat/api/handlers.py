@@ -1,0 +1,152 @@
+"""What the calls do, whichever protocol they come by. Answers are dictionaries with the fields of their messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from fullnat.api import translate
+from fullnat.api.errors import CallError, Kind, Problem, refused
+from fullnat.api.identity import Identity, Role
+from fullnat.app.changes import Changes, Refused
+from fullnat.app.snapshot import SERVICES_PER_TURN, Json, Snapshots, UnknownFilter
+from fullnat.config.errors import ConfigError
+from fullnat.core.commands import CommandError, ServiceKey
+from fullnat.core.draft import name
+
+COMMANDS_PER_TURN = 500
+"""Commands translated, likewise."""
+
+
+class Handlers:
+    def __init__(self, snapshots: Snapshots, changes: Changes, about: Json | None = None) -> None:
+        """``about`` is what the controller says of itself."""
+        self._snapshots = snapshots
+        self._changes = changes
+        self._about = about or {}
+
+    # ---- one answer
+
+    async def about(self, _request: Any, caller: Identity) -> Json:
+        return {**self._about, "role": caller.role.name.lower()}
+
+    async def network(self, _request: Any, _caller: Identity) -> Json:
+        return translate.network(self._changes.model)
+
+    async def stats(self, _request: Any, _caller: Identity) -> Json:
+        return await self._snapshots.stats()
+
+    async def apply(self, request: Any, caller: Identity) -> Json:
+        translation = await self._translated(request.commands)
+        if caller.role < Role.ADMIN:
+            _allow_operator(request.commands)
+        commands = [command for _, command in translation.commands]
+        try:
+            if request.dry_run:
+                return {"changes": self._changes.check(commands)}
+            return {"changes": await self._changes.apply(commands)}
+        except CommandError as error:
+            raise refused(error, translation.commands) from None
+        except Refused as error:
+            raise CallError(Kind.REFUSED, str(error)) from None
+
+    async def _translated(self, commands: Sequence[Any]) -> translate.Translation:
+        translation = translate.Translation(self._changes.model)
+        problems = []
+        for number, command in enumerate(commands):
+            if number % COMMANDS_PER_TURN == COMMANDS_PER_TURN - 1:
+                await asyncio.sleep(0)
+            try:
+                translation.add(number, command)
+            except ValueError as error:
+                problems.append(Problem(str(error), number))
+        if problems:
+            raise CallError(Kind.INVALID, "; ".join(problem.message for problem in problems), problems)
+        return translation
+
+    async def zero(self, request: Any, _caller: Identity) -> Json:
+        wanted = self._wanted(request)
+        await self._snapshots.zero(None if wanted is None else (wanted,))
+        return {}
+
+    async def reload(self, request: Any, _caller: Identity) -> Json:
+        keep = request.keep if request.HasField("keep") else None
+        try:
+            done = await self._changes.reload(keep, request.dry_run)
+        except ConfigError as error:
+            raise CallError(
+                Kind.INVALID, "; ".join(error.problems), [Problem(problem) for problem in error.problems]
+            ) from None
+        except Refused as error:
+            raise CallError(Kind.REFUSED, str(error)) from None
+        return {"changes": done.changes, "by_command": done.by_command, "kept": self._changes.keeps(keep)}
+
+    async def compare(self, request: Any, _caller: Identity) -> Json:
+        try:
+            return {"changes": await self._changes.compare(request.config)}
+        except ConfigError as error:
+            raise CallError(
+                Kind.INVALID, "; ".join(error.problems), [Problem(problem) for problem in error.problems]
+            ) from None
+
+    # ---- many answers, those of one turn at a time
+
+    async def services(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        model = self._changes.model
+        wanted = self._wanted(request)
+        keys = iter(tuple(model.services) if wanted is None else (wanted,))
+        while turn := list(islice(keys, SERVICES_PER_TURN)):
+            counted = await self._snapshots.counted(turn, request.counters)
+            yield list(self._shown(turn, counted))
+
+    def _shown(self, keys: Iterable[ServiceKey], counted: dict[ServiceKey, list[Json]]) -> Iterator[Json]:
+        model = self._changes.model
+        for key in keys:
+            declared = model.services.get(key)
+            if declared is not None:
+                yield {
+                    **translate.service_name(key),
+                    "settings": translate.shown(declared.settings),
+                    "servers": counted.get(key, []),
+                    "local_addresses": translate.locals_of(model, key),
+                }
+
+    async def local_addresses(self, _request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        yield self._snapshots.local_addresses()
+
+    async def sessions(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        filters = {field.name: value for field, value in request.ListFields()}
+        try:
+            turns = self._snapshots.sessions(filters)
+        except UnknownFilter as error:
+            raise CallError(Kind.INVALID, str(error)) from None
+        found = False
+        async for turn in turns:
+            found = found or bool(turn)
+            yield turn
+        missing = None if found else self._snapshots.missing(filters)
+        if missing is not None:
+            raise CallError(Kind.UNKNOWN, missing)
+
+    def _wanted(self, request: Any) -> ServiceKey | None:
+        """The service that a request names; None when it names none. Raises CallError."""
+        if not request.HasField("virtual"):
+            if request.HasField("protocol"):
+                raise CallError(Kind.INVALID, "a service is named by protocol and virtual, not by the protocol alone")
+            return None
+        try:
+            key = translate.service_key(request.protocol, request.virtual)
+        except ValueError as error:
+            raise CallError(Kind.INVALID, str(error)) from None
+        if key not in self._changes.model.services:
+            raise CallError(Kind.UNKNOWN, f"there is no {name(key)}")
+        return key
+
+
+def _allow_operator(commands: Iterable[Any]) -> None:
+    for number, command in enumerate(commands):
+        if not translate.is_operators(command):
+            message = f"an operator may change weights and drain; {command.WhichOneof('command')} is an admin's"
+            raise CallError(Kind.DENIED, message, [Problem(message, number)])

@@ -1,0 +1,151 @@
+"""Whatever comes to the socket is answered or closed, changes nothing, and does not hurt others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Iterator
+
+import pytest
+from cli.samples import CONFIG_TEXT
+from fullnat.api.http import BODY_BYTES, HEAD_BYTES
+from fullnat.config.diff import diff, model_of
+from fullnat.config.file import parse
+
+from api.apikit import Api
+
+APPLY = "/v1/apply"
+
+
+def post(body: bytes, head: str = "") -> bytes:
+    return f"POST {APPLY} HTTP/1.1\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode() + body
+
+
+def get(target: str) -> bytes:
+    return f"GET {target} HTTP/1.1\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "words"),
+    [
+        (b"nonsense\r\n\r\n", 400, "this is no request of HTTP/1.1"),
+        (b"GET /v1/about\r\n\r\n", 400, "this is no request of HTTP/1.1"),
+        (b"GET /v1/about HTTP/3\r\n\r\n", 505, "HTTP/3 is not supported, HTTP/1.1 is"),
+        (b"GET /v1/about HTTP/1.1\r\nno header\r\n\r\n", 400, "a header of the request is none"),
+        (b"GET /v1/about HTTP/1.1\r\nHost : x\r\n\r\n", 400, "a header of the request is none"),
+        (b"GET /v1/about HTTP/1.1", 400, "the request ends in its head"),
+        (b"GET /" + b"x" * HEAD_BYTES + b" HTTP/1.1\r\n\r\n", 431, "the head of a request has at most 16384 bytes"),
+        (get("//[/v1"), 400, "the path of the request is none"),
+        (get("/"), 404, "there is no '/'; there are /v1/about, "),
+        (get("/v1/sessions?colour=red"), 400, "unknown filter 'colour'; there are client, "),
+        (get("/v1/sessions?client=a&client=b"), 400, "the filter 'client' is there twice"),
+        (get("/v1/sessions?state=dancing"), 400, "unknown state 'dancing'; there are "),
+        (get("/v1/sessions?client=%ff"), 400, "the query is none"),
+        (get("/v1/services?counters=perhaps"), 400, "Failed to parse counters field: "),
+        (get("/v1/services?protocol=tcp"), 400, "a service is named by protocol and virtual"),
+        (
+            get("/v1/services?protocol=tcp&virtual=203.0.113.81:80"),
+            404,
+            "there is no virtual server tcp 203.0.113.81:80",
+        ),
+        (get("/v1/apply"), 405, "/v1/apply is a POST"),
+        (b"POST /v1/about HTTP/1.1\r\n\r\n", 405, "/v1/about is a GET"),
+        (post(b"nonsense"), 400, "the body is not JSON"),
+        (post(b"\xff"), 400, "the body is not JSON"),
+        (post(b"[1]"), 400, "the body is no JSON object"),
+        (post(b"[" * 100_000), 400, "the body is not JSON"),
+        (post(b'{"commands": ' * 100 + b"1" + b"}" * 100), 400, "Failed to parse commands field: repeated field"),
+        (post(b'{"colour": 1}'), 400, 'Message type "fullnat.api.v1.Batch" has no field named "colour"'),
+        (post(b'{"commands": [{"clear": {}, "add_route": {}}]}'), 400, ""),
+        (post(b'{"commands": 1}'), 400, "Failed to parse commands field: "),
+        (post(b'{"commands": [{"add_interface": {"port": 5}}]}'), 400, "mac is missing"),
+        (post(b'{"commands": [{"add_route": {"prefix": "10.0.0.1/8"}}]}'), 400, "10.0.0.1/8 has host bits set"),
+        (post(b'{"commands": [{"edit_globals": {"timeouts": {"close": "NaN"}}}]}'), 400, "close nan is not from 0"),
+        (post(b"{}", "Content-Length: 3\r\n"), 400, "a header of the request is none"),
+        (post(b"{}", "Transfer-Encoding: chunked\r\n"), 411, "a request has a Content-Length"),
+        (b"POST /v1/apply HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "the Content-Length is no number"),
+        (b"POST /v1/apply HTTP/1.1\r\nContent-Length: 5\r\n\r\n{}", 400, "the request ends in its body"),
+        (
+            f"POST /v1/apply HTTP/1.1\r\nContent-Length: {BODY_BYTES + 1}\r\n\r\n".encode(),
+            413,
+            f"a request has at most {BODY_BYTES} bytes",
+        ),
+    ],
+)
+async def test_wrong_requests_are_answered(api: Api, request_: bytes, status: int, words: str) -> None:
+    answer = await api.raw(request_)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert words in json.loads(body)["error"]
+    assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
+
+
+async def test_requests_behind_each_other(api: Api) -> None:
+    answer = await api.raw(get("/v1/about") + post(b"{}") + get("/v1/services") + get("/v1/none"))
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == 3
+    assert answer.count(b"HTTP/1.1 404 Not Found\r\n") == 1
+    assert answer.count(b"\r\n0\r\n\r\n") == 1
+
+
+async def test_a_request_may_end_the_connection(api: Api) -> None:
+    for request, number in (
+        (b"GET /v1/about HTTP/1.1\r\nConnection: close\r\n\r\n", 1),
+        (b"GET /v1/about HTTP/1.0\r\n\r\n", 1),
+        (b"GET /v1/about HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 2),
+    ):
+        assert (await api.raw(request * 2)).count(b"HTTP/1.1 200 OK") == number
+
+
+async def test_the_description_is_served(api: Api) -> None:
+    answer = await api.raw(get("/v1/openapi.json"))
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["info"]["title"] == "p4-fullnat admin API"
+
+
+# ---- fuzz
+
+SEEDS = (
+    get("/v1/services?protocol=tcp&virtual=203.0.113.80:80&counters=true"),
+    get("/v1/sessions?client=10.0.0.1&state=established"),
+    post(b'{"dry_run": true, "commands": [{"add_service": {"protocol": "tcp", "virtual": "1.2.3.4:5"}}]}'),
+    post(b'{"dry_run": true, "commands": [{"edit_globals": {"timeouts": {"close": 1e3}}}]}'),
+    post(b'{"dry_run": true, "commands": [{"add_route": {"prefix": "10.0.0.0/8", "gateway": "10.0.0.9"}}]}'),
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+)
+PIECES = b'\r\n|\0|{|}|[|"|:|%|\xff|-1|1e999|null|/v1/|HTTP/1.1| '.split(b"|")
+
+
+def mutated(generator: random.Random) -> bytes:
+    """One of the seeds with a few changes. Nothing that is not a dry run can become of one."""
+    data = bytearray(generator.choice(SEEDS))
+    for _ in range(generator.randrange(1, 6)):
+        at = generator.randrange(len(data) + 1)
+        match generator.randrange(4):
+            case 0:
+                data[at:at] = generator.choice(PIECES)
+            case 1:
+                del data[at : at + generator.randrange(1, 9)]
+            case 2 if at < len(data):
+                data[at] = generator.randrange(256)
+            case _:
+                data += data[at : at + generator.randrange(40)]
+    return bytes(data)
+
+
+def inputs(seed: int, number: int) -> Iterator[bytes]:
+    generator = random.Random(seed)
+    for _ in range(number):
+        made = mutated(generator)
+        yield made if b"dry_run" in made or b"POST" not in made else b""
+
+
+async def test_fuzz(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """Every answer is HTTP, or the connection is closed; nothing is logged, and the next one is served."""
+    with caplog.at_level(logging.ERROR):
+        for data in inputs(1, 2000):
+            answer = await asyncio.wait_for(api.raw(data), 20)
+            assert not answer or answer.startswith(b"HTTP/1.1 ") or data.startswith(b"PRI"), data
+            assert b"HTTP/1.1 500" not in answer, data
+    assert caplog.records == []
+    assert (await api.raw(get("/v1/about"))).startswith(b"HTTP/1.1 200 OK")
