@@ -326,6 +326,8 @@ class Controller:
             gone |= left is not None
             if left is not None or service_change.changes_clients:
                 store.templates.forget(left or store.services.by_key[key])
+            if left is None and key in store.services.by_key:
+                store.templates.join(store.services.by_key[key])
             store.pool.add(service_change.locals_added)
             store.pool.remove(service_change.locals_removed)
             new |= hops.add(server.address for server in service_change.servers_added)
@@ -377,15 +379,15 @@ class Controller:
         time = self._now if now is None else now
         return tuple(service_view(service, time) for service in self._store.services)
 
-    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
-        """Every template of persistence; see :meth:`sessions`."""
-        time = self._now if now is None else now
-        return (template_view(template, time) for template in self._store.templates)
-
     def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         """None when there is none, or it is removed."""
         service = self._store.services.by_key.get(key)
         return None if service is None else service_view(service, now)
+
+    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
+        """Every template of persistence; see :meth:`sessions`."""
+        time = self._now if now is None else now
+        return (template_view(template, time) for template in self._store.templates)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)
