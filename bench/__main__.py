@@ -14,13 +14,13 @@ from pathlib import Path
 from fullnat.cli.output import guarded
 from rich.console import Console
 
-from bench import bulk, connecting, connecting_results, forwarding, inserts, loading, results, scale, updating
+from bench import bulk, churn, connecting, connecting_results, forwarding, inserts, loading, results, scale, updating
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
 from topo.process import ProcessFailed
 
-PARTS = ("rates", "bulk", "scales", "loads", "connects", "inserts")
+PARTS = ("rates", "bulk", "scales", "loads", "connects", "churns", "inserts")
 OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "bench"
 
 
@@ -29,6 +29,8 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help=f"directory for results.md and results.png (default: {OUTPUT})")
     parser.add_argument("--only", choices=PARTS, action="append", help="a part to measure; may be given several times")
     parser.add_argument("--bulk-seconds", type=_seconds, default=bulk.SECONDS, help="of each transfer of bulk TCP")
+    parser.add_argument("--churn-seconds", type=_seconds, default=churn.SECONDS, help="of connections that come and go")
+    parser.add_argument("--churn-rate", type=_rate, default=churn.RATE, help="of them, a second")
     options = parser.parse_args()
     output: Path | None = options.output or (None if options.only else OUTPUT)
     console = Console()
@@ -39,7 +41,9 @@ def main() -> int:
     if load > 0.3 * (os.cpu_count() or 1):
         console.print(f"[yellow]the machine is busy (load average {load:.1f}): what is measured will be too low[/]")
     try:
-        measured = measure(console, options.only or PARTS, options.bulk_seconds)
+        measured = measure(
+            console, options.only or PARTS, options.bulk_seconds, options.churn_seconds, options.churn_rate
+        )
     except (BuildError, NamespaceError, ProcessFailed, TimeoutError, OSError) as error:
         console.print(f"[bold red]the benchmark failed:[/] {error}", highlight=False)
         return 1
@@ -61,7 +65,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def measure(console: Console, parts: Sequence[str], bulk_seconds: float) -> results.Measured:
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 1 <= rate <= 1_000_000:
+        raise argparse.ArgumentTypeError("not between 1 and 1,000,000")
+    return rate
+
+
+def measure(
+    console: Console, parts: Sequence[str], bulk_seconds: float, churn_seconds: float, churn_rate: float
+) -> results.Measured:
     """Those of :data:`PARTS`, one after the other."""
     bmv2_missing = stack.unavailable("bmv2")
     measured = results.Measured(bulk_seconds=bulk_seconds)
@@ -75,6 +88,8 @@ def measure(console: Console, parts: Sequence[str], bulk_seconds: float) -> resu
         measured.loads = _loads(console)
     if "connects" in parts:
         measured.connects = _connects(console, bmv2_missing)
+    if "churns" in parts:
+        measured.churns = _churns(console, churn_seconds, churn_rate)
     if "inserts" in parts:
         measured.inserted, measured.updating = _inserts(console, bmv2_missing)
     return measured
@@ -130,6 +145,15 @@ def _connects(console: Console, bmv2_missing: str | None) -> list[connecting.Con
         connects.append(found)
         console.print(connecting_results.line(found), highlight=False)
     return connects
+
+
+def _churns(console: Console, seconds: float, rate: float) -> list[churn.Churn]:
+    churns = []
+    for device in churn.devices():
+        with console.status(f"{device.name} ...") as status:
+            churns.append(churn.measure(device, seconds, rate, status.update))
+        console.print(churn.line(churns[-1]), highlight=False)
+    return churns
 
 
 def _inserts(console: Console, bmv2_missing: str | None) -> tuple[list[inserts.Inserts], updating.Updating]:

@@ -91,22 +91,22 @@ def measure(device: Device) -> Connecting:
     """Everything about one device, on networks of its own. Raises ProcessFailed when a connection fails."""
     if device.unavailable is not None:
         return Connecting(device.name, skipped=device.unavailable)
-    with _between(device) as (everything, forwarding):
+    with between(device) as (everything, forwarding):
         quiet = _quiet(everything)
         per_second, spent = _full_speed(everything, forwarding, device)
     goodput = None
     if device.overload:
-        with _between(device) as (everything, _):
+        with between(device) as (everything, _):
             goodput = overload(everything, OVERLOAD * per_second) / per_second
     http = None
     if http_load.missing() is None:
-        with _between(device, servers=False) as (everything, _):
+        with between(device, servers=False) as (everything, _):
             http = http_load.requests_per_second(everything.network)
     return Connecting(device.name, per_second, quiet, spent, goodput, http)
 
 
 @contextmanager
-def _between(device: Device, *, servers: bool = True) -> Iterator[tuple[World, Sequence[Process]]]:
+def between(device: Device, *, servers: bool = True) -> Iterator[tuple[World, Sequence[Process]]]:
     """The standard topology with the device in its middle, and the processes that forward."""
     config = standard.config(timeouts={"time_wait": 1.0, "close_wait": 1.0})
     with world(config, target=device.target, start=False) as everything:

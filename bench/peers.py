@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from ipaddress import IPv4Address
+
+from fullnat.config.model import IpAddress
 
 from topo import kernel, standard
 from topo.netns import Network
@@ -26,7 +27,7 @@ def missing(program: str) -> str | None:
     return None if shutil.which(program) else f"{program} is not on PATH"
 
 
-def haproxy(network: Network, servers: Sequence[IPv4Address]) -> Process:
+def haproxy(network: Network, servers: Sequence[IpAddress]) -> Process:
     """haproxy in TCP mode on the VIP, in front of ``servers``; listens when this returns."""
     kernel.forward(network)
     kernel.add_address(network, 1, standard.VIP)

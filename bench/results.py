@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import bulk_results, connecting_results, forwarding, inserts, loading, scale
+from bench import bulk_results, churn, connecting_results, forwarding, inserts, loading, scale
 from bench.bulk import Bulk
+from bench.churn import Churn
 from bench.connecting import Connecting
 from bench.forwarding import Rate
 from bench.inserts import Inserts
@@ -29,6 +30,7 @@ class Measured:
     scales: list[Scale] = field(default_factory=list)
     loads: Loading | None = None
     connects: list[Connecting] = field(default_factory=list)
+    churns: list[Churn] = field(default_factory=list)
     inserted: list[Inserts] = field(default_factory=list)
     updating: Updating | None = None
 
@@ -63,6 +65,8 @@ def markdown(measured: Measured, load: float) -> str:
         lines += _loads(measured.loads)
     if measured.connects:
         lines += connecting_results.markdown(measured.connects)
+    if measured.churns:
+        lines += churn.markdown(measured.churns)
     if measured.updating:
         lines += _inserts(measured.inserted, measured.updating)
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import IPv4Address
 from typing import Any
 
 from fullnat.app.ports import Core
@@ -119,7 +120,7 @@ def _add_hosts(small: Small) -> None:
             made = Host(host.name, host.address.ip, host.address.network, mac, send)
             small.hosts[host.name] = made
             if host.routes:
-                made.gateway = host.routes[0].gateway
+                made.gateway = IPv4Address(host.routes[0].gateway)
             else:
                 made.serve = partial(_serve, small, host.name)
 

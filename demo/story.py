@@ -17,7 +17,8 @@ from demo.checks import Checks, named
 from topo import standard
 from topo.process import Process, poll
 from topo.stack import Json
-from topo.world import TARGET, Answer, World, ask, lines, report, world
+from topo.standard import V4
+from topo.world import Answer, World, ask, lines, report, world
 
 ESTABLISHED_TIMEOUT = 3.0
 TRANSFER = 256 << 20
@@ -93,8 +94,8 @@ def http(everything: World, checks: Checks) -> None:
         {answer.peer.partition(":")[0] for answer in answers} <= local, "the servers' TCP peers are local addresses"
     )
     if shutil.which("curl"):
-        body = everything.network.start("c1", "curl", ["curl", "-sS", "-m", "5", f"http://{TARGET}/"]).result(10)
-        console.print(f"  curl http://{TARGET}/  [dim]{body.strip()}[/]", highlight=False, markup=True)
+        body = everything.network.start("c1", "curl", ["curl", "-sS", "-m", "5", f"http://{V4.target}/"]).result(10)
+        console.print(f"  curl http://{V4.target}/  [dim]{body.strip()}[/]", highlight=False, markup=True)
         checks.that('"toa": "10.1.0.1:' in body, "curl is answered too")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from topo.world import TARGET, Answer
+from topo.standard import V4
+from topo.world import Answer
 
 STATE_STYLES = {"ESTABLISHED": "green", "SYN_RECV": "yellow", "TIME_WAIT": "dim", "CLOSE": "dim"}
 
@@ -25,7 +26,7 @@ def answers(found: Iterable[Answer]) -> Table:
 
 def sessions(found: Iterable[dict[str, Any]]) -> Table:
     """The session table of the controller, one line a session, all of them to the one VIP."""
-    table = Table(title=f"fullnat sessions to {TARGET}", title_justify="left")
+    table = Table(title=f"fullnat sessions to {V4.target}", title_justify="left")
     for column in ("client", "local", "server", "state"):
         table.add_column(column, no_wrap=True)
     table.add_column("expires", justify="right", no_wrap=True)

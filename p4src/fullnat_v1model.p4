@@ -21,11 +21,13 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Received() received;
     SaveReceived() save_received;
     Check() check;
+    FollowFragment() follow_fragment;
     LookUp() look_up;
     Decide() decide;
     Forward() forward;
     Rewrite() rewrite;
     RewriteIcmpError() rewrite_icmp_error;
+    RewriteAddresses() rewrite_addresses;
     UpdateChecksums() update_checksums;
     Encapsulate() encapsulate;
     Verdict() verdict;
@@ -36,12 +38,19 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         received.apply(hdr, m, standard_metadata);
         save_received.apply(hdr, m);
         check.apply(hdr, m);
+        if (!DECIDED) { follow_fragment.apply(hdr, m, standard_metadata); }
         look_up.apply(hdr, m);
         decide.apply(hdr, m);
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
             if (IN_SESSION) {
-                if (hdr.icmp.isValid()) { rewrite_icmp_error.apply(hdr, m); } else { rewrite.apply(hdr, m, toa_result); }
+                if (hdr.icmp.isValid()) {
+                    rewrite_icmp_error.apply(hdr, m);
+                } else if (PORTLESS) {
+                    rewrite_addresses.apply(hdr, m);
+                } else {
+                    rewrite.apply(hdr, m, toa_result);
+                }
             }
             update_checksums.apply(hdr, m);
             if (TUNNELLED) { encapsulate.apply(hdr, m); }

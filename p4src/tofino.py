@@ -2,9 +2,8 @@
 (``make tofino``).
 
 Writes the P4Info of each chip, report.md, which says what the compiler placed in which stage and whether that fits, and
-manifest.json (hash of the sources, p4c's version). Tofino 1 is compiled once more with the tables that IPv6 will need,
-to see that there is room for them. A program that fits is assembled, too. Exit status 1 when the compiler refuses the
-program or Tofino 1 would sum what it should not, 2 when it does not fit a chip.
+manifest.json (hash of the sources, p4c's version). A program that fits is assembled, too. Exit status 1 when the
+compiler refuses the program or Tofino 1 would sum what it should not, 2 when it does not fit a chip.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ PLACE = COMPILED / "tofino"
 TOP = "fullnat_tna.p4"
 COMPILER, ASSEMBLER = "p4c-barefoot", "bfas"
 HARMLESS = (
+    "is unused",  # what only IPv6 uses, or another target
     "Unknown annotation",  # of P4Runtime, which the backend reads elsewhere
     "out parameter 'm' may be uninitialized when",  # metadata start at zero: pa_auto_init_metadata
     "min_parse_depth_accept_loop",  # states that the compiler adds itself
@@ -50,29 +50,16 @@ class Chip:
     stages: int
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
-    """What is compiled for a chip; with ``defines`` it is only looked at, and has no P4Info."""
-
-    title: str
-    chip: Chip
-    defines: tuple[str, ...] = ()
+CHIPS = Chip("tofino1", "tofino", "tna", 1, 12), Chip("tofino2", "tofino2", "t2na", 2, 20)
+SUMS_ALL = CHIPS[0]
+"""Sums the containers of a header for a checksum whether it is valid or not."""
 
 
-TOFINO1, TOFINO2 = Chip("tofino1", "tofino", "tna", 1, 12), Chip("tofino2", "tofino2", "t2na", 2, 20)
-BUILDS = (
-    Build("tofino1", TOFINO1),
-    Build("tofino1 with the tables of IPv6", TOFINO1, ("-DIPV6_ROOM",)),
-    Build("tofino2", TOFINO2),
-)
-
-
-def compile_for(build: Build, directory: Path) -> tuple[list[str], bool]:
+def compile_for(chip: Chip, directory: Path) -> tuple[list[str], bool]:
     """Compile into ``directory``; the compiler's messages that matter, and whether it placed the program."""
-    chip = build.chip
-    p4info = directory / "p4info.txtpb" if build.defines else PLACE / f"{chip.name}.p4info.txtpb"
+    p4info = PLACE / f"{chip.name}.p4info.txtpb"
     command = [COMPILER, "--target", chip.target, "--arch", chip.arch, f"-D__TARGET_TOFINO__={chip.number}"]
-    command += [*build.defines, *OPTIONS, "--p4runtime-files", str(p4info), "-o", str(directory), TOP]
+    command += [*OPTIONS, "--p4runtime-files", str(p4info), "-o", str(directory), TOP]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     said = [line for line in (done.stdout + done.stderr).splitlines() if "warning:" in line or "error:" in line]
     return [line for line in said if not any(known in line for known in HARMLESS)], done.returncode == 0
@@ -164,10 +151,9 @@ def unsafe_sums(assembly: str) -> list[str]:
     )
 
 
-def describe(build: Build, messages: list[str], assembly: Path | None) -> tuple[list[str], bool]:
-    """The report's section on a build, and whether it fits."""
-    chip = build.chip
-    lines = [f"## {build.title}, {chip.stages} stages", ""]
+def describe(chip: Chip, messages: list[str], assembly: Path | None) -> tuple[list[str], bool]:
+    """The report's section on a chip, and whether it fits."""
+    lines = [f"## {chip.name}, {chip.stages} stages", ""]
     if assembly is None:
         told = [f"    {text}" for text in messages]
         return [*lines, "Not placed: PHV or tables did not find room.", "", *told, ""], False
@@ -206,21 +192,21 @@ def main() -> int:
     PLACE.mkdir(parents=True, exist_ok=True)
     report = ["# What the compiler makes of it", "", "Written by `make tofino`.", ""]
     misfits = []
-    for build in BUILDS:
+    for chip in CHIPS:
         with tempfile.TemporaryDirectory() as name:
-            print(f"compiling for {build.title} ...", flush=True)
-            messages, compiled = compile_for(build, Path(name))
+            print(f"compiling for {chip.name} ...", flush=True)
+            messages, compiled = compile_for(chip, Path(name))
             print("\n".join(messages), file=sys.stderr)
             assembly = next(Path(name).glob("pipe/*.bfa"), None) if compiled else None
-            if assembly and build.chip is TOFINO1 and (shared := unsafe_sums(assembly.read_text())):
+            if assembly and chip is SUMS_ALL and (shared := unsafe_sums(assembly.read_text())):
                 print("\n".join(["what is summed shares containers with other fields:", *shared]), file=sys.stderr)
                 return 1
-            lines, fits = describe(build, messages, assembly)
+            lines, fits = describe(chip, messages, assembly)
             report += lines
             if not fits:
-                misfits.append(build.title)
+                misfits.append(chip.name)
             elif assembly is not None:
-                command = [ASSEMBLER, "--target", build.chip.target, "-o", str(assembly.parent), str(assembly)]
+                command = [ASSEMBLER, "--target", chip.target, "-o", str(assembly.parent), str(assembly)]
                 if subprocess.run(command, check=False).returncode != 0:
                     return 1
     (PLACE / "report.md").write_text("\n".join(report).rstrip() + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -29,6 +30,7 @@ from ptf_tests.harness import PATIENCE, Harness
 from ptf_tests.p4rt import Entry, PacketIn
 from ptf_tests.packets import Ether, mac
 from ptf_tests.targets import CAPABILITIES
+from ptf_tests.tofino import BY_CONTROLLER
 
 COUNTERS: dict[str, type[IntEnum]] = {"drop_ctr": DropReason, "punt_ctr": PuntReason, "toa_ctr": ToaResult}
 """Counters that every exchange checks in full, and the enumeration that indexes them."""
@@ -45,6 +47,23 @@ def requires(capability: str) -> Callable[[_Class], _Class]:
         return cls
 
     return mark
+
+
+def over_ipv6_too(cls: _Class) -> _Class:
+    """Add to the module of a test class one that is the same over IPv6: its name ends in OverIpv6."""
+    return also(cls, "OverIpv6", "Over IPv6.", network=topology.IPV6)
+
+
+def also(cls: _Class, suffix: str, told: str, **attributes: object) -> _Class:
+    """Add to the module of a test class one that differs in ``attributes``, by a longer name, for targets with IPv6."""
+    name = cls.__name__ + suffix
+    body = {"__module__": cls.__module__, "__doc__": f"{cls.__doc__} {told}", **attributes}
+    made = requires("ipv6")(type(name, (cls,), body))
+    if cls.__name__ in BY_CONTROLLER:
+        # The controller edits no options of IPv6 yet.
+        made = requires("any-options")(made)
+    setattr(sys.modules[cls.__module__], name, made)
+    return cls
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,8 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
     """The topology is installed; ``exchange`` sends and compares; whatever the test wrote is undone."""
 
     required: tuple[str, ...] = ()
+    network = topology.IPV4
+    """The addresses of the family that the test is of."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -90,7 +111,7 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         self._installed: list[Entry] = []
         self._meters: list[int] = []
         self.addCleanup(self._undo)
-        self.insert(*topology.entries())
+        self.insert(*topology.entries(), *(topology.entries6() if self.can("ipv6") else ()))
         # What a failed test left on its way is none of this one's.
         self.harness.settle(*topology.PORT_MAC)
         self._counted = self._read_counters()
@@ -186,7 +207,7 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
             change = {
                 name: self._counted[counter, name] - before[counter, name]
                 # The barriers' own questions are told of as well.
-                for name in (n for c, n in before if c == counter and n != "NEIGHBOR")
+                for name in (n for c, n in before if c == counter and n not in ("NEIGHBOR", "NEIGHBOR6"))
                 if self._counted[counter, name] != before[counter, name]
             }
             self._equal(dict(expectation or {}), change, f"{counter} went up by")
@@ -203,7 +224,7 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         ``frames`` what leaves. Returns how many the controller drops, by the counter of a target that drops them."""
         from ptf_tests.controller import edited, translated_error
 
-        self.harness.through_controller.add(type(self).__name__)
+        self.harness.through_controller.add(type(self).__name__.removesuffix("OverIpv6"))
         refused: Counter[tuple[str, str]] = Counter()
         for packet_in in punted:
             error = packet_in.metadata["reason"] == PuntReason.ICMP_ERROR
@@ -225,14 +246,15 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
         self.exchange((port, packet), drops={reason: 1})
 
     def ends(self, port: int, packet: SupportsBytes, reason: str, way: tuple[int, str], session_id: int = 0) -> None:
-        """Send, and require that it ends here for ``reason``, TTL or MTU: where its sender is told, the controller gets
-        it, with the MAC addresses of the ``way``, a port and a link-layer address, that it does not go."""
+        """Send, and require that it ends here for ``reason``, TTL, hop limit or MTU: where its sender is told, the
+        controller gets it, with the MAC addresses of the ``way``, a port and a link-layer address, that it does not go.
+        """
         if not self.can("tells-senders"):
             self.drop(port, packet, reason)
             return
         macs = (mac(address).to_bytes(6, "big") for address in (way[1], topology.PORT_MAC[way[0]]))
         frame = b"".join(macs) + bytes(packet)[12:]
-        told = {"TTL": "TTL_EXPIRED", "MTU": "TOO_BIG"}[reason]
+        told = {"TTL": "TTL_EXPIRED", "HOP_LIMIT": "TTL_EXPIRED", "MTU": "TOO_BIG"}[reason]
         self.exchange((port, packet), punted=[Punt(told, frame, port=port, session_id=session_id)])
 
     def drop_over_rate(self, port: int, punt: Punt, count: int, burst: int) -> None:

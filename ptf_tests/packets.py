@@ -6,10 +6,12 @@ scapy builds them, so every length and checksum is computed from scratch; a wron
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from dataclasses import dataclass
 from typing import Any, Self
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption, fragment
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet, Raw
 
@@ -21,6 +23,7 @@ __all__ = [
     "UDP",
     "Ether",
     "IPOption",
+    "IPv6",
     "Packet",
     "Raw",
     "Tcp",
@@ -54,6 +57,11 @@ def ipv4(text: str) -> int:
     return int.from_bytes(bytes(int(part) for part in text.split(".")), "big")
 
 
+def address(text: str) -> int:
+    """Of either family."""
+    return int(ipaddress.ip_address(text))
+
+
 def mac(text: str) -> int:
     return int(text.replace(":", ""), 16)
 
@@ -63,14 +71,20 @@ def fragments(packet: Packet, size: int) -> list[Any]:
     return list(fragment(packet, fragsize=size))  # type: ignore[no-untyped-call]
 
 
-def toa(client: str, port: int) -> bytes:
-    """TOA of an IPv4 client: FE 08, port, address."""
-    return b"\xfe\x08" + port.to_bytes(2, "big") + ipv4(client).to_bytes(4, "big")
+def toa(client: str, port: int, kind: int = 254) -> bytes:
+    """TOA: kind, length 8 or 20 by the family of the client, port, address."""
+    body = port.to_bytes(2, "big") + ipaddress.ip_address(client).packed
+    return bytes([kind, 2 + len(body)]) + body
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tcp:
-    """One TCP segment over IPv4 over Ethernet. None in a length or checksum: as it should be."""
+    """One TCP segment over IP, of the family of its addresses, over Ethernet. None in a length or checksum: as it
+    should be.
+
+    What IPv6 does not have (identification, flags, options, header length and checksum) is left out there; ``ttl`` is
+    its hop limit, ``tos`` its traffic class, and ``total_len`` counts its header as that of IPv4 does.
+    """
 
     eth_dst: str
     eth_src: str
@@ -100,6 +114,8 @@ class Tcp:
     checksum: int | None = None
     padding: bytes = b""
     """Bytes of the frame after the IP packet."""
+    flow_label: int = 0x12345
+    """Of IPv6."""
 
     def replace(self, **changes: Any) -> Self:
         """The same segment but for ``changes``."""
@@ -109,8 +125,19 @@ class Tcp:
         if len(self.options) % 4 or len(self.ip_options) % 4:
             raise ValueError("options must be padded to a multiple of 4 bytes")
 
-    def __bytes__(self) -> bytes:
-        ip = IP(
+    def _ip(self) -> Packet:
+        if ":" in self.src:
+            return IPv6(
+                version=6 if self.version == 4 else self.version,
+                tc=self.tos,
+                fl=self.flow_label,
+                plen=None if self.total_len is None else self.total_len - 40,
+                nh=6,
+                hlim=self.ttl,
+                src=self.src,
+                dst=self.dst,
+            )
+        return IP(
             version=self.version,
             ihl=self.ihl,
             tos=self.tos,
@@ -123,6 +150,8 @@ class Tcp:
             dst=self.dst,
             options=[IPOption(self.ip_options)] if self.ip_options else [],
         )
+
+    def __bytes__(self) -> bytes:
         tcp = TCP(
             sport=self.sport,
             dport=self.dport,
@@ -137,12 +166,13 @@ class Tcp:
             chksum=self.checksum,
         )
         ether = Ether(dst=self.eth_dst, src=self.eth_src)
-        return bytes(ether / ip / tcp / Raw(self.options + self.payload)) + self.padding
+        return bytes(ether / self._ip() / tcp / Raw(self.options + self.payload)) + self.padding
 
 
 @dataclass(frozen=True, kw_only=True)
 class Udp:
-    """One UDP datagram over IPv4 over Ethernet. None in a length or checksum: as it should be."""
+    """One UDP datagram over IP, of the family of its addresses, over Ethernet. None in a length or checksum: as it
+    should be."""
 
     eth_dst: str
     eth_src: str
@@ -166,26 +196,36 @@ class Udp:
         return dataclasses.replace(self, **changes)
 
     def __bytes__(self) -> bytes:
-        ip = IP(
-            tos=self.tos,
-            len=self.total_len,
-            id=self.ip_id,
-            flags=self.ip_flags,
-            ttl=self.ttl,
-            src=self.src,
-            dst=self.dst,
-        )
+        if ":" in self.src:
+            length = None if self.total_len is None else self.total_len - 40
+            ip: Packet = IPv6(src=self.src, dst=self.dst, plen=length, hlim=self.ttl)
+        else:
+            ip = IP(
+                tos=self.tos,
+                len=self.total_len,
+                id=self.ip_id,
+                flags=self.ip_flags,
+                ttl=self.ttl,
+                src=self.src,
+                dst=self.dst,
+            )
         udp = UDP(sport=self.sport, dport=self.dport, len=self.length, chksum=self.checksum)
         return bytes(Ether(dst=self.eth_dst, src=self.eth_src) / ip / udp / Raw(self.payload)) + self.padding
 
     @property
     def summed(self) -> int:
         """The checksum of the whole, whatever it is said to be."""
-        return int.from_bytes(bytes(self.replace(checksum=None))[40:42], "big")
+        offset = 14 + self.ip_bytes + 6
+        return int.from_bytes(bytes(self.replace(checksum=None))[offset : offset + 2], "big")
+
+    @property
+    def ip_bytes(self) -> int:
+        """Of the IP header."""
+        return 40 if ":" in self.src else 20
 
 
 def checksum_of(segment: Tcp) -> int:
     """The TCP checksum field of ``segment``."""
     frame = bytes(segment)
-    offset = 14 + (frame[14] & 15) * 4 + 16
+    offset = 14 + (40 if ":" in segment.src else (frame[14] & 15) * 4) + 16
     return int.from_bytes(frame[offset : offset + 2], "big")

@@ -12,11 +12,27 @@ from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut
 from ptf_tests.icmp import IcmpError
 from ptf_tests.p4rt import Entry
-from ptf_tests.packets import IP, Raw, Tcp, Udp, ipv4, toa
+from ptf_tests.packets import IP, IPv6, Packet, Raw, Tcp, Udp, address, toa
+from ptf_tests.topology import Network, suffix
 
 TOA: int = SessionFlag.TOA
 KEEP_TIMESTAMPS: int = SessionFlag.KEEP_TIMESTAMPS
 KEEP_MSS: int = SessionFlag.KEEP_MSS
+
+
+def ends(network: Network, local: str = "local", server: str = "server") -> dict[str, Any]:
+    """The addresses of a session in this network."""
+    return {
+        "client": network.client,
+        "vip": network.vip,
+        "local": getattr(network, local),
+        "server": getattr(network, server),
+    }
+
+
+def direct_ends(network: Network, next_door: str = "server") -> dict[str, Any]:
+    """Those of a session in a mode that leaves the addresses alone, and the server that it leads to."""
+    return {**ends(network, local="client", server="vip"), "next_door": getattr(network, next_door)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +58,25 @@ class Session:
     @property
     def inbound(self) -> Entry:
         """The entry of what the client sends."""
-        key = {"client": ipv4(self.client), "client_port": self.client_port, "vip": ipv4(self.vip), "vport": self.vport}
-        rewrite = {"local": ipv4(self.local), "local_port": self.local_port}
+        key = {
+            "client": address(self.client),
+            "client_port": self.client_port,
+            "vip": address(self.vip),
+            "vport": self.vport,
+        }
+        rewrite = {"local": address(self.local), "local_port": self.local_port}
         return self._entry("session_in", "fullnat_in", key, rewrite)
 
     @property
     def outbound(self) -> Entry:
         """The entry of what the server sends."""
         key = {
-            "server": ipv4(self.server),
+            "server": address(self.server),
             "server_port": self.server_port,
-            "local": ipv4(self.local),
+            "local": address(self.local),
             "local_port": self.local_port,
         }
-        rewrite = {"client": ipv4(self.client), "client_port": self.client_port}
+        rewrite = {"client": address(self.client), "client_port": self.client_port}
         return self._entry("session_out", "fullnat_out", key, rewrite)
 
     @property
@@ -67,15 +88,16 @@ class Session:
     def server_entries(self) -> tuple[Entry, Entry]:
         """What it shares with the other sessions of its server."""
         key = {"server_id": self.server_id}
-        back = {"flags": self.flags, "vip": ipv4(self.vip), "vport": self.vport}
-        return self._server_in(key), Entry("server_out", key, "from_vip", back)
+        back = {"flags": self.flags, "vip": address(self.vip), "vport": self.vport}
+        return self._server_in(key), Entry("server_out", key, f"from_vip{suffix(self.vip)}", back)
 
     def _server_in(self, key: dict[str, int]) -> Entry:
-        to = {"flags": self.flags, "address": ipv4(self.server), "port": self.server_port}
-        return Entry("server_in", key, "to_server", to)
+        to = {"flags": self.flags, "address": address(self.server), "port": self.server_port}
+        return Entry("server_in", key, f"to_server{suffix(self.server)}", to)
 
     def _entry(self, table: str, action: str, key: dict[str, int], rewrite: dict[str, int]) -> Entry:
         common = {"session_id": self.id, "server_id": self.server_id, "delta": self.delta}
+        table, action = (name + suffix(self.client) for name in (table, action))
         return Entry(table, {"protocol": self.protocol, **key}, action, {**common, **rewrite}, self.idle_ns, self.id)
 
     @property
@@ -172,7 +194,8 @@ class DirectSession(Session):
     flags: int = Mode.DR.session_flags(0)
 
     def _server_in(self, key: dict[str, int]) -> Entry:
-        return Entry("server_in", key, "to_server_direct", {"flags": self.flags, "address": ipv4(self.next_door)})
+        to = {"flags": self.flags, "address": address(self.next_door)}
+        return Entry("server_in", key, f"to_server_direct{suffix(self.next_door)}", to)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +206,8 @@ class TunnelSession(DirectSession):
     flags: int = Mode.TUNNEL.session_flags(0)
 
     def _server_in(self, key: dict[str, int]) -> Entry:
-        ends = {"address": ipv4(self.next_door), "source": ipv4(self.outer_src)}
-        return Entry("server_in", key, "to_server_tunnel", {"flags": self.flags, **ends})
+        ends = {"address": address(self.next_door), "source": address(self.outer_src)}
+        return Entry("server_in", key, f"to_server_tunnel{suffix(self.next_door)}", {"flags": self.flags, **ends})
 
     def through(self, inner: Tcp | Udp | IcmpError) -> Tunnelled:
         """``inner``, which leaves for the server, in its outer header."""
@@ -193,7 +216,8 @@ class TunnelSession(DirectSession):
 
 @dataclass(frozen=True)
 class Tunnelled:
-    """A packet with an outer IPv4 header, of which TOS, id, DF and TTL are the inner one's (RFC 2003)."""
+    """A packet with an outer header, whose TOS or traffic class, TTL or hop limit, and in IPv4 id and DF are the inner
+    one's (RFC 2003, RFC 2473); IPv6 is not fragmented inside IPv4 (RFC 4213)."""
 
     inner: Tcp | Udp | IcmpError
     src: str
@@ -202,10 +226,15 @@ class Tunnelled:
     def __bytes__(self) -> bytes:
         frame = bytes(self.inner.replace(padding=b""))
         inner = self.inner
-        outer = IP(
-            tos=inner.tos, id=inner.ip_id, flags=inner.ip_flags, ttl=inner.ttl, proto=4, src=self.src, dst=self.dst
-        )
-        return frame[:14] + bytes(outer / Raw(frame[14:])) + inner.padding
+        inner6, outer6 = (":" in address for address in (inner.src, self.src))
+        protocol = 41 if inner6 else 4
+        if outer6:
+            outer: Packet = IPv6(tc=inner.tos, hlim=inner.ttl, nh=protocol, src=self.src, dst=self.dst)
+        else:
+            same: dict[str, Any] = {"id": 0, "flags": 2} if inner6 else {"id": inner.ip_id, "flags": inner.ip_flags}
+            outer = IP(tos=inner.tos, ttl=inner.ttl, proto=protocol, src=self.src, dst=self.dst, **same)
+        type_ = b"\x86\xdd" if outer6 else b"\x08\x00"
+        return frame[:12] + type_ + bytes(outer / Raw(frame[14:])) + inner.padding
 
 
 class SessionTest(FullnatTest):
@@ -213,25 +242,26 @@ class SessionTest(FullnatTest):
 
     delta = 0x20
     flags = TOA
-    local = topology.LOCAL
+    local = "local"
+    """Which address of the network."""
     local_port = 5000
-    server = topology.SERVER
+    server = "server"
+    """Likewise."""
     server_mac = topology.SERVER_MAC
 
     def setUp(self) -> None:
         super().setUp()
         self.session = self.new_session()
-        self.insert(topology.service(), *self.session.server_entries, *self.session.entries)
+        self.insert(topology.service(self.network.vip), *self.session.server_entries, *self.session.entries)
 
     def new_session(self) -> Session:
         return Session(
             id=self.harness.session_id(),
             delta=self.delta,
             flags=self.flags,
-            local=self.local,
             local_port=self.local_port,
-            server=self.server,
             server_mac=self.server_mac,
+            **ends(self.network, self.local, self.server),
         )
 
     def inward(self, sent: Tcp, toa: str = "", **changes: Any) -> None:

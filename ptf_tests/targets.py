@@ -40,6 +40,10 @@ CAPABILITIES = {
     "toa-in-timestamps": "where data fill the MTU, TOA takes the place of timestamps",
     "judged-segments": "registers follow both sides, so that RST, FIN and ACK are judged by their numbers",
     "tunnels": "packets to real servers get an outer header",
+    "fragments": "fragments of a session's packets follow their first one; others drop them",
+    "ipsec": "AH and ESP go with the session of IKE between the same addresses; others drop them",
+    "ipv6": "sessions, services, routes and neighbors of IPv6",
+    "nd-answers": "the switch itself answers neighbor solicitations; others leave them to the controller",
     "icmp-errors": "the data plane translates ICMP errors; others leave those to addresses of ours to the controller",
     "tells-senders": "what ends by TTL or MTU goes to the controller, which tells its sender",
     "any-options": "the data plane edits any list of TCP options; others leave the uncommon ones to the controller",
@@ -53,8 +57,11 @@ ASIC = COMPILED / "asic.json"
 """The ASIC's program on v1model."""
 ASIC_LACKS = {
     "any-options",
+    "fragments",
     "icmp-errors",
+    "ipsec",
     "judged-segments",
+    "nd-answers",
     "tells-senders",
     "toa-in-timestamps",
     "tunnels",

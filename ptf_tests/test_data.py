@@ -3,12 +3,13 @@
 from typing import Any
 
 from ptf_tests import topology
-from ptf_tests.base import requires
+from ptf_tests.base import over_ipv6_too, requires
 from ptf_tests.packets import NOP, Tcp, checksum_of
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
 
+@over_ipv6_too
 class DataPassesBothWays(SessionTest):
     """Client to server: addresses, ports, seq + delta. Server to client: addresses, ports, ack - delta. No more."""
 
@@ -17,6 +18,7 @@ class DataPassesBothWays(SessionTest):
         self.outward(self.session.from_server(seq=77, ack=5039, payload=b"response"), seq=77, ack=5007)
 
 
+@over_ipv6_too
 class SequenceNumbersWrap(SessionTest):
     """Sequence numbers wrap at 2^32, in the translation too."""
 
@@ -36,6 +38,7 @@ class SequenceNumbersWrap(SessionTest):
                 )
 
 
+@over_ipv6_too
 class DeltaOfTheTestVector(SequenceNumbersWrap):
     """Client seq 0xFFFFFFF1 with delta 0x20 is 0x11 to the server."""
 
@@ -44,36 +47,42 @@ class DeltaOfTheTestVector(SequenceNumbersWrap):
         super().runTest()
 
 
+@over_ipv6_too
 class DeltaZero(SequenceNumbersWrap):
     """A delta of 0 changes no number."""
 
     delta = 0
 
 
+@over_ipv6_too
 class DeltaOfOne(SequenceNumbersWrap):
     """The smallest delta."""
 
     delta = 1
 
 
+@over_ipv6_too
 class DeltaOfHalfTheSpace(SequenceNumbersWrap):
     """Delta 2^31: the sign bit."""
 
     delta = 0x80000000
 
 
+@over_ipv6_too
 class DeltaOfMinusOne(SequenceNumbersWrap):
     """Delta 2^32 - 1."""
 
     delta = 0xFFFFFFFF
 
 
+@over_ipv6_too
 class DeltaThatCarries(SequenceNumbersWrap):
     """A delta whose halves both carry."""
 
     delta = 0x8001FFFF
 
 
+@over_ipv6_too
 class FieldsThatAreNotOursStay(SessionTest):
     """TOS, IP id, IP flags, TCP flags and reserved bits, window and urgent pointer pass unchanged both ways."""
 
@@ -96,6 +105,7 @@ class FieldsThatAreNotOursStay(SessionTest):
                 self.outward(self.session.from_server(seq=500, ack=1, **{"flags": "A", **fields}))
 
 
+@over_ipv6_too
 class AckWithoutAckFlagStays(SessionTest):
     """Without the ACK flag the ack field means nothing and is not translated."""
 
@@ -104,6 +114,7 @@ class AckWithoutAckFlagStays(SessionTest):
         self.outward(self.session.from_server(flags="P", seq=500, ack=12345, payload=b"x"), ack=12345)
 
 
+@over_ipv6_too
 class RstIsTranslated(SessionTest):
     """A RST of either side passes with its numbers translated."""
 
@@ -112,6 +123,7 @@ class RstIsTranslated(SessionTest):
         self.outward(self.session.from_server(flags="RA", seq=0, ack=1033), ack=1001)
 
 
+@over_ipv6_too
 class PaddingOfShortFramesStays(SessionTest):
     """A frame of 60 bytes with an IP packet of 40 keeps its padding, whatever is in it, behind the IP packet."""
 
@@ -121,6 +133,7 @@ class PaddingOfShortFramesStays(SessionTest):
             self.outward(self.session.from_server(seq=500, ack=1, padding=padding))
 
 
+@over_ipv6_too
 class PaddingAndToa(SessionTest):
     """TOA goes into the IP packet and the padding stays behind it."""
 
@@ -132,31 +145,51 @@ class PaddingAndToa(SessionTest):
         self.inject(syn, toa="OK", options=self.session.toa)
 
 
+@over_ipv6_too
 class SegmentsOfEveryLength(SessionTest):
     """Payloads even and odd, up to the MTU."""
 
     def runTest(self) -> None:
         content = bytes(range(251)) * 6
-        for length in (0, 1, 2, 3, 6, 7, 63, 64, 65, 535, 536, 1399, 1400, 1459, 1460):
+        for length in (
+            0,
+            1,
+            2,
+            3,
+            6,
+            7,
+            63,
+            64,
+            65,
+            535,
+            536,
+            1399,
+            1400,
+            self.network.segment - 1,
+            self.network.segment,
+        ):
             with self.subTest(payload=length):
                 self.inward(self.session.from_client(seq=1, ack=500, payload=content[:length]))
                 self.outward(self.session.from_server(seq=500, ack=1, payload=content[:length]))
 
 
+@over_ipv6_too
 class JumboSegmentsPass(SessionTest):
-    """A link with an MTU of 9000 takes segments of 8960 bytes, and TOA where it fits."""
+    """A link with an MTU of 9000 takes segments of 8960 bytes (8940 over IPv6), and TOA where it fits."""
 
     def runTest(self) -> None:
-        self.delete(*topology.neighbor(topology.SERVER, SERVER_SIDE, topology.SERVER_MAC))
-        self.insert(*topology.neighbor(topology.SERVER, SERVER_SIDE, topology.SERVER_MAC, 9000))
+        server = self.network.server, SERVER_SIDE, topology.SERVER_MAC
+        self.delete(*topology.neighbor(*server))
+        self.insert(*topology.neighbor(*server, 9000))
         self.handshake()
         content = bytes(range(256)) * 35
-        self.inward(self.session.from_client(seq=1001, ack=9001, payload=content[:8960]), toa="FAIL_LEN")
-        self.inward(
-            self.session.from_client(seq=1001, ack=9001, payload=content[:8952]), toa="OK", options=self.session.toa
-        )
+        most = 9000 - self.network.headers
+        self.inward(self.session.from_client(seq=1001, ack=9001, payload=content[:most]), toa="FAIL_LEN")
+        with_room = self.session.from_client(seq=1001, ack=9001, payload=content[: most - self.network.toa_bytes])
+        self.inward(with_room, toa="OK", options=self.session.toa)
 
 
+@over_ipv6_too
 class BurstsKeepTheirOrder(SessionTest):
     """Segments leave in the order in which they came."""
 
@@ -168,19 +201,22 @@ class BurstsKeepTheirOrder(SessionTest):
         )
 
 
+@over_ipv6_too
 class SegmentsOverTheMtuEndHere(SessionTest):
     """What does not fit the outgoing link, in both directions: its sender is told, if it may not be fragmented."""
 
     def runTest(self) -> None:
-        fields = {"seq": 1, "ack": 5, "payload": bytes(topology.MTU - 39)}
+        fields = {"seq": 1, "ack": 5, "payload": bytes(self.network.segment + 1)}
         for port, sent, way in (
             (CLIENT_SIDE, self.session.from_client(**fields), self.session.to_its_server),
             (SERVER_SIDE, self.session.from_server(**fields), self.session.to_its_client),
         ):
             self.ends(port, sent, "MTU", way, self.session.id)
-            self.drop(port, sent.replace(ip_flags=0), "MTU")
+            if self.network is topology.IPV4:
+                self.drop(port, sent.replace(ip_flags=0), "MTU")
 
 
+@over_ipv6_too
 class ChecksumEdges(SessionTest):
     """Segments whose checksum comes to 0x0000 or near it, before or after, are right afterwards."""
 
@@ -206,6 +242,7 @@ def with_checksum(segment: Tcp, wanted: int) -> Tcp:
     return result
 
 
+@over_ipv6_too
 class DamagedSegmentsStayDamaged(SessionTest):
     """A TCP checksum that is wrong coming in is wrong going out, by the same difference: nothing is computed afresh."""
 
@@ -237,6 +274,7 @@ def shifted(checksum: int, error: int) -> int:
     return (total & 0xFFFF) + (total >> 16)
 
 
+@over_ipv6_too
 class PayloadDamageStays(SessionTest):
     """A bit flipped in the payload: the checksum that leaves is the one of the undamaged payload."""
 
@@ -249,6 +287,7 @@ class PayloadDamageStays(SessionTest):
         )
 
 
+@over_ipv6_too
 @requires("ip-options")
 class IpOptionsPass(SessionTest):
     """IPv4 options in front of TCP pass unchanged and the segment behind them is translated."""

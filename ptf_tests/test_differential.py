@@ -7,7 +7,8 @@ from typing import Any
 from ptf_tests import topology
 from ptf_tests.base import COUNTERS, describe, requires
 from ptf_tests.harness import Harness
-from ptf_tests.packets import ARP, ICMP, IP, NOP, UDP, Ether, Raw, mss, sack, timestamps
+from ptf_tests.icmp import IcmpError, quote
+from ptf_tests.packets import ARP, ICMP, IP, NOP, UDP, Ether, Raw, Tcp, mss, sack, timestamps
 from ptf_tests.sessions import SessionTest
 from ptf_tests.targets import P4softInProcess
 from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE
@@ -90,17 +91,38 @@ class RandomFramesFareAlikeOnBothSwitches(SessionTest):
             }
             make = self.session.from_client if port == CLIENT_SIDE else self.session.from_server
             ip = IP(src=topology.CLIENT, dst=rng.choice((topology.VIP, topology.FAR_HOST, topology.SERVER)))
-            kind = rng.randrange(10)
+            kind = rng.randrange(12)
             if kind < 6:
                 yield bytes(make(**fields))
             elif kind == 6:
                 yield bytes(make(**fields).replace(sport=rng.getrandbits(16)))
             elif kind == 7:
                 yield bytes(client / ip / ICMP(type=8) / Raw(bytes(rng.randrange(30))))
+            elif kind > 9:
+                yield self._error(port)
             elif kind == 8:
                 yield bytes(client / ip / UDP() / Raw(bytes(rng.randrange(30))))
             else:
                 yield bytes(client / ARP(op=rng.randrange(3), psrc=topology.CLIENT, pdst=topology.VIP))
+
+    def _error(self, port: int) -> bytes:
+        """An ICMP error about a segment of the session, to its sender."""
+        rng, session = self.random, self.session
+        ends = session.client_gets if port == CLIENT_SIDE else session.server_gets
+        seq, ack = rng.getrandbits(32), rng.getrandbits(32)
+        segment = Tcp(**ends).replace(seq=seq, ack=ack, payload=bytes(20), ip_options=rng.choice((b"", b"", NOP * 4)))
+        return bytes(
+            IcmpError(
+                eth_dst=PORT_MAC[port],
+                eth_src=topology.CLIENT_MAC,
+                src=topology.CLIENT,
+                dst=segment.src,
+                kind=rng.choice(((3, 1), (3, 4), (11, 0), (12, 0), (5, 0))),
+                mtu=rng.choice((0, 8, 1400, rng.getrandbits(16))),
+                quote=quote(segment, rng.choice((8, 17, 18, 20, None))),
+                ip_options=rng.choice((b"", b"", NOP * 4)),
+            )
+        )
 
     def _damaged(self, frame: bytes) -> bytes:
         """The frame with a few bytes changed behind the MAC addresses, cut, or extended; mostly with its IPv4 header

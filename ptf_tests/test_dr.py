@@ -1,9 +1,9 @@
 """DR (direct routing): the frame alone changes, and the server, which has the VIP itself, answers past the switch."""
 
 from ptf_tests import topology
-from ptf_tests.base import PacketOut, Punt, requires
+from ptf_tests.base import PacketOut, Punt, over_ipv6_too, requires
 from ptf_tests.packets import NOP, SACK_PERMITTED, WINDOW_SCALE, Tcp, mss, timestamps, toa
-from ptf_tests.sessions import DirectSession, Session, SessionTest
+from ptf_tests.sessions import DirectSession, Session, SessionTest, direct_ends
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
 SYN_OPTIONS = mss(1460) + SACK_PERMITTED + timestamps() + NOP + WINDOW_SCALE
@@ -15,7 +15,7 @@ class DrTest(SessionTest):
     begun = True
 
     def new_session(self) -> Session:
-        return DirectSession(id=self.harness.session_id(), server_mac=topology.SERVER_MAC)
+        return DirectSession(id=self.harness.session_id(), **direct_ends(self.network))
 
     def setUp(self) -> None:
         super().setUp()
@@ -32,6 +32,7 @@ class DrTest(SessionTest):
             self.exchange(reset, out=[(port, leaves(sent, seq=seq, ttl=sent.ttl))])
 
 
+@over_ipv6_too
 class DrChangesTheFrameAlone(DrTest):
     """Addresses, ports, numbers and options reach the server as the client sent them, from SYN to data."""
 
@@ -40,11 +41,14 @@ class DrChangesTheFrameAlone(DrTest):
     def runTest(self) -> None:
         syn = self.session.from_client(flags="S", seq=1000, options=SYN_OPTIONS)
         self.inject(syn, new_session=True)
-        data = self.session.from_client(seq=1001, ack=9001, options=NOP * 2 + timestamps(5, 6), payload=bytes(1448))
+        data = self.session.from_client(
+            seq=1001, ack=9001, options=NOP * 2 + timestamps(5, 6), payload=bytes(self.network.segment - 12)
+        )
         leaves = data.replace(eth_dst=topology.SERVER_MAC, eth_src=topology.PORT_MAC[SERVER_SIDE], ttl=data.ttl - 1)
         self.exchange((CLIENT_SIDE, data), out=[(SERVER_SIDE, leaves)])
 
 
+@over_ipv6_too
 class DrRemovesForgedToa(DrTest):
     """As in every mode: a server that reads TOA would believe it."""
 
@@ -55,6 +59,7 @@ class DrRemovesForgedToa(DrTest):
         self.inject(forged, new_session=True, options=NOP * 8 + mss(1460))
 
 
+@over_ipv6_too
 class DrSynOnASessionIsPunted(DrTest):
     """Whether it is a retransmission the controller alone knows, in every mode."""
 
@@ -64,6 +69,7 @@ class DrSynOnASessionIsPunted(DrTest):
         self.exchange((CLIENT_SIDE, syn), punted=[Punt("SESSION_SYN", syn, session_id=self.session.id, seq=seq)])
 
 
+@over_ipv6_too
 class DrAnswersThatComeByAreForwarded(DrTest):
     """Where the server's route to the client leads by the switch all the same, its answers pass as they are."""
 
@@ -72,6 +78,7 @@ class DrAnswersThatComeByAreForwarded(DrTest):
         self.outward(self.session.from_server(seq=9001, ack=1001, payload=b"x"))
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class DrClientsAckTellsOfTheServers(DrTest):
     """The client acknowledges what it has got: that makes the session, its FIN half closes it, each told once."""
@@ -85,6 +92,7 @@ class DrClientsAckTellsOfTheServers(DrTest):
         self.expect_events(self.session.id, ("IN", "SYN_ACK|ESTABLISHED"), ("IN", "FIN_IN"), seq=1005)
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class DrRstThatTheServerTakesEndsTheSession(DrTest):
     """At the client's number it is told; elsewhere the server does not take it, and it is no news."""
@@ -96,6 +104,7 @@ class DrRstThatTheServerTakesEndsTheSession(DrTest):
         self.expect_events(self.session.id, ("IN", "SYN_ACK|ESTABLISHED"), ("IN", "RST_IN"))
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class DrTrafficTakesAnEndBack(DrTest):
     """A RST or FIN that was damaged on its way has not been accepted when its client goes on."""
@@ -116,6 +125,7 @@ class DrTrafficTakesAnEndBack(DrTest):
         )
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class DrResetsHaveTheNumbersThatTheClientTells(DrTest):
     """To the server what the client would send next, to the client what it acknowledged; a retransmission, a keep-alive
@@ -134,6 +144,7 @@ class DrResetsHaveTheNumbersThatTheClientTells(DrTest):
             self.reset_both(to_server=1004, to_client=9500)
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class DrNumbersComeRightBehindADamagedOne(DrTest):
     """A segment without data begins where the client is, so what a damaged one claimed is soon put right."""
@@ -146,6 +157,7 @@ class DrNumbersComeRightBehindADamagedOne(DrTest):
         self.reset_both(to_server=1001, to_client=9001)
 
 
+@over_ipv6_too
 class DrResetBeforeTheClientAnsweredIsDropped(DrTest):
     """Nobody has told a number yet."""
 
@@ -154,13 +166,14 @@ class DrResetBeforeTheClientAnsweredIsDropped(DrTest):
         self.exchange(PacketOut("RESET", reset, session_id=self.session.id), drops={"RESET_UNKNOWN": 1})
 
 
+@over_ipv6_too
 class DrServerWithoutItsMacIsAskedFor(DrTest):
     """The packet goes to the controller as it will leave, until the neighbor is known."""
 
     begun = False
 
     def new_session(self) -> Session:
-        return DirectSession(id=self.harness.session_id(), next_door="10.0.0.77")
+        return DirectSession(id=self.harness.session_id(), **direct_ends(self.network, "silent_server"))
 
     def runTest(self) -> None:
         sent = self.session.from_client(seq=1001, ack=9001, payload=b"x")

@@ -5,6 +5,7 @@ from typing import Any
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, Punt, requires
 from ptf_tests.packets import ICMP, IP, Ether, IPOption, Raw
+from ptf_tests.sessions import Session
 from ptf_tests.topology import CLIENT_SIDE, UPLINK
 
 
@@ -31,6 +32,21 @@ class EchoIsAnswered(FullnatTest):
                 with self.subTest(address=address, payload=len(payload)):
                     request = echo_request(address, payload)
                     self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, echo_reply(request))])
+
+
+class SilentVipAnswersNoEcho(FullnatTest):
+    """A VIP whose services are down may be told not to answer; it is ours as before."""
+
+    def runTest(self) -> None:
+        silent = "198.51.100.11"
+        self.insert(topology.own(silent, "vip_silent"), topology.service(vip=silent))
+        self.drop(CLIENT_SIDE, echo_request(silent, b"data"), "PROTOCOL")
+        syn = Session(id=0, vip=silent).from_client(flags="S")
+        self.exchange((CLIENT_SIDE, syn), punted=[Punt("SERVICE_SYN", syn)])
+        self.drop(CLIENT_SIDE, syn.replace(dport=81), "NO_SERVICE")
+        self.client.modify(topology.own(silent, "vip"))
+        request = echo_request(silent, b"data")
+        self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, echo_reply(request))])
 
 
 class EchoTtlStartsAnew(FullnatTest):

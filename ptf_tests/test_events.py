@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from ptf_tests.base import PacketOut
+from ptf_tests.base import PacketOut, over_ipv6_too
 from ptf_tests.conversation import Conversation
 from ptf_tests.packets import Tcp
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE
 
 
+@over_ipv6_too
 class EventsOfAWholeConnection(SessionTest):
     """SYN-ACK, first ACK, FIN of either side: one digest each, in order, with the direction of the packet that makes it
     true. The second FIN is told when both are acknowledged, where that can be seen."""
@@ -26,6 +27,7 @@ class EventsOfAWholeConnection(SessionTest):
         self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), *self.both_fins("IN", "OUT"))
 
 
+@over_ipv6_too
 class EventsComeOnce(Conversation):
     """However often the segment comes again, its event is reported once: the next digest is the next event's."""
 
@@ -56,6 +58,7 @@ class EventsComeOnce(Conversation):
         )
 
 
+@over_ipv6_too
 class RstOutweighsOtherFlags(Conversation):
     """A RST with ACK, FIN or PSH is a RST."""
 
@@ -68,6 +71,7 @@ class RstOutweighsOtherFlags(Conversation):
         )
 
 
+@over_ipv6_too
 class FinWithDataIsFin(Conversation):
     """FIN with data or urgent is a FIN; without ACK no receiver takes it."""
 
@@ -81,6 +85,7 @@ class FinWithDataIsFin(Conversation):
         self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), *self.both_fins("IN", "OUT"))
 
 
+@over_ipv6_too
 class NoEventWithoutMeaning(Conversation):
     """The client's SYN, a SYN-ACK from the client, a SYN or plain ACK from the server, and segments without ACK
     report nothing: the next digest is the FIN's."""
@@ -96,6 +101,7 @@ class NoEventWithoutMeaning(Conversation):
         self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), ("OUT", "FIN_OUT"))
 
 
+@over_ipv6_too
 class DroppedSegmentsAreNoEvents(Conversation):
     """A FIN that is dropped as broken ends nothing."""
 
@@ -104,11 +110,12 @@ class DroppedSegmentsAreNoEvents(Conversation):
         fin = self.session.from_client(flags="FA", seq=self.sent, ack=self.answered)
         self.drop(CLIENT_SIDE, fin.replace(options=b"\x02\x00\x01\x01"), "TCP_OPTIONS")
         self.drop(CLIENT_SIDE, fin.replace(data_offset=4), "TCP_HEADER")
-        self.drop(CLIENT_SIDE, fin.replace(ip_checksum=1), "IPV4_CHECKSUM")
+        self.drop(CLIENT_SIDE, fin.replace(version=5), self.network.header_fault)
         self.client_sends(flags="R", seq=self.sent)
         self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), ("IN", "RST_IN"))
 
 
+@over_ipv6_too
 class NothingIsEstablishedBeforeTheServerAnswers(Conversation):
     """ACKs of the client before the server's SYN-ACK are no news; the first one behind it is."""
 
@@ -121,6 +128,7 @@ class NothingIsEstablishedBeforeTheServerAnswers(Conversation):
         self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"))
 
 
+@over_ipv6_too
 class ControllersResetIsNoEvent(SessionTest):
     """The controller is not told of the RSTs that it makes itself: the first RST digest is that of the server's own."""
 

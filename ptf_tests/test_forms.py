@@ -104,7 +104,6 @@ IPV4 = (
     Form("to a group", "IPV4_ADDRESS", from_to(dst="239.1.2.3")),
     Form("to itself", "IPV4_ADDRESS", from_to(dst="127.0.0.1")),
     Form("to this network", "IPV4_ADDRESS", from_to(dst="0.1.2.3")),
-    Form("with no way left", "TTL", tcp(ttl=0)),
 )
 FRAGMENTS = (
     Form("a fragment without its first", "FRAGMENT", piece(1, more=False)),
@@ -141,6 +140,10 @@ OTHERS = (
     Form("an ICMP type of nobody", "PROTOCOL", TO_VIP / ICMP(type=255)),
     Form("IPv4 in IPv4", "PROTOCOL", of_protocol(PROTO_IPIP, bytes(from_to())[LINK:])),
     Form("IPv6 in IPv4", "PROTOCOL", of_protocol(PROTO_IPV6, b"\x60" + bytes(39))),
+    Form("ESP without IKE", "PROTOCOL", of_protocol(50)),
+    Form("AH without IKE", "PROTOCOL", of_protocol(51)),
+    Form("ESP of nothing", "PROTOCOL", of_protocol(50, b"")),
+    Form("AH of half a header", "PROTOCOL", of_protocol(51, bytes(6))),
     Form("GRE", "PROTOCOL", of_protocol(PROTO_GRE)),
     Form("SCTP", "PROTOCOL", of_protocol(PROTO_SCTP)),
     Form("a protocol of nobody", "PROTOCOL", of_protocol(253)),

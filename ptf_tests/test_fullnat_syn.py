@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from fullnat.p4constants import SessionFlag
+
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, PacketOut, Punt
+from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too, requires
 from ptf_tests.packets import NOP, SACK_PERMITTED, WINDOW_SCALE, mss, timestamps, toa
 from ptf_tests.sessions import KEEP_TIMESTAMPS, TOA, Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
@@ -53,12 +55,13 @@ class SynOverPuntRateIsDropped(FullnatTest):
         self.drop_over_rate(CLIENT_SIDE, Punt("SERVICE_SYN", syn), count=6, burst=2)
 
 
+@over_ipv6_too
 class SynIsTranslatedAndCarriesToa(SessionTest):
     """The injected SYN leaves with the local address as source, seq + delta, and TOA right after the base header."""
 
     def runTest(self) -> None:
         syn = self.session.from_client(flags="S", seq=1000)
-        self.inject(syn, toa="OK", seq=1000 + self.delta, options=toa("203.0.113.9", 40000))
+        self.inject(syn, toa="OK", seq=1000 + self.delta, options=toa(self.network.client, 40000))
 
 
 class ToaHasTheBytesOfLvs(SessionTest):
@@ -69,6 +72,29 @@ class ToaHasTheBytesOfLvs(SessionTest):
         self.inject(syn, toa="OK", options=bytes.fromhex("fe089c40cb007109"))
 
 
+@requires("ipv6")
+class ToaOverIpv6HasTheBytesOfDpvs(SessionTest):
+    """TOA of client 2001:db8:1::9 port 40000 is FE 14 9C 40 and the address."""
+
+    network = topology.IPV6
+    kind = 0xFE
+
+    def runTest(self) -> None:
+        syn = self.session.from_client(flags="S", seq=1000)
+        expected = bytes([self.kind]) + bytes.fromhex("149c4020010db8000100000000000000000009")
+        self.inject(syn, new_session=True, toa="OK", options=expected)
+        self.outward(self.session.from_server(flags="SA", seq=9000, ack=1033))
+        self.inward(self.session.from_client(seq=1001, ack=9001, payload=b"x"), toa="OK", options=expected)
+
+
+class ToaOverIpv6HasTheKindOfLvsOnRequest(ToaOverIpv6HasTheBytesOfDpvs):
+    """A session flagged TOA_253 has the kind that LVS has for IPv6."""
+
+    flags = TOA | SessionFlag.TOA_253
+    kind = 0xFD
+
+
+@over_ipv6_too
 class SynTimestampsBecomeNops(SessionTest):
     """The timestamp option of the client's SYN is overwritten by ten NOPs; all else stays in its place."""
 
@@ -78,20 +104,26 @@ class SynTimestampsBecomeNops(SessionTest):
         self.inject(syn, toa="OK", options=self.session.toa + after)
 
 
+@over_ipv6_too
 class SynTimestampsAtEveryOffset(SessionTest):
     """Timestamps become NOPs wherever they stand, at odd offsets too, and however often."""
 
     def runTest(self) -> None:
-        for before in range(11):
+        for before in range(min(11, self.network.options_below_toa - 9)):
             with self.subTest(before=before):
                 behind = NOP * (-(before + 10) % 4)
                 options = b"\x03\x03\x07" * (before // 3) + NOP * (before % 3)
                 syn = self.session.from_client(flags="S", seq=7, options=options + timestamps(0xA1B2C3D4) + behind)
                 self.inject(syn, toa="OK", options=self.session.toa + options + NOP * 10 + behind)
-        twice = self.session.from_client(flags="S", options=NOP + timestamps(5, 6) + timestamps(7) + NOP * 3)
-        self.inject(twice, toa="OK", options=self.session.toa + NOP * 24)
+        twice = timestamps(5, 6) + timestamps(7)
+        syn = self.session.from_client(flags="S", options=twice)
+        self.inject(syn, toa="OK", options=self.session.toa + NOP * 20)
+        if self.network.options_below_toa >= 24:
+            syn = self.session.from_client(flags="S", options=NOP + twice + NOP * 3)
+            self.inject(syn, toa="OK", options=self.session.toa + NOP * 24)
 
 
+@over_ipv6_too
 class SynTimestampsAreKeptOnRequest(SessionTest):
     """A session flagged KEEP_TIMESTAMPS leaves the SYN's timestamps alone."""
 
@@ -102,6 +134,7 @@ class SynTimestampsAreKeptOnRequest(SessionTest):
         self.inject(syn, toa="OK", options=self.session.toa + LINUX_SYN)
 
 
+@over_ipv6_too
 class TimestampsOfLaterSegmentsStay(SessionTest):
     """Only the SYN loses its timestamps."""
 
@@ -112,6 +145,7 @@ class TimestampsOfLaterSegmentsStay(SessionTest):
         self.outward(self.session.from_server(seq=9500, ack=1034, options=options, payload=b"y"))
 
 
+@over_ipv6_too
 class TimestampsOfAnotherLengthStay(SessionTest):
     """An option of kind 8 that is not 10 bytes long is no timestamp option."""
 
@@ -121,6 +155,7 @@ class TimestampsOfAnotherLengthStay(SessionTest):
         self.inject(syn, toa="OK", options=self.session.toa + options)
 
 
+@over_ipv6_too
 class SynKeepsItsData(SessionTest):
     """Data in a SYN (TCP Fast Open) and its cookie option follow TOA unchanged."""
 
@@ -130,6 +165,7 @@ class SynKeepsItsData(SessionTest):
         self.inject(syn, toa="OK", options=self.session.toa + options)
 
 
+@over_ipv6_too
 class SynSequenceWraps(SessionTest):
     """ISN 0xFFFFFFF0 and delta 0x20: the server sees 0x10."""
 
@@ -138,6 +174,7 @@ class SynSequenceWraps(SessionTest):
         self.inject(syn, toa="OK", seq=0x10, options=self.session.toa)
 
 
+@over_ipv6_too
 class SessionSynIsPunted(SessionTest):
     """A SYN on an existing session, retransmitted or new, goes to the controller with the session_id."""
 
@@ -149,6 +186,7 @@ class SessionSynIsPunted(SessionTest):
         self.exchange((CLIENT_SIDE, syn), punted=[Punt("SESSION_SYN", syn, session_id=self.session.id, seq=1033)])
 
 
+@over_ipv6_too
 class SessionSynHasItsOwnRate(SessionTest):
     """The rate of first SYNs does not bind SYNs of sessions."""
 
@@ -159,6 +197,7 @@ class SessionSynHasItsOwnRate(SessionTest):
         self.exchange(*[(CLIENT_SIDE, syn)] * 5, punted=[punt] * 5)
 
 
+@over_ipv6_too
 class SynAckFromTheClientIsTranslated(SessionTest):
     """A SYN-ACK from the client's side asks for no new session: it is translated, without TOA."""
 
@@ -167,6 +206,7 @@ class SynAckFromTheClientIsTranslated(SessionTest):
         self.inward(self.session.from_client(flags="SA", seq=1000, ack=9001))
 
 
+@over_ipv6_too
 class NewSessionForgetsRegisters(SessionTest):
     """A SYN injected with NEW_SESSION clears what the session_id's previous user left: its events come anew."""
 
@@ -179,6 +219,7 @@ class NewSessionForgetsRegisters(SessionTest):
             self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"))
 
 
+@over_ipv6_too
 class RecycledSessionIsNotAnswered(SessionTest):
     """After NEW_SESSION the server counts as silent: the first data seq of the previous user brings no TOA, and a
     reset has no sequence number to take."""
@@ -192,6 +233,7 @@ class RecycledSessionIsNotAnswered(SessionTest):
         self.exchange(PacketOut("RESET", reset, session_id=self.session.id), drops={"RESET_UNKNOWN": 1})
 
 
+@over_ipv6_too
 class InjectWithoutFlagKeepsRegisters(SessionTest):
     """A retransmitted SYN, injected again without NEW_SESSION, keeps what the server answered."""
 

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
-from ptf_tests.base import FullnatTest, requires
+from ptf_tests.base import FullnatTest, over_ipv6_too, requires
 from ptf_tests.harness import PATIENCE
 from ptf_tests.p4rt import Entry
 from ptf_tests.sessions import Session, SessionTest
@@ -25,6 +25,7 @@ class _Idle(FullnatTest):
         return self.fail(f"no idle notification of {entry}")
 
 
+@over_ipv6_too
 class IdleSessionIsReported(_Idle):
     """An entry that nothing hit for its idle timeout is reported, with its key, its timeout and the session_id in
     controller_metadata; it stays in the table."""
@@ -41,6 +42,7 @@ class IdleSessionIsReported(_Idle):
         self.exchange((CLIENT_SIDE, segment), out=[(2, session.to_server(segment))])
 
 
+@over_ipv6_too
 class BusyDirectionIsNotReported(_Idle):
     """The two directions age apart: traffic of one does not keep the other."""
 
@@ -58,6 +60,7 @@ class BusyDirectionIsNotReported(_Idle):
         assert reported == [outbound.table_id]
 
 
+@over_ipv6_too
 class SessionWithoutTimeoutIsNotReported(_Idle):
     """Timeout 0 means never, not at once: the session beside it, with a timeout, is reported, it is not."""
 
@@ -71,6 +74,7 @@ class SessionWithoutTimeoutIsNotReported(_Idle):
             assert other.controller_metadata != eternal.id
 
 
+@over_ipv6_too
 class TimeSinceLastHitIsRead(_Idle):
     """The controller confirms that a session is idle by time_since_last_hit: it grows, and a hit sets it back."""
 
@@ -90,6 +94,7 @@ class TimeSinceLastHitIsRead(_Idle):
         assert self.client.since_hit(session.inbound) <= time.monotonic() - before_hit + 0.002
 
 
+@over_ipv6_too
 @requires("long-since-hit")
 class TimeSinceLastHitOfALongTimeout(TimeSinceLastHitIsRead):
     """The same with the idle timeout of an established session."""
@@ -97,6 +102,7 @@ class TimeSinceLastHitOfALongTimeout(TimeSinceLastHitIsRead):
     idle_ns = 900_000_000_000
 
 
+@over_ipv6_too
 @requires("idle-times")
 class EntryReadsBackAsWritten(SessionTest):
     """Both entries read back in full: key, action, parameters, timeout and controller_metadata; a restarted controller

@@ -3,7 +3,7 @@
 from fullnat.core.modes import Mode
 
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, PacketOut, Punt
+from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too
 from ptf_tests.packets import NOP, SACK_PERMITTED, WINDOW_SCALE, mss, sack, timestamps, toa
 from ptf_tests.sessions import Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
@@ -15,12 +15,13 @@ SYN_OPTIONS = mss(1460) + SACK_PERMITTED + timestamps() + NOP + WINDOW_SCALE
 class NatTest(SessionTest):
     """A session in NAT is installed: its local endpoint is the client's."""
 
-    local = topology.CLIENT
+    local = "client"
     local_port = 40000
     delta = 0
     flags = FLAGS
 
 
+@over_ipv6_too
 class NatReplacesTheDestinationAlone(NatTest):
     """The client's address, port, numbers and options reach the server as they are; answers come from the VIP."""
 
@@ -37,6 +38,7 @@ class NatReplacesTheDestinationAlone(NatTest):
         self.outward(answer)
 
 
+@over_ipv6_too
 class NatSynKeepsItsOptions(NatTest):
     """Neither timestamps nor the MSS are touched, in either direction, and there is no TOA, counted or sent."""
 
@@ -46,6 +48,7 @@ class NatSynKeepsItsOptions(NatTest):
         self.outward(self.session.from_server(flags="SA", seq=9000, ack=1001, options=SYN_OPTIONS))
 
 
+@over_ipv6_too
 class NatRemovesForgedToa(NatTest):
     """A server of several modes believes TOA; what a client claims there is removed in this one as well."""
 
@@ -54,14 +57,16 @@ class NatRemovesForgedToa(NatTest):
         self.inject(forged, new_session=True, options=NOP * 8 + mss(1460))
 
 
+@over_ipv6_too
 class NatSegmentOfFullSizePasses(NatTest):
     """Nothing is added, so that segments of the path's MTU fit."""
 
     def runTest(self) -> None:
         self.handshake()
-        self.inward(self.session.from_client(seq=1001, ack=9001, payload=bytes(1460)))
+        self.inward(self.session.from_client(seq=1001, ack=9001, payload=bytes(self.network.segment)))
 
 
+@over_ipv6_too
 class NatKeepsPaceWithBothEnds(NatTest):
     """The switch tells of a session in NAT what it tells of any other."""
 
@@ -74,6 +79,7 @@ class NatKeepsPaceWithBothEnds(NatTest):
         self.expect_events(self.session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), *self.both_fins("OUT", "IN"))
 
 
+@over_ipv6_too
 class NatResetHasTheNumbersThatEachSideExpects(NatTest):
     """The controller's RST is numbered by what its receiver acknowledged last, and translated like any packet."""
 
@@ -116,6 +122,7 @@ class NatAndFullnatServersOfOneService(FullnatTest):
             self.exchange((SERVER_SIDE, answer), out=[(CLIENT_SIDE, session.to_client(answer))])
 
 
+@over_ipv6_too
 class WhatANatServerSendsOutsideOfSessionsIsRouted(NatTest):
     """From another port it is no answer: it goes to the client as it is."""
 
@@ -125,6 +132,7 @@ class WhatANatServerSendsOutsideOfSessionsIsRouted(NatTest):
         self.exchange((SERVER_SIDE, other), out=[(CLIENT_SIDE, routed)])
 
 
+@over_ipv6_too
 class NatSynOnASessionIsPunted(NatTest):
     """Whether it is a retransmission the controller alone knows, in every mode."""
 

@@ -1,7 +1,7 @@
 """TCP option lists that are odd or broken: the odd ones pass byte for byte, the broken ones never reach a server."""
 
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, PacketOut, Punt, requires
+from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too, requires
 from ptf_tests.packets import NOP, Tcp, mss, sack, timestamps
 from ptf_tests.sessions import Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
@@ -28,6 +28,7 @@ def broken_lists() -> list[bytes]:
     return lists
 
 
+@over_ipv6_too
 class BrokenOptionsAreDroppedBothWays(SessionTest):
     """A list that cannot be walked is dropped and counted, of client and server alike, SYN or not."""
 
@@ -55,6 +56,7 @@ class BrokenSynIsNotPunted(FullnatTest):
             self.drop(CLIENT_SIDE, Session(id=0).from_client(flags="S", options=options), "TCP_OPTIONS")
 
 
+@over_ipv6_too
 class BrokenSynIsNotInjected(SessionTest):
     """Nor does an injected one pass."""
 
@@ -74,6 +76,7 @@ class BrokenOptionsOfOthersAreRouted(FullnatTest):
         self.exchange((CLIENT_SIDE, segment), out=[(topology.UPLINK, routed)])
 
 
+@over_ipv6_too
 class NothingBehindEndOfListIsTouched(SessionTest):
     """Behind EOL there are no options, only bytes: MSS, SACK, timestamps and 254 there stay, broken or not."""
 
@@ -92,6 +95,7 @@ class NothingBehindEndOfListIsTouched(SessionTest):
         self.outward(self.session.from_server(seq=500, ack=1, options=blocks))
 
 
+@over_ipv6_too
 class FortyNopsPass(SessionTest):
     """A list of nothing but NOPs, as long as can be."""
 
@@ -101,6 +105,7 @@ class FortyNopsPass(SessionTest):
         self.outward(self.session.from_server(flags="SA", seq=500, ack=1, options=NOP * 40))
 
 
+@over_ipv6_too
 class FortyByteOptionPasses(SessionTest):
     """One unknown option that fills the list."""
 
@@ -110,6 +115,7 @@ class FortyByteOptionPasses(SessionTest):
         self.outward(self.session.from_server(seq=500, ack=1, options=options, payload=b"x"))
 
 
+@over_ipv6_too
 class TwentyShortestOptionsPass(SessionTest):
     """As many options as a list can hold."""
 
@@ -118,6 +124,7 @@ class TwentyShortestOptionsPass(SessionTest):
         self.outward(self.session.from_server(flags="SA", seq=500, ack=1, options=b"\x22\x02" * 20))
 
 
+@over_ipv6_too
 class BadDataOffsetIsDropped(SessionTest):
     """A data offset below 5, or beyond the segment, is dropped and counted: there is no telling what is a port."""
 
@@ -136,6 +143,7 @@ class BadDataOffsetIsDropped(SessionTest):
         self.drop(CLIENT_SIDE, segment, "TCP_HEADER")
 
 
+@over_ipv6_too
 class DataOffsetOfTheWholeSegmentPasses(SessionTest):
     """A header that ends exactly where the packet ends is right."""
 
@@ -144,6 +152,7 @@ class DataOffsetOfTheWholeSegmentPasses(SessionTest):
             self.inward(self.session.from_client(seq=1, ack=500, options=NOP * 4 * words))
 
 
+@over_ipv6_too
 class ContradictingFlagsAreDropped(SessionTest):
     """SYN together with FIN or RST is dropped in both directions, and not punted."""
 

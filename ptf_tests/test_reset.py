@@ -1,11 +1,12 @@
 """RST on expiry: the controller sends a bare RST, the switch fills in the sequence number and translates it."""
 
-from ptf_tests.base import PacketOut, Punt, requires
+from ptf_tests.base import PacketOut, Punt, over_ipv6_too, requires
 from ptf_tests.conversation import Conversation
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import SERVER_SIDE
 
 
+@over_ipv6_too
 class ResetAfterSynAck(Conversation):
     """The server acknowledged X: it gets seq X. It sent a SYN-ACK with ISN Y: the client gets Y + 1."""
 
@@ -15,6 +16,7 @@ class ResetAfterSynAck(Conversation):
         self.resets(to_server=1033, to_client=9001)
 
 
+@over_ipv6_too
 class ResetAfterData(Conversation):
     """Each side gets what it acknowledged last, which is what it expects next."""
 
@@ -29,6 +31,7 @@ class ResetAfterData(Conversation):
         self.resets(to_server=1234, to_client=9701)
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class ResetOfAClientThatHasNotReceivedAll(Conversation):
     """What the client has not acknowledged, it has not received: it gets what it waits for."""
@@ -41,6 +44,7 @@ class ResetOfAClientThatHasNotReceivedAll(Conversation):
         self.resets(to_client=9101)
 
 
+@over_ipv6_too
 class ResetAfterFin(Conversation):
     """A FIN takes one sequence number, with data or without."""
 
@@ -51,6 +55,7 @@ class ResetAfterFin(Conversation):
         self.resets(to_server=1033, to_client=9002)
 
 
+@over_ipv6_too
 class ResetAfterFinWithData(Conversation):
     """A FIN with n bytes takes n + 1."""
 
@@ -61,6 +66,7 @@ class ResetAfterFinWithData(Conversation):
         self.resets(to_server=1033, to_client=9011)
 
 
+@over_ipv6_too
 class ResetIgnoresRetransmissions(Conversation):
     """Old segments of either side, sent again or late, do not take the numbers back."""
 
@@ -81,6 +87,7 @@ class ResetIgnoresRetransmissions(Conversation):
         self.resets(to_server=1200, to_client=9201)
 
 
+@over_ipv6_too
 class ResetNumbersWrap(Conversation):
     """Forwards is forwards across 2^32, and backwards stays backwards."""
 
@@ -98,6 +105,7 @@ class ResetNumbersWrap(Conversation):
         self.resets(to_server=0x10, to_client=0x55)
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class DamagedNumbersMoveNothing(Conversation):
     """A segment of either side whose seq or ack is off, by a bit or by anything, is the last one that comes, or
@@ -129,6 +137,7 @@ class DamagedNumbersMoveNothing(Conversation):
         self.resets()
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class NumbersComeRightBehindAGap(Conversation):
     """What did not pass this switch, or found its registers empty, is made good by two segments that agree."""
@@ -151,6 +160,7 @@ class NumbersComeRightBehindAGap(Conversation):
         self.resets()
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class OneSideAgreesWithNobody(Conversation):
     """Segments of one side that agree with each other, but not with the other side's, move nothing."""
@@ -167,6 +177,7 @@ class OneSideAgreesWithNobody(Conversation):
         self.resets()
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class SynAckStartsNumbersAfresh(Conversation):
     """Until the client has acknowledged one, a SYN-ACK with another ISN sets both numbers, backwards or not."""
@@ -178,6 +189,7 @@ class SynAckStartsNumbersAfresh(Conversation):
         self.resets(to_client=78)
 
 
+@over_ipv6_too
 class RepeatedSynAckBeginsNothing(Conversation):
     """The server's SYN-ACK, sent again after data, takes no number back."""
 
@@ -190,6 +202,7 @@ class RepeatedSynAckBeginsNothing(Conversation):
         self.resets(to_server=1100, to_client=9701)
 
 
+@over_ipv6_too
 @requires("judged-segments")
 class SynAckOfAnotherSynBeginsNothing(Conversation):
     """A SYN-ACK that acknowledges no SYN of this session begins nothing, before the right one and after it."""
@@ -209,6 +222,7 @@ class SynAckOfAnotherSynBeginsNothing(Conversation):
         self.resets()
 
 
+@over_ipv6_too
 class ResetAfterSynAckWithData(Conversation):
     """Data in a SYN-ACK (TCP Fast Open) counts as sent, and in the SYN as well."""
 
@@ -220,6 +234,7 @@ class ResetAfterSynAckWithData(Conversation):
         self.resets(to_server=1038, to_client=9006)
 
 
+@over_ipv6_too
 class RstAndSegmentsWithoutAckDoNotCount(Conversation):
     """A RST of the server, and a segment without ACK, move nothing."""
 
@@ -230,6 +245,7 @@ class RstAndSegmentsWithoutAckDoNotCount(Conversation):
         self.resets(to_server=1033, to_client=9001)
 
 
+@over_ipv6_too
 class ClientsClaimsDoNotCount(Conversation):
     """What the client claims to have sent moves nothing, nor that it received what was never sent."""
 
@@ -240,6 +256,7 @@ class ClientsClaimsDoNotCount(Conversation):
         self.resets(to_server=1033, to_client=9001)
 
 
+@over_ipv6_too
 class PaddingIsNoPayload(Conversation):
     """A short frame is padded to 60 bytes: the padding is not counted as sent."""
 
@@ -251,6 +268,7 @@ class PaddingIsNoPayload(Conversation):
         self.resets(to_server=1033, to_client=9004)
 
 
+@over_ipv6_too
 class OptionsAreNoPayload(Conversation):
     """TCP and IP options are not counted as sent."""
 
@@ -262,6 +280,7 @@ class OptionsAreNoPayload(Conversation):
         self.resets(to_server=1033, to_client=9004)
 
 
+@over_ipv6_too
 class ResetBeforeTheServerAnsweredIsDropped(SessionTest):
     """There is no sequence number that the peer would accept, so nothing is sent, in neither direction."""
 
@@ -272,6 +291,7 @@ class ResetBeforeTheServerAnsweredIsDropped(SessionTest):
             self.exchange(PacketOut("RESET", reset, session_id=self.session.id), drops={"RESET_UNKNOWN": 1})
 
 
+@over_ipv6_too
 class ResetWithoutSessionIsDropped(SessionTest):
     """A reset whose session is gone is dropped, whatever else the address is."""
 
@@ -282,6 +302,7 @@ class ResetWithoutSessionIsDropped(SessionTest):
             self.exchange(PacketOut("RESET", reset, session_id=self.session.id), drops={"INJECT_MISS": 1})
 
 
+@over_ipv6_too
 class ResetNeedsNoMacAddress(SessionTest):
     """The controller leaves the Ethernet addresses of a reset empty: routing fills them in."""
 
@@ -293,10 +314,11 @@ class ResetNeedsNoMacAddress(SessionTest):
         self.exchange(PacketOut("RESET", empty, session_id=self.session.id), out=[(SERVER_SIDE, expected)])
 
 
+@over_ipv6_too
 class ResetToAServerWithoutNeighborIsPunted(SessionTest):
     """Even a reset waits for a link-layer address; it is punted translated."""
 
-    server = "10.0.0.99"
+    server = "silent_server"
 
     def runTest(self) -> None:
         self.outward(self.session.from_server(flags="SA", seq=9000, ack=1033))
@@ -308,6 +330,7 @@ class ResetToAServerWithoutNeighborIsPunted(SessionTest):
         )
 
 
+@over_ipv6_too
 @requires("register-read")
 class RegistersHoldTheNumbers(Conversation):
     """What the registers say, where P4Runtime can read them."""

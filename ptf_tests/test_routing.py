@@ -232,7 +232,7 @@ class NoNeighborHasARate(FullnatTest):
 class NoNeighborOfASessionIsPuntedTranslated(SessionTest):
     """A session's segment whose server has no link-layer address yet is punted translated, with TOA where due."""
 
-    server = "10.0.0.99"
+    server = "silent_server"
 
     def runTest(self) -> None:
         syn = self.session.from_client(flags="S", seq=1000)

@@ -2,6 +2,7 @@
 
 import itertools
 
+from ptf_tests.base import over_ipv6_too
 from ptf_tests.packets import NOP, sack, timestamps
 from ptf_tests.sessions import SessionTest
 
@@ -16,6 +17,7 @@ class _Sack(SessionTest):
         self.outward(sent, options=before + sack(*shifted) + behind)
 
 
+@over_ipv6_too
 class SackEdgesAreShifted(_Sack):
     """One to four blocks, after two NOPs as every stack sends them."""
 
@@ -25,6 +27,7 @@ class SackEdgesAreShifted(_Sack):
                 self.acknowledge(*BLOCKS[:count], before=NOP * 2)
 
 
+@over_ipv6_too
 class SackAtEveryOffset(_Sack):
     """One to four blocks at every offset where they fit, odd ones too."""
 
@@ -36,6 +39,7 @@ class SackAtEveryOffset(_Sack):
                     self.acknowledge(*BLOCKS[:count], before=NOP * before, behind=NOP * (-(before + length) % 4))
 
 
+@over_ipv6_too
 class SackWrapsAround(_Sack):
     """Edges just above and below delta, and across 2^32."""
 
@@ -45,12 +49,14 @@ class SackWrapsAround(_Sack):
             self.acknowledge((left, right), (right, left), before=NOP * 2)
 
 
+@over_ipv6_too
 class SackWithAnotherDelta(SackWrapsAround):
     """The same with a delta that borrows in every byte."""
 
     delta = 0xFEDCBA98
 
 
+@over_ipv6_too
 class DuplicateSackIsShifted(_Sack):
     """D-SACK (RFC 2883): the first block lies below ack, or inside the second."""
 
@@ -59,6 +65,7 @@ class DuplicateSackIsShifted(_Sack):
         self.acknowledge((0x9000, 0x9100), (0x9000, 0x9800), before=NOP * 2)
 
 
+@over_ipv6_too
 class SackBesideTimestamps(_Sack):
     """Timestamps before or behind the blocks keep their values."""
 
@@ -70,6 +77,7 @@ class SackBesideTimestamps(_Sack):
                 self.acknowledge(*BLOCKS[:count], behind=timestamps(0xFFFFFFFF, 3))
 
 
+@over_ipv6_too
 class OnlyTheFirstSackIsShifted(_Sack):
     """A second SACK option is none that a receiver would look at (and LVS leaves it)."""
 
@@ -77,6 +85,7 @@ class OnlyTheFirstSackIsShifted(_Sack):
         self.acknowledge(*BLOCKS[:1], before=NOP * 2, behind=NOP * 2 + sack(*BLOCKS[1:2]))
 
 
+@over_ipv6_too
 class SackOfAnotherLengthStays(SessionTest):
     """Lengths that hold no whole number of blocks, or none, are no SACK option."""
 
@@ -88,6 +97,7 @@ class SackOfAnotherLengthStays(SessionTest):
                 self.outward(self.session.from_server(seq=9001, ack=0x8000, options=options))
 
 
+@over_ipv6_too
 class ClientsSackStays(SessionTest):
     """The client acknowledges the server's numbers, which are not translated."""
 
@@ -95,6 +105,7 @@ class ClientsSackStays(SessionTest):
         self.inward(self.session.from_client(seq=1, ack=9001, options=NOP * 2 + sack(*BLOCKS[:3])))
 
 
+@over_ipv6_too
 class SackInSynAckStays(SessionTest):
     """A SYN-ACK acknowledges nothing selectively; the kind's bytes there stay."""
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 from ptf_tests import topology
-from ptf_tests.base import PacketOut, Punt
+from ptf_tests.base import PacketOut, Punt, over_ipv6_too
 from ptf_tests.packets import Tcp
 from ptf_tests.sessions import Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
@@ -33,6 +33,7 @@ class _TwoSessions(SessionTest):
             self.exchange((SERVER_SIDE, answer), out=[(CLIENT_SIDE, session.to_client(answer))])
 
 
+@over_ipv6_too
 class SessionsShareTheirServer(_TwoSessions):
     """Two sessions with one server_id need one entry each way between them."""
 
@@ -41,6 +42,7 @@ class SessionsShareTheirServer(_TwoSessions):
         self.both(toa=True)
 
 
+@over_ipv6_too
 class ChangedFlagsAreThoseOfEverySession(_TwoSessions):
     """A MODIFY of the server's entries takes effect on all its sessions with the next packet."""
 
@@ -50,6 +52,7 @@ class ChangedFlagsAreThoseOfEverySession(_TwoSessions):
         self.both(toa=False)
 
 
+@over_ipv6_too
 class ServersAreToldApart(SessionTest):
     """Another server_id is another server and another virtual service, whatever else is the same."""
 
@@ -73,6 +76,7 @@ class ServersAreToldApart(SessionTest):
             self.exchange((SERVER_SIDE, answer), out=[(CLIENT_SIDE, session.to_client(answer))])
 
 
+@over_ipv6_too
 class SessionWithoutServerIsDropped(SessionTest):
     """A segment whose session has a server_id that is in no table is dropped before anything comes of it, from either
     side, received, injected or reset; a client's SYN is still the controller's. Each direction wants its own entry."""

@@ -110,8 +110,12 @@ class OtherProtocolsToUsAreDropped(FullnatTest):
                     self.drop(CLIENT_SIDE, head / ICMP(type=kind) / Raw(bytes(40)), "PROTOCOL")
 
 
+OF_FIRST = {topology.VIP: "NO_SERVICE", topology.LOCAL: "NO_SESSION", topology.INTERFACE[1]: "PROTOCOL"}
+
+
 class FragmentsToUsAreDropped(FullnatTest):
-    """First, middle and last fragments to any address of ours, of any protocol, with a session or without."""
+    """First, middle and last fragments to any address of ours, of any protocol, if they are of no session; the first
+    one of a datagram as the datagram would be, where the target looks at it."""
 
     def runTest(self) -> None:
         session = Session(id=self.harness.session_id())
@@ -122,7 +126,8 @@ class FragmentsToUsAreDropped(FullnatTest):
                 for number, part in enumerate(fragments(whole, 64)):
                     with self.subTest(protocol=protocol.name, address=address, fragment=number):
                         frame = Ether(dst=topology.PORT_MAC[1], src=topology.CLIENT_MAC) / part
-                        self.drop(CLIENT_SIDE, frame, "FRAGMENT")
+                        looks = number == 0 and protocol.name == "UDP" and self.can("fragments")
+                        self.drop(CLIENT_SIDE, frame, OF_FIRST[address] if looks else "FRAGMENT")
 
 
 class FramesForOthersAreDropped(FullnatTest):

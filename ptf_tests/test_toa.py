@@ -3,11 +3,12 @@
 from typing import Any
 
 from ptf_tests import topology
-from ptf_tests.base import PacketOut, requires
+from ptf_tests.base import PacketOut, over_ipv6_too, requires
 from ptf_tests.packets import NOP, mss, sack, timestamps
 from ptf_tests.sessions import SessionTest
 
 
+@over_ipv6_too
 class ToaUntilServerDataIsAcknowledged(SessionTest):
     """Every segment with ack = server ISN + 1 carries TOA: the handshake's ACK, data, more data."""
 
@@ -24,6 +25,7 @@ class ToaUntilServerDataIsAcknowledged(SessionTest):
         self.inward(self.session.from_client(seq=2010, ack=9005, payload=b"later"))
 
 
+@over_ipv6_too
 class ToaInFin(SessionTest):
     """A FIN that acknowledges no server data carries TOA."""
 
@@ -32,6 +34,7 @@ class ToaInFin(SessionTest):
         self.inward(self.session.from_client(flags="FA", seq=1001, ack=9001), toa="OK", options=self.session.toa)
 
 
+@over_ipv6_too
 class ToaNotInRst(SessionTest):
     """A RST never carries TOA, with or without ACK; its seq is translated like any other."""
 
@@ -41,6 +44,7 @@ class ToaNotInRst(SessionTest):
         self.inward(self.session.from_client(flags="R", seq=1001, ack=9001))
 
 
+@over_ipv6_too
 class ToaNotBeforeSynAck(SessionTest):
     """Until the server has answered no segment but the SYN carries TOA, not even one with ack 0."""
 
@@ -51,6 +55,7 @@ class ToaNotBeforeSynAck(SessionTest):
             self.inward(self.session.from_client(seq=1001, ack=ack))
 
 
+@over_ipv6_too
 class ToaNotWithoutAck(SessionTest):
     """A segment without the ACK flag acknowledges nothing: no TOA, whatever stands in its ack field."""
 
@@ -60,6 +65,7 @@ class ToaNotWithoutAck(SessionTest):
         self.inward(self.session.from_client(flags="F", seq=1001, ack=9001))
 
 
+@over_ipv6_too
 class ToaFirstDataSeqWraps(SessionTest):
     """A server ISN of 0xFFFFFFFF: the first data seq is 0."""
 
@@ -70,6 +76,7 @@ class ToaFirstDataSeqWraps(SessionTest):
         self.inward(self.session.from_client(seq=1001, ack=1))
 
 
+@over_ipv6_too
 class ToaFollowsANewSynAck(SessionTest):
     """A second SYN-ACK with another ISN (reuse of the session) moves the first data seq."""
 
@@ -80,6 +87,7 @@ class ToaFollowsANewSynAck(SessionTest):
         self.inward(self.session.from_client(seq=1001, ack=9001))
 
 
+@over_ipv6_too
 class ToaStandsBeforeOtherOptions(SessionTest):
     """TOA is put right after the base header; the options that were there follow unchanged and in order."""
 
@@ -92,19 +100,24 @@ class ToaStandsBeforeOtherOptions(SessionTest):
             b"\x1e\x04ab" + b"\x13\x12" + bytes(range(16)) + NOP * 2,
             NOP * 32,
         ):
+            if len(options) > self.network.options_below_toa:
+                continue
             with self.subTest(options=options.hex()):
                 segment = self.session.from_client(seq=1001, ack=9001, options=options, payload=b"data")
                 self.inward(segment, toa="OK", options=self.session.toa + options)
 
 
+@over_ipv6_too
 class ToaWhenHeaderIsFull(SessionTest):
-    """With less than 8 free option bytes (data offset 14 or 15) the segment leaves translated, without TOA, counted."""
+    """With less free option bytes than TOA takes (data offset 14 or 15, in IPv6 from 11 on) the segment leaves
+    translated, without TOA, counted."""
 
     def runTest(self) -> None:
         self.handshake()
-        fits, full = self.session.from_client(seq=1001, ack=9001, options=NOP * 32), range(36, 41, 4)
-        self.inward(fits, toa="OK", options=self.session.toa + NOP * 32)
-        for size in full:
+        most = self.network.options_below_toa
+        fits = self.session.from_client(seq=1001, ack=9001, options=NOP * most)
+        self.inward(fits, toa="OK", options=self.session.toa + NOP * most)
+        for size in range(most + 4, 41, 4):
             with self.subTest(option_bytes=size):
                 segment = self.session.from_client(seq=1001, ack=9001, options=NOP * size, payload=b"data")
                 self.inward(segment, toa="HEAD_FULL")
@@ -168,6 +181,7 @@ class ToaTakesThePlaceOfTimestampsUnderTheMtu(SessionTest):
         self.inject(syn, toa="OK", options=self.session.toa + NOP * 4)
 
 
+@over_ipv6_too
 class ToaTakesNoPlaceInOtherSegments(SessionTest):
     """What is no SYN says that no TOA fits."""
 
@@ -177,33 +191,38 @@ class ToaTakesNoPlaceInOtherSegments(SessionTest):
         self.inward(self.session.from_client(seq=1001, ack=9001, options=options), toa="HEAD_FULL", options=NOP * 36)
 
 
+@over_ipv6_too
 class ToaOverTheMtu(SessionTest):
     """A segment that TOA would make longer than the MTU towards the server leaves translated, without TOA, counted."""
 
     def runTest(self) -> None:
         self.handshake()
-        for length in (1492, 1493, 1500):
+        room = topology.MTU - self.network.toa_bytes
+        for length in (room, room + 1, topology.MTU):
             with self.subTest(ip_length=length):
-                segment = self.session.from_client(seq=1001, ack=9001, payload=bytes(length - 40))
-                if length + 8 <= topology.MTU:
+                segment = self.session.from_client(seq=1001, ack=9001, payload=bytes(length - self.network.headers))
+                if length == room:
                     self.inward(segment, toa="OK", options=self.session.toa)
                 else:
                     self.inward(segment, toa="FAIL_LEN")
 
 
+@over_ipv6_too
 class ToaOverTheMtuOfTheServersLink(SessionTest):
     """The MTU that counts is that of the link to this server."""
 
-    server = topology.NARROW_SERVER
+    server = "narrow_server"
     server_mac = topology.NARROW_SERVER_MAC
 
     def runTest(self) -> None:
         self.handshake()
-        fits = self.session.from_client(seq=1001, ack=9001, payload=bytes(528))
+        room = self.network.narrow_mtu - self.network.headers - self.network.toa_bytes
+        fits = self.session.from_client(seq=1001, ack=9001, payload=bytes(room))
         self.inward(fits, toa="OK", options=self.session.toa)
-        self.inward(self.session.from_client(seq=1001, ack=9001, payload=bytes(529)), toa="FAIL_LEN")
+        self.inward(self.session.from_client(seq=1001, ack=9001, payload=bytes(room + 1)), toa="FAIL_LEN")
 
 
+@over_ipv6_too
 class ToaSwitchedOff(SessionTest):
     """A session without the TOA flag never carries it and counts nothing."""
 
@@ -215,17 +234,20 @@ class ToaSwitchedOff(SessionTest):
         self.inward(self.session.from_client(seq=1001, ack=9001))
 
 
+@over_ipv6_too
 class ToaWithTheLargestHeaderAndPayload(SessionTest):
     """Header and payload that with TOA just fill the MTU."""
 
     def runTest(self) -> None:
         self.handshake()
-        options = NOP * 30 + b"\x04\x02"
-        segment = self.session.from_client(seq=1001, ack=9001, options=options, payload=bytes(range(256)) * 5)
-        segment = segment.replace(payload=(segment.payload * 2)[: topology.MTU - 8 - 20 - 20 - 32])
+        options = NOP * (self.network.options_below_toa - 2) + b"\x04\x02"
+        content = bytes(range(256)) * 6
+        payload = content[: self.network.segment - 40]
+        segment = self.session.from_client(seq=1001, ack=9001, options=options, payload=payload)
         self.inward(segment, toa="OK", options=self.session.toa + options)
 
 
+@over_ipv6_too
 class ForgedToaIsRemoved(SessionTest):
     """Kinds 253 and 254 from the client become NOPs, in every segment; the server believes only the switch."""
 
@@ -250,6 +272,7 @@ class ForgedToaIsRemovedWhereNoneFits(SessionTest):
         self.inward(segment, toa="HEAD_FULL", options=NOP * 40)
 
 
+@over_ipv6_too
 class ExperimentalOptionsOfAnyLengthAreRemoved(SessionTest):
     """Several of them, of lengths 2 to 40, at odd and even offsets; what stands between them stays."""
 
@@ -268,6 +291,7 @@ class ExperimentalOptionsOfAnyLengthAreRemoved(SessionTest):
         self.inward(self.session.from_client(seq=1001, ack=9500, options=several), options=after)
 
 
+@over_ipv6_too
 class ServersExperimentalOptionsStay(SessionTest):
     """What the server sends in kinds 253 and 254 is its own business."""
 
@@ -277,6 +301,7 @@ class ServersExperimentalOptionsStay(SessionTest):
         self.outward(self.session.from_server(seq=9001, ack=1033, options=options, payload=b"x"))
 
 
+@over_ipv6_too
 class InjectedSegmentIsLikeAReceivedOne(SessionTest):
     """INJECT of a segment that is no SYN takes the same path as one that comes in by the port."""
 

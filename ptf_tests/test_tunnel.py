@@ -1,26 +1,36 @@
 """TUNNEL: the client's packet reaches the server in an outer header (RFC 2003), and is answered past the switch."""
 
-from typing import Any, SupportsBytes
+from typing import Any, SupportsBytes, TypeVar
 
 from ptf_tests import topology
-from ptf_tests.base import PacketOut, Punt, requires
+from ptf_tests.base import PacketOut, Punt, also, requires
 from ptf_tests.packets import NOP, SACK_PERMITTED, WINDOW_SCALE, Tcp, mss, timestamps, toa
-from ptf_tests.sessions import Session, SessionTest, TunnelSession
+from ptf_tests.sessions import Session, SessionTest, TunnelSession, direct_ends
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
 SYN_OPTIONS = mss(1460) + SACK_PERMITTED + timestamps() + NOP + WINDOW_SCALE
-OUTER_BYTES = 20
-HEADERS = 40
+_Class = TypeVar("_Class", bound="type[TunnelTest]")
+
+
+def in_every_outer_header(cls: _Class) -> _Class:
+    """Add the same test with either family inside and outside."""
+    also(cls, "OverIpv6", "IPv6 in IPv4.", network=topology.IPV6)
+    also(cls, "InIpv6", "IPv4 in IPv6.", outer=topology.IPV6)
+    return also(cls, "OverIpv6InIpv6", "IPv6 in IPv6.", network=topology.IPV6, outer=topology.IPV6)
 
 
 class TunnelTest(SessionTest):
     """A session in TUNNEL is installed."""
 
-    next_door = topology.SERVER
+    next_door = "server"
     server_mac = topology.SERVER_MAC
+    outer = topology.IPV4
 
     def new_session(self) -> Session:
-        return TunnelSession(id=self.harness.session_id(), next_door=self.next_door, server_mac=self.server_mac)
+        ends = direct_ends(self.network, self.next_door)
+        ends["next_door"] = getattr(self.outer, self.next_door)
+        source = self.outer.interface[SERVER_SIDE]
+        return TunnelSession(id=self.harness.session_id(), server_mac=self.server_mac, outer_src=source, **ends)
 
     def leaves(self, sent: Tcp, **changes: Any) -> tuple[int, SupportsBytes]:
         """``sent`` by the client, as it leaves towards the server."""
@@ -31,6 +41,7 @@ class TunnelTest(SessionTest):
         self.exchange((CLIENT_SIDE, sent), out=[self.leaves(sent)])
 
 
+@in_every_outer_header
 @requires("tunnels")
 class TunnelAddsAnOuterHeader(TunnelTest):
     """From the interface's address to the server's; the packet in it is the client's own, with a lower TTL."""
@@ -42,6 +53,7 @@ class TunnelAddsAnOuterHeader(TunnelTest):
         self.tunnelled(self.session.from_client(seq=1001, ack=9001, payload=b"odd"))
 
 
+@in_every_outer_header
 @requires("tunnels")
 class OuterHeaderHasTosIdDfAndTtlOfTheInner(TunnelTest):
     """ECN marks, the don't-fragment bit and the TTL that is left hold in the tunnel as well."""
@@ -52,6 +64,7 @@ class OuterHeaderHasTosIdDfAndTtlOfTheInner(TunnelTest):
                 self.tunnelled(self.session.from_client(seq=1001, ack=9001, payload=b"x", **fields))
 
 
+@in_every_outer_header
 @requires("tunnels")
 class TunnelRemovesForgedToa(TunnelTest):
     """As in every mode."""
@@ -64,19 +77,22 @@ class TunnelRemovesForgedToa(TunnelTest):
         )
 
 
+@in_every_outer_header
 @requires("tunnels")
 class WhatTheTunnelHasNoRoomForIsNotSent(TunnelTest):
-    """The outer header counts: 20 bytes less than the link's MTU pass, one more does not. The controller is to tell the
-    client; a segment that might be fragmented is dropped, and counted by name, and so is what comes too often."""
+    """The outer header counts: 20 or 40 bytes less than the link's MTU pass, one more does not. The controller is to
+    tell the client; a segment that might be fragmented is dropped, and counted by name, and so is what comes too often.
+    """
 
-    next_door = topology.NARROW_SERVER
+    next_door = "narrow_server"
     server_mac = topology.NARROW_SERVER_MAC
 
     def runTest(self) -> None:
-        room = topology.NARROW_MTU - OUTER_BYTES - HEADERS
+        room = self.outer.narrow_mtu - self.outer.header_bytes - self.network.headers
         self.tunnelled(self.session.from_client(seq=1001, ack=9001, payload=bytes(room)))
         longer = self.session.from_client(seq=1001, ack=9001, payload=bytes(room + 1))
-        self.drop(CLIENT_SIDE, longer.replace(ip_flags=0), "TUNNEL_MTU")
+        if self.network is topology.IPV4:
+            self.drop(CLIENT_SIDE, longer.replace(ip_flags=0), "TUNNEL_MTU")
         # The MAC addresses are those of the next hop that it does not go to.
         punted = longer.replace(eth_dst=self.server_mac, eth_src=topology.PORT_MAC[SERVER_SIDE])
         punt = Punt("TOO_BIG", punted, session_id=self.session.id)
@@ -85,6 +101,7 @@ class WhatTheTunnelHasNoRoomForIsNotSent(TunnelTest):
         self.exchange(*[(CLIENT_SIDE, longer)] * 2, punted=[punt], drops={"PUNT_METER": 1})
 
 
+@in_every_outer_header
 @requires("tunnels")
 class DamagedSegmentsStayDamagedInATunnel(TunnelTest):
     """The outer header is new, and nothing else is summed afresh."""
@@ -93,11 +110,12 @@ class DamagedSegmentsStayDamagedInATunnel(TunnelTest):
         self.tunnelled(self.session.from_client(seq=1001, ack=9001, payload=b"x", checksum=0x1234))
 
 
+@in_every_outer_header
 @requires("tunnels")
 class TunnelledToAServerWithoutNeighborIsPunted(TunnelTest):
     """The controller gets the packet with its outer header, so that it has only to send it on."""
 
-    next_door = "10.0.0.77"
+    next_door = "silent_server"
 
     def runTest(self) -> None:
         sent = self.session.from_client(seq=1001, ack=9001, payload=b"x")
@@ -106,6 +124,7 @@ class TunnelledToAServerWithoutNeighborIsPunted(TunnelTest):
         self.exchange((CLIENT_SIDE, sent), punted=[punt])
 
 
+@in_every_outer_header
 @requires("tunnels")
 @requires("judged-segments")
 class ResetsOfATunnelledSession(TunnelTest):
@@ -123,6 +142,7 @@ class ResetsOfATunnelledSession(TunnelTest):
         self.exchange(PacketOut("RESET", reset, session_id=self.session.id), out=[to_client])
 
 
+@in_every_outer_header
 class TunnelThatTheTargetHasNotIsDropped(TunnelTest):
     """By name, where there is no room for an outer header."""
 

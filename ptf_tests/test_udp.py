@@ -8,9 +8,9 @@ from typing import Any
 from fullnat.p4constants import Direction, SessionEvent
 
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, PacketOut, Punt, requires
-from ptf_tests.packets import IP, UDP, Ether, Raw, Tcp, Udp, fragments
-from ptf_tests.sessions import DirectSession, Session, Tunnelled, TunnelSession
+from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too, requires
+from ptf_tests.packets import Tcp, Udp
+from ptf_tests.sessions import DirectSession, Session, Tunnelled, TunnelSession, direct_ends, ends
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE, UPLINK
 
 PROTO_UDP = 17
@@ -23,10 +23,17 @@ class UdpTest(FullnatTest):
     def setUp(self) -> None:
         super().setUp()
         self.session = self.new_session()
-        self.insert(topology.service(protocol=PROTO_UDP), *self.session.server_entries, *self.session.entries)
+        self.insert(
+            topology.service(self.network.vip, protocol=PROTO_UDP), *self.session.server_entries, *self.session.entries
+        )
 
     def new_session(self) -> Session:
-        return Session(id=self.harness.session_id(), protocol=PROTO_UDP, delta=0)
+        return Session(id=self.harness.session_id(), protocol=PROTO_UDP, delta=0, **ends(self.network))
+
+    @property
+    def sound(self) -> tuple[int | None, ...]:
+        """Checksums that are none or right; over IPv6 none is wrong (RFC 8200 8.1)."""
+        return (None,) if self.network is topology.IPV6 else (None, 0)
 
     def from_client(self, **fields: Any) -> Udp:
         return Udp(**self.session.client_sends).replace(**fields)
@@ -47,37 +54,41 @@ class UdpTest(FullnatTest):
         self.exchange((SERVER_SIDE, sent), out=[(CLIENT_SIDE, self.to_client(sent, **changes))])
 
 
+@over_ipv6_too
 class DatagramsAreTranslatedBothWays(UdpTest):
     """Addresses and ports, with every checksum right, whatever the length; there is no TOA in UDP."""
 
     def runTest(self) -> None:
-        for size in (0, 1, 2, 3, 100, 511, 1472):
+        for size in (0, 1, 2, 3, 100, 511, self.network.datagram):
             with self.subTest(size=size):
                 self.inward(self.from_client(payload=b"q" * size))
                 self.outward(self.from_server(payload=b"a" * size))
 
 
+@over_ipv6_too
 class DatagramsByNatKeepTheClient(UdpTest):
     """The server sees the client, and its answers come back this way."""
 
     def new_session(self) -> Session:
         number = self.harness.session_id()
-        return Session(id=number, protocol=PROTO_UDP, delta=0, flags=0, local=topology.CLIENT, local_port=40000)
+        addresses = ends(self.network, local="client")
+        return Session(id=number, protocol=PROTO_UDP, delta=0, flags=0, local_port=40000, **addresses)
 
     def runTest(self) -> None:
-        for checksum in (None, 0):
+        for checksum in self.sound:
             self.inward(self.from_client(payload=b"query", checksum=checksum))
             self.outward(self.from_server(payload=b"answer", checksum=checksum))
 
 
+@over_ipv6_too
 class DatagramsByDirectRoutingKeepAllAddresses(UdpTest):
     """The frame alone changes, and the checksum is as it was."""
 
     def new_session(self) -> Session:
-        return DirectSession(id=self.harness.session_id(), protocol=PROTO_UDP)
+        return DirectSession(id=self.harness.session_id(), protocol=PROTO_UDP, **direct_ends(self.network))
 
     def runTest(self) -> None:
-        for checksum in (None, 0, 0x1234):
+        for checksum in (*self.sound, 0x1234):
             self.inward(self.from_client(payload=b"query", checksum=checksum))
 
 
@@ -117,11 +128,12 @@ class DatagramsNeedNoChecksum(UdpTest):
     """A checksum of 0, which is none, stays 0."""
 
     def runTest(self) -> None:
-        for size in (0, 1, 1472):
+        for size in (0, 1, self.network.datagram):
             self.inward(self.from_client(payload=b"q" * size, checksum=0))
             self.outward(self.from_server(payload=b"a" * size, checksum=0))
 
 
+@over_ipv6_too
 class ChecksumThatComesToZeroIsAllOnes(UdpTest):
     """A checksum that is reckoned to be 0 is sent as 0xffff, and one of 0xffff is changed as any other."""
 
@@ -136,6 +148,7 @@ class ChecksumThatComesToZeroIsAllOnes(UdpTest):
         self.inward(ones)
 
 
+@over_ipv6_too
 class DamagedDatagramsStayDamaged(UdpTest):
     """A wrong checksum is wrong by the same difference when the datagram leaves."""
 
@@ -156,6 +169,7 @@ def _plus(checksum: int, error: int) -> int:
     return total if total <= 0xFFFF else total - 0xFFFF
 
 
+@over_ipv6_too
 class WhatFollowsADatagramIsCarriedAlong(UdpTest):
     """Bytes behind its length belong to nobody, within the IP packet or behind it, and no checksum covers them."""
 
@@ -166,42 +180,47 @@ class WhatFollowsADatagramIsCarriedAlong(UdpTest):
         self.inward(longer, checksum=self.to_server(sent).summed)
 
 
+@over_ipv6_too
 class DatagramsOfWrongLengthAreDropped(UdpTest):
     """A length below that of the header, or beyond the IP packet, and a header that the IP packet has no room for: to a
     service, of a session, and on the way to others."""
 
     def runTest(self) -> None:
         sent, answer = self.from_client(payload=bytes(20)), self.from_server(payload=bytes(20))
-        transit = sent.replace(dst=topology.FAR_HOST)
+        transit = sent.replace(dst=self.network.far_host)
         for length in (*range(8), 29, 30, 1000, 0xFFFF):
             with self.subTest(length=length):
                 for port, datagram in ((CLIENT_SIDE, sent), (SERVER_SIDE, answer), (CLIENT_SIDE, transit)):
                     self.drop(port, datagram.replace(length=length), "UDP_HEADER")
-        for total_len in (20, 21, 27, 28, 47):
+        for missing in (28, 27, 21, 20, 1):
+            total_len = self.network.header_bytes + 28 - missing
             with self.subTest(total_len=total_len):
                 self.drop(CLIENT_SIDE, sent.replace(total_len=total_len), "UDP_HEADER")
 
 
+@over_ipv6_too
 class DatagramToAServiceIsPunted(UdpTest):
     """Without a session it asks the controller for one, as it came; the flags of the service matter to TCP only."""
 
     def runTest(self) -> None:
-        for payload in (b"", b"query", bytes(1472)):
+        for payload in (b"", b"query", bytes(self.network.datagram)):
             other = self.from_client(sport=40001, payload=payload)
             self.exchange((CLIENT_SIDE, other), punted=[Punt("SERVICE_DATAGRAM", other)])
 
 
+@over_ipv6_too
 class DatagramOfNoServiceIsDropped(UdpTest):
     """To a port of a VIP that no service of UDP has, to a local address without session, and to an interface."""
 
     def runTest(self) -> None:
-        self.insert(topology.service(vport=81))
+        self.insert(topology.service(self.network.vip, 81))
         for vport in (81, 82):
             self.drop(CLIENT_SIDE, self.from_client(dport=vport), "NO_SERVICE")
         self.drop(SERVER_SIDE, self.from_server(sport=8081), "NO_SESSION")
-        self.drop(CLIENT_SIDE, self.from_client(dst=topology.INTERFACE[CLIENT_SIDE]), "PROTOCOL")
+        self.drop(CLIENT_SIDE, self.from_client(dst=self.network.interface[CLIENT_SIDE]), "PROTOCOL")
 
 
+@over_ipv6_too
 class InjectedDatagramTakesItsSession(UdpTest):
     """What the controller injects leaves as if it had just come; without its session it is dropped, and not punted."""
 
@@ -216,6 +235,7 @@ class InjectedDatagramTakesItsSession(UdpTest):
         self.exchange(PacketOut("INJECT", other, port=CLIENT_SIDE), drops={"INJECT_MISS": 1})
 
 
+@over_ipv6_too
 class FirstAnswerIsTold(UdpTest):
     """The server's first datagram is an event, once in a session's life; the client's are none."""
 
@@ -242,6 +262,7 @@ class FirstAnswerIsTold(UdpTest):
             self.outward(self.from_server(payload=b"answer"))
 
 
+@over_ipv6_too
 class UdpAndTcpOfTheSameAddressesAreApart(UdpTest):
     """Services and sessions are of a protocol: all else being the same, neither takes the other's packets."""
 
@@ -256,36 +277,31 @@ class UdpAndTcpOfTheSameAddressesAreApart(UdpTest):
             flags="S",
         )
         self.drop(CLIENT_SIDE, segment, "NO_SERVICE")
-        self.insert(topology.service())
+        self.insert(topology.service(self.network.vip))
         self.exchange((CLIENT_SIDE, segment), punted=[Punt("SERVICE_SYN", segment)])
         self.inward(self.from_client(payload=b"query"))
 
 
-class FragmentsOfDatagramsAreDropped(UdpTest):
-    """No fragment of a datagram to an address of ours is translated, the first one neither."""
-
-    def runTest(self) -> None:
-        of = self.session
-        head = Ether(dst=topology.PORT_MAC[CLIENT_SIDE], src=topology.CLIENT_MAC)
-        whole = head / IP(src=of.client, dst=of.vip) / UDP(sport=of.client_port, dport=of.vport) / Raw(bytes(2000))
-        for piece in fragments(whole, 1000):
-            self.drop(CLIENT_SIDE, piece, "FRAGMENT")
-
-
+@over_ipv6_too
 class DatagramsOfASessionEndByTtlAndMtu(UdpTest):
     """As any other packet that is routed."""
 
     def runTest(self) -> None:
         session = self.session
-        self.ends(CLIENT_SIDE, self.from_client(ttl=1), "TTL", session.to_its_server, session.id)
-        self.drop(CLIENT_SIDE, self.from_client(payload=bytes(1473)), "MTU")
+        self.ends(CLIENT_SIDE, self.from_client(ttl=1), self.network.expired, session.to_its_server, session.id)
+        longer = self.from_client(payload=bytes(self.network.datagram + 1))
+        if self.network is topology.IPV4:
+            self.drop(CLIENT_SIDE, longer, "MTU")
+        else:
+            self.ends(CLIENT_SIDE, longer, "MTU", session.to_its_server, session.id)
 
 
+@over_ipv6_too
 class DatagramsOfOthersAreRouted(UdpTest):
     """What is for nobody here passes unchanged, ports and checksum, but for the TTL."""
 
     def runTest(self) -> None:
         for checksum in (None, 0, 0x1234):
-            sent = self.from_client(dst=topology.FAR_HOST, payload=b"transit", checksum=checksum)
+            sent = self.from_client(dst=self.network.far_host, payload=b"transit", checksum=checksum)
             macs = {"eth_src": topology.PORT_MAC[UPLINK], "eth_dst": topology.GATEWAY_MAC}
             self.exchange((CLIENT_SIDE, sent), out=[(UPLINK, sent.replace(ttl=63, **macs))])

@@ -3,7 +3,7 @@
 from typing import SupportsBytes
 
 from ptf_tests import topology
-from ptf_tests.base import FullnatTest, PacketOut, Punt, requires
+from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too, requires
 from ptf_tests.packets import ARP, ICMP, IP, NOP, Ether, Raw
 from ptf_tests.sessions import Session, SessionTest
 from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE
@@ -19,6 +19,7 @@ def tagged(frame: SupportsBytes, control: int, type_: int = DOT1Q) -> bytes:
     return whole[:12] + type_.to_bytes(2, "big") + control.to_bytes(2, "big") + whole[12:]
 
 
+@over_ipv6_too
 class PriorityTagsArePassedOver(SessionTest):
     """Segments of sessions leave without the tag, with any priority, in both directions."""
 
@@ -37,6 +38,7 @@ class PriorityTagsArePassedOver(SessionTest):
         return b"\x94\x04\x00\x00" if self.can("ip-options") else b""
 
 
+@over_ipv6_too
 class PriorityTaggedFrameMayEndWithItsPacket(SessionTest):
     """The tag is no part of the packet: what is missing at its end is missing."""
 
@@ -45,7 +47,7 @@ class PriorityTaggedFrameMayEndWithItsPacket(SessionTest):
     def runTest(self) -> None:
         segment = bytes(self.session.from_client(seq=1, ack=500, payload=bytes(60)))
         for missing in (1, 4):
-            self.drop(CLIENT_SIDE, tagged(segment[:-missing], 0), "IPV4_HEADER")
+            self.drop(CLIENT_SIDE, tagged(segment[:-missing], 0), self.network.header_fault)
 
 
 class PriorityTaggedRequestsAreAnswered(FullnatTest):
@@ -75,6 +77,7 @@ class PriorityTaggedSynIsPuntedUntagged(FullnatTest):
         self.exchange((CLIENT_SIDE, tagged(syn, 0x6000)), punted=[Punt("SERVICE_SYN", syn)])
 
 
+@over_ipv6_too
 class VlansAreDropped(SessionTest):
     """A VID, whatever the priority; a provider's tag (802.1ad), also of VID 0; and two tags."""
 
@@ -94,7 +97,7 @@ class PriorityTagsBeforeOtherTypesAreDropped(FullnatTest):
     """As they would be without the tag."""
 
     def runTest(self) -> None:
-        for ethertype in (0x86DD, 0x88CC, 0x0000, 0x05DC):
+        for ethertype in (0x88CC, 0x0000, 0x05DC):
             frame = Ether(dst=PORT_MAC[1], src=topology.CLIENT_MAC, type=ethertype) / Raw(bytes(46))
             self.drop(CLIENT_SIDE, tagged(frame, 0), "ETHERTYPE")
 

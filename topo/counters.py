@@ -6,15 +6,22 @@ from pathlib import Path
 
 from topo import namespaces
 
-ERRORS = ("TcpInCsumErrors", "UdpInCsumErrors", "IpInHdrErrors", "IpExtInCsumErrors", "IcmpInCsumErrors")
+ERRORS = (
+    *("TcpInCsumErrors", "UdpInCsumErrors", "IpInHdrErrors", "IpExtInCsumErrors", "IcmpInCsumErrors"),
+    *("Udp6InCsumErrors", "Ip6InHdrErrors", "Icmp6InCsumErrors"),
+)
 """Counters that only damaged packets raise. Those a kernel does not have are left out."""
 
 
 def read(namespace: str) -> dict[str, int]:
-    """Every counter of /proc/net/snmp and /proc/net/netstat, such as ``TcpInCsumErrors``."""
+    """Every counter of /proc/net/snmp, snmp6 and netstat, such as ``TcpInCsumErrors`` (of both families)."""
     values: dict[str, int] = {}
     with namespaces.inside(namespace):
         text = "".join(Path(f"/proc/thread-self/net/{name}").read_text() for name in ("snmp", "netstat"))
+        of_v6 = Path("/proc/thread-self/net/snmp6")
+        for line in of_v6.read_text().splitlines() if of_v6.exists() else ():
+            name, number = line.split()
+            values[name] = int(number)
     lines = [line.split() for line in text.splitlines()]
     for names, numbers in zip(lines[::2], lines[1::2], strict=True):
         prefix = names[0].rstrip(":")

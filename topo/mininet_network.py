@@ -7,9 +7,9 @@ bare namespaces works here too, and mininet's prompt and its API besides. Import
 from __future__ import annotations
 
 import contextlib
-from ipaddress import IPv4Interface
 from typing import Any
 
+from fullnat.config.model import IpInterface
 from mininet.net import Mininet
 
 from topo import namespaces
@@ -69,11 +69,11 @@ class MininetNetwork(Network):
             return None
         return next(subnet.port for subnet in self.topology.subnets if subnet.switch_interface == interface)
 
-    def _set_address(self, name: str, interface: str, address: IPv4Interface) -> None:
+    def _set_address(self, name: str, interface: str, address: IpInterface) -> None:
         super()._set_address(name, interface, address)
         # What mininet's prompt puts in the place of a host's name.
         known = self.mininet.get(name).nameToIntf.get(interface)
-        if known is not None:
+        if known is not None and address.version == 4:
             known.ip, known.prefixLen = str(address.ip), str(address.network.prefixlen)
 
 

@@ -7,7 +7,9 @@ straight to the switch port. A host may be a router, with hosts on a LAN behind 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv6Interface
+
+from fullnat.config.model import IpAddress, IpNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +31,8 @@ class Impairment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRoute:
-    prefix: IPv4Network
-    gateway: IPv4Address
+    prefix: IpNetwork
+    gateway: IpAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Host:
     name: str
     address: IPv4Interface | None
     """None: a bare interface, for tools that make their own packets."""
+    address6: IPv6Interface | None = None
+    """None: the host has no IPv6."""
     routes: tuple[HostRoute, ...] = ()
     sysctls: tuple[tuple[str, str], ...] = ()
     """Below /proc/sys/net, such as ("ipv4/tcp_sack", "1")."""

@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from types import TracebackType
 
+from fullnat.config.model import IpAddress, IpInterface
 from pyroute2 import IPRoute
 
 from bench.tools import build
@@ -32,6 +33,12 @@ _HOST_SYSCTLS = (
 _ROUTER_SYSCTLS = (("ipv4/ip_forward", "1"), ("ipv4/conf/all/rp_filter", "0"))
 _QUIET = (("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1"))
 """No router solicitations, neighbor discovery or multicast listener reports: tests see only what they send."""
+_IPV6 = tuple(
+    (f"ipv6/conf/{which}/{name}", "0")
+    for which in ("all", "default")
+    for name in ("disable_ipv6", "accept_ra", "accept_dad", "router_solicitations")
+)
+"""Of a host that has an address of IPv6: its own are in use at once, and it looks for no router."""
 
 
 class Network:
@@ -100,9 +107,11 @@ class Network:
         """The process started last under this name."""
         return next(process for process in reversed(self._processes) if process.name == name)
 
-    def address(self, host: str) -> IPv4Address:
-        interface = self.topology.host(host).address
-        assert interface is not None, f"{host} has no address"
+    def address(self, host: str, family: int = 4) -> IpAddress:
+        """Of IPv4 or, with family 6, of IPv6."""
+        found = self.topology.host(host)
+        interface = found.address if family == 4 else found.address6
+        assert interface is not None, f"{host} has no address of IPv{family}"
         return interface.ip
 
     def listens(self, host: str, port: int) -> bool:
@@ -197,10 +206,12 @@ class Network:
         return f"02:00:00:00:{self._macs >> 8:02x}:{self._macs & 0xFF:02x}"
 
     def _add_host(self, host: Host, peer: tuple[str, str], mtu: int) -> None:
-        self._create(host.name, (*_HOST_SYSCTLS, *(_ROUTER_SYSCTLS if host.behind else ()), *host.sysctls))
+        of_v6 = _IPV6 if host.address6 else ()
+        self._create(host.name, (*_HOST_SYSCTLS, *(_ROUTER_SYSCTLS if host.behind else ()), *of_v6, *host.sysctls))
         self._pair((host.name, "eth0"), peer, mtu, mac=host.mac)
-        if host.address:
-            self._set_address(host.name, "eth0", host.address)
+        for address in (host.address, host.address6):
+            if address:
+                self._set_address(host.name, "eth0", address)
         with self._netlink(host.name) as ip:
             for route in host.routes:
                 ip.route("add", dst=str(route.prefix), gateway=str(route.gateway))
@@ -208,7 +219,7 @@ class Network:
             self._bridge(host.name, host.behind, mtu)
             self._set_address(host.name, "br0", host.inside)
 
-    def _set_address(self, name: str, interface: str, address: IPv4Interface) -> None:
+    def _set_address(self, name: str, interface: str, address: IpInterface) -> None:
         with self._netlink(name) as ip:
             index = ip.link_lookup(ifname=interface)[0]
             ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)

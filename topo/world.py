@@ -18,8 +18,6 @@ from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
 from topo.stack import Json, Stack, takes_offloads
 
-TARGET = f"{standard.VIP}:{standard.VPORT}"
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -38,16 +36,20 @@ class Answer:
 class World:
     """Everything up. Use :func:`world`."""
 
-    def __init__(self, network: Network, stack: Stack) -> None:
+    def __init__(self, network: Network, stack: Stack, family: int = 4) -> None:
+        """``family``: of the service that is asked, and of its servers."""
         self.network = network
         self.stack = stack
+        self.family = family
+        self.plan = standard.FAMILIES[family]
         self.servers: dict[str, Process] = {}
         self._loads = 0
 
     def start_servers(self) -> None:
         binary = build.tool("echo_server")
         for name in standard.SERVERS:
-            command = [str(binary), "--address", str(self.network.address(name)), "--port", "80", "--name", name]
+            address = str(self.network.address(name, self.family))
+            command = [str(binary), "--address", address, "--port", "80", "--name", name]
             self.servers[name] = self.network.start(name, f"server-{name}", command)
         for process in self.servers.values():
             poll(partial(_ready, process), 10, f"{process.name} listens")
@@ -56,7 +58,7 @@ class World:
 
     def start_load(self, client: str, **options: Any) -> Process:
         """Start conn_load against the VIP. ``n`` and ``c`` are -n and -c; other options by name, True for flags."""
-        command: list[str] = [str(build.tool("conn_load")), "--to", TARGET]
+        command: list[str] = [str(build.tool("conn_load")), "--to", self.plan.target]
         for name, value in options.items():
             dashes = "-" if len(name) == 1 else "--"
             command += [dashes + name] if value is True else [dashes + name, str(value)]
@@ -69,10 +71,15 @@ class World:
 
     def http(self, client: str) -> http.client.HTTPConnection:
         """A connection from ``client`` to the VIP, open."""
-        connection = http.client.HTTPConnection(str(standard.VIP), standard.VPORT, timeout=10)
+        connection = http.client.HTTPConnection(str(self.plan.vip), standard.VPORT, timeout=10)
         with self.network.inside(client):
             connection.connect()
         return connection
+
+    def connect(self, host: str, port: int, to: str | None = None) -> socket.socket:
+        """A connection from ``host`` to a port of the VIP, or of the address ``to``."""
+        with self.network.inside(host):
+            return socket.create_connection((to or str(self.plan.vip), port), timeout=10)
 
     def get(self, client: str) -> Answer:
         """GET / over a connection of its own."""
@@ -81,7 +88,7 @@ class World:
 
     def server_stats(self, server: str) -> Json:
         """The counters of a real server, asked for inside its namespace."""
-        address = str(self.network.address(server))
+        address = str(self.network.address(server, self.family))
         with self.network.inside(server), contextlib.closing(http.client.HTTPConnection(address, 80)) as connection:
             connection.request("GET", "/stats")
             return dict(json.loads(connection.getresponse().read()))
@@ -128,13 +135,15 @@ def world(
     impairment: Impairment | None = None,
     start: bool = True,
     remote: bool = False,
+    family: int = 4,
 ) -> Iterator[World]:
     """The standard topology, servers, switch and controller (unless not ``start``); everything goes at the end.
 
-    ``remote``: the controller is on a host of its own."""
-    with Network(standard.topology(impairment), offloads=takes_offloads(target)) as network:
-        stack = Stack(network, config if config is not None else standard.config(), target, remote=remote)
-        made = World(network, stack)
+    ``remote``: the controller is on a host of its own. ``family`` 6: everybody has IPv6 as well, and serves it."""
+    with Network(standard.topology(impairment, v6=family == 6), offloads=takes_offloads(target)) as network:
+        said = standard.config(families=(family,)) if config is None else config
+        stack = Stack(network, said, target, remote=remote)
+        made = World(network, stack, family)
         made.start_servers()
         if start:
             stack.start()
@@ -171,8 +180,10 @@ def ask(connection: http.client.HTTPConnection) -> Answer:
     return Answer(body["server"], body["peer"], body["toa"], body["toa_options"], client)
 
 
-def endpoint(address: tuple[str, int]) -> str:
-    return f"{address[0]}:{address[1]}"
+def endpoint(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    """As the tools write a socket's name."""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def tcp_options(sock: socket.socket) -> set[str]:

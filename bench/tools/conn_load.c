@@ -85,7 +85,7 @@ static void begin(void)
     c->seed = config.seed + begun++;
     c->started = now_ns();
     c->phase = CONNECTING;
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    c->fd = socket(config.to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
         fail("socket: %s", strerror(errno));
     int one = 1;
@@ -96,7 +96,7 @@ static void begin(void)
         setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
         setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     }
-    if (connect(c->fd, (struct sockaddr *)&config.to, sizeof config.to) != 0 && errno != EINPROGRESS) {
+    if (connect(c->fd, &config.to.any, endpoint_size(&config.to)) != 0 && errno != EINPROGRESS) {
         failed(c, errno);
         return;
     }
@@ -133,10 +133,10 @@ static size_t portion(uint64_t left)
 
 static bool toa_is_ours(const struct connection *c)
 {
-    struct sockaddr_in own;
+    union endpoint own;
     socklen_t size = sizeof own;
-    return getsockname(c->fd, (struct sockaddr *)&own, &size) == 0 && c->head.answer.toa_options == 1 &&
-           c->head.answer.toa_address == own.sin_addr.s_addr && c->head.answer.toa_port == own.sin_port;
+    return getsockname(c->fd, &own.any, &size) == 0 && c->head.answer.toa_options == 1 &&
+           endpoint_equal(&own, &c->head.answer.toa_client);
 }
 
 static void request_sent(struct connection *c)

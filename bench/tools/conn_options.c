@@ -1,6 +1,5 @@
 #include "conn_options.h"
 
-#include <arpa/inet.h>
 #include <getopt.h>
 
 #include "common.h"
@@ -11,10 +10,9 @@ static void parse_target(const char *text)
 {
     char address[64];
     unsigned port;
-    config.to.sin_family = AF_INET;
-    if (sscanf(text, "%63[0-9.]:%u", address, &port) != 2 || inet_pton(AF_INET, address, &config.to.sin_addr) != 1)
-        fail("--to takes ADDRESS:PORT, not %s", text);
-    config.to.sin_port = htons((uint16_t)port);
+    if ((sscanf(text, "[%63[0-9a-fA-F:.]]:%u", address, &port) != 2 && sscanf(text, "%63[0-9.]:%u", address, &port) != 2) ||
+        port == 0 || !endpoint_set(&config.to, address, port))
+        fail("--to takes ADDRESS:PORT or [ADDRESS]:PORT, not %s", text);
 }
 
 static enum close_mode parse_close(const char *text)
@@ -54,6 +52,6 @@ void config_read(int argc, char **argv)
         default: fail("usage: conn_load --to ADDRESS:PORT [-n TOTAL] [-c CONCURRENCY] [options of the source's head]");
         }
     }
-    if (config.to.sin_port == 0 || config.total == 0 || config.concurrency == 0)
+    if (config.to.any.sa_family == AF_UNSPEC || config.total == 0 || config.concurrency == 0)
         fail("conn_load: --to, -n and -c must be given and not zero");
 }

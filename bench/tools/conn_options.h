@@ -2,15 +2,16 @@
 #ifndef CONN_OPTIONS_H
 #define CONN_OPTIONS_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "endpoint.h"
+
 enum close_mode { CLOSE_FIN, CLOSE_HALF, CLOSE_SERVER, CLOSE_RST };
 
 struct config {
-    struct sockaddr_in to;
+    union endpoint to;
     size_t total, concurrency;
     double rate, timeout;
     uint64_t request_bytes, answer_bytes, throttle, seed;

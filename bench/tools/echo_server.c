@@ -37,7 +37,7 @@ struct connection {
     uint64_t offset, read_total, write_total, seed, write_seed;
     bool corrupted;
     struct toa toa;
-    struct sockaddr_in peer;
+    union endpoint peer;
     struct connection *next_free;
     char head[HEAD_BYTES];
 };
@@ -65,27 +65,28 @@ static int format_stats(char *out, size_t size)
                     stats.stale_isns);
 }
 
-static void format_toa(const struct connection *c, char *out, size_t size, const char *quote)
+/* As JSON. */
+static void format_toa(const struct connection *c, char out[ENDPOINT_TEXT + 2])
 {
-    char address[INET_ADDRSTRLEN];
+    char client[ENDPOINT_TEXT];
     if (c->toa.options == 0) {
-        snprintf(out, size, "null");
+        strcpy(out, "null");
         return;
     }
-    inet_ntop(AF_INET, &c->toa.address, address, sizeof address);
-    snprintf(out, size, "%s%s:%u%s", quote, address, ntohs(c->toa.port), quote);
+    endpoint_format(&c->toa.client, client);
+    snprintf(out, ENDPOINT_TEXT + 2, "\"%s\"", client);
 }
 
 static void finish(struct connection *c, int error)
 {
     if (error != 0) {
-        char toa[64], peer[INET_ADDRSTRLEN];
-        format_toa(c, toa, sizeof toa, "\"");
-        inet_ntop(AF_INET, &c->peer.sin_addr, peer, sizeof peer);
+        char toa[ENDPOINT_TEXT + 2], peer[ENDPOINT_TEXT];
+        format_toa(c, toa);
+        endpoint_format(&c->peer, peer);
         bool reset = error == ECONNRESET || error == EPIPE;
         reset ? stats.resets++ : stats.errors++;
-        printf("{\"event\": \"%s\", \"error\": \"%s\", \"peer\": \"%s:%u\", \"toa\": %s}\n", reset ? "reset" : "error",
-               strerror(error), peer, ntohs(c->peer.sin_port), toa);
+        printf("{\"event\": \"%s\", \"error\": \"%s\", \"peer\": \"%s\", \"toa\": %s}\n", reset ? "reset" : "error",
+               strerror(error), peer, toa);
         fflush(stdout);
     } else {
         stats.closed++;
@@ -117,8 +118,8 @@ static void answer(struct connection *c, size_t head, uint64_t body, uint64_t se
 
 static void answer_exchange(struct connection *c)
 {
-    struct exchange_answer head = {.magic = EXCHANGE_MAGIC, .corrupted = c->corrupted, .toa_address = c->toa.address,
-                                   .toa_port = c->toa.port, .toa_options = c->toa.options};
+    struct exchange_answer head = {.magic = EXCHANGE_MAGIC, .corrupted = c->corrupted, .toa_client = c->toa.client,
+                                   .toa_options = c->toa.options};
     stats.exchanges++;
     stats.corrupted += c->corrupted;
     memcpy(c->head, &head, sizeof head);
@@ -127,7 +128,7 @@ static void answer_exchange(struct connection *c)
 
 static void answer_http(struct connection *c, const struct http_request *request)
 {
-    char body[1024], toa[64], peer[INET_ADDRSTRLEN];
+    char body[1024], toa[ENDPOINT_TEXT + 2], peer[ENDPOINT_TEXT];
     unsigned long long bytes;
     stats.http++;
     c->close_after = !request->keep_alive;
@@ -140,10 +141,10 @@ static void answer_http(struct connection *c, const struct http_request *request
     if (strcmp(request->path, "/stats") == 0) {
         length = format_stats(body, sizeof body);
     } else {
-        format_toa(c, toa, sizeof toa, "\"");
-        inet_ntop(AF_INET, &c->peer.sin_addr, peer, sizeof peer);
-        length = snprintf(body, sizeof body, "{\"server\": \"%s\", \"peer\": \"%s:%u\", \"toa\": %s, \"toa_options\": %u}\n",
-                          server_name, peer, ntohs(c->peer.sin_port), toa, c->toa.options);
+        format_toa(c, toa);
+        endpoint_format(&c->peer, peer);
+        length = snprintf(body, sizeof body, "{\"server\": \"%s\", \"peer\": \"%s\", \"toa\": %s, \"toa_options\": %u}\n",
+                          server_name, peer, toa, c->toa.options);
     }
     size_t head = http_head(c->head, HEAD_BYTES, "200 OK", "application/json", (uint64_t)length, request->keep_alive);
     memcpy(c->head + head, body, (size_t)length);
@@ -272,10 +273,10 @@ static void serve(struct connection *c, uint32_t events)
 
 static void accept_all(int listener)
 {
-    struct sockaddr_in peer;
+    union endpoint peer;
     for (;;) {
         socklen_t size = sizeof peer;
-        int fd = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return;
         struct connection *c = free_list;
@@ -302,13 +303,13 @@ static void accept_all(int listener)
 
 static int listen_on(const char *address, int port)
 {
-    struct sockaddr_in local = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    if (inet_pton(AF_INET, address, &local.sin_addr) != 1)
-        fail("not an IPv4 address: %s", address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+    union endpoint local;
+    if (!endpoint_set(&local, address, (unsigned)port))
+        fail("not an address: %s", address);
+    int fd = socket(local.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     save_syns(fd);
-    if (bind(fd, (struct sockaddr *)&local, sizeof local) != 0 || listen(fd, 16384) != 0)
+    if (bind(fd, &local.any, endpoint_size(&local)) != 0 || listen(fd, 16384) != 0)
         fail("cannot listen on %s:%d: %s", address, port, strerror(errno));
     return fd;
 }

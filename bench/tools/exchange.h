@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "endpoint.h"
+
 #define EXCHANGE_MAGIC 0x464e4c31u
 
 struct exchange_request {
@@ -20,9 +22,8 @@ struct exchange_request {
 struct exchange_answer {
     uint32_t magic;
     uint32_t corrupted;      /* 1: the request's bytes were not the pattern */
-    uint32_t toa_address;    /* network byte order, as in the option; zero without TOA */
-    uint16_t toa_port;       /* network byte order */
-    uint16_t toa_options;    /* how many TOA options the SYN carried */
+    union endpoint toa_client; /* as in the option */
+    uint32_t toa_options;    /* how many TOA options the SYN carried; 0: toa_client says nothing */
 };
 
 #endif

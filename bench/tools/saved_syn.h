@@ -2,19 +2,20 @@
 #ifndef SAVED_SYN_H
 #define SAVED_SYN_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The client by the first TOA option, in network byte order, and how many of those there were. */
+#include "endpoint.h"
+
+/* The client by the first TOA option, and how many of those there were. */
 struct toa {
-    uint32_t address;
-    uint16_t port, options;
+    union endpoint client;
+    unsigned options;
 };
 
 /* Have the kernel keep the SYNs of connections to a listening socket. */
 void save_syns(int listener);
 /* ``stale_isn``: the SYN's sequence number is not above the last one of the same peer address and port. */
-void read_saved_syn(int fd, const struct sockaddr_in *peer, struct toa *toa, bool *stale_isn);
+void read_saved_syn(int fd, const union endpoint *peer, struct toa *toa, bool *stale_isn);
 
 #endif

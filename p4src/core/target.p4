@@ -14,6 +14,7 @@
  *
  * Controls, with the composite that applies them
  *   Decide    SessionState(hdr, m)            what the session's registers learn of its segment, and tell of it
+ *             AnswerSolicitation(hdr, m)      the answer to a neighbor's solicitation, or its way to the controller
  *   Forward   PuntLimit(m)                    the meter of packets to the controller: m.verdict.drop where there are too many
  *   Rewrite   ToaInPlace(hdr, m, toa_result)  TOA in the place of options that are removed, where the header has no room
  *             TcpOptions(hdr, m)              carries out m.edit
@@ -28,6 +29,9 @@
 #endif
 #ifndef PASS_TAG
 #error "the target must define PASS_TAG: statements that make hdr.ethernet.type what hdr.vlan.type says; nothing if a control does"
+#endif
+#ifndef MORE_L4
+#error "the target must define MORE_L4: rows of parse_l4 for fragments, AH and ESP; nothing if it follows none"
 #endif
 #ifndef BEHIND_ICMP
 #error "the target must define BEHIND_ICMP: the transition behind hdr.icmp: accept, or to what an ICMP error quotes, with hdr.ports and its flow reversed"
@@ -58,10 +62,24 @@
 
 /* Outer headers. */
 #ifndef TUNNEL
-#error "the target must define TUNNEL: (SOURCE, DESTINATION), statements that have the packet leave with such an outer header, or dropped as TUNNEL"
+#error "the target must define TUNNEL: (SOURCE), statements that have the packet leave with an outer header from there to the next hop, or dropped as TUNNEL"
+#endif
+#ifndef TUNNEL6
+#error "the target must define TUNNEL6: (SOURCE), the same with an outer header of IPv6"
 #endif
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
+#endif
+
+/* What belongs to a flow and shows no ports. */
+#ifndef HAS_FLOW
+#error "the target must define HAS_FLOW: m.flow has ports, and sessions are looked up by them"
+#endif
+#ifndef GOES_BY_FLOW
+#error "the target must define GOES_BY_FLOW: the packet is judged by its session, or for want of it: hdr.ports is valid, or HAS_FLOW and IN_SESSION"
+#endif
+#ifndef ADMIT_WITHOUT_PORTS
+#error "the target must define ADMIT_WITHOUT_PORTS: an else branch that drops, of a session, what translation would break; or nothing"
 #endif
 
 /* ICMP errors. */
@@ -72,17 +90,19 @@
 #error "the target must define STRAY_ICMP_ERROR: the action for an ICMP error to an address of ours without hdr.ports: drop(DropReason.ICMP_ERROR), or punt(PuntReason.ICMP_ERROR) if the controller translates it"
 #endif
 
-/* Until the tables of IPv6 are here, arch/asic/ipv6_room stands in these places to see that an ASIC has room for them. */
-#ifndef IPV6_ROOM
-#define IPV6_ETHERTYPE
-#define IPV6_STATES
-#define IPV6_LOOK_UP
-#define IPV6_DECIDE
-#define IPV6_FORWARD
-#define IPV6_ELSE(CONTROL)
-#define IPV6_ALSO(CONTROL)
-#define ROUTED hdr.ipv4.isValid()
+/* A target that defines IPV6 has it. Without, the compiler leaves out all that these conditions guard. */
+#ifdef IPV6
+#define IS_IPV6 hdr.ipv6.isValid()
+#define IS_DISCOVERY hdr.nd.isValid()
+#define VIA_IPV6 m.via6
+#define FAMILY_DIFFERS (m.session.ipv6 != hdr.ipv6.isValid())
+#else
+#define IS_IPV6 false
+#define IS_DISCOVERY false
+#define VIA_IPV6 false
+#define FAMILY_DIFFERS false
 #endif
+#define ROUTED (hdr.ipv4.isValid() || IS_IPV6)
 
 /* Answers of the session's registers. */
 #ifndef BEFORE_DATA

@@ -6,12 +6,22 @@
 
 const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP  = 0x0806;
+const bit<16> ETHERTYPE_IPV6 = 0x86dd;
 const bit<16> ETHERTYPE_VLAN = 0x8100;          /* IEEE 802.1Q: a customer's tag */
 const bit<16> ETHERTYPE_SERVICE_VLAN = 0x88a8;  /* 802.1ad: a provider's */
 
 const bit<8> PROTO_ICMP = 1;
 const bit<8> PROTO_TCP  = 6;
 const bit<8> PROTO_UDP  = 17;
+/* Next headers of IPv6 (RFC 8200, RFC 4443), beside these. */
+const bit<8> PROTO_HOP_BY_HOP   = 0;
+const bit<8> PROTO_ROUTING      = 43;
+const bit<8> PROTO_FRAGMENT     = 44;
+const bit<8> PROTO_ICMPV6       = 58;
+const bit<8> PROTO_DESTINATION  = 60;
+
+const bit<16> IPV6_BYTES = 40;
+const bit<8> DEFAULT_HOP_LIMIT = 64;
 
 const bit<16> ARP_REQUEST = 1;
 const bit<16> ARP_REPLY   = 2;
@@ -24,14 +34,31 @@ const bit<8> ICMP_ECHO_REQUEST      = 8;
 const bit<8> ICMP_TIME_EXCEEDED     = 11;
 const bit<8> ICMP_PARAMETER_PROBLEM = 12;
 
+const bit<8> ICMPV6_ECHO_REQUEST = 128;
+const bit<8> ICMPV6_ECHO_REPLY   = 129;
+/* Neighbor discovery (RFC 4861), which never passes a router: so the hop limit tells. */
+const bit<8> ND_SOLICITATION  = 135;
+const bit<8> ND_ADVERTISEMENT = 136;
+const bit<8> ND_HOP_LIMIT = 255;
+const bit<8> ND_SOURCE_LINK = 1;  /* an option */
+const bit<16> ND_BYTES = 24;              /* without options */
+const bit<16> ND_WITH_OPTION_BYTES = 32;  /* with a link-layer address of Ethernet */
+
 /* TOA for an IPv4 client: kind 254, length 8, port, address. Two 32-bit words of data offset. */
 const bit<8>  TOA_KIND = 254;
 const bit<8>  TOA_V4_LENGTH = 8;
 const bit<4>  TOA_V4_WORDS = 2;
 const bit<16> TOA_V4_BYTES = 8;
 
-/* The default MSS of RFC 9293: making room for TOA never goes below it. */
+/* TOA for an IPv6 client: kind 254, or 253 as LVS has it; length 20, port, address. Five words. */
+const bit<8>  TOA_KIND_LVS = 253;
+const bit<8>  TOA_V6_LENGTH = 20;
+const bit<4>  TOA_V6_WORDS = 5;
+const bit<16> TOA_V6_BYTES = 20;
+
+/* The default MSS of RFC 9293 (3.7.1) for each family: making room for TOA never goes below it. */
 const bit<16> MSS_FLOOR = 536;
+const bit<16> MSS6_FLOOR = 1220;
 
 /* What a packet_out asks for. */
 enum bit<8> PacketOutAction {
@@ -57,9 +84,11 @@ enum bit<8> PuntReason {
     NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
     SERVICE_DATAGRAM = 8,  /* UDP datagram to a virtual service, no session */
     TOO_BIG     = 9,  /* packet longer than the outgoing link takes, and that may not be fragmented: its sender shall be told */
-    TTL_EXPIRED = 10, /* packet whose TTL ends here: likewise */
+    TTL_EXPIRED = 10, /* packet whose TTL or hop limit ends here: likewise */
     ICMP_ERROR  = 11, /* ICMP error to an address of ours, which this target cannot translate */
-    PUNT_REASONS = 12
+    ND          = 12, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
+    NEIGHBOR6   = 13, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
+    PUNT_REASONS = 14
 }
 
 /* virtual_service flags. */
@@ -72,7 +101,8 @@ enum bit<8> SessionFlag {
     TOA = 1,              /* tell the real server the client's address */
     KEEP_TIMESTAMPS = 2,  /* leave the timestamp option in the client's SYN */
     KEEP_MSS = 4,         /* leave the MSS of the server's SYN-ACK alone */
-    ONE_WAY = 8           /* the server's answers are not seen: what the client acknowledges tells of them */
+    ONE_WAY = 8,          /* the server's answers are not seen: what the client acknowledges tells of them */
+    TOA_253 = 16          /* TOA for an IPv6 client is of kind 253, as LVS has it, and not 254 */
 }
 
 /* Bits of a session's event byte; each is reported once, when it is first set. Only what the session's registers show to be
@@ -111,12 +141,12 @@ enum bit<8> DropReason {
     NONE            = 0,
     PARSER          = 1,   /* truncated inside a header */
     NOT_FOR_US      = 2,   /* destination MAC is neither ours nor broadcast */
-    ETHERTYPE       = 3,   /* neither IPv4 nor ARP */
+    ETHERTYPE       = 3,   /* neither IPv4, IPv6 nor ARP */
     IPV4_HEADER     = 4,   /* version, IHL or total length is wrong */
     IPV4_CHECKSUM   = 5,
     IPV4_ADDRESS    = 6,   /* source or destination that no router forwards (RFC 1812 5.3.7) */
     TTL             = 7,
-    FRAGMENT        = 8,   /* IP fragment to an address of ours */
+    FRAGMENT        = 8,   /* IP fragment to an address of ours that follows no first one, or on a target that does not look */
     TCP_HEADER      = 9,   /* data offset below 5 or beyond the segment */
     TCP_OPTIONS     = 10,  /* option length 0, 1 or past the header */
     TCP_FLAGS       = 11,  /* SYN together with FIN or RST */
@@ -139,7 +169,16 @@ enum bit<8> DropReason {
     TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
     UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */
     ICMP_ERROR      = 30,  /* ICMP error to an address of ours that quotes no packet of a session */
-    DROP_REASONS    = 31
+    IPV6_HEADER     = 31,  /* version or payload length is wrong, or ICMPv6 shorter than its header */
+    IPV6_ADDRESS    = 32,  /* source or destination that no router forwards (RFC 4291 2.5, 2.7), link-local ones included */
+    IPV6_EXTENSION  = 33,  /* extension headers of a packet to an address of ours */
+    IPV6_FRAGMENT   = 34,  /* likewise, a fragment */
+    HOP_LIMIT       = 35,
+    UDP_CHECKSUM    = 36,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1) */
+    ND              = 37,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
+    FAMILY          = 38,  /* of a session whose packets would leave in another family than they came in */
+    IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
+    DROP_REASONS    = 40
 }
 
 #endif

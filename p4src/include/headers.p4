@@ -6,6 +6,7 @@
 
 typedef bit<48> mac_t;
 typedef bit<32> ipv4_addr_t;
+typedef bit<128> ipv6_addr_t;
 typedef bit<16> l4_port_t;
 typedef bit<16> port_num_t;
 typedef bit<SESSION_ID_BITS> session_id_t;
@@ -72,10 +73,38 @@ header ipv4_t {
     ipv4_addr_t dst;
 }
 
+header ipv6_t {
+    bit<4>      version;
+    bit<8>      traffic_class;
+    bit<20>     flow_label;
+    bit<16>     payload_len;
+    bit<8>      next_header;
+    bit<8>      hop_limit;
+    ipv6_addr_t src;
+    ipv6_addr_t dst;
+}
+
+/* Of ICMPv6, too. */
 header icmp_t {
     bit<8>  type;
     bit<8>  code;
     bit<16> checksum;
+}
+
+/* A neighbor solicitation or advertisement, behind icmp_t. */
+header nd_t {
+    bit<1>      router;     /* these three of an advertisement */
+    bit<1>      solicited;
+    bit<1>      override;
+    bit<29>     reserved;
+    ipv6_addr_t target;
+}
+
+/* The link-layer address behind nd_t. */
+header nd_link_t {
+    bit<8> type;
+    bit<8> length;  /* in 8 bytes */
+    mac_t  mac;
 }
 
 /* Of TCP and UDP alike: what tables match and rewrites change does not depend on which. */
@@ -122,9 +151,24 @@ header toa_v4_t {
     ipv4_addr_t client;
 }
 
+/* TOA for an IPv6 client, in the same place. */
+header toa_v6_t {
+    bit<8>      kind;
+    bit<8>      length;
+    l4_port_t   client_port;
+    ipv6_addr_t client;
+}
+
 /* A neighbor that asked for an address of ours, as its ARP request told. */
 struct neighbor_event_t {
     @id(1) ipv4_addr_t address;
+    @id(2) mac_t       mac;
+    @id(3) port_num_t  ingress_port;
+}
+
+/* Likewise, as its neighbor solicitation told. */
+struct neighbor_event6_t {
+    @id(1) ipv6_addr_t address;
     @id(2) mac_t       mac;
     @id(3) port_num_t  ingress_port;
 }

@@ -14,6 +14,12 @@
 #define ID_T_SERVER_OUT      9
 #define ID_T_IPV4_HOST       10
 #define ID_T_NEXT_HOP        11
+#define ID_T_OWN_ADDRESS6    12
+#define ID_T_SERVICE6        13
+#define ID_T_SESSION_IN6     14
+#define ID_T_SESSION_OUT6    15
+#define ID_T_ROUTE6          16
+#define ID_T_IPV6_HOST       17
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -36,6 +42,12 @@
 #define ID_A_NEXT_HOP_UNRESOLVED 19
 #define ID_A_TO_SERVER_DIRECT 20
 #define ID_A_TO_SERVER_TUNNEL 21
+#define ID_A_FULLNAT_IN6     22
+#define ID_A_FULLNAT_OUT6    23
+#define ID_A_TO_SERVER6      24
+#define ID_A_TO_SERVER_DIRECT6 25
+#define ID_A_TO_SERVER_TUNNEL6 26
+#define ID_A_FROM_VIP6       27
 #define ID_A_OWN_VIP_SILENT  30
 
 /* counters, meters, registers */
@@ -46,6 +58,8 @@
 #define ID_C_SERVER_OUT      5
 #define ID_DC_SESSION_IN     6
 #define ID_DC_SESSION_OUT    7
+#define ID_DC_SESSION_IN6    8
+#define ID_DC_SESSION_OUT6   9
 #define ID_M_PUNT            1
 #define ID_R_EVENTS          1
 #define ID_R_FIRST_DATA_SEQ  2
@@ -54,5 +68,7 @@
 #define ID_R_CLIENT_END_SEQ  5
 #define ID_R_CLIENT_ACK_SEQ  6
 #define ID_R_LAST_END_SEQ    7
+#define ID_R_FRAGMENT_KEY    8
+#define ID_R_FRAGMENT_FLOW   9
 
 #endif

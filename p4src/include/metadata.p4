@@ -22,12 +22,13 @@ struct verdict_t {
 struct length_t {
     bit<16> ip_header;
     bit<16> tcp_header;
-    bit<16> l4;            /* behind the IPv4 header */
+    bit<16> l4;            /* behind the IP header */
     bit<16> payload;       /* of TCP */
     bit<16> ip_missing;    /* of the IPv4 header, behind the total length */
     bit<16> tcp_missing;   /* of the TCP header, likewise */
     bit<16> udp_missing;   /* of the UDP datagram, likewise */
     bit<16> icmp_missing;  /* of the ICMP header, likewise */
+    bit<16> nd_missing;    /* of neighbor discovery's, likewise */
     bit<16> last;          /* the packet's last byte, counted from 0 */
     bit<16> toa_last;      /* the same with TOA */
 }
@@ -37,6 +38,8 @@ struct flow_t {
     bit<8>      protocol;
     ipv4_addr_t src;
     ipv4_addr_t dst;
+    ipv6_addr_t src6;
+    ipv6_addr_t dst6;        /* of a neighbor solicitation the target */
     l4_port_t   src_port;
     l4_port_t   dst_port;
 }
@@ -55,6 +58,8 @@ struct own_t {
 struct answer_t {
     bit<32> asked;      /* ARP: sender's address xor target's; 0 = an announcement */
     bit<16> carry;      /* ICMP: whether the checksum of the answer carries; 0 = no */
+    mac_t   asker;      /* of a neighbor solicitation that was answered */
+    bit<16> no_borrow;  /* ICMPv6: whether it does not borrow; 0 = it does */
 }
 
 /* What becomes of a segment or datagram if it has no session. */
@@ -71,6 +76,9 @@ struct session_t {
     bit<8>       flags;       /* SessionFlag */
     ipv4_addr_t  src;         /* the addresses and ports after the rewrite */
     ipv4_addr_t  dst;
+    ipv6_addr_t  src6;        /* the same of a packet that leaves as IPv6 */
+    ipv6_addr_t  dst6;
+    bool         ipv6;        /* it does so; an outer header is none of it */
     l4_port_t    src_port;
     l4_port_t    dst_port;
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */
@@ -88,7 +96,7 @@ struct route_t {
 struct option_edit_t {
     bool    remove_timestamps;
     bool    remove_experiments;  /* kinds 253 and 254 */
-    bool    lower_mss;           /* by TOA_V4_BYTES, not below MSS_FLOOR */
+    bool    lower_mss;           /* by what TOA takes in the client's family, not below its MSS_FLOOR */
     bool    shift_sack;          /* subtract session.delta from every edge */
 }
 
@@ -103,13 +111,15 @@ struct metadata_t {
     bool        bad_options;
     bool        odd_options;     /* the target cannot edit the option list; the controller can */
     bool        options_edited;  /* the controller has edited it */
-    bit<8>      segment_fault;   /* DropReason of a TCP segment that is routed, but neither translated nor punted */
+    bit<8>      segment_fault;   /* DropReason of a segment or datagram that is routed, but neither translated nor punted */
     bool        own_packet;      /* made by the switch or the controller: TTL stays */
     mac_t       port_mac;
     mac_t       foreign_mac;     /* destination MAC xor port_mac */
-    bool        foreign;         /* not for the port's address, nor a broadcast ARP */
+    bool        foreign;         /* not for the port's address, nor a broadcast ARP or multicast neighbor discovery */
     ipv4_addr_t addressed;       /* destination, of ARP the target */
     ipv4_addr_t next_hop;        /* destination after any rewrite: what Route looks up */
+    ipv6_addr_t next_hop6;       /* the same of IPv6 */
+    bool        via6;            /* Route looks up next_hop6 */
     bit<16>     growth;          /* bytes by which the segment grew, for the length in the pseudo header */
     flow_t      flow;
     length_t    length;

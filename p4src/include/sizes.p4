@@ -17,8 +17,8 @@
 #define NEXT_HOP_TABLE_SIZE 8192
 #define PLACE_SESSION_IN @stage(0, 32768) @stage(1, 32768)
 #define PLACE_SESSION_OUT @stage(2, 32768) @stage(3, 32768)
-#define PLACE_SESSION_IN6 @stage(4)
-#define PLACE_SESSION_OUT6 @stage(5)
+#define PLACE_SESSION_IN6
+#define PLACE_SESSION_OUT6
 #define PLACE_PORT
 #define PLACE_ADDRESSEE @stage(5)
 #define PLACE_FIRST_DATA_SEQ
@@ -39,6 +39,8 @@
 /* One entry a word, so that fewer memories are read: with both tables packed, the chip would take too much power. */
 #define PLACE_SESSION_OUT @pack(1) @stage(7, 30720) @stage(8, 35840) @stage(9, 35840) @stage(10, 35840) \
         @stage(11, 35840) @stage(12, 35840) @stage(13, 35840) @stage(14, 16384)
+#define PLACE_SESSION_IN6
+#define PLACE_SESSION_OUT6
 /* In TCAM, which the sessions leave free. */
 #define PLACE_PORT @ternary(1) @stage(5)
 #define PLACE_ADDRESSEE @ternary(1)
@@ -56,19 +58,30 @@
 #define ROUTE_TABLE_SIZE 12288
 #define IPV4_HOST_TABLE_SIZE 65536
 #define NEXT_HOP_TABLE_SIZE 65536
+#define SESSION6_TABLE_SIZE (1 << SESSION_ID_BITS)
+#define SERVICE6_TABLE_SIZE 16384
+#define OWN_ADDRESS6_TABLE_SIZE 16384
+#define ROUTE6_TABLE_SIZE 12288
+#define IPV6_HOST_TABLE_SIZE 65536
 #define PLACE_SESSION_IN
 #define PLACE_SESSION_OUT
+#define PLACE_SESSION_IN6
+#define PLACE_SESSION_OUT6
 #define PLACE_PORT
 #define PLACE_ADDRESSEE
 #endif
 
-/* With IPV6_ROOM, Tofino 1; session ids and next hops are shared. */
+#ifndef SESSION6_TABLE_SIZE
+/* An ASIC has none of these, but the program names them. */
 #define SESSION6_TABLE_SIZE 4096
-#define SERVER6_TABLE_SIZE 4096
 #define SERVICE6_TABLE_SIZE 2048
 #define OWN_ADDRESS6_TABLE_SIZE 2048
 #define ROUTE6_TABLE_SIZE 2048
 #define IPV6_HOST_TABLE_SIZE 4096
+#endif
+
+/* Packets of which fragments are under way. */
+#define FRAGMENT_SLOTS 16384
 
 /* A session id indexes the registers, so its width and their size are one number. */
 #define SESSION_TABLE_SIZE (1 << SESSION_ID_BITS)

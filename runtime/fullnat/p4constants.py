@@ -3,7 +3,9 @@
 from enum import IntEnum
 
 MSS_FLOOR = 536
+MSS6_FLOOR = 1220
 TOA_V4_BYTES = 8
+TOA_V6_BYTES = 20
 
 
 class PacketOutAction(IntEnum):
@@ -29,7 +31,9 @@ class PuntReason(IntEnum):
     TOO_BIG = 9
     TTL_EXPIRED = 10
     ICMP_ERROR = 11
-    PUNT_REASONS = 12
+    ND = 12
+    NEIGHBOR6 = 13
+    PUNT_REASONS = 14
 
 
 class ServiceFlag(IntEnum):
@@ -41,6 +45,7 @@ class SessionFlag(IntEnum):
     KEEP_TIMESTAMPS = 2
     KEEP_MSS = 4
     ONE_WAY = 8
+    TOA_253 = 16
 
 
 class SessionEvent(IntEnum):
@@ -99,4 +104,13 @@ class DropReason(IntEnum):
     TUNNEL_MTU = 28
     UDP_HEADER = 29
     ICMP_ERROR = 30
-    DROP_REASONS = 31
+    IPV6_HEADER = 31
+    IPV6_ADDRESS = 32
+    IPV6_EXTENSION = 33
+    IPV6_FRAGMENT = 34
+    HOP_LIMIT = 35
+    UDP_CHECKSUM = 36
+    ND = 37
+    FAMILY = 38
+    IPSEC = 39
+    DROP_REASONS = 40

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
+from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT
 from fullnat.cli import controlclient
 from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
+from fullnat.config.written import GRAMMARS, document
 
 from api.apikit import ABOUT, SERVER, VIRTUAL, Api, call
 
-UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0}
+UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templates": 0}
 LIMITS = {
     "effective_weight": 0,
+    "quic_id": "",
     "upper_threshold": 0,
     "lower_threshold": 0,
     "full": False,
@@ -70,6 +74,8 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "persistence_timeout": 0.0,
             "persistence_prefix": 128,
             "drain_timeout": 0.0,
+            "quic_config": 0,
+            "toa_kind": 254,
         },
         "servers": [
             {
@@ -105,7 +111,9 @@ async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:
     assert await get(api, "sessions") == []
     assert await call(channel, "ListSessions") == []
     (network,) = await get(api, "network")
-    assert network["interfaces"] == [{"port": 1, "mac": "02:00:00:00:00:01", "address": "10.0.0.1/24", "mtu": 1500}]
+    assert network["interfaces"] == [
+        {"port": 1, "mac": "02:00:00:00:00:01", "address": "10.0.0.1/24", "further": [], "mtu": 1500}
+    ]
     assert network["globals"]["timeouts"]["time_wait"] == 7.0
     (stats,) = await get(api, "stats")
     assert stats["switch"]["state"] == "disconnected"
@@ -206,6 +214,43 @@ async def test_a_dry_run_changes_nothing(api: Api) -> None:
         "virtual server tcp 203.0.113.80:80: removed"
     ]
     assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
+
+
+async def test_another_configuration_is_compared(api: Api) -> None:
+    """As ``fullnat check --running`` does, by whoever may read; nothing changes."""
+    other = CONFIG_TEXT.replace('address = "10.0.0.11"', 'address = "10.0.0.12"') + "weight = 3\n"
+    answer = await asyncio.to_thread(lambda: controlclient.tell(api.path, "compare", {"config": other}))
+    assert answer == {
+        "changes": [
+            "virtual server tcp 203.0.113.80:80, real server 10.0.0.11:8080: removed",
+            "virtual server tcp 203.0.113.80:80, real server 10.0.0.12:8080: added",
+        ]
+    }
+    assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
+    with pytest.raises(controlclient.Refused) as caught:
+        await asyncio.to_thread(lambda: controlclient.tell(api.path, "compare", {"config": "punt_rate = 0"}))
+    assert [problem["message"] for problem in caught.value.problems] == [
+        "<config>:1: punt_rate: 0 is not a number from 1 to 10000000"
+    ]
+
+
+async def test_check_tells_what_would_change(api: Api, tmp_path: Path) -> None:
+    """Of a file in either grammar."""
+    toml, conf = tmp_path / "new.toml", tmp_path / "new.conf"
+    toml.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 81\n"))
+    conf.write_text(GRAMMARS["keepalived"](document(parse(CONFIG_TEXT)))[0])
+    result = await asyncio.to_thread(lambda: invoke("check", toml, "--running", "--control-socket", api.path))
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"{toml}: 1 virtual server, 1 real server",
+        "virtual server tcp 203.0.113.80:80: removed",
+        "virtual server tcp 203.0.113.80:81: added",
+        "virtual server tcp 203.0.113.80:81, real server 10.0.0.11:8080: added",
+        "virtual server tcp 203.0.113.80:81, local address 10.0.1.1: added",
+        "4 changes to what runs",
+    ]
+    result = await asyncio.to_thread(lambda: invoke("check", conf, "--running", "--control-socket", api.path))
+    assert result.output.splitlines() == [f"{conf}: 1 virtual server, 1 real server", "0 changes to what runs"]
 
 
 async def test_a_batch_is_carried_out_as_a_whole_or_not_at_all(api: Api, channel: grpc.aio.Channel) -> None:

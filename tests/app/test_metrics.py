@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from fullnat.app.metrics import render
+import asyncio
+import contextlib
+import socket
+from typing import cast
+
+import pytest
+from fullnat.app.metrics import render, serve_metrics
+from fullnat.app.snapshot import Snapshots
 from fullnat.core.stats import NAMES, new_stats
+from p4rt.waiting import until
 from prometheus_client.parser import text_string_to_metric_families
 
 SERVICE = {
@@ -61,3 +69,20 @@ def test_services_and_local_addresses_have_counters_of_their_own() -> None:
         f"fullnat_local_conflicts_total{{{local}}} 3.0",
         f"fullnat_local_exhausted_total{{{local}}} 1.0",
     } <= set(lines)
+
+
+def test_a_connection_that_is_open_when_we_end_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = free.getsockname()
+
+    async def ends() -> None:
+        before = asyncio.all_tasks()
+        stop = await serve_metrics(address, cast(Snapshots, None))
+        _, writer = await asyncio.open_connection(*address)
+        with contextlib.closing(writer):
+            await until(lambda: asyncio.all_tasks() != before)
+            await stop()
+
+    asyncio.run(ends())
+    assert caplog.records == []

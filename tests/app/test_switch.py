@@ -53,7 +53,7 @@ async def test_an_empty_switch_is_set_up_and_announced(rig: Rig) -> None:
     await serving(rig)
     assert rig.core.events == [SwitchUp((), 0)]
     assert rig.switch.pushes == 1
-    assert len(rig.switch.digest_configs) == 2
+    assert len(rig.switch.digest_configs) == 3
     assert rig.switch.meters[0].cir == 500
     assert rig.switch.meters[0].cburst == 50
 
@@ -67,7 +67,7 @@ async def test_stream_messages_become_events_in_order(rig: Rig) -> None:
         members.add().bitstring = value
     idle = p4r.StreamMessageResponse()
     entry = idle.idle_timeout_notification.table_entry.add()
-    entry.table_id = rig.owner.client.schema.sessions.in_id  # type: ignore[union-attr]
+    entry.table_id = rig.owner.client.schema.session_tables[0]  # type: ignore[union-attr]
     entry.controller_metadata = 5 << 32 | 9
     for message in (packet_in(1), digest, idle, packet_in(2)):
         rig.switch.send(message)

@@ -146,9 +146,9 @@ def test_a_service_of_udp_beside_one_of_tcp_has_its_own_times() -> None:
     assert timed.virtual_servers[-1].established_timeout == 20.0
 
 
-@pytest.mark.parametrize("option", ["toa", "keep_timestamps", "keep_mss", "reset_on_miss"])
+@pytest.mark.parametrize("option", ["toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss"])
 def test_options_of_tcp_are_refused_for_udp(option: str) -> None:
-    text = GOOD + UDP.replace('"udp"', f'"udp"\n{option} = false')
+    text = GOOD + UDP.replace('"udp"', f'"udp"\n{option} = {254 if option == "toa_kind" else "false"}')
     (problem,) = problems(text)
     assert problem.endswith(f"[virtual_server 3] {option}: is an option of TCP, and this is a service of UDP")
 
@@ -224,7 +224,8 @@ def broken(old: str, new: str) -> str:
         (
             "10.0.0.1/24",
             "10.0.0.1",
-            "x.toml:11: [interface 2] address: '10.0.0.1' is not an IPv4 address with prefix length like 192.0.2.1/24",
+            "x.toml:11: [interface 2] address: '10.0.0.1' is not an IP address with prefix length"
+            " like 192.0.2.1/24 or 2001:db8::1/64",
         ),
         (
             "10.0.0.1/24",

@@ -41,7 +41,7 @@ from config.test_file import GOOD, problems
         ),
         (
             '[[virtual_server]]\nlocal_addresses = ["10.0.0.100-103"]\n',
-            "x.toml:2: [virtual_server 1] local_addresses: '103' is not an IPv4 address; both ends of a range are "
+            "x.toml:2: [virtual_server 1] local_addresses: '103' is not an IP address; both ends of a range are "
             "whole addresses: 10.0.0.100-10.0.0.103",
         ),
         (

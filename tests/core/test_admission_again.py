@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.interface import Inject, Op
+from fullnat.core.interface import Inject, Op, ProbeResult
 
 from .builders import (
     CLIENT_PORT,
@@ -43,6 +43,21 @@ def test_a_retransmitted_syn_keeps_its_delta() -> None:
     assert rig.switch.injected[1:] == [Inject(CLIENT_PORT, again(entry, 7).frame, entry.session_id, False)]
     assert only(rig).entry == entry
     assert rig.controller.stats()["syn_retransmitted"] == 1
+
+
+def test_what_the_switch_finds_a_session_by_twice_is_counted_once() -> None:
+    """It counts a repeated SYN when it gives it to the controller, and when that gives it back."""
+    rig = Rig(config())
+    entry = opened(rig, seq=7)
+    frame = again(entry, 7).frame
+    for _ in range(2):
+        rig.send(again(entry, 7))
+    rig.settle()
+    counted = ProbeResult(0.5, 5, 5 * len(frame), 1, 60)
+    shown = only(rig).read(counted).counters
+    assert shown == counted._replace(in_packets=3, in_bytes=3 * len(frame))
+    # A switch that tells no bytes, and one that has not counted them yet.
+    assert only(rig).read(ProbeResult(0.5, 1, None, 0, None)).counters == ProbeResult(0.5, 0, None, 0, None)
 
 
 def test_a_syn_again_after_a_refusal_begins_once_more() -> None:

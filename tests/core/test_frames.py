@@ -130,7 +130,8 @@ def test_arp_request() -> None:
 
 
 def test_gratuitous_arp() -> None:
-    arp = Ether(frames.gratuitous_arp(OUR_MAC, VIP))[ARP]
+    (frame,) = frames.announcements(OUR_MAC, VIP)
+    arp = Ether(frame)[ARP]
     assert (arp.op, arp.hwsrc, arp.psrc, arp.pdst) == (1, mac(OUR_MAC), "198.51.100.10", "198.51.100.10")
 
 

@@ -148,6 +148,13 @@ def test_a_damaged_datagram_goes_nowhere() -> None:
     assert (frames(rig, 0), rig.controller.stats()["bad_checksum"]) == ([], 1)
 
 
+def test_a_fragment_goes_nowhere() -> None:
+    rig = Rig(config(alone(Mode.NAT)))
+    packet = datagram(payload=bytes(64))
+    rig.send(packet._replace(frame=packet.frame[:20] + b"\x20\0" + packet.frame[22:]))
+    assert (frames(rig, 0), rig.controller.stats()["datagram_dropped"]) == ([], 1)
+
+
 def test_sessions_of_before_go_and_those_of_afterwards_stay() -> None:
     rig = Rig(config(service(mode=Mode.NAT, local_addresses=(), real_servers=TWO)))
     answered(rig)

@@ -11,7 +11,8 @@ from fullnat.core.memory import Memory
 from fullnat.core.modes import Mode
 from fullnat.core.placement import Place, Refusal, place
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
-from fullnat.core.services import Service, Services
+from fullnat.core.service import Service
+from fullnat.core.services import Services
 from fullnat.net.flow import Address, Endpoint, Flow
 
 from .builders import CLIENT, LOCAL, LOCAL2, RPORT, SERVER, SERVER2, VIP, VPORT, config, real, virtual

@@ -115,6 +115,17 @@ def test_damaged_datagrams_open_nothing_and_those_without_checksum_do() -> None:
     assert [entry.client_port for _, entry in session_writes(rig)] == [40003]
 
 
+def test_a_first_fragment_opens_a_session_whatever_its_checksum() -> None:
+    """Which is that of the whole datagram."""
+    rig = Rig(config(service()))
+    whole = datagram(payload=bytes(64))
+    first = whole._replace(frame=whole.frame[:20] + b"\x20\0" + whole.frame[22:-16])
+    rig.send(first)
+    rig.settle()
+    assert [each.frame for each in rig.switch.injected] == [first.frame]
+    assert only(rig).state == "ONEWAY"
+
+
 def test_what_is_no_datagram_is_counted() -> None:
     rig = Rig(config(service(), virtual()))
     rig.send(datagram()._replace(frame=b"no frame"))

@@ -8,9 +8,16 @@ from collections.abc import Mapping
 SOURCES = "what a developer and CI run; a test would run the tests"
 ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "README.md": {"make demo": "tests/demo/test_usertcp.py", "make test": SOURCES},
-    "docs/api.md": {"curl --unix-socket": "tests/api/test_calls.py", "fullnat run ...": "tests/api/test_who.py"},
     "docs/development.md": {"make ": SOURCES},
+    "docs/api.md": {
+        "curl --unix-socket": "tests/api/test_calls.py",
+        "fullnat run ... --grant": "tests/api/test_who.py",
+        "fullnat run ... --api-addr": "tests/api/test_who.py",
+    },
     "docs/from-keepalived.md": {
+        "fullnat check keepalived.conf": "tests/api/test_calls.py",
+        "fullnat run keepalived.conf": "tests/docs/test_runs.py",
+        "fullnat convert": "tests/config/test_written.py",
         "sed -i": "tests/docs/test_runs.py",
         "systemctl reload": "tests/install/test_systemd.py",
     },

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from fullnat.config import file
+from fullnat.core.modes import Mode
 
 from deploy.links import ROOT
 from docs.elsewhere import ELSEWHERE
@@ -104,6 +106,20 @@ def test_the_weight_of_a_server_is_changed_as_shown(tmp_path: Path) -> None:
     subprocess.run(["sh", "-c", "".join(command)], cwd=tmp_path, check=True)
     servers[1] = servers[1].replace("weight = 2", "weight = 0")
     assert (tmp_path / "fullnat.toml").read_text() == "".join(servers)
+
+
+def test_the_keepalived_conf_that_is_shown_is_one(tmp_path: Path) -> None:
+    """With what a reader has to know of it: it runs as it stands, and keepalived passes over what is ours."""
+    text = (DOCS / "from-keepalived.md").read_text()
+    (shown,) = re.findall(r"^    @fullnat fullnat \{\n(?:    .*\n)+", text, flags=re.MULTILINE)
+    path = tmp_path / "keepalived.conf"
+    path.write_text(re.sub("^    ", "", shown, flags=re.MULTILINE))
+    config = file.load(path)
+    assert [str(interface.address) for interface in config.interfaces] == ["192.0.2.1/24", "10.0.0.1/24"]
+    (virtual,) = config.virtual_servers
+    assert (virtual.scheduler, virtual.mode, virtual.established_timeout) == ("wrr", Mode.FULLNAT, 90.0)
+    assert [str(local) for local in virtual.local_addresses] == [f"10.0.0.{n}" for n in range(100, 104)]
+    assert [(str(real.address), real.port, real.weight) for real in virtual.real_servers] == [("10.0.0.11", 80, 2)]
 
 
 def indented() -> list[tuple[str, str]]:

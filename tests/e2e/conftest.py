@@ -53,6 +53,15 @@ def target(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(scope="module", params=[4, 6], ids=["ipv4", "ipv6"])
+def family(request: pytest.FixtureRequest, target: str) -> int:
+    """Of the service, its clients and its servers."""
+    version = int(request.param)
+    if version == 6 and target == "asic":
+        pytest.skip("the ASIC's program has no IPv6")
+    return version
+
+
 @pytest.fixture(scope="session")
 def sizes(target: str) -> Sizes:
     if target == "bmv2":
@@ -68,7 +77,7 @@ def make_world(target: str) -> Iterator[MakeWorld]:
     """Brings up worlds that live until the module's tests are through."""
     with contextlib.ExitStack() as alive:
 
-        def make(config: str | None = None, impairment: Impairment | None = None) -> World:
-            return alive.enter_context(world(config, target=target, impairment=impairment))
+        def make(config: str | None = None, impairment: Impairment | None = None, family: int = 4) -> World:
+            return alive.enter_context(world(config, target=target, impairment=impairment, family=family))
 
         yield make

@@ -14,9 +14,9 @@ from .conftest import MakeWorld, Sizes
 
 
 @pytest.fixture(scope="module")
-def world(make_world: MakeWorld) -> World:
+def world(make_world: MakeWorld, family: int) -> World:
     """1 % lost, 2 % reordered."""
-    return make_world(impairment=Impairment(loss=0.01, reorder=0.02))
+    return make_world(impairment=Impairment(loss=0.01, reorder=0.02), family=family)
 
 
 @pytest.mark.parametrize("direction", ["request", "answer"])
@@ -41,10 +41,10 @@ def test_connections(world: World, sizes: Sizes) -> None:
     assert_clean(world)
 
 
-def test_damage_is_never_repaired(target: str, sizes: Sizes) -> None:
+def test_damage_is_never_repaired(target: str, sizes: Sizes, family: int) -> None:
     """A segment with a wrong checksum leaves the switch with a wrong checksum: the server's kernel rejects the
     damaged ones, and no byte is wrong. A switch that computed checksums anew would have made them all good."""
-    with make_world_of_one(impairment=Impairment(damage=0.005), target=target) as world:
+    with make_world_of_one(impairment=Impairment(damage=0.005), target=target, family=family) as world:
         assert_all_good(world.load("c1", timeout=110, limit=115, request=sizes.transfer), 1)
         wire = world.network.process("wire-clients")
         wire.stop()

@@ -20,8 +20,9 @@ MEGABYTE = 1 << 20
 
 
 @pytest.fixture
-def world(target: str) -> Iterator[World]:
-    with make_world(standard.config(timeouts=CLOSING), target=target) as made:
+def world(target: str, family: int) -> Iterator[World]:
+    config = standard.config(families=(family,), timeouts=CLOSING)
+    with make_world(config, target=target, family=family) as made:
         yield made
 
 

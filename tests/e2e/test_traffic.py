@@ -16,8 +16,8 @@ from .conftest import MakeWorld, Sizes
 
 
 @pytest.fixture(scope="module")
-def world(make_world: MakeWorld) -> World:
-    return make_world(standard.config(timeouts=CLOSING))
+def world(make_world: MakeWorld, family: int) -> World:
+    return make_world(standard.config(families=(family,), timeouts=CLOSING), family=family)
 
 
 def test_round_robin_and_toa(world: World) -> None:
@@ -27,7 +27,7 @@ def test_round_robin_and_toa(world: World) -> None:
     for answer in answers:
         assert answer.toa == answer.client
         assert answer.toa_options == 1
-        assert answer.peer.partition(":")[0] in {str(address) for address in standard.LOCAL_ADDRESSES}
+        assert world.plan.is_local(answer.peer)
     assert_clean(world)
 
 
@@ -46,7 +46,10 @@ COOKIE = b"\x22\x12" + bytes(range(16))
     ids=["40 bytes", "36 bytes", "forged"],
 )
 def test_toa_in_a_full_syn(world: World, options: bytes) -> None:
-    """What the switch removes from a SYN makes room for TOA; the kernel is content with the rest."""
+    """What the switch removes from a SYN makes room for TOA; the kernel is content with the rest. Over IPv6 such a SYN
+    goes without, and the client is told by what follows (PTF: test_toa)."""
+    if world.family == 6:
+        pytest.skip("a TOA of 20 bytes does not fit where timestamps were")
     client = ("10.1.0.200", 5555)
     with world.network.inside("c1"):
         for name in ("ip_forward", "conf/eth0/proxy_arp"):

@@ -96,3 +96,25 @@ def test_a_server_that_leaves_gets_no_more(target: str) -> None:
 def _has(world: World, servers: int) -> bool:
     service = next(each for each in world.stack.stats()["services"] if each["protocol"] == "udp")
     return len(service["servers"]) == servers
+
+
+def test_datagrams_in_fragments(target: str) -> None:
+    """Questions and answers that no link takes whole: fragments follow the first one, both ways."""
+    with make_world(config(), target=target) as world, echoes(world) as servers:
+        for number in range(10):
+            with contextlib.closing(bound(world, "c1")) as sock:
+                ask(sock, b"%d" % number)
+                for size in (1473, 4001, 16000):
+                    name = ask(sock, b"%d " % number + bytes(range(250)) * (size // 250), times=3).decode()
+                    assert name in servers
+        stats = world.stack.stats()
+        assert stats["drops"]["fragment"]["packets"] == 0
+        assert_clean(world)
+
+
+def test_a_datagram_in_fragments_opens_a_session(target: str) -> None:
+    """The first one asks for it; when the datagram is repeated, it arrives whole."""
+    with make_world(config(), target=target) as world, echoes(world):
+        with contextlib.closing(bound(world, "c1")) as sock:
+            assert ask(sock, bytes(range(250)) * 20, times=5).decode() in standard.SERVERS
+        assert_clean(world)

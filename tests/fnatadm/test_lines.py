@@ -123,8 +123,8 @@ def test_every_setting_can_be_said() -> None:
     assert set(commands.MODES.values()) == {str(mode) for mode in Mode}
     assert set(commands.ESTABLISHED.items()) == {(p.name, p.established_timeout) for p in PROTOCOLS.values()}
     assert GlobalSettings().timeouts.fin_wait == commands.FIN_WAIT
-    server_settings = {*server("-a -t 192.0.2.1:80 -r 192.0.2.2")["settings"]}
-    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold"}
+    server_settings = {*server("-a -t 192.0.2.1:80 -r 192.0.2.2 --option quic_id=ab")["settings"]}
+    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold", "quic_id"}
     assert server_settings == set(ServerSettings.__dataclass_fields__)
 
 

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import re
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,7 +202,7 @@ def check_watchdog(machine: Machine, everything: World) -> None:
     hung = machine.main_pid(CONTROLLER)
     with contextlib.closing(everything.http("c1")) as connection:
         first = ask(connection)
-        machine.run("kill", "-STOP", str(hung))
+        machine.run("systemctl", "kill", "--kill-who=main", "--signal=STOP", "fullnat")
         poll(lambda: machine.main_pid(CONTROLLER) not in (0, hung), 60, "another controller runs", 0.2)
         serving(machine)
         assert ask(connection).peer == first.peer
@@ -223,7 +222,7 @@ def check_restart_of_the_switch(machine: Machine, everything: World) -> None:
         with pytest.raises(ConnectionResetError):
             ask(connection)
     assert everything.get("c1").toa is not None
-    machine.run("kill", f"-{signal.SIGKILL.value}", str(machine.main_pid(SWITCH)))
+    machine.run("systemctl", "kill", "--kill-who=main", "--signal=KILL", "p4soft")
     poll(lambda: machine.active(SWITCH) and machine.main_pid(SWITCH) > 0, 60, "the switch runs again", 0.2)
 
     def answered() -> bool:

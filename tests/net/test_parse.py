@@ -73,6 +73,18 @@ def test_a_datagram_without_checksum_is_intact_over_ipv4_only(src: str, dst: str
     assert not parse(bytes(frame)).is_intact()
 
 
+def test_only_the_first_fragment_tells_the_flow() -> None:
+    whole = datagram("192.0.2.1", "198.51.100.7", bytes(40))
+    for flags, is_first, has_flow in ((b"\0\0", False, True), (b"\x40\0", False, True), (b"\x20\0", True, True)):
+        packet = parse(whole[:20] + flags + whole[22:])
+        assert (packet.is_first_fragment, packet.flow is not None) == (is_first, has_flow)
+    for flags in (b"\x20\1", b"\0\1", b"\x1f\xff", b"\1\0"):
+        packet = parse(whole[:20] + flags + whole[22:])
+        assert (packet.is_first_fragment, packet.flow) == (False, None)
+        assert (packet.src, packet.dst, packet.protocol) == (address("192.0.2.1"), address("198.51.100.7"), 17)
+    assert not parse(datagram("2001:db8::1", "2001:db8:1::2")).is_first_fragment
+
+
 def test_what_is_neither_segment_nor_datagram_is_not_intact() -> None:
     src, dst = address("192.0.2.1"), address("198.51.100.7")
     assert not parse(ethernet(2, 4, 0x0800) + ip_packet(src, dst, 47, bytes(40))).is_intact()

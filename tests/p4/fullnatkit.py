@@ -82,6 +82,8 @@ def seeds() -> list[tuple[int, bytes]]:
     toa = [(254, b"\x9c\x40\xcb\x00\x71\x09"), (253, b"\x01\x02")]
     inward: dict[str, Any] = {"sport": 40000, "dport": 80}
     outward: dict[str, Any] = {"sport": 8080, "dport": 5000}
+    to_client: dict[str, Any] = {"sport": 80, "dport": 40000}
+    to_server: dict[str, Any] = {"sport": 5000, "dport": 8080}
     client, server = IP(src=CLIENT, dst=VIP), IP(src=SERVER, dst=LOCAL)
     injected = frame(CLIENT_MAC, client, TCP(**inward, flags="S"))
     return [
@@ -97,5 +99,10 @@ def seeds() -> list[tuple[int, bytes]]:
         (2, frame(SERVER_MAC, server, TCP(**outward, flags="R", seq=8))),
         (2, bytes(Ether(src=SERVER_MAC, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, psrc=SERVER, pdst=LOCAL))),
         (2, frame(SERVER_MAC, ARP(op=2, psrc=SERVER, pdst=LOCAL))),
+        (
+            1,
+            frame(CLIENT_MAC, IP(src=CLIENT, dst=VIP), ICMP(type=3, code=1), IP(src=VIP, dst=CLIENT), TCP(**to_client)),
+        ),
+        (2, frame(SERVER_MAC, IP(src=SERVER, dst=LOCAL), ICMP(type=11), IP(src=LOCAL, dst=SERVER), TCP(**to_server))),
         *((CPU_PORT, bytes([request, 1, 0, 1, 0, 0, 0, 3]) + injected) for request in range(4)),
     ]

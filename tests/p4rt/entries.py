@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fullnat.net.flow import v4
+from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, address, v4
 from fullnat.tables.host import Host
 from fullnat.tables.next_hop import NextHop, Way
 from fullnat.tables.own_address import OwnAddress
@@ -21,33 +21,48 @@ def bits(width: int) -> st.SearchStrategy[int]:
     return st.integers(0, 2**width - 1) | st.sampled_from([0, 1, 2**width - 1])
 
 
-addresses = bits(32).map(v4)
+def of_family(size: int) -> st.SearchStrategy[Address]:
+    """Addresses of so many bytes; many have zeros in front, which P4Runtime leaves out."""
+    return bits(8 * size).map(lambda number: Address(number.to_bytes(size, "big")))
 
-sessions = st.builds(
-    SessionEntry,
-    session_id=bits(20),
-    server_id=bits(16),
-    protocol=bits(8),
-    client=addresses,
-    client_port=bits(16),
-    vip=addresses,
-    vport=bits(16),
-    local=addresses,
-    local_port=bits(16),
-    server=addresses,
-    server_port=bits(16),
-    delta=bits(32),
-    client_isn=bits(32),
-    idle_timeout=st.sampled_from([1.0, 90.0, 86400.0]),
-)
+
+families = st.sampled_from([V4_BYTES, V6_BYTES])
+addresses = families.flatmap(of_family)
+
+
+def sessions_of(size: int) -> st.SearchStrategy[SessionEntry]:
+    own = of_family(size)
+    return st.builds(
+        SessionEntry,
+        session_id=bits(20),
+        server_id=bits(16),
+        protocol=bits(8),
+        client=own,
+        client_port=bits(16),
+        vip=own,
+        vport=bits(16),
+        local=own,
+        local_port=bits(16),
+        server=own,
+        server_port=bits(16),
+        delta=bits(32),
+        client_isn=bits(32),
+        idle_timeout=st.sampled_from([1.0, 90.0, 86400.0]),
+    )
+
+
+sessions = families.flatmap(sessions_of)
 
 
 def routes(action: st.SearchStrategy[tuple[str, int | None]]) -> st.SearchStrategy[Route]:
-    def masked(values: tuple[int, int, tuple[str, int | None]]) -> Route:
+    def masked(values: tuple[Address, int, tuple[str, int | None]]) -> Route:
         prefix, length, to = values
-        return Route(v4(prefix >> (32 - length) << (32 - length)), length, *to)
+        width = len(prefix) * 8
+        length = min(length, width)
+        number = int.from_bytes(prefix, "big") >> (width - length) << (width - length)
+        return Route(Address(number.to_bytes(len(prefix), "big")), length, *to)
 
-    return st.tuples(bits(32), st.integers(0, 32), action).map(masked)
+    return st.tuples(addresses, st.integers(0, 128), action).map(masked)
 
 
 cold = st.one_of(
@@ -62,7 +77,11 @@ cold = st.one_of(
     st.builds(NextHop, bits(16), st.none() | st.builds(Way, bits(16), bits(48), bits(48), bits(16))),
     st.builds(ServerIn, bits(16), bits(8), addresses, bits(16), st.just("to_server"), st.none()),
     st.builds(ServerIn, bits(16), bits(8), addresses, st.just(0), st.just("to_server_direct"), st.none()),
-    st.builds(ServerIn, bits(16), bits(8), addresses, st.just(0), st.just("to_server_tunnel"), addresses),
+    families.flatmap(
+        lambda size: st.builds(
+            ServerIn, bits(16), bits(8), of_family(size), st.just(0), st.just("to_server_tunnel"), of_family(size)
+        )
+    ),
     st.builds(ServerOut, bits(16), bits(8), addresses, bits(16)),
 )
 
@@ -86,3 +105,9 @@ def session(number: int = 1, **changes: Any) -> SessionEntry:
         idle_timeout=90.0,
     )
     return made._replace(**changes)
+
+
+def session6(number: int = 1, **changes: Any) -> SessionEntry:
+    """The same of IPv6."""
+    ends = {name: address(f"2001:db8::{name[0].encode().hex()}") for name in ("vip", "local", "server")}
+    return session(number, **({"client": address(f"2001:db8:1::{number:x}")} | ends | changes))

@@ -17,7 +17,7 @@ from fullnat.core.interface import (
     Reset,
     SessionEvents,
 )
-from fullnat.net.flow import address, v4
+from fullnat.net.flow import Address, address, is_v6, v4
 from fullnat.p4constants import DropReason, PacketOutAction, PacketOutFlag
 from fullnat.p4rt import program
 from fullnat.p4rt.errors import ProgramError, SchemaError
@@ -50,12 +50,12 @@ def table_entries(op: Op, entry: Entry) -> list[p4r.TableEntry]:
 
 def inward(session: SessionEntry) -> SessionEntry:
     """What session_in alone tells."""
-    return session._replace(server=v4(0), server_port=0)
+    return session._replace(server=Address(bytes(len(session.server))), server_port=0)
 
 
 def outward(session: SessionEntry) -> SessionEntry:
     """What session_out alone tells."""
-    return session._replace(vip=v4(0), vport=0)
+    return session._replace(vip=Address(bytes(len(session.vip))), vport=0)
 
 
 @given(entries.cold)
@@ -72,9 +72,9 @@ def test_sessions_round_trip(session: SessionEntry) -> None:
 def test_the_wire_format_of_a_session_is_what_message_objects_serialise_to(session: SessionEntry) -> None:
     tables = {table.preamble.name: table for table in PROGRAM.p4info.tables}
     actions = {action.preamble.name: action for action in PROGRAM.p4info.actions}
-    for wire, name, action in zip(
-        SCHEMA.encode(Op.INSERT, session), ("session_in", "session_out"), ("fullnat_in", "fullnat_out"), strict=True
-    ):
+    ending = "6" if is_v6(session.client) else ""
+    for wire, direction in zip(SCHEMA.encode(Op.INSERT, session), ("in", "out"), strict=True):
+        name, action = f"session_{direction}{ending}", f"fullnat_{direction}{ending}"
         update = p4r.Update(type=p4r.Update.INSERT)
         entry = update.entity.table_entry
         entry.table_id = tables[name].preamble.id
@@ -162,7 +162,10 @@ def test_two_entries_with_one_session_id_are_no_session() -> None:
         entries.session(1, session_id=1 << 24),
         entries.session(1, vip=address("::1")),
         entries.session(1, client=address("::1")),
-        OwnAddress(address("::1"), "own_vip"),
+        entries.session6(1, vip=v4(1)),
+        entries.session6(1, client=v4(1)),
+        entries.session6(1, local=v4(1), server=v4(1)),
+        OwnAddress(Address(bytes(5)), "own_vip"),
         Port(1 << 16, 0),
     ],
 )
@@ -273,7 +276,7 @@ def test_digests_and_their_acknowledgement() -> None:
                 struct = digest.data.add().struct
             struct.members.add(bitstring=canonical(value))
     assert SCHEMA.packets.decode_digest(digest) == [SessionEvents(0x12345, 2, 1), SessionEvents(0, 1, 32)]
-    digest.digest_id = SCHEMA.packets.neighbor_digest_id
+    digest.digest_id = SCHEMA.packets.neighbor_digest_ids[0]
     assert SCHEMA.packets.decode_digest(digest) == [NeighborHeard(v4(0x12345), 2, 1), NeighborHeard(v4(0), 1, 32)]
     digest.digest_id = 1
     assert SCHEMA.packets.decode_digest(digest) == []
@@ -323,6 +326,7 @@ def test_every_difference_is_reported_at_once() -> None:
         "no meter punt_meter",
         "no digest session_event_t",
         "no digest neighbor_event_t",
+        "no digest neighbor_event6_t",
         f"counter drop_ctr: size 3, expected {DropReason.DROP_REASONS}",
     }
 

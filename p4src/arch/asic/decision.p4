@@ -22,6 +22,10 @@ header decision_t {
     l4_port_t dst_port;
     ipv4_addr_t src;
     ipv4_addr_t dst;
+#ifdef IPV6
+    ipv6_addr_t src6;
+    ipv6_addr_t dst6;
+#endif
     bit<32>   delta;
     bit<32>   end_seq;        /* sequence number behind the segment */
 #if SESSION_ID_BITS % 8 != 0
@@ -31,12 +35,25 @@ header decision_t {
     session_id_t session_id;
 }
 
+#ifdef IPV6
+#define READ_DECISION6 \
+        m.session.src6 = hdr.decision.src6; \
+        m.session.dst6 = hdr.decision.dst6;
+#define SEND_DECISION6(SOURCE, DESTINATION) \
+        hdr.decision.src6 = SOURCE; \
+        hdr.decision.dst6 = DESTINATION;
+#else
+#define READ_DECISION6
+#define SEND_DECISION6(SOURCE, DESTINATION)
+#endif
+
 /* In egress, before anything else. */
 #define READ_DECISION \
         m.session.direction = hdr.decision.direction; \
         m.session.flags = hdr.decision.flags; \
         m.session.src = hdr.decision.src; \
         m.session.dst = hdr.decision.dst; \
+        READ_DECISION6 \
         m.session.src_port = hdr.decision.src_port; \
         m.session.dst_port = hdr.decision.dst_port; \
         m.session.delta = hdr.decision.delta; \

@@ -8,12 +8,18 @@
 #define SERVER_ANSWERED (m.target.seen & (bit<8>)SessionEvent.SYN_ACK != 0)
 
 /* An outer header would take PHV, and room in the decision, that there is not. */
-#define TUNNEL(SOURCE, DESTINATION) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
+#define TUNNEL(SOURCE) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
+#define TUNNEL6(SOURCE) m.session.src6 = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
 #define TUNNELLED false
 
 /* Neither its parser nor the decision has room for a packet within a packet: the controller translates ICMP errors, as it edits option
  * lists. What ends here by TTL or MTU is known behind the meter of punts. */
 #define BEHIND_ICMP transition accept;
+/* Fragments and what IPsec protects to an address of ours are dropped by name. */
+#define MORE_L4
+#define HAS_FLOW hdr.ports.isValid()
+#define GOES_BY_FLOW hdr.ports.isValid()
+#define ADMIT_WITHOUT_PORTS
 #define STRAY_ICMP_ERROR punt(PuntReason.ICMP_ERROR)
 #define TELL_SENDER
 

@@ -55,6 +55,7 @@ control SendDecision(inout headers_t hdr, in metadata_t m) {
         hdr.decision.dst_port = m.session.dst_port;
         hdr.decision.src = m.session.src;
         hdr.decision.dst = m.session.dst;
+        SEND_DECISION6(m.session.src6, m.session.dst6)
         hdr.decision.delta = m.session.delta;
         hdr.decision.end_seq = m.target.end_seq;
         hdr.decision.session_id = m.session.id;
@@ -77,6 +78,7 @@ control SendDecision(inout headers_t hdr, in metadata_t m) {
         hdr.decision.dst_port = 0;
         hdr.decision.src = 0;
         hdr.decision.dst = 0;
+        SEND_DECISION6(0, 0)
         hdr.decision.delta = 0;
         hdr.decision.end_seq = 0;
         hdr.decision.session_id = 0;

@@ -23,7 +23,7 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
     }
 
     apply {
-        if (m.edit.remove_experiments && hdr.experiment.isValid()) { put(); }
+        if (m.edit.remove_experiments && !IS_IPV6 && hdr.experiment.isValid()) { put(); }
     }
 }
 
@@ -51,6 +51,12 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     }
 
     @hidden
+    action measure_mss6() {
+        m.target.mss_above_floor = hdr.mss.value |-| MSS6_FLOOR;
+        m.target.mss_above_both = hdr.mss.value |-| (MSS6_FLOOR + TOA_V6_BYTES - 1);
+    }
+
+    @hidden
     action lower_mss(bit<16> bytes) { hdr.mss.value = hdr.mss.value - bytes; }
 
     @hidden
@@ -63,11 +69,17 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     action shift_4() { SHIFT(hdr.block_4) }
 
     apply {
-        measure_mss();
+        if (IS_IPV6) { measure_mss6(); } else { measure_mss(); }
         if (m.edit.remove_timestamps && hdr.timestamps.isValid()) { blank_timestamps(); }
         if (m.edit.remove_experiments && hdr.experiment.isValid()) { blank_experiment(); }
         if (m.edit.lower_mss && hdr.mss.isValid()) {
-            if (m.target.mss_above_both != 0) { lower_mss(TOA_V4_BYTES); } else { lower_mss(m.target.mss_above_floor); }
+            if (m.target.mss_above_both == 0) {
+                lower_mss(m.target.mss_above_floor);
+            } else if (IS_IPV6) {
+                lower_mss(TOA_V6_BYTES);
+            } else {
+                lower_mss(TOA_V4_BYTES);
+            }
         }
         if (m.edit.shift_sack) {
             if (hdr.block_1.isValid()) { shift_1(); }

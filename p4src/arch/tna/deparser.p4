@@ -20,7 +20,6 @@ control FullnatDeparser(packet_out packet, inout headers_t hdr, in metadata_t m,
         packet.emit(hdr.ethernet);
         packet.emit(hdr.arp);
         packet.emit(hdr.ipv4);
-        EMIT_IPV6(packet)
         packet.emit(hdr.icmp);
         packet.emit(hdr.ports);
         packet.emit(hdr.udp);

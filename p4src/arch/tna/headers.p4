@@ -5,7 +5,6 @@
 #include "../../include/headers.p4"
 #include "../layouts/headers.p4"
 #include "../asic/decision.p4"
-#include "../asic/ipv6_room/headers.p4"
 
 /* The PCIe port of the CPU. */
 #ifndef CPU_PORT
@@ -26,12 +25,16 @@ struct headers_t {
     vlan_t       vlan;
     arp_t        arp;
     ipv4_t       ipv4;
-    IPV6_HEADERS
+    ipv6_t       ipv6;
     icmp_t       icmp;
+    icmp_t       icmpv6;
+    nd_t         nd;
+    nd_link_t    nd_link;
     l4_ports_t   ports;
     udp_t        udp;
     tcp_t        tcp;
     toa_v4_t     toa_v4;
+    toa_v6_t     toa_v6;
     OPTION_HEADERS
 }
 
@@ -56,7 +59,6 @@ struct target_metadata_t {
     bit<16> mss_above_both; /* and above the floor and TOA, less 1 */
     ASIC_NEWS
     session_event_t event;
-    IPV6_METADATA
 }
 
 #endif

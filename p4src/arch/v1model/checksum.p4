@@ -46,6 +46,15 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
         }, 32w65536);
     }
 
+    @hidden
+    action update_tcp6() {
+        hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.tcp.checksum,
+            ~m.flow.src6, ~m.flow.dst6, ~m.target.received.src_port, ~m.target.received.dst_port, ~m.target.received.seq, ~m.target.received.ack,
+            hdr.ipv6.src, hdr.ipv6.dst, hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack
+        }, 32w65536);
+    }
+
     /* 0 says that there is none, and is never computed (RFC 768). */
     @hidden
     action update_udp() {
@@ -53,6 +62,16 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
             ~hdr.udp.checksum,
             ~m.target.received.src, ~m.target.received.dst, ~m.target.received.src_port, ~m.target.received.dst_port,
             hdr.ipv4.src, hdr.ipv4.dst, hdr.ports.src, hdr.ports.dst
+        }, 32w65536);
+        hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
+    }
+
+    @hidden
+    action update_udp6() {
+        hash(hdr.udp.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.udp.checksum,
+            ~m.flow.src6, ~m.flow.dst6, ~m.target.received.src_port, ~m.target.received.dst_port,
+            hdr.ipv6.src, hdr.ipv6.dst, hdr.ports.src, hdr.ports.dst
         }, 32w65536);
         hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
     }
@@ -67,15 +86,29 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
         }, 32w65536);
     }
 
+    @hidden
+    action add_toa6() {
+        hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
+            ~hdr.tcp.checksum,
+            ~m.target.received.offset_flags, hdr.tcp.data_offset, 12w0, m.growth,
+            hdr.toa_v6.kind, hdr.toa_v6.length, hdr.toa_v6.client_port, hdr.toa_v6.client
+        }, 32w65536);
+    }
+
     apply {
         if (hdr.ipv4.isValid()) { update_ipv4(); }
         if (m.session.direction != (bit<8>)Direction.NONE) {
             if (hdr.tcp.isValid()) {
-                update_tcp();
-                if (hdr.toa_v4.isValid()) { add_toa(); }
+                if (hdr.ipv6.isValid()) {
+                    update_tcp6();
+                    if (hdr.toa_v6.isValid()) { add_toa6(); }
+                } else {
+                    update_tcp();
+                    if (hdr.toa_v4.isValid()) { add_toa(); }
+                }
                 option_checksum.apply(hdr, m);
             } else if (hdr.udp.isValid() && hdr.udp.checksum != 0) {
-                update_udp();
+                if (hdr.ipv6.isValid()) { update_udp6(); } else { update_udp(); }
             }
         }
     }

@@ -10,13 +10,18 @@ control FullnatDeparser(packet_out packet, in headers_t hdr) {
         EMIT_OUTER(packet)
         packet.emit(hdr.ipv4);
         packet.emit(hdr.ipv4_options);
+        packet.emit(hdr.ipv6);
         packet.emit(hdr.icmp);
         EMIT_QUOTED(packet)
+        packet.emit(hdr.icmpv6);
+        packet.emit(hdr.nd);
+        packet.emit(hdr.nd_link);
         packet.emit(hdr.ports);
         packet.emit(hdr.udp);
         packet.emit(hdr.tcp);
         EMIT_QUOTED_L4(packet)
         packet.emit(hdr.toa_v4);
+        packet.emit(hdr.toa_v6);
         EMIT_OPTIONS(packet)
     }
 }

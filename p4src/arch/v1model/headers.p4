@@ -35,13 +35,18 @@ struct headers_t {
     OUTER_HEADER
     ipv4_t         ipv4;
     ipv4_options_t ipv4_options;
+    ipv6_t         ipv6;
     icmp_t         icmp;
     QUOTED_HEADERS
+    icmp_t         icmpv6;
+    nd_t           nd;
+    nd_link_t      nd_link;
     l4_ports_t     ports;
     udp_t          udp;
     tcp_t          tcp;
     QUOTED_L4_HEADERS
     toa_v4_t       toa_v4;
+    toa_v6_t       toa_v6;
     OPTION_HEADERS
 }
 

@@ -4,6 +4,7 @@
  *                                              -> ipv4 [-> options] -> icmp [-> what an error quotes]
  *                                                                       | ports, udp
  *                                                                       | ports, tcp -> the states of OPTION_STATES
+ *                                              -> ipv6 -> icmpv6 [-> nd [-> nd_link]] | ports, as behind ipv4
  *
  * A packet shorter than its headers sets parser_error and is dropped by Validate. Lengths that lie are found there too. */
 #ifndef _V1MODEL_PARSER_P4_
@@ -29,6 +30,9 @@ parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, in
 #include OPTION_STATES
 #ifdef QUOTED_STATES
 #include QUOTED_STATES
+#endif
+#ifdef PORTLESS_STATES
+#include PORTLESS_STATES
 #endif
 }
 

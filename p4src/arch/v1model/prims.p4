@@ -5,6 +5,8 @@
 /* With SESSION_SYN, the end of what the session's client has sent, in the server's numbers; 0 = not known. */
 #define PACKET_IN_SEQ @id(5) bit<32> seq;
 
+#define IPV6
+
 /* A control verifies it. */
 #define CHECK_IPV4
 #define PASS_TAG hdr.ethernet.type = hdr.vlan.type; m.target.tag_bytes = VLAN_BYTES;

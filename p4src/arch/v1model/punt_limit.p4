@@ -1,5 +1,5 @@
 /* v1model: the rate at which packets may go to the controller. What is above it is dropped for that
- * reason. ARP requests are answered above it too, and not told. */
+ * reason. ARP requests and neighbor solicitations are answered above it too, and not told. */
 #ifndef _V1MODEL_PUNT_LIMIT_P4_
 #define _V1MODEL_PUNT_LIMIT_P4_
 
@@ -11,7 +11,9 @@ control PuntLimit(inout metadata_t m) {
         bit<8> colour = 0;
         punt_meter.execute_meter(m.verdict.punt, colour);
         if (colour == 2) {
-            if (m.verdict.punt != (bit<8>)PuntReason.NEIGHBOR) { m.verdict.drop = (bit<8>)DropReason.PUNT_METER; }
+            if (m.verdict.punt != (bit<8>)PuntReason.NEIGHBOR && m.verdict.punt != (bit<8>)PuntReason.NEIGHBOR6) {
+                m.verdict.drop = (bit<8>)DropReason.PUNT_METER;
+            }
             m.verdict.punt = 0;
         }
     }

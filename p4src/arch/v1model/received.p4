@@ -14,8 +14,12 @@ control Received(inout headers_t hdr, inout metadata_t m, in standard_metadata_t
         m.ingress_port = (port_num_t)standard_metadata.ingress_port;
         m.parser_error = standard_metadata.parser_error != error.NoError;
         m.checksum_error = standard_metadata.checksum_error == 1;
-        bool beyond_frame = hdr.ipv4.total_len > (bit<16>)standard_metadata.packet_length - headers_len - m.target.tag_bytes;
-        m.ip_fault = beyond_frame ? (bit<8>)DropReason.IPV4_HEADER : 0;
+        bit<16> ip_bytes = (bit<16>)standard_metadata.packet_length - headers_len - m.target.tag_bytes;
+        if (hdr.ipv6.isValid()) {
+            m.ip_fault = hdr.ipv6.payload_len > ip_bytes - IPV6_BYTES ? (bit<8>)DropReason.IPV6_HEADER : 0;
+        } else {
+            m.ip_fault = hdr.ipv4.total_len > ip_bytes ? (bit<8>)DropReason.IPV4_HEADER : 0;
+        }
     }
 }
 

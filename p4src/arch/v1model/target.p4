@@ -5,10 +5,12 @@
 #include "prims.p4"
 #include "option_list/headers.p4"
 #include "icmp_error/headers.p4"
+#include "portless/headers.p4"
+#define PORTLESS_STATES "portless/states.p4"
 #define QUOTED_STATES "icmp_error/states.p4"
 #define DECISION_HEADER
-#define OUTER_HEADER ipv4_t outer_ipv4;
-#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4);
+#define OUTER_HEADER ipv4_t outer_ipv4; ipv6_t outer_ipv6;
+#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4); PACKET.emit(hdr.outer_ipv6);
 #include "headers.p4"
 
 struct target_metadata_t {
@@ -17,30 +19,40 @@ struct target_metadata_t {
     bit<32> client_end;       /* answered: end of what the client has sent, in the server's numbers; 0 = not known */
     bool    server_answered;  /* answered to a reset: SYN_ACK is set */
     bool    before_data;      /* answered to the client: it acknowledges no data of the server */
-    ipv4_addr_t outer_src;    /* of the outer header */
-    ipv4_addr_t outer_dst;    /* 0 = no outer header */
+    ipv4_addr_t outer_src;    /* of the outer header, which goes to the next hop */
+    ipv6_addr_t outer_src6;
+    bit<8>      outer_bytes;  /* of the outer header; 0 = none */
     bit<16>     quoted_len;   /* of an ICMP error, bytes behind the ICMP header; IPv4 options of the quoted packet left out */
     ipv4_addr_t misaddressed; /* of an ICMP error, destination xor source of the quoted packet */
+    PORTLESS_METADATA
     received_t    received;
     option_list_t options;
 }
 
 #define BEFORE_DATA m.target.before_data
 #define SERVER_ANSWERED m.target.server_answered
-#define TUNNEL(SOURCE, DESTINATION) \
+#define TUNNEL(SOURCE) \
         m.target.outer_src = SOURCE; \
-        m.target.outer_dst = DESTINATION; \
-        m.length.last = m.length.last |+| OUTER_BYTES;
-#define TUNNELLED (m.target.outer_dst != 0)
+        m.target.outer_bytes = OUTER_IPV4_BYTES; \
+        m.length.last = m.length.last |+| OUTER_IPV4_BYTES;
+#define TUNNEL6(SOURCE) \
+        m.target.outer_src6 = SOURCE; \
+        m.target.outer_bytes = OUTER_IPV6_BYTES; \
+        m.length.last = m.length.last |+| OUTER_IPV6_BYTES;
+#define TUNNELLED (m.target.outer_bytes != 0)
 /* Not our own packets, nor fragments but the first, nor what may be an ICMP error (RFC 1812 4.3.2.7). */
-#define HAS_SENDER_TO_TELL (!m.own_packet && hdr.ipv4.fragment_offset == 0 \
+#define IPV4_HAS_SENDER_TO_TELL (hdr.ipv4.isValid() && hdr.ipv4.fragment_offset == 0 \
         && (hdr.ipv4.protocol != PROTO_ICMP || (hdr.icmp.isValid() && (hdr.icmp.type == ICMP_ECHO_REQUEST || hdr.icmp.type == ICMP_ECHO_REPLY))))
+/* The same of IPv6 (RFC 4443 2.4): what has extension headers is not looked into, and so may be one. */
+#define IPV6_HAS_SENDER_TO_TELL (hdr.ipv6.isValid() && (hdr.ports.isValid() \
+        || (hdr.icmpv6.isValid() && (hdr.icmpv6.type == ICMPV6_ECHO_REQUEST || hdr.icmpv6.type == ICMPV6_ECHO_REPLY))))
 #define TELL_SENDER \
-            if (m.verdict.drop != (bit<8>)DropReason.NONE && HAS_SENDER_TO_TELL) { \
-                if (m.verdict.drop == (bit<8>)DropReason.TTL) { \
+            if (m.verdict.drop != (bit<8>)DropReason.NONE && !m.own_packet \
+                && (IPV4_HAS_SENDER_TO_TELL || IPV6_HAS_SENDER_TO_TELL)) { \
+                if (m.verdict.drop == (bit<8>)DropReason.TTL || m.verdict.drop == (bit<8>)DropReason.HOP_LIMIT) { \
                     m.verdict.punt = (bit<8>)PuntReason.TTL_EXPIRED; \
                 } else if ((m.verdict.drop == (bit<8>)DropReason.MTU || m.verdict.drop == (bit<8>)DropReason.TUNNEL_MTU) \
-                           && hdr.ipv4.dont_fragment == 1) { \
+                           && (hdr.ipv6.isValid() || hdr.ipv4.dont_fragment == 1)) { \
                     m.verdict.punt = (bit<8>)PuntReason.TOO_BIG; \
                 } \
                 if (m.verdict.punt != 0) { punt_limit.apply(m); } \
@@ -52,9 +64,11 @@ struct target_metadata_t {
 #include "../../core/target.p4"
 #include "parser.p4"
 #include "received.p4"
+#include "solicitation.p4"
 #include "option_list/edit.p4"
 #include "checksum.p4"
 #include "icmp_error/rewrite.p4"
+#include "portless/follow.p4"
 #include "tunnel.p4"
 #include "session_state.p4"
 #include "punt_limit.p4"

@@ -12,7 +12,7 @@ struct session_event_t {
 /* After Forward: the packet leaves by a port. */
 #define FORWARDED (m.verdict.punt == 0 && m.verdict.drop == (bit<8>)DropReason.NONE)
 /* And it leaves rewritten; so it goes to the controller, too, which only sends it on when it knows the neighbor. */
-#define LEAVES_ROUTED (m.verdict.punt == (bit<8>)PuntReason.NO_NEIGHBOR || (FORWARDED && hdr.ipv4.isValid()))
+#define LEAVES_ROUTED (m.verdict.punt == (bit<8>)PuntReason.NO_NEIGHBOR || (FORWARDED && ROUTED))
 
 control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     @id(ID_C_DROP) @name(".drop_ctr")
@@ -50,10 +50,23 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         standard_metadata.egress_spec = (bit<9>)m.verdict.out_port;
     }
 
+    @hidden
+    action tell_neighbor6() {
+        punt_ctr.count(m.verdict.punt);
+        digest<neighbor_event6_t>(1, { hdr.ipv6.dst, m.answer.asker, m.ingress_port });
+        standard_metadata.egress_spec = (bit<9>)m.verdict.out_port;
+    }
+
     apply {
         hdr.packet_out.setInvalid();
         if (m.verdict.punt != 0) {
-            if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR) { tell_neighbor(); } else { punt(); }
+            if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR) {
+                tell_neighbor();
+            } else if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR6) {
+                tell_neighbor6();
+            } else {
+                punt();
+            }
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {

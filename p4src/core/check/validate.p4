@@ -3,26 +3,22 @@
  * Target parsers do not check lengths against each other (Tofino ignores verify), so that is done here; and an ASIC
  * compares two fields by what is left of a saturating subtraction. Each layer's rules are one table, first row first.
  * After MeasureLengths. Reads hdr, m.length and what the target
- * says is wrong; writes m.verdict.drop and m.segment_fault. */
+ * says is wrong; writes m.verdict.drop. IPv6 is Validate6's. */
 #ifndef _VALIDATE_P4_
 #define _VALIDATE_P4_
 
-#include "../target.p4"
+#include "segment_rules.p4"
 
-/* Of the first four bits of a header, a value below 4. */
-#define BELOW_4 0 &&& 0xc
-#define BELOW_8 0 &&& 0xfff8
 /* Addresses that no router forwards: multicast, reserved and broadcast; loopback; this network (RFC 1812 5.3.7). */
 #define CLASS_D_AND_E 0xe0000000 &&& 0xe0000000
 #define LOOPBACK 0x7f000000 &&& 0xff000000
 #define THIS_NETWORK 0 &&& 0xff000000
 
 control Validate(inout headers_t hdr, inout metadata_t m) {
-    @hidden
-    action drop(DropReason reason) { m.verdict.drop = (bit<8>)reason; }
+    SegmentRules() segment_rules;
 
     @hidden
-    action fault(DropReason reason) { m.segment_fault = (bit<8>)reason; }
+    action drop(DropReason reason) { m.verdict.drop = (bit<8>)reason; }
 
     @hidden
     action pass() { }
@@ -84,43 +80,6 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
         }
     }
 
-    @hidden
-    table tcp_rules {
-        key = {
-            hdr.tcp.data_offset  : ternary;
-            m.length.tcp_missing : ternary;
-            hdr.tcp.syn          : ternary;
-            hdr.tcp.fin          : ternary;
-            hdr.tcp.rst          : ternary;
-            m.bad_options        : ternary;
-        }
-        actions = { pass; fault; drop; }
-        const default_action = drop(DropReason.TCP_HEADER);
-        const entries = {
-            (BELOW_4, _, _, _, _, _) : drop(DropReason.TCP_HEADER);
-            (4, _, _, _, _, _)       : drop(DropReason.TCP_HEADER);
-            (_, 0, 1, 1, _, _)       : fault(DropReason.TCP_FLAGS);
-            (_, 0, 1, _, 1, _)       : fault(DropReason.TCP_FLAGS);
-            (_, 0, _, _, _, true)    : fault(DropReason.TCP_OPTIONS);
-            (_, 0, _, _, _, _)       : pass();
-        }
-    }
-
-    /* RFC 768. What a datagram leaves of its packet is nobody's, and no fault of it. */
-    @hidden
-    table udp_rules {
-        key = {
-            hdr.udp.length       : ternary;
-            m.length.udp_missing : ternary;
-        }
-        actions = { pass; drop; }
-        const default_action = drop(DropReason.UDP_HEADER);
-        const entries = {
-            (BELOW_8, _) : drop(DropReason.UDP_HEADER);
-            (_, 0)       : pass();
-        }
-    }
-
     apply {
         if (m.parser_error) {
             drop(DropReason.PARSER);
@@ -131,10 +90,8 @@ control Validate(inout headers_t hdr, inout metadata_t m) {
         } else {
             switch (ipv4_rules.apply().action_run) {
                 pass: {
-                    if (hdr.tcp.isValid()) {
-                        tcp_rules.apply();
-                    } else if (hdr.udp.isValid()) {
-                        udp_rules.apply();
+                    if (hdr.ports.isValid()) {
+                        segment_rules.apply(hdr, m);
                     } else if (hdr.icmp.isValid() && m.length.icmp_missing != 0) {
                         drop(DropReason.IPV4_HEADER);
                     }

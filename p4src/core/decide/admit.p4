@@ -44,7 +44,12 @@ control Admit(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        if (hdr.tcp.isValid()) { segment.apply(); }
+        if (hdr.tcp.isValid()) {
+            segment.apply();
+        } else if (IS_IPV6 && m.segment_fault != 0) {
+            drop_faulty();
+        }
+        ADMIT_WITHOUT_PORTS
     }
 }
 

@@ -14,7 +14,12 @@ control CompareForAnswer(inout headers_t hdr, inout metadata_t m) {
         m.answer.carry = hdr.icmp.checksum |-| 16w0xf7ff;
     }
 
-    apply { compare(); }
+    @hidden
+    action compare6() { m.answer.no_borrow = hdr.icmpv6.checksum |-| 16w0x00ff; }
+
+    apply {
+        if (IS_IPV6) { compare6(); } else { compare(); }
+    }
 }
 
 control AnswerOrDrop(inout headers_t hdr, inout metadata_t m) {

@@ -9,6 +9,7 @@
 #include "without_session.p4"
 #include "admit.p4"
 #include "answer_or_drop.p4"
+#include "answer_or_drop6.p4"
 
 control Decide(inout headers_t hdr, inout metadata_t m) {
     Server() server;
@@ -17,19 +18,16 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
     Admit() admit;
     CompareForAnswer() compare_for_answer;
     AnswerOrDrop() answer_or_drop;
+    AnswerOrDrop6() answer_or_drop6;
     SessionState() session_state;
-    IPV6_DECIDE
 
     @hidden
     action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
 
     apply {
-        WHERE_NEEDED(!hdr.ports.isValid()) { compare_for_answer.apply(hdr, m); }
-        if (hdr.ports.isValid()) {
-            if (IN_SESSION) {
-                IPV6_ELSE(ipv6_server) { server.apply(hdr, m); }
-            }
-            IPV6_ALSO(ipv6_route)
+        WHERE_NEEDED(!GOES_BY_FLOW) { compare_for_answer.apply(hdr, m); }
+        if (GOES_BY_FLOW) {
+            if (IN_SESSION) { server.apply(hdr, m); }
             WHERE_NEEDED(!IN_SESSION) { judge_without_session.apply(hdr, m); }
             if (!DECIDED) {
                 if (m.foreign) {
@@ -41,9 +39,15 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
                 }
             }
         } else if (!DECIDED) {
-            if (m.foreign) { not_for_us(); } else { answer_or_drop.apply(hdr, m); }
+            if (m.foreign) {
+                not_for_us();
+            } else if (IS_IPV6) {
+                answer_or_drop6.apply(hdr, m);
+            } else {
+                answer_or_drop.apply(hdr, m);
+            }
         }
-        if (IN_SESSION && !hdr.icmp.isValid() && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) {
+        if (IN_SESSION && (hdr.tcp.isValid() || hdr.udp.isValid()) && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) {
             session_state.apply(hdr, m);
         }
     }

@@ -2,11 +2,18 @@
  *
  * server_in is for what clients send, server_out for what the real server sends; each has one entry per server_id. Kept out
  * of the session tables, this makes their action data fit one SRAM block per 1,024 entries of an ASIC. After Session, if it
- * found a session. Reads m.session; writes m.session, m.next_hop and m.route.drop. */
+ * found a session. Reads m.session; writes m.session, m.next_hop, m.next_hop6 and m.route.drop. */
 #ifndef _SERVER_P4_
 #define _SERVER_P4_
 
 #include "../target.p4"
+
+/* In the action of a tunnel: the packet stays what it is, and Route looks for an address of the outer header's family. */
+#ifdef IPV6
+#define IPV6_INSIDE(OUTER) m.session.ipv6 = m.via6; m.session.dst6 = m.flow.dst6; m.via6 = OUTER;
+#else
+#define IPV6_INSIDE(OUTER)
+#endif
 
 control Server(inout headers_t hdr, inout metadata_t m) {
     @id(ID_A_TO_SERVER) @name(".to_server")
@@ -26,14 +33,43 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         m.next_hop = address;
     }
 
-    /* The same through a tunnel, wherever the server is. */
+    @id(ID_A_TO_SERVER6) @name(".to_server6")
+    action to_server6(@id(1) bit<8> flags, @id(2) ipv6_addr_t address, @id(3) l4_port_t port) {
+        m.session.flags = flags;
+        m.session.ipv6 = true;
+        m.session.dst6 = address;
+        m.session.dst_port = port;
+        m.next_hop6 = address;
+    }
+
+    @id(ID_A_TO_SERVER_DIRECT6) @name(".to_server_direct6")
+    action to_server_direct6(@id(1) bit<8> flags, @id(2) ipv6_addr_t address) {
+        m.session.flags = flags;
+        m.session.ipv6 = true;
+        m.session.dst6 = m.flow.dst6;
+        m.session.dst_port = m.flow.dst_port;
+        m.next_hop6 = address;
+    }
+
+    /* The same through a tunnel, wherever the server is. What is inside is of either family, and keeps it. */
     @id(ID_A_TO_SERVER_TUNNEL) @name(".to_server_tunnel")
     action to_server_tunnel(@id(1) bit<8> flags, @id(2) ipv4_addr_t address, @id(3) ipv4_addr_t source) {
         m.session.flags = flags;
         m.session.dst = m.flow.dst;
         m.session.dst_port = m.flow.dst_port;
         m.next_hop = address;
-        TUNNEL(source, address)
+        IPV6_INSIDE(false)
+        TUNNEL(source)
+    }
+
+    @id(ID_A_TO_SERVER_TUNNEL6) @name(".to_server_tunnel6")
+    action to_server_tunnel6(@id(1) bit<8> flags, @id(2) ipv6_addr_t address, @id(3) ipv6_addr_t source) {
+        m.session.flags = flags;
+        m.session.dst = m.flow.dst;
+        m.session.dst_port = m.flow.dst_port;
+        m.next_hop6 = address;
+        IPV6_INSIDE(true)
+        TUNNEL6(source)
     }
 
     @id(ID_A_FROM_VIP) @name(".from_vip")
@@ -44,13 +80,28 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         m.next_hop = m.session.dst;
     }
 
+    @id(ID_A_FROM_VIP6) @name(".from_vip6")
+    action from_vip6(@id(1) bit<8> flags, @id(2) ipv6_addr_t vip, @id(3) l4_port_t vport) {
+        m.session.flags = flags;
+        m.session.ipv6 = true;
+        m.session.src6 = vip;
+        m.session.src_port = vport;
+        m.next_hop6 = m.session.dst6;
+    }
+
     @id(ID_A_NO_SERVER) @name(".no_server")
     action no_server() { m.route.drop = (bit<8>)DropReason.SERVER; }
 
     @id(ID_T_SERVER_IN) @name(".server_in")
     table server_in {
         key = { m.session.server_id : exact @id(1) @name("server_id"); }
-        actions = { to_server; to_server_direct; to_server_tunnel; @defaultonly no_server; }
+        actions = {
+            to_server; to_server_direct; to_server_tunnel;
+#ifdef IPV6
+            to_server6; to_server_direct6; to_server_tunnel6;
+#endif
+            @defaultonly no_server;
+        }
         const default_action = no_server();
         size = SERVER_TABLE_SIZE;
     }
@@ -58,7 +109,13 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     @id(ID_T_SERVER_OUT) @name(".server_out")
     table server_out {
         key = { m.session.server_id : exact @id(1) @name("server_id"); }
-        actions = { from_vip; @defaultonly no_server; }
+        actions = {
+            from_vip;
+#ifdef IPV6
+            from_vip6;
+#endif
+            @defaultonly no_server;
+        }
         const default_action = no_server();
         size = SERVER_TABLE_SIZE;
     }
@@ -69,6 +126,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         } else {
             server_out.apply();
         }
+        if (FAMILY_DIFFERS && m.route.drop == (bit<8>)DropReason.NONE) { m.route.drop = (bit<8>)DropReason.FAMILY; }
     }
 }
 

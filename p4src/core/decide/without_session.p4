@@ -80,7 +80,13 @@ control JudgeWithoutSession(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        if (hdr.tcp.isValid()) { segment_rules.apply(); } else { datagram_rules.apply(); }
+        if (hdr.tcp.isValid()) {
+            segment_rules.apply();
+        } else if (IS_IPV6 && m.segment_fault != 0 && m.own.address) {
+            drop_faulty();
+        } else {
+            datagram_rules.apply();
+        }
     }
 }
 

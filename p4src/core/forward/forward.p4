@@ -12,11 +12,10 @@ control Forward(inout headers_t hdr, inout metadata_t m) {
     NextHop() next_hop;
     Leave() leave;
     PuntLimit() punt_limit;
-    IPV6_FORWARD
 
     apply {
         WHERE_NEEDED(ROUTED && !DECIDED) {
-            IPV6_ELSE(ipv6_next_hop) { route.apply(hdr, m); }
+            route.apply(hdr, m);
         }
         if (ROUTED && !DECIDED) { next_hop.apply(hdr, m); }
         if (m.verdict.punt != 0) {

@@ -3,7 +3,8 @@
  * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
  * virtual_service says which (VIP, protocol, port) is served. What a real server sends to a local address belongs to a session,
  * or else its sender shall learn that there is none: the controller knows whether. The tables write different fields, so an ASIC
- * looks both up in one stage. Reads m.flow and m.addressed; writes m.own. */
+ * looks both up in one stage. Both have a twin for IPv6, which takes the same actions.
+ * Reads m.flow and m.addressed; writes m.own. */
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
 
@@ -51,9 +52,34 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
         size = SERVICE_TABLE_SIZE;
     }
 
+    @id(ID_T_OWN_ADDRESS6) @name(".own_address6")
+    table own_address6 {
+        key = { m.flow.dst6 : exact @id(1) @name("address"); }
+        actions = { own_vip; own_vip_silent; own_local; own_interface; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = OWN_ADDRESS6_TABLE_SIZE;
+    }
+
+    @id(ID_T_SERVICE6) @name(".virtual_service6")
+    table virtual_service6 {
+        key = {
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.dst6     : exact @id(2) @name("vip");
+            m.flow.dst_port : exact @id(3) @name("vport");
+        }
+        actions = { service_punt; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = SERVICE6_TABLE_SIZE;
+    }
+
     apply {
-        own_address.apply();
-        if (hdr.ports.isValid()) { virtual_service.apply(); }
+        if (IS_IPV6) {
+            own_address6.apply();
+            if (hdr.ports.isValid()) { virtual_service6.apply(); }
+        } else {
+            own_address.apply();
+            if (hdr.ports.isValid()) { virtual_service.apply(); }
+        }
     }
 }
 

@@ -11,16 +11,12 @@ control LookUp(inout headers_t hdr, inout metadata_t m) {
     Port() port;
     Session() session;
     Addressee() addressee;
-    IPV6_LOOK_UP
 
     apply {
         WHERE_NEEDED(!DECIDED) { port.apply(hdr, m); }
         WHERE_NEEDED(!DECIDED && !m.foreign) {
-            WHERE_NEEDED(hdr.ports.isValid()) { session.apply(hdr, m); }
-            IPV6_ALSO(ipv6_session)
-            WHERE_NEEDED(!IN_SESSION) {
-                IPV6_ELSE(ipv6_addressee) { addressee.apply(hdr, m); }
-            }
+            WHERE_NEEDED(HAS_FLOW) { session.apply(hdr, m); }
+            WHERE_NEEDED(!IN_SESSION) { addressee.apply(hdr, m); }
         }
     }
 }

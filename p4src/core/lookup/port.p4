@@ -1,10 +1,14 @@
 /* Port: the MAC address of the port a packet came in by, and whether the frame is meant for us; the controller's reset is.
  *
+ * Neighbor discovery is meant for us by any multicast address: its target says whether it is.
  * Reads m.ingress_port, m.reset and hdr.ethernet; writes m.port_mac, m.foreign. */
 #ifndef _PORT_P4_
 #define _PORT_P4_
 
 #include "../target.p4"
+
+/* The first 16 bits of the MAC address of an IPv6 multicast address (RFC 2464). */
+#define MULTICAST6_MAC 0x3333
 
 control Port(inout headers_t hdr, inout metadata_t m) {
     bool known = false;
@@ -52,7 +56,7 @@ control Port(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         port.apply();
-        destination.apply();
+        if (IS_DISCOVERY && known && hdr.ethernet.dst[47:32] == MULTICAST6_MAC) { ours(); } else { destination.apply(); }
     }
 }
 

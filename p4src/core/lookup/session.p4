@@ -3,7 +3,8 @@
  * One session is one entry in each table with the same session_id, which is also in the entry's controller_metadata.
  * session_in is keyed by what the client sends (OUT2IN), session_out by what the real server sends (IN2OUT). The action
  * data are the addresses and ports after the rewrite that are the session's own; Server has those that it shares with
- * others. Reads m.flow; writes m.session. */
+ * others. The tables of IPv6 are others, as the keys of IPv4 would be as wide as theirs.
+ * Reads m.flow; writes m.session. */
 #ifndef _SESSION_P4_
 #define _SESSION_P4_
 
@@ -12,6 +13,9 @@
 control Session(inout headers_t hdr, inout metadata_t m) {
     DIRECT_COUNTER(ID_DC_SESSION_IN, ".session_in_ctr", session_in_ctr)
     DIRECT_COUNTER(ID_DC_SESSION_OUT, ".session_out_ctr", session_out_ctr)
+
+    DIRECT_COUNTER(ID_DC_SESSION_IN6, ".session_in6_ctr", session_in6_ctr)
+    DIRECT_COUNTER(ID_DC_SESSION_OUT6, ".session_out6_ctr", session_out6_ctr)
 
     @id(ID_A_FULLNAT_IN) @name(".fullnat_in")
     action fullnat_in(@id(1) session_id_t session_id,
@@ -35,6 +39,32 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         m.session.id = session_id;
         m.session.server_id = server_id;
         m.session.dst = client;
+        m.session.dst_port = client_port;
+        m.session.delta = delta;
+    }
+
+    @id(ID_A_FULLNAT_IN6) @name(".fullnat_in6")
+    action fullnat_in6(@id(1) session_id_t session_id,
+                       @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                       @id(3) ipv6_addr_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta) {
+        DIRECT_COUNT(session_in6_ctr);
+        m.session.direction = (bit<8>)Direction.IN;
+        m.session.id = session_id;
+        m.session.server_id = server_id;
+        m.session.src6 = local;
+        m.session.src_port = local_port;
+        m.session.delta = delta;
+    }
+
+    @id(ID_A_FULLNAT_OUT6) @name(".fullnat_out6")
+    action fullnat_out6(@id(1) session_id_t session_id,
+                        @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                        @id(3) ipv6_addr_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta) {
+        DIRECT_COUNT(session_out6_ctr);
+        m.session.direction = (bit<8>)Direction.OUT;
+        m.session.id = session_id;
+        m.session.server_id = server_id;
+        m.session.dst6 = client;
         m.session.dst_port = client_port;
         m.session.delta = delta;
     }
@@ -73,8 +103,46 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         IDLE_TIMEOUT
     }
 
+    @id(ID_T_SESSION_IN6) @name(".session_in6")
+    PLACE_SESSION_IN6
+    table session_in6 {
+        key = {
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.src6     : exact @id(2) @name("client");
+            m.flow.src_port : exact @id(3) @name("client_port");
+            m.flow.dst6     : exact @id(4) @name("vip");
+            m.flow.dst_port : exact @id(5) @name("vport");
+        }
+        actions = { fullnat_in6; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = SESSION6_TABLE_SIZE;
+        DIRECT_COUNTERS(session_in6_ctr)
+        IDLE_TIMEOUT
+    }
+
+    @id(ID_T_SESSION_OUT6) @name(".session_out6")
+    PLACE_SESSION_OUT6
+    table session_out6 {
+        key = {
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.src6     : exact @id(2) @name("server");
+            m.flow.src_port : exact @id(3) @name("server_port");
+            m.flow.dst6     : exact @id(4) @name("local");
+            m.flow.dst_port : exact @id(5) @name("local_port");
+        }
+        actions = { fullnat_out6; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = SESSION6_TABLE_SIZE;
+        DIRECT_COUNTERS(session_out6_ctr)
+        IDLE_TIMEOUT
+    }
+
     apply {
-        APPLY_EITHER(session_in, session_out)
+        if (IS_IPV6) {
+            APPLY_EITHER(session_in6, session_out6)
+        } else {
+            APPLY_EITHER(session_in, session_out)
+        }
     }
 }
 

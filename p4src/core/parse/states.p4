@@ -2,7 +2,7 @@
      * else does, what a packet belongs to: m.flow, by which sessions and services are looked up; m.addressed; and m.next_hop, as
      * long as no rewrite leads elsewhere.
      *
-     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4, PASS_TAG and BEHIND_ICMP. */
+     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4, PASS_TAG, MORE_L4 and BEHIND_ICMP. */
     state parse_packet_out {
         packet.extract(hdr.packet_out);
         transition select(hdr.packet_out.request) {
@@ -22,7 +22,9 @@
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_ARP: parse_arp;
             ETHERTYPE_VLAN: parse_vlan;
-            IPV6_ETHERTYPE
+#ifdef IPV6
+            ETHERTYPE_IPV6: parse_ipv6;
+#endif
             default: accept;
         }
     }
@@ -41,7 +43,9 @@
         transition select(hdr.vlan.type) {
             ETHERTYPE_IPV4: parse_ipv4;
             ETHERTYPE_ARP: parse_arp;
-            IPV6_ETHERTYPE
+#ifdef IPV6
+            ETHERTYPE_IPV6: parse_ipv6;
+#endif
             default: accept;
         }
     }
@@ -52,7 +56,51 @@
         transition accept;
     }
 
-    IPV6_STATES
+#ifdef IPV6
+    /* What has extension headers has no layer-4 header that is looked at. */
+    state parse_ipv6 {
+        packet.extract(hdr.ipv6);
+        m.flow.protocol = hdr.ipv6.next_header;
+        m.flow.src6 = hdr.ipv6.src;
+        m.flow.dst6 = hdr.ipv6.dst;
+        m.next_hop6 = hdr.ipv6.dst;
+        m.via6 = true;
+        transition select(hdr.ipv6.next_header) {
+            PROTO_TCP: parse_tcp;
+            PROTO_UDP: parse_udp;
+            PROTO_ICMPV6: parse_icmpv6;
+            default: accept;
+        }
+    }
+
+    state parse_icmpv6 {
+        packet.extract(hdr.icmpv6);
+        transition select(hdr.icmpv6.type) {
+            ND_SOLICITATION: parse_solicitation;
+            ND_ADVERTISEMENT: parse_advertisement;
+            default: accept;
+        }
+    }
+
+    state parse_advertisement {
+        packet.extract(hdr.nd);
+        transition accept;
+    }
+
+    state parse_solicitation {
+        packet.extract(hdr.nd);
+        m.flow.dst6 = hdr.nd.target;
+        transition select(hdr.ipv6.payload_len) {
+            ND_WITH_OPTION_BYTES: parse_nd_link;
+            default: accept;
+        }
+    }
+
+    state parse_nd_link {
+        packet.extract(hdr.nd_link);
+        transition accept;
+    }
+#endif
 
     state parse_ipv4 {
         packet.extract(hdr.ipv4);
@@ -70,12 +118,13 @@
         }
     }
 
-    /* Only the first fragment has a layer-4 header, and no fragment is translated. */
+    /* Only the first fragment has a layer-4 header. */
     state parse_l4 {
         transition select(hdr.ipv4.more_fragments, hdr.ipv4.fragment_offset, hdr.ipv4.protocol) {
             (0, 0, PROTO_TCP): parse_tcp;
             (0, 0, PROTO_UDP): parse_udp;
             (0, 0, PROTO_ICMP): parse_icmp;
+            MORE_L4
             default: accept;
         }
     }

@@ -18,7 +18,17 @@ control RewriteEndpoints(inout headers_t hdr, inout metadata_t m) {
         hdr.ports.dst = m.session.dst_port;
     }
 
-    apply { rewrite(); }
+    @hidden
+    action rewrite6() {
+        hdr.ipv6.src = m.session.src6;
+        hdr.ipv6.dst = m.session.dst6;
+        hdr.ports.src = m.session.src_port;
+        hdr.ports.dst = m.session.dst_port;
+    }
+
+    apply {
+        if (IS_IPV6) { rewrite6(); } else { rewrite(); }
+    }
 }
 
 #endif

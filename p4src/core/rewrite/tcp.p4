@@ -17,6 +17,8 @@
 
 #include "../target.p4"
 
+/* Words of options with which there is no room for TOA. */
+#define HEAD_IS_FULL (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS || (IS_IPV6 && hdr.tcp.data_offset > 4w15 - TOA_V6_WORDS))
 #define IS_SYN (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0)
 
 control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
@@ -34,6 +36,18 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
         m.growth = TOA_V4_BYTES;
     }
 
+    @hidden
+    action insert_toa6() {
+        hdr.toa_v6.setValid();
+        hdr.toa_v6.kind = m.session.flags & (bit<8>)SessionFlag.TOA_253 != 0 ? TOA_KIND_LVS : TOA_KIND;
+        hdr.toa_v6.length = TOA_V6_LENGTH;
+        hdr.toa_v6.client_port = hdr.ports.src;
+        hdr.toa_v6.client = hdr.ipv6.src;
+        hdr.tcp.data_offset = hdr.tcp.data_offset + TOA_V6_WORDS;
+        hdr.ipv6.payload_len = hdr.ipv6.payload_len + TOA_V6_BYTES;
+        m.growth = TOA_V6_BYTES;
+    }
+
     apply {
         if (!m.reset) {
             if (m.session.direction == (bit<8>)Direction.IN) {
@@ -46,18 +60,18 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
                 }
                 if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0) {
                     /* Whatever BEFORE_DATA is, so that an ASIC need not wait for it. */
-                    if (IS_SYN && (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS || m.route.toa_room == 0)) {
+                    if (IS_SYN && (HEAD_IS_FULL || m.route.toa_room == 0)) {
                         toa_in_place.apply(hdr, m, toa_result);
                     }
                     if (toa_result != (bit<8>)ToaResult.OK
                         && (IS_SYN || (BEFORE_DATA && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0))) {
-                        if (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS) {
+                        if (HEAD_IS_FULL) {
                             toa_result = (bit<8>)ToaResult.HEAD_FULL;
                         } else if (m.route.toa_room == 0) {
                             toa_result = (bit<8>)ToaResult.FAIL_LEN;
                         } else {
                             toa_result = (bit<8>)ToaResult.OK;
-                            insert_toa();
+                            if (IS_IPV6) { insert_toa6(); } else { insert_toa(); }
                         }
                     }
                 }

@@ -39,7 +39,7 @@ class Call:
     @property
     def is_audited(self) -> bool:
         """It changes something."""
-        return self.method == "POST"
+        return self.role is not Role.READ
 
 
 def _message(descriptor: Any) -> type[Any]:
@@ -59,6 +59,7 @@ CALLS = (
     Call("Apply", "POST", "/v1/apply", _OPERATOR, answer=Handlers.apply),
     Call("Zero", "POST", "/v1/zero", _OPERATOR, answer=Handlers.zero),
     Call("Reload", "POST", "/v1/reload", _OPERATOR, answer=Handlers.reload),
+    Call("Compare", "POST", "/v1/compare", _READ, answer=Handlers.compare),
 )
 BY_NAME: Mapping[str, Call] = {call.name: call for call in CALLS}
 BY_PATH: Mapping[str, Call] = {call.path: call for call in CALLS}

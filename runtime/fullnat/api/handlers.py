@@ -83,6 +83,14 @@ class Handlers:
             raise CallError(Kind.REFUSED, str(error)) from None
         return {"changes": done.changes, "by_command": done.by_command, "kept": self._changes.keeps(keep)}
 
+    async def compare(self, request: Any, _caller: Identity) -> Json:
+        try:
+            return {"changes": await self._changes.compare(request.config)}
+        except ConfigError as error:
+            raise CallError(
+                Kind.INVALID, "; ".join(error.problems), [Problem(problem) for problem in error.problems]
+            ) from None
+
     # ---- many answers, those of one turn at a time
 
     async def services(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, TypeVar
 
 from fullnat.config.model import Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
@@ -77,9 +77,10 @@ _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServiceSettings, "mode"): _mode,
     (ServerSettings, "mode"): _mode,
     (Interface, "mac"): _mac,
-    (Interface, "address"): IPv4Interface,
-    (StaticRoute, "prefix"): IPv4Network,
-    (StaticRoute, "gateway"): IPv4Address,
+    (Interface, "address"): ip_interface,
+    (Interface, "further"): lambda texts: tuple(map(ip_interface, texts)),
+    (StaticRoute, "prefix"): ip_network,
+    (StaticRoute, "gateway"): ip_address,
 }
 """Fields that are not in the core what they are in a message."""
 _SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {(Interface, "mac"): _mac_text}
@@ -139,6 +140,8 @@ def _shown(settings: Any, name: str) -> Any:
         return shown(value)
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, tuple):
+        return [str(item) for item in value]
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
@@ -290,7 +293,7 @@ _TRANSLATE: Mapping[str, Callable[[Translation, Any], Iterable[Command]]] = {
     "remove_interface": lambda _, m: (c.RemoveInterface(m.port),),
     "add_route": lambda _, m: (c.AddRoute(made(StaticRoute, m)),),
     "edit_route": lambda _, m: (c.EditRoute(made(StaticRoute, m)),),
-    "remove_route": lambda _, m: (c.RemoveRoute(IPv4Network(m.prefix)),),
+    "remove_route": lambda _, m: (c.RemoveRoute(ip_network(m.prefix)),),
     "edit_globals": Translation._edit_globals,
 }
 """By the name of the command in its message: a test compares them."""

@@ -95,6 +95,15 @@ class Changes:
             _tell("%s", changes)
             return Reloaded(changes, told)
 
+    async def compare(self, text: str) -> list[str]:
+        """What the configuration in ``text``, TOML, would change. Raises ConfigError."""
+        new = model_of(await asyncio.to_thread(file.parse, text, target=self._target))
+        commands = diff(self.model, new)
+        try:
+            return self.check(commands)
+        except CommandError as error:
+            raise ConfigError([problem.message for problem in error.problems]) from None
+
     def _compared(self, keeps: bool) -> tuple[Config, Model, list[str], list[Command]]:
         """The file as it is now, and its model; what commands have made different from what it was, in words; and what
         leads from what runs to where a reload shall."""

@@ -154,7 +154,7 @@ class EmbeddedPorts:
             self._told.add(port)
             _LOGGER.warning(
                 "[[interface]] %s has port %d, which the embedded switch has not (-i %d@INTERFACE): nothing gets there",
-                interface.address,
+                ", ".join(map(str, interface.addresses)),
                 port,
                 port,
             )

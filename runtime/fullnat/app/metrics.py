@@ -178,6 +178,8 @@ async def serve_metrics(address: tuple[str, int], snapshots: Snapshots) -> Calla
             await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             _LOGGER.debug("metrics connection: %s", error)
+        except asyncio.CancelledError:
+            pass  # We end. Python 3.11 logs a connection's task that is cancelled as an error.
         finally:
             writer.close()
 

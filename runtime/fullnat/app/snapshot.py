@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
-from ipaddress import ip_address
 from itertools import islice
 from typing import Any
 
 from fullnat.app.runner import CoreRunner
+from fullnat.app.selection import is_one, selects
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
-from fullnat.core.values import PORTS
 from fullnat.core.views import ServerView, ServiceView, SessionView
 from fullnat.net.flow import text
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
@@ -23,7 +22,7 @@ from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
 
 FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
-"""What sessions can be selected by: an address, or address:port; state and protocol by name."""
+"""What sessions can be selected by: an address, address:port or a prefix; state and protocol by name."""
 
 SERVICES_PER_TURN = 16
 """Services looked at before other work of the controller gets its turn."""
@@ -67,35 +66,14 @@ def session_json(view: SessionView) -> Json:
 
 
 def matches(session: Json, filters: Mapping[str, str]) -> bool:
-    """Whether ``session`` has every value asked for; an address matches with any port."""
+    """Whether ``session`` has every value asked for; an address matches with any port, a prefix with any address."""
     for name, wanted in filters.items():
         value = str(session[name])
         if name in ("state", "protocol"):
             if value.lower() != wanted.lower():
                 return False
-        elif not _is_or_at(value, wanted):
+        elif not selects(wanted, value):
             return False
-    return True
-
-
-def _is_or_at(endpoint: str, wanted: str) -> bool:
-    """Whether ``endpoint`` is ``wanted``, or a port of it."""
-    return wanted in (endpoint, endpoint.rpartition(":")[0].strip("[]"))
-
-
-def _is_endpoint(text: str) -> bool:
-    """Whether it is an address, or one with a port, in the notation of sessions."""
-    host, colon, port = text.rpartition(":")
-    if colon and port.isdecimal() and (host.startswith("[") or ":" not in host):
-        return int(port) <= PORTS[1] and _is_address(host.removeprefix("[").removesuffix("]"))
-    return _is_address(text)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
     return True
 
 
@@ -127,8 +105,8 @@ class Snapshots:
             known = _NAMED.get(name)
             if known is not None and wanted.lower() not in known:
                 raise UnknownFilter(f"unknown {name} {wanted!r}; there are {', '.join(known.values())}")
-            if known is None and not _is_endpoint(wanted):
-                raise UnknownFilter(f"{name} {wanted!r} is neither ADDRESS nor ADDRESS:PORT")
+            if known is None and not is_one(wanted):
+                raise UnknownFilter(f"{name} {wanted!r} is none of ADDRESS, ADDRESS:PORT and PREFIX/LENGTH")
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
         return self._turns(views, filters)
 
@@ -142,7 +120,7 @@ class Snapshots:
         }
         for name, wanted in filters.items():
             what, found = there.get(name, ("", ()))
-            if what and not any(_is_or_at(value, wanted) or _is_or_at(wanted, value) for value in found):
+            if what and not any(selects(wanted, value) or selects(value, wanted) for value in found):
                 return f"there is no {what} {wanted}"
         return None
 
@@ -318,6 +296,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "mode": server.mode.value,
         "weight": server.weight,
         "effective_weight": server.effective_weight,
+        "quic_id": server.quic_id,
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,
         "full": server.is_full,

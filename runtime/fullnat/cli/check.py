@@ -6,17 +6,22 @@ from pathlib import Path
 
 import click
 
+from fullnat.cli.controlclient import Refused, socket_option, tell
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config import file
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
+from fullnat.config.model import Config
+from fullnat.config.written import GRAMMARS, document
 from fullnat.words import counted
 
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
+@click.option("--running", is_flag=True, help="Say what it would change of what the controller runs, as well.")
+@socket_option
 @click.option("--target", default=V1MODEL, show_default=True, type=click.Choice(TARGETS), help="What the switch runs.")
-def check(config: Path, target: str) -> None:
+def check(config: Path, target: str, running: bool, control_socket: Path | None) -> None:
     """Check CONFIG and say everything that is wrong with it, one line each."""
     try:
         found = file.load(config, target)
@@ -29,3 +34,19 @@ def check(config: Path, target: str) -> None:
     servers = sum(len(virtual.real_servers) for virtual in found.virtual_servers)
     told = counted(len(found.virtual_servers), "virtual server"), counted(servers, "real server")
     click.echo(f"{config}: {', '.join(told)}")
+    if running:
+        _compare(found, control_socket)
+
+
+def _compare(config: Config, control_socket: Path | None) -> None:
+    """The controller is told the configuration as TOML, whatever it was written in, and changes nothing."""
+    text, _ = GRAMMARS["toml"](document(config))
+    try:
+        changes = tell(control_socket, "compare", {"config": text})["changes"]
+    except Refused as error:
+        for problem in error.problems:
+            click.echo(problem["message"], err=True)
+        raise SystemExit(1) from None
+    for line in changes:
+        click.echo(line)
+    click.echo(f"{counted(len(changes), 'change')} to what runs")

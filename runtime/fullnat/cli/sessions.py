@@ -51,7 +51,7 @@ def row(session: dict[str, Any]) -> tuple[str, ...]:
     multiple=True,
     callback=_filters,
     metavar="NAME=VALUE",
-    help="Only sessions with this client, virtual, local, server (address or address:port), state or protocol.",
+    help="Only sessions with this client, virtual, local, server (address, address:port, prefix), state or protocol.",
 )
 @socket_option
 def sessions(as_json: bool, filters: dict[str, str], control_socket: Path | None) -> None:

@@ -3,14 +3,26 @@ roles that exclude each other (:mod:`.roles`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable
-from ipaddress import IPv4Address
+from collections.abc import Callable, Container, Hashable, Iterator
 from typing import Any
 
 from fullnat.config.errors import Problems, Where
-from fullnat.config.model import Config, VirtualServer
+from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.values import OPS_WITHOUT_LOCAL, check_slow_start, check_thresholds
+from fullnat.core.checks import ONLY_V6, mixed
+from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.values import (
+    OPS_WITHOUT_LOCAL,
+    TOA_KIND,
+    check_own,
+    check_quic_ids,
+    check_slow_start,
+    check_thresholds,
+    overlap,
+)
+from fullnat.net.flow import Endpoint
+from fullnat.net.flow import address as as_bytes
+from fullnat.net.headers import V6_MTU
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -24,7 +36,7 @@ def check(config: Config, problems: Problems, cpu_port: int | None = None) -> No
     services = _Unique(problems, "")
     for number, server in enumerate(config.virtual_servers, 1):
         where: Where = (("virtual_server", number),)
-        name = f"{server.protocol} {server.address}:{server.port}"
+        name = f"{server.protocol} {Endpoint(as_bytes(server.address), server.port)}"
         services.see((server.protocol, server.address, server.port), where, "address", name)
         _check_virtual_server(config, server, where, wrong, problems)
 
@@ -47,18 +59,24 @@ class _Unique:
 
 def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) -> None:
     ports, addresses = _Unique(problems, ""), _Unique(problems, "")
+    earlier: list[tuple[int, IpInterface]] = []
     for number, interface in enumerate(config.interfaces, 1):
         where: Where = (("interface", number),)
         ports.see(interface.port, where, "port", f"port {interface.port}")
         if interface.port == cpu_port:
             problems.add(where, "port", f"{cpu_port} is the port between switch and controller, and no interface's")
-        addresses.see(interface.address.ip, where, "address", str(interface.address.ip))
-        network = interface.address.network
-        if network.prefixlen < 31 and interface.address.ip in (network.network_address, network.broadcast_address):
-            problems.add(where, "address", f"{interface.address} is not the address of a host in {network}")
-        for other, earlier in enumerate(config.interfaces[: number - 1], 1):
-            if network.overlaps(earlier.address.network) and earlier.address.ip != interface.address.ip:
-                problems.add(where, "address", f"{network} overlaps {earlier.address.network} of interface {other}")
+        if interface.mtu < V6_MTU and any(own.version == 6 for own in interface.addresses):
+            problems.add(where, "mtu", f"{interface.mtu} is below {V6_MTU}, which IPv6 needs")
+        for own in interface.addresses:
+            addresses.see(own.ip, where, "address", str(own.ip))
+            try:
+                check_own(own)
+            except ValueError as error:
+                problems.add(where, "address", str(error))
+            for other, theirs in earlier:
+                if overlap(own, theirs) and own.ip != theirs.ip and (other != number or own.network != theirs.network):
+                    problems.add(where, "address", f"{own.network} overlaps {theirs.network} of interface {other}")
+            earlier.append((number, own))
 
 
 def _check_routes(config: Config, problems: Problems) -> None:
@@ -66,14 +84,19 @@ def _check_routes(config: Config, problems: Problems) -> None:
     for number, route in enumerate(config.routes, 1):
         where: Where = (("route", number),)
         prefixes.see(route.prefix, where, "prefix", str(route.prefix))
-        if route.gateway is not None and not _connected(config, route.gateway):
+        if route.gateway is not None and route.gateway.version != route.prefix.version:
+            problems.add(where, "gateway", f"{route.gateway} is not of the family of {route.prefix}")
+        elif route.gateway is not None and not _connected(config, route.gateway):
             problems.add(where, "gateway", f"{route.gateway} is in the subnet of no interface")
 
 
 def _check_virtual_server(
-    config: Config, server: VirtualServer, where: Where, wrong: Container[IPv4Address], problems: Problems
+    config: Config, server: VirtualServer, where: Where, wrong: Container[IpAddress], problems: Problems
 ) -> None:
     """``wrong`` are addresses of which enough was said."""
+    virtual = Endpoint(as_bytes(server.address), server.port)
+    if server.toa_kind != TOA_KIND and server.address.version != 6:
+        problems.add(where, "toa_kind", f"{server.toa_kind} {ONLY_V6}, and {virtual} is not")
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
     if not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
@@ -83,9 +106,14 @@ def _check_virtual_server(
         if address in seen:
             problems.add(where, "local_addresses", f"{address} is there twice")
         seen.add(address)
+        if address.version != server.address.version:
+            problems.add(where, "local_addresses", mixed(f"local address {address}", virtual, ""))
+    ids = [real.quic_id for real in server.real_servers]
+    _try(check_quic_ids, PROTOCOLS[server.protocol].number, ids, problems=problems, at=(where, "real_server"))
     duplicates = _Unique(problems, "")
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))
+        endpoint = Endpoint(as_bytes(real.address), real.port)
         _try(
             check_thresholds,
             real.upper_threshold,
@@ -93,8 +121,10 @@ def _check_virtual_server(
             problems=problems,
             at=(below, "lower_threshold"),
         )
-        duplicates.see((real.address, real.port), below, "address", f"{real.address}:{real.port}")
+        duplicates.see(endpoint, below, "address", str(endpoint))
         mode = real.mode or server.mode
+        if real.address.version != server.address.version and not mode.takes_any_family:
+            problems.add(below, "address", mixed(f"real server {endpoint}", virtual, f" in {mode}"))
         if server.ops and mode.takes_local:
             problems.add(below, "mode", f"{OPS_WITHOUT_LOCAL}, as this is")
         if mode.keeps_destination and real.port != server.port:
@@ -113,18 +143,23 @@ def _try(check: Callable[..., None], *values: Any, problems: Problems, at: tuple
         problems.add(*at, str(error))
 
 
-def _connected(config: Config, address: IPv4Address) -> bool:
-    return any(address in interface.address.network for interface in config.interfaces)
+def _own(config: Config) -> Iterator[IpInterface]:
+    """The addresses of all interfaces."""
+    return (own for interface in config.interfaces for own in interface.addresses)
 
 
-def _next_door(config: Config, address: IPv4Address) -> bool:
+def _connected(config: Config, address: IpAddress) -> bool:
+    return any(address in own.network for own in _own(config))
+
+
+def _next_door(config: Config, address: IpAddress) -> bool:
     """In an interface's subnet, and no longer prefix leads elsewhere."""
-    lengths = [link.address.network.prefixlen for link in config.interfaces if address in link.address.network]
+    lengths = [own.network.prefixlen for own in _own(config) if address in own.network]
     others = (route for route in config.routes if address in route.prefix)
     return bool(lengths) and all(route.prefix.prefixlen <= max(lengths) for route in others)
 
 
-def _routable(config: Config, address: IPv4Address) -> bool:
+def _routable(config: Config, address: IpAddress) -> bool:
     if _connected(config, address):
         return True
     matching = [route for route in config.routes if address in route.prefix]

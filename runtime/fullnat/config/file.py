@@ -9,19 +9,36 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import check, hints, keepalived, locate
+from fullnat.config import addresses, check, hints, keepalived, locate
 from fullnat.config.errors import ConfigError, Problems, Where
-from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
+from fullnat.config.model import (
+    Config,
+    Interface,
+    RealServer,
+    StaticRoute,
+    Timeouts,
+    VirtualServer,
+)
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import LIMITS, MTUS, PORTS, PREFIXES, PUNTS, SECONDS, SWITCH_PORTS, WEIGHTS, check_host
-from fullnat.net.flow import address
+from fullnat.core.values import (
+    LIMITS,
+    MTUS,
+    PORTS,
+    PREFIXES,
+    PUNTS,
+    QUIC_CONFIGS,
+    SECONDS,
+    SWITCH_PORTS,
+    WEIGHTS,
+    check_quic_id,
+    check_toa_kind,
+)
 
 Convert = Callable[[Any], Any]
 REQUIRED = object()
@@ -109,131 +126,69 @@ def _one_of(*names: str) -> Convert:
     return convert
 
 
+def _kind(value: Any) -> int:
+    check_toa_kind(value)
+    return int(value)
+
+
 def _mode(value: Any) -> Mode:
     return Mode(_one_of(*Mode)(value))
 
 
-def _mac(value: Any) -> int:
-    parts = value.split(":") if isinstance(value, str) else []
-    if len(parts) != 6 or not all(len(part) == 2 and _is_hex(part) for part in parts):
-        raise ValueError(f"{value!r} is not a MAC address like 02:00:00:00:00:01")
-    number = int("".join(parts), 16)
-    if number >> 40 & 1 or not number:
-        raise ValueError(f"{value!r} is not the MAC address of one station")
-    return number
-
-
-def _is_hex(text: str) -> bool:
-    return all(digit in "0123456789abcdefABCDEF" for digit in text)
-
-
-def _address(value: Any) -> IPv4Address:
-    if isinstance(value, str):
-        try:
-            found = IPv4Address(value)
-        except AddressValueError:
-            pass
-        else:
-            check_host(address(found))
-            return found
-    raise ValueError(f"{value!r} is not an IPv4 address")
-
-
-def _interface_address(value: Any) -> IPv4Interface:
-    if not isinstance(value, str) or "/" not in value:
-        raise ValueError(f"{value!r} is not an IPv4 address with prefix length like 192.0.2.1/24")
-    try:
-        interface = IPv4Interface(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is not an IPv4 address with prefix length like 192.0.2.1/24") from None
-    _address(str(interface.ip))
-    return interface
-
-
-def _network(value: Any) -> IPv4Network:
+def _quic_id(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a prefix like 10.0.0.0/8")
-    try:
-        return IPv4Network(value)
-    except ValueError as error:
-        loose = _loose_network(value)
-        hint = f"; did you mean {loose}?" if loose is not None else ""
-        raise ValueError(f"{value!r} is not a prefix: {error}{hint}") from None
-
-
-def _loose_network(value: str) -> IPv4Network | None:
-    try:
-        return IPv4Network(value, strict=False)
-    except ValueError:
-        return None
-
-
-def _addresses(value: Any) -> tuple[IPv4Address, ...]:
-    """A list of addresses and of ranges ``first-last``."""
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is not a list of addresses")
-    found: list[IPv4Address] = []
-    for item in value:
-        if isinstance(item, str) and "/" in item:
-            raise ValueError(f"{item!r} is a prefix; a range is written 10.0.1.1-10.0.1.4")
-        first, dash, last = item.partition("-") if isinstance(item, str) else (item, "", "")
-        low = _address(first.strip() if isinstance(first, str) else first)
-        try:
-            high = _address(last.strip()) if dash else low
-        except ValueError as error:
-            raise ValueError(f"{error}{hints.end_of_range(first.strip(), last.strip())}") from None
-        if low > high:
-            raise ValueError(f"{item!r} ends before it begins")
-        if int(high) - int(low) >= 65536:
-            raise ValueError(f"{item!r} is not a range of at most 65536 addresses")
-        found.extend(IPv4Address(number) for number in range(int(low), int(high) + 1))
-    return tuple(found)
+        raise ValueError(f"{value!r} is not text in quotes")
+    check_quic_id(value)
+    return value.lower()
 
 
 _PORT = _integer(*PORTS)
 
 INTERFACE: dict[str, tuple[Convert, Any]] = {
     "port": (_integer(*SWITCH_PORTS), REQUIRED),
-    "mac": (_mac, REQUIRED),
-    "address": (_interface_address, REQUIRED),
+    "mac": (addresses.mac, REQUIRED),
+    "address": (addresses.interface_addresses, REQUIRED),
     "mtu": (_integer(*MTUS), 1500),
 }
 ROUTE: dict[str, tuple[Convert, Any]] = {
-    "prefix": (_network, REQUIRED),
-    "gateway": (_address, None),
+    "prefix": (addresses.network, REQUIRED),
+    "gateway": (addresses.address, None),
     "drop": (_boolean, False),
 }
 REAL_SERVER: dict[str, tuple[Convert, Any]] = {
-    "address": (_address, REQUIRED),
+    "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
     "weight": (_integer(*WEIGHTS), 1),
     "mode": (_mode, None),
+    "quic_id": (_quic_id, ""),
     "upper_threshold": (_integer(*LIMITS), 0),
     "lower_threshold": (_integer(*LIMITS), 0),
 }
 VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
-    "address": (_address, REQUIRED),
+    "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
     "protocol": (_one_of(*PROTOCOLS), "tcp"),
     "scheduler": (_one_of(*SCHEDULERS), "wrr"),
     "mode": (_mode, Mode.FULLNAT),
-    "local_addresses": (_addresses, ()),
+    "local_addresses": (addresses.addresses, ()),
     "established_timeout": (_seconds, 90.0),
     "max_sessions": (_integer(*LIMITS), 0),
     "new_rate": (_integer(*LIMITS), 0),
     "ops": (_boolean, False),
     "persistence_timeout": (_duration, 0.0),
     "persistence_prefix": (_integer(*PREFIXES), 128),
+    "quic_config": (_integer(*QUIC_CONFIGS), 0),
     "slow_start": (_duration, 0.0),
     "drain_timeout": (_duration, 0.0),
     "toa": (_boolean, True),
+    "toa_kind": (_kind, 254),
     "keep_timestamps": (_boolean, False),
     "keep_mss": (_boolean, False),
     "reset_on_miss": (_boolean, True),
     "echo_while_up": (_boolean, False),
 }
 _OF_UDP = ("ops",)
-_OF_TCP = ("toa", "keep_timestamps", "keep_mss", "reset_on_miss")
+_OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
@@ -260,7 +215,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     values = _section(document, GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
-        Interface(**found)
+        Interface(**found | {"address": found["address"][0], "further": found["address"][1:]})
         for where, table in _tables(document, "interface", problems, top)
         if (found := _section(table, INTERFACE, problems, where)) is not None
     ]

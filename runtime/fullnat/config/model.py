@@ -4,26 +4,36 @@ config.file."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TypeVar
 
 from fullnat.core.modes import Mode
 
+IpAddress = IPv4Address | IPv6Address
+IpInterface = IPv4Interface | IPv6Interface
+IpNetwork = IPv4Network | IPv6Network
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """A port of the switch, its MAC address, and its address and prefix in that subnet."""
+    """A port of the switch, its MAC address, and its addresses there, each with the prefix of its subnet."""
 
     port: int
     mac: int
-    address: IPv4Interface
+    address: IpInterface
+    further: tuple[IpInterface, ...] = ()
+    """Addresses beside ``address``, of either family."""
     mtu: int = 1500
+
+    @property
+    def addresses(self) -> tuple[IpInterface, ...]:
+        return (self.address, *self.further)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticRoute:
-    prefix: IPv4Network
-    gateway: IPv4Address | None
+    prefix: IpNetwork
+    gateway: IpAddress | None
     """None: packets to the prefix are dropped."""
 
 
@@ -35,6 +45,8 @@ class ServerSettings:
     """0 takes no new sessions and keeps the old."""
     mode: Mode | None = None
     """How packets reach it; None is the service's."""
+    quic_id: str = ""
+    """What connection ids of QUIC that it makes call it, in hexadecimal; none: it makes none that say it."""
     upper_threshold: int = 0
     """Sessions from which on it takes no new ones; 0 is no limit."""
     lower_threshold: int = 0
@@ -43,7 +55,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealServer(ServerSettings):
-    address: IPv4Address
+    address: IpAddress
     port: int
 
 
@@ -83,6 +95,8 @@ class ServiceSettings:
     """Seconds without a packet in either direction after which an established session is reset and removed; of UDP one
     that the server has answered. 0 is the protocol's own: 90 for TCP, 300 for UDP."""
     toa: bool = True
+    toa_kind: int = 254
+    """Of the TOA option for an IPv6 client: 254 as DPVS has it, or 253 as LVS. IPv4 has 254 in both."""
     keep_timestamps: bool = False
     keep_mss: bool = False
     reset_on_miss: bool = True
@@ -102,6 +116,8 @@ class ServiceSettings:
     """Seconds that a client goes to the server of its last connection; 0 is not at all (LVS: -p)."""
     persistence_prefix: int = 128
     """Bits of a client's address that count for that (LVS: -M)."""
+    quic_config: int = 0
+    """The configuration in connection ids of QUIC whose server is to be found by them."""
     drain_timeout: float = 0.0
     """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None
@@ -110,10 +126,10 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServer(ServiceSettings):
-    address: IPv4Address
+    address: IpAddress
     port: int
     protocol: str = "tcp"
-    local_addresses: tuple[IPv4Address, ...] = ()
+    local_addresses: tuple[IpAddress, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from fullnat.config.errors import Problems, Where
-from fullnat.config.model import Config
+from fullnat.config.model import Config, IpAddress
 from fullnat.core.roles import EXCLUSIVE, Role
+from fullnat.core.values import hostless
 
 
 class Use(NamedTuple):
     """An address in a role, and where the file says so."""
 
-    address: IPv4Address
+    address: IpAddress
     role: Role
     where: Where
     key: str
@@ -23,7 +23,8 @@ class Use(NamedTuple):
 def uses(config: Config) -> Iterator[Use]:
     """Every use of every address."""
     for number, interface in enumerate(config.interfaces, 1):
-        yield Use(interface.address.ip, Role.INTERFACE, (("interface", number),), "address")
+        for own in interface.addresses:
+            yield Use(own.ip, Role.INTERFACE, (("interface", number),), "address")
     for number, route in enumerate(config.routes, 1):
         if route.gateway is not None:
             yield Use(route.gateway, Role.GATEWAY, (("route", number),), "gateway")
@@ -36,14 +37,14 @@ def uses(config: Config) -> Iterator[Use]:
             yield Use(real.address, Role.SERVER, (*where, ("real_server", below)), "address")
 
 
-def check_roles(config: Config, problems: Problems) -> set[IPv4Address]:
+def check_roles(config: Config, problems: Problems) -> set[IpAddress]:
     """Report addresses in roles that exclude each other, and those that no host can have; returns them.
 
     Of two places the later one is reported, and names the other. A list of local addresses is one place.
     """
-    wrong: set[IPv4Address] = set()
+    wrong: set[IpAddress] = set()
     reported: set[tuple[Where, str, Where, str]] = set()
-    seen: dict[IPv4Address, dict[Role, Use]] = {}
+    seen: dict[IpAddress, dict[Role, Use]] = {}
     unusable = _unusable(config)
     for use in uses(config):
         if use.address in unusable and use.role is not Role.INTERFACE:
@@ -73,15 +74,11 @@ def _report(one: Use, other: Use, problems: Problems) -> None:
     )
 
 
-def _unusable(config: Config) -> dict[IPv4Address, tuple[str, int]]:
-    """The addresses of our subnets that belong to no host, with what they are and the number of the interface.
-
-    A prefix of 31 bits has none (RFC 3021).
-    """
-    found = {}
-    for number, interface in enumerate(config.interfaces, 1):
-        network = interface.address.network
-        if network.prefixlen < 31:
-            found[network.network_address] = ("network", number)
-            found[network.broadcast_address] = ("broadcast", number)
-    return found
+def _unusable(config: Config) -> dict[IpAddress, tuple[str, int]]:
+    """The addresses of our subnets that belong to no host, with what they are and the number of the interface."""
+    return {
+        address: (kind, number)
+        for number, interface in enumerate(config.interfaces, 1)
+        for own in interface.addresses
+        for address, kind in hostless(own.network)
+    }

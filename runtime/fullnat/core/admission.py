@@ -5,7 +5,6 @@ The SYN is held while its session is written and then injected, so that the firs
 
 from __future__ import annotations
 
-from fullnat.core.affinity import known_server
 from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
@@ -14,7 +13,7 @@ from fullnat.core.placement import Place, Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
@@ -87,7 +86,7 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = limited(service, now) or self._place(service, flow, now)
+        found = limited(service, now) or self._place(service, flow, held.packet, now)
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
@@ -99,9 +98,9 @@ class Admission:
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
-    def _place(self, service: Service, flow: Flow, now: float) -> Place | Refusal:
+    def _place(self, service: Service, flow: Flow, packet: Packet, now: float) -> Place | Refusal:
         store = self._store
-        return place(store.pool, store.clients, service, flow, known_server(store.templates, service, flow, now))
+        return place(store.pool, store.clients, service, flow, store.affinity.server(service, flow, packet, now))
 
     def _towards(self, server: Server, local: Endpoint, seq: int, now: float, above: int | None = None) -> int:
         """The ISN that ``server`` sees: ours, or the client's ``seq`` where it is the client that it talks to."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from fullnat.config.model import Interface
+from fullnat.config.model import IpInterface
 from fullnat.core.commands import Problem, Reason
-from fullnat.core.draft import Draft
+from fullnat.core.draft import Draft, name
 from fullnat.core.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
-from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL
-from fullnat.net.flow import Address, address, text
+from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
+from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
 
 
 def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator[Problem]:
@@ -25,6 +25,8 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     conflicting = {where for role in Role for where in change.new(role) if roles.conflict(where, change)}
     yield from _conflicts(conflicting, roles, change)
     yield from _unusable(draft.model, touched)
+    yield from _quic_ids(draft)
+    yield from _families(draft)
     yield from _unchanged_destinations(draft, router)
     yield from _one_packet(draft)
     for server in touched[Role.SERVER]:
@@ -32,6 +34,48 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
             yield Problem(
                 Reason.UNREACHABLE, f"real server {text(server)} is in no interface's subnet and behind no route"
             )
+
+
+def _quic_ids(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.services.items():
+        if declared is not None:
+            try:
+                check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
+            except ValueError as error:
+                yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+
+
+def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
+    """What the draft has of IPv6, for a program that has not."""
+    addresses = {text(where) for role in Role for where in change.new(role) if is_v6(where)}
+    prefixes = {str(prefix) for prefix in draft.model.routes if prefix.version == 6} if draft.network_changes else set()
+    for what in sorted(addresses | prefixes):
+        yield Problem(Reason.INVALID, f"{what} is of IPv6, which this program of the switch does not have")
+
+
+def _families(draft: Draft) -> Iterator[Problem]:
+    """Packets stay in the family that they came in."""
+    for key, declared in draft.affected():
+        virtual = key[1]
+        if declared.settings.toa_kind != TOA_KIND and not is_v6(virtual.address):
+            yield Problem(Reason.INVALID, f"toa_kind {declared.settings.toa_kind} {ONLY_V6}, and {virtual} is not")
+        for server, settings in declared.servers.items():
+            mode = settings.mode or declared.settings.mode
+            if not (mode.takes_any_family or same_family(virtual.address, server.address)):
+                yield Problem(Reason.CONFLICT, mixed(f"real server {server}", virtual, f" in {mode}"))
+        for local in declared.locals:
+            if not same_family(virtual.address, local):
+                yield Problem(Reason.CONFLICT, mixed(f"local address {text(local)}", virtual, ""))
+
+
+ONLY_V6 = "is a kind of TOA for services of IPv6"
+
+
+def mixed(what: str, virtual: Endpoint, where: str) -> str:
+    """What is wrong with ``what``, which is not of the family of the ``virtual`` endpoint."""
+    return (
+        f"{what} cannot serve the {family(virtual.address)} address {virtual}{where}: NAT64 and NAT46 are not supported"
+    )
 
 
 def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:
@@ -60,23 +104,25 @@ def _one_packet(draft: Draft) -> Iterator[Problem]:
 
 
 def _interfaces(model: Model) -> Iterator[Problem]:
-    seen: list[Interface] = []
+    seen: list[tuple[int, IpInterface]] = []
     for interface in model.interfaces.values():
-        mine = interface.address
-        for other in seen:
-            if mine.ip == other.address.ip:
-                yield Problem(
-                    Reason.CONFLICT, f"ports {other.port} and {interface.port} have the same address {mine.ip}"
-                )
-            elif mine.network.overlaps(other.address.network):
-                subnets = f"{mine.network} of port {interface.port} and {other.address.network} of port {other.port}"
-                yield Problem(Reason.CONFLICT, f"{subnets} overlap")
-        seen.append(interface)
+        port = interface.port
+        for mine in interface.addresses:
+            for other, theirs in seen:
+                if mine.ip == theirs.ip:
+                    have = f"ports {other} and {port} have" if other != port else f"port {port} has twice"
+                    yield Problem(Reason.CONFLICT, f"{have} the same address {mine.ip}")
+                elif overlap(mine, theirs) and (other != port or mine.network != theirs.network):
+                    subnets = f"{mine.network} of port {port} and {theirs.network} of port {other}"
+                    yield Problem(Reason.CONFLICT, f"{subnets} overlap")
+            seen.append((port, mine))
 
 
 def _gateways(model: Model, router: Router) -> Iterator[Problem]:
     for route in model.routes.values():
-        if route.gateway is not None and router.link(address(route.gateway)) is None:
+        if route.gateway is not None and route.gateway.version != route.prefix.version:
+            yield Problem(Reason.CONFLICT, f"gateway {route.gateway} is not of the family of {route.prefix}")
+        elif route.gateway is not None and router.link(address(route.gateway)) is None:
             yield Problem(
                 Reason.UNREACHABLE, f"gateway {route.gateway} to {route.prefix} is in the subnet of no interface"
             )
@@ -91,13 +137,13 @@ def _conflicts(addresses: Iterable[Address], roles: Roles, change: Roles) -> Ite
 
 
 def _unusable(model: Model, touched: Mapping[Role, Iterable[Address]]) -> Iterator[Problem]:
-    """Addresses of our subnets that belong to no host. A prefix of 31 bits has none (RFC 3021)."""
-    unusable: dict[Address, str] = {}
-    for interface in model.interfaces.values():
-        network = interface.address.network
-        if network.prefixlen < 31:
-            unusable[address(network.network_address)] = f"the network address of port {interface.port}"
-            unusable[address(network.broadcast_address)] = f"the broadcast address of port {interface.port}"
+    """Addresses of our subnets that belong to no host."""
+    unusable = {
+        address(hostless_one): f"the {kind} address of port {interface.port}"
+        for interface in model.interfaces.values()
+        for own in interface.addresses
+        for hostless_one, kind in hostless(own.network)
+    }
     for role, addresses in touched.items():
         if role is not Role.INTERFACE:
             for where in addresses:

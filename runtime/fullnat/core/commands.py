@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Network
 from typing import NamedTuple
 
-from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, StaticRoute
+from fullnat.config.model import GlobalSettings, Interface, IpNetwork, ServerSettings, ServiceSettings, StaticRoute
 from fullnat.net.flow import Address, Endpoint
 
 ServiceKey = tuple[int, Endpoint]
@@ -159,7 +158,7 @@ class EditRoute:
 
 @dataclass(frozen=True, slots=True)
 class RemoveRoute:
-    prefix: IPv4Network
+    prefix: IpNetwork
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@ that bring it there, those of what they lead to before them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from fullnat.config.model import Config
+from fullnat.config.model import Config, Interface
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Effect, Log, Op, Outcome, Write, Written
 from fullnat.core.mirror import Mirror, desired_entries
@@ -21,6 +21,14 @@ from fullnat.tables.route import Route
 from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, shown, table_of
 
 Updates = list[tuple[Op, Entry]]
+
+
+def _narrowed(interfaces: Iterable[Interface], addresses: Container[Address]) -> Iterator[Interface]:
+    """Of those of ``interfaces`` that have some of ``addresses``, these alone."""
+    for interface in interfaces:
+        own = [each for each in interface.addresses if address(each.ip) in addresses]
+        if own:
+            yield replace(interface, address=own[0], further=tuple(own[1:]))
 
 
 class Configured:
@@ -73,8 +81,7 @@ class Configured:
         addresses = dict.fromkeys((*locals_, *(virtual.address for _, virtual in keys)))
         if self._next_hops.gateways(self._gateways) != self._routed:
             return self.sync(out)
-        interfaces = (each for each in self._network.interfaces if address(each.address.ip) in addresses)
-        network = replace(self._network, interfaces=tuple(interfaces), routes=())
+        network = replace(self._network, interfaces=tuple(_narrowed(self._network.interfaces, addresses)), routes=())
         possible = desired_entries(Wanted(network, dict.fromkeys(keys, 0), tuple(addresses), {}))
         flags = self._flags(keys, addresses)
         silent = self._silent({virtual.address for _, virtual in flags})

@@ -14,9 +14,10 @@ from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
+from fullnat.core.discovery import Discovery
 from fullnat.core.draining import Draining
 from fullnat.core.expiry import Expiry
-from fullnat.core.frames import gratuitous_arp
+from fullnat.core.frames import announcements
 from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
     Effect,
@@ -84,11 +85,12 @@ class Controller:
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
-        self._declaration = Declaration(self._store.services.leaving)
+        self._declaration = Declaration(self._store.services.leaving, has_ipv6=sizes.has_ipv6)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
+        self._discovery = Discovery(self._neighbors, self._stats)
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
@@ -171,6 +173,10 @@ class Controller:
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
+        if reason == PuntReason.SESSION_SYN or reason == PuntReason.OPTIONS:
+            session = self._store.table.by_id.get(event.session_id)
+            if session is not None:
+                session.punted(packet, len(event.frame))
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.SERVICE_DATAGRAM:
@@ -179,6 +185,9 @@ class Controller:
             self._neighbors.packet(packet, self._receiver(event, packet), now, out)
         elif reason == PuntReason.ARP:
             self._neighbors.arp(packet, event.ingress_port, now, out)
+        elif reason == PuntReason.ND:
+            interface = self.model.interfaces.get(event.ingress_port)
+            self._discovery.packet(packet, event.ingress_port, None if interface is None else interface.mac, now, out)
         elif reason == PuntReason.OPTIONS:
             self._edit_options(event, packet, out)
         elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
@@ -342,11 +351,11 @@ class Controller:
         self._without_id = without
 
     def _announce(self, addresses: Iterable[Address], out: list[Effect]) -> None:
-        """Gratuitous ARP, so that neighbors learn or relearn where ``addresses`` are."""
+        """Gratuitous ARP or its like, so that neighbors learn or relearn where ``addresses`` are."""
         for own in sorted(addresses):
             link = self._declaration.router.link(own)
             if link is not None:
-                out.append(Forward(link.port, gratuitous_arp(link.mac, own)))
+                out += (Forward(link.port, frame) for frame in announcements(link.mac, own))
 
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
         """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever

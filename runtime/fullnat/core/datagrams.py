@@ -2,7 +2,8 @@
 and they are injected in their order; so the first packet takes the path of all others.
 
 A session whose real server leaves, or gets weight 0, is removed at once: nothing ends a conversation over UDP, so
-whoever goes on sending from the same port is to find another server (iqiyi/dpvs#109).
+whoever goes on sending from the same port is to find another server (iqiyi/dpvs#109). Not so QUIC, whose connections
+end.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fullnat.core.admission import SUSPICIOUS, refuse
-from fullnat.core.affinity import known_server
 from fullnat.core.interface import Effect, Failure, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.one_packet import OnePacket
 from fullnat.core.placement import Place, Refusal, limited, place
 from fullnat.core.protocols.base import BY_NUMBER
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Flow
@@ -59,7 +59,8 @@ class Datagrams:
         if flow is None or protocol is None or protocol.is_numbered:
             self._stats["bad_frame"] += 1
             return
-        if not packet.is_intact():
+        # The sum of a first fragment is that of them all.
+        if not packet.is_first_fragment and not packet.is_intact():
             self._stats["bad_checksum"] += 1
             return
         session = self._store.table.by_key.get(flow)
@@ -116,7 +117,7 @@ class Datagrams:
         out_of = {
             server
             for service in services
-            if not service.protocol.is_numbered
+            if not service.protocol.is_numbered and not service.quic_servers
             for server in service.all_servers()
             if (server.is_out or service.one_packet) and server.sessions
         }
@@ -152,7 +153,7 @@ class Datagrams:
 
     def _place(self, service: Service, flow: Flow, first: Held, now: float) -> Place | Refusal:
         store = self._store
-        return place(store.pool, store.clients, service, flow, known_server(store.templates, service, flow, now))
+        return place(store.pool, store.clients, service, flow, store.affinity.server(service, flow, first.packet, now))
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         outcome, message = failure

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from ipaddress import IPv4Network
 from typing import Any
 
-from fullnat.config.model import Interface, ServerSettings, ServiceSettings
+from fullnat.config.model import Interface, IpNetwork, ServerSettings, ServiceSettings
 from fullnat.core import commands as c
 from fullnat.core.commands import Command, Problem, Reason, ServiceKey
 from fullnat.core.model import Declared, Model
@@ -105,7 +104,8 @@ class Draft:
                 change.count(Role.SERVER, (server.address for server in servers), count)
         for count, model in ((1, self._model), (-1, self._base)) if self.network_changes else ():
             interfaces, routes = model.interfaces.values(), model.routes.values()
-            change.count(Role.INTERFACE, (address(interface.address.ip) for interface in interfaces), count)
+            own = (address(each.ip) for interface in interfaces for each in interface.addresses)
+            change.count(Role.INTERFACE, own, count)
             gateways = (address(route.gateway) for route in routes if route.gateway is not None)
             change.count(Role.GATEWAY, gateways, count)
         return change
@@ -261,7 +261,7 @@ class Draft:
         if port not in self._model.interfaces:
             raise _Refusal(Reason.UNKNOWN, f"port {port} has no interface")
 
-    def _known_route(self, prefix: IPv4Network) -> None:
+    def _known_route(self, prefix: IpNetwork) -> None:
         if prefix not in self._model.routes:
             raise _Refusal(Reason.UNKNOWN, f"there is no route to {prefix}")
         self._network()

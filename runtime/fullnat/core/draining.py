@@ -12,7 +12,7 @@ from fullnat.core.interface import Effect, Log
 from fullnat.core.memory import Kind, MemoryKey
 from fullnat.core.resets import Resets
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.store import SessionStore
 from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Endpoint

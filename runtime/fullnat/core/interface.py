@@ -240,3 +240,5 @@ class Sizes(NamedTuple):
 
     session_ids: int
     server_ids: int
+    has_ipv6: bool = True
+    """It has tables for IPv6."""

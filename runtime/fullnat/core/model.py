@@ -6,9 +6,16 @@ What becomes of it is elsewhere: services at work in :mod:`.services`, what the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
 
-from fullnat.config.model import Config, GlobalSettings, Interface, ServerSettings, ServiceSettings, StaticRoute
+from fullnat.config.model import (
+    Config,
+    GlobalSettings,
+    Interface,
+    IpNetwork,
+    ServerSettings,
+    ServiceSettings,
+    StaticRoute,
+)
 from fullnat.core.commands import ServiceKey
 from fullnat.net.flow import Address, Endpoint
 
@@ -30,7 +37,7 @@ class Model:
     settings: GlobalSettings = field(default_factory=GlobalSettings)
     interfaces: dict[int, Interface] = field(default_factory=dict)
     """By port."""
-    routes: dict[IPv4Network, StaticRoute] = field(default_factory=dict)
+    routes: dict[IpNetwork, StaticRoute] = field(default_factory=dict)
     services: dict[ServiceKey, Declared] = field(default_factory=dict)
 
     def network(self) -> Config:

@@ -35,6 +35,12 @@ class Mode(StrEnum):
         return self in (Mode.DR, Mode.TUNNEL)
 
     @property
+    def takes_any_family(self) -> bool:
+        """The server may have an address of the other family than its clients': the packet stays as it is, and only
+        its outer header goes there. All others would have to translate it (NAT64), which is not supported."""
+        return self is Mode.TUNNEL
+
+    @property
     def needs_neighbors(self) -> bool:
         """A router on the way to the server would send packets for the virtual address back."""
         return self is Mode.DR

@@ -1,8 +1,10 @@
-"""Neighbors: ARP (RFC 826) on behalf of the switch, which answers requests by itself and only looks neighbors up.
+"""Neighbors: ARP (RFC 826) and neighbor discovery (RFC 4861) on behalf of the switch, which answers by itself who asks
+in the usual form, and only looks neighbors up. The states are ARP's for both: nobody above tells of reachability, so
+what RFC 4861 calls STALE is asked at once.
 
 An address is resolved when a packet needs it, and beforehand for real servers and gateways ("wanted"). Packets wait
 for the answer (:mod:`.waiting`). Resolved neighbors are asked again from time to time, first directly and then by
-broadcast; only one that stays silent is forgotten. Nobody is believed unasked but who asks us: any other ARP packet
+broadcast; only one that stays silent is forgotten. Nobody is believed unasked but who asks us: any other packet
 changes only what is being resolved or already known.
 """
 
@@ -11,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 
-from fullnat.core.frames import arp_request, readdressed
+from fullnat.core.frames import question, readdressed
 from fullnat.core.interface import Effect, Forward, Log, NeighborHeard
 from fullnat.core.next_hops import NextHops
 from fullnat.core.routing import Link, Router
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
 from fullnat.core.waiting import Budget, Waiting
-from fullnat.net.flow import Address, text
-from fullnat.net.headers import ARP_REPLY, BROADCAST
+from fullnat.net.flow import Address, is_v6, text
+from fullnat.net.headers import ARP_REPLY
+from fullnat.net.nd import Advertisement
 from fullnat.net.parse import Packet
 from fullnat.tables.next_hop import Way
 
@@ -168,6 +171,40 @@ class Neighbors:
         elif arp.operation == ARP_REPLY:
             self._confirm(entry, now)
 
+    def is_own(self, address: Address) -> bool:
+        """It is the switch's."""
+        return address in self._own
+
+    def advertised(self, said: Advertisement, sender_mac: int, port: int, now: float, out: list[Effect]) -> None:
+        """RFC 4861 7.2.5; what it has STALE is confirmed soon."""
+        if said.target in self._own:
+            self._own_sender(said.target, sender_mac if said.mac is None else said.mac, port, now, out)
+            return
+        entry = self._entries.get(said.target)
+        if entry is None or entry.link.port != port:
+            self._stats["arp_ignored"] += 1
+            return
+        resolving = entry.status is _Status.RESOLVING
+        mac = entry.mac if said.mac is None else said.mac
+        if not _is_station(mac):
+            # An answer without link-layer option tells nothing of somebody whom nobody knows.
+            self._stats["arp_ignored"] += 1
+        elif mac != entry.mac and not (resolving or said.override):
+            if entry.status is _Status.REACHABLE:
+                self._doubt(entry, now)
+        elif mac != entry.mac:
+            self._set(entry, mac, now, out)
+            if not said.solicited:
+                self._doubt(entry, now)
+        elif said.solicited:
+            self._confirm(entry, now)
+
+    def _doubt(self, entry: _Entry, now: float) -> None:
+        """It is to be asked soon."""
+        entry.status = _Status.CONFIRMING
+        entry.tries = 0
+        self.timers.arm(entry, now + RETRY)
+
     def heard(self, event: NeighborHeard, now: float, out: list[Effect]) -> None:
         """A neighbor asked us, so that our packets to it are soon to come (Linux: arp_process, neigh_event_ns).
 
@@ -193,8 +230,7 @@ class Neighbors:
             return
         self._set(entry, mac, now, out)
         self._heard.add(address)
-        entry.status = _Status.CONFIRMING
-        self.timers.arm(entry, now + RETRY)
+        self._doubt(entry, now)
 
     def _set(self, entry: _Entry, mac: int, now: float, out: list[Effect]) -> None:
         """The neighbor is at ``mac``: tell the switch, and send what waited."""
@@ -212,8 +248,11 @@ class Neighbors:
     def _own_sender(self, address: Address, sender_mac: int, port: int, now: float, out: list[Effect]) -> None:
         """One of our addresses speaks: an announcement of ours that came back, or a stranger."""
         link = self._router.link(address)
-        if link is not None and sender_mac == link.mac:
-            return
+        if link is None or sender_mac != link.mac:
+            self.conflict(address, sender_mac, port, now, out)
+
+    def conflict(self, address: Address, sender_mac: int, port: int, now: float, out: list[Effect]) -> None:
+        """A stranger uses ``address``, or is about to."""
         self._stats["address_conflict"] += 1
         if now - self._conflicts.get(address, float("-inf")) >= CONFLICT_REPORT:
             self._conflicts[address] = now
@@ -256,7 +295,7 @@ class Neighbors:
     def _ask(self, entry: _Entry, now: float, out: list[Effect]) -> None:
         link = entry.link
         known = entry.status is _Status.CONFIRMING and entry.tries < REFRESH_UNICAST
-        request = arp_request(link.mac, link.address, entry.address, entry.mac if known else BROADCAST)
+        request = question(link.mac, link.address, entry.address, entry.mac if known else None)
         out.append(Forward(link.port, request))
         self.timers.arm(entry, now + min(RETRY * 2.0 ** min(entry.tries, 16), RETRY_LIMIT))
         entry.tries += 1
@@ -322,6 +361,9 @@ def _is_station(mac: int) -> bool:
 
 
 def _is_host(address: Address, link: Link) -> bool:
-    """Whether the address is neither the subnet's own nor its broadcast (RFC 3021: a /31 has neither)."""
-    host_mask = ~link.mask & 0xFFFFFFFF
-    return link.prefix_len > 30 or int.from_bytes(address, "big") & host_mask not in (0, host_mask)
+    """Whether the address is neither the subnet's own nor its broadcast, which IPv6 has not (RFC 3021, RFC 6164: a
+    prefix of all bits but one has neither)."""
+    bits = len(address) * 8
+    host_mask = (1 << bits - link.prefix_len) - 1
+    hostless = (0,) if is_v6(address) else (0, host_mask)
+    return link.prefix_len > bits - 2 or int.from_bytes(address, "big") & host_mask not in hostless

@@ -16,7 +16,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.placement import Refusal, limited, without_server
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.sessions import Held
 from fullnat.core.stats import Stats
 from fullnat.net.checksum import checksum, updated
@@ -39,6 +39,10 @@ class OnePacket:
     ) -> list[Effect]:
         """A client's datagram of ``flow`` to ``service``."""
         out: list[Effect] = []
+        if packet.is_first_fragment:
+            # The others could not follow it.
+            self._stats["datagram_dropped"] += 1
+            return out
         found = limited(service, now) or service.schedule(flow) or without_server(service)
         if isinstance(found, Refusal):
             refuse(self._stats, service, found, flow, Held(packet, event.ingress_port, 0), out)

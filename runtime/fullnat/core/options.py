@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullnat.net.checksum import updated
+from fullnat.net.flow import is_v6
 from fullnat.net.headers import ETHERNET_BYTES, TcpFlag
 from fullnat.net.parse import Packet, Segment
-from fullnat.p4constants import MSS_FLOOR, TOA_V4_BYTES, SessionFlag
+from fullnat.p4constants import MSS6_FLOOR, MSS_FLOOR, TOA_V4_BYTES, TOA_V6_BYTES, SessionFlag
 from fullnat.tables.session import SessionEntry
 
 EOL, NOP, MSS, SACK, TIMESTAMPS = 0, 1, 2, 5, 8
@@ -21,6 +22,9 @@ MSS_LENGTH = 4
 SACK_LENGTHS = (10, 18, 26, 34)
 
 
+_V4 = TOA_V4_BYTES, MSS_FLOOR
+_V6 = TOA_V6_BYTES, MSS6_FLOOR
+"""Bytes of TOA, and the MSS that is not lowered further."""
 MAX_LIST = 40
 """Bytes of options that a TCP header holds."""
 
@@ -30,8 +34,8 @@ class BadOptions(ValueError):
 
 
 def edit_options(packet: Packet, session: SessionEntry, flags: int) -> bytes:
-    """The frame of ``packet`` with its options as they shall leave but for TOA, for which a SYN gets room, and with the
-    checksums changed by the difference (RFC 1624).
+    """The frame of ``packet`` with its options as they shall leave but for TOA, for which a SYN over IPv4 gets room,
+    and with the checksums changed by the difference (RFC 1624).
 
     The direction is told by the source. ``flags`` are the session's SessionFlags. Raises BadOptions.
     """
@@ -42,7 +46,8 @@ def edit_options(packet: Packet, session: SessionEntry, flags: int) -> bytes:
     first, end = start + 20, start + segment.header
     old = frame[first:end]
     inward = flow.src == (session.client, session.client_port)
-    new = _inward(old, segment, flags) if inward else _outward(old, segment, session.delta, flags)
+    v6 = is_v6(session.client)
+    new = _inward(old, segment, flags, v6=v6) if inward else _outward(old, segment, session.delta, flags, v6=v6)
     if new == old:
         return frame
     shorter = len(old) - len(new)
@@ -57,7 +62,7 @@ def edit_options(packet: Packet, session: SessionEntry, flags: int) -> bytes:
     return frame[:ETHERNET_BYTES] + ip + tcp + new + frame[end:]
 
 
-def _inward(options: bytes, segment: Segment, flags: int) -> bytes:
+def _inward(options: bytes, segment: Segment, flags: int, *, v6: bool) -> bytes:
     out = bytearray(options)
     syn = segment.flags & (TcpFlag.SYN | TcpFlag.ACK) == TcpFlag.SYN
     timestamps = syn and not flags & SessionFlag.KEEP_TIMESTAMPS
@@ -71,7 +76,7 @@ def _inward(options: bytes, segment: Segment, flags: int) -> bytes:
         else:
             continue
         out[start:end] = bytes((NOP,)) * (end - start)
-    if syn and flags & SessionFlag.TOA and len(options) > MAX_LIST - TOA_V4_BYTES:
+    if syn and flags & SessionFlag.TOA and not v6 and len(options) > MAX_LIST - TOA_V4_BYTES:
         for removed in (experiments, others):
             if removed and removed[-TOA_V4_BYTES:] == list(range(removed[-1] + 1 - TOA_V4_BYTES, removed[-1] + 1)):
                 del out[removed[-1] + 1 - TOA_V4_BYTES : removed[-1] + 1]
@@ -79,7 +84,7 @@ def _inward(options: bytes, segment: Segment, flags: int) -> bytes:
     return bytes(out)
 
 
-def _outward(options: bytes, segment: Segment, delta: int, flags: int) -> bytes:
+def _outward(options: bytes, segment: Segment, delta: int, flags: int, *, v6: bool) -> bytes:
     out = bytearray(options)
     syn = bool(segment.flags & TcpFlag.SYN)
     done: set[int] = set()
@@ -89,7 +94,7 @@ def _outward(options: bytes, segment: Segment, delta: int, flags: int) -> bytes:
         if syn and kind == MSS and end - start == MSS_LENGTH and not flags & SessionFlag.KEEP_MSS:
             mss = int.from_bytes(options[start + 2 : end], "big")
             if mss:
-                out[start + 2 : end] = _lowered(mss).to_bytes(2, "big")
+                out[start + 2 : end] = _lowered(mss, *(_V6 if v6 else _V4)).to_bytes(2, "big")
                 done.add(kind)
         elif not syn and kind == SACK and end - start in SACK_LENGTHS:
             for edge in range(start + 2, end, 4):
@@ -99,8 +104,8 @@ def _outward(options: bytes, segment: Segment, delta: int, flags: int) -> bytes:
     return bytes(out)
 
 
-def _lowered(mss: int) -> int:
-    return mss if mss <= MSS_FLOOR else max(mss - TOA_V4_BYTES, MSS_FLOOR)
+def _lowered(mss: int, toa: int, floor: int) -> int:
+    return mss if mss <= floor else max(mss - toa, floor)
 
 
 def walk(options: bytes) -> Iterator[tuple[int, int, int]]:

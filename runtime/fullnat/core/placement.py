@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.net.flow import Endpoint, Flow, made
 
 

@@ -241,10 +241,14 @@ class LocalPool:
                 del self._addresses[address]
 
     def take(self, addresses: Sequence[Address], start: int, peer: Peer) -> Endpoint | None:
-        """A free address and port towards ``peer``; tries every address, from position ``start`` on."""
-        count = len(addresses)
+        """A free address and port towards ``peer``; tries every address of its family, from position ``start``
+        on."""
+        count, size = len(addresses), len(peer.server.address)
         for step in range(count):
-            local = self._addresses[addresses[(start + step) % count]]
+            address = addresses[(start + step) % count]
+            if len(address) != size:
+                continue
+            local = self._addresses[address]
             port = local.take(peer, self.low, self.high)
             if port is not None:
                 return made(Endpoint, (local.address, port))

@@ -11,7 +11,7 @@ from fullnat.core.interface import Effect, Log, Op, Write
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.sessions import NEVER, Session
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Endpoint, Flow, made

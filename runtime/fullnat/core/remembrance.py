@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fullnat.core.commands import DrainServer
 from fullnat.core.draining import Draining
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.store import SessionStore
 from fullnat.core.values import SECONDS
 from fullnat.core.warming import Warming

@@ -1,6 +1,7 @@
 """The controller's own view of the routes: which next hop and which interface lead to an address.
 
-It serves ARP only; packets are routed by the switch, from entries made of the same configuration (:mod:`.tables`).
+It serves the discovery of neighbors only; packets are routed by the switch, from entries made of the same configuration
+(:mod:`.tables`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ ALL_V4 = 0xFFFFFFFF
 
 
 class Link(NamedTuple):
-    """An interface. ``network`` and ``mask`` are numbers of as many bytes as its address."""
+    """An address of an interface. ``network`` and ``mask`` are numbers of as many bytes as its address."""
 
     port: int
     mac: int
@@ -41,13 +42,14 @@ class Router:
             Link(
                 interface.port,
                 interface.mac,
-                address(interface.address.ip),
-                int(interface.address.network.network_address),
-                int(interface.address.network.netmask),
-                interface.address.network.prefixlen,
+                address(own.ip),
+                int(own.network.network_address),
+                int(own.network.netmask),
+                own.network.prefixlen,
                 interface.mtu,
             )
             for interface in config.interfaces
+            for own in interface.addresses
         )
         routes = [
             (link.prefix_len, _Route(len(link.address), link.network, link.mask, None, False)) for link in self._links

@@ -13,13 +13,14 @@ from fullnat.core.pace import Pace
 from fullnat.core.routing import Router
 from fullnat.core.sessions import Session
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Address, address
+from fullnat.net.flow import Address, address, is_v6, same_family
 from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
-from fullnat.p4constants import TOA_V4_BYTES, PuntReason, SessionFlag
+from fullnat.p4constants import TOA_V4_BYTES, TOA_V6_BYTES, PuntReason, SessionFlag
 
-OUTER_BYTES = 20
-"""Of an IPv4 header without options."""
+OUTER_BYTES = {False: 20, True: 40}
+"""Of an outer header without options, by whether it is of IPv6."""
+TOA_BYTES = {False: TOA_V4_BYTES, True: TOA_V6_BYTES}
 TOLD_RATE = 1000.0
 """Messages per second (Linux: icmp_msgs_per_sec)."""
 TOLD_BURST = 50.0
@@ -47,10 +48,11 @@ class Senders:
         given to ICMP errors, fragments but the first, and what came from or goes to a broadcast address
         (RFC 1812 4.3.2.7)."""
         interface = interfaces.get(event.ingress_port)
+        source = None if interface is None or packet.src is None else _address_for(interface, packet.src)
         if interface is None or packet.dst is None or packet.src is None or not is_answerable(packet):
             self._stats["bad_frame"] += 1
             return
-        if router.is_broadcast(packet.dst) or router.is_broadcast(packet.src):
+        if source is None or router.is_broadcast(packet.dst) or router.is_broadcast(packet.src):
             return
         expired = event.reason == PuntReason.TTL_EXPIRED
         mtu = 0 if expired else self._room(event, packet, packet.dst, router)
@@ -62,7 +64,7 @@ class Senders:
             return
         self._stats[told] += 1
         kind = TTL_EXCEEDED if expired else FRAGMENTATION_NEEDED
-        frame = icmp_error(packet, kind, address(interface.address.ip), (interface.mac, interface.mac), mtu)
+        frame = icmp_error(packet, kind, source, (interface.mac, interface.mac), mtu)
         out.append(Inject(event.ingress_port, frame, 0, False))
 
     def _room(self, event: PacketIn, packet: Packet, destination: Address, router: Router) -> int | None:
@@ -82,10 +84,16 @@ class Senders:
         return None if link is None else link.mtu - added
 
 
+def _address_for(interface: Interface, receiver: Address) -> Address | None:
+    """The first one of the interface that is of the receiver's family."""
+    own = (address(each.ip) for each in interface.addresses)
+    return next((each for each in own if same_family(each, receiver)), None)
+
+
 def _added(session: Session) -> int:
     """Bytes that a client's packet may get on its way to the server."""
     mode = session.server.mode
     if mode is Mode.TUNNEL:
-        return OUTER_BYTES
+        return OUTER_BYTES[is_v6(session.server.endpoint.address)]
     told = session.protocol.is_numbered and mode.session_flags(session.service.session_flags) & SessionFlag.TOA
-    return TOA_V4_BYTES if told else 0
+    return TOA_BYTES[is_v6(session.key.src.address)] if told else 0

@@ -1,207 +1,28 @@
-"""Virtual services and their real servers, as the controller runs them: schedulers, pointers, counts.
+"""All virtual services, and the ids of their real servers.
 
-A real server that leaves the configuration drains: it takes no new sessions, keeps the old, and is forgotten with the
-last one. Its server id (key of server_in and server_out, and index of the switch's per-server counters) stays taken as
-long.
+A server's id (key of server_in and server_out, and index of the switch's per-server counters) stays taken as long as
+the server drains.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
-from functools import lru_cache
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
-from fullnat.core.limits import Limits
-from fullnat.core.memory import Kind, Memory, MemoryKey
+from fullnat.core.memory import Kind, Memory
 from fullnat.core.model import Declared
-from fullnat.core.modes import Mode
-from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
-from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.server_ids import FoundServers, ServerIds, ServerKey
-from fullnat.core.servers import NO_ID, STAGES, Server
-from fullnat.net.flow import Address, Endpoint, Flow
-from fullnat.p4constants import ServiceFlag, SessionFlag
+from fullnat.core.server_ids import FoundServers, ServerIds
+from fullnat.core.servers import NO_ID, Server
+from fullnat.core.service import Service
+from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.table import Entry
 
-if TYPE_CHECKING:
-    from fullnat.core.templates import Template
-
 NOTHING_FOUND = FoundServers()
-
-
-@lru_cache(maxsize=256)
-def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
-    """The same for most services."""
-    return protocol.timeouts(configured)
-
-
-class Service:
-    """One virtual service."""
-
-    def __init__(self, key: ServiceKey, start: float = 0.0) -> None:
-        """``start``: where among its servers schedulers begin, from 0 up to 1."""
-        self.key = key
-        self._start = start
-        self.protocol = BY_NUMBER[key[0]]
-        self.configured = True
-        """False once removed: its sessions are being reset."""
-        self.servers: dict[Endpoint, Server] = {}
-        """By endpoint, in the order of the configuration."""
-        self.draining: dict[tuple[Endpoint, Mode], Server] = {}
-        self.locals: tuple[Address, ...] = ()
-        self.session_flags = 0
-        """SessionFlags as configured; a server's mode has the last word."""
-        self.service_flags = 0
-        self.resets_on_miss = False
-        self.established_timeout = self.protocol.established_timeout
-        self.own_timeouts: Timeouts | None = None
-        self.persistence_timeout = 0.0
-        """Seconds that a client's server is remembered; 0 is not at all."""
-        self.persistence_prefix = 128
-        """Bits of an address that make a client."""
-        self.templates: dict[Address, Template] = {}
-        """By client; :mod:`fullnat.core.templates` owns them."""
-        self.persistent = 0
-        """Sessions that went where a template said."""
-        self.drain_timeout = 0.0
-        """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
-        self.limits = Limits()
-        self.one_packet = False
-        """Each datagram is scheduled alone."""
-        self.connections = 0
-        """Sessions ever, of servers that have gone as well."""
-        self.unanswered = 0
-        """Those that ended without any answer of their server."""
-        self.refused: Counter[str] = Counter()
-        """Flows that got no session, by the reason's name."""
-        self.timeouts = _timeouts(self.protocol, Timeouts())
-        """Of the protocol's other states, by state."""
-        self.answers_echo = True
-        """Its address may be pinged, as far as it knows."""
-        self.crowded = False
-        """A server gets no sessions because the switch has no room for its entries."""
-        self.scheduler = SCHEDULERS["rr"](start)
-        self.slow_start = 0.0
-        """Seconds that a server that comes takes to its full weight."""
-        self._weights: tuple[tuple[Server, int], ...] = ()
-        self._local = 0
-
-    def configure(self, declared: Declared) -> list[Server]:
-        """Become what is ``declared``; returns the servers that left, which drain from now on. :meth:`set_timeouts` and
-        :meth:`balance` must follow."""
-        settings = declared.settings
-        self.locals = tuple(declared.locals)
-        self.slow_start = settings.slow_start
-        self.persistence_timeout = settings.persistence_timeout
-        self.persistence_prefix = settings.persistence_prefix
-        self.drain_timeout = settings.drain_timeout
-        self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
-        self.own_timeouts = settings.timeouts
-        self.limits.configure(settings.max_sessions, settings.new_rate)
-        self.one_packet = settings.ops
-        if self.protocol.is_numbered:
-            self.session_flags = (
-                (SessionFlag.TOA if settings.toa else 0)
-                | (SessionFlag.KEEP_TIMESTAMPS if settings.keep_timestamps else 0)
-                | (SessionFlag.KEEP_MSS if settings.keep_mss else 0)
-            )
-            self.resets_on_miss = settings.reset_on_miss
-            self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
-        old, self.servers = self.servers, {}
-        for endpoint, of_server in declared.servers.items():
-            mode = of_server.mode or settings.mode
-            stays = endpoint in old and old[endpoint].mode is mode
-            drained = None if stays else self.draining.pop((endpoint, mode), None)
-            server = old.pop(endpoint) if stays else drained or Server(endpoint, mode)
-            self.servers[endpoint] = server
-            if server.configure(of_server):
-                self.scheduler.opened(server)
-        for server in old.values():
-            self.drain(server)
-        self.answers_echo = not settings.echo_while_up or bool(self.taking())
-        if settings.scheduler != self.scheduler.name:
-            self.scheduler = SCHEDULERS[settings.scheduler](self._start)
-            self._weights = ()
-        return list(old.values())
-
-    def set_timeouts(self, general: Timeouts) -> None:
-        """Take over the timeouts of all services, where this one has none of its own."""
-        self.timeouts = _timeouts(self.protocol, self.own_timeouts or general)
-
-    def taking(self) -> set[Server]:
-        """The servers that are to have new sessions."""
-        return {server for server in self.servers.values() if not server.is_out}
-
-    def drain(self, server: Server) -> None:
-        """``server`` is configured no more."""
-        server.leaving = True
-        server.effective_weight = 0
-        self.draining[server.endpoint, server.mode] = server
-
-    def balance(self, refused: Set[int]) -> None:
-        """Tell the scheduler of the servers that there are, those without entries in the switch excepted."""
-        servers = tuple(self.servers.values())
-        scale = 1 if all(server.stage == STAGES for server in servers) else STAGES
-        for server in servers:
-            server.has_room = server.server_id != NO_ID and server.server_id not in refused
-            server.weigh(scale)
-        self.crowded = any(server.weight and not server.has_room for server in servers)
-        weights = tuple((server, server.effective_weight) for server in servers)
-        if weights != self._weights:
-            self._weights = weights
-            self.scheduler.update(servers)
-
-    def count(self, server: Server, change: int, *, active: bool) -> None:
-        """``change`` sessions more on ``server``."""
-        if server.count(change, active=active):
-            self.scheduler.opened(server)
-        if self.scheduler.wants_loads:
-            self.scheduler.loaded(server)
-
-    def schedule(self, flow: Flow) -> Server | None:
-        """The real server of a new session; None when there is none with a weight."""
-        picked = self.scheduler.pick(flow)
-        assert picked is None or isinstance(picked, Server)
-        return picked
-
-    def next_local(self) -> int:
-        """Where in ``locals`` to begin: round robin."""
-        position = self._local
-        self._local = position + 1 if position + 1 < len(self.locals) else 0
-        return position
-
-    def server(self, endpoint: Endpoint, mode: Mode) -> Server:
-        """The server of a session found on the switch: configured, draining, or from now on draining."""
-        configured = self.servers.get(endpoint)
-        if configured is not None and configured.mode is mode:
-            return configured
-        server = self.draining.get((endpoint, mode))
-        if server is None:
-            server = Server(endpoint, mode)
-            self.drain(server)
-        return server
-
-    def server_key(self, server: Server) -> ServerKey:
-        """What the id of ``server`` stands for."""
-        return ServerKey(self.key, server.endpoint, server.mode)
-
-    def memory_key(self, kind: Kind, server: Server) -> MemoryKey:
-        """What is remembered of ``server`` goes by that."""
-        return MemoryKey(kind, self.key, None, server.endpoint, server.mode)
-
-    def find(self, endpoint: Endpoint, mode: Mode) -> Server | None:
-        """A server that is configured or drains."""
-        server = self.servers.get(endpoint)
-        return server if server is not None and server.mode is mode else self.draining.get((endpoint, mode))
-
-    def all_servers(self) -> Iterator[Server]:
-        yield from self.servers.values()
-        yield from self.draining.values()
 
 
 class Services:
@@ -385,6 +206,8 @@ class Services:
         name = server.endpoint, server.mode
         if not server.sessions and service.draining.get(name) is server:
             del service.draining[name]
+            if service.quic_servers.get(quic_id := bytes.fromhex(server.settings.quic_id)) is server:
+                del service.quic_servers[quic_id]
             self._memory.touch(service.memory_key(Kind.DRAIN, server))
             if server.server_id != NO_ID:
                 self.ids.drop(server.server_id)

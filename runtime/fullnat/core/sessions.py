@@ -10,7 +10,7 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase, Step, after
 from fullnat.core.pool import IdPool
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry
@@ -32,6 +32,16 @@ class Held(NamedTuple):
     """Sessions already tried for it in vain."""
     end: int = 0
     """What the session's client had sent before, in the server's numbering; 0 = the switch does not tell."""
+
+
+class Twice(NamedTuple):
+    """What a session's counters in the switch have too much: packets that the switch has given to the controller, and
+    that it counts when they come back."""
+
+    in_packets: int
+    in_bytes: int
+    out_packets: int
+    out_bytes: int
 
 
 class Session:
@@ -58,6 +68,7 @@ class Session:
         "still",
         "template",
         "token",
+        "twice",
         "unjudged",
     )
 
@@ -100,6 +111,16 @@ class Session:
         """Of the last probe."""
         self.still: tuple[int, float] | None = None
         """Packets so far, and since when the probes have found that number."""
+
+        self.twice: Twice | None = None
+        """None: nothing."""
+
+    def punted(self, packet: Packet, octets: int) -> None:
+        """The switch has found it by ``packet``, of so many ``octets``, and gave it to the controller."""
+        inward = packet.flow == self.key
+        before = self.twice or Twice(0, 0, 0, 0)
+        more = Twice(inward, inward * octets, not inward, (not inward) * octets)
+        self.twice = Twice(*(old + new for old, new in zip(before, more, strict=True)))
 
     def step(self, step: Step) -> None:
         """Change the phase. Raises IllegalStep."""

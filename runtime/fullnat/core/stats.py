@@ -13,6 +13,7 @@ NAMES: dict[str, str] = {
     "sessions_resumed": "ended sessions whose traffic went on: the end had not been accepted",
     "sessions_reset": "sessions ended with a RST to both sides",
     "persistent_sessions": "sessions that went to the server that a template remembers for their client",
+    "quic_by_connection_id": "UDP sessions that went to the server that their QUIC connection id names",
     "templates_full": "clients of which no template could be made, because there are as many as there may be",
     "syn_received": "SYNs that asked for a new session",
     "syn_shed": "SYNs and datagrams dropped because more came than sessions can be made; their clients repeat them",
@@ -70,8 +71,8 @@ NAMES: dict[str, str] = {
     "neighbor_failed": "neighbors that did not answer",
     "neighbor_queue_dropped": "packets dropped while their neighbor was unresolved",
     "neighbor_unroutable": "packets without neighbor to addresses that no interface reaches",
-    "arp_ignored": "ARP packets that told nothing wanted",
-    "address_conflict": "ARP packets of a stranger that uses an address of ours",
+    "arp_ignored": "ARP packets and neighbor advertisements that told nothing wanted",
+    "address_conflict": "ARP packets and the like of a stranger that uses an address of ours, or is about to",
     "bad_checksum": "SYNs, late segments and datagrams that are damaged or not all there: no session, no answer",
     "bad_frame": "packet-ins that are not what their reason says",
 }

@@ -12,6 +12,7 @@ from enum import IntEnum
 from random import Random
 
 from fullnat.config.model import GlobalSettings
+from fullnat.core.affinity import Affinity
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
@@ -20,7 +21,8 @@ from fullnat.core.placement import Place
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import Server
-from fullnat.core.services import Service, Services
+from fullnat.core.service import Service
+from fullnat.core.services import Services
 from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
@@ -57,6 +59,7 @@ class SessionStore:
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.clients = ClientEndpoints()
         self.templates = Templates(self.memory, stats)
+        self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0

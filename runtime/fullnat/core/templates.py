@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from fullnat.core.memory import Kind, Memory, MemoryKey
 from fullnat.core.servers import Server
-from fullnat.core.services import Service
+from fullnat.core.service import Service
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Address, Flow, prefix_of

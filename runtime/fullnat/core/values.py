@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 
-from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, Timeouts
+from fullnat.config.model import (
+    GlobalSettings,
+    Interface,
+    IpAddress,
+    IpInterface,
+    IpNetwork,
+    ServerSettings,
+    ServiceSettings,
+    Timeouts,
+)
 from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.net.flow import V4_BYTES, Address, Endpoint, is_v6, text
+from fullnat.net.flow import Address, Endpoint, address, is_host, text
+from fullnat.net.headers import PROTO_UDP, V6_MTU
 
 WEIGHTS = 0, 65535
 PORTS = 1, 65535
@@ -20,8 +31,15 @@ PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
 LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
+TOA_KIND = 254
+"""Of the TCP option; IPv4 has no other."""
+TOA_KIND_LVS = 253
+"""Of the one for IPv6 clients, as LVS has it."""
 PREFIXES = 1, 128
 """Bits; those beyond an address count for nothing."""
+QUIC_CONFIGS = 0, 6
+"""What three bits hold, but for 7, which stands for none."""
+QUIC_ID_BYTES = 1, 15
 SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
 
@@ -31,13 +49,9 @@ OPS_WITHOUT_LOCAL = "one-packet scheduling (ops) needs another mode than fullnat
 
 
 def check_host(address: Address) -> None:
-    """One host's address, of a family that the program's tables have."""
-    if len(address) == V4_BYTES and address[0] not in (0, 127) and address[0] < 0xE0:
-        return
-    shown = text(address)
-    if is_v6(address):
-        raise ValueError(f"{shown} is not an IPv4 address, and others are not supported")
-    raise ValueError(f"{shown} is not the address of one host")
+    """One host's address, wherever the host is: link-local addresses are not, and one of IPv4 is written as such."""
+    if not is_host(address):
+        raise ValueError(f"{text(address)} is not the address of one host")
 
 
 def check_endpoint(endpoint: Endpoint) -> None:
@@ -47,6 +61,7 @@ def check_endpoint(endpoint: Endpoint) -> None:
 
 def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
+    check_quic_id(settings.quic_id)
     upper, lower = settings.upper_threshold, settings.lower_threshold
     _each(("upper_threshold", upper), ("lower_threshold", lower), limits=LIMITS)
     check_thresholds(upper, lower)
@@ -57,6 +72,30 @@ def check_server(settings: ServerSettings) -> None:
 def check_thresholds(upper: int, lower: int) -> None:
     if lower > upper:
         raise ValueError(f"lower_threshold {lower} is above upper_threshold {upper}")
+
+
+def check_quic_id(value: str) -> None:
+    """What connection ids of QUIC call a server."""
+    shortest, longest = QUIC_ID_BYTES
+    if not value:
+        return
+    try:
+        octets = bytes.fromhex(value)
+    except ValueError:
+        octets = b""
+    if not shortest <= len(octets) <= longest or len(value) != 2 * len(octets):
+        raise ValueError(f"{value!r} is not {shortest} to {longest} bytes in hexadecimal")
+
+
+def check_quic_ids(protocol: int, ids: Iterable[str]) -> None:
+    """Those of the servers of one service."""
+    known = [each.lower() for each in ids if each]
+    if known and protocol != PROTO_UDP:
+        raise ValueError("quic_id is of UDP")
+    if len({len(each) for each in known}) > 1:
+        raise ValueError("quic_id has to be of the same length for all servers")
+    if len(set(known)) < len(known):
+        raise ValueError("two servers have the same quic_id")
 
 
 def check_slow_start(scheduler: str, slow_start: float) -> None:
@@ -75,13 +114,21 @@ def check_service(settings: ServiceSettings) -> None:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     check_slow_start(settings.scheduler, settings.slow_start)
     _within("persistence_timeout", settings.persistence_timeout, SECONDS)
+    _within("quic_config", settings.quic_config, QUIC_CONFIGS)
     _within("persistence_prefix", settings.persistence_prefix, PREFIXES)
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
+    check_toa_kind(settings.toa_kind)
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
+
+
+def check_toa_kind(kind: object) -> None:
+    """As fullnat_toa and the kernel modules of LVS and DPVS know it for IPv6."""
+    if kind not in (TOA_KIND, TOA_KIND_LVS):
+        raise ValueError(f"{kind!r} is not one of {TOA_KIND}, {TOA_KIND_LVS}")
 
 
 def check_globals(settings: GlobalSettings) -> None:
@@ -98,9 +145,33 @@ def check_interface(interface: Interface) -> None:
     _within("mtu", interface.mtu, MTUS)
     if not 0 < interface.mac < 1 << 48 or interface.mac >> 40 & 1:
         raise ValueError(f"{interface.mac:#x} is not the MAC address of one station")
-    network = interface.address.network
-    if network.prefixlen < 31 and interface.address.ip in (network.network_address, network.broadcast_address):
-        raise ValueError(f"{interface.address} is not the address of a host in {network}")
+    for own in interface.addresses:
+        check_host(address(own.ip))
+        check_own(own)
+    if interface.mtu < V6_MTU and any(own.version == 6 for own in interface.addresses):
+        raise ValueError(f"mtu {interface.mtu} is below {V6_MTU}, which IPv6 needs")
+
+
+def check_own(own: IpInterface) -> None:
+    """The address of an interface, in its subnet."""
+    if own.ip in dict(hostless(own.network)):
+        raise ValueError(f"{own} is not the address of a host in {own.network}")
+
+
+def overlap(one: IpInterface, other: IpInterface) -> bool:
+    """Whether the subnets of two interfaces have addresses in common."""
+    return one.version == other.version and one.network.overlaps(other.network)
+
+
+def hostless(network: IpNetwork) -> tuple[tuple[IpAddress, str], ...]:
+    """The addresses of a subnet that are no host's, with what they are: its network and broadcast addresses, which a
+    prefix of 31 bits has not (RFC 3021); of IPv6 that of any of its routers (RFC 4291 2.6.1), but for 127 bits (RFC
+    6164)."""
+    if network.max_prefixlen - network.prefixlen < 2:
+        return ()
+    if network.version == 6:
+        return ((network.network_address, "anycast"),)
+    return (network.network_address, "network"), (network.broadcast_address, "broadcast")
 
 
 def _check_mode(mode: str) -> None:

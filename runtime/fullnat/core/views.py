@@ -9,8 +9,8 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase
 from fullnat.core.modes import Mode
 from fullnat.core.pool import LocalAddress, LocalPool
-from fullnat.core.services import Service
-from fullnat.core.sessions import Session
+from fullnat.core.service import Service
+from fullnat.core.sessions import Session, Twice
 from fullnat.core.templates import Template
 from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.session import SessionEntry
@@ -35,9 +35,12 @@ class SessionView(NamedTuple):
     """Packets do not restart the time of its state."""
     server: Endpoint | None = None
     """None: the one that the entry tells."""
+    twice: Twice | None = None
+    """What readings of the switch have too much."""
 
     def read(self, result: ProbeResult) -> SessionView:
         """The same as a reading of the switch just now shows it."""
+        result = _once(result, self.twice)
         if self.expires is None or result.idle is None or self.is_over:
             return self._replace(counters=result)
         expires = max(0.0, self.timeout - min(max(result.idle, 0.0), self.age))
@@ -70,6 +73,7 @@ class ServerView(NamedTuple):
     """Clients whose next connection goes to it."""
     reset_in: float | None = None
     """Seconds until those that it has left are reset; None: they are not."""
+    quic_id: str = ""
 
     @property
     def sessions(self) -> int:
@@ -128,7 +132,16 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     entry, state, phase = session.entry, session.state.name, session.phase.name
     is_over = session.protocol.is_over(session.events, session.unjudged)
     server = session.server.endpoint
-    return SessionView(entry, state, phase, age, expires, session.counters, timeout, is_over, server)
+    counters = session.counters and _once(session.counters, session.twice)
+    return SessionView(entry, state, phase, age, expires, counters, timeout, is_over, server, session.twice)
+
+
+def _once(counters: ProbeResult, twice: Twice | None) -> ProbeResult:
+    """``counters`` without what they have ``twice``, which may be more than they have yet."""
+    if twice is None:
+        return counters
+    found = {name: getattr(counters, name) for name in twice._fields}
+    return counters._replace(**{name: value and max(0, value - getattr(twice, name)) for name, value in found.items()})
 
 
 def service_view(service: Service, now: float) -> ServiceView:
@@ -151,6 +164,7 @@ def service_view(service: Service, now: float) -> ServiceView:
             _since(server.out_since, now),
             server.templates,
             None if server.deadline is None else max(0.0, server.deadline - now),
+            server.settings.quic_id,
         )
         for server in service.all_servers()
     )

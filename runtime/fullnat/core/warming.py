@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from fullnat.core.memory import Kind, Memory
 from fullnat.core.servers import STAGES, Server
-from fullnat.core.services import Service, Services
+from fullnat.core.service import Service
+from fullnat.core.services import Services
 from fullnat.core.timers import TimerWheel
 
 

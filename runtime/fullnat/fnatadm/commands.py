@@ -192,7 +192,8 @@ def _service_lines(found: Json, numeric: bool) -> Iterator[str]:
             continue
         shown = names.shown(server["server"], protocol, numeric)
         thresholds = "".join(f" {letter} {server[key]}" for key, letter in _THRESHOLDS.items() if server[key])
-        yield f"-a {name} -r {shown} {_MODE_LETTERS[server['mode']]} -w {server['weight']}{thresholds}"
+        quic = f" --option quic_id={server['quic_id']}" if server.get("quic_id") else ""
+        yield f"-a {name} -r {shown} {_MODE_LETTERS[server['mode']]} -w {server['weight']}{thresholds}{quic}"
 
 
 def _option_words(settings: Json) -> Iterator[str]:

@@ -54,6 +54,29 @@ def is_v6(value: Address) -> bool:
     return len(value) == V6_BYTES
 
 
+def same_family(one: Address, *others: Address) -> bool:
+    return all(len(other) == len(one) for other in others)
+
+
+def family(value: Address) -> str:
+    """Its name."""
+    return "IPv6" if is_v6(value) else "IPv4"
+
+
+def is_host(value: Address) -> bool:
+    """One host's address that means the same everywhere: none that stands for no host, for this one or for a group
+    (RFC 1122 3.2.1.3, RFC 4291 2.5 to 2.7), no IPv6 address of a link (fe80::/10), and none that stands for IPv4
+    (::/80, with ::ffff:0:0/96)."""
+    if len(value) == V4_BYTES:
+        return value[0] not in (0, 127) and value[0] < 0xE0
+    return is_v6(value) and value[0] != 0xFF and not value.startswith(bytes(10)) and not is_link_local(value)
+
+
+def is_link_local(value: Address) -> bool:
+    """Of IPv6, fe80::/10."""
+    return is_v6(value) and value[0] == 0xFE and value[1] & 0xC0 == 0x80
+
+
 def text(value: Address) -> str:
     """In the notation of people (RFC 5952). Raises ValueError for what has neither 4 nor 16 bytes."""
     return str(ip_address(bytes(value)))

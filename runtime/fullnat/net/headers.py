@@ -24,6 +24,10 @@ BROADCAST = 0xFFFFFFFFFFFF
 ARP_REQUEST = 1
 ARP_REPLY = 2
 TTL = 64
+V6_HEADER = 40
+"""Bytes of an IPv6 header."""
+V6_MTU = 1280
+"""Bytes that every link of IPv6 carries at least (RFC 8200 5), and the longest that an error may be (RFC 4443 2.4)."""
 DONT_FRAGMENT = 0x4000
 
 _IPV4 = Struct("!BBHHHBBH4s4s")
@@ -90,6 +94,12 @@ def udp(flow: Flow, payload: bytes) -> bytes:
     pseudo = pseudo_header(flow.src.address, flow.dst.address, PROTO_UDP, length)
     total = checksum(pseudo + _UDP.pack(flow.src.port, flow.dst.port, length, 0) + payload)
     return _UDP.pack(flow.src.port, flow.dst.port, length, total or 0xFFFF) + payload
+
+
+def icmpv6(src: Address, dst: Address, message: bytes) -> bytes:
+    """``message`` with its checksum, which covers the addresses (RFC 4443 2.3); the field is zero."""
+    total = checksum(pseudo_header(src, dst, PROTO_ICMPV6, len(message)) + message)
+    return message[:2] + total.to_bytes(2, "big") + message[4:]
 
 
 def arp(operation: int, sender_mac: int, sender: Address, target_mac: int, target: Address) -> bytes:

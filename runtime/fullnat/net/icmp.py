@@ -7,17 +7,31 @@ from typing import NamedTuple
 
 from fullnat.net.checksum import checksum, updated
 from fullnat.net.flow import Endpoint, Flow
-from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP, TcpFlag
+from fullnat.net.headers import (
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_TCP,
+    PROTO_UDP,
+    TcpFlag,
+)
 from fullnat.net.parse import Packet
 
 UNREACHABLE, SOURCE_QUENCH, REDIRECT, TIME_EXCEEDED, PARAMETER_PROBLEM = 3, 4, 5, 11, 12
 PORT_UNREACHABLE = (UNREACHABLE, 3)
 FRAGMENTATION_NEEDED = (UNREACHABLE, 4)
 TTL_EXCEEDED = (TIME_EXCEEDED, 0)
+V6_KINDS = {PORT_UNREACHABLE: (1, 4), FRAGMENTATION_NEEDED: (2, 0), TTL_EXCEEDED: (3, 0)}
+"""What ICMPv6 calls them (RFC 4443 3)."""
 TRANSLATED = frozenset({UNREACHABLE, SOURCE_QUENCH, TIME_EXCEEDED, PARAMETER_PROBLEM})
 """Types of errors about packets of a session; a redirect is for the next hop alone."""
 QUERIES = frozenset({0, 8, 13, 14, 15, 16, 17, 18})
 """Types that are no errors."""
+V6_QUERIES = range(128, 256)
+V6_REDIRECT = 137
+GROUP = 0xFF
+"""Begins an address of IPv6 that is a group's."""
 HEADER_BYTES = 8
 LEAST_QUOTED = 8
 """Bytes behind the IP header of a quoted packet that every error has (RFC 792)."""
@@ -43,14 +57,25 @@ class Quoted(NamedTuple):
 
 
 def is_answerable(packet: Packet) -> bool:
-    """Whether an error may be sent about ``packet``, as far as it says itself (RFC 1812 4.3.2.7): IPv4, no fragment but
-    the first, and if it is ICMP, no error."""
+    """Whether an error may be sent about ``packet``, as far as it says itself (RFC 1812 4.3.2.7, RFC 4443 2.4): no
+    fragment but the first, to and from one host, and if it is ICMP, no error."""
     frame = packet.frame
+    if packet.ethertype == ETHERTYPE_IPV6:
+        return _is_answerable6(packet)
     if packet.ethertype != ETHERTYPE_IPV4 or packet.src is None:
         return False
     if int.from_bytes(frame[packet.network + 6 : packet.network + 8], "big") & 0x1FFF:
         return False
     return packet.protocol != PROTO_ICMP or (len(frame) > packet.transport and frame[packet.transport] in QUERIES)
+
+
+def _is_answerable6(packet: Packet) -> bool:
+    src, dst, frame, at = packet.src, packet.dst, packet.frame, packet.transport
+    if src is None or dst is None or not any(src) or GROUP in (src[0], dst[0]):
+        return False
+    if packet.protocol != PROTO_ICMPV6:
+        return True
+    return len(frame) > at and frame[at] in V6_QUERIES and frame[at] != V6_REDIRECT
 
 
 def quoted(packet: Packet) -> Quoted | None:

@@ -62,7 +62,7 @@ class Packet(NamedTuple):
     src: Address | None = None
     dst: Address | None = None
     flow: Flow | None = None
-    """Of TCP and UDP."""
+    """Of TCP and UDP. Fragments behind the first one tell none."""
     tcp: Segment | None = None
     arp: Arp | None = None
 
@@ -73,6 +73,11 @@ class Packet(NamedTuple):
     @property
     def destination_mac(self) -> int:
         return int.from_bytes(self.frame[0:6], "big")
+
+    @property
+    def is_first_fragment(self) -> bool:
+        """Whether it is the beginning of a datagram or segment over IPv4, whose rest comes in other packets."""
+        return self.flow is not None and self.ethertype == ETHERTYPE_IPV4 and bool(self.frame[self.network + 6] & 0x20)
 
     def is_intact(self) -> bool:
         """Whether the frame has all of a TCP segment, with a right checksum (RFC 9293 3.1), or of a UDP datagram, whose
@@ -115,6 +120,8 @@ def _ipv4(frame: bytes) -> Packet:
     header = (version_ihl & 15) * 4
     if version_ihl >> 4 != 4 or header < 20 or total < header:
         return Packet(frame, ETHERTYPE_IPV4)
+    if (frame[ETHERNET_BYTES + 6] & 0x1F) or frame[ETHERNET_BYTES + 7]:
+        return Packet(frame, ETHERTYPE_IPV4, ETHERNET_BYTES, ETHERNET_BYTES + header, protocol, src, dst)
     return _transport(frame, ETHERTYPE_IPV4, ETHERNET_BYTES + header, protocol, src, dst, total - header)
 
 

@@ -68,6 +68,11 @@ class Binder:
         self._digests = {digest.preamble.name: digest for digest in p4info.digests}
         self._structs = p4info.type_info.structs
 
+    @property
+    def has_ipv6(self) -> bool:
+        """The program has tables for IPv6."""
+        return "session_in6" in self._tables
+
     def table(
         self,
         name: str,

@@ -215,7 +215,8 @@ class Client:
     async def enable_digests(self) -> None:
         """Have session events reported, and neighbors that ask for our addresses."""
         await self._enable_digest(self.schema.packets.digest_id, DIGEST_DELAY_NS)
-        await self._enable_digest(self.schema.packets.neighbor_digest_id, NEIGHBOR_DELAY_NS)
+        for digest_id in self.schema.packets.neighbor_digest_ids:
+            await self._enable_digest(digest_id, NEIGHBOR_DELAY_NS)
 
     async def _enable_digest(self, digest_id: int, delay_ns: int) -> None:
         update = p4r.Update(type=p4r.Update.INSERT)

@@ -1,4 +1,4 @@
-"""Sessions out of what is read of ``session_in`` and ``session_out``: a million at a restart.
+"""Sessions out of what is read of ``session_in`` and ``session_out``, of both families: a million at a restart.
 
 A serialised ReadResponse is taken apart by regular expressions made from P4Info, in a twelfth of the time that message
 objects take. They know the form in which P4Runtime servers made with protocol buffers write an entry: fields by their
@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
+from functools import partial
 from typing import TypeVar
 
 from finsy.proto import p4r
 
-from fullnat.net.flow import Address, made
+from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, made
 from fullnat.p4rt.binding import Field
 from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import shortest, varint
@@ -63,10 +64,18 @@ class Remembered(dict[bytes | None, T]):
 
 
 class Half:
-    """How the entries of one of the two tables look."""
+    """How the entries of one table with one action look."""
 
-    def __init__(self, table_id: int, key: Sequence[Field], action_id: int, params: Sequence[Field]) -> None:
-        self.table_id = table_id
+    def __init__(
+        self, table_id: int, key: Sequence[Field], action_id: int, params: Sequence[Field], *, inward: bool
+    ) -> None:
+        self.ids = table_id, action_id
+        self.inward = inward
+        """It is of session_in."""
+        self.key_bytes = key[1].bits // 8
+        """Of an address in the key."""
+        self.param_bytes = params[2].bits // 8
+        """Of the address among the parameters."""
         self.key_ids = [field.id for field in key]
         self.param_ids = [param.id for param in params]
         matches = b"".join(rb"\x12.\x08" + _literal(field.id) + rb"\x12.\x0a" + _value(field.bits) for field in key)
@@ -106,92 +115,105 @@ class Half:
 
 
 class Halves:
-    """Both tables."""
+    """All tables, with all actions."""
 
-    def __init__(self, inward: Half, outward: Half) -> None:
-        self.inward = inward
-        self.outward = outward
+    def __init__(self, halves: Iterable[Half]) -> None:
+        self._by_ids = {half.ids: half for half in halves}
+        self._tables = {table for table, _ in self._by_ids}
 
-    def scan(self, response: bytes) -> list[tuple[bool, Values]]:
-        """The entries of a serialised ReadResponse; True: of session_in. Raises ValueError for what we cannot have
-        written."""
-        found: list[tuple[bool, Values]] = []
+    def __contains__(self, table_id: int) -> bool:
+        """Whether it is one of the tables."""
+        return table_id in self._tables
+
+    def scan(self, response: bytes) -> list[tuple[Half, Values]]:
+        """The entries of a serialised ReadResponse. Raises ValueError for what we cannot have written."""
+        found: list[tuple[Half, Values]] = []
         at = 0
-        inward, outward = self.inward.match, self.outward.match
+        # An entry most likely looks like the one before, or like the one before that.
+        likely = list(self._by_ids.values())
         while at < len(response):
-            entity = inward(response, at)
-            is_inward = entity is not None
-            entity = entity or outward(response, at)
-            if entity is None:
+            for half in likely:
+                entity = half.match(response, at)
+                if entity is not None:
+                    break
+            else:
                 entities = p4r.ReadResponse.FromString(response).entities
                 return [self.values(entity.table_entry) for entity in entities]
-            found.append((is_inward, entity.groups()))
+            if half is not likely[0]:
+                likely.remove(half)
+                likely.insert(0, half)
+            found.append((half, entity.groups()))
             at = entity.end()
         return found
 
-    def values(self, entry: p4r.TableEntry) -> tuple[bool, Values]:
+    def values(self, entry: p4r.TableEntry) -> tuple[Half, Values]:
         """The same of a message."""
-        is_inward = entry.table_id == self.inward.table_id
-        return is_inward, (self.inward if is_inward else self.outward).values(entry)
+        ids = entry.table_id, entry.action.action.action_id
+        half = self._by_ids.get(ids)
+        if half is None:
+            raise ValueError(f"entry of table {ids[0]:#x} with action {ids[1]:#x}")
+        return half, half.values(entry)
 
     def hits(self, responses: Iterable[bytes]) -> tuple[dict[int, Hit], dict[int, Hit]]:
         """What entries that were found say of hits, inward and outward, by the session ids in their actions: not every
         switch keeps controller_metadata."""
         found: tuple[dict[int, Hit], dict[int, Hit]] = {}, {}
         for response in responses:
-            for is_inward, values in self.scan(response):
+            for half, values in self.scan(response):
                 since = None if values[_SINCE_HIT] is None else _unvarint(values[_ELAPSED])
                 hit = since, _unvarint(values[_PACKETS]), _unvarint(values[_BYTES])
-                found[0 if is_inward else 1][_number(values[5])] = hit
+                found[0 if half.inward else 1][_number(values[5])] = hit
         return found
 
 
 class HalfSessions:
     """Joins halves, in whatever order they come. Two belong together when they agree in every field that both tell."""
 
-    def __init__(self, halves: Halves, address_bytes: int) -> None:
+    def __init__(self, halves: Halves) -> None:
         self._halves = halves
         self._numbers = Remembered(_number)
-        self._addresses = Remembered(lambda value: Address((value or b"\0")[1:].rjust(address_bytes, b"\0")))
+        self._addresses = {size: Remembered(partial(_address, size)) for size in (V4_BYTES, V6_BYTES)}
+        """By their bytes."""
         self._timeouts = Remembered(lambda value: _unvarint(value) / _NANOSECONDS)
         self._inward: dict[int, SessionEntry] = {}
-        self._early: list[Values] = []
+        self._early: list[tuple[Half, Values]] = []
         """Outward halves that came before the other one, if there is one."""
         self.sessions: list[SessionEntry] = []
         self.orphans: list[tuple[SessionEntry, bool]] = []
         """Halves without another one; True: of session_in."""
 
     def add(self, response: bytes) -> None:
-        """A serialised ReadResponse of the two tables. Raises ValueError for what we cannot have written."""
-        for is_inward, values in self._halves.scan(response):
-            if is_inward:
-                self._add_inward(values)
-            else:
-                self._add_outward(values)
+        """A serialised ReadResponse of these tables. Raises ValueError for what we cannot have written."""
+        for half, values in self._halves.scan(response):
+            self._add(half, values)
 
     def add_entry(self, entry: p4r.TableEntry) -> bool:
         """False when it is an entry of another table."""
-        if entry.table_id not in (self._halves.inward.table_id, self._halves.outward.table_id):
+        if entry.table_id not in self._halves:
             return False
-        is_inward, values = self._halves.values(entry)
-        if is_inward:
-            self._add_inward(values)
-        else:
-            self._add_outward(values)
+        self._add(*self._halves.values(entry))
         return True
+
+    def _add(self, half: Half, values: Values) -> None:
+        if half.inward:
+            self._add_inward(half, values)
+        elif _number(values[5]) in self._inward:
+            self._join(half, values)
+        else:
+            self._early.append((half, values))
 
     def finish(self) -> None:
         """There are no more of them."""
-        for values in self._early:
-            self._join(values)
+        for half, values in self._early:
+            self._join(half, values)
         self._early = []
         self.orphans.extend((session, True) for session in self._inward.values())
         self._inward = {}
 
-    def _add_inward(self, values: Values) -> None:
+    def _add_inward(self, half: Half, values: Values) -> None:
         protocol, client, client_port, vip, vport, *_ = values
-        none = self._addresses[None]
-        ends = (self._addresses[client], self._numbers[client_port], self._addresses[vip], self._numbers[vport])
+        addresses, inner = self._addresses[half.key_bytes], self._addresses[half.param_bytes]
+        ends = (addresses[client], self._numbers[client_port], addresses[vip], self._numbers[vport])
         session_id, server_id, local, local_port, delta = values[5:_METADATA]
         session = made(
             SessionEntry,
@@ -200,9 +222,9 @@ class HalfSessions:
                 self._numbers[server_id],
                 self._numbers[protocol],
                 *ends,
-                self._addresses[local],
+                inner[local],
                 self._numbers[local_port],
-                none,
+                inner[None],
                 0,
                 _number(delta),
                 _isn(values[_METADATA]),
@@ -214,14 +236,8 @@ class HalfSessions:
         else:
             self._inward[session.session_id] = session
 
-    def _add_outward(self, values: Values) -> None:
-        if _number(values[5]) in self._inward:
-            self._join(values)
-        else:
-            self._early.append(values)
-
-    def _join(self, values: Values) -> None:
-        numbers, addresses = self._numbers, self._addresses
+    def _join(self, half: Half, values: Values) -> None:
+        numbers, addresses, outer = self._numbers, self._addresses[half.key_bytes], self._addresses[half.param_bytes]
         protocol, server, server_port, local, local_port = values[:5]
         session_id, server_id, client, client_port, delta = values[5:_METADATA]
         number = _number(session_id)
@@ -232,9 +248,9 @@ class HalfSessions:
                 number,
                 numbers[server_id],
                 numbers[protocol],
-                addresses[client],
+                outer[client],
                 numbers[client_port],
-                addresses[None] if inward is None else inward.vip,
+                outer[None] if inward is None else inward.vip,
                 0 if inward is None else inward.vport,
                 addresses[local],
                 numbers[local_port],
@@ -249,7 +265,12 @@ class HalfSessions:
             self.sessions.append(session)
             del self._inward[number]
         else:
-            self.orphans.append((session._replace(vip=addresses[None], vport=0), False))
+            self.orphans.append((session._replace(vip=outer[None], vport=0), False))
+
+
+def _address(size: int, value: bytes | None) -> Address:
+    """Of so many bytes."""
+    return Address((value or b"\0")[1:].rjust(size, b"\0"))
 
 
 def _literal(number: int) -> bytes:

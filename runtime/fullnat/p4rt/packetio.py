@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from finsy.proto import p4r
 
 from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
-from fullnat.net.flow import v4
+from fullnat.net.flow import Address
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder, Field
 from fullnat.p4rt.transport import NO_LAYOUT, Layout, PackedDigests
@@ -21,11 +22,14 @@ _PAYLOAD = tag(1, 2)
 
 
 class PacketIo:
-    def __init__(self, binder: Binder, session_tables: tuple[int, int]) -> None:
+    def __init__(self, binder: Binder, session_tables: Collection[int]) -> None:
         packet_in = binder.header("packet_in", ("reason", "service_flags", "ingress_port", "session_id"), ("seq",))
         packet_out = binder.header("packet_out", ("request", "flags", "port", "session_id"))
         session_event = binder.digest("session_event_t", ("session_id", "direction", "events"), ("seq",))
         neighbor_event = binder.digest("neighbor_event_t", ("address", "mac", "ingress_port"))
+        neighbor_event6 = None
+        if binder.has_ipv6:
+            neighbor_event6 = binder.digest("neighbor_event6_t", ("address", "mac", "ingress_port"))
         self.layout = NO_LAYOUT
         """Of packets that :meth:`decode_frame` and :meth:`frame` know."""
         if binder.differences:
@@ -34,11 +38,12 @@ class PacketIo:
             self.layout = Layout(*(tuple((field.id, field.bits) for field in side) for side in (packet_in, packet_out)))
             self._frame_in, self._frame_out = _packed(packet_in), _packed(packet_out)
         self.digest_id = session_event.id
-        self.neighbor_digest_id = neighbor_event.id
         self._digests: dict[int, tuple[Callable[..., Event], struct.Struct]] = {
-            self.digest_id: (SessionEvents, _packed(session_event.fields)),
-            self.neighbor_digest_id: (_neighbor_heard, _packed(neighbor_event.fields)),
+            self.digest_id: (SessionEvents, _packed(session_event.fields))
         }
+        for digest in filter(None, (neighbor_event, neighbor_event6)):
+            event = partial(_neighbor_heard, digest.fields[0].bits // 8)
+            self._digests[digest.id] = (event, _packed(digest.fields))
         self._in_ids = [field.id for field in packet_in]
         self._request, self._flags, self._port, self._session_id = (
             IntField(2, 1, field.id, 2, 0, field.bits) for field in packet_out
@@ -48,6 +53,11 @@ class PacketIo:
         self._no_session = self._session_id[0]
         self._inject = self._request[PacketOutAction.INJECT]
         self._reset = self._request[PacketOutAction.RESET] + self._flags[0] + self._port[0]
+
+    @property
+    def neighbor_digest_ids(self) -> tuple[int, ...]:
+        """Of neighbors that ask for our addresses, of each family."""
+        return tuple(number for number in self._digests if number != self.digest_id)
 
     def encode(self, effect: PacketOut) -> bytes:
         """The serialised StreamMessageRequest."""
@@ -141,8 +151,9 @@ class PacketIo:
         return delimited(3, scalar(1, digest.digest_id) + scalar(2, digest.list_id))
 
 
-def _neighbor_heard(address: int | bytes, mac: int | bytes, ingress_port: int) -> NeighborHeard:
-    return NeighborHeard(v4(_number(address)), _number(mac), ingress_port)
+def _neighbor_heard(size: int, address: int | bytes, mac: int | bytes, ingress_port: int) -> NeighborHeard:
+    """``size``: bytes of the address."""
+    return NeighborHeard(Address(_number(address).to_bytes(size, "big")), _number(mac), ingress_port)
 
 
 def _number(value: int | bytes) -> int:

@@ -36,7 +36,11 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
         place = directory or compiled.directory()
         name = "fullnat" if target == V1MODEL else f"tofino/{target}"
         p4info = text_format.Parse((place / f"{name}.p4info.txtpb").read_text(), p4i.P4Info())
-        sizes = Sizes(_size(p4info.tables, "session_in"), _size(p4info.tables, "server_in"))
+        sizes = Sizes(
+            _size(p4info.tables, "session_in"),
+            _size(p4info.tables, "server_in"),
+            has_ipv6=any(table.preamble.name == "session_in6" for table in p4info.tables),
+        )
         if device_config is not None:
             config = device_config.read_bytes()
             cookie = _cookie(config + p4info.SerializeToString(deterministic=True))

@@ -31,7 +31,7 @@ class Schema:
         self.server_in_counter = binder.counter("server_in_ctr", sizes.server_ids)
         self.server_out_counter = binder.counter("server_out_ctr", sizes.server_ids)
         self.punt_meter = binder.meter("punt_meter", PuntReason.PUNT_REASONS)
-        session_tables = (0, 0) if binder.differences else (self.sessions.in_id, self.sessions.out_id)
+        session_tables = () if binder.differences else self.sessions.ids
         self.packets = PacketIo(binder, session_tables)
         if binder.differences:
             raise SchemaError(binder.differences)
@@ -42,7 +42,7 @@ class Schema:
         if isinstance(entry, SessionEntry):
             try:
                 return self.sessions.encode(op, entry)
-            except (IndexError, OverflowError) as error:
+            except (LookupError, OverflowError) as error:
                 raise ValueError(f"a value does not fit its field in {shown(entry)}") from error
         table_entry = self.cold.encode(entry, with_action=op is not Op.DELETE)
         return (scalar(1, UPDATE_TYPES[op]) + delimited(2, delimited(2, table_entry.SerializeToString())),)

@@ -1,21 +1,25 @@
-"""The two entries of a FULLNAT session, to and from the wire: the hot path of the controller."""
+"""The two entries of a FULLNAT session, to and from the wire: the hot path of the controller.
+
+There is a pair of tables for each pair of families, the client's and the server's, that the program has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from finsy.proto import p4r
 
 from fullnat.core.interface import Op, ProbeResult
+from fullnat.net.flow import V4_BYTES, V6_BYTES
 from fullnat.p4rt.binding import Binder, Field, Table
 from fullnat.p4rt.halves import Half, HalfSessions, Halves
 from fullnat.p4rt.session_template import Form, SessionTemplates
 from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import AddressField, BytesField, IntField, delimited, scalar, tag, varint
 from fullnat.tables.session import IN_ACTION, IN_KEY, OUT_ACTION, OUT_KEY, SESSION_IN, SESSION_OUT, SessionEntry
-from fullnat.tables.table import TABLES
+from fullnat.tables.table import TABLES, V6
 
 UPDATE_TYPES = {Op.INSERT: p4r.Update.INSERT, Op.MODIFY: p4r.Update.MODIFY, Op.DELETE: p4r.Update.DELETE}
 
@@ -29,21 +33,33 @@ _NANOSECONDS = 1_000_000_000
 
 
 class _Half:
-    """One direction's table: pieces of wire format per key field and parameter."""
+    """One direction's table with one of its actions: pieces of wire format per key field and parameter."""
 
-    def __init__(self, table: Table, action: str) -> None:
+    def __init__(self, table: Table, action: str, *, inward: bool) -> None:
         self.table_id = table.id
         self.head = scalar(1, table.id)
         self.key = tuple(_field(field, 2, 1, 2, 1) for field in table.key)
         bound = table.actions[action]
-        self.half = Half(table.id, table.key, bound.id, bound.params)
+        self.half = Half(table.id, table.key, bound.id, bound.params, inward=inward)
         self.action_head = scalar(1, bound.id)
         self.params = tuple(_field(param, 4, 2, 3, 0) for param in bound.params)
-        self.address_bytes = bound.params[2].bits // 8
 
     def form(self, update: Callable[[int], bytes]) -> Form:
         """How entries are written, ``update`` being what is in front of one of so many bytes."""
         return Form(self.head, self.key, partial(_action_front, self.action_head), self.params, update)
+
+
+class _Pair:
+    """Both halves, and how new ones are written."""
+
+    def __init__(self, inward: _Half, outward: _Half, update_heads: Mapping[Op, bytes]) -> None:
+        self.inward = inward
+        self.outward = outward
+        self.templates = {
+            op: SessionTemplates(*(half.form(partial(_update_front, head)) for half in (inward, outward)))
+            for op, head in update_heads.items()
+            if op is not Op.DELETE
+        }
 
 
 def _field(field: Field, parent: int, id_field: int, value_field: int, inner_field: int) -> BytesField[Any]:
@@ -52,37 +68,47 @@ def _field(field: Field, parent: int, id_field: int, value_field: int, inner_fie
 
 
 class SessionTables:
-    """Codec of ``session_in`` and ``session_out``."""
+    """Codec of ``session_in`` and ``session_out``, of both families."""
 
     def __init__(self, binder: Binder) -> None:
-        inward = binder.table(SESSION_IN, IN_KEY, dict([IN_ACTION]), per_session=True)
-        outward = binder.table(SESSION_OUT, OUT_KEY, dict([OUT_ACTION]), per_session=True)
+        endings = {V4_BYTES: "", V6_BYTES: V6} if binder.has_ipv6 else {V4_BYTES: ""}
+        inward = {
+            size: binder.table(SESSION_IN + end, IN_KEY, {IN_ACTION.name + end: IN_ACTION.params}, per_session=True)
+            for size, end in endings.items()
+        }
+        outward = {
+            size: binder.table(SESSION_OUT + end, OUT_KEY, {OUT_ACTION.name + end: OUT_ACTION.params}, per_session=True)
+            for size, end in endings.items()
+        }
         if binder.differences:
             return
-        self._in = _Half(inward, IN_ACTION.name)
-        self._out = _Half(outward, OUT_ACTION.name)
-        self.in_id = inward.id
-        self.out_id = outward.id
-        self._halves = Halves(self._in.half, self._out.half)
-        self._counts_bytes = binder.counts_bytes(inward) and binder.counts_bytes(outward)
+        tables = [table for size in endings for table in (inward[size], outward[size])]
+        self.ids = tuple(table.id for table in tables)
+        self._counts_bytes = all(binder.counts_bytes(table) for table in tables)
         self._timeouts: dict[float, bytes] = {}
         self._update_heads = {op: scalar(1, kind) + tag(2, 2) for op, kind in UPDATE_TYPES.items()}
-        self._templates = {
-            op: SessionTemplates(*(half.form(partial(_update_front, head)) for half in (self._in, self._out)))
-            for op, head in self._update_heads.items()
-            if op is not Op.DELETE
+        self._pairs = {
+            (size, size): _Pair(
+                _Half(inward[size], IN_ACTION.name + end, inward=True),
+                _Half(outward[size], OUT_ACTION.name + end, inward=False),
+                self._update_heads,
+            )
+            for size, end in endings.items()
         }
+        """By the bytes of the client's and of the local address."""
+        self._halves = Halves(half.half for pair in self._pairs.values() for half in (pair.inward, pair.outward))
 
     def keys(self, entry: SessionEntry) -> tuple[bytes, bytes]:
         """The serialised table id and match fields of both directions."""
         # Fields of few values are looked up, the others made.
         _, _, proto, client, client_port, vip, vport, local, local_port, server, server_port, _, _, _ = entry
-        half = self._in
+        pair = self._pairs[len(client), len(local)]
+        half = pair.inward
         key = half.key
         inward = (
             half.head + key[0][proto] + key[1].encode(client) + key[2].encode(client_port) + key[3][vip] + key[4][vport]
         )
-        half = self._out
+        half = pair.outward
         key = half.key
         outward = (
             half.head + key[0][proto] + key[1][server] + key[2][server_port] + key[3][local] + key[4].encode(local_port)
@@ -90,43 +116,21 @@ class SessionTables:
         return inward, outward
 
     def encode(self, op: Op, entry: SessionEntry) -> tuple[bytes, bytes]:
-        """The serialised p4.v1.Update of both directions. Raises IndexError for a value too wide for its field."""
+        """The serialised p4.v1.Update of both directions. Raises IndexError for a value too wide for its field, and
+        KeyError for families that the program does not have."""
         head = self._update_heads[op]
         if op is Op.DELETE:
             inward, outward = self.keys(entry)
             return _update(head, inward), _update(head, outward)
         tail = self._tail(entry)
-        made = self._templates[op].encode(entry, tail)
+        pair = self._pairs[len(entry[3]), len(entry[7])]
+        made = pair.templates[op].encode(entry, tail)
         if made is not None:
             return made
         inward, outward = self.keys(entry)
         return (
-            _update(head, inward + self._in_action(entry) + tail),
-            _update(head, outward + self._out_action(entry) + tail),
-        )
-
-    def _in_action(self, entry: SessionEntry) -> bytes:
-        half = self._in
-        params = half.params
-        return _action(
-            half.action_head
-            + params[0].encode(entry.session_id)
-            + params[1][entry.server_id]
-            + params[2][entry.local]
-            + params[3].encode(entry.local_port)
-            + params[4].encode(entry.delta)
-        )
-
-    def _out_action(self, entry: SessionEntry) -> bytes:
-        half = self._out
-        params = half.params
-        return _action(
-            half.action_head
-            + params[0].encode(entry.session_id)
-            + params[1][entry.server_id]
-            + params[2].encode(entry.client)
-            + params[3].encode(entry.client_port)
-            + params[4].encode(entry.delta)
+            _update(head, inward + _in_action(pair.inward, entry) + tail),
+            _update(head, outward + _out_action(pair.outward, entry) + tail),
         )
 
     def _tail(self, entry: SessionEntry) -> bytes:
@@ -139,7 +143,7 @@ class SessionTables:
 
     def halves(self) -> HalfSessions:
         """To join what is read of the two tables."""
-        return HalfSessions(self._halves, self._in.address_bytes)
+        return HalfSessions(self._halves)
 
     def probe_entities(self, sessions: Iterable[SessionEntry]) -> list[bytes]:
         """Serialised p4.v1.Entity for reads of both directions' counters and time since last hit."""
@@ -179,6 +183,30 @@ class SessionTables:
         """The serialised p4.v1.Update that removes one direction."""
         keys = self.keys(session)
         return _update(self._update_heads[Op.DELETE], keys[0] if inward else keys[1])
+
+
+def _in_action(half: _Half, entry: SessionEntry) -> bytes:
+    params = half.params
+    return _action(
+        half.action_head
+        + params[0].encode(entry.session_id)
+        + params[1][entry.server_id]
+        + params[2][entry.local]
+        + params[3].encode(entry.local_port)
+        + params[4].encode(entry.delta)
+    )
+
+
+def _out_action(half: _Half, entry: SessionEntry) -> bytes:
+    params = half.params
+    return _action(
+        half.action_head
+        + params[0].encode(entry.session_id)
+        + params[1][entry.server_id]
+        + params[2].encode(entry.client)
+        + params[3].encode(entry.client_port)
+        + params[4].encode(entry.delta)
+    )
 
 
 def _action(action: bytes) -> bytes:

@@ -8,11 +8,11 @@ from typing import Any
 
 from finsy.proto import p4r
 
-from fullnat.net.flow import Address
+from fullnat.net.flow import Address, is_v6
 from fullnat.p4rt import binding
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.wire import canonical, shortest
-from fullnat.tables.table import TABLES, Entry, Owner, Table
+from fullnat.tables.table import TABLES, Entry, Owner, Table, shown, table_of
 
 
 class _Codec:
@@ -37,6 +37,8 @@ class _Codec:
                 message.match.add(field_id=field.id).exact.value = _value(value, field)
         if with_action:
             name, params = self.table.action(entry)
+            if name not in self.bound.actions:
+                raise ValueError(f"the program has no action {name} in table {self.bound.name}")
             action = self.bound.actions[name]
             message.action.action.action_id = action.id
             for param, value in zip(action.params, params, strict=True):
@@ -75,13 +77,16 @@ class ColdTables:
     """Codecs of every table but the session tables."""
 
     def __init__(self, binder: Binder) -> None:
-        self._codecs = {
-            kind: _Codec(
-                table, binder.table(table.name, table.key, dict(table.actions), kind="lpm" if table.lpm else "exact")
-            )
-            for kind, table in TABLES.items()
-            if table.owner is not Owner.SESSIONS
-        }
+        self._codecs: dict[tuple[type[Entry], bool], _Codec] = {}
+        """By kind of entry, and whether its key is of IPv6."""
+        for kind, table in TABLES.items():
+            if table.owner is Owner.SESSIONS:
+                continue
+            names = {False: table.name} | ({True: table.name6} if table.name6 and binder.has_ipv6 else {})
+            actions = dict(table.actions + table.actions6 if binder.has_ipv6 else table.actions)
+            match = "lpm" if table.lpm else "exact"
+            for v6, name in names.items():
+                self._codecs[kind, v6] = _Codec(table, binder.table(name, table.key, actions, kind=match))
         self._by_id = {codec.bound.id: codec for codec in self._codecs.values()}
 
     @property
@@ -89,8 +94,14 @@ class ColdTables:
         return tuple(self._by_id)
 
     def encode(self, entry: Entry, *, with_action: bool) -> p4r.TableEntry:
-        """The TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field."""
-        return self._codecs[type(entry)].encode(entry, with_action=with_action)
+        """The TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field, and for IPv6
+        in a program without it."""
+        key = table_of(entry).key_values(entry)
+        v6 = any(is_v6(Address(value)) for value in key if isinstance(value, bytes))
+        codec = self._codecs.get((type(entry), v6))
+        if codec is None:
+            raise ValueError(f"the program has no table for {shown(entry)}")
+        return codec.encode(entry, with_action=with_action)
 
     def decode(self, entry: p4r.TableEntry) -> Entry | None:
         """The entry, or None when it is not of one of these tables. Raises ValueError for an unknown action."""

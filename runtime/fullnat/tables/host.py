@@ -1,4 +1,4 @@
-"""Table ``ipv4_host``: the next hops that are hosts of connected networks, by address."""
+"""Tables ``ipv4_host`` and ``ipv6_host``: the next hops that are hosts of connected networks, by address."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Host(NamedTuple):
 @register
 class HostTable(Table[Host]):
     name = "ipv4_host"
+    name6 = "ipv6_host"
     entry = Host
     key = ("address",)
     actions = (Action("route_via", ("next_hop_id",)),)

@@ -1,4 +1,4 @@
-"""Table ``own_address``: what our addresses are to us."""
+"""Tables ``own_address`` and ``own_address6``: what our addresses are to us."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class OwnAddress(NamedTuple):
 @register
 class OwnAddressTable(Table[OwnAddress]):
     name = "own_address"
+    name6 = "own_address6"
     entry = OwnAddress
     key = ("address",)
     actions = (Action("own_vip"), Action("own_vip_silent"), Action("own_local"), Action("own_interface"))
@@ -31,7 +32,8 @@ class OwnAddressTable(Table[OwnAddress]):
     def wanted(self, model: Wanted) -> Iterable[OwnAddress]:
         """Where one address has several roles, a VIP wins, then an interface."""
         kinds = dict.fromkeys(model.local_addresses, "own_local")
-        kinds |= {address(interface.address.ip): "own_interface" for interface in model.config.interfaces}
+        interfaces = (own for interface in model.config.interfaces for own in interface.addresses)
+        kinds |= {address(own.ip): "own_interface" for own in interfaces}
         kinds |= {virtual.address: "own_vip" for _, virtual in model.services}
         kinds |= dict.fromkeys(model.silent, "own_vip_silent")
         return (OwnAddress(own, kind) for own, kind in kinds.items())

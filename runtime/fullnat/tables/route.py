@@ -1,4 +1,4 @@
-"""Table ``ipv4_route``: where packets go that are for others, by the longest prefix."""
+"""Tables ``ipv4_route`` and ``ipv6_route``: where packets go that are for others, by the longest prefix."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Route(NamedTuple):
 @register
 class RouteTable(Table[Route]):
     name = "ipv4_route"
+    name6 = "ipv6_route"
     entry = Route
     key = ("prefix",)
     actions = (Action(VIA, ("next_hop_id",)), Action(CONNECTED), Action(DROP))
@@ -42,8 +43,8 @@ class RouteTable(Table[Route]):
     def wanted(self, model: Wanted) -> Iterable[Route]:
         """A route by a gateway that has no id is left out."""
         for interface in model.config.interfaces:
-            network = interface.address.network
-            yield Route(address(network.network_address), network.prefixlen, CONNECTED)
+            for network in dict.fromkeys(own.network for own in interface.addresses):
+                yield Route(address(network.network_address), network.prefixlen, CONNECTED)
         for route in model.config.routes:
             prefix = address(route.prefix.network_address), route.prefix.prefixlen
             if route.gateway is None:

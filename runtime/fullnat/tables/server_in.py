@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fullnat.net.flow import Address
-from fullnat.tables.table import Action, Owner, Table, register
+from fullnat.net.flow import Address, is_v6
+from fullnat.tables.table import V6, Action, Owner, Table, register
 
 TO_SERVER = "to_server"
 DIRECT = "to_server_direct"
@@ -26,7 +26,7 @@ class ServerIn(NamedTuple):
     port: int
     """0 where it is the virtual service's."""
     action: str = TO_SERVER
-    """``to_server``, ``to_server_direct`` or ``to_server_tunnel``."""
+    """``to_server``, ``to_server_direct`` or ``to_server_tunnel``; of an IPv6 address the switch's ends in 6."""
     source: Address | None = None
     """Of the outer header, of ``to_server_tunnel``."""
 
@@ -37,12 +37,15 @@ class ServerInTable(Table[ServerIn]):
     entry = ServerIn
     key = ("server_id",)
     actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items())
+    actions6 = tuple(Action(name + V6, params) for name, params in actions)
     owner = Owner.SERVERS
 
     def action(self, entry: ServerIn) -> tuple[str, tuple[Any, ...]]:
-        return entry.action, (entry.flags, *(getattr(entry, name) for name in _PARAMS[entry.action]))
+        name = entry.action + V6 if is_v6(entry.address) else entry.action
+        return name, (entry.flags, *(getattr(entry, name) for name in _PARAMS[entry.action]))
 
     def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> ServerIn:
         flags, *rest = params
+        action = action.removesuffix(V6)
         values = dict(zip(_PARAMS[action], rest, strict=True))
         return ServerIn(key[0], flags, values["address"], values.get("port", 0), action, values.get("source"))

@@ -1,4 +1,4 @@
-"""Tables ``session_in`` and ``session_out``, which hold one entry each of a session.
+"""Tables ``session_in`` and ``session_out``, and those of IPv6, which hold one entry each of a session.
 
 They are the hot path, so their codec is made by hand (:mod:`fullnat.p4rt.sessions`).
 """
@@ -13,6 +13,9 @@ from fullnat.tables.table import Action, EntryKey, Owner, Table, register
 
 class SessionEntry(NamedTuple):
     """Both entries of a FULLNAT session: ``session_in`` -> ``fullnat_in`` and ``session_out`` -> ``fullnat_out``.
+
+    Tables and actions of IPv6 have names that end in 6. The client and the virtual address have one family, the local
+    address and the server's have one.
 
     ``controller_metadata`` of both entries is ``client_isn << 32 | session_id``, so that a restarted controller can
     tell a retransmitted SYN from a new one. ``idle_timeout`` (seconds) is the established timeout. What all sessions of
@@ -51,6 +54,7 @@ IN_KEY = ("protocol", "client", "client_port", "vip", "vport")
 OUT_KEY = ("protocol", "server", "server_port", "local", "local_port")
 IN_ACTION = Action("fullnat_in", ("session_id", "server_id", "local", "local_port", "delta"))
 OUT_ACTION = Action("fullnat_out", ("session_id", "server_id", "client", "client_port", "delta"))
+"""Names are those of IPv4."""
 
 
 @register

@@ -18,6 +18,10 @@ EntryKey = tuple[Any, ...]
 E = TypeVar("E", bound=Entry)
 
 
+V6 = "6"
+"""Ends the name of an action whose parameters are of IPv6."""
+
+
 class Owner(Enum):
     """Who decides what a table holds."""
 
@@ -56,13 +60,19 @@ class Table(Generic[E]):
     """One table. The fields of its entry are the key's and then the parameters of its only action; a table for which
     that is not so overrides the methods.
 
-    ``name``, ``key`` and ``actions`` are as in P4Info, and compared with it at connect.
+    ``name``, ``key`` and ``actions`` are as in P4Info, and compared with it at connect. IPv6 has tables of its own
+    where the key is an address, with the same fields and actions, and actions of its own where the parameters are: an
+    entry's family is that of its addresses.
     """
 
     name: ClassVar[str]
+    name6: ClassVar[str | None] = None
+    """Of the table for keys of IPv6, in programs that have IPv6."""
     entry: type[E]
     key: ClassVar[tuple[str, ...]]
     actions: ClassVar[tuple[Action, ...]]
+    actions6: ClassVar[tuple[Action, ...]] = ()
+    """Further ones, in programs that have IPv6."""
     lpm: ClassVar[bool] = False
     """The key is one prefix: its entries have ``prefix`` and ``prefix_len``."""
     owner: ClassVar[Owner] = Owner.CONFIGURATION

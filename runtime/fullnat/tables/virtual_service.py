@@ -1,4 +1,4 @@
-"""Table ``virtual_service``: what opens sessions."""
+"""Tables ``virtual_service`` and ``virtual_service6``: what opens sessions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class VirtualService(NamedTuple):
 @register
 class VirtualServiceTable(Table[VirtualService]):
     name = "virtual_service"
+    name6 = "virtual_service6"
     entry = VirtualService
     key = ("protocol", "vip", "vport")
     actions = (Action("service_punt", ("flags",)),)

@@ -32,7 +32,7 @@ class AheadWriter:
         extracted = {index for state in program.parser.states.values() for index in _extracted(state)}
         self._copied = _copied(program.parser)
         nodes = [n for n in program.ingress.nodes.values() if isinstance(n, m.TableDef)]
-        sources = {t.name: self._key_headers(t) for t in nodes if t.size > _LEAST}
+        sources = {t.name: set().union(*self._key_headers(t)) for t in nodes if t.size > _LEAST}
         found = [t for t in nodes if sources.get(t.name) and sources[t.name] <= extracted]
         self.tables = sorted(found, key=lambda t: -t.size)[:_MOST]
 
@@ -40,7 +40,7 @@ class AheadWriter:
         """The function, or what stands for it when there is nothing to tell."""
         if not self.tables:
             return "#define look_ahead NULL\n"
-        wanted = {index for table in self.tables for index in self._key_headers(table)}
+        wanted = {index for table in self.tables for each in self._key_headers(table) for index in each}
         prims = Primitives(self.ex, self.program)
         begin = [*prims.standard("ingress_port", "f->port"), *prims.standard("packet_length", "f->len")]
         front = ParserWriter(self.program, self.ex, prims, useful=self._useful(wanted)).write()
@@ -64,8 +64,12 @@ class AheadWriter:
     def _lookup(self, number: int, table: m.TableDef) -> list[str]:
         words = key_shape(table).words
         headers = {h.index: h for h in self.program.headers}
-        bits = (self.layout.header(headers[i]).bit for i in sorted(self._key_headers(table)))
-        valid = " && ".join(f"p4s_bget(V, {bit})" for bit in bits)
+        valid = " && ".join(
+            sorted(
+                f"({' || '.join(f'p4s_bget(V, {self.layout.header(headers[i]).bit})' for i in sorted(each))})"
+                for each in self._key_headers(table)
+            )
+        )
         return [
             f"{{ const struct p4s_table *t = &c->objects.tables[{table.index}];",
             f"if (t->count > P4S_FEW && {valid}) {{",
@@ -75,17 +79,13 @@ class AheadWriter:
             "} }" if self._unless(table) else "__builtin_prefetch(&t->slots[h & t->mask]); } }",
         ]
 
-    def _key_headers(self, table: m.TableDef) -> set[int]:
-        """The headers that the key is made of; empty when there is anything else in it."""
+    def _key_headers(self, table: m.TableDef) -> set[frozenset[int]]:
+        """The headers of which each part of the key has its value, from one or another; empty when there is anything
+        else in it."""
         if table.match_type != "exact":
             return set()
-        out: set[int] = set()
-        for field in table.key:
-            sources = self._sources(field.target)
-            if not sources:
-                return set()
-            out |= sources
-        return out
+        out = {frozenset(self._sources(field.target)) for field in table.key}
+        return set() if frozenset() in out else out
 
     def _sources(self, value: m.Expr) -> set[int]:
         """The headers that a field of a header or of metadata has its value from, as far as the parser goes."""
@@ -169,7 +169,8 @@ def _received(value: m.Argument | None) -> set[int]:
 
 
 def _copied(parser: m.ParserDef) -> dict[tuple[int, int], set[int]]:
-    """The fields of metadata that the parser copies from headers, and nothing else to them, with those headers."""
+    """The fields of metadata that the parser copies from headers, with those headers. Constants that it sets beside are
+    not told ahead: such a packet has other headers."""
     found: dict[tuple[int, int], set[int]] = {}
     mixed: set[tuple[int, int]] = set()
     for op in (op for state in parser.states.values() for op in state.ops):
@@ -180,6 +181,6 @@ def _copied(parser: m.ParserDef) -> dict[tuple[int, int], set[int]]:
             place = (target.header.header.index, target.field.index)
             sources = _received(value)
             found.setdefault(place, set()).update(sources)
-            if not sources:
+            if not sources and not isinstance(value, m.Const):
                 mixed.add(place)
-    return {place: headers for place, headers in found.items() if place not in mixed}
+    return {place: headers for place, headers in found.items() if headers and place not in mixed}

@@ -24,11 +24,15 @@ fullnat {
     interface {
         port 1
         mac 02:00:00:00:00:01
-        address 203.0.113.1/24
+        address 203.0.113.1/24 2001:db8::1/64
     }
     route {
         prefix 0.0.0.0/0
         gateway 203.0.113.254
+    }
+    route {
+        prefix ::/0
+        gateway 2001:db8::254
     }
 }
 include SAMPLE

@@ -46,11 +46,12 @@ def frame(session: int) -> bytes:
 
 def test_the_tables_of_sessions_are_told_ahead_in_the_order_of_their_lookups() -> None:
     program, text = generate(FULLNAT.read_bytes())
-    tables = AheadWriter(program, Layout(program)).tables
-    assert [t.name for t in tables][:2] == ["session_in", "session_out"]
-    numbers = [t.index for t in tables]
-    # session_out is only looked up when session_in had nothing; both lead to one register's memory.
-    assert f"hints[] = {{{{{numbers[0]}, 0, 1, reaches0}}, {{{numbers[1]}, 1, 1, reaches1}}" in text
+    numbers = {t.name: (t.index, at) for at, t in enumerate(AheadWriter(program, Layout(program)).tables)}
+    for inward, outward in (("session_in", "session_out"), ("session_in6", "session_out6")):
+        (first, at), (second, then) = numbers[inward], numbers[outward]
+        # The second is only looked up when the first had nothing; both lead to one register's memory.
+        assert f"{{{first}, 0, 1, reaches{at}}}" in text
+        assert f"{{{second}, {1 << at}, 1, reaches{then}}}" in text
 
 
 def test_looking_ahead_changes_nothing(loaded: tuple[NativeEngine, Program]) -> None:

@@ -14,6 +14,7 @@ from clikit import fails, running, stop
 from fake_engine import FakeEngine
 from finsy.proto import p4r, p4r_grpc
 from p4kit import CPU_PORT, DEVICE, INSERT, Client, session, table_id
+from p4soft.defaults import DEVICE_ID
 from p4soft.embedded import Switch
 from p4soft.server.tls import Tls
 
@@ -41,7 +42,7 @@ async def test_tls(tmp_path: Path) -> None:
         async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(cert.read_bytes())) as channel:
             client = Client(p4r_grpc.P4RuntimeStub(channel))
             request = p4r.StreamMessageRequest()
-            request.arbitration.election_id.low = 1
+            request.arbitration.device_id, request.arbitration.election_id.low = DEVICE_ID, 1
             stream = client.stream()
             await stream.write(request)
             assert (await client.next(stream)).arbitration.status.code == 0

@@ -4,7 +4,6 @@
 
 #include "../../layouts/headers.p4"
 #include "../../asic/decision.p4"
-#include "../../asic/ipv6_room/headers.p4"
 
 #define DECISION_HEADER decision_t decision;
 #define OUTER_HEADER

@@ -10,6 +10,10 @@ control UnusedRegisters() {
     register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_ack_seq;
     @id(ID_R_LAST_END_SEQ) @name(".last_end_seq") @noWarn("unused")
     register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) last_end_seq;
+    @id(ID_R_FRAGMENT_KEY) @name(".fragment_key") @noWarn("unused")
+    register<bit<64>, bit<32>>(FRAGMENT_SLOTS) fragment_key;
+    @id(ID_R_FRAGMENT_FLOW) @name(".fragment_flow") @noWarn("unused")
+    register<bit<64>, bit<32>>(FRAGMENT_SLOTS) fragment_flow;
 
     apply { }
 }

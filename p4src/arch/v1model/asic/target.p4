@@ -31,6 +31,7 @@ struct target_metadata_t {
 #include "../../../core/target.p4"
 #include "../parser.p4"
 #include "../received.p4"
+#include "../../asic/solicitation.p4"
 #include "../../layouts/edit.p4"
 #include "checksum.p4"
 #include "../checksum.p4"
@@ -38,7 +39,6 @@ struct target_metadata_t {
 #include "../punt_limit.p4"
 #include "../verdict.p4"
 #include "../deparser.p4"
-#include "../../asic/ipv6_room/tables.p4"
 #include "../../asic/news.p4"
 #include "../../asic/through_egress.p4"
 

@@ -53,7 +53,7 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
     }
 
     apply {
-        if (m.edit.remove_experiments) {
+        if (m.edit.remove_experiments && !hdr.ipv6.isValid()) {
             if (!m.edit.remove_timestamps) { m.target.options.timestamps = 0; }
             find_gap(m.target.options.experiments);
             if (GAP == 0) { find_gap(m.target.options.timestamps); }
@@ -105,8 +105,10 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
         if (m.edit.remove_timestamps && m.target.options.has_timestamps) { blank(m.target.options.timestamps); }
         if (m.edit.remove_experiments && m.target.options.has_experiments) { blank(m.target.options.experiments); }
         if (m.edit.lower_mss) {
-            if (m.target.options.mss >= MSS_FLOOR + TOA_V4_BYTES) { set_mss(m.target.options.mss - TOA_V4_BYTES); }
-            else if (m.target.options.mss > MSS_FLOOR) { set_mss(MSS_FLOOR); }
+            bit<16> floor = m.session.ipv6 ? MSS6_FLOOR : MSS_FLOOR;
+            bit<16> toa = m.session.ipv6 ? TOA_V6_BYTES : TOA_V4_BYTES;
+            if (m.target.options.mss >= floor + toa) { set_mss(m.target.options.mss - toa); }
+            else if (m.target.options.mss > floor) { set_mss(floor); }
         }
         if (m.edit.shift_sack && m.target.options.has_sack) { shift_sack(); }
         if (m.target.options.edited) { store_words(); }

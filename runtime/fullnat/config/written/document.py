@@ -34,6 +34,8 @@ def _section(of: object, options: Mapping[str, tuple[Any, Any]]) -> Section:
 
 def _interface(interface: Interface) -> Section:
     section = _section(interface, file.INTERFACE)
+    if interface.further:
+        section["address"] = [str(address) for address in interface.addresses]
     section["mac"] = ":".join(f"{byte:02x}" for byte in interface.mac.to_bytes(6, "big"))
     return section
 
