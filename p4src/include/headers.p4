@@ -138,6 +138,14 @@ header udp_t {
     bit<16> checksum;  /* 0 = none */
 }
 
+/* Generic UDP Encapsulation of variant 1: the packet itself follows (draft-ietf-intarea-gue 4). */
+header gue_t {
+    l4_port_t src;       /* tells flows apart on the way, in links of several */
+    l4_port_t dst;
+    bit<16>   length;    /* of this header and the packet */
+    bit<16>   checksum;  /* 0 = none */
+}
+
 /* 32 bits of a TCP option list. */
 header tcp_option_word_t {
     bit<32> word;
