@@ -1,5 +1,5 @@
-"""The command lines of fullnat and p4soft as data, read from the parsers that take them: manual pages, completions and
-the reference are made of it."""
+"""The command lines of fullnat, fnatadm and p4soft as data, read from the parsers that take them: manual pages,
+completions and the reference are made of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 from fullnat.cli.main import main as fullnat
+from fullnat.core.schedulers.base import SCHEDULERS
+from fullnat.fnatadm import options as fnatadm
 from p4soft.cli import parsers
 
 
@@ -67,8 +69,8 @@ def every(command: Command) -> Iterator[Command]:
 
 
 def programs() -> tuple[Command, ...]:
-    """fullnat and p4soft."""
-    return _of_click(fullnat, "fullnat"), _of_argparse()
+    """fullnat, fnatadm and p4soft."""
+    return _of_click(fullnat, "fullnat"), _of_tables(), _of_argparse()
 
 
 # ---------------------------------------------------------------------------------------------- click
@@ -116,6 +118,31 @@ def _click_takes(kind: click.ParamType[object], name: str) -> Takes:
     if isinstance(kind, click.Path):
         return Takes.FILE
     return Takes.INTERFACE if name in ("interfaces", "no_offload") else Takes.WORD
+
+
+# ---------------------------------------------------------------------------------------------- fnatadm's tables
+
+
+def _of_tables() -> Command:
+    """The commands of fnatadm are options, as ipvsadm's."""
+    text = (
+        "Show and change services of the running controller, with ipvsadm's commands and options. One command a line; "
+        "without one, -L. A service is -t or -u with HOST:PORT."
+    )
+    every_ = (*(command.option for command in fnatadm.COMMANDS), *fnatadm.OPTIONS)
+    return Command("fnatadm", "Administer services as with ipvsadm.", text, tuple(map(_table_option, every_)), ())
+
+
+def _table_option(option: fnatadm.Option) -> Option:
+    choices = tuple(sorted(SCHEDULERS)) if option.name == "scheduler" else option.choices
+    if choices:
+        takes = Takes.CHOICE
+    elif option.value is fnatadm.Value.NONE:
+        takes = Takes.NOTHING
+    else:
+        takes = Takes.FILE if option.is_file else Takes.WORD
+    metavar = f"[{option.metavar}]" if option.value is fnatadm.Value.MAYBE else option.metavar
+    return Option(option.names, metavar, option.help.rstrip("."), takes, choices, option.multiple)
 
 
 # ---------------------------------------------------------------------------------------------- argparse

@@ -45,7 +45,7 @@ def bash(program: Command) -> str:
         if any(argument.takes is Takes.FILE for argument in command.arguments):
             line += f"; [[ $cur == -* ]] || {{ {_BASH_WORDS[Takes.FILE]}; }}"
         words.append(f'    "{command.name}") {line} ;;')
-    names = "|".join(below.word for below in program.commands)
+    names = "|".join(below.word for below in program.commands) or "''"
     return _BASH.format(name=program.name, commands=names, values="\n".join(values), words="\n".join(words))
 
 

@@ -29,7 +29,7 @@ PACKAGE = "fullnat"
 PYTHONS = ("3.11", "3.12", "3.13")
 """Of Debian 12, Ubuntu 24.04 and Debian 13."""
 LIBRARY = Path("usr/lib/fullnat")
-LAUNCHERS = {"fullnat": "fullnat.cli.main", "p4soft": "p4soft.cli"}
+LAUNCHERS = {"fullnat": "fullnat.cli.main", "fnatadm": "fullnat.fnatadm.main", "p4soft": "p4soft.cli"}
 SCRIPTS = ("postinst", "prerm", "postrm")
 CONTROL = """\
 Package: {package}

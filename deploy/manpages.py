@@ -80,13 +80,13 @@ def _command(program: Command, command: Command, version: str) -> Iterator[str]:
     yield from _section("COMMANDS", [(f"{i.name.replace(' ', '-')}({SECTION})", i.summary) for i in below])
     yield from _section("ARGUMENTS", [(a.metavar, a.help) for a in command.arguments if a.help])
     yield from _section("OPTIONS", [(_synopsis(option), option.help) for option in command.options])
-    if command in (program, *(c for c in program.commands if c.word == "run")):
+    if program.commands and command in (program, *(c for c in program.commands if c.word == "run")):
         yield from _section("FILES", FILES)
         yield from _section("ENVIRONMENT", ENVIRONMENT[program.name])
         yield from _section("SIGNALS", SIGNALS)
     yield from _section("EXIT STATUS", STATUS)
     yield ".SH SEE ALSO"
-    others = sorted({"fullnat(8)", "fullnat.toml(5)", "p4soft(8)"} - {f"{name}({SECTION})"})
+    others = sorted({"fullnat(8)", "fnatadm(8)", "fullnat.toml(5)", "p4soft(8)"} - {f"{name}({SECTION})"})
     yield _text(", ".join(others))
 
 

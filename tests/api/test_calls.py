@@ -15,17 +15,19 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
 from fullnat.config.written import GRAMMARS, document
 
-from api.apikit import SERVER, VIRTUAL, Api, call
+from api.apikit import ABOUT, SERVER, VIRTUAL, Api, call
 
 UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templates": 0}
 LIMITS = {
     "effective_weight": 0,
+    "quic_id": "",
     "upper_threshold": 0,
     "lower_threshold": 0,
     "full": False,
     "warming": None,
     "out_for": None,
     "reset_in": None,
+    "templates": 0,
 }
 """Of a server that has no id, for want of a switch."""
 NOTHING = {"in_packets": 0, "in_bytes": 0, "out_packets": 0, "out_bytes": 0}
@@ -48,8 +50,8 @@ async def refusal(api: Api, *commands: Any, name: str = "apply") -> controlclien
 
 
 async def test_about_by_both(api: Api, channel: grpc.aio.Channel) -> None:
-    assert await get(api, "about") == [{"version": "1.2", "embedded": False, "cookie": 77, "role": "admin"}]
-    assert await call(channel, "GetAbout") == {"version": "1.2", "cookie": "77", "role": "admin"}
+    assert await get(api, "about") == [{**ABOUT, "role": "admin"}]
+    assert await call(channel, "GetAbout") == {"version": "1.2", "cookie": "77", "role": "admin", "size": "1048576"}
 
 
 async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
@@ -66,12 +68,12 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "reset_on_miss": True,
             "max_sessions": 0,
             "new_rate": 0,
+            "echo_while_up": False,
+            "ops": False,
             "slow_start": 0.0,
-            "drain_timeout": 0.0,
             "persistence_timeout": 0.0,
             "persistence_prefix": 128,
-            "ops": False,
-            "echo_while_up": False,
+            "drain_timeout": 0.0,
             "quic_config": 0,
             "persistence_group": "",
             "toa_kind": 254,

@@ -9,11 +9,11 @@ from importlib import util
 from pathlib import Path
 
 import pytest
-from cli.samples import SERVICES, VIEWS
+from cli.samples import LOCALS, SERVICES, VIEWS
 from fullnat.api import openapi, translate
 from fullnat.api.calls import CALLS, SERVICE
 from fullnat.api.v1 import admin_pb2
-from fullnat.app.snapshot import FILTERS, server_json, session_json
+from fullnat.app.snapshot import FILTERS, server_json, service_json, session_json
 from fullnat.config import describe
 from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
 from fullnat.core import commands
@@ -61,6 +61,8 @@ def test_messages_have_the_fields_of_the_model(message: str, kind: type) -> None
 def test_listings_have_the_fields_of_their_messages() -> None:
     assert names("Session") == set(session_json(VIEWS[0]))
     assert names("Server") == set(server_json(SERVICES[0].servers[0], {}, {})) | {"rates"}
+    assert names("ServiceStats") == set(service_json(SERVICES[0], {}, {})) | {"rates"}
+    assert names("LocalAddress") == set(LOCALS[0]._fields)
     assert names("ListSessionsRequest") == set(FILTERS)
 
 

@@ -15,7 +15,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "fullnat run ... --api-addr": "tests/api/test_who.py",
     },
     "docs/from-keepalived.md": {
-        "fullnat check keepalived.conf": "tests/api/test_calls.py",
+        "fullnat check keepalived.conf": "tests/config/keepalived",
         "fullnat run keepalived.conf": "tests/docs/test_runs.py",
         "fullnat convert": "tests/config/test_written.py",
         "sed -i": "tests/docs/test_runs.py",

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 import click
 import pytest
 from fullnat.cli.main import main as fullnat
+from fullnat.fnatadm import commands as lines_of
+from fullnat.fnatadm import parse as fnatadm
 from p4soft.cli import UsageError, parse, parsers
 
 from deploy import site
 from deploy.links import ROOT
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *(ROOT / name for name in ("README.md", *site.ELSEWHERE))]
-_INDENTED = re.compile(r"^ {4,}((?:fullnat|p4soft|make) .*)$", flags=re.MULTILINE)
-_INLINE = re.compile(r"`((?:fullnat|p4soft|make) [^`]*)`")
+_INDENTED = re.compile(r"^ {4,}((?:fullnat|fnatadm|p4soft|make) .*)$", flags=re.MULTILINE)
+_INLINE = re.compile(r"`((?:fullnat|fnatadm|p4soft|make) [^`]*)`")
 _PLACEHOLDER = re.compile(r"\.\.\.|\||\b[NX]\b|PORT@")
 """What stands for something else, or is of a shell."""
 _PART = re.compile(
@@ -47,6 +49,14 @@ def check_fullnat(words: list[str]) -> None:
         command.make_context(name, arguments)
 
 
+def check_fnatadm(words: list[str]) -> None:
+    """Up to what a shell would take."""
+    end = next((at for at, word in enumerate(words) if word[0] in "<>" or word.endswith(";")), len(words))
+    line = fnatadm.parse(words[:end])
+    if line.command.name in lines_of.CHANGES:
+        lines_of.messages(line)
+
+
 def check_p4soft(words: list[str]) -> None:
     if f"p4soft {words[0]}" in parsers():
         parsers()[f"p4soft {words[0]}"].parse_args(words[1:])
@@ -68,9 +78,11 @@ def test_commands_are_taken(page: str, command: str) -> None:
             assert set(wanted) <= targets(), page
         elif program == "fullnat":
             check_fullnat(words)
+        elif program == "fnatadm":
+            check_fnatadm(words)
         else:
             check_p4soft(words)
-    except (click.UsageError, UsageError) as error:
+    except (click.UsageError, UsageError, fnatadm.UsageError) as error:
         if not _PART.search(str(error)):
             pytest.fail(f"{page}: {command}: {error}")
 

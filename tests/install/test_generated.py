@@ -27,7 +27,7 @@ def run(command: Sequence[str], text: str = "") -> tuple[int, str]:
 
 
 def test_every_command_and_option_is_described() -> None:
-    assert {"fullnat run", "fullnat upgrade", "p4soft", "p4soft entries"} <= {c.name for c in COMMANDS}
+    assert {"fullnat run", "fullnat upgrade", "fnatadm", "p4soft", "p4soft entries"} <= {c.name for c in COMMANDS}
     for command in COMMANDS:
         assert command.summary.endswith("."), command.name
         for option in command.options:
@@ -71,6 +71,9 @@ def test_a_manual_page_reads_well() -> None:
         (["fullnat", "run", "--grpc-tls-c"], ["--grpc-tls-ca", "--grpc-tls-cert"]),
         (["fullnat", "run", "--log-level", "w"], ["warning"]),
         (["fullnat", "run", "-i", "lo"], ["lo"]),
+        (["fnatadm", "--add-s"], ["--add-service", "--add-server"]),
+        (["fnatadm", "-A", "-t", "192.0.2.1:80", "-s", "wr"], ["wrr"]),
+        (["fnatadm", "-A", "-j", ""], ["enable", "disable"]),
         (["p4soft", "--spr"], ["--spread"]),
         (["p4soft", "--spread", ""], ["flow", "port"]),
         (["p4soft", "ent"], ["entries"]),

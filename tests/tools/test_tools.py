@@ -20,7 +20,7 @@ from topo.process import Process, poll
 from topo.world import lines
 
 REQUEST = struct.Struct("=IIQQQ")
-ANSWER = struct.Struct("=IIIHH")
+ANSWER = struct.Struct("=II28sI")
 MAGIC = 0x464E4C31
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc is not on PATH")
 
@@ -73,9 +73,9 @@ def test_server_notices_corruption(server: tuple[Process, int]) -> None:
 @pytest.mark.parametrize(
     ("answer", "failure"),
     [
-        (ANSWER.pack(MAGIC, 0, 0, 0, 0) + bytes(100), "corrupted bytes"),
-        (ANSWER.pack(MAGIC, 1, 0, 0, 0), "corrupted bytes"),
-        (ANSWER.pack(MAGIC, 0, 0, 0, 0), "closed early"),
+        (ANSWER.pack(MAGIC, 0, bytes(28), 0) + bytes(100), "corrupted bytes"),
+        (ANSWER.pack(MAGIC, 1, bytes(28), 0), "corrupted bytes"),
+        (ANSWER.pack(MAGIC, 0, bytes(28), 0), "closed early"),
         (b"", "closed early"),
     ],
 )

@@ -118,6 +118,7 @@ async def run(options: Options) -> None:
         )
         snapshots = Snapshots(runner, owner)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
+        about["size"] = compiled.sizes.session_ids
         ports = EmbeddedPorts(options)
         _advise(config)
         ports.compare(config)

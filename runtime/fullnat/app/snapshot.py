@@ -317,6 +317,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "mode": server.mode.value,
         "weight": server.weight,
         "effective_weight": server.effective_weight,
+        "quic_id": server.quic_id,
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,
         "full": server.is_full,

@@ -379,15 +379,15 @@ class Controller:
         time = self._now if now is None else now
         return tuple(service_view(service, time) for service in self._store.services)
 
-    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
-        """Every template of persistence; see :meth:`sessions`."""
-        time = self._now if now is None else now
-        return (template_view(template, time) for template in self._store.templates)
-
     def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         """None when there is none, or it is removed."""
         service = self._store.services.by_key.get(key)
         return None if service is None else service_view(service, now)
+
+    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
+        """Every template of persistence; see :meth:`sessions`."""
+        time = self._now if now is None else now
+        return (template_view(template, time) for template in self._store.templates)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)

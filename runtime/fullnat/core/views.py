@@ -73,6 +73,7 @@ class ServerView(NamedTuple):
     """Clients whose next connection goes to it."""
     reset_in: float | None = None
     """Seconds until those that it has left are reset; None: they are not."""
+    quic_id: str = ""
 
     @property
     def sessions(self) -> int:
@@ -163,6 +164,7 @@ def service_view(service: Service, now: float) -> ServiceView:
             _since(server.out_since, now),
             server.templates,
             None if server.deadline is None else max(0.0, server.deadline - now),
+            server.settings.quic_id,
         )
         for server in service.all_servers()
     )

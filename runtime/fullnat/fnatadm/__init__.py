@@ -1,0 +1,1 @@
+"""``fnatadm``: ipvsadm's command line for this balancer, a client of the admin API."""

@@ -1,0 +1,224 @@
+"""``fnatadm``, the command.
+
+Exit status: 0 done, 1 the controller refuses it or does not answer, 2 wrong command line (as ipvsadm).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fullnat.cli import controlclient
+from fullnat.cli.output import guarded
+from fullnat.fnatadm import commands, layouts
+from fullnat.fnatadm.options import COMMANDS, OPTIONS, Option
+from fullnat.fnatadm.parse import Line, UsageError, parse
+
+RATE_SECONDS = 1.0
+"""Between the two readings of --rate."""
+Json = dict[str, Any]
+
+
+def main() -> None:
+    with guarded("fnatadm"):
+        sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """The exit status; what is wrong has been told."""
+    try:
+        line = parse(words or ["-L"])
+        _RUN[line.command.name](line)
+    except UsageError as error:
+        print(f"fnatadm: {error}", file=sys.stderr)
+        return 2
+    except controlclient.Refused as error:
+        for problem in error.problems or [{"message": str(error)}]:
+            print(f"fnatadm: {problem['message']}", file=sys.stderr)
+        return 1
+    except click.ClickException as error:
+        print(f"fnatadm: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------- changes
+
+
+def _socket(line: Line) -> Path | None:
+    return Path(line["socket"]) if "socket" in line else None
+
+
+def _change(line: Line) -> None:
+    _apply(line, commands.messages(line))
+
+
+def _apply(line: Line, messages: list[Json]) -> None:
+    if messages:
+        controlclient.tell(_socket(line), "apply", {"commands": messages})
+
+
+def _zero(line: Line) -> None:
+    controlclient.tell(_socket(line), "zero", commands.service(line) if "service" in line else {})
+
+
+def _set(line: Line) -> None:
+    _apply(line, commands.timeouts(line, _services(line)))
+
+
+def _restore(line: Line) -> None:
+    """Everything is read and understood before anything is asked for, and that is one batch."""
+    messages: list[Json] = []
+    origins: list[int] = []
+    for number, text in enumerate(sys.stdin, 1):
+        try:
+            found = _of_line(text, messages)
+        except (UsageError, ValueError) as error:
+            raise UsageError(f"line {number}: {error}") from None
+        messages += found
+        origins += [number] * len(found)
+    try:
+        _apply(line, messages)
+    except controlclient.Refused as error:
+        for problem in error.problems:
+            if "command" in problem:
+                problem["message"] = f"line {origins[problem['command']]}: {problem['message']}"
+        raise
+
+
+def _of_line(text: str, before: list[Json]) -> list[Json]:
+    words = shlex.split(text, comments=True)
+    if not words:
+        return []
+    line = parse(words)
+    if line.command.name == "set":
+        # Of the services that the lines before have made.
+        return commands.timeouts(line, [each["add_service"] for each in before if "add_service" in each])
+    if line.command.name not in commands.CHANGES:
+        raise UsageError(f"{line.command.option.names[0]} changes nothing, and a line of -R does")
+    return commands.messages(line)
+
+
+# ---------------------------------------------------------------------------------------------- lists
+
+
+def _services(line: Line, counters: bool = False) -> list[Json]:
+    named = commands.service(line) if "service" in line else {}
+    return list(controlclient.ask(_socket(line), "services", {**named, **({"counters": True} if counters else {})}))
+
+
+def _fin_wait(line: Line) -> float:
+    (network,) = controlclient.ask(_socket(line), "network")
+    return float(network["globals"]["timeouts"]["fin_wait"])
+
+
+def _list(line: Line) -> None:
+    if "connection" in line:
+        _connections(line)
+    elif "timeout" in line:
+        print(layouts.timeouts(_services(line), _fin_wait(line)))
+    elif "daemon" not in line:
+        _list_services(line)
+
+
+def _connections(line: Line) -> None:
+    found = controlclient.ask(_socket(line), "sessions")
+    if "json" in line:
+        _print_json(found)
+        return
+    print(layouts.CONNECTIONS_TITLE)
+    for session in found:
+        print(layouts.connection(session, "numeric" in line))
+
+
+def _list_services(line: Line) -> None:
+    wishes = layouts.Wishes("numeric" in line, "exact" in line, "nosort" not in line)
+    asked = next((name for name in layouts.LAYOUTS if name in line), None)
+    layout = layouts.LAYOUTS[asked] if asked else layouts.PLAIN
+    found = _services(line, layout.counters)
+    if asked == "rate":
+        start = time.monotonic()
+        time.sleep(RATE_SECONDS)
+        found = layouts.rates(found, _services(line, layout.counters), time.monotonic() - start)
+    if "json" in line:
+        _print_json(found)
+        return
+    if "service" not in line:
+        (about,) = controlclient.ask(_socket(line), "about")
+        print(layouts.version(about["version"], about["size"]))
+    print(layout.title)
+    for row in layouts.services(found, layout, wishes):
+        print(row)
+
+
+def _locals(line: Line) -> None:
+    found = _services(line)
+    used = {each["address"]: each for each in controlclient.ask(_socket(line), "local_addresses")}
+    if "json" in line:
+        _print_json(
+            {"protocol": each["protocol"], "virtual": each["virtual"], "local_addresses": _counted(each, used)}
+            for each in found
+        )
+        return
+    print(layouts.LOCALS_TITLE)
+    for each in found:
+        for row in layouts.locals_of(each, used, "numeric" in line):
+            print(row)
+
+
+def _counted(service: Json, used: Mapping[str, Json]) -> list[Json]:
+    return [used.get(local, {"address": local}) for local in service["local_addresses"]]
+
+
+def _save(line: Line) -> None:
+    for text in commands.lines(_services(line), _fin_wait(line), "numeric" in line):
+        print(text)
+
+
+def _print_json(found: Iterable[Json]) -> None:
+    for each in found:
+        print(json.dumps(each))
+
+
+# ---------------------------------------------------------------------------------------------- help
+
+
+def _version(_line: Line) -> None:
+    print(f"fnatadm {importlib.metadata.version('p4-fullnat')}")
+
+
+def _help(_line: Line) -> None:
+    print("fnatadm COMMAND [OPTIONS]: ipvsadm's commands, for a running fullnat\n\nCommands:")
+    for command in COMMANDS:
+        print(_help_line(command.option))
+    print("\nOptions:")
+    for option in OPTIONS:
+        print(_help_line(option))
+
+
+def _help_line(option: Option) -> str:
+    return f"  {', '.join(option.names) + ' ' + option.metavar:<42} {option.help}"
+
+
+_RUN: Mapping[str, Callable[[Line], None]] = {
+    **dict.fromkeys(commands.CHANGES, _change),
+    "list": _list,
+    "zero": _zero,
+    "locals": _locals,
+    "save": _save,
+    "restore": _restore,
+    "set": _set,
+    "help": _help,
+    "version": _version,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The command line as data: what ipvsadm has (LVS's, with the FULLNAT patches), and what is here beside it.
+
+The parser, the help, the manual page and the completions are made of these tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+LONGEST = 86400 * 31
+"""Seconds: IP_VS_MAX_PERSISTENCE_TIMEOUT and the limit of ipvsadm's --set."""
+
+
+class Value(Enum):
+    """What follows an option."""
+
+    NONE = "none"
+    ONE = "one"
+    MAYBE = "maybe"
+    """A number, if the next word is one."""
+    THREE = "three"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    name: str
+    """What the parser calls it."""
+    long: str
+    help: str
+    short: str = ""
+    value: Value = Value.NONE
+    metavar: str = ""
+    multiple: bool = False
+    choices: tuple[str, ...] = ()
+    is_file: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As they are written, the short ones first."""
+        return (*(f"-{letter}" for letter in self.short), f"--{self.long}")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """``needs`` and ``may`` are names of options; any other is an error, as in ipvsadm (commands_v_options)."""
+
+    option: Option
+    needs: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.option.name
+
+
+SERVICE = Option("service", "tcp-service", "The TCP service.", "t", Value.ONE, "HOST:PORT")
+UDP = Option("udp", "udp-service", "The UDP service.", "u", Value.ONE, "HOST:PORT")
+OPTIONS = (
+    SERVICE,
+    UDP,
+    Option("scheduler", "scheduler", "The scheduler (default wlc).", "s", Value.ONE, "NAME"),
+    Option("persistent", "persistent", "Clients stay with their server (default 360).", "p", Value.MAYBE, "SECONDS"),
+    Option("netmask", "netmask", "What of a client's address counts for -p.", "M", Value.ONE, "MASK"),
+    Option("ops", "ops", "One-packet scheduling, of UDP.", "o"),
+    Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "disable")),
+    Option("established", "vsestablish-timeout", "Seconds that connections may be idle.", "V", Value.ONE, "SECONDS"),
+    Option("server", "real-server", "The server; without a port, on the service's.", "r", Value.ONE, "HOST[:PORT]"),
+    Option("dr", "gatewaying", "Direct routing (default).", "g"),
+    Option("tunnel", "ipip", "A tunnel.", "i"),
+    Option("nat", "masquerading", "NAT.", "m"),
+    Option("fullnat", "fullnat", "FULLNAT.", "b"),
+    Option("weight", "weight", "Its weight (default 1).", "w", Value.ONE, "WEIGHT"),
+    Option("upper", "u-threshold", "Connections from which on it gets no more.", "x", Value.ONE, "NUMBER"),
+    Option("lower", "l-threshold", "Connections below which it gets some again.", "y", Value.ONE, "NUMBER"),
+    Option("local", "local-address", "A local address.", "z", Value.ONE, "ADDRESS"),
+    Option(
+        "option", "option", "An option of the configuration that has no letter here.", "", Value.ONE, "NAME=VALUE", True
+    ),
+    Option("numeric", "numeric", "No names for addresses and ports.", "n"),
+    Option("connection", "connection", "List connections.", "c"),
+    Option("stats", "stats", "List what was counted."),
+    Option("rate", "rate", "List changes per second, measured over one."),
+    Option("exact", "exact", "Numbers in full.", "X"),
+    Option("thresholds", "thresholds", "List thresholds."),
+    Option("persistent_conn", "persistent-conn", "List what persistence holds."),
+    Option("timeout", "timeout", "Show timeouts."),
+    Option("daemon", "daemon", "Show the daemons of synchronisation: there are none."),
+    Option("nosort", "nosort", "In the order of the configuration."),
+    Option("sort", "sort", "Sorted (default)."),
+    Option("json", "json", "One JSON object a line, as the API has them."),
+    Option("socket", "control-socket", "The controller's.", "", Value.ONE, "PATH", is_file=True),
+)
+BY_NAME = {option.name: option for option in OPTIONS}
+
+_SERVICE_SETTINGS = ("scheduler", "persistent", "netmask", "ops", "synproxy", "established", "option")
+_SERVER_SETTINGS = ("dr", "tunnel", "nat", "fullnat", "weight", "upper", "lower", "option")
+_LISTS = ("stats", "rate", "exact", "thresholds", "persistent_conn", "nosort", "sort", "numeric", "json")
+COMMANDS = (
+    Command(Option("add_service", "add-service", "Add a service.", "A"), ("service",), _SERVICE_SETTINGS),
+    Command(
+        Option("edit_service", "edit-service", "Change what is given of a service.", "E"),
+        ("service",),
+        _SERVICE_SETTINGS,
+    ),
+    Command(Option("remove_service", "delete-service", "Remove a service.", "D"), ("service",)),
+    Command(Option("clear", "clear", "Remove all services.", "C")),
+    Command(Option("add_server", "add-server", "Add a real server.", "a"), ("service", "server"), _SERVER_SETTINGS),
+    Command(
+        Option("edit_server", "edit-server", "Change a real server; what is not given is as by default.", "e"),
+        ("service", "server"),
+        _SERVER_SETTINGS,
+    ),
+    Command(Option("remove_server", "delete-server", "Remove a real server.", "d"), ("service", "server")),
+    Command(
+        Option("list", "list", "List services, or connections.", "Ll"),
+        (),
+        (*_LISTS, "service", "connection", "timeout", "daemon"),
+    ),
+    Command(Option("zero", "zero", "Have the counters begin at zero.", "Z"), (), ("service",)),
+    Command(Option("add_local", "add-laddr", "Add a local address.", "P"), ("service", "local")),
+    Command(Option("remove_local", "del-laddr", "Remove a local address.", "Q"), ("service", "local")),
+    Command(Option("locals", "get-laddr", "List local addresses.", "G"), (), ("service", "numeric", "json")),
+    Command(Option("save", "save", "Write everything as lines for -R.", "S"), (), ("numeric",)),
+    Command(Option("restore", "restore", "Carry out the lines of standard input, all or none.", "R")),
+    Command(
+        Option(
+            "set",
+            "set",
+            "Timeouts of TCP, of TCP after a FIN, and of UDP, of all services that there are; 0 keeps one.",
+            "",
+            Value.THREE,
+            "TCP TCPFIN UDP",
+        )
+    ),
+    Command(Option("help", "help", "Show this.", "h")),
+    Command(Option("version", "version", "Show the version.", "v")),
+)
+"""One of them in a command line."""
+
+TOGETHER = (
+    ("dr", "tunnel", "nat", "fullnat"),
+    ("stats", "rate", "thresholds", "persistent_conn", "connection", "timeout", "daemon"),
+    ("sort", "nosort"),
+    ("service", "connection", "timeout", "daemon"),
+)
+"""Of each at most one. (The service twice, as -t and -u, is another error.)"""
+
+REFUSED = {
+    "-f": "firewall marks are not supported: services are known by address and port",
+    "--fwmark-service": "firewall marks are not supported: services are known by address and port",
+    "-6": "--ipv6 is for firewall marks, which are not supported; an IPv6 service is -t [ADDRESS]:PORT",
+    "--ipv6": "--ipv6 is for firewall marks, which are not supported; an IPv6 service is -t [ADDRESS]:PORT",
+    "--pe": "persistence engines are not supported",
+    "--start-daemon": "there is no daemon of synchronisation: sessions are in the switch and outlive the controller",
+    "--stop-daemon": "there is no daemon of synchronisation: sessions are in the switch and outlive the controller",
+    "--mcast-interface": "there is no daemon of synchronisation",
+    "--syncid": "there is no daemon of synchronisation",
+    "--sctp-service": "SCTP is not supported",
+    "-F": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
+    "--ifname": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
+    "-J": "SNAT is not supported",
+    "--snat": "SNAT is not supported",
+    "-H": "services by match are not supported",
+    "--match": "services by match are not supported",
+    "-U": "lists of denied addresses are not supported",
+    "-B": "lists of denied addresses are not supported",
+    "-O": "lists of allowed addresses are not supported",
+    "-Y": "lists of allowed addresses are not supported",
+    "-W": "lists of allowed addresses are not supported",
+    "--sockpair": "--sockpair is DPVS's; fullnat sessions --filter finds one connection",
+    "--proxy-protocol": "the PROXY protocol is not supported",
+}
+"""What ipvsadm or DPVS's has and there is not here, and what to say of it."""
