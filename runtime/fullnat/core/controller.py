@@ -3,14 +3,14 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.awaited import Awaited
-from fullnat.core.commands import Command, ServiceKey
+from fullnat.core.commands import Command
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
@@ -48,27 +48,17 @@ from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
 from fullnat.core.remembrance import Remembrance
+from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
 from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
-from fullnat.core.views import (
-    LocalAddressView,
-    ServiceView,
-    SessionView,
-    TemplateView,
-    local_view,
-    service_view,
-    session_view,
-    template_view,
-)
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
 from fullnat.net.parse import parse
 from fullnat.p4constants import PuntReason
-from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Owner, table_of
 
 
@@ -76,7 +66,7 @@ class SeveralSwitches(Exception):
     """A second switch; the message names both."""
 
 
-class Controller:
+class Controller(Reporting):
     """See :mod:`fullnat.core.interface` for events and effects. ``now`` never goes back."""
 
     def __init__(self, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
@@ -363,39 +353,3 @@ class Controller:
         it no longer fits is forgotten."""
         self.apply(self.memory.commands(memos, now), now)
         self.memory.recall(memos, now)
-
-    # ---- views
-
-    def holds(self, entry: SessionEntry) -> bool:
-        """Whether a session that is known has the id of ``entry``, or its client."""
-        table = self._store.table
-        return entry.session_id in table.by_id or reconcile.key_of(entry) in table.by_key
-
-    def sessions(self, now: float | None = None) -> Iterator[SessionView]:
-        """Every session; ages and expiry as of ``now``, by default the time of the last event. Events may be handled
-        between two of them: sessions that have gone since are left out, and those that have come."""
-        time = self._now if now is None else now
-        for session in tuple(self._store.table):
-            if self._store.table.by_id.get(session.entry.session_id) is session:
-                yield session_view(session, self._store.timeout(session), time)
-
-    def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
-        time = self._now if now is None else now
-        return tuple(service_view(service, time) for service in self._store.services)
-
-    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
-        """None when there is none, or it is removed."""
-        service = self._store.services.by_key.get(key)
-        return None if service is None else service_view(service, now)
-
-    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
-        """Every template of persistence; see :meth:`sessions`."""
-        time = self._now if now is None else now
-        return (template_view(template, time) for template in self._store.templates)
-
-    def local_addresses(self) -> tuple[LocalAddressView, ...]:
-        return tuple(local_view(local, self._store.pool) for local in self._store.pool)
-
-    def stats(self) -> dict[str, int]:
-        """Counters by name (:data:`fullnat.core.stats.NAMES`), and how many sessions there are now."""
-        return self._stats | {"sessions": len(self._store.table), "templates": len(self._store.templates)}
