@@ -58,13 +58,13 @@ control FullnatEgress(inout headers_t hdr, inout metadata_t m, inout standard_me
     apply {
         if (hdr.decision.isValid()) {
             received_t received = m.target.received;
+            flow_t flow = m.flow;
             editable_options_t options = m.target.original;
             m = {...};
             m.target.received = received;
+            m.flow = flow;
             m.target.original = options;
             m.target.received_ack = hdr.tcp.ack;
-            m.flow.src6 = hdr.ipv6.src;
-            m.flow.dst6 = hdr.ipv6.dst;
             READ_DECISION
             bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
             if (IN_SESSION) { rewrite_segment.apply(hdr, m, toa_result); }
