@@ -155,7 +155,7 @@ def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:
     assert (again.exit_code, again.stdout) == (0, text)
     toml = invoke("convert", lines, "--from", "ipvsadm", "--to", "toml")
     assert toml.stderr.splitlines() == [
-        "warning: ipvsadm's lines say nothing of ports, addresses of the switch and routes: add those to what is written"
+        "warning: ipvsadm's lines say nothing of the switch's interfaces and of routes: add those to what is written"
     ]
     ours, _ = GRAMMARS["toml"](document(replace(BASE, virtual_servers=())))
     web, dns = file.parse(ours + toml.stdout).virtual_servers
@@ -166,9 +166,8 @@ def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:
 
 def test_what_is_wrong_with_such_lines_is_told_by_line(tmp_path: Path) -> None:
     lines = tmp_path / "saved"
-    lines.write_text(
-        "# saved\n-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.2:80 -r 10.0.0.1\n-C\n-A -t 192.0.2.1:80\n-A -t '\n"
-    )
+    wrong = "-a -t 192.0.2.2:80 -r 10.0.0.1\n-C\n-A -t 192.0.2.1:80\n-A -t '\n"
+    lines.write_text("# saved\n-A -t 192.0.2.1:80 -s rr\n" + wrong)
     result = invoke("convert", lines, "--from", "ipvsadm", "--to", "toml")
     assert (result.exit_code, result.output.splitlines()) == (
         1,
