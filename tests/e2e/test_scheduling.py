@@ -34,7 +34,7 @@ def server_json(world: World, address: str) -> Json:
 
 
 def assert_shares(found: list[int], weights: tuple[int, ...], begun: int = 0) -> None:
-    """Within 2 %, but for connections that are ``begun`` and not open: a scheduler that counts goes by what it knows."""
+    """Within 2 %, but for connections that are ``begun`` and not open, of which a scheduler that counts knows less."""
     total = sum(found)
     assert found == [pytest.approx(total * weight / sum(weights), rel=0.02, abs=begun) for weight in weights]
 
