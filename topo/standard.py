@@ -114,6 +114,7 @@ def config(
     families: Sequence[int] = (4,),
     servers: Sequence[tuple[IpAddress, int]] | None = None,
     modes: Sequence[str] = (),
+    weights: Sequence[int] = (),
     local_addresses: Sequence[IpAddress] | None = None,
     scheduler: str = "rr",
     established_timeout: float = 90.0,
@@ -124,7 +125,7 @@ def config(
 ) -> str:
     """The controller's configuration file (TOML) for :func:`topology`, with a service of each of ``families``.
     ``timeouts`` are seconds by TCP state, ``extra`` are lines of top-level options, ``options`` those of each service.
-    ``modes``: of each of ``servers``, if not the service's."""
+    ``modes`` and ``weights``: of each of ``servers``, if not the service's, or 1."""
     lines = [extra] if extra else []
     for port in (1, 2):
         addresses = ", ".join(f'"{FAMILIES[family].gateways[port - 1]}"' for family in families)
@@ -138,8 +139,9 @@ def config(
         lines += [f"established_timeout = {established_timeout}", *options]
         locals_ = plan.local_addresses if local_addresses is None else local_addresses
         lines += ["local_addresses = [" + ", ".join(f'"{a}"' for a in locals_) + "]"]
-        for (address, port), mode in zip_longest(servers or plan.servers, modes):
+        for (address, port), mode, weight in zip_longest(servers or plan.servers, modes, weights):
             lines += ["", "[[virtual_server.real_server]]", f'address = "{address}"', f"port = {port}"]
             lines += [f'mode = "{mode}"'] if mode else []
+            lines += [] if weight is None else [f"weight = {weight}"]
         lines += [""]
     return "\n".join(lines) + "\n"

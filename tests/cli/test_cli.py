@@ -169,6 +169,7 @@ def test_stats_as_json(running: Path) -> None:
         "in_bytes": 1000,
         "out_packets": 20,
         "out_bytes": 2000,
+        "rates": dict.fromkeys(("connections", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0),
     }
     assert (service["connections"], service["unanswered"], service["in_packets"]) == (12, 4, 10)
     assert service["refused"] == {"no_local_port": 3}

@@ -76,6 +76,19 @@ def test_traffic_both_ways_takes_an_unjudged_end_back() -> None:
     assert len(rig.switch.resets) == 2
 
 
+def test_what_a_fin_taken_back_has_proved_stays_proved() -> None:
+    """That the server has answered, when the report of its SYN-ACK is lost: both sides learn of the end."""
+    rig = Rig(config())
+    entry = opened(rig)
+    for end in ("RST_OUT", "FIN_OUT"):
+        report(rig, entry.session_id, end, "UNJUDGED")
+    rig.advance(8, idle_notices=False)
+    rig.hit(entry.session_id)
+    rig.advance(300, idle_notices=False)
+    nothing_left(rig)
+    assert len(rig.switch.resets) == 2
+
+
 def test_traffic_one_way_does_not() -> None:
     rig = Rig(config())
     entry = established(rig)

@@ -213,3 +213,59 @@ def test_sessions_that_vanish_from_the_switch_hold_nothing() -> None:
 def test_what_cannot_be_is_refused(settings: ServiceSettings, message: str) -> None:
     with pytest.raises(CommandError, match=message):
         Clients().rig.apply(EditService(KEY, settings))
+
+
+def grouped(**changes: object) -> Rig:
+    """HTTP and HTTPS of one site, on the same hosts."""
+    common = {"persistence_timeout": TIMEOUT, "persistence_group": "shop", "scheduler": "rr"}
+    https = tuple(replace(server, port=8443) for server in (real(), real("10.0.2.12")))
+    one = virtual(real_servers=(real(), real("10.0.2.12")), **common)
+    other = virtual(port=443, real_servers=https, **(common | changes))
+    return Rig(config(one, other))
+
+
+def lands(rig: Rig, number: int, vport: int) -> Address:
+    rig.send(syn(20_000 + number, client=ip("192.0.2.1", number % 9), vport=vport))
+    rig.settle()
+    entry = rig.switch.sessions()[rig.switch.injected[-1].session_id]
+    tell(rig, entry.session_id, "SYN_ACK", "ESTABLISHED")
+    return entry.server
+
+
+def test_services_of_a_group_send_a_client_to_the_same_host() -> None:
+    rig = grouped()
+    homes = [lands(rig, number, 80) for number in range(9)]
+    assert set(homes) == {SERVER, SERVER2}
+    assert [lands(rig, number, 443) for number in range(9)] == homes
+    assert rig.controller.stats()["templates"] == 9
+    assert rig.controller.stats()["persistent_sessions"] == 9
+    rig.remember()
+    rig.restart()
+    assert [lands(rig, 9 + number, 443) for number in range(9)] == homes
+
+
+def test_who_is_in_no_group_is_not_concerned() -> None:
+    rig = grouped(persistence_group="")
+    lands(rig, 0, 80)
+    assert {lands(rig, number, 443) for number in range(2)} == {SERVER, SERVER2}
+    assert rig.controller.stats()["templates"] == 3
+
+
+def test_a_group_is_left_and_joined_while_it_runs() -> None:
+    rig = grouped()
+    homes = [lands(rig, number, 80) for number in range(9)]
+    https = (KEY[0], KEY[1]._replace(port=443))
+    alone = rig.controller.model.services[https].settings
+    rig.apply(EditService(https, replace(alone, persistence_group="")))
+    assert rig.controller.stats()["templates"] == 9
+    rig.apply(EditService(https, alone))
+    assert [lands(rig, number, 443) for number in range(9)] == homes
+
+
+def test_a_host_that_is_out_of_one_service_of_a_group_keeps_the_others_clients() -> None:
+    rig = grouped()
+    homes = [lands(rig, number, 80) for number in range(9)]
+    https = (KEY[0], KEY[1]._replace(port=443))
+    rig.apply(EditServer(https, FIRST._replace(port=8443), ServerSettings(weight=0)))
+    assert {lands(rig, number, 443) for number in range(9)} == {SERVER2}
+    assert [lands(rig, 9 + number, 80) for number in range(9)] == homes

@@ -99,7 +99,7 @@ def check_reload(machine: Machine, everything: World) -> None:
     assert everything.get("c1").toa is not None
     path.write_text(good.replace('scheduler = "rr"', 'scheduler = "sh"'))
     machine.run("systemctl", "reload", "fullnat")
-    changed = f"virtual server tcp {standard.VIP}:{standard.VPORT}: changed (scheduler)"
+    changed = f"virtual server tcp {standard.VIP}:{standard.VPORT}: changed (scheduler rr -> sh)"
     poll(lambda: changed in machine.journal(CONTROLLER), 20, "the journal names the change", 0.2)
     path.write_text(good)
     machine.run("systemctl", "reload", "fullnat")

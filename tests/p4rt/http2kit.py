@@ -7,7 +7,7 @@ import asyncio
 from fullnat.p4rt.http2.call import Call
 from fullnat.p4rt.http2.connection import Connection
 from fullnat.p4rt.http2.frames import HEAD, HEAD_BYTES, PREFACE, Flag, Kind, Setting, frame
-from fullnat.p4rt.http2.hpack import literal
+from fullnat.p4rt.http2.headers import literal
 
 Frame = tuple[int, int, int, bytes]
 """Kind, flags, stream, body."""

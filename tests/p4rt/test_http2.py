@@ -10,7 +10,7 @@ from fullnat.p4rt.errors import Code, ConnectionLost
 from fullnat.p4rt.http2.call import WINDOW
 from fullnat.p4rt.http2.connection import ALL_WINDOW
 from fullnat.p4rt.http2.frames import DEFAULT_WINDOW, FRAME_BYTES, ErrorCode, Flag, Http2Error, Kind, Setting, frame
-from fullnat.p4rt.http2.hpack import literal
+from fullnat.p4rt.http2.headers import literal
 from fullnat.p4rt.http2.status import DONE, Status
 from hypothesis import given, settings
 from hypothesis import strategies as st

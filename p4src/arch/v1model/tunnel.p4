@@ -1,12 +1,18 @@
 /* v1model: the outer header of what goes to a real server through a tunnel (RFC 2003, RFC 2473, RFC 4213; LVS: ip_vs_tunnel_xmit,
  * ip_vs_tunnel_xmit_v6). Either family goes inside either.
  *
- * TOS or traffic class, DF, and TTL or hop limit are the inner header's, as it leaves. After UpdateChecksums. */
+ * With GUE, UDP is between them, over IPv4 only: over IPv6 its checksum would have to be made. TOS or traffic class, DF, and TTL or
+ * hop limit are the inner header's, as it leaves. After UpdateChecksums. */
 #ifndef _V1MODEL_TUNNEL_P4_
 #define _V1MODEL_TUNNEL_P4_
 
 #define OUTER_IPV4_BYTES 20
 #define OUTER_IPV6_BYTES 40
+#define GUE_BYTES 8
+
+/* Source ports, as of Linux's udp_flow_src_port: dynamic ones (RFC 6335). */
+#define GUE_FIRST 16w49152
+#define GUE_PORTS 32w16384
 
 const bit<8> PROTO_IPV4 = 4;
 const bit<8> PROTO_IPV6 = 41;
@@ -48,6 +54,19 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
     }
 
     @hidden
+    action enclose_in_udp() {
+        hdr.gue.setValid();
+        hash(hdr.gue.src, HashAlgorithm.crc16, GUE_FIRST, {
+            m.flow.protocol, m.flow.src, m.flow.dst, m.flow.src6, m.flow.src_port, m.flow.dst_port
+        }, GUE_PORTS);
+        hdr.gue.dst = PORT_GUE;
+        hdr.gue.length = bytes + GUE_BYTES;
+        hdr.gue.checksum = 0;
+        bytes = bytes + GUE_BYTES;
+        protocol = PROTO_UDP;
+    }
+
+    @hidden
     action enclose_in_ipv4() {
         hdr.ethernet.type = ETHERTYPE_IPV4;
         hdr.outer_ipv4.version = 4;
@@ -85,6 +104,7 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         if (hdr.ipv6.isValid()) { hold_ipv6(); } else { hold_ipv4(); }
+        if (m.target.gue) { enclose_in_udp(); }
         if (m.target.outer_bytes == OUTER_IPV6_BYTES) {
             enclose_in_ipv6();
         } else {

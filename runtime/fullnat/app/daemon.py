@@ -10,11 +10,11 @@ import os
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fullnat.api.handlers import Handlers
 from fullnat.api.identity import Grants
@@ -135,7 +135,8 @@ async def run(options: Options) -> None:
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
         service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
-        await _until_signalled(runner, owner, service, keeper, partial(reload, changes))
+        beside = {"memory": keeper.run(), "estimates": snapshots.estimates.run()}
+        await _until_signalled(runner, owner, service, beside, partial(reload, changes))
 
 
 class EmbeddedPorts:
@@ -189,7 +190,11 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 
 async def _until_signalled(
-    runner: CoreRunner, owner: SwitchOwner, service: Service, keeper: Keeper, follow: Callable[[], Awaitable[bool]]
+    runner: CoreRunner,
+    owner: SwitchOwner,
+    service: Service,
+    beside: Mapping[str, Coroutine[Any, Any, NoReturn]],
+    follow: Callable[[], Awaitable[bool]],
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -210,7 +215,7 @@ async def _until_signalled(
         asyncio.create_task(owner.run(), name="switch-owner"),
         asyncio.create_task(stop.wait(), name="stop-signal"),
         asyncio.create_task(service.beat(), name="service-beat"),
-        asyncio.create_task(keeper.run(), name="memory"),
+        *(asyncio.create_task(work, name=name) for name, work in beside.items()),
     ]
     service.ready()
     try:

@@ -8,6 +8,7 @@ from enum import IntEnum
 from itertools import islice
 from typing import Any
 
+from fullnat.app.estimates import Estimates
 from fullnat.app.runner import CoreRunner
 from fullnat.app.selection import is_one, selects
 from fullnat.app.switch import SwitchOwner
@@ -91,6 +92,7 @@ class Snapshots:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
+        self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
 
@@ -223,22 +225,41 @@ class Snapshots:
                 "stream_errors": owner.client.stream_errors if owner.client else 0,
             },
             "switch_counters": reasons is not None,
-            "services": [service_json(service, inward, outward) for service in services],
+            "services": [self._service_json(service, inward, outward) for service in services],
             "local_addresses": self.local_addresses(),
             "controller": dict(self._core.stats()),
             **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
         }
 
-    async def _read(self, server_ids: list[int]) -> tuple[Cells, Cells, Json | None]:
-        """The counters of the switch; None when it is not there to tell them."""
+    def _service_json(self, service: ServiceView, inward: Cells, outward: Cells) -> Json:
+        """With the rates per second, smoothed."""
+        found = service_json(service, inward, outward)
+        for server, shown in zip(service.servers, found["servers"], strict=True):
+            shown["rates"] = _rounded(self.estimates.rates(service, server))
+        return {**found, "rates": _rounded(self.estimates.rates(service))}
+
+    async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
+        """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
         client = self._owner.client
         if client is None or self._owner.state != "serving":
-            return {}, {}, None
+            return None
         schema = client.schema
         try:
             async with asyncio.timeout(COUNTER_SECONDS):
                 inward = await client.counters(schema.server_in_counter, server_ids)
-                outward = await client.counters(schema.server_out_counter, server_ids)
+                return inward, await client.counters(schema.server_out_counter, server_ids)
+        except (P4RuntimeError, TimeoutError):
+            return None
+
+    async def _read(self, server_ids: list[int]) -> tuple[Cells, Cells, Json | None]:
+        """The counters of the switch; None when it is not there to tell them."""
+        client = self._owner.client
+        cells = await self._cells(server_ids)
+        if client is None or cells is None:
+            return {}, {}, None
+        schema = client.schema
+        try:
+            async with asyncio.timeout(COUNTER_SECONDS):
                 named = {
                     "drops": await _by_name(client, schema.drop_counter, DropReason, DropReason.NONE),
                     "punts": await _by_name(client, schema.punt_counter, PuntReason),
@@ -246,7 +267,7 @@ class Snapshots:
                 }
         except (P4RuntimeError, TimeoutError):
             return {}, {}, None
-        return inward, outward, named
+        return *cells, named
 
 
 async def _by_name(client: Client, array: Array, names: type[IntEnum], skip: IntEnum | None = None) -> Json:
@@ -318,3 +339,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
 
 def _seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
+
+
+def _rounded(rates: Mapping[str, float]) -> Json:
+    return {name: round(rate, 1 if rate >= 1 else 3) for name, rate in rates.items()}

@@ -36,6 +36,7 @@ from fullnat.core.values import (
     SECONDS,
     SWITCH_PORTS,
     WEIGHTS,
+    check_name,
     check_quic_id,
     check_toa_kind,
 )
@@ -135,6 +136,13 @@ def _mode(value: Any) -> Mode:
     return Mode(_one_of(*Mode)(value))
 
 
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text in quotes")
+    check_name(value)
+    return value
+
+
 def _quic_id(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not text in quotes")
@@ -177,6 +185,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "ops": (_boolean, False),
     "persistence_timeout": (_duration, 0.0),
     "persistence_prefix": (_integer(*PREFIXES), 128),
+    "persistence_group": (_name, ""),
     "quic_config": (_integer(*QUIC_CONFIGS), 0),
     "slow_start": (_duration, 0.0),
     "drain_timeout": (_duration, 0.0),

@@ -116,6 +116,8 @@ class ServiceSettings:
     """Seconds that a client goes to the server of its last connection; 0 is not at all (LVS: -p)."""
     persistence_prefix: int = 128
     """Bits of a client's address that count for that (LVS: -M)."""
+    persistence_group: str = ""
+    """Services with the same one send a client to the same server, by its address; none: it is alone."""
     quic_config: int = 0
     """The configuration in connection ids of QUIC whose server is to be found by them."""
     drain_timeout: float = 0.0

@@ -29,6 +29,8 @@ class ServiceChange(NamedTuple):
         if self.before is None or self.after is None:
             return False
         before, after = self.before.settings, self.after.settings
+        if before.persistence_group != after.persistence_group:
+            return True
         return before.persistence_prefix != after.persistence_prefix or not after.persistence_timeout
 
     @property

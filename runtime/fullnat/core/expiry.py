@@ -129,7 +129,7 @@ class Expiry:
                 session.baseline = result
             elif result.in_packets > before.in_packets and result.out_packets > before.out_packets:
                 self._stats["sessions_resumed"] += 1
-                store.set_events(session, session.events & ~session.unjudged, 0, last_hit)
+                store.set_events(session, session.protocol.taken_back(session.events, session.unjudged), 0, last_hit)
 
     def _idle(self, session: Session, result: ProbeResult, now: float) -> float:
         """How long the session has been idle, as far as the switch can be believed.

@@ -59,8 +59,14 @@ class Service:
         """Seconds that a client's server is remembered; 0 is not at all."""
         self.persistence_prefix = 128
         """Bits of an address that make a client."""
+        self.persistence_group = ""
+        """Services with the same one have their templates in common."""
         self.templates: dict[Address, Template] = {}
         """By client; :mod:`fullnat.core.templates` owns them."""
+        self.by_address: dict[Address, Server] = {}
+        """The first of its servers with an address, for templates of other services."""
+        self.knows_clients = False
+        """It may know the server of a new flow before the scheduler is asked."""
         self.persistent = 0
         """Sessions that went where a template said."""
         self.quic_config = 0
@@ -97,6 +103,7 @@ class Service:
         self.slow_start = settings.slow_start
         self.persistence_timeout = settings.persistence_timeout
         self.persistence_prefix = settings.persistence_prefix
+        self.persistence_group = settings.persistence_group
         self.quic_config = settings.quic_config
         self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
@@ -123,10 +130,12 @@ class Service:
                 self.scheduler.opened(server)
         for server in old.values():
             self.drain(server)
+        self.by_address = {server.endpoint.address: server for server in reversed(self.servers.values())}
         # Of two with one name the one that is configured.
         named = [*self.draining.values(), *self.servers.values()]
         self.quic_servers = {bytes.fromhex(server.settings.quic_id): server for server in named}
         self.quic_servers.pop(b"", None)
+        self.knows_clients = bool(self.persistence_timeout or self.quic_servers)
         self.answers_echo = not settings.echo_while_up or bool(self.taking())
         if settings.scheduler != self.scheduler.name:
             self.scheduler = SCHEDULERS[settings.scheduler](self._start)
@@ -159,13 +168,6 @@ class Service:
         if weights != self._weights:
             self._weights = weights
             self.scheduler.update(servers)
-
-    def count(self, server: Server, change: int, *, active: bool) -> None:
-        """``change`` sessions more on ``server``."""
-        if server.count(change, active=active):
-            self.scheduler.opened(server)
-        if self.scheduler.wants_loads:
-            self.scheduler.loaded(server)
 
     def schedule(self, flow: Flow) -> Server | None:
         """The real server of a new session; None when there is none with a weight."""

@@ -1,9 +1,10 @@
 """Persistence: a client's next connection goes to the server of its last one (LVS: ip_vs_sched_persist).
 
-A template remembers the server of a client, or of all clients of a prefix, for one service. It begins with a session,
-and is forgotten soon unless one of its sessions is established; from then on it lasts as long as any is, and for the
-service's time after the last one began or ended. So whoever only tries, again and again, renews nothing. A template
-whose server takes no new sessions ends: the client gets another server, and stays there (kubernetes/kubernetes#71809).
+A template remembers the server of a client, or of all clients of a prefix, for one service or a group of them. It
+begins with a session, and is forgotten soon unless one of its sessions is established; from then on it lasts as long as
+any is, and for the service's time after the last one began or ended. So whoever only tries, again and again, renews
+nothing. A template whose server takes no new sessions ends: the client gets another server, and stays there
+(kubernetes/kubernetes#71809).
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ DUE_LIMIT = 4096
 
 
 class Template:
-    __slots__ = ("client", "expires", "holders", "server", "service")
+    __slots__ = ("client", "expires", "holders", "server", "service", "table")
 
     def __init__(self, service: Service, client: Address, server: Server, expires: float) -> None:
         self.service = service
+        self.table = service.templates
+        """Where it is."""
         self.client = client
         """The address that stands for all of its prefix."""
         self.server = server
@@ -42,6 +45,9 @@ class Templates:
         self.timers: TimerWheel[Template] = TimerWheel()
         self._memory = memory
         self._stats = stats
+        self._groups: dict[str, dict[Address, Template]] = {}
+        """The templates of services that have them in common, by the group's name."""
+        self._joined: dict[Service, str] = {}
 
     def __len__(self) -> int:
         return len(self.timers)
@@ -57,20 +63,20 @@ class Templates:
         if template is None:
             return None
         if template.server.takes_new and (template.holders or now < template.expires):
-            return template.server
+            server = _counterpart(service, template)
+            return server if server is not None and server.takes_new else None
         self._end(template)
         return None
 
     def placed(self, service: Service, flow: Flow, server: Server, now: float) -> None:
-        """A new session of this client goes to ``server``: it has yet to come to something."""
-        if not service.persistence_timeout:
-            return
+        """A new session of this client of a service with persistence goes to ``server``: it has yet to come to
+        something."""
         client = _client(service, flow)
         template = service.templates.get(client)
         if template is None:
             patience = service.timeouts[service.protocol.initial]
             self._begin(service, client, server, now + min(patience, service.persistence_timeout))
-        elif template.server is server:
+        elif server is _counterpart(service, template):
             self._stats["persistent_sessions"] += 1
             service.persistent += 1
 
@@ -82,7 +88,7 @@ class Templates:
         template = service.templates.get(client)
         if template is None and not server.is_out:
             template = self._begin(service, client, server, now)
-        if template is None or template.server is not server:
+        if template is None or server is not _counterpart(service, template):
             return None
         template.holders += 1
         self._renew(template, now)
@@ -91,7 +97,7 @@ class Templates:
     def release(self, template: Template, now: float) -> None:
         """A session that held it is no longer established."""
         template.holders -= 1
-        if template.service.templates.get(template.client) is template:
+        if template.table.get(template.client) is template:
             self._renew(template, now)
 
     def recall(self, service: Service, client: Address, server: Server, expires: float) -> None:
@@ -101,8 +107,17 @@ class Templates:
 
     def forget(self, service: Service) -> None:
         """``service`` is gone, or its templates mean nothing any more."""
-        for template in list(service.templates.values()):
+        for template in [each for each in service.templates.values() if each.service is service]:
             self._end(template)
+        if not service.configured:
+            self._joined.pop(service, None)
+
+    def join(self, service: Service) -> None:
+        """``service`` is configured: from now on its templates are those of its group."""
+        group = service.persistence_group
+        if group != self._joined.get(service, ""):
+            service.templates = self._groups.setdefault(group, {}) if group else {}
+            self._joined[service] = group
 
     def due(self, now: float) -> None:
         for template in self.timers.due(now, DUE_LIMIT):
@@ -131,13 +146,20 @@ class Templates:
         self._changed(template)
 
     def _end(self, template: Template) -> None:
-        del template.service.templates[template.client]
+        del template.table[template.client]
         template.server.templates -= 1
         self.timers.cancel(template)
         self._changed(template)
 
     def _changed(self, template: Template) -> None:
         self._memory.touch(MemoryKey(Kind.TEMPLATE, template.service.key, template.client))
+
+
+def _counterpart(service: Service, template: Template) -> Server | None:
+    """The server of ``service`` that ``template`` means: of another service, the one at the same address."""
+    if template.service is service:
+        return template.server
+    return service.by_address.get(template.server.endpoint.address)
 
 
 def _client(service: Service, flow: Flow) -> Address:

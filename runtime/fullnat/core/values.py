@@ -39,6 +39,7 @@ PREFIXES = 1, 128
 """Bits; those beyond an address count for nothing."""
 QUIC_CONFIGS = 0, 6
 """What three bits hold, but for 7, which stands for none."""
+NAME_LENGTH = 64
 QUIC_ID_BYTES = 1, 15
 SECONDS = 0, 86400 * 31
 """0 stands for the protocol's own time."""
@@ -72,6 +73,12 @@ def check_server(settings: ServerSettings) -> None:
 def check_thresholds(upper: int, lower: int) -> None:
     if lower > upper:
         raise ValueError(f"lower_threshold {lower} is above upper_threshold {upper}")
+
+
+def check_name(value: str) -> None:
+    """One that people give to something; none is one."""
+    if len(value) > NAME_LENGTH or not value.isprintable():
+        raise ValueError(f"{value!r} is not a name of at most {NAME_LENGTH} characters")
 
 
 def check_quic_id(value: str) -> None:
@@ -114,6 +121,7 @@ def check_service(settings: ServiceSettings) -> None:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     check_slow_start(settings.scheduler, settings.slow_start)
     _within("persistence_timeout", settings.persistence_timeout, SECONDS)
+    check_name(settings.persistence_group)
     _within("quic_config", settings.quic_config, QUIC_CONFIGS)
     _within("persistence_prefix", settings.persistence_prefix, PREFIXES)
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)

@@ -14,7 +14,7 @@ from fullnat.p4rt.http2.call import Call
 from fullnat.p4rt.http2.connection import Connection
 from fullnat.p4rt.http2.dial import authority, dial
 from fullnat.p4rt.http2.frames import Http2Error
-from fullnat.p4rt.http2.hpack import literal
+from fullnat.p4rt.http2.headers import literal
 from fullnat.p4rt.http2.status import Status
 from fullnat.p4rt.reasons import explain
 from fullnat.p4rt.tls import Tls

@@ -58,6 +58,10 @@ class Protocol:
         """``bits``, and those of them that nobody could judge, after a ``report`` of the switch."""
         raise NotImplementedError
 
+    def taken_back(self, bits: int, ends: int) -> int:
+        """``bits`` without these ``ends``, which traffic has contradicted."""
+        return bits & ~ends
+
     def is_open(self, bits: int, unjudged: int) -> bool:
         """An endpoint may hold the session for open, and can be told of its end."""
         raise NotImplementedError

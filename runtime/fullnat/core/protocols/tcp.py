@@ -114,8 +114,12 @@ class Tcp(Protocol):
         told = report & self._lasting
         if report & self._resumed:
             withdrawn = told & self._ends
-            return (bits | told) & ~withdrawn, unjudged & ~withdrawn
+            return self.taken_back(bits | told, withdrawn), unjudged & ~withdrawn
         return bits | told, unjudged | told & self._ends & ~bits
+
+    def taken_back(self, bits: int, ends: int) -> int:
+        """What a FIN of the server proves, stays proved."""
+        return bits & ~ends | (SessionEvent.SYN_ACK if bits & self.answers else 0)
 
     def is_open(self, bits: int, unjudged: int) -> bool:
         """Only with the server's answer have the switch's registers numbers to reset it with.

@@ -24,7 +24,7 @@ from fullnat.p4rt.http2.frames import (
     frame,
     unpadded,
 )
-from fullnat.p4rt.http2.hpack import Decoder, Header, HpackError
+from fullnat.p4rt.http2.headers import Decoder, Header, HeadersError
 from fullnat.p4rt.http2.sending import Sender
 from fullnat.p4rt.http2.status import Status
 
@@ -255,7 +255,7 @@ class Connection(asyncio.BufferedProtocol):
         self._block.clear()
         try:
             fields: tuple[Header, ...] = self._headers.decode(block)
-        except HpackError as error:
+        except HeadersError as error:
             raise Http2Error(ErrorCode.COMPRESSION_ERROR, str(error)) from None
         call = self._call(stream)
         if call is None:

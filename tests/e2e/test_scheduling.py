@@ -1,0 +1,124 @@
+"""Where connections of kernels go: shares by weight, persistence, deadlines; and that a killed controller remembers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from ipaddress import IPv4Address
+
+import pytest
+
+from topo import standard
+from topo.process import poll
+from topo.stack import Json
+from topo.world import World, ask, endpoint, report
+from topo.world import world as make_world
+
+from .checks import CLOSING, assert_all_good, assert_clean
+from .conftest import Sizes
+
+SERVERS = [(IPv4Address(f"10.2.0.{number}"), 80) for number in (11, 12, 13)]
+WEIGHTS = (1, 2, 5)
+
+
+def counts(world: World) -> list[int]:
+    (service,) = world.stack.stats()["services"]
+    return [server["connections"] for server in service["servers"]]
+
+
+def server_json(world: World, address: str) -> Json:
+    (service,) = world.stack.stats()["services"]
+    return next(dict(server) for server in service["servers"] if server["server"] == address)
+
+
+def assert_shares(found: list[int], weights: tuple[int, ...]) -> None:
+    total = sum(found)
+    assert found == [pytest.approx(total * weight / sum(weights), rel=0.02) for weight in weights]
+
+
+@pytest.mark.parametrize(("scheduler", "weights"), [("rr", (1, 1, 1)), ("wrr", WEIGHTS)])
+def test_connections_that_come_and_go(target: str, sizes: Sizes, scheduler: str, weights: tuple[int, ...]) -> None:
+    """100,000 of them with FULLNAT_E2E=full."""
+    connections = 10 * sizes.connections if os.environ.get("FULLNAT_E2E") == "full" else 2 * sizes.connections
+    config = standard.config(servers=SERVERS, weights=weights, scheduler=scheduler, timeouts=CLOSING)
+    with make_world(config, target=target) as world:
+        assert_all_good(world.load("c1", limit=600, n=connections, c=50), connections)
+        assert sum(counts(world)) == connections
+        assert_shares(counts(world), weights)
+        assert_clean(world)
+
+
+def test_connections_that_stay(target: str, sizes: Sizes) -> None:
+    """wlc; all of them are open at the same time."""
+    connections = sizes.connections
+    config = standard.config(servers=SERVERS, weights=WEIGHTS, scheduler="wlc", timeouts=CLOSING)
+    with make_world(config, target=target) as world:
+        load = world.start_load("c1", n=connections, c=connections, answer=4000, throttle=800 * connections)
+        assert_all_good(report(load), connections)
+        assert_shares(counts(world), WEIGHTS)
+
+
+def remembered(world: World, what: str) -> bool:
+    path = world.stack.state / "memory"
+    return path.exists() and what in path.read_text()
+
+
+def restart(world: World) -> None:
+    """kill -9, and the next controller."""
+    assert world.stack.controller is not None
+    world.stack.controller.kill()
+    world.stack.start_controller()
+    world.stack.wait_ready()
+
+
+def test_a_client_stays_with_its_server_through_kills_of_the_controller(target: str) -> None:
+    if target == "embedded":
+        pytest.skip("the embedded switch dies with its controller")
+    config = standard.config(servers=SERVERS, timeouts=CLOSING, options=["persistence_timeout = 60"])
+    with make_world(config, target=target) as world:
+        homes = {client: world.get(client).server for client in standard.CLIENTS}
+        assert homes == {client: world.get(client).server for client in standard.CLIENTS}
+        poll(lambda: all(remembered(world, f"10.1.0.{number}") for number in (1, 2)), 10, "both are remembered")
+        for _ in range(3):
+            world.drained()
+            restart(world)
+            assert world.stack.stats()["controller"]["templates"] == 2
+            assert homes == {client: world.get(client).server for client in standard.CLIENTS}
+        assert_clean(world)
+
+
+def test_a_deadline_is_kept_through_a_kill_of_the_controller(target: str) -> None:
+    """A reload removes a server. Its connection goes on until drain_timeout is over, then it is reset on both sides;
+    those of the others never notice."""
+    if target == "embedded":
+        pytest.skip("the embedded switch dies with its controller")
+
+    def config(servers: list[tuple[IPv4Address, int]]) -> str:
+        return standard.config(servers=servers, timeouts=CLOSING, options=["drain_timeout = 12"])
+
+    with make_world(config(SERVERS), target=target) as world, contextlib.ExitStack() as alive:
+        open_ones = {}
+        for _ in SERVERS:
+            connection = alive.enter_context(contextlib.closing(world.http("c1")))
+            open_ones[ask(connection).server] = connection
+        assert sorted(open_ones) == ["s1", "s2", "s3"]
+        world.stack.configure(config(SERVERS[1:]))
+        assert world.stack.controller is not None
+        world.stack.controller.signal(signal.SIGHUP)
+        poll(lambda: server_json(world, "10.2.0.11:80")["draining"], 5, "the configuration is taken over")
+        poll(lambda: remembered(world, '"drain"'), 10, "the deadline is remembered")
+        restart(world)
+        left = server_json(world, "10.2.0.11:80")
+        assert left["draining"]
+        assert 0 < left["reset_in"] < 12
+        assert ask(open_ones["s1"]).server == "s1"
+        sock = open_ones["s1"].sock
+        assert isinstance(sock, socket.socket)
+        sock.settimeout(15)
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
+        name = endpoint(sock.getsockname())
+        poll(lambda: name not in {session["client"] for session in world.stack.sessions()}, 5, "it is gone")
+        assert [ask(open_ones[name]).server for name in ("s2", "s3")] == ["s2", "s3"]
