@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from fullnat.core.modes import Mode
@@ -12,7 +13,7 @@ from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut
 from ptf_tests.icmp import IcmpError
 from ptf_tests.p4rt import Entry
-from ptf_tests.packets import IP, IPv6, Packet, Raw, Tcp, Udp, address, toa
+from ptf_tests.packets import IP, UDP, IPv6, Packet, Raw, Tcp, Udp, address, toa
 from ptf_tests.topology import Network, suffix
 
 TOA: int = SessionFlag.TOA
@@ -204,14 +205,38 @@ class TunnelSession(DirectSession):
 
     outer_src: str = topology.INTERFACE[topology.SERVER_SIDE]
     flags: int = Mode.TUNNEL.session_flags(0)
+    gue: bool = False
+    """UDP is between the headers."""
 
     def _server_in(self, key: dict[str, int]) -> Entry:
         ends = {"address": address(self.next_door), "source": address(self.outer_src)}
-        return Entry("server_in", key, f"to_server_tunnel{suffix(self.next_door)}", {"flags": self.flags, **ends})
+        action = "to_server_gue" if self.gue else f"to_server_tunnel{suffix(self.next_door)}"
+        return Entry("server_in", key, action, {"flags": self.flags, **ends})
 
     def through(self, inner: Tcp | Udp | IcmpError) -> Tunnelled:
         """``inner``, which leaves for the server, in its outer header."""
-        return Tunnelled(inner, self.outer_src, self.next_door)
+        return Tunnelled(inner, self.outer_src, self.next_door, self._gue_port if self.gue else 0)
+
+    @property
+    def _gue_port(self) -> int:
+        """By which routers tell the client's flow apart."""
+        client, vip = (IPv4Address(name).packed if ":" not in name else bytes(4) for name in (self.client, self.vip))
+        client6 = IPv6Address(self.client).packed if ":" in self.client else bytes(16)
+        ports = self.client_port.to_bytes(2, "big") + self.vport.to_bytes(2, "big")
+        return GUE_FIRST + _crc16(bytes((self.protocol,)) + client + vip + client6 + ports) % GUE_PORTS
+
+
+GUE, GUE_FIRST, GUE_PORTS = 6080, 49152, 16384
+
+
+def _crc16(data: bytes) -> int:
+    """CRC-16/ARC, which is v1model's."""
+    crc = 0
+    for octet in data:
+        crc ^= octet
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
 
 
 @dataclass(frozen=True)
@@ -222,18 +247,22 @@ class Tunnelled:
     inner: Tcp | Udp | IcmpError
     src: str
     dst: str
+    gue_port: int = 0
+    """Source of the UDP header between them, 0 = none."""
 
     def __bytes__(self) -> bytes:
         frame = bytes(self.inner.replace(padding=b""))
         inner = self.inner
         inner6, outer6 = (":" in address for address in (inner.src, self.src))
-        protocol = 41 if inner6 else 4
+        protocol = 17 if self.gue_port else 41 if inner6 else 4
         if outer6:
             outer: Packet = IPv6(tc=inner.tos, hlim=inner.ttl, nh=protocol, src=self.src, dst=self.dst)
         else:
             same: dict[str, Any] = {"id": 0, "flags": 2} if inner6 else {"id": inner.ip_id, "flags": inner.ip_flags}
             outer = IP(tos=inner.tos, ttl=inner.ttl, proto=protocol, src=self.src, dst=self.dst, **same)
         type_ = b"\x86\xdd" if outer6 else b"\x08\x00"
+        if self.gue_port:
+            outer /= UDP(sport=self.gue_port, dport=GUE, chksum=0)
         return frame[:12] + type_ + bytes(outer / Raw(frame[14:])) + inner.padding
 
 

@@ -16,7 +16,9 @@ def in_every_outer_header(cls: _Class) -> _Class:
     """Add the same test with either family inside and outside."""
     also(cls, "OverIpv6", "IPv6 in IPv4.", network=topology.IPV6)
     also(cls, "InIpv6", "IPv4 in IPv6.", outer=topology.IPV6)
-    return also(cls, "OverIpv6InIpv6", "IPv6 in IPv6.", network=topology.IPV6, outer=topology.IPV6)
+    also(cls, "OverIpv6InIpv6", "IPv6 in IPv6.", network=topology.IPV6, outer=topology.IPV6)
+    also(cls, "ByGue", "With UDP between the headers.", gue=True)
+    return also(cls, "OverIpv6ByGue", "IPv6, with UDP between the headers.", network=topology.IPV6, gue=True)
 
 
 class TunnelTest(SessionTest):
@@ -25,12 +27,15 @@ class TunnelTest(SessionTest):
     next_door = "server"
     server_mac = topology.SERVER_MAC
     outer = topology.IPV4
+    gue = False
 
     def new_session(self) -> Session:
         ends = direct_ends(self.network, self.next_door)
         ends["next_door"] = getattr(self.outer, self.next_door)
         source = self.outer.interface[SERVER_SIDE]
-        return TunnelSession(id=self.harness.session_id(), server_mac=self.server_mac, outer_src=source, **ends)
+        return TunnelSession(
+            id=self.harness.session_id(), server_mac=self.server_mac, outer_src=source, gue=self.gue, **ends
+        )
 
     def leaves(self, sent: Tcp, **changes: Any) -> tuple[int, SupportsBytes]:
         """``sent`` by the client, as it leaves towards the server."""
@@ -88,7 +93,7 @@ class WhatTheTunnelHasNoRoomForIsNotSent(TunnelTest):
     server_mac = topology.NARROW_SERVER_MAC
 
     def runTest(self) -> None:
-        room = self.outer.narrow_mtu - self.outer.header_bytes - self.network.headers
+        room = self.outer.narrow_mtu - self.outer.header_bytes - (8 if self.gue else 0) - self.network.headers
         self.tunnelled(self.session.from_client(seq=1001, ack=9001, payload=bytes(room)))
         longer = self.session.from_client(seq=1001, ack=9001, payload=bytes(room + 1))
         if self.network is topology.IPV4:

@@ -10,7 +10,7 @@ typedef bit<128> ipv6_addr_t;
 typedef bit<16> l4_port_t;
 typedef bit<16> port_num_t;
 typedef bit<SESSION_ID_BITS> session_id_t;
-typedef bit<16> server_id_t;
+typedef bit<SERVER_ID_BITS> server_id_t;
 typedef bit<16> next_hop_id_t;
 
 @controller_header("packet_in")
@@ -136,6 +136,14 @@ header tcp_t {
 header udp_t {
     bit<16> length;    /* header and payload */
     bit<16> checksum;  /* 0 = none */
+}
+
+/* Generic UDP Encapsulation of variant 1: the packet itself follows (draft-ietf-intarea-gue 4). */
+header gue_t {
+    l4_port_t src;       /* tells flows apart on the way, in links of several */
+    l4_port_t dst;
+    bit<16>   length;    /* of this header and the packet */
+    bit<16>   checksum;  /* 0 = none */
 }
 
 /* 32 bits of a TCP option list. */

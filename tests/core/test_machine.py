@@ -41,6 +41,7 @@ SERVERS = (
     (real(), real("10.0.2.12", mode=Mode.NAT)),
     (real(port=VPORT), real("10.0.2.12", port=VPORT, mode=Mode.DR)),
     (real(port=VPORT, mode=Mode.TUNNEL), real("10.0.2.12", port=VPORT, mode=Mode.FULLNAT)),
+    (real(port=VPORT, mode=Mode.GUE), real("10.0.2.12", port=VPORT, mode=Mode.TUNNEL)),
     (),
 )
 
@@ -278,7 +279,7 @@ class Machine(RuleBasedStateMachine):
                 flags = server.mode.session_flags(service.session_flags)
                 address, port = server.endpoint
                 port = 0 if server.mode.keeps_destination else port
-                source = ip("10.0.2.1") if server.mode is Mode.TUNNEL else None
+                source = ip("10.0.2.1") if server.mode.outer_bytes else None
                 wanted.add(ServerIn(server.server_id, flags, address, port, ACTIONS[server.mode], source))
                 wanted.add(ServerOut(server.server_id, flags, *service.key[1]))
         assert self.rig.switch.of(ServerIn) | self.rig.switch.of(ServerOut) == wanted

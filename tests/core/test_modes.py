@@ -212,5 +212,5 @@ def test_flags_that_change_leave_nat_alone() -> None:
 
 def test_a_mode_that_there_is_not_is_refused() -> None:
     rig = Rig(config())
-    with pytest.raises(CommandError, match="'direct' is not one of fullnat, nat, dr, tunnel"):
+    with pytest.raises(CommandError, match="'direct' is not one of fullnat, nat, dr, tunnel, gue"):
         rig.apply(EditServer(KEY, FIRST, ServerSettings(mode="direct")))  # type: ignore[arg-type]

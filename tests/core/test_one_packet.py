@@ -122,6 +122,21 @@ def _lowered(packet: bytes) -> bytes:
     return _with_ttl(packet, packet[8] - 1)
 
 
+def test_by_gue_udp_is_between_the_headers() -> None:
+    """From a port that is the flow's own, as the same way is to be taken by all of it."""
+    rig = Rig(config(alone(Mode.GUE, real_servers=TWO[:1])))
+    for port in (40000, 40000, 40001):
+        rig.send(datagram(port))
+    first, again, other = frames(rig, 0)
+    assert first == again
+    inner = _lowered(datagram(40000).frame[14:])
+    source = first[34:36]
+    assert source >= b"\xc0\0"
+    assert source != other[34:36]
+    gue = source + (6080).to_bytes(2, "big") + (8 + len(inner)).to_bytes(2, "big") + b"\0\0"
+    assert first[14:] == ip(ip_plus("10.0.2.1"), SERVER, 17, gue + inner, ttl=64)
+
+
 def test_what_a_service_may_begin_in_a_second_bounds_it() -> None:
     rig = Rig(config(alone(Mode.NAT, new_rate=5)))
     for port in range(20):

@@ -46,13 +46,13 @@ def take_vip(world: World, server: str) -> Process:
     return world.network.start(server, f"direct-{server}", [*command, "--name", server])
 
 
-def decapsulate(world: World, server: str) -> Process:
-    """The far end of tunnels at ``server``."""
+def decapsulate(world: World, server: str, *options: str) -> Process:
+    """The far end of tunnels at ``server``; ``options`` are those of topo.decapsulate."""
     with world.network.inside(server):
         # What comes out of the tunnel has its source elsewhere.
         for name in ("all", "default"):
             (IPV4 / name / "rp_filter").write_text("0")
-    return world.network.start(server, f"decapsulate-{server}", [sys.executable, "-m", "topo.decapsulate"])
+    return world.network.start(server, f"decapsulate-{server}", [sys.executable, "-m", "topo.decapsulate", *options])
 
 
 def is_ready(process: Process) -> bool:

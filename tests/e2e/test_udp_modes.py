@@ -31,14 +31,18 @@ def _by_dr(world: World) -> None:
             shortcut(world, server, client)
 
 
-def _by_tunnel(world: World) -> None:
+def _by_tunnel(world: World, *options: str) -> None:
     for server in standard.SERVERS:
-        process = decapsulate(world, server)
+        process = decapsulate(world, server, *options)
         poll(partial(is_ready, process), 20, f"{process.name} is ready")
     _by_dr(world)
 
 
-PREPARE = {"nat": _by_nat, "dr": _by_dr, "tunnel": _by_tunnel}
+def _by_gue(world: World) -> None:
+    _by_tunnel(world, "--gue")
+
+
+PREPARE = {"nat": _by_nat, "dr": _by_dr, "tunnel": _by_tunnel, "gue": _by_gue}
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {' '.join(MISSING)} (make peers)")
@@ -57,7 +61,7 @@ def test_dns(target: str, mode: str) -> None:
         assert_clean(world)
 
 
-@pytest.mark.parametrize("mode", ["dr", "tunnel"])
+@pytest.mark.parametrize("mode", ["dr", "tunnel", "gue"])
 def test_one_packet_scheduling(target: str, mode: str) -> None:
     """One client's questions from one port go to every server in turn, each once, and no session is kept."""
     alone = config(modes=[mode] * len(standard.SERVERS)).replace('"udp"', '"udp"\nops = true')

@@ -10,11 +10,13 @@
 /* An outer header would take PHV, and room in the decision, that there is not. */
 #define TUNNEL(SOURCE) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
 #define TUNNEL6(SOURCE) m.session.src6 = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
+#define GUE(SOURCE) TUNNEL(SOURCE)
 #define TUNNELLED false
 
 /* Neither its parser nor the decision has room for a packet within a packet: the controller translates ICMP errors, as it edits option
  * lists. What ends here by TTL or MTU is known behind the meter of punts. */
-#define BEHIND_ICMP transition accept;
+#define BEHIND_ICMP accept
+#define BEHIND_ICMPV6 accept
 /* Fragments and what IPsec protects to an address of ours are dropped by name. */
 #define MORE_L4
 #define HAS_FLOW hdr.ports.isValid()

@@ -1,12 +1,18 @@
 /* v1model: the outer header of what goes to a real server through a tunnel (RFC 2003, RFC 2473, RFC 4213; LVS: ip_vs_tunnel_xmit,
  * ip_vs_tunnel_xmit_v6). Either family goes inside either.
  *
- * TOS or traffic class, DF, and TTL or hop limit are the inner header's, as it leaves. After UpdateChecksums. */
+ * With GUE, UDP is between them, over IPv4 only: over IPv6 its checksum would have to be made. TOS or traffic class, DF, and TTL or
+ * hop limit are the inner header's, as it leaves. After UpdateChecksums. */
 #ifndef _V1MODEL_TUNNEL_P4_
 #define _V1MODEL_TUNNEL_P4_
 
 #define OUTER_IPV4_BYTES 20
 #define OUTER_IPV6_BYTES 40
+#define GUE_BYTES 8
+
+/* Source ports, as of Linux's udp_flow_src_port: dynamic ones (RFC 6335). */
+#define GUE_FIRST 16w49152
+#define GUE_PORTS 32w16384
 
 const bit<8> PROTO_IPV4 = 4;
 const bit<8> PROTO_IPV6 = 41;
@@ -36,19 +42,28 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
     }
 
     @hidden
-    action copy_fragmentation() {
+    action copy_id() {
         hdr.outer_ipv4.id = hdr.ipv4.id;
         hdr.outer_ipv4.dont_fragment = hdr.ipv4.dont_fragment;
-        hdr.outer_ipv4.more_fragments = 0;
-        hdr.outer_ipv4.fragment_offset = 0;
     }
 
     @hidden
     action forbid_fragmentation() {
         hdr.outer_ipv4.id = 0;
         hdr.outer_ipv4.dont_fragment = 1;
-        hdr.outer_ipv4.more_fragments = 0;
-        hdr.outer_ipv4.fragment_offset = 0;
+    }
+
+    @hidden
+    action enclose_in_udp() {
+        hdr.gue.setValid();
+        hash(hdr.gue.src, HashAlgorithm.crc16, GUE_FIRST, {
+            m.flow.protocol, m.flow.src, m.flow.dst, m.flow.src6, m.flow.src_port, m.flow.dst_port
+        }, GUE_PORTS);
+        hdr.gue.dst = PORT_GUE;
+        hdr.gue.length = bytes + GUE_BYTES;
+        hdr.gue.checksum = 0;
+        bytes = bytes + GUE_BYTES;
+        protocol = PROTO_UDP;
     }
 
     @hidden
@@ -59,6 +74,8 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
         hdr.outer_ipv4.tos = traffic_class;
         hdr.outer_ipv4.total_len = bytes + OUTER_IPV4_BYTES;
         hdr.outer_ipv4.reserved = 0;
+        hdr.outer_ipv4.more_fragments = 0;
+        hdr.outer_ipv4.fragment_offset = 0;
         hdr.outer_ipv4.ttl = hop_limit;
         hdr.outer_ipv4.protocol = protocol;
         hdr.outer_ipv4.src = m.target.outer_src;
@@ -87,11 +104,12 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         if (hdr.ipv6.isValid()) { hold_ipv6(); } else { hold_ipv4(); }
+        if (m.target.gue) { enclose_in_udp(); }
         if (m.target.outer_bytes == OUTER_IPV6_BYTES) {
             enclose_in_ipv6();
         } else {
             hdr.outer_ipv4.setValid();
-            if (hdr.ipv6.isValid()) { forbid_fragmentation(); } else { copy_fragmentation(); }
+            if (hdr.ipv6.isValid()) { forbid_fragmentation(); } else { copy_id(); }
             enclose_in_ipv4();
         }
     }

@@ -62,6 +62,16 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         TUNNEL(source)
     }
 
+    @id(ID_A_TO_SERVER_GUE) @name(".to_server_gue")
+    action to_server_gue(@id(1) bit<8> flags, @id(2) ipv4_addr_t address, @id(3) ipv4_addr_t source) {
+        m.session.flags = flags;
+        m.session.dst = m.flow.dst;
+        m.session.dst_port = m.flow.dst_port;
+        m.next_hop = address;
+        IPV6_INSIDE(false)
+        GUE(source)
+    }
+
     @id(ID_A_TO_SERVER_TUNNEL6) @name(".to_server_tunnel6")
     action to_server_tunnel6(@id(1) bit<8> flags, @id(2) ipv6_addr_t address, @id(3) ipv6_addr_t source) {
         m.session.flags = flags;
@@ -96,7 +106,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     table server_in {
         key = { m.session.server_id : exact @id(1) @name("server_id"); }
         actions = {
-            to_server; to_server_direct; to_server_tunnel;
+            to_server; to_server_direct; to_server_tunnel; to_server_gue;
 #ifdef IPV6
             to_server6; to_server_direct6; to_server_tunnel6;
 #endif

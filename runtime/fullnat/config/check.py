@@ -9,7 +9,8 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.checks import ONLY_V6, mixed
+from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed
+from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.values import (
     OPS_WITHOUT_LOCAL,
@@ -125,6 +126,8 @@ def _check_virtual_server(
         mode = real.mode or server.mode
         if real.address.version != server.address.version and not mode.takes_any_family:
             problems.add(below, "address", mixed(f"real server {endpoint}", virtual, f" in {mode}"))
+        if mode is Mode.GUE and real.address.version != 4:
+            problems.add(below, "address", GUE_OVER_IPV4)
         if server.ops and mode.takes_local:
             problems.add(below, "mode", f"{OPS_WITHOUT_LOCAL}, as this is")
         if mode.keeps_destination and real.port != server.port:

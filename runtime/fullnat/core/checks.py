@@ -9,6 +9,7 @@ from fullnat.config.model import IpInterface
 from fullnat.core.commands import Problem, Reason
 from fullnat.core.draft import Draft, name
 from fullnat.core.model import Model
+from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
@@ -68,6 +69,7 @@ def _families(draft: Draft) -> Iterator[Problem]:
                 yield Problem(Reason.CONFLICT, mixed(f"local address {text(local)}", virtual, ""))
 
 
+GUE_OVER_IPV4 = "gue needs a real server with an IPv4 address"
 ONLY_V6 = "is a kind of TOA for services of IPv6"
 
 
@@ -85,6 +87,8 @@ def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:
             mode = settings.mode or declared.settings.mode
             if not mode.keeps_destination:
                 continue
+            if mode is Mode.GUE and is_v6(server.address):
+                yield Problem(Reason.CONFLICT, f"{GUE_OVER_IPV4}: real server {server} has none")
             if server.port != key[1].port:
                 yield Problem(Reason.CONFLICT, f"{mode} changes no port: that of {server} has to be {key[1].port}")
             if mode.needs_neighbors and router.next_hop(server.address) not in (None, server.address):

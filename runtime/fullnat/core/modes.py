@@ -22,6 +22,9 @@ class Mode(StrEnum):
     TUNNEL = "tunnel"
     """The same through a tunnel: the packet gets an outer header, which the server takes off, wherever it is."""
 
+    GUE = "gue"
+    """The same with UDP between the headers (Generic UDP Encapsulation), by which routers tell flows apart."""
+
     @property
     def takes_local(self) -> bool:
         """Sessions need a local address and port of ours, and with it sequence numbers of ours. In all other modes the
@@ -32,13 +35,18 @@ class Mode(StrEnum):
     def keeps_destination(self) -> bool:
         """The server has the virtual address and port itself, and answers from there. What it answers, the switch does
         not see."""
-        return self in (Mode.DR, Mode.TUNNEL)
+        return self in (Mode.DR, Mode.TUNNEL, Mode.GUE)
+
+    @property
+    def outer_bytes(self) -> int:
+        """Bytes in front of a client's packet; 0 without a tunnel."""
+        return {Mode.TUNNEL: 20, Mode.GUE: 28}.get(self, 0)
 
     @property
     def takes_any_family(self) -> bool:
         """The server may have an address of the other family than its clients': the packet stays as it is, and only
         its outer header goes there. All others would have to translate it (NAT64), which is not supported."""
-        return self is Mode.TUNNEL
+        return self in (Mode.TUNNEL, Mode.GUE)
 
     @property
     def needs_neighbors(self) -> bool:

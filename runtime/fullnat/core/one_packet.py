@@ -9,6 +9,7 @@ own address (NAT), or not at all. There is no FULLNAT, where an answer could not
 from __future__ import annotations
 
 from collections.abc import Callable
+from struct import Struct
 
 from fullnat.core.admission import refuse
 from fullnat.core.interface import Effect, Inject, PacketIn
@@ -19,14 +20,18 @@ from fullnat.core.servers import Server
 from fullnat.core.service import Service
 from fullnat.core.sessions import Held
 from fullnat.core.stats import Stats
-from fullnat.net.checksum import checksum, updated
+from fullnat.net.checksum import checksum, sum16, updated
 from fullnat.net.flow import Address, Endpoint, Flow, is_v6
+from fullnat.net.headers import PROTO_UDP
 from fullnat.net.parse import Packet
+from fullnat.p4constants import PORT_GUE
 
 Source = Callable[[Address], Address]
 """The address of the interface by which packets go there."""
 PROTO_IPV4 = 4
 OUTER_BYTES = 20
+GUE_FIRST, GUE_PORTS = 49152, 16384
+_GUE = Struct("!HHHH")
 
 
 class OnePacket:
@@ -96,11 +101,16 @@ def _tunnelled(packet: Packet, server: Server, source: Source) -> bytes | None:
     address = server.endpoint.address
     if inner[0] >> 4 != 4 or is_v6(address) or inner[8] <= 1:
         return None
-    total = int.from_bytes(inner[2:4], "big") + OUTER_BYTES
-    outer = b"\x45" + inner[1:2] + total.to_bytes(2, "big") + inner[4:9] + bytes((PROTO_IPV4, 0, 0))
+    total = int.from_bytes(inner[2:4], "big") + server.mode.outer_bytes
+    protocol = PROTO_UDP if server.mode is Mode.GUE else PROTO_IPV4
+    outer = b"\x45" + inner[1:2] + total.to_bytes(2, "big") + inner[4:9] + bytes((protocol, 0, 0))
     outer += source(address) + address
     before = bytes(inner[8:10])
     inner[8] -= 1
     _change(inner, 10, before, bytes(inner[8:10]))
     outer = outer[:10] + checksum(outer).to_bytes(2, "big") + outer[12:]
+    if server.mode is Mode.GUE:
+        # Any dynamic port does that is the flow's own.
+        port = GUE_FIRST + sum16(packet.frame[packet.transport : packet.transport + 4] + inner[12:20]) % GUE_PORTS
+        outer += _GUE.pack(port, PORT_GUE, total - OUTER_BYTES, 0)
     return packet.frame[: packet.network] + outer + bytes(inner)

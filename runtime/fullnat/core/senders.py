@@ -8,18 +8,18 @@ from collections.abc import Mapping, Set
 from fullnat.config.model import Interface
 from fullnat.core.frames import icmp_error
 from fullnat.core.interface import Effect, Inject, PacketIn
-from fullnat.core.modes import Mode
 from fullnat.core.pace import Pace
 from fullnat.core.routing import Router
 from fullnat.core.sessions import Session
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Address, address, is_v6, same_family
+from fullnat.net.headers import V6_MTU
 from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
 from fullnat.p4constants import TOA_V4_BYTES, TOA_V6_BYTES, PuntReason, SessionFlag
 
-OUTER_BYTES = {False: 20, True: 40}
-"""Of an outer header without options, by whether it is of IPv6."""
+IPV6_MORE = 20
+"""Bytes by which a header of IPv6 is longer than one of IPv4."""
 TOA_BYTES = {False: TOA_V4_BYTES, True: TOA_V6_BYTES}
 TOLD_RATE = 1000.0
 """Messages per second (Linux: icmp_msgs_per_sec)."""
@@ -71,7 +71,7 @@ class Senders:
         """How long such a packet may be as its sender sends it: the link's MTU without what is added on the way. None
         where there is no way any more."""
         session = self._store.table.by_id.get(event.session_id)
-        added = 0
+        added, six = 0, is_v6(destination)
         if session is not None and packet.flow == session.key:
             destination, added = session.server.endpoint.address, _added(session)
         elif session is not None and packet.flow == session.entry.flow_out:
@@ -81,7 +81,10 @@ class Senders:
             return None
         hop = router.next_hop(destination)
         link = None if hop is None else router.link(hop)
-        return None if link is None else link.mtu - added
+        if link is None:
+            return None
+        # No link of IPv6 has less, and no host believes less.
+        return max(link.mtu - added, min(link.mtu, V6_MTU)) if six else link.mtu - added
 
 
 def _address_for(interface: Interface, receiver: Address) -> Address | None:
@@ -93,7 +96,7 @@ def _address_for(interface: Interface, receiver: Address) -> Address | None:
 def _added(session: Session) -> int:
     """Bytes that a client's packet may get on its way to the server."""
     mode = session.server.mode
-    if mode is Mode.TUNNEL:
-        return OUTER_BYTES[is_v6(session.server.endpoint.address)]
+    if mode.outer_bytes:
+        return mode.outer_bytes + (IPV6_MORE if is_v6(session.server.endpoint.address) else 0)
     told = session.protocol.is_numbered and mode.session_flags(session.service.session_flags) & SessionFlag.TOA
     return TOA_BYTES[is_v6(session.key.src.address)] if told else 0

@@ -16,15 +16,15 @@ from fullnat.core.mirror import Mirror
 from fullnat.core.modes import Mode
 from fullnat.core.pool import IdPool
 from fullnat.net.flow import Address, Endpoint, made, v4
-from fullnat.tables.server_in import DIRECT, TO_SERVER, TUNNEL, ServerIn
+from fullnat.tables.server_in import DIRECT, GUE, TO_SERVER, TUNNEL, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
 
 ServerEntry = ServerIn | ServerOut
-ACTIONS = {Mode.FULLNAT: TO_SERVER, Mode.NAT: TO_SERVER, Mode.DR: DIRECT, Mode.TUNNEL: TUNNEL}
+ACTIONS = {Mode.FULLNAT: TO_SERVER, Mode.NAT: TO_SERVER, Mode.DR: DIRECT, Mode.TUNNEL: TUNNEL, Mode.GUE: GUE}
 """Of server_in."""
-_MODES = {DIRECT: Mode.DR, TUNNEL: Mode.TUNNEL}
+_MODES = {DIRECT: Mode.DR, TUNNEL: Mode.TUNNEL, GUE: Mode.GUE}
 """Those that the action tells."""
 Source = Callable[[Address], Address]
 """Our own address on the way to another one."""
@@ -98,7 +98,7 @@ class _Binding:
         (_, virtual), (address, port), mode = self.key
         flags = mode.session_flags(self.flags)
         port = 0 if mode.keeps_destination else port
-        outer = source(address) if mode is Mode.TUNNEL else None
+        outer = source(address) if mode.outer_bytes else None
         return ServerIn(number, flags, address, port, ACTIONS[mode], outer), ServerOut(number, flags, *virtual)
 
 
@@ -179,7 +179,7 @@ class ServerIds:
     def route(self, source: Source) -> None:
         """Outer headers have these sources from now on."""
         self.source = source
-        self.changed |= {number for number, binding in self._bindings.items() if binding.key.mode is Mode.TUNNEL}
+        self.changed |= {number for number, binding in self._bindings.items() if binding.key.mode.outer_bytes}
 
     def service(self, number: int) -> ServiceKey | None:
         """Whose server the id stands for."""

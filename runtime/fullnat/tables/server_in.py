@@ -11,7 +11,13 @@ from fullnat.tables.table import V6, Action, Owner, Table, register
 TO_SERVER = "to_server"
 DIRECT = "to_server_direct"
 TUNNEL = "to_server_tunnel"
-_PARAMS = {TO_SERVER: ("address", "port"), DIRECT: ("address",), TUNNEL: ("address", "source")}
+GUE = "to_server_gue"
+_PARAMS = {
+    TO_SERVER: ("address", "port"),
+    DIRECT: ("address",),
+    TUNNEL: ("address", "source"),
+    GUE: ("address", "source"),
+}
 """By action; every one has the flags as well."""
 
 
@@ -26,9 +32,10 @@ class ServerIn(NamedTuple):
     port: int
     """0 where it is the virtual service's."""
     action: str = TO_SERVER
-    """``to_server``, ``to_server_direct`` or ``to_server_tunnel``; of an IPv6 address the switch's ends in 6."""
+    """``to_server``, ``to_server_direct``, ``to_server_tunnel`` or ``to_server_gue``; of an IPv6 address the switch's
+    ends in 6."""
     source: Address | None = None
-    """Of the outer header, of ``to_server_tunnel``."""
+    """Of the outer header, where there is one."""
 
 
 @register
@@ -37,7 +44,7 @@ class ServerInTable(Table[ServerIn]):
     entry = ServerIn
     key = ("server_id",)
     actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items())
-    actions6 = tuple(Action(name + V6, params) for name, params in actions)
+    actions6 = tuple(Action(name + V6, params) for name, params in actions if name != GUE)
     owner = Owner.SERVERS
 
     def action(self, entry: ServerIn) -> tuple[str, tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from ipaddress import IPv4Network
 
 from fullnat.config.model import ServerSettings, ServiceSettings
+from fullnat.p4constants import PORT_GUE
 
 Value = int | float | bool | str
 Convert = Callable[[tuple[str, ...]], Value | list[Value]]
@@ -122,18 +123,24 @@ def one_of(names: Mapping[str, str], unlike: Mapping[str, str] | None = None) ->
 
 
 def method(arguments: tuple[str, ...]) -> str:
-    """A forwarding mode; of a tunnel also its type, of which there is one."""
+    """A forwarding mode; of a tunnel also its type."""
     mode, *rest = arguments
     found = _MODE((mode,))
-    if rest and (found != "tunnel" or [word.lower() for word in rest] != ["type", "ipip"]):
-        raise ValueError(f"{' '.join(rest)!r}: tunnels are of type ipip")
-    return str(found)
+    kind = " ".join(rest).lower()
+    if rest and (found != "tunnel" or kind not in _TUNNELS):
+        raise ValueError(f"{' '.join(rest)!r}: tunnels are of type ipip, or gue on port {PORT_GUE}")
+    return _TUNNELS[kind] if rest else str(found)
 
 
 # ---------------------------------------------------------------------------------------------- tables
 
 
 MODES = {"nat": "nat", "dr": "dr", "tun": "tunnel", "fnat": "fullnat", "fullnat": "fullnat"}
+_TUNNELS = {
+    "type ipip": "tunnel",
+    f"type gue port {PORT_GUE}": "gue",
+    f"type gue port {PORT_GUE} nocsum": "gue",
+}
 _NOT_MODES = {"snat": "hosts inside out by SNAT is not there yet"}
 _MODE = one_of(MODES, _NOT_MODES)
 PROTOCOLS = {"tcp": "tcp", "udp": "udp"}
