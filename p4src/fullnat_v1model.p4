@@ -28,6 +28,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Rewrite() rewrite;
     RewriteIcmpError() rewrite_icmp_error;
     RewriteAddresses() rewrite_addresses;
+    RewriteIcmpv6Error() rewrite_icmpv6_error;
     UpdateChecksums() update_checksums;
     Encapsulate() encapsulate;
     Verdict() verdict;
@@ -44,12 +45,14 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
             if (IN_SESSION) {
-                if (hdr.icmp.isValid()) {
+                if (hdr.tcp.isValid() || hdr.udp.isValid()) {
+                    rewrite.apply(hdr, m, toa_result);
+                } else if (hdr.icmp.isValid()) {
                     rewrite_icmp_error.apply(hdr, m);
                 } else if (PORTLESS) {
                     rewrite_addresses.apply(hdr, m);
                 } else {
-                    rewrite.apply(hdr, m, toa_result);
+                    rewrite_icmpv6_error.apply(hdr, m);
                 }
             }
             update_checksums.apply(hdr, m);

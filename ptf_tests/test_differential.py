@@ -30,7 +30,7 @@ class RandomFramesFareAlikeOnBothSwitches(SessionTest):
         target.start()
         self.other = Harness(target)
         self.addCleanup(self.other.close)
-        self.other.client.insert(*topology.entries(), topology.service())
+        self.other.client.insert(*topology.entries(), *topology.entries6(), topology.service(self.network.vip))
         self.other.client.insert(*self.session.server_entries, *self.session.entries)
         self.random = random.Random(SEED)
 

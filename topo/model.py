@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface
 
-from fullnat.config.model import IpAddress, IpNetwork
+from fullnat.config.model import IpAddress, IpInterface, IpNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Host:
     """Below /proc/sys/net, such as ("ipv4/tcp_sack", "1")."""
     mac: str | None = None
     """Where it matters which."""
-    inside: IPv4Interface | None = None
+    inside: IpInterface | None = None
     """A router's address on the LAN of the hosts behind it; None: the host is no router."""
     behind: tuple[Host, ...] = ()
 

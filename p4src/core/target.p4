@@ -34,7 +34,10 @@
 #error "the target must define MORE_L4: rows of parse_l4 for fragments, AH and ESP; nothing if it follows none"
 #endif
 #ifndef BEHIND_ICMP
-#error "the target must define BEHIND_ICMP: the transition behind hdr.icmp: accept, or to what an ICMP error quotes, with hdr.ports and its flow reversed"
+#error "the target must define BEHIND_ICMP: the state behind hdr.icmp: accept, or that of what an ICMP error quotes, with hdr.ports and its flow reversed"
+#endif
+#ifndef BEHIND_ICMPV6
+#error "the target must define BEHIND_ICMPV6: the state behind hdr.icmpv6 if it is no neighbor discovery: likewise"
 #endif
 #ifndef PACKET_IN_SEQ
 #error "the target must define PACKET_IN_SEQ: the field of packet_in with the client's sequence numbers; nothing if they are not known"

@@ -34,6 +34,10 @@ const bit<8> ICMP_ECHO_REQUEST      = 8;
 const bit<8> ICMP_TIME_EXCEEDED     = 11;
 const bit<8> ICMP_PARAMETER_PROBLEM = 12;
 
+const bit<8> ICMPV6_UNREACHABLE       = 1;
+const bit<8> ICMPV6_TOO_BIG           = 2;
+const bit<8> ICMPV6_TIME_EXCEEDED     = 3;
+const bit<8> ICMPV6_PARAMETER_PROBLEM = 4;
 const bit<8> ICMPV6_ECHO_REQUEST = 128;
 const bit<8> ICMPV6_ECHO_REPLY   = 129;
 /* Neighbor discovery (RFC 4861), which never passes a router: so the hop limit tells. */
@@ -48,6 +52,7 @@ const bit<16> ND_WITH_OPTION_BYTES = 32;  /* with a link-layer address of Ethern
 const bit<8>  TOA_KIND = 254;
 const bit<8>  TOA_V4_LENGTH = 8;
 const bit<4>  TOA_V4_WORDS = 2;
+@noWarn("unused") const bit<16> PORT_GUE = 6080;  /* an ASIC has no tunnels */
 const bit<16> TOA_V4_BYTES = 8;
 
 /* TOA for an IPv6 client: kind 254, or 253 as LVS has it; length 20, port, address. Five words. */

@@ -10,7 +10,7 @@ typedef bit<128> ipv6_addr_t;
 typedef bit<16> l4_port_t;
 typedef bit<16> port_num_t;
 typedef bit<SESSION_ID_BITS> session_id_t;
-typedef bit<16> server_id_t;
+typedef bit<SERVER_ID_BITS> server_id_t;
 typedef bit<16> next_hop_id_t;
 
 @controller_header("packet_in")

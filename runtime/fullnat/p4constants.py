@@ -4,6 +4,7 @@ from enum import IntEnum
 
 MSS_FLOOR = 536
 MSS6_FLOOR = 1220
+PORT_GUE = 6080
 TOA_V4_BYTES = 8
 TOA_V6_BYTES = 20
 

@@ -305,3 +305,17 @@ async def test_counters_begin_at_zero(api: Api) -> None:
     assert await shown() == 0
     (stats,) = await get(api, "stats")
     assert stats["services"][0]["servers"][0]["connections"] == 7
+
+
+async def test_an_interface_has_addresses_of_both_families(api: Api) -> None:
+    """``further`` goes with ``address``: an edit of the MTU leaves both, one of the address says all."""
+
+    async def after(**said: Any) -> Any:
+        await apply(api, {"edit_interface": {"port": 1, **said}})
+        (network,) = await get(api, "network")
+        return [network["interfaces"][0][name] for name in ("address", "further", "mtu")]
+
+    more = ["10.0.0.9/24", "2001:db8::1/64"]
+    assert await after(address="10.0.0.1/24", further=more) == ["10.0.0.1/24", more, 1500]
+    assert await after(mtu=1400) == ["10.0.0.1/24", more, 1400]
+    assert await after(address="10.0.0.1/24") == ["10.0.0.1/24", [], 1400]

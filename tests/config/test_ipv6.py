@@ -5,9 +5,10 @@ from __future__ import annotations
 from ipaddress import IPv4Interface, IPv6Address, IPv6Interface, IPv6Network
 
 import pytest
-from fullnat.config import file
+from fullnat.config import file, keepalived
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Interface, RealServer, StaticRoute, VirtualServer
+from fullnat.config.written import GRAMMARS, document
 from fullnat.core.modes import Mode
 
 GOOD = """\
@@ -135,3 +136,20 @@ def test_what_is_wrong_is_said_with_its_place(old: str, new: str, problem: str) 
     with pytest.raises(ConfigError) as caught:
         file.parse(GOOD.replace(old, new), "x.toml")
     assert caught.value.problems == (f"x.toml:{problem}",)
+
+
+def test_it_is_written_as_it_is_read() -> None:
+    config = file.parse(GOOD.replace("port = 80\nlocal", "port = 80\ntoa_kind = 253\nlocal"))
+    toml, unsaid = GRAMMARS["toml"](document(config))
+    assert (file.parse(toml), unsaid) == (config, [])
+    text, unsaid = GRAMMARS["keepalived"](document(config))
+    values, problems, vain = keepalived.parse(text)
+    assert (problems.sorted(), vain, unsaid) == ([], (), [])
+    assert file.of_document(values, problems) == config
+    lines, _ = GRAMMARS["ipvsadm"](document(config))
+    assert lines.splitlines() == [
+        "-A -t [2001:db8:9::80]:80 -s wrr",
+        "-a -t [2001:db8:9::80]:80 -r [2001:db8:2::11]:8080 -b -w 1",
+        "-a -t [2001:db8:9::80]:80 -r 192.0.2.7:80 -i -w 1",
+        *(f"-P -t [2001:db8:9::80]:80 -z 2001:db8:2::{last}" for last in ("100", "101", "109")),
+    ]

@@ -34,6 +34,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "make topo": "tests/topo/test_mininet.py",
     },
     "docs/modes.md": {
+        "ip fou add": "few kernels of test machines have fou; ptf_tests/test_tunnel.py has the bytes",
         "ip link add tunl-lb": "few kernels of test machines have ipip; tests/e2e/test_tunnel.py does without",
         "sysctl -w net.ipv4.conf.all.rp_filter": "the same",
     },

@@ -5,7 +5,8 @@
     c1 10.10.0.1 -- rc -- 10.1.0.0/24 -- [1] switch [2] -- 10.2.0.0/24 -- rs -- s1 10.3.0.11
           10.10.0.254  10.1.0.1                                   10.2.0.1  10.3.0.254
 
-Towards c1 and s1 the routers' links are narrow, which nobody knows but they: both ends announce an MSS of 1460.
+and the same over IPv6. Towards c1 and s1 the routers' links are narrow, which nobody knows but they: both ends announce
+the MSS of a wide one.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
 
 import pytest
-from fullnat.p4constants import TOA_V4_BYTES
+from fullnat.config.model import IpAddress, IpInterface, IpNetwork
+from fullnat.p4constants import TOA_V4_BYTES, TOA_V6_BYTES
 from pyroute2 import IPRoute
 
 from bench.tools import build
@@ -34,35 +38,66 @@ from .conftest import MakeWorld, Sizes
 from .modes import is_ready
 
 NARROW = 1400
-CLIENTS, SERVERS = IPv4Network("10.10.0.0/24"), IPv4Network("10.3.0.0/24")
-CLIENTS_ROUTER, SERVERS_ROUTER = IPv4Interface("10.1.0.1/24"), IPv4Interface("10.2.0.1/24")
-SERVER = IPv4Address("10.3.0.11")
+TOA_BYTES = {4: TOA_V4_BYTES, 6: TOA_V6_BYTES}
 TIMEOUTS = {**CLOSING, "syn_recv": 2.0}
+FORWARDS = (("ipv6/conf/all/forwarding", "1"),)
 
 
-def routed_side(name: str, router: IPv4Interface, host: str, address: IPv4Address, inside: IPv4Network) -> Host:
+@dataclass(frozen=True, slots=True)
+class Side:
     """A router, and one host behind it that has a route to everything by it."""
-    gateway = IPv4Interface(f"{inside[-2]}/{inside.prefixlen}")
-    everything = (HostRoute(prefix=IPv4Network("0.0.0.0/0"), gateway=gateway.ip),)
-    behind = (Host(name=host, address=IPv4Interface(f"{address}/{inside.prefixlen}"), routes=everything),)
-    vips = (HostRoute(prefix=IPv4Network("10.9.0.0/24"), gateway=standard.CLIENT_GATEWAY.ip),)
-    return Host(name=name, address=router, routes=vips if name == "rc" else (), inside=gateway, behind=behind)
+
+    router: IpInterface
+    inside: IpInterface
+    host: IpAddress
+
+    @property
+    def network(self) -> IpNetwork:
+        return self.inside.network
+
+    def made(self, names: tuple[str, str], plan: standard.Family) -> Host:
+        """``names``: of the router and of the host."""
+        everything = HostRoute(prefix=ip_network("::/0" if plan.version == 6 else "0.0.0.0/0"), gateway=self.inside.ip)
+        size = self.network.prefixlen
+        behind = (Host(name=names[1], **of(ip_interface(f"{self.host}/{size}")), routes=(everything,)),)
+        vips = (HostRoute(prefix=plan.vips, gateway=plan.gateways[0].ip),) if names[0] == "rc" else ()
+        return Host(name=names[0], **of(self.router), routes=vips, inside=self.inside, behind=behind, sysctls=FORWARDS)
+
+
+def of(interface: IpInterface) -> dict[str, Any]:
+    """The address of a host, and no other."""
+    return {"address": None, "address6": interface} if interface.version == 6 else {"address": interface}
+
+
+SIDES = {
+    4: (
+        Side(ip_interface("10.1.0.1/24"), ip_interface("10.10.0.254/24"), ip_address("10.10.0.1")),
+        Side(ip_interface("10.2.0.1/24"), ip_interface("10.3.0.254/24"), ip_address("10.3.0.11")),
+    ),
+    6: (
+        Side(ip_interface("fd00:1::1/64"), ip_interface("fd00:a::fe/64"), ip_address("fd00:a::1")),
+        Side(ip_interface("fd00:2::1/64"), ip_interface("fd00:3::fe/64"), ip_address("fd00:3::11")),
+    ),
+}
+"""The clients' and the servers', by family."""
 
 
 @contextlib.contextmanager
-def routed_world(target: str) -> Iterator[World]:
-    client = routed_side("rc", CLIENTS_ROUTER, "c1", CLIENTS[1], CLIENTS)
-    server = routed_side("rs", SERVERS_ROUTER, "s1", SERVER, SERVERS)
-    sides = (Subnet(name="clients", port=1, hosts=(client,)), Subnet(name="servers", port=2, hosts=(server,)))
-    lines = [standard.config(servers=[(SERVER, standard.VPORT)], timeouts=TIMEOUTS)]
-    for inside, router in ((CLIENTS, CLIENTS_ROUTER), (SERVERS, SERVERS_ROUTER)):
-        lines += ["[[route]]", f'prefix = "{inside}"', f'gateway = "{router.ip}"', ""]
-    with Network(Topology(subnets=sides), offloads=takes_offloads(target)) as network:
-        for router_name in ("rc", "rs"):
-            with network.inside(router_name), IPRoute() as ip:
+def routed_world(target: str, family: int) -> Iterator[World]:
+    plan, (client, server) = standard.FAMILIES[family], SIDES[family]
+    subnets = (
+        Subnet(name="clients", port=1, hosts=(client.made(("rc", "c1"), plan),)),
+        Subnet(name="servers", port=2, hosts=(server.made(("rs", "s1"), plan),)),
+    )
+    lines = [standard.config(families=(family,), servers=[(server.host, standard.VPORT)], timeouts=TIMEOUTS)]
+    for side in (client, server):
+        lines += ["[[route]]", f'prefix = "{side.network}"', f'gateway = "{side.router.ip}"', ""]
+    with Network(Topology(subnets=subnets), offloads=takes_offloads(target)) as network:
+        for router in ("rc", "rs"):
+            with network.inside(router), IPRoute() as ip:
                 ip.link("set", index=ip.link_lookup(ifname="br0")[0], mtu=NARROW)
-        made = World(network, Stack(network, "\n".join(lines), target))
-        command = [str(build.tool("echo_server")), "--address", str(SERVER), "--port", "80", "--name", "s1"]
+        made = World(network, Stack(network, "\n".join(lines), target), family)
+        command = [str(build.tool("echo_server")), "--address", str(server.host), "--port", "80", "--name", "s1"]
         made.servers["s1"] = network.start("s1", "server-s1", command)
         poll(partial(is_ready, made.servers["s1"]), 10, "the server listens")
         made.stack.start()
@@ -70,15 +105,16 @@ def routed_world(target: str) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def routed(target: str) -> Iterator[World]:
-    with routed_world(target) as made:
+def routed(target: str, family: int) -> Iterator[World]:
+    with routed_world(target, family) as made:
         yield made
 
 
-def known_mtu(world: World, host: str, destination: IPv4Address) -> int | None:
+def known_mtu(world: World, host: str, destination: IpAddress) -> int | None:
     """What the kernel of ``host`` has learned of the way to ``destination``; None if nothing."""
+    family = socket.AF_INET6 if destination.version == 6 else socket.AF_INET
     with world.network.inside(host), IPRoute() as ip:
-        (route,) = ip.route("get", dst=str(destination))
+        (route,) = ip.route("get", dst=str(destination), family=family)
         metrics = route.get_attr("RTA_METRICS")
         found = None if metrics is None else metrics.get_attr("RTAX_MTU")
         return None if found is None else int(found)
@@ -87,10 +123,11 @@ def known_mtu(world: World, host: str, destination: IPv4Address) -> int | None:
 def test_large_transfers_both_ways_when_icmp_is_the_only_hint_of_the_mtu(routed: World, sizes: Sizes) -> None:
     """The server learns of the clients' link, and the client of the servers', less what TOA adds."""
     size = sizes.transfer // 8
-    assert known_mtu(routed, "c1", standard.VIP) is None
+    vip, toa_bytes = routed.plan.vip, TOA_BYTES[routed.family]
+    assert known_mtu(routed, "c1", vip) is None
     assert_all_good(routed.load("c1", n=3, c=3, timeout=110, limit=115, request=size, answer=size), 3)
-    assert known_mtu(routed, "c1", standard.VIP) == NARROW - TOA_V4_BYTES
-    learned = {known_mtu(routed, "s1", local) for local in standard.LOCAL_ADDRESSES}
+    assert known_mtu(routed, "c1", vip) == NARROW - toa_bytes
+    learned = {known_mtu(routed, "s1", local) for local in routed.plan.local_addresses}
     assert learned <= {None, NARROW}
     assert NARROW in learned
     assert_clean(routed)
@@ -98,39 +135,48 @@ def test_large_transfers_both_ways_when_icmp_is_the_only_hint_of_the_mtu(routed:
 
 def test_the_way_to_the_service_is_seen_hop_by_hop(routed: World) -> None:
     """The clients' router, the switch, behind it the virtual address for whatever is there, and the service itself."""
+    client, _ = SIDES[routed.family]
     hops = [hop(routed, ttl) for ttl in (1, 2, 3)]
-    assert hops == [str(CLIENTS[-2]), str(standard.CLIENT_GATEWAY.ip), str(standard.VIP)]
+    assert hops == [str(each) for each in (client.inside.ip, routed.plan.gateways[0].ip, routed.plan.vip)]
     assert hop(routed, 4) is None
     routed.drained()
-    # What Linux counts where a TTL ends.
-    assert routed.errors() == {router: {"IpInHdrErrors": 1} for router in ("rc", "rs")}
+    # What Linux counts where a TTL ends; of a SYN that was sent again, again.
+    counter = "Ip6InHdrErrors" if routed.family == 6 else "IpInHdrErrors"
+    assert {router: set(errors) for router, errors in routed.errors().items()} == {"rc": {counter}, "rs": {counter}}
 
 
 def hop(world: World, ttl: int) -> str | None:
     """Who tells a client that its SYN with this TTL went no further; None if it arrived."""
+    six = world.family == 6
+    family = socket.AF_INET6 if six else socket.AF_INET
+    option = (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if six else (socket.IPPROTO_IP, socket.IP_TTL)
     with (
         world.network.inside("c1"),
-        contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)) as errors,
-        contextlib.closing(socket.socket()) as probe,
+        contextlib.closing(
+            socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP)
+        ) as errors,
+        contextlib.closing(socket.socket(family)) as probe,
     ):
         errors.settimeout(10)
         probe.settimeout(10)
-        probe.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
-        code = probe.connect_ex((str(standard.VIP), standard.VPORT))
+        probe.setsockopt(*option, ttl)
+        code = probe.connect_ex((str(world.plan.vip), standard.VPORT))
         if code == 0:
             return None
         assert code == errno.EHOSTUNREACH, errno.errorcode.get(code, code)
-        message, (source, _) = errors.recvfrom(2048)
-        header = (message[0] & 15) * 4
-        assert tuple(message[header : header + 2]) == (11, 0)
-        return str(source)
+        while True:
+            message, (source, *_) = errors.recvfrom(2048)
+            # With IPv6 neighbor discovery is heard as well, and the IP header is not.
+            header = 0 if six else (message[0] & 15) * 4
+            if tuple(message[header : header + 2]) == ((3, 0) if six else (11, 0)):
+                return str(source)
 
 
-def test_the_switch_itself_tells_of_a_narrow_way(make_world: MakeWorld, sizes: Sizes) -> None:
+def test_the_switch_itself_tells_of_a_narrow_way(make_world: MakeWorld, sizes: Sizes, family: int) -> None:
     """The ways from the switch are narrow both ways, by its configuration; hosts think theirs are as wide as ever."""
-    world = make_world(standard.config(mtu=NARROW, timeouts=CLOSING))
+    world = make_world(standard.config(families=(family,), mtu=NARROW, timeouts=CLOSING), family=family)
     size = sizes.transfer // 8
     assert_all_good(world.load("c1", n=3, c=3, timeout=110, limit=115, request=size, answer=size), 3)
     assert world.stack.stats()["controller"]["too_big"] >= 2
-    assert known_mtu(world, "c1", standard.VIP) == NARROW - TOA_V4_BYTES
+    assert known_mtu(world, "c1", world.plan.vip) == NARROW - TOA_BYTES[family]
     assert_clean(world)

@@ -57,6 +57,12 @@ WRONG = [
     ("-A -f 3", "firewall marks are not supported: services are known by address and port"),
     ("-A -t 192.0.2.1:80 --pe sip", "persistence engines are not supported"),
     ("--set 1 2", "--set needs TCP TCPFIN UDP"),
+    ("-a -t 192.0.2.1:80 -r 192.0.2.2 -m --tun-type gue", "--tun-type needs -i"),
+    ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-port 6080", "--tun-port goes with --tun-type gue, and is 6080"),
+    (
+        "-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type gue --tun-port 80",
+        "--tun-port goes with --tun-type gue, and is 6080",
+    ),
     ("-A -t 192.0.2.1:80 --option toa", "--option 'toa' is not NAME=VALUE"),
 ]
 
@@ -120,7 +126,7 @@ def test_the_table() -> None:
 
 
 def test_every_setting_can_be_said() -> None:
-    assert set(commands.MODES.values()) == {str(mode) for mode in Mode}
+    assert {*commands.MODES.values(), *commands.TUNNELS.values()} == {str(mode) for mode in Mode}
     assert set(commands.ESTABLISHED.items()) == {(p.name, p.established_timeout) for p in PROTOCOLS.values()}
     assert GlobalSettings().timeouts.fin_wait == commands.FIN_WAIT
     server_settings = {*server("-a -t 192.0.2.1:80 -r 192.0.2.2 --option quic_id=ab")["settings"]}

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from fullnat.net.checksum import checksum, sum16
-from fullnat.net.flow import Address, Endpoint, Flow
-from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, PROTO_UDP, ethernet, tcp_packet, udp
+from fullnat.net.flow import Address, Endpoint, Flow, is_v6
+from fullnat.net.headers import (
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_TCP,
+    PROTO_UDP,
+    ethernet,
+    icmpv6,
+    pseudo_header,
+    tcp_packet,
+    udp,
+)
 from fullnat.net.headers import ip as ip_packet
 from fullnat.net.icmp import Change, message, quoted, translated
 from fullnat.net.parse import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-addresses = st.binary(min_size=4, max_size=4).map(Address)
-endpoints = st.builds(Endpoint, addresses, st.integers(0, 0xFFFF))
 numbers = st.integers(0, 0xFFFFFFFF)
-flows = st.builds(Flow, st.sampled_from([PROTO_TCP, PROTO_UDP]), endpoints, endpoints)
+SIZES = st.sampled_from([4, 16])
+"""Of addresses of either family."""
+
+
+def addresses(size: int) -> st.SearchStrategy[Address]:
+    return st.binary(min_size=size, max_size=size).map(Address)
+
+
+def flows(size: int) -> st.SearchStrategy[Flow]:
+    endpoints = st.builds(Endpoint, addresses(size), st.integers(0, 0xFFFF))
+    return st.builds(Flow, st.sampled_from([PROTO_TCP, PROTO_UDP]), endpoints, endpoints)
 
 
 def packet(flow: Flow, seq: int, ack: int, flags: int, payload: bytes) -> bytes:
@@ -24,20 +44,37 @@ def packet(flow: Flow, seq: int, ack: int, flags: int, payload: bytes) -> bytes:
 
 
 def error(source: Address, destination: Address, quote: bytes, mtu: int = 0, padding: bytes = b"") -> bytes:
-    whole = message((3, 4), mtu.to_bytes(4, "big"), quote)
-    return ethernet(1, 2, ETHERTYPE_IPV4) + ip_packet(source, destination, PROTO_ICMP, whole) + padding
+    limit = mtu.to_bytes(4, "big")
+    if is_v6(source):
+        whole = icmpv6(source, destination, b"\x02\0\0\0" + limit + quote)
+        return ethernet(1, 2, ETHERTYPE_IPV6) + ip_packet(source, destination, PROTO_ICMPV6, whole) + padding
+    return (
+        ethernet(1, 2, ETHERTYPE_IPV4)
+        + ip_packet(source, destination, PROTO_ICMP, message((3, 4), limit, quote))
+        + padding
+    )
 
 
-@given(flows, flows, numbers, numbers, st.integers(0, 63), st.binary(max_size=40), numbers, st.data())
+def is_right(frame: bytes, end: int) -> bool:
+    """Whether the checksums outside are."""
+    if frame[14] >> 4 == 6:
+        pseudo = pseudo_header(Address(frame[22:38]), Address(frame[38:54]), PROTO_ICMPV6, end - 54)
+        return sum16(pseudo + frame[54:end]) == 0xFFFF
+    return sum16(frame[14:34]) == sum16(frame[34:end]) == 0xFFFF
+
+
+@given(SIZES, numbers, numbers, st.integers(0, 63), st.binary(max_size=40), numbers, st.data())
 def test_a_translated_error_is_as_if_the_other_packet_had_been_quoted(
-    before: Flow, after: Flow, seq: int, ack: int, flags: int, payload: bytes, delta: int, data: st.DataObject
+    size: int, seq: int, ack: int, flags: int, payload: bytes, delta: int, data: st.DataObject
 ) -> None:
     """Whatever of the packet is quoted, with every checksum right that was: those of whole packets are."""
-    after = after._replace(protocol=before.protocol)
-    router = data.draw(addresses)
+    header = 40 if size == 16 else 20
+    before = data.draw(flows(size))
+    after = data.draw(flows(size))._replace(protocol=before.protocol)
+    router = data.draw(addresses(size))
     old = packet(before, seq, ack, flags, payload)
-    length = data.draw(st.one_of(st.just(len(old)), st.integers(28, len(old))))
-    mtu, padding = data.draw(st.integers(8, 0xFFFF)), data.draw(st.binary(max_size=3))
+    length = data.draw(st.one_of(st.just(len(old)), st.integers(header + 8, len(old))))
+    mtu, padding = data.draw(st.integers(1300, 0xFFFF)), data.draw(st.binary(max_size=3))
     came = error(router, before.src.address, old[:length], mtu, padding)
     quote = quoted(parse(came))
     assert quote is not None
@@ -45,26 +82,29 @@ def test_a_translated_error_is_as_if_the_other_packet_had_been_quoted(
     back = quoted(parse(left := translated(parse(came), quote, Change(after, True, delta, -delta, 8))))
     assert back is not None
     assert back.flow == after
-    assert sum16(left[14:34]) == sum16(left[34 : back.end]) == 0xFFFF
+    assert is_right(left, back.end)
     assert left[back.end :] == padding
     if length == len(old):
         # Of a quoted segment the acknowledgement is only one where its flag says so.
         new = packet(after, seq + delta, ack - delta if flags & 16 else ack, flags, payload)
         assert left == error(after.dst.address, after.src.address, new, mtu - 8, padding)
     returned = translated(parse(left), back, Change(before, True, -delta, delta, -8))
-    assert returned[30:] == came[30:]
-    assert returned[26:30] == before.dst.address
+    assert returned == error(before.dst.address, before.src.address, old[:length], mtu, padding)
 
 
-@given(st.binary(max_size=120))
-def test_any_bytes_are_an_error_or_none(data: bytes) -> None:
+@given(SIZES, st.binary(max_size=120))
+def test_any_bytes_are_an_error_or_none(size: int, data: bytes) -> None:
     """Whatever an error may be made of, nothing is found that is not there."""
-    frame = ethernet(1, 2, ETHERTYPE_IPV4) + ip_packet(Address(b"\1\2\3\4"), Address(data[12:16].ljust(4)), 1, data)
+    header, (ethertype, protocol) = {4: (20, (ETHERTYPE_IPV4, PROTO_ICMP)), 16: (40, (ETHERTYPE_IPV6, PROTO_ICMPV6))}[
+        size
+    ]
+    to = Address(data[8 + header - 2 * size : 8 + header - size].ljust(size))
+    frame = ethernet(1, 2, ethertype) + ip_packet(Address(b"\1" * size), to, protocol, data)
     found = quoted(parse(frame))
     if found is not None:
-        assert found.network == 42
-        assert found.network + 20 <= found.transport <= found.end - 8
-        assert found.end == 34 + len(data)
+        assert found.network == 14 + header + 8
+        assert found.network + header <= found.transport <= found.end - 8
+        assert found.end == 14 + header + len(data)
 
 
 def test_a_damaged_error_stays_as_wrong_as_it_was() -> None:

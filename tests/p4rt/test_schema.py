@@ -339,3 +339,8 @@ def test_an_empty_p4info_is_a_schema_error() -> None:
 def test_a_missing_program_is_a_program_error(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match=r"fullnat\.p4info\.txtpb"):
         program.load(tmp_path)
+
+
+def test_there_are_ids_for_many_servers() -> None:
+    """10,000 services of 10 servers, and as many again that drain."""
+    assert PROGRAM.sizes.server_ids >= 200_000

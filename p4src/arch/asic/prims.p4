@@ -15,7 +15,8 @@
 
 /* Neither its parser nor the decision has room for a packet within a packet: the controller translates ICMP errors, as it edits option
  * lists. What ends here by TTL or MTU is known behind the meter of punts. */
-#define BEHIND_ICMP transition accept;
+#define BEHIND_ICMP accept
+#define BEHIND_ICMPV6 accept
 /* Fragments and what IPsec protects to an address of ours are dropped by name. */
 #define MORE_L4
 #define HAS_FLOW hdr.ports.isValid()

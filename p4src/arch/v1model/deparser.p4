@@ -12,10 +12,10 @@ control FullnatDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.ipv4_options);
         packet.emit(hdr.ipv6);
         packet.emit(hdr.icmp);
-        EMIT_QUOTED(packet)
         packet.emit(hdr.icmpv6);
         packet.emit(hdr.nd);
         packet.emit(hdr.nd_link);
+        EMIT_QUOTED(packet)
         packet.emit(hdr.ports);
         packet.emit(hdr.udp);
         packet.emit(hdr.tcp);

@@ -37,10 +37,10 @@ struct headers_t {
     ipv4_options_t ipv4_options;
     ipv6_t         ipv6;
     icmp_t         icmp;
-    QUOTED_HEADERS
     icmp_t         icmpv6;
     nd_t           nd;
     nd_link_t      nd_link;
+    QUOTED_HEADERS
     l4_ports_t     ports;
     udp_t          udp;
     tcp_t          tcp;

@@ -23,9 +23,9 @@ struct target_metadata_t {
     ipv6_addr_t outer_src6;
     bit<8>      outer_bytes;  /* of the outer header; 0 = none */
     bool        gue;          /* UDP is between the headers */
-    bit<16>     quoted_len;   /* of an ICMP error, bytes behind the ICMP header; IPv4 options of the quoted packet left out */
-    ipv4_addr_t misaddressed; /* of an ICMP error, destination xor source of the quoted packet */
     PORTLESS_METADATA
+    bit<16>     quoted_len;   /* of an ICMP error, bytes behind the quoted IP header */
+    bool        to_sender;    /* an ICMP error goes to who sent the packet that it quotes */
     received_t    received;
     option_list_t options;
 }
@@ -49,7 +49,7 @@ struct target_metadata_t {
 #define IPV4_HAS_SENDER_TO_TELL (hdr.ipv4.isValid() && hdr.ipv4.fragment_offset == 0 \
         && (hdr.ipv4.protocol != PROTO_ICMP || (hdr.icmp.isValid() && (hdr.icmp.type == ICMP_ECHO_REQUEST || hdr.icmp.type == ICMP_ECHO_REPLY))))
 /* The same of IPv6 (RFC 4443 2.4): what has extension headers is not looked into, and so may be one. */
-#define IPV6_HAS_SENDER_TO_TELL (hdr.ipv6.isValid() && (hdr.ports.isValid() \
+#define IPV6_HAS_SENDER_TO_TELL (hdr.ipv6.isValid() && (hdr.tcp.isValid() || hdr.udp.isValid() \
         || (hdr.icmpv6.isValid() && (hdr.icmpv6.type == ICMPV6_ECHO_REQUEST || hdr.icmpv6.type == ICMPV6_ECHO_REPLY))))
 #define TELL_SENDER \
             if (m.verdict.drop != (bit<8>)DropReason.NONE && !m.own_packet \
@@ -62,7 +62,8 @@ struct target_metadata_t {
                 } \
                 if (m.verdict.punt != 0) { punt_limit.apply(m); } \
             }
-#define BEHIND_ICMP transition parse_icmp_rest;
+#define BEHIND_ICMP parse_icmp_rest
+#define BEHIND_ICMPV6 parse_icmpv6_rest
 #define STRAY_ICMP_ERROR drop(DropReason.ICMP_ERROR)
 #define TOLD_EVENTS m.target.new_events
 
@@ -74,6 +75,7 @@ struct target_metadata_t {
 #include "checksum.p4"
 #include "icmp_error/rewrite.p4"
 #include "portless/follow.p4"
+#include "icmp_error/rewrite6.p4"
 #include "tunnel.p4"
 #include "session_state.p4"
 #include "punt_limit.p4"

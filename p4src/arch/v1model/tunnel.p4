@@ -10,7 +10,6 @@
 #define OUTER_IPV6_BYTES 40
 #define GUE_BYTES 8
 
-const bit<16> PORT_GUE = 6080;
 /* Source ports, as of Linux's udp_flow_src_port: dynamic ones (RFC 6335). */
 #define GUE_FIRST 16w49152
 #define GUE_PORTS 32w16384
@@ -43,19 +42,15 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
     }
 
     @hidden
-    action copy_fragmentation() {
+    action copy_id() {
         hdr.outer_ipv4.id = hdr.ipv4.id;
         hdr.outer_ipv4.dont_fragment = hdr.ipv4.dont_fragment;
-        hdr.outer_ipv4.more_fragments = 0;
-        hdr.outer_ipv4.fragment_offset = 0;
     }
 
     @hidden
     action forbid_fragmentation() {
         hdr.outer_ipv4.id = 0;
         hdr.outer_ipv4.dont_fragment = 1;
-        hdr.outer_ipv4.more_fragments = 0;
-        hdr.outer_ipv4.fragment_offset = 0;
     }
 
     @hidden
@@ -79,6 +74,8 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
         hdr.outer_ipv4.tos = traffic_class;
         hdr.outer_ipv4.total_len = bytes + OUTER_IPV4_BYTES;
         hdr.outer_ipv4.reserved = 0;
+        hdr.outer_ipv4.more_fragments = 0;
+        hdr.outer_ipv4.fragment_offset = 0;
         hdr.outer_ipv4.ttl = hop_limit;
         hdr.outer_ipv4.protocol = protocol;
         hdr.outer_ipv4.src = m.target.outer_src;
@@ -112,7 +109,7 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
             enclose_in_ipv6();
         } else {
             hdr.outer_ipv4.setValid();
-            if (hdr.ipv6.isValid()) { forbid_fragmentation(); } else { copy_fragmentation(); }
+            if (hdr.ipv6.isValid()) { forbid_fragmentation(); } else { copy_id(); }
             enclose_in_ipv4();
         }
     }

@@ -63,15 +63,19 @@ control AnswerOrDrop6(inout headers_t hdr, inout metadata_t m) {
             m.own.answers_echo   : ternary;
             m.answer.no_borrow   : ternary;
         }
-        actions = { drop; answer_echo6; }
+        actions = { drop; punt; answer_echo6; }
         const default_action = drop(DropReason.PROTOCOL);
         const entries = {
-            (PROTO_ICMPV6, ICMPV6_ECHO_REQUEST, true, 0) : answer_echo6(0xfeff);
-            (PROTO_ICMPV6, ICMPV6_ECHO_REQUEST, true, _) : answer_echo6(0xff00);
-            (PROTO_FRAGMENT, _, _, _)                    : drop(DropReason.IPV6_FRAGMENT);
-            (PROTO_HOP_BY_HOP, _, _, _)                  : drop(DropReason.IPV6_EXTENSION);
-            (PROTO_ROUTING, _, _, _)                     : drop(DropReason.IPV6_EXTENSION);
-            (PROTO_DESTINATION, _, _, _)                 : drop(DropReason.IPV6_EXTENSION);
+            (PROTO_ICMPV6, ICMPV6_ECHO_REQUEST, true, 0)   : answer_echo6(0xfeff);
+            (PROTO_ICMPV6, ICMPV6_ECHO_REQUEST, true, _)   : answer_echo6(0xff00);
+            (PROTO_ICMPV6, ICMPV6_UNREACHABLE, _, _)       : STRAY_ICMP_ERROR;
+            (PROTO_ICMPV6, ICMPV6_TOO_BIG, _, _)           : STRAY_ICMP_ERROR;
+            (PROTO_ICMPV6, ICMPV6_TIME_EXCEEDED, _, _)     : STRAY_ICMP_ERROR;
+            (PROTO_ICMPV6, ICMPV6_PARAMETER_PROBLEM, _, _) : STRAY_ICMP_ERROR;
+            (PROTO_FRAGMENT, _, _, _)                      : drop(DropReason.IPV6_FRAGMENT);
+            (PROTO_HOP_BY_HOP, _, _, _)                    : drop(DropReason.IPV6_EXTENSION);
+            (PROTO_ROUTING, _, _, _)                       : drop(DropReason.IPV6_EXTENSION);
+            (PROTO_DESTINATION, _, _, _)                   : drop(DropReason.IPV6_EXTENSION);
         }
     }
 

@@ -2,7 +2,8 @@
      * else does, what a packet belongs to: m.flow, by which sessions and services are looked up; m.addressed; and m.next_hop, as
      * long as no rewrite leads elsewhere.
      *
-     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4, PASS_TAG, MORE_L4 and BEHIND_ICMP. */
+     * The target has the state that starts, parse_ipv4_options and parse_options, and defines CHECK_IPV4, PASS_TAG, MORE_L4,
+     * BEHIND_ICMP and BEHIND_ICMPV6. */
     state parse_packet_out {
         packet.extract(hdr.packet_out);
         transition select(hdr.packet_out.request) {
@@ -78,7 +79,7 @@
         transition select(hdr.icmpv6.type) {
             ND_SOLICITATION: parse_solicitation;
             ND_ADVERTISEMENT: parse_advertisement;
-            default: accept;
+            default: BEHIND_ICMPV6;
         }
     }
 
@@ -131,7 +132,7 @@
 
     state parse_icmp {
         packet.extract(hdr.icmp);
-        BEHIND_ICMP
+        transition BEHIND_ICMP;
     }
 
     state parse_udp {

@@ -114,6 +114,8 @@ def _said(kind: type, message: Any, base: Any) -> Json:
             said[each.name] = patched(getattr(base, each.name, None) or nested(), value)
         else:
             said[each.name] = _CONVERT.get((kind, each.name), _same)(value)
+    if kind is Interface and "address" in said:
+        said.setdefault("further", ())
     return said
 
 

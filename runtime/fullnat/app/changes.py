@@ -79,12 +79,9 @@ class Changes:
         or with ``keep`` left where the file did not change. Raises ConfigError or Refused, and then nothing has
         changed."""
         async with self._one_at_a_time:
-            config = await asyncio.to_thread(file.load, self._path, self._target)
-            new = model_of(config)
-            by_command = diff(self._file, self.model)
-            told = described(by_command, self._file)
-            keeps = self._keep if keep is None else keep
-            commands = diff(self.model, merged(self._file, new, self.model) if keeps else new)
+            keeps = self.keeps(keep)
+            # What is compared is changed by nobody but us.
+            config, new, told, commands = await asyncio.to_thread(self._compared, keeps)
             try:
                 if dry_run:
                     return Reloaded(self.check(commands), told)
@@ -106,6 +103,14 @@ class Changes:
             return self.check(commands)
         except CommandError as error:
             raise ConfigError([problem.message for problem in error.problems]) from None
+
+    def _compared(self, keeps: bool) -> tuple[Config, Model, list[str], list[Command]]:
+        """The file as it is now, and its model; what commands have made different from what it was, in words; and what
+        leads from what runs to where a reload shall."""
+        config = file.load(self._path, self._target)
+        new = model_of(config)
+        told = described(diff(self._file, self.model), self._file)
+        return config, new, told, diff(self.model, merged(self._file, new, self.model) if keeps else new)
 
     def keeps(self, keep: bool | None) -> bool:
         """Whether :meth:`reload` with ``keep`` leaves what commands have changed."""

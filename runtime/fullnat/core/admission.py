@@ -100,7 +100,8 @@ class Admission:
 
     def _place(self, service: Service, flow: Flow, packet: Packet, now: float) -> Place | Refusal:
         store = self._store
-        return place(store.pool, store.clients, service, flow, store.affinity.server(service, flow, packet, now))
+        known = store.affinity.server(service, flow, packet, now) if service.knows_clients else None
+        return place(store.pool, store.clients, service, flow, known)
 
     def _towards(self, server: Server, local: Endpoint, seq: int, now: float, above: int | None = None) -> int:
         """The ISN that ``server`` sees: ours, or the client's ``seq`` where it is the client that it talks to."""

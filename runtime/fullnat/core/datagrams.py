@@ -153,7 +153,8 @@ class Datagrams:
 
     def _place(self, service: Service, flow: Flow, first: Held, now: float) -> Place | Refusal:
         store = self._store
-        return place(store.pool, store.clients, service, flow, store.affinity.server(service, flow, first.packet, now))
+        known = store.affinity.server(service, flow, first.packet, now) if service.knows_clients else None
+        return place(store.pool, store.clients, service, flow, known)
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         outcome, message = failure

@@ -24,12 +24,12 @@ from fullnat.net.checksum import checksum, sum16, updated
 from fullnat.net.flow import Address, Endpoint, Flow, is_v6
 from fullnat.net.headers import PROTO_UDP
 from fullnat.net.parse import Packet
+from fullnat.p4constants import PORT_GUE
 
 Source = Callable[[Address], Address]
 """The address of the interface by which packets go there."""
 PROTO_IPV4 = 4
 OUTER_BYTES = 20
-PORT_GUE = 6080
 GUE_FIRST, GUE_PORTS = 49152, 16384
 _GUE = Struct("!HHHH")
 

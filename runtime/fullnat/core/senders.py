@@ -13,6 +13,7 @@ from fullnat.core.routing import Router
 from fullnat.core.sessions import Session
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Address, address, is_v6, same_family
+from fullnat.net.headers import V6_MTU
 from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
 from fullnat.p4constants import TOA_V4_BYTES, TOA_V6_BYTES, PuntReason, SessionFlag
@@ -70,7 +71,7 @@ class Senders:
         """How long such a packet may be as its sender sends it: the link's MTU without what is added on the way. None
         where there is no way any more."""
         session = self._store.table.by_id.get(event.session_id)
-        added = 0
+        added, six = 0, is_v6(destination)
         if session is not None and packet.flow == session.key:
             destination, added = session.server.endpoint.address, _added(session)
         elif session is not None and packet.flow == session.entry.flow_out:
@@ -80,7 +81,10 @@ class Senders:
             return None
         hop = router.next_hop(destination)
         link = None if hop is None else router.link(hop)
-        return None if link is None else link.mtu - added
+        if link is None:
+            return None
+        # No link of IPv6 has less, and no host believes less.
+        return max(link.mtu - added, min(link.mtu, V6_MTU)) if six else link.mtu - added
 
 
 def _address_for(interface: Interface, receiver: Address) -> Address | None:

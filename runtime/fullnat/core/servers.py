@@ -22,6 +22,7 @@ class Server:
         "effective_weight",
         "endpoint",
         "has_room",
+        "has_threshold",
         "inactive",
         "is_open",
         "leaving",
@@ -49,6 +50,7 @@ class Server:
         """When those that it has are reset, if ever."""
         self.has_room = False
         """The switch has, or is getting, its entries."""
+        self.has_threshold = False
         self.is_open = True
         """Below its upper threshold of connections."""
         self.stage = STAGES
@@ -99,23 +101,16 @@ class Server:
         can = self.has_room and not self.leaving
         self.effective_weight = self.weight * self.stage * scale // STAGES if can else 0
 
-    def count(self, change: int, *, active: bool) -> bool:
-        """``change`` sessions more; returns whether it has opened or closed by that."""
-        if active:
-            self.active += change
-        else:
-            self.inactive += change
-        return self._judge() if self.settings.upper_threshold else False
-
     def configure(self, settings: ServerSettings) -> bool:
         """Be configured so; returns whether it has opened or closed by that."""
         self.settings = settings
+        self.has_threshold = settings.upper_threshold > 0
         self.leaving = False
         was_open, self.is_open = self.is_open, True
-        self._judge()
+        self.judge()
         return self.is_open is not was_open
 
-    def _judge(self) -> bool:
+    def judge(self) -> bool:
         """Open or close by the thresholds (LVS: ip_vs_bind_dest, ip_vs_unbind_dest); returns whether that changes."""
         upper, lower = self.settings.upper_threshold, self.settings.lower_threshold
         if self.is_open:

@@ -65,6 +65,8 @@ class Service:
         """By client; :mod:`fullnat.core.templates` owns them."""
         self.by_address: dict[Address, Server] = {}
         """The first of its servers with an address, for templates of other services."""
+        self.knows_clients = False
+        """It may know the server of a new flow before the scheduler is asked."""
         self.persistent = 0
         """Sessions that went where a template said."""
         self.quic_config = 0
@@ -133,6 +135,7 @@ class Service:
         named = [*self.draining.values(), *self.servers.values()]
         self.quic_servers = {bytes.fromhex(server.settings.quic_id): server for server in named}
         self.quic_servers.pop(b"", None)
+        self.knows_clients = bool(self.persistence_timeout or self.quic_servers)
         self.answers_echo = not settings.echo_while_up or bool(self.taking())
         if settings.scheduler != self.scheduler.name:
             self.scheduler = SCHEDULERS[settings.scheduler](self._start)
@@ -165,13 +168,6 @@ class Service:
         if weights != self._weights:
             self._weights = weights
             self.scheduler.update(servers)
-
-    def count(self, server: Server, change: int, *, active: bool) -> None:
-        """``change`` sessions more on ``server``."""
-        if server.count(change, active=active):
-            self.scheduler.opened(server)
-        if self.scheduler.wants_loads:
-            self.scheduler.loaded(server)
 
     def schedule(self, flow: Flow) -> Server | None:
         """The real server of a new session; None when there is none with a weight."""

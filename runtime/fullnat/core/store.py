@@ -102,7 +102,8 @@ class SessionStore:
         self._hold(session)
         server.connections += 1
         service.connections += 1
-        self.templates.placed(service, key, server, now)
+        if service.persistence_timeout:
+            self.templates.placed(service, key, server, now)
         return session
 
     def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:
@@ -183,6 +184,8 @@ class SessionStore:
 
     def _persist(self, session: Session, now: float) -> None:
         """Established sessions hold their clients' templates."""
+        if session.template is None and not session.service.persistence_timeout:
+            return
         is_established = session.state is session.protocol.established
         if is_established and session.template is None:
             session.template = self.templates.hold(session.service, session.key, session.server, now)
@@ -210,7 +213,15 @@ class SessionStore:
     @staticmethod
     def _count(session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
-        session.service.count(session.server, change, active=state is session.protocol.established)
+        server, scheduler = session.server, session.service.scheduler
+        if state is session.protocol.established:
+            server.active += change
+        else:
+            server.inactive += change
+        if server.has_threshold and server.judge():
+            scheduler.opened(server)
+        if scheduler.wants_loads:
+            scheduler.loaded(server)
 
     def timeout(self, session: Session) -> float:
         """Seconds that the session may be idle in its state."""

@@ -69,9 +69,8 @@ class Templates:
         return None
 
     def placed(self, service: Service, flow: Flow, server: Server, now: float) -> None:
-        """A new session of this client goes to ``server``: it has yet to come to something."""
-        if not service.persistence_timeout:
-            return
+        """A new session of this client of a service with persistence goes to ``server``: it has yet to come to
+        something."""
         client = _client(service, flow)
         template = service.templates.get(client)
         if template is None:

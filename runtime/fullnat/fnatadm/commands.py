@@ -11,11 +11,20 @@ from fullnat.config.model import ServiceSettings, Timeouts
 from fullnat.fnatadm import names
 from fullnat.fnatadm.options import LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
+from fullnat.p4constants import PORT_GUE
 
 Json = dict[str, Any]
 MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat"}
 """By the name of the option that says them."""
-_MODE_LETTERS = {"dr": "-g", "tunnel": "-i", "nat": "-m", "fullnat": "-b"}
+TUNNELS = {"ipip": "tunnel", "gue": "gue"}
+"""By --tun-type."""
+_MODE_LETTERS = {
+    "dr": "-g",
+    "tunnel": "-i",
+    "gue": f"-i --tun-type gue --tun-port {PORT_GUE}",
+    "nat": "-m",
+    "fullnat": "-b",
+}
 _THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 _SERVICE_LETTERS = {"tcp": "-t", "udp": "-u"}
 ESTABLISHED = {"tcp": 90.0, "udp": 300.0}
@@ -48,10 +57,22 @@ def _server(line: Line) -> Json:
     return {**named, "server": server}
 
 
+def _mode(line: Line) -> str:
+    mode = next((mode for option, mode in MODES.items() if option in line), "dr")
+    kind = line.get("tun_type")
+    if "tun_port" in line and (kind != "gue" or line["tun_port"] != str(PORT_GUE)):
+        raise UsageError(f"--tun-port goes with --tun-type gue, and is {PORT_GUE}")
+    if kind is None:
+        return mode
+    if mode != "tunnel":
+        raise UsageError("--tun-type needs -i")
+    return TUNNELS[kind]
+
+
 def _added_server(line: Line) -> Json:
     found = _server(line)
-    mode = next((mode for option, mode in MODES.items() if option in line), "dr")
-    if mode in ("dr", "tunnel"):
+    mode = _mode(line)
+    if mode in ("dr", *TUNNELS.values()):
         host = found["server"].rpartition(":")[0].strip("[]")
         found["server"] = names.joined(host, names.port_of(found["virtual"]))
     settings = {

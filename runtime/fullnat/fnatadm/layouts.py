@@ -12,7 +12,7 @@ from fullnat.fnatadm import names
 from fullnat.fnatadm.commands import ESTABLISHED
 
 Json = dict[str, Any]
-MODE_NAMES = {"fullnat": "FullNat", "nat": "Masq", "dr": "Route", "tunnel": "Tunnel"}
+MODE_NAMES = {"fullnat": "FullNat", "nat": "Masq", "dr": "Route", "tunnel": "Tunnel", "gue": "Tunnel"}
 """ipvsadm's fwd_name."""
 SERVICE_WIDTH, SERVER_WIDTH = 33, 28
 """Names longer than these are cut, but for IPv6."""

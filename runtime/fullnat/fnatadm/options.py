@@ -68,6 +68,8 @@ OPTIONS = (
     Option("server", "real-server", "The server; without a port, on the service's.", "r", Value.ONE, "HOST[:PORT]"),
     Option("dr", "gatewaying", "Direct routing (default).", "g"),
     Option("tunnel", "ipip", "A tunnel.", "i"),
+    Option("tun_type", "tun-type", "Of a tunnel (default ipip).", "", Value.ONE, "TYPE", choices=("ipip", "gue")),
+    Option("tun_port", "tun-port", "Of gue: 6080.", "", Value.ONE, "PORT"),
     Option("nat", "masquerading", "NAT.", "m"),
     Option("fullnat", "fullnat", "FULLNAT.", "b"),
     Option("weight", "weight", "Its weight (default 1).", "w", Value.ONE, "WEIGHT"),
@@ -94,7 +96,7 @@ OPTIONS = (
 BY_NAME = {option.name: option for option in OPTIONS}
 
 _SERVICE_SETTINGS = ("scheduler", "persistent", "netmask", "ops", "synproxy", "established", "option")
-_SERVER_SETTINGS = ("dr", "tunnel", "nat", "fullnat", "weight", "upper", "lower", "option")
+_SERVER_SETTINGS = ("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat", "weight", "upper", "lower", "option")
 _LISTS = ("stats", "rate", "exact", "thresholds", "persistent_conn", "nosort", "sort", "numeric", "json")
 COMMANDS = (
     Command(Option("add_service", "add-service", "Add a service.", "A"), ("service",), _SERVICE_SETTINGS),

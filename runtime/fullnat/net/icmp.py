@@ -6,7 +6,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from fullnat.net.checksum import checksum, updated
-from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.net.headers import (
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
@@ -14,6 +14,8 @@ from fullnat.net.headers import (
     PROTO_ICMPV6,
     PROTO_TCP,
     PROTO_UDP,
+    V6_HEADER,
+    V6_MTU,
     TcpFlag,
 )
 from fullnat.net.parse import Packet
@@ -26,6 +28,8 @@ V6_KINDS = {PORT_UNREACHABLE: (1, 4), FRAGMENTATION_NEEDED: (2, 0), TTL_EXCEEDED
 """What ICMPv6 calls them (RFC 4443 3)."""
 TRANSLATED = frozenset({UNREACHABLE, SOURCE_QUENCH, TIME_EXCEEDED, PARAMETER_PROBLEM})
 """Types of errors about packets of a session; a redirect is for the next hop alone."""
+V6_TRANSLATED = frozenset({1, 2, 3, 4})
+"""All that ICMPv6 has."""
 QUERIES = frozenset({0, 8, 13, 14, 15, 16, 17, 18})
 """Types that are no errors."""
 V6_QUERIES = range(128, 256)
@@ -79,23 +83,37 @@ def _is_answerable6(packet: Packet) -> bool:
 
 
 def quoted(packet: Packet) -> Quoted | None:
-    """What the IPv4 ``packet`` quotes, if it is an ICMP error to the sender of the packet that it quotes, and that is
-    TCP or UDP with 8 bytes behind its IP header. Not of a fragment but the first, which has no ports."""
-    frame, start = packet.frame, packet.transport
-    if packet.ethertype != ETHERTYPE_IPV4 or packet.protocol != PROTO_ICMP or packet.src is None:
+    """What ``packet`` quotes, if it is an ICMP error to the sender of the packet that it quotes, and that is TCP or UDP
+    with 8 bytes behind its IP header. Not of a fragment but the first, which has no ports, nor behind extension
+    headers."""
+    frame, start, six = packet.frame, packet.transport, packet.ethertype == ETHERTYPE_IPV6
+    if packet.src is None or packet.protocol != (PROTO_ICMPV6 if six else PROTO_ICMP):
         return None
-    end = packet.network + int.from_bytes(frame[packet.network + 2 : packet.network + 4], "big")
+    length = frame[packet.network + 4 : packet.network + 6] if six else frame[packet.network + 2 : packet.network + 4]
+    end = packet.network + (V6_HEADER if six else 0) + int.from_bytes(length, "big")
     network = start + HEADER_BYTES
-    if end > len(frame) or end < network + _IPV4.size or frame[start] not in TRANSLATED:
+    least = V6_HEADER if six else _IPV4.size
+    if end > len(frame) or end < network + least or frame[start] not in (V6_TRANSLATED if six else TRANSLATED):
         return None
-    version_ihl, _, fragment, protocol, src, dst = _IPV4.unpack_from(frame, network)
-    transport = network + (version_ihl & 15) * 4
-    if version_ihl >> 4 != 4 or transport < network + _IPV4.size or transport + LEAST_QUOTED > end:
-        return None
-    if fragment & 0x1FFF or src != packet.dst or protocol not in (PROTO_TCP, PROTO_UDP):
+    header = frame[network : network + least]
+    size, protocol, src, dst = _ipv6(header) if six else _ipv4(header)
+    transport = network + size
+    if size < least or transport + LEAST_QUOTED > end or src != packet.dst or protocol not in (PROTO_TCP, PROTO_UDP):
         return None
     src_port, dst_port = _PORTS.unpack_from(frame, transport)
     return Quoted(network, transport, end, Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port)))
+
+
+def _ipv4(header: bytes) -> tuple[int, int, Address, Address]:
+    """Size, protocol and addresses of a quoted packet's header; size 0 if what follows is no transport header."""
+    version_ihl, _, fragment, protocol, src, dst = _IPV4.unpack(header)
+    size = (version_ihl & 15) * 4
+    return 0 if version_ihl >> 4 != 4 or fragment & 0x1FFF else size, protocol, Address(src), Address(dst)
+
+
+def _ipv6(header: bytes) -> tuple[int, int, Address, Address]:
+    size = V6_HEADER if header[0] >> 4 == 6 else 0
+    return size, header[6], Address(header[8:24]), Address(header[24:40])
 
 
 class Change(NamedTuple):
@@ -116,19 +134,34 @@ def translated(packet: Packet, quote: Quoted, change: Change) -> bytes:
     """The frame of an error for the sender of the packet that it quotes. Every checksum changes by the difference
     (RFC 1624), so what came damaged stays so (LVS: ip_vs_nat_icmp, which makes them anew)."""
     frame, start, flow = packet.frame, packet.transport, change.flow
-    addresses = flow.src.address + flow.dst.address
-    network = _with(frame[quote.network : quote.transport], 12, addresses, 10)
+    six = packet.ethertype == ETHERTYPE_IPV6
+    network = _readdressed(frame[quote.network : quote.transport], flow.src.address + flow.dst.address, six)
     behind = _transport(frame[quote.transport : quote.end], quote.flow, change)
-    head = frame[start : quote.network]
-    if (head[0], head[1]) == FRAGMENTATION_NEEDED:
-        mtu = max(int.from_bytes(head[6:8], "big") - change.mtu, 0)
-        head = head[:6] + mtu.to_bytes(2, "big")
-    old, new = frame[start : quote.end], head + network + behind
-    odd = b"\0" * (len(old) % 2)
-    new = new[:2] + _updated(old[2:4], old[4:] + odd, new[4:] + odd) + new[4:]
     outer = frame[packet.network : start]
-    source = flow.dst.address if change.hides_router else outer[12:16]
-    return frame[: packet.network] + _with(outer, 12, source + flow.src.address, 10) + new + frame[quote.end :]
+    before = outer[8:40] if six else outer[12:20]
+    source = flow.dst.address if change.hides_router else before[: len(before) // 2]
+    ends = source + flow.src.address
+    old, new = frame[start : quote.end], _lowered(frame[start : quote.network], change.mtu, six) + network + behind
+    odd = b"\0" * (len(old) % 2)
+    # That of ICMPv6 covers the addresses outside, too.
+    covered = (before, ends) if six else (b"", b"")
+    new = new[:2] + _updated(old[2:4], covered[0] + old[4:] + odd, covered[1] + new[4:] + odd) + new[4:]
+    return frame[: packet.network] + _readdressed(outer, ends, six) + new + frame[quote.end :]
+
+
+def _readdressed(header: bytes, addresses: bytes, six: bool) -> bytes:
+    """An IP header with other addresses; that of IPv4 has a checksum."""
+    return header[:8] + addresses + header[40:] if six else _with(header, 12, addresses, 10)
+
+
+def _lowered(head: bytes, less: int, six: bool) -> bytes:
+    """The error's own header with an MTU that is ``less``, if it tells of one. No link of IPv6 has less than 1280."""
+    mtu = int.from_bytes(head[4:8], "big")
+    if six and (head[0], head[1]) == V6_KINDS[FRAGMENTATION_NEEDED]:
+        return head[:4] + (max(mtu - less, V6_MTU) if mtu > V6_MTU else mtu).to_bytes(4, "big")
+    if not six and (head[0], head[1]) == FRAGMENTATION_NEEDED:
+        return head[:6] + max((mtu & 0xFFFF) - less, 0).to_bytes(2, "big")
+    return head
 
 
 def _transport(old: bytes, before: Flow, change: Change) -> bytes:

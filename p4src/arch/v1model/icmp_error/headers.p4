@@ -4,15 +4,17 @@
 
 const bit<8> ICMP_FRAGMENTATION_NEEDED = 4;  /* code of ICMP_UNREACHABLE */
 
-/* IPv4 header and ports with what follows them, of the quoted packet: less tells of no flow. */
-#define QUOTED_LEAST 28
-/* With the TCP header up to its checksum. */
-#define QUOTED_TCP_LEAST 38
+const bit<16> IPV4_BYTES = 20;  /* without options */
 
-/* Behind icmp_t in an error (RFC 792). */
+/* Ports and what follows them, of the quoted packet: less tells of no flow. */
+#define QUOTED_LEAST 8
+/* The TCP header up to its checksum. */
+#define QUOTED_TCP_LEAST 18
+
+/* Behind icmp_t in an error (RFC 792, RFC 4443). */
 header icmp_error_t {
     bit<16> unused;
-    bit<16> mtu;       /* of type 3, code 4 (RFC 1191) */
+    bit<16> mtu;       /* of type 3, code 4 (RFC 1191), or the lower half of ICMPv6's */
 }
 
 /* What follows the ports of a quoted segment, and is there in all errors. */
@@ -33,7 +35,8 @@ header quoted_tcp_t {
 #define QUOTED_HEADERS \
     icmp_error_t   icmp_error; \
     ipv4_t         quoted; \
-    ipv4_options_t quoted_options;
+    ipv4_options_t quoted_options; \
+    ipv6_t         quoted6;
 #define QUOTED_L4_HEADERS \
     quoted_seq_t   quoted_seq; \
     quoted_tcp_t   quoted_tcp; \
@@ -41,7 +44,8 @@ header quoted_tcp_t {
 #define EMIT_QUOTED(PACKET) \
         PACKET.emit(hdr.icmp_error); \
         PACKET.emit(hdr.quoted); \
-        PACKET.emit(hdr.quoted_options);
+        PACKET.emit(hdr.quoted_options); \
+        PACKET.emit(hdr.quoted6);
 #define EMIT_QUOTED_L4(PACKET) \
         PACKET.emit(hdr.quoted_seq); \
         PACKET.emit(hdr.quoted_tcp); \

@@ -1,7 +1,8 @@
     /* The states of v1model's parser behind the ICMP header: the packet that an error quotes, whose flow reversed is that of the
-     * packets which the error's receiver gets. What quotes no flow, or another sender than it is addressed to, has no ports. */
+     * packets which the error's receiver gets. What quotes no flow, or another sender than it is addressed to, has no ports.
+     * m.target.quoted_len is what is behind the quoted IP header. */
     state parse_icmp_rest {
-        m.target.quoted_len = hdr.ipv4.total_len |-| ((bit<16>)hdr.ipv4.ihl << 2) |-| ICMP_BYTES;
+        m.target.quoted_len = hdr.ipv4.total_len |-| ((bit<16>)hdr.ipv4.ihl << 2) |-| (ICMP_BYTES + IPV4_BYTES);
         transition select(hdr.icmp.type) {
             ICMP_UNREACHABLE: parse_icmp_error;
             ICMP_SOURCE_QUENCH: parse_icmp_error;
@@ -21,12 +22,12 @@
     state parse_quoted {
         packet.extract(hdr.icmp_error);
         packet.extract(hdr.quoted);
-        m.target.misaddressed = hdr.quoted.src ^ hdr.ipv4.dst;
-        transition select(m.target.misaddressed, hdr.quoted.version, hdr.quoted.ihl, hdr.quoted.fragment_offset, hdr.quoted.protocol) {
-            (0, 4, 5, 0, PROTO_TCP): parse_quoted_flow;
-            (0, 4, 5, 0, PROTO_UDP): parse_quoted_flow;
-            (0, 4, 6 .. 15, 0, PROTO_TCP): parse_quoted_ihl;
-            (0, 4, 6 .. 15, 0, PROTO_UDP): parse_quoted_ihl;
+        m.target.to_sender = hdr.quoted.src == hdr.ipv4.dst;
+        transition select(m.target.to_sender, hdr.quoted.version, hdr.quoted.ihl, hdr.quoted.fragment_offset, hdr.quoted.protocol) {
+            (true, 4, 5, 0, PROTO_TCP): parse_quoted_ports;
+            (true, 4, 5, 0, PROTO_UDP): parse_quoted_ports;
+            (true, 4, 6 .. 15, 0, PROTO_TCP): parse_quoted_ihl;
+            (true, 4, 6 .. 15, 0, PROTO_UDP): parse_quoted_ihl;
             default: accept;
         }
     }
@@ -41,16 +42,57 @@
 
     state parse_quoted_options {
         packet.extract(hdr.quoted_options, ((bit<32>)hdr.quoted.ihl - 5) << 5);
-        transition parse_quoted_flow;
+        transition parse_quoted_ports;
     }
 
-    state parse_quoted_flow {
+    state parse_quoted_ports {
         packet.extract(hdr.ports);
         m.flow.protocol = hdr.quoted.protocol;
         m.flow.src = hdr.quoted.dst;
+        transition parse_quoted_l4;
+    }
+
+    state parse_icmpv6_rest {
+        m.target.quoted_len = hdr.ipv6.payload_len |-| (ICMP_BYTES + IPV6_BYTES);
+        transition select(hdr.icmpv6.type) {
+            ICMPV6_UNREACHABLE: parse_icmpv6_error;
+            ICMPV6_TOO_BIG: parse_icmpv6_error;
+            ICMPV6_TIME_EXCEEDED: parse_icmpv6_error;
+            ICMPV6_PARAMETER_PROBLEM: parse_icmpv6_error;
+            default: accept;
+        }
+    }
+
+    state parse_icmpv6_error {
+        transition select(m.target.quoted_len) {
+            0 .. (QUOTED_LEAST - 1): accept;
+            default: parse_quoted6;
+        }
+    }
+
+    /* What has extension headers has no ports that are looked at, quoted or not. */
+    state parse_quoted6 {
+        packet.extract(hdr.icmp_error);
+        packet.extract(hdr.quoted6);
+        m.target.to_sender = hdr.quoted6.src == hdr.ipv6.dst;
+        transition select(m.target.to_sender, hdr.quoted6.version, hdr.quoted6.next_header) {
+            (true, 6, PROTO_TCP): parse_quoted_ports6;
+            (true, 6, PROTO_UDP): parse_quoted_ports6;
+            default: accept;
+        }
+    }
+
+    state parse_quoted_ports6 {
+        packet.extract(hdr.ports);
+        m.flow.protocol = hdr.quoted6.next_header;
+        m.flow.src6 = hdr.quoted6.dst;
+        transition parse_quoted_l4;
+    }
+
+    state parse_quoted_l4 {
         m.flow.src_port = hdr.ports.dst;
         m.flow.dst_port = hdr.ports.src;
-        transition select(hdr.quoted.protocol) {
+        transition select(m.flow.protocol) {
             PROTO_TCP: parse_quoted_seq;
             default: parse_quoted_udp;
         }

@@ -140,4 +140,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADMIN']._serialized_start=7492
   _globals['_ADMIN']._serialized_end=8211
 # @@protoc_insertion_point(module_scope)
-# sha256 of admin.proto: c1e23d9326d4c2d4e53f8f00c6d8fedc951b504a3bb4474a68a45d15e7bc98f5
+# sha256 of admin.proto: 90c62f8547caa3f062875dbd69115d9e2ea2866f11f6a602780a11236219a1c8

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from ipaddress import IPv4Network
 
 from fullnat.config.model import ServerSettings, ServiceSettings
+from fullnat.p4constants import PORT_GUE
 
 Value = int | float | bool | str
 Convert = Callable[[tuple[str, ...]], Value | list[Value]]
@@ -127,7 +128,7 @@ def method(arguments: tuple[str, ...]) -> str:
     found = _MODE((mode,))
     kind = " ".join(rest).lower()
     if rest and (found != "tunnel" or kind not in _TUNNELS):
-        raise ValueError(f"{' '.join(rest)!r}: tunnels are of type ipip, or gue on port 6080")
+        raise ValueError(f"{' '.join(rest)!r}: tunnels are of type ipip, or gue on port {PORT_GUE}")
     return _TUNNELS[kind] if rest else str(found)
 
 
@@ -137,8 +138,8 @@ def method(arguments: tuple[str, ...]) -> str:
 MODES = {"nat": "nat", "dr": "dr", "tun": "tunnel", "fnat": "fullnat", "fullnat": "fullnat"}
 _TUNNELS = {
     "type ipip": "tunnel",
-    "type gue port 6080": "gue",
-    "type gue port 6080 nocsum": "gue",
+    f"type gue port {PORT_GUE}": "gue",
+    f"type gue port {PORT_GUE} nocsum": "gue",
 }
 _NOT_MODES = {"snat": "hosts inside out by SNAT is not there yet"}
 _MODE = one_of(MODES, _NOT_MODES)

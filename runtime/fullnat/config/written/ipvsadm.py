@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_address
 
 from fullnat.config.written.document import Section
+from fullnat.p4constants import PORT_GUE
 
 _PROTOCOLS = {"tcp": "-t", "udp": "-u"}
-_MODES = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tunnel": "-i", "gue": "-i --tun-type gue --tun-port 6080"}
+_MODES = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tunnel": "-i", "gue": f"-i --tun-type gue --tun-port {PORT_GUE}"}
 _THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 _PERSISTENCE = ("persistence_timeout", "persistence_prefix")
 _IN_SERVICE = frozenset(

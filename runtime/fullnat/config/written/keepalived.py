@@ -11,6 +11,7 @@ from typing import Any
 from fullnat.config.keepalived import keywords
 from fullnat.config.keepalived.source import CONFIG_ID
 from fullnat.config.written.document import Section
+from fullnat.p4constants import PORT_GUE
 
 _KEYWORDS = {
     "scheduler": "lb_algo",
@@ -26,7 +27,7 @@ _KEYWORDS = {
 """Of several that mean the same, the one that is written."""
 _OF_FORKS = frozenset(("established_timeout",))
 """Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
-_MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN", "gue": "TUN type gue port 6080"}
+_MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN", "gue": f"TUN type gue port {PORT_GUE}"}
 _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _WORD = re.compile(r"[^\s\"'!#{}]+")

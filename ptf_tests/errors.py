@@ -1,16 +1,17 @@
-"""What the tests of ICMP errors have in common."""
+"""The base of tests of ICMP errors about packets of a session."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ptf_tests import topology
-from ptf_tests.icmp import IcmpError, quote
+from ptf_tests.icmp import ICMP_KINDS, ICMPV6_KINDS, IcmpError, Kinds, quote
 from ptf_tests.packets import Tcp
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE
 
-CLIENTS_ROUTER, SERVERS_ROUTER = "203.0.113.50", "10.0.0.50"
+LEAST = 8
+"""Bytes behind the quoted IP header that every error has (RFC 792)."""
 WITH_CHECKSUM = 18
 """Bytes of a TCP header up to and with its checksum."""
 ENDS = ("src", "dst", "sport", "dport")
@@ -20,6 +21,18 @@ class IcmpErrorTest(SessionTest):
     """``outward_error`` and ``inward_error`` exchange one error about a packet that has left the switch. ``behind``
     bytes behind its IP header are quoted, ``ip`` are fields of that, ``fields`` those of the error; ``changes`` is what
     becomes of it beside the translation."""
+
+    @property
+    def kinds(self) -> Kinds:
+        return ICMPV6_KINDS if self.network is topology.IPV6 else ICMP_KINDS
+
+    @property
+    def clients_router(self) -> str:
+        return "2001:db8:1::50" if self.network is topology.IPV6 else "203.0.113.50"
+
+    @property
+    def servers_router(self) -> str:
+        return "2001:db8:2::50" if self.network is topology.IPV6 else "10.0.0.50"
 
     def to_server(self, **fields: Any) -> Any:
         """A segment of the client's as the switch has sent it to the server."""
@@ -32,13 +45,13 @@ class IcmpErrorTest(SessionTest):
     def about_server_bound(self, sent: Any, quoted: bytes | None = None, **fields: Any) -> IcmpError:
         """The error of a router between switch and server about ``sent``."""
         macs = {"eth_dst": PORT_MAC[SERVER_SIDE], "eth_src": self.session.server_mac}
-        ends = {"src": SERVERS_ROUTER, "dst": sent.src, "quote": quote(sent) if quoted is None else quoted}
+        ends = {"src": self.servers_router, "dst": sent.src, "quote": quote(sent) if quoted is None else quoted}
         return IcmpError(**{**macs, **ends, **fields})
 
     def about_client_bound(self, sent: Any, quoted: bytes | None = None, **fields: Any) -> IcmpError:
         """The error of a router between switch and client about ``sent``."""
         macs = {"eth_dst": PORT_MAC[CLIENT_SIDE], "eth_src": topology.CLIENT_MAC}
-        ends = {"src": CLIENTS_ROUTER, "dst": sent.src, "quote": quote(sent) if quoted is None else quoted}
+        ends = {"src": self.clients_router, "dst": sent.src, "quote": quote(sent) if quoted is None else quoted}
         return IcmpError(**{**macs, **ends, **fields})
 
     def as_client_sent(self, sent: Any) -> Any:

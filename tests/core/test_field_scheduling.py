@@ -1,0 +1,92 @@
+"""What users of other balancers report of schedulers, persistence and taking servers out, tried here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from fullnat.config import file
+from fullnat.config.errors import ConfigError
+from fullnat.config.model import ServerSettings
+from fullnat.core.commands import AddServer, EditServer
+from fullnat.net.flow import Address
+
+from .builders import SERVER, SERVER2, config, ip, real, syn, virtual
+from .commandkit import FIRST, KEY, SECOND
+from .helpers import established, opened, tell
+from .switch import Rig
+
+
+def shares(rig: Rig, count: int, first: int = 10_000) -> Counter[Address]:
+    return Counter(opened(rig, first + number).server for number in range(count))
+
+
+def test_maglev_goes_by_weights_whatever_their_sum_is() -> None:
+    """facebookincubator/katran#35: weights of 1 and 10 are shared 1:1 unless their sum is the ring's size."""
+    rig = Rig(config(virtual(scheduler="mh", real_servers=(real(weight=1), real("10.0.2.12", weight=10)))))
+    found: Counter[Address] = Counter()
+    for number in range(5500):
+        rig.send(syn(20_000, client=ip("192.0.2.0", number * 7919 % 60_000)))
+        found[rig.switch.writes[-1].updates[0][1].server] += 1  # type: ignore[attr-defined]
+        rig.answer_writes()
+    assert found[SERVER] == pytest.approx(500, rel=0.15)
+
+
+@pytest.mark.parametrize("scheduler", ["wrr", "wlc", "sed", "nq"])
+def test_a_server_in_slow_start_beside_many_others_gets_some(scheduler: str) -> None:
+    """envoyproxy/envoy#29259: beside 130 others a new one gets nothing, in the window and after it."""
+    others = tuple(real(f"10.0.2.{number}") for number in range(103, 233))
+    rig = Rig(config(virtual(scheduler=scheduler, real_servers=others, slow_start=90.0)))
+
+    def gets(count: int, first: int) -> int:
+        """Of so many connections that stay."""
+        return sum(established(rig, first + number).server == SERVER2 for number in range(count))
+
+    gets(1300, 10_000)
+    rig.apply(AddServer(KEY, SECOND, ServerSettings()))
+    rig.settle()
+    assert 1 <= gets(260, 20_000) <= 3
+    rig.advance(89.9, idle_notices=False)
+    assert gets(131, 30_000) >= 1
+    (service,) = rig.controller.services()
+    assert {server.effective_weight for server in service.servers} == {1}
+
+
+@pytest.mark.parametrize("scheduler", ["wrr", "wlc", "sed"])
+def test_servers_of_the_same_great_weight_get_no_series(scheduler: str) -> None:
+    """envoyproxy/envoy#3284: a weight of 50 gives 50 connections in a row to one server."""
+    rig = Rig(config(virtual(scheduler=scheduler, real_servers=(real(weight=50), real("10.0.2.12", weight=50)))))
+    found = [opened(rig, 10_000 + number).server for number in range(100)]
+    assert all(one != other for one, other in pairwise(found))
+
+
+def test_wrr_finds_the_light_server_when_the_heavy_one_is_full() -> None:
+    """iqiyi/dpvs#872, with its weights; and the heavy one again when it has room."""
+    heavy = ServerSettings(weight=2, upper_threshold=1)
+    rig = Rig(config(virtual(scheduler="wrr", real_servers=(real(weight=2), real("10.0.2.12")))))
+    rig.apply(EditServer(KEY, FIRST, heavy))
+    found = [established(rig, 10_000 + number) for number in range(5)]
+    assert Counter(entry.server for entry in found) == {SERVER: 1, SERVER2: 4}
+    (full,) = (entry for entry in found if entry.server == SERVER)
+    tell(rig, full.session_id, "FIN_IN", "FIN_OUT")
+    rig.advance(8)
+    assert SERVER in {opened(rig, 20_000 + number).server for number in range(3)}
+
+
+def test_weights_that_become_unlike_are_gone_by_at_once() -> None:
+    """envoyproxy/envoy#14360: after equal weights a change to others has no effect."""
+    rig = Rig(config(virtual(scheduler="wrr", real_servers=(real(), real("10.0.2.12")))))
+    assert shares(rig, 10) == {SERVER: 5, SERVER2: 5}
+    rig.apply(EditServer(KEY, SECOND, ServerSettings(weight=9)))
+    assert shares(rig, 100, 20_000) == {SERVER: 10, SERVER2: 90}
+
+
+def test_a_time_that_is_too_long_is_told_by_its_name() -> None:
+    """acassen/keepalived#1641: the service is not there, and the log has "Invalid operation"."""
+    text = "[[virtual_server]]\npersistence_timeout = 4294967295\n"
+    with pytest.raises(ConfigError) as refused:
+        file.parse(text, "x.toml")
+    assert any(
+        "x.toml:2: [virtual_server 1] persistence_timeout: 4294967295" in line for line in refused.value.problems
+    )
