@@ -122,3 +122,32 @@ def test_a_deadline_is_kept_through_a_kill_of_the_controller(target: str) -> Non
         name = endpoint(sock.getsockname())
         poll(lambda: name not in {session["client"] for session in world.stack.sessions()}, 5, "it is gone")
         assert [ask(open_ones[name]).server for name in ("s2", "s3")] == ["s2", "s3"]
+
+
+def test_changes_under_load_fail_nothing(target: str, sizes: Sizes) -> None:
+    """Servers come, go and change their weights, again and again (1,000 times with FULLNAT_E2E=full), while
+    connections come, go and stay. All servers live: nothing fails, and nobody's connection moves."""
+    changes = 1000 if os.environ.get("FULLNAT_E2E") == "full" else 50
+    before = standard.config(servers=SERVERS, weights=WEIGHTS, scheduler="wrr", timeouts=CLOSING)
+    with make_world(before, target=target) as world, contextlib.ExitStack() as alive:
+        stays = [alive.enter_context(contextlib.closing(world.http("c2"))) for _ in range(8)]
+        homes = [ask(connection).server for connection in stays]
+        connections = changes * 10 if target != "bmv2" else changes
+        load = world.start_load("c1", n=connections, c=50, rate=max(1, connections // max(5, changes // 25)))
+        assert world.stack.controller is not None
+        for change in range(changes):
+            weights = [1 + (change + number) % 4 for number in range(3)]
+            there = SERVERS if change % 2 else SERVERS[:2]
+            config = standard.config(servers=there, weights=weights[: len(there)], scheduler="wrr", timeouts=CLOSING)
+            world.stack.configure(config)
+            world.stack.controller.signal(signal.SIGHUP)
+
+            def taken_over(wanted: tuple[int, ...] = tuple(weights[: len(there)])) -> bool:
+                (service,) = world.stack.stats()["services"]
+                return tuple(server["weight"] for server in service["servers"] if not server["draining"]) == wanted
+
+            poll(taken_over, 10, f"change {change} is taken over")
+        assert_all_good(report(load, 300), connections)
+        assert [ask(connection).server for connection in stays] == homes
+        refused = ("no_real_server", "servers_full", "no_local_port", "table_full", "write_failed", "sessions_reset")
+        assert {name: world.stack.stats()["controller"][name] for name in refused} == dict.fromkeys(refused, 0)
