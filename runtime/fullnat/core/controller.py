@@ -324,10 +324,7 @@ class Controller:
         for key, service_change in change.services.items():
             left = store.services.configure(key, service_change.after, settings.timeouts)
             gone |= left is not None
-            if left is not None or service_change.changes_clients:
-                store.templates.forget(left or store.services.by_key[key])
-            if left is None and key in store.services.by_key:
-                store.templates.join(store.services.by_key[key])
+            store.templates.follow(left or store.services.by_key.get(key), forgets=service_change.changes_clients)
             store.pool.add(service_change.locals_added)
             store.pool.remove(service_change.locals_removed)
             new |= hops.add(server.address for server in service_change.servers_added)
@@ -376,8 +373,11 @@ class Controller:
                 yield session_view(session, self._store.timeout(session), time)
 
     def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
-        time = self._now if now is None else now
-        return tuple(service_view(service, time) for service in self._store.services)
+        return tuple(self.each_service(self._now if now is None else now))
+
+    def each_service(self, now: float) -> Iterator[ServiceView]:
+        """The same one by one; see :meth:`sessions`."""
+        return (service_view(service, now) for service in tuple(self._store.services) if service.configured)
 
     def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         """None when there is none, or it is removed."""
