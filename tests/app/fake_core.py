@@ -10,6 +10,7 @@ from fullnat.core.commands import Command, EditGlobals, ServiceKey
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
+from fullnat.tables.session import SessionEntry
 
 
 class FakeCore:
@@ -25,6 +26,8 @@ class FakeCore:
         self.on_deadline: Callable[[], list[Effect]] = list
         self.deadlines: list[float] = []
         self.views: list[SessionView] = []
+        self.held: set[int] = set()
+        """Ids of sessions that are known."""
         self.service_views: tuple[ServiceView, ...] = ()
         self.local_views: tuple[LocalAddressView, ...] = ()
 
@@ -49,6 +52,9 @@ class FakeCore:
                 self.model.settings = command.settings
             effects += self.on_command(command)
         return [(THE_SWITCH, effects)]
+
+    def holds(self, entry: SessionEntry) -> bool:
+        return entry.session_id in self.held
 
     def check(self, commands: Iterable[Command]) -> None:
         """Whatever it is, it can be carried out."""

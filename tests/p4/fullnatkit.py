@@ -58,13 +58,13 @@ def install_session(engine: Inserts, program: Program) -> None:
         ("server_in", "to_server", SERVER, 8080),
         ("server_out", "from_vip", VIP, 80),
     ):
-        install(engine, program, table, packed((0, 2)), action, packed((1, 1), ipv4(address), (at, 2)))
+        install(engine, program, table, packed((0, 3)), action, packed((1, 1), ipv4(address), (at, 2)))
     for table, action, ends, address, at in (
         ("session_in", "fullnat_in", (CLIENT, 40000, VIP, 80), LOCAL, 5000),
         ("session_out", "fullnat_out", (SERVER, 8080, LOCAL, 5000), CLIENT, 40000),
     ):
         key = packed((6, 1), ipv4(str(ends[0])), (int(ends[1]), 2), ipv4(str(ends[2])), (int(ends[3]), 2))
-        data = packed((3, 3), (0, 2), ipv4(address), (at, 2), (0x12345678, 4))
+        data = packed((3, 3), (0, 3), ipv4(address), (at, 2), (0x12345678, 4))
         install(engine, program, table, key, action, data)
 
 

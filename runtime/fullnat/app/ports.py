@@ -10,6 +10,7 @@ from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
+from fullnat.tables.session import SessionEntry
 
 
 class Remembering(Protocol):
@@ -33,6 +34,8 @@ class Core(Protocol):
     def handle_deadline(self, now: float) -> list[Envelope]: ...
 
     def apply(self, commands: Iterable[Command], now: float) -> list[Envelope]: ...
+
+    def holds(self, entry: SessionEntry) -> bool: ...
 
     def check(self, commands: Iterable[Command]) -> None: ...
 

@@ -3,35 +3,35 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.awaited import Awaited
-from fullnat.core.commands import Command, ServiceKey
+from fullnat.core.commands import Command
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
 from fullnat.core.discovery import Discovery
 from fullnat.core.draining import Draining
+from fullnat.core.edits import Edits
 from fullnat.core.expiry import Expiry
-from fullnat.core.frames import announcements
 from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
     Effect,
     Envelope,
     Event,
-    Forward,
     IdleNotice,
-    Inject,
     LimitPunts,
     Log,
     NeighborHeard,
     PacketIn,
     Probed,
     SessionEvents,
+    SessionsFound,
+    SessionsRead,
     Shed,
     Sizes,
     SwitchDown,
@@ -44,31 +44,21 @@ from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.misses import Misses
 from fullnat.core.model import Model
-from fullnat.core.neighbors import Neighbors
+from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
-from fullnat.core.options import BadOptions, edit_options
 from fullnat.core.remembrance import Remembrance
+from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
 from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
-from fullnat.core.views import (
-    LocalAddressView,
-    ServiceView,
-    SessionView,
-    TemplateView,
-    local_view,
-    service_view,
-    session_view,
-    template_view,
-)
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
-from fullnat.net.parse import Packet, parse
-from fullnat.p4constants import PacketOutFlag, PuntReason
+from fullnat.net.parse import parse
+from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
 
 
@@ -76,7 +66,7 @@ class SeveralSwitches(Exception):
     """A second switch; the message names both."""
 
 
-class Controller:
+class Controller(Reporting):
     """See :mod:`fullnat.core.interface` for events and effects. ``now`` never goes back."""
 
     def __init__(self, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
@@ -95,6 +85,7 @@ class Controller:
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
+        self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets)
@@ -105,6 +96,8 @@ class Controller:
         """What the next controller is to know; see :meth:`recall`."""
         self._switch: SwitchId | None = None
         """The switch that is up."""
+        self._adoption: reconcile.Adoption | None = None
+        """While its sessions are being found."""
         self._without_id = 0
         """Real servers without sessions, as last told."""
         self._now = 0.0
@@ -120,6 +113,8 @@ class Controller:
         match event:
             case PacketIn():
                 self._packet_in(event, now, out)
+            case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
+                pass
             case SessionEvents():
                 self._expiry.events(event, now)
             case NeighborHeard():
@@ -134,6 +129,10 @@ class Controller:
                 self._stats["syn_shed"] += event.syns
             case SwitchUp():
                 self._switch_up(event, now, out)
+            case SessionsFound() if self._adoption is not None:
+                self._adoption.found(event.sessions, now)
+            case SessionsRead() if self._adoption is not None:
+                self._sessions_read(self._adoption, event, now, out)
             case SwitchDown():
                 self._switch_down()
                 return []
@@ -182,14 +181,14 @@ class Controller:
         elif reason == PuntReason.SERVICE_DATAGRAM:
             self._datagrams.datagram(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
-            self._neighbors.packet(packet, self._receiver(event, packet), now, out)
+            self._neighbors.packet(packet, self._store.receiver(event.session_id, packet), now, out)
         elif reason == PuntReason.ARP:
             self._neighbors.arp(packet, event.ingress_port, now, out)
         elif reason == PuntReason.ND:
             interface = self.model.interfaces.get(event.ingress_port)
             self._discovery.packet(packet, event.ingress_port, None if interface is None else interface.mac, now, out)
         elif reason == PuntReason.OPTIONS:
-            self._edit_options(event, packet, out)
+            self._edits.packet(event, packet, out)
         elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
@@ -198,28 +197,6 @@ class Controller:
             self._misses.segment(packet, event.ingress_port, now, out)
         else:
             self._stats["bad_frame"] += 1
-
-    def _receiver(self, event: PacketIn, packet: Packet) -> Address | None:
-        """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
-        session = self._store.table.by_id.get(event.session_id)
-        if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
-            return session.server.endpoint.address
-        return packet.dst
-
-    def _edit_options(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
-        """A packet of a session with options that the switch cannot edit."""
-        session = self._store.table.by_id.get(event.session_id)
-        try:
-            if session is None:
-                raise BadOptions("its session is gone")
-            flags = session.server.mode.session_flags(session.service.session_flags)
-            frame = edit_options(packet, session.entry, flags)
-        except BadOptions:
-            self._stats["options_refused"] += 1
-            return
-        self._stats["options_edited"] += 1
-        new_session = bool(event.service_flags & PacketOutFlag.NEW_SESSION)
-        out.append(Inject(event.ingress_port, frame, event.session_id, new_session, options_edited=True))
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):
@@ -247,21 +224,39 @@ class Controller:
         self._tables.found(of[Owner.CONFIGURATION])
         of_sessions: list[Effect] = []
         found = FoundServers(of[Owner.SERVERS])
-        reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        self._store.blind = not event.whole
+        if event.whole:
+            reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        else:
+            self._store.services.switch_up(found)
+            self._adoption = reconcile.Adoption(self._store, self._expiry, self._resets, found)
         routes, gateways = self._tables.routes(), self._declaration.router.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
-        self._draining.switch_up(now)
         self._number(found, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
-        self._announce(self._tables.own, out)
+        out += announce(self._declaration.router, self._tables.own)
         out += of_sessions
+        if event.whole:
+            self._adopted(event.orphans, now, out)
+
+    def _sessions_read(self, adoption: reconcile.Adoption, event: SessionsRead, now: float, out: list[Effect]) -> None:
+        """All sessions are known."""
+        self._adoption = None
+        self._store.blind = False
+        adoption.finish(now, out)
+        self._number(adoption.servers, out)
+        self._adopted(event.orphans, now, out)
+
+    def _adopted(self, orphans: int, now: float, out: list[Effect]) -> None:
+        self._draining.switch_up(now)
         self._datagrams.leave(self._store.services, now, out)
-        if event.orphans:
-            out.append(Log("WARNING", f"{event.orphans} half sessions were found on the switch and deleted"))
+        if orphans:
+            out.append(Log("WARNING", f"{orphans} half sessions were found on the switch and deleted"))
 
     def _switch_down(self) -> None:
-        self._switch = None
+        self._switch = self._adoption = None
+        self._store.blind = False
         self._tables.forget_writes()
         reconcile.switch_down(self._store)
         self._datagrams.switch_down()
@@ -288,7 +283,8 @@ class Controller:
         if self._switch is None:
             return []
         self._number(NOTHING_FOUND, out)
-        self._announce(self._tables.sync(out) if change.network else self._change_tables(change, out), out)
+        new = self._tables.sync(out) if change.network else self._change_tables(change, out)
+        out += announce(self._declaration.router, new)
         by_key = self._store.services.by_key
         self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
         if gone:
@@ -349,49 +345,8 @@ class Controller:
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
         self._without_id = without
 
-    def _announce(self, addresses: Iterable[Address], out: list[Effect]) -> None:
-        """Gratuitous ARP or its like, so that neighbors learn or relearn where ``addresses`` are."""
-        for own in sorted(addresses):
-            link = self._declaration.router.link(own)
-            if link is not None:
-                out += (Forward(link.port, frame) for frame in announcements(link.mac, own))
-
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
         """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever
         it no longer fits is forgotten."""
         self.apply(self.memory.commands(memos, now), now)
         self.memory.recall(memos, now)
-
-    # ---- views
-
-    def sessions(self, now: float | None = None) -> Iterator[SessionView]:
-        """Every session; ages and expiry as of ``now``, by default the time of the last event. Events may be handled
-        between two of them: sessions that have gone since are left out, and those that have come."""
-        time = self._now if now is None else now
-        for session in tuple(self._store.table):
-            if self._store.table.by_id.get(session.entry.session_id) is session:
-                yield session_view(session, self._store.timeout(session), time)
-
-    def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
-        return tuple(self.each_service(self._now if now is None else now))
-
-    def each_service(self, now: float) -> Iterator[ServiceView]:
-        """The same one by one; see :meth:`sessions`."""
-        return (service_view(service, now) for service in tuple(self._store.services) if service.configured)
-
-    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
-        """None when there is none, or it is removed."""
-        service = self._store.services.by_key.get(key)
-        return None if service is None else service_view(service, now)
-
-    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
-        """Every template of persistence; see :meth:`sessions`."""
-        time = self._now if now is None else now
-        return (template_view(template, time) for template in self._store.templates)
-
-    def local_addresses(self) -> tuple[LocalAddressView, ...]:
-        return tuple(local_view(local, self._store.pool) for local in self._store.pool)
-
-    def stats(self) -> dict[str, int]:
-        """Counters by name (:data:`fullnat.core.stats.NAMES`), and how many sessions there are now."""
-        return self._stats | {"sessions": len(self._store.table), "templates": len(self._store.templates)}
