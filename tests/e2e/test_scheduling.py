@@ -39,6 +39,7 @@ def assert_shares(found: list[int], weights: tuple[int, ...], begun: int = 0) ->
     assert found == [pytest.approx(total * weight / sum(weights), rel=0.02, abs=begun) for weight in weights]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("scheduler", "weights"), [("rr", (1, 1, 1)), ("wrr", WEIGHTS)])
 def test_connections_that_come_and_go(target: str, sizes: Sizes, scheduler: str, weights: tuple[int, ...]) -> None:
     """100,000 of them with FULLNAT_E2E=full."""
@@ -125,6 +126,7 @@ def test_a_deadline_is_kept_through_a_kill_of_the_controller(target: str) -> Non
         assert [ask(open_ones[name]).server for name in ("s2", "s3")] == ["s2", "s3"]
 
 
+@pytest.mark.timeout(900)
 def test_changes_under_load_fail_nothing(target: str, sizes: Sizes) -> None:
     """Servers come, go and change their weights, again and again (1,000 times with FULLNAT_E2E=full), while
     connections come, go and stay. All servers live: nothing fails, and nobody's connection moves."""
