@@ -233,6 +233,12 @@ class Client:
         found = [entity.counter_entry for entity in self._read(entities)]
         return {(names[c.counter_id], c.index.index): (c.data.packet_count, c.data.byte_count) for c in found}
 
+    def clear_counter(self, name: str, index: int) -> None:
+        """Have the cell begin at zero."""
+        entry = p4r.CounterEntry(counter_id=self.schema.counters[name].preamble.id, index=p4r.Index(index=index))
+        entry.data.packet_count = 0
+        self._write(p4r.Update.MODIFY, [p4r.Entity(counter_entry=entry)])
+
     def direct_counter(self, entry: Entry) -> tuple[int, int]:
         """Packets and bytes that hit ``entry``."""
         key = self.schema.table_entry(Entry(entry.table, entry.match))

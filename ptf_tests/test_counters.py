@@ -103,6 +103,24 @@ class ServersCountWhatIsForwarded(SessionTest):
         assert after[counter, server + 1] == before[counter, server + 1]
 
 
+@over_ipv6_too
+class ServersCanBeginAtZero(SessionTest):
+    """The controller clears the counters of an id that it gives to another server; those of its neighbors stay."""
+
+    def runTest(self) -> None:
+        server = self.session.server_id
+        self.inward(self.session.from_client(seq=1, ack=5, payload=b"request"))
+        self.outward(self.session.from_server(seq=5, ack=8))
+        inward, outward = ("server_in_ctr", server), ("server_out_ctr", server)
+        counted = self.client.counters([inward, outward])
+        assert all(packets and octets for packets, octets in counted.values())
+        self.client.clear_counter(*inward)
+        assert self.client.counters([inward, outward]) == {inward: (0, 0), outward: counted[outward]}
+        segment = self.session.from_client(seq=8, ack=5)
+        self.inward(segment)
+        assert self.client.counters([inward]) == {inward: (1, len(bytes(segment)))}
+
+
 class HighestIdsWork(SessionTest):
     """The highest session id has registers, and the highest server id a counter and entries."""
 

@@ -28,7 +28,8 @@ _PROGRAM = program.load()
 
 
 class Client:
-    """Answers Writes when told to; ``failures`` maps (table, operation) to an error."""
+    """Answers Writes when told to; ``failures`` maps (table, operation) to an error. ``requests`` are without what sets
+    counters."""
 
     immediate = False
 
@@ -37,11 +38,13 @@ class Client:
         self.requests: list[list[p4r.Update]] = []
         self.failures: dict[tuple[str, str], tuple[int, str]] = {}
         self.gate = asyncio.Event()
-        self._names = {table.preamble.id: table.preamble.name for table in _PROGRAM.p4info.tables}
+        info = _PROGRAM.p4info
+        preambles = [table.preamble for table in info.tables] + [counter.preamble for counter in info.counters]
+        self._names = {preamble.id: preamble.name for preamble in preambles}
 
     async def write(self, updates: list[bytes]) -> dict[int, tuple[int, str]]:
         request = [p4r.Update.FromString(update) for update in updates]
-        self.requests.append(request)
+        self.requests.append([update for update in request if not update.entity.HasField("counter_entry")])
         await self.gate.wait()
         failed = {}
         for index, update in enumerate(request):
@@ -51,7 +54,8 @@ class Client:
         return failed
 
     def table(self, update: p4r.Update) -> str:
-        return self._names[update.entity.table_entry.table_id]
+        entity = update.entity
+        return self._names[entity.counter_entry.counter_id or entity.table_entry.table_id]
 
     def log(self) -> list[list[str]]:
         return [[f"{p4r.Update.Type.Name(u.type)} {self.table(u)}" for u in request] for request in self.requests]

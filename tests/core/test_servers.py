@@ -207,6 +207,22 @@ def test_ids_survive_a_restart_without_sessions_and_with_another_order() -> None
     assert changes(rig) == every(Op.INSERT, *pair(2, SERVER3))
 
 
+@pytest.mark.parametrize("server_ids", [1, 2])
+def test_an_id_found_without_its_server_is_free_when_its_entries_are_gone(server_ids: int) -> None:
+    """Another server gets no entries that are there already: with them it would get what they have counted."""
+    rig = Rig(config(), server_ids=server_ids)
+    changes(rig)
+    rig.config = config(virtual(real_servers=(SECOND,)))
+    rig.restart()
+    rig.settle()
+    new = server_ids - 1
+    assert changes(rig) == [*every(Op.DELETE, *pair(0)), *every(Op.INSERT, *pair(new, SERVER2))]
+    rig.reconfigure(config(BOTH))
+    rig.settle()
+    assert opened(rig).server in (SERVER, SERVER2)
+    assert on(rig.switch) == {*pair(new, SERVER2), *(pair(0) if server_ids == 2 else ())}
+
+
 def test_reading_repairs_what_is_not_as_it_should_be() -> None:
     rig = Rig(config(BOTH))
     entry = established(rig)
@@ -218,8 +234,8 @@ def test_reading_repairs_what_is_not_as_it_should_be() -> None:
     changes(rig)
     rig.restart()
     assert only(rig).entry == entry
-    assert on(rig.switch) == {*pair(0), *pair(1, SERVER2)}
-    assert len(changes(rig)) == 5
+    assert on(rig.switch) == {*pair(0), *pair(2, SERVER2)}
+    assert len(changes(rig)) == 7
 
 
 def test_a_sessions_server_is_put_back_whatever_its_id_is_said_to_be() -> None:

@@ -131,6 +131,11 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
             self.digest_configs.append(update.entity.digest_entry)
         elif kind == "meter_entry":
             self.meters[update.entity.meter_entry.index.index] = update.entity.meter_entry.config
+        elif kind == "counter_entry":
+            if update.type != p4r.Update.MODIFY:
+                return 3, "cells are there already"
+            cell = update.entity.counter_entry
+            self.counters[cell.counter_id, cell.index.index] = cell.data.packet_count, cell.data.byte_count
         elif kind == "table_entry":
             entry = update.entity.table_entry
             key = key_of(entry)

@@ -22,6 +22,8 @@ from fullnat.tables.next_hop import NextHop, Way
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
 from fullnat.tables.route import Route
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
 from fullnat.tables.table import Entry
 from fullnat.tables.virtual_service import VirtualService
 from p4soft.api import ToolchainError
@@ -139,6 +141,20 @@ async def test_probes_and_counters(client: Client) -> None:
     assert 0 <= result.idle < 60
     assert result[1:] == (0, 0, 0, 0)
     assert await client.counters(client.schema.drop_counter, [1, 2]) == {1: (0, 0), 2: (0, 0)}
+
+
+async def test_the_counters_of_a_server_are_cleared_beside_its_entries(client: Client) -> None:
+    schema = client.schema
+    of_server: list[Entry] = [ServerIn(7, 0, v4(0x0A00000B), 80), ServerOut(7, 0, v4(0xCB007150), 80)]
+    cells = [cell for entry in of_server if (cell := schema.cell_to_clear(Op.INSERT, entry)) is not None]
+    counted = [p4r.Update.FromString(cell) for cell in cells]
+    for update in counted:
+        update.entity.counter_entry.data.packet_count = 5
+    assert await client.write([update.SerializeToString() for update in counted]) == {}
+    assert await client.counters(schema.server_in_counter, [7]) == {7: (5, 0)}
+    assert await client.write([*cells, *wires(client, Op.INSERT, *of_server, session(1))]) == {}
+    for array in (schema.server_in_counter, schema.server_out_counter):
+        assert await client.counters(array, [7]) == {7: (0, 0)}
 
 
 async def test_probes_ask_the_engine_alone_and_find_what_a_read_finds(

@@ -94,6 +94,8 @@ class Writer:
         self._pending: deque[_Update] = deque()
         self._busy: set[EntryKey] = set()
         self._in_flight = 0
+        self._told = False
+        """The log has it that counters cannot be set."""
 
     @property
     def idle(self) -> bool:
@@ -140,6 +142,7 @@ class Writer:
         return batch
 
     async def _carry_out(self, batch: list[_Update]) -> None:
+        cells: list[bytes] = []
         wires: list[bytes] = []
         owners: list[int] = []
         failed: dict[int, Failure] = {}
@@ -152,10 +155,14 @@ class Writer:
                 continue
             wires.extend(encoded)
             owners.extend([index] * len(encoded))
+            if (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
+                cells.append(cell)
         if wires:
             self.requests += 1
             self.updates += len(wires)
-            errors = await self._client.write(wires)
+            errors = await self._client.write(cells + wires)
+            if errors and cells:
+                errors = self._but_cells(errors, len(cells))
             if errors:
                 failed.update(_per_update(batch, owners, errors))
                 await self._roll_back(batch, owners, errors)
@@ -173,6 +180,21 @@ class Writer:
                 self._finish(job)
         if not self._client.immediate:
             self.pump()
+
+    def _but_cells(self, errors: dict[int, tuple[int, str]], cells: int) -> dict[int, tuple[int, str]]:
+        """The errors of what follows the first ``cells`` updates, which set counters: a server with what another one
+        has counted is better than none."""
+        ours = sorted(wire for wire in errors if wire < cells)
+        if ours and not self._told:
+            self._told = True
+            code, message = errors[ours[0]]
+            _LOGGER.warning(
+                "%d counters of new real servers go on from what they were, as further ones may: %s %s",
+                len(ours),
+                code_name(code),
+                message,
+            )
+        return {wire - cells: error for wire, error in errors.items() if wire >= cells}
 
     async def _roll_back(self, batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> None:
         """Remove the half of an inserted session whose other half failed."""

@@ -226,7 +226,9 @@ class Controller(Reporting):
         found = FoundServers(of[Owner.SERVERS])
         self._store.blind = not event.whole
         if event.whole:
-            reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+            reconcile.switch_up(
+                self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, out, of_sessions
+            )
         else:
             self._store.services.switch_up(found)
             self._adoption = reconcile.Adoption(self._store, self._expiry, self._resets, found)
@@ -244,7 +246,7 @@ class Controller(Reporting):
         """All sessions are known."""
         self._adoption = None
         self._store.blind = False
-        adoption.finish(now, out)
+        adoption.finish(now, out, out)
         self._number(adoption.servers, out)
         self._adopted(event.orphans, now, out)
 

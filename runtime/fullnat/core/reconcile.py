@@ -45,9 +45,11 @@ def switch_up(
     found: Iterable[SessionEntry],
     servers: FoundServers,
     now: float,
+    first: list[Effect],
     out: list[Effect],
 ) -> None:
-    """``found``: every session that the switch has, and ``servers`` what it has of their servers."""
+    """``found``: every session that the switch has, and ``servers`` what it has of their servers. What is to be done
+    ``first`` comes before their entries change."""
     entries = tuple(found)
     if len(store.table):
         _drop_missing(store, {key_of(entry): entry for entry in entries})
@@ -55,7 +57,7 @@ def switch_up(
     _resume(store, resets, now, out)
     adoption = Adoption(store, expiry, resets, servers)
     adoption.found(entries, now)
-    adoption.finish(now, out)
+    adoption.finish(now, first, out)
 
 
 class Adoption:
@@ -101,8 +103,8 @@ class Adoption:
             self.deferred.append(event)
         return True
 
-    def finish(self, now: float, out: list[Effect]) -> None:
-        """There are no more of them."""
+    def finish(self, now: float, first: list[Effect], out: list[Effect]) -> None:
+        """There are no more of them. ``first`` as for :func:`switch_up`."""
         store = self._store
         adopted: list[Session] = []
         for key, entry in self._late:
@@ -113,7 +115,7 @@ class Adoption:
             out.append(Log("INFO", f"{self._adopted} sessions found on the switch and taken over"))
         if surplus := self._surplus:
             out.append(Log("WARNING", f"{len(surplus)} sessions on the switch contradict others and are deleted"))
-            out.append(Write(tuple((Op.DELETE, entry) for entry in surplus)))
+            first.append(Write(tuple((Op.DELETE, entry) for entry in surplus)))
         self._resets.end(self._orphans, now, out)
         store.services.ids.settle()
         for event in self.deferred:

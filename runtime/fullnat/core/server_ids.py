@@ -119,13 +119,14 @@ class ServerIds:
         self._found: set[int] = set()
         """Ids that the tables had."""
         self._kept: set[int] = set()
-        """Ids that sessions may have that are not known yet."""
+        """Ids that the tables had and nobody holds: sessions may have them that are not known yet, and afterwards their
+        entries are still to be deleted."""
         self._again: set[int] = set()
         """Ids with a failed update, which is repeated with the next ones."""
 
     def __len__(self) -> int:
         """Ids that are not free."""
-        return len(self._bindings)
+        return len(self._bindings) + len(self._kept)
 
     @property
     def are_all_taken(self) -> bool:
@@ -191,7 +192,7 @@ class ServerIds:
         return None if binding is None else binding.key.service
 
     def _claim(self, number: int) -> bool:
-        if number in self._kept:
+        if number in self._kept and number not in self._deleting:
             self._kept.remove(number)
             return True
         return self._pool.claim(number)
@@ -230,14 +231,21 @@ class ServerIds:
         self._kept = {number for number in self._found if self._pool.claim(number)}
 
     def settle(self) -> None:
-        """All sessions are known: the ids that nobody holds are free."""
+        """All sessions are known: the entries of ids that nobody holds go."""
         self.changed |= self._found
-        self._release_kept()
 
     def _release_kept(self) -> None:
         for number in self._kept:
             self._pool.release(number)
         self._kept = set()
+
+    def _gone(self, number: int) -> None:
+        """The entries of an id that nobody holds are gone."""
+        if number in self._bindings:
+            self._free(number)
+        elif number in self._kept:
+            self._kept.remove(number)
+            self._pool.release(number)
 
     def updates(self) -> list[tuple[Op, Entry]]:
         """What brings the switch up to date, deletions first; :meth:`answered` takes the outcome of each."""
@@ -260,8 +268,8 @@ class ServerIds:
                 else:
                     deletions.append(update)
                     self._deleting[number] += 1
-            if binding is not None and not used and not self._deleting[number]:
-                self._free(number)
+            if not used and not self._deleting[number]:
+                self._gone(number)
         return deletions + others
 
     def answered(self, operation: Op, entry: ServerEntry, outcome: Outcome) -> None:
@@ -278,8 +286,8 @@ class ServerIds:
             self._deleting[number] -= 1
             if self._deleting[number] <= 0:
                 del self._deleting[number]
-                if binding is not None and not binding.holders and number not in self._again:
-                    self._free(number)
+                if not self.holders(number) and number not in self._again:
+                    self._gone(number)
 
 
 _NOWHERE = Endpoint(v4(0), 0)

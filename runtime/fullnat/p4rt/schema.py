@@ -8,12 +8,14 @@ from finsy.proto import p4i, p4r
 
 from fullnat.core.interface import Op, Sizes
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
-from fullnat.p4rt.binding import Binder
+from fullnat.p4rt.binding import Array, Binder
 from fullnat.p4rt.errors import SchemaError
 from fullnat.p4rt.packetio import PacketIo
 from fullnat.p4rt.sessions import UPDATE_TYPES, SessionTables
 from fullnat.p4rt.tables import ColdTables
 from fullnat.p4rt.wire import delimited, scalar
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, shown
 
@@ -47,6 +49,15 @@ class Schema:
         table_entry = self.cold.encode(entry, with_action=op is not Op.DELETE)
         return (scalar(1, UPDATE_TYPES[op]) + delimited(2, delimited(2, table_entry.SerializeToString())),)
 
+    def cell_to_clear(self, op: Op, entry: Entry) -> bytes | None:
+        """The serialised p4.v1.Update that has the counter of a new server begin at zero: its id was another one's
+        before, and no table's deletion clears an indexed counter (P4Runtime 1.3, section 9.4)."""
+        if op is not Op.INSERT:
+            return None
+        if isinstance(entry, ServerIn):
+            return _cleared(self.server_in_counter, entry.server_id)
+        return _cleared(self.server_out_counter, entry.server_id) if isinstance(entry, ServerOut) else None
+
     def decode_all(self, entries: Iterable[p4r.TableEntry]) -> tuple[list[Entry], list[tuple[SessionEntry, bool]]]:
         """Join the halves of sessions; the second list is half sessions, True for a lone ``session_in`` entry."""
         halves = self.sessions.halves()
@@ -54,3 +65,8 @@ class Schema:
         found = [cold for entry in others if (cold := self.cold.decode(entry)) is not None]
         halves.finish()
         return [*found, *halves.sessions], halves.orphans
+
+
+def _cleared(array: Array, index: int) -> bytes:
+    cell = p4r.CounterEntry(counter_id=array.id, index=p4r.Index(index=index), data=p4r.CounterData())
+    return p4r.Update(type=p4r.Update.MODIFY, entity=p4r.Entity(counter_entry=cell)).SerializeToString()
