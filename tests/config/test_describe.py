@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from fullnat.config import file
 from fullnat.config.describe import described
 from fullnat.config.diff import diff, model_of
+from fullnat.core.model import Model
 
 BEFORE = """\
 [[interface]]
@@ -63,3 +65,46 @@ def test_order_and_what_is_wholly_new_or_gone() -> None:
     udp = file.parse(BEFORE.replace("port = 80\nlocal", 'port = 80\nprotocol = "udp"\nlocal'))
     lines = described(diff(old, model_of(udp)), old)
     assert lines[:2] == ["virtual server tcp 203.0.113.80:80: removed", "virtual server udp 203.0.113.80:80: added"]
+
+
+@pytest.mark.parametrize(
+    ("service", "server", "then_service", "then_server", "lines"),
+    [
+        ("fullnat", "fullnat", "fullnat", None, []),
+        ("fullnat", None, "fullnat", "fullnat", []),
+        ("nat", None, "nat", "nat", []),
+        ("fullnat", "nat", "fullnat", None, [", real server 10.0.0.11:80: changed (mode nat -> fullnat)"]),
+        ("fullnat", None, "fullnat", "nat", [", real server 10.0.0.11:80: changed (mode fullnat -> nat)"]),
+        ("fullnat", None, "nat", "fullnat", [": changed (mode fullnat -> nat)"]),
+        (
+            "fullnat",
+            "fullnat",
+            "nat",
+            None,
+            [
+                ": changed (mode fullnat -> nat)",
+                ", real server 10.0.0.11:80: changed (mode fullnat -> nat)",
+            ],
+        ),
+    ],
+)
+def test_a_mode_has_changed_when_that_in_effect_has(
+    service: str, server: str | None, then_service: str, then_server: str | None, lines: list[str]
+) -> None:
+    old, new = _with_modes(service, server), _with_modes(then_service, then_server)
+    assert described(diff(old, new), old) == [f"virtual server tcp 203.0.113.80:80{line}" for line in lines]
+
+
+def test_what_changes_beside_a_mode_that_stays_is_named_alone() -> None:
+    old = _with_modes("fullnat", "fullnat")
+    new = _with_modes("fullnat", None, weight=0)
+    assert described(diff(old, new), old) == [
+        "virtual server tcp 203.0.113.80:80, real server 10.0.0.11:80: changed (weight 1 -> 0)"
+    ]
+
+
+def _with_modes(service: str, server: str | None, weight: int = 1) -> Model:
+    text = BEFORE.replace("local_addresses", f'mode = "{service}"\nlocal_addresses')
+    of_server = f'address = "10.0.0.11"\nweight = {weight}' + (f'\nmode = "{server}"' if server else "")
+    assert 'address = "10.0.0.11"' in BEFORE
+    return model_of(file.parse(text.replace('address = "10.0.0.11"', of_server)))

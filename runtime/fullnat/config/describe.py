@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from fullnat.config.model import ServerSettings, ServiceSettings
 from fullnat.core import commands
-from fullnat.core.commands import Command
+from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.net.flow import text
@@ -33,11 +34,28 @@ _NOUNS = {
 
 
 def described(changes: Iterable[Command], before: Model) -> list[str]:
-    """``changes`` to what was ``before``; of what is edited, the options that are others now."""
-    return [_line(change, before) for change in changes]
+    """``changes`` to what was ``before``; of what is edited, the options that are others now. A real server that says
+    the mode that it has from its service, or leaves it out, is as before."""
+    changes = list(changes)
+    after = {change.service: change.settings for change in changes if isinstance(change, commands.EditService)}
+    lines = []
+    for change in changes:
+        old, new = _pair(change, before, after)
+        if old != new or new is None or not _is_of_mode_alone(change, before):
+            lines.append(_line(change, _changed(old, new) if old is not None else []))
+    return lines
 
 
-def _line(change: Command, before: Model) -> str:
+def _is_of_mode_alone(change: Command, before: Model) -> bool:
+    """It says another mode."""
+    if not isinstance(change, commands.EditServer):
+        return False
+    declared = before.services.get(change.service)
+    settings = None if declared is None else declared.servers.get(change.server)
+    return settings is not None and settings.mode is not change.settings.mode
+
+
+def _line(change: Command, changed: list[str]) -> str:
     name = type(change).__name__
     verb = next(verb for verb in _VERBS if name.startswith(verb))
     noun = _NOUNS[name.removeprefix(verb)]
@@ -47,7 +65,7 @@ def _line(change: Command, before: Model) -> str:
     what = _what(change)
     words = [f"{noun} {what}" if what else noun] if service and noun != "virtual server" else []
     subject = ", ".join([f"virtual server {service}", *words]) if service else f"{noun} {what}".rstrip()
-    return f"{subject}: {_VERBS[verb]}{_difference(change, before)}"
+    return f"{subject}: {_VERBS[verb]}{_difference(change, changed)}"
 
 
 def _what(change: Command) -> str:
@@ -68,28 +86,36 @@ def _what(change: Command) -> str:
     return ""
 
 
-def _difference(change: Command, before: Model) -> str:
-    """Of what is edited, the options that are others now. What the same batch has added is not ``before``."""
+def _difference(change: Command, changed: list[str]) -> str:
     match change:
-        case commands.EditGlobals(settings):
-            pair: tuple[Any, Any] = before.settings, settings
-        case commands.EditService(service, settings):
-            declared = before.services.get(service)
-            pair = declared and declared.settings, settings
-        case commands.EditServer(service, server, settings):
-            declared = before.services.get(service)
-            pair = declared and declared.servers.get(server), settings
-        case commands.EditInterface(interface):
-            pair = before.interfaces.get(interface.port), interface
-        case commands.EditRoute(route):
-            pair = before.routes.get(route.prefix), route
         case commands.DrainServer() | commands.DrainService() | commands.DrainAll():
             return "" if change.within is None else f" (for {change.within:g} s)"
-        case _:
-            return ""
-    old, new = pair
-    changed = _changed(old, new) if old is not None else []
     return f" ({', '.join(changed)})" if changed else ""
+
+
+def _pair(change: Command, before: Model, after: Mapping[ServiceKey, ServiceSettings]) -> tuple[Any, Any]:
+    """What is edited as it was and as it is with the services ``after`` it; None twice for other changes, and once for
+    what the same batch has added."""
+    match change:
+        case commands.EditGlobals(settings):
+            return before.settings, settings
+        case commands.EditService(service, settings):
+            declared = before.services.get(service)
+            return declared and declared.settings, settings
+        case commands.EditServer(service, server, settings):
+            declared = before.services.get(service)
+            if declared is None or (old := declared.servers.get(server)) is None:
+                return None, settings
+            return _in_effect(old, declared.settings), _in_effect(settings, after.get(service, declared.settings))
+        case commands.EditInterface(interface):
+            return before.interfaces.get(interface.port), interface
+        case commands.EditRoute(route):
+            return before.routes.get(route.prefix), route
+    return None, None
+
+
+def _in_effect(settings: ServerSettings, service: ServiceSettings) -> ServerSettings:
+    return replace(settings, mode=settings.mode or service.mode)
 
 
 def _changed(old: Any, new: Any, prefix: str = "") -> list[str]:
