@@ -52,8 +52,14 @@ async def refusal(api: Api, *commands: Any, name: str = "apply") -> controlclien
 
 
 async def test_about_by_both(api: Api, channel: grpc.aio.Channel) -> None:
-    assert await get(api, "about") == [{**ABOUT, "role": "admin"}]
-    assert await call(channel, "GetAbout") == {"version": "1.2", "cookie": "77", "role": "admin", "size": "1048576"}
+    assert await get(api, "about") == [{**ABOUT, "switch": "disconnected", "role": "admin"}]
+    assert await call(channel, "GetAbout") == {
+        "version": "1.2",
+        "cookie": "77",
+        "role": "admin",
+        "size": "1048576",
+        "switch": "disconnected",
+    }
 
 
 async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:

@@ -58,7 +58,10 @@ async def test_the_socket_of_a_dead_controller_is_replaced(tmp_path: Path) -> No
     api = small_api(path)
     await api.start()
     assert not (tmp_path / ".s-gone").exists()
-    assert await asyncio.to_thread(lambda: next(controlclient.ask(path, "about"))) == {"role": "admin"}
+    assert await asyncio.to_thread(lambda: next(controlclient.ask(path, "about"))) == {
+        "switch": "disconnected",
+        "role": "admin",
+    }
     await api.stop()
 
 

@@ -19,6 +19,8 @@ from fullnat.core.draft import name
 COMMANDS_PER_TURN = 500
 """Commands translated, likewise."""
 
+STANDS_BY = "this controller stands by: another one is primary of the switch; send commands to that one"
+
 
 class Handlers:
     def __init__(self, snapshots: Snapshots, changes: Changes, about: Json | None = None) -> None:
@@ -30,7 +32,7 @@ class Handlers:
     # ---- one answer
 
     async def about(self, _request: Any, caller: Identity) -> Json:
-        return {**self._about, "role": caller.role.name.lower()}
+        return {**self._about, "switch": self._snapshots.switch_state, "role": caller.role.name.lower()}
 
     async def network(self, _request: Any, _caller: Identity) -> Json:
         return translate.network(self._changes.model)
@@ -39,6 +41,8 @@ class Handlers:
         return await self._snapshots.stats()
 
     async def apply(self, request: Any, caller: Identity) -> Json:
+        if not request.dry_run:
+            self._require_primary()
         translation = await self._translated(request.commands)
         if caller.role < Role.ADMIN:
             _allow_operator(request.commands)
@@ -67,9 +71,16 @@ class Handlers:
         return translation
 
     async def zero(self, request: Any, _caller: Identity) -> Json:
+        self._require_primary()
         wanted = self._wanted(request)
         await self._snapshots.zero(None if wanted is None else (wanted,))
         return {}
+
+    def _require_primary(self) -> None:
+        """What commands change is not in the file and would be lost here: the primary controller knows nothing of it.
+        Without a switch there may be no other controller. Raises CallError."""
+        if self._snapshots.stands_by:
+            raise CallError(Kind.CONFLICT, STANDS_BY)
 
     async def reload(self, request: Any, _caller: Identity) -> Json:
         keep = request.keep if request.HasField("keep") else None

@@ -98,6 +98,11 @@ class SwitchSession:
         return "standby" if self._candidate.standby else self._phase, ""
 
     @property
+    def stands_by(self) -> bool:
+        """Another controller is primary; :attr:`state` may have something else to say."""
+        return self._candidate.standby
+
+    @property
     def silent(self) -> float:
         """Seconds for which the switch has said nothing."""
         return self._liveness.silent

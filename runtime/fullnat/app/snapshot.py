@@ -96,6 +96,15 @@ class Snapshots:
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
 
+    @property
+    def switch_state(self) -> str:
+        """As :attr:`fullnat.app.switch.SwitchOwner.state`."""
+        return self._owner.state
+
+    @property
+    def stands_by(self) -> bool:
+        return self._owner.stands_by
+
     def sessions(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
         of the lists, which may be empty. Each session is as it is when its list is made, with its packets and the time

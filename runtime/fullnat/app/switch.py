@@ -56,6 +56,11 @@ class SwitchOwner:
         return self.session.state[0] if self.session is not None else "disconnected"
 
     @property
+    def stands_by(self) -> bool:
+        """There is a connection, and on it another controller is primary."""
+        return self.session is not None and self.session.stands_by
+
+    @property
     def reason(self) -> str:
         """Why the switch is disconnected or silent, and since when."""
         state, reason = self.session.state if self.session is not None else ("disconnected", "")

@@ -99,6 +99,8 @@ def _absence(switch: Json) -> str:
         return "the switch does not tell its counters"
     if switch["state"] == "silent":
         return str(switch["reason"])
+    if switch["state"] == "standby":
+        return "this controller stands by: another one is primary"
     return f"the switch is {switch['state']}" + (f" ({switch['reason']})" if switch["reason"] else "")
 
 

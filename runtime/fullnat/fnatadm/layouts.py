@@ -39,8 +39,9 @@ def largenum(number: int, exact: bool = False) -> str:
     return f"{number // 10**12}T".rjust(9)
 
 
-def version(text: str, size: int) -> str:
-    return f"IP Virtual Server version {text} (size={size})"
+def version(text: str, size: int, stands_by: bool = False) -> str:
+    """The first line, which says as well that these are not the services that the switch has."""
+    return f"IP Virtual Server version {text} (size={size})" + " standby: another controller is primary" * stands_by
 
 
 # ---------------------------------------------------------------------------------------------- services

@@ -153,7 +153,7 @@ def _list_services(line: Line) -> None:
         return
     if "service" not in line:
         (about,) = controlclient.ask(_socket(line), "about")
-        print(layouts.version(about["version"], about["size"]))
+        print(layouts.version(about["version"], about["size"], about.get("switch") == "standby"))
     print(layout.title)
     for row in layouts.services(found, layout, wishes):
         print(row)
