@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.interface import THE_SWITCH, Failure, Inject, Op, Outcome, SwitchDown, SwitchUp, Written
+from fullnat.core.interface import THE_SWITCH, Failure, Inject, Log, Op, Outcome, SwitchDown, SwitchUp, Written
 from fullnat.tables.next_hop import NextHop
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.port import Port
@@ -201,7 +201,34 @@ def test_contradicting_sessions_are_deleted() -> None:
     rig.switch.tables.update(dict.fromkeys(keys(twin), twin))
     rig.restart()
     assert len(rig.switch.of(SessionEntry)) == 1
-    assert only(rig).entry in (entry, twin)
+    kept = only(rig).entry
+    assert kept in (entry, twin)
+    gone = twin if kept == entry else entry
+    assert [log for log in rig.switch.logs if log.level == "WARNING"] == [
+        Log(
+            "WARNING",
+            "1 sessions found on the switch are deleted, which ends their connections: another session has the same "
+            "session id or local port or gives the server id to another real server, or nothing tells whose they are "
+            f"(tcp {gone.flow_in.src} to {gone.flow_in.dst})",
+        )
+    ]
+
+
+def test_the_first_of_many_contradicting_sessions_are_named() -> None:
+    rig = Rig(config())
+    entry = established(rig)
+    clients = range(1, 6)
+    twins = [entry._replace(client_port=port, local_port=entry.local_port ^ port) for port in clients]
+    for twin in twins:
+        rig.switch.tables.update(dict.fromkeys(keys(twin), twin))
+    rig.restart()
+    assert only(rig).entry == entry
+    (warning,) = [log.message for log in rig.switch.logs if log.level == "WARNING"]
+    assert warning.startswith(
+        "5 sessions found on the switch are deleted, which ends their connections: another session "
+    )
+    named = ", ".join(f"tcp {twin.flow_in.src} to {twin.flow_in.dst}" for twin in twins[:3])
+    assert warning.endswith(f"({named} and 2 more)")
 
 
 def test_a_contradicting_local_port_leaves_nothing_behind() -> None:

@@ -3,12 +3,13 @@ right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fullnat.core.commands import ServiceKey
 from fullnat.core.expiry import Expiry
 from fullnat.core.interface import Effect, IdleNotice, Log, Op, SessionEvents, Write
 from fullnat.core.lifecycle import Phase, Step
+from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.service import Service
@@ -22,6 +23,9 @@ ADOPTED_SPREAD = 10.0
 
 DEFERRED = 1 << 20
 """News of sessions that are not known yet that are kept. What else there was is found out when they are looked at."""
+
+NAMED = 3
+"""Of the sessions that are deleted."""
 
 
 def switch_down(store: SessionStore) -> None:
@@ -114,7 +118,7 @@ class Adoption:
         if self._adopted:
             out.append(Log("INFO", f"{self._adopted} sessions found on the switch and taken over"))
         if surplus := self._surplus:
-            out.append(Log("WARNING", f"{len(surplus)} sessions on the switch contradict others and are deleted"))
+            out.append(Log("WARNING", _deleted(surplus)))
             first.append(Write(tuple((Op.DELETE, entry) for entry in surplus)))
         self._resets.end(self._orphans, now, out)
         store.services.ids.settle()
@@ -147,6 +151,18 @@ class Adoption:
         self._adopted += len(adopted)
         self._store.stats["sessions_adopted"] += len(adopted)
         self._expiry.look(adopted, now, ADOPTED_SPREAD)
+
+
+def _deleted(surplus: Sequence[SessionEntry]) -> str:
+    flows = [
+        f"{BY_NUMBER[entry.protocol].name} {entry.flow_in.src} to {entry.flow_in.dst}" for entry in surplus[:NAMED]
+    ]
+    more = f" and {len(surplus) - NAMED} more" if len(surplus) > NAMED else ""
+    return (
+        f"{len(surplus)} sessions found on the switch are deleted, which ends their connections: another session has "
+        "the same session id or local port or gives the server id to another real server, or nothing tells whose they "
+        f"are ({', '.join(flows)}{more})"
+    )
 
 
 def key_of(entry: SessionEntry, virtual: dict[Endpoint, Endpoint] | None = None) -> Flow:
