@@ -294,12 +294,17 @@ async def test_what_the_controller_refuses(fnatadm: Run) -> None:
         assert done.err.count("\n") == 1
 
 
-async def test_without_a_controller(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
-    status = await asyncio.to_thread(main.run, ["-L", "--control-socket", str(tmp_path / "none")])
-    assert (status, capsys.readouterr().err) == (
-        1,
-        f"fnatadm: no controller is running: nobody listens at {tmp_path}/none\n",
-    )
+async def test_without_a_controller(
+    capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option has the last word, the environment the one before it."""
+    monkeypatch.setenv("FULLNAT_CONTROL_SOCKET", str(tmp_path / "said"))
+    for words, name in ((["-L", "--control-socket", str(tmp_path / "none")], "none"), (["-L"], "said")):
+        status = await asyncio.to_thread(main.run, words)
+        assert (status, capsys.readouterr().err) == (
+            1,
+            f"fnatadm: no controller is running: nobody listens at {tmp_path}/{name}\n",
+        )
 
 
 async def test_ipv6(api: Api, fnatadm: Run) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config import addresses, check, hints, keepalived, locate
+from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import (
     Config,
@@ -56,7 +57,7 @@ def load(path: Path, target: str = V1MODEL) -> Config:
     ConfigError with everything that is wrong."""
     if path.suffix == KEEPALIVED:
         document, problems, vain = keepalived.load(path)
-        return replace(of_document(document, problems, target), vain=vain)
+        return of_document(document, problems, target, vain)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -70,21 +71,25 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
     try:
         document = tomllib.loads(text)
     except RecursionError:
-        raise ConfigError([f"{name}: values are nested too deeply"]) from None
+        raise ConfigError([f"{name}: values are nested too deeply"], holds_back=True) from None
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
-        raise ConfigError([locate.syntax_error(name, text, str(error))]) from None
+        raise ConfigError([locate.syntax_error(name, text, str(error))], holds_back=True) from None
     return of_document(document, Problems(locate.Locator(text, name)), target)
 
 
-def of_document(document: Mapping[str, Any], problems: Problems, target: str = V1MODEL) -> Config:
-    """The configuration that ``document`` says, if ``problems`` has none so far. Raises ConfigError with all there
-    are."""
+def of_document(
+    document: Mapping[str, Any], problems: Problems, target: str = V1MODEL, vain: tuple[str, ...] = ()
+) -> Config:
+    """The configuration that ``document`` says, if ``problems`` has none so far; ``vain`` is what it says in vain.
+    Raises ConfigError with all there are."""
     config = _config(document, problems)
     if config is not None:
+        config = replace(config, vain=vain)
         check.check(config, problems, CPU_PORTS[target])
     if problems.lines or config is None:
-        raise ConfigError(problems.sorted())
+        warnings = vain if config is None else advice(config)
+        raise ConfigError(problems.sorted(), warnings, holds_back=config is None)
     return config
 
 

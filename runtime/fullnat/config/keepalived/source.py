@@ -43,7 +43,7 @@ class SourceError(ConfigError):
     """A line that cannot be read."""
 
     def __init__(self, place: Place, message: str) -> None:
-        super().__init__([f"{place}: {message}"])
+        super().__init__([f"{place}: {message}"], holds_back=True)
 
 
 def read(path: Path) -> Iterator[Line]:
