@@ -285,7 +285,11 @@ async def test_what_the_controller_refuses(fnatadm: Run) -> None:
         ("-Z -t 203.0.113.81:80", "there is no virtual server tcp 203.0.113.81:80"),
         ("-A -t 203.0.113.81:0", "port 0 is not from 1 to 65535"),
         ("-A -t 203.0.113.81:80 -s dance", "'dance' is not one of dh, fo"),
-        ("-A -t 203.0.113.81:80 --option colour=red", 'Message type "fullnat.api.v1.ServiceSettings" has no field'),
+        ("-A -t 203.0.113.81:80 --option colour=red", "colour: no option of a service; there are scheduler, mode, "),
+        ("-A -t 203.0.113.81:80 --option max_session=1", "max_session: no option of a service; did you mean max_sess"),
+        ("-A -t 203.0.113.81:80 --option max_sessions=abc", "max_sessions: 'abc' is not a number"),
+        ("-A -t 203.0.113.81:80 --option timeouts.clos=3", "timeouts.clos: no timeout; did you mean close?"),
+        ("-A -t 203.0.113.81:80 --option timeouts=3", "timeouts: 3 is not an object"),
     ):
         done = await fnatadm(line)
         assert (done.status, done.out) == (1, "")
