@@ -64,6 +64,13 @@ WRONG = [
         "--tun-port goes with --tun-type gue, and is 6080",
     ),
     ("-A -t 192.0.2.1:80 --option toa", "--option 'toa' is not NAME=VALUE"),
+    (
+        "-e -t 192.0.2.1:80 -r 192.0.2.2 --within 9",
+        "--within needs -w 0: a server with a weight keeps its sessions",
+    ),
+    ("-e -t 192.0.2.1:80 -r 192.0.2.2 -w 0 --within soon", "'soon' is not a number of seconds up to 2678400"),
+    ("-d -t 192.0.2.1:80 -r 192.0.2.2 --within -1", "'-1' is not a number of seconds up to 2678400"),
+    ("-a -t 192.0.2.1:80 -r 192.0.2.2 --within 9", "--within does not go with -a"),
 ]
 
 

@@ -19,11 +19,11 @@ from fnatadm.conftest import Done, Run
 TYPED = """\
 -A -t 203.0.113.80:443 -s wrr -V 90
 -A -u 203.0.113.53:53 -s rr -o
--a -t 203.0.113.80:443 -r 10.0.0.11:8443 -b -w 100 -x 9 -y 5
--a -t 203.0.113.80:443 -r 10.0.0.12 -m -w 50
--a -t 203.0.113.80:443 -r 10.0.0.13:99
 -P -t 203.0.113.80:443 -z 10.0.1.5
 -P -t 203.0.113.80:443 -z 10.0.1.6
+-a -t 203.0.113.80:443 -r 10.0.0.11:8443 -b -w 100 -x 9 -y 5
+-a -t 203.0.113.80:443 -r 10.0.0.12 -m -w 50
+-a -t 203.0.113.80:443 -r 10.0.0.13:99 -g
 """
 PLAIN = """\
 IP Virtual Server version 1.2 (size=1048576)
@@ -52,7 +52,7 @@ async def test_a_list(fnatadm: Run) -> None:
 
 
 async def test_names_without_n(fnatadm: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    await made(fnatadm, "-A -t 203.0.113.80:https\n-a -t 203.0.113.80:https -r 10.0.0.11:http -b\n")
+    await made(fnatadm, "-A -t 203.0.113.80:https\n-a -t 203.0.113.80:https -r 10.0.0.11:http -m\n")
     monkeypatch.setattr("fullnat.fnatadm.names._host_name", {"203.0.113.80": "www." + "x" * 40, "10.0.0.11": "one"}.get)
     rows = (await fnatadm("-L")).out.splitlines()[3:]
     assert [row.split()[1] for row in rows] == ["www." + "x" * 29, "one:http"]
@@ -62,7 +62,7 @@ async def test_names_without_n(fnatadm: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_the_order_of_a_list(fnatadm: Run) -> None:
     typed = "-A -t 203.0.113.9:80\n-A -t 203.0.113.10:80\n-A -t 203.0.113.9:9\n-A -u 203.0.113.1:1\n"
-    servers = "-a -t 203.0.113.9:80 -r 10.0.0.30:80 -b\n-a -t 203.0.113.9:80 -r 10.0.0.4:80 -b\n"
+    servers = "-a -t 203.0.113.9:80 -r 10.0.0.30:80 -m\n-a -t 203.0.113.9:80 -r 10.0.0.4:80 -m\n"
     await made(fnatadm, typed + servers)
 
     async def order(line: str) -> list[str]:
@@ -318,9 +318,9 @@ async def test_ipv6(api: Api, fnatadm: Run) -> None:
     await asyncio.to_thread(lambda: controlclient.tell(api.path, "apply", message))
     for line in (
         "-A -t [2001:db8::80]:443 -s wlc -p 60 -M 64",
+        "-P -t [2001:db8::80]:443 -z 2001:db8:1::5",
         "-a -t [2001:db8::80]:443 -r [2001:db8:1:0:aaaa:bbbb:cccc:dddd]:8443 -m -w 3",
         "-a -t [2001:db8::80]:443 -r 2001:db8:1::7 -b",
-        "-P -t [2001:db8::80]:443 -z 2001:db8:1::5",
     ):
         assert await fnatadm(line) == Done(0, "", "")
     listed = (await fnatadm("-Ln")).out.splitlines()[3:]

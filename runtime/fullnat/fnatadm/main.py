@@ -5,6 +5,7 @@ Exit status: 0 done, 1 the controller refuses it or does not answer, 2 wrong com
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import shlex
@@ -18,7 +19,7 @@ import click
 
 from fullnat.cli import controlclient
 from fullnat.cli.output import guarded
-from fullnat.fnatadm import commands, layouts
+from fullnat.fnatadm import commands, doubts, layouts
 from fullnat.fnatadm.options import COMMANDS, OPTIONS, Option
 from fullnat.fnatadm.parse import Line, UsageError, parse
 
@@ -41,8 +42,9 @@ def run(words: list[str]) -> int:
         print(f"fnatadm: {error}", file=sys.stderr)
         return 2
     except controlclient.Refused as error:
-        for problem in error.problems or [{"message": str(error)}]:
-            print(f"fnatadm: {problem['message']}", file=sys.stderr)
+        # Two commands of one line may be refused for the same.
+        for message in dict.fromkeys(problem["message"] for problem in error.problems or [{"message": str(error)}]):
+            print(f"fnatadm: {message}", file=sys.stderr)
         return 1
     except click.ClickException as error:
         print(f"fnatadm: {error.message}", file=sys.stderr)
@@ -58,7 +60,18 @@ def _socket(line: Line) -> Path | None:
 
 
 def _change(line: Line) -> None:
-    _apply(line, commands.messages(line))
+    messages = commands.messages(line)
+    if doubts.concerns(line):
+        _warn(line)
+    _apply(line, messages)
+
+
+def _warn(line: Line) -> None:
+    """Nothing where there is no such service: the command itself says that."""
+    with contextlib.suppress(controlclient.Refused):
+        (service,) = _services(line)
+        for doubt in doubts.of_service(line, service):
+            print(f"fnatadm: warning: {doubt}", file=sys.stderr)
 
 
 def _apply(line: Line, messages: list[Json]) -> None:
