@@ -61,6 +61,11 @@ def get(target: str) -> bytes:
         (post(b'{"commands": [{"clear": {}, "add_route": {}}]}'), 400, ""),
         (post(b'{"commands": 1}'), 400, "Failed to parse commands field: "),
         (post(b'{"commands": [{"add_interface": {"port": 5}}]}'), 400, "mac is missing"),
+        (
+            post(b'{"commands": [{"add_interface": {"port": 5, "mac": "+1:00:00:00:00:01"}}]}'),
+            400,
+            "'+1:00:00:00:00:01'",
+        ),
         (post(b'{"commands": [{"add_route": {"prefix": "10.0.0.1/8"}}]}'), 400, "10.0.0.1/8 has host bits set"),
         (post(b'{"commands": [{"edit_globals": {"timeouts": {"close": "NaN"}}}]}'), 400, "close nan is not from 0"),
         (post(b"{}", "Content-Length: 3\r\n"), 400, "a header of the request is none"),
