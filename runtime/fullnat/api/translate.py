@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum
@@ -18,6 +19,7 @@ from fullnat.net.flow import Endpoint, address, text
 
 Json = dict[str, Any]
 S = TypeVar("S")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
 # ---------------------------------------------------------------------------------------------- names
@@ -63,10 +65,9 @@ def _mode(value: str) -> Mode:
 
 
 def _mac(value: str) -> int:
-    parts = value.split(":")
-    if len(parts) != 6 or any(len(part) != 2 for part in parts):
+    if not _MAC.fullmatch(value):
         raise ValueError(f"{value!r} is not a MAC address like 02:00:00:00:00:01")
-    return int("".join(parts), 16)
+    return int(value.replace(":", ""), 16)
 
 
 def _mac_text(value: int) -> str:

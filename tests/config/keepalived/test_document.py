@@ -245,3 +245,20 @@ def test_a_group_s_problem_is_told_once(tmp_path: Path) -> None:
     assert problems(tmp_path, OURS + FULLNAT.replace("delay_loop 7", "delay_lop 7")) == [
         "k.conf:30: delay_lop: is no keyword of virtual_server; did you mean delay_loop?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("punt_rate 100\npunt_rate 200", "k.conf:2: punt_rate: is said already at k.conf:1"),
+        ("interface 5\ninterface {\n}", "k.conf:2: interface: is said already at k.conf:1"),
+        ("route a b\nroute {\n}", "k.conf:2: route: is said already at k.conf:1"),
+        ("timeouts\ntimeouts {\nsyn_recv 5\n}", "k.conf:2: timeouts: is said already at k.conf:1"),
+        ("interface {\n}\ninterface 5", "k.conf:3: interface: is a block { } elsewhere"),
+        ("virtual_server 5", "k.conf:3: virtual_server: is said already at k.conf:1"),
+    ],
+)
+def test_an_option_of_our_own_block_is_said_once(tmp_path: Path, block: str, expected: str) -> None:
+    """And is no block at the same time."""
+    found = problems(tmp_path, f"fullnat {{ {block}\n}}\n{BLOCK % 'lb_kind NAT'}")
+    assert expected in [line.replace(f"{tmp_path}/", "") for line in found]

@@ -126,6 +126,8 @@ class Document:
     # ------------------------------------------------------------------------------------------ virtual servers
 
     def _virtual_servers(self, node: Node) -> None:
+        if not self._is_new(node, self.values, ()):
+            return
         for address, port in self._services(node):
             sections = self.values.setdefault("virtual_server", [])
             where: Where = (("virtual_server", len(sections) + 1),)
@@ -204,6 +206,8 @@ class Document:
     def _own(self, node: Node, section: Section, where: Where) -> None:
         """The block ``fullnat``: options and sections of the TOML file by their own names."""
         for below in node.below or ():
+            if not self._is_new(below, section, where):
+                continue
             if below.below is None:
                 section[below.keyword] = keywords.as_toml(below.arguments)
                 self._said[where, below.keyword] = below
@@ -214,6 +218,17 @@ class Document:
                 sections = section.setdefault(below.keyword, [])
                 sections.append({})
                 self._section(below, sections[-1], (*where, (below.keyword, len(sections))))
+
+    def _is_new(self, node: Node, section: Section, where: Where) -> bool:
+        """Whether no option has this name already, and no block, unless this is one more. Says so if not."""
+        earlier = self._said.get((where, node.keyword))
+        if earlier is not None:
+            self._wrong(node, f"is said already at {earlier.place}")
+        elif node.below is None and node.keyword in section:
+            self._wrong(node, "is a block { } elsewhere")
+        else:
+            return True
+        return False
 
     def _section(self, node: Node, section: Section, where: Where) -> None:
         self._said[where, ""] = node
