@@ -18,14 +18,15 @@ from fullnat.core.discovery import Discovery
 from fullnat.core.draining import Draining
 from fullnat.core.expiry import Expiry
 from fullnat.core.frames import announcements
+from fullnat.core.health import Health, Verdict
 from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
+    THE_SWITCH,
     Effect,
     Envelope,
     Event,
     Forward,
     IdleNotice,
-    Inject,
     LimitPunts,
     Log,
     NeighborHeard,
@@ -47,7 +48,7 @@ from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
-from fullnat.core.options import BadOptions, edit_options
+from fullnat.core.options import edited
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.resets import Resets
 from fullnat.core.senders import Senders
@@ -68,7 +69,7 @@ from fullnat.core.views import (
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
 from fullnat.net.parse import Packet, parse
-from fullnat.p4constants import PacketOutFlag, PuntReason
+from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
 
 
@@ -101,6 +102,7 @@ class Controller:
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
+        self._health = Health(self._store, self._tables, self._warming, self._datagrams)
         self.memory = Remembrance(self._store, self._draining, self._warming, wall_offset)
         """What the next controller is to know; see :meth:`recall`."""
         self._switch: SwitchId | None = None
@@ -189,7 +191,7 @@ class Controller:
             interface = self.model.interfaces.get(event.ingress_port)
             self._discovery.packet(packet, event.ingress_port, None if interface is None else interface.mac, now, out)
         elif reason == PuntReason.OPTIONS:
-            self._edit_options(event, packet, out)
+            out += edited(event, packet, self._store.table.by_id.get(event.session_id), self._stats)
         elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
@@ -205,21 +207,6 @@ class Controller:
         if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
             return session.server.endpoint.address
         return packet.dst
-
-    def _edit_options(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
-        """A packet of a session with options that the switch cannot edit."""
-        session = self._store.table.by_id.get(event.session_id)
-        try:
-            if session is None:
-                raise BadOptions("its session is gone")
-            flags = session.server.mode.session_flags(session.service.session_flags)
-            frame = edit_options(packet, session.entry, flags)
-        except BadOptions:
-            self._stats["options_refused"] += 1
-            return
-        self._stats["options_edited"] += 1
-        new_session = bool(event.service_flags & PacketOutFlag.NEW_SESSION)
-        out.append(Inject(event.ingress_port, frame, event.session_id, new_session, options_edited=True))
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):
@@ -300,6 +287,13 @@ class Controller:
         if limit != (change.settings.punt_rate, change.settings.punt_burst):
             out.append(LimitPunts(*limit))
         return [(self._switch, out)] if out else []
+
+    def judge(self, verdict: Verdict, now: float) -> list[Envelope]:
+        """Take over what checks have found of a server (:mod:`fullnat.core.health`)."""
+        self._now = now
+        out: list[Effect] = []
+        self._health.judge(verdict, now, self._switch is not None, out)
+        return [(self._switch or THE_SWITCH, out)] if out else []
 
     def check(self, commands: Iterable[Command]) -> None:
         """Raises CommandError if :meth:`apply` would. Nothing changes."""
