@@ -62,7 +62,8 @@ def test_the_same_verdict_again_and_one_of_nobody_change_nothing() -> None:
     judge(rig, FIRST, False)
     judge(rig, Endpoint(SERVER, 99), False)
     judge(rig, FIRST, False, key=(6, Endpoint(VIP, 99)))
-    assert rig.switch.logs == rig.switch.log_of_updates == []
+    assert rig.switch.logs == []
+    assert rig.switch.log_of_updates == []
 
 
 def test_a_weight_given_while_it_is_down_holds_when_it_is_well() -> None:

@@ -217,13 +217,14 @@ CHECK: dict[str, tuple[Convert, Any]] = {
     "verify": (_boolean, False),
     "ca_file": (probes.absolute, ""),
     "command": (probes.command, ""),
+    "exit_status": (probes.exit_status, "0"),
     "user": (probes.user, ""),
 }
 _TO = ("address", "port", "source", "device")
 OF_CHECK: dict[str, tuple[str, ...]] = {
     "tcp": _TO,
     "http": (*_TO, "path", "host", "status", "digest", "tls", "verify", "ca_file"),
-    "script": ("command", "user"),
+    "script": ("command", "exit_status", "user"),
 }
 """Options by the type of the check; those in none of these are of all types."""
 _OF_UDP = ("ops",)

@@ -75,6 +75,8 @@ class Check:
     ca_file: str = ""
     command: str = ""
     """A program by its absolute path and its arguments, as a shell would have them in quotes; there is no shell."""
+    exit_status: str = "0"
+    """Those of the program that are good, as ``status``."""
     user: str = ""
     """Whose rights the program has; none: those of the controller."""
 

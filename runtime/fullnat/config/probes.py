@@ -41,7 +41,8 @@ _digest = _like(_MD5, "an MD5 of 32 hexadecimal digits")
 
 
 def digest(value: Any) -> str:
-    return str(_digest(value)).lower()
+    """Of a body; none is any body."""
+    return "" if value == "" else str(_digest(value)).lower()
 
 
 def path(value: Any) -> str:
@@ -80,9 +81,18 @@ def ranges(text: str) -> list[tuple[int, int]]:
     return found
 
 
+def _numbers(value: Any, lowest: int, highest: int) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+    if not all(lowest <= low <= high <= highest for low, high in ranges(text)):
+        raise ValueError(f"{text!r} has more than numbers from {lowest} to {highest}")
+    return text
+
+
 def status(value: Any) -> str:
     """Status codes of HTTP."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
-    if not all(100 <= low <= high <= 599 for low, high in ranges(text)):
-        raise ValueError(f"{text!r} has more than status codes from 100 to 599")
-    return text
+    return _numbers(value, 100, 599)
+
+
+def exit_status(value: Any) -> str:
+    """Of a program."""
+    return _numbers(value, 0, 255)

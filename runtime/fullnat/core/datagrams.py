@@ -1,8 +1,8 @@
 """Datagrams: the first one of a flow makes a session. It waits while the session is written, with those that follow it,
 and they are injected in their order; so the first packet takes the path of all others.
 
-A session whose real server leaves, fails, or gets weight 0, is removed at once: nothing ends a conversation over UDP, so
-whoever goes on sending from the same port is to find another server (iqiyi/dpvs#109). Not so QUIC, whose connections
+A session whose real server leaves, fails, or gets weight 0, is removed at once: nothing ends a conversation over UDP,
+so whoever goes on sending from the same port is to find another server (iqiyi/dpvs#109). Not so QUIC, whose connections
 end.
 """
 

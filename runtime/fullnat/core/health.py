@@ -1,8 +1,8 @@
 """What health checks find, as the core takes it: a real server that fails takes no new sessions until it is well again.
 
-The finding is no part of the model: weights, commands and the file are what they were, and hold when the server is well.
-TCP sessions of a server that fails go on, as those of one with weight 0; the next datagram of a UDP session is scheduled
-anew.
+The finding is no part of the model: weights, commands and the file are what they were, and hold when the server is
+well. TCP sessions of a server that fails go on, as those of one with weight 0; the next datagram of a UDP session is
+scheduled anew.
 """
 
 from __future__ import annotations

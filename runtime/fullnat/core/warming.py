@@ -1,8 +1,8 @@
 """Slow start: a server that comes to a service gets to its full weight in steps, so that it is not flooded while its
 caches are cold (Envoy: slow_start_config; HAProxy: slowstart).
 
-It comes when it is added, gets a weight again, or is healthy again, while other servers of the service have theirs: those of a service
-that is new begin all alike, at their full weights.
+It comes when it is added, gets a weight again, or is healthy again, while other servers of the service have theirs:
+those of a service that is new begin all alike, at their full weights.
 """
 
 from __future__ import annotations
