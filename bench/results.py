@@ -53,6 +53,8 @@ def markdown(measured: Measured, load: float) -> str:
         "Written by `make bench`; every line of one run, one after the other, on one machine:",
         f"{machine()}, {datetime.date.today().isoformat()}; load average when it began {load:.1f}.",
         "",
+        "[What grows with what](what-grows.md).",
+        "",
         "![rates](results.png)",
     ]
     if measured.rates:

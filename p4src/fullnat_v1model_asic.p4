@@ -58,9 +58,11 @@ control FullnatEgress(inout headers_t hdr, inout metadata_t m, inout standard_me
     apply {
         if (hdr.decision.isValid()) {
             received_t received = m.target.received;
+            flow_t flow = m.flow;
             editable_options_t options = m.target.original;
             m = {...};
             m.target.received = received;
+            m.flow = flow;
             m.target.original = options;
             m.target.received_ack = hdr.tcp.ack;
             READ_DECISION

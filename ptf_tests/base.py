@@ -30,7 +30,6 @@ from ptf_tests.harness import PATIENCE, Harness
 from ptf_tests.p4rt import Entry, PacketIn
 from ptf_tests.packets import Ether, mac
 from ptf_tests.targets import CAPABILITIES
-from ptf_tests.tofino import BY_CONTROLLER
 
 COUNTERS: dict[str, type[IntEnum]] = {"drop_ctr": DropReason, "punt_ctr": PuntReason, "toa_ctr": ToaResult}
 """Counters that every exchange checks in full, and the enumeration that indexes them."""
@@ -58,11 +57,7 @@ def also(cls: _Class, suffix: str, told: str, **attributes: object) -> _Class:
     """Add to the module of a test class one that differs in ``attributes``, by a longer name, for targets with IPv6."""
     name = cls.__name__ + suffix
     body = {"__module__": cls.__module__, "__doc__": f"{cls.__doc__} {told}", **attributes}
-    made = requires("ipv6")(type(name, (cls,), body))
-    if cls.__name__ in BY_CONTROLLER:
-        # The controller edits no options of IPv6 yet.
-        made = requires("any-options")(made)
-    setattr(sys.modules[cls.__module__], name, made)
+    setattr(sys.modules[cls.__module__], name, requires("ipv6")(type(name, (cls,), body)))
     return cls
 
 

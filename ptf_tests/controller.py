@@ -10,7 +10,7 @@ from typing import Any
 
 from fullnat.core.icmp_errors import change
 from fullnat.core.options import BadOptions, edit_options
-from fullnat.net.flow import v4
+from fullnat.net.flow import V4_BYTES, V6_BYTES, Address
 from fullnat.net.icmp import quoted, translated
 from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry
@@ -38,7 +38,7 @@ def translated_error(punted: PacketIn, installed: Iterable[Entry]) -> bytes | No
     if quote is None:
         return None
     entries = list(installed)
-    ids = {entry.params["session_id"] for entry in entries if entry.table == "session_in"}
+    ids = {entry.params["session_id"] for entry in entries if entry.table in ("session_in", "session_in6")}
     for session in (_session(number, entries) for number in ids):
         made = change(quote.flow, session, _flags(session, entries))
         if made is not None:
@@ -54,9 +54,11 @@ def _flags(session: SessionEntry, entries: Iterable[Entry]) -> int:
 def _session(session_id: int, installed: Iterable[Entry]) -> SessionEntry:
     """The session of this id, joined from its two entries as the controller does."""
     fields: dict[str, Any] = {}
+    size = V4_BYTES
     for entry in installed:
-        if entry.table in ("session_in", "session_out") and entry.params["session_id"] == session_id:
+        if entry.table.startswith("session_") and entry.params["session_id"] == session_id:
+            size = V6_BYTES if entry.table.endswith("6") else V4_BYTES
             fields |= {name: value for name, value in entry.match.items() if isinstance(value, int)}
             fields |= entry.params
-    fields |= {name: v4(fields[name]) for name in ("client", "vip", "local", "server")}
+    fields |= {name: Address(fields[name].to_bytes(size, "big")) for name in ("client", "vip", "local", "server")}
     return SessionEntry(**fields, client_isn=0, idle_timeout=0.0)

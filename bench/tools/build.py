@@ -19,7 +19,7 @@ _HERE = Path(__file__).parent
 _FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror")
 _SOURCES = {
     "afp_forward": ("afp_forward.c", "packet_ring.c"),
-    "pktgen": ("pktgen.c", "frames.c", "packet_ring.c"),
+    "pktgen": ("pktgen.c", "endpoint.c", "frames.c", "packet_ring.c"),
     "conn_load": ("conn_load.c", "conn_options.c", "endpoint.c", "report.c"),
     "echo_server": ("echo_server.c", "endpoint.c", "http.c", "saved_syn.c"),
     "rpc_load": ("rpc_load.c",),

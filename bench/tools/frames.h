@@ -1,4 +1,4 @@
-/* Ethernet frames with IPv4 and TCP headers, and ARP: what pktgen sends and understands. */
+/* Ethernet frames with IP and TCP headers, ARP and neighbor discovery: what pktgen sends and understands. */
 #ifndef FRAMES_H
 #define FRAMES_H
 
@@ -10,9 +10,12 @@
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
 
+enum { PREFIX = 12 };
+
 struct segment {
     const unsigned char *source_mac, *target_mac;
-    uint32_t source, target; /* network byte order */
+    const unsigned char *source_prefix, *target_prefix; /* the first PREFIX bytes of an IPv6 address; NULL: IPv4 */
+    uint32_t source, target; /* all of the address, or its last four bytes, in network byte order */
     uint16_t source_port, target_port;
     uint8_t flags;
     uint32_t seq, ack;
@@ -27,12 +30,13 @@ size_t frame_build(unsigned char *out, const struct segment *segment);
 /* Give a frame of frame_build another source, checksums included. */
 void frame_set_source(unsigned char *frame, uint32_t source, uint16_t port);
 
-/* Read an IPv4 TCP frame without IP options. False when it is something else. */
+/* Read a TCP frame without IP options or extension headers. False when it is something else. */
 bool frame_parse(const unsigned char *frame, size_t length, struct segment *segment);
 
-bool frame_is_arp_request(const unsigned char *frame, size_t length);
+/* Whether somebody asks for a link-layer address, by ARP or by a neighbor solicitation. */
+bool frame_is_question(const unsigned char *frame, size_t length);
 
-/* The answer to an ARP request: the address asked for is at `mac`. Returns the length. */
-size_t frame_arp_reply(unsigned char *out, const unsigned char *request, const unsigned char *mac);
+/* The answer: the address asked for is at `mac`. Returns the length. */
+size_t frame_answer(unsigned char *out, const unsigned char *question, const unsigned char *mac);
 
 #endif

@@ -1,7 +1,7 @@
 /* pktgen: open TCP sessions by hand-made packets through a device under test, then send as many packets as go.
  *
- *   pktgen --client NETNS:IF --server NETNS:IF --to A:P --gateway-mac M [options]
- *     --sessions N     (1000)    --from A  client's address (10.1.0.1)
+ *   pktgen --client NETNS:IF --server NETNS:IF --to A:P|[A]:P --gateway-mac M [options]
+ *     --sessions N     (1000)    --from A  client's address (10.1.0.1 or fd00:1::1)
  *     --seconds S      of a flood (2)  --rounds N  floods (3)
  *     --rate R         packets per second, 0: as many as go (0)
  *     --no-handshake   the device keeps no sessions: flood at once
@@ -9,8 +9,8 @@
  *     --scatter        take the sessions in no order that a cache could follow, and write every packet's source anew;
  *                      only so may there be more sessions than ports: 50000 to a client's address, from A upwards
  *
- * Neither end uses the kernel's TCP/IP: pktgen answers ARP for every address asked for, with MAC addresses that no interface
- * has, so that the kernels drop what arrives at the first look. The flood goes from client to server; what arrives is read
+ * Neither end uses the kernel's TCP/IP: pktgen answers ARP and neighbor solicitations for every address asked for, with MAC
+ * addresses that no interface has, so that the kernels drop what arrives at the first look. The flood goes from client to server; what arrives is read
  * from the server interface's own counter, at the end of the sending. Prints one line of JSON; exit status 1 if a session
  * could not be opened or nothing arrived. */
 #include <arpa/inet.h>
@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "endpoint.h"
 #include "frames.h"
 #include "packet_ring.h"
 
@@ -39,7 +40,7 @@ enum progress { CLOSED, SYN_SENT, ESTABLISHED };
 
 static struct {
     const char *client, *server;
-    uint32_t from, to; /* network byte order */
+    union endpoint from, to;
     uint16_t port;
     unsigned char gateway[6];
     unsigned sessions, bytes, rounds;
@@ -80,18 +81,24 @@ static void send_frame(struct packet_ring *ring, const struct segment *segment)
     ring_flush(ring);
 }
 
-static void send_arp_reply(struct packet_ring *ring, const unsigned char *request, const unsigned char *mac)
+static void send_answer(struct packet_ring *ring, const unsigned char *question, const unsigned char *mac)
 {
     unsigned char *out;
     while ((out = ring_reserve(ring)) == NULL)
         ring_flush(ring);
-    ring_commit(ring, frame_arp_reply(out, request, mac));
+    ring_commit(ring, frame_answer(out, question, mac));
     ring_flush(ring);
 }
 
 static uint32_t client_address(unsigned session)
 {
-    return htonl(ntohl(config.from) + session / PORTS);
+    return htonl(ntohl(endpoint_tail(&config.from)) + session / PORTS);
+}
+
+/* What stands before the last four bytes of an IPv6 address. */
+static const unsigned char *prefix_of(const union endpoint *endpoint)
+{
+    return endpoint->any.sa_family == AF_INET6 ? endpoint->v6.sin6_addr.s6_addr : NULL;
 }
 
 static uint16_t client_port(unsigned session)
@@ -102,8 +109,9 @@ static uint16_t client_port(unsigned session)
 static void send_client(unsigned session, uint8_t flags, uint32_t seq, uint32_t ack)
 {
     struct segment s = {.source_mac = client_mac, .target_mac = config.gateway, .source = client_address(session),
-                        .target = config.to, .source_port = client_port(session), .target_port = config.port, .flags = flags,
-                        .seq = seq, .ack = ack, .least_bytes = config.bytes};
+                        .target = endpoint_tail(&config.to), .source_prefix = prefix_of(&config.from),
+                        .target_prefix = prefix_of(&config.to), .source_port = client_port(session),
+                        .target_port = config.port, .flags = flags, .seq = seq, .ack = ack, .least_bytes = config.bytes};
     send_frame(&client, &s);
 }
 
@@ -111,8 +119,8 @@ static void send_client(unsigned session, uint8_t flags, uint32_t seq, uint32_t 
 static void server_packet(const unsigned char *packet, size_t length)
 {
     struct segment in, out;
-    if (frame_is_arp_request(packet, length)) {
-        send_arp_reply(&server, packet, server_mac);
+    if (frame_is_question(packet, length)) {
+        send_answer(&server, packet, server_mac);
         return;
     }
     if (!frame_parse(packet, length, &in))
@@ -120,6 +128,7 @@ static void server_packet(const unsigned char *packet, size_t length)
     arrived++;
     bad_checksums += !in.checksums_good;
     out = (struct segment){.source_mac = server_mac, .target_mac = packet + 6, .source = in.target, .target = in.source,
+                           .source_prefix = in.target_prefix, .target_prefix = in.source_prefix,
                            .source_port = in.target_port, .target_port = in.source_port, .least_bytes = 60};
     if (in.flags == TCP_SYN) {
         out.flags = TCP_SYN | TCP_ACK;
@@ -139,11 +148,11 @@ static void server_packet(const unsigned char *packet, size_t length)
 static void client_packet(const unsigned char *packet, size_t length)
 {
     struct segment in;
-    if (frame_is_arp_request(packet, length)) {
-        send_arp_reply(&client, packet, client_mac);
+    if (frame_is_question(packet, length)) {
+        send_answer(&client, packet, client_mac);
         return;
     }
-    if (!frame_parse(packet, length, &in) || in.source != config.to || in.ack != CLIENT_ISN + 1)
+    if (!frame_parse(packet, length, &in) || in.source != endpoint_tail(&config.to) || in.ack != CLIENT_ISN + 1)
         return;
     bad_checksums += !in.checksums_good;
     unsigned session = (unsigned)in.target_port - FIRST_PORT;
@@ -266,7 +275,7 @@ static void parse(int argc, char **argv)
         {"rounds", required_argument, NULL, 'R'},   {"scatter", no_argument, NULL, 'S'},
         {"no-handshake", no_argument, NULL, 'H'},   {"bytes", required_argument, NULL, 'b'},
         {NULL, 0, NULL, 0}};
-    const char *from = "10.1.0.1";
+    const char *from = NULL;
     char to[64] = "";
     unsigned m[6], port = 0;
     int option;
@@ -275,8 +284,8 @@ static void parse(int argc, char **argv)
         case 'c': config.client = optarg; break;
         case 's': config.server = optarg; break;
         case 't':
-            if (sscanf(optarg, "%63[0-9.]:%u", to, &port) != 2)
-                fail("--to takes ADDRESS:PORT, not %s", optarg);
+            if (sscanf(optarg, "[%63[0-9a-fA-F:.]]:%u", to, &port) != 2 && sscanf(optarg, "%63[0-9.]:%u", to, &port) != 2)
+                fail("--to takes ADDRESS:PORT or [ADDRESS]:PORT, not %s", optarg);
             break;
         case 'g':
             if (sscanf(optarg, "%x:%x:%x:%x:%x:%x", m, m + 1, m + 2, m + 3, m + 4, m + 5) != 6)
@@ -296,9 +305,12 @@ static void parse(int argc, char **argv)
         }
     }
     config.port = (uint16_t)port;
-    if (config.client == NULL || config.server == NULL || inet_pton(AF_INET, to, &config.to) != 1 ||
-        inet_pton(AF_INET, from, &config.from) != 1)
-        fail("pktgen: --client, --server, --to and --gateway-mac must be given, addresses of IPv4");
+    if (config.client == NULL || config.server == NULL || !endpoint_set(&config.to, to, port))
+        fail("pktgen: --client, --server, --to and --gateway-mac must be given");
+    if (from == NULL)
+        from = config.to.any.sa_family == AF_INET6 ? "fd00:1::1" : "10.1.0.1";
+    if (!endpoint_set(&config.from, from, 0) || config.from.any.sa_family != config.to.any.sa_family)
+        fail("pktgen: --from takes an address of the family of --to, not %s", from);
     if (config.scatter && config.handshake)
         fail("pktgen: --scatter goes with --no-handshake");
     if (config.sessions < 2 || (config.sessions > PORTS && !config.scatter) || config.bytes < 60 || config.bytes > 1514)

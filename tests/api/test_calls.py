@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import grpc.aio
 import pytest
 from cli.controllerkit import invoke
 from cli.samples import CONFIG_TEXT
+from fullnat.api.http import LARGE_BYTES
 from fullnat.cli import controlclient
 from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
@@ -288,6 +290,18 @@ async def test_a_command_behind_another_goes_by_what_that_one_did(api: Api) -> N
     assert (declared.settings.max_sessions, declared.settings.new_rate) == (5, 6)
     ((weight, mode),) = [(each.weight, each.mode) for each in declared.servers.values()]
     assert (weight, mode) == (0, "nat")
+
+
+async def test_a_large_batch(api: Api) -> None:
+    """Of more than is read at once; a wrong command in it is found, and nothing is done."""
+    new = [{"add_service": {"protocol": "tcp", "virtual": f"203.0.113.90:{port}"}} for port in range(1, 2001)]
+    assert len(json.dumps(new)) > 2 * LARGE_BYTES
+    error = await refusal(api, *new, new[7])
+    assert error.problems == [{"message": "virtual server tcp 203.0.113.90:8 is there already", "command": 2000}]
+    assert len(api.model.services) == 1
+    assert len(await apply(api, *new)) == 2000
+    assert len(await get(api, "services")) == 2001
+    assert (await refusal(api, *new, {"colour": "red"})).code == "INVALID_ARGUMENT"
 
 
 async def test_counters_begin_at_zero(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from fullnat.config.diff import model_of
 from fullnat.config.model import Config
@@ -11,6 +11,7 @@ from fullnat.core.health import Verdict
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
+from fullnat.tables.session import SessionEntry
 
 
 class FakeCore:
@@ -26,6 +27,8 @@ class FakeCore:
         self.on_deadline: Callable[[], list[Effect]] = list
         self.deadlines: list[float] = []
         self.views: list[SessionView] = []
+        self.held: set[int] = set()
+        """Ids of sessions that are known."""
         self.service_views: tuple[ServiceView, ...] = ()
         self.local_views: tuple[LocalAddressView, ...] = ()
 
@@ -54,6 +57,9 @@ class FakeCore:
     def judge(self, verdict: Verdict, now: float) -> list[Envelope]:
         raise AssertionError(f"nobody is checked: {verdict}, {now}")
 
+    def holds(self, entry: SessionEntry) -> bool:
+        return entry.session_id in self.held
+
     def check(self, commands: Iterable[Command]) -> None:
         """Whatever it is, it can be carried out."""
 
@@ -62,6 +68,9 @@ class FakeCore:
 
     def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
         return self.service_views
+
+    def each_service(self, now: float) -> Iterator[ServiceView]:
+        return iter(self.service_views)
 
     def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         return next((view for view in self.service_views if (view.protocol, view.virtual) == key), None)

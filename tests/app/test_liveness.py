@@ -113,5 +113,5 @@ async def test_the_state_is_told_and_the_connection_given_up(rig: Rig) -> None:
     assert rig.owner.reason.endswith("; the switch was last heard 0 s ago")
     rig.switch.silence.set()
     await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
-    assert rig.owner.state == "serving"
+    await until(lambda: rig.owner.state == "serving")
     assert rig.owner.counts.connects == 2

@@ -15,7 +15,7 @@ from fullnat.app.memory import HEADER, Item, Keeper, MemoryFile, decoded, encode
 from fullnat.core.memory import Kind, Memo, MemoryKey
 from fullnat.core.modes import Mode
 from fullnat.net.flow import Endpoint, address
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(lambda ip: address(ip))
@@ -60,6 +60,7 @@ class Core:
         return iter(self.memos.items())
 
 
+@settings(deadline=None)
 @given(KEYS, st.none() | MEMOS)
 def test_a_line_says_what_was_meant(of: MemoryKey, memo: Memo | None) -> None:
     assert decoded(encoded(of, memo)) == (of, memo)

@@ -22,6 +22,8 @@ from fullnat.core.interface import (
     Probe,
     Probed,
     SessionEvents,
+    SessionsFound,
+    SessionsRead,
     SwitchDown,
     SwitchUp,
     Write,
@@ -185,9 +187,33 @@ async def test_a_lost_switch_is_connected_again_and_keeps_its_pipeline(rig: Rig)
     await until(lambda: rig.core.seen(SwitchDown))
     await rig.start_switch()
     await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
-    assert rig.core.seen(SwitchUp)[1] == SwitchUp((session(1),), 0)
+    await until(lambda: rig.core.seen(SessionsRead))
+    assert rig.core.events[-3:] == [SwitchUp((), whole=False), SessionsFound([session(1)]), SessionsRead(0)]
     assert rig.switch.pushes == 1
     assert rig.owner.counts.connects == 2
+
+
+async def test_connections_begin_while_sessions_are_read(rig: Rig) -> None:
+    """And what is seen of them by half stays."""
+    await serving(rig)
+    schema = rig.owner.client.schema  # type: ignore[union-attr]
+    halves = [schema.encode(Op.INSERT, session(number))[0] for number in (1, 2)]
+    assert await rig.owner.client.write(halves) == {}  # type: ignore[union-attr]
+    await rig.switch.stop()
+    gate = rig.switch.full_gate = asyncio.Event()
+    await rig.start_switch()
+    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
+    rig.core.held.add(2)
+    rig.core.on_event = lambda event: [Inject(1, b"begins", 1, True)] if isinstance(event, PacketIn) else []
+    rig.switch.send(packet_in(1))
+    await until(lambda: rig.switch.packet_outs)
+    assert rig.owner.state == "synchronising"
+    assert not rig.core.seen(SessionsRead)
+    gate.set()
+    await until(lambda: rig.core.seen(SessionsRead))
+    assert rig.core.events[-1] == SessionsRead(1)
+    assert len(rig.switch.entries) == 1
+    await until(lambda: rig.owner.state == "serving")
 
 
 async def test_a_restarted_switch_gets_the_pipeline_again(rig: Rig) -> None:
@@ -200,14 +226,15 @@ async def test_a_restarted_switch_gets_the_pipeline_again(rig: Rig) -> None:
     assert rig.switch.pushes == 2
 
 
-async def test_half_sessions_are_removed_before_the_core_sees_the_switch(rig: Rig) -> None:
+async def test_half_sessions_are_removed_before_the_core_has_all(rig: Rig) -> None:
     await serving(rig)
     schema = rig.owner.client.schema  # type: ignore[union-attr]
     assert await rig.owner.client.write([schema.encode(Op.INSERT, session(4))[1]]) == {}  # type: ignore[union-attr]
     await rig.switch.stop()
     await rig.start_switch()
     await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
-    assert rig.core.seen(SwitchUp)[1] == SwitchUp((), 1)
+    await until(lambda: rig.core.seen(SessionsRead))
+    assert rig.core.events[-2:] == [SwitchUp((), whole=False), SessionsRead(1)]
     assert rig.switch.entries == {}
 
 
@@ -297,67 +324,8 @@ async def test_an_unforeseen_error_costs_the_connection_only(rig: Rig, monkeypat
 
     monkeypatch.setattr(Client, "read_all", read_all)
     await serving(rig)
-    assert rig.core.seen(SwitchUp) == [SwitchUp((), 0)]
-    assert len(calls) == 2
-
-
-async def test_what_comes_while_the_tables_are_read_follows(rig: Rig) -> None:
-    """Session events among it, which nobody repeats."""
-    rig.switch.read_gate = asyncio.Event()
-    rig.run()
-    await until(lambda: rig.switch.reading)
-    client = rig.owner.client
-    assert client is not None
-    heard = client.heard
-    for number in range(3):
-        rig.switch.send(packet_in(number))
-    await until(lambda: client.heard == heard + 3)
-    rig.switch.read_gate.set()
-    await until(lambda: len(rig.core.events) == 4)
-    assert rig.core.events == [
-        SwitchUp((), 0),
-        *(PacketIn(1, 0, 1, number, b"frame%d" % number) for number in range(3)),
-    ]
-
-
-async def test_a_limit_that_changes_while_the_tables_are_read_is_that_of_the_switch_afterwards(rig: Rig) -> None:
-    from dataclasses import replace
-
-    from app.conftest import CONFIG
-
-    rig.switch.read_gate = asyncio.Event()
-    rig.run()
-    await until(lambda: rig.switch.reading)
-    assert rig.switch.meters[0].cir == 500
-    rig.runner.reconfigure(replace(CONFIG, punt_rate=9))
-    rig.switch.read_gate.set()
-    await until(lambda: rig.switch.meters[0].cir == 9)
-
-
-async def test_a_configuration_that_comes_while_the_switch_is_away_is_not_lost(rig: Rig) -> None:
-    from dataclasses import replace
-
-    from app.conftest import CONFIG
-
-    await serving(rig)
-    await rig.switch.stop()
-    await until(lambda: rig.core.seen(SwitchDown))
-    rig.runner.reconfigure(replace(CONFIG, punt_rate=9))
-    assert [type(command) for command in rig.core.commands] == [EditGlobals]
-    await rig.start_switch()
-    await until(lambda: len(rig.core.seen(SwitchUp)) == 2)
-    assert rig.switch.meters[0].cir == 9
-
-
-async def test_a_value_that_no_packet_out_can_have_costs_one_packet(rig: Rig) -> None:
-    await serving(rig)
-    rig.core.on_event = lambda event: (
-        [Inject(1 << 20, b"too wide", 1, True), Inject(1, b"good", 1, True)] if isinstance(event, PacketIn) else []
-    )
-    rig.switch.send(packet_in(1))
-    await until(lambda: rig.switch.packet_outs)
-    assert [packet.payload for packet in rig.switch.packet_outs] == [b"good"]
-    assert rig.owner.serving
+    assert rig.core.seen(SwitchUp) == [SwitchUp((), whole=False)]
+    assert len(calls) == 1
 
 
 async def test_packet_outs_beyond_what_the_stream_holds_follow_in_order(

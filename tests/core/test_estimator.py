@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fullnat.core.estimator import INTERVAL, Estimator
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -17,6 +17,7 @@ def lvs(counts: list[int]) -> list[float]:
     return shown
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 100_000), min_size=1, max_size=40))
 def test_every_two_seconds_it_is_what_lvs_shows(counts: list[int]) -> None:
     estimator = Estimator((0,), 100.0)

@@ -162,3 +162,23 @@ def test_ids_rest_before_they_are_used_again() -> None:
 @pytest.mark.parametrize("number", [-1, 10])
 def test_ids_out_of_range_are_not_claimed(number: int) -> None:
     assert not IdPool(10).claim(number)
+
+
+def test_spare_numbers_are_the_last_ones() -> None:
+    pool = IdPool(8, spare=3)
+    assert [pool.take() for _ in range(5)] == [0, 1, 2, 3, 4]
+    pool.release(2)
+    assert [pool.take() for _ in range(5)] == [2, 5, 6, 7, None]
+    pool.release(6)
+    assert [pool.take(), pool.take()] == [6, None]
+
+
+def test_spare_numbers_can_be_had_first() -> None:
+    pool = IdPool(8, spare=3)
+    found = [pool.take_spare(Random(seed)) for seed in range(3)]
+    assert len(pool) == len(set(found) - {None})
+    assert set(found) - {None} <= {5, 6, 7}
+    assert [pool.take() for _ in range(5)] == [0, 1, 2, 3, 4]
+    while (number := pool.take_spare(Random(1))) is not None:
+        assert number in (5, 6, 7)
+    assert IdPool(8).take_spare(Random(1)) is None

@@ -18,7 +18,7 @@ from fullnat.core.commands import (
 )
 from fullnat.core.quic import ServerOfId, server_of
 from fullnat.net.flow import Address, Endpoint
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .builders import RPORT, SERVER, SERVER2, SERVER3, VIP, VPORT, config, real, virtual
@@ -165,12 +165,14 @@ def test_a_configuration_that_cannot_be_is_refused() -> None:
         made().rig.apply(EditService(KEY, ServiceSettings(quic_config=7)))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64), st.integers(0, 6), st.integers(1, 15))
 def test_any_payload_names_a_server_or_none(payload: bytes, config_id: int, length: int) -> None:
     found = server_of(payload, config_id, length)
     assert found is None or (len(found.server) == length and found.server in payload)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=15), st.integers(0, 6), st.binary(max_size=4), st.binary(max_size=9))
 def test_the_server_is_found_in_both_headers(name: bytes, config_id: int, nonce: bytes, rest: bytes) -> None:
     made_id = bytes((config_id << 5,)) + name + nonce

@@ -293,6 +293,7 @@ def test_the_first_turn_begins_anywhere(name: str) -> None:
     assert firsts == set(range(10))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(any), st.floats(0, 1, exclude_max=True))
 def test_a_wrr_round_that_begins_anywhere_is_exact(weights: list[int], start: float) -> None:
     scheduler = SCHEDULERS["wrr"](start)

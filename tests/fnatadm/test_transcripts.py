@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from api.apikit import Api
 from cli.samples import VIEWS
+from fullnat.cli import controlclient
 from fullnat.core.views import SessionView
 from fullnat.fnatadm import layouts, main
 from fullnat.fnatadm.options import COMMANDS
@@ -299,3 +300,33 @@ async def test_without_a_controller(capsys: pytest.CaptureFixture[str], tmp_path
         1,
         f"fnatadm: no controller is running: nobody listens at {tmp_path}/none\n",
     )
+
+
+async def test_ipv6(api: Api, fnatadm: Run) -> None:
+    """Addresses in brackets, never cut, and what -S writes reads back."""
+    interface = {"port": 2, "mac": "02:00:00:00:00:02", "address": "2001:db8:1::1/64"}
+    message = {"commands": [{"clear": {}}, {"add_interface": interface}]}
+    await asyncio.to_thread(lambda: controlclient.tell(api.path, "apply", message))
+    for line in (
+        "-A -t [2001:db8::80]:443 -s wlc -p 60 -M 64",
+        "-a -t [2001:db8::80]:443 -r [2001:db8:1:0:aaaa:bbbb:cccc:dddd]:8443 -m -w 3",
+        "-a -t [2001:db8::80]:443 -r 2001:db8:1::7 -b",
+        "-P -t [2001:db8::80]:443 -z 2001:db8:1::5",
+    ):
+        assert await fnatadm(line) == Done(0, "", "")
+    listed = (await fnatadm("-Ln")).out.splitlines()[3:]
+    assert listed == [
+        "TCP  [2001:db8::80]:443 wlc       90                persistent 60 mask 64",
+        "  -> [2001:db8:1::7]:443          FullNat 1      0          0         ",
+        "  -> [2001:db8:1:0:aaaa:bbbb:cccc:dddd]:8443 Masq    3      0          0         ",
+    ]
+    saved = (await fnatadm("-Sn")).out
+    assert saved.splitlines() == [
+        "-A -t [2001:db8::80]:443 -s wlc -p 60 -M 64",
+        "-a -t [2001:db8::80]:443 -r [2001:db8:1:0:aaaa:bbbb:cccc:dddd]:8443 -m -w 3",
+        "-a -t [2001:db8::80]:443 -r [2001:db8:1::7]:443 -b -w 1",
+        "-P -t [2001:db8::80]:443 -z 2001:db8:1::5",
+    ]
+    before = dict(api.model.services)
+    assert await fnatadm("-R", f"-C\n{saved}") == Done(0, "", "")
+    assert api.model.services == before

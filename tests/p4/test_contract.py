@@ -45,7 +45,7 @@ def test_core_uses_no_macro_but_its_own_and_the_contracts() -> None:
     text = re.sub(r"/\*.*?\*/", "", "\n".join(texts), flags=re.S)
     text = re.sub(r'^#(?:ifndef|error) .*$|"[^"\n]*"', "", text, flags=re.M)
     defined = set(re.findall(r"^ *#define (\w+)", text, flags=re.M))
-    constants = set(re.findall(r"^const [^=]* (\w+) *=", text, flags=re.M))
+    constants = set(re.findall(r"^(?:@\w+\([^)]*\) )?const [^=]* (\w+) *=", text, flags=re.M))
     members = {
         name
         for body in re.findall(r"^enum [^{]*\{(.*?)\}", text, flags=re.S | re.M)

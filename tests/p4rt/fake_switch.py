@@ -48,6 +48,8 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         """While set to an unset event, nothing is said when it is asked for Capabilities."""
         self.read_gate: asyncio.Event | None = None
         """While set to an unset event, Reads wait for it."""
+        self.full_gate: asyncio.Event | None = None
+        """While set to an unset event, Reads of tables that have something wait for it."""
         self.reading = 0
         """Reads under way."""
         self.on_packet_out: Callable[[p4r.PacketOut], None] = lambda _packet: None
@@ -145,6 +147,8 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         try:
             if self.read_gate is not None:
                 await self.read_gate.wait()
+            if self.full_gate is not None and any(self.table(each.table_entry.table_id) for each in request.entities):
+                await self.full_gate.wait()
             yield self._read(request)
         finally:
             self.reading -= 1

@@ -23,6 +23,8 @@ IDLE_SECONDS = 300.0
 """That a connection may be without a request."""
 BODY_SECONDS = 30.0
 """That a client may take to send a request once it has begun."""
+LARGE_BYTES = 65536
+"""From which on a request is read beside the loop, which has other work: this much takes 5 ms or so."""
 NESTING = 32
 """Objects within objects of a request; the deepest message needs 5."""
 _TEXT = {
@@ -208,7 +210,8 @@ async def _answer(writer: asyncio.StreamWriter, request: Request, caller: Identi
         _send(writer, 405, _error(f"{call.path} is a {call.method}"), request.keeps, f"Allow: {call.method}\r\n")
         return
     try:
-        asked = message(call, request)
+        is_large = len(request.body) > LARGE_BYTES
+        asked = await asyncio.to_thread(message, call, request) if is_large else message(call, request)
         turns = dispatcher.run(call, asked, caller)
         if call.answers is not None:
             await _stream(writer, turns, request.keeps)

@@ -11,6 +11,7 @@ from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
+from fullnat.tables.session import SessionEntry
 
 
 class Remembering(Protocol):
@@ -37,11 +38,15 @@ class Core(Protocol):
 
     def judge(self, verdict: Verdict, now: float) -> list[Envelope]: ...
 
+    def holds(self, entry: SessionEntry) -> bool: ...
+
     def check(self, commands: Iterable[Command]) -> None: ...
 
     def sessions(self, now: float | None = None) -> Iterable[SessionView]: ...
 
     def services(self, now: float | None = None) -> Sequence[ServiceView]: ...
+
+    def each_service(self, now: float) -> Iterator[ServiceView]: ...
 
     def service(self, key: ServiceKey, now: float) -> ServiceView | None: ...
 

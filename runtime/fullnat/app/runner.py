@@ -189,8 +189,13 @@ class CoreRunner:
     def attach(self, switch: Switch, event: SwitchUp) -> None:
         """``switch`` is ours from now on, and holds what ``event`` says."""
         self._switch = switch
-        self._feed(event, monotonic(), switch.switch_id)
-        self._wake.set()
+        self.tell(switch, event)
+
+    def tell(self, switch: Switch, event: Event) -> None:
+        """What has been read of ``switch``; nothing happens if it is not ours."""
+        if self._switch is switch:
+            self._feed(event, monotonic(), switch.switch_id)
+            self._wake.set()
 
     def detach(self, switch: Switch, reason: str) -> None:
         """``switch`` is ours no more; nothing happens if it was not."""

@@ -25,6 +25,8 @@ from fullnat.core.interface import (
     LimitPunts,
     Probe,
     Probed,
+    SessionsFound,
+    SessionsRead,
     SwitchId,
     SwitchUp,
     Write,
@@ -72,6 +74,8 @@ class SwitchSession:
         self._candidate = Candidate(client)
         self._liveness = Liveness(client)
         self._phase = "disconnected"
+        self._attached = False
+        """The core has the switch."""
         self._early: list[Event] = []
         """What came from the switch between being primary and being in the core's hands."""
         self._taken = asyncio.Event()
@@ -130,7 +134,7 @@ class SwitchSession:
                     self._candidate.heard(event)
                 elif self._candidate.primary:
                     events.append(event)
-            if self._phase == "serving":
+            if self._attached:
                 self._runner.hear(events)
                 events.clear()
             while len(events) > EVENTS_WAITING:
@@ -144,23 +148,46 @@ class SwitchSession:
     async def _synchronise(self) -> None:
         client, limit = self.client, self._punt_limit
         self._phase = "synchronising"
-        if await client.ensure_pipeline():
+        pushed = await client.ensure_pipeline()
+        if pushed:
             self._counts.pushes += 1
             _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)
         await client.enable_digests()
         await client.limit_punts(limit.rate, limit.burst)
         self._throttle = Throttle(limit.rate)
-        entries, orphans = await client.read_all()
+        _LOGGER.info("primary with election id %d", client.election_id)
+        if pushed or self._runner.core.stats()["sessions"]:
+            entries, orphans = await client.read_all()
+            self._attach(SwitchUp(entries, orphans), limit)
+        else:
+            self._attach(SwitchUp(await client.read_but_sessions(), whole=False), limit)
+            orphans = await self._read_sessions()
         self._counts.orphans += orphans
         self._phase = "serving"
-        _LOGGER.info("primary with election id %d; the switch holds %d entries", client.election_id, len(entries))
-        self.served = True
-        self._runner.attach(self, SwitchUp(entries, orphans))
+
+    def _attach(self, event: SwitchUp, limit: LimitPunts) -> None:
+        """The core has the switch from now on, with what has come from it since it is ours. ``limit`` was set there."""
+        self.served = self._attached = True
+        self._runner.attach(self, event)
         self._runner.post(self._early)
         self._forget_early()
         if self._punt_limit != limit:
             self.carry_out((self._punt_limit,))
         self._tasks.spawn(self._limit_openings())
+
+    async def _read_sessions(self) -> int:
+        """Have the core know the sessions that the switch has, while others begin. Returns how many were half ones, and
+        are deleted."""
+        halves = self.client.schema.sessions.halves()
+        async for sessions in self.client.read_sessions(halves):
+            if sessions:
+                self._runner.tell(self, SessionsFound(sessions))
+            await asyncio.sleep(0)
+        # One that began meanwhile may have been seen by half.
+        orphans = [half for half in halves.orphans if not self._runner.core.holds(half[0])]
+        await self.client.delete_halves(orphans)
+        self._runner.tell(self, SessionsRead(len(orphans)))
+        return len(orphans)
 
     async def _limit_openings(self) -> None:
         """Have the switch drop what would be shed here, before it costs anything."""
@@ -209,6 +236,7 @@ class SwitchSession:
         self._draining = False
         self.writer = self._new_writer()
         self._phase = "standby"
+        self._attached = False
 
     def _new_writer(self) -> Writer:
         return Writer(self.client, lambda work: self._tasks.spawn(work), self._written, self._release)

@@ -22,7 +22,9 @@ from fullnat.net.parse import Packet
 from fullnat.p4constants import PuntReason
 
 ATTEMPTS = 2
-"""Sessions tried for one SYN when the switch already has entries of them."""
+"""Sessions tried for one SYN when the switch already has entries of them,"""
+BLIND_ATTEMPTS = 8
+"""and when it has sessions that are not known yet: half of the ports may be theirs."""
 REPORTED = 1.0
 """Seconds after which the switch has reported what it has seen, and after which a client repeats its SYN."""
 SUSPICIOUS = 2.0
@@ -58,10 +60,16 @@ class Admission:
             return
         held = Held(packet, event.ingress_port, seq, 0, event.seq)
         session = self._store.table.by_key.get(flow)
-        if session is None:
+        if session is None and self._store.blind and event.reason == PuntReason.SESSION_SYN:
+            self._stats["syn_deferred"] += 1  # the client repeats it, and then its session is known
+        elif session is None:
             self._stats["syn_received"] += 1
             self.create(flow, held, now, out)
-            return
+        else:
+            self._known(session, event, held, now, out)
+
+    def _known(self, session: Session, event: PacketIn, held: Held, now: float, out: list[Effect]) -> None:
+        """A SYN of a session that there is."""
         phase = session.phase
         if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
             if (
@@ -206,6 +214,11 @@ class Admission:
             self._stats["table_full"] += 1
             session.service.refused[Refusal.NO_ROOM.value] += 1
             store.release(session, Step.REFUSED)
+            return
+        if outcome is Outcome.EXISTS and store.yield_to_unknown(session):
+            self._stats["session_conflict"] += 1
+            if held is not None and held.attempts + 1 < BLIND_ATTEMPTS:
+                self.create(session.key, held._replace(attempts=held.attempts + 1), now, out)
             return
         if outcome is Outcome.EXISTS:
             # The switch holds entries with the keys of ours that no session here owns. They go; the SYN tries once

@@ -3,21 +3,21 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
 from fullnat.core.awaited import Awaited
-from fullnat.core.commands import Command, ServiceKey
+from fullnat.core.commands import Command
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
 from fullnat.core.discovery import Discovery
 from fullnat.core.draining import Draining
+from fullnat.core.edits import Edits
 from fullnat.core.expiry import Expiry
-from fullnat.core.frames import announcements
 from fullnat.core.health import Health, Verdict
 from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
@@ -25,7 +25,6 @@ from fullnat.core.interface import (
     Effect,
     Envelope,
     Event,
-    Forward,
     IdleNotice,
     LimitPunts,
     Log,
@@ -33,6 +32,8 @@ from fullnat.core.interface import (
     PacketIn,
     Probed,
     SessionEvents,
+    SessionsFound,
+    SessionsRead,
     Shed,
     Sizes,
     SwitchDown,
@@ -45,30 +46,20 @@ from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.misses import Misses
 from fullnat.core.model import Model
-from fullnat.core.neighbors import Neighbors
+from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
-from fullnat.core.options import edited
 from fullnat.core.remembrance import Remembrance
+from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
 from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
-from fullnat.core.views import (
-    LocalAddressView,
-    ServiceView,
-    SessionView,
-    TemplateView,
-    local_view,
-    service_view,
-    session_view,
-    template_view,
-)
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
-from fullnat.net.parse import Packet, parse
+from fullnat.net.parse import parse
 from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
 
@@ -77,7 +68,7 @@ class SeveralSwitches(Exception):
     """A second switch; the message names both."""
 
 
-class Controller:
+class Controller(Reporting):
     """See :mod:`fullnat.core.interface` for events and effects. ``now`` never goes back."""
 
     def __init__(self, sizes: Sizes, secret: bytes, rng: Random, wall_offset: float = 0.0) -> None:
@@ -96,6 +87,7 @@ class Controller:
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._misses = Misses(self._store)
+        self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets)
@@ -107,6 +99,8 @@ class Controller:
         """What the next controller is to know; see :meth:`recall`."""
         self._switch: SwitchId | None = None
         """The switch that is up."""
+        self._adoption: reconcile.Adoption | None = None
+        """While its sessions are being found."""
         self._without_id = 0
         """Real servers without sessions, as last told."""
         self._now = 0.0
@@ -122,6 +116,8 @@ class Controller:
         match event:
             case PacketIn():
                 self._packet_in(event, now, out)
+            case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
+                pass
             case SessionEvents():
                 self._expiry.events(event, now)
             case NeighborHeard():
@@ -136,6 +132,10 @@ class Controller:
                 self._stats["syn_shed"] += event.syns
             case SwitchUp():
                 self._switch_up(event, now, out)
+            case SessionsFound() if self._adoption is not None:
+                self._adoption.found(event.sessions, now)
+            case SessionsRead() if self._adoption is not None:
+                self._sessions_read(self._adoption, event, now, out)
             case SwitchDown():
                 self._switch_down()
                 return []
@@ -184,14 +184,14 @@ class Controller:
         elif reason == PuntReason.SERVICE_DATAGRAM:
             self._datagrams.datagram(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
-            self._neighbors.packet(packet, self._receiver(event, packet), now, out)
+            self._neighbors.packet(packet, self._store.receiver(event.session_id, packet), now, out)
         elif reason == PuntReason.ARP:
             self._neighbors.arp(packet, event.ingress_port, now, out)
         elif reason == PuntReason.ND:
             interface = self.model.interfaces.get(event.ingress_port)
             self._discovery.packet(packet, event.ingress_port, None if interface is None else interface.mac, now, out)
         elif reason == PuntReason.OPTIONS:
-            out += edited(event, packet, self._store.table.by_id.get(event.session_id), self._stats)
+            self._edits.packet(event, packet, out)
         elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
@@ -200,13 +200,6 @@ class Controller:
             self._misses.segment(packet, event.ingress_port, now, out)
         else:
             self._stats["bad_frame"] += 1
-
-    def _receiver(self, event: PacketIn, packet: Packet) -> Address | None:
-        """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
-        session = self._store.table.by_id.get(event.session_id)
-        if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
-            return session.server.endpoint.address
-        return packet.dst
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):
@@ -234,21 +227,39 @@ class Controller:
         self._tables.found(of[Owner.CONFIGURATION])
         of_sessions: list[Effect] = []
         found = FoundServers(of[Owner.SERVERS])
-        reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        self._store.blind = not event.whole
+        if event.whole:
+            reconcile.switch_up(self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, of_sessions)
+        else:
+            self._store.services.switch_up(found)
+            self._adoption = reconcile.Adoption(self._store, self._expiry, self._resets, found)
         routes, gateways = self._tables.routes(), self._declaration.router.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
-        self._draining.switch_up(now)
         self._number(found, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
-        self._announce(self._tables.own, out)
+        out += announce(self._declaration.router, self._tables.own)
         out += of_sessions
+        if event.whole:
+            self._adopted(event.orphans, now, out)
+
+    def _sessions_read(self, adoption: reconcile.Adoption, event: SessionsRead, now: float, out: list[Effect]) -> None:
+        """All sessions are known."""
+        self._adoption = None
+        self._store.blind = False
+        adoption.finish(now, out)
+        self._number(adoption.servers, out)
+        self._adopted(event.orphans, now, out)
+
+    def _adopted(self, orphans: int, now: float, out: list[Effect]) -> None:
+        self._draining.switch_up(now)
         self._datagrams.leave(self._store.services, now, out)
-        if event.orphans:
-            out.append(Log("WARNING", f"{event.orphans} half sessions were found on the switch and deleted"))
+        if orphans:
+            out.append(Log("WARNING", f"{orphans} half sessions were found on the switch and deleted"))
 
     def _switch_down(self) -> None:
-        self._switch = None
+        self._switch = self._adoption = None
+        self._store.blind = False
         self._tables.forget_writes()
         reconcile.switch_down(self._store)
         self._datagrams.switch_down()
@@ -275,7 +286,8 @@ class Controller:
         if self._switch is None:
             return []
         self._number(NOTHING_FOUND, out)
-        self._announce(self._tables.sync(out) if change.network else self._change_tables(change, out), out)
+        new = self._tables.sync(out) if change.network else self._change_tables(change, out)
+        out += announce(self._declaration.router, new)
         by_key = self._store.services.by_key
         self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
         if gone:
@@ -318,10 +330,7 @@ class Controller:
         for key, service_change in change.services.items():
             left = store.services.configure(key, service_change.after, settings.timeouts)
             gone |= left is not None
-            if left is not None or service_change.changes_clients:
-                store.templates.forget(left or store.services.by_key[key])
-            if left is None and key in store.services.by_key:
-                store.templates.join(store.services.by_key[key])
+            store.templates.follow(left or store.services.by_key.get(key), forgets=service_change.changes_clients)
             store.pool.add(service_change.locals_added)
             store.pool.remove(service_change.locals_removed)
             new |= hops.add(server.address for server in service_change.servers_added)
@@ -346,46 +355,8 @@ class Controller:
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
         self._without_id = without
 
-    def _announce(self, addresses: Iterable[Address], out: list[Effect]) -> None:
-        """Gratuitous ARP or its like, so that neighbors learn or relearn where ``addresses`` are."""
-        for own in sorted(addresses):
-            link = self._declaration.router.link(own)
-            if link is not None:
-                out += (Forward(link.port, frame) for frame in announcements(link.mac, own))
-
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
         """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever
         it no longer fits is forgotten."""
         self.apply(self.memory.commands(memos, now), now)
         self.memory.recall(memos, now)
-
-    # ---- views
-
-    def sessions(self, now: float | None = None) -> Iterator[SessionView]:
-        """Every session; ages and expiry as of ``now``, by default the time of the last event. Events may be handled
-        between two of them: sessions that have gone since are left out, and those that have come."""
-        time = self._now if now is None else now
-        for session in tuple(self._store.table):
-            if self._store.table.by_id.get(session.entry.session_id) is session:
-                yield session_view(session, self._store.timeout(session), time)
-
-    def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
-        time = self._now if now is None else now
-        return tuple(service_view(service, time) for service in self._store.services)
-
-    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
-        """None when there is none, or it is removed."""
-        service = self._store.services.by_key.get(key)
-        return None if service is None else service_view(service, now)
-
-    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
-        """Every template of persistence; see :meth:`sessions`."""
-        time = self._now if now is None else now
-        return (template_view(template, time) for template in self._store.templates)
-
-    def local_addresses(self) -> tuple[LocalAddressView, ...]:
-        return tuple(local_view(local, self._store.pool) for local in self._store.pool)
-
-    def stats(self) -> dict[str, int]:
-        """Counters by name (:data:`fullnat.core.stats.NAMES`), and how many sessions there are now."""
-        return self._stats | {"sessions": len(self._store.table), "templates": len(self._store.templates)}

@@ -164,6 +164,8 @@ class Datagrams:
             self._store.release(session, Step.REFUSED)
             return
         self._stats["session_conflict" if outcome is Outcome.EXISTS else "write_failed"] += 1
+        if outcome is Outcome.EXISTS and self._store.yield_to_unknown(session):
+            return
         out.append(Log("DEBUG", f"session {session.entry.session_id} not installed: {message}"))
         self._store.remove((session,), now, out)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fullnat.core.interface import Effect, IdleNotice, Log, Probe, Probed, ProbeResult, SessionEvents
+from fullnat.core.interface import Effect, IdleNotice, Probe, Probed, ProbeResult, SessionEvents
 from fullnat.core.lifecycle import Phase
 from fullnat.core.resets import Resets
 from fullnat.core.sessions import NEVER, Session
@@ -187,12 +187,10 @@ class Expiry:
         """Of the session's state, whatever packets come."""
         return now - session.changed >= self._store.timeout(session) - EPSILON
 
-    def look(self, sessions: Sequence[Session], now: float, spread: float, out: list[Effect]) -> None:
+    def look(self, sessions: Sequence[Session], now: float, spread: float) -> None:
         """Ask about ``sessions`` soon, evenly over ``spread`` seconds."""
         for position, session in enumerate(sessions):
             self._store.timers.arm(session, now + 1.0 + spread * position / len(sessions))
-        if sessions:
-            out.append(Log("INFO", f"{len(sessions)} sessions found on the switch and taken over"))
 
 
 def _is_over(session: Session) -> bool:

@@ -15,6 +15,7 @@ width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, NewType
@@ -141,11 +142,28 @@ class Shed:
 
 @dataclass(frozen=True, slots=True)
 class SwitchUp:
-    """The controller is primary on a switch that runs our pipeline; ``entries`` is everything found in its tables."""
+    """The controller is primary on a switch that runs our pipeline; ``entries`` is everything found in its tables, or
+    not ``whole``: everything but sessions, which come in :class:`SessionsFound` while others begin already."""
 
     entries: tuple[Entry, ...]
     orphans: int = 0
     """Half sessions that the shell found and already deleted."""
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsFound:
+    """Some of the sessions that the switch has."""
+
+    sessions: Sequence[SessionEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsRead:
+    """These were all."""
+
+    orphans: int = 0
+    """As those of :class:`SwitchUp`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +173,19 @@ class SwitchDown:
     reason: str
 
 
-Event = PacketIn | SessionEvents | NeighborHeard | IdleNotice | Written | Probed | Shed | SwitchUp | SwitchDown
+Event = (
+    PacketIn
+    | SessionEvents
+    | NeighborHeard
+    | IdleNotice
+    | Written
+    | Probed
+    | Shed
+    | SwitchUp
+    | SessionsFound
+    | SessionsRead
+    | SwitchDown
+)
 
 
 # ---------------------------------------------------------------------------------------------- effects

@@ -10,10 +10,10 @@ changes only what is being resolved or already known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 
-from fullnat.core.frames import question, readdressed
+from fullnat.core.frames import announcements, question, readdressed
 from fullnat.core.interface import Effect, Forward, Log, NeighborHeard
 from fullnat.core.next_hops import NextHops
 from fullnat.core.routing import Link, Router
@@ -367,3 +367,11 @@ def _is_host(address: Address, link: Link) -> bool:
     host_mask = (1 << bits - link.prefix_len) - 1
     hostless = (0,) if is_v6(address) else (0, host_mask)
     return link.prefix_len > bits - 2 or int.from_bytes(address, "big") & host_mask not in hostless
+
+
+def announce(router: Router, addresses: Iterable[Address]) -> Iterator[Forward]:
+    """Gratuitous ARP or its like, so that neighbors learn or relearn where ``addresses`` are."""
+    for own in sorted(addresses):
+        link = router.link(own)
+        if link is not None:
+            yield from (Forward(link.port, frame) for frame in announcements(link.mac, own))

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fullnat.core.interface import Inject, PacketIn
-from fullnat.core.sessions import Session
 from fullnat.net.checksum import updated
 from fullnat.net.flow import is_v6
 from fullnat.net.headers import ETHERNET_BYTES, TcpFlag
 from fullnat.net.parse import Packet, Segment
-from fullnat.p4constants import MSS6_FLOOR, MSS_FLOOR, TOA_V4_BYTES, TOA_V6_BYTES, PacketOutFlag, SessionFlag
+from fullnat.p4constants import MSS6_FLOOR, MSS_FLOOR, TOA_V4_BYTES, TOA_V6_BYTES, SessionFlag
 from fullnat.tables.session import SessionEntry
 
 EOL, NOP, MSS, SACK, TIMESTAMPS = 0, 1, 2, 5, 8
@@ -33,22 +31,6 @@ MAX_LIST = 40
 
 class BadOptions(ValueError):
     """An option's length is 0 or 1, or it ends behind the list; or the segment is not the session's."""
-
-
-def edited(event: PacketIn, packet: Packet, session: Session | None, stats: dict[str, int]) -> list[Inject]:
-    """What becomes of a packet with options that the switch cannot edit, of ``session`` if that is still there: the
-    packet with them edited, or nothing."""
-    try:
-        if session is None:
-            raise BadOptions("its session is gone")
-        flags = session.server.mode.session_flags(session.service.session_flags)
-        frame = edit_options(packet, session.entry, flags)
-    except BadOptions:
-        stats["options_refused"] += 1
-        return []
-    stats["options_edited"] += 1
-    new_session = bool(event.service_flags & PacketOutFlag.NEW_SESSION)
-    return [Inject(event.ingress_port, frame, event.session_id, new_session, options_edited=True)]
 
 
 def edit_options(packet: Packet, session: SessionEntry, flags: int) -> bytes:

@@ -30,10 +30,11 @@ class Peer(NamedTuple):
 
 class IdPool:
     """Numbers 0..size-1. Fresh ones first, then those freed the longest ago, so that late news of an old holder rarely
-    reaches a new one."""
+    reaches a new one; the last ``spare`` ones when there are no others."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, spare: int = 0) -> None:
         self.size = size
+        self._first_spare = size - spare
         self._used = bytearray()
         """A byte a number, for as many as were ever asked for."""
         self._count = 0
@@ -45,13 +46,27 @@ class IdPool:
 
     def take(self) -> int | None:
         """None when all are in use."""
-        while self._fresh < self.size:
+        while self._fresh < self._first_spare:
             number = self._fresh
             self._fresh += 1
             if self.claim(number):
                 return number
         while self._freed:
             number = self._freed.popleft()
+            if self.claim(number):
+                return number
+        if self._count == self.size:
+            return None
+        used = self._used
+        number = used.find(0, self._first_spare)
+        number = number if number >= 0 else max(len(used), self._first_spare)
+        return number if self.claim(number) else None
+
+    def take_spare(self, rng: Random) -> int | None:
+        """One of the spare ones, which others that take numbers from the same range rarely have; None when none that is
+        tried is free."""
+        for _ in range(PROBES if self._first_spare < self.size else 0):
+            number = rng.randrange(self._first_spare, self.size)
             if self.claim(number):
                 return number
         return None
@@ -264,6 +279,12 @@ class LocalPool:
         if not local.used and not local.configured:
             del self._addresses[local.address]
             self.retired.append(local.address)
+
+    def jump(self, address: Address) -> None:
+        """Go on elsewhere among the ports of ``address``."""
+        local = self._addresses.get(address)
+        if local is not None:
+            local.next_port = self._rng.randint(self.low, self.high)
 
     def __contains__(self, address: Address) -> bool:
         return address in self._addresses

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from fullnat.core.commands import ServiceKey
 from fullnat.core.expiry import Expiry
-from fullnat.core.interface import Effect, Log, Op, Write
+from fullnat.core.interface import Effect, IdleNotice, Log, Op, SessionEvents, Write
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.resets import Resets
 from fullnat.core.server_ids import FoundServers
@@ -19,6 +19,9 @@ from fullnat.tables.session import SessionEntry
 
 ADOPTED_SPREAD = 10.0
 """Seconds over which adopted sessions are looked at for the first time."""
+
+DEFERRED = 1 << 20
+"""News of sessions that are not known yet that are kept. What else there was is found out when they are looked at."""
 
 
 def switch_down(store: SessionStore) -> None:
@@ -45,51 +48,111 @@ def switch_up(
     out: list[Effect],
 ) -> None:
     """``found``: every session that the switch has, and ``servers`` what it has of their servers."""
-    by_key = _by_key(found)
-    _drop_missing(store, by_key)
+    entries = tuple(found)
+    if len(store.table):
+        _drop_missing(store, {key_of(entry): entry for entry in entries})
     store.services.switch_up(servers)
     _resume(store, resets, now, out)
-    adopted: list[Session] = []
-    orphans: list[Session] = []
-    surplus: list[SessionEntry] = []
-    gone: dict[ServiceKey, Service] = {}
-    # Of two sessions that give one id to different servers, the one whose packets take the right way stays.
-    for key, entry in sorted(by_key.items(), key=lambda item: not servers.agrees(item[1], _service_key(item[0]))):
-        if key in store.table.by_key:
-            continue
-        of = _service_key(key)
-        real = servers.key(entry, of)
+    adoption = Adoption(store, expiry, resets, servers)
+    adoption.found(entries, now)
+    adoption.finish(now, out)
+
+
+class Adoption:
+    """Sessions are taken over as they are found, while others begin and end. None was known before."""
+
+    def __init__(self, store: SessionStore, expiry: Expiry, resets: Resets, servers: FoundServers) -> None:
+        """``servers``: what the switch has of its sessions' servers."""
+        self.servers = servers
+        self.deferred: list[SessionEvents | IdleNotice] = []
+        """News of sessions that were not known yet."""
+        self._store = store
+        self._expiry = expiry
+        self._resets = resets
+        self._late: list[tuple[Flow, SessionEntry]] = []
+        """Those whose turn is last."""
+        self._orphans: list[Session] = []
+        """Of services that are configured no more."""
+        self._gone: dict[ServiceKey, Service] = {}
+        self._surplus: list[SessionEntry] = []
+        self._virtual: dict[Endpoint, Endpoint] = {}
+        self._adopted = 0
+
+    def found(self, entries: Iterable[SessionEntry], now: float) -> None:
+        """Sessions that the switch has; those that are known began meanwhile."""
+        by_key = self._store.table.by_key
+        adopted: list[Session] = []
+        for entry in entries:
+            key = key_of(entry, self._virtual)
+            if key in by_key:
+                continue
+            # Of two sessions that give one id to different servers, the one whose packets take the right way stays.
+            if not self.servers.agrees(entry, _service_key(key)):
+                self._late.append((key, entry))
+            elif not self._adopt(key, entry, now, adopted):
+                self._surplus.append(entry)
+        self._look(adopted, now)
+
+    def defers(self, event: SessionEvents | IdleNotice) -> bool:
+        """Keep ``event`` if it is of a session that is not known yet."""
+        if event.session_id in self._store.table.by_id:
+            return False
+        if len(self.deferred) < DEFERRED:
+            self.deferred.append(event)
+        return True
+
+    def finish(self, now: float, out: list[Effect]) -> None:
+        """There are no more of them."""
+        store = self._store
+        adopted: list[Session] = []
+        for key, entry in self._late:
+            if key not in store.table.by_key and not self._adopt(key, entry, now, adopted):
+                self._surplus.append(entry)
+        self._look(adopted, now)
+        if self._adopted:
+            out.append(Log("INFO", f"{self._adopted} sessions found on the switch and taken over"))
+        if surplus := self._surplus:
+            out.append(Log("WARNING", f"{len(surplus)} sessions on the switch contradict others and are deleted"))
+            out.append(Write(tuple((Op.DELETE, entry) for entry in surplus)))
+        self._resets.end(self._orphans, now, out)
+        store.services.ids.settle()
+        for event in self.deferred:
+            if isinstance(event, IdleNotice):
+                self._expiry.idle(event, now)
+            else:
+                self._expiry.events(event, now)
+
+    def _adopt(self, key: Flow, entry: SessionEntry, now: float, adopted: list[Session]) -> bool:
+        """False when something that it uses is another one's."""
+        store, of = self._store, _service_key(key)
+        real = self.servers.key(entry, of)
         if real is None:
-            surplus.append(entry)
-            continue
+            return False
         service = store.services.by_key.get(of)
-        home = service or gone.get(of)
+        home = service or self._gone.get(of)
         if home is None:
-            home = gone[of] = _gone(of, servers.flags.get(entry.server_id, 0))
+            home = self._gone[of] = _gone(of, self.servers.flags.get(entry.server_id, 0))
         session = store.adopt(_with_timeout(entry, home), key, home, real, now)
         if session is None:
-            surplus.append(entry)
-            continue
+            return False
         session.created = NEVER
         session.changed = now - session.entry.idle_timeout
-        (adopted if service is not None else orphans).append(session)
-    store.stats["sessions_adopted"] += len(adopted)
-    expiry.look(adopted, now, ADOPTED_SPREAD, out)
-    if surplus:
-        out.append(Log("WARNING", f"{len(surplus)} sessions on the switch contradict others and are deleted"))
-        out.append(Write(tuple((Op.DELETE, entry) for entry in surplus)))
-    resets.end(orphans, now, out)
+        (adopted if service is not None else self._orphans).append(session)
+        return True
+
+    def _look(self, adopted: list[Session], now: float) -> None:
+        """See soon whether they live."""
+        self._adopted += len(adopted)
+        self._store.stats["sessions_adopted"] += len(adopted)
+        self._expiry.look(adopted, now, ADOPTED_SPREAD)
 
 
-def _by_key(found: Iterable[SessionEntry]) -> dict[Flow, SessionEntry]:
-    """By their ``flow_in``; those to one virtual service share its endpoint."""
-    virtual: dict[Endpoint, Endpoint] = {}
-    by_key = {}
-    for entry in found:
-        dst = made(Endpoint, (entry.vip, entry.vport))
+def key_of(entry: SessionEntry, virtual: dict[Endpoint, Endpoint] | None = None) -> Flow:
+    """Its ``flow_in``; those to one virtual service share its endpoint if it is in ``virtual``."""
+    dst = made(Endpoint, (entry.vip, entry.vport))
+    if virtual is not None:
         dst = virtual.setdefault(dst, dst)
-        by_key[made(Flow, (entry.protocol, made(Endpoint, (entry.client, entry.client_port)), dst))] = entry
-    return by_key
+    return made(Flow, (entry.protocol, made(Endpoint, (entry.client, entry.client_port)), dst))
 
 
 def _drop_missing(store: SessionStore, by_key: dict[Flow, SessionEntry]) -> None:

@@ -116,6 +116,10 @@ class ServerIds:
         self._mirror = Mirror()
         self._deleting: Counter[int] = Counter()
         """Deletes under way."""
+        self._found: set[int] = set()
+        """Ids that the tables had."""
+        self._kept: set[int] = set()
+        """Ids that sessions may have that are not known yet."""
         self._again: set[int] = set()
         """Ids with a failed update, which is repeated with the next ones."""
 
@@ -139,7 +143,7 @@ class ServerIds:
 
     def claim(self, number: int, key: ServerKey, flags: int) -> bool:
         """The same with this very number; False when it is in use or out of range."""
-        if not self._pool.claim(number):
+        if not self._claim(number):
             return False
         self._bind(number, key, flags)
         return True
@@ -155,7 +159,7 @@ class ServerIds:
         if binding is not None:
             binding.holders += 1
         else:
-            self._pool.claim(number)
+            self._claim(number)
             self._bind(number, key, flags)
 
     def drop(self, number: int) -> None:
@@ -186,6 +190,12 @@ class ServerIds:
         binding = self._bindings.get(number)
         return None if binding is None else binding.key.service
 
+    def _claim(self, number: int) -> bool:
+        if number in self._kept:
+            self._kept.remove(number)
+            return True
+        return self._pool.claim(number)
+
     def _bind(self, number: int, key: ServerKey, flags: int) -> None:
         self._bindings[number] = _Binding(key, flags)
         self._of_service.setdefault(key.service, set()).add(number)
@@ -205,15 +215,29 @@ class ServerIds:
     # ---- the switch
 
     def switch_up(self, found: Iterable[ServerEntry]) -> None:
-        """``found`` is the truth about the tables; nothing that was under way will be answered."""
+        """``found`` is the truth about the tables; nothing that was under way will be answered. What nobody holds there
+        stays until :meth:`settle`."""
         for number in [number for number, binding in self._bindings.items() if not binding.holders]:
             self._free(number)
         self._deleting.clear()
         self._again.clear()
         self.refused.clear()
+        self._release_kept()
         entries = list(found)
         self._mirror.found(entries)
-        self.changed = set(self._bindings) | {entry.server_id for entry in entries}
+        self.changed = set(self._bindings)
+        self._found = {entry.server_id for entry in entries}
+        self._kept = {number for number in self._found if self._pool.claim(number)}
+
+    def settle(self) -> None:
+        """All sessions are known: the ids that nobody holds are free."""
+        self.changed |= self._found
+        self._release_kept()
+
+    def _release_kept(self) -> None:
+        for number in self._kept:
+            self._pool.release(number)
+        self._kept = set()
 
     def updates(self) -> list[tuple[Op, Entry]]:
         """What brings the switch up to date, deletions first; :meth:`answered` takes the outcome of each."""

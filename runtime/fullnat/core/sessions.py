@@ -22,6 +22,10 @@ NEVER = float("-inf")
 """When a session that was found on the switch was created."""
 
 
+SPARE = 64
+"""One of so many session ids is for sessions that begin before it is known which ids are in use."""
+
+
 class Held(NamedTuple):
     """A SYN that waits for its session."""
 
@@ -141,7 +145,7 @@ class SessionTable:
     """All sessions, by session id and by client. Owns the session ids."""
 
     def __init__(self, session_ids: int) -> None:
-        self.ids = IdPool(session_ids)
+        self.ids = IdPool(session_ids, session_ids // SPARE)
         self.by_id: dict[int, Session] = {}
         self.by_key: dict[Flow, Session] = {}
 

@@ -27,7 +27,8 @@ from fullnat.core.sessions import Held, Session, SessionTable
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
 from fullnat.core.timers import TimerWheel
-from fullnat.net.flow import Endpoint, Flow, made
+from fullnat.net.flow import Address, Endpoint, Flow, made
+from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -49,7 +50,10 @@ _LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
 class SessionStore:
     def __init__(self, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
         self.stats = stats
+        self.blind = False
+        """The switch has sessions that we do not know yet."""
         self._isn = isn
+        self._rng = rng
         self.table = SessionTable(sizes.session_ids)
         self.memory = Memory()
         self.services = Services(sizes.server_ids, rng, self.memory)
@@ -71,7 +75,8 @@ class SessionStore:
         no session id is free; the place is given back then."""
         server, local = place
         endpoint = service.key[1] if server.mode.keeps_destination else server.endpoint
-        session_id = self.table.ids.take()
+        ids = self.table.ids
+        session_id = ids.take_spare(self._rng) if self.blind else ids.take()
         if session_id is None:
             self._give_back(key.protocol, server, local)
             return None
@@ -164,6 +169,13 @@ class SessionStore:
         self.services.released(session.service, server, entry.server_id)
         session.token = 0
 
+    def receiver(self, session_id: int, packet: Packet) -> Address | None:
+        """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
+        session = self.table.by_id.get(session_id)
+        if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
+            return session.server.endpoint.address
+        return packet.dst
+
     # ---- state
 
     def set_events(self, session: Session, events: int, unjudged: int, now: float) -> None:
@@ -196,6 +208,15 @@ class SessionStore:
     def mark_reset(self, session: Session, now: float) -> None:
         """The controller's own resets have ended it."""
         self.set_events(session, session.events | session.protocol.aborted, 0, now)
+
+    def yield_to_unknown(self, session: Session) -> bool:
+        """An insert met entries of the switch: whether they may be those of a session that is not known yet, so that
+        ours has gone elsewhere and they stay."""
+        if not self.blind:
+            return False
+        self.release(session, Step.REFUSED)
+        self.pool.jump(session.entry.local)
+        return True
 
     def begin(self, session: Session, now: float) -> None:
         """A connection begins: nothing is known of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,6 +14,7 @@ from fullnat.core.misses import WORTH_BRINGING
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
+from fullnat.p4rt.halves import HalfSessions
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
@@ -271,18 +272,30 @@ class Client:
 
     async def read_all(self) -> tuple[tuple[Entry, ...], int]:
         """Everything in our tables; half sessions are deleted, and counted in the second value."""
-        schema = self.schema
+        found: list[Entry] = [*await self.read_but_sessions()]
+        halves = self.schema.sessions.halves()
+        async for sessions in self.read_sessions(halves):
+            found += sessions
+        await self.delete_halves(halves.orphans)
+        return tuple(found), len(halves.orphans)
+
+    async def read_but_sessions(self) -> tuple[Entry, ...]:
+        """Everything in our tables of which there is not much."""
         found: list[Entry] = []
-        for table_id in schema.cold.ids:
+        cold = self.schema.cold
+        for table_id in cold.ids:
             entities = await self._read(_whole_table(table_id))
-            found += (entry for entity in entities if (entry := schema.cold.decode(entity.table_entry)) is not None)
-        halves = schema.sessions.halves()
-        for table_id in schema.session_tables:
+            found += (entry for entity in entities if (entry := cold.decode(entity.table_entry)) is not None)
+        return tuple(found)
+
+    async def read_sessions(self, halves: HalfSessions) -> AsyncIterator[list[SessionEntry]]:
+        """All sessions, as they come; what is left in ``halves`` at the end are half ones."""
+        for table_id in self.schema.session_tables:
             async for response in self._transport.read(self._reading(_whole_table(table_id))):
                 halves.add(response)
+                yield halves.take()
         halves.finish()
-        await self.delete_halves(halves.orphans)
-        return (*found, *halves.sessions), len(halves.orphans)
+        yield halves.take()
 
     async def delete_halves(self, halves: Sequence[tuple[SessionEntry, bool]]) -> None:
         """Delete half sessions (True: the ``session_in`` entry). One that is gone already is no error."""

@@ -194,6 +194,11 @@ class HalfSessions:
         self._add(*self._halves.values(entry))
         return True
 
+    def take(self) -> list[SessionEntry]:
+        """The sessions found since the last time."""
+        sessions, self.sessions = self.sessions, []
+        return sessions
+
     def _add(self, half: Half, values: Values) -> None:
         if half.inward:
             self._add_inward(half, values)

@@ -1,0 +1,66 @@
+"""What the controller core shows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fullnat.core import reconcile
+from fullnat.core.commands import ServiceKey
+from fullnat.core.stats import Stats
+from fullnat.core.store import SessionStore
+from fullnat.core.views import (
+    LocalAddressView,
+    ServiceView,
+    SessionView,
+    TemplateView,
+    local_view,
+    service_view,
+    session_view,
+    template_view,
+)
+from fullnat.tables.session import SessionEntry
+
+
+class Reporting:
+    """Of a core; nothing changes by asking."""
+
+    _store: SessionStore
+    _stats: Stats
+    _now: float
+
+    def holds(self, entry: SessionEntry) -> bool:
+        """Whether a session that is known has the id of ``entry``, or its client."""
+        table = self._store.table
+        return entry.session_id in table.by_id or reconcile.key_of(entry) in table.by_key
+
+    def sessions(self, now: float | None = None) -> Iterator[SessionView]:
+        """Every session; ages and expiry as of ``now``, by default the time of the last event. Events may be handled
+        between two of them: sessions that have gone since are left out, and those that have come."""
+        time = self._now if now is None else now
+        for session in tuple(self._store.table):
+            if self._store.table.by_id.get(session.entry.session_id) is session:
+                yield session_view(session, self._store.timeout(session), time)
+
+    def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
+        return tuple(self.each_service(self._now if now is None else now))
+
+    def each_service(self, now: float) -> Iterator[ServiceView]:
+        """The same one by one; see :meth:`sessions`."""
+        return (service_view(service, now) for service in tuple(self._store.services) if service.configured)
+
+    def service(self, key: ServiceKey, now: float) -> ServiceView | None:
+        """None when there is none, or it is removed."""
+        service = self._store.services.by_key.get(key)
+        return None if service is None else service_view(service, now)
+
+    def templates(self, now: float | None = None) -> Iterator[TemplateView]:
+        """Every template of persistence; see :meth:`sessions`."""
+        time = self._now if now is None else now
+        return (template_view(template, time) for template in self._store.templates)
+
+    def local_addresses(self) -> tuple[LocalAddressView, ...]:
+        return tuple(local_view(local, self._store.pool) for local in self._store.pool)
+
+    def stats(self) -> dict[str, int]:
+        """Counters by name (:data:`fullnat.core.stats.NAMES`), and how many sessions there are now."""
+        return self._stats | {"sessions": len(self._store.table), "templates": len(self._store.templates)}
