@@ -58,7 +58,7 @@ def test_what_is_written_is_read_again(grammar: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        (("type = 'icmp'",), "'icmp' is not one of tcp, http, script"),
+        (("type = 'icmp'",), "'icmp' is not one of tcp, http, script, smtp, udp, ping"),
         (("interval = 5",), "type: is missing"),
         (("type = 'tcp'", "path = '/'"), "path: is no option of a check of type tcp"),
         (("type = 'http'", "command = '/bin/true'"), "command: is no option of a check of type http"),
@@ -73,6 +73,8 @@ def test_what_is_written_is_read_again(grammar: str) -> None:
         (("type = 'script'", "command = 'check'"), "'check' does not begin with the absolute path of a program"),
         (("type = 'script'", 'command = "/a \'b"'), "is no command: No closing quotation"),
         (("type = 'tcp'", "device = 'a/b'"), "'a/b' is not the name of a network interface"),
+        (("type = 'udp'", "payload = 'xy'"), "'xy' is not bytes in hexadecimal, like 0d0a"),
+        (("type = 'ping'", "port = 7"), "port: is no option of a check of type ping"),
         (("type = 'tcp'", "fall = 0"), "0 is not a number from 1 to 100"),
         (("type = 'tcp'", "timeout = 0"), "0 is not a number of seconds from 0.1"),
         (("type = 'tcp'", "intervall = 5"), "intervall: unknown option; did you mean interval"),

@@ -160,7 +160,8 @@ def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:
     ]
     ours, _ = GRAMMARS["toml"](document(replace(BASE, virtual_servers=())))
     web, dns = file.parse(ours + toml.stdout).virtual_servers
-    assert web.real_servers == tuple(replace(real, mode=Mode.FULLNAT) for real in WEB.real_servers)
+    plain = (replace(real, mode=Mode.FULLNAT, checks=()) for real in WEB.real_servers)
+    assert web.real_servers == tuple(plain)
     assert (web.local_addresses, web.scheduler, web.persistence_timeout) == (WEB.local_addresses, "wrr", 300.0)
     assert (dns.protocol, dns.established_timeout, dns.max_sessions) == ("udp", 30.0, 0)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import stat
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fullnat.config.model import Check
 from fullnat.health.connect import Target
+from fullnat.health.failed import Unusable
 from fullnat.health.prober import Prober
 
 from .conftest import HOST, serving
@@ -129,6 +131,101 @@ def test_a_program_that_hangs_ends_with_all_that_it_has_started(tmp_path: Path) 
     assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def test_a_program_that_is_not_there_says_nothing_of_the_server() -> None:
-    with pytest.raises(FileNotFoundError):
-        asyncio.run(_asked(script("/nowhere/at/all"), Target(HOST, 80, False)))
+@pytest.mark.parametrize(
+    ("check", "error"),
+    [
+        (script("/nowhere/at/all"), FileNotFoundError),
+        (script("/bin/true", user="nobody-at-all"), Unusable),
+        (http(tls=True, ca_file="/nowhere/at/all"), Unusable),
+        (http(tls=True, ca_file="/etc/passwd"), Unusable),
+        (Check(type="tcp", source=ip_address("192.0.2.254")), OSError),
+        (Check(type="tcp", source=ip_address("::1")), OSError),
+        (Check(type="tcp", device="no-such-device"), OSError),
+    ],
+)
+def test_what_cannot_be_checked_says_nothing_of_the_server(check: Check, error: type[Exception]) -> None:
+    async def ask() -> None:
+        async with serving(OK) as target:
+            await _asked(check, target)
+
+    with pytest.raises(error):
+        asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([b"220-me\r\n220 me\r\n", b"250 good day\r\n", b"221 bye\r\n"], ""),
+        ([b"220 me\r\n", b"250-me\r\n250 SIZE\r\n", b"221 bye\r\n"], ""),
+        ([b"554 no service\r\n"], "greeting: '554 no service', not 220"),
+        ([b"220 me\r\n", b"501 who\r\n"], "HELO: '501 who', not 250"),
+        ([b"220 me\r\n"], "no answer of SMTP to HELO"),
+        ([b"220-" + b"x" * 9000], "no answer of SMTP to greeting"),
+    ],
+)
+def test_mail(lines: list[bytes], reason: str) -> None:
+    said = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number, line in enumerate(lines):
+            if number:
+                said.append(await reader.readline())
+            writer.write(line)
+        writer.write_eof()
+
+    async def ask() -> str:
+        async with await asyncio.start_server(serve, HOST, 0) as server:
+            target = Target(HOST, server.sockets[0].getsockname()[1], False)
+            return await _asked(Check(type="smtp", host="lb.example"), target)
+
+    assert asyncio.run(ask()) == reason
+    assert said == [b"HELO lb.example\r\n", b"QUIT\r\n"][: len(said)]
+
+
+class Echo(asyncio.DatagramProtocol):
+    """Answers one thing alone."""
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        if data == b"ask":
+            self._transport.sendto(b"answer", addr)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"payload": b"ask".hex(), "require_reply": True}, ""),
+        ({"payload": b"other".hex(), "require_reply": True}, "no answer in 0.5 s"),
+        ({"payload": b"other".hex()}, ""),
+        ({"port": True}, "connection refused"),
+    ],
+)
+def test_datagrams(changes: dict[str, Any], reason: str) -> None:
+    closed = changes.pop("port", False)
+
+    async def ask() -> str:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Echo, (HOST, 0))
+        target = Target(HOST, transport.get_extra_info("sockname")[1], False)
+        if closed:
+            transport.close()
+            await asyncio.sleep(0)
+        try:
+            return await _asked(Check(type="udp", timeout=0.5, **changes), target)
+        finally:
+            transport.close()
+
+    assert asyncio.run(ask()) == reason
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="raw sockets are root's")
+@pytest.mark.parametrize("target", [Target(HOST, 0, False), Target("::1", 0, True)])
+def test_echo(target: Target) -> None:
+    assert asyncio.run(_asked(Check(type="ping", timeout=5.0), target)) == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="raw sockets are root's")
+def test_no_echo() -> None:
+    """An address that the test host has no way to, or that does not answer."""
+    assert asyncio.run(_asked(Check(type="ping", timeout=0.3), Target("192.0.2.254", 0, False))) != ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -204,6 +206,52 @@ def test_a_server_that_leaves_is_asked_no_more(fake: Fake) -> None:
         await fake.next()
         fake.watch.follow(Model())
         assert not fake.watch._tasks
+        await fake.watch.close()
+
+    asyncio.run(run())
+
+
+def test_a_check_that_is_changed_to_what_fails_takes_the_server_out(fake: Fake) -> None:
+    """acassen/keepalived#1144: after a reload with another connect_port, which is closed, the server stays."""
+
+    async def run() -> None:
+        fake.watch.follow(model(tcp(port=80, start_down=True)))
+        await until(lambda: fake.healthy, "it is up")
+        fake.error = ConnectionRefusedError(errno.ECONNREFUSED, "")
+        fake.watch.follow(model(tcp(port=23, start_down=True)))
+        assert fake.healthy
+        await until(lambda: not fake.healthy, "it is down")
+        assert fake.verdicts[-1].reason == "connection refused"
+        await fake.watch.close()
+
+    asyncio.run(run())
+
+
+def test_a_server_that_was_down_when_its_checks_changed_returns(fake: Fake) -> None:
+    """acassen/keepalived#608, #1163 and PR #381: it is down by a check that is there no more, and so for ever."""
+
+    async def run() -> None:
+        fake.error = Failed("no good")
+        fake.watch.follow(model(tcp(), tcp(port=81)))
+        await until(lambda: not fake.healthy, "it is down")
+        fake.watch.follow(model(tcp(port=81), tcp(port=82)))
+        assert not fake.healthy
+        fake.error = None
+        await until(lambda: fake.healthy, "it is up")
+        await fake.watch.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNRESET])
+def test_whom_no_way_leads_to_is_down(fake: Fake, number: int) -> None:
+    """acassen/keepalived#2115: with an unreachable route the server stays."""
+
+    async def run() -> None:
+        fake.error = OSError(number, "")
+        fake.watch.follow(model(tcp()))
+        await until(lambda: not fake.healthy, "it is down")
+        assert fake.verdicts[-1].reason == os.strerror(number).lower()
         await fake.watch.close()
 
     asyncio.run(run())

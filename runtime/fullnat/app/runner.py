@@ -140,7 +140,10 @@ class CoreRunner:
 
     def judge(self, verdict: Verdict) -> None:
         """What checks have found of a server."""
-        self._carry_out(self.core.judge(verdict, monotonic()))
+        try:
+            self._carry_out(self.core.judge(verdict, monotonic()))
+        except Exception:
+            self._failed()
         self._call()
 
     def on_change(self, call: Callable[[Model], None]) -> None:

@@ -198,7 +198,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "echo_while_up": (_boolean, False),
 }
 CHECK: dict[str, tuple[Convert, Any]] = {
-    "type": (_one_of("tcp", "http", "script"), REQUIRED),
+    "type": (_one_of("tcp", "http", "script", "smtp", "udp", "ping"), REQUIRED),
     "interval": (_seconds, 5.0),
     "timeout": (_seconds, 5.0),
     "retry_interval": (_seconds, 1.0),
@@ -216,6 +216,8 @@ CHECK: dict[str, tuple[Convert, Any]] = {
     "tls": (_boolean, False),
     "verify": (_boolean, False),
     "ca_file": (probes.absolute, ""),
+    "payload": (probes.payload, ""),
+    "require_reply": (_boolean, False),
     "command": (probes.command, ""),
     "exit_status": (probes.exit_status, "0"),
     "user": (probes.user, ""),
@@ -225,6 +227,9 @@ OF_CHECK: dict[str, tuple[str, ...]] = {
     "tcp": _TO,
     "http": (*_TO, "path", "host", "status", "digest", "tls", "verify", "ca_file"),
     "script": ("command", "exit_status", "user"),
+    "smtp": (*_TO, "host"),
+    "udp": (*_TO, "payload", "require_reply"),
+    "ping": tuple(name for name in _TO if name != "port"),
 }
 """Options by the type of the check; those in none of these are of all types."""
 _OF_UDP = ("ops",)

@@ -9,6 +9,7 @@ from typing import Any
 TIMES = 1, 100
 """Results in a row that may be asked for."""
 _LONGEST = 4096
+_DATAGRAM = 1200
 _PRINTED = re.compile(r"[\x21-\x7e]+")
 _DEVICE = re.compile(r"[^\s/\x00-\x1f]{1,15}")
 """Linux's IFNAMSIZ, and what it refuses in a name."""
@@ -43,6 +44,17 @@ _digest = _like(_MD5, "an MD5 of 32 hexadecimal digits")
 def digest(value: Any) -> str:
     """Of a body; none is any body."""
     return "" if value == "" else str(_digest(value)).lower()
+
+
+def payload(value: Any) -> str:
+    """Bytes of a datagram, in hexadecimal."""
+    try:
+        octets = bytes.fromhex(str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not bytes in hexadecimal, like 0d0a") from None
+    if len(octets) > _DATAGRAM:
+        raise ValueError(f"{len(octets)} bytes do not fit one datagram: {_DATAGRAM} do")
+    return octets.hex()
 
 
 def path(value: Any) -> str:

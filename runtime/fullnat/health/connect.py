@@ -1,4 +1,4 @@
-"""TCP connections to what is checked."""
+"""Sockets to what is checked."""
 
 from __future__ import annotations
 
@@ -17,15 +17,25 @@ class Target(NamedTuple):
     is_v6: bool
 
 
-async def connect(check: Check, target: Target) -> socket.socket:
-    """Connected, from where ``check`` says. Raises OSError."""
-    found = socket.socket(socket.AF_INET6 if target.is_v6 else socket.AF_INET, socket.SOCK_STREAM)
+def made(check: Check, target: Target, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+    """A socket that does not block, bound to where ``check`` says. Raises OSError."""
+    found = socket.socket(socket.AF_INET6 if target.is_v6 else socket.AF_INET, kind, protocol)
     try:
         found.setblocking(False)
         if check.device:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, check.device.encode())
         if check.source is not None:
             found.bind((str(check.source), 0))
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+async def connect(check: Check, target: Target) -> socket.socket:
+    """Connected by TCP. Raises OSError."""
+    found = made(check, target, socket.SOCK_STREAM)
+    try:
         await asyncio.get_running_loop().sock_connect(found, (target.address, target.port))
     except BaseException:
         found.close()

@@ -10,6 +10,10 @@ class Failed(Exception):
     """The message is the reason, in words."""
 
 
+class Unusable(Exception):
+    """The check cannot be made as it is said, which tells nothing of the server. The message is why."""
+
+
 def reason(error: Exception) -> str:
     """``error`` of a socket or a program, in words."""
     if isinstance(error, ssl.SSLError):

@@ -13,7 +13,7 @@ from functools import lru_cache
 from fullnat.config import probes
 from fullnat.config.model import Check
 from fullnat.health.connect import Target, connect
-from fullnat.health.failed import Failed
+from fullnat.health.failed import Failed, Unusable, reason
 
 MOST_HEAD = 65536
 MOST_BODY = 16 << 20
@@ -23,8 +23,11 @@ _PIECE = 65536
 
 @lru_cache(maxsize=64)
 def _context(verify: bool, ca_file: str) -> ssl.SSLContext:
-    """Raises OSError."""
-    context = ssl.create_default_context(cafile=ca_file or None)
+    """Raises Unusable."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise Unusable(f"ca_file {ca_file}: {reason(error)}") from None
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -32,7 +35,7 @@ def _context(verify: bool, ca_file: str) -> ssl.SSLContext:
 
 
 async def check(settings: Check, target: Target) -> None:
-    """Raises Failed or OSError."""
+    """Raises Failed, Unusable or OSError."""
     connection = await connect(settings, target)
     try:
         context = _context(settings.verify, settings.ca_file) if settings.tls else None

@@ -6,29 +6,34 @@ import asyncio
 import errno
 import logging
 import random
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from fullnat.config.model import Check
-from fullnat.health import http, script, tcp
+from fullnat.health import http, ping, script, smtp, tcp, udp
 from fullnat.health.connect import Target
-from fullnat.health.failed import Failed, reason
+from fullnat.health.failed import Failed, Unusable, reason
 
 _LOGGER = logging.getLogger(__name__)
 KINDS: Mapping[str, Callable[[Check, Target], Awaitable[None]]] = {
     "tcp": tcp.check,
     "http": http.check,
     "script": script.check,
+    "smtp": smtp.check,
+    "udp": udp.check,
+    "ping": ping.check,
 }
-"""By the type of the check. They raise Failed or OSError."""
+"""By the type of the check. They raise Failed, Unusable or OSError."""
 _WAITS = frozenset({"script"})
 """Kinds whose timeout begins when it is their turn."""
 OURS = frozenset(
     (
         *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN),
         *(errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.ENODEV, errno.EPERM, errno.EACCES, errno.ENOENT),
+        errno.EAFNOSUPPORT,
     )
 )
 """Errors that say nothing of the server: no room here, no such device, address or program."""
@@ -102,7 +107,7 @@ class Prober:
         except Failed as error:
             return reason(error)
         except OSError as error:
-            if error.errno in OURS and not isinstance(error, ssl.SSLError):
+            if isinstance(error, socket.gaierror) or (error.errno in OURS and not isinstance(error, ssl.SSLError)):
                 raise
             return reason(error)
         return ""
@@ -111,7 +116,7 @@ class Prober:
         """Say so once."""
         if not self._is_stuck:
             what, where = f"the {self.settings.type} check", f"{self.target.address} port {self.target.port}"
-            traced = None if isinstance(error, OSError) else error
+            traced = None if isinstance(error, OSError | Unusable) else error
             _LOGGER.error("%s of %s cannot be made: %s", what, where, reason(error), exc_info=traced)
         self._is_stuck = True
 

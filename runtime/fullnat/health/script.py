@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from fullnat.config import probes
 from fullnat.config.model import Check
 from fullnat.health.connect import Target
-from fullnat.health.failed import Failed
+from fullnat.health.failed import Failed, Unusable
 
 AT_ONCE = 16
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -21,7 +21,7 @@ _rooms: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKe
 
 
 async def check(settings: Check, target: Target) -> None:
-    """Raises Failed or OSError. The program and what it has started in its group end with the check."""
+    """Raises Failed, Unusable or OSError. The program and what it has started in its group end with the check."""
     rights: dict[str, Any] = {"user": settings.user, "group": _group(settings.user), "extra_groups": []}
     async with _rooms.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
         process = await asyncio.create_subprocess_exec(
@@ -50,7 +50,7 @@ async def check(settings: Check, target: Target) -> None:
 
 
 def _group(user: str) -> int | None:
-    """Raises Failed."""
+    """Raises Unusable."""
     import pwd  # of Unix alone
 
     if not user:
@@ -58,4 +58,4 @@ def _group(user: str) -> int | None:
     try:
         return pwd.getpwnam(user).pw_gid
     except KeyError:
-        raise Failed(f"there is no user {user}") from None
+        raise Unusable(f"there is no user {user}") from None

@@ -32,7 +32,6 @@ class Checks:
 
     def __init__(self) -> None:
         self.probers: dict[Check, Prober] = {}
-        self.is_wanted = False
 
     @property
     def healthy(self) -> bool:

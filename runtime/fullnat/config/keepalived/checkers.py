@@ -11,7 +11,11 @@ from typing import Any
 from fullnat.config.keepalived.keywords import CHECKERS, HTTP_CHECKERS
 from fullnat.config.keepalived.tree import Node
 
-TYPES: Mapping[str, str] = {"TCP_CHECK": "tcp", "HTTP_GET": "http", "SSL_GET": "http", "MISC_CHECK": "script"}
+TYPES: Mapping[str, str] = {"TCP_CHECK": "tcp", "HTTP_GET": "http", "SSL_GET": "http", "MISC_CHECK": "script"} | {
+    "SMTP_CHECK": "smtp",
+    "UDP_CHECK": "udp",
+    "PING_CHECK": "ping",
+}
 """Those that are there, by the keyword."""
 _RETRIES = {"MISC_CHECK": 1}
 """Failures that make a server be down, where it is not said; of the others two: keepalived's ``retry`` is 1."""

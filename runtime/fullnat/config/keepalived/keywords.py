@@ -15,7 +15,7 @@ from fullnat.p4constants import PORT_GUE
 Value = int | float | bool | str
 Convert = Callable[[tuple[str, ...]], Value | list[Value]]
 
-KINDS = "this kind of check is not there yet; TCP_CHECK, HTTP_GET, SSL_GET and MISC_CHECK are"
+KINDS = "this kind of check is not there yet; those by TCP, HTTP, SMTP, UDP, ping and MISC_CHECK are"
 QUORUM = "quorums and sorry servers are not there yet"
 NOTIFY = "programs are not told yet; the log and the metrics tell"
 KEPT = "sessions of a server that fails go on, and it gets no new ones"
@@ -253,26 +253,31 @@ _MISC = {
     "user": Keyword(most=2, option="user", convert=first_word),
     "misc_dynamic": Keyword(fewest=0, option="exit_status", convert=weights),
 }
+_SMTP = {
+    **_CONNECT,
+    "helo_name": Keyword(option="host", convert=one_word),
+    "host": Keyword(fewest=0, most=0, without="say connect_ip, connect_port and bindto outside of it", below=_CONNECT),
+}
+_UDP = {
+    **_CONNECT,
+    "payload": Keyword(option="payload", convert=one_word),
+    "require_reply": Keyword(fewest=0, option="require_reply", convert=switched_on),
+    **_all("a reply of any length is one", 1, 1, "min_reply_length", "max_reply_length"),
+}
+_PING = {name: keyword for name, keyword in _CONNECT.items() if name != "connect_port"}
 HTTP_CHECKERS = ("HTTP_GET", "SSL_GET")
 CHECKERS: dict[str, Keyword] = {
     "TCP_CHECK": Keyword(fewest=0, most=0, below=_CONNECT),
     "HTTP_GET": Keyword(fewest=0, most=0, below=_HTTP),
     "SSL_GET": Keyword(fewest=0, most=0, below=_HTTP),
     "MISC_CHECK": Keyword(fewest=0, most=0, below=_MISC),
+    "SMTP_CHECK": Keyword(fewest=0, most=0, below=_SMTP),
+    "UDP_CHECK": Keyword(fewest=0, most=0, below=_UDP),
+    "PING_CHECK": Keyword(fewest=0, most=0, below=_PING),
     **{
         name: Keyword(fewest=0, most=0, without=KINDS, below=below)
         for name, below in {
-            "SMTP_CHECK": {
-                **_CONNECT,
-                **_all(KINDS, 1, MANY, "helo_name"),
-                "host": Keyword(fewest=0, most=0, without=KINDS, below=_CONNECT),
-            },
             "DNS_CHECK": {**_CONNECT, **_all(KINDS, 1, 1, "type", "name")},
-            "UDP_CHECK": {
-                **_CONNECT,
-                **_all(KINDS, 0, MANY, "payload", "require_reply", "min_reply_length", "max_reply_length"),
-            },
-            "PING_CHECK": _CONNECT,
             "FILE_CHECK": {**_CHECK, **_all(KINDS, 0, MANY, "track_file", "file", "weight")},
             "BFD_CHECK": {**_CHECK, **_all(KINDS, 1, 1, "name")},
         }.items()
