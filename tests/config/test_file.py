@@ -90,7 +90,15 @@ def test_the_example_is_right_and_shows_every_option() -> None:
     config = file.load(EXAMPLE)
     assert config.virtual_servers
     text = EXAMPLE.read_text()
-    options = [file.GLOBAL, file.INTERFACE, file.ROUTE, file.VIRTUAL_SERVER, file.REAL_SERVER, file.TIMEOUTS]
+    options = [
+        file.GLOBAL,
+        file.INTERFACE,
+        file.ROUTE,
+        file.VIRTUAL_SERVER,
+        file.REAL_SERVER,
+        file.TIMEOUTS,
+        file.CHECK,
+    ]
     for option in (name for table in options for name in table):
         assert f"\n{option} = " in text, option
 

@@ -85,6 +85,8 @@ _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
 }
 """Fields that are not in the core what they are in a message."""
 _SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {(Interface, "mac"): _mac_text}
+_UNSAID = frozenset({"checks"})
+"""What messages have no field for: an edit leaves it as it is."""
 _NESTED: Mapping[str, type] = {"timeouts": Timeouts}
 
 
@@ -107,6 +109,8 @@ def made(kind: type[S], message: Any) -> S:
 def _said(kind: type, message: Any, base: Any) -> Json:
     said = {}
     for each in fields(kind):
+        if each.name in _UNSAID:
+            continue
         if not message.HasField(each.name) if _has_presence(message, each.name) else not getattr(message, each.name):
             continue
         value = getattr(message, each.name)
@@ -131,7 +135,9 @@ def _same(value: Any) -> Any:
 def shown(settings: Any) -> Json:
     """Settings as a message has them; what is None is absent."""
     return {
-        each.name: _shown(settings, each.name) for each in fields(settings) if getattr(settings, each.name) is not None
+        each.name: _shown(settings, each.name)
+        for each in fields(settings)
+        if each.name not in _UNSAID and getattr(settings, each.name) is not None
     }
 
 
