@@ -36,7 +36,6 @@ _PROGRAMS = [
     "pip",
     "ptf",
     "python3",
-    "sed",
     "sysctl",
     "systemctl",
     "toa-attach",
