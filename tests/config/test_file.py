@@ -349,7 +349,9 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
 
 def test_a_service_without_interface_is_a_problem() -> None:
     service = '[[virtual_server]]\naddress = "203.0.113.80"\nport = 80\nlocal_addresses = ["10.0.1.1"]\n'
-    assert "x.toml:1: interface: at least one is needed" in problems(service)
+    assert "x.toml:1: interface: at least one is needed: what ports the switch has, with their addresses" in problems(
+        service
+    )
 
 
 def test_nothing_at_all_is_served_by_an_empty_file() -> None:

@@ -74,7 +74,8 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
         raise ConfigError([f"{name}: values are nested too deeply"]) from None
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
-        raise ConfigError([locate.syntax_error(name, text, str(error))]) from None
+        grammar = hints.grammar(text, KEEPALIVED)
+        raise ConfigError([f"{locate.syntax_error(name, text, str(error))}{grammar}"]) from None
     return of_document(document, Problems(locate.Locator(text, name)), target)
 
 
@@ -276,7 +277,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
     if "interface" not in document and "virtual_server" in document:
-        problems.add(top, "interface", "at least one is needed")
+        problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:
         return None
     return Config(

@@ -255,7 +255,9 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, expecte
 
 
 def test_without_interfaces_it_says_where_they_belong(tmp_path: Path) -> None:
-    assert problems(tmp_path, BLOCK % "") == ["k.conf:1: fullnat { interface }: at least one is needed"]
+    assert problems(tmp_path, BLOCK % "") == [
+        "k.conf:1: fullnat { interface }: at least one is needed: what ports the switch has, with their addresses"
+    ]
 
 
 def test_problems_of_an_included_file_name_it(tmp_path: Path) -> None:
