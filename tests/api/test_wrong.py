@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
+import socket
 from collections.abc import Iterator
 
 import pytest
 from cli.samples import CONFIG_TEXT
 from fullnat.api.http import BODY_BYTES, HEAD_BYTES
+from fullnat.api.listener import CONNECTIONS
 from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
 
@@ -61,6 +64,11 @@ def get(target: str) -> bytes:
         (post(b'{"commands": [{"clear": {}, "add_route": {}}]}'), 400, "clear and add_route are 2 commands, in one"),
         (post(b'{"commands": 1}'), 400, "commands: 1 is not a list"),
         (post(b'{"commands": [{"add_interface": {"port": 5}}]}'), 400, "mac is missing"),
+        (
+            post(b'{"commands": [{"add_interface": {"port": 5, "mac": "+1:00:00:00:00:01"}}]}'),
+            400,
+            "'+1:00:00:00:00:01'",
+        ),
         (post(b'{"commands": [{"add_route": {"prefix": "10.0.0.1/8"}}]}'), 400, "10.0.0.1/8 has host bits set"),
         (post(b'{"commands": [{"edit_globals": {"timeouts": {"close": "NaN"}}}]}'), 400, "close nan is not from 0"),
         (post(b"{}", "Content-Length: 3\r\n"), 400, "a header of the request is none"),
@@ -201,3 +209,16 @@ async def test_fuzz(api: Api, caplog: pytest.LogCaptureFixture) -> None:
             assert b"HTTP/1.1 500" not in answer, data
     assert caplog.records == []
     assert (await api.raw(get("/v1/about"))).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_burst_of_clients_waits_to_be_accepted(api: Api) -> None:
+    """None is refused while the controller has other work; all of them come before its turn."""
+    with contextlib.ExitStack() as open_ones:
+        clients = [open_ones.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(CONNECTIONS)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect(str(api.path))
+            client.send(get("/v1/about"))
+        loop = asyncio.get_running_loop()
+        answers = [await asyncio.wait_for(loop.sock_recv(client, 65536), 10) for client in clients]
+    assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}

@@ -149,6 +149,9 @@ def test_stats_as_json(running: Path) -> None:
         "inactive": 5,
     }
     assert service["servers"][0] == {
+        "healthy": True,
+        "reason": "",
+        "checked": None,
         "server": "10.0.0.11:8080",
         "mode": "fullnat",
         "weight": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from typing import Any
 
@@ -338,4 +339,17 @@ async def test_ipv6(api: Api, fnatadm: Run) -> None:
     ]
     before = dict(api.model.services)
     assert await fnatadm("-R", f"-C\n{saved}") == Done(0, "", "")
+    assert api.model.services == before
+
+
+@pytest.mark.parametrize(
+    ("stdin", "told"),
+    [
+        (io.TextIOWrapper(io.BytesIO(b"-C\n-A -t \xff:80\n"), "utf-8"), "standard input is not UTF-8 text"),
+        (None, "-R reads standard input, and there is none"),
+    ],
+)
+async def test_a_restore_of_no_text(api: Api, fnatadm: Run, stdin: io.TextIOWrapper | None, told: str) -> None:
+    before = dict(api.model.services)
+    assert await fnatadm("-R", stdin) == Done(2, "", f"fnatadm: {told}\n")
     assert api.model.services == before

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import addresses, check, hints, keepalived, locate
+from fullnat.config import addresses, check, hints, keepalived, locate, probes
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import (
+    Check,
     Config,
     Interface,
     RealServer,
@@ -74,7 +75,9 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
         raise ConfigError([f"{name}: values are nested too deeply"], holds_back=True) from None
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
-        raise ConfigError([locate.syntax_error(name, text, str(error))], holds_back=True) from None
+        grammar = hints.grammar(text, KEEPALIVED)
+        message = f"{locate.syntax_error(name, text, str(error))}{grammar}"
+        raise ConfigError([message], holds_back=True) from None
     return of_document(document, Problems(locate.Locator(text, name)), target)
 
 
@@ -201,6 +204,41 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "reset_on_miss": (_boolean, True),
     "echo_while_up": (_boolean, False),
 }
+CHECK: dict[str, tuple[Convert, Any]] = {
+    "type": (_one_of("tcp", "http", "script", "smtp", "udp", "ping"), REQUIRED),
+    "interval": (_seconds, 5.0),
+    "timeout": (_seconds, 5.0),
+    "retry_interval": (_seconds, 1.0),
+    "fall": (_integer(*probes.TIMES), 2),
+    "rise": (_integer(*probes.TIMES), 1),
+    "start_down": (_boolean, False),
+    "address": (addresses.address, None),
+    "port": (_PORT, None),
+    "source": (addresses.address, None),
+    "device": (probes.device, ""),
+    "path": (probes.path, "/"),
+    "host": (probes.host, ""),
+    "status": (probes.status, "200-299"),
+    "digest": (probes.digest, ""),
+    "tls": (_boolean, False),
+    "verify": (_boolean, False),
+    "ca_file": (probes.absolute, ""),
+    "payload": (probes.payload, ""),
+    "require_reply": (_boolean, False),
+    "command": (probes.command, ""),
+    "exit_status": (probes.exit_status, "0"),
+    "user": (probes.user, ""),
+}
+_TO = ("address", "port", "source", "device")
+OF_CHECK: dict[str, tuple[str, ...]] = {
+    "tcp": _TO,
+    "http": (*_TO, "path", "host", "status", "digest", "tls", "verify", "ca_file"),
+    "script": ("command", "exit_status", "user"),
+    "smtp": (*_TO, "host"),
+    "udp": (*_TO, "payload", "require_reply"),
+    "ping": tuple(name for name in _TO if name != "port"),
+}
+"""Options by the type of the check; those in none of these are of all types."""
 _OF_UDP = ("ops",)
 _OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
@@ -215,6 +253,7 @@ _PLACES = {
     "[[route]]": ROUTE,
     "[[virtual_server]]": VIRTUAL_SERVER,
     "[[virtual_server.real_server]]": REAL_SERVER,
+    "[[virtual_server.check]] and [[virtual_server.real_server.check]]": CHECK,
     "[timeouts]": TIMEOUTS,
     "the beginning, before all sections": GLOBAL,
 }
@@ -244,7 +283,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
     if "interface" not in document and "virtual_server" in document:
-        problems.add(top, "interface", "at least one is needed")
+        problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:
         return None
     return Config(
@@ -278,16 +317,36 @@ def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[s
 def _virtual_server(
     table: Mapping[str, Any], timeouts: Timeouts | None, problems: Problems, where: Where
 ) -> VirtualServer | None:
-    found = _section(table, VIRTUAL_SERVER, problems, where, ("real_server", "timeouts"))
+    found = _section(table, VIRTUAL_SERVER, problems, where, ("real_server", "timeouts", "check"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     if found is not None:
         _of_protocol(table, found, problems, where)
     servers = [
-        RealServer(**values)
+        RealServer(**values, checks=_checks(item, problems, below))
         for below, item in _tables(table, "real_server", problems, where)
-        if (values := _section(item, REAL_SERVER, problems, below)) is not None
+        if (values := _section(item, REAL_SERVER, problems, below, ("check",))) is not None
     ]
-    return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own)
+    checks = _checks(table, problems, where)
+    return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own, checks=checks)
+
+
+def _checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:
+    checks = []
+    for below, item in _tables(table, "check", problems, where):
+        found = _section(item, CHECK, problems, below)
+        if found is None:
+            continue
+        kind = found["type"]
+        others = {name for names in OF_CHECK.values() for name in names} - {*OF_CHECK[kind]}
+        for key in item:
+            if key in others:
+                problems.add(below, key, f"is no option of a check of type {kind}")
+        if kind == "script" and not found["command"]:
+            problems.add(below, "command", "is missing")
+        if found["verify"] and not (found["tls"] and found["host"]):
+            problems.add(below, "verify", "needs tls = true, and host, which the certificate is for")
+        checks.append(Check(**found))
+    return tuple(checks)
 
 
 def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Problems, where: Where) -> None:

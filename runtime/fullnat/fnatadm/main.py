@@ -91,7 +91,7 @@ def _restore(line: Line) -> None:
     """Everything is read and understood before anything is asked for, and that is one batch."""
     messages: list[Json] = []
     origins: list[int] = []
-    for number, text in enumerate(sys.stdin, 1):
+    for number, text in enumerate(_read_lines(), 1):
         try:
             found = _of_line(text, messages)
         except (UsageError, ValueError) as error:
@@ -105,6 +105,16 @@ def _restore(line: Line) -> None:
             if "command" in problem:
                 problem["message"] = f"line {origins[problem['command']]}: {problem['message']}"
         raise
+
+
+def _read_lines() -> list[str]:
+    """Of standard input. Raises UsageError."""
+    if sys.stdin is None:
+        raise UsageError("-R reads standard input, and there is none")
+    try:
+        return list(sys.stdin)
+    except UnicodeDecodeError:
+        raise UsageError("standard input is not UTF-8 text") from None
 
 
 def _of_line(text: str, before: list[Json]) -> list[Json]:

@@ -137,7 +137,7 @@ def _joined(text: str, name: str) -> Iterator[tuple[Place, str]]:
     """Lines with those that go on, each with the place of its first. A definition keeps its ends of lines."""
     first, parts = 0, list[str]()
     for number, raw in enumerate(text.splitlines(), 1):
-        parts = [*parts, raw] if parts else [raw]
+        parts.append(raw)
         first = first or number
         if raw.endswith("\\"):
             parts[-1] = raw[:-1]
