@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import addresses, check, hints, keepalived, locate, probes
+from fullnat.config import addresses, check, hints, keepalived, locate, probes, scalars
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import (
@@ -25,6 +25,7 @@ from fullnat.config.model import (
     Timeouts,
     VirtualServer,
 )
+from fullnat.config.scalars import Convert
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
@@ -35,15 +36,10 @@ from fullnat.core.values import (
     PREFIXES,
     PUNTS,
     QUIC_CONFIGS,
-    SECONDS,
     SWITCH_PORTS,
     WEIGHTS,
-    check_name,
-    check_quic_id,
-    check_toa_kind,
 )
 
-Convert = Callable[[Any], Any]
 REQUIRED = object()
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """Keys that need no quotes. Others may have anything in them."""
@@ -99,119 +95,60 @@ def of_document(
 # ---------------------------------------------------------------------------------------------- values
 
 
-def _integer(low: int, high: int) -> Convert:
-    def convert(value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"{value!r} is not a number from {low} to {high}")
-        return value
-
-    return convert
-
-
-def _seconds(value: Any) -> float:
-    longest = SECONDS[1]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= longest:
-        raise ValueError(f"{value!r} is not a number of seconds from 0.1 to {longest}")
-    return float(value)
-
-
-def _duration(value: Any) -> float:
-    """Seconds, of which 0 is none."""
-    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{value!r} is not true or false")
-    return value
-
-
-def _one_of(*names: str) -> Convert:
-    def convert(value: Any) -> str:
-        if value not in names:
-            raise ValueError(f"{value!r} is not {'one of ' if len(names) > 1 else ''}{', '.join(names)}")
-        return str(value)
-
-    return convert
-
-
-def _kind(value: Any) -> int:
-    check_toa_kind(value)
-    return int(value)
-
-
-def _mode(value: Any) -> Mode:
-    return Mode(_one_of(*Mode)(value))
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not text in quotes")
-    check_name(value)
-    return value
-
-
-def _quic_id(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not text in quotes")
-    check_quic_id(value)
-    return value.lower()
-
-
-_PORT = _integer(*PORTS)
+_PORT = scalars.integer(*PORTS)
 
 INTERFACE: dict[str, tuple[Convert, Any]] = {
-    "port": (_integer(*SWITCH_PORTS), REQUIRED),
+    "port": (scalars.integer(*SWITCH_PORTS), REQUIRED),
     "mac": (addresses.mac, REQUIRED),
     "address": (addresses.interface_addresses, REQUIRED),
-    "mtu": (_integer(*MTUS), 1500),
+    "mtu": (scalars.integer(*MTUS), 1500),
 }
 ROUTE: dict[str, tuple[Convert, Any]] = {
     "prefix": (addresses.network, REQUIRED),
     "gateway": (addresses.address, None),
-    "drop": (_boolean, False),
+    "drop": (scalars.boolean, False),
 }
 REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
-    "weight": (_integer(*WEIGHTS), 1),
-    "mode": (_mode, None),
-    "quic_id": (_quic_id, ""),
-    "upper_threshold": (_integer(*LIMITS), 0),
-    "lower_threshold": (_integer(*LIMITS), 0),
+    "weight": (scalars.integer(*WEIGHTS), 1),
+    "mode": (scalars.mode, None),
+    "quic_id": (scalars.quic_id, ""),
+    "upper_threshold": (scalars.integer(*LIMITS), 0),
+    "lower_threshold": (scalars.integer(*LIMITS), 0),
 }
 VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
-    "protocol": (_one_of(*PROTOCOLS), "tcp"),
-    "scheduler": (_one_of(*SCHEDULERS), "wrr"),
-    "mode": (_mode, Mode.FULLNAT),
+    "protocol": (scalars.one_of(*PROTOCOLS), "tcp"),
+    "scheduler": (scalars.one_of(*SCHEDULERS), "wrr"),
+    "mode": (scalars.mode, Mode.FULLNAT),
     "local_addresses": (addresses.addresses, ()),
-    "established_timeout": (_seconds, 90.0),
-    "max_sessions": (_integer(*LIMITS), 0),
-    "new_rate": (_integer(*LIMITS), 0),
-    "ops": (_boolean, False),
-    "persistence_timeout": (_duration, 0.0),
-    "persistence_prefix": (_integer(*PREFIXES), 128),
-    "persistence_group": (_name, ""),
-    "quic_config": (_integer(*QUIC_CONFIGS), 0),
-    "slow_start": (_duration, 0.0),
-    "drain_timeout": (_duration, 0.0),
-    "toa": (_boolean, True),
-    "toa_kind": (_kind, 254),
-    "keep_timestamps": (_boolean, False),
-    "keep_mss": (_boolean, False),
-    "reset_on_miss": (_boolean, True),
-    "echo_while_up": (_boolean, False),
+    "established_timeout": (scalars.seconds, 90.0),
+    "max_sessions": (scalars.integer(*LIMITS), 0),
+    "new_rate": (scalars.integer(*LIMITS), 0),
+    "ops": (scalars.boolean, False),
+    "persistence_timeout": (scalars.duration, 0.0),
+    "persistence_prefix": (scalars.integer(*PREFIXES), 128),
+    "persistence_group": (scalars.name, ""),
+    "quic_config": (scalars.integer(*QUIC_CONFIGS), 0),
+    "slow_start": (scalars.duration, 0.0),
+    "drain_timeout": (scalars.duration, 0.0),
+    "toa": (scalars.boolean, True),
+    "toa_kind": (scalars.toa_kind, 254),
+    "keep_timestamps": (scalars.boolean, False),
+    "keep_mss": (scalars.boolean, False),
+    "reset_on_miss": (scalars.boolean, True),
+    "echo_while_up": (scalars.boolean, False),
 }
 CHECK: dict[str, tuple[Convert, Any]] = {
-    "type": (_one_of("tcp", "http", "script", "smtp", "udp", "ping"), REQUIRED),
-    "interval": (_seconds, 5.0),
-    "timeout": (_seconds, 5.0),
-    "retry_interval": (_seconds, 1.0),
-    "fall": (_integer(*probes.TIMES), 2),
-    "rise": (_integer(*probes.TIMES), 1),
-    "start_down": (_boolean, False),
+    "type": (scalars.one_of("tcp", "http", "script", "smtp", "udp", "ping"), REQUIRED),
+    "interval": (scalars.seconds, 5.0),
+    "timeout": (scalars.seconds, 5.0),
+    "retry_interval": (scalars.seconds, 1.0),
+    "fall": (scalars.integer(*probes.TIMES), 2),
+    "rise": (scalars.integer(*probes.TIMES), 1),
+    "start_down": (scalars.boolean, False),
     "address": (addresses.address, None),
     "port": (_PORT, None),
     "source": (addresses.address, None),
@@ -220,11 +157,11 @@ CHECK: dict[str, tuple[Convert, Any]] = {
     "host": (probes.host, ""),
     "status": (probes.status, "200-299"),
     "digest": (probes.digest, ""),
-    "tls": (_boolean, False),
-    "verify": (_boolean, False),
+    "tls": (scalars.boolean, False),
+    "verify": (scalars.boolean, False),
     "ca_file": (probes.absolute, ""),
     "payload": (probes.payload, ""),
-    "require_reply": (_boolean, False),
+    "require_reply": (scalars.boolean, False),
     "command": (probes.command, ""),
     "exit_status": (probes.exit_status, "0"),
     "user": (probes.user, ""),
@@ -241,12 +178,12 @@ OF_CHECK: dict[str, tuple[str, ...]] = {
 """Options by the type of the check; those in none of these are of all types."""
 _OF_UDP = ("ops",)
 _OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
-TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
+TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
     "local_port_max": (_PORT, 65535),
-    "punt_rate": (_integer(*PUNTS), 20_000),
-    "punt_burst": (_integer(*PUNTS), 20_000),
+    "punt_rate": (scalars.integer(*PUNTS), 20_000),
+    "punt_burst": (scalars.integer(*PUNTS), 20_000),
 }
 _PLACES = {
     "[[interface]]": INTERFACE,
