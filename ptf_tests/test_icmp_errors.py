@@ -180,6 +180,7 @@ class QuotedFirstFragmentIsTranslated(IcmpErrorTest):
 
 
 @requires("ipv6")
+@requires("icmp-errors")
 class QuotedIpv6HeaderIsOfNoConcern(IcmpErrorTest):
     """But for addresses and protocol: traffic class, flow label, length and hop limit are as they were quoted."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from fullnat.config.diff import model_of
 from fullnat.config.model import Config
@@ -64,6 +64,9 @@ class FakeCore:
 
     def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
         return self.service_views
+
+    def each_service(self, now: float) -> Iterator[ServiceView]:
+        return iter(self.service_views)
 
     def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         return next((view for view in self.service_views if (view.protocol, view.virtual) == key), None)

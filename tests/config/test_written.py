@@ -145,3 +145,36 @@ def test_the_command(tmp_path: Path) -> None:
         1,
         f"{path}:1: the block of virtual_server is not closed ({path}:1 is its last line)\n",
     )
+
+
+def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:
+    lines = tmp_path / "saved"
+    text, _ = GRAMMARS["ipvsadm"](document(BASE))
+    lines.write_text(text)
+    again = invoke("convert", lines, "--from", "ipvsadm", "--to", "ipvsadm")
+    assert (again.exit_code, again.stdout) == (0, text)
+    toml = invoke("convert", lines, "--from", "ipvsadm", "--to", "toml")
+    assert toml.stderr.splitlines() == [
+        "warning: ipvsadm's lines say nothing of the switch's interfaces and of routes: add those to what is written"
+    ]
+    ours, _ = GRAMMARS["toml"](document(replace(BASE, virtual_servers=())))
+    web, dns = file.parse(ours + toml.stdout).virtual_servers
+    assert web.real_servers == tuple(replace(real, mode=Mode.FULLNAT) for real in WEB.real_servers)
+    assert (web.local_addresses, web.scheduler, web.persistence_timeout) == (WEB.local_addresses, "wrr", 300.0)
+    assert (dns.protocol, dns.established_timeout, dns.max_sessions) == ("udp", 30.0, 0)
+
+
+def test_what_is_wrong_with_such_lines_is_told_by_line(tmp_path: Path) -> None:
+    lines = tmp_path / "saved"
+    wrong = "-a -t 192.0.2.2:80 -r 10.0.0.1\n-C\n-A -t 192.0.2.1:80\n-A -t '\n"
+    lines.write_text("# saved\n-A -t 192.0.2.1:80 -s rr\n" + wrong)
+    result = invoke("convert", lines, "--from", "ipvsadm", "--to", "toml")
+    assert (result.exit_code, result.output.splitlines()) == (
+        1,
+        [
+            f"{lines}:3: there is no service tcp 192.0.2.2:80 in the lines above",
+            f"{lines}:4: -C is no line of a saved state, which adds alone",
+            f"{lines}:5: the service tcp 192.0.2.1:80 is there already",
+            f"{lines}:6: No closing quotation",
+        ],
+    )

@@ -98,11 +98,11 @@ def test_the_two_commands(network: Network, sizes: Sizes, tmp_path: Path, where:
         rows = [line.split() for line in stack.switch.output.splitlines() if "  sw" in line]
         assert len(rows) == 2
         for row in rows:
-            numbers = [int(value) for value in row[2:-1]]
+            numbers = [int(value) for value in row[2:-2]]
             received, sent = numbers[3], numbers[8]
             assert received > 0
             assert sent > 0
             assert numbers[4] == 0, "too large"
-            assert row[-1] == "on"
+            assert row[-2:] == ["on", "up"]
     for server in servers:
         server.stop()

@@ -110,6 +110,8 @@ def test_nothing_leaks_while_servers_come_and_go(world: World, sizes: Sizes) -> 
         assert not any(server["draining"] for server in service["servers"])
         assert service["connections"] > 0
     by_protocol = {service["protocol"]: service for service in stats["services"]}
-    assert by_protocol["tcp"]["connections"] == 2 * each
+    # A port that a client takes again before its session has gone takes that over.
+    made = by_protocol["tcp"]["connections"] + stats["controller"]["fullnat_conn_reused"]
+    assert made == 2 * each
     assert by_protocol["tcp"]["refused"] == {}
     assert stats["controller"]["write_failed"] == stats["controller"]["session_conflict"] == 0

@@ -33,11 +33,13 @@ def server_json(world: World, address: str) -> Json:
     return next(dict(server) for server in service["servers"] if server["server"] == address)
 
 
-def assert_shares(found: list[int], weights: tuple[int, ...]) -> None:
+def assert_shares(found: list[int], weights: tuple[int, ...], begun: int = 0) -> None:
+    """Within 2 %, but for connections that are ``begun`` and not open, of which a scheduler that counts knows less."""
     total = sum(found)
-    assert found == [pytest.approx(total * weight / sum(weights), rel=0.02) for weight in weights]
+    assert found == [pytest.approx(total * weight / sum(weights), rel=0.02, abs=begun) for weight in weights]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("scheduler", "weights"), [("rr", (1, 1, 1)), ("wrr", WEIGHTS)])
 def test_connections_that_come_and_go(target: str, sizes: Sizes, scheduler: str, weights: tuple[int, ...]) -> None:
     """100,000 of them with FULLNAT_E2E=full."""
@@ -57,7 +59,7 @@ def test_connections_that_stay(target: str, sizes: Sizes) -> None:
     with make_world(config, target=target) as world:
         load = world.start_load("c1", n=connections, c=connections, answer=4000, throttle=800 * connections)
         assert_all_good(report(load), connections)
-        assert_shares(counts(world), WEIGHTS)
+        assert_shares(counts(world), WEIGHTS, begun=connections // 50)
 
 
 def remembered(world: World, what: str) -> bool:
@@ -124,6 +126,7 @@ def test_a_deadline_is_kept_through_a_kill_of_the_controller(target: str) -> Non
         assert [ask(open_ones[name]).server for name in ("s2", "s3")] == ["s2", "s3"]
 
 
+@pytest.mark.timeout(900)
 def test_changes_under_load_fail_nothing(target: str, sizes: Sizes) -> None:
     """Servers come, go and change their weights, again and again (1,000 times with FULLNAT_E2E=full), while
     connections come, go and stay. All servers live: nothing fails, and nobody's connection moves."""

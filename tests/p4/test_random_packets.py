@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import pytest
 from fullnat.p4constants import DropReason, PuntReason
-from fullnatkit import COMPILED, CPU_PORT, install_session, seeds
+from fullnatkit import COMPILED, CPU_PORT, install_session, install_session6, seeds, seeds6
 from p4soft.api import PacketIn, ToolchainError
 from p4soft.engine import NativeEngine
 
@@ -29,6 +29,7 @@ def engine() -> Iterator[NativeEngine]:
     for port in (1, 2):
         made.add_memory_port(port)
     install_session(made, program)
+    install_session6(made, program)
     yield made
     made.close()
 
@@ -56,9 +57,9 @@ def count(engine: NativeEngine, counter: str, enumeration: type[IntEnum]) -> int
 
 
 @pytest.mark.timeout(300)
-def test_every_broken_packet_is_accounted_for(engine: NativeEngine) -> None:
+@pytest.mark.parametrize("good", [seeds(), seeds6()], ids=["IPv4", "IPv6"])
+def test_every_broken_packet_is_accounted_for(engine: NativeEngine, good: list[tuple[int, bytes]]) -> None:
     rng = random.Random(20261123)
-    good = seeds()
     forwarded = punted = 0
     for start in range(0, PACKETS, BATCH):
         for _ in range(BATCH):
@@ -69,8 +70,8 @@ def test_every_broken_packet_is_accounted_for(engine: NativeEngine) -> None:
         while events := engine.poll(4096):
             punted += sum(isinstance(event, PacketIn) for event in events)
     dropped = count(engine, "drop_ctr", DropReason)
-    # Answered ARP requests are told by digest, and have left by a port.
-    told = engine.read_counter("punt_ctr", PuntReason.NEIGHBOR)[0]
+    # Answered requests and solicitations are told by digest, and have left by a port.
+    told = sum(engine.read_counter("punt_ctr", reason)[0] for reason in (PuntReason.NEIGHBOR, PuntReason.NEIGHBOR6))
     assert told > PACKETS // 100
     assert punted + told == count(engine, "punt_ctr", PuntReason)
     lost = engine.drops()

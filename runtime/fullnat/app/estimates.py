@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 from typing import NoReturn
 
 from fullnat.app.ports import Core
@@ -48,7 +49,8 @@ class Estimates:
     async def sample(self) -> None:
         """Of everything once. What has gone is forgotten."""
         known: dict[Name, Estimator] = {}
-        for services in _batched(self._core.services()):
+        views = self._core.each_service(asyncio.get_running_loop().time())
+        while services := tuple(islice(views, PER_TURN)):
             ids = [server.server_id for service in services for server in service.servers if server.server_id >= 0]
             cells = await self._read(ids)
             if cells is None:
@@ -96,7 +98,3 @@ def _counted(services: Sequence[ServiceView], inward: Cells, outward: Cells) -> 
             yield _name(service, server), totals
             sums[1:] = [one + other for one, other in zip(sums[1:], totals[1:], strict=True)]
         yield _name(service), sums
-
-
-def _batched(services: Sequence[ServiceView]) -> Iterator[Sequence[ServiceView]]:
-    return (services[start : start + PER_TURN] for start in range(0, len(services), PER_TURN))

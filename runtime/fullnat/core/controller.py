@@ -320,10 +320,7 @@ class Controller(Reporting):
         for key, service_change in change.services.items():
             left = store.services.configure(key, service_change.after, settings.timeouts)
             gone |= left is not None
-            if left is not None or service_change.changes_clients:
-                store.templates.forget(left or store.services.by_key[key])
-            if left is None and key in store.services.by_key:
-                store.templates.join(store.services.by_key[key])
+            store.templates.follow(left or store.services.by_key.get(key), forgets=service_change.changes_clients)
             store.pool.add(service_change.locals_added)
             store.pool.remove(service_change.locals_removed)
             new |= hops.add(server.address for server in service_change.servers_added)

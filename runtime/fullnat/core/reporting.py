@@ -42,8 +42,11 @@ class Reporting:
                 yield session_view(session, self._store.timeout(session), time)
 
     def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
-        time = self._now if now is None else now
-        return tuple(service_view(service, time) for service in self._store.services)
+        return tuple(self.each_service(self._now if now is None else now))
+
+    def each_service(self, now: float) -> Iterator[ServiceView]:
+        """The same one by one; see :meth:`sessions`."""
+        return (service_view(service, now) for service in tuple(self._store.services) if service.configured)
 
     def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         """None when there is none, or it is removed."""

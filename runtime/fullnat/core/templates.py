@@ -105,15 +105,24 @@ class Templates:
         if service.persistence_timeout and client not in service.templates:
             self._begin(service, client, server, expires)
 
-    def forget(self, service: Service) -> None:
-        """``service`` is gone, or its templates mean nothing any more."""
+    def follow(self, service: Service | None, *, forgets: bool) -> None:
+        """``service`` has been configured, or is gone; None: it has never been. ``forgets``: its templates mean nothing
+        any more."""
+        if service is None:
+            return
+        if forgets or not service.configured:
+            self._forget(service)
+        if service.configured:
+            self._join(service)
+
+    def _forget(self, service: Service) -> None:
         for template in [each for each in service.templates.values() if each.service is service]:
             self._end(template)
         if not service.configured:
             self._joined.pop(service, None)
 
-    def join(self, service: Service) -> None:
-        """``service`` is configured: from now on its templates are those of its group."""
+    def _join(self, service: Service) -> None:
+        """From now on the templates of ``service`` are those of its group."""
         group = service.persistence_group
         if group != self._joined.get(service, ""):
             service.templates = self._groups.setdefault(group, {}) if group else {}
