@@ -75,7 +75,7 @@ OPTIONS = (
     Option("weight", "weight", "Its weight (default 1).", "w", Value.ONE, "WEIGHT"),
     Option("upper", "u-threshold", "Connections from which on it gets no more.", "x", Value.ONE, "NUMBER"),
     Option("lower", "l-threshold", "Connections below which it gets some again.", "y", Value.ONE, "NUMBER"),
-    Option("within", "within", "That its sessions may go on, then they are reset.", "", Value.ONE, "SECONDS"),
+    Option("within", "within", "With -w 0 or -d: after that its sessions are reset.", "", Value.ONE, "SECONDS"),
     Option("local", "local-address", "A local address.", "z", Value.ONE, "ADDRESS"),
     Option(
         "option", "option", "An option of the configuration that has no letter here.", "", Value.ONE, "NAME=VALUE", True
