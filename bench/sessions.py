@@ -52,6 +52,10 @@ def link(address: str) -> bytes:
     return bytes.fromhex(address.replace(":", ""))
 
 
+SERVER_ID = bytes(3)
+"""Of the only real server; as wide as the program has it."""
+
+
 def client(session: int) -> tuple[int, int]:
     """Address and port of a session's client."""
     return number(FIRST_CLIENT) + session // PORTS, FIRST_PORT + session % PORTS
@@ -73,8 +77,8 @@ def install(engine: NativeEngine, program: Program, sessions: int) -> None:
     insert("ipv4_host", struct.pack("!I", number(SERVER)), "route_via", struct.pack("!H", 1))
     of_service = struct.pack("!BIH", 1, number(VIP), VPORT)
     of_server = struct.pack("!BIH", 1, number(SERVER), SERVER_PORT)
-    insert("server_in", bytes(2), "to_server", of_server)
-    insert("server_out", bytes(2), "from_vip", of_service)
+    insert("server_in", SERVER_ID, "to_server", of_server)
+    insert("server_out", SERVER_ID, "from_vip", of_service)
     established = SessionEvent.SYN_ACK | SessionEvent.ESTABLISHED
     for name in ("session_in", "session_out"):
         table, action = program.tables[name].index, _action(program, name, name.replace("session", "fullnat"))
@@ -97,7 +101,7 @@ def _entry(table: str, action: int, session: int) -> Entry:
     outside = struct.pack("!IHIH", address, port, number(VIP), VPORT)
     inside = struct.pack("!IHIH", number(SERVER), SERVER_PORT, local, local_port)
     key, rewritten = (outside, inside[6:]) if table == "session_in" else (inside, outside[:6])
-    data = struct.pack("!IH", session, 0)[1:] + rewritten + bytes(4)
+    data = struct.pack("!I", session)[1:] + SERVER_ID + rewritten + bytes(4)
     return Entry(b"\6" + key, action, data, idle_ns=IDLE_NS, cookie=session + 1)
 
 

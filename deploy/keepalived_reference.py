@@ -22,6 +22,10 @@ _BY_NAME = {
     "ip_family": "nothing: addresses know their family",
     "weight": "`weight` of the real servers that have none",
     "real_server": "a `[[virtual_server.real_server]]`; without a port it has the service's",
+    **{name: f"`{keyword.option}` of the checks inside" for name, keyword in keywords.DEFAULTS.items()},
+    "url": "a check of its own for each",
+    "check": "a `check` by the names of the [TOML file](configuration.md)",
+    **dict.fromkeys(keywords.CHECKERS, "a `[[virtual_server.real_server.check]]`"),
     "timeouts": "`[virtual_server.timeouts]`",
 }
 """What those that set no single option do."""

@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Callable[[Any], Any], Any]]] = {
     "route": file.ROUTE,
     "virtual_server": file.VIRTUAL_SERVER,
     "virtual_server.real_server": file.REAL_SERVER,
+    "virtual_server.real_server.check": file.CHECK,
 }
 """The configuration's, as it is read."""
 _MATCHES = {number: name.lower() for name, number in p4i.MatchField.MatchType.items()}

@@ -23,6 +23,9 @@ UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templa
 LIMITS = {
     "effective_weight": 0,
     "quic_id": "",
+    "healthy": True,
+    "reason": "",
+    "checked": None,
     "upper_threshold": 0,
     "lower_threshold": 0,
     "full": False,
@@ -102,7 +105,7 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
     assert await get(api, "services", {**VIRTUAL, "counters": True}) == [shown]
     (by_grpc,) = await call(channel, "ListServices", VIRTUAL)
     assert by_grpc["settings"]["established_timeout"] == 90.0
-    assert by_grpc["servers"] == [{"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat"}]
+    assert by_grpc["servers"] == [{"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True}]
 
 
 async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:

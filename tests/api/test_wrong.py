@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
+import socket
 from collections.abc import Iterator
 
 import pytest
 from cli.samples import CONFIG_TEXT
 from fullnat.api.http import BODY_BYTES, HEAD_BYTES
+from fullnat.api.listener import CONNECTIONS
 from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
 
@@ -43,7 +46,7 @@ def get(target: str) -> bytes:
         (get("/v1/sessions?client=a&client=b"), 400, "the filter 'client' is there twice"),
         (get("/v1/sessions?state=dancing"), 400, "unknown state 'dancing'; there are "),
         (get("/v1/sessions?client=%ff"), 400, "the query is none"),
-        (get("/v1/services?counters=perhaps"), 400, "Failed to parse counters field: "),
+        (get("/v1/services?counters=perhaps"), 400, "counters: 'perhaps' is not true or false"),
         (get("/v1/services?protocol=tcp"), 400, "a service is named by protocol and virtual"),
         (
             get("/v1/services?protocol=tcp&virtual=203.0.113.81:80"),
@@ -56,11 +59,16 @@ def get(target: str) -> bytes:
         (post(b"\xff"), 400, "the body is not JSON"),
         (post(b"[1]"), 400, "the body is no JSON object"),
         (post(b"[" * 100_000), 400, "the body is not JSON"),
-        (post(b'{"commands": ' * 100 + b"1" + b"}" * 100), 400, "Failed to parse commands field: repeated field"),
-        (post(b'{"colour": 1}'), 400, 'Message type "fullnat.api.v1.Batch" has no field named "colour"'),
-        (post(b'{"commands": [{"clear": {}, "add_route": {}}]}'), 400, ""),
-        (post(b'{"commands": 1}'), 400, "Failed to parse commands field: "),
+        (post(b'{"commands": ' * 100 + b"1" + b"}" * 100), 400, "commands: {"),
+        (post(b'{"colour": 1}'), 400, "colour: no field of Batch; there are commands, dry_run"),
+        (post(b'{"commands": [{"clear": {}, "add_route": {}}]}'), 400, "clear and add_route are 2 commands, in one"),
+        (post(b'{"commands": 1}'), 400, "commands: 1 is not a list"),
         (post(b'{"commands": [{"add_interface": {"port": 5}}]}'), 400, "mac is missing"),
+        (
+            post(b'{"commands": [{"add_interface": {"port": 5, "mac": "+1:00:00:00:00:01"}}]}'),
+            400,
+            "'+1:00:00:00:00:01'",
+        ),
         (post(b'{"commands": [{"add_route": {"prefix": "10.0.0.1/8"}}]}'), 400, "10.0.0.1/8 has host bits set"),
         (post(b'{"commands": [{"edit_globals": {"timeouts": {"close": "NaN"}}}]}'), 400, "close nan is not from 0"),
         (post(b"{}", "Content-Length: 3\r\n"), 400, "a header of the request is none"),
@@ -80,6 +88,58 @@ async def test_wrong_requests_are_answered(api: Api, request_: bytes, status: in
     assert int(head.split()[1]) == status
     assert words in json.loads(body)["error"]
     assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
+
+
+SETTINGS = [
+    ("edit_server", {"wieght": 1}, "wieght: no option of a real server; did you mean weight?"),
+    (
+        "edit_server",
+        {"colour": 1},
+        "colour: no option of a real server; there are weight, mode, upper_threshold, lower_threshold, quic_id",
+    ),
+    ("edit_server", {"weight": "abc"}, "weight: 'abc' is not a number"),
+    ("edit_server", {"weight": 1.5}, "weight: 1.5 is not a whole number"),
+    ("edit_server", {"weight": -1}, "weight: -1 is not a number from 0 to 4294967295"),
+    ("edit_server", {"weight": "-1"}, "weight: '-1' is not a number from 0 to 4294967295"),
+    ("edit_server", {"weight": 1 << 32}, "weight: 4294967296 is not a number from 0 to 4294967295"),
+    ("edit_server", {"weight": True}, "weight: True is not a number"),
+    ("edit_server", {"mode": 3}, "mode: 3 is not text"),
+    ("edit_server", {"quic_id": {}}, "quic_id: {} is not text"),
+    ("edit_service", {"weight": 1}, "weight: no option of a service; it is one of a real server"),
+    ("edit_service", {"toa": "yes"}, "toa: 'yes' is not true or false"),
+    ("edit_service", {"slow_start": "nan"}, "slow_start: 'nan' is not a number"),
+    ("edit_service", {"timeouts": {"clos": 1}}, "timeouts.clos: no timeout; did you mean close?"),
+    ("edit_service", {"timeouts": {"close": "x"}}, "timeouts.close: 'x' is not a number"),
+    ("edit_service", {"timeouts": 3}, "timeouts: 3 is not an object"),
+    ("edit_service", 3, "settings: 3 is not an object"),
+]
+
+
+@pytest.mark.parametrize(("command", "settings", "message"), SETTINGS)
+async def test_wrong_settings_are_named_as_they_are_written(
+    api: Api, command: str, settings: object, message: str
+) -> None:
+    """In the words of the configuration, and which command of the batch it is; none of it is done."""
+    batch = {"commands": [{"clear": {}}, {command: {"protocol": "tcp", "settings": settings}}]}
+    answer = json.loads((await api.raw(post(json.dumps(batch).encode()))).partition(b"\r\n\r\n")[2])
+    assert answer == {
+        "error": message,
+        "code": "INVALID_ARGUMENT",
+        "problems": [{"message": message, "command": 1}],
+    }
+    assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
+
+
+async def test_everything_wrong_with_a_request_is_told(api: Api) -> None:
+    batch = {"dry_rnu": 1, "commands": [{"add_servce": {}}, 3, None, {"arrange_servers": {"servers": ["a", 1]}}]}
+    answer = json.loads((await api.raw(post(json.dumps(batch).encode()))).partition(b"\r\n\r\n")[2])
+    assert answer["problems"] == [
+        {"message": "dry_rnu: no field of Batch; did you mean dry_run?"},
+        {"message": "add_servce: no command; did you mean add_service?", "command": 0},
+        {"message": "command: 3 is not an object", "command": 1},
+        {"message": "command: None is not an object", "command": 2},
+        {"message": "servers: 1 is not text", "command": 3},
+    ]
 
 
 async def test_requests_behind_each_other(api: Api) -> None:
@@ -149,3 +209,16 @@ async def test_fuzz(api: Api, caplog: pytest.LogCaptureFixture) -> None:
             assert b"HTTP/1.1 500" not in answer, data
     assert caplog.records == []
     assert (await api.raw(get("/v1/about"))).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_burst_of_clients_waits_to_be_accepted(api: Api) -> None:
+    """None is refused while the controller has other work; all of them come before its turn."""
+    with contextlib.ExitStack() as open_ones:
+        clients = [open_ones.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(CONNECTIONS)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect(str(api.path))
+            client.send(get("/v1/about"))
+        loop = asyncio.get_running_loop()
+        answers = [await asyncio.wait_for(loop.sock_recv(client, 65536), 10) for client in clients]
+    assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}

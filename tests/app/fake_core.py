@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fullnat.config.diff import model_of
 from fullnat.config.model import Config
 from fullnat.core.commands import Command, EditGlobals, ServiceKey
+from fullnat.core.health import Verdict
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.model import Model
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView
@@ -52,6 +53,9 @@ class FakeCore:
                 self.model.settings = command.settings
             effects += self.on_command(command)
         return [(THE_SWITCH, effects)]
+
+    def judge(self, verdict: Verdict, now: float) -> list[Envelope]:
+        raise AssertionError(f"nobody is checked: {verdict}, {now}")
 
     def holds(self, entry: SessionEntry) -> bool:
         return entry.session_id in self.held

@@ -15,7 +15,6 @@ from fullnat.core.stats import NAMES
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
 
 from cli.controllerkit import invoke
-from cli.samples import CONFIG_TEXT
 
 # ---------------------------------------------------------------------------------------------- sessions
 
@@ -148,6 +147,9 @@ def test_stats_as_json(running: Path) -> None:
         "inactive": 5,
     }
     assert service["servers"][0] == {
+        "healthy": True,
+        "reason": "",
+        "checked": None,
         "server": "10.0.0.11:8080",
         "mode": "fullnat",
         "weight": 1,
@@ -309,29 +311,6 @@ def test_what_is_no_controller_is_one_line(tmp_path: Path, answer: bytes) -> Non
         result = invoke("stats", "--control-socket", path)
         server.join()
     assert (result.exit_code, result.output) == (1, f"Error: {path}: what answers there is no controller\n")
-
-
-def test_check(tmp_path: Path) -> None:
-    config = tmp_path / "c.toml"
-    config.write_text(CONFIG_TEXT)
-    result = invoke("check", config)
-    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual server, 1 real server\n")
-    config.write_text(CONFIG_TEXT[: CONFIG_TEXT.index("[[virtual_server.real_server]]")])
-    result = invoke("check", config)
-    assert (result.exit_code, result.output.splitlines()) == (
-        0,
-        [
-            "warning: virtual server tcp 203.0.113.80:80 has no real servers: its clients get no answer",
-            f"{config}: 1 virtual server, 0 real servers",
-        ],
-    )
-    config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 0\nshedule = 1\n"))
-    result = invoke("check", config)
-    assert result.exit_code == 1
-    assert result.output.splitlines() == [
-        f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
-        f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
-    ]
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,15 @@ def test_the_example_is_right_and_shows_every_option() -> None:
     config = file.load(EXAMPLE)
     assert config.virtual_servers
     text = EXAMPLE.read_text()
-    options = [file.GLOBAL, file.INTERFACE, file.ROUTE, file.VIRTUAL_SERVER, file.REAL_SERVER, file.TIMEOUTS]
+    options = [
+        file.GLOBAL,
+        file.INTERFACE,
+        file.ROUTE,
+        file.VIRTUAL_SERVER,
+        file.REAL_SERVER,
+        file.TIMEOUTS,
+        file.CHECK,
+    ]
     for option in (name for table in options for name in table):
         assert f"\n{option} = " in text, option
 
@@ -341,7 +349,9 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
 
 def test_a_service_without_interface_is_a_problem() -> None:
     service = '[[virtual_server]]\naddress = "203.0.113.80"\nport = 80\nlocal_addresses = ["10.0.1.1"]\n'
-    assert "x.toml:1: interface: at least one is needed" in problems(service)
+    assert "x.toml:1: interface: at least one is needed: what ports the switch has, with their addresses" in problems(
+        service
+    )
 
 
 def test_nothing_at_all_is_served_by_an_empty_file() -> None:

@@ -94,3 +94,10 @@ def test_services_that_refuse_everybody_are_told() -> None:
         "get no answer",
         "virtual server tcp 203.0.113.80:443 has no real servers: its clients get no answer",
     ]
+
+
+def test_a_keepalived_conf_by_another_name_says_how_it_was_read() -> None:
+    (problem,) = problems("global_defs {\n}\nvirtual_server 192.0.2.1 80 {\n}\n")
+    assert problem.endswith("; read as TOML, as its name does not end in .conf")
+    (problem,) = problems("virtual_server = 1 2\n")
+    assert "read as TOML" not in problem

@@ -127,6 +127,7 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
             f"-t 203.0.113.80:80: ipvsadm has no word for {key}"
             for key in ("persistence_group", "slow_start", "drain_timeout", "timeouts")
         ),
+        "-t 203.0.113.80:80 -r 10.0.0.11:8080: ipvsadm has no word for check",
         *(f"-u 203.0.113.80:53: ipvsadm has no word for {key}" for key in ("max_sessions", "new_rate")),
         "-u 203.0.113.80:53 -r 10.0.0.11:53: ipvsadm has no word for quic_id",
     ]
@@ -159,7 +160,8 @@ def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:
     ]
     ours, _ = GRAMMARS["toml"](document(replace(BASE, virtual_servers=())))
     web, dns = file.parse(ours + toml.stdout).virtual_servers
-    assert web.real_servers == tuple(replace(real, mode=Mode.FULLNAT) for real in WEB.real_servers)
+    plain = (replace(real, mode=Mode.FULLNAT, checks=()) for real in WEB.real_servers)
+    assert web.real_servers == tuple(plain)
     assert (web.local_addresses, web.scheduler, web.persistence_timeout) == (WEB.local_addresses, "wrr", 300.0)
     assert (dns.protocol, dns.established_timeout, dns.max_sessions) == ("udp", 30.0, 0)
 

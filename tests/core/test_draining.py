@@ -117,6 +117,24 @@ def test_a_removed_server_with_sessions_left_can_be_given_another_deadline_or_no
     assert len(rig.switch.resets) == 6
 
 
+@pytest.mark.parametrize("within", [0.0, 10.0])
+def test_a_server_can_be_given_a_time_and_removed_at_once(within: float) -> None:
+    """It is this time that holds, and not the service's."""
+    rig = made(drain_timeout=30.0)
+    fill(rig)
+    ending = sessions_of(rig, SERVER)
+    rig.apply(DrainServer(KEY, FIRST, within), RemoveServer(KEY, FIRST))
+    rig.settle()
+    if within:
+        rig.advance(within - 1)
+        assert rig.switch.resets == []
+    rig.advance(4)
+    assert {reset.session_id for reset in rig.switch.resets} == ending
+    assert sessions_of(rig, SERVER) == set()
+    (service,) = rig.controller.services()
+    assert [server.endpoint for server in service.servers] == [SECOND]
+
+
 @pytest.mark.parametrize(
     "back", [EditServer(KEY, FIRST, ServerSettings()), AddServer(KEY, FIRST, ServerSettings())], ids=["edit", "add"]
 )

@@ -196,7 +196,7 @@ def test_other_services_go_on() -> None:
         (virtual(ops=True, mode=Mode.NAT), ["one-packet scheduling (ops) is for UDP"]),
         (
             service(ops=True),
-            ["one-packet scheduling (ops) needs another mode than fullnat: that of 10.0.2.11:8080 is none"],
+            ["one-packet scheduling (ops) needs another mode than fullnat: 10.0.2.11:8080 is in fullnat"],
         ),
     ],
 )

@@ -18,9 +18,8 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "fullnat check keepalived.conf": "tests/config/keepalived",
         "fullnat run keepalived.conf": "tests/docs/test_runs.py",
         "fullnat convert": "tests/config/test_written.py",
-        "sed -i": "tests/docs/test_runs.py",
-        "systemctl reload": "tests/install/test_systemd.py",
     },
+    "docs/health.md": {"ip ": "tests/e2e/test_health.py"},
     "docs/install.md": {
         "apt install": "tests/install/test_systemd.py",
         "systemctl status": "tests/install/test_systemd.py",

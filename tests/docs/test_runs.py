@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from fullnat.config import file
+from fullnat.config.model import Check
 from fullnat.core.modes import Mode
 
 from deploy.links import ROOT
@@ -35,7 +36,6 @@ _PROGRAMS = [
     "pip",
     "ptf",
     "python3",
-    "sed",
     "sysctl",
     "systemctl",
     "toa-attach",
@@ -98,16 +98,6 @@ def test_what_servers_are_told_to_do(tmp_path: Path) -> None:
     assert lines == ["net.mptcp.enabled = 0", "127.0.0.1 id 1 signal ", "0"]
 
 
-def test_the_weight_of_a_server_is_changed_as_shown(tmp_path: Path) -> None:
-    text = (DOCS / "from-keepalived.md").read_text()
-    (command,) = re.findall(r"^    (sed -i .*)/etc/fullnat/(fullnat\.toml)", text, flags=re.MULTILINE)
-    servers = [f'[[virtual_server.real_server]]\naddress = "10.0.0.{n}"\nport = 80\nweight = 2\n' for n in (10, 11, 12)]
-    (tmp_path / "fullnat.toml").write_text("".join(servers))
-    subprocess.run(["sh", "-c", "".join(command)], cwd=tmp_path, check=True)
-    servers[1] = servers[1].replace("weight = 2", "weight = 0")
-    assert (tmp_path / "fullnat.toml").read_text() == "".join(servers)
-
-
 def test_the_keepalived_conf_that_is_shown_is_one(tmp_path: Path) -> None:
     """With what a reader has to know of it: it runs as it stands, and keepalived passes over what is ours."""
     text = (DOCS / "from-keepalived.md").read_text()
@@ -120,6 +110,7 @@ def test_the_keepalived_conf_that_is_shown_is_one(tmp_path: Path) -> None:
     assert (virtual.scheduler, virtual.mode, virtual.established_timeout) == ("wrr", Mode.FULLNAT, 90.0)
     assert [str(local) for local in virtual.local_addresses] == [f"10.0.0.{n}" for n in range(100, 104)]
     assert [(str(real.address), real.port, real.weight) for real in virtual.real_servers] == [("10.0.0.11", 80, 2)]
+    assert virtual.real_servers[0].checks == (Check(type="tcp", interval=60.0),)
 
 
 def indented() -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import pytest
 from api.apikit import Api, served
@@ -30,8 +30,8 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 def fnatadm(api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command line, on the controller's socket."""
 
-    async def call(line: str, stdin: str = "") -> Done:
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    async def call(line: str, stdin: str | TextIO | None = "") -> Done:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin) if isinstance(stdin, str) else stdin)
         monkeypatch.setattr("fullnat.cli.controlclient.control_socket", lambda: api.path)
         capsys.readouterr()
         status = await asyncio.to_thread(run, line.split())

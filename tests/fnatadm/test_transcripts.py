@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from typing import Any
 
@@ -19,11 +20,11 @@ from fnatadm.conftest import Done, Run
 TYPED = """\
 -A -t 203.0.113.80:443 -s wrr -V 90
 -A -u 203.0.113.53:53 -s rr -o
--a -t 203.0.113.80:443 -r 10.0.0.11:8443 -b -w 100 -x 9 -y 5
--a -t 203.0.113.80:443 -r 10.0.0.12 -m -w 50
--a -t 203.0.113.80:443 -r 10.0.0.13:99
 -P -t 203.0.113.80:443 -z 10.0.1.5
 -P -t 203.0.113.80:443 -z 10.0.1.6
+-a -t 203.0.113.80:443 -r 10.0.0.11:8443 -b -w 100 -x 9 -y 5
+-a -t 203.0.113.80:443 -r 10.0.0.12 -m -w 50
+-a -t 203.0.113.80:443 -r 10.0.0.13:99 -g
 """
 PLAIN = """\
 IP Virtual Server version 1.2 (size=1048576)
@@ -52,7 +53,7 @@ async def test_a_list(fnatadm: Run) -> None:
 
 
 async def test_names_without_n(fnatadm: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    await made(fnatadm, "-A -t 203.0.113.80:https\n-a -t 203.0.113.80:https -r 10.0.0.11:http -b\n")
+    await made(fnatadm, "-A -t 203.0.113.80:https\n-a -t 203.0.113.80:https -r 10.0.0.11:http -m\n")
     monkeypatch.setattr("fullnat.fnatadm.names._host_name", {"203.0.113.80": "www." + "x" * 40, "10.0.0.11": "one"}.get)
     rows = (await fnatadm("-L")).out.splitlines()[3:]
     assert [row.split()[1] for row in rows] == ["www." + "x" * 29, "one:http"]
@@ -62,7 +63,7 @@ async def test_names_without_n(fnatadm: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_the_order_of_a_list(fnatadm: Run) -> None:
     typed = "-A -t 203.0.113.9:80\n-A -t 203.0.113.10:80\n-A -t 203.0.113.9:9\n-A -u 203.0.113.1:1\n"
-    servers = "-a -t 203.0.113.9:80 -r 10.0.0.30:80 -b\n-a -t 203.0.113.9:80 -r 10.0.0.4:80 -b\n"
+    servers = "-a -t 203.0.113.9:80 -r 10.0.0.30:80 -m\n-a -t 203.0.113.9:80 -r 10.0.0.4:80 -m\n"
     await made(fnatadm, typed + servers)
 
     async def order(line: str) -> list[str]:
@@ -285,7 +286,11 @@ async def test_what_the_controller_refuses(fnatadm: Run) -> None:
         ("-Z -t 203.0.113.81:80", "there is no virtual server tcp 203.0.113.81:80"),
         ("-A -t 203.0.113.81:0", "port 0 is not from 1 to 65535"),
         ("-A -t 203.0.113.81:80 -s dance", "'dance' is not one of dh, fo"),
-        ("-A -t 203.0.113.81:80 --option colour=red", 'Message type "fullnat.api.v1.ServiceSettings" has no field'),
+        ("-A -t 203.0.113.81:80 --option colour=red", "colour: no option of a service; there are scheduler, mode, "),
+        ("-A -t 203.0.113.81:80 --option max_session=1", "max_session: no option of a service; did you mean max_sess"),
+        ("-A -t 203.0.113.81:80 --option max_sessions=abc", "max_sessions: 'abc' is not a number"),
+        ("-A -t 203.0.113.81:80 --option timeouts.clos=3", "timeouts.clos: no timeout; did you mean close?"),
+        ("-A -t 203.0.113.81:80 --option timeouts=3", "timeouts: 3 is not an object"),
     ):
         done = await fnatadm(line)
         assert (done.status, done.out) == (1, "")
@@ -294,12 +299,17 @@ async def test_what_the_controller_refuses(fnatadm: Run) -> None:
         assert done.err.count("\n") == 1
 
 
-async def test_without_a_controller(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
-    status = await asyncio.to_thread(main.run, ["-L", "--control-socket", str(tmp_path / "none")])
-    assert (status, capsys.readouterr().err) == (
-        1,
-        f"fnatadm: no controller is running: nobody listens at {tmp_path}/none\n",
-    )
+async def test_without_a_controller(
+    capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option has the last word, the environment the one before it."""
+    monkeypatch.setenv("FULLNAT_CONTROL_SOCKET", str(tmp_path / "said"))
+    for words, name in ((["-L", "--control-socket", str(tmp_path / "none")], "none"), (["-L"], "said")):
+        status = await asyncio.to_thread(main.run, words)
+        assert (status, capsys.readouterr().err) == (
+            1,
+            f"fnatadm: no controller is running: nobody listens at {tmp_path}/{name}\n",
+        )
 
 
 async def test_ipv6(api: Api, fnatadm: Run) -> None:
@@ -309,9 +319,9 @@ async def test_ipv6(api: Api, fnatadm: Run) -> None:
     await asyncio.to_thread(lambda: controlclient.tell(api.path, "apply", message))
     for line in (
         "-A -t [2001:db8::80]:443 -s wlc -p 60 -M 64",
+        "-P -t [2001:db8::80]:443 -z 2001:db8:1::5",
         "-a -t [2001:db8::80]:443 -r [2001:db8:1:0:aaaa:bbbb:cccc:dddd]:8443 -m -w 3",
         "-a -t [2001:db8::80]:443 -r 2001:db8:1::7 -b",
-        "-P -t [2001:db8::80]:443 -z 2001:db8:1::5",
     ):
         assert await fnatadm(line) == Done(0, "", "")
     listed = (await fnatadm("-Ln")).out.splitlines()[3:]
@@ -329,4 +339,17 @@ async def test_ipv6(api: Api, fnatadm: Run) -> None:
     ]
     before = dict(api.model.services)
     assert await fnatadm("-R", f"-C\n{saved}") == Done(0, "", "")
+    assert api.model.services == before
+
+
+@pytest.mark.parametrize(
+    ("stdin", "told"),
+    [
+        (io.TextIOWrapper(io.BytesIO(b"-C\n-A -t \xff:80\n"), "utf-8"), "standard input is not UTF-8 text"),
+        (None, "-R reads standard input, and there is none"),
+    ],
+)
+async def test_a_restore_of_no_text(api: Api, fnatadm: Run, stdin: io.TextIOWrapper | None, told: str) -> None:
+    before = dict(api.model.services)
+    assert await fnatadm("-R", stdin) == Done(2, "", f"fnatadm: {told}\n")
     assert api.model.services == before

@@ -78,11 +78,11 @@ async def test_padding_priority_and_unknown_frames_change_nothing() -> None:
 async def test_headers_that_are_continued() -> None:
     peer = Peer()
     call = peer.call()
-    block = literal(b"grpc-status", b"5") + literal(b"grpc-message", b"x" * 40_000)
+    block = literal(b"grpc-status", b"5") + literal(b"grpc-message", b"a" + b" " * 40_000 + b"z")
     peer.feed(headers(1, RESPONSE), headers(1, block[:FRAME_BYTES], Flag.END_STREAM))
     peer.feed(frame(Kind.CONTINUATION, 0, 1, block[FRAME_BYTES : 2 * FRAME_BYTES]))
     peer.feed(frame(Kind.CONTINUATION, Flag.END_HEADERS, 1, block[2 * FRAME_BYTES :]))
-    assert call.end == Status(Code.NOT_FOUND, "x" * 40_000)
+    assert call.end == Status(Code.NOT_FOUND, "a z")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,21 @@ async def test_a_farewell_ends_what_was_not_taken() -> None:
         peer.call()
     peer.feed(headers(1, RESPONSE), data(1, message(b"done")), trailers(1))
     assert (taken.take(), taken.end) == ([b"done"], DONE)
+
+
+async def test_what_the_switch_says_is_one_line_of_a_log() -> None:
+    """It forges no lines, and moves no terminal's cursor."""
+    peer = Peer()
+    refused, strange, farewell = peer.call(), peer.call(), peer.call()
+    forged = b"down\n2026 ERROR\x1b[2J " + b"x" * 5000
+    encoded = forged.replace(b"\n", b"%0A").replace(b"\x1b", b"%1B")
+    peer.feed(headers(1, RESPONSE), trailers(1, b"14", (b"grpc-message", encoded)))
+    peer.feed(headers(3, RESPONSE), trailers(3, b"9" * 5000))
+    peer.feed(frame(Kind.GOAWAY, 0, 0, u32(3) + u32(0) + forged))
+    told = ("down 2026 ERROR [2J " + "x" * 5000)[:1000]
+    assert refused.end == farewell.end == Status(Code.UNAVAILABLE, told)
+    assert strange.end is not None
+    assert strange.end.code == Code.UNKNOWN
 
 
 async def test_a_lost_connection_ends_every_call() -> None:

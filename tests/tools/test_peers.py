@@ -23,7 +23,6 @@ NOT_PEERS = {
     "umount": "as unshare",
     "bash": "on every system",
     "rm": "as bash",
-    "sh": "as bash",
     "apt-get": "on every Debian",
     "dpkg-deb": "as apt-get",
     "p4c-bm2-ss": "docs/installing-p4c.md",

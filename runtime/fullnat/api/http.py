@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from fullnat.api import openapi
+from fullnat.api import openapi, said
 from fullnat.api.calls import BY_PATH, Call
 from fullnat.api.errors import CallError, Kind
 from fullnat.api.identity import Identity
@@ -27,6 +28,8 @@ LARGE_BYTES = 65536
 """From which on a request is read beside the loop, which has other work: this much takes 5 ms or so."""
 NESTING = 32
 """Objects within objects of a request; the deepest message needs 5."""
+PROBLEMS = 100
+"""Of a request that are told."""
 _TEXT = {
     200: "OK",
     400: "Bad Request",
@@ -156,9 +159,10 @@ def message(call: Call, request: Request) -> Any:
         document = _of_body(request.body)
     try:
         return json_format.ParseDict(document, found, max_recursion_depth=NESTING)
-    except json_format.ParseError as error:
-        raise CallError(Kind.INVALID, _one_line(str(error))) from None
-    except (ValueError, TypeError, RecursionError, OverflowError, AttributeError) as error:
+    except (json_format.ParseError, ValueError, TypeError, RecursionError, OverflowError, AttributeError) as error:
+        problems = list(islice(said.problems(document, found.DESCRIPTOR), PROBLEMS))
+        if problems:
+            raise CallError(Kind.INVALID, "; ".join(problem.message for problem in problems), problems) from None
         raise CallError(Kind.INVALID, f"this is no {found.DESCRIPTOR.name}: {_one_line(str(error))}") from None
 
 

@@ -32,7 +32,7 @@ _HTTP2 = b"PRI"
 FIRST_SECONDS = 30.0
 """That a client may take to say anything."""
 CONNECTIONS = 256
-"""At once; further ones are closed."""
+"""At once; further ones are closed. As many may wait: on a Unix socket who finds no room is refused at once."""
 LONGEST_PATH = 80
 """Bytes of the socket's path that leave room for names beside it."""
 _PIECE = 65536
@@ -104,7 +104,9 @@ class Listener:
             self.path.parent.mkdir(mode=0o711 if self._where.grants.groups else 0o700, parents=True, exist_ok=True)
             self._remove_stale()
             self._directory = self._own_directory()
-            server = await asyncio.start_unix_server(self._accept_unix, self.path, limit=http.HEAD_BYTES)
+            server = await asyncio.start_unix_server(
+                self._accept_unix, self.path, limit=http.HEAD_BYTES, backlog=CONNECTIONS
+            )
             self._servers.append(server)
             # Who may do what is decided by who it is; without grants nobody but the owner is let in at all.
             self.path.chmod(0o666 if self._where.grants.groups else 0o600)

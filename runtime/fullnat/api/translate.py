@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum
@@ -18,6 +19,7 @@ from fullnat.net.flow import Endpoint, address, text
 
 Json = dict[str, Any]
 S = TypeVar("S")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
 # ---------------------------------------------------------------------------------------------- names
@@ -63,10 +65,9 @@ def _mode(value: str) -> Mode:
 
 
 def _mac(value: str) -> int:
-    parts = value.split(":")
-    if len(parts) != 6 or any(len(part) != 2 for part in parts):
+    if not _MAC.fullmatch(value):
         raise ValueError(f"{value!r} is not a MAC address like 02:00:00:00:00:01")
-    return int("".join(parts), 16)
+    return int(value.replace(":", ""), 16)
 
 
 def _mac_text(value: int) -> str:
@@ -84,6 +85,8 @@ _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
 }
 """Fields that are not in the core what they are in a message."""
 _SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {(Interface, "mac"): _mac_text}
+_UNSAID = frozenset({"checks"})
+"""What messages have no field for: an edit leaves it as it is."""
 _NESTED: Mapping[str, type] = {"timeouts": Timeouts}
 
 
@@ -106,6 +109,8 @@ def made(kind: type[S], message: Any) -> S:
 def _said(kind: type, message: Any, base: Any) -> Json:
     said = {}
     for each in fields(kind):
+        if each.name in _UNSAID:
+            continue
         if not message.HasField(each.name) if _has_presence(message, each.name) else not getattr(message, each.name):
             continue
         value = getattr(message, each.name)
@@ -130,7 +135,9 @@ def _same(value: Any) -> Any:
 def shown(settings: Any) -> Json:
     """Settings as a message has them; what is None is absent."""
     return {
-        each.name: _shown(settings, each.name) for each in fields(settings) if getattr(settings, each.name) is not None
+        each.name: _shown(settings, each.name)
+        for each in fields(settings)
+        if each.name not in _UNSAID and getattr(settings, each.name) is not None
     }
 
 

@@ -37,6 +37,7 @@ from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
+from fullnat.health.watch import Watch
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
@@ -118,7 +119,10 @@ async def run(options: Options) -> None:
                 election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
             ),
         )
-        snapshots = Snapshots(runner, owner)
+        watch = Watch(runner.judge)
+        stack.push_async_callback(watch.close)
+        runner.on_change(watch.follow)
+        snapshots = Snapshots(runner, owner, watch)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
         about["size"] = compiled.sizes.session_ids
         ports = EmbeddedPorts(options)

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 from collections.abc import Iterable
-from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,6 +26,8 @@ PER_TURN = 256
 """Memos written before other work of the controller gets its turn: about 2 ms."""
 HISTORY = 10_000
 """Lines that are no longer so that the file may have, beside as many as there are memos."""
+_LATEST = 1e11
+"""Times of day beyond it are damage: no clock is past the year 5000."""
 HEADER = json.dumps({"fullnat memory": 1})
 
 Item = tuple[MemoryKey, Memo]
@@ -199,6 +200,6 @@ def _number(value: Any) -> int:
 
 
 def _time(value: Any) -> float | None:
-    if value is not None and not isfinite(value):
+    if value is not None and not 0 <= value <= _LATEST:
         raise ValueError
     return None if value is None else float(value)

@@ -49,6 +49,7 @@ _SERVER_GAUGES = {
     "templates": "Clients whose next connection goes to it",
     "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
     "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
+    "healthy": "1 while health checks find nothing wrong with it, or there are none",
     "full": "1 while it takes no new sessions because of its upper threshold",
 }
 _SERVICE_GAUGES = {"templates": "Clients whose server is remembered"}

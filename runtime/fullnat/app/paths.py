@@ -13,8 +13,15 @@ def state_directory() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "fullnat"
 
 
+CONTROL_SOCKET = "FULLNAT_CONTROL_SOCKET"
+"""Of the environment: stands for --control-socket wherever that is not given."""
+
+
 def control_socket() -> Path:
-    """/run/fullnat/fullnat.sock for root, in the user's runtime directory for others."""
+    """What FULLNAT_CONTROL_SOCKET says; else /run/fullnat/fullnat.sock for root, in the user's runtime directory for
+    others."""
+    if said := os.environ.get(CONTROL_SOCKET):
+        return Path(said)
     if os.geteuid() == 0:
         return Path("/run/fullnat/fullnat.sock")
     return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/fullnat-{os.geteuid()}") / "fullnat.sock"

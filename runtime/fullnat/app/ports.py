@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from fullnat.core.commands import Command, ServiceKey
+from fullnat.core.health import Verdict
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
@@ -34,6 +35,8 @@ class Core(Protocol):
     def handle_deadline(self, now: float) -> list[Envelope]: ...
 
     def apply(self, commands: Iterable[Command], now: float) -> list[Envelope]: ...
+
+    def judge(self, verdict: Verdict, now: float) -> list[Envelope]: ...
 
     def holds(self, entry: SessionEntry) -> bool: ...
 

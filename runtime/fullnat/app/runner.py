@@ -17,8 +17,10 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.commands import Command, CommandError
+from fullnat.core.health import Verdict
 from fullnat.core.inbox import Inbox
 from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp, Written
+from fullnat.core.model import Model
 
 EVENTS_PER_ROUND = 128
 """What other work may have to wait for is 5 ms or so."""
@@ -67,6 +69,7 @@ class CoreRunner:
         self._answers: deque[Event] = deque()
         self._after: deque[Callable[[], None]] = deque()
         self._watches: list[Watch] = []
+        self._followers: list[Callable[[Model], None]] = []
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -132,7 +135,25 @@ class CoreRunner:
         """Have the core carry out all of ``commands``, at once. Raises CommandError if one cannot be; then nothing has
         changed."""
         self._carry_out(self.core.apply(commands, monotonic()))
+        self._changed()
         self._wake.set()
+
+    def judge(self, verdict: Verdict) -> None:
+        """What checks have found of a server."""
+        try:
+            self._carry_out(self.core.judge(verdict, monotonic()))
+        except Exception:
+            self._failed()
+        self._call()
+
+    def on_change(self, call: Callable[[Model], None]) -> None:
+        """Have ``call`` hear of the model now, and whenever it has changed, before any event is handled."""
+        self._followers.append(call)
+        call(self.core.model)
+
+    def _changed(self) -> None:
+        for call in self._followers:
+            call(self.core.model)
 
     def check(self, commands: Iterable[Command]) -> None:
         """Raises CommandError if :meth:`apply` would."""
@@ -146,6 +167,7 @@ class CoreRunner:
         if watch is not None and watch.waits:
             self._watches.append(watch)
         self._carry_out(envelopes)
+        self._changed()
         self._wake.set()
         if watch is None or not watch.waits:
             return []

@@ -16,6 +16,7 @@ from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
 from fullnat.core.views import ServerView, ServiceView, SessionView
+from fullnat.health.watch import Watch
 from fullnat.net.flow import text
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array
@@ -88,10 +89,11 @@ _NAMED = {
 
 
 class Snapshots:
-    def __init__(self, runner: CoreRunner, owner: SwitchOwner) -> None:
+    def __init__(self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None) -> None:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
+        self._watch = watch
         self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
@@ -145,7 +147,8 @@ class Snapshots:
         inward, outward = await self._server_counters(views) if counters else ({}, {})
         return {
             (view.protocol, view.virtual): [
-                self._since_zero(view, server_json(server, inward, outward)) for server in view.servers
+                self._since_zero(view, server_json(server, inward, outward) | self._checked(view, server))
+                for server in view.servers
             ]
             for view in views
         }
@@ -245,7 +248,16 @@ class Snapshots:
         found = service_json(service, inward, outward)
         for server, shown in zip(service.servers, found["servers"], strict=True):
             shown["rates"] = _rounded(self.estimates.rates(service, server))
+            shown |= self._checked(service, server)
         return {**found, "rates": _rounded(self.estimates.rates(service))}
+
+    def _checked(self, service: ServiceView, server: ServerView) -> Json:
+        """What health checks tell of it: why it is down, or the last one failed, and when that was."""
+        key = service.protocol, service.virtual
+        checks = None if self._watch is None or server.draining else self._watch.of(key, server.endpoint)
+        if checks is None:
+            return {}
+        return {"reason": checks.trouble, "checked": _seconds(checks.since(asyncio.get_running_loop().time()))}
 
     async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
         """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
@@ -326,6 +338,9 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "mode": server.mode.value,
         "weight": server.weight,
         "effective_weight": server.effective_weight,
+        "healthy": server.healthy,
+        "reason": "",
+        "checked": None,
         "quic_id": server.quic_id,
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,

@@ -26,8 +26,7 @@ def check(config: Path, target: str, running: bool, control_socket: Path | None)
     try:
         found = file.load(config, target)
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
+        _tell(error)
         raise SystemExit(1) from None
     for line in advice(found):
         click.echo(f"warning: {line}", err=True)
@@ -36,6 +35,15 @@ def check(config: Path, target: str, running: bool, control_socket: Path | None)
     click.echo(f"{config}: {', '.join(told)}")
     if running:
         _compare(found, control_socket)
+
+
+def _tell(error: ConfigError) -> None:
+    for line in error.warnings:
+        click.echo(f"warning: {line}", err=True)
+    for problem in error.problems:
+        click.echo(problem, err=True)
+    if error.holds_back:
+        click.echo(f"mend {'this' if len(error.problems) == 1 else 'these'} first: more is checked then", err=True)
 
 
 def _compare(config: Config, control_socket: Path | None) -> None:

@@ -20,7 +20,9 @@ from fullnat.app.paths import control_socket
 TIMEOUT_SECONDS = 30.0
 
 socket_option = click.option(
-    "--control-socket", type=click.Path(path_type=Path), help="Unix socket of the controller to ask."
+    "--control-socket",
+    type=click.Path(path_type=Path),
+    help="Unix socket of the controller to ask (else that of FULLNAT_CONTROL_SOCKET).",
 )
 
 

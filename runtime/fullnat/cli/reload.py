@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fullnat.cli.controlclient import Refused, socket_option, tell
+from fullnat.words import counted
 
 
 @click.command()
@@ -31,4 +32,4 @@ def reload(keep: bool | None, dry_run: bool, as_json: bool, control_socket: Path
         click.echo(f"by command, {'kept' if done['kept'] else 'undone'}: {line}")
     for line in done["changes"]:
         click.echo(line)
-    click.echo(f"{len(done['changes'])} changes" + (" would be made" if dry_run else ""))
+    click.echo(counted(len(done["changes"]), "change") + (" would be made" if dry_run else ""))

@@ -167,8 +167,11 @@ def _refused(found: Json) -> list[Row]:
 
 def notes(values: Json) -> str:
     """What is to be known of a real server beside its counts."""
+    reason = values.get("reason")
+    trouble = "" if values.get("healthy", True) else f"down: {reason}" if reason else "down"
     there = ((note, values.get(item)) for item, note in _NOTES)
     said = [note.format(value) for note, value in there if value is not None and value is not False]
+    said = [trouble or f"last check: {reason}", *said] if trouble or reason else said
     return f" ({', '.join(said)})" if said else ""
 
 

@@ -124,7 +124,9 @@ def _changed(old: Any, new: Any, prefix: str = "") -> list[str]:
         was, now = getattr(old, each.name), getattr(new, each.name)
         if was == now:
             continue
-        if is_dataclass(was) and is_dataclass(now):
+        if each.name == "checks":
+            found.append("checks are others" if was and now else "checked no more" if was else "checked")
+        elif is_dataclass(was) and is_dataclass(now):
             found += _changed(was, now, f"{each.name}.")
         else:
             found.append(f"{prefix}{each.name} {_word(was)} -> {_word(now)}")

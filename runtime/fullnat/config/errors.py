@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 Where = tuple[tuple[str, int], ...]
@@ -33,11 +33,14 @@ class Places(Protocol):
 
 
 class ConfigError(Exception):
-    """``problems`` has one line for each thing that is wrong."""
+    """``problems`` has one line for each thing that is wrong, ``warnings`` for what is only hardly meant.
+    ``holds_back`` says that the options were not looked at together, because one by itself is wrong."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], warnings: Iterable[str] = (), holds_back: bool = False) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
+        self.holds_back = holds_back
 
 
 class Problems:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import addresses, check, hints, keepalived, locate
+from fullnat.config import addresses, check, hints, keepalived, locate, probes, scalars
+from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import (
+    Check,
     Config,
     Interface,
     RealServer,
@@ -23,6 +25,7 @@ from fullnat.config.model import (
     Timeouts,
     VirtualServer,
 )
+from fullnat.config.scalars import Convert
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
@@ -33,15 +36,10 @@ from fullnat.core.values import (
     PREFIXES,
     PUNTS,
     QUIC_CONFIGS,
-    SECONDS,
     SWITCH_PORTS,
     WEIGHTS,
-    check_name,
-    check_quic_id,
-    check_toa_kind,
 )
 
-Convert = Callable[[Any], Any]
 REQUIRED = object()
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """Keys that need no quotes. Others may have anything in them."""
@@ -56,7 +54,7 @@ def load(path: Path, target: str = V1MODEL) -> Config:
     ConfigError with everything that is wrong."""
     if path.suffix == KEEPALIVED:
         document, problems, vain = keepalived.load(path)
-        return replace(of_document(document, problems, target), vain=vain)
+        return of_document(document, problems, target, vain)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -70,146 +68,129 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
     try:
         document = tomllib.loads(text)
     except RecursionError:
-        raise ConfigError([f"{name}: values are nested too deeply"]) from None
+        raise ConfigError([f"{name}: values are nested too deeply"], holds_back=True) from None
     except ValueError as error:
         # TOMLDecodeError is one; numbers that int() refuses are another.
-        raise ConfigError([locate.syntax_error(name, text, str(error))]) from None
+        grammar = hints.grammar(text, KEEPALIVED)
+        message = f"{locate.syntax_error(name, text, str(error))}{grammar}"
+        raise ConfigError([message], holds_back=True) from None
     return of_document(document, Problems(locate.Locator(text, name)), target)
 
 
-def of_document(document: Mapping[str, Any], problems: Problems, target: str = V1MODEL) -> Config:
-    """The configuration that ``document`` says, if ``problems`` has none so far. Raises ConfigError with all there
-    are."""
+def of_document(
+    document: Mapping[str, Any], problems: Problems, target: str = V1MODEL, vain: tuple[str, ...] = ()
+) -> Config:
+    """The configuration that ``document`` says, if ``problems`` has none so far; ``vain`` is what it says in vain.
+    Raises ConfigError with all there are."""
     config = _config(document, problems)
     if config is not None:
+        config = replace(config, vain=vain)
         check.check(config, problems, CPU_PORTS[target])
     if problems.lines or config is None:
-        raise ConfigError(problems.sorted())
+        warnings = vain if config is None else advice(config)
+        raise ConfigError(problems.sorted(), warnings, holds_back=config is None)
     return config
 
 
 # ---------------------------------------------------------------------------------------------- values
 
 
-def _integer(low: int, high: int) -> Convert:
-    def convert(value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"{value!r} is not a number from {low} to {high}")
-        return value
-
-    return convert
-
-
-def _seconds(value: Any) -> float:
-    longest = SECONDS[1]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= longest:
-        raise ValueError(f"{value!r} is not a number of seconds from 0.1 to {longest}")
-    return float(value)
-
-
-def _duration(value: Any) -> float:
-    """Seconds, of which 0 is none."""
-    return 0.0 if value == 0 and not isinstance(value, bool) else _seconds(value)
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{value!r} is not true or false")
-    return value
-
-
-def _one_of(*names: str) -> Convert:
-    def convert(value: Any) -> str:
-        if value not in names:
-            raise ValueError(f"{value!r} is not {'one of ' if len(names) > 1 else ''}{', '.join(names)}")
-        return str(value)
-
-    return convert
-
-
-def _kind(value: Any) -> int:
-    check_toa_kind(value)
-    return int(value)
-
-
-def _mode(value: Any) -> Mode:
-    return Mode(_one_of(*Mode)(value))
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not text in quotes")
-    check_name(value)
-    return value
-
-
-def _quic_id(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not text in quotes")
-    check_quic_id(value)
-    return value.lower()
-
-
-_PORT = _integer(*PORTS)
+_PORT = scalars.integer(*PORTS)
 
 INTERFACE: dict[str, tuple[Convert, Any]] = {
-    "port": (_integer(*SWITCH_PORTS), REQUIRED),
+    "port": (scalars.integer(*SWITCH_PORTS), REQUIRED),
     "mac": (addresses.mac, REQUIRED),
     "address": (addresses.interface_addresses, REQUIRED),
-    "mtu": (_integer(*MTUS), 1500),
+    "mtu": (scalars.integer(*MTUS), 1500),
 }
 ROUTE: dict[str, tuple[Convert, Any]] = {
     "prefix": (addresses.network, REQUIRED),
     "gateway": (addresses.address, None),
-    "drop": (_boolean, False),
+    "drop": (scalars.boolean, False),
 }
 REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
-    "weight": (_integer(*WEIGHTS), 1),
-    "mode": (_mode, None),
-    "quic_id": (_quic_id, ""),
-    "upper_threshold": (_integer(*LIMITS), 0),
-    "lower_threshold": (_integer(*LIMITS), 0),
+    "weight": (scalars.integer(*WEIGHTS), 1),
+    "mode": (scalars.mode, None),
+    "quic_id": (scalars.quic_id, ""),
+    "upper_threshold": (scalars.integer(*LIMITS), 0),
+    "lower_threshold": (scalars.integer(*LIMITS), 0),
 }
 VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
-    "protocol": (_one_of(*PROTOCOLS), "tcp"),
-    "scheduler": (_one_of(*SCHEDULERS), "wrr"),
-    "mode": (_mode, Mode.FULLNAT),
+    "protocol": (scalars.one_of(*PROTOCOLS), "tcp"),
+    "scheduler": (scalars.one_of(*SCHEDULERS), "wrr"),
+    "mode": (scalars.mode, Mode.FULLNAT),
     "local_addresses": (addresses.addresses, ()),
-    "established_timeout": (_seconds, 90.0),
-    "max_sessions": (_integer(*LIMITS), 0),
-    "new_rate": (_integer(*LIMITS), 0),
-    "ops": (_boolean, False),
-    "persistence_timeout": (_duration, 0.0),
-    "persistence_prefix": (_integer(*PREFIXES), 128),
-    "persistence_group": (_name, ""),
-    "quic_config": (_integer(*QUIC_CONFIGS), 0),
-    "slow_start": (_duration, 0.0),
-    "drain_timeout": (_duration, 0.0),
-    "toa": (_boolean, True),
-    "toa_kind": (_kind, 254),
-    "keep_timestamps": (_boolean, False),
-    "keep_mss": (_boolean, False),
-    "reset_on_miss": (_boolean, True),
-    "echo_while_up": (_boolean, False),
+    "established_timeout": (scalars.seconds, 90.0),
+    "max_sessions": (scalars.integer(*LIMITS), 0),
+    "new_rate": (scalars.integer(*LIMITS), 0),
+    "ops": (scalars.boolean, False),
+    "persistence_timeout": (scalars.duration, 0.0),
+    "persistence_prefix": (scalars.integer(*PREFIXES), 128),
+    "persistence_group": (scalars.name, ""),
+    "quic_config": (scalars.integer(*QUIC_CONFIGS), 0),
+    "slow_start": (scalars.duration, 0.0),
+    "drain_timeout": (scalars.duration, 0.0),
+    "toa": (scalars.boolean, True),
+    "toa_kind": (scalars.toa_kind, 254),
+    "keep_timestamps": (scalars.boolean, False),
+    "keep_mss": (scalars.boolean, False),
+    "reset_on_miss": (scalars.boolean, True),
+    "echo_while_up": (scalars.boolean, False),
 }
+CHECK: dict[str, tuple[Convert, Any]] = {
+    "type": (scalars.one_of("tcp", "http", "script", "smtp", "udp", "ping"), REQUIRED),
+    "interval": (scalars.seconds, 5.0),
+    "timeout": (scalars.seconds, 5.0),
+    "retry_interval": (scalars.seconds, 1.0),
+    "fall": (scalars.integer(*probes.TIMES), 2),
+    "rise": (scalars.integer(*probes.TIMES), 1),
+    "start_down": (scalars.boolean, False),
+    "address": (addresses.address, None),
+    "port": (_PORT, None),
+    "source": (addresses.address, None),
+    "device": (probes.device, ""),
+    "path": (probes.path, "/"),
+    "host": (probes.host, ""),
+    "status": (probes.status, "200-299"),
+    "digest": (probes.digest, ""),
+    "tls": (scalars.boolean, False),
+    "verify": (scalars.boolean, False),
+    "ca_file": (probes.absolute, ""),
+    "payload": (probes.payload, ""),
+    "require_reply": (scalars.boolean, False),
+    "command": (probes.command, ""),
+    "exit_status": (probes.exit_status, "0"),
+    "user": (probes.user, ""),
+}
+_TO = ("address", "port", "source", "device")
+OF_CHECK: dict[str, tuple[str, ...]] = {
+    "tcp": _TO,
+    "http": (*_TO, "path", "host", "status", "digest", "tls", "verify", "ca_file"),
+    "script": ("command", "exit_status", "user"),
+    "smtp": (*_TO, "host"),
+    "udp": (*_TO, "payload", "require_reply"),
+    "ping": tuple(name for name in _TO if name != "port"),
+}
+"""Options by the type of the check; those in none of these are of all types."""
 _OF_UDP = ("ops",)
 _OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
-TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (_seconds, item.default) for item in fields(Timeouts)}
+TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
     "local_port_max": (_PORT, 65535),
-    "punt_rate": (_integer(*PUNTS), 20_000),
-    "punt_burst": (_integer(*PUNTS), 20_000),
+    "punt_rate": (scalars.integer(*PUNTS), 20_000),
+    "punt_burst": (scalars.integer(*PUNTS), 20_000),
 }
 _PLACES = {
     "[[interface]]": INTERFACE,
     "[[route]]": ROUTE,
     "[[virtual_server]]": VIRTUAL_SERVER,
     "[[virtual_server.real_server]]": REAL_SERVER,
+    "[[virtual_server.check]] and [[virtual_server.real_server.check]]": CHECK,
     "[timeouts]": TIMEOUTS,
     "the beginning, before all sections": GLOBAL,
 }
@@ -239,7 +220,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
     if "interface" not in document and "virtual_server" in document:
-        problems.add(top, "interface", "at least one is needed")
+        problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:
         return None
     return Config(
@@ -273,16 +254,36 @@ def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[s
 def _virtual_server(
     table: Mapping[str, Any], timeouts: Timeouts | None, problems: Problems, where: Where
 ) -> VirtualServer | None:
-    found = _section(table, VIRTUAL_SERVER, problems, where, ("real_server", "timeouts"))
+    found = _section(table, VIRTUAL_SERVER, problems, where, ("real_server", "timeouts", "check"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     if found is not None:
         _of_protocol(table, found, problems, where)
     servers = [
-        RealServer(**values)
+        RealServer(**values, checks=_checks(item, problems, below))
         for below, item in _tables(table, "real_server", problems, where)
-        if (values := _section(item, REAL_SERVER, problems, below)) is not None
+        if (values := _section(item, REAL_SERVER, problems, below, ("check",))) is not None
     ]
-    return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own)
+    checks = _checks(table, problems, where)
+    return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own, checks=checks)
+
+
+def _checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:
+    checks = []
+    for below, item in _tables(table, "check", problems, where):
+        found = _section(item, CHECK, problems, below)
+        if found is None:
+            continue
+        kind = found["type"]
+        others = {name for names in OF_CHECK.values() for name in names} - {*OF_CHECK[kind]}
+        for key in item:
+            if key in others:
+                problems.add(below, key, f"is no option of a check of type {kind}")
+        if kind == "script" and not found["command"]:
+            problems.add(below, "command", "is missing")
+        if found["verify"] and not (found["tls"] and found["host"]):
+            problems.add(below, "verify", "needs tls = true, and host, which the certificate is for")
+        checks.append(Check(**found))
+    return tuple(checks)
 
 
 def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Problems, where: Where) -> None:

@@ -18,6 +18,7 @@ _ELSEWHERE = {
 }
 """What other programs call an option (keepalived, ipvsadm), or where one is that looks as if it were here."""
 _UNQUOTED = re.compile(r"=\s*\[?\s*([^\s\"'\[\]{},#]+)")
+_KEEPALIVED = re.compile(r"^\s*(virtual_server|global_defs|local_address_group)\b.*\{", re.MULTILINE)
 _NOT_TEXT = re.compile(r"true|false|[+-]?(inf|nan|[\d_]+(\.[\d_]+)?([eE][+-]?\d+)?)")
 
 
@@ -35,6 +36,11 @@ def quotes(line: str) -> str:
     """Of a ``line`` that is no TOML."""
     found = _UNQUOTED.search(line)
     return f'; text is written in quotes: "{found[1]}"' if found and not _NOT_TEXT.fullmatch(found[1]) else ""
+
+
+def grammar(text: str, suffix: str) -> str:
+    """Of a ``text`` that is no TOML, where files whose names end in ``suffix`` are keepalived's."""
+    return f"; read as TOML, as its name does not end in {suffix}" if _KEEPALIVED.search(text) else ""
 
 
 def end_of_range(first: str, last: str) -> str:

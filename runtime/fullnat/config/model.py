@@ -38,6 +38,54 @@ class StaticRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One health check of a real server; times in seconds. Which options are of which type says
+    :data:`fullnat.config.file.OF_CHECK`."""
+
+    type: str
+    interval: float = 5.0
+    """Between the beginnings of two checks."""
+    timeout: float = 5.0
+    """Until an answer has to be there."""
+    retry_interval: float = 1.0
+    """Between checks while it is not clear yet whether the state changes."""
+    fall: int = 2
+    """Failures in a row that make a server that is up be down."""
+    rise: int = 1
+    """Successes in a row that make one that is down be up."""
+    start_down: bool = False
+    """Until the first check tells better (keepalived: alpha)."""
+    address: IpAddress | None = None
+    """Whom to ask; None: the server."""
+    port: int | None = None
+    """None: the server's."""
+    source: IpAddress | None = None
+    device: str = ""
+    """Network interface by which the check leaves; none: as routes say."""
+    path: str = "/"
+    host: str = ""
+    """What the server is called: in the header Host, and in TLS; of SMTP what HELO calls us."""
+    status: str = "200-299"
+    """Numbers and ranges of status codes, with commas."""
+    digest: str = ""
+    """MD5 of the body, in hexadecimal; none: any body."""
+    tls: bool = False
+    verify: bool = False
+    """The certificate has to be one for ``host``, by an authority of the system or of ``ca_file``."""
+    ca_file: str = ""
+    command: str = ""
+    """A program by its absolute path and its arguments, as a shell would have them in quotes; there is no shell."""
+    payload: str = ""
+    """Of the datagram, in hexadecimal."""
+    require_reply: bool = False
+    """An answer has to come; else it is enough that the port is not said to be closed."""
+    exit_status: str = "0"
+    """Those of the program that are good, as ``status``."""
+    user: str = ""
+    """Whose rights the program has; none: those of the controller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """What can be said of a real server."""
 
@@ -51,6 +99,8 @@ class ServerSettings:
     """Sessions from which on it takes no new ones; 0 is no limit."""
     lower_threshold: int = 0
     """Sessions below which it takes new ones again; 0 is three quarters of the upper threshold."""
+    checks: tuple[Check, ...] = ()
+    """All of them have to succeed; none: those of the service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +174,8 @@ class ServiceSettings:
     """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None
     """Those of this service; None is those of the configuration."""
+    checks: tuple[Check, ...] = ()
+    """Of the real servers that have none of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

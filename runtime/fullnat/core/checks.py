@@ -103,8 +103,9 @@ def _one_packet(draft: Draft) -> Iterator[Problem]:
         if BY_NUMBER[key[0]].is_numbered:
             yield Problem(Reason.CONFLICT, OPS_OF_UDP)
         for server, settings in declared.servers.items():
-            if (settings.mode or declared.settings.mode).takes_local:
-                yield Problem(Reason.CONFLICT, f"{OPS_WITHOUT_LOCAL}: that of {server} is none")
+            mode = settings.mode or declared.settings.mode
+            if mode.takes_local:
+                yield Problem(Reason.CONFLICT, f"{OPS_WITHOUT_LOCAL}: {server} is in {mode}")
 
 
 def _interfaces(model: Model) -> Iterator[Problem]:

@@ -18,8 +18,10 @@ from fullnat.core.discovery import Discovery
 from fullnat.core.draining import Draining
 from fullnat.core.edits import Edits
 from fullnat.core.expiry import Expiry
+from fullnat.core.health import Health, Verdict
 from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
+    THE_SWITCH,
     Effect,
     Envelope,
     Event,
@@ -92,6 +94,7 @@ class Controller(Reporting):
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
+        self._health = Health(self._store, self._tables, self._warming, self._datagrams)
         self.memory = Remembrance(self._store, self._draining, self._warming, wall_offset)
         """What the next controller is to know; see :meth:`recall`."""
         self._switch: SwitchId | None = None
@@ -298,6 +301,13 @@ class Controller(Reporting):
         if limit != (change.settings.punt_rate, change.settings.punt_burst):
             out.append(LimitPunts(*limit))
         return [(self._switch, out)] if out else []
+
+    def judge(self, verdict: Verdict, now: float) -> list[Envelope]:
+        """Take over what checks have found of a server (:mod:`fullnat.core.health`)."""
+        self._now = now
+        out: list[Effect] = []
+        self._health.judge(verdict, now, self._switch is not None, out)
+        return [(self._switch or THE_SWITCH, out)] if out else []
 
     def check(self, commands: Iterable[Command]) -> None:
         """Raises CommandError if :meth:`apply` would. Nothing changes."""

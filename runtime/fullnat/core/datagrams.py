@@ -1,8 +1,8 @@
 """Datagrams: the first one of a flow makes a session. It waits while the session is written, with those that follow it,
 and they are injected in their order; so the first packet takes the path of all others.
 
-A session whose real server leaves, or gets weight 0, is removed at once: nothing ends a conversation over UDP, so
-whoever goes on sending from the same port is to find another server (iqiyi/dpvs#109). Not so QUIC, whose connections
+A session whose real server leaves, fails, or gets weight 0, is removed at once: nothing ends a conversation over UDP,
+so whoever goes on sending from the same port is to find another server (iqiyi/dpvs#109). Not so QUIC, whose connections
 end.
 """
 
@@ -119,7 +119,7 @@ class Datagrams:
             for service in services
             if not service.protocol.is_numbered and not service.quic_servers
             for server in service.all_servers()
-            if (server.is_out or service.one_packet) and server.sessions
+            if (not server.wanted or service.one_packet) and server.sessions
         }
         if out_of:
             leaving = [session for session in store.table if session.server in out_of and session.phase in _LIVE]

@@ -98,7 +98,7 @@ class Remembrance:
                     # The time of day may have been set back meanwhile.
                     latest = now + service.persistence_timeout
                     self._store.templates.recall(service, key.client, server, min(until, latest))
-                case Kind.SLOW_START if server is not None and service.slow_start and not server.is_out:
+                case Kind.SLOW_START if server is not None and service.slow_start and server.wanted:
                     self._warming.resume(service, server, since, now)
                 case Kind.DRAIN if server is None:
                     self._draining.recall_removed(key, since, until)

@@ -23,6 +23,7 @@ class Server:
         "endpoint",
         "has_room",
         "has_threshold",
+        "healthy",
         "inactive",
         "is_open",
         "leaving",
@@ -51,6 +52,8 @@ class Server:
         self.has_room = False
         """The switch has, or is getting, its entries."""
         self.has_threshold = False
+        self.healthy = True
+        """What checks have found; without any it is."""
         self.is_open = True
         """Below its upper threshold of connections."""
         self.stage = STAGES
@@ -82,6 +85,11 @@ class Server:
         return self.leaving or not self.weight
 
     @property
+    def wanted(self) -> bool:
+        """It is to have new sessions: configured so, and healthy."""
+        return self.healthy and not self.is_out
+
+    @property
     def takes_new(self) -> bool:
         """A new session may go to it."""
         return self.is_open and self.effective_weight > 0
@@ -98,7 +106,7 @@ class Server:
     def weigh(self, scale: int) -> None:
         """Find the effective weight: that of slow start, times ``scale`` and by :data:`STAGES`. 0 takes no new
         sessions."""
-        can = self.has_room and not self.leaving
+        can = self.has_room and self.healthy and not self.leaving
         self.effective_weight = self.weight * self.stage * scale // STAGES if can else 0
 
     def configure(self, settings: ServerSettings) -> bool:

@@ -85,6 +85,7 @@ class Service:
         """Flows that got no session, by the reason's name."""
         self.timeouts = _timeouts(self.protocol, Timeouts())
         """Of the protocol's other states, by state."""
+        self._echo_while_up = False
         self.answers_echo = True
         """Its address may be pinged, as far as it knows."""
         self.crowded = False
@@ -136,7 +137,8 @@ class Service:
         self.quic_servers = {bytes.fromhex(server.settings.quic_id): server for server in named}
         self.quic_servers.pop(b"", None)
         self.knows_clients = bool(self.persistence_timeout or self.quic_servers)
-        self.answers_echo = not settings.echo_while_up or bool(self.taking())
+        self._echo_while_up = settings.echo_while_up
+        self.judge_echo()
         if settings.scheduler != self.scheduler.name:
             self.scheduler = SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
@@ -148,7 +150,11 @@ class Service:
 
     def taking(self) -> set[Server]:
         """The servers that are to have new sessions."""
-        return {server for server in self.servers.values() if not server.is_out}
+        return {server for server in self.servers.values() if server.wanted}
+
+    def judge_echo(self) -> None:
+        """Find whether its address may be pinged."""
+        self.answers_echo = not self._echo_while_up or bool(self.taking())
 
     def drain(self, server: Server) -> None:
         """``server`` is configured no more."""

@@ -86,7 +86,7 @@ class Templates:
             return None
         client = _client(service, flow)
         template = service.templates.get(client)
-        if template is None and not server.is_out:
+        if template is None and server.wanted:
             template = self._begin(service, client, server, now)
         if template is None or server is not _counterpart(service, template):
             return None

@@ -74,6 +74,8 @@ class ServerView(NamedTuple):
     reset_in: float | None = None
     """Seconds until those that it has left are reset; None: they are not."""
     quic_id: str = ""
+    healthy: bool = True
+    """As far as checks have found."""
 
     @property
     def sessions(self) -> int:
@@ -165,6 +167,7 @@ def service_view(service: Service, now: float) -> ServiceView:
             server.templates,
             None if server.deadline is None else max(0.0, server.deadline - now),
             server.settings.quic_id,
+            server.healthy,
         )
         for server in service.all_servers()
     )

@@ -1,8 +1,8 @@
 """Slow start: a server that comes to a service gets to its full weight in steps, so that it is not flooded while its
 caches are cold (Envoy: slow_start_config; HAProxy: slowstart).
 
-It comes when it is added, or gets a weight again, while other servers of the service have theirs: those of a service
-that is new begin all alike, at their full weights.
+It comes when it is added, gets a weight again, or is healthy again, while other servers of the service have theirs:
+those of a service that is new begin all alike, at their full weights.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Warming:
 
     def _step(self, server: Server, service: Service, now: float) -> None:
         since, steps = server.warm_since, STAGES - 1
-        if since is None or server.is_out or now >= since + service.slow_start:
+        if since is None or not server.wanted or now >= since + service.slow_start:
             server.stage = STAGES
             server.warm_since = None
             self._memory.touch(service.memory_key(Kind.SLOW_START, server))

@@ -16,6 +16,8 @@ from fullnat.p4constants import PORT_GUE
 Json = dict[str, Any]
 MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat"}
 """By the name of the option that says them."""
+_EDITED = (*MODES, "tun_type", "tun_port", "upper", "lower", "option")
+"""What -e can set beside the weight."""
 TUNNELS = {"ipip": "tunnel", "gue": "gue"}
 """By --tun-type."""
 _MODE_LETTERS = {
@@ -82,6 +84,26 @@ def _added_server(line: Line) -> Json:
         "lower_threshold": _number(line, "lower", 0),
     }
     return {**found, "settings": {**settings, **_options(line)}}
+
+
+def _edit_server(line: Line) -> list[Json]:
+    """-w 0 and --within alone leave the rest of the server as it is."""
+    if "within" not in line:
+        return [{"edit_server": _added_server(line)}]
+    if _number(line, "weight", 1) != 0:
+        raise UsageError("--within needs -w 0: a server with a weight keeps its sessions")
+    if not any(name in line for name in _EDITED):
+        return _drain(line, _server(line))
+    edited = _added_server(line)
+    return [{"edit_server": edited}, *_drain(line, edited)]
+
+
+def _drain(line: Line, named: Json) -> list[Json]:
+    """With --within."""
+    if "within" not in line:
+        return []
+    names_ = {name: named[name] for name in ("protocol", "virtual", "server")}
+    return [{"drain_server": {**names_, "within": _seconds(line, "within")}}]
 
 
 def _service_settings(line: Line) -> Json:
@@ -155,8 +177,8 @@ _MESSAGES: Mapping[str, Callable[[Line], list[Json]]] = {
     "remove_service": lambda line: [{"remove_service": service(line)}],
     "clear": lambda _line: [{"clear": {}}],
     "add_server": lambda line: [{"add_server": _added_server(line)}],
-    "edit_server": lambda line: [{"edit_server": _added_server(line)}],
-    "remove_server": lambda line: [{"remove_server": _server(line)}],
+    "edit_server": _edit_server,
+    "remove_server": lambda line: [*_drain(line, _server(line)), {"remove_server": _server(line)}],
     "add_local": lambda line: [{"add_local": {**service(line), "local": names.address(line["local"])}}],
     "remove_local": lambda line: [{"remove_local": {**service(line), "local": names.address(line["local"])}}],
 }

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 the controller refuses it or does not answer, 2 wrong com
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import shlex
@@ -18,7 +19,7 @@ import click
 
 from fullnat.cli import controlclient
 from fullnat.cli.output import guarded
-from fullnat.fnatadm import commands, layouts
+from fullnat.fnatadm import commands, doubts, layouts
 from fullnat.fnatadm.options import COMMANDS, OPTIONS, Option
 from fullnat.fnatadm.parse import Line, UsageError, parse
 
@@ -41,8 +42,9 @@ def run(words: list[str]) -> int:
         print(f"fnatadm: {error}", file=sys.stderr)
         return 2
     except controlclient.Refused as error:
-        for problem in error.problems or [{"message": str(error)}]:
-            print(f"fnatadm: {problem['message']}", file=sys.stderr)
+        # Two commands of one line may be refused for the same.
+        for message in dict.fromkeys(problem["message"] for problem in error.problems or [{"message": str(error)}]):
+            print(f"fnatadm: {message}", file=sys.stderr)
         return 1
     except click.ClickException as error:
         print(f"fnatadm: {error.message}", file=sys.stderr)
@@ -58,7 +60,18 @@ def _socket(line: Line) -> Path | None:
 
 
 def _change(line: Line) -> None:
-    _apply(line, commands.messages(line))
+    messages = commands.messages(line)
+    if doubts.concerns(line):
+        _warn(line)
+    _apply(line, messages)
+
+
+def _warn(line: Line) -> None:
+    """Nothing where there is no such service: the command itself says that."""
+    with contextlib.suppress(controlclient.Refused):
+        (service,) = _services(line)
+        for doubt in doubts.of_service(line, service):
+            print(f"fnatadm: warning: {doubt}", file=sys.stderr)
 
 
 def _apply(line: Line, messages: list[Json]) -> None:
@@ -78,7 +91,7 @@ def _restore(line: Line) -> None:
     """Everything is read and understood before anything is asked for, and that is one batch."""
     messages: list[Json] = []
     origins: list[int] = []
-    for number, text in enumerate(sys.stdin, 1):
+    for number, text in enumerate(_read_lines(), 1):
         try:
             found = _of_line(text, messages)
         except (UsageError, ValueError) as error:
@@ -92,6 +105,16 @@ def _restore(line: Line) -> None:
             if "command" in problem:
                 problem["message"] = f"line {origins[problem['command']]}: {problem['message']}"
         raise
+
+
+def _read_lines() -> list[str]:
+    """Of standard input. Raises UsageError."""
+    if sys.stdin is None:
+        raise UsageError("-R reads standard input, and there is none")
+    try:
+        return list(sys.stdin)
+    except UnicodeDecodeError:
+        raise UsageError("standard input is not UTF-8 text") from None
 
 
 def _of_line(text: str, before: list[Json]) -> list[Json]:

@@ -75,6 +75,7 @@ OPTIONS = (
     Option("weight", "weight", "Its weight (default 1).", "w", Value.ONE, "WEIGHT"),
     Option("upper", "u-threshold", "Connections from which on it gets no more.", "x", Value.ONE, "NUMBER"),
     Option("lower", "l-threshold", "Connections below which it gets some again.", "y", Value.ONE, "NUMBER"),
+    Option("within", "within", "With -w 0 or -d: after that its sessions are reset.", "", Value.ONE, "SECONDS"),
     Option("local", "local-address", "A local address.", "z", Value.ONE, "ADDRESS"),
     Option(
         "option", "option", "An option of the configuration that has no letter here.", "", Value.ONE, "NAME=VALUE", True
@@ -111,9 +112,9 @@ COMMANDS = (
     Command(
         Option("edit_server", "edit-server", "Change a real server; what is not given is as by default.", "e"),
         ("service", "server"),
-        _SERVER_SETTINGS,
+        (*_SERVER_SETTINGS, "within"),
     ),
-    Command(Option("remove_server", "delete-server", "Remove a real server.", "d"), ("service", "server")),
+    Command(Option("remove_server", "delete-server", "Remove a real server.", "d"), ("service", "server"), ("within",)),
     Command(
         Option("list", "list", "List services, or connections.", "Ll"),
         (),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
-from fullnat.config.model import Config
+from fullnat.config.model import Check, Config
 from fullnat.core.modes import Mode
 
 OURS = """\
@@ -104,21 +106,48 @@ port = 80
 scheduler = "wrr"
 established_timeout = 120
 local_addresses = ["10.0.0.100-10.0.0.102", "10.0.0.104"]
-real_server = [{address = "10.0.0.11", port = 8080, weight = 5}, {address = "10.0.0.12", port = 80, weight = 3}]
+[[virtual_server.real_server]]
+address = "10.0.0.11"
+port = 8080
+weight = 5
+check = [{type = "tcp", interval = 7}]
+[[virtual_server.real_server]]
+address = "10.0.0.12"
+port = 80
+weight = 3
+check = [{type = "http", interval = 7, retry_interval = 3, status = "200"}]
 [[virtual_server]]
 address = "203.0.113.81"
 port = 443
 scheduler = "wrr"
 established_timeout = 120
 local_addresses = ["10.0.0.100-10.0.0.102", "10.0.0.104"]
-real_server = [{address = "10.0.0.11", port = 8080, weight = 5}, {address = "10.0.0.12", port = 443, weight = 3}]
+[[virtual_server.real_server]]
+address = "10.0.0.11"
+port = 8080
+weight = 5
+check = [{type = "tcp", interval = 7}]
+[[virtual_server.real_server]]
+address = "10.0.0.12"
+port = 443
+weight = 3
+check = [{type = "http", interval = 7, retry_interval = 3, status = "200"}]
 [[virtual_server]]
 address = "203.0.113.82"
 port = 443
 scheduler = "wrr"
 established_timeout = 120
 local_addresses = ["10.0.0.100-10.0.0.102", "10.0.0.104"]
-real_server = [{address = "10.0.0.11", port = 8080, weight = 5}, {address = "10.0.0.12", port = 443, weight = 3}]
+[[virtual_server.real_server]]
+address = "10.0.0.11"
+port = 8080
+weight = 5
+check = [{type = "tcp", interval = 7}]
+[[virtual_server.real_server]]
+address = "10.0.0.12"
+port = 443
+weight = 3
+check = [{type = "http", interval = 7, retry_interval = 3, status = "200"}]
 [[virtual_server]]
 address = "203.0.113.53"
 port = 53
@@ -145,8 +174,6 @@ def test_it_is_the_configuration_that_toml_would_be(tmp_path: Path) -> None:
     found = load(tmp_path, OURS + FULLNAT)
     assert found == file.parse(TOML + SAME)
     assert [line.removeprefix(f"{tmp_path}/") for line in found.vain] == [
-        "k.conf:30: delay_loop, TCP_CHECK, connect_timeout, HTTP_GET, url, path, status_code: without effect: the "
-        "health of servers is not checked yet: all count as up",
         "k.conf:64: vrrp_instance: without effect: is no business of a load balancer's data plane; keepalived may run "
         "beside",
     ]
@@ -228,7 +255,9 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, expecte
 
 
 def test_without_interfaces_it_says_where_they_belong(tmp_path: Path) -> None:
-    assert problems(tmp_path, BLOCK % "") == ["k.conf:1: fullnat { interface }: at least one is needed"]
+    assert problems(tmp_path, BLOCK % "") == [
+        "k.conf:1: fullnat { interface }: at least one is needed: what ports the switch has, with their addresses"
+    ]
 
 
 def test_problems_of_an_included_file_name_it(tmp_path: Path) -> None:
@@ -245,3 +274,88 @@ def test_a_group_s_problem_is_told_once(tmp_path: Path) -> None:
     assert problems(tmp_path, OURS + FULLNAT.replace("delay_loop 7", "delay_lop 7")) == [
         "k.conf:30: delay_lop: is no keyword of virtual_server; did you mean delay_loop?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("punt_rate 100\npunt_rate 200", "k.conf:2: punt_rate: is said already at k.conf:1"),
+        ("interface 5\ninterface {\n}", "k.conf:2: interface: is said already at k.conf:1"),
+        ("route a b\nroute {\n}", "k.conf:2: route: is said already at k.conf:1"),
+        ("timeouts\ntimeouts {\nsyn_recv 5\n}", "k.conf:2: timeouts: is said already at k.conf:1"),
+        ("interface {\n}\ninterface 5", "k.conf:3: interface: is a block { } elsewhere"),
+        ("virtual_server 5", "k.conf:3: virtual_server: is said already at k.conf:1"),
+    ],
+)
+def test_an_option_of_our_own_block_is_said_once(tmp_path: Path, block: str, expected: str) -> None:
+    """And is no block at the same time."""
+    found = problems(tmp_path, f"fullnat {{ {block}\n}}\n{BLOCK % 'lb_kind NAT'}")
+    assert expected in [line.replace(f"{tmp_path}/", "") for line in found]
+
+
+CHECKED = """virtual_server 203.0.113.80 80 {
+    delay_loop 7
+    retry 3
+    virtualhost all.example
+    protocol TCP
+    alpha
+    real_server 10.0.0.11 80 {
+        TCP_CHECK {
+            connect_timeout 4
+            connect_port 81
+            connect_ip 10.0.0.99
+            bindto 10.0.0.1
+            bind_if eth7
+            alpha no
+        }
+    }
+    real_server 10.0.0.12 80 {
+        delay_before_retry 2
+        HTTP_GET {
+            url {
+                path /one
+                status_code 200 301-302
+            }
+            url {
+                path /two
+                virtualhost two.example
+            }
+            nb_get_retry 2
+        }
+        MISC_CHECK {
+            misc_path "/usr/bin/check --fast 'a b'"
+            user nobody nogroup
+            misc_dynamic
+        }
+    }
+    real_server 10.0.0.13 80 {
+        SSL_GET {
+        }
+    }
+}
+"""
+
+
+def test_checkers_are_checks_with_keepalived_s_defaults(tmp_path: Path) -> None:
+    (virtual,) = load(tmp_path, OURS + CHECKED).virtual_servers
+    around = Check(type="tcp", interval=7.0, fall=4, start_down=True)
+    web = replace(around, type="http", retry_interval=2.0, fall=3, host="all.example")
+    script = replace(around, type="script", timeout=7.0, retry_interval=2.0, user="nobody", exit_status="0,2-255")
+    first, second, third = (server.checks for server in virtual.real_servers)
+    elsewhere: dict[str, Any] = {"address": ip_address("10.0.0.99"), "source": ip_address("10.0.0.1"), "device": "eth7"}
+    assert first == (replace(around, timeout=4.0, port=81, start_down=False, **elsewhere),)
+    assert second == (
+        replace(web, path="/one", status="200,301-302"),
+        replace(web, path="/two", host="two.example"),
+        replace(script, command="/usr/bin/check --fast 'a b'"),
+    )
+    assert third == (replace(web, retry_interval=3.0, fall=4, tls=True),)
+
+
+def test_what_is_wrong_with_a_checker_has_its_line(tmp_path: Path) -> None:
+    text = CHECKED.replace("connect_port 81", "connect_port 0").replace("/usr/bin/check", "check")
+    found = problems(tmp_path, OURS + text)
+    first = OURS.count("\n")
+    assert [problem.partition(" ")[0] for problem in found] == [f"k.conf:{first + 10}:", f"k.conf:{first + 31}:"]
+    assert "connect_port: 0 is not a number from 1 to 65535" in found[0]
+    assert "misc_path: \"check --fast 'a b'\" does not begin with the absolute path of a program" in found[1]

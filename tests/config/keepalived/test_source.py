@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,12 @@ def test_a_file_that_includes_itself_ends(tmp_path: Path) -> None:
     main.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"main\.conf: is not UTF-8 text"):
         list(source.read(main))
+
+
+def test_a_long_line_of_many_is_read_in_proportion() -> None:
+    """Each line that goes on once copied all before it."""
+    text = "x \\\n" * 400_000
+    started = time.process_time()
+    (line,) = source.lines(text)
+    assert line.words == ("x",) * 400_000
+    assert time.process_time() - started < 20

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fullnat.config.errors import Place, Where
-from fullnat.config.keepalived import keywords, ranges
+from fullnat.config.keepalived import checkers, keywords, ranges
 from fullnat.config.keepalived.keywords import Keyword
 from fullnat.config.keepalived.tree import Node
 
@@ -126,6 +126,8 @@ class Document:
     # ------------------------------------------------------------------------------------------ virtual servers
 
     def _virtual_servers(self, node: Node) -> None:
+        if not self._is_new(node, self.values, ()):
+            return
         for address, port in self._services(node):
             sections = self.values.setdefault("virtual_server", [])
             where: Where = (("virtual_server", len(sections) + 1),)
@@ -161,11 +163,13 @@ class Document:
                 weight = self._converted(below, keywords.REAL_SERVER["weight"], 1)
             elif below.keyword == "timeouts" and below.below is not None:
                 self._section(below, section.setdefault("timeouts", {}), (*where, ("timeouts", 1)))
+        inherited = self._inherited(node, {})
+        self._own_checks(node, section, where)
         for below in node.below or ():
             if below.keyword == "real_server" and below.below is not None and below.arguments:
-                self._real_server(below, section, where, weight)
+                self._real_server(below, section, where, weight, inherited)
 
-    def _real_server(self, node: Node, section: Section, where: Where, weight: int) -> None:
+    def _real_server(self, node: Node, section: Section, where: Where, weight: int, inherited: Section) -> None:
         servers = section.setdefault("real_server", [])
         below: Where = (*where, ("real_server", len(servers) + 1))
         try:
@@ -177,6 +181,52 @@ class Document:
         servers.append(server)
         self._said[below, ""] = node
         self._options(node, keywords.REAL_SERVER, server, below)
+        inherited = self._inherited(node, inherited)
+        for checker in node.below or ():
+            if checker.keyword in checkers.TYPES and checker.below is not None and not checker.arguments:
+                for url in checkers.urls(checker):
+                    self._check(checker, url, server, below, inherited)
+        self._own_checks(node, server, below)
+
+    # ------------------------------------------------------------------------------------------ checks of servers
+
+    def _inherited(self, node: Node, outer: Section) -> Section:
+        """What ``node`` says for all checkers inside, and where it says nothing, what the block around it does."""
+        said = [
+            (below, keywords.DEFAULTS[below.keyword])
+            for below in node.below or ()
+            if below.keyword in keywords.DEFAULTS and len(below.arguments) <= 1 and below.below is None
+        ]
+        good = [(below, keyword) for below, keyword in said if len(below.arguments) >= keyword.fewest]
+        return outer | {
+            keyword.option: self._converted(below, keyword, outer.get(keyword.option)) for below, keyword in good
+        }
+
+    def _check(self, node: Node, url: Node | None, server: Section, where: Where, inherited: Section) -> None:
+        """One check of a checker, or of one ``url`` of it."""
+        checks = server.setdefault("check", [])
+        below: Where = (*where, ("check", len(checks) + 1))
+        check: Section = {}
+        checks.append(check)
+        self._said[below, ""] = node
+        self._options(node, checkers.known(node), check, below)
+        if url is not None:
+            # It may say what the block around it says for all.
+            inner: Section = {}
+            inside: Where = (*below, ("url", 1))
+            self._options(url, keywords.URL, inner, inside)
+            check |= inner
+            self._said |= {(below, key): self._said[inside, key] for key in inner}
+        defaults = checkers.defaults(node, inherited | {key: check[key] for key in ("interval",) if key in check})
+        check |= {key: value for key, value in defaults.items() if key not in check}
+
+    def _own_checks(self, node: Node, section: Section, where: Where) -> None:
+        """The blocks ``check``, by the names of the TOML file."""
+        for below in node.below or ():
+            if below.keyword == "check" and below.below is not None:
+                checks = section.setdefault("check", [])
+                checks.append({})
+                self._section(below, checks[-1], (*where, ("check", len(checks))))
 
     def _options(self, node: Node, known: Mapping[str, Keyword], section: Section, where: Where) -> None:
         """The values that the block of ``node`` says."""
@@ -204,6 +254,8 @@ class Document:
     def _own(self, node: Node, section: Section, where: Where) -> None:
         """The block ``fullnat``: options and sections of the TOML file by their own names."""
         for below in node.below or ():
+            if not self._is_new(below, section, where):
+                continue
             if below.below is None:
                 section[below.keyword] = keywords.as_toml(below.arguments)
                 self._said[where, below.keyword] = below
@@ -214,6 +266,17 @@ class Document:
                 sections = section.setdefault(below.keyword, [])
                 sections.append({})
                 self._section(below, sections[-1], (*where, (below.keyword, len(sections))))
+
+    def _is_new(self, node: Node, section: Section, where: Where) -> bool:
+        """Whether no option has this name already, and no block, unless this is one more. Says so if not."""
+        earlier = self._said.get((where, node.keyword))
+        if earlier is not None:
+            self._wrong(node, f"is said already at {earlier.place}")
+        elif node.below is None and node.keyword in section:
+            self._wrong(node, "is a block { } elsewhere")
+        else:
+            return True
+        return False
 
     def _section(self, node: Node, section: Section, where: Where) -> None:
         self._said[where, ""] = node

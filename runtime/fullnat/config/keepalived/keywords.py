@@ -4,6 +4,7 @@ tables."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Network
@@ -14,7 +15,13 @@ from fullnat.p4constants import PORT_GUE
 Value = int | float | bool | str
 Convert = Callable[[tuple[str, ...]], Value | list[Value]]
 
-HEALTH = "the health of servers is not checked yet: all count as up"
+KINDS = "this kind of check is not there yet; those by TCP, HTTP, SMTP, UDP, ping and MISC_CHECK are"
+QUORUM = "quorums and sorry servers are not there yet"
+NOTIFY = "programs are not told yet; the log and the metrics tell"
+KEPT = "sessions of a server that fails go on, and it gets no new ones"
+SPREAD = "checks are spread over time by themselves"
+LOGGED = "fullnat stats shows the last failure, and the log what changes the state"
+BODY = "of an answer its status and its digest are looked at"
 FLAGS = "schedulers have no flags yet"
 OF_DPVS = "it is of DPVS's own engine, and not there yet"
 SYN_PROXY = "SYN cookies are not there yet"
@@ -92,6 +99,35 @@ def switched_on(arguments: tuple[str, ...]) -> bool:
     raise ValueError(f"{arguments[0]!r} is not true or false")
 
 
+def retries(arguments: tuple[str, ...]) -> int:
+    """Failures in a row that count: the first one, and so many more."""
+    return whole(arguments) + 1
+
+
+def one_word(arguments: tuple[str, ...]) -> str:
+    return arguments[0]
+
+
+def first_word(arguments: tuple[str, ...]) -> str:
+    """A user, whose group may be named behind it: the user's own is taken."""
+    return arguments[0]
+
+
+def codes(arguments: tuple[str, ...]) -> str:
+    """Numbers and ranges."""
+    return ",".join(arguments)
+
+
+def command(arguments: tuple[str, ...]) -> str:
+    """A program and its arguments, in one word or several."""
+    return arguments[0] if len(arguments) == 1 else shlex.join(arguments)
+
+
+def weights(arguments: tuple[str, ...]) -> str:
+    """Where a program tells a weight by its status, 1 alone is bad; the weight itself is not taken over."""
+    return "0,2-255" if switched_on(arguments) else "0"
+
+
 def as_toml(arguments: tuple[str, ...]) -> Value | list[Value]:
     """As the TOML file would have it: several words are a list, and none is a flag."""
     values = [_typed(argument) for argument in arguments]
@@ -164,62 +200,98 @@ def _all(why: str, fewest: int, most: int, *names: str) -> dict[str, Keyword]:
 MANY = 64
 """Arguments of what takes any number, as a script does."""
 
-_SCRIPTS = _all(HEALTH, 1, MANY, "notify_up", "notify_down", "quorum_up", "quorum_down")
-_CHECK = {
-    **_all(
-        HEALTH,
-        1,
-        1,
-        "connect_port",
-        "connect_timeout",
-        "retry",
-        "nb_get_retry",
-        "nb_sock_retry",
-        "delay_before_retry",
-        "warmup",
-    ),
-    **_all(HEALTH, 1, 1, "delay_loop", "connect_ip", "bindto", "bind_port", "bind_if", "fwmark"),
-    **_all(HEALTH, 0, 1, "alpha", "log_all_failures", "fast_recovery"),
+_SCRIPTS = _all(NOTIFY, 1, MANY, "notify_up", "notify_down", "quorum_up", "quorum_down")
+_ALPHA = Keyword(fewest=0, option="start_down", convert=switched_on)
+_FALL = Keyword(option="fall", convert=retries)
+DEFAULTS: dict[str, Keyword] = {
+    "delay_loop": Keyword(option="interval", convert=seconds),
+    "connect_timeout": Keyword(option="timeout", convert=seconds),
+    "retry": _FALL,
+    "delay_before_retry": Keyword(option="retry_interval", convert=seconds),
+    "alpha": _ALPHA,
+    "virtualhost": Keyword(option="host", convert=one_word),
 }
-_URL = _all(HEALTH, 1, MANY, "path", "digest", "status_code", "virtualhost", "regex", "regex_no_match") | _all(
-    HEALTH, 1, MANY, "regex_options", "regex_stack", "regex_min_offset", "regex_max_offset", "tls_compliant"
-)
-_HTTP = {
+"""Of checkers, said by the blocks around them as well."""
+_CHECK: dict[str, Keyword] = {
+    **{name: keyword for name, keyword in DEFAULTS.items() if name != "virtualhost"},
+    "nb_get_retry": _FALL,
+    "nb_sock_retry": _FALL,
+    **_all(SPREAD, 0, 1, "warmup"),
+    **_all(LOGGED, 0, 1, "log_all_failures"),
+}
+_CONNECT: dict[str, Keyword] = {
     **_CHECK,
-    "url": Keyword(fewest=0, most=0, without=HEALTH, below=_URL),
-    **_all(HEALTH, 0, 1, "enable_sni", "http_protocol", "virtualhost", "ssl_verify"),
+    "connect_port": Keyword(option="port", convert=whole),
+    "connect_ip": Keyword(option="address", convert=one_word),
+    "bindto": Keyword(option="source", convert=one_word),
+    "bind_if": Keyword(option="device", convert=one_word),
+    **_all("checks have ports of their own, from those that the system gives", 1, 1, "bind_port"),
+    **_all("a switch has no netfilter to set marks", 1, 1, "fwmark"),
 }
+URL: dict[str, Keyword] = {
+    "path": Keyword(option="path", convert=one_word),
+    "digest": Keyword(option="digest", convert=one_word),
+    "status_code": Keyword(most=MANY, option="status", convert=codes),
+    "virtualhost": Keyword(option="host", convert=one_word),
+    **_all(BODY, 0, MANY, "regex", "regex_no_match", "regex_options", "regex_stack"),
+    **_all(BODY, 1, MANY, "regex_min_offset", "regex_max_offset"),
+    **_all("a TLS that ends without saying so is taken as its end", 0, 1, "tls_compliant"),
+}
+_HTTP = {
+    **_CONNECT,
+    "url": Keyword(fewest=0, most=0, below=URL),
+    "virtualhost": Keyword(option="host", convert=one_word),
+    **_all("the name is always sent where there is one", 0, 1, "enable_sni"),
+    **_all("HTTP/1.0 is spoken", 1, 1, "http_protocol"),
+    **_all("a server that is down is checked at delay_before_retry", 0, 1, "fast_recovery"),
+    **_all("@fullnat verify true has certificates verified", 0, 1, "ssl_verify"),
+}
+_MISC = {
+    **_CHECK,
+    "misc_path": Keyword(most=MANY, option="command", convert=command),
+    "misc_timeout": Keyword(option="timeout", convert=seconds),
+    "user": Keyword(most=2, option="user", convert=first_word),
+    "misc_dynamic": Keyword(fewest=0, option="exit_status", convert=weights),
+}
+_SMTP = {
+    **_CONNECT,
+    "helo_name": Keyword(option="host", convert=one_word),
+    "host": Keyword(fewest=0, most=0, without="say connect_ip, connect_port and bindto outside of it", below=_CONNECT),
+}
+_UDP = {
+    **_CONNECT,
+    "payload": Keyword(option="payload", convert=one_word),
+    "require_reply": Keyword(fewest=0, option="require_reply", convert=switched_on),
+    **_all("a reply of any length is one", 1, 1, "min_reply_length", "max_reply_length"),
+}
+_PING = {name: keyword for name, keyword in _CONNECT.items() if name != "connect_port"}
+HTTP_CHECKERS = ("HTTP_GET", "SSL_GET")
 CHECKERS: dict[str, Keyword] = {
-    name: Keyword(fewest=0, most=0, without=HEALTH, below=below)
-    for name, below in {
-        "TCP_CHECK": _CHECK,
-        "HTTP_GET": _HTTP,
-        "SSL_GET": _HTTP,
-        "SMTP_CHECK": {
-            **_CHECK,
-            **_all(HEALTH, 1, MANY, "helo_name"),
-            "host": Keyword(fewest=0, most=0, without=HEALTH, below=_CHECK),
-        },
-        "DNS_CHECK": {**_CHECK, **_all(HEALTH, 1, 1, "type", "name")},
-        "UDP_CHECK": {
-            **_CHECK,
-            **_all(HEALTH, 0, MANY, "payload", "require_reply", "min_reply_length", "max_reply_length"),
-        },
-        "PING_CHECK": _CHECK,
-        "MISC_CHECK": {
-            **_CHECK,
-            **_all(HEALTH, 1, MANY, "misc_path", "misc_timeout", "user"),
-            **_all(HEALTH, 0, 1, "misc_dynamic"),
-        },
-        "FILE_CHECK": {**_CHECK, **_all(HEALTH, 0, MANY, "track_file", "file", "weight")},
-        "BFD_CHECK": {**_CHECK, **_all(HEALTH, 1, 1, "name")},
-    }.items()
+    "TCP_CHECK": Keyword(fewest=0, most=0, below=_CONNECT),
+    "HTTP_GET": Keyword(fewest=0, most=0, below=_HTTP),
+    "SSL_GET": Keyword(fewest=0, most=0, below=_HTTP),
+    "MISC_CHECK": Keyword(fewest=0, most=0, below=_MISC),
+    "SMTP_CHECK": Keyword(fewest=0, most=0, below=_SMTP),
+    "UDP_CHECK": Keyword(fewest=0, most=0, below=_UDP),
+    "PING_CHECK": Keyword(fewest=0, most=0, below=_PING),
+    **{
+        name: Keyword(fewest=0, most=0, without=KINDS, below=below)
+        for name, below in {
+            "DNS_CHECK": {**_CONNECT, **_all(KINDS, 1, 1, "type", "name")},
+            "FILE_CHECK": {**_CHECK, **_all(KINDS, 0, MANY, "track_file", "file", "weight")},
+            "BFD_CHECK": {**_CHECK, **_all(KINDS, 1, 1, "name")},
+        }.items()
+    },
 }
+"""What they say is made sections of in :mod:`.checkers`."""
+_AROUND = {name: Keyword(fewest=keyword.fewest) for name, keyword in DEFAULTS.items()}
+"""In the blocks around checkers: read apart."""
+_OWN_CHECK = {"check": Keyword(fewest=0, most=0, rows=True)}
 
 
 def _own(settings: type, said: Iterable[Keyword]) -> dict[str, Keyword]:
     """What keepalived has no keyword for, by our own names."""
-    covered = {keyword.option for keyword in said}
+    covered = {keyword.option for keyword in said} | {"checks"}
     names = (each.name for each in fields(settings) if each.name not in covered)
     return {name: Keyword(most=MANY, option=name, convert=as_toml) for name in names}
 
@@ -233,8 +305,12 @@ REAL_SERVER: dict[str, Keyword] = {
     "lvs_method": _METHOD,
     "lb_kind": _METHOD,
     **_SCRIPTS,
-    **_all(HEALTH, 0, 1, "inhibit_on_failure", "alpha", "log_all_failures", "smtp_alert"),
-    **_all(HEALTH, 1, 1, "delay_loop", "retry", "delay_before_retry", "warmup", "connect_timeout", "virtualhost"),
+    **_all(KEPT, 0, 1, "inhibit_on_failure"),
+    **_all(NOTIFY, 0, 1, "smtp_alert"),
+    **_all(LOGGED, 0, 1, "log_all_failures"),
+    **_all(SPREAD, 1, 1, "warmup"),
+    **_AROUND,
+    **_OWN_CHECK,
     **_all("it names a value of SNMP, which is not there", 1, 1, "snmp_name"),
     **CHECKERS,
 }
@@ -254,10 +330,15 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "ip_family": Keyword(),
     "weight": Keyword(),
     "real_server": Keyword(most=2, below=REAL_SERVER),
-    "sorry_server": _without(HEALTH, 1, 2),
-    **_all(HEALTH, 0, 1, "sorry_server_inhibit", "inhibit_on_failure", "alpha", "omega", "ha_suspend", "smtp_alert"),
-    **_all(HEALTH, 1, 1, "delay_loop", "retry", "delay_before_retry", "warmup", "connect_timeout", "virtualhost"),
-    **_all(HEALTH, 1, 1, "quorum", "hysteresis", "sorry_server_lvs_method"),
+    "sorry_server": _without(QUORUM, 1, 2),
+    **_all(QUORUM, 0, 1, "sorry_server_inhibit"),
+    **_all(QUORUM, 1, 1, "quorum", "hysteresis", "sorry_server_lvs_method"),
+    **_all(KEPT, 0, 1, "inhibit_on_failure"),
+    **_all(NOTIFY, 0, 1, "omega", "smtp_alert"),
+    **_all(NOT_OURS, 0, 1, "ha_suspend"),
+    **_all(SPREAD, 1, 1, "warmup"),
+    **_AROUND,
+    **_OWN_CHECK,
     **_SCRIPTS,
     "syn_proxy": _flag(SYN_PROXY),
     **_all(FLAGS, 0, 1, "hashed", "flag-1", "flag-2", "flag-3", "sh-port", "sh-fallback", "mh-port", "mh-fallback"),

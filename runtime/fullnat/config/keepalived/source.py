@@ -43,7 +43,7 @@ class SourceError(ConfigError):
     """A line that cannot be read."""
 
     def __init__(self, place: Place, message: str) -> None:
-        super().__init__([f"{place}: {message}"])
+        super().__init__([f"{place}: {message}"], holds_back=True)
 
 
 def read(path: Path) -> Iterator[Line]:
@@ -137,7 +137,7 @@ def _joined(text: str, name: str) -> Iterator[tuple[Place, str]]:
     """Lines with those that go on, each with the place of its first. A definition keeps its ends of lines."""
     first, parts = 0, list[str]()
     for number, raw in enumerate(text.splitlines(), 1):
-        parts = [*parts, raw] if parts else [raw]
+        parts.append(raw)
         first = first or number
         if raw.endswith("\\"):
             parts[-1] = raw[:-1]

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from fullnat.config import file
-from fullnat.config.model import Config, Interface, StaticRoute, Timeouts, VirtualServer
+from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.protocols.base import PROTOCOLS
 
 Section = dict[str, Any]
@@ -57,8 +57,18 @@ def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
         section["established_timeout"] = plain(virtual.established_timeout)
     if virtual.timeouts is not None:
         section["timeouts"] = _timeouts(virtual.timeouts, timeouts)
-    section["real_server"] = [_section(real, file.REAL_SERVER) for real in virtual.real_servers]
+    section["check"] = _checks(virtual.checks)
+    section["real_server"] = [_real_server(real) for real in virtual.real_servers]
     return {key: value for key, value in section.items() if value != []}
+
+
+def _real_server(real: RealServer) -> Section:
+    checks = _checks(real.checks)
+    return _section(real, file.REAL_SERVER) | ({"check": checks} if checks else {})
+
+
+def _checks(checks: Sequence[Check]) -> list[Section]:
+    return [_section(check, file.CHECK) for check in checks]
 
 
 def plain(value: Any) -> Any:

@@ -100,6 +100,9 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
             continue
         if isinstance(value, dict):
             yield from (f"@{CONFIG_ID} {line}" for line in _block(key, list(_own(value))))
+        elif key == "check":
+            for check in value:
+                yield from (f"@{CONFIG_ID} {line}" for line in _block(key, list(_own(check))))
         elif key == "persistence_prefix":
             yield f"persistence_granularity {_granularity(section['address'], value)}"
         elif key in _KEYWORDS:

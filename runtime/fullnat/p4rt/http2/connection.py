@@ -295,7 +295,7 @@ class Connection(asyncio.BufferedProtocol):
         if len(body) < 8:
             raise Http2Error(ErrorCode.FRAME_SIZE_ERROR, "a farewell that is too short")
         last, code = _number(body[:4]) & NUMBER, _number(body[4:8])
-        said = body[8:].decode("latin-1")
+        said = status.said(body[8:].decode("latin-1"))
         self._end = said or ("the switch ends the connection" + (f": error {code}" if code else ""))
         for call in [call for call in self._calls.values() if call.number > last]:
             self._forget(call)

@@ -11,6 +11,11 @@ from typing import NamedTuple
 from fullnat.p4rt.errors import Code
 from fullnat.p4rt.http2.frames import ErrorCode
 
+_DIGITS = 9
+"""Of a status; gRPC's own have two."""
+_LETTERS = 1000
+"""Of a message."""
+
 _HTTP = {
     b"400": Code.INTERNAL,
     b"401": Code.UNAUTHENTICATED,
@@ -39,15 +44,21 @@ class Status(NamedTuple):
 DONE = Status(Code.OK)
 
 
+def said(text: str) -> str:
+    """What a server says, for a log: one line, of what can be printed, of a length that can be read."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(line.split())[:_LETTERS]
+
+
 def of_trailers(fields: Mapping[bytes, bytes], http: bytes) -> Status:
     """``http``: the :status that the response began with."""
     number = fields.get(b"grpc-status", b"")
     if number == b"0":
         return DONE
-    if not number.isdigit():
+    if not number.isdigit() or len(number) > _DIGITS:
         code = _HTTP.get(http, Code.UNKNOWN)
         return Status(code, f"the answer is not gRPC's: HTTP status {http.decode('latin-1')}")
-    message = urllib.parse.unquote(fields.get(b"grpc-message", b"").decode("latin-1"))
+    message = said(urllib.parse.unquote(fields.get(b"grpc-message", b"").decode("latin-1")))
     return Status(int(number), message, _binary(fields.get(b"grpc-status-details-bin", b"")))
 
 

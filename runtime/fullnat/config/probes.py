@@ -1,0 +1,110 @@
+"""Values of health checks, as a file has them. All raise ValueError for what they cannot be."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+TIMES = 1, 100
+"""Results in a row that may be asked for."""
+_LONGEST = 4096
+_DATAGRAM = 1200
+_PRINTED = re.compile(r"[\x21-\x7e]+")
+_DEVICE = re.compile(r"[^\s/\x00-\x1f]{1,15}")
+"""Linux's IFNAMSIZ, and what it refuses in a name."""
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
+_MD5 = re.compile(r"[0-9a-fA-F]{32}")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text in quotes")
+    if len(value) > _LONGEST or "\x00" in value:
+        raise ValueError(f"is longer than {_LONGEST} characters, or has a NUL")
+    return value
+
+
+def _like(pattern: re.Pattern[str], what: str) -> Any:
+    def convert(value: Any) -> str:
+        if not pattern.fullmatch(_text(value)):
+            raise ValueError(f"{value!r} is not {what}")
+        return str(value)
+
+    return convert
+
+
+device = _like(_DEVICE, "the name of a network interface")
+host = _like(_HOST, "the name of a host")
+user = _like(_USER, "the name of a user")
+_digest = _like(_MD5, "an MD5 of 32 hexadecimal digits")
+
+
+def digest(value: Any) -> str:
+    """Of a body; none is any body."""
+    return "" if value == "" else str(_digest(value)).lower()
+
+
+def payload(value: Any) -> str:
+    """Bytes of a datagram, in hexadecimal."""
+    try:
+        octets = bytes.fromhex(str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not bytes in hexadecimal, like 0d0a") from None
+    if len(octets) > _DATAGRAM:
+        raise ValueError(f"{len(octets)} bytes do not fit one datagram: {_DATAGRAM} do")
+    return octets.hex()
+
+
+def path(value: Any) -> str:
+    """Of a URL."""
+    if not _PRINTED.fullmatch(_text(value)) or not value.startswith("/"):
+        raise ValueError(f"{value!r} is not a path that begins with / and has no spaces")
+    return str(value)
+
+
+def absolute(value: Any) -> str:
+    """The path of a file."""
+    if not _text(value).startswith("/"):
+        raise ValueError(f"{value!r} is not an absolute path")
+    return str(value)
+
+
+def command(value: Any) -> str:
+    """A program and its arguments. Nothing of it is for a shell but quotes."""
+    try:
+        words = shlex.split(_text(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no command: {error}") from None
+    if not words or not words[0].startswith("/"):
+        raise ValueError(f"{value!r} does not begin with the absolute path of a program")
+    return str(value)
+
+
+def ranges(text: str) -> list[tuple[int, int]]:
+    """Numbers and ranges, with commas between them. Raises ValueError."""
+    found = []
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal() and len(part) <= 16):
+            raise ValueError(f"{text!r} is not a list like 200-299,301")
+        found.append((int(first), int(last or first)))
+    return found
+
+
+def _numbers(value: Any, lowest: int, highest: int) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+    if not all(lowest <= low <= high <= highest for low, high in ranges(text)):
+        raise ValueError(f"{text!r} has more than numbers from {lowest} to {highest}")
+    return text
+
+
+def status(value: Any) -> str:
+    """Status codes of HTTP."""
+    return _numbers(value, 100, 599)
+
+
+def exit_status(value: Any) -> str:
+    """Of a program."""
+    return _numbers(value, 0, 255)

@@ -1,0 +1,69 @@
+"""``fullnat check``: what it says of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.controllerkit import invoke
+from cli.samples import CONFIG_TEXT
+
+
+def test_check(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG_TEXT)
+    result = invoke("check", config)
+    assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual server, 1 real server\n")
+    config.write_text(CONFIG_TEXT[: CONFIG_TEXT.index("[[virtual_server.real_server]]")])
+    result = invoke("check", config)
+    assert (result.exit_code, result.output.splitlines()) == (
+        0,
+        [
+            "warning: virtual server tcp 203.0.113.80:80 has no real servers: its clients get no answer",
+            f"{config}: 1 virtual server, 0 real servers",
+        ],
+    )
+    config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 0\nshedule = 1\n"))
+    result = invoke("check", config)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
+        f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
+        "mend these first: more is checked then",
+    ]
+
+
+@pytest.mark.parametrize(("text", "place"), [("punt_rate = 0\n", "1: punt_rate"), ("a = [\n", "1")])
+def test_one_error_holds_back_checks(tmp_path: Path, text: str, place: str) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(text)
+    result = invoke("check", config)
+    told, more = result.output.splitlines()
+    assert result.exit_code == 1
+    assert told.startswith(f"{config}:{place}: ")
+    assert more == "mend this first: more is checked then"
+
+
+def test_check_warns_where_there_are_errors_as_well(tmp_path: Path) -> None:
+    """Of options that are wrong only together: nothing is held back by them."""
+    config = tmp_path / "c.toml"
+    config.write_text("local_port_max = 4000\n" + CONFIG_TEXT[: CONFIG_TEXT.index("[[virtual_server.real_server]]")])
+    result = invoke("check", config)
+    assert (result.exit_code, result.output.splitlines()) == (
+        1,
+        [
+            "warning: virtual server tcp 203.0.113.80:80 has no real servers: its clients get no answer",
+            f"{config}:1: local_port_min: 5000 is above local_port_max 4000",
+        ],
+    )
+
+
+def test_check_warns_of_what_keepalived_says_in_vain_whatever_is_wrong(tmp_path: Path) -> None:
+    config = tmp_path / "k.conf"
+    config.write_text("vrrp_instance one {\n}\nvirtual_server 203.0.113.80 80 {\n    lb_kind NONE\n}\n")
+    result = invoke("check", config)
+    first, *_, last = result.output.splitlines()
+    assert result.exit_code == 1
+    assert first.startswith(f"warning: {config}:1: vrrp_instance")
+    assert last.endswith("first: more is checked then")

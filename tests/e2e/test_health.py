@@ -1,0 +1,224 @@
+"""Health checks by the data plane's own path, of a real nginx that is killed, hung, unreachable and wrong.
+
+The controller asks by ``check0``, whose other end is port 3 of the switch: checks are routed by the pipeline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from http.client import HTTPConnection
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyroute2 import IPRoute
+
+from topo import namespaces, standard
+from topo.model import Host, HostRoute, Subnet, Topology
+from topo.netns import Network
+from topo.process import Process, poll
+from topo.stack import Stack, takes_offloads
+from topo.world import World
+
+pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed: run `make peers`")
+CHECKS = IPv4Network("10.3.0.0/24")
+GATEWAY = IPv4Interface("10.3.0.254/24")
+NGINX = IPv4Address("10.2.0.11"), 8080
+OTHER = IPv4Address("10.2.0.12"), 80
+CONFIG = """
+user root; daemon off; worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log {directory}/access.log;
+  client_body_temp_path {directory}/a; proxy_temp_path {directory}/b; fastcgi_temp_path {directory}/c;
+  uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
+  server {{
+    listen {address}:{port};
+    location / {{ return {status} "nginx"; }}
+  }}
+}}
+"""
+CHECK = """
+[[virtual_server.check]]
+type = "http"
+device = "check0"
+interval = 0.5
+timeout = 1
+retry_interval = 0.2
+fall = 2
+rise = 2
+"""
+
+
+def topology() -> Topology:
+    plain = standard.topology()
+    clients, servers = plain.subnets
+    back = HostRoute(prefix=CHECKS, gateway=standard.SERVER_GATEWAY.ip)
+    hosts = tuple(replace(host, routes=(*host.routes, back)) for host in servers.hosts)
+    checker = Subnet(name="checks", port=3, hosts=(Host(name="checker", address=None),))
+    return Topology(subnets=(clients, replace(servers, hosts=hosts), checker))
+
+
+def config(weight: int = 1) -> str:
+    text = standard.config(servers=[NGINX, OTHER], weights=(weight, 1), scheduler="wrr")
+    head, first, rest = text.partition("\n[[virtual_server.real_server]]")
+    port = f'[[interface]]\nport = 3\nmac = "02:f4:00:00:00:03"\naddress = "{GATEWAY}"\n'
+    return f"{port}\n{head}{CHECK}{first}{rest}"
+
+
+def join(network: Network) -> None:
+    """Give the checker's end of the wire to the namespace of the controller."""
+    with namespaces.inside(network.namespace("checker")), IPRoute() as ip:
+        there = namespaces.handle(network.namespace(network.topology.switch))
+        ip.link("set", index=ip.link_lookup(ifname="eth0")[0], ifname="check0", net_ns_fd=there)
+    with network.inside(network.topology.switch), IPRoute() as ip:
+        index = ip.link_lookup(ifname="check0")[0]
+        ip.link("set", index=index, state="up")
+        ip.addr("add", index=index, address="10.3.0.1", prefixlen=24)
+        ip.route("add", dst="10.2.0.0/24", gateway=str(GATEWAY.ip), oif=index)
+
+
+class Checked:
+    """The world, and nginx on s1."""
+
+    def __init__(self, world: World, directory: Path) -> None:
+        self.world = world
+        self.directory = directory
+        self.nginx: Process | None = None
+        self._starts = 0
+
+    def start(self, status: int = 200) -> None:
+        self._starts += 1
+        path = self.directory / "nginx.conf"
+        address, port = NGINX
+        path.write_text(CONFIG.format(directory=self.directory, address=address, port=port, status=status))
+        command = ["nginx", "-c", str(path), "-e", str(self.directory / "error.log")]
+        nginx = self.nginx = self.world.network.start("s1", f"nginx{self._starts}", command)
+
+        def listens() -> bool:
+            nginx.check_running()
+            return self.world.network.listens("s1", port)
+
+        poll(listens, 10, "nginx listens")
+
+    def stop(self) -> None:
+        assert self.nginx is not None
+        self.nginx.stop()
+
+    def worker(self) -> int:
+        """The process that serves."""
+        assert self.nginx is not None
+        return int(Path(f"/proc/{self.nginx.pid}/task/{self.nginx.pid}/children").read_text().split()[0])
+
+    def shown(self) -> dict[str, Any]:
+        (service,) = self.world.stack.stats()["services"]
+        return next(server for server in service["servers"] if server["server"] == f"{NGINX[0]}:{NGINX[1]}")
+
+    def becomes(self, healthy: bool) -> str:
+        """Wait until it is; the reason that is shown."""
+        poll(lambda: self.shown()["healthy"] is healthy, 20, f"nginx is {'up' if healthy else 'down'}")
+        return str(self.shown()["reason"])
+
+    def answers(self, count: int = 6) -> set[bool]:
+        """Whether nginx answers clients, who all get an answer."""
+        found = set()
+        for _ in range(count):
+            with contextlib.closing(self.world.http("c1")) as connection:
+                found.add(self._asks(connection))
+        return found
+
+    @staticmethod
+    def _asks(connection: HTTPConnection) -> bool:
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read() == b"nginx"
+
+    def route(self, action: str) -> None:
+        """Whether answers to checks leave s1."""
+        with self.world.network.inside("s1"), IPRoute() as ip:
+            ip.route(action, dst="10.3.0.1/32", type="blackhole")
+
+
+@pytest.fixture(scope="module")
+def checked(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checked]:
+    with Network(topology(), offloads=takes_offloads(target)) as network:
+        join(network)
+        world = World(network, Stack(network, config(), target))
+        world.start_servers()
+        made = Checked(world, tmp_path_factory.mktemp("nginx"))
+        made.start()
+        world.stack.start()
+        poll(lambda: made.shown()["checked"] is not None, 20, "nginx is checked")
+        yield made
+
+
+def test_a_server_that_is_killed_leaves_and_returns(checked: Checked) -> None:
+    checked.becomes(True)
+    assert checked.answers() == {True, False}
+    checked.stop()
+    assert checked.becomes(False) == "connection refused"
+    assert checked.answers() == {False}
+    checked.start()
+    checked.becomes(True)
+    assert checked.answers() == {True, False}
+
+
+def test_a_reload_while_it_is_down_changes_nothing_but_what_the_file_says(checked: Checked) -> None:
+    """acassen/keepalived#187: the weight that the file has in the meantime holds when the server is well again."""
+    checked.stop()
+    checked.becomes(False)
+    stack = checked.world.stack
+    assert stack.controller is not None
+    stack.configure(config(weight=2))
+    stack.controller.signal(signal.SIGHUP)
+    poll(lambda: checked.shown()["weight"] == 2, 20, "the file is read")
+    assert not checked.shown()["healthy"]
+    assert checked.answers() == {False}
+    checked.start()
+    checked.becomes(True)
+    assert checked.shown()["effective_weight"] == 2
+    stack.configure(config())
+    stack.controller.signal(signal.SIGHUP)
+    poll(lambda: checked.shown()["weight"] == 1, 20, "the file is read")
+    assert checked.shown()["healthy"]
+
+
+def test_a_server_that_answers_wrongly(checked: Checked) -> None:
+    checked.becomes(True)
+    checked.stop()
+    checked.start(status=503)
+    poll(lambda: checked.shown()["reason"] == "status 503, not 200-299", 20, "the answer is the reason")
+    assert checked.becomes(False) == "status 503, not 200-299"
+    checked.stop()
+    checked.start()
+    checked.becomes(True)
+
+
+def test_a_server_that_hangs(checked: Checked) -> None:
+    checked.becomes(True)
+    worker = checked.worker()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        assert checked.becomes(False) == "no answer in 1 s"
+        assert checked.answers() == {False}
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    checked.becomes(True)
+
+
+def test_a_server_whose_answers_get_lost(checked: Checked) -> None:
+    checked.becomes(True)
+    checked.route("add")
+    try:
+        assert checked.becomes(False) == "no answer in 1 s"
+    finally:
+        checked.route("del")
+    checked.becomes(True)
+    assert checked.answers() == {True, False}
