@@ -170,6 +170,20 @@ def test_a_new_connection_to_a_server_that_takes_no_more_goes_to_another(servers
     assert rig.switch.injected[1:] == [Inject(CLIENT_PORT, again(old, 500).frame, new.session_id, True)]
 
 
+def test_a_service_that_goes_while_the_modify_is_under_way_is_told_to_both_sides() -> None:
+    rig = Rig(config(virtual(), virtual(port=81)))
+    entry = established(rig, seq=5)
+    tell(rig, entry.session_id, "RST_IN")
+    rig.send(again(entry, 900))
+    assert only(rig).phase == "REUSING"
+    rig.reconfigure(config(virtual(port=81)))
+    rig.settle()
+    assert (only(rig).phase, only(rig).entry.client_isn) == ("CLOSING", 900)
+    assert [reset.session_id for reset in rig.switch.resets] == [entry.session_id] * 2
+    rig.advance(2)
+    nothing_left(rig)
+
+
 def test_a_syn_of_a_closing_session_waits_for_its_end() -> None:
     rig = Rig(config())
     old = established(rig, seq=7)

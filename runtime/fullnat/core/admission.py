@@ -174,6 +174,12 @@ class Admission:
 
     def written(self, session: Session, failure: Failure | None, now: float, out: list[Effect]) -> None:
         """The insert or modify of ``session`` was answered."""
+        if session.phase is not Phase.INSTALLING and session.phase is not Phase.REUSING:
+            # It is to end since: what the switch has is known, and the SYN waits for its removal.
+            if failure is None and session.new_entry is not None:
+                session.entry = session.new_entry
+            session.new_entry = None
+            return
         if failure is not None:
             self._failed(session, failure, now, out)
             return
