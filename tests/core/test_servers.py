@@ -7,6 +7,7 @@ from fullnat.config.model import ServerSettings
 from fullnat.core.commands import AddServer
 from fullnat.core.interface import Op, Outcome, SwitchDown
 from fullnat.core.modes import Mode
+from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.server_ids import ServerEntry, ServerIds, ServerKey
 from fullnat.net.flow import Address, Endpoint
 from fullnat.p4constants import SessionFlag
@@ -377,3 +378,14 @@ def test_the_first_write_holds_the_servers_before_the_services() -> None:
     rig.switch.writes.clear()
     rig.apply(AddServer((6, Endpoint(VIP, VPORT)), Endpoint(SERVER2, RPORT), ServerSettings()))
     assert [write.updates for write in rig.switch.writes] == [tuple(every(Op.INSERT, *pair(1, SERVER2)))]
+
+
+@pytest.mark.parametrize("scheduler", sorted(SCHEDULERS))
+def test_the_sessions_of_a_service_that_is_removed_end_with_any_scheduler(scheduler: str) -> None:
+    rig = Rig(config(virtual(scheduler=scheduler), virtual(port=81)))
+    opened(rig, port=40000)
+    established(rig, port=40001)
+    rig.reconfigure(config(virtual(port=81)))
+    rig.settle()
+    rig.advance(40)
+    nothing_left(rig)

@@ -83,6 +83,7 @@ class Services:
         left, service.servers = list(service.servers.values()), {}
         for server in left:
             service.drain(server)
+        service.scheduler.update(())  # its sessions end one by one, and are no load to schedule by
         self._left(service, left)
         return service
 
