@@ -32,7 +32,7 @@ def entry(program: Program, table: str, session: int) -> Entry:
     action = next(a for a in program.tables[table].actions if a.name == table.replace("session", "fullnat"))
     client = struct.pack("!IH", 0x0A010000 + session, 40000)
     ends = client + VIP + b"\0\x50" if table == "session_in" else VIP + b"\0\x50" + client
-    params = struct.pack("!I", session)[1:] + bytes(2) + struct.pack("!IHI", 0x0A020064, 1, 0)
+    params = struct.pack("!I", session)[1:] + bytes(3) + struct.pack("!IHI", 0x0A020064, 1, 0)
     return Entry(b"\6" + ends, action.index, params)
 
 
