@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from fullnat.config.model import ServiceSettings, Timeouts
-from fullnat.fnatadm import names
+from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
 from fullnat.p4constants import PORT_GUE
@@ -20,15 +20,6 @@ _EDITED = (*MODES, "tun_type", "tun_port", "upper", "lower", "option")
 """What -e can set beside the weight."""
 TUNNELS = {"ipip": "tunnel", "gue": "gue"}
 """By --tun-type."""
-_MODE_LETTERS = {
-    "dr": "-g",
-    "tunnel": "-i",
-    "gue": f"-i --tun-type gue --tun-port {PORT_GUE}",
-    "nat": "-m",
-    "fullnat": "-b",
-}
-_THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
-_SERVICE_LETTERS = {"tcp": "-t", "udp": "-u"}
 ESTABLISHED = {"tcp": 90.0, "udp": 300.0}
 """Seconds, where a service says nothing (the protocols' own)."""
 FIN_WAIT = Timeouts().fin_wait
@@ -216,7 +207,7 @@ def lines(services: list[Json], fin_wait: float, numeric: bool) -> Iterator[str]
 
 
 def _name(found: Json, numeric: bool) -> str:
-    return f"{_SERVICE_LETTERS[found['protocol']]} {names.shown(found['virtual'], found['protocol'], numeric)}"
+    return f"{letters.PROTOCOLS[found['protocol']]} {names.shown(found['virtual'], found['protocol'], numeric)}"
 
 
 def _service_lines(found: Json, numeric: bool) -> Iterator[str]:
@@ -234,9 +225,9 @@ def _service_lines(found: Json, numeric: bool) -> Iterator[str]:
         if server["draining"]:
             continue
         shown = names.shown(server["server"], protocol, numeric)
-        thresholds = "".join(f" {letter} {server[key]}" for key, letter in _THRESHOLDS.items() if server[key])
+        thresholds = letters.thresholds(server)
         quic = f" --option quic_id={server['quic_id']}" if server.get("quic_id") else ""
-        yield f"-a {name} -r {shown} {_MODE_LETTERS[server['mode']]} -w {server['weight']}{thresholds}{quic}"
+        yield f"-a {name} -r {shown} {letters.MODES[server['mode']]} -w {server['weight']}{thresholds}{quic}"
 
 
 def _option_words(settings: Json) -> Iterator[str]:

@@ -4,14 +4,12 @@ services with their servers first, then the local addresses."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, ip_address
+from ipaddress import ip_address
 
 from fullnat.config.written.document import Section
-from fullnat.p4constants import PORT_GUE
+from fullnat.core.values import PREFIXES
+from fullnat.fnatadm import letters, names
 
-_PROTOCOLS = {"tcp": "-t", "udp": "-u"}
-_MODES = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tunnel": "-i", "gue": f"-i --tun-type gue --tun-port {PORT_GUE}"}
-_THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 _PERSISTENCE = ("persistence_timeout", "persistence_prefix")
 _IN_SERVICE = frozenset(
     (
@@ -19,7 +17,7 @@ _IN_SERVICE = frozenset(
         *("ops", *_PERSISTENCE),
     )
 )
-_IN_SERVER = frozenset(("address", "port", "mode", "weight", *_THRESHOLDS))
+_IN_SERVER = frozenset(("address", "port", "mode", "weight", *letters.THRESHOLDS))
 """Options that the lines say."""
 
 
@@ -35,12 +33,11 @@ def text(document: Section) -> tuple[str, list[str]]:
 
 
 def _name(service: Section) -> str:
-    return f"{_PROTOCOLS[service.get('protocol', 'tcp')]} {_endpoint(service)}"
+    return f"{letters.PROTOCOLS[service.get('protocol', 'tcp')]} {_endpoint(service)}"
 
 
 def _endpoint(section: Section) -> str:
-    address = section["address"]
-    return f"[{address}]:{section['port']}" if ":" in address else f"{address}:{section['port']}"
+    return names.joined(section["address"], str(section["port"]))
 
 
 def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
@@ -51,20 +48,16 @@ def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
     yield f"-A {name} -s {service.get('scheduler', 'wrr')}{_persistence(service)}{ops}{timeouts}"
     _name_unsaid(name, service, _IN_SERVICE, unsaid)
     for real in service.get("real_server", ()):
-        mode = _MODES[real.get("mode", service.get("mode", "fullnat"))]
-        thresholds = "".join(f" {option} {real[key]}" for key, option in _THRESHOLDS.items() if key in real)
-        yield f"-a {name} -r {_endpoint(real)} {mode} -w {real.get('weight', 1)}{thresholds}"
+        mode = letters.MODES[real.get("mode", service.get("mode", "fullnat"))]
+        yield f"-a {name} -r {_endpoint(real)} {mode} -w {real.get('weight', 1)}{letters.thresholds(real)}"
         _name_unsaid(f"{name} -r {_endpoint(real)}", real, _IN_SERVER, unsaid)
 
 
 def _persistence(service: Section) -> str:
-    """The prefix of IPv4 is a mask, that of IPv6 a number."""
     if "persistence_timeout" not in service:
         return ""
-    address = ip_address(service["address"])
-    bits = min(service.get("persistence_prefix", address.max_prefixlen), address.max_prefixlen)
-    mask = IPv4Network((0, bits)).netmask if address.version == 4 else bits
-    return f" -p {round(service['persistence_timeout'])}{f' -M {mask}' if bits < address.max_prefixlen else ''}"
+    mask = names.mask(service.get("persistence_prefix", PREFIXES[1]), _endpoint(service))
+    return f" -p {round(service['persistence_timeout'])}{'' if mask is None else f' -M {mask}'}"
 
 
 def _locals(service: Section) -> Iterator[str]:

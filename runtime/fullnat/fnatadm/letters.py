@@ -1,0 +1,16 @@
+"""The options of ipvsadm that say what services and real servers are, by what the configuration calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fullnat.p4constants import PORT_GUE
+
+PROTOCOLS = {"tcp": "-t", "udp": "-u"}
+MODES = {"dr": "-g", "tunnel": "-i", "gue": f"-i --tun-type gue --tun-port {PORT_GUE}", "nat": "-m", "fullnat": "-b"}
+THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
+
+
+def thresholds(server: Mapping[str, object]) -> str:
+    """Those that ``server`` has, behind a space each."""
+    return "".join(f" {letter} {server[key]}" for key, letter in THRESHOLDS.items() if server.get(key))
