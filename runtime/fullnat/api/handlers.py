@@ -67,7 +67,7 @@ class Handlers:
             except ValueError as error:
                 problems.append(Problem(str(error), number))
         if problems:
-            raise CallError(Kind.INVALID, "; ".join(problem.message for problem in problems), problems)
+            raise _invalid(problems)
         return translation
 
     async def zero(self, request: Any, _caller: Identity) -> Json:
@@ -87,9 +87,7 @@ class Handlers:
         try:
             done = await self._changes.reload(keep, request.dry_run)
         except ConfigError as error:
-            raise CallError(
-                Kind.INVALID, "; ".join(error.problems), [Problem(problem) for problem in error.problems]
-            ) from None
+            raise _invalid([Problem(problem) for problem in error.problems]) from None
         except Refused as error:
             raise CallError(Kind.REFUSED, str(error)) from None
         return {"changes": done.changes, "by_command": done.by_command, "kept": self._changes.keeps(keep)}
@@ -98,9 +96,7 @@ class Handlers:
         try:
             return {"changes": await self._changes.compare(request.config)}
         except ConfigError as error:
-            raise CallError(
-                Kind.INVALID, "; ".join(error.problems), [Problem(problem) for problem in error.problems]
-            ) from None
+            raise _invalid([Problem(problem) for problem in error.problems]) from None
 
     # ---- many answers, those of one turn at a time
 
@@ -154,6 +150,10 @@ class Handlers:
         if key not in self._changes.model.services:
             raise CallError(Kind.UNKNOWN, f"there is no {name(key)}")
         return key
+
+
+def _invalid(problems: list[Problem]) -> CallError:
+    return CallError(Kind.INVALID, "; ".join(problem.message for problem in problems), problems)
 
 
 def _allow_operator(commands: Iterable[Any]) -> None:

@@ -87,7 +87,7 @@ class Changes:
                     return Reloaded(self.check(commands), told)
                 changes = await self._carry_out(commands)
             except CommandError as error:
-                raise ConfigError([problem.message for problem in error.problems]) from None
+                raise ConfigError(error.messages) from None
             self._file = new
             self._taken(config)
             _tell(f"changed by command and not in the file, {'kept' if keeps else 'undone'}: %s", told)
@@ -102,7 +102,7 @@ class Changes:
         try:
             return self.check(commands)
         except CommandError as error:
-            raise ConfigError([problem.message for problem in error.problems]) from None
+            raise ConfigError(error.messages) from None
 
     def _compared(self, keeps: bool) -> tuple[Config, Model, list[str], list[Command]]:
         """The file as it is now, and its model; what commands have made different from what it was, in words; and what

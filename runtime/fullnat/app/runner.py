@@ -180,7 +180,7 @@ class CoreRunner:
         try:
             self.apply(commands)
         except CommandError as error:
-            raise ConfigError([problem.message for problem in error.problems]) from None
+            raise ConfigError(error.messages) from None
         return len(commands)
 
     # the switch comes and goes

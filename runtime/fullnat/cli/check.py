@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from fullnat.cli.controlclient import Refused, socket_option, tell
+from fullnat.cli.ending import end
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config import file
 from fullnat.config.advice import advice
@@ -26,8 +28,9 @@ def check(config: Path, target: str, running: bool, control_socket: Path | None)
     try:
         found = file.load(config, target)
     except ConfigError as error:
-        _tell(error)
-        raise SystemExit(1) from None
+        for line in error.warnings:
+            click.echo(f"warning: {line}", err=True)
+        end(_problems(error))
     for line in advice(found):
         click.echo(f"warning: {line}", err=True)
     servers = sum(len(virtual.real_servers) for virtual in found.virtual_servers)
@@ -37,13 +40,10 @@ def check(config: Path, target: str, running: bool, control_socket: Path | None)
         _compare(found, control_socket)
 
 
-def _tell(error: ConfigError) -> None:
-    for line in error.warnings:
-        click.echo(f"warning: {line}", err=True)
-    for problem in error.problems:
-        click.echo(problem, err=True)
+def _problems(error: ConfigError) -> Iterator[str]:
+    yield from error.problems
     if error.holds_back:
-        click.echo(f"mend {'this' if len(error.problems) == 1 else 'these'} first: more is checked then", err=True)
+        yield f"mend {'this' if len(error.problems) == 1 else 'these'} first: more is checked then"
 
 
 def _compare(config: Config, control_socket: Path | None) -> None:
@@ -52,9 +52,7 @@ def _compare(config: Config, control_socket: Path | None) -> None:
     try:
         changes = tell(control_socket, "compare", {"config": text})["changes"]
     except Refused as error:
-        for problem in error.problems:
-            click.echo(problem["message"], err=True)
-        raise SystemExit(1) from None
+        end(problem["message"] for problem in error.problems)
     for line in changes:
         click.echo(line)
     click.echo(f"{counted(len(changes), 'change')} to what runs")

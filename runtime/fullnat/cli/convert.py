@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from fullnat.cli.ending import end
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.written import GRAMMARS, document
@@ -35,7 +36,7 @@ def _file(config: Path) -> tuple[dict[str, Any], list[str]]:
     try:
         found = file.load(config)
     except ConfigError as error:
-        _end(error.problems)
+        end(error.problems)
     return document(found), list(found.vain)
 
 
@@ -44,14 +45,8 @@ def _lines(config: Path) -> tuple[dict[str, Any], list[str]]:
     try:
         text = sys.stdin.read() if config == Path("-") else config.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        _end([f"{name}: {error.strerror if isinstance(error, OSError) else 'is not text'}"])
+        end([f"{name}: {error.strerror if isinstance(error, OSError) else 'is not text'}"])
     section, problems = saved.document(text.splitlines())
     if problems:
-        _end([f"{name}:{problem}" for problem in problems])
+        end([f"{name}:{problem}" for problem in problems])
     return section, [_WITHOUT_SWITCH]
-
-
-def _end(problems: Any) -> Any:
-    for problem in problems:
-        click.echo(problem, err=True)
-    raise SystemExit(1)

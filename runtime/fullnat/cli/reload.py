@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fullnat.cli.controlclient import Refused, socket_option, tell
+from fullnat.cli.ending import end
 from fullnat.words import counted
 
 
@@ -22,9 +23,7 @@ def reload(keep: bool | None, dry_run: bool, as_json: bool, control_socket: Path
     try:
         done = tell(control_socket, "reload", {**wish, "dry_run": dry_run})
     except Refused as error:
-        for problem in error.problems:
-            click.echo(problem["message"], err=True)
-        raise SystemExit(1) from None
+        end(problem["message"] for problem in error.problems)
     if as_json:
         click.echo(json.dumps(done))
         return

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fullnat.cli.arguments import CPU_PORT, DEVICE_ID, GRPC_ADDRESS, Arguments, ports, refuse
+from fullnat.cli.ending import end
 from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
@@ -97,9 +98,7 @@ def _run(given: Arguments) -> None:
     try:
         asyncio.run(daemon.run(_daemon_options(given)))
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        raise SystemExit(1) from None
+        end(error.problems)
     except (P4RuntimeError, StateError, ApiError) as error:
         raise click.ClickException(str(error)) from None
 

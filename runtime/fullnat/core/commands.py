@@ -216,3 +216,8 @@ class CommandError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(problem.message for problem in problems))
         self.problems = tuple(problems)
+
+    @property
+    def messages(self) -> list[str]:
+        """What the problems are, one line each."""
+        return [problem.message for problem in self.problems]
