@@ -9,6 +9,7 @@ from enum import Enum
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, TypeVar
 
+from fullnat.config.addresses import mac_text
 from fullnat.config.model import Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
 from fullnat.core import commands as c
 from fullnat.core.commands import Command, ServiceKey
@@ -70,10 +71,6 @@ def _mac(value: str) -> int:
     return int(value.replace(":", ""), 16)
 
 
-def _mac_text(value: int) -> str:
-    return ":".join(f"{byte:02x}" for byte in value.to_bytes(6, "big"))
-
-
 _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServiceSettings, "mode"): _mode,
     (ServerSettings, "mode"): _mode,
@@ -84,7 +81,7 @@ _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (StaticRoute, "gateway"): ip_address,
 }
 """Fields that are not in the core what they are in a message."""
-_SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {(Interface, "mac"): _mac_text}
+_SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {(Interface, "mac"): mac_text}
 _UNSAID = frozenset({"checks"})
 """What messages have no field for: an edit leaves it as it is."""
 _NESTED: Mapping[str, type] = {"timeouts": Timeouts}

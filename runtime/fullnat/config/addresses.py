@@ -22,6 +22,11 @@ def mac(value: Any) -> int:
     return number
 
 
+def mac_text(number: int) -> str:
+    """The same in words."""
+    return ":".join(f"{byte:02x}" for byte in number.to_bytes(6, "big"))
+
+
 def _is_hex(text: str) -> bool:
     return all(digit in "0123456789abcdefABCDEF" for digit in text)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fullnat.config.keepalived.keywords import CHECKERS, HTTP_CHECKERS
+from fullnat.config.keepalived.keywords import CHECKERS, DEFAULTS, HTTP_CHECKERS
 from fullnat.config.keepalived.tree import Node
 
 TYPES: Mapping[str, str] = {"TCP_CHECK": "tcp", "HTTP_GET": "http", "SSL_GET": "http", "MISC_CHECK": "script"} | {
@@ -20,7 +20,7 @@ TYPES: Mapping[str, str] = {"TCP_CHECK": "tcp", "HTTP_GET": "http", "SSL_GET": "
 _RETRIES = {"MISC_CHECK": 1}
 """Failures that make a server be down, where it is not said; of the others two: keepalived's ``retry`` is 1."""
 _DELAYS = {"HTTP_GET": 3.0, "SSL_GET": 3.0}
-INHERITED = ("interval", "timeout", "fall", "retry_interval", "start_down", "host")
+INHERITED = tuple(keyword.option for keyword in DEFAULTS.values())
 """Options that the blocks around a checker say for all of it."""
 INTERVAL = 60.0
 TIMEOUT = 5.0

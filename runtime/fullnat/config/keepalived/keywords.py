@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from ipaddress import IPv4Network
 
 from fullnat.config.model import ServerSettings, ServiceSettings
+from fullnat.core.protocols import base as protocols
 from fullnat.p4constants import PORT_GUE
 
 Value = int | float | bool | str
@@ -104,12 +105,8 @@ def retries(arguments: tuple[str, ...]) -> int:
     return whole(arguments) + 1
 
 
-def one_word(arguments: tuple[str, ...]) -> str:
-    return arguments[0]
-
-
 def first_word(arguments: tuple[str, ...]) -> str:
-    """A user, whose group may be named behind it: the user's own is taken."""
+    """As it stands. Behind a user may be a group, but the user's own is taken."""
     return arguments[0]
 
 
@@ -179,7 +176,7 @@ _TUNNELS = {
 }
 _NOT_MODES = {"snat": "hosts inside out by SNAT is not there yet"}
 _MODE = one_of(MODES, _NOT_MODES)
-PROTOCOLS = {"tcp": "tcp", "udp": "udp"}
+PROTOCOLS = {name: name for name in protocols.PROTOCOLS}
 _SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "lblc", "lblcr", "mh", "fo", "ovf")
 SCHEDULERS = {name: name for name in _SCHEDULERS}
 _NOT_SCHEDULERS = {"conhash": "mh and sh hash the client's address here", "twos": "wlc is near to it"}
@@ -209,7 +206,7 @@ DEFAULTS: dict[str, Keyword] = {
     "retry": _FALL,
     "delay_before_retry": Keyword(option="retry_interval", convert=seconds),
     "alpha": _ALPHA,
-    "virtualhost": Keyword(option="host", convert=one_word),
+    "virtualhost": Keyword(option="host", convert=first_word),
 }
 """Of checkers, said by the blocks around them as well."""
 _CHECK: dict[str, Keyword] = {
@@ -222,17 +219,17 @@ _CHECK: dict[str, Keyword] = {
 _CONNECT: dict[str, Keyword] = {
     **_CHECK,
     "connect_port": Keyword(option="port", convert=whole),
-    "connect_ip": Keyword(option="address", convert=one_word),
-    "bindto": Keyword(option="source", convert=one_word),
-    "bind_if": Keyword(option="device", convert=one_word),
+    "connect_ip": Keyword(option="address", convert=first_word),
+    "bindto": Keyword(option="source", convert=first_word),
+    "bind_if": Keyword(option="device", convert=first_word),
     **_all("checks have ports of their own, from those that the system gives", 1, 1, "bind_port"),
     **_all("a switch has no netfilter to set marks", 1, 1, "fwmark"),
 }
 URL: dict[str, Keyword] = {
-    "path": Keyword(option="path", convert=one_word),
-    "digest": Keyword(option="digest", convert=one_word),
+    "path": Keyword(option="path", convert=first_word),
+    "digest": Keyword(option="digest", convert=first_word),
     "status_code": Keyword(most=MANY, option="status", convert=codes),
-    "virtualhost": Keyword(option="host", convert=one_word),
+    "virtualhost": Keyword(option="host", convert=first_word),
     **_all(BODY, 0, MANY, "regex", "regex_no_match", "regex_options", "regex_stack"),
     **_all(BODY, 1, MANY, "regex_min_offset", "regex_max_offset"),
     **_all("a TLS that ends without saying so is taken as its end", 0, 1, "tls_compliant"),
@@ -240,7 +237,7 @@ URL: dict[str, Keyword] = {
 _HTTP = {
     **_CONNECT,
     "url": Keyword(fewest=0, most=0, below=URL),
-    "virtualhost": Keyword(option="host", convert=one_word),
+    "virtualhost": Keyword(option="host", convert=first_word),
     **_all("the name is always sent where there is one", 0, 1, "enable_sni"),
     **_all("HTTP/1.0 is spoken", 1, 1, "http_protocol"),
     **_all("a server that is down is checked at delay_before_retry", 0, 1, "fast_recovery"),
@@ -255,12 +252,12 @@ _MISC = {
 }
 _SMTP = {
     **_CONNECT,
-    "helo_name": Keyword(option="host", convert=one_word),
+    "helo_name": Keyword(option="host", convert=first_word),
     "host": Keyword(fewest=0, most=0, without="say connect_ip, connect_port and bindto outside of it", below=_CONNECT),
 }
 _UDP = {
     **_CONNECT,
-    "payload": Keyword(option="payload", convert=one_word),
+    "payload": Keyword(option="payload", convert=first_word),
     "require_reply": Keyword(fewest=0, option="require_reply", convert=switched_on),
     **_all("a reply of any length is one", 1, 1, "min_reply_length", "max_reply_length"),
 }

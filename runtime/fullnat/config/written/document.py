@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from fullnat.config import file
+from fullnat.config.addresses import mac_text
 from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.protocols.base import PROTOCOLS
 
@@ -36,7 +37,7 @@ def _interface(interface: Interface) -> Section:
     section = _section(interface, file.INTERFACE)
     if interface.further:
         section["address"] = [str(address) for address in interface.addresses]
-    section["mac"] = ":".join(f"{byte:02x}" for byte in interface.mac.to_bytes(6, "big"))
+    section["mac"] = mac_text(interface.mac)
     return section
 
 
