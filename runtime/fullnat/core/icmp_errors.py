@@ -7,12 +7,13 @@ They come here if they are for an address of ours, get what the data plane would
 from __future__ import annotations
 
 from fullnat.core.interface import Effect, Inject, PacketIn
+from fullnat.core.options import toa_bytes
 from fullnat.core.sessions import Session
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Flow, is_v6
+from fullnat.net.flow import Flow
 from fullnat.net.icmp import Change, quoted, translated
 from fullnat.net.parse import Packet
-from fullnat.p4constants import TOA_V4_BYTES, TOA_V6_BYTES, SessionFlag
+from fullnat.p4constants import SessionFlag
 from fullnat.tables.session import SessionEntry
 
 REFRESH = 2.0
@@ -27,8 +28,7 @@ def change(quote: Flow, session: SessionEntry, flags: int) -> Change | None:
     if received == session.flow_in:
         return Change(session.flow_out, session.local != session.client, 0, session.delta, 0)
     if received == session.flow_out:
-        toa = TOA_V6_BYTES if is_v6(session.client) else TOA_V4_BYTES
-        added = toa if flags & SessionFlag.TOA else 0
+        added = toa_bytes(session.client) if flags & SessionFlag.TOA else 0
         return Change(session.flow_in, session.vip != session.server, -session.delta, 0, added)
     return None
 

@@ -1,7 +1,7 @@
 """Edits of TCP options that the switch leaves to the controller.
 
 A target that parses options by layout (an ASIC) sends segments of sessions with any other list here. They get what the
-data plane would have done to their options (``p4src/core/fullnat.p4``), and go back to have the rest done.
+data plane would have done to their options (``p4src/core/rewrite/tcp.p4``), and go back to have the rest done.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullnat.net.checksum import updated
-from fullnat.net.flow import is_v6
+from fullnat.net.flow import Address, is_v6
 from fullnat.net.headers import ETHERNET_BYTES, TcpFlag
 from fullnat.net.parse import Packet, Segment
 from fullnat.p4constants import MSS6_FLOOR, MSS_FLOOR, TOA_V4_BYTES, TOA_V6_BYTES, SessionFlag
@@ -27,6 +27,11 @@ _V6 = TOA_V6_BYTES, MSS6_FLOOR
 """Bytes of TOA, and the MSS that is not lowered further."""
 MAX_LIST = 40
 """Bytes of options that a TCP header holds."""
+
+
+def toa_bytes(client: Address) -> int:
+    """Of the option that tells this client."""
+    return (_V6 if is_v6(client) else _V4)[0]
 
 
 class BadOptions(ValueError):

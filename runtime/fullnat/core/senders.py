@@ -8,6 +8,7 @@ from collections.abc import Mapping, Set
 from fullnat.config.model import Interface
 from fullnat.core.frames import icmp_error
 from fullnat.core.interface import Effect, Inject, PacketIn
+from fullnat.core.options import toa_bytes
 from fullnat.core.pace import Pace
 from fullnat.core.routing import Router
 from fullnat.core.sessions import Session
@@ -16,11 +17,10 @@ from fullnat.net.flow import Address, address, is_v6, same_family
 from fullnat.net.headers import V6_MTU
 from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
-from fullnat.p4constants import TOA_V4_BYTES, TOA_V6_BYTES, PuntReason, SessionFlag
+from fullnat.p4constants import PuntReason, SessionFlag
 
 IPV6_MORE = 20
 """Bytes by which a header of IPv6 is longer than one of IPv4."""
-TOA_BYTES = {False: TOA_V4_BYTES, True: TOA_V6_BYTES}
 TOLD_RATE = 1000.0
 """Messages per second (Linux: icmp_msgs_per_sec)."""
 TOLD_BURST = 50.0
@@ -99,4 +99,4 @@ def _added(session: Session) -> int:
     if mode.outer_bytes:
         return mode.outer_bytes + (IPV6_MORE if is_v6(session.server.endpoint.address) else 0)
     told = session.protocol.is_numbered and mode.session_flags(session.service.session_flags) & SessionFlag.TOA
-    return TOA_BYTES[is_v6(session.key.src.address)] if told else 0
+    return toa_bytes(session.key.src.address) if told else 0
