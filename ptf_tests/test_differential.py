@@ -71,6 +71,19 @@ class RandomFramesFareAlikeOnBothSwitches(SessionTest):
         cells = harness.client.counters((counter, None) for counter in COUNTERS)
         return {cell: packets for cell, (packets, _) in cells.items()}
 
+    def _segment(self, options: bytes) -> dict[str, Any]:
+        """Fields of a segment with these options, of the session's numbers or any others."""
+        rng = self.random
+        flags = rng.choice(("S", "SA", "A", "PA", "FA", "R", "RA", ""))
+        return {
+            "flags": flags,
+            # A SYN-ACK with another ISN would end all TOA.
+            "seq": 9000 if flags == "SA" else rng.choice((1001, 9001, rng.getrandbits(32))),
+            "ack": rng.choice((9001, rng.getrandbits(32))),
+            "options": options + NOP * (-len(options) % 4),
+            "payload": bytes(rng.randrange(40)),
+        }
+
     def _frames(self, port: int, count: int) -> Iterator[bytes]:
         """Sound frames of every kind."""
         rng = self.random
@@ -78,15 +91,8 @@ class RandomFramesFareAlikeOnBothSwitches(SessionTest):
         for _ in range(count):
             pieces = [NOP, mss(1460), timestamps(1, 2), sack((1, 2)), b"\xfe\x04ab", b"\x1e\x03z", sack((1, 2), (3, 4))]
             options = b"".join(rng.choices(pieces, k=rng.randrange(5)))[:40]
-            options += NOP * (-len(options) % 4)
-            flags = rng.choice(("S", "SA", "A", "PA", "FA", "R", "RA", ""))
             fields: dict[str, Any] = {
-                "flags": flags,
-                # A SYN-ACK with another ISN would end all TOA.
-                "seq": 9000 if flags == "SA" else rng.choice((1001, 9001, rng.getrandbits(32))),
-                "ack": rng.choice((9001, rng.getrandbits(32))),
-                "options": options,
-                "payload": bytes(rng.randrange(40)),
+                **self._segment(options),
                 "ip_options": rng.choice((b"", b"", b"", NOP * 4)),
             }
             make = self.session.from_client if port == CLIENT_SIDE else self.session.from_server

@@ -70,15 +70,8 @@ class RandomIpv6FramesFareAlikeOnBothSwitches(test_differential.RandomFramesFare
         pieces = [NOP, mss(1440), timestamps(1, 2), sack((1, 2)), b"\xfe\x04ab", b"\x1e\x03z", toa(IPV6.client, 7)]
         for _ in range(count):
             options = b"".join(rng.choices(pieces, k=rng.randrange(4)))[:40]
-            options += NOP * (-len(options) % 4)
-            flags = rng.choice(("S", "SA", "A", "PA", "FA", "R", "RA", ""))
             fields: dict[str, Any] = {
-                "flags": flags,
-                # A SYN-ACK with another ISN would end all TOA.
-                "seq": 9000 if flags == "SA" else rng.choice((1001, 9001, rng.getrandbits(32))),
-                "ack": rng.choice((9001, rng.getrandbits(32))),
-                "options": options,
-                "payload": bytes(rng.randrange(40)),
+                **self._segment(options),
                 "ttl": rng.choice((0, 1, 2, 64, 255)),
                 "tos": rng.getrandbits(8),
             }

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
+from fullnat.config.keepalived import keywords
 from fullnat.config.model import Check, Config
 from fullnat.core.modes import Mode
+from fullnat.core.schedulers.base import SCHEDULERS
 
 OURS = """\
 fullnat {
@@ -359,3 +361,7 @@ def test_what_is_wrong_with_a_checker_has_its_line(tmp_path: Path) -> None:
     assert [problem.partition(" ")[0] for problem in found] == [f"k.conf:{first + 10}:", f"k.conf:{first + 31}:"]
     assert "connect_port: 0 is not a number from 1 to 65535" in found[0]
     assert "misc_path: \"check --fast 'a b'\" does not begin with the absolute path of a program" in found[1]
+
+
+def test_the_schedulers_are_those_that_there_are() -> None:
+    assert set(keywords.SCHEDULERS) == set(SCHEDULERS)
