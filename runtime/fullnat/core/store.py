@@ -186,7 +186,8 @@ class SessionStore:
         old = session.state
         if state is old:
             return
-        if (state is protocol.established) is not (old is protocol.established):
+        counted = (protocol.initial, protocol.established)
+        if state in counted or old in counted:
             self._count(session, old, -1)
             self._count(session, state, 1)
         session.state = state
@@ -239,6 +240,8 @@ class SessionStore:
             server.active += change
         else:
             server.inactive += change
+            if state is session.protocol.initial:
+                server.beginning += change
         if server.has_threshold and server.judge():
             scheduler.opened(server)
         if scheduler.wants_loads:
