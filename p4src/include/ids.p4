@@ -50,6 +50,7 @@
 #define ID_A_FROM_VIP6       27
 #define ID_A_OWN_VIP_SILENT  30
 #define ID_A_TO_SERVER_GUE   31
+#define ID_A_NO_INTERFACE    50
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

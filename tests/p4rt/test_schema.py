@@ -166,7 +166,7 @@ def test_two_entries_with_one_session_id_are_no_session() -> None:
         entries.session6(1, client=v4(1)),
         entries.session6(1, local=v4(1), server=v4(1)),
         OwnAddress(Address(bytes(5)), "own_vip"),
-        Port(1 << 16, 0),
+        Port(1 << 32, 0),
     ],
 )
 def test_values_too_wide_for_their_field_are_refused(entry: Entry) -> None:
