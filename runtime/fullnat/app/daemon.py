@@ -83,6 +83,7 @@ class Options:
     spread: str = "flow"
     """Embedded: packet threads, and whether flows or ports are spread among them."""
     grpc_server_addr: str | None = None
+    http_addr: tuple[str, int] | None = None
     metrics_addr: tuple[str, int] | None = None
     tls: Tls | None = None
     """None: plain text."""
@@ -134,7 +135,7 @@ async def run(options: Options) -> None:
             ports.compare(config)
 
         changes = Changes(runner, options.config, taken, options.keep, options.target)
-        where = Where(options.control_socket, options.api, Grants.parse(options.grants))
+        where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
         api = Listener(where, Dispatcher(Handlers(snapshots, changes, about)))
         stack.push_async_callback(api.stop)
         await api.start()

@@ -147,7 +147,7 @@ class Snapshots:
         inward, outward = await self._server_counters(views) if counters else ({}, {})
         return {
             (view.protocol, view.virtual): [
-                self._since_zero(view, server_json(server, inward, outward) | self._checked(view, server))
+                self._since_zero(view, server_json(server, inward, outward) | self._beside(view, server))
                 for server in view.servers
             ]
             for view in views
@@ -247,9 +247,12 @@ class Snapshots:
         """With the rates per second, smoothed."""
         found = service_json(service, inward, outward)
         for server, shown in zip(service.servers, found["servers"], strict=True):
-            shown["rates"] = _rounded(self.estimates.rates(service, server))
-            shown |= self._checked(service, server)
+            shown |= self._beside(service, server)
         return {**found, "rates": _rounded(self.estimates.rates(service))}
+
+    def _beside(self, service: ServiceView, server: ServerView) -> Json:
+        """What others than the core and the switch know of a server."""
+        return {"rates": _rounded(self.estimates.rates(service, server)), **self._checked(service, server)}
 
     def _checked(self, service: ServiceView, server: ServerView) -> Json:
         """What health checks tell of it: why it is down, or the last one failed, and when that was."""
