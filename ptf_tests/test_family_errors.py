@@ -65,7 +65,7 @@ V4_OF_V6: dict[tuple[int, int, int], Said | None] = {
 
 
 class CrossErrorTest(CrossTest, IcmpErrorTest):
-    """``error_to_client`` and ``error_to_server`` exchange one error, which changes its family, as what it quotes does."""
+    """``error_to_client`` and ``error_to_server`` exchange one error, which changes its family with all it quotes."""
 
     def _router(self, network: topology.Network) -> str:
         return network.interface[1 if network is self.network else 2].removesuffix("1") + "50"
