@@ -23,6 +23,7 @@ UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templa
 LIMITS = {
     "effective_weight": 0,
     "quic_id": "",
+    "rates": dict.fromkeys(("connections", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0),
     "healthy": True,
     "reason": "",
     "checked": None,
@@ -105,7 +106,9 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
     assert await get(api, "services", {**VIRTUAL, "counters": True}) == [shown]
     (by_grpc,) = await call(channel, "ListServices", VIRTUAL)
     assert by_grpc["settings"]["established_timeout"] == 90.0
-    assert by_grpc["servers"] == [{"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True}]
+    assert by_grpc["servers"] == [
+        {"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True, "rates": {}}
+    ]
 
 
 async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:

@@ -117,7 +117,7 @@ async def test_a_page_of_somebody_elses_may_not_ask(api: Api, port: int, origin:
 async def test_no_grpc_there(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    assert (await reader.readline()).startswith(b"HTTP/1.1 505 ")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
     writer.close()
 
 
@@ -145,7 +145,7 @@ async def test_what_a_browser_shows(api: Api, port: int, tmp_path: Path) -> None
     assert 'data-ready="yes"' in page
     for key, service in api.model.services.items():
         assert str(key[1]) in page
-        assert all(str(server.endpoint) in page for server in service.real_servers)
+        assert all(str(server) in page for server in service.servers)
     assert "Drain" not in page, "a visitor may not"
     assert "undefined" not in page
     assert "NaN" not in page
