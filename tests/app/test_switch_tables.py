@@ -76,7 +76,7 @@ async def test_a_configuration_that_comes_while_the_switch_is_away_is_not_lost(r
 async def test_a_value_that_no_packet_out_can_have_costs_one_packet(rig: Rig) -> None:
     await serving(rig)
     rig.core.on_event = lambda event: (
-        [Inject(1 << 20, b"too wide", 1, True), Inject(1, b"good", 1, True)] if isinstance(event, PacketIn) else []
+        [Inject(1 << 32, b"too wide", 1, True), Inject(1, b"good", 1, True)] if isinstance(event, PacketIn) else []
     )
     rig.switch.send(packet_in(1))
     await until(lambda: rig.switch.packet_outs)

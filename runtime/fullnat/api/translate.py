@@ -16,6 +16,7 @@ from fullnat.core.model import Model
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
 from fullnat.net.flow import Endpoint, address, text
+from fullnat.net.vlan import interface_number
 
 Json = dict[str, Any]
 S = TypeVar("S")
@@ -248,13 +249,14 @@ class Translation:
         yield c.EditGlobals(self._settings)
 
     def _add_interface(self, message: Any) -> Iterator[Command]:
-        interface = self._interfaces[message.port] = made(Interface, message)
+        interface = made(Interface, message)
+        self._interfaces[interface.number] = interface
         yield c.AddInterface(interface)
 
     def _edit_interface(self, message: Any) -> Iterator[Command]:
-        known = self._interfaces.get(message.port)
+        known = self._interfaces.get(interface_number(message.port, message.vlan))
         interface = made(Interface, message) if known is None else patched(known, message)
-        self._interfaces[message.port] = interface
+        self._interfaces[interface.number] = interface
         yield c.EditInterface(interface)
 
 
@@ -287,7 +289,7 @@ _TRANSLATE: Mapping[str, Callable[[Translation, Any], Iterable[Command]]] = {
     "arrange_locals": lambda _, m: (c.ArrangeLocals(_key(m), tuple(_address(each) for each in m.locals)),),
     "add_interface": Translation._add_interface,
     "edit_interface": Translation._edit_interface,
-    "remove_interface": lambda _, m: (c.RemoveInterface(m.port),),
+    "remove_interface": lambda _, m: (c.RemoveInterface(m.port, m.vlan),),
     "add_route": lambda _, m: (c.AddRoute(made(StaticRoute, m)),),
     "edit_route": lambda _, m: (c.EditRoute(made(StaticRoute, m)),),
     "remove_route": lambda _, m: (c.RemoveRoute(addresses.network(m.prefix)),),

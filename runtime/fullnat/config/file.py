@@ -39,6 +39,7 @@ from fullnat.core.values import (
     SWITCH_PORTS,
     WEIGHTS,
 )
+from fullnat.net.vlan import VLANS
 
 REQUIRED = object()
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -102,6 +103,7 @@ INTERFACE: dict[str, tuple[Convert, Any]] = {
     "mac": (addresses.mac, REQUIRED),
     "address": (addresses.interface_addresses, REQUIRED),
     "mtu": (scalars.integer(*MTUS), 1500),
+    "vlan": (scalars.integer(*VLANS), 0),
 }
 ROUTE: dict[str, tuple[Convert, Any]] = {
     "prefix": (addresses.network, REQUIRED),
