@@ -35,7 +35,7 @@ def check(config: Config, problems: Problems, cpu_port: int | None = None) -> No
     if config.local_port_min > config.local_port_max:
         problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
     wrong = check_roles(config, problems)
-    services = _Unique(problems, "")
+    services = _Unique(problems)
     for number, server in enumerate(config.virtual_servers, 1):
         where: Where = (("virtual_server", number),)
         name = f"{server.protocol} {Endpoint(as_bytes(server.address), server.port)}"
@@ -46,21 +46,22 @@ def check(config: Config, problems: Problems, cpu_port: int | None = None) -> No
 class _Unique:
     """Reports what was seen before."""
 
-    def __init__(self, problems: Problems, suffix: str) -> None:
+    def __init__(self, problems: Problems) -> None:
         self._seen: dict[Hashable, Where] = {}
         self._problems = problems
-        self._suffix = suffix
 
     def see(self, value: Hashable, where: Where, key: str, name: str) -> None:
         if value in self._seen:
-            section, number = self._seen[value][-1]
-            self._problems.add(where, key, f"{name} is already that of {section} {number}{self._suffix}")
+            first = self._seen[value]
+            section, number = first[-1]
+            at = self._problems.at(first, key, self._problems.place(where, key))
+            self._problems.add(where, key, f"{name} is already that of {section} {number} ({at})")
         else:
             self._seen[value] = where
 
 
 def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) -> None:
-    ports, addresses = _Unique(problems, ""), _Unique(problems, "")
+    ports, addresses = _Unique(problems), _Unique(problems)
     earlier: list[tuple[int, IpInterface]] = []
     for number, interface in enumerate(config.interfaces, 1):
         where: Where = (("interface", number),)
@@ -82,7 +83,7 @@ def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) 
 
 
 def _check_routes(config: Config, problems: Problems) -> None:
-    prefixes = _Unique(problems, "")
+    prefixes = _Unique(problems)
     for number, route in enumerate(config.routes, 1):
         where: Where = (("route", number),)
         prefixes.see(route.prefix, where, "prefix", str(route.prefix))
@@ -110,7 +111,7 @@ def _check_virtual_server(
         seen.add(address)
     ids = [real.quic_id for real in server.real_servers]
     _try(check_quic_ids, PROTOCOLS[server.protocol].number, ids, problems=problems, at=(where, "real_server"))
-    duplicates = _Unique(problems, "")
+    duplicates = _Unique(problems)
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))
         endpoint = Endpoint(as_bytes(real.address), real.port)

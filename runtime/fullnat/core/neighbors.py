@@ -32,6 +32,8 @@ UNRESOLVED_LIMIT = 1024
 RETRY = 1.0
 """Seconds to the first repetition; doubled each time."""
 RETRY_LIMIT = 30.0
+TOLD_TRIES = 2
+"""Unanswered questions of which the log tells, 3 seconds after the first one."""
 TRIES = 5
 """Requests before an unwanted neighbor is given up; a wanted one is asked for ever."""
 REFRESH = 60.0
@@ -269,11 +271,12 @@ class Neighbors:
                 self._refresh(entry, now, out)
 
     def _retry(self, entry: _Entry, now: float, out: list[Effect]) -> None:
+        if entry.tries == TOLD_TRIES:
+            wanted = entry.address in self._wanted
+            out.append(Log("WARNING" if wanted else "DEBUG", f"neighbor {text(entry.address)} does not answer"))
         if entry.tries >= TRIES:
             if entry.tries == TRIES:
                 self._stats["neighbor_failed"] += 1
-                wanted = entry.address in self._wanted
-                out.append(Log("WARNING" if wanted else "DEBUG", f"neighbor {text(entry.address)} does not answer"))
             self._stats["neighbor_queue_dropped"] += len(entry.queue.take())
             if entry.address not in self._wanted:
                 self._drop(entry)

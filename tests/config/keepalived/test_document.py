@@ -267,7 +267,8 @@ def test_problems_of_an_included_file_name_it(tmp_path: Path) -> None:
     (tmp_path / "again.inc").write_text(BLOCK % "lb_kind NAT")
     text = OURS + "include services.inc\ninclude again.inc\n"
     assert problems(tmp_path, text) == [
-        "again.inc:1: [virtual_server 203.0.113.80 80] tcp 203.0.113.80:80 is already that of virtual_server 1",
+        "again.inc:1: [virtual_server 203.0.113.80 80] tcp 203.0.113.80:80 is already that of virtual_server 1 "
+        f"({tmp_path}/services.inc:1)",
         "services.inc:1: [virtual_server 203.0.113.80 80] laddr_group_name: FULLNAT needs at least one local address",
     ]
 
