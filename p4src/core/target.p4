@@ -31,6 +31,9 @@
 #ifndef PASS_TAG
 #error "the target must define PASS_TAG: statements that make hdr.ethernet.type what hdr.vlan.type says; nothing if a control does"
 #endif
+#ifndef BEHIND_TAG
+#error "the target must define BEHIND_TAG: the state behind a tag: parse_tagged, or accept for what it shall drop"
+#endif
 #ifndef MORE_L4
 #error "the target must define MORE_L4: rows of parse_l4 for fragments, AH and ESP; nothing if it follows none"
 #endif
@@ -62,6 +65,17 @@
 #endif
 #ifndef WHERE_NEEDED
 #error "the target must define WHERE_NEEDED: (CONDITION), in front of a lookup that is only used then; if (CONDITION) where lookups take time, nothing where conditions do"
+#endif
+
+/* VLANs. */
+#ifndef WITHOUT_PRIORITY
+#error "the target must define WITHOUT_PRIORITY: (PORT), a port_num_t of the controller's without the priority of a frame"
+#endif
+#ifndef KEEP_PRIORITY
+#error "the target must define KEEP_PRIORITY: (PORT), statements that have m.priority be that of such a port_num_t; or nothing"
+#endif
+#ifndef OF_NO_INTERFACE
+#error "the target must define OF_NO_INTERFACE: statements on a frame that came in by no interface: m.verdict.drop if it is a VLAN that is wrong; or nothing"
 #endif
 
 /* Outer headers. */

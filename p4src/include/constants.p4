@@ -169,7 +169,7 @@ enum bit<8> DropReason {
     ARP             = 23,  /* ARP that concerns no address of ours */
     IPV4_OPTIONS    = 24,  /* IPv4 options, on a target that does not parse them, or of NAT46 */
     SERVER          = 25,  /* the session's real server is not in server_in or server_out */
-    VLAN            = 26,  /* a tag of a VLAN (802.1Q with a VID other than 0, 802.1ad), or two tags */
+    VLAN            = 26,  /* a tag of a VLAN that no interface of the port has, a provider's (802.1ad), or two tags */
     TUNNEL          = 27,  /* to a real server in a mode that this target has not */
     TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
     UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */

@@ -55,6 +55,7 @@
 #define ID_A_NAT46_OUT       41
 #define ID_A_NAT64_IN        42
 #define ID_A_NAT64_OUT       43
+#define ID_A_NO_INTERFACE    50
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

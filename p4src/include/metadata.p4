@@ -102,7 +102,8 @@ struct option_edit_t {
 }
 
 struct metadata_t {
-    port_num_t  ingress_port;    /* for an injected packet, the port it once came in by */
+    port_num_t  ingress_port;    /* and VLAN; for an injected packet, those that it once came in by */
+    port_num_t  priority;        /* of the frame's tag, where it stands in a port_num_t */
     bool        injected;
     bool        reset;
     bool        new_session;     /* registers hold the session_id's previous user */

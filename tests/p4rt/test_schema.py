@@ -63,6 +63,21 @@ def test_configuration_entries_round_trip(entry: Entry) -> None:
     assert SCHEMA.decode_all(table_entries(Op.INSERT, entry)) == ([entry], [])
 
 
+@given(entries.cold, st.sampled_from(Op))
+def test_the_wire_format_of_configuration_is_what_message_objects_serialise_to(entry: Entry, op: Op) -> None:
+    for wire in SCHEMA.encode(op, entry):
+        update = p4r.Update.FromString(wire)
+        assert wire == update.SerializeToString(deterministic=True)
+        assert p4r.Update.Type.Name(update.type) == op.name
+        assert update.entity.table_entry.HasField("action") == (op is not Op.DELETE)
+        if (cell := SCHEMA.cell_to_clear(op, entry)) is not None:
+            cleared = p4r.Update.FromString(cell)
+            counter = cleared.entity.counter_entry
+            assert cell == cleared.SerializeToString(deterministic=True)
+            assert counter.index.index == getattr(entry, "server_id")  # noqa: B009 -- of both kinds that have cells
+            assert (counter.HasField("data"), counter.data) == (True, p4r.CounterData())
+
+
 @given(entries.sessions)
 def test_sessions_round_trip(session: SessionEntry) -> None:
     assert SCHEMA.decode_all(table_entries(Op.INSERT, session)) == ([session], [])
@@ -183,7 +198,7 @@ def test_two_entries_with_one_session_id_are_no_session() -> None:
         entries.session6(1, local=v4(1)),
         entries.session6(1, server=v4(1)),
         OwnAddress(Address(bytes(5)), "own_vip"),
-        Port(1 << 16, 0),
+        Port(1 << 32, 0),
     ],
 )
 def test_values_too_wide_for_their_field_are_refused(entry: Entry) -> None:

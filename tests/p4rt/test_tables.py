@@ -71,7 +71,7 @@ def test_a_registered_table_is_written_read_and_kept_as_configured(p4info: p4i.P
     message.match.add(field_id=1).exact.value = b"\x01"
     message.action.action.action_id = 0x01FFFFFE
     message.action.action.params.add(param_id=1, value=b"\x07")
-    assert codecs.encode(Color(1, 7), with_action=True) == message
+    assert codecs.encode(Color(1, 7), with_action=True) == message.SerializeToString(deterministic=True)
     assert codecs.decode(message) == Color(1, 7)
     with pytest.raises(ValueError, match="shade = 0x10 does not fit in 4 bits"):
         codecs.encode(Color(1, 16), with_action=True)

@@ -24,6 +24,7 @@ from fullnat.core.values import (
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
+from fullnat.net.vlan import interface_text
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -63,7 +64,7 @@ def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) 
     earlier: list[tuple[int, IpInterface]] = []
     for number, interface in enumerate(config.interfaces, 1):
         where: Where = (("interface", number),)
-        ports.see(interface.port, where, "port", f"port {interface.port}")
+        ports.see(interface.number, where, "port", f"port {interface_text(interface.number)}")
         if interface.port == cpu_port:
             problems.add(where, "port", f"{cpu_port} is the port between switch and controller, and no interface's")
         if interface.mtu < V6_MTU and any(own.version == 6 for own in interface.addresses):

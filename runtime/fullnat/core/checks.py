@@ -15,6 +15,7 @@ from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
+from fullnat.net.vlan import interface_text
 
 
 def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator[Problem]:
@@ -52,6 +53,14 @@ def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
     prefixes = {str(prefix) for prefix in draft.model.routes if prefix.version == 6} if draft.network_changes else set()
     for what in sorted(addresses | prefixes):
         yield Problem(Reason.INVALID, f"{what} is of IPv6, which this program of the switch does not have")
+
+
+def of_vlans(draft: Draft) -> Iterator[Problem]:
+    """VLANs in a draft for a program that has none."""
+    for number, interface in draft.model.interfaces.items():
+        if interface.vlan:
+            what = f"the interface of port {interface_text(number)}"
+            yield Problem(Reason.INVALID, f"{what} has a VLAN, which this program of the switch does not have")
 
 
 def _families(draft: Draft) -> Iterator[Problem]:
@@ -112,9 +121,9 @@ def _one_packet(draft: Draft) -> Iterator[Problem]:
 
 
 def _interfaces(model: Model) -> Iterator[Problem]:
-    seen: list[tuple[int, IpInterface]] = []
+    seen: list[tuple[str, IpInterface]] = []
     for interface in model.interfaces.values():
-        port = interface.port
+        port = interface_text(interface.number)
         for mine in interface.addresses:
             for other, theirs in seen:
                 if mine.ip == theirs.ip:
@@ -147,7 +156,7 @@ def _conflicts(addresses: Iterable[Address], roles: Roles, change: Roles) -> Ite
 def _unusable(model: Model, touched: Mapping[Role, Iterable[Address]]) -> Iterator[Problem]:
     """Addresses of our subnets that belong to no host."""
     unusable = {
-        address(hostless_one): f"the {kind} address of port {interface.port}"
+        address(hostless_one): f"the {kind} address of port {interface_text(interface.number)}"
         for interface in model.interfaces.values()
         for own in interface.addresses
         for hostless_one, kind in hostless(own.network)

@@ -17,6 +17,7 @@ from fullnat.net.flow import Address, address, is_v6, same_family
 from fullnat.net.headers import V6_MTU
 from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
+from fullnat.net.vlan import without_priority
 from fullnat.p4constants import PuntReason, SessionFlag
 
 IPV6_MORE = 20
@@ -47,7 +48,7 @@ class Senders:
         """The answer is from the address of the port the packet came in by, and finds its way by the switch. None is
         given to ICMP errors, fragments but the first, and what came from or goes to a broadcast address
         (RFC 1812 4.3.2.7)."""
-        interface = interfaces.get(event.ingress_port)
+        interface = interfaces.get(without_priority(event.ingress_port))
         source = None if interface is None or packet.src is None else _address_for(interface, packet.src)
         if interface is None or packet.dst is None or packet.src is None or not is_answerable(packet):
             self._stats["bad_frame"] += 1

@@ -58,7 +58,7 @@ def test_the_tables_of_sessions_are_told_ahead_in_the_order_of_their_lookups() -
 def test_looking_ahead_changes_nothing(loaded: tuple[NativeEngine, Program]) -> None:
     engine, program = loaded
     port = program.tables["port"]
-    engine.insert(port.index, Entry(b"\0\1", next(a.index for a in port.actions if a.name == "port_set"), MAC))
+    engine.insert(port.index, Entry(b"\0\0\0\1", next(a.index for a in port.actions if a.name == "port_set"), MAC))
     for name in ("session_in", "session_out"):
         for session in range(SESSIONS):
             engine.insert(program.tables[name].index, entry(program, name, session))
