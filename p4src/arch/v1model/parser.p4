@@ -11,7 +11,7 @@
 #define _V1MODEL_PARSER_P4_
 
 const bit<16> VLAN_BYTES = 4;
-const bit<16> PACKET_OUT_BYTES = 8;
+const bit<16> PACKET_OUT_BYTES = 10;
 
 parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     state start {

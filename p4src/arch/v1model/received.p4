@@ -12,7 +12,7 @@ control Received(inout headers_t hdr, inout metadata_t m, in standard_metadata_t
     action receive() {
         m.length.ip_header = 10w0 ++ hdr.ipv4.ihl ++ 2w0;
         m.length.tcp_header = 10w0 ++ hdr.tcp.data_offset ++ 2w0;
-        m.ingress_port = (port_num_t)standard_metadata.ingress_port;
+        m.ingress_port = m.ingress_port | (port_num_t)standard_metadata.ingress_port;
         m.parser_error = standard_metadata.parser_error != error.NoError;
         m.checksum_error = standard_metadata.checksum_error == 1;
         bit<16> ip_bytes = (bit<16>)standard_metadata.packet_length - m.target.packet_out_bytes - m.target.tag_bytes - ETHERNET_BYTES;

@@ -16,6 +16,7 @@ class Server:
 
     __slots__ = (
         "active",
+        "beginning",
         "connections",
         "deadline",
         "drained",
@@ -67,6 +68,8 @@ class Server:
         """Sessions in ESTABLISHED (LVS: ActiveConn)."""
         self.inactive = 0
         """Sessions in every other state (LVS: InActConn)."""
+        self.beginning = 0
+        """Those of them that nobody has answered yet."""
         self.connections = 0
         """Sessions ever."""
         self.templates = 0
@@ -97,6 +100,11 @@ class Server:
     @property
     def sessions(self) -> int:
         return self.active + self.inactive
+
+    @property
+    def busy(self) -> int:
+        """Sessions that are its work: established, or about to be."""
+        return self.active + self.beginning
 
     @property
     def allotment(self) -> int:
