@@ -19,7 +19,6 @@
 
 control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     Received() received;
-    SaveReceived() save_received;
     Check() check;
     FollowFragment() follow_fragment;
     LookUp() look_up;
@@ -36,18 +35,17 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     CountToa() count_toa;
 
     apply {
-        bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
         received.apply(hdr, m, standard_metadata);
-        save_received.apply(hdr, m);
         check.apply(hdr, m);
-        if (!DECIDED) { follow_fragment.apply(hdr, m, standard_metadata); }
+        follow_fragment.apply(hdr, m, standard_metadata);
         look_up.apply(hdr, m);
         decide.apply(hdr, m);
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
             if (IN_SESSION) {
                 if (hdr.tcp.isValid() || hdr.udp.isValid()) {
-                    rewrite.apply(hdr, m, toa_result);
+                    rewrite.apply(hdr, m);
+                    if (m.toa_result != (bit<8>)ToaResult.TOA_RESULTS && FORWARDED) { count_toa.apply(m.toa_result); }
                 } else if (hdr.icmp.isValid()) {
                     rewrite_icmp_error.apply(hdr, m);
                 } else if (PORTLESS) {
@@ -62,7 +60,6 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
             }
         }
         verdict.apply(hdr, m, standard_metadata);
-        if (FORWARDED) { count_toa.apply(toa_result); }
     }
 }
 

@@ -19,7 +19,6 @@
 
 control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     Received() received;
-    SaveReceived() save_received;
     Check() check;
     SegmentEnd() segment_end;
     LookUp() look_up;
@@ -35,7 +34,6 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     apply {
         unused_registers.apply();
         received.apply(hdr, m, standard_metadata);
-        save_received.apply(hdr, m);
         check.apply(hdr, m);
         segment_end.apply(hdr, m);
         look_up.apply(hdr, m);
@@ -66,9 +64,9 @@ control FullnatEgress(inout headers_t hdr, inout metadata_t m, inout standard_me
             m.target.original = options;
             m.target.received_ack = hdr.tcp.ack;
             READ_DECISION
-            bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-            if (IN_SESSION) { rewrite_segment.apply(hdr, m, toa_result); }
-            if (hdr.decision.punted == 0) { count_toa.apply(toa_result); }
+            m.toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+            if (IN_SESSION) { rewrite_segment.apply(hdr, m); }
+            if (hdr.decision.punted == 0 && m.toa_result != (bit<8>)ToaResult.TOA_RESULTS) { count_toa.apply(m.toa_result); }
             update_checksums.apply(hdr, m);
             hdr.decision.setInvalid();
         }

@@ -15,7 +15,7 @@
 #define OF_NO_INTERFACE
 
 /* A condition takes a stage, where a lookup takes none. */
-#define WHERE_NEEDED(CONDITION)
+#define AHEAD true
 #define IDLE_TIMEOUT idle_timeout = true;
 #define DIRECT_COUNTERS(NAME) counters = NAME;
 #define DIRECT_COUNT(NAME) NAME.count()

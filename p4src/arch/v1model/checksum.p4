@@ -6,52 +6,33 @@
 #ifndef _V1MODEL_CHECKSUM_P4_
 #define _V1MODEL_CHECKSUM_P4_
 
-/* Keep the fields that the pipeline may change. Before any rewrite. */
-control SaveReceived(inout headers_t hdr, inout metadata_t m) {
-    SaveOptions() save_options;
-
-    apply {
-        save_options.apply(hdr, m);
-        m.target.received.src = hdr.ipv4.src;
-        m.target.received.dst = hdr.ipv4.dst;
-        m.target.received.total_len = hdr.ipv4.total_len;
-        m.target.received.ttl_protocol = hdr.ipv4.ttl ++ hdr.ipv4.protocol;
-        m.target.received.src_port = hdr.ports.src;
-        m.target.received.dst_port = hdr.ports.dst;
-        m.target.received.seq = hdr.tcp.seq;
-        m.target.received.ack = hdr.tcp.ack;
-        m.target.received.offset_flags = hdr.tcp.data_offset ++ 12w0;
-    }
-}
-
-/* After every rewrite. */
+/* After every rewrite. What is summed stands in few numbers, as p4c copies each. */
 control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     OptionChecksum() option_checksum;
 
     @hidden
     action update_ipv4() {
         hash(hdr.ipv4.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.ipv4.checksum,
-            ~m.target.received.total_len, ~m.target.received.ttl_protocol, ~m.target.received.src, ~m.target.received.dst,
-            hdr.ipv4.total_len, hdr.ipv4.ttl, hdr.ipv4.protocol, hdr.ipv4.src, hdr.ipv4.dst
+            m.target.received.ipv4, m.target.received.addresses,
+            hdr.ipv4.total_len ++ hdr.ipv4.ttl ++ hdr.ipv4.protocol, hdr.ipv4.src ++ hdr.ipv4.dst
         }, 32w65536);
     }
 
+    /* Both in one, as most packets need. */
     @hidden
     action update_tcp() {
+        update_ipv4();
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.tcp.checksum,
-            ~m.target.received.src, ~m.target.received.dst, ~m.target.received.src_port, ~m.target.received.dst_port, ~m.target.received.seq, ~m.target.received.ack,
-            hdr.ipv4.src, hdr.ipv4.dst, hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack
+            m.target.received.addresses, m.target.received.ports ++ ~hdr.tcp.checksum, m.target.received.numbers,
+            hdr.ipv4.src ++ hdr.ipv4.dst, hdr.ports.src ++ hdr.ports.dst, hdr.tcp.seq ++ hdr.tcp.ack
         }, 32w65536);
     }
 
     @hidden
     action update_tcp6() {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.tcp.checksum,
-            ~m.flow.src6, ~m.flow.dst6, ~m.target.received.src_port, ~m.target.received.dst_port, ~m.target.received.seq, ~m.target.received.ack,
-            hdr.ipv6.src, hdr.ipv6.dst, hdr.ports.src, hdr.ports.dst, hdr.tcp.seq, hdr.tcp.ack
+            ~m.flow.src6, ~m.flow.dst6, m.target.received.ports ++ ~hdr.tcp.checksum, m.target.received.numbers,
+            hdr.ipv6.src, hdr.ipv6.dst, hdr.ports.src ++ hdr.ports.dst, hdr.tcp.seq ++ hdr.tcp.ack
         }, 32w65536);
     }
 
@@ -59,9 +40,8 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action update_udp() {
         hash(hdr.udp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.udp.checksum,
-            ~m.target.received.src, ~m.target.received.dst, ~m.target.received.src_port, ~m.target.received.dst_port,
-            hdr.ipv4.src, hdr.ipv4.dst, hdr.ports.src, hdr.ports.dst
+            m.target.received.addresses, m.target.received.ports ++ ~hdr.udp.checksum,
+            hdr.ipv4.src ++ hdr.ipv4.dst, hdr.ports.src ++ hdr.ports.dst
         }, 32w65536);
         hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
     }
@@ -69,9 +49,8 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action update_udp6() {
         hash(hdr.udp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.udp.checksum,
-            ~m.flow.src6, ~m.flow.dst6, ~m.target.received.src_port, ~m.target.received.dst_port,
-            hdr.ipv6.src, hdr.ipv6.dst, hdr.ports.src, hdr.ports.dst
+            ~m.flow.src6, ~m.flow.dst6, m.target.received.ports ++ ~hdr.udp.checksum,
+            hdr.ipv6.src, hdr.ipv6.dst, hdr.ports.src ++ hdr.ports.dst
         }, 32w65536);
         hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
     }
@@ -80,34 +59,27 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action add_toa() {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.tcp.checksum,
-            ~m.target.received.offset_flags, hdr.tcp.data_offset, 12w0, m.growth,
-            hdr.toa_v4.kind, hdr.toa_v4.length, hdr.toa_v4.client_port, hdr.toa_v4.client
+            ~(hdr.tcp.checksum ++ (hdr.tcp.data_offset - TOA_V4_WORDS) ++ 12w0), hdr.tcp.data_offset ++ 12w0 ++ m.growth,
+            hdr.toa_v4.kind ++ hdr.toa_v4.length ++ hdr.toa_v4.client_port ++ hdr.toa_v4.client
         }, 32w65536);
     }
 
     @hidden
     action add_toa6() {
         hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.tcp.checksum,
-            ~m.target.received.offset_flags, hdr.tcp.data_offset, 12w0, m.growth,
-            hdr.toa_v6.kind, hdr.toa_v6.length, hdr.toa_v6.client_port, hdr.toa_v6.client
+            ~(hdr.tcp.checksum ++ (hdr.tcp.data_offset - TOA_V6_WORDS) ++ 12w0), hdr.tcp.data_offset ++ 12w0 ++ m.growth,
+            hdr.toa_v6.kind ++ hdr.toa_v6.length ++ hdr.toa_v6.client_port, hdr.toa_v6.client
         }, 32w65536);
     }
 
     apply {
-        if (hdr.ipv4.isValid()) { update_ipv4(); }
-        if (m.session.direction != (bit<8>)Direction.NONE) {
-            if (hdr.tcp.isValid()) {
-                if (hdr.ipv6.isValid()) {
-                    update_tcp6();
-                    if (hdr.toa_v6.isValid()) { add_toa6(); }
-                } else {
-                    update_tcp();
-                    if (hdr.toa_v4.isValid()) { add_toa(); }
-                }
-                option_checksum.apply(hdr, m);
-            } else if (hdr.udp.isValid() && hdr.udp.checksum != 0) {
+        if (IN_SESSION && hdr.tcp.isValid()) {
+            if (hdr.ipv4.isValid()) { update_tcp(); } else { update_tcp6(); }
+            if (hdr.toa_v4.isValid()) { add_toa(); } else if (hdr.toa_v6.isValid()) { add_toa6(); }
+            option_checksum.apply(hdr, m);
+        } else {
+            if (hdr.ipv4.isValid()) { update_ipv4(); }
+            if (IN_SESSION && hdr.udp.isValid() && hdr.udp.checksum != 0) {
                 if (hdr.ipv6.isValid()) { update_udp6(); } else { update_udp(); }
             }
         }

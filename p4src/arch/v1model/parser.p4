@@ -11,13 +11,19 @@
 #define _V1MODEL_PARSER_P4_
 
 const bit<16> VLAN_BYTES = 4;
+const bit<16> PACKET_OUT_BYTES = 10;
 
 parser FullnatParser(packet_in packet, out headers_t hdr, inout metadata_t m, inout standard_metadata_t standard_metadata) {
     state start {
         transition select(standard_metadata.ingress_port) {
-            CPU_PORT: parse_packet_out;
+            CPU_PORT: from_controller;
             default: parse_ethernet;
         }
+    }
+
+    state from_controller {
+        m.target.packet_out_bytes = PACKET_OUT_BYTES;
+        transition parse_packet_out;
     }
 
 #include "../../core/parse/states.p4"

@@ -23,7 +23,7 @@
 /* Of two tables, whichever hits. */
 #define APPLY_EITHER(FIRST, SECOND) if (!FIRST.apply().hit) { SECOND.apply(); }
 /* A packet waits for each of its lookups. */
-#define WHERE_NEEDED(CONDITION) if (CONDITION)
+#define AHEAD false
 #define IDLE_TIMEOUT support_timeout = true;
 #define DIRECT_COUNTER(ID, GLOBAL_NAME, NAME) @id(ID) @name(GLOBAL_NAME) direct_counter(CounterType.packets_and_bytes) NAME;
 #define DIRECT_COUNTERS(NAME) counters = NAME;

@@ -61,15 +61,32 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
     @id(ID_R_LAST_END_SEQ) @name(".last_end_seq")
     register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) last_end_seq;
 
-    /* An ordinary segment: ACK without SYN and RST. `own` is its sender's, `peer` its receiver's. */
+    /* What the registers hold: of both sides, and in follow() of the segment's sender and of its receiver. Not parameters, which p4c
+     * would copy to and fro. */
+    bit<16> seen;
+    bit<32> own_end;
+    bit<32> own_ack;
+    bit<32> peer_end;
+    bit<32> peer_ack;
+    bit<32> client_end;
+    bit<32> client_ack;
+    bit<32> server_end;
+    bit<32> server_ack;
+    bit<32> last;
+    /* What they learn. */
+    bit<16> told;
+    bit<16> withdrawn;
+    bool    peer_learned;
+
+    /* An ordinary segment: ACK without SYN and RST. */
     @hidden
-    action follow(inout bit<16> seen, inout bit<32> own_end, inout bit<32> own_ack, inout bit<32> peer_end,
-                  inout bit<32> peer_ack, inout bit<32> last, bit<32> seq, bit<16> fin, bit<16> peer_fin, bit<16> rst,
-                  bit<16> ahead, bit<16> peer_ahead, bit<16> established, bit<16> own_last, bit<16> peer_last) {
+    action follow(bit<32> seq, bit<16> fin, bit<16> peer_fin, bit<16> rst, bit<16> ahead, bit<16> peer_ahead, bit<16> established,
+                  bit<16> own_last, bit<16> peer_last) {
         bit<32> end = seq + (bit<32>)m.length.payload + (bit<32>)hdr.tcp.fin;
         bit<32> ack = hdr.tcp.ack;
-        bit<16> told = 0;
-        bit<16> withdrawn = 0;
+        told = 0;
+        withdrawn = 0;
+        peer_learned = false;
         bool agreed = ack == last && seen & peer_last != 0;
         bit<16> refused = 0;
         if (seen & BIT(SYN_ACK) != 0 && seq - peer_ack + WINDOW <= WINDOW + WINDOW
@@ -86,26 +103,29 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             /* Each has acknowledged all that the other has sent. */
             bool all_acked = ack == peer_end && peer_ack == own_end;
             if (ack - own_ack <= peer_end - own_ack) { told = established; }
-            if (hdr.tcp.fin == 1) {
-                if (gap || (seen & peer_fin != 0 && AFTER(end, peer_ack))) {
-                    seen = seen | ahead;
-                } else if (AFTER(end, peer_ack)) {
-                    told = told | fin;
+            /* While neither side has begun to end, most segments end here. */
+            if (hdr.tcp.fin == 1 || seen & (rst | fin | ahead | peer_ahead) != 0) {
+                if (hdr.tcp.fin == 1) {
+                    if (gap || (seen & peer_fin != 0 && AFTER(end, peer_ack))) {
+                        seen = seen | ahead;
+                    } else if (AFTER(end, peer_ack)) {
+                        told = told | fin;
+                        seen = seen & ~ahead;
+                    }
+                } else if (beyond) {
+                    withdrawn = seen & (rst | fin);
                     seen = seen & ~ahead;
+                } else if (settled || newest) {
+                    withdrawn = seen & rst;
                 }
-            } else if (beyond) {
-                withdrawn = seen & (rst | fin);
-                seen = seen & ~ahead;
-            } else if (settled || newest) {
-                withdrawn = seen & rst;
-            }
-            if (seen & ahead != 0 && seen & peer_fin != 0 && all_acked && withdrawn == 0 && hdr.tcp.fin == 0) {
-                told = told | fin;
-            }
-            if ((settled && !newest) || told & fin != 0) { seen = seen & ~ahead; }
-            if (seen & peer_ahead != 0 && ack == peer_end && withdrawn == 0 && (seen & fin == 0 || all_acked)) {
-                told = told | peer_fin;
-                seen = seen & ~peer_ahead;
+                if (seen & ahead != 0 && seen & peer_fin != 0 && all_acked && withdrawn == 0 && hdr.tcp.fin == 0) {
+                    told = told | fin;
+                }
+                if ((settled && !newest) || told & fin != 0) { seen = seen & ~ahead; }
+                if (seen & peer_ahead != 0 && ack == peer_end && withdrawn == 0 && (seen & fin == 0 || all_acked)) {
+                    told = told | peer_fin;
+                    seen = seen & ~peer_ahead;
+                }
             }
             if (AFTER(ack, own_ack) || (agreed && newest)) { own_ack = ack; }
         } else if (agreed && seen & STRAY != 0 && seen & (SYN_SEEN | BIT(SYN_ACK)) != SYN_SEEN) {
@@ -113,6 +133,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             own_ack = ack;
             peer_end = ack;
             peer_ack = seq;
+            peer_learned = true;
             told = BIT(SYN_ACK) | BIT(ESTABLISHED);
             if (seen & STRAY_FIN != 0) { told = told | peer_fin; }
             seen = SYN_SEEN | (seen & 0xff);
@@ -133,54 +154,45 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
 
     @hidden
     action follow_client(session_id_t i) {
-        bit<16> seen;
-        bit<32> server_end;
-        bit<32> server_ack;
-        bit<32> client_end;
-        bit<32> client_ack;
-        bit<32> last;
-        bit<32> first;
         events.read(seen, i);
+        bit<32> first;
         first_data_seq.read(first, i);
-        server_end_seq.read(server_end, i);
-        server_ack_seq.read(server_ack, i);
-        client_end_seq.read(client_end, i);
-        client_ack_seq.read(client_ack, i);
+        client_end_seq.read(own_end, i);
+        client_ack_seq.read(own_ack, i);
+        server_end_seq.read(peer_end, i);
+        server_ack_seq.read(peer_ack, i);
         last_end_seq.read(last, i);
         m.target.before_data = seen & FIRST_SEEN != 0 && hdr.tcp.ack == first;
-        follow(seen, client_end, client_ack, server_end, server_ack, last, hdr.tcp.seq + m.session.delta,
-               BIT(FIN_IN), BIT(FIN_OUT), BIT(RST_IN), AHEAD_IN, AHEAD_OUT, BIT(ESTABLISHED), LAST_IN, LAST_OUT);
-        m.target.client_end = client_end;
+        follow(hdr.tcp.seq + m.session.delta, BIT(FIN_IN), BIT(FIN_OUT), BIT(RST_IN), AHEAD_IN, AHEAD_OUT,
+               BIT(ESTABLISHED), LAST_IN, LAST_OUT);
+        m.target.client_end = own_end;
         events.write(i, seen);
-        server_end_seq.write(i, server_end);
-        server_ack_seq.write(i, server_ack);
-        client_end_seq.write(i, client_end);
-        client_ack_seq.write(i, client_ack);
+        client_end_seq.write(i, own_end);
+        client_ack_seq.write(i, own_ack);
+        if (peer_learned) {
+            server_end_seq.write(i, peer_end);
+            server_ack_seq.write(i, peer_ack);
+        }
         last_end_seq.write(i, last);
     }
 
     @hidden
     action follow_server(session_id_t i) {
-        bit<16> seen;
-        bit<32> server_end;
-        bit<32> server_ack;
-        bit<32> client_end;
-        bit<32> client_ack;
-        bit<32> last;
         events.read(seen, i);
-        server_end_seq.read(server_end, i);
-        server_ack_seq.read(server_ack, i);
-        client_end_seq.read(client_end, i);
-        client_ack_seq.read(client_ack, i);
+        server_end_seq.read(own_end, i);
+        server_ack_seq.read(own_ack, i);
+        client_end_seq.read(peer_end, i);
+        client_ack_seq.read(peer_ack, i);
         last_end_seq.read(last, i);
-        follow(seen, server_end, server_ack, client_end, client_ack, last, hdr.tcp.seq,
-               BIT(FIN_OUT), BIT(FIN_IN), BIT(RST_OUT), AHEAD_OUT, AHEAD_IN, 0, LAST_OUT, LAST_IN);
-        m.target.client_end = client_end;
+        follow(hdr.tcp.seq, BIT(FIN_OUT), BIT(FIN_IN), BIT(RST_OUT), AHEAD_OUT, AHEAD_IN, 0, LAST_OUT, LAST_IN);
+        m.target.client_end = peer_end;
         events.write(i, seen);
-        server_end_seq.write(i, server_end);
-        server_ack_seq.write(i, server_ack);
-        client_end_seq.write(i, client_end);
-        client_ack_seq.write(i, client_ack);
+        server_end_seq.write(i, own_end);
+        server_ack_seq.write(i, own_ack);
+        if (peer_learned) {
+            client_end_seq.write(i, peer_end);
+            client_ack_seq.write(i, peer_ack);
+        }
         last_end_seq.write(i, last);
     }
 
@@ -188,10 +200,6 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
      * another connection, and acknowledges it. */
     @hidden
     action start_client(session_id_t i) {
-        bit<16> seen;
-        bit<32> client_end;
-        bit<32> server_ack;
-        bit<32> last;
         bit<32> end = hdr.tcp.seq + m.session.delta + 1 + (bit<32>)m.length.payload;
         events.read(seen, i);
         client_end_seq.read(client_end, i);
@@ -215,14 +223,8 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
      * the client has acknowledged that, none does, but one that acknowledges a later SYN. */
     @hidden
     action start_server(session_id_t i) {
-        bit<16> seen;
         bit<32> first;
-        bit<32> server_end;
-        bit<32> server_ack;
-        bit<32> client_end;
-        bit<32> client_ack;
-        bit<32> last;
-        bit<16> told = 0;
+        told = 0;
         bit<32> ack = hdr.tcp.ack;
         events.read(seen, i);
         first_data_seq.read(first, i);
@@ -259,12 +261,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
      * receiver has not acknowledged yet, it may yet have received: so the end of what was sent to it will do, too. */
     @hidden
     action close(session_id_t i) {
-        bit<16> seen;
-        bit<32> server_end;
-        bit<32> server_ack;
-        bit<32> client_end;
-        bit<32> client_ack;
-        bit<16> told = 0;
+        told = 0;
         events.read(seen, i);
         server_end_seq.read(server_end, i);
         server_ack_seq.read(server_ack, i);
@@ -287,11 +284,8 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
      * has got. A segment without data begins where the client is, but for a keep-alive, which begins a byte before. */
     @hidden
     action follow_one_way(session_id_t i) {
-        bit<16> seen;
-        bit<32> client_end;
-        bit<32> client_ack;
-        bit<16> told = 0;
-        bit<16> withdrawn = 0;
+        told = 0;
+        withdrawn = 0;
         bit<32> end = hdr.tcp.seq + (bit<32>)m.length.payload + (bit<32>)hdr.tcp.fin;
         events.read(seen, i);
         client_end_seq.read(client_end, i);
@@ -322,9 +316,6 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
     /* The controller's own RST. */
     @hidden
     action number(session_id_t i) {
-        bit<16> seen;
-        bit<32> server_ack;
-        bit<32> client_ack;
         events.read(seen, i);
         server_ack_seq.read(server_ack, i);
         client_ack_seq.read(client_ack, i);
@@ -335,8 +326,7 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
     /* Of UDP only whether the server has sent anything. */
     @hidden
     action note_datagram(session_id_t i) {
-        bit<16> seen;
-        bit<16> told = m.session.direction == (bit<8>)Direction.OUT ? BIT(SYN_ACK) : 0;
+        told = m.session.direction == (bit<8>)Direction.OUT ? BIT(SYN_ACK) : 0;
         events.read(seen, i);
         seen = m.new_session ? 0 : seen;
         m.target.new_events = (bit<8>)(told & ~seen);
@@ -348,31 +338,32 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
     action tell_end(session_id_t i) { client_end_seq.read(m.target.client_end, i); }
 
     apply {
-        session_id_t i = m.session.id;
-        if (m.verdict.punt != 0) {
-            tell_end(i);
+        /* First what most are, of all that the others ask. */
+        if (hdr.tcp.isValid() && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0 && hdr.tcp.rst == 0 && m.verdict.punt == 0 && !m.reset
+            && !ONE_WAY) {
+            if (m.session.direction == (bit<8>)Direction.IN) {
+                follow_client(m.session.id);
+            } else {
+                follow_server(m.session.id);
+            }
+        } else if (m.verdict.punt != 0) {
+            tell_end(m.session.id);
         } else if (hdr.udp.isValid()) {
-            note_datagram(i);
+            note_datagram(m.session.id);
         } else if (m.reset) {
-            number(i);
+            number(m.session.id);
         } else if (ONE_WAY && m.session.direction == (bit<8>)Direction.OUT) {
             /* Should one answer come by after all, the others do not. */
         } else if (hdr.tcp.rst == 1) {
-            close(i);
+            close(m.session.id);
         } else if (hdr.tcp.syn == 1) {
             if (m.session.direction == (bit<8>)Direction.OUT) {
-                if (hdr.tcp.ack_flag == 1) { start_server(i); }
+                if (hdr.tcp.ack_flag == 1) { start_server(m.session.id); }
             } else if (hdr.tcp.ack_flag == 0) {
-                start_client(i);
+                start_client(m.session.id);
             }
         } else if (hdr.tcp.ack_flag == 1) {
-            if (ONE_WAY) {
-                follow_one_way(i);
-            } else if (m.session.direction == (bit<8>)Direction.IN) {
-                follow_client(i);
-            } else {
-                follow_server(i);
-            }
+            follow_one_way(m.session.id);
         }
     }
 }

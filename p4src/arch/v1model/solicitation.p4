@@ -13,10 +13,10 @@ control AnswerSolicitation(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action add_up() {
         hash(sum, HashAlgorithm.csum16, 16w0, {
-            hdr.ipv6.src, hdr.ipv6.dst, ND_WITH_OPTION_BYTES, 8w0, PROTO_ICMPV6,
-            hdr.icmpv6.type, hdr.icmpv6.code, hdr.icmpv6.checksum,
-            hdr.nd.router, hdr.nd.solicited, hdr.nd.override, hdr.nd.reserved, hdr.nd.target,
-            hdr.nd_link.type, hdr.nd_link.length, hdr.nd_link.mac
+            hdr.ipv6.src, hdr.ipv6.dst, ND_WITH_OPTION_BYTES ++ 8w0 ++ PROTO_ICMPV6,
+            hdr.icmpv6.type ++ hdr.icmpv6.code ++ hdr.icmpv6.checksum,
+            hdr.nd.router ++ hdr.nd.solicited ++ hdr.nd.override ++ hdr.nd.reserved, hdr.nd.target,
+            hdr.nd_link.type ++ hdr.nd_link.length ++ hdr.nd_link.mac
         }, 32w65536);
     }
 

@@ -15,6 +15,7 @@
 
 struct target_metadata_t {
     bit<16> tag_bytes;        /* of the tag that was passed over */
+    bit<16> packet_out_bytes; /* of what the controller has put in front */
     bit<8>  new_events;       /* answered by the session's registers: SessionEvent bits that the controller is told */
     bit<32> client_end;       /* answered: end of what the client has sent, in the server's numbers; 0 = not known */
     bool    server_answered;  /* answered to a reset: SYN_ACK is set */
@@ -70,11 +71,11 @@ struct target_metadata_t {
 
 #include "../../core/target.p4"
 #include "parser.p4"
-#include "received.p4"
 #include "solicitation.p4"
 #include "family/judge.p4"
 #include "option_list/edit.p4"
 #include "checksum.p4"
+#include "received.p4"
 #include "icmp_error/rewrite.p4"
 #include "portless/follow.p4"
 #include "icmp_error/rewrite6.p4"

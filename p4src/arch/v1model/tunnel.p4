@@ -81,10 +81,10 @@ control Encapsulate(inout headers_t hdr, inout metadata_t m) {
         hdr.outer_ipv4.src = m.target.outer_src;
         hdr.outer_ipv4.dst = m.next_hop;
         hash(hdr.outer_ipv4.checksum, HashAlgorithm.csum16, 16w0, {
-            hdr.outer_ipv4.version, hdr.outer_ipv4.ihl, hdr.outer_ipv4.tos, hdr.outer_ipv4.total_len, hdr.outer_ipv4.id,
-            hdr.outer_ipv4.reserved, hdr.outer_ipv4.dont_fragment, hdr.outer_ipv4.more_fragments,
-            hdr.outer_ipv4.fragment_offset, hdr.outer_ipv4.ttl, hdr.outer_ipv4.protocol, hdr.outer_ipv4.src,
-            hdr.outer_ipv4.dst
+            hdr.outer_ipv4.version ++ hdr.outer_ipv4.ihl ++ hdr.outer_ipv4.tos ++ hdr.outer_ipv4.total_len,
+            hdr.outer_ipv4.id ++ hdr.outer_ipv4.reserved ++ hdr.outer_ipv4.dont_fragment ++ hdr.outer_ipv4.more_fragments
+                ++ hdr.outer_ipv4.fragment_offset ++ hdr.outer_ipv4.ttl ++ hdr.outer_ipv4.protocol,
+            hdr.outer_ipv4.src ++ hdr.outer_ipv4.dst
         }, 32w65536);
     }
 

@@ -58,6 +58,21 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         standard_metadata.egress_spec = (bit<9>)m.verdict.out_port;
     }
 
+    @hidden
+    action forward() { standard_metadata.egress_spec = (bit<9>)m.verdict.out_port; }
+
+    @hidden
+    action forward_in() {
+        forward();
+        server_in_ctr.count(m.session.server_id);
+    }
+
+    @hidden
+    action forward_out() {
+        forward();
+        server_out_ctr.count(m.session.server_id);
+    }
+
     /* The frame leaves by a VLAN, with the priority that it had. */
     @hidden
     action tag() {
@@ -70,7 +85,6 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
     }
 
     apply {
-        hdr.packet_out.setInvalid();
         if (m.verdict.punt != 0) {
             if (m.verdict.punt == (bit<8>)PuntReason.NEIGHBOR) {
                 tell_neighbor();
@@ -82,9 +96,13 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {
-            standard_metadata.egress_spec = (bit<9>)m.verdict.out_port;
-            if (m.session.direction == (bit<8>)Direction.IN) { server_in_ctr.count(m.session.server_id); }
-            if (m.session.direction == (bit<8>)Direction.OUT) { server_out_ctr.count(m.session.server_id); }
+            if (m.session.direction == (bit<8>)Direction.IN) {
+                forward_in();
+            } else if (m.session.direction == (bit<8>)Direction.OUT) {
+                forward_out();
+            } else {
+                forward();
+            }
         }
         if (m.verdict.out_port[27:16] != 0) { tag(); }
         if (m.target.new_events != 0) {
@@ -95,14 +113,12 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
     }
 }
 
-/* What became of TOA in what leaves. */
+/* What became of TOA in what leaves, if it should carry it. */
 control CountToa(in bit<8> toa_result) {
     @id(ID_C_TOA) @name(".toa_ctr")
     counter<bit<8>>((bit<32>)(bit<8>)ToaResult.TOA_RESULTS, CounterType.packets) toa_ctr;
 
-    apply {
-        if (toa_result != (bit<8>)ToaResult.TOA_RESULTS) { toa_ctr.count(toa_result); }
-    }
+    apply { toa_ctr.count(toa_result); }
 }
 
 #endif

@@ -31,9 +31,27 @@ control MeasureLengths(inout headers_t hdr, inout metadata_t m) {
         m.length.udp_missing = hdr.udp.length |-| m.length.l4;
     }
 
-    apply {
-        if (IS_IPV6) { measure_ipv6(); } else { measure_l4(); }
+    @hidden
+    action measure_at_once() {
+        measure_l4();
         measure_payload();
+    }
+
+    @hidden
+    action measure_ipv6_at_once() {
+        measure_ipv6();
+        measure_payload();
+    }
+
+    apply {
+        if (AHEAD) {
+            if (IS_IPV6) { measure_ipv6(); } else { measure_l4(); }
+            measure_payload();
+        } else if (IS_IPV6) {
+            measure_ipv6_at_once();
+        } else {
+            measure_at_once();
+        }
     }
 }
 

@@ -25,26 +25,26 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
     action not_for_us() { m.verdict.drop = (bit<8>)DropReason.NOT_FOR_US; }
 
     apply {
-        WHERE_NEEDED(!GOES_BY_FLOW) { compare_for_answer.apply(hdr, m); }
+        if (AHEAD) { compare_for_answer.apply(hdr, m); }
         if (GOES_BY_FLOW) {
             if (IN_SESSION) { server.apply(hdr, m); }
-            WHERE_NEEDED(!IN_SESSION) { judge_without_session.apply(hdr, m); }
+            if (AHEAD) { judge_without_session.apply(hdr, m); }
             if (!DECIDED) {
                 if (m.foreign) {
                     not_for_us();
                 } else if (IN_SESSION) {
                     admit.apply(hdr, m);
                 } else {
+                    if (!AHEAD) { judge_without_session.apply(hdr, m); }
                     without_session.apply(hdr, m);
                 }
             }
         } else if (!DECIDED) {
             if (m.foreign) {
                 not_for_us();
-            } else if (IS_IPV6) {
-                answer_or_drop6.apply(hdr, m);
             } else {
-                answer_or_drop.apply(hdr, m);
+                if (!AHEAD) { compare_for_answer.apply(hdr, m); }
+                if (IS_IPV6) { answer_or_drop6.apply(hdr, m); } else { answer_or_drop.apply(hdr, m); }
             }
         }
         if (IN_SESSION && (hdr.tcp.isValid() || hdr.udp.isValid()) && m.route.drop == (bit<8>)DropReason.NONE

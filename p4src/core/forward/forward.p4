@@ -14,10 +14,11 @@ control Forward(inout headers_t hdr, inout metadata_t m) {
     PuntLimit() punt_limit;
 
     apply {
-        WHERE_NEEDED(ROUTED && !DECIDED) {
-            route.apply(hdr, m);
+        if (AHEAD) { route.apply(hdr, m); }
+        if (ROUTED && !DECIDED) {
+            if (!AHEAD) { route.apply(hdr, m); }
+            next_hop.apply(hdr, m);
         }
-        if (ROUTED && !DECIDED) { next_hop.apply(hdr, m); }
         if (m.verdict.punt != 0) {
             punt_limit.apply(m);
         } else if (ROUTED) {

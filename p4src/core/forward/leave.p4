@@ -7,7 +7,10 @@
 control Leave(inout headers_t hdr, inout metadata_t m) {
     apply {
         if (m.verdict.drop == (bit<8>)DropReason.NONE) {
-            if (m.reset && !SERVER_ANSWERED) {
+            /* First what most are, where each condition takes time. */
+            if (!AHEAD && hdr.ipv4.isValid() && hdr.ipv4.ttl > 1 && m.route.room != 0 && !m.own_packet) {
+                hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+            } else if (m.reset && !SERVER_ANSWERED) {
                 m.verdict.drop = (bit<8>)DropReason.RESET_UNKNOWN;
             } else if (IS_IPV6 && (hdr.ipv6.hop_limit == 0 || (hdr.ipv6.hop_limit == 1 && !m.own_packet))) {
                 m.verdict.drop = (bit<8>)DropReason.HOP_LIMIT;

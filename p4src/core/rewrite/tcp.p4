@@ -21,7 +21,7 @@
 #define HEAD_IS_FULL (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS || (IS_IPV6 && hdr.tcp.data_offset > 4w15 - TOA_V6_WORDS))
 #define IS_SYN (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0)
 
-control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
+control RewriteTcp(inout headers_t hdr, inout metadata_t m) {
     ToaInPlace() toa_in_place;
 
     @hidden
@@ -52,25 +52,21 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
         if (!m.reset) {
             if (m.session.direction == (bit<8>)Direction.IN) {
                 hdr.tcp.seq = hdr.tcp.seq + m.session.delta;
-                if (!m.options_edited) {
-                    m.edit.remove_experiments = true;
-                    if (IS_SYN && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0) {
-                        m.edit.remove_timestamps = true;
-                    }
-                }
-                if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0) {
+                m.edit.remove_experiments = true;
+                if (IS_SYN && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0) { m.edit.remove_timestamps = true; }
+                if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0 && (AHEAD || IS_SYN || BEFORE_DATA)) {
                     /* Whatever BEFORE_DATA is, so that an ASIC need not wait for it. */
                     if (IS_SYN && (HEAD_IS_FULL || m.route.toa_room == 0)) {
-                        toa_in_place.apply(hdr, m, toa_result);
+                        toa_in_place.apply(hdr, m);
                     }
-                    if (toa_result != (bit<8>)ToaResult.OK
+                    if (m.toa_result != (bit<8>)ToaResult.OK
                         && (IS_SYN || (BEFORE_DATA && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0))) {
                         if (HEAD_IS_FULL) {
-                            toa_result = (bit<8>)ToaResult.HEAD_FULL;
+                            m.toa_result = (bit<8>)ToaResult.HEAD_FULL;
                         } else if (m.route.toa_room == 0) {
-                            toa_result = (bit<8>)ToaResult.FAIL_LEN;
+                            m.toa_result = (bit<8>)ToaResult.FAIL_LEN;
                         } else {
-                            toa_result = (bit<8>)ToaResult.OK;
+                            m.toa_result = (bit<8>)ToaResult.OK;
                             if (IS_IPV6) { insert_toa6(); } else { insert_toa(); }
                         }
                     }
@@ -79,12 +75,10 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
                 if (hdr.tcp.ack_flag == 1) {
                     hdr.tcp.ack = hdr.tcp.ack - m.session.delta;
                 }
-                if (!m.options_edited) {
-                    if (hdr.tcp.syn == 0) {
-                        m.edit.shift_sack = true;
-                    } else if (m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0) {
-                        m.edit.lower_mss = true;
-                    }
+                if (hdr.tcp.syn == 0) {
+                    m.edit.shift_sack = true;
+                } else if (m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0) {
+                    m.edit.lower_mss = true;
                 }
             }
         }

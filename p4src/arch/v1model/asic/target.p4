@@ -4,14 +4,15 @@
 
 #include "../prims.p4"
 /* As on the ASIC, which looks up whatever it has width for. */
-#undef WHERE_NEEDED
-#define WHERE_NEEDED(CONDITION)
+#undef AHEAD
+#define AHEAD true
 #include "headers.p4"
 #include "../headers.p4"
 #include "../../asic/prims.p4"
 
 struct target_metadata_t {
     bit<16> tag_bytes;        /* of the tag that was passed over */
+    bit<16> packet_out_bytes; /* of what the controller has put in front */
     bit<8>  words;            /* of the option list, from where the parser stands; wraps when it has gone beyond */
     bit<16> mss_above_floor;  /* by how much the MSS is above MSS_FLOOR */
     bit<16> mss_above_both;   /* and above the floor and TOA, less 1 */
@@ -30,11 +31,11 @@ struct target_metadata_t {
 
 #include "../../../core/target.p4"
 #include "../parser.p4"
-#include "../received.p4"
 #include "../../asic/solicitation.p4"
 #include "../../asic/families.p4"
 #include "../../layouts/edit.p4"
 #include "checksum.p4"
+#include "../received.p4"
 #include "../checksum.p4"
 #include "session_state.p4"
 #include "../punt_limit.p4"

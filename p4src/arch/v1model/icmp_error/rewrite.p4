@@ -22,7 +22,7 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action rewrite_addresses() {
         hash(hdr.quoted.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.quoted.checksum, ~hdr.quoted.src, ~hdr.quoted.dst, m.session.dst, m.session.src
+            ~hdr.quoted.checksum, ~(hdr.quoted.src ++ hdr.quoted.dst), m.session.dst ++ m.session.src
         }, 32w65536);
         hdr.quoted.src = m.session.dst;
         hdr.quoted.dst = m.session.src;
@@ -33,8 +33,7 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action rewrite_ports(bit<16> mtu) {
         hash(hdr.icmp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.icmp.checksum, ~hdr.icmp_error.mtu, ~hdr.ports.src, ~hdr.ports.dst,
-            mtu, m.session.dst_port, m.session.src_port
+            ~(hdr.icmp.checksum ++ hdr.icmp_error.mtu ++ hdr.ports.src ++ hdr.ports.dst), mtu ++ m.session.dst_port ++ m.session.src_port
         }, 32w65536);
         hdr.icmp_error.mtu = mtu;
         hdr.ports.src = m.session.dst_port;
@@ -44,7 +43,7 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action rewrite_seq(bit<32> seq) {
         hash(hdr.icmp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.icmp.checksum, ~hdr.quoted_seq.seq, seq
+            ~(hdr.icmp.checksum ++ hdr.quoted_seq.seq), seq
         }, 32w65536);
         hdr.quoted_seq.seq = seq;
     }
@@ -54,11 +53,11 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
     action rewrite_tcp(bit<32> received_seq, bit<32> ack) {
         bit<16> received = hdr.quoted_tcp.checksum;
         hash(hdr.quoted_tcp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~received, ~m.flow.src, ~m.flow.dst, ~m.flow.src_port, ~m.flow.dst_port, ~received_seq, ~hdr.quoted_tcp.ack,
-            hdr.quoted.src, hdr.quoted.dst, hdr.ports.src, hdr.ports.dst, hdr.quoted_seq.seq, ack
+            ~(m.flow.src ++ m.flow.dst), ~(received ++ m.flow.src_port ++ m.flow.dst_port), ~(received_seq ++ hdr.quoted_tcp.ack),
+            hdr.quoted.src ++ hdr.quoted.dst, hdr.ports.src ++ hdr.ports.dst, hdr.quoted_seq.seq ++ ack
         }, 32w65536);
         hash(hdr.icmp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.icmp.checksum, ~received, ~hdr.quoted_tcp.ack, hdr.quoted_tcp.checksum, ack
+            ~(hdr.icmp.checksum ++ received ++ hdr.quoted_tcp.ack), hdr.quoted_tcp.checksum ++ ack
         }, 32w65536);
         hdr.quoted_tcp.ack = ack;
     }
@@ -68,12 +67,12 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
     action rewrite_udp() {
         bit<16> received = hdr.quoted_udp.checksum;
         hash(hdr.quoted_udp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~received, ~m.flow.src, ~m.flow.dst, ~m.flow.src_port, ~m.flow.dst_port,
-            hdr.quoted.src, hdr.quoted.dst, hdr.ports.src, hdr.ports.dst
+            ~(m.flow.src ++ m.flow.dst), ~(received ++ m.flow.src_port ++ m.flow.dst_port),
+            hdr.quoted.src ++ hdr.quoted.dst, hdr.ports.src ++ hdr.ports.dst
         }, 32w65536);
         hdr.quoted_udp.checksum = hdr.quoted_udp.checksum == 0 ? 16w0xffff : hdr.quoted_udp.checksum;
         hash(hdr.icmp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.icmp.checksum, ~received, hdr.quoted_udp.checksum
+            ~(hdr.icmp.checksum ++ received) ++ hdr.quoted_udp.checksum
         }, 32w65536);
     }
 

@@ -23,8 +23,7 @@ control RewriteIcmpv6Error(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action rewrite_ports(bit<16> mtu) {
         hash(hdr.icmpv6.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.icmpv6.checksum, ~hdr.icmp_error.mtu, ~hdr.ports.src, ~hdr.ports.dst,
-            mtu, m.session.dst_port, m.session.src_port
+            ~(hdr.icmpv6.checksum ++ hdr.icmp_error.mtu ++ hdr.ports.src ++ hdr.ports.dst), mtu ++ m.session.dst_port ++ m.session.src_port
         }, 32w65536);
         hdr.icmp_error.mtu = mtu;
         hdr.ports.src = m.session.dst_port;
@@ -34,7 +33,7 @@ control RewriteIcmpv6Error(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action rewrite_seq(bit<32> seq) {
         hash(hdr.icmpv6.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.icmpv6.checksum, ~hdr.quoted_seq.seq, seq
+            ~(hdr.icmpv6.checksum ++ hdr.quoted_seq.seq), seq
         }, 32w65536);
         hdr.quoted_seq.seq = seq;
     }
@@ -44,11 +43,11 @@ control RewriteIcmpv6Error(inout headers_t hdr, inout metadata_t m) {
     action rewrite_tcp(bit<32> received_seq, bit<32> ack) {
         bit<16> received = hdr.quoted_tcp.checksum;
         hash(hdr.quoted_tcp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~received, ~m.flow.src6, ~m.flow.dst6, ~m.flow.src_port, ~m.flow.dst_port, ~received_seq, ~hdr.quoted_tcp.ack,
-            hdr.quoted6.src, hdr.quoted6.dst, hdr.ports.src, hdr.ports.dst, hdr.quoted_seq.seq, ack
+            ~m.flow.src6, ~m.flow.dst6, ~(received ++ m.flow.src_port ++ m.flow.dst_port), ~(received_seq ++ hdr.quoted_tcp.ack),
+            hdr.quoted6.src, hdr.quoted6.dst, hdr.ports.src ++ hdr.ports.dst, hdr.quoted_seq.seq ++ ack
         }, 32w65536);
         hash(hdr.icmpv6.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.icmpv6.checksum, ~received, ~hdr.quoted_tcp.ack, hdr.quoted_tcp.checksum, ack
+            ~(hdr.icmpv6.checksum ++ received ++ hdr.quoted_tcp.ack), hdr.quoted_tcp.checksum ++ ack
         }, 32w65536);
         hdr.quoted_tcp.ack = ack;
     }
@@ -57,12 +56,12 @@ control RewriteIcmpv6Error(inout headers_t hdr, inout metadata_t m) {
     action rewrite_udp() {
         bit<16> received = hdr.quoted_udp.checksum;
         hash(hdr.quoted_udp.checksum, HashAlgorithm.csum16, 16w0, {
-            ~received, ~m.flow.src6, ~m.flow.dst6, ~m.flow.src_port, ~m.flow.dst_port,
-            hdr.quoted6.src, hdr.quoted6.dst, hdr.ports.src, hdr.ports.dst
+            ~m.flow.src6, ~m.flow.dst6, ~(received ++ m.flow.src_port ++ m.flow.dst_port),
+            hdr.quoted6.src, hdr.quoted6.dst, hdr.ports.src ++ hdr.ports.dst
         }, 32w65536);
         hdr.quoted_udp.checksum = hdr.quoted_udp.checksum == 0 ? 16w0xffff : hdr.quoted_udp.checksum;
         hash(hdr.icmpv6.checksum, HashAlgorithm.csum16, 16w0, {
-            ~hdr.icmpv6.checksum, ~received, hdr.quoted_udp.checksum
+            ~(hdr.icmpv6.checksum ++ received) ++ hdr.quoted_udp.checksum
         }, 32w65536);
     }
 

@@ -32,7 +32,7 @@ control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
 
 /* TOA in front of a list that keeps its length, in the place of 8 bytes in a row of what is removed: the last of the experiments,
  * or else of the timestamps. Before the addresses are rewritten. */
-control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
+control ToaInPlace(inout headers_t hdr, inout metadata_t m) {
     /* The last 8 bytes of an option, from the bit of the last one on; no gap where there are less. */
     @hidden
     action find_gap(option_bits_t removed) {
@@ -49,11 +49,11 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
         m.target.options.edited = true;
         m.edit.remove_experiments = false;
         m.edit.remove_timestamps = false;
-        toa_result = (bit<8>)ToaResult.OK;
+        m.toa_result = (bit<8>)ToaResult.OK;
     }
 
     apply {
-        if (m.edit.remove_experiments && !hdr.ipv6.isValid()) {
+        if (m.edit.remove_experiments && !m.options_edited && !hdr.ipv6.isValid()) {
             if (!m.edit.remove_timestamps) { m.target.options.timestamps = 0; }
             find_gap(m.target.options.experiments);
             if (GAP == 0) { find_gap(m.target.options.timestamps); }
@@ -61,6 +61,10 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
         }
     }
 }
+
+#define REMOVES_TIMESTAMPS (m.edit.remove_timestamps && m.target.options.has_timestamps)
+#define REMOVES_EXPERIMENTS (m.edit.remove_experiments && m.target.options.has_experiments)
+#define SHIFTS_SACK (m.edit.shift_sack && m.target.options.has_sack)
 
 control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     @hidden
@@ -102,17 +106,21 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        if (m.edit.remove_timestamps && m.target.options.has_timestamps) { blank(m.target.options.timestamps); }
-        if (m.edit.remove_experiments && m.target.options.has_experiments) { blank(m.target.options.experiments); }
-        if (m.edit.lower_mss) {
-            /* A server of IPv4 may well announce less than IPv6 has at least. */
-            bit<16> floor = m.session.ipv6 && !m.session.crosses ? MSS6_FLOOR : MSS_FLOOR;
-            bit<16> toa = m.session.ipv6 ? TOA_V6_BYTES : TOA_V4_BYTES;
-            if (m.target.options.mss >= floor + toa) { set_mss(m.target.options.mss - toa); }
-            else if (m.target.options.mss > floor) { set_mss(floor); }
+        /* Of most segments none. */
+        if (!m.options_edited
+            && (REMOVES_TIMESTAMPS || REMOVES_EXPERIMENTS || m.edit.lower_mss || SHIFTS_SACK || m.target.options.edited)) {
+            if (REMOVES_TIMESTAMPS) { blank(m.target.options.timestamps); }
+            if (REMOVES_EXPERIMENTS) { blank(m.target.options.experiments); }
+            if (m.edit.lower_mss) {
+                /* A server of IPv4 may well announce less than IPv6 has at least. */
+                bit<16> floor = m.session.ipv6 && !m.session.crosses ? MSS6_FLOOR : MSS_FLOOR;
+                bit<16> toa = m.session.ipv6 ? TOA_V6_BYTES : TOA_V4_BYTES;
+                if (m.target.options.mss >= floor + toa) { set_mss(m.target.options.mss - toa); }
+                else if (m.target.options.mss > floor) { set_mss(floor); }
+            }
+            if (SHIFTS_SACK) { shift_sack(); }
+            if (m.target.options.edited) { store_words(); }
         }
-        if (m.edit.shift_sack && m.target.options.has_sack) { shift_sack(); }
-        if (m.target.options.edited) { store_words(); }
     }
 }
 

@@ -41,7 +41,7 @@ control FollowFragment(inout headers_t hdr, inout metadata_t m, in standard_meta
     }
 
     apply {
-        if (m.target.first_fragment || m.target.later_fragment) {
+        if ((m.target.first_fragment || m.target.later_fragment) && !DECIDED) {
             bit<32> slot;
             hash(slot, HashAlgorithm.crc32, 32w0, { hdr.ipv4.src, hdr.ipv4.dst, hdr.ipv4.protocol, hdr.ipv4.id }, 32w16384);
             if (m.target.first_fragment) { remember(slot); } else { recall(slot); }
