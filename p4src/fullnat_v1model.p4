@@ -44,7 +44,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         decide.apply(hdr, m);
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
-            if (IN_SESSION) {
+            if (TRANSLATED) {
                 if (hdr.tcp.isValid() || hdr.udp.isValid()) {
                     rewrite.apply(hdr, m, toa_result);
                 } else if (hdr.icmp.isValid()) {

@@ -67,7 +67,7 @@ control FullnatEgress(inout headers_t hdr, inout metadata_t m, inout standard_me
             m.target.received_ack = hdr.tcp.ack;
             READ_DECISION
             bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-            if (IN_SESSION) { rewrite_segment.apply(hdr, m, toa_result); }
+            if (TRANSLATED) { rewrite_segment.apply(hdr, m, toa_result); }
             if (hdr.decision.punted == 0) { count_toa.apply(toa_result); }
             update_checksums.apply(hdr, m);
             hdr.decision.setInvalid();

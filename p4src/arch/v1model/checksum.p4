@@ -97,7 +97,7 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         if (hdr.ipv4.isValid()) { update_ipv4(); }
-        if (m.session.direction != (bit<8>)Direction.NONE) {
+        if (TRANSLATED) {
             if (hdr.tcp.isValid()) {
                 if (hdr.ipv6.isValid()) {
                     update_tcp6();
