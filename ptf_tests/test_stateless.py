@@ -33,7 +33,7 @@ def flow_hash(protocol: int, src: str, sport: int, dst: str, dport: int) -> int:
 class StatelessTest(FullnatTest):
     """Half of the buckets lead to one server, half to another one, both next door."""
 
-    required = ("stateless",)
+    required: tuple[str, ...] = ("stateless",)
     protocol = PROTO_TCP
 
     def setUp(self) -> None:
@@ -62,12 +62,12 @@ class StatelessTest(FullnatTest):
         hashed = flow_hash(self.protocol, sent.src, sent.sport, sent.dst, sent.dport)
         return self.owner(hashed % BUCKETS)
 
-    def ends(self, port: int) -> dict[str, Any]:
+    def from_client(self, port: int) -> dict[str, Any]:
         macs = {"eth_dst": PORT_MAC[CLIENT_SIDE], "eth_src": topology.CLIENT_MAC}
         return {**macs, "src": self.network.client, "dst": self.network.vip, "sport": port, "dport": topology.VPORT}
 
     def segment(self, port: int, **fields: Any) -> Tcp:
-        return Tcp(**self.ends(port)).replace(**fields)
+        return Tcp(**self.from_client(port)).replace(**fields)
 
     def as_it_leaves(self, sent: Any, server: str) -> Any:
         return sent.replace(eth_dst=self.macs[server], eth_src=PORT_MAC[SERVER_SIDE], ttl=sent.ttl - 1)
@@ -111,7 +111,7 @@ class DatagramsGoWhereTheirHashSays(StatelessTest):
     protocol = PROTO_UDP
 
     def runTest(self) -> None:
-        went = {self.passes(Udp(**self.ends(port), payload=b"question")) for port in range(40000, 40000 + FLOWS)}
+        went = {self.passes(Udp(**self.from_client(port), payload=b"question")) for port in range(40000, 40000 + FLOWS)}
         assert went == set(self.servers)
 
 
@@ -175,9 +175,14 @@ class ErrorsFollowTheirFlow(StatelessTest):
         kinds = ICMPV6_KINDS if six else ICMP_KINDS
         for port in range(40000, 40000 + FLOWS // 4):
             server = self.server_of(self.segment(port))
-            ends = {"src": self.network.vip, "dst": self.network.client, "sport": topology.VPORT, "dport": port}
+            ends: dict[str, Any] = {
+                "src": self.network.vip,
+                "dst": self.network.client,
+                "sport": topology.VPORT,
+                "dport": port,
+            }
             answer = Tcp(eth_dst=PORT_MAC[1], eth_src=PORT_MAC[1], **ends, seq=7, ack=8, payload=bytes(100))
-            macs = {"eth_dst": PORT_MAC[CLIENT_SIDE], "eth_src": topology.CLIENT_MAC}
+            macs: dict[str, Any] = {"eth_dst": PORT_MAC[CLIENT_SIDE], "eth_src": topology.CLIENT_MAC}
             for kind in (kinds.too_big, kinds.time_exceeded):
                 error = IcmpError(**macs, src=router, dst=self.network.vip, kind=kind, mtu=1400, quote=quote(answer))
                 self.passes(error, server)
@@ -191,7 +196,7 @@ class FragmentsFollowTheirFlow(StatelessTest):
 
     def runTest(self) -> None:
         for port in range(40000, 40000 + FLOWS // 4):
-            sent = Udp(**self.ends(port), payload=bytes(1200), ip_id=port)
+            sent = Udp(**self.from_client(port), payload=bytes(1200), ip_id=port)
             leaves = self.as_it_leaves(sent, self.server_of(sent))
             for part, expected in zip(pieces(sent, 400), pieces(leaves, 400), strict=True):
                 self.exchange((CLIENT_SIDE, part), out=[(SERVER_SIDE, expected)])

@@ -63,7 +63,7 @@
 #define OWN_ADDRESS6_TABLE_SIZE 16384
 #define ROUTE6_TABLE_SIZE 12288
 #define IPV6_HOST_TABLE_SIZE 65536
-/* 256 services of 4,096 buckets. */
+/* 128 services of 8,192 buckets. */
 #define BUCKET_TABLE_SIZE (1 << 20)
 #define PLACE_SESSION_IN
 #define PLACE_SESSION_OUT
