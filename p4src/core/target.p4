@@ -15,6 +15,7 @@
  * Controls, with the composite that applies them
  *   Decide    SessionState(hdr, m)            what the session's registers learn of its segment, and tell of it
  *             AnswerSolicitation(hdr, m)      the answer to a neighbor's solicitation, or its way to the controller
+ *             JudgeFamilies(hdr, m)           of a session between families, what is not translated, as m.route.drop
  *   Forward   PuntLimit(m)                    the meter of packets to the controller: m.verdict.drop where there are too many
  *   Rewrite   ToaInPlace(hdr, m, toa_result)  TOA in the place of options that are removed, where the header has no room
  *             TcpOptions(hdr, m)              carries out m.edit
@@ -91,6 +92,11 @@
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
 #endif
 
+/* Sessions between families. */
+#ifndef CHANGE_FAMILY
+#error "the target must define CHANGE_FAMILY: (TO_IPV6), statements that have the packet leave in the other family; nothing if it is dropped as FAMILY"
+#endif
+
 /* What belongs to a flow and shows no ports. */
 #ifndef HAS_FLOW
 #error "the target must define HAS_FLOW: m.flow has ports, and sessions are looked up by them"
@@ -115,7 +121,7 @@
 #define IS_IPV6 hdr.ipv6.isValid()
 #define IS_DISCOVERY hdr.nd.isValid()
 #define VIA_IPV6 m.via6
-#define FAMILY_DIFFERS (m.session.ipv6 != hdr.ipv6.isValid())
+#define FAMILY_DIFFERS (m.session.crosses || m.session.ipv6 != hdr.ipv6.isValid())
 #else
 #define IS_IPV6 false
 #define IS_DISCOVERY false

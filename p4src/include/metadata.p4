@@ -82,6 +82,7 @@ struct session_t {
     ipv6_addr_t  src6;        /* the same of a packet that leaves as IPv6 */
     ipv6_addr_t  dst6;
     bool         ipv6;        /* it does so; an outer header is none of it */
+    bool         crosses;     /* it leaves in the other family than it came in; then the addresses of that are 0 */
     l4_port_t    src_port;
     l4_port_t    dst_port;
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */

@@ -9,7 +9,7 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed
+from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.values import (
@@ -111,8 +111,6 @@ def _check_virtual_server(
         if address in seen:
             problems.add(where, "local_addresses", f"{address} is there twice")
         seen.add(address)
-        if address.version != server.address.version:
-            problems.add(where, "local_addresses", mixed(f"local address {address}", virtual, ""))
     ids = [real.quic_id for real in server.real_servers]
     _try(check_quic_ids, PROTOCOLS[server.protocol].number, ids, problems=problems, at=(where, "real_server"))
     duplicates = _Unique(problems, "")
@@ -129,7 +127,9 @@ def _check_virtual_server(
         duplicates.see(endpoint, below, "address", str(endpoint))
         mode = real.mode or server.mode
         if real.address.version != server.address.version and not mode.takes_any_family:
-            problems.add(below, "address", mixed(f"real server {endpoint}", virtual, f" in {mode}"))
+            problems.add(below, "address", mixed(endpoint, virtual, mode))
+        if mode.takes_local and seen and all(local.version != real.address.version for local in seen):
+            problems.add(below, "address", without_local(endpoint))
         if mode is Mode.GUE and real.address.version != 4:
             problems.add(below, "address", GUE_OVER_IPV4)
         for key, said in () if server.sessions else objections_to_server(real, mode):

@@ -85,7 +85,7 @@ def _stateless(draft: Draft) -> Iterator[Problem]:
 
 
 def _families(draft: Draft) -> Iterator[Problem]:
-    """Packets stay in the family that they came in."""
+    """Who translates packets from one family to the other."""
     for key, declared in draft.affected():
         virtual = key[1]
         if declared.settings.toa_kind != TOA_KIND and not is_v6(virtual.address):
@@ -93,21 +93,24 @@ def _families(draft: Draft) -> Iterator[Problem]:
         for server, settings in declared.servers.items():
             mode = settings.mode or declared.settings.mode
             if not (mode.takes_any_family or same_family(virtual.address, server.address)):
-                yield Problem(Reason.CONFLICT, mixed(f"real server {server}", virtual, f" in {mode}"))
-        for local in declared.locals:
-            if not same_family(virtual.address, local):
-                yield Problem(Reason.CONFLICT, mixed(f"local address {text(local)}", virtual, ""))
+                yield Problem(Reason.CONFLICT, mixed(server, virtual, mode))
 
 
 GUE_OVER_IPV4 = "gue needs a real server with an IPv4 address"
 ONLY_V6 = "is a kind of TOA for services of IPv6"
 
 
-def mixed(what: str, virtual: Endpoint, where: str) -> str:
-    """What is wrong with ``what``, which is not of the family of the ``virtual`` endpoint."""
+def mixed(server: Endpoint, virtual: Endpoint, mode: Mode) -> str:
+    """What is wrong with a ``server`` that is not of the family of the ``virtual`` endpoint."""
     return (
-        f"{what} cannot serve the {family(virtual.address)} address {virtual}{where}: NAT64 and NAT46 are not supported"
+        f"real server {server} cannot serve the {family(virtual.address)} address {virtual} in {mode}:"
+        " fullnat and tunnels alone lead to the other family"
     )
+
+
+def without_local(server: Endpoint) -> str:
+    """What is wrong with a ``server`` in FULLNAT whose service has no local address of its family."""
+    return f"real server {server} needs a local address of {family(server.address)}, which the service does not have"
 
 
 def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:

@@ -79,8 +79,10 @@ class Senders:
             destination, added = server.endpoint.address, _outer(server.mode, server.endpoint.address)
         elif session is not None and packet.flow == session.key:
             destination, added = session.server.endpoint.address, _added(session)
+            added += _translated(destination, six) if session.server.mode.takes_local else 0
         elif session is not None and packet.flow == session.entry.flow_out:
             destination = session.key.src.address
+            added = _translated(destination, six) if session.server.mode.takes_local else 0
         elif destination in self._own:
             self._stats["bad_frame"] += 1
             return None
@@ -96,6 +98,11 @@ def _address_for(interface: Interface, receiver: Address) -> Address | None:
     """The first one of the interface that is of the receiver's family."""
     own = (address(each.ip) for each in interface.addresses)
     return next((each for each in own if same_family(each, receiver)), None)
+
+
+def _translated(destination: Address, six: bool) -> int:
+    """Bytes by which a packet grows that is of IPv6 (``six``) or not, on its way to ``destination``."""
+    return IPV6_MORE * (is_v6(destination) - six)
 
 
 def _added(session: Session) -> int:
