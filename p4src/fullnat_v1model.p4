@@ -42,7 +42,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         decide.apply(hdr, m);
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
-            if (IN_SESSION) {
+            if (TRANSLATED) {
                 if (hdr.tcp.isValid() || hdr.udp.isValid()) {
                     rewrite.apply(hdr, m);
                     if (m.toa_result != (bit<8>)ToaResult.TOA_RESULTS && FORWARDED) { count_toa.apply(m.toa_result); }

@@ -47,6 +47,7 @@ CAPABILITIES = {
     "nd-answers": "the switch itself answers neighbor solicitations; others leave them to the controller",
     "icmp-errors": "the data plane translates ICMP errors; others leave those to addresses of ours to the controller",
     "vlans": "a port has interfaces by VLAN, and a frame keeps its priority; others drop the tags of VLANs",
+    "stateless": "flows of services without sessions go to a real server by their hash",
     "tells-senders": "what ends by TTL or MTU goes to the controller, which tells its sender",
     "any-options": "the data plane edits any list of TCP options; others leave the uncommon ones to the controller",
     # BMv2 (PI/src/pi_tables_imp.cpp, _pi_table_entry_get_remaining_ttl) multiplies milliseconds by 10^6 in 32 bits.

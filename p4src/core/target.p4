@@ -133,6 +133,16 @@
 #endif
 #define ROUTED (hdr.ipv4.isValid() || IS_IPV6)
 
+/* A target that defines STATELESS_SERVICES has services without sessions, and FLOW_HASH: (RESULT, SOURCE, DESTINATION), statements that make
+ * RESULT a hash of protocol, addresses and ports of m.flow. TRANSLATED is what is of a session. */
+#ifdef STATELESS_SERVICES
+#define IS_STATELESS (m.own.stateless && !IN_SESSION && !m.reset)
+#define TRANSLATED (IN_SESSION && m.session.direction != (bit<8>)Direction.STATELESS)
+#else
+#define IS_STATELESS false
+#define TRANSLATED IN_SESSION
+#endif
+
 /* Answers of the session's registers. */
 #ifndef BEFORE_DATA
 #error "the target must define BEFORE_DATA: the client's segment acknowledges no data of the server"

@@ -78,6 +78,9 @@ enum bit<8> PacketOutFlag {
     OPTIONS_EDITED = 2  /* the TCP options are as they shall leave */
 }
 
+/* Beside a server_id in packet_in.session_id: the packet is of no session, but goes to this real server. */
+@noWarn("unused") const bit<32> OF_SERVER = 0x80000000;
+
 /* Why a packet was sent to the controller. */
 enum bit<8> PuntReason {
     SERVICE_SYN = 1,  /* SYN to a virtual service, no session */
@@ -130,7 +133,8 @@ enum bit<8> SessionEvent {
 enum bit<8> Direction {
     NONE = 0,
     IN   = 1,  /* client to real server (OUT2IN) */
-    OUT  = 2   /* real server to client (IN2OUT) */
+    OUT  = 2,  /* real server to client (IN2OUT) */
+    STATELESS = 5  /* client to real server, and of no session: 1 with another bit */
 }
 
 /* What became of TOA in a segment that should carry it (LVS: fullnat_add_toa_*). */
@@ -183,7 +187,8 @@ enum bit<8> DropReason {
     ND              = 37,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
     FAMILY          = 38,  /* of a session that leads to the other family, where it or the target does not translate */
     IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
-    DROP_REASONS    = 40
+    NO_BUCKET       = 40,  /* to a service without sessions that has no real server */
+    DROP_REASONS    = 41
 }
 
 #endif

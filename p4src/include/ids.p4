@@ -21,6 +21,7 @@
 #define ID_T_ROUTE6          16
 #define ID_T_IPV6_HOST       17
 #define ID_T_SESSION46       20
+#define ID_T_BUCKET          30
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -56,6 +57,9 @@
 #define ID_A_NAT64_IN        42
 #define ID_A_NAT64_OUT       43
 #define ID_A_NO_INTERFACE    50
+#define ID_A_SERVICE_STATELESS 51
+#define ID_A_BUCKET_SERVER   52
+#define ID_A_NO_BUCKET       53
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

@@ -4,6 +4,7 @@ from enum import IntEnum
 
 MSS_FLOOR = 536
 MSS6_FLOOR = 1220
+OF_SERVER = 2147483648
 PORT_GUE = 6080
 TOA_V4_BYTES = 8
 TOA_V6_BYTES = 20
@@ -64,6 +65,7 @@ class Direction(IntEnum):
     NONE = 0
     IN = 1
     OUT = 2
+    STATELESS = 5
 
 
 class ToaResult(IntEnum):
@@ -114,4 +116,5 @@ class DropReason(IntEnum):
     ND = 37
     FAMILY = 38
     IPSEC = 39
-    DROP_REASONS = 40
+    NO_BUCKET = 40
+    DROP_REASONS = 41

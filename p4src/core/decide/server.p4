@@ -133,10 +133,10 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        if (m.session.direction == (bit<8>)Direction.IN) {
-            server_in.apply();
-        } else {
+        if (m.session.direction == (bit<8>)Direction.OUT) {
             server_out.apply();
+        } else {
+            server_in.apply();
         }
         if (FAMILY_DIFFERS && m.route.drop == (bit<8>)DropReason.NONE) { judge_families.apply(hdr, m); }
     }

@@ -39,6 +39,21 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
         m.own.flags = flags;
     }
 
+#ifdef STATELESS_SERVICES
+    /* Where each flow goes, Stateless says. */
+    @id(ID_A_SERVICE_STATELESS) @name(".service_stateless")
+    action service_stateless(@id(1) bit<8> flags, @id(2) bit<16> group, @id(3) bit<32> mask) {
+        m.own.served = true;
+        m.own.flags = flags;
+        m.own.stateless = true;
+        m.own.group = group;
+        m.own.bucket_mask = mask;
+    }
+#define SERVICES service_punt; service_stateless;
+#else
+#define SERVICES service_punt;
+#endif
+
     @id(ID_T_SERVICE) @name(".virtual_service")
     PLACE_ADDRESSEE
     table virtual_service {
@@ -47,7 +62,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst      : exact @id(2) @name("vip");
             m.flow.dst_port : exact @id(3) @name("vport");
         }
-        actions = { service_punt; @defaultonly NoAction; }
+        actions = { SERVICES @defaultonly NoAction; }
         const default_action = NoAction();
         size = SERVICE_TABLE_SIZE;
     }
@@ -67,7 +82,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst6     : exact @id(2) @name("vip");
             m.flow.dst_port : exact @id(3) @name("vport");
         }
-        actions = { service_punt; @defaultonly NoAction; }
+        actions = { SERVICES @defaultonly NoAction; }
         const default_action = NoAction();
         size = SERVICE6_TABLE_SIZE;
     }
@@ -75,10 +90,10 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     apply {
         if (IS_IPV6) {
             own_address6.apply();
-            if (hdr.ports.isValid()) { virtual_service6.apply(); }
+            if (HAS_FLOW) { virtual_service6.apply(); }
         } else {
             own_address.apply();
-            if (hdr.ports.isValid()) { virtual_service.apply(); }
+            if (HAS_FLOW) { virtual_service.apply(); }
         }
     }
 }

@@ -21,6 +21,7 @@ from fullnat.core.values import (
     check_thresholds,
     overlap,
 )
+from fullnat.core.without_sessions import objections, objections_to_server
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
@@ -101,8 +102,10 @@ def _check_virtual_server(
     if server.toa_kind != TOA_KIND and server.address.version != 6:
         problems.add(where, "toa_kind", f"{server.toa_kind} {ONLY_V6}, and {virtual} is not")
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
-    if not server.local_addresses and any(mode.takes_local for mode in modes):
+    if server.sessions and not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
+    for key, said in objections(server):
+        problems.add(where, key, said)
     _try(check_slow_start, server.scheduler, server.slow_start, problems=problems, at=(where, "slow_start"))
     seen = set()
     for address in server.local_addresses:
@@ -130,6 +133,8 @@ def _check_virtual_server(
             problems.add(below, "address", without_local(endpoint))
         if mode is Mode.GUE and real.address.version != 4:
             problems.add(below, "address", GUE_OVER_IPV4)
+        for key, said in () if server.sessions else objections_to_server(real, mode):
+            problems.add(below, key, said)
         if server.ops and mode.takes_local:
             problems.add(below, "mode", f"{OPS_WITHOUT_LOCAL}, as this is")
         if mode.keeps_destination and real.port != server.port:

@@ -130,6 +130,8 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "max_sessions": (scalars.integer(*LIMITS), 0),
     "new_rate": (scalars.integer(*LIMITS), 0),
     "ops": (scalars.boolean, False),
+    "sessions": (scalars.boolean, True),
+    "buckets": (scalars.buckets, 8192),
     "persistence_timeout": (scalars.duration, 0.0),
     "persistence_prefix": (scalars.integer(*PREFIXES), 128),
     "persistence_group": (scalars.name, ""),

@@ -170,6 +170,10 @@ class ServiceSettings:
     """New sessions per second; 0 is no limit."""
     ops: bool = False
     """One-packet scheduling, of UDP: each datagram goes to a real server of its own, and no session is kept."""
+    sessions: bool = True
+    """False: nothing is kept of a flow; its hash leads to a real server, in DR, TUNNEL or GUE."""
+    buckets: int = 8192
+    """Among which flows are spread without sessions, a power of two."""
     slow_start: float = 0.0
     """Seconds in which a server that comes gets to its full weight; 0 is at once."""
     persistence_timeout: float = 0.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fullnat.core.modes import Mode
-from fullnat.core.values import SECONDS, check_name, check_quic_id, check_toa_kind
+from fullnat.core.values import SECONDS, check_buckets, check_name, check_quic_id, check_toa_kind
 
 Convert = Callable[[Any], Any]
 
@@ -51,6 +51,13 @@ def one_of(*words: str) -> Convert:
 def toa_kind(value: Any) -> int:
     check_toa_kind(value)
     return int(value)
+
+
+def buckets(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a whole number")
+    check_buckets(value)
+    return value
 
 
 def mode(value: Any) -> Mode:

@@ -14,6 +14,7 @@ from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
+from fullnat.core.without_sessions import objections, objections_to_server
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
 from fullnat.net.vlan import interface_text
 
@@ -31,6 +32,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _families(draft)
     yield from _unchanged_destinations(draft, router)
     yield from _one_packet(draft)
+    yield from _stateless(draft)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
             yield Problem(
@@ -61,6 +63,25 @@ def of_vlans(draft: Draft) -> Iterator[Problem]:
         if interface.vlan:
             what = f"the interface of port {interface_text(number)}"
             yield Problem(Reason.INVALID, f"{what} has a VLAN, which this program of the switch does not have")
+
+
+def of_stateless(draft: Draft) -> Iterator[Problem]:
+    """Services without sessions in a draft for a program that has none."""
+    for key, declared in draft.affected():
+        if not declared.settings.sessions:
+            what = f"{name(key)}: sessions = false"
+            yield Problem(Reason.INVALID, f"{what} is not what this program of the switch can do")
+
+
+def _stateless(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        if declared.settings.sessions:
+            continue
+        for _, said in objections(declared.settings):
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {said}")
+        for server, settings in declared.servers.items():
+            for _, said in objections_to_server(settings, settings.mode or declared.settings.mode):
+                yield Problem(Reason.CONFLICT, f"real server {server}: {said}")
 
 
 def _families(draft: Draft) -> Iterator[Problem]:

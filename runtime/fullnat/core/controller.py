@@ -80,7 +80,7 @@ class Controller(Reporting):
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
         leaving = self._store.services.leaving
-        self._declaration = Declaration(leaving, has_ipv6=sizes.has_ipv6, has_vlans=sizes.has_vlans)
+        self._declaration = Declaration(leaving, sizes)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops
@@ -146,7 +146,7 @@ class Controller(Reporting):
                 return []
         if self._store.pool.retired:
             self._retire(out)
-        elif self._store.services.ids.changed or self._next_hops.changed:
+        elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
             self._tables.write([], out)
         return [(switch, out)] if out else []
 
@@ -244,6 +244,7 @@ class Controller(Reporting):
         routes, gateways = self._tables.routes(), self._declaration.router.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
+        self._tables.found_buckets(of[Owner.BUCKETS])
         self._tables.sync(out)
         self._neighbors.resume(now, out)
         out += announce(self._declaration.router, self._tables.own)
@@ -314,6 +315,8 @@ class Controller(Reporting):
         self._now = now
         out: list[Effect] = []
         self._health.judge(verdict, now, self._switch is not None, out)
+        if self._switch is not None and self._tables.buckets.changed:
+            self._tables.write([], out)
         return [(self._switch or THE_SWITCH, out)] if out else []
 
     def check(self, commands: Iterable[Command]) -> None:

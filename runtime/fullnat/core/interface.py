@@ -275,5 +275,7 @@ class Sizes(NamedTuple):
     server_ids: int
     has_ipv6: bool = True
     """It has tables for IPv6."""
+    has_stateless: bool = True
+    """It has services without sessions."""
     has_vlans: bool = True
     """Its ports are numbers with a VLAN."""

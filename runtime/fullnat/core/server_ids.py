@@ -191,6 +191,11 @@ class ServerIds:
         binding = self._bindings.get(number)
         return None if binding is None else binding.key.service
 
+    def key(self, number: int) -> ServerKey | None:
+        """What the id stands for."""
+        binding = self._bindings.get(number)
+        return None if binding is None else binding.key
+
     def _claim(self, number: int) -> bool:
         if number in self._kept and number not in self._deleting:
             self._kept.remove(number)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
+from fullnat.core.flow_table import FlowTable
 from fullnat.core.limits import Limits
 from fullnat.core.memory import Kind, MemoryKey
 from fullnat.core.model import Declared
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
-from fullnat.core.schedulers.base import SCHEDULERS
+from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import NO_ID, STAGES, Server
 from fullnat.core.values import TOA_KIND_LVS
@@ -90,7 +91,9 @@ class Service:
         """Its address may be pinged, as far as it knows."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
-        self.scheduler = SCHEDULERS["rr"](start)
+        self.scheduler: Scheduler = SCHEDULERS["rr"](start)
+        self.table: FlowTable | None = None
+        """Its scheduler, if it has no sessions."""
         self.slow_start = 0.0
         """Seconds that a server that comes takes to its full weight."""
         self._weights: tuple[tuple[Server, int], ...] = ()
@@ -139,8 +142,10 @@ class Service:
         self.knows_clients = bool(self.persistence_timeout or self.quic_servers)
         self._echo_while_up = settings.echo_while_up
         self.judge_echo()
-        if settings.scheduler != self.scheduler.name:
-            self.scheduler = SCHEDULERS[settings.scheduler](self._start)
+        size = 0 if settings.sessions else settings.buckets
+        if settings.scheduler != self.scheduler.name or size != (self.table.size if self.table else 0):
+            self.table = FlowTable(size) if size else None
+            self.scheduler = self.table or SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
         return list(old.values())
 

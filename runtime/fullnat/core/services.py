@@ -40,6 +40,8 @@ class Services:
         """Servers that are configured and have no id yet, or for which there is none."""
         self._unbalanced: dict[Service, None] = {}
         """Services whose scheduler is to be told of a change."""
+        self.moved: dict[Service, None] = {}
+        """Services that have or had no sessions, and whose servers are others or weigh otherwise."""
         self.arrived: dict[Server, Service] = {}
         """Servers for whose slow start it is time."""
 
@@ -57,10 +59,13 @@ class Services:
             self._of_virtual.setdefault(key[1].address, {})[key] = None
         self._answer_for(service, -1)
         taking = service.taking()
+        had_table = service.table is not None
         left = service.configure(declared)
         if taking and service.slow_start:
             self.arrived |= dict.fromkeys(service.taking() - taking, service)
         service.set_timeouts(timeouts)
+        if had_table:
+            self.moved[service] = None
         self._answer_for(service, 1)
         self._left(service, left)
         self.ids.set_flags(key, service.session_flags)
@@ -77,6 +82,8 @@ class Services:
         self._answer_for(service, -1)
         self._unbalanced.pop(service, None)
         service.configured = False
+        if service.table is not None:
+            self.moved[service] = None
         for server in service.all_servers():
             self._memory.touch(service.memory_key(Kind.DRAIN, server))
             self._memory.touch(service.memory_key(Kind.SLOW_START, server))
@@ -196,12 +203,17 @@ class Services:
     def rebalance(self, service: Service) -> None:
         """What the servers of ``service`` weigh has changed."""
         if service.configured:
-            service.balance(self.ids.refused)
+            self._tell(service)
 
     def _balance(self) -> None:
         for service in self._unbalanced:
-            service.balance(self.ids.refused)
+            self._tell(service)
         self._unbalanced = {}
+
+    def _tell(self, service: Service) -> None:
+        service.balance(self.ids.refused)
+        if service.table is not None:
+            self.moved[service] = None
 
     def _forget_drained(self, service: Service, server: Server) -> None:
         name = server.endpoint, server.mode

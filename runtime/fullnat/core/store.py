@@ -29,6 +29,7 @@ from fullnat.core.templates import Templates
 from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
+from fullnat.p4constants import OF_SERVER
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -173,6 +174,9 @@ class SessionStore:
 
     def receiver(self, session_id: int, packet: Packet) -> Address | None:
         """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
+        if session_id & OF_SERVER:
+            server = self.services.ids.key(session_id & ~OF_SERVER)
+            return packet.dst if server is None else server.endpoint.address
         session = self.table.by_id.get(session_id)
         if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
             return session.server.endpoint.address

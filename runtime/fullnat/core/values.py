@@ -40,6 +40,8 @@ PREFIXES = 1, 128
 """Bits; those beyond an address count for nothing."""
 QUIC_CONFIGS = 0, 6
 """What three bits hold, but for 7, which stands for none."""
+BUCKETS = 256, 65536
+"""Powers of two."""
 NAME_LENGTH = 64
 QUIC_ID_BYTES = 1, 15
 SECONDS = 0, 86400 * 31
@@ -82,6 +84,12 @@ def check_name(value: str) -> None:
         raise ValueError(f"{value!r} is not a name of at most {NAME_LENGTH} characters")
 
 
+def check_buckets(value: int) -> None:
+    least, most = BUCKETS
+    if not least <= value <= most or value & value - 1:
+        raise ValueError(f"{value} is not a power of two from {least} to {most}")
+
+
 def check_quic_id(value: str) -> None:
     """What connection ids of QUIC call a server."""
     shortest, longest = QUIC_ID_BYTES
@@ -121,6 +129,7 @@ def check_service(settings: ServiceSettings) -> None:
     if settings.scheduler not in SCHEDULERS:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     check_slow_start(settings.scheduler, settings.slow_start)
+    check_buckets(settings.buckets)
     _within("persistence_timeout", settings.persistence_timeout, SECONDS)
     check_name(settings.persistence_group)
     _within("quic_config", settings.quic_config, QUIC_CONFIGS)

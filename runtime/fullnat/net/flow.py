@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple, NewType
+from zlib import crc32
 
 Address = NewType("Address", bytes)
 """4 or 16 bytes in network order."""
@@ -38,6 +39,12 @@ class Flow(NamedTuple):
     def reversed(self) -> Flow:
         """The other direction."""
         return Flow(self.protocol, self.dst, self.src)
+
+
+def flow_hash(flow: Flow) -> int:
+    """That of the data plane, by which flows without sessions are spread: CRC-32 of protocol, addresses and ports."""
+    (protocol, (src, sport), (dst, dport)) = flow
+    return crc32(b"".join((bytes((protocol,)), src, dst, sport.to_bytes(2, "big"), dport.to_bytes(2, "big"))))
 
 
 def address(value: str | IPv4Address | IPv6Address) -> Address:

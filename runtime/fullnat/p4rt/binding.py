@@ -73,6 +73,11 @@ class Binder:
         """The program has tables for IPv6."""
         return "session_in6" in self._tables
 
+    @property
+    def has_stateless(self) -> bool:
+        """The program has services without sessions."""
+        return "bucket" in self._tables
+
     def table(
         self,
         name: str,

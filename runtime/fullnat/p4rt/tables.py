@@ -81,10 +81,11 @@ class ColdTables:
         self._codecs: dict[tuple[type[Entry], bool], _Codec] = {}
         """By kind of entry, and whether its key is of IPv6."""
         for kind, table in TABLES.items():
-            if table.owner is Owner.SESSIONS:
+            if table.owner is Owner.SESSIONS or (table.optional and not binder.has_stateless):
                 continue
             names = {False: table.name} | ({True: table.name6} if table.name6 and binder.has_ipv6 else {})
             actions = dict(table.actions + table.actions6 if binder.has_ipv6 else table.actions)
+            actions |= dict(table.actions_stateless) if binder.has_stateless else {}
             match = "lpm" if table.lpm else "exact"
             for v6, name in names.items():
                 self._codecs[kind, v6] = _Codec(table, binder.table(name, table.key, actions, kind=match))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, get_args, get_type_hints
@@ -31,6 +31,8 @@ class Owner(Enum):
     NEIGHBORS = "neighbors"
     """Next hops, by their ids, and what is learned of neighbors."""
     SESSIONS = "sessions"
+    BUCKETS = "buckets"
+    """Of services without sessions."""
 
 
 class Action(NamedTuple):
@@ -38,6 +40,14 @@ class Action(NamedTuple):
 
     name: str
     params: tuple[str, ...] = ()
+
+
+class Group(NamedTuple):
+    """The buckets of a service without sessions."""
+
+    number: int
+    size: int
+    """A power of two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,8 @@ class Wanted:
     """Ids of the gateways."""
     silent: Collection[Address] = ()
     """Virtual addresses that answer no echo request."""
+    groups: Mapping[tuple[int, Endpoint], Group] = field(default_factory=dict)
+    """Of the services without sessions."""
 
 
 class Table(Generic[E]):
@@ -73,6 +85,10 @@ class Table(Generic[E]):
     actions: ClassVar[tuple[Action, ...]]
     actions6: ClassVar[tuple[Action, ...]] = ()
     """Further ones, in programs that have IPv6."""
+    actions_stateless: ClassVar[tuple[Action, ...]] = ()
+    """Further ones, in programs that have services without sessions."""
+    optional: ClassVar[bool] = False
+    """It is in programs that have services without sessions alone."""
     lpm: ClassVar[bool] = False
     """The key is one prefix: its entries have ``prefix`` and ``prefix_len``."""
     owner: ClassVar[Owner] = Owner.CONFIGURATION
