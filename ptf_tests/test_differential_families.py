@@ -22,6 +22,8 @@ class RandomFramesBetweenFamiliesFareAlike(test_differential.RandomFramesFareAli
     """Segments, datagrams and ICMP errors of sessions of NAT64, with random damage."""
 
     network = IPV6
+    batches = test_differential.BATCHES // 2
+    """Of each of the two."""
 
     def new_session(self) -> Session:
         number = self.harness.session_id()

@@ -19,7 +19,7 @@ LINUX_SYN = mss(1460) + b"\x04\x02" + timestamps() + NOP + b"\x03\x03\x07"
 
 def both_ways(cls: Any) -> Any:
     """A test class of NAT64, and the same of NAT46: its name ends so."""
-    return requires("families")(also(cls, "Nat46", "NAT46.", network=IPV4))
+    return also(requires("families")(cls), "Nat46", "NAT46.", network=IPV4)
 
 
 class CrossTest(SessionTest):
@@ -257,6 +257,17 @@ class SessionThatCrossesToItsOwnFamilyIsDropped(CrossTest):
 
 def ends_within(network: topology.Network) -> dict[str, Any]:
     return {"client": network.client, "vip": network.vip, "local": network.local, "server": network.server}
+
+
+@requires("ipv6")
+class SessionsBetweenFamiliesAreDroppedWhereNobodyTranslates(CrossTest):
+    """Both ways, by name."""
+
+    def runTest(self) -> None:
+        if self.can("families"):
+            self.skipTest("this target translates")
+        self.drop(CLIENT_SIDE, self.session.from_client(seq=1), "FAMILY")
+        self.drop(SERVER_SIDE, self.session.from_server(seq=1), "FAMILY")
 
 
 @requires("families")

@@ -21,6 +21,7 @@ LACKS = {
     "fragments": "ports behind the first one would need a register of 96 bits before all tables; dropped as FRAGMENT",
     "ipsec": "a flow without ports would need parser states and a condition of every stage; dropped as PROTOCOL",
     "ipv6": "the egress parser sees 160 bytes, which addresses of both sides with any options pass; compiled without",
+    "families": "it takes IPv6, and both headers in egress; dropped as ETHERTYPE, on the stand-in as FAMILY",
     "nd-answers": "an answer would be summed in egress; the controller answers",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",
     "frame-length": "ingress does not know it; a packet shorter than its IPv4 length passes as it is",
