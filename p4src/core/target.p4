@@ -32,7 +32,7 @@
 #error "the target must define PASS_TAG: statements that make hdr.ethernet.type what hdr.vlan.type says; nothing if a control does"
 #endif
 #ifndef BEHIND_TAG
-#error "the target must define BEHIND_TAG: the state behind a tag: parse_tagged, or accept for what it shall drop"
+#error "the target must define BEHIND_TAG: what follows transition behind a tag: parse_tagged; or a select that has accept for what it shall drop"
 #endif
 #ifndef MORE_L4
 #error "the target must define MORE_L4: rows of parse_l4 for fragments, AH and ESP; nothing if it follows none"

@@ -245,7 +245,6 @@ REFUSED: list[tuple[str, Command, Reason, str]] = [
     ("locals", ArrangeLocals(KEY, ()), Reason.INVALID, "these are not the local addresses of "),
     ("local", AddLocal(KEY, LOCAL), Reason.EXISTS, "tcp 198.51.100.10:80 has the local address 10.0.2.100 already"),
     ("no local", RemoveLocal(KEY, LOCAL2), Reason.UNKNOWN, "has no local address 10.0.2.101"),
-    ("family", AddLocal(KEY, address("2001:db8::1")), Reason.CONFLICT, "2001:db8::1 cannot serve the IPv4 address "),
     ("link", AddLocal(KEY, address("fe80::1")), Reason.INVALID, "fe80::1 is not the address of one host"),
     ("group", AddLocal(KEY, ip("224.0.0.1")), Reason.INVALID, "224.0.0.1 is not the address of one host"),
     ("no address", AddLocal(KEY, Address(b"abc")), Reason.INVALID, "b'abc' does not appear to be an IPv4 or IPv6"),

@@ -12,27 +12,31 @@ from topo.world import world as make_one
 
 from .checks import CLOSING
 
-DNS_PORT = 53
+DNS_PORT, NGINX_PORT = 53, 8080
 OTHER = {4: 6, 6: 4}
 Worlds = dict[int, World]
 """One network, by the family of the clients; servers of either answer."""
 
 
-def service(clients: int, port: int = standard.VPORT, *options: str) -> str:
-    """A [[virtual_server]] whose clients are of one family, local addresses and servers of the other."""
+def service(clients: int, port: int = standard.VPORT, *options: str, servers: int = len(standard.SERVERS)) -> str:
+    """A [[virtual_server]] whose clients are of one family, local addresses and the first so many servers of the
+    other."""
     outer, inner = standard.FAMILIES[clients], standard.FAMILIES[OTHER[clients]]
     lines = ["[[virtual_server]]", f'address = "{outer.vip}"', f"port = {port}", 'scheduler = "rr"', *options]
     lines += [f"local_addresses = {[*map(str, inner.local_addresses)]}"]
-    for address, _ in inner.servers:
+    for address, _ in inner.servers[:servers]:
         lines += ["[[virtual_server.real_server]]", f'address = "{address}"', f"port = {port}"]
     return "\n".join(lines) + "\n"
 
 
 def config() -> str:
-    """NAT64 and NAT46, of TCP and of UDP."""
+    """NAT64 and NAT46, of TCP and of UDP, and of nginx on the first server."""
     head = standard.config(families=(4, 6), timeouts=CLOSING).partition("[[virtual_server]]")[0]
     datagrams = ('protocol = "udp"', "established_timeout = 2", "timeouts = { udp_oneway = 1 }")
-    services = [service(clients) + service(clients, DNS_PORT, *datagrams) for clients in OTHER]
+    services = [
+        service(clients) + service(clients, DNS_PORT, *datagrams) + service(clients, NGINX_PORT, servers=1)
+        for clients in OTHER
+    ]
     return head + "".join(services)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 import pytest
 
+from bench.tools import toa as preload
 from topo import counters, standard
 from topo.model import Impairment
 from topo.process import poll
@@ -17,7 +21,8 @@ from topo.world import ask, report
 from .checks import assert_all_good, assert_clean
 from .conftest import Sizes
 from .datagrams import MISSING, start_dns
-from .families import OTHER, Worlds, worlds
+from .families import NGINX_PORT, OTHER, Worlds, worlds
+from .test_toa_preload import NGINX_CONFIG
 
 CLIENTS = pytest.mark.parametrize("clients", [6, 4], ids=["NAT64", "NAT46"])
 
@@ -108,6 +113,40 @@ def test_dns(plain: Worlds, clients: int) -> None:
     finally:
         for server in servers:
             server.stop()
+
+
+@CLIENTS
+def test_nginx_sees_its_clients(plain: Worlds, tmp_path: Path, clients: int) -> None:
+    """With libtoa_preload: one of IPv4 as programs with an IPv6 socket do, and one of IPv6, which no IPv4 socket has a
+    name for, as an address of the prefix of TOA_NAT64, the same each time."""
+    if reason := preload.unavailable() or ("" if shutil.which("nginx") else "nginx is not installed"):
+        pytest.skip(reason)
+    world, inside = plain[clients], standard.FAMILIES[OTHER[clients]]
+    address, _ = inside.servers[0]
+    listen = f"[{address}]" if address.version == 6 else str(address)
+    (tmp_path / "nginx.conf").write_text(NGINX_CONFIG.format(directory=tmp_path, address=listen, port=NGINX_PORT))
+    trusted = f"{inside.local_addresses[0]}/{126 if address.version == 6 else 30}"
+    env = {"LD_PRELOAD": str(preload.library(tmp_path)), "TOA_TRUSTED": trusted, "TOA_NAT64": "240.0.0.0/4"}
+    command = ["nginx", "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")]
+    server = world.network.start(standard.SERVERS[0], "nginx", command, env)
+    try:
+        poll(lambda: world.network.listens(standard.SERVERS[0], NGINX_PORT), 10, "nginx listens")
+        seen = set()
+        for _ in range(3):
+            with world.connect("c1", NGINX_PORT) as sock:
+                own, port = sock.getsockname()[:2]
+                sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                who, _, its_port = sock.makefile("rb").read().decode().rpartition("\r\n")[2].rpartition(":")
+            assert int(its_port) == port
+            seen.add(who)
+        (name,) = seen
+        if clients == 4:
+            assert name.removeprefix("::ffff:") == own
+        else:
+            assert ip_address(name) in ip_network("240.0.0.0/4")
+        assert_all_clean(plain)
+    finally:
+        server.stop()
 
 
 def test_bad_wires(target: str, sizes: Sizes) -> None:

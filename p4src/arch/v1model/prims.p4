@@ -17,7 +17,7 @@
         m.target.tag_bytes = VLAN_BYTES; \
         m.ingress_port = 4w0 ++ hdr.vlan.vid ++ 16w0; \
         m.priority = hdr.vlan.priority ++ hdr.vlan.drop_eligible ++ 28w0;
-#define BEHIND_TAG parse_tagged
+#define BEHIND_TAG parse_tagged;
 #define WITHOUT_PRIORITY(PORT) ((PORT) & 0x0fffffff)
 #define KEEP_PRIORITY(PORT) m.priority = (PORT) & 0xf0000000;
 #define OF_NO_INTERFACE \

@@ -33,7 +33,7 @@
     /* A tag that only tells a priority is passed over, one of a VLAN if the target has them. */
     state parse_vlan {
         packet.extract(hdr.vlan);
-        transition BEHIND_TAG;
+        transition BEHIND_TAG
     }
 
     state parse_tagged {
