@@ -57,6 +57,7 @@ WRONG = [
     ("-A -t 192.0.2.1:80 --pe sip", "persistence engines are not supported"),
     ("--set 1 2", "--set needs TCP TCPFIN UDP"),
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 -m --tun-type gue", "--tun-type needs -i"),
+    ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type vxlan", "--tun-type is ipip or gue"),
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-port 6080", "--tun-port goes with --tun-type gue, and is 6080"),
     (
         "-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type gue --tun-port 80",

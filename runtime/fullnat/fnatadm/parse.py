@@ -143,6 +143,7 @@ def _check(command: Command, given: dict[str, Any]) -> None:
             raise UsageError(f"{there[0]} and {there[1]} do not go together")
     if "netmask" in given and "persistent" not in given:
         raise UsageError("-M needs -p")
-    choices = BY_NAME["synproxy"].choices
-    if given.get("synproxy", choices[0]) not in choices:
-        raise UsageError(f"-j is {' or '.join(choices)}")
+    for name, value in given.items():
+        choices = BY_NAME[name].choices if name in BY_NAME else ()
+        if choices and value not in choices:
+            raise UsageError(f"{BY_NAME[name].names[0]} is {' or '.join(choices)}")
