@@ -78,6 +78,13 @@ WRONG = [
 ]
 
 
+def test_a_message_is_one_line_whatever_was_typed() -> None:
+    for word, told in (("--a\nb", "unknown option '--a\\nb'"), ("-\n", "unknown option '-\\n'")):
+        with pytest.raises(UsageError) as caught:
+            parse([word])
+        assert str(caught.value) == told
+
+
 @pytest.mark.parametrize(("line", "message"), WRONG, ids=[line for line, _ in WRONG])
 def test_wrong_lines(line: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:

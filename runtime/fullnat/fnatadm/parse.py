@@ -79,7 +79,7 @@ def _taken(word: str, left: list[str]) -> list[tuple[Option, Any]]:
             raise UsageError(REFUSED[f"-{letter}"])
         option = _SHORT.get(letter)  # type: ignore[assignment]
         if option is None:
-            raise UsageError(f"unknown option -{letter}")
+            raise UsageError(f"unknown option {_shown(f'-{letter}')}")
         if option.value is Value.NONE:
             found.append((option, True))
         elif letters and (option.value is Value.ONE or _NUMBER.fullmatch(letters)):
@@ -92,13 +92,18 @@ def _taken(word: str, left: list[str]) -> list[tuple[Option, Any]]:
     return found
 
 
+def _shown(word: str) -> str:
+    """In one line, whatever is in it."""
+    return word if word.isprintable() else repr(word)
+
+
 def _long(name: str) -> Option:
     if f"--{name}" in REFUSED:
         raise UsageError(REFUSED[f"--{name}"])
     option = _LONG.get(name)
     if option is None:
         close = difflib.get_close_matches(name, _LONG, 1)
-        raise UsageError(f"unknown option --{name}" + (f"; did you mean --{close[0]}?" if close else ""))
+        raise UsageError(f"unknown option {_shown(f'--{name}')}" + (f"; did you mean --{close[0]}?" if close else ""))
     return option
 
 
