@@ -91,3 +91,22 @@ def test_a_schedulers_name_is_known_everywhere(scheduler: str) -> None:
     assert virtual.scheduler == scheduler
     message: Any = commands.messages(parse(["-A", "-t", "203.0.113.80:80", "-s", scheduler]))[0]
     assert message["add_service"]["settings"]["scheduler"] == scheduler
+
+
+def test_a_keyword_without_its_value_is_an_error_with_its_line() -> None:
+    """acassen/keepalived PR #1660: the process ends at a reload."""
+    check = "real_server 10.0.0.12 80 {\nTCP_CHECK {\nconnect_port\nconnect_timeout 5\n}\n}"
+    with pytest.raises(ConfigError) as caught:
+        load(service("203.0.113.80", "10.0.0.11", more=check))
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"f:{OURS.count(chr(10)) + 7}: ")
+    assert "connect_port" in problem
+
+
+def test_a_server_that_is_there_twice_is_an_error() -> None:
+    """acassen/keepalived#1904: a whole service is lost at a reload, whatever reloads follow."""
+    twice = "real_server 10.0.0.11 80 {\n    }"
+    with pytest.raises(ConfigError) as caught:
+        load(service("203.0.113.80", "10.0.0.11", more=twice))
+    (problem,) = caught.value.problems
+    assert problem.endswith("10.0.0.11:80 is already that of real_server 1 (line 12)")
