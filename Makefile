@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
+.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz fuzz-inputs differential bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -69,6 +69,9 @@ e2e: setup  ## end-to-end tests at full size: 1 GB transfers, 30 s of load; as r
 fuzz: setup  ## fuzz the FULLNAT program under sanitizers: make fuzz SECONDS=60 [SEED=n] [PROGRAM=x.json | TRANSPORT=1 | EDGE=1]
 	$(BIN)/python tests/p4soft/fuzz/fuzzkit.py --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) $(if $(PROGRAM),--program $(PROGRAM)) \
 	  $(if $(TRANSPORT),--transport) $(if $(EDGE),--edge)
+
+fuzz-inputs: setup  ## any input to the API, HTTP and the parsers: make fuzz-inputs [INPUTS=10000000] [JOBS=2] [SEED=n]
+	PYTHONPATH=tests $(BIN)/python -m anyinput.inputs $(if $(INPUTS),--inputs $(INPUTS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
 differential: setup  ## BMv2 and p4soft on the same programs: make differential SAMPLES="DIR x.p4 x.json" [ARGS=--help]
 	$(BIN)/python tests/p4soft/differential/differential.py $(SAMPLES) $(ARGS)

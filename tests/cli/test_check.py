@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.controllerkit import invoke
-from cli.samples import CONFIG_TEXT
+from cli.samples import CONFIG_TEXT, NO_ROUTE
 
-NO_ROUTE = (
-    "warning: no [[route]] of IPv4 has a gateway: clients outside the subnets of the interfaces get no answer "
-    '(prefix = "0.0.0.0/0" leads to all)'
-)
 ROUTE = '[[route]]\nprefix = "0.0.0.0/0"\ngateway = "10.0.0.2"\n'
 
 

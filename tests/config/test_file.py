@@ -397,9 +397,3 @@ def test_what_the_parser_cannot_take_is_one_line(text: str, problem: str) -> Non
     (found,) = problems(text)
     assert found.startswith(problem)
     assert "\n" not in found
-
-
-def test_one_range_of_local_addresses_needs_no_list() -> None:
-    one = GOOD.replace('["10.0.1.1"]', '"10.0.1.1"')
-    assert one != GOOD
-    assert file.parse(one) == file.parse(GOOD)

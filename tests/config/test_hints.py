@@ -121,3 +121,9 @@ def test_answers_that_do_not_come_to_clients_are_told() -> None:
         "with its"
     ]
     assert list(advice(file.parse(GOOD + alone.replace("nat", "dr")))) == []
+
+
+def test_one_range_of_local_addresses_needs_no_list() -> None:
+    one = GOOD.replace('["10.0.1.1"]', '"10.0.1.1"')
+    assert one != GOOD
+    assert file.parse(one) == file.parse(GOOD)

@@ -57,6 +57,7 @@ WRONG = [
     ("-A -t 192.0.2.1:80 --pe sip", "persistence engines are not supported"),
     ("--set 1 2", "--set needs TCP TCPFIN UDP"),
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 -m --tun-type gue", "--tun-type needs -i"),
+    ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type vxlan", "--tun-type is ipip or gue"),
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-port 6080", "--tun-port goes with --tun-type gue, and is 6080"),
     (
         "-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type gue --tun-port 80",
@@ -75,6 +76,13 @@ WRONG = [
     ("-A -t 192.0.2.1:80 --check path='", '--check "path=\'": No closing quotation'),
     ("-D -t 192.0.2.1:80 --check none", "--check does not go with -D"),
 ]
+
+
+def test_a_message_is_one_line_whatever_was_typed() -> None:
+    for word, told in (("--a\nb", "unknown option '--a\\nb'"), ("-\n", "unknown option '-\\n'")):
+        with pytest.raises(UsageError) as caught:
+            parse([word])
+        assert str(caught.value) == told
 
 
 @pytest.mark.parametrize(("line", "message"), WRONG, ids=[line for line, _ in WRONG])

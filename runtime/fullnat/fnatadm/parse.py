@@ -79,7 +79,7 @@ def _taken(word: str, left: list[str]) -> list[tuple[Option, Any]]:
             raise UsageError(REFUSED[f"-{letter}"])
         option = _SHORT.get(letter)  # type: ignore[assignment]
         if option is None:
-            raise UsageError(f"unknown option -{letter}")
+            raise UsageError(f"unknown option {_shown(f'-{letter}')}")
         if option.value is Value.NONE:
             found.append((option, True))
         elif letters and (option.value is Value.ONE or _NUMBER.fullmatch(letters)):
@@ -92,13 +92,18 @@ def _taken(word: str, left: list[str]) -> list[tuple[Option, Any]]:
     return found
 
 
+def _shown(word: str) -> str:
+    """In one line, whatever is in it."""
+    return word if word.isprintable() else repr(word)
+
+
 def _long(name: str) -> Option:
     if f"--{name}" in REFUSED:
         raise UsageError(REFUSED[f"--{name}"])
     option = _LONG.get(name)
     if option is None:
         close = difflib.get_close_matches(name, _LONG, 1)
-        raise UsageError(f"unknown option --{name}" + (f"; did you mean --{close[0]}?" if close else ""))
+        raise UsageError(f"unknown option {_shown(f'--{name}')}" + (f"; did you mean --{close[0]}?" if close else ""))
     return option
 
 
@@ -143,6 +148,7 @@ def _check(command: Command, given: dict[str, Any]) -> None:
             raise UsageError(f"{there[0]} and {there[1]} do not go together")
     if "netmask" in given and "persistent" not in given:
         raise UsageError("-M needs -p")
-    choices = BY_NAME["synproxy"].choices
-    if given.get("synproxy", choices[0]) not in choices:
-        raise UsageError(f"-j is {' or '.join(choices)}")
+    for name, value in given.items():
+        choices = BY_NAME[name].choices if name in BY_NAME else ()
+        if choices and value not in choices:
+            raise UsageError(f"{BY_NAME[name].names[0]} is {' or '.join(choices)}")
