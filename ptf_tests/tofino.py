@@ -19,6 +19,7 @@ LACKS = {
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
     "fragments": "ports behind the first one would need a register of 96 bits before all tables; dropped as FRAGMENT",
     "ipsec": "a flow without ports would need parser states and a condition of every stage; dropped as PROTOCOL",
+    "service-match": "ranges of ports take several TCAM entries, in stages that sessions fill; compiled without",
     "ipv6": "the egress parser sees 160 bytes, which addresses of both sides with any options pass; compiled without",
     "nd-answers": "an answer would be summed in egress; the controller answers",
     "ip-options": "ten option words would need parser states, PHV and deparser checksum entries of their own; dropped",

@@ -6,6 +6,7 @@
 #define PACKET_IN_SEQ @id(5) bit<32> seq;
 
 #define IPV6
+#define SERVICE_MATCH
 
 /* A control verifies it. */
 #define CHECK_IPV4

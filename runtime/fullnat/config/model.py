@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import TypeVar
 
 from fullnat.core.modes import Mode
+from fullnat.net.match import Match
 
 IpAddress = IPv4Address | IPv6Address
 IpInterface = IPv4Interface | IPv6Interface
@@ -174,6 +175,8 @@ class ServiceSettings:
     """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None
     """Those of this service; None is those of the configuration."""
+    match: tuple[Match, ...] = ()
+    """Of a service by match: the packets that are of it."""
     checks: tuple[Check, ...] = ()
     """Of the real servers that have none of their own."""
 

@@ -54,6 +54,14 @@ def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
         yield Problem(Reason.INVALID, f"{what} is of IPv6, which this program of the switch does not have")
 
 
+def of_match(draft: Draft) -> Iterator[Problem]:
+    """The draft's services of all ports and by match, for a program that has none."""
+    for key, declared in draft.services.items():
+        if declared is not None and not key[1].port:
+            what = "services of all ports and by match"
+            yield Problem(Reason.INVALID, f"{name(key)}: this program of the switch does not have {what}")
+
+
 def _families(draft: Draft) -> Iterator[Problem]:
     """Packets stay in the family that they came in."""
     for key, declared in draft.affected():

@@ -8,8 +8,8 @@ from typing import Any
 
 from finsy.proto import p4r
 
-from fullnat.net.flow import Address, is_v6
-from fullnat.p4rt import binding
+from fullnat.net.flow import Address
+from fullnat.p4rt import binding, wild
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.wire import canonical, shortest
 from fullnat.tables.table import TABLES, Entry, Owner, Table, shown, table_of
@@ -32,6 +32,10 @@ class _Codec:
                 field = self.bound.key[0]
                 lpm = message.match.add(field_id=field.id).lpm
                 lpm.value, lpm.prefix_len = _value(value, field), length
+        elif self.table.kinds:
+            *parts, message.priority = values
+            for field, kind, value in zip(self.bound.key, self.table.kinds, parts, strict=True):
+                wild.add(message, field, kind, value)
         else:
             for field, value in zip(self.bound.key, values, strict=True):
                 message.match.add(field_id=field.id).exact.value = _value(value, field)
@@ -64,6 +68,11 @@ class _Codec:
             match = entry.match[0].lpm if entry.match else None
             value, length = (b"", 0) if match is None else (match.value, match.prefix_len)
             return self._decoded(value, self.bound.key[0]), length
+        if self.table.kinds:
+            found = {match.field_id: match for match in entry.match}
+            fields = zip(self.bound.key, self.table.kinds, strict=True)
+            read = (wild.read(found.get(field.id), field, kind, self.table.addresses) for field, kind in fields)
+            return (*read, entry.priority)
         values = {match.field_id: match.exact.value for match in entry.match}
         return [self._decoded(values[field.id], field) for field in self.bound.key]
 
@@ -83,10 +92,12 @@ class ColdTables:
             if table.owner is Owner.SESSIONS:
                 continue
             names = {False: table.name} | ({True: table.name6} if table.name6 and binder.has_ipv6 else {})
-            actions = dict(table.actions + table.actions6 if binder.has_ipv6 else table.actions)
-            match = "lpm" if table.lpm else "exact"
+            if table.of_match and not binder.has_match:
+                continue
+            kinds = ("lpm",) if table.lpm else table.kinds
             for v6, name in names.items():
-                self._codecs[kind, v6] = _Codec(table, binder.table(name, table.key, actions, kind=match))
+                bound = binder.table(name, table.key, _actions(table, binder), kinds=kinds)
+                self._codecs[kind, v6] = _Codec(table, bound)
         self._by_id = {codec.bound.id: codec for codec in self._codecs.values()}
 
     @property
@@ -96,9 +107,7 @@ class ColdTables:
     def encode(self, entry: Entry, *, with_action: bool) -> p4r.TableEntry:
         """The TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field, and for IPv6
         in a program without it."""
-        key = table_of(entry).key_values(entry)
-        v6 = any(is_v6(Address(value)) for value in key if isinstance(value, bytes))
-        codec = self._codecs.get((type(entry), v6))
+        codec = self._codecs.get((type(entry), table_of(entry).is_v6(entry)))
         if codec is None:
             raise ValueError(f"the program has no table for {shown(entry)}")
         return codec.encode(entry, with_action=with_action)
@@ -107,6 +116,16 @@ class ColdTables:
         """The entry, or None when it is not of one of these tables. Raises ValueError for an unknown action."""
         codec = self._by_id.get(entry.table_id)
         return codec.decode(entry) if codec else None
+
+
+def _actions(table: Table[Any], binder: Binder) -> dict[str, tuple[str, ...]]:
+    """Those that the program has to have."""
+    actions = table.actions
+    if binder.has_ipv6:
+        actions += table.actions6
+    if binder.has_match:
+        actions += table.actions_match + (table.actions_match6 if binder.has_ipv6 else ())
+    return dict(actions)
 
 
 def _value(value: int | Address, field: binding.Field) -> bytes:

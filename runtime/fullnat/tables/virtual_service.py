@@ -27,4 +27,6 @@ class VirtualServiceTable(Table[VirtualService]):
     last = True
 
     def wanted(self, model: Wanted) -> Iterable[VirtualService]:
-        return (VirtualService(protocol, *virtual, flags) for (protocol, virtual), flags in model.services.items())
+        """Those of one port; others are in ``service_match``."""
+        exact = ((protocol, virtual, flags) for (protocol, virtual), flags in model.services.items() if virtual.port)
+        return (VirtualService(protocol, *virtual, flags) for protocol, virtual, flags in exact)
