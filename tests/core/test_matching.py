@@ -258,7 +258,7 @@ def with_match(*rules: str) -> Any:
     ("command", "message"),
     [
         (AddServer(ANY_PORT, Endpoint(SERVER2, 80), ServerSettings()), "its own has to be 0, not 80"),
-        (AddService((6, marked(1)), SETTINGS), "fwmark:1 needs 1 to 64 rules that say what it matches"),
+        (AddService((6, marked(1)), SETTINGS), "fwmark:1 needs match, 1 to 64 rules"),
         (AddService((6, marked(1, v6=True)), with_match("dst=198.51.100.10")), "dst is not of IPv6, as fwmark6:1 is"),
         (AddService((6, marked(1)), with_match("dst=224.0.0.1")), "224.0.0.1 is not the address of one host"),
         (AddService((6, Endpoint(VIP2, 0)), with_match("dst=198.51.100.10")), "198.51.100.11:0 is none"),

@@ -52,6 +52,8 @@ def _timeouts(timeouts: Timeouts, otherwise: Timeouts) -> Section:
 
 def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
     section = _section(virtual, file.VIRTUAL_SERVER)
+    if virtual.fwmark is not None:
+        section = {key: value for key, value in section.items() if key not in ("address", "port")}
     if virtual.established_timeout == PROTOCOLS[virtual.protocol].established_timeout:
         section.pop("established_timeout", None)
     else:
@@ -65,7 +67,10 @@ def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
 
 def _real_server(real: RealServer) -> Section:
     checks = _checks(real.checks)
-    return _section(real, file.REAL_SERVER) | ({"check": checks} if checks else {})
+    section = _section(real, file.REAL_SERVER)
+    if not real.port:
+        section.pop("port")
+    return section | ({"check": checks} if checks else {})
 
 
 def _checks(checks: Sequence[Check]) -> list[Section]:
