@@ -154,6 +154,22 @@ def test_sessions_of_all_ports_are_found_again() -> None:
     assert again.controller.stats()["sessions_adopted"] == 2
 
 
+@pytest.mark.parametrize("first", ["all", "one"])
+def test_a_session_stays_its_services_when_that_is_gone(first: str) -> None:
+    """Of a service of one port that was removed, sessions are none of that of all ports, and the other way round."""
+    one, every = virtual(real_servers=(real(port=8080),)), any_port()
+    rig = Rig(config({"all": every, "one": one}[first]))
+    opened(rig, 80)
+    before = {entry.flow_out for entry in rig.switch.sessions().values()}
+    again = Rig(config({"all": one, "one": every}[first]), switch=rig.switch)
+    assert {view.entry.flow_out for view in again.controller.sessions()} <= before
+    again.settle()
+    for _ in range(3):
+        again.advance(100)
+    assert again.switch.sessions() == {}
+    assert opened(again, 80) == [(80, SERVER, 8080 if first == "all" else 80)]
+
+
 # ---- by match
 
 

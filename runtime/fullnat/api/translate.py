@@ -16,7 +16,8 @@ from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.model import Model
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
-from fullnat.net.flow import Endpoint, address, text
+from fullnat.net.flow import Endpoint, address, named_mark, text
+from fullnat.net.match import parse as parse_match
 
 Json = dict[str, Any]
 S = TypeVar("S")
@@ -27,7 +28,9 @@ _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
 def endpoint(value: str) -> Endpoint:
-    """Raises ValueError for what is not ADDRESS:PORT."""
+    """Raises ValueError for what is not ADDRESS:PORT, or the name of a service by match."""
+    if (mark := named_mark(value)) is not None:
+        return mark
     host, colon, port = value.rpartition(":")
     is_number = port.isascii() and port.isdecimal() and len(port) <= 5
     if not colon or not is_number or (":" in host) != host.startswith("["):
@@ -74,6 +77,7 @@ def _mac(value: str) -> int:
 _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServiceSettings, "mode"): _mode,
     (ServerSettings, "mode"): _mode,
+    (ServiceSettings, "match"): lambda texts: tuple(map(parse_match, texts)),
     (Interface, "mac"): _mac,
     (Interface, "address"): ip_interface,
     (Interface, "further"): lambda texts: tuple(map(ip_interface, texts)),

@@ -147,14 +147,17 @@ class Adoption:
         """The service that the session is of: of several the one that its server is known to be of. It may be
         configured no more."""
         services, servers = self._store.services, self.servers
+        virtual = servers.virtual(entry)
         possible = services.possible(key)
+        if virtual is not None:
+            # A server of one port is none of several.
+            possible = [of for of in possible if (of[1].port == 0) is (virtual.port == 0)]
         if len(possible) > 1:
             keys = ((of, servers.key(entry, of)) for of in possible if servers.agrees(entry, of))
             fits = [of for of, real in keys if real is not None and services.ids.fits(entry.server_id, real)]
             possible = fits or possible
         if possible:
             return possible[0]
-        virtual = servers.virtual(entry)
         return key.protocol, key.dst if virtual is None or virtual.port else virtual
 
     def _adopt(self, key: Flow, entry: SessionEntry, of: ServiceKey, now: float, adopted: list[Session]) -> bool:

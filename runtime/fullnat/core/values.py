@@ -75,9 +75,7 @@ def check_match(virtual: Endpoint, matches: Sequence[Match]) -> None:
             raise ValueError(f"match is of services by fwmark, and {virtual} is none")
         return
     if not 1 <= len(matches) <= MOST:
-        raise ValueError(
-            f"{virtual} needs match, 1 to {MOST} rules that say what it stands for: nothing sets marks here"
-        )
+        raise ValueError(f"{virtual} needs match, 1 to {MOST} rules: a switch has no netfilter to set marks")
     version = 6 if is_v6(virtual.address) else 4
     for match in matches:
         if match.dst.version != version:

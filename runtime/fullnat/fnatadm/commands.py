@@ -11,6 +11,7 @@ from fullnat.config.model import ServiceSettings, Timeouts
 from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
+from fullnat.net.flow import MARK, MARK6
 from fullnat.p4constants import PORT_GUE
 
 Json = dict[str, Any]
@@ -23,7 +24,7 @@ TUNNELS = {"ipip": "tunnel", "gue": "gue"}
 ESTABLISHED = {"tcp": 90.0, "udp": 300.0}
 """Seconds, where a service says nothing (the protocols' own)."""
 FIN_WAIT = Timeouts().fin_wait
-_SAID = frozenset({"scheduler", "established_timeout", "persistence_timeout", "persistence_prefix", "ops"})
+_SAID = frozenset({"scheduler", "established_timeout", "persistence_timeout", "persistence_prefix", "ops", "match"})
 """Settings of a service that have letters; those of a server have all."""
 
 
@@ -38,6 +39,13 @@ def messages(line: Line) -> list[Json]:
 def service(line: Line) -> Json:
     """The service that is named."""
     protocol = line["protocol"]
+    if "ipv6" in line and names.mark(line["service"]) is None:
+        raise UsageError("-6 is for -f; another service's family is that of its address")
+    if names.mark(line["service"]) is not None:
+        return {
+            "protocol": protocol,
+            "virtual": line["service"].replace(MARK, MARK6) if "ipv6" in line else line["service"],
+        }
     return {"protocol": protocol, "virtual": names.endpoint(line["service"], protocol)}
 
 
@@ -112,6 +120,8 @@ def _service_settings(line: Line) -> Json:
         raise UsageError("-j enable: the SYN proxy is not supported")
     if "established" in line:
         found["established_timeout"] = _seconds(line, "established")
+    if "match" in line:
+        found["match"] = line["match"]
     return {**found, **_options(line)}
 
 
@@ -207,6 +217,8 @@ def lines(services: list[Json], fin_wait: float, numeric: bool) -> Iterator[str]
 
 
 def _name(found: Json, numeric: bool) -> str:
+    if (number := names.mark(found["virtual"])) is not None:
+        return letters.mark(number, found["protocol"], is_six=names.is_six(found["virtual"]))
     return f"{letters.PROTOCOLS[found['protocol']]} {names.shown(found['virtual'], found['protocol'], numeric)}"
 
 
@@ -215,11 +227,12 @@ def _service_lines(found: Json, numeric: bool) -> Iterator[str]:
     words = [f"-A {name} -s {settings['scheduler']}"]
     if settings.get("persistence_timeout"):
         words.append(f"-p {settings['persistence_timeout']:.15g}")
-        bits = names.mask(settings["persistence_prefix"], found["virtual"])
+        bits = names.mask(settings["persistence_prefix"], is_six=names.is_six(found["virtual"]))
         words += [f"-M {bits}"] if bits is not None else []
     words += ["-o"] if settings.get("ops") else []
     if settings["established_timeout"] not in (0, ESTABLISHED[protocol]):
         words.append(f"-V {settings['established_timeout']:.15g}")
+    words += [f"-H {rule}" for rule in settings.get("match", ())]
     yield " ".join([*words, *_option_words(settings)])
     for server in found["servers"]:
         if server["draining"]:

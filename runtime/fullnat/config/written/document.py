@@ -12,6 +12,7 @@ from fullnat.config import file
 from fullnat.config.addresses import mac_text
 from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.net.match import parse
 
 Section = dict[str, Any]
 
@@ -63,6 +64,13 @@ def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
     section["check"] = _checks(virtual.checks)
     section["real_server"] = [_real_server(real) for real in virtual.real_servers]
     return {key: value for key, value in section.items() if value != []}
+
+
+def address_of(service: Section) -> str:
+    """One of its addresses, which are all of one family."""
+    if "address" in service:
+        return str(service["address"])
+    return str(parse(service["match"][0]).dst.network_address)
 
 
 def _real_server(real: RealServer) -> Section:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from fullnat.config.written.document import Section
+from fullnat.config.written.document import Section, address_of
 from fullnat.core.values import PREFIXES
 from fullnat.fnatadm import letters, names
 
@@ -14,7 +14,7 @@ _PERSISTENCE = ("persistence_timeout", "persistence_prefix")
 _IN_SERVICE = frozenset(
     (
         *("address", "port", "protocol", "scheduler", "mode", "local_addresses", "real_server", "established_timeout"),
-        *("ops", *_PERSISTENCE),
+        *("ops", "fwmark", *_PERSISTENCE),
     )
 )
 _IN_SERVER = frozenset(("address", "port", "mode", "weight", *letters.THRESHOLDS))
@@ -33,11 +33,14 @@ def text(document: Section) -> tuple[str, list[str]]:
 
 
 def _name(service: Section) -> str:
-    return f"{letters.PROTOCOLS[service.get('protocol', 'tcp')]} {_endpoint(service)}"
+    protocol = service.get("protocol", "tcp")
+    if "fwmark" in service:
+        return letters.mark(service["fwmark"], protocol, is_six=":" in address_of(service))
+    return f"{letters.PROTOCOLS[protocol]} {_endpoint(service)}"
 
 
 def _endpoint(section: Section) -> str:
-    return names.joined(section["address"], str(section["port"]))
+    return names.joined(section["address"], str(section.get("port", 0)))
 
 
 def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
@@ -56,7 +59,7 @@ def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
 def _persistence(service: Section) -> str:
     if "persistence_timeout" not in service:
         return ""
-    mask = names.mask(service.get("persistence_prefix", PREFIXES[1]), _endpoint(service))
+    mask = names.mask(service.get("persistence_prefix", PREFIXES[1]), is_six=":" in address_of(service))
     return f" -p {round(service['persistence_timeout'])}{'' if mask is None else f' -M {mask}'}"
 
 
