@@ -110,6 +110,8 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
             yield f"persistence_granularity {_granularity(document.address_of(section), value)}"
         elif key in _KEYWORDS:
             ours = key in _OF_FORKS and section.get("mode") != "fullnat"
+            # keepalived takes a mark for one of all protocols, and warns.
+            ours |= key == "protocol" and "fwmark" in section
             yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}".rstrip()
         else:
             yield f"@{CONFIG_ID} {key} {_words(value)}"
