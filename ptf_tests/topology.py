@@ -203,7 +203,7 @@ def match(
     key |= {"source": prefix(*source)} if source is not None else {}
     key |= {"destination_port": Range(*ports)} if ports != (0, 0xFFFF) else {}
     key |= {"source_port": Range(*source_ports)} if source_ports != (0, 0xFFFF) else {}
-    key |= {"port": Masked(port, 0x1FF)} if port is not None else {}
+    key |= {"port": Masked(port, 0xFFFFFFFF)} if port is not None else {}
     return Entry(f"service_match{suffix(vip)}", key, "match_punt", {"flags": flags}, priority=priority)
 
 

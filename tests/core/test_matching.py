@@ -64,6 +64,7 @@ def opened(rig: Rig, *vports: int, vip: bytes = VIP, port: int = 1) -> list[tupl
         "dst=203.0.113.80,dport=80",
         "dst=203.0.113.0/28,dport=80-443,sport=1024-65535,src=10.0.0.0/8,iif=3",
         "dst=2001:db8::80,src=2001:db8:1::/48",
+        "dst=203.0.113.80,iif=3.100",
     ],
 )
 def test_a_rule_is_what_its_words_say(text: str) -> None:
@@ -83,6 +84,7 @@ def test_a_rule_is_what_its_words_say(text: str) -> None:
         ("dst=1.2.3.4,dport=9-8", "'dst=1.2.3.4,dport=9-8': dport: 9-8 ends before it begins"),
         ("dst=1.2.3.4,dport=1,dport=2", "'dst=1.2.3.4,dport=1,dport=2': dport is there twice"),
         ("dst=1.2.3.4,src=::/0", "'dst=1.2.3.4,src=::/0': src and dst are not of one family"),
+        ("dst=1.2.3.4,iif=1.4095", "'dst=1.2.3.4,iif=1.4095': iif: '4095' is not a number up to 4094"),
         ("dst=1.2.3.4,iif=511", "'dst=1.2.3.4,iif=511': iif: '511' is not a number up to 510"),
     ],
 )
@@ -207,7 +209,7 @@ def test_the_interface_and_the_clients_port_count() -> None:
     rules = "dst=198.51.100.10,iif=2", "dst=198.51.100.10,dport=80,sport=41001"
     rig = Rig(config(by_match(1, *rules)))
     assert opened(rig, 80, 80) == [(80, SERVER, 80)]
-    assert opened(rig, 443, port=2) == [(443, SERVER, 443)]
+    assert opened(rig, 443, port=7 << 29 | 2) == [(443, SERVER, 443)], "whatever its priority"
     assert rig.controller.stats()["syn_without_service"] == 1
 
 

@@ -41,6 +41,7 @@ from fullnat.core.values import (
     WEIGHTS,
 )
 from fullnat.net.flow import MARKS, marked
+from fullnat.net.vlan import VLANS
 
 REQUIRED = object()
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -105,6 +106,7 @@ INTERFACE: dict[str, tuple[Convert, Any]] = {
     "mac": (addresses.mac, REQUIRED),
     "address": (addresses.interface_addresses, REQUIRED),
     "mtu": (scalars.integer(*MTUS), 1500),
+    "vlan": (scalars.integer(*VLANS), 0),
 }
 ROUTE: dict[str, tuple[Convert, Any]] = {
     "prefix": (addresses.network, REQUIRED),
@@ -274,14 +276,14 @@ def _virtual_server(
     has_ports = "fwmark" in table or table.get("port") == 0
     of_server = _SERVER_OF_PORTS if has_ports else REAL_SERVER
     servers = [
-        RealServer(**values, checks=_checks(item, problems, below))
+        RealServer(**values, checks=checks(item, problems, below))
         for below, item in _tables(table, "real_server", problems, where)
         if (values := _section(item, of_server, problems, below, ("check",))) is not None
     ]
-    checks = _checks(table, problems, where)
+    own_checks = checks(table, problems, where)
     if found is None:
         return None
-    return VirtualServer(**_named(found), real_servers=tuple(servers), timeouts=own, checks=checks)
+    return VirtualServer(**_named(found), real_servers=tuple(servers), timeouts=own, checks=own_checks)
 
 
 def _named(found: dict[str, Any]) -> dict[str, Any]:
@@ -294,8 +296,9 @@ def _named(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "address": ip_address(address), "port": port}
 
 
-def _checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:
-    checks = []
+def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:
+    """The sections ``check`` of ``table``, those that nothing is wrong with."""
+    made = []
     for below, item in _tables(table, "check", problems, where):
         found = _section(item, CHECK, problems, below)
         if found is None:
@@ -309,8 +312,8 @@ def _checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple
             problems.add(below, "command", "is missing")
         if found["verify"] and not (found["tls"] and found["host"]):
             problems.add(below, "verify", "needs tls = true, and host, which the certificate is for")
-        checks.append(Check(**found))
-    return tuple(checks)
+        made.append(Check(**found))
+    return tuple(made)
 
 
 def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Problems, where: Where) -> None:

@@ -16,6 +16,6 @@ def mark(number: int, protocol: str, *, is_six: bool) -> str:
     return f"-f {number}{'' if protocol == 'tcp' else f'/{protocol}'}{' -6' if is_six else ''}"
 
 
-def thresholds(server: Mapping[str, object]) -> str:
-    """Those that ``server`` has, behind a space each."""
-    return "".join(f" {letter} {server[key]}" for key, letter in THRESHOLDS.items() if server.get(key))
+def thresholds(server: Mapping[str, object]) -> list[str]:
+    """Those that ``server`` has."""
+    return [f"{letter} {server[key]}" for key, letter in THRESHOLDS.items() if server.get(key)]

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from fullnat.net.flow import Address, Flow
+from fullnat.net.vlan import PORT_BITS, VLANS, interface_number, port_and_vlan, without_priority
 
 Network = IPv4Network | IPv6Network
 Ports = tuple[int, int]
@@ -16,9 +17,10 @@ Ports = tuple[int, int]
 ALL_PORTS: Ports = (0, 65535)
 MOST_ADDRESSES = 256
 """Of one destination: the switch has an entry for each, and answers ARP for it."""
+LAST_PORT = 510
+"""Of the switch."""
 MOST = 64
 """Rules of a service."""
-LAST_INTERFACE = 510
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class Match:
     """None: all clients."""
     sport: Ports = ALL_PORTS
     iif: int | None = None
-    """The port of the switch that it comes in by; None: any."""
+    """The interface that it comes in by, as its number (:mod:`fullnat.net.vlan`); None: any."""
 
     def __str__(self) -> str:
         return ",".join(f"{name}={text}" for name, text in self._said())
@@ -45,7 +47,7 @@ class Match:
         if self.src is not None:
             yield "src", _network_text(self.src)
         if self.iif is not None:
-            yield "iif", str(self.iif)
+            yield "iif", ".".join(map(str, port_and_vlan(self.iif)[: 2 if self.iif >> PORT_BITS else 1]))
 
     def addresses(self) -> Iterator[Address]:
         """The virtual addresses."""
@@ -59,7 +61,7 @@ class Match:
         (source, sport), (_, dport) = flow.src, flow.dst
         if not (self.dport[0] <= dport <= self.dport[1] and self.sport[0] <= sport <= self.sport[1]):
             return False
-        if self.iif is not None and iif is not None and self.iif != iif:
+        if self.iif is not None and iif is not None and self.iif != without_priority(iif):
             return False
         if self.src is None:
             return True
@@ -82,6 +84,12 @@ def _dst(text: str) -> Network:
     return found
 
 
+def _interface(text: str) -> int:
+    """PORT, or PORT.VLAN."""
+    port, dot, vlan = text.partition(".")
+    return interface_number(_number(port, LAST_PORT), _number(vlan, VLANS[1]) if dot else 0)
+
+
 def _number(text: str, most: int) -> int:
     if not (text.isascii() and text.isdecimal()) or int(text[:9]) > most:
         raise ValueError(f"{text!r} is not a number up to {most}")
@@ -101,7 +109,7 @@ _CONVERT: Mapping[str, Callable[[str], Any]] = {
     "dport": _ports,
     "src": _network,
     "sport": _ports,
-    "iif": lambda text: _number(text, LAST_INTERFACE),
+    "iif": _interface,
 }
 
 

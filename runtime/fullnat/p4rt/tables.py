@@ -1,5 +1,5 @@
-"""Entries of all tables but the session tables: written seldom, so built as message objects, from what
-:mod:`fullnat.tables` says of each table."""
+"""Entries of all tables but the session tables, from what :mod:`fullnat.tables` says of each: to the wire, for a
+configuration may have hundreds of thousands, and from message objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from finsy.proto import p4r
 from fullnat.net.flow import Address
 from fullnat.p4rt import binding, wild
 from fullnat.p4rt.binding import Binder
-from fullnat.p4rt.wire import canonical, shortest
+from fullnat.p4rt.wire import IntField, canonical, delimited, scalar, shortest
 from fullnat.tables.table import TABLES, Entry, Owner, Table, shown, table_of
 
 
@@ -22,32 +22,37 @@ class _Codec:
         self.table = table
         self.bound = bound
         self._names = {action.id: name for name, action in bound.actions.items()}
+        self._head = scalar(1, bound.id)
+        self._fields = [(field, _before(field, 2, 1, 2, 1)) for field in bound.key]
+        self._actions = {
+            name: (scalar(1, action.id), [(param, _before(param, 4, 2, 3, 0)) for param in action.params])
+            for name, action in bound.actions.items()
+        }
 
-    def encode(self, entry: Entry, *, with_action: bool) -> p4r.TableEntry:
-        message = p4r.TableEntry(table_id=self.bound.id)
-        values = self.table.key_values(entry)
-        if self.table.lpm:
-            value, length = values
-            if length:
-                field = self.bound.key[0]
-                lpm = message.match.add(field_id=field.id).lpm
-                lpm.value, lpm.prefix_len = _value(value, field), length
-        elif self.table.kinds:
-            *parts, message.priority = values
-            for field, kind, value in zip(self.bound.key, self.table.kinds, parts, strict=True):
-                wild.add(message, field, kind, value)
-        else:
-            for field, value in zip(self.bound.key, values, strict=True):
-                message.match.add(field_id=field.id).exact.value = _value(value, field)
-        if with_action:
-            name, params = self.table.action(entry)
-            if name not in self.bound.actions:
-                raise ValueError(f"the program has no action {name} in table {self.bound.name}")
-            action = self.bound.actions[name]
-            message.action.action.action_id = action.id
-            for param, value in zip(action.params, params, strict=True):
-                message.action.action.params.add(param_id=param.id, value=_value(value, param))
-        return message
+    def encode(self, entry: Entry, values: Sequence[Any], *, with_action: bool) -> bytes:
+        """The serialised p4.v1.TableEntry; ``values`` are those of its key."""
+        key, rest = self._key_wire(values)
+        if not with_action:
+            return key + rest
+        name, params = self.table.action(entry)
+        if name not in self._actions:
+            raise ValueError(f"the program has no action {name} in table {self.bound.name}")
+        head, fields = self._actions[name]
+        return key + delimited(3, delimited(1, head + _pieces(fields, params))) + rest
+
+    def _key_wire(self, values: Sequence[Any]) -> tuple[bytes, bytes]:
+        """What stands before the action, and the priority behind it."""
+        if self.table.kinds:
+            *parts, priority = values
+            found = zip(self.bound.key, self.table.kinds, parts, strict=True)
+            return self._head + b"".join(wild.match(*part) for part in found), scalar(4, priority)
+        return self._head + (self._prefix(*values) if self.table.lpm else _pieces(self._fields, values)), b""
+
+    def _prefix(self, value: int | Address, length: int) -> bytes:
+        """The match of a prefix; one of length 0 is left out."""
+        field = self.bound.key[0]
+        match = delimited(1, _value(value, field)) + scalar(2, length)
+        return delimited(2, scalar(1, field.id) + delimited(4, match)) if length else b""
 
     def decode(self, entry: p4r.TableEntry) -> Entry:
         action = entry.action.action
@@ -104,13 +109,14 @@ class ColdTables:
     def ids(self) -> tuple[int, ...]:
         return tuple(self._by_id)
 
-    def encode(self, entry: Entry, *, with_action: bool) -> p4r.TableEntry:
-        """The TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field, and for IPv6
-        in a program without it."""
-        codec = self._codecs.get((type(entry), table_of(entry).is_v6(entry)))
+    def encode(self, entry: Entry, *, with_action: bool) -> bytes:
+        """The serialised TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field,
+        and for IPv6 in a program without it."""
+        table = table_of(entry)
+        codec = self._codecs.get((type(entry), table.is_v6(entry)))
         if codec is None:
             raise ValueError(f"the program has no table for {shown(entry)}")
-        return codec.encode(entry, with_action=with_action)
+        return codec.encode(entry, table.key_values(entry), with_action=with_action)
 
     def decode(self, entry: p4r.TableEntry) -> Entry | None:
         """The entry, or None when it is not of one of these tables. Raises ValueError for an unknown action."""
@@ -126,6 +132,20 @@ def _actions(table: Table[Any], binder: Binder) -> dict[str, tuple[str, ...]]:
     if binder.has_match:
         actions += table.actions_match + (table.actions_match6 if binder.has_ipv6 else ())
     return dict(actions)
+
+
+def _before(field: binding.Field, parent: int, id_field: int, value_field: int, inner_field: int) -> list[bytes]:
+    """What stands in front of a value, by the bytes that it has."""
+    made = IntField(parent, id_field, field.id, value_field, inner_field, field.bits)
+    return [made.before(size) for size in range((field.bits + 7) // 8 + 1)]
+
+
+def _pieces(fields: Sequence[tuple[binding.Field, list[bytes]]], values: Sequence[int | Address]) -> bytes:
+    found = b""
+    for (field, before), value in zip(fields, values, strict=True):
+        shown = _value(value, field)
+        found += before[len(shown)] + shown
+    return found
 
 
 def _value(value: int | Address, field: binding.Field) -> bytes:

@@ -10,35 +10,40 @@ from finsy.proto import p4r
 
 from fullnat.net.flow import Address
 from fullnat.p4rt.binding import Field
-from fullnat.p4rt.wire import canonical, shortest
+from fullnat.p4rt.wire import canonical, delimited, scalar, shortest
+
+_TERNARY, _RANGE = 3, 6
+"""Numbers of the kinds in p4.v1.FieldMatch."""
 
 
 def _ones(bits: int) -> int:
     return (1 << bits) - 1
 
 
-def add(message: p4r.TableEntry, field: Field, kind: str, value: Any) -> None:
-    """``value`` as :data:`fullnat.tables.table.Table.kinds` says. Raises ValueError for one that does not fit."""
+def match(field: Field, kind: str, value: Any) -> bytes:
+    """The serialised p4.v1.FieldMatch of ``value``, which is as :data:`fullnat.tables.table.Table.kinds` says. Raises
+    ValueError for one that does not fit."""
+    every = _ones(field.bits)
     if kind == "range":
-        low, high = value
-        if high >> field.bits:
-            raise ValueError(f"{field.name} = {high:#x} does not fit in {field.bits} bits")
-        if value != (0, _ones(field.bits)):
-            found = message.match.add(field_id=field.id).range
-            found.low, found.high = canonical(low), canonical(high)
-    elif isinstance(value, tuple):
+        return b"" if value == (0, every) else _field(field, _RANGE, *(_octets(end, field) for end in value))
+    if isinstance(value, tuple):
         address, length = value
         if len(address) * 8 != field.bits:
             raise ValueError(f"{field.name} has {field.bits} bits, not the {len(address) * 8} of {address.hex()}")
-        if length:
-            ternary = message.match.add(field_id=field.id).ternary
-            mask = _ones(field.bits) >> field.bits - length << field.bits - length
-            ternary.value, ternary.mask = shortest(address), canonical(mask)
-    elif value is not None:
-        if value >> field.bits:
-            raise ValueError(f"{field.name} = {value:#x} does not fit in {field.bits} bits")
-        ternary = message.match.add(field_id=field.id).ternary
-        ternary.value, ternary.mask = canonical(value), canonical(_ones(field.bits))
+        mask = every >> field.bits - length << field.bits - length
+        return _field(field, _TERNARY, shortest(address), canonical(mask)) if length else b""
+    return b"" if value is None else _field(field, _TERNARY, _octets(value, field), canonical(every))
+
+
+def _field(field: Field, kind: int, first: bytes, second: bytes) -> bytes:
+    inner = delimited(1, first) + delimited(2, second)
+    return delimited(2, scalar(1, field.id) + delimited(kind, inner))
+
+
+def _octets(value: int, field: Field) -> bytes:
+    if value >> field.bits:
+        raise ValueError(f"{field.name} = {value:#x} does not fit in {field.bits} bits")
+    return canonical(value)
 
 
 def read(match: p4r.FieldMatch | None, field: Field, kind: str, addresses: Container[str]) -> Any:

@@ -61,7 +61,7 @@ def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
         section["established_timeout"] = plain(virtual.established_timeout)
     if virtual.timeouts is not None:
         section["timeouts"] = _timeouts(virtual.timeouts, timeouts)
-    section["check"] = _checks(virtual.checks)
+    section["check"] = checks(virtual.checks)
     section["real_server"] = [_real_server(real) for real in virtual.real_servers]
     return {key: value for key, value in section.items() if value != []}
 
@@ -74,15 +74,16 @@ def address_of(service: Section) -> str:
 
 
 def _real_server(real: RealServer) -> Section:
-    checks = _checks(real.checks)
+    own = checks(real.checks)
     section = _section(real, file.REAL_SERVER)
     if not real.port:
         section.pop("port")
-    return section | ({"check": checks} if checks else {})
+    return section | ({"check": own} if own else {})
 
 
-def _checks(checks: Sequence[Check]) -> list[Section]:
-    return [_section(check, file.CHECK) for check in checks]
+def checks(of: Sequence[Check]) -> list[Section]:
+    """The sections of checks."""
+    return [_section(check, file.CHECK) for check in of]
 
 
 def plain(value: Any) -> Any:
