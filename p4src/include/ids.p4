@@ -20,6 +20,8 @@
 #define ID_T_SESSION_OUT6    15
 #define ID_T_ROUTE6          16
 #define ID_T_IPV6_HOST       17
+#define ID_T_SERVICE_MATCH   18
+#define ID_T_SERVICE_MATCH6  19
 #define ID_T_SESSION46       20
 #define ID_T_BUCKET          30
 
@@ -52,6 +54,11 @@
 #define ID_A_FROM_VIP6       27
 #define ID_A_OWN_VIP_SILENT  30
 #define ID_A_TO_SERVER_GUE   31
+#define ID_A_MATCH_PUNT      32
+#define ID_A_TO_SERVER_ANY   33
+#define ID_A_TO_SERVER_ANY6  34
+#define ID_A_FROM_VIP_ANY    35
+#define ID_A_FROM_VIP_ANY6   36
 #define ID_A_NAT46_IN        40
 #define ID_A_NAT46_OUT       41
 #define ID_A_NAT64_IN        42

@@ -74,6 +74,9 @@
 #define PLACE_ADDRESSEE
 #endif
 
+/* Of services of all ports and by match; one has an entry each of its rules. */
+#define MATCH_TABLE_SIZE 1024
+
 #ifndef SESSION6_TABLE_SIZE
 /* An ASIC has none of these, but the program names them. */
 #define SESSION6_TABLE_SIZE 4096

@@ -44,8 +44,8 @@ SERVICES = (
         Endpoint(v4(0xCB007150), 80),
         "rr",
         (
-            ServerView(Endpoint(v4(0x0A00000B), 8080), 1, 3, False, 2, 4, 9, 2),
-            ServerView(Endpoint(v4(0x0A00000C), 8080), 0, 4, True, 1, 1, 1, 1, Mode.NAT),
+            ServerView(Endpoint(v4(0x0A00000B), 8080), 1, (3,), False, 2, 4, 9, 2),
+            ServerView(Endpoint(v4(0x0A00000C), 8080), 0, (4,), True, 1, 1, 1, 1, Mode.NAT),
         ),
         12,
         4,

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 WRONG = [
     ("-n", "there is no command; fnatadm -h lists them"),
     ("-L -S", "-L and -S are two commands"),
-    ("-A", "-A needs -t or -u"),
+    ("-A", "-A needs -t, -u or -f"),
     ("-a -t 192.0.2.1:80", "-a needs -r"),
     ("-P -t 192.0.2.1:80", "-P needs -z"),
     ("-A -t", "-t needs HOST:PORT"),
@@ -53,7 +53,11 @@ WRONG = [
     ("-L --numerc", "unknown option --numerc; did you mean --numeric?"),
     ("-K", "unknown option -K"),
     ("-L all", "unexpected 'all'"),
-    ("-A -f 3", "firewall marks are not supported: services are known by address and port"),
+    ("-A -f web", "-f 'web' is not a number, or a number and /udp"),
+    ("-A -f 3/sctp", "-f '3/sctp' is not a number, or a number and /udp"),
+    ("-A -f 3 -t 192.0.2.1:80", "there are two services"),
+    ("-A -t 192.0.2.1:80 -6", "-6 is for -f; another service's family is that of its address"),
+    ("-a -f 3 -r 192.0.2.2 -H dst=192.0.2.1", "-H does not go with -a"),
     ("-A -t 192.0.2.1:80 --pe sip", "persistence engines are not supported"),
     ("--set 1 2", "--set needs TCP TCPFIN UDP"),
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 -m --tun-type gue", "--tun-type needs -i"),
@@ -137,7 +141,12 @@ def test_the_table() -> None:
     written = [name for option in every for name in option.names]
     assert len(set(written)) == len(written)
     assert not set(written) & set(REFUSED)
-    used = {name for command in COMMANDS for name in (*command.needs, *command.may)} | {"udp", "socket"}
+    used = {name for command in COMMANDS for name in (*command.needs, *command.may)} | {
+        "udp",
+        "fwmark",
+        "ipv6",
+        "socket",
+    }
     assert used == {option.name for option in OPTIONS}
     assert {name for names_ in TOGETHER for name in names_} <= used
     assert all(bool(option.metavar) == (option.value is not Value.NONE) for option in every)

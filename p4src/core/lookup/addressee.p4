@@ -3,7 +3,8 @@
  * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
  * virtual_service says which (VIP, protocol, port) is served. What a real server sends to a local address belongs to a session,
  * or else its sender shall learn that there is none: the controller knows whether. The tables write different fields, so an ASIC
- * looks both up in one stage. Both have a twin for IPv6, which takes the same actions.
+ * looks both up in one stage. Both have a twin for IPv6, which takes the same actions. What no exact service has is looked up by
+ * ServiceMatch, on a target that has that.
  * Reads m.flow and m.addressed; writes m.own. */
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
@@ -11,6 +12,9 @@
 #include "../target.p4"
 
 control Addressee(inout headers_t hdr, inout metadata_t m) {
+#ifdef SERVICE_MATCH
+    ServiceMatch() service_match;
+#endif
     @id(ID_A_OWN_VIP) @name(".own_vip")
     action own_vip() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
 
@@ -95,6 +99,9 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
             own_address.apply();
             if (HAS_FLOW) { virtual_service.apply(); }
         }
+#ifdef SERVICE_MATCH
+        if (m.own.vip && !m.own.served && hdr.ports.isValid()) { service_match.apply(hdr, m); }
+#endif
     }
 }
 

@@ -5,6 +5,9 @@
 
 #include "port.p4"
 #include "session.p4"
+#ifdef SERVICE_MATCH
+#include "service_match.p4"
+#endif
 #include "addressee.p4"
 #ifdef STATELESS_SERVICES
 #include "stateless.p4"

@@ -15,7 +15,8 @@ from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.model import Model
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
-from fullnat.net.flow import Endpoint, address, text
+from fullnat.net.flow import Endpoint, address, named_mark, text
+from fullnat.net.match import parse as parse_match
 from fullnat.net.vlan import interface_number
 
 Json = dict[str, Any]
@@ -26,7 +27,9 @@ S = TypeVar("S")
 
 
 def endpoint(value: str) -> Endpoint:
-    """Raises ValueError for what is not ADDRESS:PORT."""
+    """Raises ValueError for what is not ADDRESS:PORT, or the name of a service by match."""
+    if (mark := named_mark(value)) is not None:
+        return mark
     host, colon, port = value.rpartition(":")
     is_number = port.isascii() and port.isdecimal() and len(port) <= 5
     if not colon or not is_number or (":" in host) != host.startswith("["):
@@ -67,6 +70,7 @@ def _mode(value: str) -> Mode:
 _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServiceSettings, "mode"): _mode,
     (ServerSettings, "mode"): _mode,
+    (ServiceSettings, "match"): lambda texts: tuple(map(parse_match, texts)),
     (ServiceSettings, "checks"): checks.made,
     (ServerSettings, "checks"): checks.made,
     (Interface, "mac"): addresses.mac,

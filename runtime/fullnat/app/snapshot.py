@@ -178,7 +178,7 @@ class Snapshots:
     async def _server_counters(self, views: Iterable[ServiceView]) -> tuple[Cells, Cells]:
         """Packets and bytes by server id; none when the switch is not there to tell them."""
         client = self._owner.client
-        ids = [server.server_id for view in views for server in view.servers if server.server_id >= 0]
+        ids = [number for view in views for server in view.servers for number in server.ids]
         if client is None or self._owner.state != "serving":
             return {}, {}
         try:
@@ -217,7 +217,7 @@ class Snapshots:
     async def stats(self) -> Json:
         """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
         services = self._core.services(asyncio.get_running_loop().time())
-        server_ids = [server.server_id for service in services for server in service.servers if server.server_id >= 0]
+        server_ids = [number for service in services for server in service.servers for number in server.ids]
         inward, outward, reasons = await self._read(server_ids)
         owner = self._owner
         writer = owner.writer
@@ -335,7 +335,7 @@ def _sum(servers: Iterable[Json], name: str) -> int:
 
 
 def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
-    received, sent = _count(inward, server.server_id), _count(outward, server.server_id)
+    (in_packets, in_bytes), (out_packets, out_bytes) = server.counted(inward), server.counted(outward)
     return {
         "server": str(server.endpoint),
         "mode": server.mode.value,
@@ -357,10 +357,10 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "inactive": server.inactive,
         "connections": server.connections,
         "unanswered": server.unanswered,
-        "in_packets": received["packets"],
-        "in_bytes": received["bytes"],
-        "out_packets": sent["packets"],
-        "out_bytes": sent["bytes"],
+        "in_packets": in_packets,
+        "in_bytes": in_bytes,
+        "out_packets": out_packets,
+        "out_bytes": out_bytes,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Hashable, Iterator
 from typing import Any
 
 from fullnat.config.errors import Problems, Where
-from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
+from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
 from fullnat.config.roles import check_roles
 from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local
 from fullnat.core.modes import Mode
@@ -15,8 +15,10 @@ from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.values import (
     OPS_WITHOUT_LOCAL,
     TOA_KIND,
+    check_match,
     check_own,
     check_quic_ids,
+    check_server_port,
     check_slow_start,
     check_thresholds,
     overlap,
@@ -26,6 +28,9 @@ from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
 from fullnat.net.vlan import interface_text
+
+PORTLESS = ("ping", "script")
+"""Types of checks that ask no port."""
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -39,8 +44,8 @@ def check(config: Config, problems: Problems, cpu_port: int | None = None) -> No
     services = _Unique(problems)
     for number, server in enumerate(config.virtual_servers, 1):
         where: Where = (("virtual_server", number),)
-        name = f"{server.protocol} {Endpoint(as_bytes(server.address), server.port)}"
-        services.see((server.protocol, server.address, server.port), where, "address", name)
+        key = "address" if server.fwmark is None else "fwmark"
+        services.see((server.protocol, server.endpoint), where, key, f"{server.protocol} {server.endpoint}")
         _check_virtual_server(config, server, where, wrong, problems)
 
 
@@ -98,7 +103,8 @@ def _check_virtual_server(
     config: Config, server: VirtualServer, where: Where, wrong: Container[IpAddress], problems: Problems
 ) -> None:
     """``wrong`` are addresses of which enough was said."""
-    virtual = Endpoint(as_bytes(server.address), server.port)
+    virtual = server.endpoint
+    _try(check_match, virtual, server.match, problems=problems, at=(where, "match"))
     if server.toa_kind != TOA_KIND and server.address.version != 6:
         problems.add(where, "toa_kind", f"{server.toa_kind} {ONLY_V6}, and {virtual} is not")
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
@@ -125,6 +131,9 @@ def _check_virtual_server(
             problems=problems,
             at=(below, "lower_threshold"),
         )
+        _try(check_server_port, virtual, real.port, problems=problems, at=(below, "port"))
+        if not real.port:
+            _check_checks(server, real, where, below, problems)
         duplicates.see(endpoint, below, "address", str(endpoint))
         mode = real.mode or server.mode
         if real.address.version != server.address.version and not mode.takes_any_family:
@@ -143,6 +152,15 @@ def _check_virtual_server(
             problems.add(below, "address", f"{real.address} is not next door, as {mode} needs it")
         if real.address not in wrong and not _routable(config, real.address):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
+
+
+def _check_checks(server: VirtualServer, real: RealServer, where: Where, below: Where, problems: Problems) -> None:
+    """Of a real server that has no port of its own."""
+    at = below if real.checks else where
+    for number, check in enumerate(real.checks or server.checks, 1):
+        if check.port is None and check.type not in PORTLESS:
+            message = f"a check by {check.type} needs one: its server has that which clients ask for"
+            problems.add((*at, ("check", number)), "port", message)
 
 
 def _try(check: Callable[..., None], *values: Any, problems: Problems, at: tuple[Where, str]) -> None:

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from fullnat.core.values import (
     SWITCH_PORTS,
     WEIGHTS,
 )
+from fullnat.net.flow import MARKS, marked
 from fullnat.net.vlan import VLANS
 
 REQUIRED = object()
@@ -97,6 +99,7 @@ def of_document(
 
 
 _PORT = scalars.integer(*PORTS)
+_ANY_PORT = scalars.integer(0, PORTS[1])
 
 INTERFACE: dict[str, tuple[Convert, Any]] = {
     "port": (scalars.integer(*SWITCH_PORTS), REQUIRED),
@@ -121,7 +124,9 @@ REAL_SERVER: dict[str, tuple[Convert, Any]] = {
 }
 VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (addresses.address, REQUIRED),
-    "port": (_PORT, REQUIRED),
+    "port": (_ANY_PORT, REQUIRED),
+    "fwmark": (scalars.integer(*MARKS), None),
+    "match": (scalars.matches, ()),
     "protocol": (scalars.one_of(*PROTOCOLS), "tcp"),
     "scheduler": (scalars.one_of(*SCHEDULERS), "wrr"),
     "mode": (scalars.mode, Mode.FULLNAT),
@@ -145,6 +150,9 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "reset_on_miss": (scalars.boolean, True),
     "echo_while_up": (scalars.boolean, False),
 }
+_SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
+"""A real server of a service of several ports, which has none of its own."""
+_BY_MARK = {key: option for key, option in VIRTUAL_SERVER.items() if key not in ("address", "port")}
 CHECK: dict[str, tuple[Convert, Any]] = {
     "type": (scalars.one_of("tcp", "http", "script", "smtp", "udp", "ping"), REQUIRED),
     "interval": (scalars.seconds, 5.0),
@@ -258,19 +266,36 @@ def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[s
 def _virtual_server(
     table: Mapping[str, Any], timeouts: Timeouts | None, problems: Problems, where: Where
 ) -> VirtualServer | None:
-    found = _section(table, VIRTUAL_SERVER, problems, where, ("real_server", "timeouts", "check"))
+    for key in ("address", "port") if "fwmark" in table else ():
+        if key in table:
+            problems.add(where, key, "is that of another kind of service: what one by fwmark is of says match")
+    options = _BY_MARK if "fwmark" in table else VIRTUAL_SERVER
+    said = {key: value for key, value in table.items() if options is VIRTUAL_SERVER or key not in ("address", "port")}
+    found = _section(said, options, problems, where, ("real_server", "timeouts", "check"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     if found is not None:
         _of_protocol(table, found, problems, where)
+    has_ports = "fwmark" in table or table.get("port") == 0
+    of_server = _SERVER_OF_PORTS if has_ports else REAL_SERVER
     servers = [
         RealServer(**values, checks=checks(item, problems, below))
         for below, item in _tables(table, "real_server", problems, where)
-        if (values := _section(item, REAL_SERVER, problems, below, ("check",))) is not None
+        if (values := _section(item, of_server, problems, below, ("check",))) is not None
     ]
     own_checks = checks(table, problems, where)
-    return (
-        None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own, checks=own_checks)
-    )
+    if found is None:
+        return None
+    return VirtualServer(**_named(found), real_servers=tuple(servers), timeouts=own, checks=own_checks)
+
+
+def _named(found: dict[str, Any]) -> dict[str, Any]:
+    """With what names a service by match for its mark."""
+    mark = found.pop("fwmark")
+    if mark is None:
+        return found
+    is_six = any(match.dst.version == 6 for match in found["match"])
+    address, port = marked(mark, v6=is_six)
+    return {**found, "address": ip_address(address), "port": port}
 
 
 def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:

@@ -8,6 +8,9 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import TypeVar
 
 from fullnat.core.modes import Mode
+from fullnat.net.flow import Endpoint, mark_of
+from fullnat.net.flow import address as as_bytes
+from fullnat.net.match import Match
 from fullnat.net.vlan import interface_number
 
 IpAddress = IPv4Address | IPv6Address
@@ -188,6 +191,8 @@ class ServiceSettings:
     """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None
     """Those of this service; None is those of the configuration."""
+    match: tuple[Match, ...] = ()
+    """Of a service by match: the packets that are of it."""
     checks: tuple[Check, ...] = ()
     """Of the real servers that have none of their own."""
 
@@ -195,10 +200,22 @@ class ServiceSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServer(ServiceSettings):
     address: IpAddress
+    """Of a service by match the one that its mark is named by (:func:`fullnat.net.flow.marked`)."""
     port: int
+    """0 is all ports."""
     protocol: str = "tcp"
     local_addresses: tuple[IpAddress, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What it is known by, with its protocol."""
+        return Endpoint(as_bytes(self.address), self.port)
+
+    @property
+    def fwmark(self) -> int | None:
+        """The number of a service by match."""
+        return mark_of(self.endpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fullnat.core.modes import Mode
 from fullnat.core.values import SECONDS, check_buckets, check_name, check_quic_id, check_toa_kind
+from fullnat.net.match import Match, parse
 
 Convert = Callable[[Any], Any]
 
@@ -69,6 +70,13 @@ def name(value: Any) -> str:
         raise ValueError(f"{value!r} is not text in quotes")
     check_name(value)
     return value
+
+
+def matches(value: Any) -> tuple[Match, ...]:
+    """The rules of a service by match."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"{value!r} is not a list of rules like 'dst=203.0.113.80,dport=80'")
+    return tuple(map(parse, value))
 
 
 def quic_id(value: Any) -> str:

@@ -90,7 +90,7 @@ class Admission:
     def create(self, flow: Flow, held: Held, now: float, out: list[Effect]) -> None:
         """A session for the waiting SYN of ``flow``, which has none, or not any more."""
         store = self._store
-        service = store.services.by_key.get((flow.protocol, flow.dst))
+        service = store.services.serving(flow, held.port)
         if service is None:
             self._stats["syn_without_service"] += 1
             return
@@ -98,7 +98,7 @@ class Admission:
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
-        isn = self._towards(found.server, found.local, held.seq, now)
+        isn = self._towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
             refuse(store.stats, service, Refusal.NO_ROOM, flow, held, out)
@@ -111,9 +111,12 @@ class Admission:
         known = store.affinity.server(service, flow, packet, now) if service.knows_clients else None
         return place(store.pool, store.clients, service, flow, known)
 
-    def _towards(self, server: Server, local: Endpoint, seq: int, now: float, above: int | None = None) -> int:
-        """The ISN that ``server`` sees: ours, or the client's ``seq`` where it is the client that it talks to."""
-        return self._isn.next(local, server.endpoint, now, above) if server.mode.takes_local else seq
+    def _towards(
+        self, server: Server, at: Endpoint, local: Endpoint, seq: int, now: float, above: int | None = None
+    ) -> int:
+        """The ISN that ``server``, which answers ``at`` this, sees: ours, or the client's ``seq`` where it is the
+        client that it talks to."""
+        return self._isn.next(local, at, now, above) if server.mode.takes_local else seq
 
     def _again(self, session: Session, held: Held, now: float, out: list[Effect], *, sent: bool = True) -> None:
         """A SYN on an installed session. Not ``sent``: the server has seen none yet."""
@@ -160,7 +163,7 @@ class Admission:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
         above = held.end or self._store.ceiling(session)
-        isn = self._towards(session.server, session.local, held.seq, now, above)
+        isn = self._towards(session.server, session.real, session.local, held.seq, now, above)
         self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1

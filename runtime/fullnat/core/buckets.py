@@ -120,7 +120,9 @@ class Buckets:
         for server in dict.fromkeys(service.table.owners):
             if server.server_id not in group.held:
                 group.held.add(server.server_id)
-                self._services.ids.hold(server.server_id, service.server_key(server), service.session_flags)
+                self._services.ids.hold(
+                    server.server_id, service.server_key(server, service.key[1]), service.session_flags
+                )
 
     def updates(self) -> tuple[list[tuple[Op, Entry]], list[tuple[Op, Entry]]]:
         """What brings the switch up to date: what leads to a server, before services lead there, and what is to go,

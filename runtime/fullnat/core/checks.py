@@ -57,6 +57,14 @@ def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
         yield Problem(Reason.INVALID, f"{what} is of IPv6, which this program of the switch does not have")
 
 
+def of_match(draft: Draft) -> Iterator[Problem]:
+    """The draft's services of all ports and by match, for a program that has none."""
+    for key, declared in draft.services.items():
+        if declared is not None and not key[1].port:
+            what = "services of all ports and by match"
+            yield Problem(Reason.INVALID, f"{name(key)}: this program of the switch does not have {what}")
+
+
 def of_vlans(draft: Draft) -> Iterator[Problem]:
     """VLANs in a draft for a program that has none."""
     for number, interface in draft.model.interfaces.items():
@@ -77,6 +85,8 @@ def _stateless(draft: Draft) -> Iterator[Problem]:
     for key, declared in draft.affected():
         if declared.settings.sessions:
             continue
+        if not key[1].port:
+            yield Problem(Reason.CONFLICT, f"{name(key)}: sessions = false is for services of one port")
         for _, said in objections(declared.settings):
             yield Problem(Reason.CONFLICT, f"{name(key)}: {said}")
         for server, settings in declared.servers.items():

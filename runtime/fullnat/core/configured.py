@@ -11,12 +11,14 @@ from fullnat.config.model import Config, Interface
 from fullnat.core.buckets import Buckets
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Effect, Log, Op, Outcome, Write, Written
+from fullnat.core.matching import virtual_addresses
 from fullnat.core.mirror import Mirror, desired_entries
 from fullnat.core.model import Model
 from fullnat.core.next_hops import NextHops
 from fullnat.core.routing import Router
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Address, address
+from fullnat.net.flow import Address, address, mark_of
+from fullnat.net.match import Match
 from fullnat.tables.bucket import Bucket
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.route import Route
@@ -79,9 +81,9 @@ class Configured:
         services = {service.key: service.service_flags for service in self._store.services}
         locals_ = [local.address for local in self._store.pool]
         self._routed = self._next_hops.gateways(self._gateways)
-        silent = self._silent({virtual.address for _, virtual in services})
+        silent, matches = self._silent(services), self._matches(services)
         groups = self.buckets.groups(services)
-        desired = desired_entries(Wanted(self._network, services, locals_, self._routed, silent, groups))
+        desired = desired_entries(Wanted(self._network, services, locals_, self._routed, silent, groups, matches))
         self._store.pool.retired.clear()
         self.write(self._mirror.change_to(desired), out)
         return self._owned(self.own.copy(), desired)
@@ -92,14 +94,15 @@ class Configured:
         self.buckets.follow()
         keys = tuple(services)
         addresses = dict.fromkeys((*locals_, *(virtual.address for _, virtual in keys)))
-        if self._next_hops.gateways(self._gateways) != self._routed:
+        is_several = any(mark_of(virtual) is not None for _, virtual in keys)
+        if is_several or self._next_hops.gateways(self._gateways) != self._routed:
             return self.sync(out)
         network = replace(self._network, interfaces=tuple(_narrowed(self._network.interfaces, addresses)), routes=())
         possible = desired_entries(Wanted(network, dict.fromkeys(keys, 0), tuple(addresses), {}))
         flags = self._flags(keys, addresses)
-        silent = self._silent({virtual.address for _, virtual in flags})
+        silent, matches = self._silent(flags), self._matches(flags)
         groups = self.buckets.groups(flags)
-        desired = desired_entries(Wanted(network, flags, self._in_use(addresses), {}, silent, groups))
+        desired = desired_entries(Wanted(network, flags, self._in_use(addresses), {}, silent, groups, matches))
         updates = self._mirror.change_part(possible, desired)
         self.write(updates + self._mirror.retries(), out)
         return self._owned(set(addresses), desired)
@@ -111,9 +114,16 @@ class Configured:
         known = [services.one_of(virtual) for virtual in addresses] + [services.by_key.get(key) for key in keys]
         return {service.key: service.service_flags for service in known if service is not None}
 
-    def _silent(self, virtuals: Iterable[Address]) -> set[Address]:
+    def _silent(self, keys: Iterable[ServiceKey]) -> set[Address]:
+        """Addresses of these services that answer no echo request."""
         services = self._store.services
+        of = (services.by_key[key] for key in keys)
+        virtuals = {virtual for service in of for virtual in virtual_addresses(service.key, service.matches)}
         return {virtual for virtual in virtuals if not services.answers_echo(virtual)}
+
+    def _matches(self, keys: Iterable[ServiceKey]) -> dict[ServiceKey, tuple[Match, ...]]:
+        services = self._store.services
+        return {key: services.by_key[key].matches for key in keys if services.by_key[key].matches}
 
     def _in_use(self, addresses: Iterable[Address]) -> list[Address]:
         return [local for local in addresses if local in self._store.pool]

@@ -277,5 +277,7 @@ class Sizes(NamedTuple):
     """It has tables for IPv6."""
     has_stateless: bool = True
     """It has services without sessions."""
+    has_match: bool = True
+    """It has services of all ports of an address, and by match."""
     has_vlans: bool = True
     """Its ports are numbers with a VLAN."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fullnat.config.model import ServerSettings
 from fullnat.core.modes import Mode
-from fullnat.net.flow import Endpoint
+from fullnat.net.flow import Endpoint, made
 
 NO_ID = -1
 STAGES = 10
@@ -17,6 +17,7 @@ class Server:
     __slots__ = (
         "active",
         "beginning",
+        "by_virtual",
         "connections",
         "deadline",
         "drained",
@@ -38,8 +39,10 @@ class Server:
         "warm_since",
     )
 
-    def __init__(self, endpoint: Endpoint, mode: Mode) -> None:
+    def __init__(self, endpoint: Endpoint, mode: Mode, *, of_several: bool = False) -> None:
+        """``of_several``: its service has several virtual addresses."""
         self.endpoint = endpoint
+        """Of a service of several ports without port."""
         self.mode = mode
         self.settings = ServerSettings(weight=0)
         self.leaving = False
@@ -64,6 +67,8 @@ class Server:
         self.effective_weight = 0
         """What schedulers go by; :meth:`weigh` finds it."""
         self.server_id = NO_ID
+        self.by_virtual: dict[Endpoint, int] | None = {} if of_several else None
+        """Its ids, of a service of several virtual addresses: one for each of them."""
         self.active = 0
         """Sessions in ESTABLISHED (LVS: ActiveConn)."""
         self.inactive = 0
@@ -76,6 +81,32 @@ class Server:
         """Clients whose next connection goes to it (LVS: persistconns)."""
         self.unanswered = 0
         """Those that ended without any answer of this server."""
+
+    def id_of(self, virtual: Endpoint) -> int:
+        """Its id for those who ask for ``virtual``; NO_ID if it has none."""
+        return self.server_id if self.by_virtual is None else self.by_virtual.get(virtual, NO_ID)
+
+    def set_id(self, virtual: Endpoint, number: int) -> None:
+        """NO_ID: it has none any more."""
+        if self.by_virtual is None:
+            self.server_id = number
+        elif number == NO_ID:
+            self.by_virtual.pop(virtual, None)
+        else:
+            self.by_virtual[virtual] = number
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All that it has."""
+        if self.by_virtual is not None:
+            return tuple(self.by_virtual.values())
+        return () if self.server_id == NO_ID else (self.server_id,)
+
+    def at(self, virtual: Endpoint) -> Endpoint:
+        """Where it gets, and answers from, what clients send to ``virtual``."""
+        if self.mode.keeps_destination:
+            return virtual
+        return self.endpoint if self.endpoint.port else made(Endpoint, (self.endpoint.address, virtual.port))
 
     @property
     def weight(self) -> int:

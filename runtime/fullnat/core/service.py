@@ -15,6 +15,7 @@ from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
 from fullnat.core.flow_table import FlowTable
 from fullnat.core.limits import Limits
+from fullnat.core.matching import virtual_addresses
 from fullnat.core.memory import Kind, MemoryKey
 from fullnat.core.model import Declared
 from fullnat.core.modes import Mode
@@ -23,7 +24,8 @@ from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import NO_ID, STAGES, Server
 from fullnat.core.values import TOA_KIND_LVS
-from fullnat.net.flow import Address, Endpoint, Flow
+from fullnat.net.flow import Address, Endpoint, Flow, made, mark_of
+from fullnat.net.match import Match
 from fullnat.p4constants import ServiceFlag, SessionFlag
 
 if TYPE_CHECKING:
@@ -36,12 +38,21 @@ def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
     return protocol.timeouts(configured)
 
 
+def _has_entries(number: int, refused: Set[int]) -> bool:
+    return number != NO_ID and number not in refused
+
+
 class Service:
     """One virtual service."""
 
     def __init__(self, key: ServiceKey, start: float = 0.0) -> None:
         """``start``: where among its servers schedulers begin, from 0 up to 1."""
         self.key = key
+        self.is_mark = mark_of(key[1]) is not None
+        """It is one by match."""
+        self.matches: tuple[Match, ...] = ()
+        self.virtuals: tuple[Endpoint, ...] = (key[1],)
+        """What its servers have their ids for; of a service by match its addresses."""
         self._start = start
         self.protocol = BY_NUMBER[key[0]]
         self.configured = True
@@ -103,6 +114,9 @@ class Service:
         """Become what is ``declared``; returns the servers that left, which drain from now on. :meth:`set_timeouts` and
         :meth:`balance` must follow."""
         settings = declared.settings
+        self.matches = settings.match
+        if self.is_mark:
+            self.virtuals = tuple(Endpoint(address, 0) for address in virtual_addresses(self.key, settings.match))
         self.locals = tuple(declared.locals)
         self.slow_start = settings.slow_start
         self.persistence_timeout = settings.persistence_timeout
@@ -128,7 +142,7 @@ class Service:
             mode = of_server.mode or settings.mode
             stays = endpoint in old and old[endpoint].mode is mode
             drained = None if stays else self.draining.pop((endpoint, mode), None)
-            server = old.pop(endpoint) if stays else drained or Server(endpoint, mode)
+            server = old.pop(endpoint) if stays else drained or self._new(endpoint, mode)
             self.servers[endpoint] = server
             if server.configure(of_server):
                 self.scheduler.opened(server)
@@ -172,7 +186,7 @@ class Service:
         servers = tuple(self.servers.values())
         scale = 1 if all(server.stage == STAGES for server in servers) else STAGES
         for server in servers:
-            server.has_room = server.server_id != NO_ID and server.server_id not in refused
+            server.has_room = all(_has_entries(server.id_of(virtual), refused) for virtual in self.virtuals)
             server.weigh(scale)
         self.crowded = any(server.weight and not server.has_room for server in servers)
         weights = tuple((server, server.effective_weight) for server in servers)
@@ -199,13 +213,20 @@ class Service:
             return configured
         server = self.draining.get((endpoint, mode))
         if server is None:
-            server = Server(endpoint, mode)
+            server = self._new(endpoint, mode)
             self.drain(server)
         return server
 
-    def server_key(self, server: Server) -> ServerKey:
-        """What the id of ``server`` stands for."""
-        return ServerKey(self.key, server.endpoint, server.mode)
+    def _new(self, endpoint: Endpoint, mode: Mode) -> Server:
+        return Server(endpoint, mode, of_several=self.is_mark)
+
+    def virtual(self, asked: Endpoint) -> Endpoint:
+        """Of its :attr:`virtuals` the one that a client has ``asked`` for."""
+        return made(Endpoint, (asked.address, 0)) if self.is_mark else self.key[1]
+
+    def server_key(self, server: Server, virtual: Endpoint) -> ServerKey:
+        """What the id of ``server`` for those who ask for ``virtual`` stands for."""
+        return ServerKey(self.key, server.endpoint, server.mode, virtual)
 
     def memory_key(self, kind: Kind, server: Server) -> MemoryKey:
         """What is remembered of ``server`` goes by that."""

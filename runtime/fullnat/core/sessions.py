@@ -141,6 +141,12 @@ class Session:
         return made(Endpoint, (entry.local, entry.local_port))
 
     @property
+    def real(self) -> Endpoint:
+        """Where the server answers."""
+        entry = self.entry
+        return made(Endpoint, (entry.server, entry.server_port))
+
+    @property
     def server_isn(self) -> int:
         """The ISN that the server saw."""
         return self.entry.client_isn + self.entry.delta & 0xFFFFFFFF

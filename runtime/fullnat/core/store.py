@@ -77,21 +77,23 @@ class SessionStore:
         """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
         no session id is free; the place is given back then."""
         server, local = place
-        endpoint = service.key[1] if server.mode.keeps_destination else server.endpoint
+        # A million sessions are held: what many have in common they share.
+        virtual = service.key[1]
+        if not virtual.port:
+            virtual = key.dst
+        endpoint = server.at(virtual)
         ids = self.table.ids
         session_id = ids.take_spare(self._rng) if self.blind else ids.take()
         if session_id is None:
-            self._give_back(key.protocol, server, local)
+            self._give_back(key.protocol, server, endpoint, local)
             return None
         client_isn, server_isn = isn
-        # A million sessions are held: what many have in common they share.
         protocol, source, _ = key
         client, client_port = source
-        virtual = service.key[1]
         vip, vport = virtual
         fields = (
             session_id,
-            server.server_id,
+            server.server_id if server.by_virtual is None else server.id_of(service.virtual(virtual)),
             protocol,
             client,
             client_port,
@@ -122,7 +124,7 @@ class SessionStore:
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        if not self._claim(real, local):
+        if not self._claim(real, entry, local):
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(real.endpoint, real.mode)
@@ -134,24 +136,24 @@ class SessionStore:
         self._persist(session, now)
         return session
 
-    def _give_back(self, protocol: int, server: Server, local: Endpoint) -> None:
-        """``local`` is free again towards ``server``."""
-        peer = made(Peer, (protocol, server.endpoint))
+    def _give_back(self, protocol: int, server: Server, at: Endpoint, local: Endpoint) -> None:
+        """``local`` is free again towards ``server``, which answers ``at`` this."""
+        peer = made(Peer, (protocol, at))
         if server.mode.takes_local:
             self.pool.release(local, peer)
         elif not server.mode.keeps_destination:
             self.clients.release(local, peer)
 
-    def _claim(self, real: ServerKey, local: Endpoint) -> bool:
+    def _claim(self, real: ServerKey, entry: SessionEntry, local: Endpoint) -> bool:
         """Take this very ``local`` of a session found on the switch; False when it is in use."""
-        peer = made(Peer, (real.service[0], real.endpoint))
+        peer = made(Peer, (entry.protocol, made(Endpoint, (entry.server, entry.server_port))))
         if real.mode.takes_local:
             return self.pool.claim(local, peer)
         return real.mode.keeps_destination or self.clients.take(local, peer)
 
     def _hold(self, session: Session) -> None:
         server = session.server
-        self.services.hold(session.service, server, session.entry.server_id)
+        self.services.hold(session.service, server, session.entry.server_id, session.key.dst)
         self._count(session, session.state, 1)
         session.service.limits.sessions += 1
         self.unnumbered += not session.protocol.is_numbered
@@ -163,7 +165,7 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self._give_back(entry.protocol, server, session.local)
+        self._give_back(entry.protocol, server, session.real, session.local)
         self._count(session, session.state, -1)
         session.service.limits.sessions -= 1
         if session.template is not None:
@@ -315,7 +317,7 @@ class SessionStore:
         end = self.client_end(session)
         if self._isn.is_past(end - session.server_isn, now - session.began, now):
             return
-        self._isn.ended(session.local, session.server.endpoint, end, now)
+        self._isn.ended(session.local, session.real, end, now)
 
     # ---- writes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from fullnat.config.model import (
@@ -17,8 +17,9 @@ from fullnat.config.model import (
 )
 from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.net.flow import Address, Endpoint, address, is_host, text
+from fullnat.net.flow import Address, Endpoint, address, family, is_host, is_v6, mark_of, text
 from fullnat.net.headers import PROTO_UDP, V6_MTU
+from fullnat.net.match import MOST, Match
 from fullnat.net.vlan import VLANS
 
 WEIGHTS = 0, 65535
@@ -58,9 +59,32 @@ def check_host(address: Address) -> None:
         raise ValueError(f"{text(address)} is not the address of one host")
 
 
-def check_endpoint(endpoint: Endpoint) -> None:
-    check_host(endpoint.address)
-    _within("port", endpoint.port, PORTS)
+def check_port(port: int, lowest: int = PORTS[0]) -> None:
+    _within("port", port, (lowest, PORTS[1]))
+
+
+def check_server_port(virtual: Endpoint, port: int) -> None:
+    """A real server's ``port``, of a service with this name: of several ports the server has the same, and says 0."""
+    if virtual.port:
+        check_port(port)
+    elif port:
+        raise ValueError(f"a real server of {virtual} has the port that is asked for: its own has to be 0, not {port}")
+
+
+def check_match(virtual: Endpoint, matches: Sequence[Match]) -> None:
+    """The rules of a service with this name."""
+    if mark_of(virtual) is None:
+        if matches:
+            raise ValueError(f"match is of services by fwmark, and {virtual} is none")
+        return
+    if not 1 <= len(matches) <= MOST:
+        raise ValueError(f"{virtual} needs match, 1 to {MOST} rules: a switch has no netfilter to set marks")
+    version = 6 if is_v6(virtual.address) else 4
+    for match in matches:
+        if match.dst.version != version:
+            raise ValueError(f"{match}: dst is not of {family(virtual.address)}, as {virtual} is")
+        for own in match.addresses():
+            check_host(own)
 
 
 def check_server(settings: ServerSettings) -> None:

@@ -9,6 +9,7 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase
 from fullnat.core.modes import Mode
 from fullnat.core.pool import LocalAddress, LocalPool
+from fullnat.core.servers import NO_ID
 from fullnat.core.service import Service
 from fullnat.core.sessions import Session, Twice
 from fullnat.core.templates import Template
@@ -50,7 +51,8 @@ class SessionView(NamedTuple):
 class ServerView(NamedTuple):
     endpoint: Endpoint
     weight: int
-    server_id: int
+    ids: tuple[int, ...]
+    """Its indices of the switch's counters; several for a service of several addresses."""
     draining: bool
     """No longer configured; keeps its old sessions."""
     active: int
@@ -80,6 +82,16 @@ class ServerView(NamedTuple):
     @property
     def sessions(self) -> int:
         return self.active + self.inactive
+
+    @property
+    def server_id(self) -> int:
+        """The first of its ids; NO_ID if it has none."""
+        return self.ids[0] if self.ids else NO_ID
+
+    def counted(self, cells: Mapping[int, tuple[int, int]]) -> tuple[int, int]:
+        """Packets and bytes of all its ids."""
+        of = [cells.get(number, (0, 0)) for number in self.ids]
+        return sum(packets for packets, _ in of), sum(octets for _, octets in of)
 
 
 class ServiceView(NamedTuple):
@@ -151,7 +163,7 @@ def service_view(service: Service, now: float) -> ServiceView:
         ServerView(
             server.endpoint,
             0 if server.leaving else server.weight,
-            server.server_id,
+            server.ids,
             server.leaving,
             server.active,
             server.inactive,

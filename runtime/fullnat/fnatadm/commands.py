@@ -12,6 +12,7 @@ from fullnat.config.model import Check, ServerSettings, ServiceSettings
 from fullnat.fnatadm import names
 from fullnat.fnatadm.options import LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
+from fullnat.net.flow import MARK, MARK6
 from fullnat.p4constants import PORT_GUE
 
 Json = dict[str, Any]
@@ -40,6 +41,13 @@ def messages(line: Line) -> list[Json]:
 def service(line: Line) -> Json:
     """The service that is named."""
     protocol = line["protocol"]
+    if "ipv6" in line and names.mark(line["service"]) is None:
+        raise UsageError("-6 is for -f; another service's family is that of its address")
+    if names.mark(line["service"]) is not None:
+        return {
+            "protocol": protocol,
+            "virtual": line["service"].replace(MARK, MARK6) if "ipv6" in line else line["service"],
+        }
     return {"protocol": protocol, "virtual": names.endpoint(line["service"], protocol)}
 
 
@@ -114,6 +122,8 @@ def _service_settings(line: Line) -> Json:
         raise UsageError("-j enable: the SYN proxy is not supported")
     if "established" in line:
         found["established_timeout"] = _seconds(line, "established")
+    if "match" in line:
+        found["match"] = line["match"]
     return {**found, **_options(line)}
 
 

@@ -11,6 +11,11 @@ MODES = {"dr": "-g", "tunnel": "-i", "gue": f"-i --tun-type gue --tun-port {PORT
 THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 
 
+def mark(number: int, protocol: str, *, is_six: bool) -> str:
+    """What names a service by match."""
+    return f"-f {number}{'' if protocol == 'tcp' else f'/{protocol}'}{' -6' if is_six else ''}"
+
+
 def thresholds(server: Mapping[str, object]) -> list[str]:
     """Those that ``server`` has."""
     return [f"{letter} {server[key]}" for key, letter in THRESHOLDS.items() if server.get(key)]

@@ -37,7 +37,9 @@ class VirtualServiceTable(Table[VirtualService]):
         return (_PUNT, (entry.flags,)) if entry.group is None else (_STATELESS, entry[len(self.key) :])
 
     def wanted(self, model: Wanted) -> Iterable[VirtualService]:
+        """Those of one port; others are in ``service_match``."""
         for (protocol, virtual), flags in model.services.items():
-            group = model.groups.get((protocol, virtual))
-            buckets = () if group is None else (group.number, group.size - 1)
-            yield VirtualService(protocol, *virtual, flags, *buckets)
+            if virtual.port:
+                group = model.groups.get((protocol, virtual))
+                buckets = () if group is None else (group.number, group.size - 1)
+                yield VirtualService(protocol, *virtual, flags, *buckets)

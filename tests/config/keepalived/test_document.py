@@ -212,11 +212,11 @@ BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n protocol TCP\n real_server 10.0.
             "virtual_sever 10.0.0.1 80 {\n}\n",
             "virtual_sever: is no block of keepalived.conf; did you mean virtual_server?",
         ),
-        ("virtual_server 203.0.113.80 {\n}\n", "virtual_server: takes an address and a port"),
+        ("virtual_server 203.0.113.80 80 81 {\n}\n", "virtual_server: takes an address and a port"),
         ("virtual_server 203.0.113.80 80\n", "virtual_server: its block { } is missing"),
         (
-            "virtual_server fwmark 1 {\n}\n",
-            "virtual_server: fwmark is a mark of Linux's netfilter, which a switch has not; name addresses and ports",
+            "virtual_server fwmark web {\n}\n",
+            "virtual_server: 'web' is not a whole number",
         ),
         ("virtual_server group webs {\n}\n", "virtual_server: there is no virtual_server_group webs"),
         ("virtual_server 203.0.113.9-4 80 {\n}\n", "virtual_server: '203.0.113.9-4' ends before it begins"),
@@ -225,7 +225,7 @@ BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n protocol TCP\n real_server 10.0.
             "virtual_server: '203.0.113.9-400' is not a range like 192.0.2.1-20",
         ),
         ("virtual_server 203.0.113.80 http {\n}\n", "virtual_server: 'http' is not a whole number"),
-        ("virtual_server 203.0.113.80 80000 {\n}\n", "virtual_server: 80000 is not a port from 1 to 65535"),
+        ("virtual_server 203.0.113.80 80000 {\n}\n", "virtual_server: 80000 is not a port from 0 to 65535"),
         (
             "virtual_server 203.0.113.80 80 {\nprotocol SCTP\n}\n",
             "protocol: 'SCTP' is not tcp, udp: only these are translated",

@@ -71,14 +71,14 @@ def test_every_sample_with_a_virtual_server_is_expected() -> None:
 def test_keepalived_takes_what_is_written_for_it(tmp_path: Path) -> None:
     """Of what it can do: NAT, DR and tunnels. It passes over our own lines."""
     example = file.load(EXAMPLE)
-    web, dns = (replace(virtual, mode=Mode.NAT, local_addresses=()) for virtual in example.virtual_servers)
+    web, marked, dns = (replace(virtual, mode=Mode.NAT, local_addresses=()) for virtual in example.virtual_servers)
     modes = (Mode.NAT, Mode.DR, Mode.TUNNEL)
     address = web.real_servers[0].address
     reals = [
         replace(web.real_servers[0], address=address + number, mode=mode, port=web.port)
         for number, mode in enumerate(modes)
     ]
-    config = replace(example, virtual_servers=(replace(web, real_servers=tuple(reals)), dns))
+    config = replace(example, virtual_servers=(replace(web, real_servers=tuple(reals)), marked, dns))
     path = tmp_path / "keepalived.conf"
     path.write_text(GRAMMARS["keepalived"](document(config))[0])
     done = subprocess.run(

@@ -128,10 +128,10 @@ class Document:
     def _virtual_servers(self, node: Node) -> None:
         if not self._is_new(node, self.values, ()):
             return
-        for address, port in self._services(node):
+        for named in self._services(node):
             sections = self.values.setdefault("virtual_server", [])
             where: Where = (("virtual_server", len(sections) + 1),)
-            section: Section = {"address": address, "port": port, "scheduler": "wlc", "mode": "nat"}
+            section: Section = {**named, "scheduler": "wlc", "mode": "nat"}
             sections.append(section)
             self._said[where, ""] = node
             self._options(node, keywords.VIRTUAL_SERVER, section, where)
@@ -139,7 +139,7 @@ class Document:
             if "protocol" not in section:
                 self._wrong(node, "without protocol keepalived takes UDP and its forks TCP: say protocol TCP or UDP")
 
-    def _services(self, node: Node) -> list[tuple[str, int]]:
+    def _services(self, node: Node) -> list[Section]:
         first, *rest = node.arguments
         try:
             if first == "group":
@@ -173,7 +173,7 @@ class Document:
         servers = section.setdefault("real_server", [])
         below: Where = (*where, ("real_server", len(servers) + 1))
         try:
-            address, port = ranges.server(node.arguments, section["port"])
+            address, port = ranges.server(node.arguments, section.get("port", 0))
         except ValueError as error:
             self._wrong(node, str(error))
             return

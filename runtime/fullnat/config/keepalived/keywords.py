@@ -344,6 +344,7 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     **_all(LISTS, 1, 1, "daddr_group_name", "waddr_group_name"),
     "proxy_protocol": _without(PROXY),
     "vip_bind_dev": _without(ONE_SWITCH),
+    "match": Keyword(most=MANY, option="match", convert=list),
     "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
     "snmp_name": _without("it names a value of SNMP, which is not there"),
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 from fullnat.config.keepalived import keywords
 from fullnat.config.keepalived.source import CONFIG_ID
+from fullnat.config.written import document
 from fullnat.config.written.document import Section
 from fullnat.p4constants import PORT_GUE
 
@@ -33,11 +34,11 @@ _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 _WORD = re.compile(r"[^\s\"'!#{}]+")
 
 
-def text(document: Section) -> str:
+def text(found: Section) -> str:
     """Read again, it is the same configuration."""
-    own = {key: value for key, value in document.items() if key != "virtual_server"}
+    own = {key: value for key, value in found.items() if key != "virtual_server"}
     groups: dict[tuple[str, ...], str] = {}
-    services = [list(_service(service, groups)) for service in document.get("virtual_server", ())]
+    services = [list(_service(service, groups)) for service in found.get("virtual_server", ())]
     parts = [list(_block("fullnat", list(_own(own)), f"@{CONFIG_ID} "))] if own else []
     parts += [
         list(_block(f"local_address_group {name}", [_range(row) for row in group])) for group, name in groups.items()
@@ -80,12 +81,14 @@ def _own(section: Section) -> Iterator[str]:
 
 
 def _service(service: Section, groups: dict[tuple[str, ...], str]) -> Iterator[str]:
-    lines = list(_options({**_DEFAULTS, **service}, ("address", "port", "real_server", "local_addresses")))
+    apart = ("address", "port", "fwmark", "real_server", "local_addresses")
+    lines = list(_options({**_DEFAULTS, **service}, apart))
     if local := tuple(service.get("local_addresses", ())):
         lines.append(f"laddr_group_name {groups.setdefault(local, f'local{len(groups) + 1}')}")
     for real in service.get("real_server", ()):
-        lines += _block(f"real_server {real['address']} {real['port']}", list(_server(real)))
-    yield from _block(f"virtual_server {service['address']} {service['port']}", lines)
+        lines += _block(f"real_server {real['address']} {real.get('port', 0)}", list(_server(real)))
+    name = f"{service['address']} {service['port']}" if "address" in service else f"fwmark {service['fwmark']}"
+    yield from _block(f"virtual_server {name}", lines)
 
 
 def _server(real: Section) -> Iterator[str]:
@@ -104,9 +107,11 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
             for check in value:
                 yield from (f"@{CONFIG_ID} {line}" for line in _block(key, list(_own(check))))
         elif key == "persistence_prefix":
-            yield f"persistence_granularity {_granularity(section['address'], value)}"
+            yield f"persistence_granularity {_granularity(document.address_of(section), value)}"
         elif key in _KEYWORDS:
             ours = key in _OF_FORKS and section.get("mode") != "fullnat"
+            # keepalived takes a mark for one of all protocols, and warns.
+            ours |= key == "protocol" and "fwmark" in section
             yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}".rstrip()
         else:
             yield f"@{CONFIG_ID} {key} {_words(value)}"
