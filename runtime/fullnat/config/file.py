@@ -353,16 +353,18 @@ def _section(
     sections: tuple[str, ...] = (),
 ) -> dict[str, Any] | None:
     """The converted values, defaults filled in; None after reporting what is wrong."""
-    before = len(problems.lines)
+    is_right = True
     values: dict[str, Any] = {}
     known = [*options, *sections]
     for key in table:
         if key not in known:
             shown = key if _BARE.fullmatch(key) else repr(key)
+            is_right = False
             problems.add(where, shown, f"unknown option{hints.option(key, known, _PLACES)}")
     for key, (convert, default) in options.items():
         if key not in table:
             if default is REQUIRED:
+                is_right = False
                 problems.add(where, key, "is missing")
             else:
                 values[key] = default
@@ -370,5 +372,6 @@ def _section(
         try:
             values[key] = convert(table[key])
         except ValueError as error:
+            is_right = False
             problems.add(where, key, str(error))
-    return None if len(problems.lines) > before else values
+    return values if is_right else None

@@ -110,3 +110,11 @@ def test_a_server_that_is_there_twice_is_an_error() -> None:
         load(service("203.0.113.80", "10.0.0.11", more=twice))
     (problem,) = caught.value.problems
     assert problem.endswith("10.0.0.11:80 is already that of real_server 1 (line 12)")
+
+
+def test_what_is_wrong_with_a_range_of_addresses_is_told_once() -> None:
+    """Each of its services has it: the second one was a traceback."""
+    with pytest.raises(ConfigError) as caught:
+        load(service("203.0.113.80-82", "10.0.0.11").replace("TCP", "TCPP"))
+    assert caught.value.problems[0] == "f:11: protocol: 'TCPP' is not tcp, udp"
+    assert len(set(caught.value.problems)) == len(caught.value.problems)
