@@ -19,7 +19,7 @@ from fullnat.core.next_hops import NextHops
 from fullnat.core.routing import Link, Router
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
-from fullnat.core.waiting import Budget, Waiting
+from fullnat.core.waiting import FEW, Budget, Waiting
 from fullnat.net.flow import Address, is_v6, text
 from fullnat.net.headers import ARP_REPLY
 from fullnat.net.nd import Advertisement
@@ -28,6 +28,9 @@ from fullnat.tables.next_hop import Way
 
 UNRESOLVED_LIMIT = 1024
 """Neighbors being resolved at a time: a scan of a connected subnet must not fill memory."""
+WORTH_BRINGING = UNRESOLVED_LIMIT * FEW
+"""Packets without neighbor a second that a switch may bring, and at once: what all that are being resolved may have
+waiting. More, as of a scan, would cost the time of connections that begin."""
 RETRY = 1.0
 """Seconds to the first repetition; doubled each time."""
 RETRY_LIMIT = 30.0
