@@ -49,8 +49,9 @@ from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, Network
 POOL, RENEWED = 400, 2
 """Sound frames to choose from for each port, and how many of them are new each time: scapy is slow."""
 AH, ESP = 51, 50
-REMEMBERED, UNKNOWN = range(0x6F00, 0x6F02), 0x6F02
-"""Identifications of fragments: those whose first one is sent in time, and one whose first one never is."""
+REMEMBERED, UNKNOWN, FORGOTTEN = range(0x6F00, 0x6F02), 0x6F02, 0x6F03
+"""Identifications of fragments: those whose first one is sent in time, one that no first one has, and one of first ones
+alone."""
 ALL_NODES, SOLICITED = "33:33:00:00:00:01", "ff02::1:ff00:10"
 SHORTEST = 20
 CLIENT_ISN, SERVER_ISN = 1000, 9000
@@ -305,6 +306,7 @@ def _put_checksums_right(frame: bytearray) -> None:
     kind = bytes(frame[start - 2 : start])
     header = 4 * (frame[start] & 15) if len(frame) > start else 0
     if kind == b"\x08\x00" and header >= 20 and len(frame) >= start + header:
+        _name_fragment(frame, start)
         frame[start + 10 : start + 12] = bytes(2)
         frame[start + 10 : start + 12] = checksum(bytes(frame[start : start + header])).to_bytes(2, "big")
     elif kind == b"\x86\xdd" and len(frame) >= start + 44 and frame[start + 6] == PROTO_ICMPV6:
@@ -314,3 +316,10 @@ def _put_checksums_right(frame: bytearray) -> None:
         pseudo = frame[start + 8 : message] + length.to_bytes(4, "big") + PROTO_ICMPV6.to_bytes(4, "big")
         summed = checksum(bytes(pseudo + frame[message : message + length]))
         frame[message + 2 : message + 4] = summed.to_bytes(2, "big")
+
+
+def _name_fragment(frame: bytearray, start: int) -> None:
+    """What has become a fragment follows none that is remembered for now."""
+    ip_id, bits = (int.from_bytes(frame[at : at + 2], "big") for at in (start + 4, start + 6))
+    if bits & 0x3FFF and ip_id not in REMEMBERED:
+        frame[start + 4 : start + 6] = (UNKNOWN if bits & 0x1FFF else FORGOTTEN).to_bytes(2, "big")
