@@ -213,8 +213,8 @@ class Neighbors:
         self.timers.arm(entry, now + RETRY)
 
     def suspect(self, to: Address, now: float, out: list[Effect]) -> None:
-        """What is sent ``to`` there is not answered: ask whether its next hop is where it was, as Linux does where nobody
-        confirms that packets arrive (RFC 4861 7.3.3). Packets go on meanwhile."""
+        """What is sent ``to`` there is not answered: ask whether its next hop is where it was, as Linux does when none
+        says that packets arrive (RFC 4861 7.3.3). Packets go on meanwhile."""
         hop = self._router.next_hop(to)
         entry = None if hop is None else self._entries.get(hop)
         if entry is not None and entry.status is _Status.REACHABLE and now - entry.confirmed >= DELAY:
