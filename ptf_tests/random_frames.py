@@ -129,6 +129,7 @@ class RandomFrames:
             options=options + NOP * (-len(options) % 4),
             payload=bytes(rng.choice((rng.randrange(40), 1400))),
             ip_options=rng.choice((b"", b"", b"", NOP * 4)),
+            ip_flags=rng.choice((0, 2, 2)),
             **self._fields(),
         )
 
@@ -159,19 +160,20 @@ class RandomFrames:
     def _error(self, port: int) -> bytes:
         """An ICMP error about what has left the switch by this port, to its sender or to another address."""
         rng, world = self.random, self.world
-        kinds = ICMPV6_KINDS if ":" in self.network.vip else ICMP_KINDS
         session = rng.choice(world.sessions)
         ends = session.client_gets if port == CLIENT_SIDE else session.server_gets
         sent: Tcp | Udp = self._tcp(ends) if session in world.segments else self._udp(ends)
+        family, kinds = (topology.IPV6, ICMPV6_KINDS) if ":" in sent.src else (topology.IPV4, ICMP_KINDS)
         quoted = quote(sent.replace(padding=b""), rng.choice((0, 7, 8, 8, 17, 18, 20, None)))
         return bytes(
             IcmpError(
                 eth_dst=PORT_MAC[port],
                 eth_src=topology.CLIENT_MAC,
-                src=self.network.client,
-                dst=rng.choice((sent.src, sent.src, sent.src, self.network.vip)),
-                kind=rng.choice((*kinds.translated, kinds.too_big, *kinds.others)),
-                mtu=rng.choice((0, 8, 1280, 1400, rng.getrandbits(16))),
+                src=rng.choice((family.client, family.far_host)),
+                dst=rng.choice((sent.src, sent.src, sent.src, family.vip)),
+                kind=rng.choice((*kinds.translated, kinds.too_big, kinds.too_big, *kinds.others)),
+                unused=rng.choice((0, 0, rng.getrandbits(16), rng.randrange(40) << 8)),
+                mtu=rng.choice((0, 8, 576, 1280, 1400, rng.randrange(48), rng.getrandbits(16))),
                 quote=quoted[: rng.choice((None, None, None, 28, 48))],
                 ip_options=rng.choice((b"", b"", NOP * 4)),
                 **self._fields(),
@@ -206,8 +208,12 @@ class RandomFrames:
     def first_fragments(self, port: int) -> list[bytes]:
         """For this port, of every flow. To be sent every ten seconds: what switches do with those behind them would
         depend on the time of day otherwise."""
-        flows = (*self.world.segments, *self.world.datagrams)
-        return [self._pieces(flow, port, ip_id)[0] for flow in flows for ip_id in REMEMBERED]
+        return [self._pieces(flow, port, ip_id)[0] for flow in self._flows(port) for ip_id in REMEMBERED]
+
+    def _flows(self, port: int) -> list[Session]:
+        """Sessions whose packets into this port are of IPv4."""
+        every = (*self.world.segments, *self.world.datagrams)
+        return [session for session in every if ":" not in self._sends(session, port)["src"]]
 
     def _pieces(self, session: Session, port: int, ip_id: int, size: int = 64) -> list[bytes]:
         """The fragments of one packet of the session."""
@@ -217,11 +223,11 @@ class RandomFrames:
 
     def _fragment(self, port: int) -> bytes:
         """One of a datagram or a segment of a session, or of an echo."""
-        rng, world = self.random, self.world
+        rng = self.random
         if rng.randrange(8) == 0:
             ip = IP(src=self.network.client, dst=self.network.vip, id=UNKNOWN)
             return bytes(rng.choice(fragments(self._head(port) / ip / ICMP() / Raw(bytes(100)), 64)))
-        session = rng.choice((*world.segments, *world.datagrams))
+        session = rng.choice(self._flows(port))
         if rng.randrange(4) == 0:
             return rng.choice(self._pieces(session, port, UNKNOWN)[1:])
         return rng.choice(self._pieces(session, port, rng.choice(REMEMBERED), rng.choice((24, 40, 64))))

@@ -11,8 +11,9 @@ from typing import Any
 
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 
-from ptf_tests import topology
+from ptf_tests import families, topology
 from ptf_tests.base import COUNTERS, FullnatTest, describe, requires
+from ptf_tests.families import CrossSession
 from ptf_tests.harness import PATIENCE, Harness
 from ptf_tests.p4rt import Entry
 from ptf_tests.packets import Udp
@@ -55,8 +56,8 @@ class RandomFramesFareAlikeOnBothSwitches(FullnatTest):
         self.other.client.insert(*topology.entries(), *topology.entries6(), *entries)
 
     def _make_world(self) -> World:
-        """A session of either protocol in every mode."""
-        network, ports = self.network, range(40000, 40006)
+        """A session of either protocol in every mode, and in FULLNAT between the families."""
+        network, ports = self.network, range(40000, 40007)
         direct = direct_ends(network)
         outer, outer6 = (family.interface[SERVER_SIDE] for family in (IPV4, IPV6))
         modes: list[tuple[type[Session], dict[str, Any]]] = [
@@ -66,6 +67,7 @@ class RandomFramesFareAlikeOnBothSwitches(FullnatTest):
             (TunnelSession, {**direct, "next_door": IPV4.server, "outer_src": outer}),
             (TunnelSession, {**direct, "next_door": IPV6.server, "outer_src": outer6}),
             (TunnelSession, {**direct, "next_door": IPV4.server, "outer_src": outer, "gue": True}),
+            (CrossSession, families.ends(is_nat64=network is IPV6)),
         ]
         segments, datagrams = [], []
         for port, (kind, fields) in zip(ports, modes, strict=True):

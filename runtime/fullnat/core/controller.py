@@ -52,6 +52,7 @@ from fullnat.core.one_packet import OnePacket
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
+from fullnat.core.restoration import Restoration
 from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
@@ -60,6 +61,7 @@ from fullnat.core.store import SessionStore
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
 from fullnat.net.parse import parse
+from fullnat.net.vlan import priority, without_priority
 from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
 
@@ -77,7 +79,8 @@ class Controller(Reporting):
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
-        self._declaration = Declaration(self._store.services.leaving, has_ipv6=sizes.has_ipv6)
+        leaving = self._store.services.leaving
+        self._declaration = Declaration(leaving, has_ipv6=sizes.has_ipv6, has_vlans=sizes.has_vlans)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops
@@ -86,6 +89,8 @@ class Controller(Reporting):
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
+        self._restoration = Restoration(self._store, self._resets)
+        self._parts = reconcile.Parts(self._store, self._expiry, self._resets, self._restoration)
         self._misses = Misses(self._store)
         self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
@@ -184,12 +189,14 @@ class Controller(Reporting):
         elif reason == PuntReason.SERVICE_DATAGRAM:
             self._datagrams.datagram(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
-            self._neighbors.packet(packet, self._store.receiver(event.session_id, packet), now, out)
+            to = self._store.receiver(event.session_id, packet)
+            self._neighbors.packet(packet, to, now, out, priority(event.ingress_port))
         elif reason == PuntReason.ARP:
-            self._neighbors.arp(packet, event.ingress_port, now, out)
+            self._neighbors.arp(packet, without_priority(event.ingress_port), now, out)
         elif reason == PuntReason.ND:
-            interface = self.model.interfaces.get(event.ingress_port)
-            self._discovery.packet(packet, event.ingress_port, None if interface is None else interface.mac, now, out)
+            number = without_priority(event.ingress_port)
+            interface = self.model.interfaces.get(number)
+            self._discovery.packet(packet, number, None if interface is None else interface.mac, now, out)
         elif reason == PuntReason.OPTIONS:
             self._edits.packet(event, packet, out)
         elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
@@ -202,7 +209,7 @@ class Controller(Reporting):
             self._stats["bad_frame"] += 1
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
-        if self._tables.written(event, out):
+        if self._tables.written(event, out) or self._restoration.written(event, now, out):
             return
         for session, failure in self._store.answered(event):
             opener = self._admission if session.protocol.is_numbered else self._datagrams
@@ -219,6 +226,7 @@ class Controller(Reporting):
 
     def _switch_up(self, event: SwitchUp, now: float, out: list[Effect]) -> None:
         reconcile.switch_down(self._store)
+        self._restoration.forget()
         self._datagrams.switch_down()
         self._neighbors.switch_down()
         of: dict[Owner, list[Any]] = {owner: [] for owner in Owner}
@@ -229,12 +237,10 @@ class Controller(Reporting):
         found = FoundServers(of[Owner.SERVERS])
         self._store.blind = not event.whole
         if event.whole:
-            reconcile.switch_up(
-                self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, out, of_sessions
-            )
+            reconcile.switch_up(self._parts, event, of[Owner.SESSIONS], found, now, out, of_sessions)
         else:
             self._store.services.switch_up(found)
-            self._adoption = reconcile.Adoption(self._store, self._expiry, self._resets, found)
+            self._adoption = reconcile.Adoption(self._parts, found)
         routes, gateways = self._tables.routes(), self._declaration.router.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
@@ -264,6 +270,7 @@ class Controller(Reporting):
         self._store.blind = False
         self._tables.forget_writes()
         reconcile.switch_down(self._store)
+        self._restoration.forget()
         self._datagrams.switch_down()
         self._neighbors.switch_down()
 
