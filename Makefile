@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz fuzz-inputs differential bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
+.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz fuzz-inputs differential frames bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -75,6 +75,9 @@ fuzz-inputs: setup  ## any input to the API, HTTP and the parsers: make fuzz-inp
 
 differential: setup  ## BMv2 and p4soft on the same programs: make differential SAMPLES="DIR x.p4 x.json" [ARGS=--help]
 	$(BIN)/python tests/p4soft/differential/differential.py $(SAMPLES) $(ARGS)
+
+frames: setup  ## random frames on BMv2 and p4soft, as root: make frames FRAMES=1000000 [SEED=n]
+	FULLNAT_FRAMES=$(or $(FRAMES),1000000) $(if $(SEED),FULLNAT_SEED=$(SEED)) $(BIN)/pytest ptf_tests/test_differential.py --target bmv2 --timeout 0
 
 bench: setup  ## measure, side by side in one run; writes docs/bench/
 	$(BIN)/python -m bench

@@ -5,6 +5,8 @@ The SYN is held while its session is written and then injected, so that the firs
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
@@ -17,7 +19,7 @@ from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.net.parse import Packet
 from fullnat.p4constants import PuntReason
 
@@ -41,8 +43,16 @@ def refuse(stats: Stats, service: Service, refusal: Refusal, flow: Flow, held: H
 
 
 class Admission:
-    def __init__(self, store: SessionStore, isn: IsnGenerator, resets: Resets) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        isn: IsnGenerator,
+        resets: Resets,
+        suspect: Callable[[Address, float, list[Effect]], None],
+    ) -> None:
+        """``suspect`` is told of real servers that a client gets no answer from."""
         self._store = store
+        self._suspect = suspect
         self._resets = resets
         self._stats = store.stats
         self._isn = isn
@@ -133,6 +143,8 @@ class Admission:
             begins = session.events != 0 and not answered
             if begins:
                 store.begin(session, now)
+            elif not session.events:
+                self._suspect(session.server.endpoint.address, now, out)
             out.append(Inject(held.port, held.packet.frame, session.entry.session_id, begins))
             return
         challenged = session.state in session.protocol.challenging or (sent and self._may_be_answered(session, now))

@@ -95,7 +95,7 @@ class Controller(Reporting):
         self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
-        self._admission = Admission(self._store, isn, self._resets)
+        self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
