@@ -82,8 +82,11 @@ _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
 }
 """Fields that are not in the core what they are in a message."""
 _SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {(Interface, "mac"): mac_text}
-_UNSAID = frozenset({"checks"})
-"""What messages have no field for: an edit leaves it as it is."""
+_UNSAID = frozenset(
+    {"checks", "quorum_up", "quorum_down", "notify_up", "notify_down", "notify_user", "notify_timeout", "omega"}
+)
+"""What messages have no field for: an edit leaves it as it is. Which programs are run says the file alone, so that who
+may use the API cannot run any."""
 _NESTED: Mapping[str, type] = {"timeouts": Timeouts}
 
 

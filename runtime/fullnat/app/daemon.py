@@ -119,7 +119,7 @@ async def run(options: Options) -> None:
                 election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
             ),
         )
-        watch = Watch(runner.judge)
+        watch = Watch(runner.judge, core.found_well)
         stack.push_async_callback(watch.close)
         runner.on_change(watch.follow)
         snapshots = Snapshots(runner, owner, watch)

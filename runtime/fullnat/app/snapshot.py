@@ -137,6 +137,10 @@ class Snapshots:
                 return f"there is no {what} {wanted}"
         return None
 
+    def has_quorum(self, service: ServiceKey) -> bool:
+        """Whether servers of enough weight are well."""
+        return self._core.has_quorum(service)
+
     def local_addresses(self) -> list[Json]:
         return [{**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()]
 
@@ -315,6 +319,7 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "persistence_timeout": service.persistence_timeout,
         "templates": service.templates,
         "persistent": service.persistent,
+        "has_quorum": service.has_quorum,
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
@@ -341,6 +346,9 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "healthy": server.healthy,
         "reason": "",
         "checked": None,
+        "sorry": server.sorry,
+        "on_duty": server.on_duty,
+        "ejected": _seconds(server.ejected),
         "quic_id": server.quic_id,
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,

@@ -17,6 +17,7 @@ from fullnat.core.values import (
     TOA_KIND,
     check_own,
     check_quic_ids,
+    check_quorum,
     check_slow_start,
     check_thresholds,
     overlap,
@@ -102,6 +103,7 @@ def _check_virtual_server(
     if not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
     _try(check_slow_start, server.scheduler, server.slow_start, problems=problems, at=(where, "slow_start"))
+    _try(check_quorum, server.quorum, server.hysteresis, problems=problems, at=(where, "hysteresis"))
     seen = set()
     for address in server.local_addresses:
         if address in seen:

@@ -43,6 +43,9 @@ CEILING = HALF - 2 * GAP
 WRITE_BATCH = 256
 """Sessions per Write effect."""
 
+REPEATS = 2
+"""Of its SYN a client sends them 1 and 3 s after it; a server that lives has answered one of the first two."""
+
 _LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
 """Phases of sessions whose SYN has reached the real server."""
 
@@ -65,6 +68,8 @@ class SessionStore:
         self.templates = Templates(self.memory, stats)
         self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
+        self.doubted: dict[Server, Service] = {}
+        """Servers that have failed as often as their services bear; taken by :mod:`fullnat.core.passive`."""
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
@@ -297,6 +302,21 @@ class SessionStore:
             session.server.unanswered += 1
             session.service.unanswered += 1
             self.stats["sessions_unanswered"] += 1
+            if session.repeats < REPEATS:
+                self.not_taken(session)
+
+    def repeated(self, session: Session) -> None:
+        """Its client has sent its SYN again."""
+        if not session.events and session.repeats == REPEATS:
+            self.not_taken(session)
+
+    def not_taken(self, session: Session) -> None:
+        """Its server did not take it."""
+        server, service = session.server, session.service
+        if service.passive_failures:
+            server.failures += 1
+            if server.failures >= service.passive_failures:
+                self.doubted[server] = service
 
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""

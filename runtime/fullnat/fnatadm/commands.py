@@ -227,7 +227,8 @@ def _service_lines(found: Json, numeric: bool) -> Iterator[str]:
         shown = names.shown(server["server"], protocol, numeric)
         thresholds = letters.thresholds(server)
         quic = f" --option quic_id={server['quic_id']}" if server.get("quic_id") else ""
-        yield f"-a {name} -r {shown} {letters.MODES[server['mode']]} -w {server['weight']}{thresholds}{quic}"
+        sorry = " --option sorry=true" if server.get("sorry") else ""
+        yield f"-a {name} -r {shown} {letters.MODES[server['mode']]} -w {server['weight']}{thresholds}{quic}{sorry}"
 
 
 def _option_words(settings: Json) -> Iterator[str]:

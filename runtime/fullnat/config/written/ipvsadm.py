@@ -48,6 +48,9 @@ def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
     yield f"-A {name} -s {service.get('scheduler', 'wrr')}{_persistence(service)}{ops}{timeouts}"
     _name_unsaid(name, service, _IN_SERVICE, unsaid)
     for real in service.get("real_server", ()):
+        if real.get("sorry"):
+            unsaid.append(f"{name} -r {_endpoint(real)}: ipvsadm has no sorry servers")
+            continue
         mode = letters.MODES[real.get("mode", service.get("mode", "fullnat"))]
         yield f"-a {name} -r {_endpoint(real)} {mode} -w {real.get('weight', 1)}{letters.thresholds(real)}"
         _name_unsaid(f"{name} -r {_endpoint(real)}", real, _IN_SERVER, unsaid)
