@@ -53,6 +53,26 @@ def test_a_server_in_slow_start_beside_many_others_gets_some(scheduler: str) -> 
     assert {server.effective_weight for server in service.servers} == {1}
 
 
+@pytest.mark.parametrize("scheduler", ["wlc", "sed", "nq"])
+def test_connections_that_begin_together_are_shared_by_weight(scheduler: str) -> None:
+    """In LVS one that begins counts as inactive, so of 1,000 at once a server without established ones gets most."""
+    rig = Rig(config(virtual(scheduler=scheduler, real_servers=(real(), real("10.0.2.12", weight=3)))))
+    established(rig, 9_000)
+    assert shares(rig, 399) == {SERVER: pytest.approx(100, abs=2), SERVER2: pytest.approx(299, abs=2)}
+
+
+def test_a_server_that_never_answers_is_not_the_idlest() -> None:
+    """As in LVS, whose wlc keeps giving to the one whose connections are all half-open."""
+    rig = Rig(config(virtual(scheduler="wlc", real_servers=(real(), real("10.0.2.12")))))
+    found: Counter[Address] = Counter()
+    for number in range(100):
+        session = opened(rig, 10_000 + number)
+        found[session.server] += 1
+        if session.server == SERVER2:
+            tell(rig, session.session_id, "SYN_ACK", "ESTABLISHED")
+    assert found == {SERVER: 50, SERVER2: 50}
+
+
 @pytest.mark.parametrize("scheduler", ["wrr", "wlc", "sed"])
 def test_servers_of_the_same_great_weight_get_no_series(scheduler: str) -> None:
     """envoyproxy/envoy#3284: a weight of 50 gives 50 connections in a row to one server."""

@@ -181,7 +181,7 @@ class Machine(RuleBasedStateMachine):
         if is_wiped:
             self.rig.switch.tables.clear()
         self.drop_halves()
-        self.rig.up()
+        self.rig.up(emptied=is_wiped)
 
     @rule()
     def restart(self) -> None:
@@ -233,6 +233,7 @@ class Machine(RuleBasedStateMachine):
                 mine = [session for session in sessions if session.server is server]
                 assert server.active == sum(session.state.name == "ESTABLISHED" for session in mine)
                 assert server.active + server.inactive == len(mine)
+                assert server.beginning == sum(session.state is session.protocol.initial for session in mine)
             assert all(server.sessions for server in service.draining.values())
         bound = store.services.ids._bindings
         held = {number: binding.holders for number, binding in bound.items() if binding.holders}

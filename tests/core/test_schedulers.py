@@ -23,7 +23,7 @@ VIP = Endpoint(v4(0xCB007150), 80)
 class Real:
     endpoint: int
     effective_weight: int
-    active: int = 0
+    busy: int = 0
     inactive: int = 0
     is_open: bool = True
 
@@ -58,7 +58,7 @@ def connected(scheduler: Scheduler, count: int) -> list[int]:
     for _ in range(count):
         server = pick(scheduler)
         assert server is not None
-        server.active += 1
+        server.busy += 1
         scheduler.loaded(server)
         found.append(server.endpoint)
     return found
@@ -99,10 +99,10 @@ def test_order_of_connections_that_stay(name: str, weights: list[int], expected:
     assert connected(made(name, servers(*weights)), len(expected)) == expected
 
 
-def test_an_active_connection_costs_as_much_as_256_others() -> None:
+def test_a_busy_connection_costs_as_much_as_256_others() -> None:
     reals = servers(1, 1)
     scheduler = made("wlc", reals)
-    reals[0].active, reals[1].inactive = 1, 255
+    reals[0].busy, reals[1].inactive = 1, 255
     for server in reals:
         scheduler.loaded(server)
     assert pick(scheduler) is reals[1]
@@ -201,10 +201,10 @@ def test_a_destination_keeps_its_server_until_that_is_overloaded(name: str) -> N
     scheduler = made(name, reals)
     first = pick(scheduler)
     assert first is reals[0]
-    first.active = 2
+    first.busy = 2
     scheduler.loaded(first)
     assert pick(scheduler) is first
-    first.active = 3
+    first.busy = 3
     scheduler.loaded(first)
     assert pick(scheduler) is reals[1]
     scheduler.update([reals[0]])
@@ -247,7 +247,7 @@ def test_100000_connections_are_within_2_percent_of_the_weights(name: str, weigh
     for number in range(100_000):
         server = pick(scheduler, flow(number, Endpoint(v4(number), 80)))
         assert server is not None
-        server.active += 1
+        server.busy += 1
         scheduler.loaded(server)
         counts[server.endpoint] += 1
     for number, weight in enumerate(weights):
@@ -325,7 +325,7 @@ def test_a_change_after_every_connection_puts_no_burst_on_one_server(name: str) 
         scheduler.update([*reals, spare])
         server = pick(scheduler)
         assert server is not None
-        server.active += 1
+        server.busy += 1
         scheduler.loaded(server)
         counts[server.endpoint] += 1
     assert set(counts.values()) == {20}
@@ -340,7 +340,7 @@ def test_servers_of_the_same_load_take_turns(name: str) -> None:
         (number,) = connected(scheduler, 1)
         server = scheduler.servers[number]
         assert isinstance(server, Real)
-        server.active -= 1
+        server.busy -= 1
         scheduler.loaded(server)
         found.append(number)
     assert found == [0, 1, 2, 0, 1, 2]
@@ -353,7 +353,7 @@ class Watched(Real):
     looks: ClassVar[int] = 0
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("is_open", "effective_weight", "active", "inactive"):
+        if name in ("is_open", "effective_weight", "busy", "inactive"):
             Watched.looks += 1
         return super().__getattribute__(name)
 
@@ -371,6 +371,6 @@ def test_a_pick_among_1000_servers_looks_at_few(name: str, full: int) -> None:
         server = pick(scheduler, flow(client * 2_654_435_769 & 0xFFFFFFFF))
         worst.append(Watched.looks - before)
         assert server is not None
-        server.active += 1
+        server.busy += 1
         scheduler.loaded(server)
     assert sorted(worst)[450] <= 150

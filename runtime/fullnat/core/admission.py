@@ -124,7 +124,7 @@ class Admission:
             self._stats["syn_retransmitted"] += 1
             answered = session.events & session.protocol.answers
             if session.service.passive_failures:
-                store.repeated(session)
+                store.doubts.repeated(session)
             if answered and session.protocol.is_over(session.events, session.unjudged):
                 # It was long under way: the server, which has forgotten the connection, would begin another one.
                 return

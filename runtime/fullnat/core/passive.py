@@ -27,7 +27,8 @@ class Passive:
 
     def eject(self, now: float, out: list[Effect]) -> None:
         """Those servers that have failed too often take no new sessions for a while."""
-        doubted, self._store.doubted = self._store.doubted, {}
+        doubts = self._store.doubts
+        doubted, doubts.doubted = doubts.doubted, {}
         for server, service in doubted.items():
             count = server.failures
             server.failures = 0

@@ -17,6 +17,7 @@ class Server:
     __slots__ = (
         "active",
         "asked",
+        "beginning",
         "connections",
         "deadline",
         "drained",
@@ -82,6 +83,8 @@ class Server:
         """Sessions in ESTABLISHED (LVS: ActiveConn)."""
         self.inactive = 0
         """Sessions in every other state (LVS: InActConn)."""
+        self.beginning = 0
+        """Those of them that nobody has answered yet."""
         self.connections = 0
         """Sessions ever."""
         self.templates = 0
@@ -122,6 +125,11 @@ class Server:
     @property
     def sessions(self) -> int:
         return self.active + self.inactive
+
+    @property
+    def busy(self) -> int:
+        """Sessions that are its work: established, or about to be."""
+        return self.active + self.beginning
 
     @property
     def allotment(self) -> int:

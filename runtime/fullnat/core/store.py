@@ -13,6 +13,7 @@ from random import Random
 
 from fullnat.config.model import GlobalSettings
 from fullnat.core.affinity import Affinity
+from fullnat.core.doubts import Doubts
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
@@ -43,10 +44,7 @@ CEILING = HALF - 2 * GAP
 WRITE_BATCH = 256
 """Sessions per Write effect."""
 
-REPEATS = 2
-"""Of its SYN a client sends them 1 and 3 s after it; a server that lives has answered one of the first two."""
-
-_LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
+_LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING, Phase.RESTORING)
 """Phases of sessions whose SYN has reached the real server."""
 
 
@@ -55,6 +53,8 @@ class SessionStore:
         self.stats = stats
         self.blind = False
         """The switch has sessions that we do not know yet."""
+        self.restoring = False
+        """The switch lacks sessions that are being written again."""
         self._isn = isn
         self._rng = rng
         self.table = SessionTable(sizes.session_ids)
@@ -68,8 +68,7 @@ class SessionStore:
         self.templates = Templates(self.memory, stats)
         self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
-        self.doubted: dict[Server, Service] = {}
-        """Servers that have failed as often as their services bear; taken by :mod:`fullnat.core.passive`."""
+        self.doubts = Doubts()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
@@ -191,7 +190,8 @@ class SessionStore:
         old = session.state
         if state is old:
             return
-        if (state is protocol.established) is not (old is protocol.established):
+        counted = (protocol.initial, protocol.established)
+        if state in counted or old in counted:
             self._count(session, old, -1)
             self._count(session, state, 1)
         session.state = state
@@ -244,6 +244,8 @@ class SessionStore:
             server.active += change
         else:
             server.inactive += change
+            if state is session.protocol.initial:
+                server.beginning += change
         if server.has_threshold and server.judge():
             scheduler.opened(server)
         if scheduler.wants_loads:
@@ -302,21 +304,7 @@ class SessionStore:
             session.server.unanswered += 1
             session.service.unanswered += 1
             self.stats["sessions_unanswered"] += 1
-            if session.repeats < REPEATS:
-                self.not_taken(session)
-
-    def repeated(self, session: Session) -> None:
-        """Its client has sent its SYN again."""
-        if not session.events and session.repeats == REPEATS:
-            self.not_taken(session)
-
-    def not_taken(self, session: Session) -> None:
-        """Its server did not take it."""
-        server, service = session.server, session.service
-        if service.passive_failures:
-            server.failures += 1
-            if server.failures >= service.passive_failures:
-                self.doubted[server] = service
+            self.doubts.unanswered(session)
 
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
@@ -345,11 +333,20 @@ class SessionStore:
         self.timers.arm(session, now + WRITE_TIMEOUT)
         out.append(Write(((operation, entry),), token))
 
+    def write_all(self, sessions: Sequence[Session], operation: Op, now: float, out: list[Effect]) -> int:
+        """Start to insert or delete all of ``sessions``; returns the token of the write."""
+        token = self.new_token()
+        for session in sessions:
+            session.token = token
+            self.timers.arm(session, now + WRITE_TIMEOUT)
+        self._pending[token] = sessions
+        out.append(Write(tuple((operation, session.entry) for session in sessions), token))
+        return token
+
     def remove(self, sessions: Sequence[Session], now: float, out: list[Effect]) -> None:
         """Start to delete the entries of ``sessions``."""
         for start in range(0, len(sessions), WRITE_BATCH):
             batch = sessions[start : start + WRITE_BATCH]
-            token = self.new_token()
             for session in batch:
                 if session.phase in _LIVED:
                     self._over(session, now)
@@ -357,11 +354,8 @@ class SessionStore:
                     self.templates.release(session.template, now)
                     session.template = None
                 session.step(Step.REMOVE)
-                session.token = token
                 session.new_entry = None
-                self.timers.arm(session, now + WRITE_TIMEOUT)
-            self._pending[token] = batch
-            out.append(Write(tuple((Op.DELETE, session.entry) for session in batch), token))
+            self.write_all(batch, Op.DELETE, now, out)
 
     def answered(self, event: Written) -> Iterator[tuple[Session, Failure | None]]:
         """The sessions that ``event`` is about, with what went wrong. Skips those that have moved on since."""

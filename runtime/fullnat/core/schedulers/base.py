@@ -27,12 +27,13 @@ class Candidate(Hashable, Protocol):
         """Active connections that it has as a matter of course: its weight, or in slow start a part of it."""
 
     @property
-    def active(self) -> int:
-        """Established sessions (LVS: activeconns)."""
+    def busy(self) -> int:
+        """Sessions that are established or begin. LVS takes those that begin for inactive ones: of many at once a
+        server of little load gets them all, and one that never answers looks like the idlest."""
 
     @property
     def inactive(self) -> int:
-        """All others (LVS: inactconns)."""
+        """Sessions that are not established (LVS: inactconns)."""
 
     @property
     def is_open(self) -> bool:

@@ -10,7 +10,7 @@ from fullnat.core.schedulers.least import LeastCost
 from fullnat.net.flow import Address, Flow
 
 ACTIVE_COST = 50
-"""What an active connection costs beside an inactive one, here (LVS: __ip_vs_lblc_schedule)."""
+"""What a busy connection costs beside an inactive one, here (LVS: __ip_vs_lblc_schedule)."""
 DESTINATIONS = 16384
 """Remembered; beyond that those that were asked for the longest ago are forgotten (LVS: max_size, 16 x 1,024)."""
 
@@ -34,7 +34,7 @@ class ByDestination(LeastCost):
             self._idle = with_bit(self._idle, position, is_idle(server))
 
     def cost(self, server: Candidate) -> float:
-        return (server.active * ACTIVE_COST + server.inactive) / server.effective_weight
+        return (server.busy * ACTIVE_COST + server.inactive) / server.effective_weight
 
     def is_usable(self, server: Candidate) -> bool:
         return server.effective_weight > 0 and server.is_open
@@ -42,11 +42,11 @@ class ByDestination(LeastCost):
     def is_overloaded(self, server: Candidate) -> bool:
         """More active connections than weight, while another server has less than half of its own (LVS:
         is_overloaded)."""
-        return server.active > server.allotment and bool(self._idle & self._open)
+        return server.busy > server.allotment and bool(self._idle & self._open)
 
 
 def is_idle(server: Candidate) -> bool:
-    return server.active * 2 < server.allotment
+    return server.busy * 2 < server.allotment
 
 
 @register

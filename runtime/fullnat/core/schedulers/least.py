@@ -9,11 +9,11 @@ from fullnat.core.schedulers.base import Candidate, Scheduler
 from fullnat.net.flow import Flow
 
 ACTIVE_COST = 256
-"""What an active connection costs beside an inactive one (LVS: ip_vs_dest_conn_overhead)."""
+"""What a busy connection costs beside an inactive one (LVS: ip_vs_dest_conn_overhead)."""
 
 
 def overhead(server: Candidate) -> int:
-    return server.active * ACTIVE_COST + server.inactive
+    return server.busy * ACTIVE_COST + server.inactive
 
 
 class LeastCost(Scheduler):

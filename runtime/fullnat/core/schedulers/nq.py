@@ -12,4 +12,4 @@ class NeverQueue(LeastCost):
     name = "nq"
 
     def cost(self, server: Candidate) -> float:
-        return (server.active + 1) / server.effective_weight if server.active else 0.0
+        return (server.busy + 1) / server.effective_weight if server.busy else 0.0

@@ -28,12 +28,12 @@ class Overflow(Scheduler):
 
     def update(self, servers: Sequence[Candidate]) -> None:
         super().update(servers)
-        self._roomy = bits(server.active < server.allotment for server in self.servers)
+        self._roomy = bits(server.busy < server.allotment for server in self.servers)
 
     def loaded(self, server: Candidate) -> None:
         position = self._position.get(server)
         if position is not None:
-            self._roomy = with_bit(self._roomy, position, server.active < server.allotment)
+            self._roomy = with_bit(self._roomy, position, server.busy < server.allotment)
 
     def pick(self, flow: Flow) -> Candidate | None:
         found = self._open & self._roomy or self._open

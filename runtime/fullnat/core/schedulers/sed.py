@@ -11,4 +11,4 @@ class ShortestExpectedDelay(LeastCost):
     name = "sed"
 
     def cost(self, server: Candidate) -> float:
-        return (server.active + 1) / server.effective_weight
+        return (server.busy + 1) / server.effective_weight
