@@ -36,6 +36,7 @@ LIMITS = {
     "sorry": False,
     "on_duty": True,
     "ejected": None,
+    "checks": [],
 }
 """Of a server that has no id, for want of a switch."""
 NOTHING = {"in_packets": 0, "in_bytes": 0, "out_packets": 0, "out_bytes": 0}

@@ -261,7 +261,9 @@ class Snapshots:
         checks = None if self._watch is None or server.draining else self._watch.of(key, server.endpoint)
         if checks is None:
             return {}
-        return {"reason": checks.trouble, "checked": _seconds(checks.since(asyncio.get_running_loop().time()))}
+        counts = [dict(zip(_OF_CHECK, each, strict=True)) for each in checks.counts()]
+        since = checks.since(asyncio.get_running_loop().time())
+        return {"reason": checks.trouble, "checked": _seconds(since), "checks": counts}
 
     async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
         """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
@@ -329,6 +331,7 @@ def _server_key(view: ServiceView, server: Json) -> _ServerKey:
     return (view.protocol, view.virtual), server["server"], server["mode"]
 
 
+_OF_CHECK = ("type", "succeeded", "failed", "seconds")
 _SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
@@ -346,6 +349,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "healthy": server.healthy,
         "reason": "",
         "checked": None,
+        "checks": [],
         "sorry": server.sorry,
         "on_duty": server.on_duty,
         "ejected": _seconds(server.ejected),

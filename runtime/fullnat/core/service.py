@@ -93,10 +93,8 @@ class Service:
         """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler = SCHEDULERS["rr"](start)
         self.quorum = Quorum()
-        self.passive_failures = 0
-        """New sessions in a row that a server does not take, by which it is ejected; 0: it never is."""
-        self.passive_time = 0.0
-        """Seconds for which it is, the first time."""
+        self.passive_failures, self.passive_time = 0, 0.0
+        """New sessions in a row that a server does not take, by which it is ejected, if any, and for how long."""
         self.slow_start = 0.0
         """Seconds that a server that comes takes to its full weight."""
         self._weights: tuple[tuple[Server, int], ...] = ()

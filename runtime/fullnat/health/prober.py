@@ -68,6 +68,9 @@ class State:
     last: Result | None = field(default=None)
     weight: Weight | None = None
     """What the last check that succeeded says of it."""
+    succeeded: int = 0
+    failed: int = 0
+    """Checks so far."""
 
 
 class Prober:
@@ -134,7 +137,10 @@ class Prober:
         state, settings = self.state, self.settings
         state.last = result
         before = state.healthy, state.weight
-        if not result.reason:
+        if result.reason:
+            state.failed += 1
+        else:
+            state.succeeded += 1
             state.weight = result.weight
         if state.healthy is not bool(result.reason):
             state.streak = 0

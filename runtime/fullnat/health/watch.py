@@ -59,6 +59,11 @@ class Checks:
         found = configured + sum(each.value - (configured if each.is_whole else 0) for each in said)
         return min(max(found, low), high)
 
+    def counts(self) -> list[tuple[str, int, int, float]]:
+        """Of each check its type, how many succeeded and failed, and what the last took, in seconds."""
+        of = ((prober.settings.type, prober.state) for prober in self.probers.values())
+        return [(kind, one.succeeded, one.failed, one.last.took if one.last else 0.0) for kind, one in of]
+
     def since(self, now: float) -> float | None:
         """Seconds since the last check ended, of several the one that is longest ago; None: one has not ended yet."""
         lasts = [prober.state.last for prober in self.probers.values()]
