@@ -37,6 +37,7 @@ class Notifier:
         self._told: dict[tuple[ServiceKey, Endpoint | None], bool] = {}
         """What was told last."""
         self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
+        self._closed = False
 
     def follow(self, model: Model) -> None:
         """The programs are those of ``model``. How the quorum of a service that is new stands is told at once."""
@@ -49,7 +50,7 @@ class Notifier:
 
     def turned(self, event: Turned) -> None:
         """Tell of it, if there is whom to tell."""
-        if event.service not in self._declared:
+        if self._closed or event.service not in self._declared:
             return
         waiting = self._waiting.setdefault(event.service, {})
         waiting.pop(event.server, None)
@@ -67,6 +68,7 @@ class Notifier:
                         self.turned(Turned(key, server, False))
                 if self._known.has_quorum(key):
                     self.turned(Turned(key, None, False))
+        self._closed = True
         await asyncio.gather(*self._tasks.values())
 
     async def _tell(self, key: ServiceKey) -> None:
