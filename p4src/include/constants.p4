@@ -151,7 +151,7 @@ enum bit<8> DropReason {
     IPV4_CHECKSUM   = 5,
     IPV4_ADDRESS    = 6,   /* source or destination that no router forwards (RFC 1812 5.3.7) */
     TTL             = 7,
-    FRAGMENT        = 8,   /* IP fragment to an address of ours that follows no first one, or on a target that does not look */
+    FRAGMENT        = 8,   /* IP fragment to an address of ours that follows no first one, of NAT46, or on a target that does not look */
     TCP_HEADER      = 9,   /* data offset below 5 or beyond the segment */
     TCP_OPTIONS     = 10,  /* option length 0, 1 or past the header */
     TCP_FLAGS       = 11,  /* SYN together with FIN or RST */
@@ -167,21 +167,21 @@ enum bit<8> DropReason {
     RESET_UNKNOWN   = 21,  /* reset of a session whose server never answered */
     PACKET_OUT      = 22,  /* unknown packet_out action */
     ARP             = 23,  /* ARP that concerns no address of ours */
-    IPV4_OPTIONS    = 24,  /* IPv4 options, on a target that does not parse them */
+    IPV4_OPTIONS    = 24,  /* IPv4 options, on a target that does not parse them, or of NAT46 */
     SERVER          = 25,  /* the session's real server is not in server_in or server_out */
-    VLAN            = 26,  /* a tag of a VLAN (802.1Q with a VID other than 0, 802.1ad), or two tags */
+    VLAN            = 26,  /* a tag of a VLAN that no interface of the port has, a provider's (802.1ad), or two tags */
     TUNNEL          = 27,  /* to a real server in a mode that this target has not */
     TUNNEL_MTU      = 28,  /* with its outer header longer than the outgoing link takes */
     UDP_HEADER      = 29,  /* length below 8 or beyond the IP packet */
-    ICMP_ERROR      = 30,  /* ICMP error to an address of ours that quotes no packet of a session */
+    ICMP_ERROR      = 30,  /* ICMP error to an address of ours that quotes no packet of a session, or that the other family does not have */
     IPV6_HEADER     = 31,  /* version or payload length is wrong, or ICMPv6 shorter than its header */
     IPV6_ADDRESS    = 32,  /* source or destination that no router forwards (RFC 4291 2.5, 2.7), link-local ones included */
     IPV6_EXTENSION  = 33,  /* extension headers of a packet to an address of ours */
     IPV6_FRAGMENT   = 34,  /* likewise, a fragment */
     HOP_LIMIT       = 35,
-    UDP_CHECKSUM    = 36,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1) */
+    UDP_CHECKSUM    = 36,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1), or towards it (NAT46) */
     ND              = 37,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
-    FAMILY          = 38,  /* of a session whose packets would leave in another family than they came in */
+    FAMILY          = 38,  /* of a session that leads to the other family, where it or the target does not translate */
     IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
     DROP_REASONS    = 40
 }

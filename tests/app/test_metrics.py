@@ -24,7 +24,7 @@ SERVER: dict[str, Any] = {
     **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0),
     "server": "10.0.0.11:53",
     "mode": "fullnat",
-    "checks": CHECKS,
+    "check_counts": CHECKS,
 }
 SERVICE: dict[str, Any] = {
     "protocol": "udp",

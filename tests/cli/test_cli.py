@@ -150,7 +150,7 @@ def test_stats_as_json(running: Path) -> None:
         "healthy": True,
         "reason": "",
         "checked": None,
-        "checks": [],
+        "check_counts": [],
         "sorry": False,
         "on_duty": True,
         "ejected": None,

@@ -142,15 +142,15 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
         *(
             f"-t 203.0.113.80:80: ipvsadm has no word for {key}"
             for key in (
-                *("persistence_group", "slow_start", "drain_timeout"),
-                *("quorum_up", "quorum_down", "notify_user", "timeouts"),
+                *("slow_start", "persistence_group", "drain_timeout", "timeouts"),
+                *("quorum_up", "quorum_down", "notify_user"),
             )
         ),
         *(
             f"-t 203.0.113.80:80 -r 10.0.0.11:8080: ipvsadm has no word for {key}"
-            for key in ("notify_up", "notify_down", "notify_user", "check")
+            for key in ("notify_up", "notify_down", "notify_user", "checks")
         ),
-        "-t 203.0.113.80:80 -r 10.0.0.19:8080: ipvsadm has no sorry servers",
+        "-t 203.0.113.80:80 -r 10.0.0.19:8080: ipvsadm has no word for sorry",
         *(f"-u 203.0.113.80:53: ipvsadm has no word for {key}" for key in ("max_sessions", "new_rate")),
         "-u 203.0.113.80:53 -r 10.0.0.11:53: ipvsadm has no word for quic_id",
     ]

@@ -135,7 +135,7 @@ class _Reading(Collector):
             for server in service["servers"]:
                 of = service["protocol"], service["virtual"], server["server"]
                 by_type: dict[str, list[Json]] = {}
-                for check in server["checks"]:
+                for check in server["check_counts"]:
                     by_type.setdefault(check["type"], []).append(check)
                 for kind, checks in by_type.items():
                     for result in ("succeeded", "failed"):
@@ -168,7 +168,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     one: Json = {
         **unnamed,
         **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS, *_SERVICE_GAUGES, *_SERVICE_COUNTERS), 0),
-        "checks": [{"type": "", "succeeded": 0, "failed": 0, "seconds": 0.0}],
+        "check_counts": [{"type": "", "succeeded": 0, "failed": 0, "seconds": 0.0}],
     }
     reading: Json = {
         "switch": {"state": ""},

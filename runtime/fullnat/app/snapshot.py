@@ -263,7 +263,7 @@ class Snapshots:
             return {}
         counts = [dict(zip(_OF_CHECK, each, strict=True)) for each in checks.counts()]
         since = checks.since(asyncio.get_running_loop().time())
-        return {"reason": checks.trouble, "checked": _seconds(since), "checks": counts}
+        return {"reason": checks.trouble, "checked": _seconds(since), "check_counts": counts}
 
     async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
         """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
@@ -349,7 +349,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "healthy": server.healthy,
         "reason": "",
         "checked": None,
-        "checks": [],
+        "check_counts": [],
         "sorry": server.sorry,
         "on_duty": server.on_duty,
         "ejected": _seconds(server.ejected),

@@ -11,6 +11,6 @@ MODES = {"dr": "-g", "tunnel": "-i", "gue": f"-i --tun-type gue --tun-port {PORT
 THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 
 
-def thresholds(server: Mapping[str, object]) -> str:
-    """Those that ``server`` has, behind a space each."""
-    return "".join(f" {letter} {server[key]}" for key, letter in THRESHOLDS.items() if server.get(key))
+def thresholds(server: Mapping[str, object]) -> list[str]:
+    """Those that ``server`` has."""
+    return [f"{letter} {server[key]}" for key, letter in THRESHOLDS.items() if server.get(key)]
