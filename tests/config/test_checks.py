@@ -81,7 +81,7 @@ def test_what_is_written_is_read_again(grammar: str) -> None:
         (("type = 'dns'", "record = 'soa'"), "'soa' is not one of A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG, DNSKEY"),
         (("type = 'file'",), "file: is missing"),
         (("type = 'file'", "file = 'run/x'"), "'run/x' is not an absolute path"),
-        (("type = 'file'", "file = '/run/x'", "factor = 65536"), "65536 is not a number from -65535 to 65535"),
+        (("type = 'file'", "file = '/run/x'", "factor = 65536"), "65536 is not a number from 0 to 65535"),
         (("type = 'tcp'", "fall = 0"), "0 is not a number from 1 to 100"),
         (("type = 'tcp'", "timeout = 0"), "0 is not a number of seconds from 0.1"),
         (("type = 'tcp'", "intervall = 5"), "intervall: unknown option; did you mean interval"),

@@ -8,7 +8,7 @@ from typing import Any
 
 TIMES = 1, 100
 """Results in a row that may be asked for."""
-FACTORS = -65535, 65535
+FACTORS = 0, 65535
 """By which the number in a file counts: it is of a weight."""
 _LONGEST = 4096
 _DATAGRAM = 1200

@@ -86,12 +86,12 @@ def test_all_of_it_means_something(tmp_path: Path) -> None:
     assert (first.notify_up, first.notify_down, first.notify_user) == ("/usr/bin/told", "/usr/bin/told down", "nobody")
     names = Check(type="dns", interval=20.0, fall=4, retry_interval=20.0, name="www.example.org", record="A")
     assert first.checks == (names, replace(names, name=".", record="SOA", fall=2, retry_interval=2.0))
-    file = Check(type="file", interval=1.0, fall=1, file="/run/load", factor=-2)
+    file = Check(type="file", interval=1.0, fall=1, file="/run/load", factor=2, reverse=True)
     script = Check(type="script", interval=20.0, timeout=20.0, fall=1, command="/usr/bin/check")
     assert second.checks == (
-        replace(file, file="/run/maintenance mode", factor=0),
+        replace(file, file="/run/maintenance mode", factor=0, reverse=False),
         file,
-        replace(file, factor=3, reverse=True),
+        replace(file, factor=3),
         replace(script, user="keepalived_script"),
     )
     assert [line.split(": ", 1)[1] for line in config.vain] == [
