@@ -34,6 +34,10 @@ LIMITS = {
     "out_for": None,
     "reset_in": None,
     "templates": 0,
+    "sorry": False,
+    "on_duty": True,
+    "ejected": None,
+    "check_counts": [],
 }
 """Of a server that has no id, for want of a switch."""
 NOTHING = {"in_packets": 0, "in_bytes": 0, "out_packets": 0, "out_bytes": 0}
@@ -90,6 +94,10 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "persistence_group": "",
             "toa_kind": 254,
             "match": [],
+            "quorum": 1,
+            "hysteresis": 0,
+            "passive_failures": 0,
+            "passive_time": 5.0,
         },
         "servers": [
             {
@@ -103,13 +111,13 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             }
         ],
         "local_addresses": ["10.0.1.1"],
+        "has_quorum": True,
     }
     assert await get(api, "services", {**VIRTUAL, "counters": True}) == [shown]
     (by_grpc,) = await call(channel, "ListServices", VIRTUAL)
     assert by_grpc["settings"]["established_timeout"] == 90.0
-    assert by_grpc["servers"] == [
-        {"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True, "rates": {}}
-    ]
+    served = {"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True, "on_duty": True}
+    assert by_grpc["servers"] == [{**served, "rates": {}}]
 
 
 async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:

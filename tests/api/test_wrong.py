@@ -100,7 +100,8 @@ SETTINGS = [
     (
         "edit_server",
         {"colour": 1},
-        "colour: no option of a real server; there are weight, mode, upper_threshold, lower_threshold, quic_id, checks",
+        "colour: no option of a real server; there are weight, mode, upper_threshold, lower_threshold, quic_id, "
+        "checks, sorry",
     ),
     ("edit_server", {"weight": "abc"}, "weight: 'abc' is not a number"),
     ("edit_server", {"weight": 1.5}, "weight: 1.5 is not a whole number"),

@@ -61,7 +61,7 @@ def test_what_was_meant(text: str, problem: str) -> None:
     assert problem in problems(text)
 
 
-@pytest.mark.parametrize("key", ["quorum", "listener"])
+@pytest.mark.parametrize("key", ["forum", "listener"])
 def test_nothing_is_suggested_that_is_something_else(key: str) -> None:
     assert f"x.toml:2: [virtual_server 1] {key}: unknown option" in problems(f"[[virtual_server]]\n{key} = 1\n")
 

@@ -154,9 +154,11 @@ def test_the_table() -> None:
 
 def test_every_setting_can_be_said() -> None:
     assert {*commands.MODES.values(), *commands.TUNNELS.values()} == {str(mode) for mode in Mode}
-    server_settings = {*server("-a -t 192.0.2.1:80 -r 192.0.2.2 --option quic_id=ab --check type=tcp")["settings"]}
-    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold", "quic_id", "checks"}
-    assert server_settings == set(ServerSettings.__dataclass_fields__)
+    words = "--option quic_id=ab --option sorry=true --check type=tcp"
+    server_settings = {*server(f"-a -t 192.0.2.1:80 -r 192.0.2.2 {words}")["settings"]}
+    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold", "quic_id", "sorry", "checks"}
+    of_programs = {"notify_up", "notify_down", "notify_user"}
+    assert server_settings == set(ServerSettings.__dataclass_fields__) - of_programs
 
 
 # ---- what -S writes, -R reads
@@ -202,6 +204,9 @@ SERVICES = st.fixed_dictionaries(
         "max_sessions": st.integers(0, 10_000_000),
         "new_rate": st.integers(0, 10_000_000),
         "slow_start": SECONDS,
+        "quorum": st.integers(2, 9),
+        "passive_failures": st.integers(0, 9),
+        "passive_time": SECONDS,
         "drain_timeout": SECONDS,
         "persistence_timeout": SECONDS,
         "persistence_prefix": BITS,
@@ -212,7 +217,7 @@ SERVICES = st.fixed_dictionaries(
 )
 SERVERS = st.fixed_dictionaries(
     {"mode": st.sampled_from(["fullnat", "nat", "dr", "tunnel"]), "weight": st.integers(0, 65535)},
-    optional={"upper_threshold": st.integers(5, 1000), "checks": CHECKS},
+    optional={"upper_threshold": st.integers(5, 1000), "sorry": st.booleans(), "checks": CHECKS},
 )
 STATES = st.lists(
     st.tuples(

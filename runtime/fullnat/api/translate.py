@@ -85,6 +85,9 @@ _SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServiceSettings, "checks"): checks.shown,
     (ServerSettings, "checks"): checks.shown,
 }
+UNSAID = frozenset({"quorum_up", "quorum_down", "notify_up", "notify_down", "notify_user", "notify_timeout", "omega"})
+"""What messages have no field for: an edit leaves it as it is. Which programs are told says the file alone, so that who
+may use the API cannot run any."""
 _NESTED: Mapping[str, type] = {"timeouts": Timeouts}
 
 
@@ -107,6 +110,8 @@ def made(kind: type[S], message: Any) -> S:
 def _said(kind: type, message: Any, base: Any) -> Json:
     said = {}
     for each in fields(kind):
+        if each.name in UNSAID:
+            continue
         if not message.HasField(each.name) if _has_presence(message, each.name) else not getattr(message, each.name):
             continue
         value = getattr(message, each.name)
@@ -130,7 +135,7 @@ def _same(value: Any) -> Any:
 
 def shown(settings: Any) -> Json:
     """Settings as a message has them; what is None is absent."""
-    found = {each.name: _shown(settings, each.name) for each in fields(settings)}
+    found = {each.name: _shown(settings, each.name) for each in fields(settings) if each.name not in UNSAID}
     return {name: value for name, value in found.items() if value is not None}
 
 

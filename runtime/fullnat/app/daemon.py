@@ -25,7 +25,7 @@ from fullnat.app.changes import Changes, Refused
 from fullnat.app.here import is_here
 from fullnat.app.memory import Keeper, MemoryFile
 from fullnat.app.metrics import serve_metrics
-from fullnat.app.notify import Notifier
+from fullnat.app.notify import Notifier as Manager
 from fullnat.app.runner import CoreRunner
 from fullnat.app.service import Service
 from fullnat.app.snapshot import Snapshots
@@ -37,6 +37,7 @@ from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
+from fullnat.health.notify import Known, Notifier
 from fullnat.health.watch import Watch
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
@@ -123,9 +124,13 @@ async def run(options: Options) -> None:
                 election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
             ),
         )
-        watch = Watch(runner.judge)
+        watch = Watch(runner.judge, core.found_well)
         stack.push_async_callback(watch.close)
         runner.on_change(watch.follow)
+        programs = Notifier(Known(core.has_quorum, core.found_well))
+        stack.push_async_callback(programs.close)
+        runner.on_turn(programs.turned)
+        runner.on_change(programs.follow)
         snapshots = Snapshots(runner, owner, watch)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
         about["size"] = compiled.sizes.session_ids
@@ -144,7 +149,7 @@ async def run(options: Options) -> None:
         await api.start()
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
-        service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
+        service = Service(Manager(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
         beside = {"memory": keeper.run(), "estimates": snapshots.estimates.run()}
         await _until_signalled(runner, owner, service, beside, partial(reload, changes))
 

@@ -137,6 +137,10 @@ class Snapshots:
                 return f"there is no {what} {wanted}"
         return None
 
+    def has_quorum(self, service: ServiceKey) -> bool:
+        """Whether servers of enough weight are well."""
+        return self._core.has_quorum(service)
+
     def local_addresses(self) -> list[Json]:
         return [{**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()]
 
@@ -260,7 +264,9 @@ class Snapshots:
         checks = None if self._watch is None or server.draining else self._watch.of(key, server.endpoint)
         if checks is None:
             return {}
-        return {"reason": checks.trouble, "checked": _seconds(checks.since(asyncio.get_running_loop().time()))}
+        counts = [dict(zip(_OF_CHECK, each, strict=True)) for each in checks.counts()]
+        since = checks.since(asyncio.get_running_loop().time())
+        return {"reason": checks.trouble, "checked": _seconds(since), "check_counts": counts}
 
     async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
         """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
@@ -318,6 +324,7 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "persistence_timeout": service.persistence_timeout,
         "templates": service.templates,
         "persistent": service.persistent,
+        "has_quorum": service.has_quorum,
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
@@ -327,6 +334,7 @@ def _server_key(view: ServiceView, server: Json) -> _ServerKey:
     return (view.protocol, view.virtual), server["server"], server["mode"]
 
 
+_OF_CHECK = ("type", "succeeded", "failed", "seconds")
 _SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
@@ -344,6 +352,10 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "healthy": server.healthy,
         "reason": "",
         "checked": None,
+        "check_counts": [],
+        "sorry": server.sorry,
+        "on_duty": server.on_duty,
+        "ejected": _seconds(server.ejected),
         "quic_id": server.quic_id,
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,

@@ -18,6 +18,7 @@ from fullnat.core.values import (
     check_match,
     check_own,
     check_quic_ids,
+    check_quorum,
     check_server_port,
     check_slow_start,
     check_thresholds,
@@ -113,6 +114,7 @@ def _check_virtual_server(
     for key, said in objections(server):
         problems.add(where, key, said)
     _try(check_slow_start, server.scheduler, server.slow_start, problems=problems, at=(where, "slow_start"))
+    _try(check_quorum, server.quorum, server.hysteresis, problems=problems, at=(where, "hysteresis"))
     seen = set()
     for address in server.local_addresses:
         if address in seen:

@@ -37,6 +37,7 @@ from fullnat.core.values import (
     PREFIXES,
     PUNTS,
     QUIC_CONFIGS,
+    QUORUMS,
     SWITCH_PORTS,
     WEIGHTS,
 )
@@ -121,6 +122,10 @@ REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "quic_id": (scalars.quic_id, ""),
     "upper_threshold": (scalars.integer(*LIMITS), 0),
     "lower_threshold": (scalars.integer(*LIMITS), 0),
+    "sorry": (scalars.boolean, False),
+    "notify_up": (probes.told, ""),
+    "notify_down": (probes.told, ""),
+    "notify_user": (probes.nobody_or_user, ""),
 }
 VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (addresses.address, REQUIRED),
@@ -149,12 +154,22 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "keep_mss": (scalars.boolean, False),
     "reset_on_miss": (scalars.boolean, True),
     "echo_while_up": (scalars.boolean, False),
+    "quorum": (scalars.integer(*QUORUMS), 1),
+    "hysteresis": (scalars.integer(*QUORUMS), 0),
+    "quorum_up": (probes.told, ""),
+    "quorum_down": (probes.told, ""),
+    "notify_user": (probes.nobody_or_user, ""),
+    "notify_timeout": (scalars.seconds, 10.0),
+    "omega": (scalars.boolean, False),
+    "passive_failures": (scalars.integer(*LIMITS), 0),
+    "passive_time": (scalars.seconds, 5.0),
 }
 _SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
 """A real server of a service of several ports, which has none of its own."""
 _BY_MARK = {key: option for key, option in VIRTUAL_SERVER.items() if key not in ("address", "port")}
+CHECK_TYPES = ("tcp", "http", "script", "smtp", "udp", "ping", "dns", "file")
 CHECK: dict[str, tuple[Convert, Any]] = {
-    "type": (scalars.one_of("tcp", "http", "script", "smtp", "udp", "ping"), REQUIRED),
+    "type": (scalars.one_of(*CHECK_TYPES), REQUIRED),
     "interval": (scalars.seconds, 5.0),
     "timeout": (scalars.seconds, 5.0),
     "retry_interval": (scalars.seconds, 1.0),
@@ -177,17 +192,26 @@ CHECK: dict[str, tuple[Convert, Any]] = {
     "command": (probes.command, ""),
     "exit_status": (probes.exit_status, "0"),
     "user": (probes.user, ""),
+    "dynamic": (scalars.boolean, False),
+    "name": (probes.domain, "."),
+    "record": (scalars.one_of(*probes.RECORDS), "SOA"),
+    "file": (probes.absolute, ""),
+    "factor": (scalars.integer(*probes.FACTORS), 0),
+    "reverse": (scalars.boolean, False),
 }
 _TO = ("address", "port", "source", "device")
 OF_CHECK: dict[str, tuple[str, ...]] = {
     "tcp": _TO,
     "http": (*_TO, "path", "host", "status", "digest", "tls", "verify", "ca_file"),
-    "script": ("command", "exit_status", "user"),
+    "script": ("command", "exit_status", "user", "dynamic"),
     "smtp": (*_TO, "host"),
     "udp": (*_TO, "payload", "require_reply"),
     "ping": tuple(name for name in _TO if name != "port"),
+    "dns": (*_TO, "name", "record"),
+    "file": ("file", "factor", "reverse"),
 }
 """Options by the type of the check; those in none of these are of all types."""
+_NEEDED = {"script": ("command",), "file": ("file",)}
 _OF_UDP = ("ops",)
 _OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
@@ -310,8 +334,9 @@ def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[
         for key in item:
             if key in others:
                 problems.add(below, key, f"is no option of a check of type {kind}")
-        if kind == "script" and not found["command"]:
-            problems.add(below, "command", "is missing")
+        for needed in _NEEDED.get(kind, ()):
+            if not found[needed]:
+                problems.add(below, needed, "is missing")
         if found["verify"] and not (found["tls"] and found["host"]):
             problems.add(below, "verify", "needs tls = true, and host, which the certificate is for")
         made.append(Check(**found))

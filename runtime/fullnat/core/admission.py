@@ -136,6 +136,8 @@ class Admission:
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             answered = session.events & session.protocol.answers
+            if session.service.passive_failures:
+                store.doubts.repeated(session)
             if answered and session.protocol.is_over(session.events, session.unjudged):
                 # It was long under way: the server, which has forgotten the connection, would begin another one.
                 return

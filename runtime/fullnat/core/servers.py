@@ -16,13 +16,16 @@ class Server:
 
     __slots__ = (
         "active",
+        "asked",
         "beginning",
         "by_virtual",
         "connections",
         "deadline",
         "drained",
         "effective_weight",
+        "ejected",
         "endpoint",
+        "failures",
         "has_room",
         "has_threshold",
         "healthy",
@@ -30,10 +33,12 @@ class Server:
         "is_open",
         "leaving",
         "mode",
+        "on_duty",
         "out_since",
         "server_id",
         "settings",
         "stage",
+        "strikes",
         "templates",
         "unanswered",
         "warm_since",
@@ -58,6 +63,16 @@ class Server:
         self.has_threshold = False
         self.healthy = True
         """What checks have found; without any it is."""
+        self.asked: int | None = None
+        """The weight that checks have it have, while one is configured; None: that."""
+        self.on_duty = True
+        """Sorry servers are while their service has no quorum, others while it has (:mod:`fullnat.core.quorum`)."""
+        self.failures = 0
+        """New sessions in a row that it did not take, where that counts."""
+        self.ejected: float | None = None
+        """When it is tried again, while it takes no new sessions because of them (:mod:`fullnat.core.passive`)."""
+        self.strikes = 0
+        """How often that was so since it last took a session."""
         self.is_open = True
         """Below its upper threshold of connections."""
         self.stage = STAGES
@@ -114,14 +129,24 @@ class Server:
         return self.settings.weight
 
     @property
+    def share(self) -> int:
+        """As configured, unless checks ask for another one."""
+        return self.weight if self.asked is None or not self.weight else self.asked
+
+    @property
+    def is_well(self) -> bool:
+        """As far as checks and its sessions have shown."""
+        return self.healthy and self.ejected is None
+
+    @property
     def is_out(self) -> bool:
         """It is to have no new sessions, whatever room there is."""
         return self.leaving or not self.weight
 
     @property
     def wanted(self) -> bool:
-        """It is to have new sessions: configured so, and healthy."""
-        return self.healthy and not self.is_out
+        """It is to have new sessions: configured so, well, and on duty."""
+        return self.is_well and self.on_duty and not self.leaving and self.share > 0
 
     @property
     def takes_new(self) -> bool:
@@ -140,13 +165,13 @@ class Server:
     @property
     def allotment(self) -> int:
         """Active connections that are its due: its weight, in slow start a part of it."""
-        return -(-self.weight * self.stage // STAGES)
+        return -(-self.share * self.stage // STAGES)
 
     def weigh(self, scale: int) -> None:
         """Find the effective weight: that of slow start, times ``scale`` and by :data:`STAGES`. 0 takes no new
         sessions."""
-        can = self.has_room and self.healthy and not self.leaving
-        self.effective_weight = self.weight * self.stage * scale // STAGES if can else 0
+        can = self.has_room and self.wanted
+        self.effective_weight = self.share * self.stage * scale // STAGES if can else 0
 
     def configure(self, settings: ServerSettings) -> bool:
         """Be configured so; returns whether it has opened or closed by that."""

@@ -20,6 +20,7 @@ from fullnat.core.memory import Kind, MemoryKey
 from fullnat.core.model import Declared
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
+from fullnat.core.quorum import Quorum
 from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import NO_ID, STAGES, Server
@@ -105,6 +106,9 @@ class Service:
         self.scheduler: Scheduler = SCHEDULERS["rr"](start)
         self.table: FlowTable | None = None
         """Its scheduler, if it has no sessions."""
+        self.quorum = Quorum()
+        self.passive_failures, self.passive_time = 0, 0.0
+        """New sessions in a row that a server does not take, by which it is ejected, if any, and for how long."""
         self.slow_start = 0.0
         """Seconds that a server that comes takes to its full weight."""
         self._weights: tuple[tuple[Server, int], ...] = ()
@@ -128,6 +132,9 @@ class Service:
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings.max_sessions, settings.new_rate)
         self.one_packet = settings.ops
+        self.passive_failures = settings.passive_failures
+        self.passive_time = settings.passive_time
+        self.quorum.configure(settings.quorum, settings.hysteresis)
         if self.protocol.is_numbered:
             self.session_flags = (
                 (SessionFlag.TOA if settings.toa else 0)
@@ -155,6 +162,7 @@ class Service:
         self.quic_servers.pop(b"", None)
         self.knows_clients = bool(self.persistence_timeout or self.quic_servers)
         self._echo_while_up = settings.echo_while_up
+        self.quorum.judge(self.servers.values())
         self.judge_echo()
         size = 0 if settings.sessions else settings.buckets
         if settings.scheduler != self.scheduler.name or size != (self.table.size if self.table else 0):

@@ -127,6 +127,7 @@ class Services:
         for server in service.all_servers():
             self._memory.touch(service.memory_key(Kind.DRAIN, server))
             self._memory.touch(service.memory_key(Kind.SLOW_START, server))
+            self._memory.touch(service.memory_key(Kind.DOWN, server))
         left, service.servers = list(service.servers.values()), {}
         for server in left:
             service.drain(server)
@@ -137,6 +138,7 @@ class Services:
     def _left(self, service: Service, servers: Iterable[Server]) -> None:
         for server in servers:
             self._without_id.pop(server, None)
+            self._memory.touch(service.memory_key(Kind.DOWN, server))
             self._forget_drained(service, server)
 
     def _answer_for(self, service: Service, change: int) -> None:

@@ -13,6 +13,7 @@ from random import Random
 
 from fullnat.config.model import GlobalSettings
 from fullnat.core.affinity import Affinity
+from fullnat.core.doubts import Doubts
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
@@ -68,6 +69,7 @@ class SessionStore:
         self.templates = Templates(self.memory, stats)
         self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
+        self.doubts = Doubts()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
@@ -308,6 +310,7 @@ class SessionStore:
             session.server.unanswered += 1
             session.service.unanswered += 1
             self.stats["sessions_unanswered"] += 1
+            self.doubts.unanswered(session)
 
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""

@@ -31,6 +31,8 @@ MTUS = 576, 65535
 """Bytes (RFC 791 3.2: every host takes 576)."""
 PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
+QUORUMS = 0, 1_000_000_000
+"""Weights of servers together."""
 LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
 TOA_KIND = 254
@@ -143,6 +145,12 @@ def check_slow_start(scheduler: str, slow_start: float) -> None:
         raise ValueError(f"slow_start is by weight, which {scheduler} does not go by")
 
 
+def check_quorum(quorum: int, hysteresis: int) -> None:
+    """As keepalived does (check_parser.c: vs_end_handler)."""
+    if hysteresis and hysteresis >= quorum:
+        raise ValueError(f"hysteresis {hysteresis} is not below quorum {quorum}")
+
+
 def check_within(seconds: float | None) -> None:
     """The time that sessions have to end."""
     if seconds is not None:
@@ -162,6 +170,10 @@ def check_service(settings: ServiceSettings) -> None:
     _check_mode(settings.mode)
     check_toa_kind(settings.toa_kind)
     _within("established_timeout", settings.established_timeout, SECONDS)
+    _each(("quorum", settings.quorum), ("hysteresis", settings.hysteresis), limits=QUORUMS)
+    check_quorum(settings.quorum, settings.hysteresis)
+    _within("passive_failures", settings.passive_failures, LIMITS)
+    _each(("passive_time", settings.passive_time), ("notify_timeout", settings.notify_timeout), limits=SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)

@@ -78,6 +78,12 @@ class ServerView(NamedTuple):
     quic_id: str = ""
     healthy: bool = True
     """As far as checks have found."""
+    sorry: bool = False
+    """It takes new sessions only while the service has no quorum."""
+    on_duty: bool = True
+    """By that, it takes them now."""
+    ejected: float | None = None
+    """Seconds until it is tried again; None: it takes what it gets."""
 
     @property
     def sessions(self) -> int:
@@ -109,6 +115,8 @@ class ServiceView(NamedTuple):
     """Clients whose server is remembered."""
     persistent: int = 0
     """Sessions that went where a template said."""
+    has_quorum: bool = True
+    """Servers of enough weight are well."""
 
 
 class TemplateView(NamedTuple):
@@ -180,6 +188,9 @@ def service_view(service: Service, now: float) -> ServiceView:
             None if server.deadline is None else max(0.0, server.deadline - now),
             server.settings.quic_id,
             server.healthy,
+            server.settings.sorry,
+            server.on_duty,
+            None if server.ejected is None else max(0.0, server.ejected - now),
         )
         for server in service.all_servers()
     )
@@ -195,6 +206,7 @@ def service_view(service: Service, now: float) -> ServiceView:
         service.persistence_timeout,
         len(service.templates),
         service.persistent,
+        service.quorum.is_up,
     )
 
 

@@ -54,7 +54,7 @@ def _service(found: Json, numeric: bool, is_own: bool) -> Iterator[str]:
     own = _option_words(ServiceSettings, settings, _OF_SERVICE) if is_own else ()
     yield " ".join([f"-A {name} -s {settings['scheduler']}", *_letters(found, is_own), *own])
     for server in found["servers"]:
-        if server["draining"]:
+        if server["draining"] or (server.get("sorry") and not is_own):
             continue
         shown = names.shown(server["server"], protocol, numeric)
         own = _option_words(ServerSettings, server, _OF_SERVER) if is_own else ()

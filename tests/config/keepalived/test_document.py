@@ -343,7 +343,7 @@ def test_checkers_are_checks_with_keepalived_s_defaults(tmp_path: Path) -> None:
     (virtual,) = load(tmp_path, OURS + CHECKED).virtual_servers
     around = Check(type="tcp", interval=7.0, fall=4, start_down=True)
     web = replace(around, type="http", retry_interval=2.0, fall=3, host="all.example")
-    script = replace(around, type="script", timeout=7.0, retry_interval=2.0, user="nobody", exit_status="0,2-255")
+    script = replace(around, type="script", timeout=7.0, retry_interval=2.0, user="nobody", dynamic=True)
     first, second, third = (server.checks for server in virtual.real_servers)
     elsewhere: dict[str, Any] = {"address": ip_address("10.0.0.99"), "source": ip_address("10.0.0.1"), "device": "eth7"}
     assert first == (replace(around, timeout=4.0, port=81, start_down=False, **elsewhere),)

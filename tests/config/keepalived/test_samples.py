@@ -78,6 +78,13 @@ def test_keepalived_takes_what_is_written_for_it(tmp_path: Path) -> None:
         replace(web.real_servers[0], address=address + number, mode=mode, port=web.port)
         for number, mode in enumerate(modes)
     ]
+    # It looks whether programs are there, and whose they are.
+    reals = [replace(real, notify_up="", notify_down="", notify_user="") for real in reals]
+    web = replace(web, quorum=4, hysteresis=1, quorum_up="", quorum_down="", notify_user="")
+    sorry = replace(
+        reals[0], address=address + 9, weight=1, upper_threshold=0, lower_threshold=0, checks=(), sorry=True
+    )
+    reals.append(sorry)
     config = replace(example, virtual_servers=(replace(web, real_servers=tuple(reals)), marked, dns))
     path = tmp_path / "keepalived.conf"
     path.write_text(GRAMMARS["keepalived"](document(config))[0])

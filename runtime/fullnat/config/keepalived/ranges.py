@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from fullnat.config.keepalived.keywords import whole
+from fullnat.config.keepalived.conversions import whole
 
 Rows = Callable[[tuple[str, ...]], list[Any]]
 MOST = 65536
