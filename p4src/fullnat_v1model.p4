@@ -26,6 +26,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Decide() decide;
     Forward() forward;
     Rewrite() rewrite;
+    InsertProxy() insert_proxy;
     RewriteIcmpError() rewrite_icmp_error;
     RewriteAddresses() rewrite_addresses;
     RewriteIcmpv6Error() rewrite_icmpv6_error;
@@ -47,6 +48,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
             if (IN_SESSION) {
                 if (hdr.tcp.isValid() || hdr.udp.isValid()) {
                     rewrite.apply(hdr, m, toa_result);
+                    if (m.target.proxy_bytes != 0) { insert_proxy.apply(hdr, m); }
                 } else if (hdr.icmp.isValid()) {
                     rewrite_icmp_error.apply(hdr, m);
                 } else if (PORTLESS) {

@@ -45,6 +45,7 @@ CAPABILITIES = {
     "ipv6": "sessions, services, routes and neighbors of IPv6",
     "nd-answers": "the switch itself answers neighbor solicitations; others leave them to the controller",
     "icmp-errors": "the data plane translates ICMP errors; others leave those to addresses of ours to the controller",
+    "proxy-protocol": "a header in front of what clients send; others are refused a configuration that asks for it",
     "tells-senders": "what ends by TTL or MTU goes to the controller, which tells its sender",
     "any-options": "the data plane edits any list of TCP options; others leave the uncommon ones to the controller",
     # BMv2 (PI/src/pi_tables_imp.cpp, _pi_table_entry_get_remaining_ttl) multiplies milliseconds by 10^6 in 32 bits.
@@ -62,6 +63,7 @@ ASIC_LACKS = {
     "ipsec",
     "judged-segments",
     "nd-answers",
+    "proxy-protocol",
     "tells-senders",
     "toa-in-timestamps",
     "tunnels",

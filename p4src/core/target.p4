@@ -110,6 +110,9 @@
 #endif
 #define ROUTED (hdr.ipv4.isValid() || IS_IPV6)
 
+/* A target that defines PROXIED has PROXY protocol, and Decide applies its control Proxy(hdr, m) where that is true, of packets of
+ * sessions: whether a header goes in front of the payload, and what that does to the numbers. */
+
 /* Answers of the session's registers. */
 #ifndef BEFORE_DATA
 #error "the target must define BEFORE_DATA: the client's segment acknowledges no data of the server"

@@ -5,6 +5,8 @@ from enum import IntEnum
 MSS_FLOOR = 536
 MSS6_FLOOR = 1220
 PORT_GUE = 6080
+PROXY_V4_BYTES = 28
+PROXY_V6_BYTES = 52
 TOA_V4_BYTES = 8
 TOA_V6_BYTES = 20
 
@@ -47,6 +49,8 @@ class SessionFlag(IntEnum):
     KEEP_MSS = 4
     ONE_WAY = 8
     TOA_253 = 16
+    PROXY = 32
+    PROXY_EVERY = 64
 
 
 class SessionEvent(IntEnum):
@@ -114,4 +118,5 @@ class DropReason(IntEnum):
     ND = 37
     FAMILY = 38
     IPSEC = 39
-    DROP_REASONS = 40
+    PROXY = 40
+    DROP_REASONS = 41

@@ -88,6 +88,7 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "quic_config": 0,
             "persistence_group": "",
             "toa_kind": 254,
+            "proxy_protocol": "off",
         },
         "servers": [
             {

@@ -77,7 +77,8 @@ class Controller(Reporting):
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
-        self._declaration = Declaration(self._store.services.leaving, has_ipv6=sizes.has_ipv6)
+        has = {"has_ipv6": sizes.has_ipv6, "has_proxy": sizes.has_proxy}
+        self._declaration = Declaration(self._store.services.leaving, **has)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops

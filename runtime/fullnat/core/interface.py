@@ -272,3 +272,5 @@ class Sizes(NamedTuple):
     server_ids: int
     has_ipv6: bool = True
     """It has tables for IPv6."""
+    has_proxy: bool = True
+    """It puts headers of PROXY protocol in."""

@@ -31,6 +31,8 @@ PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
 LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
+PROXIES = ("off", "first", "every", "clients")
+"""Of PROXY protocol (:mod:`fullnat.core.telling`)."""
 TOA_KIND = 254
 """Of the TCP option; IPv4 has no other."""
 TOA_KIND_LVS = 253
@@ -127,6 +129,8 @@ def check_service(settings: ServiceSettings) -> None:
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
     check_toa_kind(settings.toa_kind)
+    if settings.proxy_protocol not in PROXIES:
+        raise ValueError(f"{settings.proxy_protocol!r} is not one of {', '.join(PROXIES)}")
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
     if settings.timeouts is not None:

@@ -110,6 +110,10 @@ def _service_settings(line: Line) -> Json:
         found["ops"] = True
     if line.get("synproxy") == "enable":
         raise UsageError("-j enable: the SYN proxy is not supported")
+    if "proxy" in line:
+        if line["proxy"] not in letters.PROXIES:
+            raise UsageError(f"--proxy-protocol {line['proxy']}: {letters.ONLY_V2}")
+        found["proxy_protocol"] = letters.PROXIES[line["proxy"]]
     if "established" in line:
         found["established_timeout"] = _seconds(line, "established")
     return {**found, **_options(line)}

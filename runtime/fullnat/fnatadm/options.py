@@ -54,6 +54,8 @@ class Command:
         return self.option.name
 
 
+PROXY_VERSIONS = ("disable", "v1", "v2", "v1-insecure", "v2-insecure")
+"""DPVS's."""
 SERVICE = Option("service", "tcp-service", "The TCP service.", "t", Value.ONE, "HOST:PORT")
 UDP = Option("udp", "udp-service", "The UDP service.", "u", Value.ONE, "HOST:PORT")
 OPTIONS = (
@@ -64,6 +66,9 @@ OPTIONS = (
     Option("netmask", "netmask", "What of a client's address counts for -p.", "M", Value.ONE, "MASK"),
     Option("ops", "ops", "One-packet scheduling, of UDP.", "o"),
     Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "disable")),
+    Option(
+        "proxy", "proxy-protocol", "PROXY protocol instead of TOA.", "", Value.ONE, "VERSION", choices=PROXY_VERSIONS
+    ),
     Option("established", "vsestablish-timeout", "Seconds that connections may be idle.", "V", Value.ONE, "SECONDS"),
     Option("server", "real-server", "The server; without a port, on the service's.", "r", Value.ONE, "HOST[:PORT]"),
     Option("dr", "gatewaying", "Direct routing (default).", "g"),
@@ -96,7 +101,7 @@ OPTIONS = (
 )
 BY_NAME = {option.name: option for option in OPTIONS}
 
-_SERVICE_SETTINGS = ("scheduler", "persistent", "netmask", "ops", "synproxy", "established", "option")
+_SERVICE_SETTINGS = ("scheduler", "persistent", "netmask", "ops", "synproxy", "proxy", "established", "option")
 _SERVER_SETTINGS = ("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat", "weight", "upper", "lower", "option")
 _LISTS = ("stats", "rate", "exact", "thresholds", "persistent_conn", "nosort", "sort", "numeric", "json")
 COMMANDS = (
@@ -172,6 +177,5 @@ REFUSED = {
     "-Y": "lists of allowed addresses are not supported",
     "-W": "lists of allowed addresses are not supported",
     "--sockpair": "--sockpair is DPVS's; fullnat sessions --filter finds one connection",
-    "--proxy-protocol": "the PROXY protocol is not supported",
 }
 """What ipvsadm or DPVS's has and there is not here, and what to say of it."""

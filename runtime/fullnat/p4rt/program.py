@@ -40,6 +40,7 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
             _size(p4info.tables, "session_in"),
             _size(p4info.tables, "server_in"),
             has_ipv6=any(table.preamble.name == "session_in6" for table in p4info.tables),
+            has_proxy=any(register.preamble.name == "proxy_first" for register in p4info.registers),
         )
         if device_config is not None:
             config = device_config.read_bytes()

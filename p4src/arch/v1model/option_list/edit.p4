@@ -106,8 +106,9 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
         if (m.edit.remove_experiments && m.target.options.has_experiments) { blank(m.target.options.experiments); }
         if (m.edit.lower_mss) {
             bit<16> floor = m.session.ipv6 ? MSS6_FLOOR : MSS_FLOOR;
-            bit<16> toa = m.session.ipv6 ? TOA_V6_BYTES : TOA_V4_BYTES;
-            if (m.target.options.mss >= floor + toa) { set_mss(m.target.options.mss - toa); }
+            bit<16> told = m.session.ipv6 ? TOA_V6_BYTES : TOA_V4_BYTES;
+            if (m.session.flags & (bit<8>)SessionFlag.PROXY != 0) { told = PROXY_BYTES; }
+            if (m.target.options.mss >= floor + told) { set_mss(m.target.options.mss - told); }
             else if (m.target.options.mss > floor) { set_mss(floor); }
         }
         if (m.edit.shift_sack && m.target.options.has_sack) { shift_sack(); }

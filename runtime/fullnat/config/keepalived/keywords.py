@@ -11,6 +11,8 @@ from ipaddress import IPv4Network
 
 from fullnat.config.model import ServerSettings, ServiceSettings
 from fullnat.core.protocols import base as protocols
+from fullnat.core.values import PROXIES
+from fullnat.fnatadm import letters
 from fullnat.p4constants import PORT_GUE
 
 Value = int | float | bool | str
@@ -27,7 +29,6 @@ FLAGS = "schedulers have no flags yet"
 OF_DPVS = "it is of DPVS's own engine, and not there yet"
 SYN_PROXY = "SYN cookies are not there yet"
 LISTS = "lists of who may are not there yet"
-PROXY = "PROXY protocol is not there yet"
 ONE_SWITCH = "addresses of the switch are its interfaces' in fullnat { }"
 NOT_OURS = "is no business of a load balancer's data plane; keepalived may run beside"
 
@@ -53,6 +54,16 @@ class Keyword:
 
 
 # ---------------------------------------------------------------------------------------------- conversions
+
+
+def proxy(arguments: tuple[str, ...]) -> str:
+    """DPVS's words, or our own. Raises ValueError."""
+    word = letters.PROXIES.get(arguments[0], arguments[0])
+    if word not in PROXIES:
+        raise ValueError(
+            letters.ONLY_V2 if word.startswith("v1") else f"{word} is not one of {', '.join(letters.PROXIES)}"
+        )
+    return word
 
 
 def whole(arguments: tuple[str, ...]) -> int:
@@ -342,7 +353,7 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "persistence_engine": _without("clients are known by their address, not by what they say"),
     **_all(OF_DPVS, 0, MANY, "hash_target", "quic", "expire_quiescent_conn", "bps", "limit_proportion", "conn_timeout"),
     **_all(LISTS, 1, 1, "daddr_group_name", "waddr_group_name"),
-    "proxy_protocol": _without(PROXY),
+    "proxy_protocol": Keyword(option="proxy_protocol", convert=proxy),
     "vip_bind_dev": _without(ONE_SWITCH),
     "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
     "snmp_name": _without("it names a value of SNMP, which is not there"),
