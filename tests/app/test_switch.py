@@ -53,7 +53,7 @@ async def serving(rig: Rig) -> None:
 
 async def test_an_empty_switch_is_set_up_and_announced(rig: Rig) -> None:
     await serving(rig)
-    assert rig.core.events == [SwitchUp((), 0)]
+    assert rig.core.events == [SwitchUp((), 0, emptied=True)]
     assert rig.switch.pushes == 1
     assert len(rig.switch.digest_configs) == 3
     assert rig.switch.meters[0].cir == 500
@@ -324,8 +324,8 @@ async def test_an_unforeseen_error_costs_the_connection_only(rig: Rig, monkeypat
 
     monkeypatch.setattr(Client, "read_all", read_all)
     await serving(rig)
-    assert rig.core.seen(SwitchUp) == [SwitchUp((), whole=False)]
-    assert len(calls) == 1
+    assert rig.core.seen(SwitchUp) == [SwitchUp((), emptied=True)]
+    assert len(calls) == 2
 
 
 async def test_packet_outs_beyond_what_the_stream_holds_follow_in_order(

@@ -39,7 +39,7 @@ async def test_what_comes_while_the_tables_are_read_follows(rig: Rig) -> None:
     rig.switch.read_gate.set()
     await until(lambda: len(rig.core.events) == 4)
     assert rig.core.events == [
-        SwitchUp((), 0),
+        SwitchUp((), 0, emptied=True),
         *(PacketIn(1, 0, 1, number, b"frame%d" % number) for number in range(3)),
     ]
 

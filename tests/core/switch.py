@@ -287,8 +287,8 @@ class Rig:
         self.send(SwitchUp(tuple(entry for entry in self.switch.entries() if not isinstance(entry, SessionEntry))))
         self.settle()
 
-    def up(self) -> None:
-        self.send(SwitchUp(self.switch.entries()))
+    def up(self, *, emptied: bool = False) -> None:
+        self.send(SwitchUp(self.switch.entries(), emptied=emptied))
         self.settle()
 
     def send(self, event: Event) -> None:

@@ -20,7 +20,7 @@ FEW_PORTS = {"local_port_min": 5000, "local_port_max": 5003}
 
 def begun(rig: Rig) -> list[SessionEntry]:
     """A new controller has the switch's tables, but for sessions; which those are."""
-    rig.up = lambda: rig.send(SwitchUp(without_sessions(rig), whole=False))  # type: ignore[method-assign]
+    rig.up = lambda *, emptied=False: rig.send(SwitchUp(without_sessions(rig), whole=False))  # type: ignore[method-assign]
     rig.restart()
     rig.settle()
     rig.switch.log_of_updates.clear()

@@ -181,7 +181,7 @@ class Machine(RuleBasedStateMachine):
         if is_wiped:
             self.rig.switch.tables.clear()
         self.drop_halves()
-        self.rig.up()
+        self.rig.up(emptied=is_wiped)
 
     @rule()
     def restart(self) -> None:

@@ -265,7 +265,8 @@ def test_a_found_session_without_timeout_gets_the_services() -> None:
 # ---- the switch goes and comes
 
 
-def test_a_restarted_switch_leaves_nothing_behind() -> None:
+def test_a_switch_that_others_have_emptied_leaves_nothing_behind() -> None:
+    """Who was primary meanwhile has ended the sessions."""
     rig = Rig(config())
     for number in range(5):
         established(rig, 40000 + number)

@@ -295,7 +295,7 @@ def test_an_empty_switch_gets_the_servers_again() -> None:
     rig = Rig(config(BOTH))
     rig.send(SwitchDown("lost"))
     rig.switch.tables.clear()
-    rig.up()
+    rig.up(emptied=True)
     assert {entry[1:] for entry in on(rig.switch)} == {entry[1:] for entry in (*pair(0), *pair(0, SERVER2))}
     opened(rig)
 

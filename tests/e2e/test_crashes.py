@@ -86,18 +86,33 @@ def test_controller_under_load(target: str) -> None:
 
 
 def test_switch(world: World, target: str) -> None:
-    """A new switch gets the pipeline and every entry again, and serves; sessions of the old one are gone."""
+    """A new switch gets the pipeline and every entry again: a transfer goes on, and new connections are served."""
     if target == "embedded":
         pytest.skip("the embedded switch dies with its controller")
-    connection = world.http("c1")
-    assert len(world.stack.sessions()) == 1
+    rate = (2 if target == "p4soft" else 0.1) * MEGABYTE
+    load = world.start_load("c1", answer=int(8 * rate), throttle=int(rate), progress=True)
+
+    def received() -> int:
+        load.check_running()
+        progress = lines(load, "progress")
+        return int(progress[-1]["received"]) if progress else 0
+
+    poll(lambda: received() > rate, 20, "the transfer has begun")
+    idle = world.http("c2")
+    before = identities(world.stack.sessions())
+    assert len(before) == 2
     assert world.stack.switch is not None
     world.stack.switch.kill()
     world.stack.start_switch()
     poll(lambda: world.stack.stats()["switch"]["pipeline_pushes"] == 2, 30, "the pipeline was pushed again", 0.1)
     world.stack.wait_ready()
+    poll(lambda: world.stack.stats()["controller"]["sessions_restored"] == 2, 10, "the sessions are back")
+    assert identities(world.stack.sessions()) == before
     answers = [world.get(client) for client in standard.CLIENTS * 3]
     assert {answer.server for answer in answers} == set(standard.SERVERS)
     assert all(answer.toa == answer.client for answer in answers)
-    connection.close()
+    idle.request("GET", "/")
+    assert idle.getresponse().status == 200
+    idle.close()
+    assert_all_good(report(load), 1)
     assert_clean(world)

@@ -56,6 +56,8 @@ class Counts:
     connects: int = 0
     pushes: int = 0
     """Times the pipeline was pushed."""
+    emptied: bool = False
+    """It was pushed, and the core does not know yet."""
     orphans: int = 0
     packet_outs: int = 0
 
@@ -153,17 +155,18 @@ class SwitchSession:
     async def _synchronise(self) -> None:
         client, limit = self.client, self._punt_limit
         self._phase = "synchronising"
-        pushed = await client.ensure_pipeline()
-        if pushed:
+        if await client.ensure_pipeline():
             self._counts.pushes += 1
+            self._counts.emptied = True
             _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)
         await client.enable_digests()
         await client.limit_punts(limit.rate, limit.burst)
         self._throttle = Throttle(limit.rate)
         _LOGGER.info("primary with election id %d", client.election_id)
-        if pushed or self._runner.core.stats()["sessions"]:
+        emptied = self._counts.emptied
+        if emptied or self._runner.core.stats()["sessions"]:
             entries, orphans = await client.read_all()
-            self._attach(SwitchUp(entries, orphans), limit)
+            self._attach(SwitchUp(entries, orphans, emptied=emptied), limit)
         else:
             self._attach(SwitchUp(await client.read_but_sessions(), whole=False), limit)
             orphans = await self._read_sessions()
@@ -173,6 +176,7 @@ class SwitchSession:
     def _attach(self, event: SwitchUp, limit: LimitPunts) -> None:
         """The core has the switch from now on, with what has come from it since it is ours. ``limit`` was set there."""
         self.served = self._attached = True
+        self._counts.emptied = False
         self._runner.attach(self, event)
         self._runner.post(self._early)
         self._forget_early()

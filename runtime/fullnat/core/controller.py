@@ -52,6 +52,7 @@ from fullnat.core.one_packet import OnePacket
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
+from fullnat.core.restoration import Restoration
 from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
@@ -87,6 +88,8 @@ class Controller(Reporting):
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
+        self._restoration = Restoration(self._store, self._resets)
+        self._parts = reconcile.Parts(self._store, self._expiry, self._resets, self._restoration)
         self._misses = Misses(self._store)
         self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
@@ -203,7 +206,7 @@ class Controller(Reporting):
             self._stats["bad_frame"] += 1
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
-        if self._tables.written(event, out):
+        if self._tables.written(event, out) or self._restoration.written(event, now, out):
             return
         for session, failure in self._store.answered(event):
             opener = self._admission if session.protocol.is_numbered else self._datagrams
@@ -220,6 +223,7 @@ class Controller(Reporting):
 
     def _switch_up(self, event: SwitchUp, now: float, out: list[Effect]) -> None:
         reconcile.switch_down(self._store)
+        self._restoration.forget()
         self._datagrams.switch_down()
         self._neighbors.switch_down()
         of: dict[Owner, list[Any]] = {owner: [] for owner in Owner}
@@ -230,12 +234,10 @@ class Controller(Reporting):
         found = FoundServers(of[Owner.SERVERS])
         self._store.blind = not event.whole
         if event.whole:
-            reconcile.switch_up(
-                self._store, self._expiry, self._resets, of[Owner.SESSIONS], found, now, out, of_sessions
-            )
+            reconcile.switch_up(self._parts, event, of[Owner.SESSIONS], found, now, out, of_sessions)
         else:
             self._store.services.switch_up(found)
-            self._adoption = reconcile.Adoption(self._store, self._expiry, self._resets, found)
+            self._adoption = reconcile.Adoption(self._parts, found)
         routes, gateways = self._tables.routes(), self._declaration.router.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
@@ -265,6 +267,7 @@ class Controller(Reporting):
         self._store.blind = False
         self._tables.forget_writes()
         reconcile.switch_down(self._store)
+        self._restoration.forget()
         self._datagrams.switch_down()
         self._neighbors.switch_down()
 

@@ -80,6 +80,8 @@ class Datagrams:
             if now - session.began > SUSPICIOUS:
                 self._store.timers.arm(session, now)
             out.append(Inject(event.ingress_port, event.frame, session.entry.session_id, False))
+        elif session.phase is Phase.RESTORING:
+            self._stats["datagram_dropped"] += 1
         else:
             self._wait(flow, Held(packet, event.ingress_port, 0), now)
 

@@ -47,7 +47,7 @@ class Expiry:
         """A digest: packets that change the state were seen."""
         store = self._store
         session = store.table.by_id.get(event.session_id)
-        if session is None or session.phase is not Phase.INSTALLED:
+        if session is None or session.phase not in (Phase.INSTALLED, Phase.RESTORING):
             self._stats["events_unknown"] += 1
             return
         if event.seq:
@@ -67,7 +67,7 @@ class Expiry:
         """One direction has been idle: ask about both, together with all others of this moment."""
         self._stats["idle_notices"] += 1
         session = self._store.table.by_id.get(event.session_id)
-        if session is None or session.phase is not Phase.INSTALLED or session.probing or _is_over(session):
+        if session is None or session.phase is not Phase.INSTALLED or session.probing or session.is_over:
             return
         wanted = max(now, session.not_before)
         armed = self._store.timers.when(session)
@@ -161,7 +161,7 @@ class Expiry:
         remove: list[Session] = []
         for session in self._store.timers.due(now, DUE_LIMIT):
             match session.phase:
-                case Phase.INSTALLED if self._tried and _is_over(session) and self._time_is_up(session, now):
+                case Phase.INSTALLED if self._tried and session.is_over and self._time_is_up(session, now):
                     self._expire(session, now, remove, out)
                 case Phase.INSTALLED:
                     session.probing = True
@@ -191,7 +191,3 @@ class Expiry:
         """Ask about ``sessions`` soon, evenly over ``spread`` seconds."""
         for position, session in enumerate(sessions):
             self._store.timers.arm(session, now + 1.0 + spread * position / len(sessions))
-
-
-def _is_over(session: Session) -> bool:
-    return session.protocol.is_over(session.events, session.unjudged)

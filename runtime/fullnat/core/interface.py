@@ -149,6 +149,8 @@ class SwitchUp:
     orphans: int = 0
     """Half sessions that the shell found and already deleted."""
     whole: bool = True
+    emptied: bool = False
+    """It has come back without anything, so sessions that are missing are lost; else somebody has ended them."""
 
 
 @dataclass(frozen=True, slots=True)

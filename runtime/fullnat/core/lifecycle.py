@@ -25,6 +25,8 @@ class Phase(IntEnum):
     REMOVING = 6
     """The delete is under way or is repeated."""
     GONE = 7
+    RESTORING = 8
+    """The switch has lost it; it is to be written again."""
     """All that it held is given back."""
 
 
@@ -49,6 +51,8 @@ class Step(IntEnum):
     """The connection to the switch broke; reading the switch will tell what became of it."""
     DELETED = 9
     """Its entries are gone."""
+    LOST = 10
+    """The switch has come back without it."""
 
 
 class IllegalStep(Exception):
@@ -72,6 +76,7 @@ STEPS: dict[Phase, dict[Step, Phase]] = {
         _S.REMOVE: _P.REMOVING,
         _S.INTERRUPT: _P.INSTALLED,
         _S.DELETED: _P.GONE,
+        _S.LOST: _P.RESTORING,
     },
     _P.REUSING: {
         _S.WRITTEN: _P.INSTALLED,
@@ -87,9 +92,17 @@ STEPS: dict[Phase, dict[Step, Phase]] = {
         _S.REMOVE: _P.REMOVING,
         _S.INTERRUPT: _P.EXPIRING,
         _S.DELETED: _P.GONE,
+        _S.LOST: _P.RESTORING,
     },
     _P.CLOSING: {_S.REMOVE: _P.REMOVING, _S.INTERRUPT: _P.CLOSING, _S.DELETED: _P.GONE},
     _P.REMOVING: {_S.REMOVE: _P.REMOVING, _S.INTERRUPT: _P.REMOVING, _S.DELETED: _P.GONE},
+    _P.RESTORING: {
+        _S.WRITTEN: _P.INSTALLED,
+        _S.EXPIRE: _P.EXPIRING,
+        _S.RESET: _P.CLOSING,
+        _S.REMOVE: _P.REMOVING,
+        _S.INTERRUPT: _P.INSTALLED,
+    },
     _P.GONE: {},
 }
 """By phase and step. What is missing is illegal."""

@@ -46,7 +46,9 @@ class Misses:
         out.append(Forward(port, answer))
 
     def _answers(self, flow: Flow) -> bool:
-        """Not for a session that is only just being written, and not where the service is silent."""
+        """Not for a session that is only just being written, or may be, and not where the service is silent."""
+        if self._store.restoring:
+            return False
         services = self._store.services
         service = services.by_key.get((flow.protocol, flow.dst))
         if service is None:

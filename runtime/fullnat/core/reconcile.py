@@ -1,16 +1,18 @@
 """Agreement with the switch after (re)connecting: it is read, never wiped, and where it differs about sessions, it is
-right."""
+right. Sessions that it has lost are restored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from fullnat.core.commands import ServiceKey
 from fullnat.core.expiry import Expiry
-from fullnat.core.interface import Effect, IdleNotice, Log, Op, SessionEvents, Write
+from fullnat.core.interface import Effect, IdleNotice, Log, Op, SessionEvents, SwitchUp, Write
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
+from fullnat.core.restoration import Restoration
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.service import Service
 from fullnat.core.sessions import NEVER, Session
@@ -28,6 +30,15 @@ NAMED = 3
 """Of the sessions that are deleted."""
 
 
+class Parts(NamedTuple):
+    """Of the core, that sessions found or missing concern."""
+
+    store: SessionStore
+    expiry: Expiry
+    resets: Resets
+    restoration: Restoration
+
+
 def switch_down(store: SessionStore) -> None:
     """Forget what was under way. A session that was being installed may or may not be on the switch: reading will
     tell."""
@@ -43,9 +54,8 @@ def switch_down(store: SessionStore) -> None:
 
 
 def switch_up(
-    store: SessionStore,
-    expiry: Expiry,
-    resets: Resets,
+    parts: Parts,
+    event: SwitchUp,
     found: Iterable[SessionEntry],
     servers: FoundServers,
     now: float,
@@ -54,27 +64,30 @@ def switch_up(
 ) -> None:
     """``found``: every session that the switch has, and ``servers`` what it has of their servers. What is to be done
     ``first`` comes before their entries change."""
+    store, resets = parts.store, parts.resets
     entries = tuple(found)
+    lost: list[Session] = []
     if len(store.table):
-        _drop_missing(store, {key_of(entry): entry for entry in entries})
+        lost = _missing(store, {key_of(entry): entry for entry in entries}, restorable=event.emptied)
     store.services.switch_up(servers)
     _resume(store, resets, now, out)
-    adoption = Adoption(store, expiry, resets, servers)
+    adoption = Adoption(parts, servers)
     adoption.found(entries, now)
     adoption.finish(now, first, out)
+    if lost:
+        out.append(Log("INFO", f"{len(lost)} sessions that the switch has lost are written again"))
+        parts.restoration.begin(lost, now, out)
 
 
 class Adoption:
     """Sessions are taken over as they are found, while others begin and end. None was known before."""
 
-    def __init__(self, store: SessionStore, expiry: Expiry, resets: Resets, servers: FoundServers) -> None:
+    def __init__(self, parts: Parts, servers: FoundServers) -> None:
         """``servers``: what the switch has of its sessions' servers."""
         self.servers = servers
         self.deferred: list[SessionEvents | IdleNotice] = []
         """News of sessions that were not known yet."""
-        self._store = store
-        self._expiry = expiry
-        self._resets = resets
+        self._store, self._expiry, self._resets, _ = parts
         self._late: list[tuple[Flow, SessionEntry]] = []
         """Those whose turn is last."""
         self._orphans: list[Session] = []
@@ -173,13 +186,20 @@ def key_of(entry: SessionEntry, virtual: dict[Endpoint, Endpoint] | None = None)
     return made(Flow, (entry.protocol, made(Endpoint, (entry.client, entry.client_port)), dst))
 
 
-def _drop_missing(store: SessionStore, by_key: dict[Flow, SessionEntry]) -> None:
-    """Release what the switch does not have, or has otherwise."""
+def _missing(store: SessionStore, by_key: dict[Flow, SessionEntry], *, restorable: bool) -> list[Session]:
+    """What the switch has lost, if that is ``restorable``. All else that it does not have, or has otherwise, is
+    released."""
+    lost: list[Session] = []
     for session in list(store.table):
         entry = by_key.get(session.key)
-        if entry is None or not _same(entry, session.entry):
+        if entry is not None and _same(entry, session.entry):
+            continue
+        if restorable and session.phase in (Phase.INSTALLED, Phase.EXPIRING) and not session.is_over:
+            lost.append(session)
+        else:
             store.stats["sessions_lost"] += entry is None
             store.release(session)
+    return lost
 
 
 def _same(found: SessionEntry, ours: SessionEntry) -> bool:

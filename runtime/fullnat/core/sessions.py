@@ -131,6 +131,11 @@ class Session:
         self.phase = after(self.phase, step)
 
     @property
+    def is_over(self) -> bool:
+        """Both its endpoints have ended it."""
+        return self.protocol.is_over(self.events, self.unjudged)
+
+    @property
     def local(self) -> Endpoint:
         entry = self.entry
         return made(Endpoint, (entry.local, entry.local_port))

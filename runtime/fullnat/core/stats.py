@@ -9,6 +9,7 @@ NAMES: dict[str, str] = {
     "sessions_adopted": "sessions found on the switch and taken over",
     "sessions_expired": "sessions removed for want of packets or after their end",
     "sessions_lost": "sessions that had vanished from the switch",
+    "sessions_restored": "sessions that a restarted switch had lost, written to it again",
     "sessions_unanswered": "sessions that ended without any answer of the real server",
     "sessions_resumed": "ended sessions whose traffic went on: the end had not been accepted",
     "sessions_reset": "sessions ended with a RST to both sides",

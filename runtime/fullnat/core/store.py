@@ -43,7 +43,7 @@ CEILING = HALF - 2 * GAP
 WRITE_BATCH = 256
 """Sessions per Write effect."""
 
-_LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING)
+_LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING, Phase.RESTORING)
 """Phases of sessions whose SYN has reached the real server."""
 
 
@@ -52,6 +52,8 @@ class SessionStore:
         self.stats = stats
         self.blind = False
         """The switch has sessions that we do not know yet."""
+        self.restoring = False
+        """The switch lacks sessions that are being written again."""
         self._isn = isn
         self._rng = rng
         self.table = SessionTable(sizes.session_ids)
@@ -328,11 +330,20 @@ class SessionStore:
         self.timers.arm(session, now + WRITE_TIMEOUT)
         out.append(Write(((operation, entry),), token))
 
+    def write_all(self, sessions: Sequence[Session], operation: Op, now: float, out: list[Effect]) -> int:
+        """Start to insert or delete all of ``sessions``; returns the token of the write."""
+        token = self.new_token()
+        for session in sessions:
+            session.token = token
+            self.timers.arm(session, now + WRITE_TIMEOUT)
+        self._pending[token] = sessions
+        out.append(Write(tuple((operation, session.entry) for session in sessions), token))
+        return token
+
     def remove(self, sessions: Sequence[Session], now: float, out: list[Effect]) -> None:
         """Start to delete the entries of ``sessions``."""
         for start in range(0, len(sessions), WRITE_BATCH):
             batch = sessions[start : start + WRITE_BATCH]
-            token = self.new_token()
             for session in batch:
                 if session.phase in _LIVED:
                     self._over(session, now)
@@ -340,11 +351,8 @@ class SessionStore:
                     self.templates.release(session.template, now)
                     session.template = None
                 session.step(Step.REMOVE)
-                session.token = token
                 session.new_entry = None
-                self.timers.arm(session, now + WRITE_TIMEOUT)
-            self._pending[token] = batch
-            out.append(Write(tuple((Op.DELETE, session.entry) for session in batch), token))
+            self.write_all(batch, Op.DELETE, now, out)
 
     def answered(self, event: Written) -> Iterator[tuple[Session, Failure | None]]:
         """The sessions that ``event`` is about, with what went wrong. Skips those that have moved on since."""

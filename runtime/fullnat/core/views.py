@@ -132,7 +132,7 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
         expires = max(0.0, max(session.changed + timeout, session.not_before) - now)
     age = max(0.0, now - session.changed)
     entry, state, phase = session.entry, session.state.name, session.phase.name
-    is_over = session.protocol.is_over(session.events, session.unjudged)
+    is_over = session.is_over
     server = session.server.endpoint
     counters = session.counters and _once(session.counters, session.twice)
     return SessionView(entry, state, phase, age, expires, counters, timeout, is_over, server, session.twice)
