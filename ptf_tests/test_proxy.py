@@ -181,8 +181,8 @@ class ResetsStandWhereTheServerExpectsThem(_Test):
         self.inward(self.segment(flags="R"), seq=behind)
 
 
-@requires("judged-segments")
 @over_ipv6_too
+@requires("judged-segments")
 class ControllersResetsCountTheHeaderIn(_Test):
     """They leave with what the server acknowledged, by its own count."""
 
@@ -249,8 +249,8 @@ class SessionsKeepWhatTheyBeganWith(_Test):
         self.outward(self.session.from_server(seq=ANSWER, ack=(FIRST + self.delta) % 2**32))
 
 
-@requires("proxy-protocol")
 @over_ipv6_too
+@requires("proxy-protocol")
 class ErrorsQuoteTheClientsNumbers(IcmpErrorTest, ProxyTest):
     """A segment with the header is quoted as the client sent it; of an MTU that it hit goes what the header takes."""
 

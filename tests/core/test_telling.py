@@ -59,7 +59,8 @@ def test_an_edit_changes_the_servers_flags_and_no_session() -> None:
     rig.apply(EditService(KEY, ServiceSettings(proxy_protocol="first")))
     rig.settle()
     (entry,) = rig.switch.of(ServerIn)
-    assert isinstance(entry, ServerIn) and entry.flags == F.PROXY
+    assert isinstance(entry, ServerIn)
+    assert entry.flags == F.PROXY
 
 
 def test_what_cannot_be_is_refused_by_name() -> None:
