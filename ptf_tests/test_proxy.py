@@ -48,6 +48,8 @@ class FirstSegmentsCarryTheHeader(_Test):
                     self.told(self.segment(flags=flags, payload=payload))
         self.told(self.segment(flags="FA"))
         self.told(self.segment(payload=b"x", options=NOP * 2 + sack((ANSWER + 9, ANSWER + 12))))
+        for words in range(11):
+            self.told(self.segment(payload=b"x", options=NOP * 4 * words))
 
 
 @over_ipv6_too

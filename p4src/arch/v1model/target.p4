@@ -67,7 +67,11 @@ struct target_metadata_t {
 #define BEHIND_ICMP parse_icmp_rest
 #define BEHIND_ICMPV6 parse_icmpv6_rest
 #define STRAY_ICMP_ERROR drop(DropReason.ICMP_ERROR)
-#define PROXIED (m.session.flags & (bit<8>)SessionFlag.PROXY != 0 || m.new_session)
+#define TELL_BY_PROXY \
+        if ((m.session.flags & (bit<8>)SessionFlag.PROXY != 0 || m.new_session) && IN_SESSION && m.verdict.punt == 0 \
+            && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) { \
+            Proxy.apply(hdr, m); \
+        }
 #define TOLD_EVENTS m.target.new_events
 
 #include "../../core/target.p4"

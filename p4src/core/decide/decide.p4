@@ -19,9 +19,6 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
     CompareForAnswer() compare_for_answer;
     AnswerOrDrop() answer_or_drop;
     AnswerOrDrop6() answer_or_drop6;
-#ifdef PROXIED
-    Proxy() proxy;
-#endif
     SessionState() session_state;
 
     @hidden
@@ -50,12 +47,7 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
                 answer_or_drop.apply(hdr, m);
             }
         }
-#ifdef PROXIED
-        if (PROXIED && IN_SESSION && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE
-            && m.verdict.punt == 0) {
-            proxy.apply(hdr, m);
-        }
-#endif
+        TELL_BY_PROXY
         if (IN_SESSION && (hdr.tcp.isValid() || hdr.udp.isValid()) && m.route.drop == (bit<8>)DropReason.NONE
             && m.verdict.drop == (bit<8>)DropReason.NONE) {
             session_state.apply(hdr, m);
