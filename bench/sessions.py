@@ -68,11 +68,11 @@ def install(engine: NativeEngine, program: Program, sessions: int) -> None:
         engine.insert(program.tables[table].index, Entry(key, _action(program, table, action), params))
 
     for port, address in SWITCH_MACS.items():
-        insert("port", struct.pack("!H", port), "port_set", link(address))
+        insert("port", struct.pack("!I", port), "port_set", link(address))
     insert("own_address", struct.pack("!I", number(VIP)), "own_vip")
     for prefix in ("10.1.0.0", "10.2.0.0"):
         insert("ipv4_route", struct.pack("!IH", number(prefix), 16), "route_connected")
-    way = struct.pack("!H6s6sH", 2, link(SWITCH_MACS[2]), link(SERVER_MAC), 1500)
+    way = struct.pack("!I6s6sH", 2, link(SWITCH_MACS[2]), link(SERVER_MAC), 1500)
     insert("next_hop", struct.pack("!H", 1), "next_hop_set", way)
     insert("ipv4_host", struct.pack("!I", number(SERVER)), "route_via", struct.pack("!H", 1))
     of_service = struct.pack("!BIH", 1, number(VIP), VPORT)

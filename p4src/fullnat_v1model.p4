@@ -32,6 +32,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     RewriteIcmpv6Error() rewrite_icmpv6_error;
     UpdateChecksums() update_checksums;
     Encapsulate() encapsulate;
+    ChangeFamily() change_family;
     Verdict() verdict;
     CountToa() count_toa;
 
@@ -58,7 +59,9 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
                 }
             }
             update_checksums.apply(hdr, m);
-            if (TUNNELLED) { encapsulate.apply(hdr, m); }
+            if (TUNNELLED || m.session.crosses) {
+                if (m.session.crosses) { change_family.apply(hdr, m); } else { encapsulate.apply(hdr, m); }
+            }
         }
         verdict.apply(hdr, m, standard_metadata);
         if (FORWARDED) { count_toa.apply(toa_result); }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import select
 import socket
+import struct
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -17,6 +18,11 @@ import ptf.dataplane
 from ptf.dataplane import match_exp_pkt
 
 ETH_P_ALL = 3
+SOL_PACKET, PACKET_AUXDATA = 263, 8
+AUXDATA = struct.Struct("=IIIHHHH")
+"""tpacket_auxdata of linux/if_packet.h."""
+VLAN_VALID = 1 << 4
+"""TP_STATUS_VLAN_VALID: the kernel has taken a tag out of the frame."""
 
 
 class FrameDataplane(ABC):
@@ -111,6 +117,7 @@ class SocketDataplane(FrameDataplane):
             self._sockets[port] = sock
             # A burst of a whole test must fit.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+            sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
             sock.bind((interface, ETH_P_ALL))
             sock.setblocking(False)
         self._ports = {sock: port for port, sock in self._sockets.items()}
@@ -124,14 +131,24 @@ class SocketDataplane(FrameDataplane):
         for sock in readable:
             while True:
                 try:
-                    frame, address = sock.recvfrom(65536)
+                    frame, told, _, address = sock.recvmsg(65536, socket.CMSG_SPACE(AUXDATA.size))
                 except BlockingIOError:
                     break
                 # An AF_PACKET socket also sees what is sent through it.
                 if address[2] != socket.PACKET_OUTGOING:
-                    frames.append((self._ports[sock], frame))
+                    frames.append((self._ports[sock], _with_tag(frame, told)))
         return frames
 
     def close(self) -> None:
         for sock in self._sockets.values():
             sock.close()
+
+
+def _with_tag(frame: bytes, told: Sequence[tuple[int, int, bytes]]) -> bytes:
+    """The frame as it came, with the VLAN tag that the kernel tells of beside it."""
+    for level, kind, data in told:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, *_, control, type_ = AUXDATA.unpack(data)
+            if status & VLAN_VALID:
+                return frame[:12] + struct.pack("!HH", type_, control) + frame[12:]
+    return frame

@@ -198,7 +198,7 @@ class Udp:
     def __bytes__(self) -> bytes:
         if ":" in self.src:
             length = None if self.total_len is None else self.total_len - 40
-            ip: Packet = IPv6(src=self.src, dst=self.dst, plen=length, hlim=self.ttl)
+            ip: Packet = IPv6(src=self.src, dst=self.dst, tc=self.tos, plen=length, hlim=self.ttl)
         else:
             ip = IP(
                 tos=self.tos,

@@ -43,9 +43,11 @@ CAPABILITIES = {
     "fragments": "fragments of a session's packets follow their first one; others drop them",
     "ipsec": "AH and ESP go with the session of IKE between the same addresses; others drop them",
     "ipv6": "sessions, services, routes and neighbors of IPv6",
+    "families": "sessions whose client and server are of different families; others drop them",
     "nd-answers": "the switch itself answers neighbor solicitations; others leave them to the controller",
     "icmp-errors": "the data plane translates ICMP errors; others leave those to addresses of ours to the controller",
     "proxy-protocol": "a header in front of what clients send; others are refused a configuration that asks for it",
+    "vlans": "a port has interfaces by VLAN, and a frame keeps its priority; others drop the tags of VLANs",
     "tells-senders": "what ends by TTL or MTU goes to the controller, which tells its sender",
     "any-options": "the data plane edits any list of TCP options; others leave the uncommon ones to the controller",
     # BMv2 (PI/src/pi_tables_imp.cpp, _pi_table_entry_get_remaining_ttl) multiplies milliseconds by 10^6 in 32 bits.
@@ -58,6 +60,7 @@ ASIC = COMPILED / "asic.json"
 """The ASIC's program on v1model."""
 ASIC_LACKS = {
     "any-options",
+    "families",
     "fragments",
     "icmp-errors",
     "ipsec",

@@ -11,8 +11,6 @@ from ptf_tests.packets import Tcp
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
-PACKET_OUT_BYTES = 8
-
 
 class _CountedSession(SessionTest):
     def require_hits(self, entry: Entry, *segments: Tcp) -> None:
@@ -147,7 +145,7 @@ class HighestIdsWork(SessionTest):
 
 @over_ipv6_too
 class DropsCountBytes(SessionTest):
-    """A drop counts its bytes as received; an injected packet's with the packet-out header, which is 8 bytes."""
+    """A drop counts its bytes as received; an injected packet's with the packet-out header."""
 
     def runTest(self) -> None:
         cell = ("drop_ctr", DropReason.TCP_FLAGS)
@@ -156,7 +154,8 @@ class DropsCountBytes(SessionTest):
         self.drop(CLIENT_SIDE, segment, "TCP_FLAGS")
         assert self.client.counters([cell])[cell] == (before[0] + 1, before[1] + len(bytes(segment)))
         self.exchange(PacketOut("INJECT", segment, port=CLIENT_SIDE), drops={"TCP_FLAGS": 1})
-        length = 2 * len(bytes(segment)) + PACKET_OUT_BYTES
+        header = self.client.schema.packet_metadata["packet_out"].values()
+        length = 2 * len(bytes(segment)) + sum(field.bitwidth for field in header) // 8
         assert self.client.counters([cell])[cell] == (before[0] + 2, before[1] + length)
 
 

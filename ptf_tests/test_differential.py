@@ -23,6 +23,8 @@ class RandomFramesFareAlikeOnBothSwitches(SessionTest):
     """Frames of every kind with random damage to headers, options and lengths leave alike, are punted alike and are
     counted alike on this switch and on p4soft."""
 
+    batches = BATCHES
+
     def setUp(self) -> None:
         super().setUp()
         target = P4softInProcess()
@@ -39,7 +41,7 @@ class RandomFramesFareAlikeOnBothSwitches(SessionTest):
         # The other switch hears of the session what this one heard.
         self._both(SERVER_SIDE, [bytes(self.session.from_server(flags="SA", seq=9000, ack=1033))])
         before = [self._counters(harness) for harness in (self.harness, self.other)]
-        for number in range(BATCHES):
+        for number in range(self.batches):
             port = CLIENT_SIDE if number % 2 else SERVER_SIDE
             frames = [self._damaged(frame) for frame in self._frames(port, BATCH)]
             ours, theirs = self._both(port, frames)

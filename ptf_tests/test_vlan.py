@@ -1,4 +1,4 @@
-"""Tags of IEEE 802.1Q: one that only tells a priority is as none; a VLAN is not ours."""
+"""Tags of IEEE 802.1Q that are of no interface: one that only tells a priority is as none; a VLAN is not ours."""
 
 from typing import SupportsBytes
 
@@ -69,12 +69,13 @@ class PriorityTaggedRequestsAreAnswered(FullnatTest):
 
 
 class PriorityTaggedSynIsPuntedUntagged(FullnatTest):
-    """The controller sees no tags."""
+    """The controller sees no tags, but priorities with the port."""
 
     def runTest(self) -> None:
         self.insert(topology.service())
         syn = Session(id=0).from_client(flags="S")
-        self.exchange((CLIENT_SIDE, tagged(syn, 0x6000)), punted=[Punt("SERVICE_SYN", syn)])
+        port = 0x6000 << 16 | CLIENT_SIDE if self.can("vlans") else CLIENT_SIDE
+        self.exchange((CLIENT_SIDE, tagged(syn, 0x6000)), punted=[Punt("SERVICE_SYN", syn, port)])
 
 
 @over_ipv6_too

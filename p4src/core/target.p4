@@ -15,6 +15,7 @@
  * Controls, with the composite that applies them
  *   Decide    SessionState(hdr, m)            what the session's registers learn of its segment, and tell of it
  *             AnswerSolicitation(hdr, m)      the answer to a neighbor's solicitation, or its way to the controller
+ *             JudgeFamilies(hdr, m)           of a session between families, what is not translated, as m.route.drop
  *   Forward   PuntLimit(m)                    the meter of packets to the controller: m.verdict.drop where there are too many
  *   Rewrite   ToaInPlace(hdr, m, toa_result)  TOA in the place of options that are removed, where the header has no room
  *             TcpOptions(hdr, m)              carries out m.edit
@@ -29,6 +30,9 @@
 #endif
 #ifndef PASS_TAG
 #error "the target must define PASS_TAG: statements that make hdr.ethernet.type what hdr.vlan.type says; nothing if a control does"
+#endif
+#ifndef BEHIND_TAG
+#error "the target must define BEHIND_TAG: the state behind a tag: parse_tagged, or accept for what it shall drop"
 #endif
 #ifndef MORE_L4
 #error "the target must define MORE_L4: rows of parse_l4 for fragments, AH and ESP; nothing if it follows none"
@@ -63,6 +67,17 @@
 #error "the target must define WHERE_NEEDED: (CONDITION), in front of a lookup that is only used then; if (CONDITION) where lookups take time, nothing where conditions do"
 #endif
 
+/* VLANs. */
+#ifndef WITHOUT_PRIORITY
+#error "the target must define WITHOUT_PRIORITY: (PORT), a port_num_t of the controller's without the priority of a frame"
+#endif
+#ifndef KEEP_PRIORITY
+#error "the target must define KEEP_PRIORITY: (PORT), statements that have m.priority be that of such a port_num_t; or nothing"
+#endif
+#ifndef OF_NO_INTERFACE
+#error "the target must define OF_NO_INTERFACE: statements on a frame that came in by no interface: m.verdict.drop if it is a VLAN that is wrong; or nothing"
+#endif
+
 /* Outer headers. */
 #ifndef TUNNEL
 #error "the target must define TUNNEL: (SOURCE), statements that have the packet leave with an outer header from there to the next hop, or dropped as TUNNEL"
@@ -75,6 +90,11 @@
 #endif
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
+#endif
+
+/* Sessions between families. */
+#ifndef CHANGE_FAMILY
+#error "the target must define CHANGE_FAMILY: (TO_IPV6), statements that have the packet leave in the other family; nothing if it is dropped as FAMILY"
 #endif
 
 /* What belongs to a flow and shows no ports. */
@@ -106,7 +126,7 @@
 #define IS_IPV6 hdr.ipv6.isValid()
 #define IS_DISCOVERY hdr.nd.isValid()
 #define VIA_IPV6 m.via6
-#define FAMILY_DIFFERS (m.session.ipv6 != hdr.ipv6.isValid())
+#define FAMILY_DIFFERS (m.session.crosses || m.session.ipv6 != hdr.ipv6.isValid())
 #else
 #define IS_IPV6 false
 #define IS_DISCOVERY false

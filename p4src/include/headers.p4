@@ -8,7 +8,9 @@ typedef bit<48> mac_t;
 typedef bit<32> ipv4_addr_t;
 typedef bit<128> ipv6_addr_t;
 typedef bit<16> l4_port_t;
-typedef bit<16> port_num_t;
+/* A port of the switch in the lower 16 bits. Above them, on targets with VLANs, what a tag has there: the VLAN (12 bits, 0 = none)
+ * and, between switch and controller, the frame's priority (4 bits). */
+typedef bit<PORT_NUM_BITS> port_num_t;
 typedef bit<SESSION_ID_BITS> session_id_t;
 typedef bit<SERVER_ID_BITS> server_id_t;
 typedef bit<16> next_hop_id_t;
@@ -36,7 +38,7 @@ header ethernet_t {
     bit<16> type;
 }
 
-/* What follows ETHERTYPE_VLAN. VID 0 tells a priority and no VLAN. Never sent: the frame leaves without. */
+/* What follows ETHERTYPE_VLAN. VID 0 tells a priority and no VLAN. */
 header vlan_t {
     bit<3>  priority;
     bit<1>  drop_eligible;

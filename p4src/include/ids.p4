@@ -20,6 +20,7 @@
 #define ID_T_SESSION_OUT6    15
 #define ID_T_ROUTE6          16
 #define ID_T_IPV6_HOST       17
+#define ID_T_SESSION46       20
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -50,6 +51,11 @@
 #define ID_A_FROM_VIP6       27
 #define ID_A_OWN_VIP_SILENT  30
 #define ID_A_TO_SERVER_GUE   31
+#define ID_A_NAT46_IN        40
+#define ID_A_NAT46_OUT       41
+#define ID_A_NAT64_IN        42
+#define ID_A_NAT64_OUT       43
+#define ID_A_NO_INTERFACE    50
 
 /* counters, meters, registers */
 #define ID_C_DROP            1
@@ -61,6 +67,7 @@
 #define ID_DC_SESSION_OUT    7
 #define ID_DC_SESSION_IN6    8
 #define ID_DC_SESSION_OUT6   9
+#define ID_DC_SESSION46      12
 #define ID_M_PUNT            1
 #define ID_R_EVENTS          1
 #define ID_R_FIRST_DATA_SEQ  2

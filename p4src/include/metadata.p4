@@ -79,6 +79,7 @@ struct session_t {
     ipv6_addr_t  src6;        /* the same of a packet that leaves as IPv6 */
     ipv6_addr_t  dst6;
     bool         ipv6;        /* it does so; an outer header is none of it */
+    bool         crosses;     /* it leaves in the other family than it came in; then the addresses of that are 0 */
     l4_port_t    src_port;
     l4_port_t    dst_port;
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */
@@ -101,7 +102,8 @@ struct option_edit_t {
 }
 
 struct metadata_t {
-    port_num_t  ingress_port;    /* for an injected packet, the port it once came in by */
+    port_num_t  ingress_port;    /* and VLAN; for an injected packet, those that it once came in by */
+    port_num_t  priority;        /* of the frame's tag, where it stands in a port_num_t */
     bool        injected;
     bool        reset;
     bool        new_session;     /* registers hold the session_id's previous user */

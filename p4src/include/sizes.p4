@@ -59,6 +59,7 @@
 #define IPV4_HOST_TABLE_SIZE 65536
 #define NEXT_HOP_TABLE_SIZE 65536
 #define SESSION6_TABLE_SIZE (1 << SESSION_ID_BITS)
+#define SESSION46_TABLE_SIZE (1 << SESSION_ID_BITS)
 #define SERVICE6_TABLE_SIZE 16384
 #define OWN_ADDRESS6_TABLE_SIZE 16384
 #define ROUTE6_TABLE_SIZE 12288
@@ -80,11 +81,19 @@
 #define IPV6_HOST_TABLE_SIZE 4096
 #endif
 
+/* An ASIC has no VLANs, and the ports of its containers would be twice as wide. */
+#ifdef __TARGET_TOFINO__
+#define PORT_NUM_BITS 16
+#else
+#define PORT_NUM_BITS 32
+#endif
+
 /* Packets of which fragments are under way. */
 #define FRAGMENT_SLOTS 16384
 
 /* A session id indexes the registers, so its width and their size are one number. */
 #define SESSION_TABLE_SIZE (1 << SESSION_ID_BITS)
+/* Interfaces, of which a port may have several, by VLAN. */
 #define PORT_TABLE_SIZE 512
 
 #endif

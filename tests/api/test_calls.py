@@ -125,7 +125,7 @@ async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:
     assert await call(channel, "ListSessions") == []
     (network,) = await get(api, "network")
     assert network["interfaces"] == [
-        {"port": 1, "mac": "02:00:00:00:00:01", "address": "10.0.0.1/24", "further": [], "mtu": 1500}
+        {"port": 1, "mac": "02:00:00:00:00:01", "address": "10.0.0.1/24", "further": [], "mtu": 1500, "vlan": 0}
     ]
     assert network["globals"]["timeouts"]["time_wait"] == 7.0
     (stats,) = await get(api, "stats")
@@ -343,3 +343,18 @@ async def test_an_interface_has_addresses_of_both_families(api: Api) -> None:
     assert await after(address="10.0.0.1/24", further=more) == ["10.0.0.1/24", more, 1500]
     assert await after(mtu=1400) == ["10.0.0.1/24", more, 1400]
     assert await after(address="10.0.0.1/24") == ["10.0.0.1/24", [], 1400]
+
+
+async def test_an_interface_is_named_by_port_and_vlan(api: Api) -> None:
+    async def interfaces() -> list[tuple[int, int, int]]:
+        (network,) = await get(api, "network")
+        return [(each["port"], each["vlan"], each["mtu"]) for each in network["interfaces"]]
+
+    there = await interfaces()
+    told = {"port": 1, "vlan": 12, "mac": "02:00:00:00:00:0c", "address": "10.12.0.1/24"}
+    await apply(api, {"add_interface": told})
+    assert await interfaces() == [*there, (1, 12, 1500)]
+    await apply(api, {"edit_interface": {"port": 1, "vlan": 12, "mtu": 1400}})
+    assert await interfaces() == [*there, (1, 12, 1400)]
+    await apply(api, {"remove_interface": {"port": 1, "vlan": 12}})
+    assert await interfaces() == there

@@ -69,6 +69,11 @@ def get(target: str) -> bytes:
             400,
             "'+1:00:00:00:00:01'",
         ),
+        (
+            post(b'{"commands": [{"add_interface": {"port": 5, "mac": "01:00:5e:00:00:01"}}]}'),
+            400,
+            "'01:00:5e:00:00:01' is not the MAC address of one station",
+        ),
         (post(b'{"commands": [{"add_route": {"prefix": "10.0.0.1/8"}}]}'), 400, "10.0.0.1/8 has host bits set"),
         (post(b'{"commands": [{"edit_globals": {"timeouts": {"close": "NaN"}}}]}'), 400, "close nan is not from 0"),
         (post(b"{}", "Content-Length: 3\r\n"), 400, "a header of the request is none"),
@@ -95,7 +100,7 @@ SETTINGS = [
     (
         "edit_server",
         {"colour": 1},
-        "colour: no option of a real server; there are weight, mode, upper_threshold, lower_threshold, quic_id",
+        "colour: no option of a real server; there are weight, mode, upper_threshold, lower_threshold, quic_id, checks",
     ),
     ("edit_server", {"weight": "abc"}, "weight: 'abc' is not a number"),
     ("edit_server", {"weight": 1.5}, "weight: 1.5 is not a whole number"),
@@ -112,6 +117,13 @@ SETTINGS = [
     ("edit_service", {"timeouts": {"close": "x"}}, "timeouts.close: 'x' is not a number"),
     ("edit_service", {"timeouts": 3}, "timeouts: 3 is not an object"),
     ("edit_service", 3, "settings: 3 is not an object"),
+    ("edit_service", {"path": "/"}, "path: no option of a service; it is one of a check"),
+    ("edit_service", {"checks": [1]}, "checks: [1] is not an object"),
+    (
+        "edit_service",
+        {"checks": {"check": [{"statuss": "200"}]}},
+        "statuss: no option of a check; did you mean status?",
+    ),
 ]
 
 

@@ -29,13 +29,14 @@ _PROGRAM = program.load()
 
 class Client:
     """Answers Writes when told to; ``failures`` maps (table, operation) to an error. ``requests`` are without what sets
-    counters."""
+    counters to zero, ``cleared`` the cells that are."""
 
     immediate = False
 
     def __init__(self) -> None:
         self.schema = Schema(_PROGRAM.p4info, _PROGRAM.sizes)
         self.requests: list[list[p4r.Update]] = []
+        self.cleared: list[int] = []
         self.failures: dict[tuple[str, str], tuple[int, str]] = {}
         self.gate = asyncio.Event()
         info = _PROGRAM.p4info
@@ -44,6 +45,8 @@ class Client:
 
     async def write(self, updates: list[bytes]) -> dict[int, tuple[int, str]]:
         request = [p4r.Update.FromString(update) for update in updates]
+        counters = [update.entity.counter_entry for update in request if update.entity.HasField("counter_entry")]
+        self.cleared += [counter.index.index for counter in counters]
         self.requests.append([update for update in request if not update.entity.HasField("counter_entry")])
         await self.gate.wait()
         failed = {}
@@ -274,3 +277,19 @@ async def test_failures_that_nobody_asked_about_are_logged(bench: Bench, caplog:
     assert bench.written == []
     assert "INTERNAL broken" in caplog.text
     assert bench.writer.failures == 1
+
+
+async def test_counters_are_set_to_zero_where_they_may_be_another(bench: Bench) -> None:
+    """After a pipeline is pushed none is, until a server with that id has been."""
+
+    async def cleared(op: Op, *server_ids: int) -> list[int]:
+        bench.client.cleared.clear()
+        bench.submit(0, *((op, ServerIn(number, 0, v4(0x0A00000B), 80)) for number in server_ids))
+        await bench.finish()
+        return bench.client.cleared
+
+    assert await cleared(Op.INSERT, 7) == [7]
+    bench.writer.emptied()
+    assert await cleared(Op.INSERT, 7, 8, 70_000) == []
+    assert await cleared(Op.DELETE, 7, 8) == []
+    assert await cleared(Op.INSERT, 7, 9, 8) == [7, 8]

@@ -25,6 +25,7 @@ INTERFACES = st.lists(
     st.builds(
         Interface,
         port=st.sampled_from([1, 2, 3]),
+        vlan=st.sampled_from([0, 0, 12]),
         mac=st.just(0x020000000001),
         address=st.sampled_from(
             [
@@ -44,7 +45,7 @@ INTERFACES = st.lists(
     ),
     min_size=1,
     max_size=2,
-    unique_by=lambda interface: interface.port,
+    unique_by=lambda interface: interface.number,
 )
 ROUTES = st.lists(
     st.builds(

@@ -64,7 +64,7 @@ def test_a_file_becomes_the_model() -> None:
     )
 
 
-NOT_SUPPORTED = "NAT64 and NAT46 are not supported"
+ONLY_SOME = "fullnat and tunnels alone lead to the other family"
 HOST = "is not the address of one host"
 
 
@@ -113,16 +113,16 @@ HOST = "is not the address of one host"
             "18: [virtual_server 1] local_addresses: '10.0.0.1-2001:db8:2::101' ends before it begins",
         ),
         (
-            "2001:db8:2::109",
-            "192.0.2.9",
-            "18: [virtual_server 1] local_addresses: local address 192.0.2.9 cannot serve the IPv6 address"
-            f" [2001:db8:9::80]:80: {NOT_SUPPORTED}",
+            'address = "2001:db8:2::11"',
+            'address = "192.0.2.7"',
+            "20: [virtual_server 1.real_server 1] address: real server 192.0.2.7:8080 needs a local address of IPv4,"
+            " which the service does not have",
         ),
         (
             'mode = "tunnel"',
             'mode = "nat"',
             "23: [virtual_server 1.real_server 2] address: real server 192.0.2.7:80 cannot serve the IPv6 address"
-            f" [2001:db8:9::80]:80 in nat: {NOT_SUPPORTED}",
+            f" [2001:db8:9::80]:80 in nat: {ONLY_SOME}",
         ),
         (
             'address = "2001:db8:2::11"',

@@ -125,9 +125,9 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
         "ipvsadm knows nothing of route",
         *(
             f"-t 203.0.113.80:80: ipvsadm has no word for {key}"
-            for key in ("persistence_group", "slow_start", "drain_timeout", "timeouts")
+            for key in ("slow_start", "persistence_group", "drain_timeout", "timeouts")
         ),
-        "-t 203.0.113.80:80 -r 10.0.0.11:8080: ipvsadm has no word for check",
+        "-t 203.0.113.80:80 -r 10.0.0.11:8080: ipvsadm has no word for checks",
         *(f"-u 203.0.113.80:53: ipvsadm has no word for {key}" for key in ("max_sessions", "new_rate")),
         "-u 203.0.113.80:53 -r 10.0.0.11:53: ipvsadm has no word for quic_id",
     ]

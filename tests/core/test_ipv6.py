@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 import pytest
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import RealServer, ServerSettings, ServiceSettings
-from fullnat.core.commands import AddLocal, AddServer, Command, CommandError, EditInterface, EditService, Reason
+from fullnat.core.commands import AddServer, Command, CommandError, EditInterface, EditService, Reason
 from fullnat.core.frames import bare_reset
 from fullnat.core.interface import Inject, PacketIn, Reset, SwitchDown
 from fullnat.core.isn import IsnGenerator
@@ -222,14 +222,14 @@ def v4_server() -> RealServer:
     ("command", "message"),
     [
         (
-            AddServer(KEY, Endpoint(address("10.0.2.11"), 80), ServerSettings()),
-            "real server 10.0.2.11:80 cannot serve the IPv6 address [2001:db8:9::80]:80 in fullnat:"
-            " NAT64 and NAT46 are not supported",
+            AddServer(KEY, Endpoint(address("10.0.2.11"), 80), ServerSettings(mode=Mode.NAT)),
+            "real server 10.0.2.11:80 cannot serve the IPv6 address [2001:db8:9::80]:80 in nat:"
+            " fullnat and tunnels alone lead to the other family",
         ),
         (
-            AddLocal(KEY, address("10.0.2.100")),
-            "local address 10.0.2.100 cannot serve the IPv6 address [2001:db8:9::80]:80:"
-            " NAT64 and NAT46 are not supported",
+            AddServer(KEY, Endpoint(address("10.0.2.11"), 80), ServerSettings(mode=Mode.DR)),
+            "real server 10.0.2.11:80 cannot serve the IPv6 address [2001:db8:9::80]:80 in dr:"
+            " fullnat and tunnels alone lead to the other family",
         ),
         (
             EditService((6, Endpoint(address("198.51.100.10"), 80)), ServiceSettings(toa_kind=253)),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -34,7 +35,7 @@ def fnatadm(api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin) if isinstance(stdin, str) else stdin)
         monkeypatch.setattr("fullnat.cli.controlclient.control_socket", lambda: api.path)
         capsys.readouterr()
-        status = await asyncio.to_thread(run, line.split())
+        status = await asyncio.to_thread(run, shlex.split(line))
         return Done(status, *capsys.readouterr())
 
     return call

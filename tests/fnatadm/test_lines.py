@@ -12,11 +12,10 @@ import pytest
 from api.apikit import Api
 from fullnat.api.calls import BY_NAME
 from fullnat.api.identity import Identity, Role
-from fullnat.config.model import GlobalSettings, ServerSettings
+from fullnat.config.model import ServerSettings
 from fullnat.core.modes import Mode
-from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.fnatadm import commands
+from fullnat.fnatadm import commands, lines
 from fullnat.fnatadm.options import COMMANDS, OPTIONS, REFUSED, TOGETHER, Value
 from fullnat.fnatadm.parse import UsageError, parse
 from google.protobuf import json_format
@@ -72,6 +71,10 @@ WRONG = [
     ("-e -t 192.0.2.1:80 -r 192.0.2.2 -w 0 --within soon", "'soon' is not a number of seconds up to 2678400"),
     ("-d -t 192.0.2.1:80 -r 192.0.2.2 --within -1", "'-1' is not a number of seconds up to 2678400"),
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 --within 9", "--within does not go with -a"),
+    ("-A -t 192.0.2.1:80 --check http", "--check 'http' is not NAME=VALUE"),
+    ("-A -t 192.0.2.1:80 --check none --check type=tcp", "--check none and others do not go together"),
+    ("-A -t 192.0.2.1:80 --check path='", '--check "path=\'": No closing quotation'),
+    ("-D -t 192.0.2.1:80 --check none", "--check does not go with -D"),
 ]
 
 
@@ -141,17 +144,42 @@ def test_the_table() -> None:
 
 def test_every_setting_can_be_said() -> None:
     assert {*commands.MODES.values(), *commands.TUNNELS.values()} == {str(mode) for mode in Mode}
-    assert set(commands.ESTABLISHED.items()) == {(p.name, p.established_timeout) for p in PROTOCOLS.values()}
-    assert GlobalSettings().timeouts.fin_wait == commands.FIN_WAIT
-    server_settings = {*server("-a -t 192.0.2.1:80 -r 192.0.2.2 --option quic_id=ab")["settings"]}
-    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold", "quic_id"}
-    assert server_settings == set(ServerSettings.__dataclass_fields__) - {"checks"}
+    server_settings = {*server("-a -t 192.0.2.1:80 -r 192.0.2.2 --option quic_id=ab --check type=tcp")["settings"]}
+    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold", "quic_id", "checks"}
+    assert server_settings == set(ServerSettings.__dataclass_fields__)
 
 
 # ---- what -S writes, -R reads
 
 SECONDS = st.sampled_from([0.5, 1, 90, 300, 12345.25, 2678400])
 BITS = st.integers(1, 31)
+CHECKS = st.fixed_dictionaries(
+    {
+        "check": st.lists(
+            st.one_of(
+                st.fixed_dictionaries(
+                    {"type": st.just("http")},
+                    optional={
+                        "interval": SECONDS,
+                        "fall": st.integers(1, 9),
+                        "port": st.integers(1, 65535),
+                        "path": st.sampled_from(["/", "/up?a=1&b='x'", '/a%20b#c"$HOME\\']),
+                        "status": st.sampled_from(["200", "200-299,301"]),
+                        "start_down": st.booleans(),
+                    },
+                ),
+                st.fixed_dictionaries(
+                    {
+                        "type": st.just("script"),
+                        "command": st.sampled_from(["/bin/true", "/bin/sh -c 'test -e \"/x y\"; exit $?' a=b"]),
+                    }
+                ),
+                st.fixed_dictionaries({"type": st.just("udp"), "payload": st.sampled_from(["00", "12", "0d0a"])}),
+            ),
+            max_size=3,
+        )
+    }
+)
 SERVICES = st.fixed_dictionaries(
     {"scheduler": st.sampled_from(sorted(SCHEDULERS))},
     optional={
@@ -168,11 +196,13 @@ SERVICES = st.fixed_dictionaries(
         "persistence_timeout": SECONDS,
         "persistence_prefix": BITS,
         "timeouts": st.fixed_dictionaries({}, optional={"close": SECONDS, "time_wait": SECONDS}),
+        "persistence_group": st.sampled_from(["", "12", "true", "web"]),
+        "checks": CHECKS,
     },
 )
 SERVERS = st.fixed_dictionaries(
     {"mode": st.sampled_from(["fullnat", "nat", "dr", "tunnel"]), "weight": st.integers(0, 65535)},
-    optional={"upper_threshold": st.integers(5, 1000)},
+    optional={"upper_threshold": st.integers(5, 1000), "checks": CHECKS},
 )
 STATES = st.lists(
     st.tuples(
@@ -223,16 +253,16 @@ class Controller:
         async def answers() -> list[Any]:
             one = BY_NAME[name]
             asked = json_format.ParseDict(fields, one.request())
-            turns = self.api.dispatcher.run(one, asked, Identity("a test", Role.ADMIN))
+            turns = self.api.dispatcher.run(one, asked, Identity("a test", Role.ADMIN, is_owner=True))
             return [answer async for turn in turns for answer in turn]
 
         return asyncio.run(answers())
 
     def saved(self) -> list[str]:
-        return list(commands.lines(self.call("ListServices", {}), commands.FIN_WAIT, numeric=True))
+        return list(lines.saved(self.call("ListServices", {}), lines.FIN_WAIT, numeric=True))
 
-    def restore(self, lines: list[str]) -> None:
-        messages = [message for line in lines for message in commands.messages(parse(shlex.split(line)))]
+    def restore(self, saved: list[str]) -> None:
+        messages = [message for line in saved for message in commands.messages(parse(shlex.split(line)))]
         self.call("Apply", {"commands": messages})
 
 
@@ -242,9 +272,9 @@ def test_what_is_saved_is_restored(tmp_path_factory: pytest.TempPathFactory, fou
     """The same lines, and the same services; modes are those of the servers, as of ipvsadm's."""
     first, second = (Controller(tmp_path_factory.mktemp("state")) for _ in range(2))
     first.call("Apply", {"commands": state(found)})
-    lines = first.saved()
-    second.restore(lines)
-    assert second.saved() == lines
+    written = first.saved()
+    second.restore(written)
+    assert second.saved() == written
     assert second.api.model.services == first.api.model.services
 
 

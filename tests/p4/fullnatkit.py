@@ -59,14 +59,14 @@ def install(engine: Inserts, program: Program, table: str, key: bytes, action: s
 def install_session(engine: Inserts, program: Program, flags: int = 1) -> None:
     """Two ports, a service with its real server, routes and neighbors, and one session with these SessionFlags."""
     for port in (1, 2):
-        install(engine, program, "port", packed((port, 2)), "port_set", packed(mac(SWITCH_MAC)))
+        install(engine, program, "port", packed((port, 4)), "port_set", packed(mac(SWITCH_MAC)))
     install(engine, program, "own_address", packed(ipv4(VIP)), "own_vip")
     install(engine, program, "own_address", packed(ipv4(LOCAL)), "own_local")
     install(engine, program, "virtual_service", packed((6, 1), ipv4(VIP), (80, 2)), "service_punt", packed((0, 1)))
     for prefix in ("10.1.0.0", "10.2.0.0"):
         install(engine, program, "ipv4_route", packed(ipv4(prefix), (16, 2)), "route_connected")
     for number, (address, port, link) in enumerate(((CLIENT, 1, CLIENT_MAC), (SERVER, 2, SERVER_MAC)), 1):
-        way = packed((port, 2), mac(SWITCH_MAC), mac(link), (1500, 2))
+        way = packed((port, 4), mac(SWITCH_MAC), mac(link), (1500, 2))
         install(engine, program, "next_hop", packed((number, 2)), "next_hop_set", way)
         install(engine, program, "ipv4_host", packed(ipv4(address)), "route_via", packed((number, 2)))
     for table, action, address, at in (
@@ -144,7 +144,7 @@ def seeds() -> list[tuple[int, bytes]]:
             frame(CLIENT_MAC, IP(src=CLIENT, dst=VIP), ICMP(type=3, code=1), IP(src=VIP, dst=CLIENT), TCP(**to_client)),
         ),
         (2, frame(SERVER_MAC, IP(src=SERVER, dst=LOCAL), ICMP(type=11), IP(src=LOCAL, dst=SERVER), TCP(**to_server))),
-        *((CPU_PORT, bytes([request, 1, 0, 1, 0, 0, 0, 3]) + injected) for request in range(4)),
+        *((CPU_PORT, bytes([request, 1, 0, 0, 0, 1, 0, 0, 0, 3]) + injected) for request in range(4)),
     ]
 
 
@@ -172,5 +172,5 @@ def seeds6() -> list[tuple[int, bytes]]:
         (2, frame(SERVER_MAC, server, TCP(**outward, flags="SA", seq=7, ack=0x12345679, options=options))),
         (2, frame(SERVER_MAC, server, TCP(**outward, flags="A", seq=8, ack=0x12345680, options=sack), Raw(b"y" * 80))),
         (2, frame(SERVER_MAC, server, UDP(**outward), Raw(b"answer"))),
-        *((CPU_PORT, bytes([request, 1, 0, 1, 0, 0, 0, 4]) + injected) for request in range(4)),
+        *((CPU_PORT, bytes([request, 1, 0, 0, 0, 1, 0, 0, 0, 4]) + injected) for request in range(4)),
     ]

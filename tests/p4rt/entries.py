@@ -30,8 +30,9 @@ families = st.sampled_from([V4_BYTES, V6_BYTES])
 addresses = families.flatmap(of_family)
 
 
-def sessions_of(size: int) -> st.SearchStrategy[SessionEntry]:
-    own = of_family(size)
+def sessions_of(sizes: tuple[int, int]) -> st.SearchStrategy[SessionEntry]:
+    """By the bytes of an address of the client and of the server."""
+    own, inner = map(of_family, sizes)
     return st.builds(
         SessionEntry,
         session_id=bits(20),
@@ -41,9 +42,9 @@ def sessions_of(size: int) -> st.SearchStrategy[SessionEntry]:
         client_port=bits(16),
         vip=own,
         vport=bits(16),
-        local=own,
+        local=inner,
         local_port=bits(16),
-        server=own,
+        server=inner,
         server_port=bits(16),
         delta=bits(32),
         client_isn=bits(32),
@@ -51,7 +52,7 @@ def sessions_of(size: int) -> st.SearchStrategy[SessionEntry]:
     )
 
 
-sessions = families.flatmap(sessions_of)
+sessions = st.tuples(families, families).flatmap(sessions_of)
 
 
 def routes(action: st.SearchStrategy[tuple[str, int | None]]) -> st.SearchStrategy[Route]:

@@ -21,7 +21,7 @@ from p4rt import entries
 
 PROGRAM = program.load()
 SCHEMA = Schema(PROGRAM.p4info, PROGRAM.sizes)
-INWARD, OUTWARD, INWARD6, OUTWARD6 = SCHEMA.session_tables
+INWARD, OUTWARD, INWARD6, OUTWARD6, MIXED = SCHEMA.session_tables
 TABLES = {table.preamble.id: table for table in PROGRAM.p4info.tables}
 Form = Callable[[p4r.TableEntry], object]
 
@@ -41,9 +41,7 @@ def responses(sessions: Sequence[SessionEntry], *forms: Form, parts: int = 1) ->
     }
 
 
-def joined(
-    answers: dict[int, list[bytes]], order: Sequence[int] = (INWARD, OUTWARD, INWARD6, OUTWARD6)
-) -> HalfSessions:
+def joined(answers: dict[int, list[bytes]], order: Sequence[int] = SCHEMA.session_tables) -> HalfSessions:
     halves = SCHEMA.sessions.halves()
     for table in order:
         for response in answers.get(table, []):
@@ -66,7 +64,7 @@ def unlike_ours(entry: p4r.TableEntry) -> None:
 DISTINCT = st.lists(entries.sessions, max_size=5, unique_by=lambda session: session.session_id)
 
 
-@given(DISTINCT, st.sampled_from([(INWARD, OUTWARD, INWARD6, OUTWARD6), (OUTWARD6, OUTWARD, INWARD, INWARD6)]))
+@given(DISTINCT, st.sampled_from([SCHEMA.session_tables, (MIXED, OUTWARD6, OUTWARD, INWARD, INWARD6)]))
 def test_sessions_are_found_as_they_were_written(sessions: list[SessionEntry], order: tuple[int, ...]) -> None:
     for forms in ((), (unlike_ours,)):
         halves = joined(responses(sessions, *forms), order)

@@ -207,7 +207,7 @@ async def test_packets_are_handed_over_without_messages(
     assert switch.engine.collect() == [(2, bytes(60))]
     assert await client.receive() == [PacketIn(PuntReason.SERVICE_SYN, 0, 1, 0, SYN)]
     with pytest.raises(OverflowError):
-        client.packet_out(Forward(1 << 16, bytes(60)))
+        client.packet_out(Forward(1 << 32, bytes(60)))
 
 
 async def test_packets_of_another_program_are_messages(
@@ -252,7 +252,7 @@ async def test_digests_come_as_they_are_packed(client: Client, switch: Switch) -
     assert not handler._unacked
     events = pipeline.digests[client.schema.packets.digest_id]
     for of, data in (
-        (handler, (bytes.fromhex("0a00000b 02000000000b 0001"), bytes.fromhex("00000000 000000000000 0000"))),
+        (handler, (bytes.fromhex("0a00000b 02000000000b 000c0001"), bytes.fromhex("00000000 000000000000 00000000"))),
         (events, (bytes.fromhex("00000007 01 02 89abcdef"), bytes(10), b"\xff" * 10)),
     ):
         digests = DigestList(of.id, 3, data, of._decoder)

@@ -63,23 +63,54 @@ def test_configuration_entries_round_trip(entry: Entry) -> None:
     assert SCHEMA.decode_all(table_entries(Op.INSERT, entry)) == ([entry], [])
 
 
+@given(entries.cold, st.sampled_from(Op))
+def test_the_wire_format_of_configuration_is_what_message_objects_serialise_to(entry: Entry, op: Op) -> None:
+    for wire in SCHEMA.encode(op, entry):
+        update = p4r.Update.FromString(wire)
+        assert wire == update.SerializeToString(deterministic=True)
+        assert p4r.Update.Type.Name(update.type) == op.name
+        assert update.entity.table_entry.HasField("action") == (op is not Op.DELETE)
+        if (cell := SCHEMA.cell_to_clear(op, entry)) is not None:
+            cleared = p4r.Update.FromString(cell)
+            counter = cleared.entity.counter_entry
+            assert cell == cleared.SerializeToString(deterministic=True)
+            assert counter.index.index == getattr(entry, "server_id")  # noqa: B009 -- of both kinds that have cells
+            assert (counter.HasField("data"), counter.data) == (True, p4r.CounterData())
+
+
 @given(entries.sessions)
 def test_sessions_round_trip(session: SessionEntry) -> None:
     assert SCHEMA.decode_all(table_entries(Op.INSERT, session)) == ([session], [])
+
+
+MIXED = ("source", "source_port", "destination", "destination_port")
+PLACES = {
+    (False, False): (("session_in", "fullnat_in"), ("session_out", "fullnat_out")),
+    (True, True): (("session_in6", "fullnat_in6"), ("session_out6", "fullnat_out6")),
+    (False, True): (("session46", "nat46_in"), ("session_out6", "nat46_out")),
+    (True, False): (("session_in6", "nat64_in"), ("session46", "nat64_out")),
+}
+"""Tables and actions, by whether the client and the local address are of IPv6."""
 
 
 @given(entries.sessions)
 def test_the_wire_format_of_a_session_is_what_message_objects_serialise_to(session: SessionEntry) -> None:
     tables = {table.preamble.name: table for table in PROGRAM.p4info.tables}
     actions = {action.preamble.name: action for action in PROGRAM.p4info.actions}
-    ending = "6" if is_v6(session.client) else ""
-    for wire, direction in zip(SCHEMA.encode(Op.INSERT, session), ("in", "out"), strict=True):
-        name, action = f"session_{direction}{ending}", f"fullnat_{direction}{ending}"
+    places = PLACES[is_v6(session.client), is_v6(session.local)]
+    named = (
+        dict(zip(("client", "client_port", "vip", "vport"), MIXED, strict=True)),
+        dict(zip(("server", "server_port", "local", "local_port"), MIXED, strict=True)),
+    )
+    for wire, (name, action), fields in zip(SCHEMA.encode(Op.INSERT, session), places, named, strict=True):
+        fields = {there: ours for ours, there in fields.items()} if name == "session46" else {}
         update = p4r.Update(type=p4r.Update.INSERT)
         entry = update.entity.table_entry
         entry.table_id = tables[name].preamble.id
         for field in tables[name].match_fields:
-            entry.match.add(field_id=field.id).exact.value = bytestring(getattr(session, field.name))
+            entry.match.add(field_id=field.id).exact.value = bytestring(
+                getattr(session, fields.get(field.name, field.name))
+            )
         entry.action.action.action_id = actions[action].preamble.id
         for param in actions[action].params:
             entry.action.action.params.add(param_id=param.id, value=bytestring(getattr(session, param.name)))
@@ -164,9 +195,10 @@ def test_two_entries_with_one_session_id_are_no_session() -> None:
         entries.session(1, client=address("::1")),
         entries.session6(1, vip=v4(1)),
         entries.session6(1, client=v4(1)),
-        entries.session6(1, local=v4(1), server=v4(1)),
+        entries.session6(1, local=v4(1)),
+        entries.session6(1, server=v4(1)),
         OwnAddress(Address(bytes(5)), "own_vip"),
-        Port(1 << 16, 0),
+        Port(1 << 32, 0),
     ],
 )
 def test_values_too_wide_for_their_field_are_refused(entry: Entry) -> None:

@@ -13,6 +13,9 @@
 #define GUE(SOURCE) TUNNEL(SOURCE)
 #define TUNNELLED false
 
+/* Nor is there for the headers of both families. */
+#define CHANGE_FAMILY(TO_IPV6)
+
 /* Neither its parser nor the decision has room for a packet within a packet: the controller translates ICMP errors, as it edits option
  * lists. What ends here by TTL or MTU is known behind the meter of punts. */
 #define BEHIND_ICMP accept

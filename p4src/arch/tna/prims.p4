@@ -8,6 +8,11 @@
 #define CHECK_IPV4 ipv4_checksum.add(hdr.ipv4); m.checksum_error = ipv4_checksum.verify();
 /* Received takes it off: a parser writes no field twice. */
 #define PASS_TAG
+/* A VLAN more in every port number would be, beside the sessions, too much for its containers. */
+#define BEHIND_TAG select(hdr.vlan.vid) { 0: parse_tagged; default: accept; }
+#define WITHOUT_PRIORITY(PORT) (PORT)
+#define KEEP_PRIORITY(PORT)
+#define OF_NO_INTERFACE
 
 /* A condition takes a stage, where a lookup takes none. */
 #define WHERE_NEEDED(CONDITION)

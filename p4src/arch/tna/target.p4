@@ -9,6 +9,7 @@
 #include "parser.p4"
 #include "received.p4"
 #include "../asic/solicitation.p4"
+#include "../asic/families.p4"
 #include "banks.p4"
 #include "session_state.p4"
 #include "session_seq.p4"

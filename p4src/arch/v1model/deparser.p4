@@ -6,6 +6,7 @@ control FullnatDeparser(packet_out packet, in headers_t hdr) {
     apply {
         packet.emit(hdr.packet_in);
         packet.emit(hdr.ethernet);
+        packet.emit(hdr.tag);
         packet.emit(hdr.arp);
         EMIT_OUTER(packet)
         packet.emit(hdr.ipv4);

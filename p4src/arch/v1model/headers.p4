@@ -30,7 +30,8 @@ struct headers_t {
     packet_out_t   packet_out;
     DECISION_HEADER
     ethernet_t     ethernet;
-    vlan_t         vlan;
+    vlan_t         vlan;      /* as received, and not sent */
+    vlan_t         tag;       /* as sent */
     arp_t          arp;
     OUTER_HEADER
     ipv4_t         ipv4;

@@ -9,7 +9,16 @@
 
 /* A control verifies it. */
 #define CHECK_IPV4
-#define PASS_TAG hdr.ethernet.type = hdr.vlan.type; m.target.tag_bytes = VLAN_BYTES;
+#define PASS_TAG \
+        hdr.ethernet.type = hdr.vlan.type; \
+        m.target.tag_bytes = VLAN_BYTES; \
+        m.ingress_port = 4w0 ++ hdr.vlan.vid ++ 16w0; \
+        m.priority = hdr.vlan.priority ++ hdr.vlan.drop_eligible ++ 28w0;
+#define BEHIND_TAG parse_tagged
+#define WITHOUT_PRIORITY(PORT) ((PORT) & 0x0fffffff)
+#define KEEP_PRIORITY(PORT) m.priority = (PORT) & 0xf0000000;
+#define OF_NO_INTERFACE \
+        m.verdict.drop = m.ingress_port[27:16] != 0 && !m.reset ? (bit<8>)DropReason.VLAN : m.verdict.drop;
 
 /* Of two tables, whichever hits. */
 #define APPLY_EITHER(FIRST, SECOND) if (!FIRST.apply().hit) { SECOND.apply(); }

@@ -47,6 +47,7 @@ struct target_metadata_t {
         m.target.outer_bytes = OUTER_IPV6_BYTES; \
         m.length.last = m.length.last |+| OUTER_IPV6_BYTES;
 #define TUNNELLED (m.target.outer_bytes != 0)
+#define CHANGE_FAMILY(TO_IPV6) m.session.crosses = true; m.via6 = TO_IPV6;
 /* Not our own packets, nor fragments but the first, nor what may be an ICMP error (RFC 1812 4.3.2.7). */
 #define IPV4_HAS_SENDER_TO_TELL (hdr.ipv4.isValid() && hdr.ipv4.fragment_offset == 0 \
         && (hdr.ipv4.protocol != PROTO_ICMP || (hdr.icmp.isValid() && (hdr.icmp.type == ICMP_ECHO_REQUEST || hdr.icmp.type == ICMP_ECHO_REPLY))))
@@ -78,11 +79,13 @@ struct target_metadata_t {
 #include "parser.p4"
 #include "received.p4"
 #include "solicitation.p4"
+#include "family/judge.p4"
 #include "option_list/edit.p4"
 #include "checksum.p4"
 #include "icmp_error/rewrite.p4"
 #include "portless/follow.p4"
 #include "icmp_error/rewrite6.p4"
+#include "family/change.p4"
 #include "tunnel.p4"
 #include "session_state.p4"
 #include "proxy/numbers.p4"

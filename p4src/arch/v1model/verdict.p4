@@ -36,10 +36,11 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         hdr.packet_in.setValid();
         hdr.packet_in.reason = m.verdict.punt;
         hdr.packet_in.service_flags = m.verdict.service_flags;
-        hdr.packet_in.ingress_port = m.ingress_port;
+        hdr.packet_in.ingress_port = m.priority | m.ingress_port;
         hdr.packet_in.session_id = (bit<32>)m.session.id;
         hdr.packet_in.seq = m.verdict.punt == (bit<8>)PuntReason.SESSION_SYN ? m.target.client_end : 0;
         standard_metadata.egress_spec = CPU_PORT;
+        m.verdict.out_port = CPU_PORT;
     }
 
     /* The answer goes to who asked. */
@@ -55,6 +56,17 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         punt_ctr.count(m.verdict.punt);
         digest<neighbor_event6_t>(1, { hdr.ipv6.dst, m.answer.asker, m.ingress_port });
         standard_metadata.egress_spec = (bit<9>)m.verdict.out_port;
+    }
+
+    /* The frame leaves by a VLAN, with the priority that it had. */
+    @hidden
+    action tag() {
+        hdr.tag.setValid();
+        hdr.tag.priority = m.priority[31:29];
+        hdr.tag.drop_eligible = m.priority[28:28];
+        hdr.tag.vid = m.verdict.out_port[27:16];
+        hdr.tag.type = hdr.ethernet.type;
+        hdr.ethernet.type = ETHERTYPE_VLAN;
     }
 
     apply {
@@ -74,6 +86,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
             if (m.session.direction == (bit<8>)Direction.IN) { server_in_ctr.count(m.session.server_id); }
             if (m.session.direction == (bit<8>)Direction.OUT) { server_out_ctr.count(m.session.server_id); }
         }
+        if (m.verdict.out_port[27:16] != 0) { tag(); }
         if (m.target.new_events != 0) {
             digest<session_event_t>(1, {
                 (bit<32>)m.session.id, m.session.direction, TOLD_EVENTS, m.target.client_end

@@ -14,12 +14,14 @@ control PacketOutRequest(inout headers_t hdr, inout metadata_t m) {
     action forward() {
         m.verdict.as_it_is = true;
         m.verdict.out_port = hdr.packet_out.port;
+        KEEP_PRIORITY(hdr.packet_out.port)
     }
 
     @hidden
     action inject(bit<1> new_session, bit<1> options_edited) {
         m.injected = true;
-        m.ingress_port = hdr.packet_out.port;
+        m.ingress_port = WITHOUT_PRIORITY(hdr.packet_out.port);
+        KEEP_PRIORITY(hdr.packet_out.port)
         m.new_session = (bool)new_session;
         m.options_edited = (bool)options_edited;
     }

@@ -16,6 +16,8 @@
 #endif
 
 control Server(inout headers_t hdr, inout metadata_t m) {
+    JudgeFamilies() judge_families;
+
     @id(ID_A_TO_SERVER) @name(".to_server")
     action to_server(@id(1) bit<8> flags, @id(2) ipv4_addr_t address, @id(3) l4_port_t port) {
         m.session.flags = flags;
@@ -136,7 +138,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         } else {
             server_out.apply();
         }
-        if (FAMILY_DIFFERS && m.route.drop == (bit<8>)DropReason.NONE) { m.route.drop = (bit<8>)DropReason.FAMILY; }
+        if (FAMILY_DIFFERS && m.route.drop == (bit<8>)DropReason.NONE) { judge_families.apply(hdr, m); }
     }
 }
 

@@ -1,4 +1,4 @@
-/* Port: the MAC address of the port a packet came in by, and whether the frame is meant for us; the controller's reset is.
+/* Port: the MAC address of the interface a packet came in by, its port and VLAN, and whether the frame is meant for us; the controller's reset is.
  *
  * Neighbor discovery is meant for us by any multicast address: its target says whether it is.
  * Reads m.ingress_port, m.reset and hdr.ethernet; writes m.port_mac, m.foreign. */
@@ -20,12 +20,15 @@ control Port(inout headers_t hdr, inout metadata_t m) {
         m.foreign_mac = hdr.ethernet.dst ^ mac;
     }
 
+    @id(ID_A_NO_INTERFACE) @name(".no_interface")
+    action no_interface() { OF_NO_INTERFACE }
+
     @id(ID_T_PORT) @name(".port")
     PLACE_PORT
     table port {
         key = { m.ingress_port : exact @id(1) @name("port"); }
-        actions = { port_set; @defaultonly NoAction; }
-        const default_action = NoAction();
+        actions = { port_set; @defaultonly no_interface; }
+        const default_action = no_interface();
         size = PORT_TABLE_SIZE;
     }
 

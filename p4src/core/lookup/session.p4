@@ -16,6 +16,9 @@ control Session(inout headers_t hdr, inout metadata_t m) {
 
     DIRECT_COUNTER(ID_DC_SESSION_IN6, ".session_in6_ctr", session_in6_ctr)
     DIRECT_COUNTER(ID_DC_SESSION_OUT6, ".session_out6_ctr", session_out6_ctr)
+#ifdef IPV6
+    DIRECT_COUNTER(ID_DC_SESSION46, ".session46_ctr", session46_ctr)
+#endif
 
     @id(ID_A_FULLNAT_IN) @name(".fullnat_in")
     action fullnat_in(@id(1) session_id_t session_id,
@@ -69,6 +72,65 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         m.session.delta = delta;
     }
 
+#ifdef IPV6
+    /* An IPv4 client's session with an IPv6 server, and the other way round. */
+    @id(ID_A_NAT46_IN) @name(".nat46_in")
+    action nat46_in(@id(1) session_id_t session_id,
+                    @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                    @id(3) ipv6_addr_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta) {
+        DIRECT_COUNT(session46_ctr);
+        m.session.direction = (bit<8>)Direction.IN;
+        m.session.id = session_id;
+        m.session.server_id = server_id;
+        m.session.src6 = local;
+        m.session.src_port = local_port;
+        m.session.delta = delta;
+        CHANGE_FAMILY(true)
+    }
+
+    @id(ID_A_NAT46_OUT) @name(".nat46_out")
+    action nat46_out(@id(1) session_id_t session_id,
+                    @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                    @id(3) ipv4_addr_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta) {
+        DIRECT_COUNT(session_out6_ctr);
+        m.session.direction = (bit<8>)Direction.OUT;
+        m.session.id = session_id;
+        m.session.server_id = server_id;
+        m.session.dst = client;
+        m.session.dst_port = client_port;
+        m.session.delta = delta;
+        CHANGE_FAMILY(false)
+    }
+
+    @id(ID_A_NAT64_IN) @name(".nat64_in")
+    action nat64_in(@id(1) session_id_t session_id,
+                    @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                    @id(3) ipv4_addr_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta) {
+        DIRECT_COUNT(session_in6_ctr);
+        m.session.direction = (bit<8>)Direction.IN;
+        m.session.id = session_id;
+        m.session.server_id = server_id;
+        m.session.src = local;
+        m.session.src_port = local_port;
+        m.session.delta = delta;
+        CHANGE_FAMILY(false)
+    }
+
+    @id(ID_A_NAT64_OUT) @name(".nat64_out")
+    action nat64_out(@id(1) session_id_t session_id,
+                    @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                    @id(3) ipv6_addr_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta) {
+        DIRECT_COUNT(session46_ctr);
+        m.session.direction = (bit<8>)Direction.OUT;
+        m.session.id = session_id;
+        m.session.server_id = server_id;
+        m.session.dst6 = client;
+        m.session.dst_port = client_port;
+        m.session.delta = delta;
+        CHANGE_FAMILY(true)
+    }
+#endif
+
     @id(ID_T_SESSION_IN) @name(".session_in")
     PLACE_SESSION_IN
     table session_in {
@@ -113,7 +175,13 @@ control Session(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst6     : exact @id(4) @name("vip");
             m.flow.dst_port : exact @id(5) @name("vport");
         }
-        actions = { fullnat_in6; @defaultonly NoAction; }
+        actions = {
+            fullnat_in6;
+#ifdef IPV6
+            nat64_in;
+#endif
+            @defaultonly NoAction;
+        }
         const default_action = NoAction();
         size = SESSION6_TABLE_SIZE;
         DIRECT_COUNTERS(session_in6_ctr)
@@ -130,18 +198,48 @@ control Session(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst6     : exact @id(4) @name("local");
             m.flow.dst_port : exact @id(5) @name("local_port");
         }
-        actions = { fullnat_out6; @defaultonly NoAction; }
+        actions = {
+            fullnat_out6;
+#ifdef IPV6
+            nat46_out;
+#endif
+            @defaultonly NoAction;
+        }
         const default_action = NoAction();
         size = SESSION6_TABLE_SIZE;
         DIRECT_COUNTERS(session_out6_ctr)
         IDLE_TIMEOUT
     }
 
+#ifdef IPV6
+    /* What comes in IPv4 of sessions between families, from either side. A table of its own, as the addresses of IPv6 would
+     * make the entries of all others larger; it is looked into when those are not found. */
+    @id(ID_T_SESSION46) @name(".session46")
+    table session46 {
+        key = {
+            m.flow.protocol : exact @id(1) @name("protocol");
+            m.flow.src      : exact @id(2) @name("source");
+            m.flow.src_port : exact @id(3) @name("source_port");
+            m.flow.dst      : exact @id(4) @name("destination");
+            m.flow.dst_port : exact @id(5) @name("destination_port");
+        }
+        actions = { nat46_in; nat64_out; @defaultonly NoAction; }
+        const default_action = NoAction();
+        size = SESSION46_TABLE_SIZE;
+        DIRECT_COUNTERS(session46_ctr)
+        IDLE_TIMEOUT
+    }
+#endif
+
     apply {
         if (IS_IPV6) {
             APPLY_EITHER(session_in6, session_out6)
         } else {
+#ifdef IPV6
+            if (!session_in.apply().hit) { if (!session_out.apply().hit) { session46.apply(); } }
+#else
             APPLY_EITHER(session_in, session_out)
+#endif
         }
     }
 }

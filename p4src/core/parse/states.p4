@@ -30,13 +30,10 @@
         }
     }
 
-    /* A tag that only tells a priority is passed over. */
+    /* A tag that only tells a priority is passed over, one of a VLAN if the target has them. */
     state parse_vlan {
         packet.extract(hdr.vlan);
-        transition select(hdr.vlan.vid) {
-            0: parse_tagged;
-            default: accept;
-        }
+        transition BEHIND_TAG;
     }
 
     state parse_tagged {

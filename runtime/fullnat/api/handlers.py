@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from fullnat.api import translate
+from fullnat.api import checks, translate
 from fullnat.api.errors import CallError, Kind, Problem, refused
 from fullnat.api.identity import Identity, Role
 from fullnat.app.changes import Changes, Refused
@@ -46,6 +46,8 @@ class Handlers:
         translation = await self._translated(request.commands)
         if caller.role < Role.ADMIN:
             _allow_operator(request.commands)
+        if not caller.is_owner:
+            _deny_programs(request.commands)
         commands = [command for _, command in translation.commands]
         try:
             if request.dry_run:
@@ -113,10 +115,11 @@ class Handlers:
         for key in keys:
             declared = model.services.get(key)
             if declared is not None:
+                own = {str(server): checks.shown(settings.checks) for server, settings in declared.servers.items()}
                 yield {
                     **translate.service_name(key),
                     "settings": translate.shown(declared.settings),
-                    "servers": counted.get(key, []),
+                    "servers": [_with_checks(server, own) for server in counted.get(key, [])],
                     "local_addresses": translate.locals_of(model, key),
                 }
 
@@ -154,6 +157,18 @@ class Handlers:
 
 def _invalid(problems: list[Problem]) -> CallError:
     return CallError(Kind.INVALID, "; ".join(problem.message for problem in problems), problems)
+
+
+def _with_checks(server: Json, checks_of: Mapping[str, Json | None]) -> Json:
+    """``checks_of`` are those of the servers that are configured."""
+    found = None if server["draining"] else checks_of.get(server["server"])
+    return server if found is None else {**server, "checks": found}
+
+
+def _deny_programs(commands: Iterable[Any]) -> None:
+    for number, kind in checks.owners(commands):
+        message = f"a check of type {kind} is set by the owner of the controller, or root, on the control socket"
+        raise CallError(Kind.DENIED, message, [Problem(message, number)])
 
 
 def _allow_operator(commands: Iterable[Any]) -> None:

@@ -42,6 +42,8 @@ class Identity:
     name: str
     """For the audit log."""
     role: Role
+    is_owner: bool = False
+    """Of the controller, or root, on this machine: who may have it run programs."""
 
 
 class Grants:
@@ -76,7 +78,7 @@ class Grants:
         )
         name = f"{_user_name(user)} (pid {process})"
         if user in (0, os.geteuid()):
-            return Identity(name, Role.ADMIN)
+            return Identity(name, Role.ADMIN, is_owner=True)
         groups = {group, *_peer_groups(connection)}
         return Identity(name, max((self.groups.get(each, Role.NONE) for each in groups), default=Role.NONE))
 

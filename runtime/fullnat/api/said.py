@@ -16,7 +16,12 @@ from fullnat.api.errors import Problem
 from fullnat.api.v1 import admin_pb2
 from fullnat.config import hints
 
-_OPTIONS_OF = {"ServiceSettings": "a service", "ServerSettings": "a real server", "GlobalSettings": "all services"}
+_OPTIONS_OF = {
+    "ServiceSettings": "a service",
+    "ServerSettings": "a real server",
+    "GlobalSettings": "all services",
+    "Check": "a check",
+}
 _NAMES = {"Command": "command", "Timeouts": "timeout", **{kind: f"option of {of}" for kind, of in _OPTIONS_OF.items()}}
 """What the fields of a message are, where it is one that users think of in other words."""
 _PLACES: Mapping[str, Iterable[str]] = {

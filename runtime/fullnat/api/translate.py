@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum
-from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, TypeVar
 
-from fullnat.config.addresses import mac_text
+from fullnat.api import checks
+from fullnat.config import addresses
 from fullnat.config.model import Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
 from fullnat.core import commands as c
 from fullnat.core.commands import Command, ServiceKey
@@ -17,10 +16,10 @@ from fullnat.core.model import Model
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
 from fullnat.net.flow import Endpoint, address, text
+from fullnat.net.vlan import interface_number
 
 Json = dict[str, Any]
 S = TypeVar("S")
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
 # ---------------------------------------------------------------------------------------------- names
@@ -65,25 +64,23 @@ def _mode(value: str) -> Mode:
         raise ValueError(f"{value!r} is not one of {', '.join(Mode)}") from None
 
 
-def _mac(value: str) -> int:
-    if not _MAC.fullmatch(value):
-        raise ValueError(f"{value!r} is not a MAC address like 02:00:00:00:00:01")
-    return int(value.replace(":", ""), 16)
-
-
 _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServiceSettings, "mode"): _mode,
     (ServerSettings, "mode"): _mode,
-    (Interface, "mac"): _mac,
-    (Interface, "address"): ip_interface,
-    (Interface, "further"): lambda texts: tuple(map(ip_interface, texts)),
-    (StaticRoute, "prefix"): ip_network,
-    (StaticRoute, "gateway"): ip_address,
+    (ServiceSettings, "checks"): checks.made,
+    (ServerSettings, "checks"): checks.made,
+    (Interface, "mac"): addresses.mac,
+    (Interface, "address"): lambda text_: addresses.interface_addresses(text_)[0],
+    (Interface, "further"): lambda texts: addresses.interface_addresses([*texts]) if texts else (),
+    (StaticRoute, "prefix"): addresses.network,
+    (StaticRoute, "gateway"): addresses.address,
 }
 """Fields that are not in the core what they are in a message."""
-_SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {(Interface, "mac"): mac_text}
-_UNSAID = frozenset({"checks"})
-"""What messages have no field for: an edit leaves it as it is."""
+_SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {
+    (Interface, "mac"): addresses.mac_text,
+    (ServiceSettings, "checks"): checks.shown,
+    (ServerSettings, "checks"): checks.shown,
+}
 _NESTED: Mapping[str, type] = {"timeouts": Timeouts}
 
 
@@ -106,8 +103,6 @@ def made(kind: type[S], message: Any) -> S:
 def _said(kind: type, message: Any, base: Any) -> Json:
     said = {}
     for each in fields(kind):
-        if each.name in _UNSAID:
-            continue
         if not message.HasField(each.name) if _has_presence(message, each.name) else not getattr(message, each.name):
             continue
         value = getattr(message, each.name)
@@ -131,11 +126,8 @@ def _same(value: Any) -> Any:
 
 def shown(settings: Any) -> Json:
     """Settings as a message has them; what is None is absent."""
-    return {
-        each.name: _shown(settings, each.name)
-        for each in fields(settings)
-        if each.name not in _UNSAID and getattr(settings, each.name) is not None
-    }
+    found = {each.name: _shown(settings, each.name) for each in fields(settings)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _shown(settings: Any, name: str) -> Any:
@@ -148,7 +140,7 @@ def _shown(settings: Any, name: str) -> Any:
         return value.value
     if isinstance(value, tuple):
         return [str(item) for item in value]
-    return value if isinstance(value, bool | int | float | str) else str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 # ---------------------------------------------------------------------------------------------- commands
@@ -257,13 +249,14 @@ class Translation:
         yield c.EditGlobals(self._settings)
 
     def _add_interface(self, message: Any) -> Iterator[Command]:
-        interface = self._interfaces[message.port] = made(Interface, message)
+        interface = made(Interface, message)
+        self._interfaces[interface.number] = interface
         yield c.AddInterface(interface)
 
     def _edit_interface(self, message: Any) -> Iterator[Command]:
-        known = self._interfaces.get(message.port)
+        known = self._interfaces.get(interface_number(message.port, message.vlan))
         interface = made(Interface, message) if known is None else patched(known, message)
-        self._interfaces[message.port] = interface
+        self._interfaces[interface.number] = interface
         yield c.EditInterface(interface)
 
 
@@ -296,10 +289,10 @@ _TRANSLATE: Mapping[str, Callable[[Translation, Any], Iterable[Command]]] = {
     "arrange_locals": lambda _, m: (c.ArrangeLocals(_key(m), tuple(_address(each) for each in m.locals)),),
     "add_interface": Translation._add_interface,
     "edit_interface": Translation._edit_interface,
-    "remove_interface": lambda _, m: (c.RemoveInterface(m.port),),
+    "remove_interface": lambda _, m: (c.RemoveInterface(m.port, m.vlan),),
     "add_route": lambda _, m: (c.AddRoute(made(StaticRoute, m)),),
     "edit_route": lambda _, m: (c.EditRoute(made(StaticRoute, m)),),
-    "remove_route": lambda _, m: (c.RemoveRoute(ip_network(m.prefix)),),
+    "remove_route": lambda _, m: (c.RemoveRoute(addresses.network(m.prefix)),),
     "edit_globals": Translation._edit_globals,
 }
 """By the name of the command in its message: a test compares them."""

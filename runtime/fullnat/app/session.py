@@ -158,6 +158,7 @@ class SwitchSession:
         if await client.ensure_pipeline():
             self._counts.pushes += 1
             self._counts.emptied = True
+            self.writer.emptied()
             _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)
         await client.enable_digests()
         await client.limit_punts(limit.rate, limit.burst)

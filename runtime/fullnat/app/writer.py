@@ -13,6 +13,8 @@ from fullnat.p4rt.errors import code_name
 from fullnat.p4rt.outcomes import outcome
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.schema import Schema
+from fullnat.tables.server_in import ServerIn
+from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, EntryKey, table_of
 
@@ -20,6 +22,9 @@ BATCH_UPDATES = 512
 REQUESTS_IN_FLIGHT = 2
 WORTH_A_REQUEST = 128
 """Updates that are sent while another request is in flight; fewer wait, because a request costs more than they."""
+
+_ROOM = 4096
+"""Server ids that are made room for at a time."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -96,11 +101,17 @@ class Writer:
         self._in_flight = 0
         self._told = False
         """The log has it that counters cannot be set."""
+        self._counted: dict[type[Entry], bytearray] | None = None
+        """By kind of entry and server id, 1 where a server has been since the switch was empty; None: it never was."""
 
     @property
     def idle(self) -> bool:
         """Nothing is waiting and nothing is on its way."""
         return not self._pending and not self._in_flight
+
+    def emptied(self) -> None:
+        """The switch has just been given its pipeline: no cell of a counter has counted anything."""
+        self._counted = {}
 
     def submit(self, write: Write, group: Group) -> None:
         """Queue a Write; :meth:`pump` sends it."""
@@ -155,7 +166,7 @@ class Writer:
                 continue
             wires.extend(encoded)
             owners.extend([index] * len(encoded))
-            if (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
+            if self._has_counted(update) and (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
                 cells.append(cell)
         if wires:
             self.requests += 1
@@ -180,6 +191,17 @@ class Writer:
                 self._finish(job)
         if not self._client.immediate:
             self.pump()
+
+    def _has_counted(self, update: _Update) -> bool:
+        """Whether the cell of a new server may be another than zero."""
+        entry = update.entry
+        if self._counted is None or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
+            return True
+        known = self._counted.setdefault(type(entry), bytearray())
+        if entry.server_id >= len(known):
+            known.extend(bytes(entry.server_id + 1 - len(known) + _ROOM))
+        before, known[entry.server_id] = known[entry.server_id], 1
+        return bool(before)
 
     def _but_cells(self, errors: dict[int, tuple[int, str]], cells: int) -> dict[int, tuple[int, str]]:
         """The errors of what follows the first ``cells`` updates, which set counters: a server with what another one

@@ -9,7 +9,7 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed
+from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.telling import check_proxy
@@ -25,6 +25,7 @@ from fullnat.core.values import (
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
+from fullnat.net.vlan import interface_text
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -64,7 +65,7 @@ def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) 
     earlier: list[tuple[int, IpInterface]] = []
     for number, interface in enumerate(config.interfaces, 1):
         where: Where = (("interface", number),)
-        ports.see(interface.port, where, "port", f"port {interface.port}")
+        ports.see(interface.number, where, "port", f"port {interface_text(interface.number)}")
         if interface.port == cpu_port:
             problems.add(where, "port", f"{cpu_port} is the port between switch and controller, and no interface's")
         if interface.mtu < V6_MTU and any(own.version == 6 for own in interface.addresses):
@@ -111,8 +112,6 @@ def _check_virtual_server(
         if address in seen:
             problems.add(where, "local_addresses", f"{address} is there twice")
         seen.add(address)
-        if address.version != server.address.version:
-            problems.add(where, "local_addresses", mixed(f"local address {address}", virtual, ""))
     ids = [real.quic_id for real in server.real_servers]
     _try(check_quic_ids, PROTOCOLS[server.protocol].number, ids, problems=problems, at=(where, "real_server"))
     duplicates = _Unique(problems, "")
@@ -129,7 +128,9 @@ def _check_virtual_server(
         duplicates.see(endpoint, below, "address", str(endpoint))
         mode = real.mode or server.mode
         if real.address.version != server.address.version and not mode.takes_any_family:
-            problems.add(below, "address", mixed(f"real server {endpoint}", virtual, f" in {mode}"))
+            problems.add(below, "address", mixed(endpoint, virtual, mode))
+        if mode.takes_local and seen and all(local.version != real.address.version for local in seen):
+            problems.add(below, "address", without_local(endpoint))
         if mode is Mode.GUE and real.address.version != 4:
             problems.add(below, "address", GUE_OVER_IPV4)
         if server.ops and mode.takes_local:

@@ -12,6 +12,7 @@ from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.net.flow import text
+from fullnat.net.vlan import interface_text
 
 _VERBS = {
     "Add": "added",
@@ -76,9 +77,9 @@ def _what(change: Command) -> str:
         case commands.AddLocal() | commands.RemoveLocal():
             return text(change.local)
         case commands.AddInterface() | commands.EditInterface():
-            return str(change.interface.port)
+            return interface_text(change.interface.number)
         case commands.RemoveInterface():
-            return str(change.port)
+            return interface_text(change.number)
         case commands.AddRoute() | commands.EditRoute():
             return str(change.route.prefix)
         case commands.RemoveRoute():
@@ -108,7 +109,7 @@ def _pair(change: Command, before: Model, after: Mapping[ServiceKey, ServiceSett
                 return None, settings
             return _in_effect(old, declared.settings), _in_effect(settings, after.get(service, declared.settings))
         case commands.EditInterface(interface):
-            return before.interfaces.get(interface.port), interface
+            return before.interfaces.get(interface.number), interface
         case commands.EditRoute(route):
             return before.routes.get(route.prefix), route
     return None, None

@@ -43,7 +43,7 @@ def model_of(config: Config) -> Model:
     """What ``config`` says, which is right (:mod:`fullnat.config.check`)."""
     return Model(
         only(GlobalSettings, config),
-        {interface.port: interface for interface in config.interfaces},
+        {interface.number: interface for interface in config.interfaces},
         {route.prefix: route for route in config.routes},
         {_key(virtual): _declared(virtual) for virtual in config.virtual_servers},
     )
@@ -73,10 +73,11 @@ def diff(old: Model, new: Model) -> list[Command]:
 def _diff(old: Model, new: Model) -> Iterator[Command]:
     if old.settings != new.settings:
         yield EditGlobals(new.settings)
-    yield from (RemoveInterface(port) for port in old.interfaces if port not in new.interfaces)
-    for port, interface in new.interfaces.items():
-        if old.interfaces.get(port) != interface:
-            yield EditInterface(interface) if port in old.interfaces else AddInterface(interface)
+    gone = (interface for number, interface in old.interfaces.items() if number not in new.interfaces)
+    yield from (RemoveInterface(interface.port, interface.vlan) for interface in gone)
+    for number, interface in new.interfaces.items():
+        if old.interfaces.get(number) != interface:
+            yield EditInterface(interface) if number in old.interfaces else AddInterface(interface)
     yield from (RemoveRoute(prefix) for prefix in old.routes if prefix not in new.routes)
     for prefix, route in new.routes.items():
         if old.routes.get(prefix) != route:

@@ -40,6 +40,7 @@ from fullnat.core.values import (
     SWITCH_PORTS,
     WEIGHTS,
 )
+from fullnat.net.vlan import VLANS
 
 REQUIRED = object()
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -103,6 +104,7 @@ INTERFACE: dict[str, tuple[Convert, Any]] = {
     "mac": (addresses.mac, REQUIRED),
     "address": (addresses.interface_addresses, REQUIRED),
     "mtu": (scalars.integer(*MTUS), 1500),
+    "vlan": (scalars.integer(*VLANS), 0),
 }
 ROUTE: dict[str, tuple[Convert, Any]] = {
     "prefix": (addresses.network, REQUIRED),
@@ -261,16 +263,19 @@ def _virtual_server(
     if found is not None:
         _of_protocol(table, found, problems, where)
     servers = [
-        RealServer(**values, checks=_checks(item, problems, below))
+        RealServer(**values, checks=checks(item, problems, below))
         for below, item in _tables(table, "real_server", problems, where)
         if (values := _section(item, REAL_SERVER, problems, below, ("check",))) is not None
     ]
-    checks = _checks(table, problems, where)
-    return None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own, checks=checks)
+    own_checks = checks(table, problems, where)
+    return (
+        None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own, checks=own_checks)
+    )
 
 
-def _checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:
-    checks = []
+def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:
+    """The sections ``check`` of ``table``, those that nothing is wrong with."""
+    made = []
     for below, item in _tables(table, "check", problems, where):
         found = _section(item, CHECK, problems, below)
         if found is None:
@@ -284,8 +289,8 @@ def _checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple
             problems.add(below, "command", "is missing")
         if found["verify"] and not (found["tls"] and found["host"]):
             problems.add(below, "verify", "needs tls = true, and host, which the certificate is for")
-        checks.append(Check(**found))
-    return tuple(checks)
+        made.append(Check(**found))
+    return tuple(made)
 
 
 def _of_protocol(table: Mapping[str, Any], found: dict[str, Any], problems: Problems, where: Where) -> None:

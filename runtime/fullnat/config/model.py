@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import TypeVar
 
 from fullnat.core.modes import Mode
+from fullnat.net.vlan import interface_number
 
 IpAddress = IPv4Address | IPv6Address
 IpInterface = IPv4Interface | IPv6Interface
@@ -16,7 +17,8 @@ IpNetwork = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """A port of the switch, its MAC address, and its addresses there, each with the prefix of its subnet."""
+    """A port of the switch, or one VLAN of it, its MAC address, and its addresses there, each with the prefix of its
+    subnet."""
 
     port: int
     mac: int
@@ -24,6 +26,14 @@ class Interface:
     further: tuple[IpInterface, ...] = ()
     """Addresses beside ``address``, of either family."""
     mtu: int = 1500
+    """Bytes of an IP packet; a tag comes on top."""
+    vlan: int = 0
+    """Frames have its tag (802.1Q); 0: they have none."""
+
+    @property
+    def number(self) -> int:
+        """What stands for it between switch and controller."""
+        return interface_number(self.port, self.vlan)
 
     @property
     def addresses(self) -> tuple[IpInterface, ...]:

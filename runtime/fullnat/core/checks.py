@@ -16,6 +16,7 @@ from fullnat.core.routing import Router
 from fullnat.core.telling import INSERTED, check_proxy
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
+from fullnat.net.vlan import interface_text
 
 
 def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator[Problem]:
@@ -56,8 +57,16 @@ def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
         yield Problem(Reason.INVALID, f"{what} is of IPv6, which this program of the switch does not have")
 
 
+def of_vlans(draft: Draft) -> Iterator[Problem]:
+    """VLANs in a draft for a program that has none."""
+    for number, interface in draft.model.interfaces.items():
+        if interface.vlan:
+            what = f"the interface of port {interface_text(number)}"
+            yield Problem(Reason.INVALID, f"{what} has a VLAN, which this program of the switch does not have")
+
+
 def _families(draft: Draft) -> Iterator[Problem]:
-    """Packets stay in the family that they came in."""
+    """Who translates packets from one family to the other."""
     for key, declared in draft.affected():
         virtual = key[1]
         if declared.settings.toa_kind != TOA_KIND and not is_v6(virtual.address):
@@ -65,10 +74,7 @@ def _families(draft: Draft) -> Iterator[Problem]:
         for server, settings in declared.servers.items():
             mode = settings.mode or declared.settings.mode
             if not (mode.takes_any_family or same_family(virtual.address, server.address)):
-                yield Problem(Reason.CONFLICT, mixed(f"real server {server}", virtual, f" in {mode}"))
-        for local in declared.locals:
-            if not same_family(virtual.address, local):
-                yield Problem(Reason.CONFLICT, mixed(f"local address {text(local)}", virtual, ""))
+                yield Problem(Reason.CONFLICT, mixed(server, virtual, mode))
 
 
 def _proxies(draft: Draft) -> Iterator[Problem]:
@@ -95,11 +101,17 @@ GUE_OVER_IPV4 = "gue needs a real server with an IPv4 address"
 ONLY_V6 = "is a kind of TOA for services of IPv6"
 
 
-def mixed(what: str, virtual: Endpoint, where: str) -> str:
-    """What is wrong with ``what``, which is not of the family of the ``virtual`` endpoint."""
+def mixed(server: Endpoint, virtual: Endpoint, mode: Mode) -> str:
+    """What is wrong with a ``server`` that is not of the family of the ``virtual`` endpoint."""
     return (
-        f"{what} cannot serve the {family(virtual.address)} address {virtual}{where}: NAT64 and NAT46 are not supported"
+        f"real server {server} cannot serve the {family(virtual.address)} address {virtual} in {mode}:"
+        " fullnat and tunnels alone lead to the other family"
     )
+
+
+def without_local(server: Endpoint) -> str:
+    """What is wrong with a ``server`` in FULLNAT whose service has no local address of its family."""
+    return f"real server {server} needs a local address of {family(server.address)}, which the service does not have"
 
 
 def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:
@@ -131,9 +143,9 @@ def _one_packet(draft: Draft) -> Iterator[Problem]:
 
 
 def _interfaces(model: Model) -> Iterator[Problem]:
-    seen: list[tuple[int, IpInterface]] = []
+    seen: list[tuple[str, IpInterface]] = []
     for interface in model.interfaces.values():
-        port = interface.port
+        port = interface_text(interface.number)
         for mine in interface.addresses:
             for other, theirs in seen:
                 if mine.ip == theirs.ip:
@@ -166,7 +178,7 @@ def _conflicts(addresses: Iterable[Address], roles: Roles, change: Roles) -> Ite
 def _unusable(model: Model, touched: Mapping[Role, Iterable[Address]]) -> Iterator[Problem]:
     """Addresses of our subnets that belong to no host."""
     unusable = {
-        address(hostless_one): f"the {kind} address of port {interface.port}"
+        address(hostless_one): f"the {kind} address of port {interface_text(interface.number)}"
         for interface in model.interfaces.values()
         for own in interface.addresses
         for hostless_one, kind in hostless(own.network)

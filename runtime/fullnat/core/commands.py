@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from fullnat.config.model import GlobalSettings, Interface, IpNetwork, ServerSettings, ServiceSettings, StaticRoute
 from fullnat.net.flow import Address, Endpoint
+from fullnat.net.vlan import interface_number
 
 ServiceKey = tuple[int, Endpoint]
 """Protocol, virtual address and port."""
@@ -134,7 +135,7 @@ class AddInterface:
 
 @dataclass(frozen=True, slots=True)
 class EditInterface:
-    """The one with this port."""
+    """The one with this port and VLAN."""
 
     interface: Interface
 
@@ -142,6 +143,11 @@ class EditInterface:
 @dataclass(frozen=True, slots=True)
 class RemoveInterface:
     port: int
+    vlan: int = 0
+
+    @property
+    def number(self) -> int:
+        return interface_number(self.port, self.vlan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ from fullnat.core.store import SessionStore
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
 from fullnat.net.parse import parse
+from fullnat.net.vlan import priority, without_priority
 from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
 
@@ -78,8 +79,9 @@ class Controller(Reporting):
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
-        has = {"has_ipv6": sizes.has_ipv6, "has_proxy": sizes.has_proxy}
-        self._declaration = Declaration(self._store.services.leaving, **has)
+        leaving = self._store.services.leaving
+        has = {"has_ipv6": sizes.has_ipv6, "has_vlans": sizes.has_vlans, "has_proxy": sizes.has_proxy}
+        self._declaration = Declaration(leaving, **has)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops
@@ -188,12 +190,14 @@ class Controller(Reporting):
         elif reason == PuntReason.SERVICE_DATAGRAM:
             self._datagrams.datagram(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
-            self._neighbors.packet(packet, self._store.receiver(event.session_id, packet), now, out)
+            to = self._store.receiver(event.session_id, packet)
+            self._neighbors.packet(packet, to, now, out, priority(event.ingress_port))
         elif reason == PuntReason.ARP:
-            self._neighbors.arp(packet, event.ingress_port, now, out)
+            self._neighbors.arp(packet, without_priority(event.ingress_port), now, out)
         elif reason == PuntReason.ND:
-            interface = self.model.interfaces.get(event.ingress_port)
-            self._discovery.packet(packet, event.ingress_port, None if interface is None else interface.mac, now, out)
+            number = without_priority(event.ingress_port)
+            interface = self.model.interfaces.get(number)
+            self._discovery.packet(packet, number, None if interface is None else interface.mac, now, out)
         elif reason == PuntReason.OPTIONS:
             self._edits.packet(event, packet, out)
         elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check, of_ipv6, of_proxies
+from fullnat.core.checks import check, of_ipv6, of_proxies, of_vlans
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
 from fullnat.core.model import Declared, Model
@@ -63,11 +63,19 @@ class Change(NamedTuple):
 
 
 class Declaration:
-    def __init__(self, leaving: Leaving = lambda _: (), *, has_ipv6: bool = True, has_proxy: bool = True) -> None:
-        """``leaving``: the servers of a service that are removed and have sessions left. ``has_ipv6``: the program has
-        tables for it; ``has_proxy``: it puts headers of PROXY protocol in."""
+    def __init__(
+        self,
+        leaving: Leaving = lambda _: (),
+        *,
+        has_ipv6: bool = True,
+        has_vlans: bool = True,
+        has_proxy: bool = True,
+    ) -> None:
+        """``leaving``: the servers of a service that are removed and have sessions left. ``has_ipv6``, ``has_vlans``,
+        ``has_proxy``: the program has them."""
         self._leaving = leaving
         self._has_ipv6 = has_ipv6
+        self._has_vlans = has_vlans
         self._has_proxy = has_proxy
         self.model = Model()
         """To be read only: commands change it."""
@@ -99,6 +107,7 @@ class Declaration:
         problems = [*check(draft, self._roles, roles, router)]
         problems += () if self._has_ipv6 else of_ipv6(draft, roles)
         problems += () if self._has_proxy else of_proxies(draft)
+        problems += () if self._has_vlans else of_vlans(draft)
         if problems:
             raise CommandError(problems)
         return draft, roles, router

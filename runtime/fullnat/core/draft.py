@@ -22,6 +22,7 @@ from fullnat.core.values import (
     check_within,
 )
 from fullnat.net.flow import Endpoint, address, text
+from fullnat.net.vlan import interface_text
 
 Leaving = Callable[[ServiceKey], Collection[Endpoint]]
 
@@ -220,19 +221,19 @@ class Draft:
     # ---- network and the rest
 
     def add_interface(self, command: c.AddInterface) -> None:
-        port = command.interface.port
-        if port in self._model.interfaces:
-            raise _Refusal(Reason.EXISTS, f"port {port} has an interface already")
+        number = command.interface.number
+        if number in self._model.interfaces:
+            raise _Refusal(Reason.EXISTS, f"port {interface_text(number)} has an interface already")
         self._set_interface(command.interface)
 
     def edit_interface(self, command: c.EditInterface) -> None:
-        self._known_interface(command.interface.port)
+        self._known_interface(command.interface.number)
         self._set_interface(command.interface)
 
     def remove_interface(self, command: c.RemoveInterface) -> None:
-        self._known_interface(command.port)
+        self._known_interface(command.number)
         self._network()
-        del self._model.interfaces[command.port]
+        del self._model.interfaces[command.number]
 
     def add_route(self, command: c.AddRoute) -> None:
         if command.route.prefix in self._model.routes:
@@ -255,11 +256,11 @@ class Draft:
     def _set_interface(self, interface: Interface) -> None:
         check_interface(interface)
         self._network()
-        self._model.interfaces[interface.port] = interface
+        self._model.interfaces[interface.number] = interface
 
-    def _known_interface(self, port: int) -> None:
-        if port not in self._model.interfaces:
-            raise _Refusal(Reason.UNKNOWN, f"port {port} has no interface")
+    def _known_interface(self, number: int) -> None:
+        if number not in self._model.interfaces:
+            raise _Refusal(Reason.UNKNOWN, f"port {interface_text(number)} has no interface")
 
     def _known_route(self, prefix: IpNetwork) -> None:
         if prefix not in self._model.routes:

@@ -5,7 +5,8 @@ The core (:class:`fullnat.core.controller.Controller`) does no I/O and has no cl
 return effects in the order they must be carried out, and ``deadline()`` says when to call again. An event comes with
 the name of its switch, and effects go out in an envelope for each switch that they are for. The asyncio shell
 (:mod:`fullnat.app`) turns P4Runtime into these events and these effects into P4Runtime. Addresses are bytes
-(:mod:`fullnat.net.flow`), MACs plain ints here; ports of the switch are its port numbers; times are seconds on a
+(:mod:`fullnat.net.flow`), MACs plain ints here; ports of the switch are numbers with their VLAN
+(:mod:`fullnat.net.vlan`), in PacketIn, Forward and Inject with the frame's priority; times are seconds on a
 monotonic clock unless a name says otherwise.
 
 Table entries are those of :mod:`fullnat.tables`: named tuples in the order of P4Info. :mod:`fullnat.p4rt.schema`
@@ -276,3 +277,5 @@ class Sizes(NamedTuple):
     """It has tables for IPv6."""
     has_proxy: bool = True
     """It puts headers of PROXY protocol in."""
+    has_vlans: bool = True
+    """Its ports are numbers with a VLAN."""

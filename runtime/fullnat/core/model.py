@@ -36,7 +36,7 @@ class Declared:
 class Model:
     settings: GlobalSettings = field(default_factory=GlobalSettings)
     interfaces: dict[int, Interface] = field(default_factory=dict)
-    """By port."""
+    """By their numbers."""
     routes: dict[IpNetwork, StaticRoute] = field(default_factory=dict)
     services: dict[ServiceKey, Declared] = field(default_factory=dict)
 

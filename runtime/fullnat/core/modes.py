@@ -44,9 +44,10 @@ class Mode(StrEnum):
 
     @property
     def takes_any_family(self) -> bool:
-        """The server may have an address of the other family than its clients': the packet stays as it is, and only
-        its outer header goes there. All others would have to translate it (NAT64), which is not supported."""
-        return self in (Mode.TUNNEL, Mode.GUE)
+        """The server may have an address of the other family than its clients'. In FULLNAT packets are translated
+        (NAT64, NAT46), because both addresses are others anyway; in a tunnel they stay as they are, and only the outer
+        header goes there. All others leave an address in its place that the server's family does not have."""
+        return self in (Mode.FULLNAT, Mode.TUNNEL, Mode.GUE)
 
     @property
     def needs_neighbors(self) -> bool:

@@ -24,6 +24,7 @@ from fullnat.net.flow import Address, is_v6, text
 from fullnat.net.headers import ARP_REPLY
 from fullnat.net.nd import Advertisement
 from fullnat.net.parse import Packet
+from fullnat.net.vlan import interface_text
 from fullnat.tables.next_hop import Way
 
 UNRESOLVED_LIMIT = 1024
@@ -134,9 +135,9 @@ class Neighbors:
             if entry.status is _Status.RESOLVING:
                 self._drop(entry)
 
-    def packet(self, packet: Packet, to: Address | None, now: float, out: list[Effect]) -> None:
+    def packet(self, packet: Packet, to: Address | None, now: float, out: list[Effect], priority: int = 0) -> None:
         """A packet that found no neighbor on its way ``to`` its destination or its real server, rewritten but for MAC
-        addresses and TTL."""
+        addresses and TTL; ``priority`` is its frame's."""
         if to is None:
             self._stats["bad_frame"] += 1
             return
@@ -149,9 +150,9 @@ class Neighbors:
             return
         if entry.status is not _Status.RESOLVING:
             # It was punted before the switch learned the neighbor.
-            self._send(entry, packet.frame, out)
+            self._send(entry, packet.frame, priority, out)
             return
-        self._stats["neighbor_queue_dropped"] += entry.queue.add(packet.frame)
+        self._stats["neighbor_queue_dropped"] += entry.queue.add(packet.frame, priority)
 
     def arp(self, packet: Packet, port: int, now: float, out: list[Effect]) -> None:
         arp = packet.arp
@@ -242,8 +243,8 @@ class Neighbors:
         self._stats["neighbor_resolved"] += 1
         self._learned(entry)
         self._write(out)
-        for held in entry.queue.take():
-            self._send(entry, held, out)
+        for held, priority in entry.queue.take():
+            self._send(entry, held, priority, out)
 
     def _own_sender(self, address: Address, sender_mac: int, port: int, now: float, out: list[Effect]) -> None:
         """One of our addresses speaks: an announcement of ours that came back, or a stranger."""
@@ -257,7 +258,8 @@ class Neighbors:
         if now - self._conflicts.get(address, float("-inf")) >= CONFLICT_REPORT:
             self._conflicts[address] = now
             mac = sender_mac.to_bytes(6, "big").hex(":")
-            out.append(Log("WARNING", f"{text(address)} is ours, but also used by {mac} at port {port}"))
+            where = f"port {interface_text(port)}"
+            out.append(Log("WARNING", f"{text(address)} is ours, but also used by {mac} at {where}"))
 
     def due(self, now: float, out: list[Effect]) -> None:
         for entry in self.timers.due(now):
@@ -335,10 +337,10 @@ class Neighbors:
         entry.tries = 0
         self.timers.arm(entry, now + REFRESH)
 
-    def _send(self, entry: _Entry, frame: bytes, out: list[Effect]) -> None:
+    def _send(self, entry: _Entry, frame: bytes, priority: int, out: list[Effect]) -> None:
         ready = readdressed(frame, entry.mac, entry.link.mac)
         if ready is not None:
-            out.append(Forward(entry.link.port, ready))
+            out.append(Forward(entry.link.port | priority, ready))
 
     def _forget(self, entry: _Entry, out: list[Effect]) -> None:
         if entry.status is not _Status.RESOLVING:

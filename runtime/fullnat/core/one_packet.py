@@ -24,6 +24,7 @@ from fullnat.net.checksum import checksum, sum16, updated
 from fullnat.net.flow import Address, Endpoint, Flow, is_v6
 from fullnat.net.headers import PROTO_UDP
 from fullnat.net.parse import Packet
+from fullnat.net.vlan import priority
 from fullnat.p4constants import PORT_GUE
 
 Source = Callable[[Address], Address]
@@ -57,7 +58,7 @@ class OnePacket:
         service.connections += 1
         self._stats["datagram_alone"] += 1
         if found.mode is Mode.DR:
-            self._neighbors.packet(packet, found.endpoint.address, now, out)
+            self._neighbors.packet(packet, found.endpoint.address, now, out, priority(event.ingress_port))
             return out
         frame = _masqueraded(packet, flow, found) if found.mode is Mode.NAT else _tunnelled(packet, found, source)
         if frame is None:

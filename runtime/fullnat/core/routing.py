@@ -19,6 +19,7 @@ class Link(NamedTuple):
     """An address of an interface. ``network`` and ``mask`` are numbers of as many bytes as its address."""
 
     port: int
+    """The number of the interface."""
     mac: int
     address: Address
     network: int
@@ -40,7 +41,7 @@ class Router:
     def __init__(self, config: Config) -> None:
         self._links = tuple(
             Link(
-                interface.port,
+                interface.number,
                 interface.mac,
                 address(own.ip),
                 int(own.network.network_address),

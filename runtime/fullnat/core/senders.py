@@ -17,6 +17,7 @@ from fullnat.net.flow import Address, address, is_v6, same_family
 from fullnat.net.headers import V6_MTU
 from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
+from fullnat.net.vlan import without_priority
 from fullnat.p4constants import PuntReason
 
 IPV6_MORE = 20
@@ -47,7 +48,7 @@ class Senders:
         """The answer is from the address of the port the packet came in by, and finds its way by the switch. None is
         given to ICMP errors, fragments but the first, and what came from or goes to a broadcast address
         (RFC 1812 4.3.2.7)."""
-        interface = interfaces.get(event.ingress_port)
+        interface = interfaces.get(without_priority(event.ingress_port))
         source = None if interface is None or packet.src is None else _address_for(interface, packet.src)
         if interface is None or packet.dst is None or packet.src is None or not is_answerable(packet):
             self._stats["bad_frame"] += 1
@@ -74,8 +75,10 @@ class Senders:
         added, six = 0, is_v6(destination)
         if session is not None and packet.flow == session.key:
             destination, added = session.server.endpoint.address, _added(session)
+            added += _translated(destination, six) if session.server.mode.takes_local else 0
         elif session is not None and packet.flow == session.entry.flow_out:
             destination = session.key.src.address
+            added = _translated(destination, six) if session.server.mode.takes_local else 0
         elif destination in self._own:
             self._stats["bad_frame"] += 1
             return None
@@ -91,6 +94,11 @@ def _address_for(interface: Interface, receiver: Address) -> Address | None:
     """The first one of the interface that is of the receiver's family."""
     own = (address(each.ip) for each in interface.addresses)
     return next((each for each in own if same_family(each, receiver)), None)
+
+
+def _translated(destination: Address, six: bool) -> int:
+    """Bytes by which a packet grows that is of IPv6 (``six``) or not, on its way to ``destination``."""
+    return IPV6_MORE * (is_v6(destination) - six)
 
 
 def _added(session: Session) -> int:

@@ -19,6 +19,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import Address, Endpoint, address, is_host, text
 from fullnat.net.headers import PROTO_UDP, V6_MTU
+from fullnat.net.vlan import VLANS
 
 WEIGHTS = 0, 65535
 PORTS = 1, 65535
@@ -154,6 +155,7 @@ def check_globals(settings: GlobalSettings) -> None:
 
 def check_interface(interface: Interface) -> None:
     _within("port of the switch", interface.port, SWITCH_PORTS)
+    _within("vlan", interface.vlan, VLANS)
     _within("mtu", interface.mtu, MTUS)
     if not 0 < interface.mac < 1 << 48 or interface.mac >> 40 & 1:
         raise ValueError(f"{interface.mac:#x} is not the MAC address of one station")

@@ -32,24 +32,24 @@ class Waiting:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._packets: deque[bytes] = deque()
+        self._packets: deque[tuple[bytes, int]] = deque()
         self._used = 0
 
     def __len__(self) -> int:
         return len(self._packets)
 
-    def add(self, frame: bytes) -> int:
-        """Append ``frame``. The number of packets dropped for it."""
-        self._packets.append(frame)
+    def add(self, frame: bytes, priority: int = 0) -> int:
+        """Append ``frame``, which has this priority. The number of packets dropped for it."""
+        self._packets.append((frame, priority))
         self._charge(len(frame) + OVERHEAD)
         dropped = 0
         while self._too_many():
-            self._charge(-len(self._packets.popleft()) - OVERHEAD)
+            self._charge(-len(self._packets.popleft()[0]) - OVERHEAD)
             dropped += 1
         return dropped
 
-    def take(self) -> list[bytes]:
-        """All of them, oldest first; none is left."""
+    def take(self) -> list[tuple[bytes, int]]:
+        """All of them with their priorities, oldest first; none is left."""
         frames = list(self._packets)
         self._packets.clear()
         self._charge(-self._used)

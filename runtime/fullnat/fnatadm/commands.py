@@ -1,13 +1,14 @@
-"""Command lines as commands of the API, and the API's services as command lines."""
+"""Command lines as commands of the API."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from fullnat.config.model import ServiceSettings, Timeouts
+from fullnat.config.model import Check, ServerSettings, ServiceSettings
 from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
@@ -16,18 +17,19 @@ from fullnat.p4constants import PORT_GUE
 Json = dict[str, Any]
 MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat"}
 """By the name of the option that says them."""
-_EDITED = (*MODES, "tun_type", "tun_port", "upper", "lower", "option")
+_EDITED = (*MODES, "tun_type", "tun_port", "upper", "lower", "option", "check")
 """What -e can set beside the weight."""
 TUNNELS = {"ipip": "tunnel", "gue": "gue"}
 """By --tun-type."""
-ESTABLISHED = {"tcp": 90.0, "udp": 300.0}
-"""Seconds, where a service says nothing (the protocols' own)."""
-FIN_WAIT = Timeouts().fin_wait
-_SAID = frozenset({"scheduler", "established_timeout", "persistence_timeout", "persistence_prefix", "ops"})
-"""Settings of a service that have letters; those of a server have all."""
-
-
-# ---------------------------------------------------------------------------------------------- to the API
+NO_CHECKS = "none"
+"""What --check says to take away those that there are."""
+_TEXTS = frozenset(
+    each.name
+    for kind in (ServiceSettings, ServerSettings, Check)
+    for each in fields(kind)
+    if str(each.type).startswith(("str", "Mode", "IpAddress"))
+)
+"""Settings that are text, even where it looks like a number."""
 
 
 def messages(line: Line) -> list[Json]:
@@ -140,23 +142,48 @@ def seconds(text: str) -> float:
 
 def _options(line: Line) -> Json:
     """Those that have no letter: NAME=VALUE, and SECTION.NAME=VALUE."""
-    found: Json = {}
+    found = _checks(line)
     for word in line.get("option", ()):
-        name, equals, value = word.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--option {word!r} is not NAME=VALUE")
+        name, value = _pair("option", word)
         section, dot, inner = name.partition(".")
         if dot:
             table = found.setdefault(section, {})
             if not isinstance(table, dict):
                 raise UsageError(f"--option {word!r}: {section} is no section")
-            table[inner] = _scalar(value)
+            table[inner] = _scalar(inner, value)
         else:
-            found[name] = _scalar(value)
+            found[name] = _scalar(name, value)
     return found
 
 
-def _scalar(text: str) -> Any:
+def _checks(line: Line) -> Json:
+    """--check: all that there are to be, each with its options as a shell would have them."""
+    texts = line.get("check", [])
+    if NO_CHECKS in texts and len(texts) > 1:
+        raise UsageError(f"--check {NO_CHECKS} and others do not go together")
+    if not texts or texts == [NO_CHECKS]:
+        return {"checks": {}} if texts else {}
+    return {"checks": {"check": [_check(text) for text in texts]}}
+
+
+def _check(text: str) -> Json:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--check {text!r}: {error}") from None
+    return {name: _scalar(name, value) for name, value in (_pair("check", word) for word in words)}
+
+
+def _pair(option: str, word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not name or not equals:
+        raise UsageError(f"--{option} {word!r} is not NAME=VALUE")
+    return name, value
+
+
+def _scalar(name: str, text: str) -> Any:
+    if name in _TEXTS:
+        return text
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -194,60 +221,3 @@ def timeouts(line: Line, services: list[Json]) -> list[Json]:
 
 def _named(found: Json) -> Json:
     return {"protocol": found["protocol"], "virtual": found["virtual"]}
-
-
-# ---------------------------------------------------------------------------------------------- from the API
-
-
-def lines(services: list[Json], fin_wait: float, numeric: bool) -> Iterator[str]:
-    """All that -R needs to make the same again: services with servers, local addresses, and what --set has set."""
-    for found in services:
-        yield from _service_lines(found, numeric)
-    for found in services:
-        name = _name(found, numeric)
-        yield from (f"-P {name} -z {names.shown_host(local, numeric)}" for local in found["local_addresses"])
-    if fin_wait != FIN_WAIT:
-        yield f"--set 0 {fin_wait:.15g} 0"
-
-
-def _name(found: Json, numeric: bool) -> str:
-    return f"{letters.PROTOCOLS[found['protocol']]} {names.shown(found['virtual'], found['protocol'], numeric)}"
-
-
-def _service_lines(found: Json, numeric: bool) -> Iterator[str]:
-    settings, name, protocol = found["settings"], _name(found, numeric), found["protocol"]
-    words = [f"-A {name} -s {settings['scheduler']}"]
-    if settings.get("persistence_timeout"):
-        words.append(f"-p {settings['persistence_timeout']:.15g}")
-        bits = names.mask(settings["persistence_prefix"], found["virtual"])
-        words += [f"-M {bits}"] if bits is not None else []
-    words += ["-o"] if settings.get("ops") else []
-    if settings["established_timeout"] not in (0, ESTABLISHED[protocol]):
-        words.append(f"-V {settings['established_timeout']:.15g}")
-    yield " ".join([*words, *_option_words(settings)])
-    for server in found["servers"]:
-        if server["draining"]:
-            continue
-        shown = names.shown(server["server"], protocol, numeric)
-        thresholds = letters.thresholds(server)
-        quic = f" --option quic_id={server['quic_id']}" if server.get("quic_id") else ""
-        yield f"-a {name} -r {shown} {letters.MODES[server['mode']]} -w {server['weight']}{thresholds}{quic}"
-
-
-def _option_words(settings: Json) -> Iterator[str]:
-    """Settings that have no letter, where they are not as by default."""
-    for each in fields(ServiceSettings):
-        value = settings.get(each.name)
-        is_said = each.name in _SAID and (each.name != "persistence_prefix" or settings.get("persistence_timeout"))
-        if is_said or value is None or value == each.default:
-            continue
-        if isinstance(value, dict):
-            yield from (f"--option {each.name}.{key}={_word(inner)}" for key, inner in value.items())
-        else:
-            yield f"--option {each.name}={_word(value)}"
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.15g}" if isinstance(value, float) else str(value)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
+from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.fnatadm import names
-from fullnat.fnatadm.commands import ESTABLISHED
 
 Json = dict[str, Any]
 MODE_NAMES = {"fullnat": "FullNat", "nat": "Masq", "dr": "Route", "tunnel": "Tunnel", "gue": "Tunnel"}
@@ -200,9 +200,11 @@ def locals_of(found: Json, used: dict[str, Json], numeric: bool) -> Iterator[str
 
 def timeouts(found: Iterable[Json], fin_wait: float) -> str:
     """What the services of a protocol have alike, or most of them have."""
-    of: dict[str, list[float]] = {protocol: [] for protocol in ESTABLISHED}
+    of: dict[str, list[float]] = {protocol: [] for protocol in PROTOCOLS}
     for each in found:
-        timeout = each["settings"]["established_timeout"] or ESTABLISHED[each["protocol"]]
+        timeout = each["settings"]["established_timeout"] or PROTOCOLS[each["protocol"]].established_timeout
         of[each["protocol"]].append(timeout)
-    tcp, udp = (max(of[name], key=of[name].count, default=ESTABLISHED[name]) for name in ("tcp", "udp"))
+    tcp, udp = (
+        max(of[name], key=of[name].count, default=PROTOCOLS[name].established_timeout) for name in ("tcp", "udp")
+    )
     return f"Timeout (tcp tcpfin udp): {tcp:.15g} {fin_wait:.15g} {udp:.15g}"

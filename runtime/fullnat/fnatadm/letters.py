@@ -14,6 +14,6 @@ ONLY_V2 = "PROXY protocol is of version 2 only"
 THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 
 
-def thresholds(server: Mapping[str, object]) -> str:
-    """Those that ``server`` has, behind a space each."""
-    return "".join(f" {letter} {server[key]}" for key, letter in THRESHOLDS.items() if server.get(key))
+def thresholds(server: Mapping[str, object]) -> list[str]:
+    """Those that ``server`` has."""
+    return [f"{letter} {server[key]}" for key, letter in THRESHOLDS.items() if server.get(key)]

@@ -19,7 +19,7 @@ import click
 
 from fullnat.cli import controlclient
 from fullnat.cli.output import guarded
-from fullnat.fnatadm import commands, doubts, layouts
+from fullnat.fnatadm import commands, doubts, layouts, lines
 from fullnat.fnatadm.options import COMMANDS, OPTIONS, Option
 from fullnat.fnatadm.parse import Line, UsageError, parse
 
@@ -202,7 +202,7 @@ def _counted(service: Json, used: Mapping[str, Json]) -> list[Json]:
 
 
 def _save(line: Line) -> None:
-    for text in commands.lines(_services(line), _fin_wait(line), "numeric" in line):
+    for text in lines.saved(_services(line), _fin_wait(line), "numeric" in line):
         print(text)
 
 

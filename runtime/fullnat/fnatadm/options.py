@@ -85,6 +85,15 @@ OPTIONS = (
     Option(
         "option", "option", "An option of the configuration that has no letter here.", "", Value.ONE, "NAME=VALUE", True
     ),
+    Option(
+        "check",
+        "check",
+        "A health check, like 'type=http path=/up'; in place of those that there are. none takes these away.",
+        "",
+        Value.ONE,
+        "NAME=VALUE...",
+        True,
+    ),
     Option("numeric", "numeric", "No names for addresses and ports.", "n"),
     Option("connection", "connection", "List connections.", "c"),
     Option("stats", "stats", "List what was counted."),
@@ -101,8 +110,11 @@ OPTIONS = (
 )
 BY_NAME = {option.name: option for option in OPTIONS}
 
-_SERVICE_SETTINGS = ("scheduler", "persistent", "netmask", "ops", "synproxy", "proxy", "established", "option")
-_SERVER_SETTINGS = ("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat", "weight", "upper", "lower", "option")
+_SERVICE_SETTINGS = ("scheduler", "persistent", "netmask", "ops", "synproxy", "proxy", "established", "option", "check")
+_SERVER_SETTINGS = (
+    *("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat"),
+    *("weight", "upper", "lower", "option", "check"),
+)
 _LISTS = ("stats", "rate", "exact", "thresholds", "persistent_conn", "nosort", "sort", "numeric", "json")
 COMMANDS = (
     Command(Option("add_service", "add-service", "Add a service.", "A"), ("service",), _SERVICE_SETTINGS),

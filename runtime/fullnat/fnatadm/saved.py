@@ -38,7 +38,7 @@ def _take(line: str, services: dict[tuple[str, str], Section]) -> None:
         if name == "add_service":
             if key in services:
                 raise UsageError(f"the service {key[0]} {key[1]} is there already")
-            services[key] = {**_endpoint(said["virtual"]), "protocol": said["protocol"], **said["settings"]}
+            services[key] = {**_endpoint(said["virtual"]), "protocol": said["protocol"], **_checks(said["settings"])}
             continue
         if key not in services:
             raise UsageError(f"there is no service {key[0]} {key[1]} in the lines above")
@@ -56,4 +56,10 @@ def _endpoint(text: str) -> Section:
 
 def _said(settings: Section) -> Section:
     """Without thresholds that are none."""
-    return {name: value for name, value in settings.items() if value != 0 or name == "weight"}
+    return {name: value for name, value in _checks(settings).items() if value != 0 or name == "weight"}
+
+
+def _checks(settings: Section) -> Section:
+    """As the file has them, section by section."""
+    found = settings.get("checks", {}).get("check", [])
+    return {name: value for name, value in settings.items() if name != "checks"} | ({"check": found} if found else {})

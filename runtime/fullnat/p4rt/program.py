@@ -14,6 +14,7 @@ from google.protobuf import text_format
 from fullnat import compiled
 from fullnat.compiled import TOFINO, V1MODEL
 from fullnat.core.interface import Sizes
+from fullnat.net.vlan import PORT_BITS
 from fullnat.p4rt.errors import ProgramError
 
 
@@ -41,6 +42,7 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
             _size(p4info.tables, "server_in"),
             has_ipv6=any(table.preamble.name == "session_in6" for table in p4info.tables),
             has_proxy=any(register.preamble.name == "proxy_first" for register in p4info.registers),
+            has_vlans=_key_bits(p4info.tables, "port") > PORT_BITS,
         )
         if device_config is not None:
             config = device_config.read_bytes()
@@ -57,6 +59,12 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
 
 def _cookie(program: bytes) -> int:
     return int.from_bytes(hashlib.sha256(program).digest()[:7], "big")
+
+
+def _key_bits(tables: Iterable[p4i.Table], name: str) -> int:
+    """The width of the key of the table of this name, likewise."""
+    fields = (field for table in tables if table.preamble.name == name for field in table.match_fields)
+    return sum(int(field.bitwidth) for field in fields)
 
 
 def _size(tables: Iterable[p4i.Table], name: str) -> int:

@@ -47,7 +47,7 @@ class Schema:
             except (LookupError, OverflowError) as error:
                 raise ValueError(f"a value does not fit its field in {shown(entry)}") from error
         table_entry = self.cold.encode(entry, with_action=op is not Op.DELETE)
-        return (scalar(1, UPDATE_TYPES[op]) + delimited(2, delimited(2, table_entry.SerializeToString())),)
+        return (scalar(1, UPDATE_TYPES[op]) + delimited(2, delimited(2, table_entry)),)
 
     def cell_to_clear(self, op: Op, entry: Entry) -> bytes | None:
         """The serialised p4.v1.Update that has the counter of a new server begin at zero: its id was another one's
@@ -68,5 +68,6 @@ class Schema:
 
 
 def _cleared(array: Array, index: int) -> bytes:
-    cell = p4r.CounterEntry(counter_id=array.id, index=p4r.Index(index=index), data=p4r.CounterData())
-    return p4r.Update(type=p4r.Update.MODIFY, entity=p4r.Entity(counter_entry=cell)).SerializeToString()
+    """A CounterEntry whose data are zero."""
+    cell = scalar(1, array.id) + delimited(2, scalar(1, index)) + delimited(3, b"")
+    return scalar(1, p4r.Update.MODIFY) + delimited(2, delimited(7, cell))

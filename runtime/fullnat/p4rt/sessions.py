@@ -1,6 +1,6 @@
 """The two entries of a FULLNAT session, to and from the wire: the hot path of the controller.
 
-There is a pair of tables for each pair of families, the client's and the server's, that the program has.
+There is a pair of tables and actions for each pair of families, the client's and the server's, that the program has.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from typing import Any
 from finsy.proto import p4r
 
 from fullnat.core.interface import Op, ProbeResult
-from fullnat.net.flow import V4_BYTES, V6_BYTES
+from fullnat.net.flow import V4_BYTES
 from fullnat.p4rt.binding import Binder, Field, Table
 from fullnat.p4rt.halves import Half, HalfSessions, Halves
 from fullnat.p4rt.session_template import Form, SessionTemplates
 from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import AddressField, BytesField, IntField, delimited, scalar, tag, varint
-from fullnat.tables.session import IN_ACTION, IN_KEY, OUT_ACTION, OUT_KEY, SESSION_IN, SESSION_OUT, SessionEntry
-from fullnat.tables.table import TABLES, V6
+from fullnat.tables.session import KEY_ADDRESSES, SIDES, SessionEntry, Side
 
 UPDATE_TYPES = {Op.INSERT: p4r.Update.INSERT, Op.MODIFY: p4r.Update.MODIFY, Op.DELETE: p4r.Update.DELETE}
 
@@ -63,37 +62,39 @@ class _Pair:
 
 
 def _field(field: Field, parent: int, id_field: int, value_field: int, inner_field: int) -> BytesField[Any]:
-    made = AddressField if field.name in TABLES[SessionEntry].addresses else IntField
+    made = AddressField if field.name in KEY_ADDRESSES else IntField
     return made(parent, id_field, field.id, value_field, inner_field, field.bits)
 
 
+def _tables(binder: Binder, sides: Iterable[Side]) -> dict[str, Table]:
+    """By their names, each with all its actions."""
+    actions: dict[str, dict[str, Sequence[str]]] = {}
+    keys = {}
+    for side in sides:
+        keys[side.table] = side.key
+        actions.setdefault(side.table, {})[side.action.name] = side.action.params
+    return {name: binder.table(name, keys[name], actions[name], per_session=True) for name in keys}
+
+
 class SessionTables:
-    """Codec of ``session_in`` and ``session_out``, of both families."""
+    """Codec of both entries of a session, whatever the families."""
 
     def __init__(self, binder: Binder) -> None:
-        endings = {V4_BYTES: "", V6_BYTES: V6} if binder.has_ipv6 else {V4_BYTES: ""}
-        inward = {
-            size: binder.table(SESSION_IN + end, IN_KEY, {IN_ACTION.name + end: IN_ACTION.params}, per_session=True)
-            for size, end in endings.items()
-        }
-        outward = {
-            size: binder.table(SESSION_OUT + end, OUT_KEY, {OUT_ACTION.name + end: OUT_ACTION.params}, per_session=True)
-            for size, end in endings.items()
-        }
+        pairs = {sizes: pair for sizes, pair in SIDES.items() if binder.has_ipv6 or sizes == (V4_BYTES, V4_BYTES)}
+        tables = _tables(binder, [side for pair in pairs.values() for side in pair])
         if binder.differences:
             return
-        tables = [table for size in endings for table in (inward[size], outward[size])]
-        self.ids = tuple(table.id for table in tables)
-        self._counts_bytes = all(binder.counts_bytes(table) for table in tables)
+        self.ids = tuple(table.id for table in tables.values())
+        self._counts_bytes = all(binder.counts_bytes(table) for table in tables.values())
         self._timeouts: dict[float, bytes] = {}
         self._update_heads = {op: scalar(1, kind) + tag(2, 2) for op, kind in UPDATE_TYPES.items()}
         self._pairs = {
-            (size, size): _Pair(
-                _Half(inward[size], IN_ACTION.name + end, inward=True),
-                _Half(outward[size], OUT_ACTION.name + end, inward=False),
+            sizes: _Pair(
+                _Half(tables[inward.table], inward.action.name, inward=True),
+                _Half(tables[outward.table], outward.action.name, inward=False),
                 self._update_heads,
             )
-            for size, end in endings.items()
+            for sizes, (inward, outward) in pairs.items()
         }
         """By the bytes of the client's and of the local address."""
         self._halves = Halves(half.half for pair in self._pairs.values() for half in (pair.inward, pair.outward))

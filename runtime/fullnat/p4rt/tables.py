@@ -1,5 +1,5 @@
-"""Entries of all tables but the session tables: written seldom, so built as message objects, from what
-:mod:`fullnat.tables` says of each table."""
+"""Entries of all tables but the session tables, from what :mod:`fullnat.tables` says of each: to the wire, for a
+configuration may have hundreds of thousands, and from message objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from finsy.proto import p4r
 from fullnat.net.flow import Address, is_v6
 from fullnat.p4rt import binding
 from fullnat.p4rt.binding import Binder
-from fullnat.p4rt.wire import canonical, shortest
+from fullnat.p4rt.wire import IntField, canonical, delimited, scalar, shortest
 from fullnat.tables.table import TABLES, Entry, Owner, Table, shown, table_of
 
 
@@ -22,28 +22,29 @@ class _Codec:
         self.table = table
         self.bound = bound
         self._names = {action.id: name for name, action in bound.actions.items()}
+        self._head = scalar(1, bound.id)
+        self._fields = [(field, _before(field, 2, 1, 2, 1)) for field in bound.key]
+        self._actions = {
+            name: (scalar(1, action.id), [(param, _before(param, 4, 2, 3, 0)) for param in action.params])
+            for name, action in bound.actions.items()
+        }
 
-    def encode(self, entry: Entry, *, with_action: bool) -> p4r.TableEntry:
-        message = p4r.TableEntry(table_id=self.bound.id)
-        values = self.table.key_values(entry)
-        if self.table.lpm:
-            value, length = values
-            if length:
-                field = self.bound.key[0]
-                lpm = message.match.add(field_id=field.id).lpm
-                lpm.value, lpm.prefix_len = _value(value, field), length
-        else:
-            for field, value in zip(self.bound.key, values, strict=True):
-                message.match.add(field_id=field.id).exact.value = _value(value, field)
-        if with_action:
-            name, params = self.table.action(entry)
-            if name not in self.bound.actions:
-                raise ValueError(f"the program has no action {name} in table {self.bound.name}")
-            action = self.bound.actions[name]
-            message.action.action.action_id = action.id
-            for param, value in zip(action.params, params, strict=True):
-                message.action.action.params.add(param_id=param.id, value=_value(value, param))
-        return message
+    def encode(self, entry: Entry, values: Sequence[Any], *, with_action: bool) -> bytes:
+        """The serialised p4.v1.TableEntry; ``values`` are those of its key."""
+        wire = self._head + (self._prefix(*values) if self.table.lpm else _pieces(self._fields, values))
+        if not with_action:
+            return wire
+        name, params = self.table.action(entry)
+        if name not in self._actions:
+            raise ValueError(f"the program has no action {name} in table {self.bound.name}")
+        head, fields = self._actions[name]
+        return wire + delimited(3, delimited(1, head + _pieces(fields, params)))
+
+    def _prefix(self, value: int | Address, length: int) -> bytes:
+        """The match of a prefix; one of length 0 is left out."""
+        field = self.bound.key[0]
+        match = delimited(1, _value(value, field)) + scalar(2, length)
+        return delimited(2, scalar(1, field.id) + delimited(4, match)) if length else b""
 
     def decode(self, entry: p4r.TableEntry) -> Entry:
         action = entry.action.action
@@ -93,20 +94,34 @@ class ColdTables:
     def ids(self) -> tuple[int, ...]:
         return tuple(self._by_id)
 
-    def encode(self, entry: Entry, *, with_action: bool) -> p4r.TableEntry:
-        """The TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field, and for IPv6
-        in a program without it."""
+    def encode(self, entry: Entry, *, with_action: bool) -> bytes:
+        """The serialised TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field,
+        and for IPv6 in a program without it."""
         key = table_of(entry).key_values(entry)
         v6 = any(is_v6(Address(value)) for value in key if isinstance(value, bytes))
         codec = self._codecs.get((type(entry), v6))
         if codec is None:
             raise ValueError(f"the program has no table for {shown(entry)}")
-        return codec.encode(entry, with_action=with_action)
+        return codec.encode(entry, key, with_action=with_action)
 
     def decode(self, entry: p4r.TableEntry) -> Entry | None:
         """The entry, or None when it is not of one of these tables. Raises ValueError for an unknown action."""
         codec = self._by_id.get(entry.table_id)
         return codec.decode(entry) if codec else None
+
+
+def _before(field: binding.Field, parent: int, id_field: int, value_field: int, inner_field: int) -> list[bytes]:
+    """What stands in front of a value, by the bytes that it has."""
+    made = IntField(parent, id_field, field.id, value_field, inner_field, field.bits)
+    return [made.before(size) for size in range((field.bits + 7) // 8 + 1)]
+
+
+def _pieces(fields: Sequence[tuple[binding.Field, list[bytes]]], values: Sequence[int | Address]) -> bytes:
+    found = b""
+    for (field, before), value in zip(fields, values, strict=True):
+        shown = _value(value, field)
+        found += before[len(shown)] + shown
+    return found
 
 
 def _value(value: int | Address, field: binding.Field) -> bytes:

@@ -1,4 +1,4 @@
-"""Table ``port``: the ports that are ours, and the MAC address of each."""
+"""Table ``port``: the interfaces that are ours, and the MAC address of each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fullnat.tables.table import Action, Table, Wanted, register
 
 class Port(NamedTuple):
     port: int
+    """With its VLAN, as all ports of the tables (:mod:`fullnat.net.vlan`)."""
     mac: int
 
 
@@ -21,4 +22,4 @@ class PortTable(Table[Port]):
     actions = (Action("port_set", ("mac",)),)
 
     def wanted(self, model: Wanted) -> Iterable[Port]:
-        return (Port(interface.port, interface.mac) for interface in model.config.interfaces)
+        return (Port(interface.number, interface.mac) for interface in model.config.interfaces)

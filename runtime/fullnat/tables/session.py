@@ -1,4 +1,5 @@
-"""Tables ``session_in`` and ``session_out``, and those of IPv6, which hold one entry each of a session.
+"""Tables ``session_in`` and ``session_out``, those of IPv6, and ``session46``: two of them hold one entry each of a
+session.
 
 They are the hot path, so their codec is made by hand (:mod:`fullnat.p4rt.sessions`).
 """
@@ -7,15 +8,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fullnat.net.flow import Address, Endpoint, Flow
+from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, Endpoint, Flow
 from fullnat.tables.table import Action, EntryKey, Owner, Table, register
 
 
 class SessionEntry(NamedTuple):
     """Both entries of a FULLNAT session: ``session_in`` -> ``fullnat_in`` and ``session_out`` -> ``fullnat_out``.
 
-    Tables and actions of IPv6 have names that end in 6. The client and the virtual address have one family, the local
-    address and the server's have one.
+    The client and the virtual address have one family, the local address and the server's have one: which tables and
+    actions these lead to is in :data:`SIDES`.
 
     ``controller_metadata`` of both entries is ``client_isn << 32 | session_id``, so that a restarted controller can
     tell a retransmitted SYN from a new one. ``idle_timeout`` (seconds) is the established timeout. What all sessions of
@@ -52,9 +53,41 @@ SESSION_IN = "session_in"
 SESSION_OUT = "session_out"
 IN_KEY = ("protocol", "client", "client_port", "vip", "vport")
 OUT_KEY = ("protocol", "server", "server_port", "local", "local_port")
-IN_ACTION = Action("fullnat_in", ("session_id", "server_id", "local", "local_port", "delta"))
-OUT_ACTION = Action("fullnat_out", ("session_id", "server_id", "client", "client_port", "delta"))
-"""Names are those of IPv4."""
+IN_PARAMS = ("session_id", "server_id", "local", "local_port", "delta")
+OUT_PARAMS = ("session_id", "server_id", "client", "client_port", "delta")
+
+
+class Side(NamedTuple):
+    """One direction's table and its action."""
+
+    table: str
+    key: tuple[str, ...]
+    action: Action
+
+
+_KEY46 = ("protocol", "source", "source_port", "destination", "destination_port")
+
+SIDES = {
+    (V4_BYTES, V4_BYTES): (
+        Side(SESSION_IN, IN_KEY, Action("fullnat_in", IN_PARAMS)),
+        Side(SESSION_OUT, OUT_KEY, Action("fullnat_out", OUT_PARAMS)),
+    ),
+    (V6_BYTES, V6_BYTES): (
+        Side("session_in6", IN_KEY, Action("fullnat_in6", IN_PARAMS)),
+        Side("session_out6", OUT_KEY, Action("fullnat_out6", OUT_PARAMS)),
+    ),
+    (V4_BYTES, V6_BYTES): (
+        Side("session46", _KEY46, Action("nat46_in", IN_PARAMS)),
+        Side("session_out6", OUT_KEY, Action("nat46_out", OUT_PARAMS)),
+    ),
+    (V6_BYTES, V4_BYTES): (
+        Side("session_in6", IN_KEY, Action("nat64_in", IN_PARAMS)),
+        Side("session46", _KEY46, Action("nat64_out", OUT_PARAMS)),
+    ),
+}
+"""Inward and outward, by the bytes of the client's and of the local address."""
+KEY_ADDRESSES = frozenset({"client", "vip", "server", "local", "source", "destination"})
+"""The fields of keys that are addresses."""
 
 
 @register

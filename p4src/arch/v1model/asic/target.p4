@@ -32,6 +32,7 @@ struct target_metadata_t {
 #include "../parser.p4"
 #include "../received.p4"
 #include "../../asic/solicitation.p4"
+#include "../../asic/families.p4"
 #include "../../layouts/edit.p4"
 #include "checksum.p4"
 #include "../checksum.p4"

@@ -80,7 +80,7 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
     apply {
         bit<32> received_seq = hdr.quoted_seq.seq;
         bit<16> mtu = hdr.icmp_error.mtu;
-        if (OUTBOUND && IS_TOO_BIG && m.session.flags & (bit<8>)SessionFlag.TOA != 0) { mtu = mtu |-| TOA_V4_BYTES; }
+        if (OUTBOUND && IS_TOO_BIG && !m.session.crosses && m.session.flags & (bit<8>)SessionFlag.TOA != 0) { mtu = mtu |-| TOA_V4_BYTES; }
         if (IS_TOO_BIG) { mtu = mtu |-| m.target.proxy_bytes; }
         rewrite_addresses();
         rewrite_ports(mtu);

@@ -105,9 +105,10 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
         if (m.edit.remove_timestamps && m.target.options.has_timestamps) { blank(m.target.options.timestamps); }
         if (m.edit.remove_experiments && m.target.options.has_experiments) { blank(m.target.options.experiments); }
         if (m.edit.lower_mss) {
-            bit<16> floor = m.session.ipv6 ? MSS6_FLOOR : MSS_FLOOR;
+            /* A server of IPv4 may well announce less than IPv6 has at least. */
+            bit<16> floor = m.session.ipv6 && !m.session.crosses ? MSS6_FLOOR : MSS_FLOOR;
             bit<16> told = m.session.ipv6 ? TOA_V6_BYTES : TOA_V4_BYTES;
-            if (m.session.flags & (bit<8>)SessionFlag.PROXY != 0) { told = PROXY_BYTES; }
+            if (m.session.flags & (bit<8>)SessionFlag.PROXY != 0) { told = m.session.ipv6 ? PROXY_V6_BYTES : PROXY_V4_BYTES; }
             if (m.target.options.mss >= floor + told) { set_mss(m.target.options.mss - told); }
             else if (m.target.options.mss > floor) { set_mss(floor); }
         }

@@ -42,6 +42,4 @@ header proxy_v6_t {
     proxy_v6_t proxy_v6;
 #define EMIT_PROXY(PACKET) PACKET.emit(hdr.proxy_v4); PACKET.emit(hdr.proxy_v6);
 
-#define PROXY_BYTES (hdr.ipv6.isValid() ? PROXY_V6_BYTES : PROXY_V4_BYTES)
-
 #endif

@@ -84,7 +84,9 @@ control Proxy(inout headers_t hdr, inout metadata_t m) {
     apply {
         recall();
         delta = m.session.delta;
-        bytes = (bit<32>)PROXY_BYTES;
+        /* The client's family, as its packets come and the server's leave. */
+        bool of_ipv6 = INWARD ? hdr.ipv6.isValid() : m.session.ipv6;
+        bytes = (bit<32>)(of_ipv6 ? PROXY_V6_BYTES : PROXY_V4_BYTES);
         if (m.new_session) {
             begin();
             keep(state);

@@ -58,18 +58,19 @@ def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
         section["established_timeout"] = plain(virtual.established_timeout)
     if virtual.timeouts is not None:
         section["timeouts"] = _timeouts(virtual.timeouts, timeouts)
-    section["check"] = _checks(virtual.checks)
+    section["check"] = checks(virtual.checks)
     section["real_server"] = [_real_server(real) for real in virtual.real_servers]
     return {key: value for key, value in section.items() if value != []}
 
 
 def _real_server(real: RealServer) -> Section:
-    checks = _checks(real.checks)
-    return _section(real, file.REAL_SERVER) | ({"check": checks} if checks else {})
+    own = checks(real.checks)
+    return _section(real, file.REAL_SERVER) | ({"check": own} if own else {})
 
 
-def _checks(checks: Sequence[Check]) -> list[Section]:
-    return [_section(check, file.CHECK) for check in checks]
+def checks(of: Sequence[Check]) -> list[Section]:
+    """The sections of checks."""
+    return [_section(check, file.CHECK) for check in of]
 
 
 def plain(value: Any) -> Any:

@@ -1,77 +1,54 @@
-"""A document as the lines that ``ipvsadm -S -n`` writes, in the grammar of LVS's ipvsadm with -b, -P, -z and -V:
-services with their servers first, then the local addresses."""
+"""A document as the lines that ``ipvsadm -S -n`` writes (:mod:`fullnat.fnatadm.lines`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_address
+from typing import Any
 
+from fullnat.config.file import REAL_SERVER, VIRTUAL_SERVER
 from fullnat.config.written.document import Section
-from fullnat.core.values import PREFIXES
-from fullnat.fnatadm import letters, names
-
-_PERSISTENCE = ("persistence_timeout", "persistence_prefix")
-_IN_SERVICE = frozenset(
-    (
-        *("address", "port", "protocol", "scheduler", "mode", "local_addresses", "real_server", "established_timeout"),
-        *("ops", *_PERSISTENCE),
-    )
-)
-_IN_SERVER = frozenset(("address", "port", "mode", "weight", *letters.THRESHOLDS))
-"""Options that the lines say."""
+from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.fnatadm import lines, names
 
 
 def text(document: Section) -> tuple[str, list[str]]:
     """The lines, and what they leave unsaid."""
-    unsaid = [f"ipvsadm knows nothing of {key}" for key in document if key != "virtual_server"]
-    lines: list[str] = []
-    locals_: list[str] = []
-    for service in document.get("virtual_server", ()):
-        lines += _service(service, unsaid)
-        locals_ += _locals(service)
-    return "".join(f"{line}\n" for line in [*lines, *locals_]), unsaid
+    made, unsaid = lines.foreign([_service(section) for section in document.get("virtual_server", ())])
+    outside = [f"ipvsadm knows nothing of {key}" for key in document if key != "virtual_server"]
+    return "".join(f"{line}\n" for line in made), [*outside, *unsaid]
 
 
-def _name(service: Section) -> str:
-    return f"{letters.PROTOCOLS[service.get('protocol', 'tcp')]} {_endpoint(service)}"
+def _service(section: Section) -> dict[str, Any]:
+    """As the API lists it."""
+    settings = {key: default for key, (_, default) in VIRTUAL_SERVER.items()} | section
+    protocol = settings["protocol"]
+    if "established_timeout" not in section:
+        settings["established_timeout"] = PROTOCOLS[protocol].established_timeout
+    return {
+        "protocol": protocol,
+        "virtual": _endpoint(section),
+        "settings": _with_checks(settings),
+        "servers": [_server(real, settings["mode"]) for real in section.get("real_server", ())],
+        "local_addresses": [each for item in section.get("local_addresses", ()) for each in _range(item)],
+    }
+
+
+def _server(section: Section, mode: str) -> dict[str, Any]:
+    settings = {key: default for key, (_, default) in REAL_SERVER.items()} | {"mode": mode} | section
+    return {**_with_checks(settings), "server": _endpoint(section), "draining": False}
+
+
+def _with_checks(settings: dict[str, Any]) -> dict[str, Any]:
+    return settings | ({"checks": {"check": settings["check"]}} if "check" in settings else {})
 
 
 def _endpoint(section: Section) -> str:
     return names.joined(section["address"], str(section["port"]))
 
 
-def _service(service: Section, unsaid: list[str]) -> Iterator[str]:
-    name = _name(service)
-    timeout = service.get("established_timeout")
-    timeouts = "" if timeout is None else f" -V {round(timeout)}"
-    ops = " -o" if service.get("ops") else ""
-    yield f"-A {name} -s {service.get('scheduler', 'wrr')}{_persistence(service)}{ops}{timeouts}"
-    _name_unsaid(name, service, _IN_SERVICE, unsaid)
-    for real in service.get("real_server", ()):
-        mode = letters.MODES[real.get("mode", service.get("mode", "fullnat"))]
-        yield f"-a {name} -r {_endpoint(real)} {mode} -w {real.get('weight', 1)}{letters.thresholds(real)}"
-        _name_unsaid(f"{name} -r {_endpoint(real)}", real, _IN_SERVER, unsaid)
-
-
-def _persistence(service: Section) -> str:
-    if "persistence_timeout" not in service:
-        return ""
-    mask = names.mask(service.get("persistence_prefix", PREFIXES[1]), _endpoint(service))
-    return f" -p {round(service['persistence_timeout'])}{'' if mask is None else f' -M {mask}'}"
-
-
-def _locals(service: Section) -> Iterator[str]:
-    for item in service.get("local_addresses", ()):
-        first, _, last = item.partition("-")
-        for address in _between(first, last or first):
-            yield f"-P {_name(service)} -z {address}"
-
-
-def _between(first: str, last: str) -> Iterator[str]:
-    low, high = ip_address(first), ip_address(last)
+def _range(item: str) -> Iterator[str]:
+    first, _, last = item.partition("-")
+    low, high = ip_address(first), ip_address(last or first)
     for number in range(int(low), int(high) + 1):
         yield str(type(low)(number))
-
-
-def _name_unsaid(name: str, section: Section, said: frozenset[str], unsaid: list[str]) -> None:
-    unsaid += [f"{name}: ipvsadm has no word for {key}" for key in section if key not in said]
