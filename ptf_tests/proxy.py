@@ -8,7 +8,7 @@ from typing import Any
 from fullnat.p4constants import SessionFlag
 
 from ptf_tests.base import PacketOut
-from ptf_tests.packets import Tcp
+from ptf_tests.packets import Tcp, mss
 from ptf_tests.sessions import SessionTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
 
@@ -65,10 +65,12 @@ class ProxyTest(SessionTest):
         """``sent`` at the first byte reaches the server with the header."""
         self.inward(sent, **{"seq": self.head % 2**32, "payload": self.header + sent.payload, **changes})
 
-    def answered(self, acked: int = 0, *, to_client: int = FIRST, **fields: Any) -> None:
-        """The server acknowledges so many bytes of header and data; for the client it is ``to_client``."""
+    def answered(self, acked: int = 0, *, to_client: int = FIRST, lowered: int = 0, **fields: Any) -> None:
+        """The server acknowledges so many bytes of header and data; for the client it is ``to_client``. ``lowered``:
+        the MSS that it gets."""
         usual = {"seq": ANSWER, "ack": (self.head + acked) % 2**32}
-        self.outward(self.session.from_server(**usual | fields), ack=to_client)
+        changes = {"options": mss(lowered)} if lowered else {}
+        self.outward(self.session.from_server(**usual | fields), ack=to_client, **changes)
 
     def arrived(self) -> None:
         """The server has the header, and says so twice."""

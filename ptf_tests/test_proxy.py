@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from fullnat.p4constants import SessionFlag
 
+from ptf_tests import topology
 from ptf_tests.base import PacketOut, over_ipv6_too, requires
 from ptf_tests.errors import LEAST, IcmpErrorTest
+from ptf_tests.families import CrossSession, ends
 from ptf_tests.icmp import quote
 from ptf_tests.packets import NOP, mss, sack
 from ptf_tests.proxy import ANSWER, CLIENT_ISN, FIRST, SERVER_ISN, ProxyTest
@@ -269,3 +271,34 @@ class ErrorsQuoteTheClientsNumbers(IcmpErrorTest, ProxyTest):
                 quoted = quote(self.as_client_sent(sent).replace(seq=known), LEAST)
                 back = self.to_the_client(came, quoted, mtu=mtu - self.size)
                 self.exchange((SERVER_SIDE, came), out=[(CLIENT_SIDE, back)])
+
+
+@requires("families")
+class ServersOfIpv4AreToldClientsOfIpv6(_Test):
+    """NAT64: the header has both endpoints as the client knows them; numbers and MSS leave room for that."""
+
+    network = topology.IPV6
+    is_nat64 = True
+
+    def new_session(self) -> CrossSession:
+        number = self.harness.session_id()
+        return CrossSession(id=number, delta=self.delta, flags=self.flags, **ends(self.is_nat64))
+
+    def runTest(self) -> None:
+        self.inject_syn(new_session=True)
+        self.answered(flags="SA", seq=SERVER_ISN, options=mss(1460), lowered=1460 - self.size)
+        for payload in (b"", b"x", bytes(1000)):
+            self.told(self.segment(payload=payload))
+        self.inward(self.segment(seq=FIRST + 1, payload=b"more"))
+        self.answered(self.size - 1)
+        self.answered(self.size)
+        self.answered(self.size + 5, to_client=FIRST + 5)
+        self.inward(self.segment(payload=b"again"))
+
+
+@requires("families")
+class ServersOfIpv6AreToldClientsOfIpv4(ServersOfIpv4AreToldClientsOfIpv6):
+    """NAT46."""
+
+    network = topology.IPV4
+    is_nat64 = False
