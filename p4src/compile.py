@@ -22,7 +22,16 @@ HERE = Path(__file__).resolve().parent
 COMPILED = HERE / "compiled"
 TOP, STAND_IN = "fullnat_v1model.p4", "fullnat_v1model_asic.p4"
 ARCHITECTURES = ("v1model", "tna")
-SHARED_CONSTANTS = ("MSS_FLOOR", "MSS6_FLOOR", "OF_SERVER", "PORT_GUE", "TOA_V4_BYTES", "TOA_V6_BYTES")
+SHARED_CONSTANTS = (
+    "MSS_FLOOR",
+    "MSS6_FLOOR",
+    "OF_SERVER",
+    "PORT_GUE",
+    "PROXY_V4_BYTES",
+    "PROXY_V6_BYTES",
+    "TOA_V4_BYTES",
+    "TOA_V6_BYTES",
+)
 ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "asic.json")
 ENUMERATIONS = HERE.parent / "runtime/fullnat/p4constants.py"
 

@@ -17,6 +17,7 @@ LACKS = {
     "to addresses of ours in FULLNAT, and the clients' side's in NAT; others are routed as they are, or dropped",
     "tells-senders": "TTL and MTU are judged behind the meter of what goes to the controller; dropped as TTL and MTU",
     "stateless": "a hash and a lookup by it, between those of service and server, are two stages too many",
+    "proxy-protocol": "bytes in front of a payload pass what the egress parser and its checksums see; refused by name",
     "vlans": "a VLAN in every port number would widen the containers of ingress; frames of VLANs are dropped as VLAN",
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
     "fragments": "ports behind the first one would need a register of 96 bits before all tables; dropped as FRAGMENT",

@@ -111,6 +111,11 @@
 #error "the target must define ADMIT_WITHOUT_PORTS: an else branch that drops, of a session, what translation would break; or nothing"
 #endif
 
+/* PROXY protocol. */
+#ifndef TELL_BY_PROXY
+#error "the target must define TELL_BY_PROXY: statements that find whether a packet of a session gets such a header, and move its numbers; or nothing"
+#endif
+
 /* ICMP errors. */
 #ifndef TELL_SENDER
 #error "the target must define TELL_SENDER: statements that send what ends by TTL or MTU to the controller, which tells its sender, with punt_limit; or nothing"

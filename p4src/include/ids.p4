@@ -89,5 +89,6 @@
 #define ID_R_LAST_END_SEQ    7
 #define ID_R_FRAGMENT_KEY    8
 #define ID_R_FRAGMENT_FLOW   9
+#define ID_R_PROXY           10
 
 #endif

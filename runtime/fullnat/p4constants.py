@@ -6,6 +6,8 @@ MSS_FLOOR = 536
 MSS6_FLOOR = 1220
 OF_SERVER = 2147483648
 PORT_GUE = 6080
+PROXY_V4_BYTES = 28
+PROXY_V6_BYTES = 52
 TOA_V4_BYTES = 8
 TOA_V6_BYTES = 20
 
@@ -48,6 +50,8 @@ class SessionFlag(IntEnum):
     KEEP_MSS = 4
     ONE_WAY = 8
     TOA_253 = 16
+    PROXY = 32
+    PROXY_EVERY = 64
 
 
 class SessionEvent(IntEnum):
@@ -117,4 +121,5 @@ class DropReason(IntEnum):
     FAMILY = 38
     IPSEC = 39
     NO_BUCKET = 40
-    DROP_REASONS = 41
+    PROXY = 41
+    DROP_REASONS = 42

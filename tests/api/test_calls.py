@@ -98,6 +98,7 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "hysteresis": 0,
             "passive_failures": 0,
             "passive_time": 5.0,
+            "proxy_protocol": "off",
         },
         "servers": [
             {

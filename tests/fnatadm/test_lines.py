@@ -67,6 +67,7 @@ WRONG = [
         "-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type gue --tun-port 80",
         "--tun-port goes with --tun-type gue, and is 6080",
     ),
+    ("-A -t 192.0.2.1:80 --proxy-protocol v1", "--proxy-protocol v1: PROXY protocol is of version 2 only"),
     ("-A -t 192.0.2.1:80 --option toa", "--option 'toa' is not NAME=VALUE"),
     (
         "-e -t 192.0.2.1:80 -r 192.0.2.2 --within 9",
@@ -125,6 +126,12 @@ def test_a_missing_port_is_the_services() -> None:
 def test_where_the_packet_stays_the_port_is_the_services(letter: str, mode: str, port: int) -> None:
     found = server(f"-a -t 192.0.2.1:80 -r 192.0.2.2:8080 {letter}")
     assert (found["server"], found["settings"]["mode"]) == (f"192.0.2.2:{port}", mode)
+
+
+def test_proxy_protocol_by_the_words_of_dpvs() -> None:
+    for word, proxy in (("disable", "off"), ("v2", "first"), ("v2-insecure", "clients")):
+        found = server(f"-A -t 192.0.2.1:80 -s rr --proxy-protocol {word}")
+        assert found["settings"] == {"scheduler": "rr", "proxy_protocol": proxy}
 
 
 def test_ways_to_write_options() -> None:

@@ -12,6 +12,7 @@ from fullnat.config.roles import check_roles
 from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.telling import check_proxy
 from fullnat.core.values import (
     OPS_WITHOUT_LOCAL,
     TOA_KIND,
@@ -115,6 +116,9 @@ def _check_virtual_server(
         problems.add(where, key, said)
     _try(check_slow_start, server.scheduler, server.slow_start, problems=problems, at=(where, "slow_start"))
     _try(check_quorum, server.quorum, server.hysteresis, problems=problems, at=(where, "hysteresis"))
+    protocol = PROTOCOLS[server.protocol]
+    own = (real.mode or server.mode for real in server.real_servers)
+    _try(check_proxy, protocol, server.proxy_protocol, own, problems=problems, at=(where, "proxy_protocol"))
     seen = set()
     for address in server.local_addresses:
         if address in seen:

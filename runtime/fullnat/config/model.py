@@ -179,6 +179,8 @@ class ServiceSettings:
     toa: bool = True
     toa_kind: int = 254
     """Of the TOA option for an IPv6 client: 254 as DPVS has it, or 253 as LVS. IPv4 has 254 in both."""
+    proxy_protocol: str = "off"
+    """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
     reset_on_miss: bool = True

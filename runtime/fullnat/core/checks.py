@@ -13,6 +13,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
+from fullnat.core.telling import INSERTED, check_proxy
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.core.without_sessions import objections, objections_to_server
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
@@ -33,6 +34,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _unchanged_destinations(draft, router)
     yield from _one_packet(draft)
     yield from _stateless(draft)
+    yield from _proxies(draft)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
             yield Problem(
@@ -104,6 +106,26 @@ def _families(draft: Draft) -> Iterator[Problem]:
             mode = settings.mode or declared.settings.mode
             if not (mode.takes_any_family or same_family(virtual.address, server.address)):
                 yield Problem(Reason.CONFLICT, mixed(server, virtual, mode))
+
+
+def _proxies(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        modes = (settings.mode or declared.settings.mode for settings in declared.servers.values())
+        try:
+            check_proxy(BY_NUMBER[key[0]], declared.settings.proxy_protocol, modes)
+        except ValueError as error:
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+
+
+def of_proxies(draft: Draft) -> Iterator[Problem]:
+    """What the draft has of PROXY protocol, for a program that puts none in."""
+    for key, declared in draft.affected():
+        if declared.settings.proxy_protocol in INSERTED:
+            yield Problem(
+                Reason.INVALID,
+                f"{name(key)}: proxy_protocol {declared.settings.proxy_protocol} is not in this program of the switch: "
+                "an ASIC's has no room for bytes in front of a payload",
+            )
 
 
 GUE_OVER_IPV4 = "gue needs a real server with an IPv4 address"

@@ -289,5 +289,7 @@ class Sizes(NamedTuple):
     """It has services without sessions."""
     has_match: bool = True
     """It has services of all ports of an address, and by match."""
+    has_proxy: bool = True
+    """It puts headers of PROXY protocol in."""
     has_vlans: bool = True
     """Its ports are numbers with a VLAN."""

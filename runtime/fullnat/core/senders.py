@@ -9,17 +9,17 @@ from fullnat.config.model import Interface
 from fullnat.core.frames import icmp_error
 from fullnat.core.interface import Effect, Inject, PacketIn
 from fullnat.core.modes import Mode
-from fullnat.core.options import toa_bytes
 from fullnat.core.pace import Pace
 from fullnat.core.routing import Router
 from fullnat.core.sessions import Session
 from fullnat.core.store import SessionStore
+from fullnat.core.telling import told_bytes
 from fullnat.net.flow import Address, address, is_v6, same_family
 from fullnat.net.headers import V6_MTU
 from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
 from fullnat.net.vlan import without_priority
-from fullnat.p4constants import OF_SERVER, PuntReason, SessionFlag
+from fullnat.p4constants import OF_SERVER, PuntReason
 
 IPV6_MORE = 20
 """Bytes by which a header of IPv6 is longer than one of IPv4."""
@@ -112,8 +112,7 @@ def _added(session: Session) -> int:
     mode = session.server.mode
     if mode.outer_bytes:
         return _outer(mode, session.server.endpoint.address)
-    told = session.protocol.is_numbered and mode.session_flags(session.service.session_flags) & SessionFlag.TOA
-    return toa_bytes(session.key.src.address) if told else 0
+    return told_bytes(session.key.src.address, mode.session_flags(session.service.session_flags), session.protocol)
 
 
 def _outer(mode: Mode, server: Address) -> int:

@@ -24,10 +24,10 @@ from fullnat.core.quorum import Quorum
 from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import NO_ID, STAGES, Server
-from fullnat.core.values import TOA_KIND_LVS
+from fullnat.core.telling import session_flags
 from fullnat.net.flow import Address, Endpoint, Flow, made, mark_of
 from fullnat.net.match import Match
-from fullnat.p4constants import ServiceFlag, SessionFlag
+from fullnat.p4constants import ServiceFlag
 
 if TYPE_CHECKING:
     from fullnat.core.templates import Template
@@ -132,16 +132,11 @@ class Service:
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings.max_sessions, settings.new_rate)
         self.one_packet = settings.ops
+        self.session_flags = session_flags(settings, self.protocol)
         self.passive_failures = settings.passive_failures
         self.passive_time = settings.passive_time
         self.quorum.configure(settings.quorum, settings.hysteresis)
         if self.protocol.is_numbered:
-            self.session_flags = (
-                (SessionFlag.TOA if settings.toa else 0)
-                | (SessionFlag.TOA_253 if settings.toa and settings.toa_kind == TOA_KIND_LVS else 0)
-                | (SessionFlag.KEEP_TIMESTAMPS if settings.keep_timestamps else 0)
-                | (SessionFlag.KEEP_MSS if settings.keep_mss else 0)
-            )
             self.resets_on_miss = settings.reset_on_miss
             self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
         old, self.servers = self.servers, {}

@@ -35,6 +35,8 @@ QUORUMS = 0, 1_000_000_000
 """Weights of servers together."""
 LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
+PROXIES = ("off", "first", "every", "clients")
+"""Of PROXY protocol (:mod:`fullnat.core.telling`)."""
 TOA_KIND = 254
 """Of the TCP option; IPv4 has no other."""
 TOA_KIND_LVS = 253
@@ -169,6 +171,8 @@ def check_service(settings: ServiceSettings) -> None:
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
     check_toa_kind(settings.toa_kind)
+    if settings.proxy_protocol not in PROXIES:
+        raise ValueError(f"{settings.proxy_protocol!r} is not one of {', '.join(PROXIES)}")
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("quorum", settings.quorum), ("hysteresis", settings.hysteresis), limits=QUORUMS)
     check_quorum(settings.quorum, settings.hysteresis)

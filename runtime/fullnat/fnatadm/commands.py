@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from fullnat.config.model import Check, ServerSettings, ServiceSettings
-from fullnat.fnatadm import names
+from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
 from fullnat.net.flow import MARK, MARK6
@@ -120,6 +120,10 @@ def _service_settings(line: Line) -> Json:
         found["ops"] = True
     if line.get("synproxy") == "enable":
         raise UsageError("-j enable: the SYN proxy is not supported")
+    if "proxy" in line:
+        if line["proxy"] not in letters.PROXIES:
+            raise UsageError(f"--proxy-protocol {line['proxy']}: {letters.ONLY_V2}")
+        found["proxy_protocol"] = letters.PROXIES[line["proxy"]]
     if "established" in line:
         found["established_timeout"] = _seconds(line, "established")
     if "match" in line:

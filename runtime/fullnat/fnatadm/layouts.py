@@ -77,7 +77,8 @@ def _flags(found: Json) -> str:
         flags += f" persistent {settings['persistence_timeout']:.15g}"
         mask = names.mask(settings["persistence_prefix"], is_six=names.is_six(found["virtual"]))
         flags += f" mask {mask}" if mask is not None else ""
-    return flags + (" ops" if settings.get("ops") else "")
+    flags += " ops" if settings.get("ops") else ""
+    return flags + ("" if settings.get("proxy_protocol", "off") == "off" else " ppv2")
 
 
 def _counted_service(found: Json, name: str, wishes: Wishes) -> str:

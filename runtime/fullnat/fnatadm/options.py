@@ -54,6 +54,8 @@ class Command:
         return self.option.name
 
 
+PROXY_VERSIONS = ("disable", "v1", "v2", "v1-insecure", "v2-insecure")
+"""DPVS's."""
 SERVICE = Option("service", "tcp-service", "The TCP service.", "t", Value.ONE, "HOST:PORT")
 UDP = Option("udp", "udp-service", "The UDP service.", "u", Value.ONE, "HOST:PORT")
 FWMARK = Option("fwmark", "fwmark-service", "The service by match of this number.", "f", Value.ONE, "NUMBER[/udp]")
@@ -68,6 +70,9 @@ OPTIONS = (
     Option("netmask", "netmask", "What of a client's address counts for -p.", "M", Value.ONE, "MASK"),
     Option("ops", "ops", "One-packet scheduling, of UDP.", "o"),
     Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "disable")),
+    Option(
+        "proxy", "proxy-protocol", "PROXY protocol instead of TOA.", "", Value.ONE, "VERSION", choices=PROXY_VERSIONS
+    ),
     Option("established", "vsestablish-timeout", "Seconds that connections may be idle.", "V", Value.ONE, "SECONDS"),
     Option("server", "real-server", "The server; without a port, on the service's.", "r", Value.ONE, "HOST[:PORT]"),
     Option("dr", "gatewaying", "Direct routing (default).", "g"),
@@ -110,7 +115,7 @@ OPTIONS = (
 BY_NAME = {option.name: option for option in OPTIONS}
 
 _SERVICE_SETTINGS = (
-    *("match", "scheduler", "persistent", "netmask", "ops", "synproxy"),
+    *("match", "scheduler", "persistent", "netmask", "ops", "synproxy", "proxy"),
     *("established", "option", "check"),
 )
 _SERVER_SETTINGS = (
@@ -185,6 +190,5 @@ REFUSED = {
     "-Y": "lists of allowed addresses are not supported",
     "-W": "lists of allowed addresses are not supported",
     "--sockpair": "--sockpair is DPVS's; fullnat sessions --filter finds one connection",
-    "--proxy-protocol": "the PROXY protocol is not supported",
 }
 """What ipvsadm or DPVS's has and there is not here, and what to say of it."""

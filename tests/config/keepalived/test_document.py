@@ -188,6 +188,16 @@ def test_scheduler_and_method_are_keepalived_s_unless_it_says_others(tmp_path: P
     assert virtual == replace(virtual, scheduler="wlc", mode=Mode.NAT, protocol="tcp", local_addresses=())
 
 
+@pytest.mark.parametrize(
+    ("word", "proxy"),
+    [("disable", "off"), ("v2", "first"), ("v2-insecure", "clients"), ("first", "first"), ("clients", "clients")],
+)
+def test_proxy_protocol_is_said_by_dpvs_s_words_or_ours(tmp_path: Path, word: str, proxy: str) -> None:
+    text = FULLNAT.replace("lb_algo wrr", f"lb_algo wrr\n    proxy_protocol {word}", 1)
+    found = load(tmp_path, OURS + text).virtual_servers
+    assert proxy in {virtual.proxy_protocol for virtual in found}
+
+
 def test_the_problems_of_a_configuration_stand_at_the_lines_of_their_keywords(tmp_path: Path) -> None:
     text = OURS + FULLNAT.replace("lb_algo wrr", "lb_algo wrrr")
     assert problems(tmp_path, text.replace("weight 5", "wieght 5")) == [
@@ -237,6 +247,8 @@ BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n protocol TCP\n real_server 10.0.
         (BLOCK % "lb_algo rr\nlvs_sched wrr", "lvs_sched: is said already at k.conf:22"),
         (BLOCK % "est_timeout soon", "est_timeout: 'soon' is not a number of seconds"),
         (BLOCK % "laddr_group_name inside", "laddr_group_name: there is no local_address_group inside"),
+        (BLOCK % "proxy_protocol v1", "proxy_protocol: PROXY protocol is of version 2 only"),
+        (BLOCK % "proxy_protocol v3", "proxy_protocol: v3 is not one of disable, v2, v2-insecure"),
         (BLOCK % "syn_proxy 1 2", "syn_proxy: takes 0 to 1 arguments"),
         (BLOCK % "TCP_CHECK {\n}", "TCP_CHECK: is no keyword of virtual_server"),
         (BLOCK % "virtualhost a {\n}", "virtualhost: has no block { }"),

@@ -6,8 +6,21 @@ import shlex
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
+from fullnat.core.values import PROXIES
+from fullnat.fnatadm import letters
+
 Value = int | float | bool | str
 Convert = Callable[[tuple[str, ...]], Value | list[Value]]
+
+
+def proxy(arguments: tuple[str, ...]) -> str:
+    """DPVS's words, or our own. Raises ValueError."""
+    word = letters.PROXIES.get(arguments[0], arguments[0])
+    if word not in PROXIES:
+        raise ValueError(
+            letters.ONLY_V2 if word.startswith("v1") else f"{word} is not one of {', '.join(letters.PROXIES)}"
+        )
+    return word
 
 
 def whole(arguments: tuple[str, ...]) -> int:

@@ -18,6 +18,7 @@ from fullnat.config.keepalived.conversions import (
     granularity,
     one_of,
     persistence,
+    proxy,
     retries,
     seconds,
     switched_on,
@@ -37,7 +38,6 @@ FLAGS = "schedulers have no flags yet"
 OF_DPVS = "it is of DPVS's own engine, and not there yet"
 SYN_PROXY = "SYN cookies are not there yet"
 LISTS = "lists of who may are not there yet"
-PROXY = "PROXY protocol is not there yet"
 ONE_SWITCH = "addresses of the switch are its interfaces' in fullnat { }"
 NOT_OURS = "is no business of a load balancer's data plane; keepalived may run beside"
 
@@ -275,7 +275,7 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "persistence_engine": _without("clients are known by their address, not by what they say"),
     **_all(OF_DPVS, 0, MANY, "hash_target", "quic", "expire_quiescent_conn", "bps", "limit_proportion", "conn_timeout"),
     **_all(LISTS, 1, 1, "daddr_group_name", "waddr_group_name"),
-    "proxy_protocol": _without(PROXY),
+    "proxy_protocol": Keyword(option="proxy_protocol", convert=proxy),
     "vip_bind_dev": _without(ONE_SWITCH),
     "match": Keyword(most=MANY, option="match", convert=list),
     "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
