@@ -272,7 +272,7 @@ class Document:
         said = {below.keyword: below for below in (*(found.below or ()), *(node.below or ()))}
         self._options(found, keywords.TRACK_FILE, of_file, (("track_file", id(found)), ("check", id(check))))
         check["file"] = of_file.get("file", "")
-        factor = check.get("factor", of_file.get("factor", 1))
+        factor: int = {"factor": 1, **of_file, **check}["factor"]
         check["factor"] = abs(factor)
         check["reverse"] = ("weight" in said and said["weight"].arguments[1:] == ("reverse",)) is not (factor < 0)
         return True
