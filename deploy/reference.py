@@ -9,7 +9,7 @@ from typing import Any
 
 from finsy.proto import p4i
 from fullnat.app import metrics
-from fullnat.config import file
+from fullnat.config import check_options, file, scalars
 from fullnat.p4rt import program
 
 from deploy import keepalived_reference
@@ -25,7 +25,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Callable[[Any], Any], Any]]] = {
     "route": file.ROUTE,
     "virtual_server": file.VIRTUAL_SERVER,
     "virtual_server.real_server": file.REAL_SERVER,
-    "virtual_server.real_server.check": file.CHECK,
+    "virtual_server.real_server.check": check_options.CHECK,
 }
 """The configuration's, as it is read."""
 _MATCHES = {number: name.lower() for name, number in p4i.MatchField.MatchType.items()}
@@ -79,7 +79,7 @@ def options() -> str:
         parts.append(f"## {_title(name)}\n")
         rows = []
         for key, (_, default) in section.items():
-            shown = "required" if default is file.REQUIRED else "-" if default is None else f"`{_toml(default)}`"
+            shown = "required" if default is scalars.REQUIRED else "-" if default is None else f"`{_toml(default)}`"
             rows.append((f"`{key}`", shown, words.get((name, key), "")))
         parts.append(table(("option", "default", ""), rows))
     return "\n".join(parts)

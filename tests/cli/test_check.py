@@ -28,11 +28,11 @@ def test_check(tmp_path: Path) -> None:
     )
     config.write_text(CONFIG_TEXT)
     assert invoke("check", config).output.splitlines()[:-1] == [NO_ROUTE]
-    config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 0\nshedule = 1\n"))
+    config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 70000\nshedule = 1\n"))
     result = invoke("check", config)
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        f"{config}:8: [virtual_server 1] port: 0 is not a number from 1 to 65535",
+        f"{config}:8: [virtual_server 1] port: 70000 is not a number from 0 to 65535",
         f"{config}:9: [virtual_server 1] shedule: unknown option; did you mean scheduler?",
         "mend these first: more is checked then",
     ]

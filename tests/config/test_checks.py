@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.config import file
+from fullnat.config import check_options, file
 from fullnat.config.describe import described
 from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
@@ -42,7 +42,7 @@ def test_of_services_and_of_servers() -> None:
 
 
 def test_the_defaults_of_the_parser_are_those_of_the_model() -> None:
-    found = {name: default for name, (_, default) in file.CHECK.items() if name != "type"}
+    found = {name: default for name, (_, default) in check_options.CHECK.items() if name != "type"}
     assert Check(type="tcp", **found) == Check(type="tcp")
 
 

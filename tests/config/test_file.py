@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fullnat.config import file
+from fullnat.config.check_options import CHECK
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.modes import Mode
@@ -97,7 +98,7 @@ def test_the_example_is_right_and_shows_every_option() -> None:
         file.VIRTUAL_SERVER,
         file.REAL_SERVER,
         file.TIMEOUTS,
-        file.CHECK,
+        CHECK,
     ]
     for option in (name for table in options for name in table):
         assert f"\n{option} = " in text, option

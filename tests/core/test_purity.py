@@ -28,6 +28,7 @@ ALLOWED = {
     "math",
     "random",
     "struct",
+    "zlib",
     "typing",
     "fullnat.config.model",
     "fullnat.p4constants",

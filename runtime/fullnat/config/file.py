@@ -16,6 +16,7 @@ from typing import Any
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config import addresses, check, hints, keepalived, locate, probes, scalars
 from fullnat.config.advice import advice
+from fullnat.config.check_options import CHECK, NEEDED, OF_CHECK
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import (
     Check,
@@ -26,7 +27,7 @@ from fullnat.config.model import (
     Timeouts,
     VirtualServer,
 )
-from fullnat.config.scalars import Convert
+from fullnat.config.scalars import REQUIRED, Convert
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
@@ -45,7 +46,6 @@ from fullnat.core.values import (
 from fullnat.net.flow import MARKS, marked
 from fullnat.net.vlan import VLANS
 
-REQUIRED = object()
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """Keys that need no quotes. Others may have anything in them."""
 
@@ -169,51 +169,6 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
 _SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
 """A real server of a service of several ports, which has none of its own."""
 _BY_MARK = {key: option for key, option in VIRTUAL_SERVER.items() if key not in ("address", "port")}
-CHECK_TYPES = ("tcp", "http", "script", "smtp", "udp", "ping", "dns", "file")
-CHECK: dict[str, tuple[Convert, Any]] = {
-    "type": (scalars.one_of(*CHECK_TYPES), REQUIRED),
-    "interval": (scalars.seconds, 5.0),
-    "timeout": (scalars.seconds, 5.0),
-    "retry_interval": (scalars.seconds, 1.0),
-    "fall": (scalars.integer(*probes.TIMES), 2),
-    "rise": (scalars.integer(*probes.TIMES), 1),
-    "start_down": (scalars.boolean, False),
-    "address": (addresses.address, None),
-    "port": (_PORT, None),
-    "source": (addresses.address, None),
-    "device": (probes.device, ""),
-    "path": (probes.path, "/"),
-    "host": (probes.host, ""),
-    "status": (probes.status, "200-299"),
-    "digest": (probes.digest, ""),
-    "tls": (scalars.boolean, False),
-    "verify": (scalars.boolean, False),
-    "ca_file": (probes.absolute, ""),
-    "payload": (probes.payload, ""),
-    "require_reply": (scalars.boolean, False),
-    "command": (probes.command, ""),
-    "exit_status": (probes.exit_status, "0"),
-    "user": (probes.user, ""),
-    "dynamic": (scalars.boolean, False),
-    "name": (probes.domain, "."),
-    "record": (scalars.one_of(*probes.RECORDS), "SOA"),
-    "file": (probes.absolute, ""),
-    "factor": (scalars.integer(*probes.FACTORS), 0),
-    "reverse": (scalars.boolean, False),
-}
-_TO = ("address", "port", "source", "device")
-OF_CHECK: dict[str, tuple[str, ...]] = {
-    "tcp": _TO,
-    "http": (*_TO, "path", "host", "status", "digest", "tls", "verify", "ca_file"),
-    "script": ("command", "exit_status", "user", "dynamic"),
-    "smtp": (*_TO, "host"),
-    "udp": (*_TO, "payload", "require_reply"),
-    "ping": tuple(name for name in _TO if name != "port"),
-    "dns": (*_TO, "name", "record"),
-    "file": ("file", "factor", "reverse"),
-}
-"""Options by the type of the check; those in none of these are of all types."""
-_NEEDED = {"script": ("command",), "file": ("file",)}
 _OF_UDP = ("ops",)
 _OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
@@ -336,7 +291,7 @@ def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[
         for key in item:
             if key in others:
                 problems.add(below, key, f"is no option of a check of type {kind}")
-        for needed in _NEEDED.get(kind, ()):
+        for needed in NEEDED.get(kind, ()):
             if not found[needed]:
                 problems.add(below, needed, "is missing")
         if found["verify"] and not (found["tls"] and found["host"]):

@@ -53,7 +53,7 @@ class StaticRoute:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One health check of a real server; times in seconds. Which options are of which type says
-    :data:`fullnat.config.file.OF_CHECK`."""
+    :data:`fullnat.config.check_options.OF_CHECK`."""
 
     type: str
     interval: float = 5.0

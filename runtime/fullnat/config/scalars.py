@@ -11,6 +11,8 @@ from fullnat.core.values import SECONDS, check_buckets, check_name, check_quic_i
 from fullnat.net.match import Match, parse
 
 Convert = Callable[[Any], Any]
+REQUIRED = object()
+"""In place of a default."""
 
 
 def integer(low: int, high: int) -> Convert:

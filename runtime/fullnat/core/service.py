@@ -46,6 +46,24 @@ def _has_entries(number: int, refused: Set[int]) -> bool:
 class Service:
     """One virtual service."""
 
+    persistent = 0
+    """Sessions that went where a template said."""
+    quic_config = 0
+    drain_timeout = 0.0
+    """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
+    one_packet = False
+    """Each datagram is scheduled alone."""
+    connections = 0
+    """Sessions ever, of servers that have gone as well."""
+    unanswered = 0
+    """Those that ended without any answer of their server."""
+    crowded = False
+    """A server gets no sessions because the switch has no room for its entries."""
+    passive_failures = 0
+    """New sessions in a row that a server does not take, by which it is ejected, if any,"""
+    passive_time = 0.0
+    """and for how many seconds."""
+
     def __init__(self, key: ServiceKey, start: float = 0.0) -> None:
         """``start``: where among its servers schedulers begin, from 0 up to 1."""
         self.key = key
@@ -80,20 +98,9 @@ class Service:
         """The first of its servers with an address, for templates of other services."""
         self.knows_clients = False
         """It may know the server of a new flow before the scheduler is asked."""
-        self.persistent = 0
-        """Sessions that went where a template said."""
-        self.quic_config = 0
         self.quic_servers: dict[bytes, Server] = {}
         """By what connection ids of QUIC call them; all as long."""
-        self.drain_timeout = 0.0
-        """Seconds that sessions of a server that is removed may go on; 0 is until they end."""
         self.limits = Limits()
-        self.one_packet = False
-        """Each datagram is scheduled alone."""
-        self.connections = 0
-        """Sessions ever, of servers that have gone as well."""
-        self.unanswered = 0
-        """Those that ended without any answer of their server."""
         self.refused: Counter[str] = Counter()
         """Flows that got no session, by the reason's name."""
         self.timeouts = _timeouts(self.protocol, Timeouts())
@@ -101,14 +108,10 @@ class Service:
         self._echo_while_up = False
         self.answers_echo = True
         """Its address may be pinged, as far as it knows."""
-        self.crowded = False
-        """A server gets no sessions because the switch has no room for its entries."""
         self.scheduler: Scheduler = SCHEDULERS["rr"](start)
         self.table: FlowTable | None = None
         """Its scheduler, if it has no sessions."""
         self.quorum = Quorum()
-        self.passive_failures, self.passive_time = 0, 0.0
-        """New sessions in a row that a server does not take, by which it is ejected, if any, and for how long."""
         self.slow_start = 0.0
         """Seconds that a server that comes takes to its full weight."""
         self._weights: tuple[tuple[Server, int], ...] = ()

@@ -152,7 +152,7 @@ def test_lines_of_ipvsadm(typed: list[str], service: Any) -> None:
     [
         ("--add-laddr -z 192.168.100.200 -t 10.0.0.100:80 -F dpdk0", "--ifname is DPVS's: a local address is of the "),
         ("-A -t 192.168.0.89:80 -r 10.140.18.33 -m", "-r does not go with -A"),
-        ("-A -s rr -H proto=tcp,oif=dpdk1", "services by match are not supported"),
+        ("-A -s rr -H proto=tcp,oif=dpdk1", "-A needs -t, -u or -f"),
     ],
 )
 def test_lines_that_are_refused(line: str, told: str) -> None:

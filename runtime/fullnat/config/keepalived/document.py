@@ -139,7 +139,7 @@ class Document:
             self._options(node, keywords.VIRTUAL_SERVER, section, where)
             self._of_virtual_server(node, section, where)
             self._users(node, keywords.OF_SERVICES, section, where)
-            if "protocol" not in section:
+            if "protocol" not in section and all(below.keyword != "protocol" for below in node.below or ()):
                 self._wrong(node, "without protocol keepalived takes UDP and its forks TCP: say protocol TCP or UDP")
 
     def _services(self, node: Node) -> list[Section]:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import groupby
 from typing import Any
 
-from fullnat.config import file
+from fullnat.config import check_options, file
 from fullnat.config.addresses import mac_text
 from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.protocols.base import PROTOCOLS
@@ -83,7 +83,7 @@ def _real_server(real: RealServer) -> Section:
 
 def checks(of: Sequence[Check]) -> list[Section]:
     """The sections of checks."""
-    return [_section(check, file.CHECK) for check in of]
+    return [_section(check, check_options.CHECK) for check in of]
 
 
 def plain(value: Any) -> Any:
