@@ -115,7 +115,6 @@ struct metadata_t {
     bool        options_edited;  /* the controller has edited it */
     bit<8>      segment_fault;   /* DropReason of a segment or datagram that is routed, but neither translated nor punted */
     bool        own_packet;      /* made by the switch or the controller: TTL stays */
-    bool        port_known;      /* it has an address */
     mac_t       port_mac;
     mac_t       foreign_mac;     /* destination MAC xor port_mac */
     bool        foreign;         /* not for the port's address, nor a broadcast ARP or multicast neighbor discovery */
