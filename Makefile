@@ -8,7 +8,7 @@ TARGET ?= p4soft
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz differential bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
+.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz fuzz-inputs differential frames bench demo toa toa-wheel deb wheel docs topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,7 +33,8 @@ endif
 # Ubuntu that they are in.
 PEERS := nginx=nginx redis-server=redis-server haproxy=haproxy mn=mininet mnexec=mininet ifconfig=net-tools ip=iproute2 \
   ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl nm=binutils systemd-analyze=systemd \
-  dnsmasq=dnsmasq-base dig=dnsutils debootstrap=debootstrap shellcheck=shellcheck strace=strace groff=groff-base zsh=zsh fish=fish keepalived=keepalived
+  dnsmasq=dnsmasq-base dig=dnsutils debootstrap=debootstrap shellcheck=shellcheck strace=strace groff=groff-base zsh=zsh fish=fish keepalived=keepalived chromium=chromium \
+  dnsdist=dnsdist postfix=postfix
 
 peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
 	topo/install-peers $(sort $(foreach peer,$(PEERS),$(lastword $(subst =, ,$(peer)))))
@@ -70,8 +71,14 @@ fuzz: setup  ## fuzz the FULLNAT program under sanitizers: make fuzz SECONDS=60 
 	$(BIN)/python tests/p4soft/fuzz/fuzzkit.py --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1) $(if $(PROGRAM),--program $(PROGRAM)) \
 	  $(if $(TRANSPORT),--transport) $(if $(EDGE),--edge)
 
+fuzz-inputs: setup  ## any input to the API, HTTP and the parsers: make fuzz-inputs [INPUTS=10000000] [JOBS=2] [SEED=n]
+	PYTHONPATH=tests $(BIN)/python -m anyinput.inputs $(if $(INPUTS),--inputs $(INPUTS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
+
 differential: setup  ## BMv2 and p4soft on the same programs: make differential SAMPLES="DIR x.p4 x.json" [ARGS=--help]
 	$(BIN)/python tests/p4soft/differential/differential.py $(SAMPLES) $(ARGS)
+
+frames: setup  ## random frames on BMv2 and p4soft, as root: make frames FRAMES=1000000 [SEED=n]
+	FULLNAT_FRAMES=$(or $(FRAMES),1000000) $(if $(SEED),FULLNAT_SEED=$(SEED)) $(BIN)/pytest ptf_tests/test_differential.py --target bmv2 --timeout 0
 
 bench: setup  ## measure, side by side in one run; writes docs/bench/
 	$(BIN)/python -m bench

@@ -12,6 +12,7 @@ _BLOCKS: Mapping[str, Mapping[str, Keyword]] = {
     "virtual_server": keywords.VIRTUAL_SERVER,
     "real_server": keywords.REAL_SERVER,
     **{name: keyword.below or {} for name, keyword in keywords.CHECKERS.items()},
+    "track_file": keywords.TRACK_FILE,
 }
 _BY_NAME = {
     "local_address_group": "addresses and ranges, for `laddr_group_name`",
@@ -27,6 +28,9 @@ _BY_NAME = {
     "check": "a `check` by the names of the [TOML file](configuration.md)",
     **dict.fromkeys(keywords.CHECKERS, "a `[[virtual_server.real_server.check]]`"),
     "timeouts": "`[virtual_server.timeouts]`",
+    "sorry_server": "a `[[virtual_server.real_server]]` with `sorry = true`",
+    "sorry_server_lvs_method": "`mode` of the sorry server",
+    **dict.fromkeys(keywords.TRACK_FILES, "the `file` of a FILE_CHECK, by its name"),
 }
 """What those that set no single option do."""
 

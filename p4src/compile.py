@@ -22,7 +22,16 @@ HERE = Path(__file__).resolve().parent
 COMPILED = HERE / "compiled"
 TOP, STAND_IN = "fullnat_v1model.p4", "fullnat_v1model_asic.p4"
 ARCHITECTURES = ("v1model", "tna")
-SHARED_CONSTANTS = ("MSS_FLOOR", "MSS6_FLOOR", "PORT_GUE", "TOA_V4_BYTES", "TOA_V6_BYTES")
+SHARED_CONSTANTS = (
+    "MSS_FLOOR",
+    "MSS6_FLOOR",
+    "OF_SERVER",
+    "PORT_GUE",
+    "PROXY_V4_BYTES",
+    "PROXY_V6_BYTES",
+    "TOA_V4_BYTES",
+    "TOA_V6_BYTES",
+)
 ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "asic.json")
 ENUMERATIONS = HERE.parent / "runtime/fullnat/p4constants.py"
 
@@ -53,10 +62,10 @@ def enumerations() -> str:
         "",
     ]
     for name in SHARED_CONSTANTS:
-        match = re.search(rf"const bit<\d+> +{name} += (\d+);", text)
+        match = re.search(rf"const bit<\d+> +{name} += (\w+);", text)
         if match is None:
             raise SystemExit(f"p4src/include/constants.p4: no constant {name}")
-        lines.append(f"{name} = {match[1]}")
+        lines.append(f"{name} = {int(match[1], 0)}")
     for name, body in re.findall(r"enum bit<\d+> (\w+) \{(.*?)\}", text, flags=re.S):
         lines += ["", "", f"class {name}(IntEnum):"]
         lines += [f"    {member} = {int(value, 0)}" for member, value in re.findall(r"(\w+)\s*=\s*(\w+)", body)]

@@ -25,6 +25,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Decide() decide;
     Forward() forward;
     Rewrite() rewrite;
+    InsertProxy() insert_proxy;
     RewriteIcmpError() rewrite_icmp_error;
     RewriteAddresses() rewrite_addresses;
     RewriteIcmpv6Error() rewrite_icmpv6_error;
@@ -42,9 +43,10 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         decide.apply(hdr, m);
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
-            if (IN_SESSION) {
+            if (TRANSLATED) {
                 if (hdr.tcp.isValid() || hdr.udp.isValid()) {
                     rewrite.apply(hdr, m);
+                    if (m.target.proxy_bytes != 0) { insert_proxy.apply(hdr, m); }
                     if (m.toa_result != (bit<8>)ToaResult.TOA_RESULTS && FORWARDED) { count_toa.apply(m.toa_result); }
                 } else if (hdr.icmp.isValid()) {
                     rewrite_icmp_error.apply(hdr, m);

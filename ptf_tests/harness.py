@@ -33,6 +33,7 @@ class Harness:
         self.client = Client(target.address, DEVICE_ID, target.p4info, target.device_config)
         self.through_controller: set[str] = set()
         """The tests some of whose packets the controller had a part in."""
+        self.patience = PATIENCE
         self._session_ids = itertools.count(first_session_id)
         self._tokens = itertools.count(1)
         self.client.connect()
@@ -56,7 +57,7 @@ class Harness:
         each way out, comes last there. Counts as one punt of reason ARP.
         """
         token = next(self._tokens).to_bytes(4, "big")
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         frames: list[tuple[int, bytes]] = []
         questions = set()
         for port in sources:

@@ -12,14 +12,30 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
 from finsy.proto import p4i, p4r, p4r_grpc, rpc_code
 from google.protobuf import text_format
 
 _Message = TypeVar("_Message")
-Value = int | tuple[int, int]
+
+
+class Masked(NamedTuple):
+    """Of a ternary field: bits of the mask that are zero match anything."""
+
+    value: int
+    mask: int
+
+
+class Range(NamedTuple):
+    """Both ends belong to it."""
+
+    low: int
+    high: int
+
+
+Value = int | Masked | Range | tuple[int, int]
 """A match value; of an LPM field: (value, prefix length)."""
 
 
@@ -33,6 +49,7 @@ class Entry:
     params: Mapping[str, int] = field(default_factory=dict)
     idle_ns: int = 0
     cookie: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,14 +83,21 @@ class Schema:
         """The p4.v1.TableEntry of ``entry``."""
         table = self.tables[entry.table]
         message = p4r.TableEntry(
-            table_id=table.preamble.id, controller_metadata=entry.cookie, idle_timeout_ns=entry.idle_ns
+            table_id=table.preamble.id,
+            controller_metadata=entry.cookie,
+            idle_timeout_ns=entry.idle_ns,
+            priority=entry.priority,
         )
         fields = {f.name: f for f in table.match_fields}
         for name, value in entry.match.items():
-            if isinstance(value, tuple) and value[1] == 0:
+            if isinstance(value, tuple) and not isinstance(value, Range) and value[1] == 0:
                 continue  # P4Runtime leaves out what matches anything
             match = message.match.add(field_id=fields[name].id)
-            if isinstance(value, tuple):
+            if isinstance(value, Masked):
+                match.ternary.value, match.ternary.mask = to_bytes(value.value & value.mask), to_bytes(value.mask)
+            elif isinstance(value, Range):
+                match.range.low, match.range.high = to_bytes(value.low), to_bytes(value.high)
+            elif isinstance(value, tuple):
                 match.lpm.value, match.lpm.prefix_len = to_bytes(value[0]), value[1]
             else:
                 match.exact.value = to_bytes(value)
@@ -199,7 +223,7 @@ class Client:
         self._write(p4r.Update.MODIFY, [p4r.Entity(table_entry=self.schema.table_entry(e)) for e in entries])
 
     def delete(self, *entries: Entry) -> None:
-        keys = [Entry(e.table, e.match) for e in entries]
+        keys = [Entry(e.table, e.match, priority=e.priority) for e in entries]
         self._write(p4r.Update.DELETE, [p4r.Entity(table_entry=self.schema.table_entry(e)) for e in keys])
 
     def enable_digest(self, name: str) -> None:
@@ -241,7 +265,7 @@ class Client:
 
     def direct_counter(self, entry: Entry) -> tuple[int, int]:
         """Packets and bytes that hit ``entry``."""
-        key = self.schema.table_entry(Entry(entry.table, entry.match))
+        key = self.schema.table_entry(Entry(entry.table, entry.match, priority=entry.priority))
         question = p4r.Entity(direct_counter_entry=p4r.DirectCounterEntry(table_entry=key))
         (answer,) = self._read([question])
         data = answer.direct_counter_entry.data
@@ -254,7 +278,7 @@ class Client:
 
     def since_hit(self, entry: Entry) -> float:
         """Seconds since ``entry``, which must have an idle timeout, was hit or inserted."""
-        key = self.schema.table_entry(Entry(entry.table, entry.match))
+        key = self.schema.table_entry(Entry(entry.table, entry.match, priority=entry.priority))
         key.time_since_last_hit.SetInParent()
         (answer,) = self._read([p4r.Entity(table_entry=key)])
         return float(answer.table_entry.time_since_last_hit.elapsed_ns) / 1e9

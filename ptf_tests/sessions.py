@@ -200,6 +200,21 @@ class DirectSession(Session):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnyPortSession(Session):
+    """One whose server's entries keep the port, and serve sessions of any."""
+
+    @property
+    def server_entries(self) -> tuple[Entry, Entry]:
+        key = {"server_id": self.server_id}
+        to = {"flags": self.flags, "address": address(self.server)}
+        back = {"flags": self.flags, "vip": address(self.vip)}
+        return (
+            Entry("server_in", key, f"to_server_any{suffix(self.server)}", to),
+            Entry("server_out", key, f"from_vip_any{suffix(self.vip)}", back),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TunnelSession(DirectSession):
     """One whose server takes an outer header off."""
 

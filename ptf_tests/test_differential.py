@@ -1,29 +1,45 @@
-"""Two switches, one program: whatever comes in, the target and p4soft do the same with it."""
+"""Two switches, one program: whatever comes in, the target and p4soft do the same with it.
 
-import random
-from collections.abc import Iterator
+``make frames`` sends a million.
+"""
+
+import dataclasses
+import os
+import time
+from collections import Counter
 from typing import Any
 
-from ptf_tests import topology
-from ptf_tests.base import COUNTERS, describe, requires
-from ptf_tests.harness import Harness
-from ptf_tests.icmp import IcmpError, quote
-from ptf_tests.packets import ARP, ICMP, IP, NOP, UDP, Ether, Raw, Tcp, mss, sack, timestamps
-from ptf_tests.sessions import SessionTest
-from ptf_tests.targets import P4softInProcess
-from ptf_tests.topology import CLIENT_SIDE, PORT_MAC, SERVER_SIDE
+from fullnat.p4constants import PacketOutAction, PacketOutFlag
 
-SEED = 20260511
-BATCHES, BATCH = 120, 20
-"""A batch fits the shortest queue on the way: 64 packets to the CPU port of BMv2."""
+from ptf_tests import families, topology
+from ptf_tests.base import COUNTERS, FullnatTest, describe, requires
+from ptf_tests.families import CrossSession
+from ptf_tests.harness import PATIENCE, Harness
+from ptf_tests.p4rt import Entry
+from ptf_tests.packets import Udp
+from ptf_tests.random_frames import CLIENT_ISN, SERVER_ISN, RandomFrames, World
+from ptf_tests.sessions import DirectSession, Session, TunnelSession, direct_ends, ends
+from ptf_tests.targets import P4softInProcess
+from ptf_tests.topology import CLIENT_SIDE, IPV4, IPV6, PORT_MAC, SERVER_SIDE
+
+FRAMES = int(os.environ.get("FULLNAT_FRAMES", "4800"))
+"""Of both families."""
+SEED = int(os.environ.get("FULLNAT_SEED", "20260511"))
+BATCH = 20
+"""A batch fits the shortest queue on the way: 2 MiB of libpcap for a port of BMv2, of which a frame takes 64 KiB."""
+RENEWAL = 40
+"""Batches until the sessions begin anew: an ended one has less to compare."""
+STALL = 120.0
+"""Seconds."""
+PER_SERVER = ("server_in_ctr", "server_out_ctr")
+PROTO_UDP, IKE = 17, 500
+BARRIERS = (0x02FE, 0x02FF)
 
 
 @requires("second-opinion")
-class RandomFramesFareAlikeOnBothSwitches(SessionTest):
-    """Frames of every kind with random damage to headers, options and lengths leave alike, are punted alike and are
-    counted alike on this switch and on p4soft."""
-
-    batches = BATCHES
+class RandomFramesFareAlikeOnBothSwitches(FullnatTest):
+    """Frames of every kind, of sessions of TCP, UDP and IPsec in every mode or of none, with random damage, leave alike
+    on this switch and on p4soft, and are punted, told and counted alike."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -32,124 +48,151 @@ class RandomFramesFareAlikeOnBothSwitches(SessionTest):
         target.start()
         self.other = Harness(target)
         self.addCleanup(self.other.close)
-        self.other.client.insert(*topology.entries(), *topology.entries6(), topology.service(self.network.vip))
-        self.other.client.insert(*self.session.server_entries, *self.session.entries)
-        self.random = random.Random(SEED)
+        self.both = self.harness, self.other
+        for harness in self.both:
+            # A million frames meet every moment in which the machine has no time for us.
+            self.addCleanup(setattr, harness, "patience", harness.patience)
+            harness.patience = STALL
+        self._server_ids = 100
+        self.world = self._make_world()
+        entries = [topology.service(self.network.vip, protocol=protocol) for protocol in (6, PROTO_UDP)]
+        for session in self.world.sessions:
+            entries += [*session.server_entries, *session.entries]
+        self.insert(*entries)
+        self.other.client.insert(*topology.entries(), *topology.entries6(), *entries)
+
+    def _make_world(self) -> World:
+        """A session of either protocol in every mode, and in FULLNAT between the families."""
+        network, ports = self.network, range(40000, 40007)
+        direct = direct_ends(network)
+        outer, outer6 = (family.interface[SERVER_SIDE] for family in (IPV4, IPV6))
+        modes: list[tuple[type[Session], dict[str, Any]]] = [
+            (Session, ends(network)),
+            (Session, {**ends(network, local="client"), "delta": 0, "flags": DirectSession.flags}),
+            (DirectSession, direct),
+            (TunnelSession, {**direct, "next_door": IPV4.server, "outer_src": outer}),
+            (TunnelSession, {**direct, "next_door": IPV6.server, "outer_src": outer6}),
+            (TunnelSession, {**direct, "next_door": IPV4.server, "outer_src": outer, "gue": True}),
+            (CrossSession, families.ends(is_nat64=network is IPV6)),
+        ]
+        segments, datagrams = [], []
+        for port, (kind, fields) in zip(ports, modes, strict=True):
+            own = {"client_port": port, "local_port": port, **fields}
+            segments.append(self._session(kind, **own))
+            datagrams.append(self._session(kind, **{**own, "protocol": PROTO_UDP, "delta": 0}))
+        if network is IPV6:
+            return World(network, segments, datagrams)
+        at_500: dict[str, Any] = dict.fromkeys(("client_port", "vport", "server_port", "local_port"), IKE)
+        return World(network, segments, datagrams, self._session(DirectSession, protocol=PROTO_UDP, **at_500, **direct))
+
+    def _session(self, kind: type[Session], **fields: Any) -> Session:
+        self._server_ids += 1
+        return kind(id=self.harness.session_id(), server_id=self._server_ids, **fields)
 
     def runTest(self) -> None:
-        self.handshake()
-        # The other switch hears of the session what this one heard.
-        self._both(SERVER_SIDE, [bytes(self.session.from_server(flags="SA", seq=9000, ack=1033))])
-        before = [self._counters(harness) for harness in (self.harness, self.other)]
-        for number in range(self.batches):
-            port = CLIENT_SIDE if number % 2 else SERVER_SIDE
-            frames = [self._damaged(frame) for frame in self._frames(port, BATCH)]
-            ours, theirs = self._both(port, frames)
-            if ours != theirs:
-                for frame in frames:
-                    ours, theirs = self._both(port, [frame])
-                    if ours != theirs:
-                        lines = [f"seed {SEED}, batch {number}, into port {port}:", *describe(frame)]
-                        self.fail("\n".join([*lines, f"here {ours}", f"p4soft {theirs}"]))
-                self.fail(f"seed {SEED}, batch {number}: the batch fares otherwise than its frames one by one")
-        after = [self._counters(harness) for harness in (self.harness, self.other)]
-        ours_changed, theirs_changed = (
-            {cell: new[cell] - old[cell] for cell in new} for old, new in zip(before, after, strict=True)
-        )
-        assert ours_changed == theirs_changed
+        frames = RandomFrames(self.world, SEED)
+        for name in self.client.schema.digests:
+            while self.client.digest(name, time.monotonic()):
+                # What a test before this one has left.
+                pass
+        before: list[Counter[Any]] = []
+        for number in range(FRAMES // 2 // BATCH):
+            if number % RENEWAL == 0:
+                self._open_sessions()
+                self._remember_fragments(frames)
+            if not before:
+                before = [self._counters(harness) for harness in self.both]
+            port = list(PORT_MAC)[number % len(PORT_MAC)]
+            self._compare_batch(f"seed {SEED}, batch {number}, into port {port}", port, frames.batch(port, BATCH))
+        here, there = (self._counters(harness) - old for harness, old in zip(self.both, before, strict=True))
+        self._equal(there - here, here - there, "counters, more of p4soft and more of this switch")
+        self._compare_digests()
 
-    def _both(self, port: int, frames: list[bytes]) -> list[tuple[Any, ...]]:
+    def _compare_batch(self, name: str, port: int, frames: list[bytes]) -> None:
+        here, there = self._fare(port, frames)
+        if here == there:
+            return
+        for frame in frames:
+            here, there = self._fare(port, [frame])
+            if here != there:
+                self.fail("\n".join([f"{name}:", *describe(frame), f"here {here}", f"p4soft {there}"]))
+        lines = "\n".join(frame.hex() for frame in frames)
+        self.fail(f"{name}: the batch fares otherwise than its frames one by one:\n{lines}")
+
+    def _fare(self, port: int, frames: list[bytes]) -> list[Any]:
         """What comes of the frames, here and there: frames out by port, and packet-ins."""
-        results: list[tuple[Any, ...]] = []
-        for harness in (self.harness, self.other):
+        for harness in self.both:
             for frame in frames:
                 harness.target.dataplane.send(0, port, frame)
+        results: list[Any] = []
+        for harness in self.both:
             out, punted = harness.settle(port)
             by_port = {p: [f.hex() for q, f in out if q == p] for p in PORT_MAC}
             results.append((by_port, [(dict(p.metadata), p.payload.hex()) for p in punted]))
         return results
 
-    def _counters(self, harness: Harness) -> dict[tuple[str, int], int]:
-        cells = harness.client.counters((counter, None) for counter in COUNTERS)
-        return {cell: packets for cell, (packets, _) in cells.items()}
+    def _compare_digests(self) -> None:
+        """What was told of sessions and neighbors; BMv2 may tell the same once instead of several times."""
+        for name in self.client.schema.digests:
+            told: list[set[tuple[int, ...]]] = [set(), set()]
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                for harness, seen in zip(self.both, told, strict=True):
+                    while digest := harness.client.digest(name, time.monotonic()):
+                        # The barriers ask from addresses of their own.
+                        if digest[1] >> 32 not in BARRIERS:
+                            seen.add(digest)
+                here, there = told
+                if here == there or time.monotonic() > deadline:
+                    break
+            self._equal(there - here, here - there, f"{name}, more of p4soft and more of this switch")
 
-    def _segment(self, options: bytes) -> dict[str, Any]:
-        """Fields of a segment with these options, of the session's numbers or any others."""
-        rng = self.random
-        flags = rng.choice(("S", "SA", "A", "PA", "FA", "R", "RA", ""))
-        return {
-            "flags": flags,
-            # A SYN-ACK with another ISN would end all TOA.
-            "seq": 9000 if flags == "SA" else rng.choice((1001, 9001, rng.getrandbits(32))),
-            "ack": rng.choice((9001, rng.getrandbits(32))),
-            "options": options + NOP * (-len(options) % 4),
-            "payload": bytes(rng.randrange(40)),
-        }
-
-    def _frames(self, port: int, count: int) -> Iterator[bytes]:
-        """Sound frames of every kind."""
-        rng = self.random
-        client = Ether(dst=PORT_MAC[port], src=topology.CLIENT_MAC)
-        for _ in range(count):
-            pieces = [NOP, mss(1460), timestamps(1, 2), sack((1, 2)), b"\xfe\x04ab", b"\x1e\x03z", sack((1, 2), (3, 4))]
-            options = b"".join(rng.choices(pieces, k=rng.randrange(5)))[:40]
-            fields: dict[str, Any] = {
-                **self._segment(options),
-                "ip_options": rng.choice((b"", b"", b"", NOP * 4)),
-            }
-            make = self.session.from_client if port == CLIENT_SIDE else self.session.from_server
-            ip = IP(src=topology.CLIENT, dst=rng.choice((topology.VIP, topology.FAR_HOST, topology.SERVER)))
-            kind = rng.randrange(12)
-            if kind < 6:
-                yield bytes(make(**fields))
-            elif kind == 6:
-                yield bytes(make(**fields).replace(sport=rng.getrandbits(16)))
-            elif kind == 7:
-                yield bytes(client / ip / ICMP(type=8) / Raw(bytes(rng.randrange(30))))
-            elif kind > 9:
-                yield self._error(port)
-            elif kind == 8:
-                yield bytes(client / ip / UDP() / Raw(bytes(rng.randrange(30))))
+    def _open_sessions(self) -> None:
+        """Have each begin on both switches, whatever their registers held."""
+        for session in self.world.sessions:
+            if session.protocol == PROTO_UDP:
+                first = bytes(Udp(**session.client_sends).replace(payload=b"first"))
             else:
-                yield bytes(client / ARP(op=rng.randrange(3), psrc=topology.CLIENT, pdst=topology.VIP))
+                first = bytes(session.from_client(flags="S", seq=CLIENT_ISN))
+            for harness in self.both:
+                metadata = {"request": PacketOutAction.INJECT, "flags": PacketOutFlag.NEW_SESSION}
+                harness.client.packet_out({**metadata, "port": CLIENT_SIDE, "session_id": 0}, first)
+        answers = []
+        for session in self.world.segments:
+            ack = CLIENT_ISN + 1 + session.delta
+            answers.append(bytes(session.from_server(flags="SA", seq=SERVER_ISN, ack=ack)))
+        for harness in self.both:
+            harness.settle()
+        self._compare_batch("SYN-ACKs", SERVER_SIDE, answers)
 
-    def _error(self, port: int) -> bytes:
-        """An ICMP error about a segment of the session, to its sender."""
-        rng, session = self.random, self.session
-        ends = session.client_gets if port == CLIENT_SIDE else session.server_gets
-        seq, ack = rng.getrandbits(32), rng.getrandbits(32)
-        segment = Tcp(**ends).replace(seq=seq, ack=ack, payload=bytes(20), ip_options=rng.choice((b"", b"", NOP * 4)))
-        return bytes(
-            IcmpError(
-                eth_dst=PORT_MAC[port],
-                eth_src=topology.CLIENT_MAC,
-                src=topology.CLIENT,
-                dst=segment.src,
-                kind=rng.choice(((3, 1), (3, 4), (11, 0), (12, 0), (5, 0))),
-                mtu=rng.choice((0, 8, 1400, rng.getrandbits(16))),
-                quote=quote(segment, rng.choice((8, 17, 18, 20, None))),
-                ip_options=rng.choice((b"", b"", NOP * 4)),
-            )
-        )
+    def _remember_fragments(self, frames: RandomFrames) -> None:
+        if self.network is IPV6:
+            return
+        for port in (CLIENT_SIDE, SERVER_SIDE):
+            firsts = frames.first_fragments(port)
+            for start in range(0, len(firsts), BATCH):
+                self._compare_batch("first fragments", port, firsts[start : start + BATCH])
 
-    def _damaged(self, frame: bytes) -> bytes:
-        """The frame with a few bytes changed behind the MAC addresses, cut, or extended; mostly with its IPv4 header
-        checksum put right, or else nothing behind it would be looked at."""
-        rng = self.random
-        damaged = bytearray(frame)
-        for _ in range(rng.choice((0, 1, 1, 2, 4))):
-            position = rng.randrange(12, min(len(damaged), 94))
-            damaged[position] = rng.choice((0, 1, 2, 0x7F, 0x80, 0xFF, damaged[position] ^ 1 << rng.randrange(8)))
-        match rng.randrange(8):
-            case 0:
-                del damaged[rng.randrange(15, len(damaged)) :]
-            case 1:
-                damaged += bytes(rng.randrange(1, 20))
-        header = 4 * (damaged[14] & 15) if len(damaged) > 34 else 0
-        if damaged[12:14] == b"\x08\x00" and header >= 20 and len(damaged) >= 14 + header and rng.randrange(10):
-            damaged[24:26] = bytes(2)
-            total = sum(int.from_bytes(damaged[i : i + 2], "big") for i in range(14, 14 + header, 2))
-            while total >> 16:
-                total = (total & 0xFFFF) + (total >> 16)
-            damaged[24:26] = (total ^ 0xFFFF).to_bytes(2, "big")
-        return bytes(damaged)
+    def _counters(self, harness: Harness) -> Counter[Any]:
+        """All that is counted of drops, punts, TOA, servers and sessions."""
+        wanted: list[tuple[str, int | None]] = [(counter, None) for counter in COUNTERS]
+        wanted += [(counter, session.server_id) for counter in PER_SERVER for session in self.world.sessions]
+        found: Counter[Any] = Counter()
+        for (counter, index), (packets, octets) in harness.client.counters(wanted).items():
+            found[counter, index, "packets"], found[counter, index, "bytes"] = packets, octets
+        for session in self.world.sessions:
+            for entry in session.entries:
+                key = entry.table, session.id
+                found[*key, "packets"], found[*key, "bytes"] = harness.client.direct_counter(_bare(entry))
+        return found
+
+
+def _bare(entry: Entry) -> Entry:
+    return dataclasses.replace(entry, action="", params={})
+
+
+@requires("ipv6")
+class RandomIpv6FramesFareAlikeOnBothSwitches(RandomFramesFareAlikeOnBothSwitches):
+    """The same of IPv6, with neighbor discovery and extension headers."""
+
+    network = IPV6

@@ -4,7 +4,7 @@ from typing import Any
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, Punt, requires
-from ptf_tests.packets import ICMP, IP, Ether, IPOption, Raw
+from ptf_tests.packets import ICMP, IP, Ether, IPOption, Raw, fragments
 from ptf_tests.sessions import Session
 from ptf_tests.topology import CLIENT_SIDE, UPLINK
 
@@ -47,6 +47,17 @@ class SilentVipAnswersNoEcho(FullnatTest):
         self.client.modify(topology.own(silent, "vip"))
         request = echo_request(silent, b"data")
         self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, echo_reply(request))])
+
+
+class EchoInFragmentsIsNotAnswered(FullnatTest):
+    """Nothing is reassembled, and a part of the data is no answer: each is dropped by name."""
+
+    def runTest(self) -> None:
+        for address in (topology.VIP, topology.INTERFACE[CLIENT_SIDE]):
+            parts = fragments(echo_request(address, bytes(2000), id=7), 1480)
+            assert len(parts) == 2
+            for part in parts:
+                self.drop(CLIENT_SIDE, part, "FRAGMENT")
 
 
 class EchoTtlStartsAnew(FullnatTest):

@@ -51,6 +51,16 @@ class FragmentsFollowTheirFirst(FragmentTest):
 
 
 @requires("fragments")
+class LastFragmentsOfFewBytesFollow(FragmentTest):
+    """One to eight bytes behind a full one, as of datagrams just longer than the link takes (cilium/cilium#32427)."""
+
+    def runTest(self) -> None:
+        for more in range(1, 9):
+            self.follows(self.from_client(payload=bytes(1472 + more), ip_id=0x7200 + more), 1480)
+            self.follows_back(self.from_server(payload=bytes(1472 + more), ip_id=0x7200 + more), 1480)
+
+
+@requires("fragments")
 class FragmentsOfSeveralDatagramsInTurn(FragmentTest):
     """A fragment of each by turns: they are told apart by their identification."""
 

@@ -5,9 +5,10 @@ import time
 from typing import Any
 
 from ptf_tests.base import FullnatTest, over_ipv6_too, requires
+from ptf_tests.errors import IcmpErrorTest
 from ptf_tests.harness import PATIENCE
 from ptf_tests.p4rt import Entry
-from ptf_tests.sessions import Session, SessionTest
+from ptf_tests.sessions import Session, SessionTest, ends
 from ptf_tests.topology import CLIENT_SIDE
 
 IDLE_NS = 200_000_000
@@ -58,6 +59,23 @@ class BusyDirectionIsNotReported(_Idle):
             if (notified := self.client.idle(time.monotonic())) and notified.controller_metadata == session.id:
                 reported.append(notified.table_id)
         assert reported == [outbound.table_id]
+
+
+@over_ipv6_too
+@requires("icmp-errors")
+@requires("idle-times")
+class ErrorsCountAsTheAnswerThatTheyAreInPlaceOf(_Idle, IcmpErrorTest):
+    """An error from the servers' side about the client's packets is a hit of the entry of what the server sends, and of
+    no other: the client's own entry ages, so errors alone let the session be seen as idle."""
+
+    def new_session(self) -> Session:
+        return Session(id=self.harness.session_id(), idle_ns=IDLE_NS, **ends(self.network))
+
+    def runTest(self) -> None:
+        self.outward_error(self.to_server(seq=1001, ack=9001))
+        packets = [self.client.direct_counter(entry)[0] for entry in self.session.entries]
+        assert packets == [0, 1]
+        assert self.await_idle(self.session.inbound).controller_metadata == self.session.id
 
 
 @over_ipv6_too

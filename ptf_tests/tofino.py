@@ -16,10 +16,13 @@ LACKS = {
     "icmp-errors": "neither parser nor decision has room for a packet within a packet; the controller translates those "
     "to addresses of ours in FULLNAT, and the clients' side's in NAT; others are routed as they are, or dropped",
     "tells-senders": "TTL and MTU are judged behind the meter of what goes to the controller; dropped as TTL and MTU",
+    "stateless": "a hash and a lookup by it, between those of service and server, are two stages too many",
+    "proxy-protocol": "bytes in front of a payload pass what the egress parser and its checksums see; refused by name",
     "vlans": "a VLAN in every port number would widen the containers of ingress; frames of VLANs are dropped as VLAN",
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
     "fragments": "ports behind the first one would need a register of 96 bits before all tables; dropped as FRAGMENT",
     "ipsec": "a flow without ports would need parser states and a condition of every stage; dropped as PROTOCOL",
+    "service-match": "ranges of ports take several TCAM entries, in stages that sessions fill; compiled without",
     "ipv6": "the egress parser sees 160 bytes, which addresses of both sides with any options pass; compiled without",
     "families": "it takes IPv6, and both headers in egress; dropped as ETHERTYPE, on the stand-in as FAMILY",
     "nd-answers": "an answer would be summed in egress; the controller answers",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ptf_tests.p4rt import Entry
+from ptf_tests.p4rt import Entry, Masked, Range, Value
 from ptf_tests.packets import address as number
 from ptf_tests.packets import mac
 
@@ -180,6 +180,36 @@ def route(prefix: str, length: int, action: str, gateway: str | None = None) -> 
 def service(vip: str = VIP, vport: int = VPORT, flags: int = 0, protocol: int = 6) -> Entry:
     key = {"protocol": protocol, "vip": number(vip), "vport": vport}
     return Entry(f"virtual_service{suffix(vip)}", key, "service_punt", {"flags": flags})
+
+
+def match(
+    vip: str = VIP,
+    *,
+    bits: int | None = None,
+    ports: tuple[int, int] = (0, 0xFFFF),
+    source: tuple[str, int] | None = None,
+    source_ports: tuple[int, int] = (0, 0xFFFF),
+    port: int | None = None,
+    protocol: int = 6,
+    priority: int = 1,
+    flags: int = 0,
+) -> Entry:
+    """A rule of a service by match: of all that goes to the VIP, or its prefix, what else it says."""
+    width = 128 if ":" in vip else 32
+    key: dict[str, Value] = {
+        "protocol": Masked(protocol, 0xFF),
+        "destination": prefix(vip, width if bits is None else bits),
+    }
+    key |= {"source": prefix(*source)} if source is not None else {}
+    key |= {"destination_port": Range(*ports)} if ports != (0, 0xFFFF) else {}
+    key |= {"source_port": Range(*source_ports)} if source_ports != (0, 0xFFFF) else {}
+    key |= {"port": Masked(port, 0xFFFFFFFF)} if port is not None else {}
+    return Entry(f"service_match{suffix(vip)}", key, "match_punt", {"flags": flags}, priority=priority)
+
+
+def prefix(address: str, bits: int) -> Masked:
+    width = 128 if ":" in address else 32
+    return Masked(number(address), (1 << width) - (1 << width - bits))
 
 
 def entries() -> list[Entry]:

@@ -111,6 +111,11 @@
 #error "the target must define ADMIT_WITHOUT_PORTS: an else branch that drops, of a session, what translation would break; or nothing"
 #endif
 
+/* PROXY protocol. */
+#ifndef TELL_BY_PROXY
+#error "the target must define TELL_BY_PROXY: statements that find whether a packet of a session gets such a header, and move its numbers; or nothing"
+#endif
+
 /* ICMP errors. */
 #ifndef TELL_SENDER
 #error "the target must define TELL_SENDER: statements that send what ends by TTL or MTU to the controller, which tells its sender, with punt_limit; or nothing"
@@ -118,6 +123,8 @@
 #ifndef STRAY_ICMP_ERROR
 #error "the target must define STRAY_ICMP_ERROR: the action for an ICMP error to an address of ours without hdr.ports: drop(DropReason.ICMP_ERROR), or punt(PuntReason.ICMP_ERROR) if the controller translates it"
 #endif
+
+/* A target that defines SERVICE_MATCH has services of all ports and by match. */
 
 /* A target that defines IPV6 has it. Without, the compiler leaves out all that these conditions guard. */
 #ifdef IPV6
@@ -132,6 +139,16 @@
 #define FAMILY_DIFFERS false
 #endif
 #define ROUTED (hdr.ipv4.isValid() || IS_IPV6)
+
+/* A target that defines STATELESS_SERVICES has services without sessions, and FLOW_HASH: (RESULT, SOURCE, DESTINATION), statements that make
+ * RESULT a hash of protocol, addresses and ports of m.flow. TRANSLATED is what is of a session. */
+#ifdef STATELESS_SERVICES
+#define IS_STATELESS (m.own.stateless && !IN_SESSION && !m.reset)
+#define TRANSLATED (IN_SESSION && m.session.direction != (bit<8>)Direction.STATELESS)
+#else
+#define IS_STATELESS false
+#define TRANSLATED IN_SESSION
+#endif
 
 /* Answers of the session's registers. */
 #ifndef BEFORE_DATA

@@ -61,6 +61,10 @@ const bit<8>  TOA_V6_LENGTH = 20;
 const bit<4>  TOA_V6_WORDS = 5;
 const bit<16> TOA_V6_BYTES = 20;
 
+/* A header of PROXY protocol, version 2, for two endpoints of IPv4 or IPv6. */
+@noWarn("unused") const bit<16> PROXY_V4_BYTES = 28;  /* an ASIC has no PROXY protocol */
+@noWarn("unused") const bit<16> PROXY_V6_BYTES = 52;  /* an ASIC has no PROXY protocol */
+
 /* The default MSS of RFC 9293 (3.7.1) for each family: making room for TOA never goes below it. */
 const bit<16> MSS_FLOOR = 536;
 const bit<16> MSS6_FLOOR = 1220;
@@ -77,6 +81,9 @@ enum bit<8> PacketOutFlag {
     NEW_SESSION = 1,    /* forget what the session_id's registers hold from its previous user */
     OPTIONS_EDITED = 2  /* the TCP options are as they shall leave */
 }
+
+/* Beside a server_id in packet_in.session_id: the packet is of no session, but goes to this real server. */
+@noWarn("unused") const bit<32> OF_SERVER = 0x80000000;
 
 /* Why a packet was sent to the controller. */
 enum bit<8> PuntReason {
@@ -107,7 +114,9 @@ enum bit<8> SessionFlag {
     KEEP_TIMESTAMPS = 2,  /* leave the timestamp option in the client's SYN */
     KEEP_MSS = 4,         /* leave the MSS of the server's SYN-ACK alone */
     ONE_WAY = 8,          /* the server's answers are not seen: what the client acknowledges tells of them */
-    TOA_253 = 16          /* TOA for an IPv6 client is of kind 253, as LVS has it, and not 254 */
+    TOA_253 = 16,         /* TOA for an IPv6 client is of kind 253, as LVS has it, and not 254 */
+    PROXY = 32,           /* tell the real server both endpoints by PROXY protocol: before the client's first byte, in its first datagram */
+    PROXY_EVERY = 64      /* beside PROXY: in every datagram */
 }
 
 /* Bits of a session's event byte; each is reported once, when it is first set. Only what the session's registers show to be
@@ -130,7 +139,8 @@ enum bit<8> SessionEvent {
 enum bit<8> Direction {
     NONE = 0,
     IN   = 1,  /* client to real server (OUT2IN) */
-    OUT  = 2   /* real server to client (IN2OUT) */
+    OUT  = 2,  /* real server to client (IN2OUT) */
+    STATELESS = 5  /* client to real server, and of no session: 1 with another bit */
 }
 
 /* What became of TOA in a segment that should carry it (LVS: fullnat_add_toa_*). */
@@ -183,7 +193,9 @@ enum bit<8> DropReason {
     ND              = 37,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
     FAMILY          = 38,  /* of a session that leads to the other family, where it or the target does not translate */
     IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
-    DROP_REASONS    = 40
+    NO_BUCKET       = 40,  /* to a service without sessions that has no real server */
+    PROXY           = 41,  /* a client's segment that would write over the header of PROXY protocol */
+    DROP_REASONS    = 42
 }
 
 #endif

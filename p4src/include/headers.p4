@@ -20,7 +20,7 @@ header packet_in_t {
     @id(1) bit<8>  reason;      /* PuntReason */
     @id(2) bit<8>  service_flags; /* with NO_SESSION, ServiceFlag of the service; with OPTIONS, the PacketOutFlag it came with */
     @id(3) port_num_t ingress_port;
-    @id(4) bit<32> session_id;  /* with SESSION_SYN */
+    @id(4) bit<32> session_id;  /* of a session; of a service without sessions OF_SERVER and the server_id */
     PACKET_IN_SEQ
 }
 

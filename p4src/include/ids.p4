@@ -20,7 +20,10 @@
 #define ID_T_SESSION_OUT6    15
 #define ID_T_ROUTE6          16
 #define ID_T_IPV6_HOST       17
+#define ID_T_SERVICE_MATCH   18
+#define ID_T_SERVICE_MATCH6  19
 #define ID_T_SESSION46       20
+#define ID_T_BUCKET          30
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -51,11 +54,19 @@
 #define ID_A_FROM_VIP6       27
 #define ID_A_OWN_VIP_SILENT  30
 #define ID_A_TO_SERVER_GUE   31
+#define ID_A_MATCH_PUNT      32
+#define ID_A_TO_SERVER_ANY   33
+#define ID_A_TO_SERVER_ANY6  34
+#define ID_A_FROM_VIP_ANY    35
+#define ID_A_FROM_VIP_ANY6   36
 #define ID_A_NAT46_IN        40
 #define ID_A_NAT46_OUT       41
 #define ID_A_NAT64_IN        42
 #define ID_A_NAT64_OUT       43
 #define ID_A_NO_INTERFACE    50
+#define ID_A_SERVICE_STATELESS 51
+#define ID_A_BUCKET_SERVER   52
+#define ID_A_NO_BUCKET       53
 
 /* counters, meters, registers */
 #define ID_C_DROP            1
@@ -78,5 +89,6 @@
 #define ID_R_LAST_END_SEQ    7
 #define ID_R_FRAGMENT_KEY    8
 #define ID_R_FRAGMENT_FLOW   9
+#define ID_R_PROXY           10
 
 #endif

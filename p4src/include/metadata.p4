@@ -52,6 +52,9 @@ struct own_t {
     bool answers_echo;
     bool served;        /* a virtual service */
     bit<8> flags;       /* ServiceFlag */
+    bool stateless;     /* of a service without sessions */
+    bit<16> group;      /* then whose buckets these are, */
+    bit<32> bucket_mask; /* and their number less 1, a power of two */
 }
 
 /* What AnswerOrDrop compares. */

@@ -64,6 +64,8 @@
 #define OWN_ADDRESS6_TABLE_SIZE 16384
 #define ROUTE6_TABLE_SIZE 12288
 #define IPV6_HOST_TABLE_SIZE 65536
+/* 128 services of 8,192 buckets. */
+#define BUCKET_TABLE_SIZE (1 << 20)
 #define PLACE_SESSION_IN
 #define PLACE_SESSION_OUT
 #define PLACE_SESSION_IN6
@@ -71,6 +73,9 @@
 #define PLACE_PORT
 #define PLACE_ADDRESSEE
 #endif
+
+/* Of services of all ports and by match; one has an entry each of its rules. */
+#define MATCH_TABLE_SIZE 1024
 
 #ifndef SESSION6_TABLE_SIZE
 /* An ASIC has none of these, but the program names them. */

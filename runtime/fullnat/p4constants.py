@@ -4,7 +4,10 @@ from enum import IntEnum
 
 MSS_FLOOR = 536
 MSS6_FLOOR = 1220
+OF_SERVER = 2147483648
 PORT_GUE = 6080
+PROXY_V4_BYTES = 28
+PROXY_V6_BYTES = 52
 TOA_V4_BYTES = 8
 TOA_V6_BYTES = 20
 
@@ -47,6 +50,8 @@ class SessionFlag(IntEnum):
     KEEP_MSS = 4
     ONE_WAY = 8
     TOA_253 = 16
+    PROXY = 32
+    PROXY_EVERY = 64
 
 
 class SessionEvent(IntEnum):
@@ -64,6 +69,7 @@ class Direction(IntEnum):
     NONE = 0
     IN = 1
     OUT = 2
+    STATELESS = 5
 
 
 class ToaResult(IntEnum):
@@ -114,4 +120,6 @@ class DropReason(IntEnum):
     ND = 37
     FAMILY = 38
     IPSEC = 39
-    DROP_REASONS = 40
+    NO_BUCKET = 40
+    PROXY = 41
+    DROP_REASONS = 42

@@ -33,7 +33,13 @@ ABOUT = {"version": "1.2", "embedded": False, "cookie": 77, "size": 1 << 20}
 
 
 class Api:
-    def __init__(self, directory: Path, tcp: Tcp | None = None, grants: Grants | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        tcp: Tcp | None = None,
+        grants: Grants | None = None,
+        page: tuple[str, int] | None = None,
+    ) -> None:
         self.path = directory / "s"
         self.config = directory / "fullnat.toml"
         self.config.write_text(CONFIG_TEXT)
@@ -43,7 +49,7 @@ class Api:
         self.changes = Changes(self.runner, self.config)
         snapshots = Snapshots(self.runner, SwitchOwner(self.runner, Client))  # type: ignore[arg-type]
         self.dispatcher = Dispatcher(Handlers(snapshots, self.changes, ABOUT))
-        self.listener = Listener(Where(self.path, tcp, grants or Grants()), self.dispatcher)
+        self.listener = Listener(Where(self.path, tcp, page, grants or Grants()), self.dispatcher)
 
     @property
     def model(self) -> Model:
@@ -65,8 +71,13 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def served(directory: Path, tcp: Tcp | None = None, grants: Grants | None = None) -> AsyncIterator[Api]:
-    api = Api(directory, tcp, grants)
+async def served(
+    directory: Path,
+    tcp: Tcp | None = None,
+    grants: Grants | None = None,
+    page: tuple[str, int] | None = None,
+) -> AsyncIterator[Api]:
+    api = Api(directory, tcp, grants, page)
     try:
         await api.listener.start()
         yield api

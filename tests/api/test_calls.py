@@ -10,7 +10,7 @@ from typing import Any
 import grpc.aio
 import pytest
 from cli.controllerkit import invoke
-from cli.samples import CONFIG_TEXT
+from cli.samples import CONFIG_TEXT, NO_ROUTE
 from fullnat.api.http import LARGE_BYTES
 from fullnat.cli import controlclient
 from fullnat.config.diff import diff, model_of
@@ -23,6 +23,7 @@ UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templa
 LIMITS = {
     "effective_weight": 0,
     "quic_id": "",
+    "rates": dict.fromkeys(("connections", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0),
     "healthy": True,
     "reason": "",
     "checked": None,
@@ -33,6 +34,10 @@ LIMITS = {
     "out_for": None,
     "reset_in": None,
     "templates": 0,
+    "sorry": False,
+    "on_duty": True,
+    "ejected": None,
+    "check_counts": [],
 }
 """Of a server that has no id, for want of a switch."""
 NOTHING = {"in_packets": 0, "in_bytes": 0, "out_packets": 0, "out_bytes": 0}
@@ -88,6 +93,12 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "quic_config": 0,
             "persistence_group": "",
             "toa_kind": 254,
+            "match": [],
+            "quorum": 1,
+            "hysteresis": 0,
+            "passive_failures": 0,
+            "passive_time": 5.0,
+            "proxy_protocol": "off",
         },
         "servers": [
             {
@@ -101,11 +112,13 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             }
         ],
         "local_addresses": ["10.0.1.1"],
+        "has_quorum": True,
     }
     assert await get(api, "services", {**VIRTUAL, "counters": True}) == [shown]
     (by_grpc,) = await call(channel, "ListServices", VIRTUAL)
     assert by_grpc["settings"]["established_timeout"] == 90.0
-    assert by_grpc["servers"] == [{"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True}]
+    served = {"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True, "on_duty": True}
+    assert by_grpc["servers"] == [{**served, "rates": {}}]
 
 
 async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:
@@ -254,6 +267,7 @@ async def test_check_tells_what_would_change(api: Api, tmp_path: Path) -> None:
     result = await asyncio.to_thread(lambda: invoke("check", toml, "--running", "--control-socket", api.path))
     assert result.exit_code == 0
     assert result.output.splitlines() == [
+        NO_ROUTE,
         f"{toml}: 1 virtual server, 1 real server",
         "virtual server tcp 203.0.113.80:80: removed",
         "virtual server tcp 203.0.113.80:81: added",
@@ -262,7 +276,11 @@ async def test_check_tells_what_would_change(api: Api, tmp_path: Path) -> None:
         "4 changes to what runs",
     ]
     result = await asyncio.to_thread(lambda: invoke("check", conf, "--running", "--control-socket", api.path))
-    assert result.output.splitlines() == [f"{conf}: 1 virtual server, 1 real server", "0 changes to what runs"]
+    assert result.output.splitlines() == [
+        NO_ROUTE,
+        f"{conf}: 1 virtual server, 1 real server",
+        "0 changes to what runs",
+    ]
 
 
 async def test_a_batch_is_carried_out_as_a_whole_or_not_at_all(api: Api, channel: grpc.aio.Channel) -> None:

@@ -64,7 +64,7 @@ def test_the_compiler_makes_the_same_again(tmp_path: Path) -> None:
     ],
 )
 def test_messages_have_the_fields_of_the_model(message: str, kind: type) -> None:
-    assert names(message) == {each.name for each in fields(kind)}
+    assert names(message) == {each.name for each in fields(kind)} - translate.UNSAID
 
 
 def test_listings_have_the_fields_of_their_messages() -> None:

@@ -41,7 +41,7 @@ def get(target: str) -> bytes:
         (b"GET /v1/about HTTP/1.1", 400, "the request ends in its head"),
         (b"GET /" + b"x" * HEAD_BYTES + b" HTTP/1.1\r\n\r\n", 431, "the head of a request has at most 16384 bytes"),
         (get("//[/v1"), 400, "the path of the request is none"),
-        (get("/"), 404, "there is no '/'; there are /v1/about, "),
+        (get("/v2"), 404, "there is no '/v2'; there are /v1/about, "),
         (get("/v1/sessions?colour=red"), 400, "unknown filter 'colour'; there are client, "),
         (get("/v1/sessions?client=a&client=b"), 400, "the filter 'client' is there twice"),
         (get("/v1/sessions?state=dancing"), 400, "unknown state 'dancing'; there are "),
@@ -100,7 +100,8 @@ SETTINGS = [
     (
         "edit_server",
         {"colour": 1},
-        "colour: no option of a real server; there are weight, mode, upper_threshold, lower_threshold, quic_id, checks",
+        "colour: no option of a real server; there are weight, mode, upper_threshold, lower_threshold, quic_id, "
+        "checks, sorry",
     ),
     ("edit_server", {"weight": "abc"}, "weight: 'abc' is not a number"),
     ("edit_server", {"weight": 1.5}, "weight: 1.5 is not a whole number"),

@@ -75,6 +75,9 @@ class FakeCore:
     def service(self, key: ServiceKey, now: float) -> ServiceView | None:
         return next((view for view in self.service_views if (view.protocol, view.virtual) == key), None)
 
+    def has_quorum(self, key: ServiceKey) -> bool:
+        return any(view.has_quorum for view in self.service_views if (view.protocol, view.virtual) == key)
+
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return self.local_views
 

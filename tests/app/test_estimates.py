@@ -15,7 +15,7 @@ from app.fake_core import FakeCore
 
 def view(number: int, connections: int = 0, mode: Mode = Mode.FULLNAT) -> ServiceView:
     """A service with one server, whose id is ``number``."""
-    server = ServerView(Endpoint(v4(number), 80), 1, number, False, 0, 0, connections, 0, mode)
+    server = ServerView(Endpoint(v4(number), 80), 1, (number,), False, 0, 0, connections, 0, mode)
     return ServiceView(6, Endpoint(v4(1000 + number), 80), "wrr", (server,), connections + 5, 0, {})
 
 

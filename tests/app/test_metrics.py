@@ -8,21 +8,34 @@ import socket
 from typing import Any, cast
 
 import pytest
-from fullnat.app.metrics import render, serve_metrics
+from fullnat.app.metrics import _SERVER_COUNTERS, _SERVER_GAUGES, render, serve_metrics
 from fullnat.app.snapshot import Snapshots
 from fullnat.core.stats import NAMES, new_stats
 from p4rt.waiting import until
 from prometheus_client.parser import text_string_to_metric_families
 
-SERVICE = {
+GOOD, BAD = 'result="succeeded",', 'result="failed",'
+CHECKS = [
+    {"type": "http", "succeeded": 7, "failed": 2, "seconds": 0.25},
+    {"type": "tcp", "succeeded": 1, "failed": 0, "seconds": 0.5},
+    {"type": "http", "succeeded": 1, "failed": 3, "seconds": 0.125},
+]
+SERVER: dict[str, Any] = {
+    **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0),
+    "server": "10.0.0.11:53",
+    "mode": "fullnat",
+    "check_counts": CHECKS,
+}
+SERVICE: dict[str, Any] = {
     "protocol": "udp",
     "virtual": "203.0.113.80:53",
     "connections": 9,
     "unanswered": 2,
     "templates": 5,
     "persistent": 3,
+    "has_quorum": False,
     "refused": {"service_full": 4, "no_local_port": 1},
-    "servers": [],
+    "servers": [SERVER],
 }
 LOCAL = {"address": "10.0.1.1", "used": 7, "free": 8, "connections": 21, "conflicts": 3, "exhausted": 1}
 
@@ -63,6 +76,20 @@ def test_services_and_local_addresses_have_counters_of_their_own() -> None:
         f"fullnat_local_connections_total{{{local}}} 21.0",
         f"fullnat_local_conflicts_total{{{local}}} 3.0",
         f"fullnat_local_exhausted_total{{{local}}} 1.0",
+    } <= set(lines)
+
+
+def test_checks_are_counted_by_type_and_result() -> None:
+    lines = render(stats({})).decode().splitlines()
+    of = 'protocol="udp",{}server="10.0.0.11:53",type="{}",virtual="203.0.113.80:53"'
+    assert {
+        f"fullnat_checks_total{{{of.format(GOOD, 'http')}}} 8.0",
+        f"fullnat_checks_total{{{of.format(BAD, 'http')}}} 5.0",
+        f"fullnat_checks_total{{{of.format(GOOD, 'tcp')}}} 1.0",
+        f"fullnat_checks_total{{{of.format(BAD, 'tcp')}}} 0.0",
+        f"fullnat_check_seconds{{{of.format('', 'http')}}} 0.25",
+        f"fullnat_check_seconds{{{of.format('', 'tcp')}}} 0.5",
+        'fullnat_service_has_quorum{protocol="udp",virtual="203.0.113.80:53"} 0.0',
     } <= set(lines)
 
 

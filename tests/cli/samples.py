@@ -23,6 +23,12 @@ address = "10.0.0.11"
 port = 8080
 """
 
+NO_ROUTE = (
+    "warning: no [[route]] of IPv4 has a gateway: clients outside the subnets of the interfaces get no answer "
+    '(prefix = "0.0.0.0/0" leads to all)'
+)
+"""What is told of CONFIG_TEXT."""
+
 _FIRST = session(1, client=v4(0xC0000209), client_port=1024, local_port=5000, delta=77)
 _SECOND = _FIRST._replace(
     session_id=2, client=v4(0xC0000208), client_port=1025, local=v4(0x0A000102), local_port=5001, server=v4(0x0A00000C)
@@ -38,8 +44,8 @@ SERVICES = (
         Endpoint(v4(0xCB007150), 80),
         "rr",
         (
-            ServerView(Endpoint(v4(0x0A00000B), 8080), 1, 3, False, 2, 4, 9, 2),
-            ServerView(Endpoint(v4(0x0A00000C), 8080), 0, 4, True, 1, 1, 1, 1, Mode.NAT),
+            ServerView(Endpoint(v4(0x0A00000B), 8080), 1, (3,), False, 2, 4, 9, 2),
+            ServerView(Endpoint(v4(0x0A00000C), 8080), 0, (4,), True, 1, 1, 1, 1, Mode.NAT),
         ),
         12,
         4,

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from cli.controllerkit import invoke
-from cli.samples import CONFIG_TEXT
+from cli.samples import CONFIG_TEXT, NO_ROUTE
+
+ROUTE = '[[route]]\nprefix = "0.0.0.0/0"\ngateway = "10.0.0.2"\n'
 
 
 def test_check(tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
-    config.write_text(CONFIG_TEXT)
+    config.write_text(ROUTE + CONFIG_TEXT)
     result = invoke("check", config)
     assert (result.exit_code, result.output) == (0, f"{config}: 1 virtual server, 1 real server\n")
     config.write_text(CONFIG_TEXT[: CONFIG_TEXT.index("[[virtual_server.real_server]]")])
@@ -24,6 +26,8 @@ def test_check(tmp_path: Path) -> None:
             f"{config}: 1 virtual server, 0 real servers",
         ],
     )
+    config.write_text(CONFIG_TEXT)
+    assert invoke("check", config).output.splitlines()[:-1] == [NO_ROUTE]
     config.write_text(CONFIG_TEXT.replace("port = 80\n", "port = 0\nshedule = 1\n"))
     result = invoke("check", config)
     assert result.exit_code == 1

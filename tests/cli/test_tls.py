@@ -23,7 +23,7 @@ NAME = "switch.example"
 async def controller(directory: Path, address: str, *words: str | Path) -> AsyncIterator[Path]:
     """The running controller; its log."""
     config, log = directory / "c.toml", directory / "log"
-    config.write_text(CONFIG_TEXT)
+    config.write_text(CONFIG_TEXT + '[[route]]\nprefix = "0.0.0.0/0"\ngateway = "10.0.0.2"\n')
     command: list[str | Path] = [sys.executable, "-m", "fullnat.cli.main", "run", config, "--grpc-addr", address]
     command += ["--state-dir", directory / "state", "--control-socket", directory / "socket", *words]
     with log.open("wb") as output:

@@ -70,6 +70,8 @@ SERVICES = st.lists(
         address=ADDRESSES,
         port=st.just(80),
         toa_kind=st.sampled_from([254, 254, 254, 253]),
+        protocol=st.sampled_from(["tcp", "tcp", "udp"]),
+        proxy_protocol=st.sampled_from(["off", "off", "off", "first", "every", "clients"]),
         local_addresses=st.lists(ADDRESSES, min_size=1, max_size=2, unique=True).map(tuple),
         real_servers=SERVERS.map(tuple),
     ),

@@ -58,7 +58,7 @@ def test_what_is_written_is_read_again(grammar: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        (("type = 'icmp'",), "'icmp' is not one of tcp, http, script, smtp, udp, ping"),
+        (("type = 'icmp'",), "'icmp' is not one of tcp, http, script, smtp, udp, ping, dns, file"),
         (("interval = 5",), "type: is missing"),
         (("type = 'tcp'", "path = '/'"), "path: is no option of a check of type tcp"),
         (("type = 'http'", "command = '/bin/true'"), "command: is no option of a check of type http"),
@@ -75,6 +75,13 @@ def test_what_is_written_is_read_again(grammar: str) -> None:
         (("type = 'tcp'", "device = 'a/b'"), "'a/b' is not the name of a network interface"),
         (("type = 'udp'", "payload = 'xy'"), "'xy' is not bytes in hexadecimal, like 0d0a"),
         (("type = 'ping'", "port = 7"), "port: is no option of a check of type ping"),
+        (("type = 'dns'", "name = 'a..b'"), "'a..b' is not the name of a domain"),
+        (("type = 'dns'", f"name = '{'a' * 64}'"), "is not the name of a domain"),
+        (("type = 'dns'", f"name = '{'.'.join(['a' * 60] * 5)}'"), "is longer than the name of a domain may be"),
+        (("type = 'dns'", "record = 'soa'"), "'soa' is not one of A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG, DNSKEY"),
+        (("type = 'file'",), "file: is missing"),
+        (("type = 'file'", "file = 'run/x'"), "'run/x' is not an absolute path"),
+        (("type = 'file'", "file = '/run/x'", "factor = 65536"), "65536 is not a number from 0 to 65535"),
         (("type = 'tcp'", "fall = 0"), "0 is not a number from 1 to 100"),
         (("type = 'tcp'", "timeout = 0"), "0 is not a number of seconds from 0.1"),
         (("type = 'tcp'", "intervall = 5"), "intervall: unknown option; did you mean interval"),
@@ -83,6 +90,23 @@ def test_what_is_written_is_read_again(grammar: str) -> None:
 def test_what_is_wrong_with_one(lines: tuple[str, ...], problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
         of_server(*lines)
+    (told,) = caught.value.problems
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("quorum = 2\nhysteresis = 2", "hysteresis: hysteresis 2 is not below quorum 2"),
+        ("quorum_up = 'told'", "quorum_up: 'told' does not begin with the absolute path of a program"),
+        ("notify_user = 'a b'", "notify_user: 'a b' is not the name of a user"),
+        ("passive_time = 0", "passive_time: 0 is not a number of seconds from 0.1"),
+        ("sorry = true", "sorry: unknown option; it is one of [[virtual_server.real_server]]"),
+    ],
+)
+def test_what_is_wrong_with_a_quorum(lines: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        file.parse(BASE + lines + SERVER)
     (told,) = caught.value.problems
     assert problem in told
 

@@ -228,7 +228,7 @@ def broken(old: str, new: str) -> str:
             "x.toml:9: [interface 2] port: 255 is the port between switch and controller, and no interface's",
         ),
         ("port = 2\n", "port = 511\n", "x.toml:9: [interface 2] port: 511 is not a number from 0 to 510"),
-        ("port = 2\n", "port = 1\n", "x.toml:9: [interface 2] port: port 1 is already that of interface 1"),
+        ("port = 2\n", "port = 1\n", "x.toml:9: [interface 2] port: port 1 is already that of interface 1 (line 5)"),
         (
             "10.0.0.1/24",
             "10.0.0.1",
@@ -255,7 +255,7 @@ def broken(old: str, new: str) -> str:
         (
             "port = 443\nlocal",
             "port = 80\nlocal",
-            "x.toml:31: [virtual_server 2] address: tcp 203.0.113.80:80 is already that of virtual_server 1",
+            "x.toml:31: [virtual_server 2] address: tcp 203.0.113.80:80 is already that of virtual_server 1 (line 20)",
         ),
         (
             "port = 443\nlocal",
@@ -317,7 +317,8 @@ def broken(old: str, new: str) -> str:
         (
             "10.0.0.12",
             "10.0.0.11",
-            "x.toml:27: [virtual_server 1.real_server 2] address: 10.0.0.11:8080 is already that of real_server 1",
+            "x.toml:27: [virtual_server 1.real_server 2] address: 10.0.0.11:8080 is already that of real_server 1 "
+            "(line 24)",
         ),
         (
             "172.16.0.1",

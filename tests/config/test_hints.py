@@ -61,7 +61,7 @@ def test_what_was_meant(text: str, problem: str) -> None:
     assert problem in problems(text)
 
 
-@pytest.mark.parametrize("key", ["quorum", "listener"])
+@pytest.mark.parametrize("key", ["forum", "listener"])
 def test_nothing_is_suggested_that_is_something_else(key: str) -> None:
     assert f"x.toml:2: [virtual_server 1] {key}: unknown option" in problems(f"[[virtual_server]]\n{key} = 1\n")
 
@@ -101,3 +101,29 @@ def test_a_keepalived_conf_by_another_name_says_how_it_was_read() -> None:
     assert problem.endswith("; read as TOML, as its name does not end in .conf")
     (problem,) = problems("virtual_server = 1 2\n")
     assert "read as TOML" not in problem
+
+
+def test_answers_that_do_not_come_to_clients_are_told() -> None:
+    """For want of a route, or as they are another's."""
+    no_route = GOOD[: GOOD.index("[[route]]")] + GOOD[GOOD.index("[[virtual_server]]") :]
+    told = next(iter(advice(file.parse(no_route.replace("172.16.0.1", "10.0.0.99")))))
+    assert told == (
+        "no [[route]] of IPv4 has a gateway: clients outside the subnets of the interfaces get no answer "
+        '(prefix = "0.0.0.0/0" leads to all)'
+    )
+    assert list(advice(file.parse(GOOD))) == []
+    server = '[[virtual_server.real_server]]\naddress = "10.0.0.11"\nport = 53\n'
+    alone = (
+        f'[[virtual_server]]\naddress = "203.0.113.80"\nport = 53\nprotocol = "udp"\nops = true\nmode = "nat"\n{server}'
+    )
+    assert list(advice(file.parse(GOOD + alone))) == [
+        "virtual server udp 203.0.113.80:53 has ops and servers in nat: these answer with their own addresses, not "
+        "with its"
+    ]
+    assert list(advice(file.parse(GOOD + alone.replace("nat", "dr")))) == []
+
+
+def test_one_range_of_local_addresses_needs_no_list() -> None:
+    one = GOOD.replace('["10.0.1.1"]', '"10.0.1.1"')
+    assert one != GOOD
+    assert file.parse(one) == file.parse(GOOD)

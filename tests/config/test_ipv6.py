@@ -93,7 +93,7 @@ HOST = "is not the address of one host"
         (
             '"2001:DB8:1:0::2/64"',
             '"2001:db8:1::1/64"',
-            "4: [interface 1] address: 2001:db8:1::1 is already that of interface 1",
+            "4: [interface 1] address: 2001:db8:1::1 is already that of interface 1 (line 4)",
         ),
         (
             '"2001:DB8:1:0::2/64"',

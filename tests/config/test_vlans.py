@@ -41,11 +41,11 @@ def test_a_port_has_several_interfaces_by_vlan_and_they_are_written_as_they_were
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("vlan = 12", "", "7: [interface 2] port: port 1 is already that of interface 1"),
+        ("vlan = 12", "", "7: [interface 2] port: port 1 is already that of interface 1 (line 2)"),
         (
             "port = 1\nmac",
             "port = 1\nvlan = 12\nmac",
-            "8: [interface 2] port: port 1 VLAN 12 is already that of interface 1",
+            "8: [interface 2] port: port 1 VLAN 12 is already that of interface 1 (line 2)",
         ),
         ("vlan = 12", "vlan = 4095", "8: [interface 2] vlan: 4095 is not a number from 0 to 4094"),
         ("vlan = 12", "vlan = -1", "8: [interface 2] vlan: -1 is not a number from 0 to 4094"),

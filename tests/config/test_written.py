@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cli.controllerkit import invoke
 from fullnat.config import file, keepalived
@@ -18,6 +19,7 @@ BASE = file.load(EXAMPLE)
 WEB, DNS = BASE.virtual_servers
 
 SECONDS = st.integers(1, 9).map(float) | st.sampled_from([0.5, 12.25])
+PROGRAMS = st.sampled_from(["", "/bin/told", "/bin/told 'a b' up", '/bin/told "a b\\" c" up'])
 REALS = st.builds(
     RealServer,
     address=st.sampled_from([real.address for real in WEB.real_servers]),
@@ -26,6 +28,9 @@ REALS = st.builds(
     mode=st.none() | st.sampled_from([Mode.FULLNAT, Mode.NAT]),
     upper_threshold=st.integers(0, 9),
     lower_threshold=st.integers(0, 9),
+    sorry=st.booleans(),
+    notify_down=PROGRAMS,
+    notify_user=st.sampled_from(["", "nobody"]),
 )
 VIRTUALS = st.builds(
     replace,
@@ -36,6 +41,12 @@ VIRTUALS = st.builds(
     slow_start=st.just(0.0) | SECONDS,
     persistence_timeout=st.just(0.0) | SECONDS,
     persistence_prefix=st.integers(1, 32),
+    quorum=st.integers(4, 9),
+    hysteresis=st.integers(0, 3),
+    omega=st.booleans(),
+    quorum_up=PROGRAMS,
+    notify_user=st.sampled_from(["", "nobody"]),
+    passive_failures=st.integers(0, 3),
     timeouts=st.none() | st.builds(Timeouts, close=SECONDS),
     real_servers=st.lists(REALS, max_size=3, unique_by=lambda real: (real.address, real.port)).map(tuple),
 )
@@ -84,15 +95,20 @@ def test_a_keepalived_conf_is_what_keepalived_would_read() -> None:
         "    protocol TCP",
         "    persistence_timeout 300",
         "    persistence_granularity 255.255.255.0",
+        '    quorum_up "/usr/local/lib/announce --vip 203.0.113.80" nobody',
+        '    quorum_down "/usr/local/lib/withdraw --vip 203.0.113.80" nobody',
         "    laddr_group_name local1",
         "    real_server 10.0.0.11 8080 {",
         "        weight 2",
         "        uthreshold 5000",
         "        lthreshold 4000",
+        '        notify_up "/usr/local/lib/told up" nobody',
+        '        notify_down "/usr/local/lib/told down" nobody',
         "    }",
         "    real_server 10.0.0.12 8080 {",
         "        lvs_method FNAT",
         "    }",
+        "    sorry_server 10.0.0.19 8080",
         "}",
         "virtual_server 203.0.113.80 53 {",
         "    lb_algo rr",
@@ -125,9 +141,16 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
         "ipvsadm knows nothing of route",
         *(
             f"-t 203.0.113.80:80: ipvsadm has no word for {key}"
-            for key in ("slow_start", "persistence_group", "drain_timeout", "timeouts")
+            for key in (
+                *("slow_start", "persistence_group", "drain_timeout", "timeouts"),
+                *("quorum_up", "quorum_down", "notify_user"),
+            )
         ),
-        "-t 203.0.113.80:80 -r 10.0.0.11:8080: ipvsadm has no word for checks",
+        *(
+            f"-t 203.0.113.80:80 -r 10.0.0.11:8080: ipvsadm has no word for {key}"
+            for key in ("notify_up", "notify_down", "notify_user", "checks")
+        ),
+        "-t 203.0.113.80:80 -r 10.0.0.19:8080: ipvsadm has no word for sorry",
         *(f"-u 203.0.113.80:53: ipvsadm has no word for {key}" for key in ("max_sessions", "new_rate")),
         "-u 203.0.113.80:53 -r 10.0.0.11:53: ipvsadm has no word for quic_id",
     ]
@@ -160,7 +183,8 @@ def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:
     ]
     ours, _ = GRAMMARS["toml"](document(replace(BASE, virtual_servers=())))
     web, dns = file.parse(ours + toml.stdout).virtual_servers
-    plain = (replace(real, mode=Mode.FULLNAT, checks=()) for real in WEB.real_servers)
+    untold: dict[str, Any] = {"checks": (), "notify_up": "", "notify_down": "", "notify_user": ""}
+    plain = (replace(real, mode=Mode.FULLNAT, **untold) for real in WEB.real_servers if not real.sorry)
     assert web.real_servers == tuple(plain)
     assert (web.local_addresses, web.scheduler, web.persistence_timeout) == (WEB.local_addresses, "wrr", 300.0)
     assert (dns.protocol, dns.established_timeout, dns.max_sessions) == ("udp", 30.0, 0)

@@ -38,10 +38,10 @@ from fullnat.net.flow import Address
 from fullnat.tables.host import Host
 from fullnat.tables.next_hop import NextHop
 from fullnat.tables.route import Route
-from fullnat.tables.server_in import TO_SERVER, ServerIn
+from fullnat.tables.server_in import TO_SERVER, TO_SERVER_ANY, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
-from fullnat.tables.table import Entry, EntryKey, table_of
+from fullnat.tables.table import E, Entry, EntryKey, table_of
 
 WALL_OFFSET = 1_700_000_000.0
 SECRET = b"0123456789abcdef"
@@ -177,12 +177,12 @@ class FakeSwitch:
         if isinstance(entry, SessionEntry) and operation is not Op.DELETE:
             to, back = (self.tables.get((table, entry.server_id)) for table in ("server_in", "server_out"))
             assert isinstance(to, ServerIn)
-            if to.action != TO_SERVER:
+            if to.action not in (TO_SERVER, TO_SERVER_ANY):
                 assert (entry.server, entry.server_port) == (entry.vip, entry.vport)
             else:
-                assert (to.address, to.port) == (entry.server, entry.server_port)
+                assert (to.address, to.port or entry.vport) == (entry.server, entry.server_port)
             assert isinstance(back, ServerOut)
-            assert (back.vip, back.vport) == (entry.vip, entry.vport)
+            assert (back.vip, back.vport or entry.vport) == (entry.vip, entry.vport)
         if isinstance(entry, (ServerIn, ServerOut)) and operation is Op.DELETE:
             assert all(session.server_id != entry.server_id for session in self.sessions().values())
 
@@ -211,7 +211,7 @@ class FakeSwitch:
     def entries(self) -> tuple[Entry, ...]:
         return tuple(dict.fromkeys(self.tables.values()))
 
-    def of(self, kind: type[Entry]) -> set[Entry]:
+    def of(self, kind: type[E]) -> set[E]:
         return {entry for entry in self.tables.values() if isinstance(entry, kind)}
 
     def neighbors(self) -> set[Neighbor]:

@@ -218,7 +218,7 @@ BAD_WEIGHT = ServerSettings(weight=65536)
 REFUSED: list[tuple[str, Command, Reason, str]] = [
     ("service", AddService(KEY, SILENT), Reason.EXISTS, "virtual server tcp 198.51.100.10:80 is there already"),
     ("protocol", AddService((99, Endpoint(VIP, 1)), SILENT), Reason.INVALID, "protocol 99 is not supported"),
-    ("port", AddService((6, Endpoint(VIP, 0)), SILENT), Reason.INVALID, "port 0 is not from 1 to 65535"),
+    ("port", AddService((6, Endpoint(VIP, 65536)), SILENT), Reason.INVALID, "port 65536 is not from 0 to 65535"),
     ("scheduler", EditService(KEY, replace(SILENT, scheduler="x")), Reason.INVALID, "'x' is not one of "),
     (
         "time",

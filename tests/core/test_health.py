@@ -8,7 +8,7 @@ from typing import Any
 from fullnat.config.model import ServerSettings
 from fullnat.core.commands import EditServer
 from fullnat.core.health import Verdict
-from fullnat.core.interface import Log, SwitchDown
+from fullnat.core.interface import Log, SwitchDown, Turned
 from fullnat.net.flow import Address, Endpoint
 
 from .builders import SERVER, SERVER2, VIP, VPORT, config, virtual
@@ -116,7 +116,7 @@ def test_what_is_found_while_the_switch_is_away_holds_when_it_comes() -> None:
 def test_a_switch_that_is_not_there_yet_does_not_keep_it_from_being_told() -> None:
     rig = Rig(config(virtual(scheduler="rr", real_servers=TWO)), up=False)
     ((_, effects),) = rig.controller.judge(Verdict(KEY, FIRST, False, "timed out"), rig.now)
-    assert [type(effect) for effect in effects] == [Log]
+    assert [type(effect) for effect in effects] == [Log, Turned]
     rig.up()
     assert shares(rig, 40000) == {SERVER2: 4}
 

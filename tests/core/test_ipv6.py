@@ -370,3 +370,14 @@ def test_a_segment_of_another_family_is_not_the_sessions() -> None:
     frame = segment(b"", Flow(6, Endpoint(CLIENT4, 40000), Endpoint(CLIENT4, 80)), TcpFlag.ACK)
     with pytest.raises(BadOptions):
         edit_options(parse(frame), SESSION, 0)
+
+
+def test_each_local_address_counts_its_own_sessions_in_either_family() -> None:
+    rig = Rig(v6.config(v6.virtual(), virtual()))
+    opened(rig)
+    opened(rig, 40001)
+    rig.send(syn(40002, 1))
+    rig.settle()
+    counted = {local.address: (local.used, local.connections) for local in rig.controller.local_addresses()}
+    assert sorted(counted.values()) == [(1, 1), (2, 2)]
+    assert {len(address): used for address, (used, _) in counted.items()} == {16: 2, 4: 1}

@@ -13,10 +13,10 @@ from fullnat.config.model import Config
 from fullnat.core.interface import Effect, IdleNotice, Inject, Op, Outcome, Reset, SessionEvents, SwitchDown
 from fullnat.core.lifecycle import Phase
 from fullnat.core.modes import Mode
-from fullnat.core.server_ids import ACTIONS
 from fullnat.core.servers import NO_ID
 from fullnat.core.sessions import Session
 from fullnat.net.flow import address
+from fullnat.net.match import parse
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
@@ -46,10 +46,23 @@ SERVERS = (
 )
 
 
-def choice(servers: int, locals_: int, other: bool, scheduler: str, toa: bool, mode: Mode) -> Config:
+WIDE = {
+    "exact": {"port": 81, "real_servers": (real(port=81),)},
+    "any port": {"port": 0, "real_servers": (real(port=0),)},
+    "match": {
+        "address": IPv4Address(ip("0.0.0.7")),
+        "port": 0,
+        "real_servers": (real(port=0),),
+        "match": (parse("dst=198.51.100.10/31,dport=81-90"), parse("dst=198.51.100.10,iif=7")),
+    },
+}
+"""What the second service is of: port 81, and more."""
+
+
+def choice(servers: int, locals_: int, other: bool, scheduler: str, toa: bool, mode: Mode, wide: str) -> Config:
     addresses = tuple(IPv4Address(address) for address in LOCALS[locals_])
     first = virtual(real_servers=SERVERS[servers], local_addresses=addresses, scheduler=scheduler, toa=toa)
-    second = virtual(port=81, local_addresses=addresses, mode=mode, real_servers=(real(port=81),))
+    second = virtual(**(WIDE[wide] | {"local_addresses": addresses, "mode": mode}))
     return config(*((first, second) if other else (second,)), local_port_min=5000, local_port_max=5002)
 
 
@@ -61,6 +74,7 @@ CONFIGS = st.builds(
     st.sampled_from(["rr", "wrr"]),
     st.booleans(),
     st.sampled_from(Mode),
+    st.sampled_from(sorted(WIDE)),
 )
 SERVER_IDS = 4
 MARKS = st.sampled_from([0, 0, EVENT["RESUMED"], EVENT["UNJUDGED"]])
@@ -227,9 +241,10 @@ class Machine(RuleBasedStateMachine):
         ids = Counter(entry.server_id for entry in entries)
         for service in store.services.by_key.values():
             for server in service.all_servers():
-                if server.server_id != NO_ID:
-                    ids[server.server_id] += 1
-                    assert store.services.ids.fits(server.server_id, service.server_key(server))
+                for asked in service.virtuals:
+                    if (number := server.id_of(asked)) != NO_ID:
+                        ids[number] += 1
+                        assert store.services.ids.fits(number, service.server_key(server, asked))
                 mine = [session for session in sessions if session.server is server]
                 assert server.active == sum(session.state.name == "ESTABLISHED" for session in mine)
                 assert server.active + server.inactive == len(mine)
@@ -240,9 +255,9 @@ class Machine(RuleBasedStateMachine):
         assert held == self._with_homeless(ids, sessions)
         for session in sessions:
             entry, binding = session.entry, bound[session.entry.server_id]
-            assert binding.key == session.service.server_key(session.server)
-            keeps = session.server.mode.keeps_destination
-            assert entry.flow_out.src == (entry.flow_in.dst if keeps else session.server.endpoint)
+            asked = session.service.virtual(entry.flow_in.dst)
+            assert binding.key == session.service.server_key(session.server, asked)
+            assert entry.flow_out.src == session.server.at(entry.flow_in.dst)
             assert store.timers.when(session) is not None
             assert session.held is None or session.phase is not Phase.INSTALLED
 
@@ -250,7 +265,7 @@ class Machine(RuleBasedStateMachine):
     def _with_homeless(ids: Counter[int], sessions: list[Session]) -> Counter[int]:
         """Real servers of services that are configured no more hold their ids as well."""
         homeless = {id(s.server): s.server for s in sessions if not s.service.configured}
-        return ids + Counter(server.server_id for server in homeless.values() if server.server_id != NO_ID)
+        return ids + Counter(number for server in homeless.values() for number in server.ids)
 
     def teardown(self) -> None:
         """Everything idles out: nothing is left of it anywhere."""
@@ -281,8 +296,10 @@ class Machine(RuleBasedStateMachine):
                 address, port = server.endpoint
                 port = 0 if server.mode.keeps_destination else port
                 source = ip("10.0.2.1") if server.mode.outer_bytes else None
-                wanted.add(ServerIn(server.server_id, flags, address, port, ACTIONS[server.mode], source))
-                wanted.add(ServerOut(server.server_id, flags, *service.key[1]))
+                for asked in service.virtuals:
+                    number, action = server.id_of(asked), service.server_key(server, asked).action
+                    wanted.add(ServerIn(number, flags, address, port, action, source))
+                    wanted.add(ServerOut(number, flags, *asked))
         assert self.rig.switch.of(ServerIn) | self.rig.switch.of(ServerOut) == wanted
 
 

@@ -338,7 +338,7 @@ def test_what_another_controller_called_the_servers_meanwhile_counts() -> None:
 
 
 def test_an_id_is_its_servers_until_nobody_holds_it() -> None:
-    here = ServerKey((6, Endpoint(VIP, VPORT)), Endpoint(SERVER, 80), Mode.FULLNAT)
+    here = ServerKey((6, Endpoint(VIP, VPORT)), Endpoint(SERVER, 80), Mode.FULLNAT, Endpoint(VIP, VPORT))
     there = here._replace(endpoint=Endpoint(SERVER2, 80))
     others = there, here._replace(service=(6, Endpoint(VIP, 81))), here._replace(mode=Mode.NAT)
     ids = ServerIds(1)
@@ -364,7 +364,7 @@ def test_an_id_is_its_servers_until_nobody_holds_it() -> None:
 
 def test_an_id_beyond_the_switchs_is_held_for_its_sessions() -> None:
     ids = ServerIds(1)
-    ids.hold(70000, ServerKey((6, Endpoint(VIP, VPORT)), Endpoint(SERVER, 80), Mode.FULLNAT), 1)
+    ids.hold(70000, ServerKey((6, Endpoint(VIP, VPORT)), Endpoint(SERVER, 80), Mode.FULLNAT, Endpoint(VIP, VPORT)), 1)
     ids.drop(70000)
     assert ids.updates() == []
     assert len(ids) == 0

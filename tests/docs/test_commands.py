@@ -28,11 +28,11 @@ _PART = re.compile(
 
 
 def shown() -> Iterator[tuple[str, str]]:
-    """Page and command, without comment and optional parts."""
+    """Page and command, without comment and optional parts; what is in brackets may be an address of IPv6."""
     for page in PAGES:
         text = page.read_text()
         for line in [*_INDENTED.findall(text), *_INLINE.findall(text)]:
-            command = re.sub(r"\s+#.*|\s*\[[^\]]*\]|\s+(>|&&).*", "", line).strip(" &,")
+            command = re.sub(r"\s+#.*|\s*\[(?![0-9a-f:]+\])[^\]]*\]|\s+(>|&&).*", "", line).strip(" &,")
             if not _PLACEHOLDER.search(command) and " " in command:
                 yield page.relative_to(ROOT).as_posix(), command
 

@@ -9,14 +9,15 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http.client import HTTPConnection
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fullnat.config.model import IpInterface
 from pyroute2 import IPRoute
 
 from topo import namespaces, standard
@@ -24,13 +25,13 @@ from topo.model import Host, HostRoute, Subnet, Topology
 from topo.netns import Network
 from topo.process import Process, poll
 from topo.stack import Stack, takes_offloads
-from topo.world import World
+from topo.world import World, endpoint
 
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed: run `make peers`")
-CHECKS = IPv4Network("10.3.0.0/24")
-GATEWAY = IPv4Interface("10.3.0.254/24")
-NGINX = IPv4Address("10.2.0.11"), 8080
-OTHER = IPv4Address("10.2.0.12"), 80
+CHECKER: dict[int, IpInterface] = {4: ip_interface("10.3.0.1/24"), 6: ip_interface("fd00:3::1/64")}
+GATEWAY: dict[int, IpInterface] = {4: ip_interface("10.3.0.254/24"), 6: ip_interface("fd00:3::fe/64")}
+"""By family, as what follows."""
+NGINX_PORT = 8080
 CONFIG = """
 user root; daemon off; worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/error.log;
 events {{ worker_connections 256; }}
@@ -39,7 +40,7 @@ http {{
   client_body_temp_path {directory}/a; proxy_temp_path {directory}/b; fastcgi_temp_path {directory}/c;
   uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
   server {{
-    listen {address}:{port};
+    listen {address};
     location / {{ return {status} "nginx"; }}
   }}
 }}
@@ -56,38 +57,46 @@ rise = 2
 """
 
 
-def topology() -> Topology:
-    plain = standard.topology()
+def topology(family: int) -> Topology:
+    plain = standard.topology(v6=family == 6)
     clients, servers = plain.subnets
-    back = HostRoute(prefix=CHECKS, gateway=standard.SERVER_GATEWAY.ip)
+    back = HostRoute(prefix=CHECKER[family].network, gateway=standard.FAMILIES[family].gateways[1].ip)
     hosts = tuple(replace(host, routes=(*host.routes, back)) for host in servers.hosts)
     checker = Subnet(name="checks", port=3, hosts=(Host(name="checker", address=None),))
     return Topology(subnets=(clients, replace(servers, hosts=hosts), checker))
 
 
-def config(weight: int = 1) -> str:
-    text = standard.config(servers=[NGINX, OTHER], weights=(weight, 1), scheduler="wrr")
+def config(family: int = 4, weight: int = 1, options: Sequence[str] = (), of_other: str = "") -> str:
+    """``options`` are those of the service, ``of_other`` one of the server beside nginx."""
+    (nginx, _), other, _ = standard.FAMILIES[family].servers
+    servers = [(nginx, NGINX_PORT), other]
+    text = standard.config(families=(family,), servers=servers, weights=(weight, 1), scheduler="wrr", options=options)
     head, first, rest = text.partition("\n[[virtual_server.real_server]]")
-    port = f'[[interface]]\nport = 3\nmac = "02:f4:00:00:00:03"\naddress = "{GATEWAY}"\n'
-    return f"{port}\n{head}{CHECK}{first}{rest}"
+    port = f'[[interface]]\nport = 3\nmac = "02:f4:00:00:00:03"\naddress = "{GATEWAY[family]}"\n'
+    return f"{port}\n{head}{CHECK}{first}{rest.rstrip()}\n{of_other}\n"
 
 
-def join(network: Network) -> None:
+def join(network: Network, family: int) -> None:
     """Give the checker's end of the wire to the namespace of the controller."""
     with namespaces.inside(network.namespace("checker")), IPRoute() as ip:
         there = namespaces.handle(network.namespace(network.topology.switch))
         ip.link("set", index=ip.link_lookup(ifname="eth0")[0], ifname="check0", net_ns_fd=there)
     with network.inside(network.topology.switch), IPRoute() as ip:
         index = ip.link_lookup(ifname="check0")[0]
+        for name in ("disable_ipv6", "accept_dad") if family == 6 else ():
+            Path("/proc/sys/net/ipv6/conf/check0", name).write_text("0")
         ip.link("set", index=index, state="up")
-        ip.addr("add", index=index, address="10.3.0.1", prefixlen=24)
-        ip.route("add", dst="10.2.0.0/24", gateway=str(GATEWAY.ip), oif=index)
+        checker = CHECKER[family]
+        ip.addr("add", index=index, address=str(checker.ip), prefixlen=checker.network.prefixlen)
+        servers = standard.FAMILIES[family].gateways[1].network
+        ip.route("add", dst=str(servers), gateway=str(GATEWAY[family].ip), oif=index)
 
 
 class Checked:
     """The world, and nginx on s1."""
 
     def __init__(self, world: World, directory: Path) -> None:
+        self.nginx_address, _ = world.plan.servers[0]
         self.world = world
         self.directory = directory
         self.nginx: Process | None = None
@@ -96,16 +105,19 @@ class Checked:
     def start(self, status: int = 200) -> None:
         self._starts += 1
         path = self.directory / "nginx.conf"
-        address, port = NGINX
-        path.write_text(CONFIG.format(directory=self.directory, address=address, port=port, status=status))
+        path.write_text(CONFIG.format(directory=self.directory, address=self._endpoint, status=status))
         command = ["nginx", "-c", str(path), "-e", str(self.directory / "error.log")]
         nginx = self.nginx = self.world.network.start("s1", f"nginx{self._starts}", command)
 
         def listens() -> bool:
             nginx.check_running()
-            return self.world.network.listens("s1", port)
+            return self.world.network.listens("s1", NGINX_PORT)
 
         poll(listens, 10, "nginx listens")
+
+    @property
+    def _endpoint(self) -> str:
+        return endpoint((str(self.nginx_address), NGINX_PORT))
 
     def stop(self) -> None:
         assert self.nginx is not None
@@ -118,7 +130,7 @@ class Checked:
 
     def shown(self) -> dict[str, Any]:
         (service,) = self.world.stack.stats()["services"]
-        return next(server for server in service["servers"] if server["server"] == f"{NGINX[0]}:{NGINX[1]}")
+        return next(server for server in service["servers"] if server["server"] == self._endpoint)
 
     def becomes(self, healthy: bool) -> str:
         """Wait until it is; the reason that is shown."""
@@ -143,14 +155,16 @@ class Checked:
     def route(self, action: str) -> None:
         """Whether answers to checks leave s1."""
         with self.world.network.inside("s1"), IPRoute() as ip:
-            ip.route(action, dst="10.3.0.1/32", type="blackhole")
+            checker = CHECKER[self.world.family].ip
+            ip.route(action, dst=f"{checker}/{checker.max_prefixlen}", type="blackhole")
 
 
 @pytest.fixture(scope="module")
-def checked(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checked]:
-    with Network(topology(), offloads=takes_offloads(target)) as network:
-        join(network)
-        world = World(network, Stack(network, config(), target))
+def checked(request: pytest.FixtureRequest, target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checked]:
+    family = int(request.param)
+    with Network(topology(family), offloads=takes_offloads(target)) as network:
+        join(network, family)
+        world = World(network, Stack(network, config(family), target), family)
         world.start_servers()
         made = Checked(world, tmp_path_factory.mktemp("nginx"))
         made.start()
@@ -159,6 +173,11 @@ def checked(target: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         yield made
 
 
+V4 = pytest.mark.parametrize("checked", [4], ids=["ipv4"], indirect=True)
+BOTH = pytest.mark.parametrize("checked", [4, 6], ids=["ipv4", "ipv6"], indirect=True)
+
+
+@BOTH
 def test_a_server_that_is_killed_leaves_and_returns(checked: Checked) -> None:
     checked.becomes(True)
     assert checked.answers() == {True, False}
@@ -170,6 +189,7 @@ def test_a_server_that_is_killed_leaves_and_returns(checked: Checked) -> None:
     assert checked.answers() == {True, False}
 
 
+@V4
 def test_a_reload_while_it_is_down_changes_nothing_but_what_the_file_says(checked: Checked) -> None:
     """acassen/keepalived#187: the weight that the file has in the meantime holds when the server is well again."""
     checked.stop()
@@ -190,6 +210,7 @@ def test_a_reload_while_it_is_down_changes_nothing_but_what_the_file_says(checke
     assert checked.shown()["healthy"]
 
 
+@V4
 def test_a_server_that_answers_wrongly(checked: Checked) -> None:
     checked.becomes(True)
     checked.stop()
@@ -201,6 +222,7 @@ def test_a_server_that_answers_wrongly(checked: Checked) -> None:
     checked.becomes(True)
 
 
+@V4
 def test_a_server_that_hangs(checked: Checked) -> None:
     checked.becomes(True)
     worker = checked.worker()
@@ -213,6 +235,7 @@ def test_a_server_that_hangs(checked: Checked) -> None:
     checked.becomes(True)
 
 
+@BOTH
 def test_a_server_whose_answers_get_lost(checked: Checked) -> None:
     checked.becomes(True)
     checked.route("add")
@@ -222,3 +245,42 @@ def test_a_server_whose_answers_get_lost(checked: Checked) -> None:
         checked.route("del")
     checked.becomes(True)
     assert checked.answers() == {True, False}
+
+
+@V4
+def test_a_sorry_server_serves_meanwhile_and_a_restart_changes_no_state(checked: Checked) -> None:
+    """The controller is killed while nginx is down: when it is back, nginx is down still."""
+    stack, book = checked.world.stack, checked.directory / "book"
+    program = checked.directory / "told"
+    program.write_text(f'#!/bin/sh\necho "$1 $FULLNAT_STATE" >>{book}\n')
+    program.chmod(0o755)
+    told = [f'quorum_{state} = "{program} quorum"' for state in ("up", "down")]
+    assert stack.controller is not None
+
+    def reads(*lines: str) -> None:
+        found = poll(lambda: book.exists() and len(book.read_text().splitlines()) >= len(lines), 20, f"{lines}: told")
+        assert found
+        assert book.read_text().splitlines() == list(lines)
+
+    checked.becomes(True)
+    stack.configure(config(options=told, of_other="sorry = true"))
+    stack.controller.signal(signal.SIGHUP)
+    reads("quorum up")
+    assert checked.answers() == {True}
+    checked.stop()
+    checked.becomes(False)
+    assert checked.answers() == {False}
+    reads("quorum up", "quorum down")
+    poll(lambda: '["down",' in (stack.state / "memory").read_text(), 10, "it is remembered")
+    stack.controller.kill()
+    stack.start_controller()
+    stack.wait_ready()
+    assert not checked.shown()["healthy"]
+    assert checked.answers() == {False}
+    checked.start()
+    checked.becomes(True)
+    assert checked.answers() == {True}
+    reads("quorum up", "quorum down", "quorum down", "quorum up")
+    stack.configure(config())
+    stack.controller.signal(signal.SIGHUP)
+    poll(lambda: checked.answers() == {True, False}, 20, "the file is read")

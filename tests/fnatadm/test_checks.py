@@ -95,3 +95,19 @@ async def test_programs_are_the_owners(tmp_path: Path, fnatadm: Run, api: Api, m
     # Settings beside those of a program stay open to others.
     who = replace(who, is_owner=False)
     assert await fnatadm(f"-E {WEB} -s rr") == Done(0, "", "")
+
+
+async def test_several_checks_in_one_message(api: Api, fnatadm: Run) -> None:
+    """haproxytech/dataplaneapi#263: no way to say more than one."""
+    kinds = ("tcp", "http", "smtp", "udp", "ping")
+    typed = " ".join(f"--check type={kind}" for kind in kinds)
+    assert await fnatadm("-C") == Done(0, "", "")
+    assert await fnatadm(f"-A {WEB} {typed}") == Done(0, "", "")
+    assert [check.type for check in checks(api)[0]] == [*kinds]
+
+
+async def test_a_server_by_command_has_the_checks_of_its_service(api: Api, fnatadm: Run) -> None:
+    """haproxytech/dataplaneapi#299: a server that is added to what runs is never checked."""
+    for line in ("-C", f"-A {WEB} --check type=tcp", f"-a {WEB} -r 10.0.0.11 -m"):
+        assert await fnatadm(line) == Done(0, "", "")
+    assert checks(api) == [(Check(type="tcp"),), ()]

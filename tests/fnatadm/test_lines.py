@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 WRONG = [
     ("-n", "there is no command; fnatadm -h lists them"),
     ("-L -S", "-L and -S are two commands"),
-    ("-A", "-A needs -t or -u"),
+    ("-A", "-A needs -t, -u or -f"),
     ("-a -t 192.0.2.1:80", "-a needs -r"),
     ("-P -t 192.0.2.1:80", "-P needs -z"),
     ("-A -t", "-t needs HOST:PORT"),
@@ -53,15 +53,21 @@ WRONG = [
     ("-L --numerc", "unknown option --numerc; did you mean --numeric?"),
     ("-K", "unknown option -K"),
     ("-L all", "unexpected 'all'"),
-    ("-A -f 3", "firewall marks are not supported: services are known by address and port"),
+    ("-A -f web", "-f 'web' is not a number, or a number and /udp"),
+    ("-A -f 3/sctp", "-f '3/sctp' is not a number, or a number and /udp"),
+    ("-A -f 3 -t 192.0.2.1:80", "there are two services"),
+    ("-A -t 192.0.2.1:80 -6", "-6 is for -f; another service's family is that of its address"),
+    ("-a -f 3 -r 192.0.2.2 -H dst=192.0.2.1", "-H does not go with -a"),
     ("-A -t 192.0.2.1:80 --pe sip", "persistence engines are not supported"),
     ("--set 1 2", "--set needs TCP TCPFIN UDP"),
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 -m --tun-type gue", "--tun-type needs -i"),
+    ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type vxlan", "--tun-type is ipip or gue"),
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-port 6080", "--tun-port goes with --tun-type gue, and is 6080"),
     (
         "-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type gue --tun-port 80",
         "--tun-port goes with --tun-type gue, and is 6080",
     ),
+    ("-A -t 192.0.2.1:80 --proxy-protocol v1", "--proxy-protocol v1: PROXY protocol is of version 2 only"),
     ("-A -t 192.0.2.1:80 --option toa", "--option 'toa' is not NAME=VALUE"),
     (
         "-e -t 192.0.2.1:80 -r 192.0.2.2 --within 9",
@@ -75,6 +81,13 @@ WRONG = [
     ("-A -t 192.0.2.1:80 --check path='", '--check "path=\'": No closing quotation'),
     ("-D -t 192.0.2.1:80 --check none", "--check does not go with -D"),
 ]
+
+
+def test_a_message_is_one_line_whatever_was_typed() -> None:
+    for word, told in (("--a\nb", "unknown option '--a\\nb'"), ("-\n", "unknown option '-\\n'")):
+        with pytest.raises(UsageError) as caught:
+            parse([word])
+        assert str(caught.value) == told
 
 
 @pytest.mark.parametrize(("line", "message"), WRONG, ids=[line for line, _ in WRONG])
@@ -115,6 +128,12 @@ def test_where_the_packet_stays_the_port_is_the_services(letter: str, mode: str,
     assert (found["server"], found["settings"]["mode"]) == (f"192.0.2.2:{port}", mode)
 
 
+def test_proxy_protocol_by_the_words_of_dpvs() -> None:
+    for word, proxy in (("disable", "off"), ("v2", "first"), ("v2-insecure", "clients")):
+        found = server(f"-A -t 192.0.2.1:80 -s rr --proxy-protocol {word}")
+        assert found["settings"] == {"scheduler": "rr", "proxy_protocol": proxy}
+
+
 def test_ways_to_write_options() -> None:
     for line in ("-At 192.0.2.1:80 -srr -p300", "-A -t192.0.2.1:80 --scheduler=rr --persistent 300"):
         assert server(line)["settings"] == {"scheduler": "rr", "persistence_timeout": 300.0}
@@ -129,7 +148,12 @@ def test_the_table() -> None:
     written = [name for option in every for name in option.names]
     assert len(set(written)) == len(written)
     assert not set(written) & set(REFUSED)
-    used = {name for command in COMMANDS for name in (*command.needs, *command.may)} | {"udp", "socket"}
+    used = {name for command in COMMANDS for name in (*command.needs, *command.may)} | {
+        "udp",
+        "fwmark",
+        "ipv6",
+        "socket",
+    }
     assert used == {option.name for option in OPTIONS}
     assert {name for names_ in TOGETHER for name in names_} <= used
     assert all(bool(option.metavar) == (option.value is not Value.NONE) for option in every)
@@ -137,9 +161,11 @@ def test_the_table() -> None:
 
 def test_every_setting_can_be_said() -> None:
     assert {*commands.MODES.values(), *commands.TUNNELS.values()} == {str(mode) for mode in Mode}
-    server_settings = {*server("-a -t 192.0.2.1:80 -r 192.0.2.2 --option quic_id=ab --check type=tcp")["settings"]}
-    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold", "quic_id", "checks"}
-    assert server_settings == set(ServerSettings.__dataclass_fields__)
+    words = "--option quic_id=ab --option sorry=true --check type=tcp"
+    server_settings = {*server(f"-a -t 192.0.2.1:80 -r 192.0.2.2 {words}")["settings"]}
+    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold", "quic_id", "sorry", "checks"}
+    of_programs = {"notify_up", "notify_down", "notify_user"}
+    assert server_settings == set(ServerSettings.__dataclass_fields__) - of_programs
 
 
 # ---- what -S writes, -R reads
@@ -185,6 +211,9 @@ SERVICES = st.fixed_dictionaries(
         "max_sessions": st.integers(0, 10_000_000),
         "new_rate": st.integers(0, 10_000_000),
         "slow_start": SECONDS,
+        "quorum": st.integers(2, 9),
+        "passive_failures": st.integers(0, 9),
+        "passive_time": SECONDS,
         "drain_timeout": SECONDS,
         "persistence_timeout": SECONDS,
         "persistence_prefix": BITS,
@@ -195,7 +224,7 @@ SERVICES = st.fixed_dictionaries(
 )
 SERVERS = st.fixed_dictionaries(
     {"mode": st.sampled_from(["fullnat", "nat", "dr", "tunnel"]), "weight": st.integers(0, 65535)},
-    optional={"upper_threshold": st.integers(5, 1000), "checks": CHECKS},
+    optional={"upper_threshold": st.integers(5, 1000), "sorry": st.booleans(), "checks": CHECKS},
 )
 STATES = st.lists(
     st.tuples(

@@ -14,6 +14,7 @@ from fullnat.cli import controlclient
 from fullnat.core.views import SessionView
 from fullnat.fnatadm import layouts, main
 from fullnat.fnatadm.options import COMMANDS
+from fullnat.net.flow import marked
 
 from fnatadm.conftest import Done, Run
 
@@ -254,7 +255,7 @@ async def test_a_restore_is_atomic(api: Api, fnatadm: Run) -> None:
     for last, status, message in (
         ("-A -t 203.0.113.90:80", 1, "line 3: virtual server tcp 203.0.113.90:80 is there already"),
         ("-a -t 203.0.113.91:80 -r 10.0.0.9:1 -b", 1, "line 3: there is no virtual server tcp 203.0.113.91:80"),
-        ("-A -t 203.0.113.91:80 -f 3", 2, "line 3: firewall marks are not supported: services are known by "),
+        ("-A -t 203.0.113.91:80 --pe sip", 2, "line 3: persistence engines are not supported"),
         ("-A -t '203", 2, "line 3: No closing quotation"),
         ("-L", 2, "line 3: -L changes nothing, and a line of -R does"),
     ):
@@ -284,7 +285,10 @@ async def test_what_the_controller_refuses(fnatadm: Run) -> None:
         ("-D -t 203.0.113.81:80", "there is no virtual server tcp 203.0.113.81:80"),
         ("-L -t 203.0.113.81:80", "there is no virtual server tcp 203.0.113.81:80"),
         ("-Z -t 203.0.113.81:80", "there is no virtual server tcp 203.0.113.81:80"),
-        ("-A -t 203.0.113.81:0", "port 0 is not from 1 to 65535"),
+        ("-A -f 3", "fwmark:3 needs match, 1 to 64 rules"),
+        ("-A -f 0 -H dst=203.0.113.81", "fwmark 0 is not from 1 to 16777215"),
+        ("-A -f 3 -H dport=80", "'dport=80': dst is missing"),
+        ("-A -t 203.0.113.81:0 -H dst=203.0.113.81", "match is of services by fwmark, and 203.0.113.81:0 is none"),
         ("-A -t 203.0.113.81:80 -s dance", "'dance' is not one of dh, fo"),
         ("-A -t 203.0.113.81:80 --option colour=red", "colour: no option of a service; there are scheduler, mode, "),
         ("-A -t 203.0.113.81:80 --option max_session=1", "max_session: no option of a service; did you mean max_sess"),
@@ -353,3 +357,39 @@ async def test_a_restore_of_no_text(api: Api, fnatadm: Run, stdin: io.TextIOWrap
     before = dict(api.model.services)
     assert await fnatadm("-R", stdin) == Done(2, "", f"fnatadm: {told}\n")
     assert api.model.services == before
+
+
+async def test_services_of_all_ports_and_by_match(api: Api, fnatadm: Run) -> None:
+    """Made, listed, saved and made again as in ipvsadm; the server's port is the one that is asked for."""
+    for line in (
+        "-C",
+        "-A -t 203.0.113.90:0 -s rr -p 300",
+        "-a -t 203.0.113.90:0 -r 10.0.0.11 -g",
+        "-A -f 3 -s rr -p 300 -M 255.255.255.0 -H dst=203.0.113.90,dport=80 -H dst=203.0.113.91/32,dport=443",
+        "-a -f 3 -r 10.0.0.12:0 -m -w 2",
+        "-A -f 3/udp -6 -s rr -H dst=2001:db8:9::90,src=2001:db8:1::/48,iif=1",
+    ):
+        assert await fnatadm(line) == Done(0, "", "")
+    listed = await fnatadm("-L -n")
+    rows = [line.split() for line in listed.out.splitlines()[3:]]
+    assert [row[:3] for row in rows] == [
+        ["TCP", "203.0.113.90:0", "rr"],
+        ["->", "10.0.0.11:0", "Route"],
+        ["FWM", "3", "rr"],
+        ["->", "10.0.0.12:0", "Masq"],
+        ["FWM", "3/udp", "IPv6"],
+    ]
+    assert "persistent 300 mask 255.255.255.0" in listed.out
+    saved = await fnatadm("-S -n")
+    assert (
+        "-A -f 3 -s rr -p 300 -M 255.255.255.0 -H dst=203.0.113.90,dport=80 -H dst=203.0.113.91,dport=443" in saved.out
+    )
+    assert "-a -f 3 -r 10.0.0.12:0 -m -w 2" in saved.out
+    assert "-A -f 3/udp -6 -s rr -H dst=2001:db8:9::90,src=2001:db8:1::/48,iif=1" in saved.out
+    before = {**api.model.services}
+    assert await fnatadm("-C") == Done(0, "", "")
+    assert await fnatadm("-R", saved.out) == Done(0, "", "")
+    assert api.model.services == before
+    assert await fnatadm("-E -f 3 -H dst=203.0.113.92") == Done(0, "", "")
+    assert [str(rule) for rule in api.model.services[6, marked(3)].settings.match] == ["dst=203.0.113.92"]
+    assert await fnatadm("-D -f 3/udp -6") == Done(0, "", "")

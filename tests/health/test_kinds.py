@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from fullnat.config.model import Check
 from fullnat.health.connect import Target
-from fullnat.health.failed import Unusable
+from fullnat.health.failed import Unusable, Weight
 from fullnat.health.prober import Prober
 
 from .conftest import HOST, serving
@@ -22,7 +22,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nwell"
 
 
 async def _asked(check: Check, target: Target) -> str:
-    return await Prober(check, target, lambda: None)._once()
+    found, _ = await Prober(check, target, lambda: None)._once()
+    return found
 
 
 def asked(check: Check, answer: bytes | None) -> str:
@@ -217,6 +218,112 @@ def test_datagrams(changes: dict[str, Any], reason: str) -> None:
             transport.close()
 
     assert asyncio.run(ask()) == reason
+
+
+class Names(asyncio.DatagramProtocol):
+    """A name server: it takes a question of other messages first, and answers with ``code``."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+        self.asked: list[bytes] = []
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.asked.append(data)
+        other = bytes((data[0] ^ 1, data[1]))
+        for answer in (b"short", data, other + b"\x81\x83", data[:2] + bytes((0x81, 0x80 | self._code))):
+            self._transport.sendto(answer + data[len(answer) :] if len(answer) == 4 else answer, addr)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (0, ""),
+        (2, "the answer says: server failure"),
+        (3, "the answer says: no such name"),
+        (5, "the answer says: refused"),
+        (9, "the answer says: code 9"),
+    ],
+)
+def test_a_name_server_says_by_its_answer(code: int, reason: str) -> None:
+    server = Names(code)
+
+    async def ask() -> str:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: server, (HOST, 0))
+        target = Target(HOST, transport.get_extra_info("sockname")[1], False)
+        try:
+            return await _asked(Check(type="dns", timeout=2.0, name="www.example.org", record="AAAA"), target)
+        finally:
+            transport.close()
+
+    assert asyncio.run(ask()) == reason
+    (question,) = server.asked
+    assert question[2:] == b"\x01\x00\x00\x01" + bytes(6) + b"\x03www\x07example\x03org\x00\x00\x1c\x00\x01"
+
+
+def test_a_name_server_that_is_silent_or_not_there() -> None:
+    async def ask() -> str:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Echo, (HOST, 0))
+        target = Target(HOST, transport.get_extra_info("sockname")[1], False)
+        silent = await _asked(Check(type="dns", timeout=0.2), target)
+        transport.close()
+        await asyncio.sleep(0)
+        assert await _asked(Check(type="dns", timeout=5.0), target) == "connection refused"
+        return silent
+
+    assert asyncio.run(ask()) == "no answer in 0.2 s"
+
+
+NOBODY = Target(HOST, 80, False)
+
+
+async def _weighed(check: Check) -> tuple[str, Weight | None]:
+    return await Prober(check, NOBODY, lambda: None)._once()
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "found"),
+    [
+        (None, {}, ("", None)),
+        ("", {}, ("", None)),
+        ("0\n", {}, ("", None)),
+        ("7 # maintenance\n", {}, ("the file says 7", None)),
+        ("-1", {}, ("the file says -1", None)),
+        ("0", {"reverse": True}, ("the file says 0", None)),
+        ("1", {"reverse": True}, ("", None)),
+        ("3", {"factor": 2}, ("", Weight(6, is_whole=False))),
+        ("3", {"factor": 2, "reverse": True}, ("", Weight(-6, is_whole=False))),
+        (None, {"factor": 1}, ("", Weight(0, is_whole=False))),
+    ],
+)
+def test_a_file_says_a_number(tmp_path: Path, text: str | None, changes: dict[str, Any], found: object) -> None:
+    path = tmp_path / "number"
+    if text is not None:
+        path.write_text(text)
+    assert asyncio.run(_weighed(Check(type="file", file=str(path), **changes))) == found
+
+
+@pytest.mark.parametrize("text", ["well", "99999999999", b"\xff\xfe"])
+def test_a_file_that_says_no_number_says_nothing_of_the_server(tmp_path: Path, text: str | bytes) -> None:
+    path = tmp_path / "number"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(Unusable):
+        asyncio.run(_weighed(Check(type="file", file=str(path))))
+    os.unlink(path)
+    os.mkfifo(path)
+    with pytest.raises(Unusable):
+        asyncio.run(_weighed(Check(type="file", file=str(path))))
+
+
+def test_a_program_says_a_weight(tmp_path: Path) -> None:
+    """keepalived: misc_dynamic."""
+    dynamic = {"dynamic": True}
+    assert asyncio.run(_weighed(script(program(tmp_path, "exit 12"), **dynamic))) == ("", Weight(10, is_whole=True))
+    assert asyncio.run(_weighed(script(program(tmp_path, "exit 2"), **dynamic))) == ("", Weight(0, is_whole=True))
+    assert asyncio.run(_weighed(script(program(tmp_path, "exit 1"), **dynamic))) == ("the program says 1", None)
+    assert asyncio.run(_weighed(script(program(tmp_path, "exit 0"), **dynamic))) == ("", None)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="raw sockets are root's")

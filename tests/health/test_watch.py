@@ -16,7 +16,7 @@ from fullnat.core.model import Declared, Model
 from fullnat.health import prober as probing
 from fullnat.health import watch as watching
 from fullnat.health.connect import Target
-from fullnat.health.failed import Failed
+from fullnat.health.failed import Failed, Weight
 from fullnat.health.watch import Watch
 from fullnat.net.flow import Endpoint, address
 
@@ -32,15 +32,17 @@ class Fake:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.error: BaseException | None = None
+        self.weight: Weight | None = None
         self.asked: list[Target] = []
         monkeypatch.setattr(probing, "KINDS", {"tcp": self.check})
         self.verdicts: list[Verdict] = []
         self.watch = Watch(self.verdicts.append)
 
-    async def check(self, _settings: Check, target: Target) -> None:
+    async def check(self, _settings: Check, target: Target) -> Weight | None:
         self.asked.append(target)
         if self.error is not None:
             raise self.error
+        return self.weight
 
     @property
     def healthy(self) -> bool:
@@ -252,6 +254,73 @@ def test_whom_no_way_leads_to_is_down(fake: Fake, number: int) -> None:
         fake.watch.follow(model(tcp()))
         await until(lambda: not fake.healthy, "it is down")
         assert fake.verdicts[-1].reason == os.strerror(number).lower()
+        await fake.watch.close()
+
+    asyncio.run(run())
+
+
+def test_a_weight_that_a_check_says_is_told_when_it_is_another_one(fake: Fake) -> None:
+    async def run() -> None:
+        fake.watch.follow(model(tcp(), weight=4))
+        await fake.next()
+        fake.weight = Weight(-3, is_whole=False)
+        await until(lambda: fake.verdicts[-1].weight == 1, "it is told")
+        count = len(fake.verdicts)
+        await fake.next(3)
+        assert len(fake.verdicts) == count
+        fake.watch.follow(model(tcp(), weight=9))
+        assert fake.verdicts[-1].weight == 6
+        fake.weight = Weight(70000, is_whole=True)
+        await until(lambda: fake.verdicts[-1].weight == 65535, "it is the greatest")
+        fake.error = Failed("no good")
+        await until(lambda: not fake.healthy, "it is down")
+        fake.error, fake.weight = None, None
+        await until(lambda: fake.healthy, "it is up")
+        assert fake.verdicts[-1].weight is None
+        await fake.watch.close()
+
+    asyncio.run(run())
+
+
+def test_of_several_weights_each_changes_what_is_configured() -> None:
+    """keepalived: update_svr_wgt."""
+    checks = watching.Checks()
+    for weight in (Weight(10, is_whole=True), Weight(3, is_whole=False), None):
+        prober = checks.probers[tcp(fall=len(checks.probers) + 1)] = probing.Prober(
+            tcp(), Target("", 0, False), lambda: None
+        )
+        prober.state.weight = weight
+    assert checks.weight(5) == 10 + 3
+    assert watching.Checks().weight(5) is None
+
+
+def test_a_server_that_was_down_before_a_restart_is_down_until_it_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(monkeypatch)
+    fake.watch = Watch(fake.verdicts.append, lambda *_: False)
+
+    async def run() -> None:
+        fake.watch.follow(model(tcp(rise=2)))
+        assert fake.verdicts == [Verdict(KEY, SERVER, False, "down before, and not checked anew yet")]
+        await until(lambda: fake.healthy, "it is up")
+        assert len(fake.asked) == 2
+        fake.watch.follow(model())
+        assert fake.verdicts[-1] == Verdict(KEY, SERVER, True)
+        await fake.watch.close()
+
+    asyncio.run(run())
+
+
+def test_one_that_was_down_before_a_restart_and_is_checked_no_more_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(monkeypatch)
+    Watch(fake.verdicts.append, lambda *_: False).follow(model())
+    assert fake.verdicts == [Verdict(KEY, SERVER, True)]
+
+
+def test_a_sorry_server_has_only_checks_of_its_own(fake: Fake) -> None:
+    async def run() -> None:
+        settings = ServerSettings(sorry=True)
+        fake.watch.follow(Model(services={KEY: Declared(ServiceSettings(checks=(tcp(),)), {SERVER: settings})}))
+        assert fake.watch.of(KEY, SERVER) is None
         await fake.watch.close()
 
     asyncio.run(run())

@@ -21,6 +21,7 @@ from scapy.packet import Packet, Raw
 
 COMPILED = Path(__file__).resolve().parents[2] / "p4src/compiled"
 CPU_PORT = 255
+DELTA = 0x12345678
 SWITCH_MAC, CLIENT_MAC, SERVER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
 CLIENT, VIP, LOCAL, SERVER = "10.1.0.1", "10.9.0.1", "10.2.0.100", "10.2.0.11"
 CLIENT6, VIP6, LOCAL6, SERVER6 = "2001:db8:1::1", "2001:db8:9::1", "2001:db8:2::100", "2001:db8:2::11"
@@ -55,8 +56,8 @@ def install(engine: Inserts, program: Program, table: str, key: bytes, action: s
     engine.insert(found.index, Entry(key=key, action=index, params=params))
 
 
-def install_session(engine: Inserts, program: Program) -> None:
-    """Two ports, a service with its real server, routes and neighbors, and one session."""
+def install_session(engine: Inserts, program: Program, flags: int = 1) -> None:
+    """Two ports, a service with its real server, routes and neighbors, and one session with these SessionFlags."""
     for port in (1, 2):
         install(engine, program, "port", packed((port, 4)), "port_set", packed(mac(SWITCH_MAC)))
     install(engine, program, "own_address", packed(ipv4(VIP)), "own_vip")
@@ -72,13 +73,13 @@ def install_session(engine: Inserts, program: Program) -> None:
         ("server_in", "to_server", SERVER, 8080),
         ("server_out", "from_vip", VIP, 80),
     ):
-        install(engine, program, table, packed((0, 3)), action, packed((1, 1), ipv4(address), (at, 2)))
+        install(engine, program, table, packed((0, 3)), action, packed((flags, 1), ipv4(address), (at, 2)))
     for table, action, ends, address, at in (
         ("session_in", "fullnat_in", (CLIENT, 40000, VIP, 80), LOCAL, 5000),
         ("session_out", "fullnat_out", (SERVER, 8080, LOCAL, 5000), CLIENT, 40000),
     ):
         key = packed((6, 1), ipv4(str(ends[0])), (int(ends[1]), 2), ipv4(str(ends[2])), (int(ends[3]), 2))
-        data = packed((3, 3), (0, 3), ipv4(address), (at, 2), (0x12345678, 4))
+        data = packed((3, 3), (0, 3), ipv4(address), (at, 2), (DELTA, 4))
         install(engine, program, table, key, action, data)
 
 

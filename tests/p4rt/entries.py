@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, address, v4
+from fullnat.tables.bucket import Bucket
 from fullnat.tables.host import Host
 from fullnat.tables.next_hop import NextHop, Way
 from fullnat.tables.own_address import OwnAddress
@@ -67,15 +68,17 @@ def routes(action: st.SearchStrategy[tuple[str, int | None]]) -> st.SearchStrate
 
 
 cold = st.one_of(
-    st.builds(Port, bits(16), bits(48)),
+    st.builds(Port, bits(32), bits(48)),
     st.builds(OwnAddress, addresses, st.sampled_from(["own_vip", "own_local", "own_interface"])),
-    st.builds(VirtualService, bits(8), addresses, bits(16), bits(8)),
+    st.builds(VirtualService, bits(8), addresses, bits(16), bits(8), st.none(), st.just(0)),
+    st.builds(VirtualService, bits(8), addresses, bits(16), bits(8), bits(16), bits(32)),
+    st.builds(Bucket, bits(16), bits(32), bits(18)),
     routes(
         st.tuples(st.sampled_from(["route_connected", "route_drop"]), st.none())
         | st.tuples(st.just("route_via"), bits(16))
     ),
     st.builds(Host, addresses, bits(16)),
-    st.builds(NextHop, bits(16), st.none() | st.builds(Way, bits(16), bits(48), bits(48), bits(16))),
+    st.builds(NextHop, bits(16), st.none() | st.builds(Way, bits(32), bits(48), bits(48), bits(16))),
     st.builds(ServerIn, bits(16), bits(8), addresses, bits(16), st.just("to_server"), st.none()),
     st.builds(ServerIn, bits(16), bits(8), addresses, st.just(0), st.just("to_server_direct"), st.none()),
     families.flatmap(

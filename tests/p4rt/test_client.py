@@ -122,12 +122,27 @@ async def test_set_up_enables_digests_and_limits_punts(connect: Connect, switch:
     assert all(meter == config for meter in switch.meters.values())
 
 
-async def test_of_late_segments_no_more_are_brought_than_are_worth_it(connect: Connect, switch: FakeSwitch) -> None:
+@pytest.mark.parametrize(
+    ("reason", "most"),
+    [
+        (PuntReason.NO_SESSION, 2000),
+        (PuntReason.NO_NEIGHBOR, 3072),
+        (PuntReason.TOO_BIG, 2000),
+        (PuntReason.TTL_EXPIRED, 2000),
+    ],
+)
+async def test_of_what_is_answered_or_held_no_more_are_brought_than_are_worth_it(
+    connect: Connect, switch: FakeSwitch, reason: PuntReason, most: int
+) -> None:
+    """Twice what is answered, and what may wait for as many neighbors as are looked for at a time; SYNs and others by
+    the configuration alone."""
     client = await primary(connect)
     await client.limit_punts(20_000, 30_000)
-    late = switch.meters.pop(PuntReason.NO_SESSION)
-    assert late == p4r.MeterConfig(cir=2000, cburst=2000, pir=2000, pburst=2000)
-    assert {(meter.cir, meter.cburst) for meter in switch.meters.values()} == {(20_000, 30_000)}
+    assert switch.meters[reason] == p4r.MeterConfig(cir=most, cburst=most, pir=most, pburst=most)
+    for other in (PuntReason.SERVICE_SYN, PuntReason.SERVICE_DATAGRAM, PuntReason.SESSION_SYN, PuntReason.ARP):
+        assert (switch.meters[other].cir, switch.meters[other].cburst) == (20_000, 30_000)
+    await client.limit_punts(100, 50)
+    assert (switch.meters[reason].cir, switch.meters[reason].cburst) == (100, 50)
 
 
 async def test_counters_are_read_by_index(connect: Connect, switch: FakeSwitch) -> None:

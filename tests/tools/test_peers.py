@@ -32,6 +32,7 @@ OWN = {"p4soft", "fullnat", "toa-check", "toa-attach"}
 BY_VARIABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ("bench/peers.py", "program"): ("haproxy", "iperf3", "nginx", "wrk"),
     ("ptf_tests/targets.py", "self.executable"): ("p4soft", "simple_switch_grpc"),
+    ("tests/e2e/test_proxy_protocol.py", "command[0]"): ("dnsdist", "haproxy", "nginx", "postfix"),
     ("tests/e2e/test_toa_preload.py", "name"): ("haproxy", "nginx", "redis-server"),
     ("tests/install/test_generated.py", "name"): ("bash", "fish", "groff", "shellcheck", "zsh"),
     ("tests/p4rt/switches.py", "target"): ("p4soft", "simple_switch_grpc"),

@@ -73,13 +73,13 @@ control UpdateChecksums(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        if (IN_SESSION && hdr.tcp.isValid()) {
+        if (TRANSLATED && hdr.tcp.isValid()) {
             if (hdr.ipv4.isValid()) { update_tcp(); } else { update_tcp6(); }
             if (hdr.toa_v4.isValid()) { add_toa(); } else if (hdr.toa_v6.isValid()) { add_toa6(); }
             option_checksum.apply(hdr, m);
         } else {
             if (hdr.ipv4.isValid()) { update_ipv4(); }
-            if (IN_SESSION && hdr.udp.isValid() && hdr.udp.checksum != 0) {
+            if (TRANSLATED && hdr.udp.isValid() && hdr.udp.checksum != 0) {
                 if (hdr.ipv6.isValid()) { update_udp6(); } else { update_udp(); }
             }
         }

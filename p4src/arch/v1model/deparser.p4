@@ -24,6 +24,7 @@ control FullnatDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.toa_v4);
         packet.emit(hdr.toa_v6);
         EMIT_OPTIONS(packet)
+        EMIT_PROXY(packet)
     }
 }
 

@@ -45,6 +45,7 @@ struct headers_t {
     toa_v4_t       toa_v4;
     toa_v6_t       toa_v6;
     OPTION_HEADERS
+    PROXY_HEADERS
 }
 
 #endif

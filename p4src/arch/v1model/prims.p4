@@ -6,6 +6,10 @@
 #define PACKET_IN_SEQ @id(5) bit<32> seq;
 
 #define IPV6
+#define STATELESS_SERVICES
+#define FLOW_HASH(RESULT, SOURCE, DESTINATION) \
+        hash(RESULT, HashAlgorithm.crc32, 32w0, { m.flow.protocol, SOURCE, DESTINATION, m.flow.src_port, m.flow.dst_port }, 33w0x100000000);
+#define SERVICE_MATCH
 
 /* A control verifies it. */
 #define CHECK_IPV4

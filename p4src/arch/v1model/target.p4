@@ -6,6 +6,7 @@
 #include "option_list/headers.p4"
 #include "icmp_error/headers.p4"
 #include "portless/headers.p4"
+#include "proxy/headers.p4"
 #define PORTLESS_STATES "portless/states.p4"
 #define QUOTED_STATES "icmp_error/states.p4"
 #define DECISION_HEADER
@@ -25,6 +26,7 @@ struct target_metadata_t {
     bit<8>      outer_bytes;  /* of the outer header; 0 = none */
     bool        gue;          /* UDP is between the headers */
     PORTLESS_METADATA
+    bit<16>     proxy_bytes;  /* of the header of PROXY protocol that the packet gets, or what an ICMP error quotes may have got; 0 = none */
     bit<16>     quoted_len;   /* of an ICMP error, bytes behind the quoted IP header */
     bool        to_sender;    /* an ICMP error goes to who sent the packet that it quotes */
     received_t    received;
@@ -67,6 +69,11 @@ struct target_metadata_t {
 #define BEHIND_ICMP parse_icmp_rest
 #define BEHIND_ICMPV6 parse_icmpv6_rest
 #define STRAY_ICMP_ERROR drop(DropReason.ICMP_ERROR)
+#define TELL_BY_PROXY \
+        if ((m.session.flags & (bit<8>)SessionFlag.PROXY != 0 || m.new_session) && IN_SESSION && m.verdict.punt == 0 \
+            && m.route.drop == (bit<8>)DropReason.NONE && m.verdict.drop == (bit<8>)DropReason.NONE) { \
+            Proxy.apply(hdr, m); \
+        }
 #define TOLD_EVENTS m.target.new_events
 
 #include "../../core/target.p4"
@@ -82,6 +89,8 @@ struct target_metadata_t {
 #include "family/change.p4"
 #include "tunnel.p4"
 #include "session_state.p4"
+#include "proxy/numbers.p4"
+#include "proxy/insert.p4"
 #include "punt_limit.p4"
 #include "verdict.p4"
 #include "deparser.p4"

@@ -37,7 +37,8 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         hdr.packet_in.reason = m.verdict.punt;
         hdr.packet_in.service_flags = m.verdict.service_flags;
         hdr.packet_in.ingress_port = m.priority | m.ingress_port;
-        hdr.packet_in.session_id = (bit<32>)m.session.id;
+        hdr.packet_in.session_id = m.session.direction == (bit<8>)Direction.STATELESS
+            ? OF_SERVER | (bit<32>)m.session.server_id : (bit<32>)m.session.id;
         hdr.packet_in.seq = m.verdict.punt == (bit<8>)PuntReason.SESSION_SYN ? m.target.client_end : 0;
         standard_metadata.egress_spec = CPU_PORT;
         m.verdict.out_port = CPU_PORT;
@@ -96,7 +97,7 @@ control Verdict(inout headers_t hdr, inout metadata_t m, inout standard_metadata
         } else if (m.verdict.drop != (bit<8>)DropReason.NONE) {
             drop();
         } else {
-            if (m.session.direction == (bit<8>)Direction.IN) {
+            if (m.session.direction & (bit<8>)Direction.IN != 0) {
                 forward_in();
             } else if (m.session.direction == (bit<8>)Direction.OUT) {
                 forward_out();

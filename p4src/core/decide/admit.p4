@@ -36,6 +36,9 @@ control Admit(inout headers_t hdr, inout metadata_t m) {
         actions = { drop_faulty; punt; admit; }
         const default_action = drop_faulty();
         const entries = {
+#ifdef STATELESS_SERVICES
+            (0, _, _, _, _, Direction.STATELESS, _, _) : admit();
+#endif
             (0, _, _, false, _, Direction.IN, 1, 0) : punt(PuntReason.SESSION_SYN, 0);
             (0, true, false, _, true, _, _, _)      : punt(PuntReason.OPTIONS, (bit<8>)PacketOutFlag.NEW_SESSION);
             (0, true, false, _, _, _, _, _)         : punt(PuntReason.OPTIONS, 0);

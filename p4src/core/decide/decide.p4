@@ -47,7 +47,8 @@ control Decide(inout headers_t hdr, inout metadata_t m) {
                 if (IS_IPV6) { answer_or_drop6.apply(hdr, m); } else { answer_or_drop.apply(hdr, m); }
             }
         }
-        if (IN_SESSION && (hdr.tcp.isValid() || hdr.udp.isValid()) && m.route.drop == (bit<8>)DropReason.NONE
+        TELL_BY_PROXY
+        if (TRANSLATED && (hdr.tcp.isValid() || hdr.udp.isValid()) && m.route.drop == (bit<8>)DropReason.NONE
             && m.verdict.drop == (bit<8>)DropReason.NONE) {
             session_state.apply(hdr, m);
         }

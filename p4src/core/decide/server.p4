@@ -84,6 +84,19 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         TUNNEL6(source)
     }
 
+#ifdef SERVICE_MATCH
+    /* Of a service of several ports: the server's port is the one that the client asked for. */
+    @id(ID_A_TO_SERVER_ANY) @name(".to_server_any")
+    action to_server_any(@id(1) bit<8> flags, @id(2) ipv4_addr_t address) {
+        to_server(flags, address, m.flow.dst_port);
+    }
+
+    @id(ID_A_TO_SERVER_ANY6) @name(".to_server_any6")
+    action to_server_any6(@id(1) bit<8> flags, @id(2) ipv6_addr_t address) {
+        to_server6(flags, address, m.flow.dst_port);
+    }
+#endif
+
     @id(ID_A_FROM_VIP) @name(".from_vip")
     action from_vip(@id(1) bit<8> flags, @id(2) ipv4_addr_t vip, @id(3) l4_port_t vport) {
         m.session.flags = flags;
@@ -101,6 +114,18 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         m.next_hop6 = m.session.dst6;
     }
 
+#ifdef SERVICE_MATCH
+    @id(ID_A_FROM_VIP_ANY) @name(".from_vip_any")
+    action from_vip_any(@id(1) bit<8> flags, @id(2) ipv4_addr_t vip) {
+        from_vip(flags, vip, m.flow.src_port);
+    }
+
+    @id(ID_A_FROM_VIP_ANY6) @name(".from_vip_any6")
+    action from_vip_any6(@id(1) bit<8> flags, @id(2) ipv6_addr_t vip) {
+        from_vip6(flags, vip, m.flow.src_port);
+    }
+#endif
+
     @id(ID_A_NO_SERVER) @name(".no_server")
     action no_server() { m.route.drop = (bit<8>)DropReason.SERVER; }
 
@@ -111,6 +136,9 @@ control Server(inout headers_t hdr, inout metadata_t m) {
             to_server; to_server_direct; to_server_tunnel; to_server_gue;
 #ifdef IPV6
             to_server6; to_server_direct6; to_server_tunnel6;
+#endif
+#ifdef SERVICE_MATCH
+            to_server_any; to_server_any6;
 #endif
             @defaultonly no_server;
         }
@@ -126,6 +154,9 @@ control Server(inout headers_t hdr, inout metadata_t m) {
 #ifdef IPV6
             from_vip6;
 #endif
+#ifdef SERVICE_MATCH
+            from_vip_any; from_vip_any6;
+#endif
             @defaultonly no_server;
         }
         const default_action = no_server();
@@ -133,10 +164,10 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     }
 
     apply {
-        if (m.session.direction == (bit<8>)Direction.IN) {
-            server_in.apply();
-        } else {
+        if (m.session.direction == (bit<8>)Direction.OUT) {
             server_out.apply();
+        } else {
+            server_in.apply();
         }
         if (FAMILY_DIFFERS && m.route.drop == (bit<8>)DropReason.NONE) { judge_families.apply(hdr, m); }
     }

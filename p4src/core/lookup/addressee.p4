@@ -3,7 +3,8 @@
  * own_address says whose an address is: a VIP, a local address (the source towards real servers), or an interface's.
  * virtual_service says which (VIP, protocol, port) is served. What a real server sends to a local address belongs to a session,
  * or else its sender shall learn that there is none: the controller knows whether. The tables write different fields, so an ASIC
- * looks both up in one stage. Both have a twin for IPv6, which takes the same actions.
+ * looks both up in one stage. Both have a twin for IPv6, which takes the same actions. What no exact service has is looked up by
+ * ServiceMatch, on a target that has that.
  * Reads m.flow and m.addressed; writes m.own. */
 #ifndef _ADDRESSEE_P4_
 #define _ADDRESSEE_P4_
@@ -11,6 +12,9 @@
 #include "../target.p4"
 
 control Addressee(inout headers_t hdr, inout metadata_t m) {
+#ifdef SERVICE_MATCH
+    ServiceMatch() service_match;
+#endif
     @id(ID_A_OWN_VIP) @name(".own_vip")
     action own_vip() { m.own.address = true; m.own.vip = true; m.own.answers_echo = true; }
 
@@ -39,6 +43,21 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
         m.own.flags = flags;
     }
 
+#ifdef STATELESS_SERVICES
+    /* Where each flow goes, Stateless says. */
+    @id(ID_A_SERVICE_STATELESS) @name(".service_stateless")
+    action service_stateless(@id(1) bit<8> flags, @id(2) bit<16> group, @id(3) bit<32> mask) {
+        m.own.served = true;
+        m.own.flags = flags;
+        m.own.stateless = true;
+        m.own.group = group;
+        m.own.bucket_mask = mask;
+    }
+#define SERVICES service_punt; service_stateless;
+#else
+#define SERVICES service_punt;
+#endif
+
     @id(ID_T_SERVICE) @name(".virtual_service")
     PLACE_ADDRESSEE
     table virtual_service {
@@ -47,7 +66,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst      : exact @id(2) @name("vip");
             m.flow.dst_port : exact @id(3) @name("vport");
         }
-        actions = { service_punt; @defaultonly NoAction; }
+        actions = { SERVICES @defaultonly NoAction; }
         const default_action = NoAction();
         size = SERVICE_TABLE_SIZE;
     }
@@ -67,7 +86,7 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst6     : exact @id(2) @name("vip");
             m.flow.dst_port : exact @id(3) @name("vport");
         }
-        actions = { service_punt; @defaultonly NoAction; }
+        actions = { SERVICES @defaultonly NoAction; }
         const default_action = NoAction();
         size = SERVICE6_TABLE_SIZE;
     }
@@ -75,11 +94,14 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
     apply {
         if (IS_IPV6) {
             own_address6.apply();
-            if (hdr.ports.isValid()) { virtual_service6.apply(); }
+            if (HAS_FLOW) { virtual_service6.apply(); }
         } else {
             own_address.apply();
-            if (hdr.ports.isValid()) { virtual_service.apply(); }
+            if (HAS_FLOW) { virtual_service.apply(); }
         }
+#ifdef SERVICE_MATCH
+        if (m.own.vip && !m.own.served && hdr.ports.isValid()) { service_match.apply(hdr, m); }
+#endif
     }
 }
 

@@ -10,7 +10,7 @@ from fullnat.config.errors import Place, Problems, Where
 from fullnat.config.model import Check
 from fullnat.config.written.document import checks as written
 
-OWNERS = frozenset({"script"})
+OWNERS = frozenset({"script", "file"})
 """Types of checks that run with the controller's rights what they name: for those alone who could write its file."""
 _NOWHERE = Place("", 0)
 

@@ -121,6 +121,7 @@ class Handlers:
                     "settings": translate.shown(declared.settings),
                     "servers": [_with_checks(server, own) for server in counted.get(key, [])],
                     "local_addresses": translate.locals_of(model, key),
+                    "has_quorum": self._snapshots.has_quorum(key),
                 }
 
     async def local_addresses(self, _request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:

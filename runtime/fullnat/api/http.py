@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +19,7 @@ from fullnat.api.calls import BY_PATH, Call
 from fullnat.api.errors import CallError, Kind
 from fullnat.api.identity import Identity
 from fullnat.api.server import Dispatcher
+from fullnat.page import FILES, HEADERS
 
 HEAD_BYTES = 16384
 BODY_BYTES = 32 << 20
@@ -64,12 +67,22 @@ class Request(NamedTuple):
     body: bytes
     keeps: bool
     """Another request may follow."""
+    host: str = ""
+    origin: str | None = None
+    """Of the page that asks, if it is one."""
 
 
 async def serve(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, begun: bytes, caller: Identity, dispatcher: Dispatcher
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    begun: bytes,
+    caller: Identity,
+    dispatcher: Dispatcher,
+    *,
+    is_open: bool = False,
 ) -> None:
-    """Answer until the client has had enough. ``begun`` has been read already. Raises OSError when it goes."""
+    """Answer until the client has had enough. ``begun`` has been read already. ``is_open``: to whoever gets here, so
+    that a page of somebody else's must not get here by a name of its own. Raises OSError when the client goes."""
     keeps = True
     while keeps:
         try:
@@ -80,9 +93,22 @@ async def serve(
         if request is None:
             break
         begun, keeps = b"", request.keeps
+        if is_open and not _is_ours(request.host):
+            _send(writer, 403, _error(f"{request.host!r} is no name of this host; use its address"), keeps)
+            continue
         await _answer(writer, request, caller, dispatcher)
         await writer.drain()
     await writer.drain()
+
+
+def _is_ours(host: str) -> bool:
+    """Whether ``host`` of a request is an address or a name of this machine (else: DNS rebinding)."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return name in ("localhost", socket.gethostname())
+    return True
 
 
 # ---------------------------------------------------------------------------------------------- requests
@@ -116,7 +142,7 @@ async def _read(reader: asyncio.StreamReader, begun: bytes) -> Request | None:
         raise _BadRequest(400, "the path of the request is none") from None
     wishes = headers.get("connection", "").lower()
     keeps = "close" not in wishes if version == "HTTP/1.1" else "keep-alive" in wishes
-    return Request(method, parts.path, parts.query, body, keeps)
+    return Request(method, parts.path, parts.query, body, keeps, headers.get("host", ""), headers.get("origin"))
 
 
 def _headers(lines: list[str]) -> dict[str, str]:
@@ -205,6 +231,12 @@ async def _answer(writer: asyncio.StreamWriter, request: Request, caller: Identi
     if request.path == openapi.PATH and request.method == "GET":
         _send(writer, 200, openapi.document(), request.keeps)
         return
+    file = FILES.get(request.path)
+    if file is not None and request.method == "GET":
+        body = file.body
+        _head(writer, 200, file.content, f"{HEADERS}Content-Length: {len(body)}\r\n", request.keeps)
+        writer.write(body)
+        return
     call = BY_PATH.get(request.path)
     if call is None:
         there = ", ".join(BY_PATH)
@@ -212,6 +244,10 @@ async def _answer(writer: asyncio.StreamWriter, request: Request, caller: Identi
         return
     if request.method != call.method:
         _send(writer, 405, _error(f"{call.path} is a {call.method}"), request.keeps, f"Allow: {call.method}\r\n")
+        return
+    if request.origin is not None and request.origin.partition("://")[2] != request.host:
+        # A browser shows its client certificate whoever's page it is that asks.
+        _send(writer, 403, _error(f"a page of {request.origin} may not ask"), request.keeps)
         return
     try:
         is_large = len(request.body) > LARGE_BYTES

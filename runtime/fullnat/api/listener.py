@@ -37,6 +37,8 @@ LONGEST_PATH = 80
 """Bytes of the socket's path that leave room for names beside it."""
 _PIECE = 65536
 _NOBODY = Identity("nobody", Role.NONE)
+_VISITOR = Identity("visitor of the page", Role.READ)
+_Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -79,6 +81,8 @@ class Where:
     path: Path
     """Of the Unix socket."""
     tcp: Tcp | None = None
+    page: tuple[str, int] | None = None
+    """In plain text: everybody who gets there may look."""
     grants: Grants = field(default_factory=Grants)
 
 
@@ -114,14 +118,18 @@ class Listener:
             raise ApiError(f"control socket {self.path}: {error.strerror or error}") from None
         self._grpc = await grpc_calls.start(str(self._directory / "grpc"), self._dispatcher, self._who_is)
         if self._where.tcp is not None:
-            await self._start_tcp(self._where.tcp, context)
+            await self._start_tcp("API", self._where.tcp.address, self._accept_tls, context)
+        if self._where.page is not None:
+            await self._start_tcp("page", self._where.page, self._accept_page, None)
 
-    async def _start_tcp(self, tcp: Tcp, context: ssl.SSLContext | None) -> None:
+    async def _start_tcp(
+        self, what: str, address: tuple[str, int], accept: _Accept, context: ssl.SSLContext | None
+    ) -> None:
         try:
-            server = await asyncio.start_server(self._accept_tls, *tcp.address, ssl=context, limit=http.HEAD_BYTES)
+            server = await asyncio.start_server(accept, *address, ssl=context, limit=http.HEAD_BYTES)
         except OSError as error:
-            host, port = tcp.address
-            raise ApiError(f"cannot serve the API at {host}:{port}: {error.strerror or error}") from None
+            host, port = address
+            raise ApiError(f"cannot serve the {what} at {host}:{port}: {error.strerror or error}") from None
         self._servers.append(server)
 
     async def stop(self) -> None:
@@ -175,8 +183,16 @@ class Listener:
     async def _accept_tls(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._accept(reader, writer, lambda: self._where.grants.of_certificate(writer.get_extra_info("peercert")))
 
+    async def _accept_page(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._accept(reader, writer, lambda: _VISITOR, is_open=True)
+
     async def _accept(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, identify: Callable[[], Identity]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        identify: Callable[[], Identity],
+        *,
+        is_open: bool = False,
     ) -> None:
         task = asyncio.current_task()
         if task is None or len(self._connections) >= CONNECTIONS:
@@ -184,7 +200,7 @@ class Listener:
             return
         self._connections.add(task)
         try:
-            await self._serve(reader, writer, identify())
+            await self._serve(reader, writer, identify(), is_open=is_open)
         except (OSError, EOFError, TimeoutError) as error:
             _LOGGER.debug("API connection: %s", error)
         except asyncio.CancelledError:
@@ -193,13 +209,15 @@ class Listener:
             self._connections.discard(task)
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, caller: Identity) -> None:
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, caller: Identity, *, is_open: bool
+    ) -> None:
         async with asyncio.timeout(FIRST_SECONDS):
             begun = await reader.readexactly(len(_HTTP2))
-        if begun == _HTTP2:
+        if begun == _HTTP2 and not is_open:
             await self._lead_to_grpc(reader, writer, begun, caller)
         else:
-            await http.serve(reader, writer, begun, caller, self._dispatcher)
+            await http.serve(reader, writer, begun, caller, self._dispatcher, is_open=is_open)
 
     async def _lead_to_grpc(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, begun: bytes, caller: Identity

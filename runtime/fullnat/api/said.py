@@ -31,6 +31,7 @@ _WHOLE = {FieldDescriptor.CPPTYPE_UINT32: (1 << 32) - 1, FieldDescriptor.CPPTYPE
 """The whole numbers that requests have, with the last one."""
 _NUMBER = re.compile(r"-?[0-9]+")
 _WANTED = {
+    FieldDescriptor.CPPTYPE_INT32: "a whole number",
     FieldDescriptor.CPPTYPE_DOUBLE: "a number",
     FieldDescriptor.CPPTYPE_BOOL: "true or false",
     FieldDescriptor.CPPTYPE_STRING: "text",

@@ -15,7 +15,8 @@ from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.model import Model
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
-from fullnat.net.flow import Endpoint, address, text
+from fullnat.net.flow import Endpoint, address, named_mark, text
+from fullnat.net.match import parse as parse_match
 from fullnat.net.vlan import interface_number
 
 Json = dict[str, Any]
@@ -26,7 +27,9 @@ S = TypeVar("S")
 
 
 def endpoint(value: str) -> Endpoint:
-    """Raises ValueError for what is not ADDRESS:PORT."""
+    """Raises ValueError for what is not ADDRESS:PORT, or the name of a service by match."""
+    if (mark := named_mark(value)) is not None:
+        return mark
     host, colon, port = value.rpartition(":")
     is_number = port.isascii() and port.isdecimal() and len(port) <= 5
     if not colon or not is_number or (":" in host) != host.startswith("["):
@@ -67,6 +70,7 @@ def _mode(value: str) -> Mode:
 _CONVERT: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServiceSettings, "mode"): _mode,
     (ServerSettings, "mode"): _mode,
+    (ServiceSettings, "match"): lambda texts: tuple(map(parse_match, texts)),
     (ServiceSettings, "checks"): checks.made,
     (ServerSettings, "checks"): checks.made,
     (Interface, "mac"): addresses.mac,
@@ -81,6 +85,9 @@ _SHOW: Mapping[tuple[type, str], Callable[[Any], Any]] = {
     (ServiceSettings, "checks"): checks.shown,
     (ServerSettings, "checks"): checks.shown,
 }
+UNSAID = frozenset({"quorum_up", "quorum_down", "notify_up", "notify_down", "notify_user", "notify_timeout", "omega"})
+"""What messages have no field for: an edit leaves it as it is. Which programs are told says the file alone, so that who
+may use the API cannot run any."""
 _NESTED: Mapping[str, type] = {"timeouts": Timeouts}
 
 
@@ -103,6 +110,8 @@ def made(kind: type[S], message: Any) -> S:
 def _said(kind: type, message: Any, base: Any) -> Json:
     said = {}
     for each in fields(kind):
+        if each.name in UNSAID:
+            continue
         if not message.HasField(each.name) if _has_presence(message, each.name) else not getattr(message, each.name):
             continue
         value = getattr(message, each.name)
@@ -126,7 +135,7 @@ def _same(value: Any) -> Any:
 
 def shown(settings: Any) -> Json:
     """Settings as a message has them; what is None is absent."""
-    found = {each.name: _shown(settings, each.name) for each in fields(settings)}
+    found = {each.name: _shown(settings, each.name) for each in fields(settings) if each.name not in UNSAID}
     return {name: value for name, value in found.items() if value is not None}
 
 

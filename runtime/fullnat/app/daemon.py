@@ -25,7 +25,7 @@ from fullnat.app.changes import Changes, Refused
 from fullnat.app.here import is_here
 from fullnat.app.memory import Keeper, MemoryFile
 from fullnat.app.metrics import serve_metrics
-from fullnat.app.notify import Notifier
+from fullnat.app.notify import Notifier as Manager
 from fullnat.app.runner import CoreRunner
 from fullnat.app.service import Service
 from fullnat.app.snapshot import Snapshots
@@ -37,6 +37,7 @@ from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
+from fullnat.health.notify import Known, Notifier
 from fullnat.health.watch import Watch
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
@@ -46,10 +47,10 @@ from fullnat.p4rt.tls import Tls
 from fullnat.p4rt.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
-GC_ALLOCATIONS = 20_000
-"""Objects made between two looks of the garbage collector at the youngest."""
-GC_MIDDLE = 10
-"""Of those looks between two at all that is young: 200,000 objects take 60 ms, for which everything waits."""
+GC_THRESHOLDS = 10_000, 1, 100_000
+"""Objects made between two looks of the garbage collector at the youngest; of those looks, between two at what is young
+as well; of those, between two at everything. 10,000 objects take 1 to 3 ms, for which everything waits, and each is
+looked at twice however seldom that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Options:
     spread: str = "flow"
     """Embedded: packet threads, and whether flows or ports are spread among them."""
     grpc_server_addr: str | None = None
+    http_addr: tuple[str, int] | None = None
     metrics_addr: tuple[str, int] | None = None
     tls: Tls | None = None
     """None: plain text."""
@@ -109,7 +111,7 @@ async def run(options: Options) -> None:
     keeper = Keeper(core.memory, memory)
     # Sessions are objects without cycles; looking for cycles among hundreds of thousands of them stops everything.
     gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, GC_MIDDLE, 5000)
+    gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
     async with contextlib.AsyncExitStack() as stack:
         make_transport = await transports(options, stack)
@@ -122,9 +124,13 @@ async def run(options: Options) -> None:
                 election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
             ),
         )
-        watch = Watch(runner.judge)
+        watch = Watch(runner.judge, core.found_well)
         stack.push_async_callback(watch.close)
         runner.on_change(watch.follow)
+        programs = Notifier(Known(core.has_quorum, core.found_well))
+        stack.push_async_callback(programs.close)
+        runner.on_turn(programs.turned)
+        runner.on_change(programs.follow)
         snapshots = Snapshots(runner, owner, watch)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
         about["size"] = compiled.sizes.session_ids
@@ -137,13 +143,13 @@ async def run(options: Options) -> None:
             ports.compare(config)
 
         changes = Changes(runner, options.config, taken, options.keep, options.target)
-        where = Where(options.control_socket, options.api, Grants.parse(options.grants))
+        where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
         api = Listener(where, Dispatcher(Handlers(snapshots, changes, about)))
         stack.push_async_callback(api.stop)
         await api.start()
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
-        service = Service(Notifier(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
+        service = Service(Manager(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
         beside = {"memory": keeper.run(), "estimates": snapshots.estimates.run()}
         await _until_signalled(runner, owner, service, beside, partial(reload, changes))
 

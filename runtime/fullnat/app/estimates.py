@@ -51,7 +51,7 @@ class Estimates:
         known: dict[Name, Estimator] = {}
         views = self._core.each_service(asyncio.get_running_loop().time())
         while services := tuple(islice(views, PER_TURN)):
-            ids = [server.server_id for service in services for server in service.servers if server.server_id >= 0]
+            ids = [number for service in services for server in service.servers for number in server.ids]
             cells = await self._read(ids)
             if cells is None:
                 # Nothing is told: what was known stays.
@@ -91,9 +91,7 @@ def _counted(services: Sequence[ServiceView], inward: Cells, outward: Cells) -> 
     for service in services:
         sums = [service.connections, 0, 0, 0, 0]
         for server in service.servers:
-            (in_packets, in_bytes), (out_packets, out_bytes) = (
-                cells.get(server.server_id, (0, 0)) for cells in (inward, outward)
-            )
+            (in_packets, in_bytes), (out_packets, out_bytes) = server.counted(inward), server.counted(outward)
             totals = server.connections, in_packets, out_packets, in_bytes, out_bytes
             yield _name(service, server), totals
             sums[1:] = [one + other for one, other in zip(sums[1:], totals[1:], strict=True)]

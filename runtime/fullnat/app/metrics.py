@@ -50,9 +50,15 @@ _SERVER_GAUGES = {
     "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
     "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
     "healthy": "1 while health checks find nothing wrong with it, or there are none",
+    "sorry": "1 for one that takes new sessions only while its service has no quorum",
+    "on_duty": "1 while it takes new sessions by that",
+    "ejected": "Seconds until it is tried again, after sessions that it did not take; 0: it takes what it gets",
     "full": "1 while it takes no new sessions because of its upper threshold",
 }
-_SERVICE_GAUGES = {"templates": "Clients whose server is remembered"}
+_SERVICE_GAUGES = {
+    "templates": "Clients whose server is remembered",
+    "has_quorum": "1 while servers of enough weight are up",
+}
 _GROUPS = (
     ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
     ("punts", "reason", ("packets", "bytes"), "{} that the switch has sent to the controller, by reason"),
@@ -90,6 +96,7 @@ class _Reading(Collector):
                 yield family
         yield from self._locals()
         yield from self._services()
+        yield from self._checks()
         yield GaugeMetricFamily("fullnat_sessions", "Sessions now", value=stats["controller"].get("sessions", 0))
         for name, help_text in NAMES.items():
             # LVS's names begin with it.
@@ -119,6 +126,24 @@ class _Reading(Collector):
                 family.add_metric((service["protocol"], service["virtual"], reason), count)
         yield family
 
+    def _checks(self) -> Iterator[Metric]:
+        """Health checks; those of one type of a server are one."""
+        labels = (*_SERVER_LABELS[:3], "type")
+        count = CounterMetricFamily("fullnat_checks", "Health checks made, by result", labels=(*labels, "result"))
+        took = GaugeMetricFamily("fullnat_check_seconds", "Time that the last health check took", labels=labels)
+        for service in self._stats["services"]:
+            for server in service["servers"]:
+                of = service["protocol"], service["virtual"], server["server"]
+                by_type: dict[str, list[Json]] = {}
+                for check in server["check_counts"]:
+                    by_type.setdefault(check["type"], []).append(check)
+                for kind, checks in by_type.items():
+                    for result in ("succeeded", "failed"):
+                        count.add_metric((*of, kind, result), sum(check[result] for check in checks))
+                    took.add_metric((*of, kind), max(check["seconds"] for check in checks))
+        yield count
+        yield took
+
     def _per_service(self, kind: type[Family], name: str, help_text: str) -> Family:
         family = kind(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
         for service in self._stats["services"]:
@@ -143,6 +168,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     one: Json = {
         **unnamed,
         **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS, *_SERVICE_GAUGES, *_SERVICE_COUNTERS), 0),
+        "check_counts": [{"type": "", "succeeded": 0, "failed": 0, "seconds": 0.0}],
     }
     reading: Json = {
         "switch": {"state": ""},

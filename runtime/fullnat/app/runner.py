@@ -19,7 +19,7 @@ from fullnat.config.model import Config
 from fullnat.core.commands import Command, CommandError
 from fullnat.core.health import Verdict
 from fullnat.core.inbox import Inbox
-from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp, Written
+from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp, Turned, Written
 from fullnat.core.model import Model
 
 EVENTS_PER_ROUND = 128
@@ -70,6 +70,7 @@ class CoreRunner:
         self._after: deque[Callable[[], None]] = deque()
         self._watches: list[Watch] = []
         self._followers: list[Callable[[Model], None]] = []
+        self._told: list[Callable[[Turned], None]] = []
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -150,6 +151,10 @@ class CoreRunner:
         """Have ``call`` hear of the model now, and whenever it has changed, before any event is handled."""
         self._followers.append(call)
         call(self.core.model)
+
+    def on_turn(self, call: Callable[[Turned], None]) -> None:
+        """Have ``call`` hear of servers and quorums that come and go from now on."""
+        self._told.append(call)
 
     def _changed(self) -> None:
         for call in self._followers:
@@ -306,11 +311,14 @@ class CoreRunner:
         _LOGGER.exception("the controller core failed on an event")
 
     def _carry_out(self, envelopes: list[Envelope]) -> None:
-        """Of effects for a switch that is not there, all that is left is what they log."""
+        """Of effects for a switch that is not there, all that is left is what they log and tell."""
         for switch_id, effects in envelopes:
             for effect in effects:
                 if isinstance(effect, Log):
                     _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
+                elif isinstance(effect, Turned):
+                    for call in self._told:
+                        call(effect)
             if self._switch is not None and self._switch.switch_id == switch_id:
                 self._tell(partial(_carry_out, effects))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -172,6 +173,8 @@ class SwitchSession:
             self._attach(SwitchUp(await client.read_but_sessions(), whole=False), limit)
             orphans = await self._read_sessions()
         self._counts.orphans += orphans
+        # What has been found stays long: nothing is to look at all of it at once.
+        gc.freeze()
         self._phase = "serving"
 
     def _attach(self, event: SwitchUp, limit: LimitPunts) -> None:

@@ -137,6 +137,10 @@ class Snapshots:
                 return f"there is no {what} {wanted}"
         return None
 
+    def has_quorum(self, service: ServiceKey) -> bool:
+        """Whether servers of enough weight are well."""
+        return self._core.has_quorum(service)
+
     def local_addresses(self) -> list[Json]:
         return [{**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()]
 
@@ -147,7 +151,7 @@ class Snapshots:
         inward, outward = await self._server_counters(views) if counters else ({}, {})
         return {
             (view.protocol, view.virtual): [
-                self._since_zero(view, server_json(server, inward, outward) | self._checked(view, server))
+                self._since_zero(view, server_json(server, inward, outward) | self._beside(view, server))
                 for server in view.servers
             ]
             for view in views
@@ -178,7 +182,7 @@ class Snapshots:
     async def _server_counters(self, views: Iterable[ServiceView]) -> tuple[Cells, Cells]:
         """Packets and bytes by server id; none when the switch is not there to tell them."""
         client = self._owner.client
-        ids = [server.server_id for view in views for server in view.servers if server.server_id >= 0]
+        ids = [number for view in views for server in view.servers for number in server.ids]
         if client is None or self._owner.state != "serving":
             return {}, {}
         try:
@@ -217,7 +221,7 @@ class Snapshots:
     async def stats(self) -> Json:
         """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
         services = self._core.services(asyncio.get_running_loop().time())
-        server_ids = [server.server_id for service in services for server in service.servers if server.server_id >= 0]
+        server_ids = [number for service in services for server in service.servers for number in server.ids]
         inward, outward, reasons = await self._read(server_ids)
         owner = self._owner
         writer = owner.writer
@@ -247,9 +251,12 @@ class Snapshots:
         """With the rates per second, smoothed."""
         found = service_json(service, inward, outward)
         for server, shown in zip(service.servers, found["servers"], strict=True):
-            shown["rates"] = _rounded(self.estimates.rates(service, server))
-            shown |= self._checked(service, server)
+            shown |= self._beside(service, server)
         return {**found, "rates": _rounded(self.estimates.rates(service))}
+
+    def _beside(self, service: ServiceView, server: ServerView) -> Json:
+        """What others than the core and the switch know of a server."""
+        return {"rates": _rounded(self.estimates.rates(service, server)), **self._checked(service, server)}
 
     def _checked(self, service: ServiceView, server: ServerView) -> Json:
         """What health checks tell of it: why it is down, or the last one failed, and when that was."""
@@ -257,7 +264,9 @@ class Snapshots:
         checks = None if self._watch is None or server.draining else self._watch.of(key, server.endpoint)
         if checks is None:
             return {}
-        return {"reason": checks.trouble, "checked": _seconds(checks.since(asyncio.get_running_loop().time()))}
+        counts = [dict(zip(_OF_CHECK, each, strict=True)) for each in checks.counts()]
+        since = checks.since(asyncio.get_running_loop().time())
+        return {"reason": checks.trouble, "checked": _seconds(since), "check_counts": counts}
 
     async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
         """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
@@ -315,6 +324,7 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         "persistence_timeout": service.persistence_timeout,
         "templates": service.templates,
         "persistent": service.persistent,
+        "has_quorum": service.has_quorum,
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
@@ -324,6 +334,7 @@ def _server_key(view: ServiceView, server: Json) -> _ServerKey:
     return (view.protocol, view.virtual), server["server"], server["mode"]
 
 
+_OF_CHECK = ("type", "succeeded", "failed", "seconds")
 _SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
@@ -332,7 +343,7 @@ def _sum(servers: Iterable[Json], name: str) -> int:
 
 
 def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
-    received, sent = _count(inward, server.server_id), _count(outward, server.server_id)
+    (in_packets, in_bytes), (out_packets, out_bytes) = server.counted(inward), server.counted(outward)
     return {
         "server": str(server.endpoint),
         "mode": server.mode.value,
@@ -341,6 +352,10 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "healthy": server.healthy,
         "reason": "",
         "checked": None,
+        "check_counts": [],
+        "sorry": server.sorry,
+        "on_duty": server.on_duty,
+        "ejected": _seconds(server.ejected),
         "quic_id": server.quic_id,
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,
@@ -354,10 +369,10 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "inactive": server.inactive,
         "connections": server.connections,
         "unanswered": server.unanswered,
-        "in_packets": received["packets"],
-        "in_bytes": received["bytes"],
-        "out_packets": sent["packets"],
-        "out_bytes": sent["bytes"],
+        "in_packets": in_packets,
+        "in_bytes": in_bytes,
+        "out_packets": out_packets,
+        "out_bytes": out_bytes,
     }
 
 

@@ -47,6 +47,7 @@ class Arguments:
     api_tls_ca: Path | None
     grants: tuple[str, ...]
     reload_keeps: bool
+    http_addr: tuple[str, int] | None
     metrics_addr: tuple[str, int] | None
     log_level: str
 

@@ -64,6 +64,7 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
     help="Role read, operator or admin for group:NAME on the socket or cn:NAME of a client certificate.",
 )
 @click.option("--reload-keeps", is_flag=True, help="Reading the file again keeps what commands have changed.")
+@click.option("--http-addr", type=AddressType(), help="Serve a status page there, to look at.")
 @click.option("--metrics-addr", type=AddressType(), help="Serve Prometheus metrics there.")
 @click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS), help="Of standard error.")
 def run(**options: Any) -> None:
@@ -149,6 +150,7 @@ def _daemon_options(given: Arguments) -> Options:
         workers=given.workers,
         spread=given.spread,
         grpc_server_addr=given.grpc_server_addr,
+        http_addr=given.http_addr,
         metrics_addr=given.metrics_addr,
         tls=tls,
     )

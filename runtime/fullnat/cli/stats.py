@@ -48,6 +48,8 @@ LOCAL_COLUMNS = ("address", "used", "free", "conns", "conflicts", "exhausted")
 LOCAL_RATE_COLUMNS = ("address", "used", "free", "conns/s", "conflicts/s", "exhausted/s")
 _NOTES = (
     ("draining", "draining"),
+    ("sorry", "sorry server"),
+    ("ejected", "took no sessions, tried again in {:.0f} s"),
     ("full", "full"),
     ("warming", "slow start"),
     ("out_for", "out for {:.0f} s"),

@@ -84,7 +84,8 @@ def _loose_network(value: str) -> IpNetwork | None:
 
 
 def addresses(value: Any) -> tuple[IpAddress, ...]:
-    """A list of addresses and of ranges ``first-last``."""
+    """A list of addresses and of ranges ``first-last``, or one of them."""
+    value = [value] if isinstance(value, str) else value
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is not a list of addresses")
     found: list[IpAddress] = []

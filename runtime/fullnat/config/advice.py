@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fullnat.config.model import Config
+from fullnat.config.model import Config, VirtualServer
+from fullnat.core.modes import Mode
+
+_DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 
 
 def advice(config: Config) -> Iterator[str]:
-    """What the file says in vain, with its place, and each virtual server that refuses all of its clients; one line
-    each."""
+    """What the file says in vain, with its place, what leads to no clients, and each virtual server that refuses all of
+    its clients or has them refuse its answers; one line each."""
     yield from config.vain
+    yield from _without_routes(config)
     for virtual in config.virtual_servers:
         name = f"virtual server {virtual.protocol} {virtual.address}:{virtual.port}"
         if not virtual.real_servers:
             yield f"{name} has no real servers: its clients get no answer"
         elif not any(real.weight for real in virtual.real_servers):
             yield f"{name} has only real servers of weight 0, which take no new sessions: its clients get no answer"
+        if virtual.ops and Mode.NAT in _modes(virtual):
+            yield f"{name} has ops and servers in nat: these answer with their own addresses, not with its"
+
+
+def _without_routes(config: Config) -> Iterator[str]:
+    """Of each family whose clients get answers by the switch."""
+    led = {route.prefix.version for route in config.routes if route.gateway is not None}
+    answering = {each.address.version for each in config.virtual_servers if _modes(each) & {Mode.FULLNAT, Mode.NAT}}
+    for version in sorted(answering - led):
+        yield (
+            f"no [[route]] of IPv{version} has a gateway: clients outside the subnets of the interfaces get no answer "
+            f'(prefix = "{_DEFAULT[version]}" leads to all)'
+        )
+
+
+def _modes(virtual: VirtualServer) -> set[Mode]:
+    return {real.mode or virtual.mode for real in virtual.real_servers}

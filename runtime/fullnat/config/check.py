@@ -7,24 +7,32 @@ from collections.abc import Callable, Container, Hashable, Iterator
 from typing import Any
 
 from fullnat.config.errors import Problems, Where
-from fullnat.config.model import Config, IpAddress, IpInterface, VirtualServer
+from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
 from fullnat.config.roles import check_roles
 from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.telling import check_proxy
 from fullnat.core.values import (
     OPS_WITHOUT_LOCAL,
     TOA_KIND,
+    check_match,
     check_own,
     check_quic_ids,
+    check_quorum,
+    check_server_port,
     check_slow_start,
     check_thresholds,
     overlap,
 )
+from fullnat.core.without_sessions import objections, objections_to_server
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
 from fullnat.net.vlan import interface_text
+
+PORTLESS = ("ping", "script")
+"""Types of checks that ask no port."""
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -35,32 +43,33 @@ def check(config: Config, problems: Problems, cpu_port: int | None = None) -> No
     if config.local_port_min > config.local_port_max:
         problems.add((), "local_port_min", f"{config.local_port_min} is above local_port_max {config.local_port_max}")
     wrong = check_roles(config, problems)
-    services = _Unique(problems, "")
+    services = _Unique(problems)
     for number, server in enumerate(config.virtual_servers, 1):
         where: Where = (("virtual_server", number),)
-        name = f"{server.protocol} {Endpoint(as_bytes(server.address), server.port)}"
-        services.see((server.protocol, server.address, server.port), where, "address", name)
+        key = "address" if server.fwmark is None else "fwmark"
+        services.see((server.protocol, server.endpoint), where, key, f"{server.protocol} {server.endpoint}")
         _check_virtual_server(config, server, where, wrong, problems)
 
 
 class _Unique:
     """Reports what was seen before."""
 
-    def __init__(self, problems: Problems, suffix: str) -> None:
+    def __init__(self, problems: Problems) -> None:
         self._seen: dict[Hashable, Where] = {}
         self._problems = problems
-        self._suffix = suffix
 
     def see(self, value: Hashable, where: Where, key: str, name: str) -> None:
         if value in self._seen:
-            section, number = self._seen[value][-1]
-            self._problems.add(where, key, f"{name} is already that of {section} {number}{self._suffix}")
+            first = self._seen[value]
+            section, number = first[-1]
+            at = self._problems.at(first, key, self._problems.place(where, key))
+            self._problems.add(where, key, f"{name} is already that of {section} {number} ({at})")
         else:
             self._seen[value] = where
 
 
 def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) -> None:
-    ports, addresses = _Unique(problems, ""), _Unique(problems, "")
+    ports, addresses = _Unique(problems), _Unique(problems)
     earlier: list[tuple[int, IpInterface]] = []
     for number, interface in enumerate(config.interfaces, 1):
         where: Where = (("interface", number),)
@@ -82,7 +91,7 @@ def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) 
 
 
 def _check_routes(config: Config, problems: Problems) -> None:
-    prefixes = _Unique(problems, "")
+    prefixes = _Unique(problems)
     for number, route in enumerate(config.routes, 1):
         where: Where = (("route", number),)
         prefixes.see(route.prefix, where, "prefix", str(route.prefix))
@@ -96,13 +105,20 @@ def _check_virtual_server(
     config: Config, server: VirtualServer, where: Where, wrong: Container[IpAddress], problems: Problems
 ) -> None:
     """``wrong`` are addresses of which enough was said."""
-    virtual = Endpoint(as_bytes(server.address), server.port)
+    virtual = server.endpoint
+    _try(check_match, virtual, server.match, problems=problems, at=(where, "match"))
     if server.toa_kind != TOA_KIND and server.address.version != 6:
         problems.add(where, "toa_kind", f"{server.toa_kind} {ONLY_V6}, and {virtual} is not")
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
-    if not server.local_addresses and any(mode.takes_local for mode in modes):
+    if server.sessions and not server.local_addresses and any(mode.takes_local for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
+    for key, said in objections(server):
+        problems.add(where, key, said)
     _try(check_slow_start, server.scheduler, server.slow_start, problems=problems, at=(where, "slow_start"))
+    _try(check_quorum, server.quorum, server.hysteresis, problems=problems, at=(where, "hysteresis"))
+    protocol = PROTOCOLS[server.protocol]
+    own = (real.mode or server.mode for real in server.real_servers)
+    _try(check_proxy, protocol, server.proxy_protocol, own, problems=problems, at=(where, "proxy_protocol"))
     seen = set()
     for address in server.local_addresses:
         if address in seen:
@@ -110,7 +126,7 @@ def _check_virtual_server(
         seen.add(address)
     ids = [real.quic_id for real in server.real_servers]
     _try(check_quic_ids, PROTOCOLS[server.protocol].number, ids, problems=problems, at=(where, "real_server"))
-    duplicates = _Unique(problems, "")
+    duplicates = _Unique(problems)
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))
         endpoint = Endpoint(as_bytes(real.address), real.port)
@@ -121,6 +137,9 @@ def _check_virtual_server(
             problems=problems,
             at=(below, "lower_threshold"),
         )
+        _try(check_server_port, virtual, real.port, problems=problems, at=(below, "port"))
+        if not real.port:
+            _check_checks(server, real, where, below, problems)
         duplicates.see(endpoint, below, "address", str(endpoint))
         mode = real.mode or server.mode
         if real.address.version != server.address.version and not mode.takes_any_family:
@@ -129,6 +148,8 @@ def _check_virtual_server(
             problems.add(below, "address", without_local(endpoint))
         if mode is Mode.GUE and real.address.version != 4:
             problems.add(below, "address", GUE_OVER_IPV4)
+        for key, said in () if server.sessions else objections_to_server(real, mode):
+            problems.add(below, key, said)
         if server.ops and mode.takes_local:
             problems.add(below, "mode", f"{OPS_WITHOUT_LOCAL}, as this is")
         if mode.keeps_destination and real.port != server.port:
@@ -137,6 +158,15 @@ def _check_virtual_server(
             problems.add(below, "address", f"{real.address} is not next door, as {mode} needs it")
         if real.address not in wrong and not _routable(config, real.address):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
+
+
+def _check_checks(server: VirtualServer, real: RealServer, where: Where, below: Where, problems: Problems) -> None:
+    """Of a real server that has no port of its own."""
+    at = below if real.checks else where
+    for number, check in enumerate(real.checks or server.checks, 1):
+        if check.port is None and check.type not in PORTLESS:
+            message = f"a check by {check.type} needs one: its server has that which clients ask for"
+            problems.add((*at, ("check", number)), "port", message)
 
 
 def _try(check: Callable[..., None], *values: Any, problems: Problems, at: tuple[Where, str]) -> None:

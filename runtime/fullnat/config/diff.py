@@ -50,7 +50,7 @@ def model_of(config: Config) -> Model:
 
 
 def _key(virtual: VirtualServer) -> ServiceKey:
-    return PROTOCOLS[virtual.protocol].number, Endpoint(address(virtual.address), virtual.port)
+    return PROTOCOLS[virtual.protocol].number, virtual.endpoint
 
 
 def _declared(virtual: VirtualServer) -> Declared:

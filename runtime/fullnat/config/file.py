@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,14 @@ from fullnat.core.values import (
     MTUS,
     PORTS,
     PREFIXES,
+    PROXIES,
     PUNTS,
     QUIC_CONFIGS,
+    QUORUMS,
     SWITCH_PORTS,
     WEIGHTS,
 )
+from fullnat.net.flow import MARKS, marked
 from fullnat.net.vlan import VLANS
 
 REQUIRED = object()
@@ -97,6 +101,7 @@ def of_document(
 
 
 _PORT = scalars.integer(*PORTS)
+_ANY_PORT = scalars.integer(0, PORTS[1])
 
 INTERFACE: dict[str, tuple[Convert, Any]] = {
     "port": (scalars.integer(*SWITCH_PORTS), REQUIRED),
@@ -118,10 +123,16 @@ REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "quic_id": (scalars.quic_id, ""),
     "upper_threshold": (scalars.integer(*LIMITS), 0),
     "lower_threshold": (scalars.integer(*LIMITS), 0),
+    "sorry": (scalars.boolean, False),
+    "notify_up": (probes.told, ""),
+    "notify_down": (probes.told, ""),
+    "notify_user": (probes.nobody_or_user, ""),
 }
 VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (addresses.address, REQUIRED),
-    "port": (_PORT, REQUIRED),
+    "port": (_ANY_PORT, REQUIRED),
+    "fwmark": (scalars.integer(*MARKS), None),
+    "match": (scalars.matches, ()),
     "protocol": (scalars.one_of(*PROTOCOLS), "tcp"),
     "scheduler": (scalars.one_of(*SCHEDULERS), "wrr"),
     "mode": (scalars.mode, Mode.FULLNAT),
@@ -130,6 +141,8 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "max_sessions": (scalars.integer(*LIMITS), 0),
     "new_rate": (scalars.integer(*LIMITS), 0),
     "ops": (scalars.boolean, False),
+    "sessions": (scalars.boolean, True),
+    "buckets": (scalars.buckets, 8192),
     "persistence_timeout": (scalars.duration, 0.0),
     "persistence_prefix": (scalars.integer(*PREFIXES), 128),
     "persistence_group": (scalars.name, ""),
@@ -138,13 +151,27 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "drain_timeout": (scalars.duration, 0.0),
     "toa": (scalars.boolean, True),
     "toa_kind": (scalars.toa_kind, 254),
+    "proxy_protocol": (scalars.one_of(*PROXIES), "off"),
     "keep_timestamps": (scalars.boolean, False),
     "keep_mss": (scalars.boolean, False),
     "reset_on_miss": (scalars.boolean, True),
     "echo_while_up": (scalars.boolean, False),
+    "quorum": (scalars.integer(*QUORUMS), 1),
+    "hysteresis": (scalars.integer(*QUORUMS), 0),
+    "quorum_up": (probes.told, ""),
+    "quorum_down": (probes.told, ""),
+    "notify_user": (probes.nobody_or_user, ""),
+    "notify_timeout": (scalars.seconds, 10.0),
+    "omega": (scalars.boolean, False),
+    "passive_failures": (scalars.integer(*LIMITS), 0),
+    "passive_time": (scalars.seconds, 5.0),
 }
+_SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
+"""A real server of a service of several ports, which has none of its own."""
+_BY_MARK = {key: option for key, option in VIRTUAL_SERVER.items() if key not in ("address", "port")}
+CHECK_TYPES = ("tcp", "http", "script", "smtp", "udp", "ping", "dns", "file")
 CHECK: dict[str, tuple[Convert, Any]] = {
-    "type": (scalars.one_of("tcp", "http", "script", "smtp", "udp", "ping"), REQUIRED),
+    "type": (scalars.one_of(*CHECK_TYPES), REQUIRED),
     "interval": (scalars.seconds, 5.0),
     "timeout": (scalars.seconds, 5.0),
     "retry_interval": (scalars.seconds, 1.0),
@@ -167,17 +194,26 @@ CHECK: dict[str, tuple[Convert, Any]] = {
     "command": (probes.command, ""),
     "exit_status": (probes.exit_status, "0"),
     "user": (probes.user, ""),
+    "dynamic": (scalars.boolean, False),
+    "name": (probes.domain, "."),
+    "record": (scalars.one_of(*probes.RECORDS), "SOA"),
+    "file": (probes.absolute, ""),
+    "factor": (scalars.integer(*probes.FACTORS), 0),
+    "reverse": (scalars.boolean, False),
 }
 _TO = ("address", "port", "source", "device")
 OF_CHECK: dict[str, tuple[str, ...]] = {
     "tcp": _TO,
     "http": (*_TO, "path", "host", "status", "digest", "tls", "verify", "ca_file"),
-    "script": ("command", "exit_status", "user"),
+    "script": ("command", "exit_status", "user", "dynamic"),
     "smtp": (*_TO, "host"),
     "udp": (*_TO, "payload", "require_reply"),
     "ping": tuple(name for name in _TO if name != "port"),
+    "dns": (*_TO, "name", "record"),
+    "file": ("file", "factor", "reverse"),
 }
 """Options by the type of the check; those in none of these are of all types."""
+_NEEDED = {"script": ("command",), "file": ("file",)}
 _OF_UDP = ("ops",)
 _OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
@@ -256,19 +292,36 @@ def _route(table: Mapping[str, Any], problems: Problems, where: Where) -> dict[s
 def _virtual_server(
     table: Mapping[str, Any], timeouts: Timeouts | None, problems: Problems, where: Where
 ) -> VirtualServer | None:
-    found = _section(table, VIRTUAL_SERVER, problems, where, ("real_server", "timeouts", "check"))
+    for key in ("address", "port") if "fwmark" in table else ():
+        if key in table:
+            problems.add(where, key, "is that of another kind of service: what one by fwmark is of says match")
+    options = _BY_MARK if "fwmark" in table else VIRTUAL_SERVER
+    said = {key: value for key, value in table.items() if options is VIRTUAL_SERVER or key not in ("address", "port")}
+    found = _section(said, options, problems, where, ("real_server", "timeouts", "check"))
     own = _timeouts(table, timeouts or Timeouts(), problems, where) if "timeouts" in table else None
     if found is not None:
         _of_protocol(table, found, problems, where)
+    has_ports = "fwmark" in table or table.get("port") == 0
+    of_server = _SERVER_OF_PORTS if has_ports else REAL_SERVER
     servers = [
         RealServer(**values, checks=checks(item, problems, below))
         for below, item in _tables(table, "real_server", problems, where)
-        if (values := _section(item, REAL_SERVER, problems, below, ("check",))) is not None
+        if (values := _section(item, of_server, problems, below, ("check",))) is not None
     ]
     own_checks = checks(table, problems, where)
-    return (
-        None if found is None else VirtualServer(**found, real_servers=tuple(servers), timeouts=own, checks=own_checks)
-    )
+    if found is None:
+        return None
+    return VirtualServer(**_named(found), real_servers=tuple(servers), timeouts=own, checks=own_checks)
+
+
+def _named(found: dict[str, Any]) -> dict[str, Any]:
+    """With what names a service by match for its mark."""
+    mark = found.pop("fwmark")
+    if mark is None:
+        return found
+    is_six = any(match.dst.version == 6 for match in found["match"])
+    address, port = marked(mark, v6=is_six)
+    return {**found, "address": ip_address(address), "port": port}
 
 
 def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[Check, ...]:
@@ -283,8 +336,9 @@ def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[
         for key in item:
             if key in others:
                 problems.add(below, key, f"is no option of a check of type {kind}")
-        if kind == "script" and not found["command"]:
-            problems.add(below, "command", "is missing")
+        for needed in _NEEDED.get(kind, ()):
+            if not found[needed]:
+                problems.add(below, needed, "is missing")
         if found["verify"] and not (found["tls"] and found["host"]):
             problems.add(below, "verify", "needs tls = true, and host, which the certificate is for")
         made.append(Check(**found))
@@ -326,16 +380,18 @@ def _section(
     sections: tuple[str, ...] = (),
 ) -> dict[str, Any] | None:
     """The converted values, defaults filled in; None after reporting what is wrong."""
-    before = len(problems.lines)
+    is_right = True
     values: dict[str, Any] = {}
     known = [*options, *sections]
     for key in table:
         if key not in known:
             shown = key if _BARE.fullmatch(key) else repr(key)
+            is_right = False
             problems.add(where, shown, f"unknown option{hints.option(key, known, _PLACES)}")
     for key, (convert, default) in options.items():
         if key not in table:
             if default is REQUIRED:
+                is_right = False
                 problems.add(where, key, "is missing")
             else:
                 values[key] = default
@@ -343,5 +399,6 @@ def _section(
         try:
             values[key] = convert(table[key])
         except ValueError as error:
+            is_right = False
             problems.add(where, key, str(error))
-    return None if len(problems.lines) > before else values
+    return values if is_right else None

@@ -8,6 +8,9 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import TypeVar
 
 from fullnat.core.modes import Mode
+from fullnat.net.flow import Endpoint, mark_of
+from fullnat.net.flow import address as as_bytes
+from fullnat.net.match import Match
 from fullnat.net.vlan import interface_number
 
 IpAddress = IPv4Address | IPv6Address
@@ -93,6 +96,18 @@ class Check:
     """Those of the program that are good, as ``status``."""
     user: str = ""
     """Whose rights the program has; none: those of the controller."""
+    dynamic: bool = False
+    """A status from 2 on is good as well, and says the server's weight: two less."""
+    name: str = "."
+    """Of the domain that a name server is asked for."""
+    record: str = "SOA"
+    """The type that it is asked for."""
+    file: str = ""
+    """Whose number is looked at, by its absolute path."""
+    factor: int = 0
+    """By which the number is multiplied and added to the weight; 0: every number but 0 is a failure."""
+    reverse: bool = False
+    """The number is taken with the opposite sign; with factor 0, 0 is the failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +124,15 @@ class ServerSettings:
     """Sessions from which on it takes no new ones; 0 is no limit."""
     lower_threshold: int = 0
     """Sessions below which it takes new ones again; 0 is three quarters of the upper threshold."""
+    sorry: bool = False
+    """It takes new sessions only while the service has no quorum, and the others do not then."""
+    notify_up: str = ""
+    """A program that is run when it is well again, as the ``command`` of a check."""
+    notify_down: str = ""
+    notify_user: str = ""
+    """Whose rights they have; none: as those of the service."""
     checks: tuple[Check, ...] = ()
-    """All of them have to succeed; none: those of the service."""
+    """All of them have to succeed; none: those of the service, but for a sorry server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +179,8 @@ class ServiceSettings:
     toa: bool = True
     toa_kind: int = 254
     """Of the TOA option for an IPv6 client: 254 as DPVS has it, or 253 as LVS. IPv4 has 254 in both."""
+    proxy_protocol: str = "off"
+    """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
     reset_on_miss: bool = True
@@ -170,6 +194,10 @@ class ServiceSettings:
     """New sessions per second; 0 is no limit."""
     ops: bool = False
     """One-packet scheduling, of UDP: each datagram goes to a real server of its own, and no session is kept."""
+    sessions: bool = True
+    """False: nothing is kept of a flow; its hash leads to a real server, in DR, TUNNEL or GUE."""
+    buckets: int = 8192
+    """Among which flows are spread without sessions, a power of two."""
     slow_start: float = 0.0
     """Seconds in which a server that comes gets to its full weight; 0 is at once."""
     persistence_timeout: float = 0.0
@@ -184,6 +212,26 @@ class ServiceSettings:
     """Seconds that the sessions of a server that is removed may go on; 0 is until they end."""
     timeouts: Timeouts | None = None
     """Those of this service; None is those of the configuration."""
+    match: tuple[Match, ...] = ()
+    """Of a service by match: the packets that are of it."""
+    quorum: int = 1
+    """The weight of servers that are well from which on there are enough of them."""
+    hysteresis: int = 0
+    """How much more it takes to gain the quorum, and how much less to lose it."""
+    quorum_up: str = ""
+    """A program that is run when there is a quorum, at the start as well, as the ``command`` of a check."""
+    quorum_down: str = ""
+    """The same when there is none."""
+    notify_user: str = ""
+    """Whose rights these and the programs of its servers have; none: those of the controller."""
+    notify_timeout: float = 10.0
+    """Seconds that each of them may take."""
+    omega: bool = False
+    """When the controller ends, servers and quorum that are up are told as down."""
+    passive_failures: int = 0
+    """New sessions in a row that a server does not take, by which it takes none for a while; 0: that does not count."""
+    passive_time: float = 5.0
+    """Seconds of that while, doubled each time that it ends in vain."""
     checks: tuple[Check, ...] = ()
     """Of the real servers that have none of their own."""
 
@@ -191,10 +239,22 @@ class ServiceSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServer(ServiceSettings):
     address: IpAddress
+    """Of a service by match the one that its mark is named by (:func:`fullnat.net.flow.marked`)."""
     port: int
+    """0 is all ports."""
     protocol: str = "tcp"
     local_addresses: tuple[IpAddress, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What it is known by, with its protocol."""
+        return Endpoint(as_bytes(self.address), self.port)
+
+    @property
+    def fwmark(self) -> int | None:
+        """The number of a service by match."""
+        return mark_of(self.endpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 TIMES = 1, 100
 """Results in a row that may be asked for."""
+FACTORS = 0, 65535
+"""By which the number in a file counts: it is of a weight."""
 _LONGEST = 4096
 _DATAGRAM = 1200
 _PRINTED = re.compile(r"[\x21-\x7e]+")
@@ -64,6 +66,30 @@ def path(value: Any) -> str:
     return str(value)
 
 
+RECORDS = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "RRSIG": 46, "DNSKEY": 48}
+"""Types of DNS that may be asked for, by name."""
+_LABEL = 63
+_NAME = 255
+"""Bytes of a label, and of a name with the lengths of its labels (RFC 1035 section 2.3.4)."""
+
+
+def labels(name: str) -> bytes:
+    """A domain name as questions have it. Raises ValueError."""
+    parts = [] if name == "." else name.removesuffix(".").split(".")
+    if not all(part.isascii() and part.isprintable() and 0 < len(part) <= _LABEL for part in parts):
+        raise ValueError(f"{name!r} is not the name of a domain")
+    found = b"".join(bytes((len(part),)) + part.encode() for part in parts) + b"\x00"
+    if len(found) > _NAME:
+        raise ValueError(f"{name!r} is longer than the name of a domain may be")
+    return found
+
+
+def domain(value: Any) -> str:
+    """Its name; "." is the root."""
+    labels(_text(value))
+    return str(value)
+
+
 def absolute(value: Any) -> str:
     """The path of a file."""
     if not _text(value).startswith("/"):
@@ -80,6 +106,16 @@ def command(value: Any) -> str:
     if not words or not words[0].startswith("/"):
         raise ValueError(f"{value!r} does not begin with the absolute path of a program")
     return str(value)
+
+
+def told(value: Any) -> str:
+    """A program that is told of a change; none is none."""
+    return "" if value == "" else command(value)
+
+
+def nobody_or_user(value: Any) -> str:
+    """The name of a user; none is none."""
+    return "" if value == "" else str(user(value))
 
 
 def ranges(text: str) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from fullnat.config.errors import Problems, Where
@@ -30,7 +31,11 @@ def uses(config: Config) -> Iterator[Use]:
             yield Use(route.gateway, Role.GATEWAY, (("route", number),), "gateway")
     for number, virtual in enumerate(config.virtual_servers, 1):
         where: Where = (("virtual_server", number),)
-        yield Use(virtual.address, Role.VIRTUAL, where, "address")
+        if virtual.fwmark is None:
+            yield Use(virtual.address, Role.VIRTUAL, where, "address")
+        else:
+            for matched in dict.fromkeys(each for match in virtual.match for each in match.addresses()):
+                yield Use(ip_address(matched), Role.VIRTUAL, where, "match")
         for local in virtual.local_addresses:
             yield Use(local, Role.LOCAL, where, "local_addresses")
         for below, real in enumerate(virtual.real_servers, 1):

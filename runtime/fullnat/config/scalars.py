@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fullnat.core.modes import Mode
-from fullnat.core.values import SECONDS, check_name, check_quic_id, check_toa_kind
+from fullnat.core.values import SECONDS, check_buckets, check_name, check_quic_id, check_toa_kind
+from fullnat.net.match import Match, parse
 
 Convert = Callable[[Any], Any]
 
@@ -53,6 +54,13 @@ def toa_kind(value: Any) -> int:
     return int(value)
 
 
+def buckets(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a whole number")
+    check_buckets(value)
+    return value
+
+
 def mode(value: Any) -> Mode:
     return Mode(one_of(*Mode)(value))
 
@@ -62,6 +70,13 @@ def name(value: Any) -> str:
         raise ValueError(f"{value!r} is not text in quotes")
     check_name(value)
     return value
+
+
+def matches(value: Any) -> tuple[Match, ...]:
+    """The rules of a service by match."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"{value!r} is not a list of rules like 'dst=203.0.113.80,dport=80'")
+    return tuple(map(parse, value))
 
 
 def quic_id(value: Any) -> str:

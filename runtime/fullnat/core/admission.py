@@ -5,6 +5,8 @@ The SYN is held while its session is written and then injected, so that the firs
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
@@ -17,7 +19,7 @@ from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.net.parse import Packet
 from fullnat.p4constants import PuntReason
 
@@ -41,8 +43,16 @@ def refuse(stats: Stats, service: Service, refusal: Refusal, flow: Flow, held: H
 
 
 class Admission:
-    def __init__(self, store: SessionStore, isn: IsnGenerator, resets: Resets) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        isn: IsnGenerator,
+        resets: Resets,
+        suspect: Callable[[Address, float, list[Effect]], None],
+    ) -> None:
+        """``suspect`` is told of real servers that a client gets no answer from."""
         self._store = store
+        self._suspect = suspect
         self._resets = resets
         self._stats = store.stats
         self._isn = isn
@@ -90,7 +100,7 @@ class Admission:
     def create(self, flow: Flow, held: Held, now: float, out: list[Effect]) -> None:
         """A session for the waiting SYN of ``flow``, which has none, or not any more."""
         store = self._store
-        service = store.services.by_key.get((flow.protocol, flow.dst))
+        service = store.services.serving(flow, held.port)
         if service is None:
             self._stats["syn_without_service"] += 1
             return
@@ -98,7 +108,7 @@ class Admission:
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
-        isn = self._towards(found.server, found.local, held.seq, now)
+        isn = self._towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
             refuse(store.stats, service, Refusal.NO_ROOM, flow, held, out)
@@ -111,9 +121,12 @@ class Admission:
         known = store.affinity.server(service, flow, packet, now) if service.knows_clients else None
         return place(store.pool, store.clients, service, flow, known)
 
-    def _towards(self, server: Server, local: Endpoint, seq: int, now: float, above: int | None = None) -> int:
-        """The ISN that ``server`` sees: ours, or the client's ``seq`` where it is the client that it talks to."""
-        return self._isn.next(local, server.endpoint, now, above) if server.mode.takes_local else seq
+    def _towards(
+        self, server: Server, at: Endpoint, local: Endpoint, seq: int, now: float, above: int | None = None
+    ) -> int:
+        """The ISN that ``server``, which answers ``at`` this, sees: ours, or the client's ``seq`` where it is the
+        client that it talks to."""
+        return self._isn.next(local, at, now, above) if server.mode.takes_local else seq
 
     def _again(self, session: Session, held: Held, now: float, out: list[Effect], *, sent: bool = True) -> None:
         """A SYN on an installed session. Not ``sent``: the server has seen none yet."""
@@ -123,6 +136,8 @@ class Admission:
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             answered = session.events & session.protocol.answers
+            if session.service.passive_failures:
+                store.doubts.repeated(session)
             if answered and session.protocol.is_over(session.events, session.unjudged):
                 # It was long under way: the server, which has forgotten the connection, would begin another one.
                 return
@@ -130,6 +145,8 @@ class Admission:
             begins = session.events != 0 and not answered
             if begins:
                 store.begin(session, now)
+            elif not session.events:
+                self._suspect(session.server.endpoint.address, now, out)
             out.append(Inject(held.port, held.packet.frame, session.entry.session_id, begins))
             return
         challenged = session.state in session.protocol.challenging or (sent and self._may_be_answered(session, now))
@@ -160,7 +177,7 @@ class Admission:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
         above = held.end or self._store.ceiling(session)
-        isn = self._towards(session.server, session.local, held.seq, now, above)
+        isn = self._towards(session.server, session.real, session.local, held.seq, now, above)
         self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fullnat.core.quic import server_of
-from fullnat.core.servers import NO_ID, Server
+from fullnat.core.servers import Server
 from fullnat.core.service import Service
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
@@ -37,4 +37,4 @@ class Affinity:
         if not found.is_old:
             return server if server.takes_new else None
         over = server.deadline is not None and server.deadline <= now
-        return None if over or server.server_id == NO_ID else server
+        return None if over or not server.ids else server

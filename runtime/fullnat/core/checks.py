@@ -13,7 +13,9 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
+from fullnat.core.telling import INSERTED, check_proxy
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
+from fullnat.core.without_sessions import objections, objections_to_server
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
 from fullnat.net.vlan import interface_text
 
@@ -31,6 +33,8 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _families(draft)
     yield from _unchanged_destinations(draft, router)
     yield from _one_packet(draft)
+    yield from _stateless(draft)
+    yield from _proxies(draft)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
             yield Problem(
@@ -55,12 +59,41 @@ def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
         yield Problem(Reason.INVALID, f"{what} is of IPv6, which this program of the switch does not have")
 
 
+def of_match(draft: Draft) -> Iterator[Problem]:
+    """The draft's services of all ports and by match, for a program that has none."""
+    for key, declared in draft.services.items():
+        if declared is not None and not key[1].port:
+            what = "services of all ports and by match"
+            yield Problem(Reason.INVALID, f"{name(key)}: this program of the switch does not have {what}")
+
+
 def of_vlans(draft: Draft) -> Iterator[Problem]:
     """VLANs in a draft for a program that has none."""
     for number, interface in draft.model.interfaces.items():
         if interface.vlan:
             what = f"the interface of port {interface_text(number)}"
             yield Problem(Reason.INVALID, f"{what} has a VLAN, which this program of the switch does not have")
+
+
+def of_stateless(draft: Draft) -> Iterator[Problem]:
+    """Services without sessions in a draft for a program that has none."""
+    for key, declared in draft.affected():
+        if not declared.settings.sessions:
+            what = f"{name(key)}: sessions = false"
+            yield Problem(Reason.INVALID, f"{what} is not what this program of the switch can do")
+
+
+def _stateless(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        if declared.settings.sessions:
+            continue
+        if not key[1].port:
+            yield Problem(Reason.CONFLICT, f"{name(key)}: sessions = false is for services of one port")
+        for _, said in objections(declared.settings):
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {said}")
+        for server, settings in declared.servers.items():
+            for _, said in objections_to_server(settings, settings.mode or declared.settings.mode):
+                yield Problem(Reason.CONFLICT, f"real server {server}: {said}")
 
 
 def _families(draft: Draft) -> Iterator[Problem]:
@@ -73,6 +106,26 @@ def _families(draft: Draft) -> Iterator[Problem]:
             mode = settings.mode or declared.settings.mode
             if not (mode.takes_any_family or same_family(virtual.address, server.address)):
                 yield Problem(Reason.CONFLICT, mixed(server, virtual, mode))
+
+
+def _proxies(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        modes = (settings.mode or declared.settings.mode for settings in declared.servers.values())
+        try:
+            check_proxy(BY_NUMBER[key[0]], declared.settings.proxy_protocol, modes)
+        except ValueError as error:
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+
+
+def of_proxies(draft: Draft) -> Iterator[Problem]:
+    """What the draft has of PROXY protocol, for a program that puts none in."""
+    for key, declared in draft.affected():
+        if declared.settings.proxy_protocol in INSERTED:
+            yield Problem(
+                Reason.INVALID,
+                f"{name(key)}: proxy_protocol {declared.settings.proxy_protocol} is not in this program of the switch: "
+                "an ASIC's has no room for bytes in front of a payload",
+            )
 
 
 GUE_OVER_IPV4 = "gue needs a real server with an IPv4 address"

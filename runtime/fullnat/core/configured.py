@@ -8,19 +8,26 @@ from dataclasses import replace
 from typing import Any
 
 from fullnat.config.model import Config, Interface
+from fullnat.core.buckets import Buckets
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Effect, Log, Op, Outcome, Write, Written
+from fullnat.core.matching import virtual_addresses
 from fullnat.core.mirror import Mirror, desired_entries
 from fullnat.core.model import Model
 from fullnat.core.next_hops import NextHops
 from fullnat.core.routing import Router
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Address, address
+from fullnat.net.flow import Address, address, mark_of
+from fullnat.net.match import Match
+from fullnat.tables.bucket import Bucket
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.route import Route
 from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, shown, table_of
+from fullnat.tables.virtual_service import VirtualService
 
 Updates = list[tuple[Op, Entry]]
+_TOLD_TOGETHER = {Owner.NEIGHBORS: ("WARNING", "entries of next hops"), Owner.BUCKETS: ("ERROR", "buckets")}
+"""How it is told that entries of these owners failed: of many at once the first."""
 
 
 def _narrowed(interfaces: Iterable[Interface], addresses: Container[Address]) -> Iterator[Interface]:
@@ -42,6 +49,7 @@ class Configured:
         self._routed: dict[Address, int] = {}
         """The ids of the gateways that routes go by; there may be none for some."""
         self._mirror = Mirror()
+        self.buckets = Buckets(store.services)
         self._writes: dict[int, tuple[tuple[Op, Entry], ...]] = {}
         """Under way, by token."""
 
@@ -55,6 +63,10 @@ class Configured:
         self._mirror.found(entries)
         self.forget_writes()
 
+    def found_buckets(self, buckets: Iterable[Bucket]) -> None:
+        """The same of the buckets, when the servers have their ids."""
+        self.buckets.switch_up(buckets, self._mirror.of(VirtualService))
+
     def routes(self) -> list[Route]:
         """Those of the switch."""
         return self._mirror.of(Route)
@@ -65,11 +77,13 @@ class Configured:
 
     def sync(self, out: list[Effect]) -> set[Address]:
         """Make all configured tables what they should be; returns addresses of ours that are new."""
+        self.buckets.follow()
         services = {service.key: service.service_flags for service in self._store.services}
         locals_ = [local.address for local in self._store.pool]
         self._routed = self._next_hops.gateways(self._gateways)
-        silent = self._silent({virtual.address for _, virtual in services})
-        desired = desired_entries(Wanted(self._network, services, locals_, self._routed, silent))
+        silent, matches = self._silent(services), self._matches(services)
+        groups = self.buckets.groups(services)
+        desired = desired_entries(Wanted(self._network, services, locals_, self._routed, silent, groups, matches))
         self._store.pool.retired.clear()
         self.write(self._mirror.change_to(desired), out)
         return self._owned(self.own.copy(), desired)
@@ -77,15 +91,18 @@ class Configured:
     def change(self, services: Iterable[ServiceKey], locals_: Iterable[Address], out: list[Effect]) -> set[Address]:
         """The same of what comes of these alone, whether they are still there or not; what was refused before is tried
         again."""
+        self.buckets.follow()
         keys = tuple(services)
         addresses = dict.fromkeys((*locals_, *(virtual.address for _, virtual in keys)))
-        if self._next_hops.gateways(self._gateways) != self._routed:
+        is_several = any(mark_of(virtual) is not None for _, virtual in keys)
+        if is_several or self._next_hops.gateways(self._gateways) != self._routed:
             return self.sync(out)
         network = replace(self._network, interfaces=tuple(_narrowed(self._network.interfaces, addresses)), routes=())
         possible = desired_entries(Wanted(network, dict.fromkeys(keys, 0), tuple(addresses), {}))
         flags = self._flags(keys, addresses)
-        silent = self._silent({virtual.address for _, virtual in flags})
-        desired = desired_entries(Wanted(network, flags, self._in_use(addresses), {}, silent))
+        silent, matches = self._silent(flags), self._matches(flags)
+        groups = self.buckets.groups(flags)
+        desired = desired_entries(Wanted(network, flags, self._in_use(addresses), {}, silent, groups, matches))
         updates = self._mirror.change_part(possible, desired)
         self.write(updates + self._mirror.retries(), out)
         return self._owned(set(addresses), desired)
@@ -97,9 +114,16 @@ class Configured:
         known = [services.one_of(virtual) for virtual in addresses] + [services.by_key.get(key) for key in keys]
         return {service.key: service.service_flags for service in known if service is not None}
 
-    def _silent(self, virtuals: Iterable[Address]) -> set[Address]:
+    def _silent(self, keys: Iterable[ServiceKey]) -> set[Address]:
+        """Addresses of these services that answer no echo request."""
         services = self._store.services
+        of = (services.by_key[key] for key in keys)
+        virtuals = {virtual for service in of for virtual in virtual_addresses(service.key, service.matches)}
         return {virtual for virtual in virtuals if not services.answers_echo(virtual)}
+
+    def _matches(self, keys: Iterable[ServiceKey]) -> dict[ServiceKey, tuple[Match, ...]]:
+        services = self._store.services
+        return {key: services.by_key[key].matches for key in keys if services.by_key[key].matches}
 
     def _in_use(self, addresses: Iterable[Address]) -> list[Address]:
         return [local for local in addresses if local in self._store.pool]
@@ -114,7 +138,12 @@ class Configured:
 
     def write(self, configured: Updates, out: list[Effect]) -> None:
         """The updates of ``configured`` tables, and before them those of what they and sessions lead to."""
-        self._write((*self._store.services.updates(), *self._next_hops.updates(), *configured), out)
+        servers = self._store.services.updates()
+        made, gone = self.buckets.updates()
+        # Before a server goes, so does what leads to it.
+        late = [update for update in servers if update[0] is Op.DELETE] if gone else []
+        early = [update for update in servers if update not in late]
+        self._write((*early, *self._next_hops.updates(), *made, *configured, *gone, *late), out)
 
     def write_next_hops(self, out: list[Effect]) -> None:
         """What is new of next hops alone."""
@@ -132,7 +161,7 @@ class Configured:
         if updates is None:
             return False
         of: dict[Owner, list[tuple[Op, Any, Outcome]]] = {owner: [] for owner in Owner}
-        unlearned: list[str] = []
+        unlearned: dict[Owner, list[str]] = {owner: [] for owner in _TOLD_TOGETHER}
         for position, (operation, entry) in enumerate(updates):
             failure = event.failed.get(position)
             owner = table_of(entry).owner
@@ -140,18 +169,21 @@ class Configured:
             if failure is None:
                 continue
             said = f"{operation.value} {shown(entry)}: {failure.message}"
-            if owner is Owner.NEIGHBORS:
-                unlearned.append(said)
+            if owner in unlearned:
+                unlearned[owner].append(said)
                 continue
             if owner is Owner.CONFIGURATION:
                 self._mirror.failed(operation, entry, failure.outcome)
             out.append(Log("ERROR", said))
         self._store.services.answered(of[Owner.SERVERS])
+        self.buckets.answered(of[Owner.BUCKETS])
         for update in of[Owner.NEIGHBORS]:
             self._next_hops.answered(*update)
         self._retain(of[Owner.CONFIGURATION])
-        if unlearned:
-            out.append(Log("WARNING", f"{len(unlearned)} entries of next hops failed; the first: {unlearned[0]}"))
+        for owner, failures in unlearned.items():
+            if failures:
+                level, what = _TOLD_TOGETHER[owner]
+                out.append(Log(level, f"{len(failures)} {what} failed; the first: {failures[0]}"))
         return True
 
     def _retain(self, answered: list[tuple[Op, Any, Outcome]]) -> None:

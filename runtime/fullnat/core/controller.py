@@ -49,6 +49,7 @@ from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
+from fullnat.core.passive import Passive
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
@@ -80,7 +81,7 @@ class Controller(Reporting):
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
         leaving = self._store.services.leaving
-        self._declaration = Declaration(leaving, has_ipv6=sizes.has_ipv6, has_vlans=sizes.has_vlans)
+        self._declaration = Declaration(leaving, sizes)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
         router, write = self._declaration.router, self._tables.write_next_hops
@@ -95,11 +96,12 @@ class Controller(Reporting):
         self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
-        self._admission = Admission(self._store, isn, self._resets)
+        self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
         self._health = Health(self._store, self._tables, self._warming, self._datagrams)
+        self._passive = Passive(self._store, self._health)
         self.memory = Remembrance(self._store, self._draining, self._warming, wall_offset)
         """What the next controller is to know; see :meth:`recall`."""
         self._switch: SwitchId | None = None
@@ -144,9 +146,11 @@ class Controller(Reporting):
             case SwitchDown():
                 self._switch_down()
                 return []
+        if self._store.doubts.doubted:
+            self._passive.eject(now, out)
         if self._store.pool.retired:
             self._retire(out)
-        elif self._store.services.ids.changed or self._next_hops.changed:
+        elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
             self._tables.write([], out)
         return [(switch, out)] if out else []
 
@@ -162,7 +166,7 @@ class Controller(Reporting):
         """When to call :meth:`handle_deadline`, on the clock of ``now``; None while there is nothing to wait for."""
         if self._switch is None:
             return None
-        owners = self._store, self._neighbors, self._warming, self._draining, self._store.templates
+        owners = self._store, self._neighbors, self._warming, self._draining, self._store.templates, self._passive
         times = (owner.timers.deadline() for owner in owners)
         return min((time for time in times if time is not None), default=None)
 
@@ -176,6 +180,9 @@ class Controller(Reporting):
         self._warming.due(now)
         self._draining.due(now, out)
         self._store.templates.due(now)
+        self._passive.due(now, out)
+        if self._store.doubts.doubted:
+            self._passive.eject(now, out)
         return [(self._switch, out)] if out else []
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
@@ -244,6 +251,7 @@ class Controller(Reporting):
         routes, gateways = self._tables.routes(), self._declaration.router.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
+        self._tables.found_buckets(of[Owner.BUCKETS])
         self._tables.sync(out)
         self._neighbors.resume(now, out)
         out += announce(self._declaration.router, self._tables.own)
@@ -291,9 +299,10 @@ class Controller(Reporting):
         change = self._declaration.change(commands)
         out: list[Effect] = []
         self._now = now
-        hops, gone = self._take_over(change, out)
+        hops, gone, told = self._take_over(change, out)
         if self._switch is None:
-            return []
+            return [(THE_SWITCH, told)] if told else []
+        out += told
         self._number(NOTHING_FOUND, out)
         new = self._tables.sync(out) if change.network else self._change_tables(change, out)
         out += announce(self._declaration.router, new)
@@ -314,15 +323,17 @@ class Controller(Reporting):
         self._now = now
         out: list[Effect] = []
         self._health.judge(verdict, now, self._switch is not None, out)
+        if self._switch is not None and self._tables.buckets.changed:
+            self._tables.write([], out)
         return [(self._switch or THE_SWITCH, out)] if out else []
 
     def check(self, commands: Iterable[Command]) -> None:
         """Raises CommandError if :meth:`apply` would. Nothing changes."""
         self._declaration.check(commands)
 
-    def _take_over(self, change: Change, out: list[Effect]) -> tuple[set[Address], bool]:
-        """Bring every module to the model as it is now; returns the next hops that are new, and whether a service
-        left."""
+    def _take_over(self, change: Change, out: list[Effect]) -> tuple[set[Address], bool, list[Effect]]:
+        """Bring every module to the model as it is now; returns the next hops that are new, whether a service left, and
+        what is to be told even without a switch."""
         store, hops, settings = self._store, self._awaited, self.model.settings
         store.pool.low, store.pool.high = settings.local_port_min, settings.local_port_max
         if change.network:
@@ -335,10 +346,14 @@ class Controller(Reporting):
             for service in store.services:
                 service.set_timeouts(settings.timeouts)
         new: set[Address] = set()
-        gone = False
+        gone, told = False, list[Effect]()
         for key, service_change in change.services.items():
+            known = store.services.by_key.get(key)
+            had_quorum = known is not None and known.quorum.is_up
             left = store.services.configure(key, service_change.after, settings.timeouts)
             gone |= left is not None
+            if known is not None and left is None:
+                self._health.compare(known, had_quorum, told)
             store.templates.follow(left or store.services.by_key.get(key), forgets=service_change.changes_clients)
             store.pool.add(service_change.locals_added)
             store.pool.remove(service_change.locals_removed)
@@ -346,7 +361,7 @@ class Controller(Reporting):
             hops.remove(server.address for server in service_change.servers_removed)
         self._warming.begin(self._now)
         self._draining.follow(change.services, change.drains, self._now)
-        return new, gone
+        return new, gone, told
 
     def _change_tables(self, change: Change, out: list[Effect]) -> set[Address]:
         locals_ = [local for one in change.services.values() for local in (*one.locals_added, *one.locals_removed)]

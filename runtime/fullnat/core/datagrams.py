@@ -64,7 +64,7 @@ class Datagrams:
             self._stats["bad_checksum"] += 1
             return
         session = self._store.table.by_key.get(flow)
-        service = self._store.services.by_key.get((flow.protocol, flow.dst))
+        service = self._store.services.serving(flow, event.ingress_port)
         if service is not None and service.one_packet:
             self._stats["datagram_received"] += 1
             source = self._store.services.ids.source
@@ -137,7 +137,7 @@ class Datagrams:
     def _open(self, flow: Flow, queue: _Queue, now: float, out: list[Effect]) -> None:
         """A session for ``flow``, which has none; ``queue`` is counted already."""
         store = self._store
-        service = store.services.by_key.get((flow.protocol, flow.dst))
+        service = store.services.serving(flow, queue.held[0].port)
         if service is None:
             self._stats["syn_without_service"] += 1
             self._give_up(queue)

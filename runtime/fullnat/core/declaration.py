@@ -6,9 +6,10 @@ from collections.abc import Container, Iterable
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check, of_ipv6, of_vlans
+from fullnat.core.checks import check, of_ipv6, of_match, of_proxies, of_stateless, of_vlans
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
+from fullnat.core.interface import Sizes
 from fullnat.core.model import Declared, Model
 from fullnat.core.roles import Roles
 from fullnat.core.routing import Router
@@ -63,12 +64,11 @@ class Change(NamedTuple):
 
 
 class Declaration:
-    def __init__(self, leaving: Leaving = lambda _: (), *, has_ipv6: bool = True, has_vlans: bool = True) -> None:
-        """``leaving``: the servers of a service that are removed and have sessions left. ``has_ipv6``, ``has_vlans``:
-        the program has them."""
+    def __init__(self, leaving: Leaving = lambda _: (), program: Sizes | None = None) -> None:
+        """``leaving``: the servers of a service that are removed and have sessions left. ``program``: what it
+        has; None: all that there is."""
         self._leaving = leaving
-        self._has_ipv6 = has_ipv6
-        self._has_vlans = has_vlans
+        self._program = program or Sizes(0, 0)
         self.model = Model()
         """To be read only: commands change it."""
         self.router = Router(self.model.network())
@@ -97,8 +97,11 @@ class Declaration:
         roles = draft.roles()
         router = Router(draft.model.network()) if draft.network_changes else self.router
         problems = [*check(draft, self._roles, roles, router)]
-        problems += () if self._has_ipv6 else of_ipv6(draft, roles)
-        problems += () if self._has_vlans else of_vlans(draft)
+        problems += () if self._program.has_ipv6 else of_ipv6(draft, roles)
+        problems += () if self._program.has_vlans else of_vlans(draft)
+        problems += () if self._program.has_stateless else of_stateless(draft)
+        problems += () if self._program.has_match else of_match(draft)
+        problems += () if self._program.has_proxy else of_proxies(draft)
         if problems:
             raise CommandError(problems)
         return draft, roles, router

@@ -9,19 +9,22 @@ from typing import Any
 from fullnat.config.model import Interface, IpNetwork, ServerSettings, ServiceSettings
 from fullnat.core import commands as c
 from fullnat.core.commands import Command, Problem, Reason, ServiceKey
+from fullnat.core.matching import virtual_addresses
 from fullnat.core.model import Declared, Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.values import (
-    check_endpoint,
     check_globals,
     check_host,
     check_interface,
+    check_match,
+    check_port,
     check_server,
+    check_server_port,
     check_service,
     check_within,
 )
-from fullnat.net.flow import Endpoint, address, text
+from fullnat.net.flow import Endpoint, address, mark_of, text
 from fullnat.net.vlan import interface_text
 
 Leaving = Callable[[ServiceKey], Collection[Endpoint]]
@@ -97,7 +100,8 @@ class Draft:
         change = Roles()
         for key, after in self.services.items():
             before = self.before(key)
-            change.count(Role.VIRTUAL, (key[1].address,), (after is not None) - (before is not None))
+            for count, one in ((1, after), (-1, before)):
+                change.count(Role.VIRTUAL, () if one is None else virtual_addresses(key, one.settings.match), count)
             before, after = before or _NOTHING, after or _NOTHING
             for count, one, other in ((1, after, before), (-1, before, after)):
                 change.count(Role.LOCAL, one.locals.keys() - other.locals.keys(), count)
@@ -117,14 +121,18 @@ class Draft:
         protocol, virtual = command.service
         if protocol not in BY_NUMBER:
             raise ValueError(f"protocol {protocol} is not supported")
-        check_endpoint(virtual)
+        if mark_of(virtual) is None:
+            check_host(virtual.address)
+            check_port(virtual.port, lowest=0)
         if self._find(command.service) is not None:
             raise _Refusal(Reason.EXISTS, f"{name(command.service)} is there already")
         check_service(command.settings)
+        check_match(virtual, command.settings.match)
         self.services[command.service] = Declared(command.settings)
 
     def edit_service(self, command: c.EditService) -> None:
         check_service(command.settings)
+        check_match(command.service[1], command.settings.match)
         self._service(command.service).settings = command.settings
 
     def remove_service(self, command: c.RemoveService) -> None:
@@ -132,7 +140,8 @@ class Draft:
         self.services[command.service] = None
 
     def add_server(self, command: c.AddServer) -> None:
-        check_endpoint(command.server)
+        check_host(command.server.address)
+        check_server_port(command.service[1], command.server.port)
         check_server(command.settings)
         servers = self._service(command.service).servers
         if command.server in servers:

@@ -8,6 +8,7 @@ session goes (:mod:`fullnat.core.resets`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 
 from fullnat.core.interface import Effect, IdleNotice, Probe, Probed, ProbeResult, SessionEvents
 from fullnat.core.lifecycle import Phase
@@ -62,6 +63,16 @@ class Expiry:
         store.set_events(session, bits, unjudged, now)
         if session.state is not before:
             store.arm(session, now)
+            if session.service.passive_failures:
+                self._heed(session, before)
+
+    def _heed(self, session: Session, before: IntEnum) -> None:
+        """Whether the server takes new sessions is seen by what comes of one."""
+        protocol, events = session.protocol, session.events
+        if session.state is protocol.established:
+            session.server.failures = session.server.strikes = 0
+        elif before is protocol.initial and events & protocol.words and not events & protocol.answers:
+            self._store.doubts.not_taken(session)
 
     def idle(self, event: IdleNotice, now: float) -> None:
         """One direction has been idle: ask about both, together with all others of this moment."""

@@ -1,4 +1,5 @@
-"""What health checks find, as the core takes it: a real server that fails takes no new sessions until it is well again.
+"""What health checks find, as the core takes it: a real server that fails takes no new sessions until it is well again,
+and one whose checks say so has another weight.
 
 The finding is no part of the model: weights, commands and the file are what they were, and hold when the server is
 well. TCP sessions of a server that fails go on, as those of one with weight 0; the next datagram of a UDP session is
@@ -12,8 +13,11 @@ from typing import NamedTuple
 from fullnat.core.commands import ServiceKey
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
-from fullnat.core.interface import Effect, Log
+from fullnat.core.interface import Effect, Log, Turned
+from fullnat.core.memory import Kind
 from fullnat.core.protocols.base import BY_NUMBER
+from fullnat.core.servers import Server
+from fullnat.core.service import Service
 from fullnat.core.store import SessionStore
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Endpoint
@@ -27,6 +31,8 @@ class Verdict(NamedTuple):
     healthy: bool
     reason: str = ""
     """Why, in words."""
+    weight: int | None = None
+    """That it is to have while it is configured with one; None: that."""
 
 
 class Health:
@@ -41,13 +47,31 @@ class Health:
         While the switch is not ``is_up``, it learns when it comes."""
         service = self._store.services.by_key.get(verdict.service)
         server = None if service is None else service.servers.get(verdict.server)
-        if service is None or server is None or server.healthy == verdict.healthy:
+        if service is None or server is None:
             return
-        name = f"{BY_NUMBER[verdict.service[0]].name} {verdict.service[1]}"
-        state, level = ("up", "INFO") if verdict.healthy else ("down", "WARNING")
-        why = f": {verdict.reason}" if verdict.reason else ""
-        out.append(Log(level, f"virtual server {name}, real server {server.endpoint}: {state}{why}"))
-        server.healthy = verdict.healthy
+        if (server.healthy, server.asked) == (verdict.healthy, verdict.weight):
+            return
+        if server.asked != verdict.weight:
+            server.asked = verdict.weight
+            out.append(Log("INFO", f"{name(service, server)}: weighs {server.share} by its checks"))
+        if server.healthy is not verdict.healthy:
+            server.healthy = verdict.healthy
+            self._store.memory.touch(service.memory_key(Kind.DOWN, server))
+            self.turned(service, server, verdict.healthy, verdict.reason, out)
+        self.settle(service, server, now, is_up, out)
+
+    @staticmethod
+    def turned(service: Service, server: Server, is_up: bool, why: str, out: list[Effect]) -> None:
+        """Tell that ``server`` is up or down."""
+        state, level = ("up", "INFO") if is_up else ("down", "WARNING")
+        out.append(Log(level, f"{name(service, server)}: {state}{f': {why}' if why else ''}"))
+        out.append(Turned(service.key, server.endpoint, is_up))
+
+    def settle(self, service: Service, server: Server, now: float, is_up: bool, out: list[Effect]) -> None:
+        """``server`` of ``service`` is another one by what is known of it: have the rest follow."""
+        was_up = service.quorum.is_up
+        service.quorum.judge(service.servers.values())
+        self.compare(service, was_up, out)
         if server.wanted and service.slow_start and len(service.taking()) > 1:
             self._store.services.arrived[server] = service
             self._warming.begin(now)
@@ -59,3 +83,20 @@ class Health:
         if service.answers_echo != answered:
             self._tables.change((service.key,), (), out)
         self._datagrams.leave((service,), now, out)
+
+    @staticmethod
+    def compare(service: Service, was_up: bool, out: list[Effect]) -> None:
+        """Tell when the quorum of ``service`` is gained or lost."""
+        quorum = service.quorum
+        if quorum.is_up is was_up:
+            return
+        state, level = ("gained", "INFO") if quorum.is_up else ("lost", "WARNING")
+        out.append(Log(level, f"{name(service)}: quorum {state}: servers of weight {quorum.weight} are well"))
+        out.append(Turned(service.key, None, quorum.is_up))
+
+
+def name(service: Service, server: Server | None = None) -> str:
+    """What messages call it."""
+    protocol, virtual = service.key
+    of = f"virtual server {BY_NUMBER[protocol].name} {virtual}"
+    return of if server is None else f"{of}, real server {server.endpoint}"

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, NewType
 
-from fullnat.net.flow import Address
+from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
@@ -250,6 +250,16 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Turned:
+    """A real server, or the quorum of a service, is up or down from now on."""
+
+    service: tuple[int, Endpoint]
+    server: Endpoint | None
+    """None: the quorum."""
+    is_up: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LimitPunts:
     """How many packets the switch may send to the controller from now on, where it can limit them."""
 
@@ -260,7 +270,7 @@ class LimitPunts:
     """The PuntReasons that it is for, each by itself; None: all of them."""
 
 
-Effect = Write | Forward | Inject | Reset | Probe | Log | LimitPunts
+Effect = Write | Forward | Inject | Reset | Probe | Log | Turned | LimitPunts
 Envelope = tuple[SwitchId, list[Effect]]
 """What one switch is to do. A plain tuple: there is one for almost every event."""
 
@@ -275,5 +285,11 @@ class Sizes(NamedTuple):
     server_ids: int
     has_ipv6: bool = True
     """It has tables for IPv6."""
+    has_stateless: bool = True
+    """It has services without sessions."""
+    has_match: bool = True
+    """It has services of all ports of an address, and by match."""
+    has_proxy: bool = True
+    """It puts headers of PROXY protocol in."""
     has_vlans: bool = True
     """Its ports are numbers with a VLAN."""

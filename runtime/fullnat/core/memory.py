@@ -1,4 +1,5 @@
-"""What a controller that starts is to know and the switch does not tell: templates, deadlines, slow starts.
+"""What a controller that starts is to know and the switch does not tell: templates, deadlines, slow starts,
+servers that are down.
 
 Whoever keeps it asks for what has changed since it last asked, and gives all of it back to the next controller. Times
 are those of the day, which outlive a process.
@@ -22,6 +23,8 @@ class Kind(StrEnum):
     """Of a server: it is out since ``since``, and its sessions are reset at ``until``."""
     SLOW_START = "slow_start"
     """Of a server: it began at ``since``."""
+    DOWN = "down"
+    """Of a server: its checks have found it so."""
 
 
 class MemoryKey(NamedTuple):

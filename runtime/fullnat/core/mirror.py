@@ -35,6 +35,10 @@ class Mirror:
         """The entries of one table."""
         return [entry for entry in self._installed.values() if isinstance(entry, kind)]
 
+    def at(self, key: EntryKey) -> Entry | None:
+        """What the switch holds there."""
+        return self._installed.get(key)
+
     def change(self, key: EntryKey, wanted: Entry | None) -> tuple[Op, Entry] | None:
         """The update that makes the switch hold ``wanted`` at ``key``; None when there is nothing to do."""
         old = self._installed.get(key)

@@ -33,7 +33,7 @@ class Misses:
         if packet.flow is None or packet.tcp is None:
             self._stats["bad_frame"] += 1
             return
-        answer = reset_answer(packet) if self._answers(packet.flow) else None
+        answer = reset_answer(packet) if self._answers(packet.flow, port) else None
         if answer is None:
             return
         if not packet.is_intact():
@@ -45,12 +45,12 @@ class Misses:
         self._stats["reset_on_miss"] += 1
         out.append(Forward(port, answer))
 
-    def _answers(self, flow: Flow) -> bool:
+    def _answers(self, flow: Flow, port: int) -> bool:
         """Not for a session that is only just being written, or may be, and not where the service is silent."""
         if self._store.restoring:
             return False
         services = self._store.services
-        service = services.by_key.get((flow.protocol, flow.dst))
+        service = services.serving(flow, port)
         if service is None:
             return flow.dst.address in services.answering_locals
         session = self._store.table.by_key.get(flow)

@@ -19,7 +19,7 @@ from fullnat.core.next_hops import NextHops
 from fullnat.core.routing import Link, Router
 from fullnat.core.stats import Stats
 from fullnat.core.timers import TimerWheel
-from fullnat.core.waiting import Budget, Waiting
+from fullnat.core.waiting import FEW, Budget, Waiting
 from fullnat.net.flow import Address, is_v6, text
 from fullnat.net.headers import ARP_REPLY
 from fullnat.net.nd import Advertisement
@@ -29,13 +29,20 @@ from fullnat.tables.next_hop import Way
 
 UNRESOLVED_LIMIT = 1024
 """Neighbors being resolved at a time: a scan of a connected subnet must not fill memory."""
+WORTH_BRINGING = UNRESOLVED_LIMIT * FEW
+"""Packets without neighbor a second that a switch may bring, and at once: what all that are being resolved may have
+waiting. More, as of a scan, would cost the time of connections that begin."""
 RETRY = 1.0
 """Seconds to the first repetition; doubled each time."""
 RETRY_LIMIT = 30.0
+TOLD_TRIES = 2
+"""Unanswered questions of which the log tells, 3 seconds after the first one."""
 TRIES = 5
 """Requests before an unwanted neighbor is given up; a wanted one is asked for ever."""
 REFRESH = 60.0
 """Seconds between confirmations of a resolved neighbor."""
+DELAY = 5.0
+"""Seconds for which an answer stands, whatever is suspected (Linux: neigh/default/delay_first_probe_time)."""
 REFRESH_TRIES = 4
 """Unanswered confirmations, RETRY seconds and more apart, before it is forgotten."""
 HEARD_LIMIT = 1024
@@ -55,13 +62,15 @@ class _Status(IntEnum):
 
 
 class _Entry:
-    __slots__ = ("address", "changed", "link", "mac", "queue", "status", "tries")
+    __slots__ = ("address", "changed", "confirmed", "link", "mac", "queue", "status", "tries")
 
     def __init__(self, address: Address, link: Link, budget: Budget) -> None:
         self.address = address
         self.link = link
         self.mac = 0
         self.changed = 0.0
+        self.confirmed = 0.0
+        """When it last answered."""
         self.status = _Status.RESOLVING
         self.tries = 0
         self.queue = Waiting(budget)
@@ -206,6 +215,14 @@ class Neighbors:
         entry.tries = 0
         self.timers.arm(entry, now + RETRY)
 
+    def suspect(self, to: Address, now: float, out: list[Effect]) -> None:
+        """What is sent ``to`` there is not answered: ask whether its next hop is where it was, as Linux does when none
+        says that packets arrive (RFC 4861 7.3.3). Packets go on meanwhile."""
+        hop = self._router.next_hop(to)
+        entry = None if hop is None else self._entries.get(hop)
+        if entry is not None and entry.status is _Status.REACHABLE and now - entry.confirmed >= DELAY:
+            self._refresh(entry, now, out)
+
     def heard(self, event: NeighborHeard, now: float, out: list[Effect]) -> None:
         """A neighbor asked us, so that our packets to it are soon to come (Linux: arp_process, neigh_event_ns).
 
@@ -269,11 +286,12 @@ class Neighbors:
                 self._refresh(entry, now, out)
 
     def _retry(self, entry: _Entry, now: float, out: list[Effect]) -> None:
+        if entry.tries == TOLD_TRIES:
+            wanted = entry.address in self._wanted
+            out.append(Log("WARNING" if wanted else "DEBUG", f"neighbor {text(entry.address)} does not answer"))
         if entry.tries >= TRIES:
             if entry.tries == TRIES:
                 self._stats["neighbor_failed"] += 1
-                wanted = entry.address in self._wanted
-                out.append(Log("WARNING" if wanted else "DEBUG", f"neighbor {text(entry.address)} does not answer"))
             self._stats["neighbor_queue_dropped"] += len(entry.queue.take())
             if entry.address not in self._wanted:
                 self._drop(entry)
@@ -335,6 +353,7 @@ class Neighbors:
         self._heard.discard(entry.address)
         entry.status = _Status.REACHABLE
         entry.tries = 0
+        entry.confirmed = now
         self.timers.arm(entry, now + REFRESH)
 
     def _send(self, entry: _Entry, frame: bytes, priority: int, out: list[Effect]) -> None:

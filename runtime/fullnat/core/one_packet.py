@@ -71,7 +71,7 @@ class OnePacket:
 def _masqueraded(packet: Packet, flow: Flow, server: Server) -> bytes:
     """The datagram for the server, every checksum as right or wrong as it was; 0, which is none, stays (RFC 768)."""
     frame = bytearray(packet.frame)
-    old, new = _octets(flow.dst), _octets(server.endpoint)
+    old, new = _octets(flow.dst), _octets(server.at(flow.dst))
     size = len(flow.dst.address)
     end = packet.network + (40 if is_v6(flow.dst.address) else 20)
     frame[end - size : end] = server.endpoint.address

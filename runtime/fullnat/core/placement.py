@@ -61,7 +61,7 @@ def place(
     server = known or service.schedule(flow)
     if server is None:
         return without_server(service)
-    peer = made(Peer, (flow.protocol, server.endpoint))
+    peer = made(Peer, (flow.protocol, server.at(flow.dst)))
     if not server.mode.takes_local:
         if not server.mode.keeps_destination and not clients.take(flow.src, peer):
             return Refusal.CLIENT_PORT_IN_USE

@@ -106,9 +106,10 @@ class Adoption:
             if key in by_key:
                 continue
             # Of two sessions that give one id to different servers, the one whose packets take the right way stays.
-            if not self.servers.agrees(entry, _service_key(key)):
+            of = self._service_of(key, entry)
+            if not self.servers.agrees(entry, of):
                 self._late.append((key, entry))
-            elif not self._adopt(key, entry, now, adopted):
+            elif not self._adopt(key, entry, of, now, adopted):
                 self._surplus.append(entry)
         self._look(adopted, now)
 
@@ -125,7 +126,8 @@ class Adoption:
         store = self._store
         adopted: list[Session] = []
         for key, entry in self._late:
-            if key not in store.table.by_key and not self._adopt(key, entry, now, adopted):
+            of = self._service_of(key, entry)
+            if key not in store.table.by_key and not self._adopt(key, entry, of, now, adopted):
                 self._surplus.append(entry)
         self._look(adopted, now)
         if self._adopted:
@@ -141,9 +143,26 @@ class Adoption:
             else:
                 self._expiry.events(event, now)
 
-    def _adopt(self, key: Flow, entry: SessionEntry, now: float, adopted: list[Session]) -> bool:
+    def _service_of(self, key: Flow, entry: SessionEntry) -> ServiceKey:
+        """The service that the session is of: of several the one that its server is known to be of. It may be
+        configured no more."""
+        services, servers = self._store.services, self.servers
+        virtual = servers.virtual(entry)
+        possible = services.possible(key)
+        if virtual is not None:
+            # A server of one port is none of several.
+            possible = [of for of in possible if (of[1].port == 0) is (virtual.port == 0)]
+        if len(possible) > 1:
+            keys = ((of, servers.key(entry, of)) for of in possible if servers.agrees(entry, of))
+            fits = [of for of, real in keys if real is not None and services.ids.fits(entry.server_id, real)]
+            possible = fits or possible
+        if possible:
+            return possible[0]
+        return key.protocol, key.dst if virtual is None or virtual.port else virtual
+
+    def _adopt(self, key: Flow, entry: SessionEntry, of: ServiceKey, now: float, adopted: list[Session]) -> bool:
         """False when something that it uses is another one's."""
-        store, of = self._store, _service_key(key)
+        store = self._store
         real = self.servers.key(entry, of)
         if real is None:
             return False
@@ -208,10 +227,6 @@ def _same(found: SessionEntry, ours: SessionEntry) -> bool:
         idle_timeout=ours.idle_timeout,
         client_isn=found.client_isn or ours.client_isn,
     )
-
-
-def _service_key(flow: Flow) -> ServiceKey:
-    return flow.protocol, flow.dst
 
 
 def _gone(key: ServiceKey, session_flags: int) -> Service:

@@ -43,6 +43,7 @@ class Remembrance:
             for server in service.all_servers():
                 yield service.memory_key(Kind.DRAIN, server)
                 yield service.memory_key(Kind.SLOW_START, server)
+                yield service.memory_key(Kind.DOWN, server)
 
     def _memo(self, key: MemoryKey) -> Memo | None:
         service = self._store.services.by_key.get(key.service)
@@ -60,6 +61,8 @@ class Remembrance:
         server = service.find(key.server, key.mode) if key.server is not None and key.mode is not None else None
         if server is None:
             return None
+        if key.kind is Kind.DOWN:
+            return None if server.healthy or server.leaving else Memo(server.endpoint, server.mode)
         drains = key.kind is Kind.DRAIN
         since = server.out_since if drains else server.warm_since
         if since is None:
@@ -100,6 +103,11 @@ class Remembrance:
                     self._store.templates.recall(service, key.client, server, min(until, latest))
                 case Kind.SLOW_START if server is not None and service.slow_start and server.wanted:
                     self._warming.resume(service, server, since, now)
+                case Kind.DOWN if server is not None:
+                    server.healthy = False
+                    service.quorum.judge(service.servers.values())
+                    service.judge_echo()
+                    self._store.services.rebalance(service)
                 case Kind.DRAIN if server is None:
                     self._draining.recall_removed(key, since, until)
                 case Kind.DRAIN if server is not None and server.is_out:

@@ -18,6 +18,7 @@ from fullnat.core.views import (
     session_view,
     template_view,
 )
+from fullnat.net.flow import Endpoint
 from fullnat.tables.session import SessionEntry
 
 
@@ -52,6 +53,17 @@ class Reporting:
         """None when there is none, or it is removed."""
         service = self._store.services.by_key.get(key)
         return None if service is None else service_view(service, now)
+
+    def found_well(self, key: ServiceKey, endpoint: Endpoint) -> bool:
+        """Whether the checks of a server have found it well, as far as is known; so is one that there is not."""
+        service = self._store.services.by_key.get(key)
+        server = None if service is None else service.servers.get(endpoint)
+        return server is None or server.healthy
+
+    def has_quorum(self, key: ServiceKey) -> bool:
+        """Whether the service has one."""
+        service = self._store.services.by_key.get(key)
+        return service is not None and service.quorum.is_up
 
     def templates(self, now: float | None = None) -> Iterator[TemplateView]:
         """Every template of persistence; see :meth:`sessions`."""

@@ -8,17 +8,18 @@ from collections.abc import Mapping, Set
 from fullnat.config.model import Interface
 from fullnat.core.frames import icmp_error
 from fullnat.core.interface import Effect, Inject, PacketIn
-from fullnat.core.options import toa_bytes
+from fullnat.core.modes import Mode
 from fullnat.core.pace import Pace
 from fullnat.core.routing import Router
 from fullnat.core.sessions import Session
 from fullnat.core.store import SessionStore
+from fullnat.core.telling import told_bytes
 from fullnat.net.flow import Address, address, is_v6, same_family
 from fullnat.net.headers import V6_MTU
 from fullnat.net.icmp import FRAGMENTATION_NEEDED, TTL_EXCEEDED, is_answerable
 from fullnat.net.parse import Packet
 from fullnat.net.vlan import without_priority
-from fullnat.p4constants import PuntReason, SessionFlag
+from fullnat.p4constants import OF_SERVER, PuntReason
 
 IPV6_MORE = 20
 """Bytes by which a header of IPv6 is longer than one of IPv4."""
@@ -26,6 +27,8 @@ TOLD_RATE = 1000.0
 """Messages per second (Linux: icmp_msgs_per_sec)."""
 TOLD_BURST = 50.0
 """Linux: icmp_msgs_burst."""
+WORTH_BRINGING = 2000
+"""Of either kind, packets a second that a switch may bring, and at once: more than are told, as some need not be."""
 
 
 class Senders:
@@ -73,7 +76,10 @@ class Senders:
         where there is no way any more."""
         session = self._store.table.by_id.get(event.session_id)
         added, six = 0, is_v6(destination)
-        if session is not None and packet.flow == session.key:
+        server = self._store.services.ids.key(event.session_id & ~OF_SERVER) if event.session_id & OF_SERVER else None
+        if server is not None:
+            destination, added = server.endpoint.address, _outer(server.mode, server.endpoint.address)
+        elif session is not None and packet.flow == session.key:
             destination, added = session.server.endpoint.address, _added(session)
             added += _translated(destination, six) if session.server.mode.takes_local else 0
         elif session is not None and packet.flow == session.entry.flow_out:
@@ -105,6 +111,10 @@ def _added(session: Session) -> int:
     """Bytes that a client's packet may get on its way to the server."""
     mode = session.server.mode
     if mode.outer_bytes:
-        return mode.outer_bytes + (IPV6_MORE if is_v6(session.server.endpoint.address) else 0)
-    told = session.protocol.is_numbered and mode.session_flags(session.service.session_flags) & SessionFlag.TOA
-    return toa_bytes(session.key.src.address) if told else 0
+        return _outer(mode, session.server.endpoint.address)
+    return told_bytes(session.key.src.address, mode.session_flags(session.service.session_flags), session.protocol)
+
+
+def _outer(mode: Mode, server: Address) -> int:
+    """Bytes of the outer header on the way to the ``server``."""
+    return mode.outer_bytes + (IPV6_MORE if mode.outer_bytes and is_v6(server) else 0)

@@ -16,7 +16,7 @@ from fullnat.core.mirror import Mirror
 from fullnat.core.modes import Mode
 from fullnat.core.pool import IdPool
 from fullnat.net.flow import Address, Endpoint, made, v4
-from fullnat.tables.server_in import DIRECT, GUE, TO_SERVER, TUNNEL, ServerIn
+from fullnat.tables.server_in import DIRECT, GUE, TO_SERVER, TO_SERVER_ANY, TUNNEL, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
@@ -44,6 +44,14 @@ class ServerKey(NamedTuple):
     service: ServiceKey
     endpoint: Endpoint
     mode: Mode
+    virtual: Endpoint
+    """What clients ask for: the service's own address and port; of a service by match one of its addresses."""
+
+    @property
+    def action(self) -> str:
+        """Of server_in."""
+        action = ACTIONS[self.mode]
+        return TO_SERVER_ANY if action == TO_SERVER and not self.virtual.port else action
 
 
 class FoundServers:
@@ -63,25 +71,32 @@ class FoundServers:
 
     def number(self, key: ServerKey) -> int | None:
         """The id of this server of this service."""
-        return self._numbers.get(_Ends(key.service[1], key.endpoint, ACTIONS[key.mode]))
+        return self._numbers.get(_Ends(key.virtual, key.endpoint, key.action))
+
+    def virtual(self, session: SessionEntry) -> Endpoint | None:
+        """The address and port, or 0 for all ports, that the session's server is for."""
+        ends = self._ends.get(session.server_id)
+        return None if ends is None else ends.virtual
 
     def key(self, session: SessionEntry, service: ServiceKey) -> ServerKey | None:
         """Whose the session of ``service`` is; None when nothing tells. Where the server answers from the virtual
         address only its own entries tell which it is; where it sees the client, the client is the local endpoint."""
-        server = made(Endpoint, (session.server, session.server_port))
-        if server == service[1]:
+        _, (_, port) = service
+        virtual = made(Endpoint, (session.vip, port))
+        if session.server == session.vip and session.server_port == session.vport:
             ends = self._ends.get(session.server_id)
             if ends is None or ends.action not in _MODES:
                 return None
-            return ServerKey(service, ends.server, _MODES[ends.action])
+            return ServerKey(service, ends.server, _MODES[ends.action], virtual)
+        server = made(Endpoint, (session.server, session.server_port if port else 0))
         is_client = session.local == session.client and session.local_port == session.client_port
-        return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT)
+        return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT, virtual)
 
     def agrees(self, session: SessionEntry, service: ServiceKey) -> bool:
         """Whether the switch sends the session's packets where the session's entries say."""
         key = self.key(session, service)
         ends = self._ends.get(session.server_id)
-        return key is not None and ends == (service[1], key.endpoint, ACTIONS[key.mode])
+        return key is not None and ends == (key.virtual, key.endpoint, key.action)
 
 
 class _Binding:
@@ -95,11 +110,11 @@ class _Binding:
         self.holders = 1
 
     def entries(self, number: int, source: Source) -> tuple[ServerIn, ServerOut]:
-        (_, virtual), (address, port), mode = self.key
+        _, (address, port), mode, virtual = self.key
         flags = mode.session_flags(self.flags)
         port = 0 if mode.keeps_destination else port
         outer = source(address) if mode.outer_bytes else None
-        return ServerIn(number, flags, address, port, ACTIONS[mode], outer), ServerOut(number, flags, *virtual)
+        return ServerIn(number, flags, address, port, self.key.action, outer), ServerOut(number, flags, *virtual)
 
 
 class ServerIds:
@@ -190,6 +205,11 @@ class ServerIds:
         """Whose server the id stands for."""
         binding = self._bindings.get(number)
         return None if binding is None else binding.key.service
+
+    def key(self, number: int) -> ServerKey | None:
+        """What the id stands for."""
+        binding = self._bindings.get(number)
+        return None if binding is None else binding.key
 
     def _claim(self, number: int) -> bool:
         if number in self._kept and number not in self._deleting:
@@ -291,5 +311,5 @@ class ServerIds:
 
 
 _NOWHERE = Endpoint(v4(0), 0)
-_NOBODY = _Binding(ServerKey((0, _NOWHERE), _NOWHERE, Mode.FULLNAT), 0)
+_NOBODY = _Binding(ServerKey((0, _NOWHERE), _NOWHERE, Mode.FULLNAT, _NOWHERE), 0)
 """Stands for ids that are bound to nothing: only the keys of its entries matter."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fullnat.config.model import ServerSettings
 from fullnat.core.modes import Mode
-from fullnat.net.flow import Endpoint
+from fullnat.net.flow import Endpoint, made
 
 NO_ID = -1
 STAGES = 10
@@ -16,12 +16,16 @@ class Server:
 
     __slots__ = (
         "active",
+        "asked",
         "beginning",
+        "by_virtual",
         "connections",
         "deadline",
         "drained",
         "effective_weight",
+        "ejected",
         "endpoint",
+        "failures",
         "has_room",
         "has_threshold",
         "healthy",
@@ -29,17 +33,21 @@ class Server:
         "is_open",
         "leaving",
         "mode",
+        "on_duty",
         "out_since",
         "server_id",
         "settings",
         "stage",
+        "strikes",
         "templates",
         "unanswered",
         "warm_since",
     )
 
-    def __init__(self, endpoint: Endpoint, mode: Mode) -> None:
+    def __init__(self, endpoint: Endpoint, mode: Mode, *, of_several: bool = False) -> None:
+        """``of_several``: its service has several virtual addresses."""
         self.endpoint = endpoint
+        """Of a service of several ports without port."""
         self.mode = mode
         self.settings = ServerSettings(weight=0)
         self.leaving = False
@@ -55,6 +63,16 @@ class Server:
         self.has_threshold = False
         self.healthy = True
         """What checks have found; without any it is."""
+        self.asked: int | None = None
+        """The weight that checks have it have, while one is configured; None: that."""
+        self.on_duty = True
+        """Sorry servers are while their service has no quorum, others while it has (:mod:`fullnat.core.quorum`)."""
+        self.failures = 0
+        """New sessions in a row that it did not take, where that counts."""
+        self.ejected: float | None = None
+        """When it is tried again, while it takes no new sessions because of them (:mod:`fullnat.core.passive`)."""
+        self.strikes = 0
+        """How often that was so since it last took a session."""
         self.is_open = True
         """Below its upper threshold of connections."""
         self.stage = STAGES
@@ -64,6 +82,8 @@ class Server:
         self.effective_weight = 0
         """What schedulers go by; :meth:`weigh` finds it."""
         self.server_id = NO_ID
+        self.by_virtual: dict[Endpoint, int] | None = {} if of_several else None
+        """Its ids, of a service of several virtual addresses: one for each of them."""
         self.active = 0
         """Sessions in ESTABLISHED (LVS: ActiveConn)."""
         self.inactive = 0
@@ -77,10 +97,46 @@ class Server:
         self.unanswered = 0
         """Those that ended without any answer of this server."""
 
+    def id_of(self, virtual: Endpoint) -> int:
+        """Its id for those who ask for ``virtual``; NO_ID if it has none."""
+        return self.server_id if self.by_virtual is None else self.by_virtual.get(virtual, NO_ID)
+
+    def set_id(self, virtual: Endpoint, number: int) -> None:
+        """NO_ID: it has none any more."""
+        if self.by_virtual is None:
+            self.server_id = number
+        elif number == NO_ID:
+            self.by_virtual.pop(virtual, None)
+        else:
+            self.by_virtual[virtual] = number
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All that it has."""
+        if self.by_virtual is not None:
+            return tuple(self.by_virtual.values())
+        return () if self.server_id == NO_ID else (self.server_id,)
+
+    def at(self, virtual: Endpoint) -> Endpoint:
+        """Where it gets, and answers from, what clients send to ``virtual``."""
+        if self.mode.keeps_destination:
+            return virtual
+        return self.endpoint if self.endpoint.port else made(Endpoint, (self.endpoint.address, virtual.port))
+
     @property
     def weight(self) -> int:
         """As configured."""
         return self.settings.weight
+
+    @property
+    def share(self) -> int:
+        """As configured, unless checks ask for another one."""
+        return self.weight if self.asked is None or not self.weight else self.asked
+
+    @property
+    def is_well(self) -> bool:
+        """As far as checks and its sessions have shown."""
+        return self.healthy and self.ejected is None
 
     @property
     def is_out(self) -> bool:
@@ -89,8 +145,8 @@ class Server:
 
     @property
     def wanted(self) -> bool:
-        """It is to have new sessions: configured so, and healthy."""
-        return self.healthy and not self.is_out
+        """It is to have new sessions: configured so, well, and on duty."""
+        return self.is_well and self.on_duty and not self.leaving and self.share > 0
 
     @property
     def takes_new(self) -> bool:
@@ -109,13 +165,13 @@ class Server:
     @property
     def allotment(self) -> int:
         """Active connections that are its due: its weight, in slow start a part of it."""
-        return -(-self.weight * self.stage // STAGES)
+        return -(-self.share * self.stage // STAGES)
 
     def weigh(self, scale: int) -> None:
         """Find the effective weight: that of slow start, times ``scale`` and by :data:`STAGES`. 0 takes no new
         sessions."""
-        can = self.has_room and self.healthy and not self.leaving
-        self.effective_weight = self.weight * self.stage * scale // STAGES if can else 0
+        can = self.has_room and self.wanted
+        self.effective_weight = self.share * self.stage * scale // STAGES if can else 0
 
     def configure(self, settings: ServerSettings) -> bool:
         """Be configured so; returns whether it has opened or closed by that."""

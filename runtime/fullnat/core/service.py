@@ -13,17 +13,21 @@ from typing import TYPE_CHECKING
 
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
+from fullnat.core.flow_table import FlowTable
 from fullnat.core.limits import Limits
+from fullnat.core.matching import virtual_addresses
 from fullnat.core.memory import Kind, MemoryKey
 from fullnat.core.model import Declared
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
-from fullnat.core.schedulers.base import SCHEDULERS
+from fullnat.core.quorum import Quorum
+from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import NO_ID, STAGES, Server
-from fullnat.core.values import TOA_KIND_LVS
-from fullnat.net.flow import Address, Endpoint, Flow
-from fullnat.p4constants import ServiceFlag, SessionFlag
+from fullnat.core.telling import session_flags
+from fullnat.net.flow import Address, Endpoint, Flow, made, mark_of
+from fullnat.net.match import Match
+from fullnat.p4constants import ServiceFlag
 
 if TYPE_CHECKING:
     from fullnat.core.templates import Template
@@ -35,12 +39,21 @@ def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
     return protocol.timeouts(configured)
 
 
+def _has_entries(number: int, refused: Set[int]) -> bool:
+    return number != NO_ID and number not in refused
+
+
 class Service:
     """One virtual service."""
 
     def __init__(self, key: ServiceKey, start: float = 0.0) -> None:
         """``start``: where among its servers schedulers begin, from 0 up to 1."""
         self.key = key
+        self.is_mark = mark_of(key[1]) is not None
+        """It is one by match."""
+        self.matches: tuple[Match, ...] = ()
+        self.virtuals: tuple[Endpoint, ...] = (key[1],)
+        """What its servers have their ids for; of a service by match its addresses."""
         self._start = start
         self.protocol = BY_NUMBER[key[0]]
         self.configured = True
@@ -90,7 +103,12 @@ class Service:
         """Its address may be pinged, as far as it knows."""
         self.crowded = False
         """A server gets no sessions because the switch has no room for its entries."""
-        self.scheduler = SCHEDULERS["rr"](start)
+        self.scheduler: Scheduler = SCHEDULERS["rr"](start)
+        self.table: FlowTable | None = None
+        """Its scheduler, if it has no sessions."""
+        self.quorum = Quorum()
+        self.passive_failures, self.passive_time = 0, 0.0
+        """New sessions in a row that a server does not take, by which it is ejected, if any, and for how long."""
         self.slow_start = 0.0
         """Seconds that a server that comes takes to its full weight."""
         self._weights: tuple[tuple[Server, int], ...] = ()
@@ -100,6 +118,9 @@ class Service:
         """Become what is ``declared``; returns the servers that left, which drain from now on. :meth:`set_timeouts` and
         :meth:`balance` must follow."""
         settings = declared.settings
+        self.matches = settings.match
+        if self.is_mark:
+            self.virtuals = tuple(Endpoint(address, 0) for address in virtual_addresses(self.key, settings.match))
         self.locals = tuple(declared.locals)
         self.slow_start = settings.slow_start
         self.persistence_timeout = settings.persistence_timeout
@@ -111,13 +132,11 @@ class Service:
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings.max_sessions, settings.new_rate)
         self.one_packet = settings.ops
+        self.session_flags = session_flags(settings, self.protocol)
+        self.passive_failures = settings.passive_failures
+        self.passive_time = settings.passive_time
+        self.quorum.configure(settings.quorum, settings.hysteresis)
         if self.protocol.is_numbered:
-            self.session_flags = (
-                (SessionFlag.TOA if settings.toa else 0)
-                | (SessionFlag.TOA_253 if settings.toa and settings.toa_kind == TOA_KIND_LVS else 0)
-                | (SessionFlag.KEEP_TIMESTAMPS if settings.keep_timestamps else 0)
-                | (SessionFlag.KEEP_MSS if settings.keep_mss else 0)
-            )
             self.resets_on_miss = settings.reset_on_miss
             self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
         old, self.servers = self.servers, {}
@@ -125,7 +144,7 @@ class Service:
             mode = of_server.mode or settings.mode
             stays = endpoint in old and old[endpoint].mode is mode
             drained = None if stays else self.draining.pop((endpoint, mode), None)
-            server = old.pop(endpoint) if stays else drained or Server(endpoint, mode)
+            server = old.pop(endpoint) if stays else drained or self._new(endpoint, mode)
             self.servers[endpoint] = server
             if server.configure(of_server):
                 self.scheduler.opened(server)
@@ -138,9 +157,12 @@ class Service:
         self.quic_servers.pop(b"", None)
         self.knows_clients = bool(self.persistence_timeout or self.quic_servers)
         self._echo_while_up = settings.echo_while_up
+        self.quorum.judge(self.servers.values())
         self.judge_echo()
-        if settings.scheduler != self.scheduler.name:
-            self.scheduler = SCHEDULERS[settings.scheduler](self._start)
+        size = 0 if settings.sessions else settings.buckets
+        if settings.scheduler != self.scheduler.name or size != (self.table.size if self.table else 0):
+            self.table = FlowTable(size) if size else None
+            self.scheduler = self.table or SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
         return list(old.values())
 
@@ -167,7 +189,7 @@ class Service:
         servers = tuple(self.servers.values())
         scale = 1 if all(server.stage == STAGES for server in servers) else STAGES
         for server in servers:
-            server.has_room = server.server_id != NO_ID and server.server_id not in refused
+            server.has_room = all(_has_entries(server.id_of(virtual), refused) for virtual in self.virtuals)
             server.weigh(scale)
         self.crowded = any(server.weight and not server.has_room for server in servers)
         weights = tuple((server, server.effective_weight) for server in servers)
@@ -194,13 +216,20 @@ class Service:
             return configured
         server = self.draining.get((endpoint, mode))
         if server is None:
-            server = Server(endpoint, mode)
+            server = self._new(endpoint, mode)
             self.drain(server)
         return server
 
-    def server_key(self, server: Server) -> ServerKey:
-        """What the id of ``server`` stands for."""
-        return ServerKey(self.key, server.endpoint, server.mode)
+    def _new(self, endpoint: Endpoint, mode: Mode) -> Server:
+        return Server(endpoint, mode, of_several=self.is_mark)
+
+    def virtual(self, asked: Endpoint) -> Endpoint:
+        """Of its :attr:`virtuals` the one that a client has ``asked`` for."""
+        return made(Endpoint, (asked.address, 0)) if self.is_mark else self.key[1]
+
+    def server_key(self, server: Server, virtual: Endpoint) -> ServerKey:
+        """What the id of ``server`` for those who ask for ``virtual`` stands for."""
+        return ServerKey(self.key, server.endpoint, server.mode, virtual)
 
     def memory_key(self, kind: Kind, server: Server) -> MemoryKey:
         """What is remembered of ``server`` goes by that."""

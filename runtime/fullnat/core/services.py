@@ -14,12 +14,13 @@ from typing import Any
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Op, Outcome
+from fullnat.core.matching import Matching, virtual_addresses
 from fullnat.core.memory import Kind, Memory
 from fullnat.core.model import Declared
 from fullnat.core.server_ids import FoundServers, ServerIds
 from fullnat.core.servers import NO_ID, Server
 from fullnat.core.service import Service
-from fullnat.net.flow import Address, Endpoint
+from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.tables.table import Entry
 
 NOTHING_FOUND = FoundServers()
@@ -35,11 +36,14 @@ class Services:
         self.ids = ServerIds(server_ids)
         self.answering_locals: Counter[Address] = Counter()
         """Local addresses of services that answer segments without session; how many list each."""
+        self._matching = Matching()
         self._of_virtual: dict[Address, dict[ServiceKey, None]] = {}
         self._without_id: dict[Server, Service] = {}
         """Servers that are configured and have no id yet, or for which there is none."""
         self._unbalanced: dict[Service, None] = {}
         """Services whose scheduler is to be told of a change."""
+        self.moved: dict[Service, None] = {}
+        """Services that have or had no sessions, and whose servers are others or weigh otherwise."""
         self.arrived: dict[Server, Service] = {}
         """Servers for whose slow start it is time."""
 
@@ -54,32 +58,76 @@ class Services:
             return None if service is None else self._leave(service)
         if service is None:
             service = self.by_key[key] = Service(key, self._rng.random())
-            self._of_virtual.setdefault(key[1].address, {})[key] = None
+        else:
+            self._unlist(service)
         self._answer_for(service, -1)
         taking = service.taking()
+        had_table = service.table is not None
         left = service.configure(declared)
         if taking and service.slow_start:
             self.arrived |= dict.fromkeys(service.taking() - taking, service)
         service.set_timeouts(timeouts)
+        if had_table:
+            self.moved[service] = None
+        self._list(service)
         self._answer_for(service, 1)
         self._left(service, left)
+        self._drop_unasked(service)
         self.ids.set_flags(key, service.session_flags)
-        self._without_id |= {server: service for server in service.servers.values() if server.server_id == NO_ID}
+        self._without_id |= dict.fromkeys(_lacking(service), service)
         self._unbalanced[service] = None
         return None
 
+    def _list(self, service: Service) -> None:
+        """It is found by its addresses from now on."""
+        for virtual in virtual_addresses(service.key, service.matches):
+            self._of_virtual.setdefault(virtual, {})[service.key] = None
+        self._matching.add(service.key, service.matches)
+
+    def _unlist(self, service: Service) -> None:
+        addresses = virtual_addresses(service.key, service.matches)
+        for virtual in addresses:
+            del self._of_virtual[virtual][service.key]
+            if not self._of_virtual[virtual]:
+                del self._of_virtual[virtual]
+        self._matching.remove(service.key, addresses)
+
+    def _drop_unasked(self, service: Service) -> None:
+        """Ids for addresses that are not of a service by match any more; its sessions keep them."""
+        if service.is_mark:
+            for server in service.all_servers():
+                for virtual in [each for each in server.by_virtual or () if each not in service.virtuals]:
+                    self._drop_id(server, virtual)
+
+    def _drop_id(self, server: Server, virtual: Endpoint) -> None:
+        self.ids.drop(server.id_of(virtual))
+        server.set_id(virtual, NO_ID)
+
+    def serving(self, flow: Flow, interface: int) -> Service | None:
+        """The service of a client's ``flow``, which comes in by this port of the switch."""
+        service = self.by_key.get((flow.protocol, flow.dst))
+        if service is not None:
+            return service
+        key = self._matching.find(flow, interface)
+        return None if key is None else self.by_key[key]
+
+    def possible(self, flow: Flow) -> list[ServiceKey]:
+        """The services that ``flow`` may be of, whatever it has come in by, in the order in which they count."""
+        exact = flow.protocol, flow.dst
+        return [*((exact,) if exact in self.by_key else ()), *self._matching.possible(flow)]
+
     def _leave(self, service: Service) -> Service:
         del self.by_key[service.key]
-        virtual = service.key[1].address
-        del self._of_virtual[virtual][service.key]
-        if not self._of_virtual[virtual]:
-            del self._of_virtual[virtual]
+        self._unlist(service)
         self._answer_for(service, -1)
         self._unbalanced.pop(service, None)
         service.configured = False
+        if service.table is not None:
+            self.moved[service] = None
         for server in service.all_servers():
             self._memory.touch(service.memory_key(Kind.DRAIN, server))
             self._memory.touch(service.memory_key(Kind.SLOW_START, server))
+            self._memory.touch(service.memory_key(Kind.DOWN, server))
         left, service.servers = list(service.servers.values()), {}
         for server in left:
             service.drain(server)
@@ -90,6 +138,7 @@ class Services:
     def _left(self, service: Service, servers: Iterable[Server]) -> None:
         for server in servers:
             self._without_id.pop(server, None)
+            self._memory.touch(service.memory_key(Kind.DOWN, server))
             self._forget_drained(service, server)
 
     def _answer_for(self, service: Service, change: int) -> None:
@@ -117,13 +166,12 @@ class Services:
         """The switch tells which id is whose: only those of sessions that it still has stay."""
         for service in self:
             for server in service.all_servers():
-                if server.server_id != NO_ID and self.ids.holders(server.server_id) == 1:
-                    self.ids.drop(server.server_id)
-                    server.server_id = NO_ID
+                for virtual in tuple(server.by_virtual or service.virtuals):
+                    number = server.id_of(virtual)
+                    if number != NO_ID and self.ids.holders(number) == 1:
+                        self._drop_id(server, virtual)
         self.ids.switch_up(found.entries)
-        self._without_id = {
-            server: service for service in self for server in service.servers.values() if server.server_id == NO_ID
-        }
+        self._without_id = {server: service for service in self for server in _lacking(service)}
         self._unbalanced = dict.fromkeys(self)
 
     def number(self, found: FoundServers = NOTHING_FOUND) -> int:
@@ -135,32 +183,36 @@ class Services:
         return len(self._without_id)
 
     def _number(self, found: FoundServers) -> None:
-        new: dict[Server, Service] = {}
+        new: list[tuple[Server, Service, Endpoint]] = []
         for server, service in self._without_id.items():
-            number = found.number(service.server_key(server))
-            if server.server_id != NO_ID:
-                self._unbalanced[service] = None
-            elif number is not None and self.ids.claim(number, service.server_key(server), service.session_flags):
-                server.server_id = number
-                self._unbalanced[service] = None
-            else:
-                new[server] = service
+            for virtual in service.virtuals:
+                key = service.server_key(server, virtual)
+                number = found.number(key)
+                if server.id_of(virtual) != NO_ID:
+                    self._unbalanced[service] = None
+                elif number is not None and self.ids.claim(number, key, service.session_flags):
+                    server.set_id(virtual, number)
+                    self._unbalanced[service] = None
+                else:
+                    new.append((server, service, virtual))
         self._without_id = {}
-        for server, service in new.items():
-            number = self.ids.take(service.server_key(server), service.session_flags)
+        for server, service, virtual in new:
+            number = self.ids.take(service.server_key(server, virtual), service.session_flags)
             if number is None:
                 self._without_id[server] = service
             else:
-                server.server_id = number
+                server.set_id(virtual, number)
                 self._unbalanced[service] = None
 
-    def hold(self, service: Service, server: Server, server_id: int) -> None:
-        """A session begins to use ``server_id``, which fits. A server without id, after a restart, takes that of its
-        first session."""
-        if server.server_id == NO_ID:
-            server.server_id = server_id
-            self.ids.hold(server_id, service.server_key(server), service.session_flags)
-        self.ids.hold(server_id, service.server_key(server), service.session_flags)
+    def hold(self, service: Service, server: Server, server_id: int, asked: Endpoint) -> None:
+        """A session of a client that has ``asked`` for this begins to use ``server_id``, which fits. A server without
+        id, after a restart, takes that of its first session."""
+        virtual = service.virtual(asked)
+        key = service.server_key(server, virtual)
+        if server.id_of(virtual) == NO_ID:
+            server.set_id(virtual, server_id)
+            self.ids.hold(server_id, key, service.session_flags)
+        self.ids.hold(server_id, key, service.session_flags)
 
     def released(self, service: Service, server: Server, server_id: int) -> None:
         """A session stopped using ``server_id``."""
@@ -196,12 +248,17 @@ class Services:
     def rebalance(self, service: Service) -> None:
         """What the servers of ``service`` weigh has changed."""
         if service.configured:
-            service.balance(self.ids.refused)
+            self._tell(service)
 
     def _balance(self) -> None:
         for service in self._unbalanced:
-            service.balance(self.ids.refused)
+            self._tell(service)
         self._unbalanced = {}
+
+    def _tell(self, service: Service) -> None:
+        service.balance(self.ids.refused)
+        if service.table is not None:
+            self.moved[service] = None
 
     def _forget_drained(self, service: Service, server: Server) -> None:
         name = server.endpoint, server.mode
@@ -210,6 +267,12 @@ class Services:
             if service.quic_servers.get(quic_id := bytes.fromhex(server.settings.quic_id)) is server:
                 del service.quic_servers[quic_id]
             self._memory.touch(service.memory_key(Kind.DRAIN, server))
-            if server.server_id != NO_ID:
-                self.ids.drop(server.server_id)
-                server.server_id = NO_ID
+            for virtual in tuple(server.by_virtual or service.virtuals):
+                if server.id_of(virtual) != NO_ID:
+                    self._drop_id(server, virtual)
+
+
+def _lacking(service: Service) -> Iterator[Server]:
+    """Configured servers of ``service`` that have no id yet for some of its addresses."""
+    servers = service.servers.values()
+    return (server for server in servers if any(server.id_of(virtual) == NO_ID for virtual in service.virtuals))

@@ -126,6 +126,11 @@ class Session:
         more = Twice(inward, inward * octets, not inward, (not inward) * octets)
         self.twice = Twice(*(old + new for old, new in zip(before, more, strict=True)))
 
+    @property
+    def repeats(self) -> int:
+        """Of its SYN, that the controller has seen."""
+        return 0 if self.twice is None else self.twice.in_packets
+
     def step(self, step: Step) -> None:
         """Change the phase. Raises IllegalStep."""
         self.phase = after(self.phase, step)
@@ -139,6 +144,12 @@ class Session:
     def local(self) -> Endpoint:
         entry = self.entry
         return made(Endpoint, (entry.local, entry.local_port))
+
+    @property
+    def real(self) -> Endpoint:
+        """Where the server answers."""
+        entry = self.entry
+        return made(Endpoint, (entry.server, entry.server_port))
 
     @property
     def server_isn(self) -> int:

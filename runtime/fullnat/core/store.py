@@ -13,6 +13,7 @@ from random import Random
 
 from fullnat.config.model import GlobalSettings
 from fullnat.core.affinity import Affinity
+from fullnat.core.doubts import Doubts
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.lifecycle import Phase, Step
@@ -29,6 +30,7 @@ from fullnat.core.templates import Templates
 from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
+from fullnat.p4constants import OF_SERVER
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -67,6 +69,7 @@ class SessionStore:
         self.templates = Templates(self.memory, stats)
         self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
+        self.doubts = Doubts()
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
@@ -76,21 +79,23 @@ class SessionStore:
         """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
         no session id is free; the place is given back then."""
         server, local = place
-        endpoint = service.key[1] if server.mode.keeps_destination else server.endpoint
+        # A million sessions are held: what many have in common they share.
+        virtual = service.key[1]
+        if not virtual.port:
+            virtual = key.dst
+        endpoint = server.at(virtual)
         ids = self.table.ids
         session_id = ids.take_spare(self._rng) if self.blind else ids.take()
         if session_id is None:
-            self._give_back(key.protocol, server, local)
+            self._give_back(key.protocol, server, endpoint, local)
             return None
         client_isn, server_isn = isn
-        # A million sessions are held: what many have in common they share.
         protocol, source, _ = key
         client, client_port = source
-        virtual = service.key[1]
         vip, vport = virtual
         fields = (
             session_id,
-            server.server_id,
+            server.server_id if server.by_virtual is None else server.id_of(service.virtual(virtual)),
             protocol,
             client,
             client_port,
@@ -121,7 +126,7 @@ class SessionStore:
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        if not self._claim(real, local):
+        if not self._claim(real, entry, local):
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(real.endpoint, real.mode)
@@ -133,24 +138,24 @@ class SessionStore:
         self._persist(session, now)
         return session
 
-    def _give_back(self, protocol: int, server: Server, local: Endpoint) -> None:
-        """``local`` is free again towards ``server``."""
-        peer = made(Peer, (protocol, server.endpoint))
+    def _give_back(self, protocol: int, server: Server, at: Endpoint, local: Endpoint) -> None:
+        """``local`` is free again towards ``server``, which answers ``at`` this."""
+        peer = made(Peer, (protocol, at))
         if server.mode.takes_local:
             self.pool.release(local, peer)
         elif not server.mode.keeps_destination:
             self.clients.release(local, peer)
 
-    def _claim(self, real: ServerKey, local: Endpoint) -> bool:
+    def _claim(self, real: ServerKey, entry: SessionEntry, local: Endpoint) -> bool:
         """Take this very ``local`` of a session found on the switch; False when it is in use."""
-        peer = made(Peer, (real.service[0], real.endpoint))
+        peer = made(Peer, (entry.protocol, made(Endpoint, (entry.server, entry.server_port))))
         if real.mode.takes_local:
             return self.pool.claim(local, peer)
         return real.mode.keeps_destination or self.clients.take(local, peer)
 
     def _hold(self, session: Session) -> None:
         server = session.server
-        self.services.hold(session.service, server, session.entry.server_id)
+        self.services.hold(session.service, server, session.entry.server_id, session.key.dst)
         self._count(session, session.state, 1)
         session.service.limits.sessions += 1
         self.unnumbered += not session.protocol.is_numbered
@@ -162,7 +167,7 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self._give_back(entry.protocol, server, session.local)
+        self._give_back(entry.protocol, server, session.real, session.local)
         self._count(session, session.state, -1)
         session.service.limits.sessions -= 1
         if session.template is not None:
@@ -173,6 +178,9 @@ class SessionStore:
 
     def receiver(self, session_id: int, packet: Packet) -> Address | None:
         """Whom a routed packet is for: its destination, or the server that has the virtual address as well."""
+        if session_id & OF_SERVER:
+            server = self.services.ids.key(session_id & ~OF_SERVER)
+            return packet.dst if server is None else server.endpoint.address
         session = self.table.by_id.get(session_id)
         if session is not None and session.server.mode.keeps_destination and packet.dst == session.key.dst.address:
             return session.server.endpoint.address
@@ -302,6 +310,7 @@ class SessionStore:
             session.server.unanswered += 1
             session.service.unanswered += 1
             self.stats["sessions_unanswered"] += 1
+            self.doubts.unanswered(session)
 
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
@@ -311,7 +320,7 @@ class SessionStore:
         end = self.client_end(session)
         if self._isn.is_past(end - session.server_isn, now - session.began, now):
             return
-        self._isn.ended(session.local, session.server.endpoint, end, now)
+        self._isn.ended(session.local, session.real, end, now)
 
     # ---- writes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from fullnat.config.model import (
@@ -17,8 +17,9 @@ from fullnat.config.model import (
 )
 from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.net.flow import Address, Endpoint, address, is_host, text
+from fullnat.net.flow import Address, Endpoint, address, family, is_host, is_v6, mark_of, text
 from fullnat.net.headers import PROTO_UDP, V6_MTU
+from fullnat.net.match import MOST, Match
 from fullnat.net.vlan import VLANS
 
 WEIGHTS = 0, 65535
@@ -30,8 +31,12 @@ MTUS = 576, 65535
 """Bytes (RFC 791 3.2: every host takes 576)."""
 PUNTS = 1, 10_000_000
 """Packets, or packets per second."""
+QUORUMS = 0, 1_000_000_000
+"""Weights of servers together."""
 LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
+PROXIES = ("off", "first", "every", "clients")
+"""Of PROXY protocol (:mod:`fullnat.core.telling`)."""
 TOA_KIND = 254
 """Of the TCP option; IPv4 has no other."""
 TOA_KIND_LVS = 253
@@ -40,6 +45,8 @@ PREFIXES = 1, 128
 """Bits; those beyond an address count for nothing."""
 QUIC_CONFIGS = 0, 6
 """What three bits hold, but for 7, which stands for none."""
+BUCKETS = 256, 65536
+"""Powers of two."""
 NAME_LENGTH = 64
 QUIC_ID_BYTES = 1, 15
 SECONDS = 0, 86400 * 31
@@ -56,9 +63,32 @@ def check_host(address: Address) -> None:
         raise ValueError(f"{text(address)} is not the address of one host")
 
 
-def check_endpoint(endpoint: Endpoint) -> None:
-    check_host(endpoint.address)
-    _within("port", endpoint.port, PORTS)
+def check_port(port: int, lowest: int = PORTS[0]) -> None:
+    _within("port", port, (lowest, PORTS[1]))
+
+
+def check_server_port(virtual: Endpoint, port: int) -> None:
+    """A real server's ``port``, of a service with this name: of several ports the server has the same, and says 0."""
+    if virtual.port:
+        check_port(port)
+    elif port:
+        raise ValueError(f"a real server of {virtual} has the port that is asked for: its own has to be 0, not {port}")
+
+
+def check_match(virtual: Endpoint, matches: Sequence[Match]) -> None:
+    """The rules of a service with this name."""
+    if mark_of(virtual) is None:
+        if matches:
+            raise ValueError(f"match is of services by fwmark, and {virtual} is none")
+        return
+    if not 1 <= len(matches) <= MOST:
+        raise ValueError(f"{virtual} needs match, 1 to {MOST} rules: a switch has no netfilter to set marks")
+    version = 6 if is_v6(virtual.address) else 4
+    for match in matches:
+        if match.dst.version != version:
+            raise ValueError(f"{match}: dst is not of {family(virtual.address)}, as {virtual} is")
+        for own in match.addresses():
+            check_host(own)
 
 
 def check_server(settings: ServerSettings) -> None:
@@ -80,6 +110,12 @@ def check_name(value: str) -> None:
     """One that people give to something; none is one."""
     if len(value) > NAME_LENGTH or not value.isprintable():
         raise ValueError(f"{value!r} is not a name of at most {NAME_LENGTH} characters")
+
+
+def check_buckets(value: int) -> None:
+    least, most = BUCKETS
+    if not least <= value <= most or value & value - 1:
+        raise ValueError(f"{value} is not a power of two from {least} to {most}")
 
 
 def check_quic_id(value: str) -> None:
@@ -111,6 +147,12 @@ def check_slow_start(scheduler: str, slow_start: float) -> None:
         raise ValueError(f"slow_start is by weight, which {scheduler} does not go by")
 
 
+def check_quorum(quorum: int, hysteresis: int) -> None:
+    """As keepalived does (check_parser.c: vs_end_handler)."""
+    if hysteresis and hysteresis >= quorum:
+        raise ValueError(f"hysteresis {hysteresis} is not below quorum {quorum}")
+
+
 def check_within(seconds: float | None) -> None:
     """The time that sessions have to end."""
     if seconds is not None:
@@ -121,6 +163,7 @@ def check_service(settings: ServiceSettings) -> None:
     if settings.scheduler not in SCHEDULERS:
         raise ValueError(f"{settings.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
     check_slow_start(settings.scheduler, settings.slow_start)
+    check_buckets(settings.buckets)
     _within("persistence_timeout", settings.persistence_timeout, SECONDS)
     check_name(settings.persistence_group)
     _within("quic_config", settings.quic_config, QUIC_CONFIGS)
@@ -128,7 +171,13 @@ def check_service(settings: ServiceSettings) -> None:
     _each(("slow_start", settings.slow_start), ("drain_timeout", settings.drain_timeout), limits=SECONDS)
     _check_mode(settings.mode)
     check_toa_kind(settings.toa_kind)
+    if settings.proxy_protocol not in PROXIES:
+        raise ValueError(f"{settings.proxy_protocol!r} is not one of {', '.join(PROXIES)}")
     _within("established_timeout", settings.established_timeout, SECONDS)
+    _each(("quorum", settings.quorum), ("hysteresis", settings.hysteresis), limits=QUORUMS)
+    check_quorum(settings.quorum, settings.hysteresis)
+    _within("passive_failures", settings.passive_failures, LIMITS)
+    _each(("passive_time", settings.passive_time), ("notify_timeout", settings.notify_timeout), limits=SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)

@@ -9,6 +9,7 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.lifecycle import Phase
 from fullnat.core.modes import Mode
 from fullnat.core.pool import LocalAddress, LocalPool
+from fullnat.core.servers import NO_ID
 from fullnat.core.service import Service
 from fullnat.core.sessions import Session, Twice
 from fullnat.core.templates import Template
@@ -50,7 +51,8 @@ class SessionView(NamedTuple):
 class ServerView(NamedTuple):
     endpoint: Endpoint
     weight: int
-    server_id: int
+    ids: tuple[int, ...]
+    """Its indices of the switch's counters; several for a service of several addresses."""
     draining: bool
     """No longer configured; keeps its old sessions."""
     active: int
@@ -76,10 +78,26 @@ class ServerView(NamedTuple):
     quic_id: str = ""
     healthy: bool = True
     """As far as checks have found."""
+    sorry: bool = False
+    """It takes new sessions only while the service has no quorum."""
+    on_duty: bool = True
+    """By that, it takes them now."""
+    ejected: float | None = None
+    """Seconds until it is tried again; None: it takes what it gets."""
 
     @property
     def sessions(self) -> int:
         return self.active + self.inactive
+
+    @property
+    def server_id(self) -> int:
+        """The first of its ids; NO_ID if it has none."""
+        return self.ids[0] if self.ids else NO_ID
+
+    def counted(self, cells: Mapping[int, tuple[int, int]]) -> tuple[int, int]:
+        """Packets and bytes of all its ids."""
+        of = [cells.get(number, (0, 0)) for number in self.ids]
+        return sum(packets for packets, _ in of), sum(octets for _, octets in of)
 
 
 class ServiceView(NamedTuple):
@@ -97,6 +115,8 @@ class ServiceView(NamedTuple):
     """Clients whose server is remembered."""
     persistent: int = 0
     """Sessions that went where a template said."""
+    has_quorum: bool = True
+    """Servers of enough weight are well."""
 
 
 class TemplateView(NamedTuple):
@@ -151,7 +171,7 @@ def service_view(service: Service, now: float) -> ServiceView:
         ServerView(
             server.endpoint,
             0 if server.leaving else server.weight,
-            server.server_id,
+            server.ids,
             server.leaving,
             server.active,
             server.inactive,
@@ -168,6 +188,9 @@ def service_view(service: Service, now: float) -> ServiceView:
             None if server.deadline is None else max(0.0, server.deadline - now),
             server.settings.quic_id,
             server.healthy,
+            server.settings.sorry,
+            server.on_duty,
+            None if server.ejected is None else max(0.0, server.ejected - now),
         )
         for server in service.all_servers()
     )
@@ -183,6 +206,7 @@ def service_view(service: Service, now: float) -> ServiceView:
         service.persistence_timeout,
         len(service.templates),
         service.persistent,
+        service.quorum.is_up,
     )
 
 

@@ -9,9 +9,10 @@ from dataclasses import fields
 from typing import Any
 
 from fullnat.config.model import Check, ServerSettings, ServiceSettings
-from fullnat.fnatadm import names
+from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
+from fullnat.net.flow import MARK, MARK6
 from fullnat.p4constants import PORT_GUE
 
 Json = dict[str, Any]
@@ -40,6 +41,13 @@ def messages(line: Line) -> list[Json]:
 def service(line: Line) -> Json:
     """The service that is named."""
     protocol = line["protocol"]
+    if "ipv6" in line and names.mark(line["service"]) is None:
+        raise UsageError("-6 is for -f; another service's family is that of its address")
+    if names.mark(line["service"]) is not None:
+        return {
+            "protocol": protocol,
+            "virtual": line["service"].replace(MARK, MARK6) if "ipv6" in line else line["service"],
+        }
     return {"protocol": protocol, "virtual": names.endpoint(line["service"], protocol)}
 
 
@@ -112,8 +120,14 @@ def _service_settings(line: Line) -> Json:
         found["ops"] = True
     if line.get("synproxy") == "enable":
         raise UsageError("-j enable: the SYN proxy is not supported")
+    if "proxy" in line:
+        if line["proxy"] not in letters.PROXIES:
+            raise UsageError(f"--proxy-protocol {line['proxy']}: {letters.ONLY_V2}")
+        found["proxy_protocol"] = letters.PROXIES[line["proxy"]]
     if "established" in line:
         found["established_timeout"] = _seconds(line, "established")
+    if "match" in line:
+        found["match"] = line["match"]
     return {**found, **_options(line)}
 
 

@@ -75,9 +75,10 @@ def _flags(found: Json) -> str:
     flags = ""
     if settings.get("persistence_timeout"):
         flags += f" persistent {settings['persistence_timeout']:.15g}"
-        mask = names.mask(settings["persistence_prefix"], found["virtual"])
+        mask = names.mask(settings["persistence_prefix"], is_six=names.is_six(found["virtual"]))
         flags += f" mask {mask}" if mask is not None else ""
-    return flags + (" ops" if settings.get("ops") else "")
+    flags += " ops" if settings.get("ops") else ""
+    return flags + ("" if settings.get("proxy_protocol", "off") == "off" else " ppv2")
 
 
 def _counted_service(found: Json, name: str, wishes: Wishes) -> str:
@@ -133,7 +134,8 @@ def services(found: Iterable[Json], layout: Layout, wishes: Wishes) -> Iterator[
     for each in _in_order(found, "virtual", wishes.sort):
         protocol = each["protocol"]
         name = _cut(names.shown(each["virtual"], protocol, wishes.numeric), SERVICE_WIDTH)
-        yield layout.service(each, f"{protocol.upper():<4} {name}", wishes)
+        kind = "FWM" if names.mark(each["virtual"]) is not None else protocol.upper()
+        yield layout.service(each, f"{kind:<4} {name}", wishes)
         for server in _in_order(each["servers"], "server", wishes.sort):
             shown = _cut(names.shown(server["server"], protocol, wishes.numeric), SERVER_WIDTH)
             yield layout.server(server, shown, wishes)
@@ -144,9 +146,11 @@ def _cut(name: str, width: int) -> str:
 
 
 def _in_order(found: Iterable[Json], key: str, sort: bool) -> list[Json]:
-    """By family, protocol, address and port."""
+    """By family, protocol, address and port; services by match behind all others."""
 
     def rank(each: Json) -> tuple[int, str, bytes, int]:
+        if (number := names.mark(each[key])) is not None:
+            return 7, each["protocol"], bytes((names.is_six(each[key]),)), number
         host, _, port = each[key].rpartition(":")
         where = ip_address(host.strip("[]"))
         return where.version, each.get("protocol", ""), where.packed, int(port)

@@ -8,7 +8,15 @@ from fullnat.p4constants import PORT_GUE
 
 PROTOCOLS = {"tcp": "-t", "udp": "-u"}
 MODES = {"dr": "-g", "tunnel": "-i", "gue": f"-i --tun-type gue --tun-port {PORT_GUE}", "nat": "-m", "fullnat": "-b"}
+PROXIES = {"disable": "off", "v2": "first", "v2-insecure": "clients"}
+"""DPVS's words."""
+ONLY_V2 = "PROXY protocol is of version 2 only"
 THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
+
+
+def mark(number: int, protocol: str, *, is_six: bool) -> str:
+    """What names a service by match."""
+    return f"-f {number}{'' if protocol == 'tcp' else f'/{protocol}'}{' -6' if is_six else ''}"
 
 
 def thresholds(server: Mapping[str, object]) -> list[str]:

@@ -38,6 +38,8 @@ def foreign(services: list[Json]) -> tuple[list[str], list[str]]:
 
 
 def _name(found: Json, numeric: bool) -> str:
+    if (number := names.mark(found["virtual"])) is not None:
+        return letters.mark(number, found["protocol"], is_six=names.is_six(found["virtual"]))
     return f"{letters.PROTOCOLS[found['protocol']]} {names.shown(found['virtual'], found['protocol'], numeric)}"
 
 
@@ -52,7 +54,7 @@ def _service(found: Json, numeric: bool, is_own: bool) -> Iterator[str]:
     own = _option_words(ServiceSettings, settings, _OF_SERVICE) if is_own else ()
     yield " ".join([f"-A {name} -s {settings['scheduler']}", *_letters(found, is_own), *own])
     for server in found["servers"]:
-        if server["draining"]:
+        if server["draining"] or (server.get("sorry") and not is_own):
             continue
         shown = names.shown(server["server"], protocol, numeric)
         own = _option_words(ServerSettings, server, _OF_SERVER) if is_own else ()
@@ -64,7 +66,7 @@ def _letters(found: Json, is_own: bool) -> Iterator[str]:
     settings = found["settings"]
     if persistence := settings.get("persistence_timeout"):
         yield f"-p {_seconds(persistence, is_own)}"
-        bits = names.mask(settings["persistence_prefix"], found["virtual"])
+        bits = names.mask(settings["persistence_prefix"], is_six=names.is_six(found["virtual"]))
         if bits is not None:
             yield f"-M {bits}"
     if settings.get("ops"):
@@ -92,13 +94,15 @@ def _left(kind: type, settings: Json, said: frozenset[str]) -> Iterator[tuple[st
     for each in fields(kind):
         value = settings.get(each.name)
         is_idle = each.name == "persistence_prefix" and not settings.get("persistence_timeout")
-        if (each.name not in said or is_idle) and value is not None and value != each.default:
+        if (each.name not in said or is_idle) and value not in (None, [], each.default):
             yield each.name, value
 
 
 def _option_words(kind: type, settings: Json, said: frozenset[str]) -> Iterator[str]:
     for name, value in _left(kind, settings, said):
-        if name == "checks":
+        if name == "match":
+            yield from (f"-H {rule}" for rule in value)
+        elif name == "checks":
             yield from (f"--check {shlex.quote(_check(check))}" for check in value["check"])
         elif isinstance(value, dict):
             yield from (f"--option {name}.{key}={_word(inner)}" for key, inner in value.items())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 
 from fullnat.fnatadm.parse import UsageError
+from fullnat.net.flow import MARK, MARK6
 
 
 def endpoint(text: str, protocol: str, port: str | None = None) -> str:
@@ -64,7 +65,10 @@ def _port(text: str, protocol: str) -> str:
 
 
 def shown(at: str, protocol: str, numeric: bool) -> str:
-    """ADDRESS:PORT as a list has it: without ``numeric``, with the names that they have."""
+    """ADDRESS:PORT as a list has it: without ``numeric``, with the names that they have. A service by match is its
+    mark, as in ipvsadm."""
+    if (number := mark(at)) is not None:
+        return f"{number}{'' if protocol == 'tcp' else f'/{protocol}'}{' IPv6' * is_six(at)}"
     if numeric:
         return at
     host, _, port = at.rpartition(":")
@@ -91,10 +95,20 @@ def _port_name(port: int, protocol: str) -> str:
         return str(port)
 
 
+def mark(at: str) -> int | None:
+    """The number of a service by match, by what the API calls it."""
+    kind, _, number = at.partition(":")
+    return int(number) if kind in (MARK, MARK6) else None
+
+
+def is_six(virtual: str) -> bool:
+    """Whether a service is of IPv6, by what the API calls it."""
+    return virtual.startswith(("[", f"{MARK6}:"))
+
+
 def netmask(text: str, virtual: str) -> int:
     """The bits of ``text``, a mask of IPv4 or, for a service of IPv6, their number. Raises UsageError."""
-    is_v6 = isinstance(ip_address(virtual.rpartition(":")[0].strip("[]")), IPv6Address)
-    if is_v6:
+    if is_six(virtual):
         if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= 128:
             raise UsageError(f"-M {text!r} is not a number of bits from 1 to 128")
         return int(text)
@@ -108,8 +122,8 @@ def netmask(text: str, virtual: str) -> int:
     return bits
 
 
-def mask(bits: int, virtual: str) -> str | None:
+def mask(bits: int, *, is_six: bool) -> str | None:
     """As -M has it; None when all bits count."""
-    if isinstance(ip_address(virtual.rpartition(":")[0].strip("[]")), IPv6Address):
+    if is_six:
         return None if bits >= 128 else str(bits)
     return None if bits >= 32 else str(IPv4Address((1 << 32) - (1 << 32 - bits)))

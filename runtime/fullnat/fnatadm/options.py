@@ -54,16 +54,25 @@ class Command:
         return self.option.name
 
 
+PROXY_VERSIONS = ("disable", "v1", "v2", "v1-insecure", "v2-insecure")
+"""DPVS's."""
 SERVICE = Option("service", "tcp-service", "The TCP service.", "t", Value.ONE, "HOST:PORT")
 UDP = Option("udp", "udp-service", "The UDP service.", "u", Value.ONE, "HOST:PORT")
+FWMARK = Option("fwmark", "fwmark-service", "The service by match of this number.", "f", Value.ONE, "NUMBER[/udp]")
 OPTIONS = (
     SERVICE,
     UDP,
+    FWMARK,
+    Option("ipv6", "ipv6", "With -f: of IPv6.", "6"),
+    Option("match", "match", "With -f: what is of it, like dst=192.0.2.1,dport=80-90.", "H", Value.ONE, "RULE", True),
     Option("scheduler", "scheduler", "The scheduler (default wlc).", "s", Value.ONE, "NAME"),
     Option("persistent", "persistent", "Clients stay with their server (default 360).", "p", Value.MAYBE, "SECONDS"),
     Option("netmask", "netmask", "What of a client's address counts for -p.", "M", Value.ONE, "MASK"),
     Option("ops", "ops", "One-packet scheduling, of UDP.", "o"),
     Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "disable")),
+    Option(
+        "proxy", "proxy-protocol", "PROXY protocol instead of TOA.", "", Value.ONE, "VERSION", choices=PROXY_VERSIONS
+    ),
     Option("established", "vsestablish-timeout", "Seconds that connections may be idle.", "V", Value.ONE, "SECONDS"),
     Option("server", "real-server", "The server; without a port, on the service's.", "r", Value.ONE, "HOST[:PORT]"),
     Option("dr", "gatewaying", "Direct routing (default).", "g"),
@@ -105,7 +114,10 @@ OPTIONS = (
 )
 BY_NAME = {option.name: option for option in OPTIONS}
 
-_SERVICE_SETTINGS = ("scheduler", "persistent", "netmask", "ops", "synproxy", "established", "option", "check")
+_SERVICE_SETTINGS = (
+    *("match", "scheduler", "persistent", "netmask", "ops", "synproxy", "proxy"),
+    *("established", "option", "check"),
+)
 _SERVER_SETTINGS = (
     *("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat"),
     *("weight", "upper", "lower", "option", "check"),
@@ -162,10 +174,6 @@ TOGETHER = (
 """Of each at most one. (The service twice, as -t and -u, is another error.)"""
 
 REFUSED = {
-    "-f": "firewall marks are not supported: services are known by address and port",
-    "--fwmark-service": "firewall marks are not supported: services are known by address and port",
-    "-6": "--ipv6 is for firewall marks, which are not supported; an IPv6 service is -t [ADDRESS]:PORT",
-    "--ipv6": "--ipv6 is for firewall marks, which are not supported; an IPv6 service is -t [ADDRESS]:PORT",
     "--pe": "persistence engines are not supported",
     "--start-daemon": "there is no daemon of synchronisation: sessions are in the switch and outlive the controller",
     "--stop-daemon": "there is no daemon of synchronisation: sessions are in the switch and outlive the controller",
@@ -176,14 +184,11 @@ REFUSED = {
     "--ifname": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
     "-J": "SNAT is not supported",
     "--snat": "SNAT is not supported",
-    "-H": "services by match are not supported",
-    "--match": "services by match are not supported",
     "-U": "lists of denied addresses are not supported",
     "-B": "lists of denied addresses are not supported",
     "-O": "lists of allowed addresses are not supported",
     "-Y": "lists of allowed addresses are not supported",
     "-W": "lists of allowed addresses are not supported",
     "--sockpair": "--sockpair is DPVS's; fullnat sessions --filter finds one connection",
-    "--proxy-protocol": "the PROXY protocol is not supported",
 }
 """What ipvsadm or DPVS's has and there is not here, and what to say of it."""

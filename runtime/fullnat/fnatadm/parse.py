@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fullnat.fnatadm.options import BY_NAME, COMMANDS, OPTIONS, REFUSED, TOGETHER, Command, Option, Value
+from fullnat.net.flow import MARK
 
 _COMMANDS = {command.option: command for command in COMMANDS}
 _ALL = (*_COMMANDS, *OPTIONS)
@@ -79,7 +80,7 @@ def _taken(word: str, left: list[str]) -> list[tuple[Option, Any]]:
             raise UsageError(REFUSED[f"-{letter}"])
         option = _SHORT.get(letter)  # type: ignore[assignment]
         if option is None:
-            raise UsageError(f"unknown option -{letter}")
+            raise UsageError(f"unknown option {_shown(f'-{letter}')}")
         if option.value is Value.NONE:
             found.append((option, True))
         elif letters and (option.value is Value.ONE or _NUMBER.fullmatch(letters)):
@@ -92,13 +93,18 @@ def _taken(word: str, left: list[str]) -> list[tuple[Option, Any]]:
     return found
 
 
+def _shown(word: str) -> str:
+    """In one line, whatever is in it."""
+    return word if word.isprintable() else repr(word)
+
+
 def _long(name: str) -> Option:
     if f"--{name}" in REFUSED:
         raise UsageError(REFUSED[f"--{name}"])
     option = _LONG.get(name)
     if option is None:
         close = difflib.get_close_matches(name, _LONG, 1)
-        raise UsageError(f"unknown option --{name}" + (f"; did you mean --{close[0]}?" if close else ""))
+        raise UsageError(f"unknown option {_shown(f'--{name}')}" + (f"; did you mean --{close[0]}?" if close else ""))
     return option
 
 
@@ -120,6 +126,8 @@ def _add(given: dict[str, Any], option: Option, value: Any) -> None:
         if "service" in given:
             raise UsageError("there are two services")
         given["service"], given["protocol"] = value, "udp" if name == "udp" else "tcp"
+    elif name == "fwmark":
+        _add_mark(given, value)
     elif option.multiple:
         given.setdefault(name, []).append(value)
     elif name in given and option.value is not Value.NONE:
@@ -128,14 +136,26 @@ def _add(given: dict[str, Any], option: Option, value: Any) -> None:
         given[name] = str(_DEFAULT_PERSISTENCE) if value is None else value
 
 
+def _add_mark(given: dict[str, Any], value: str) -> None:
+    """As a service that the API calls so."""
+    if "service" in given:
+        raise UsageError("there are two services")
+    number, _, protocol = value.partition("/")
+    if not (number.isascii() and number.isdecimal() and len(number) < 9) or protocol not in ("", "tcp", "udp"):
+        raise UsageError(f"-f {value!r} is not a number, or a number and /udp")
+    given["service"], given["protocol"] = f"{MARK}:{int(number)}", protocol or "tcp"
+
+
 def _check(command: Command, given: dict[str, Any]) -> None:
     shown = command.option.names[0]
+    allowed = [*command.needs, *command.may, command.name, "protocol", "socket"]
+    allowed += ["ipv6"] if "service" in allowed else []
     for name in given:
-        if name not in (*command.needs, *command.may, command.name, "protocol", "socket"):
+        if name not in allowed:
             raise UsageError(f"{BY_NAME[name].names[0]} does not go with {shown}")
     for name in command.needs:
         if name not in given:
-            option = "-t or -u" if name == "service" else BY_NAME[name].names[0]
+            option = "-t, -u or -f" if name == "service" else BY_NAME[name].names[0]
             raise UsageError(f"{shown} needs {option}")
     for names in TOGETHER:
         there = [BY_NAME[name].names[0] for name in names if name in given]
@@ -143,6 +163,7 @@ def _check(command: Command, given: dict[str, Any]) -> None:
             raise UsageError(f"{there[0]} and {there[1]} do not go together")
     if "netmask" in given and "persistent" not in given:
         raise UsageError("-M needs -p")
-    choices = BY_NAME["synproxy"].choices
-    if given.get("synproxy", choices[0]) not in choices:
-        raise UsageError(f"-j is {' or '.join(choices)}")
+    for name, value in given.items():
+        choices = BY_NAME[name].choices if name in BY_NAME else ()
+        if choices and value not in choices:
+            raise UsageError(f"{BY_NAME[name].names[0]} is {' or '.join(choices)}")

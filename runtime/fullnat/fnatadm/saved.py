@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from typing import Any
 
-from fullnat.fnatadm import commands
+from fullnat.fnatadm import commands, names
 from fullnat.fnatadm.parse import UsageError, parse
 
 Section = dict[str, Any]
@@ -50,6 +50,8 @@ def _take(line: str, services: dict[tuple[str, str], Section]) -> None:
 
 
 def _endpoint(text: str) -> Section:
+    if (number := names.mark(text)) is not None:
+        return {"fwmark": number}
     address, _, port = text.rpartition(":")
     return {"address": address.strip("[]"), "port": int(port)}
 

@@ -1,9 +1,10 @@
-"""Why a check has failed."""
+"""What a check may say: why it has failed, or which weight the server is to have."""
 
 from __future__ import annotations
 
 import os
 import ssl
+from typing import NamedTuple
 
 
 class Failed(Exception):
@@ -12,6 +13,14 @@ class Failed(Exception):
 
 class Unusable(Exception):
     """The check cannot be made as it is said, which tells nothing of the server. The message is why."""
+
+
+class Weight(NamedTuple):
+    """What a check that has succeeded says of the server's weight."""
+
+    value: int
+    is_whole: bool
+    """It is the weight; else it is added to the configured one."""
 
 
 def reason(error: Exception) -> str:

@@ -13,18 +13,20 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from fullnat.config.model import Check
-from fullnat.health import http, ping, script, smtp, tcp, udp
+from fullnat.health import dns, file, http, ping, script, smtp, tcp, udp
 from fullnat.health.connect import Target
-from fullnat.health.failed import Failed, Unusable, reason
+from fullnat.health.failed import Failed, Unusable, Weight, reason
 
 _LOGGER = logging.getLogger(__name__)
-KINDS: Mapping[str, Callable[[Check, Target], Awaitable[None]]] = {
+KINDS: Mapping[str, Callable[[Check, Target], Awaitable[Weight | None]]] = {
     "tcp": tcp.check,
     "http": http.check,
     "script": script.check,
     "smtp": smtp.check,
     "udp": udp.check,
     "ping": ping.check,
+    "dns": dns.check,
+    "file": file.check,
 }
 """By the type of the check. They raise Failed, Unusable or OSError."""
 _WAITS = frozenset({"script"})
@@ -51,6 +53,7 @@ class Result:
     """Seconds."""
     reason: str
     """Why it failed; "" if it did not."""
+    weight: Weight | None = None
 
 
 @dataclass(slots=True)
@@ -63,11 +66,16 @@ class State:
     reason: str = ""
     """Of the failure that made it be down."""
     last: Result | None = field(default=None)
+    weight: Weight | None = None
+    """What the last check that succeeded says of it."""
+    succeeded: int = 0
+    failed: int = 0
+    """Checks so far."""
 
 
 class Prober:
     def __init__(self, settings: Check, target: Target, told: Callable[[], None]) -> None:
-        """``told`` is called when :attr:`state` has another ``healthy``."""
+        """``told`` is called when :attr:`state` has another ``healthy`` or ``weight``."""
         self.settings = settings
         self.target = target
         self.state = State(not settings.start_down, reason="not checked yet" if settings.start_down else "")
@@ -82,35 +90,33 @@ class Prober:
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                found = await self._once()
+                found, weight = await self._once()
             except Exception as error:
                 self._stuck(error)
                 ended = asyncio.get_running_loop().time()
             else:
                 self._is_stuck = False
                 ended = asyncio.get_running_loop().time()
-                self._take(Result(ended, ended - began, found))
+                self._take(Result(ended, ended - began, found, weight))
             await asyncio.sleep(self._pause(ended - began))
 
-    async def _once(self) -> str:
-        """Why the check failed; "" if it did not. Raises what is our own fault."""
+    async def _once(self) -> tuple[str, Weight | None]:
+        """Why the check failed, "" if it did not, and what it says of the weight. Raises what is our own fault."""
         settings = self.settings
         kind = KINDS[settings.type]
         try:
             if settings.type in _WAITS:
-                await kind(settings, self.target)
-            else:
-                async with asyncio.timeout(settings.timeout):
-                    await kind(settings, self.target)
+                return "", await kind(settings, self.target)
+            async with asyncio.timeout(settings.timeout):
+                return "", await kind(settings, self.target)
         except TimeoutError:
-            return f"no answer in {settings.timeout:g} s"
+            return f"no answer in {settings.timeout:g} s", None
         except Failed as error:
-            return reason(error)
+            return reason(error), None
         except OSError as error:
             if isinstance(error, socket.gaierror) or (error.errno in OURS and not isinstance(error, ssl.SSLError)):
                 raise
-            return reason(error)
-        return ""
+            return reason(error), None
 
     def _stuck(self, error: Exception) -> None:
         """Say so once."""
@@ -130,13 +136,20 @@ class Prober:
     def _take(self, result: Result) -> None:
         state, settings = self.state, self.settings
         state.last = result
+        before = state.healthy, state.weight
+        if result.reason:
+            state.failed += 1
+        else:
+            state.succeeded += 1
+            state.weight = result.weight
         if state.healthy is not bool(result.reason):
             state.streak = 0
             state.reason = result.reason
-            return
-        state.streak += 1
-        if state.streak >= (settings.fall if state.healthy else settings.rise):
-            state.healthy = not state.healthy
-            state.streak = 0
-            state.reason = result.reason
+        else:
+            state.streak += 1
+            if state.streak >= (settings.fall if state.healthy else settings.rise):
+                state.healthy = not state.healthy
+                state.streak = 0
+                state.reason = result.reason
+        if (state.healthy, state.weight) != before:
             self._told()

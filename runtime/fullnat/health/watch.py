@@ -13,6 +13,7 @@ from fullnat.config.model import Check
 from fullnat.core.commands import ServiceKey
 from fullnat.core.health import Verdict
 from fullnat.core.model import Declared, Model
+from fullnat.core.values import WEIGHTS
 from fullnat.health.connect import Target
 from fullnat.health.prober import Prober, State
 from fullnat.net.flow import Endpoint, is_v6, text
@@ -48,6 +49,21 @@ class Checks:
         lasts = (prober.state.last for prober in self.probers.values())
         return self.reason or "; ".join(last.reason for last in lasts if last is not None and last.reason)
 
+    def weight(self, configured: int) -> int | None:
+        """What checks have the server weigh; None: as ``configured``. Of several each adds what it would change
+        (keepalived: update_svr_wgt)."""
+        said = [prober.state.weight for prober in self.probers.values() if prober.state.weight is not None]
+        if not said:
+            return None
+        low, high = WEIGHTS
+        found = configured + sum(each.value - (configured if each.is_whole else 0) for each in said)
+        return min(max(found, low), high)
+
+    def counts(self) -> list[tuple[str, int, int, float]]:
+        """Of each check its type, how many succeeded and failed, and what the last took, in seconds."""
+        of = ((prober.settings.type, prober.state) for prober in self.probers.values())
+        return [(kind, one.succeeded, one.failed, one.last.took if one.last else 0.0) for kind, one in of]
+
     def since(self, now: float) -> float | None:
         """Seconds since the last check ended, of several the one that is longest ago; None: one has not ended yet."""
         lasts = [prober.state.last for prober in self.probers.values()]
@@ -56,9 +72,12 @@ class Checks:
 
 
 class Watch:
-    def __init__(self, judge: Callable[[Verdict], None]) -> None:
-        """``judge`` is told of every server whose state may have changed."""
+    def __init__(
+        self, judge: Callable[[Verdict], None], was_well: Callable[[ServiceKey, Endpoint], bool] = lambda *_: True
+    ) -> None:
+        """``judge`` is told of every server whose state may have changed; ``was_well`` knows those of before."""
         self._judge = judge
+        self._was_well = was_well
         self._declared: dict[ServiceKey, Declared] = {}
         self._of: dict[_Key, Checks] = {}
         self._tasks: dict[Prober, asyncio.Task[NoReturn]] = {}
@@ -93,16 +112,17 @@ class Watch:
             if endpoint not in servers:
                 self._configure(_Key(key, endpoint), (), False)
         for endpoint, settings in servers.items():
-            wanted = (settings.checks or declared.settings.checks) if declared is not None else ()
+            of_service = declared.settings.checks if declared is not None and not settings.sorry else ()
+            wanted = settings.checks or of_service
             self._configure(_Key(key, endpoint), wanted, settings.weight > 0)
-            if endpoint in servers and (wanted or before is not None):
+            if wanted or before is not None or not self._was_well(key, endpoint):
                 self._tell(_Key(key, endpoint))
 
     def _configure(self, key: _Key, wanted: tuple[Check, ...], is_wanted: bool) -> None:
         if not wanted and key not in self._of:
             return
         checks = self._of.setdefault(key, Checks())
-        known = checks.healthy if checks.probers else None
+        known = checks.healthy if checks.probers else None if self._was_well(*key) else False
         for check in [check for check in checks.probers if check not in wanted]:
             self._stop(checks.probers.pop(check))
         for check in wanted:
@@ -110,7 +130,7 @@ class Watch:
                 prober = checks.probers[check] = Prober(check, _target(check, key.server), lambda: self._tell(key))
                 if known is not None:
                     # A server that is checked already stays as it is until the new check says otherwise.
-                    prober.state = State(known, reason="" if known else "not checked anew yet")
+                    prober.state = State(known, reason="" if known else "down before, and not checked anew yet")
         for prober in checks.probers.values():
             if is_wanted and prober not in self._tasks:
                 self._start(prober)
@@ -144,9 +164,12 @@ class Watch:
             self._start(prober)
 
     def _tell(self, key: _Key) -> None:
-        checks = self._of.get(key)
-        healthy = checks is None or checks.healthy
-        self._judge(Verdict(*key, healthy, "" if checks is None else checks.reason))
+        checks, declared = self._of.get(key), self._declared.get(key.service)
+        if checks is None or declared is None:
+            self._judge(Verdict(*key, True))
+            return
+        weight = checks.weight(declared.servers[key.server].weight)
+        self._judge(Verdict(*key, checks.healthy, checks.reason, weight))
 
 
 def _target(check: Check, server: Endpoint) -> Target:

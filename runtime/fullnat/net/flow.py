@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple, NewType
+from zlib import crc32
 
 Address = NewType("Address", bytes)
 """4 or 16 bytes in network order."""
@@ -24,6 +25,9 @@ class Endpoint(NamedTuple):
     port: int
 
     def __str__(self) -> str:
+        number = mark_of(self)
+        if number is not None:
+            return f"{MARK6 if is_v6(self.address) else MARK}:{number}"
         host = text(self.address)
         return f"[{host}]:{self.port}" if is_v6(self.address) else f"{host}:{self.port}"
 
@@ -38,6 +42,46 @@ class Flow(NamedTuple):
     def reversed(self) -> Flow:
         """The other direction."""
         return Flow(self.protocol, self.dst, self.src)
+
+
+def flow_hash(flow: Flow) -> int:
+    """That of the data plane, by which flows without sessions are spread: CRC-32 of protocol, addresses and ports."""
+    (protocol, (src, sport), (dst, dport)) = flow
+    return crc32(b"".join((bytes((protocol,)), src, dst, sport.to_bytes(2, "big"), dport.to_bytes(2, "big"))))
+
+
+MARK, MARK6 = "fwmark", "fwmark6"
+"""What a service by match is called by, in front of its number."""
+MARKS = 1, (1 << 24) - 1
+"""Numbers of services by match: those of a family are named by addresses that are no host's, 0.0.0.0/8 and ::/104."""
+
+
+def marked(number: int, *, v6: bool = False) -> Endpoint:
+    """What names a service by match, in the place of an address and port. Raises ValueError for a number that is
+    none."""
+    low, high = MARKS
+    if not low <= number <= high:
+        raise ValueError(f"fwmark {number} is not from {low} to {high}")
+    return Endpoint(Address(number.to_bytes(V6_BYTES if v6 else V4_BYTES, "big")), 0)
+
+
+def mark_of(endpoint: Endpoint) -> int | None:
+    """The number, if it names a service by match."""
+    value, port = endpoint
+    if port or value[0]:
+        return None
+    number = int.from_bytes(value, "big")
+    return number if number <= MARKS[1] and number else None
+
+
+def named_mark(value: str) -> Endpoint | None:
+    """The same from its text, like ``fwmark:1``; None for what is not such a name. Raises ValueError."""
+    kind, _, number = value.partition(":")
+    if kind not in (MARK, MARK6):
+        return None
+    if not (number.isascii() and number.isdecimal() and len(number) <= 9):
+        raise ValueError(f"{value!r} is not the name of a service by match, like {kind}:1")
+    return marked(int(number), v6=kind == MARK6)
 
 
 def address(value: str | IPv4Address | IPv6Address) -> Address:

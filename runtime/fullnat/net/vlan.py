@@ -27,7 +27,11 @@ def priority(number: int) -> int:
     return number & ~_INTERFACE
 
 
+def port_and_vlan(number: int) -> tuple[int, int]:
+    return number & (1 << PORT_BITS) - 1, without_priority(number) >> PORT_BITS
+
+
 def interface_text(number: int) -> str:
     """For people."""
-    port, vlan = number & (1 << PORT_BITS) - 1, without_priority(number) >> PORT_BITS
+    port, vlan = port_and_vlan(number)
     return f"{port} VLAN {vlan}" if vlan else str(port)

@@ -73,23 +73,34 @@ class Binder:
         """The program has tables for IPv6."""
         return "session_in6" in self._tables
 
+    @property
+    def has_stateless(self) -> bool:
+        """The program has services without sessions."""
+        return "bucket" in self._tables
+
+    @property
+    def has_match(self) -> bool:
+        """It has services of all ports and by match."""
+        return "service_match" in self._tables
+
     def table(
         self,
         name: str,
         key: Sequence[str],
         actions: Mapping[str, Sequence[str]],
         *,
-        kind: str = "exact",
+        kinds: Sequence[str] = (),
         per_session: bool = False,
     ) -> Table:
-        """A table with key fields of one match kind; ``per_session`` asks for idle timeout and a direct counter."""
+        """A table with key fields of these match ``kinds``, none is all exact; ``per_session`` asks for idle timeout
+        and a direct counter."""
         table = self._tables.get(name)
         if table is None:
             return self._missing(f"no table {name}", Table(0, name, (), {}))
         where = f"table {name}"
         fields = tuple(Field(field.id, field.name, field.bitwidth) for field in table.match_fields)
         self._same(f"{where}: key", [field.name for field in fields], key)
-        for field in table.match_fields:
+        for field, kind in zip(table.match_fields, kinds or ("exact",) * len(key), strict=False):
             found = _KINDS.get(field.match_type, p4i.MatchField.MatchType.Name(field.match_type).lower())
             if found != kind:
                 self.differences.append(f"{where}: field {field.name} is {found}, expected {kind}")

@@ -9,8 +9,8 @@ from enum import Enum
 
 from finsy.proto import p4r
 
+from fullnat.core import misses, neighbors, senders
 from fullnat.core.interface import Event, ProbeResult
-from fullnat.core.misses import WORTH_BRINGING
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
@@ -32,7 +32,13 @@ COMPLAINTS = 100
 """Different warnings about stream messages that a connection may give rise to."""
 
 _LOGGER = logging.getLogger(__name__)
-_WORTH_BRINGING = {int(PuntReason.NO_SESSION): WORTH_BRINGING}
+_WORTH_BRINGING: dict[int, int] = {
+    PuntReason.NO_SESSION: misses.WORTH_BRINGING,
+    PuntReason.NO_NEIGHBOR: neighbors.WORTH_BRINGING,
+    PuntReason.TOO_BIG: senders.WORTH_BRINGING,
+    PuntReason.TTL_EXPIRED: senders.WORTH_BRINGING,
+}
+"""Packets a second, and at once."""
 _BATCH = 512
 """Updates or entities a request made here carries."""
 

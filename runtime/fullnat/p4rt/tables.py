@@ -8,8 +8,8 @@ from typing import Any
 
 from finsy.proto import p4r
 
-from fullnat.net.flow import Address, is_v6
-from fullnat.p4rt import binding
+from fullnat.net.flow import Address
+from fullnat.p4rt import binding, wild
 from fullnat.p4rt.binding import Binder
 from fullnat.p4rt.wire import IntField, canonical, delimited, scalar, shortest
 from fullnat.tables.table import TABLES, Entry, Owner, Table, shown, table_of
@@ -31,14 +31,22 @@ class _Codec:
 
     def encode(self, entry: Entry, values: Sequence[Any], *, with_action: bool) -> bytes:
         """The serialised p4.v1.TableEntry; ``values`` are those of its key."""
-        wire = self._head + (self._prefix(*values) if self.table.lpm else _pieces(self._fields, values))
+        key, rest = self._key_wire(values)
         if not with_action:
-            return wire
+            return key + rest
         name, params = self.table.action(entry)
         if name not in self._actions:
             raise ValueError(f"the program has no action {name} in table {self.bound.name}")
         head, fields = self._actions[name]
-        return wire + delimited(3, delimited(1, head + _pieces(fields, params)))
+        return key + delimited(3, delimited(1, head + _pieces(fields, params))) + rest
+
+    def _key_wire(self, values: Sequence[Any]) -> tuple[bytes, bytes]:
+        """What stands before the action, and the priority behind it."""
+        if self.table.kinds:
+            *parts, priority = values
+            found = zip(self.bound.key, self.table.kinds, parts, strict=True)
+            return self._head + b"".join(wild.match(*part) for part in found), scalar(4, priority)
+        return self._head + (self._prefix(*values) if self.table.lpm else _pieces(self._fields, values)), b""
 
     def _prefix(self, value: int | Address, length: int) -> bytes:
         """The match of a prefix; one of length 0 is left out."""
@@ -65,6 +73,11 @@ class _Codec:
             match = entry.match[0].lpm if entry.match else None
             value, length = (b"", 0) if match is None else (match.value, match.prefix_len)
             return self._decoded(value, self.bound.key[0]), length
+        if self.table.kinds:
+            found = {match.field_id: match for match in entry.match}
+            fields = zip(self.bound.key, self.table.kinds, strict=True)
+            read = (wild.read(found.get(field.id), field, kind, self.table.addresses) for field, kind in fields)
+            return (*read, entry.priority)
         values = {match.field_id: match.exact.value for match in entry.match}
         return [self._decoded(values[field.id], field) for field in self.bound.key]
 
@@ -81,13 +94,15 @@ class ColdTables:
         self._codecs: dict[tuple[type[Entry], bool], _Codec] = {}
         """By kind of entry, and whether its key is of IPv6."""
         for kind, table in TABLES.items():
-            if table.owner is Owner.SESSIONS:
+            if table.owner is Owner.SESSIONS or (table.optional and not binder.has_stateless):
                 continue
             names = {False: table.name} | ({True: table.name6} if table.name6 and binder.has_ipv6 else {})
-            actions = dict(table.actions + table.actions6 if binder.has_ipv6 else table.actions)
-            match = "lpm" if table.lpm else "exact"
+            if table.of_match and not binder.has_match:
+                continue
+            kinds = ("lpm",) if table.lpm else table.kinds
             for v6, name in names.items():
-                self._codecs[kind, v6] = _Codec(table, binder.table(name, table.key, actions, kind=match))
+                bound = binder.table(name, table.key, _actions(table, binder), kinds=kinds)
+                self._codecs[kind, v6] = _Codec(table, bound)
         self._by_id = {codec.bound.id: codec for codec in self._codecs.values()}
 
     @property
@@ -97,17 +112,28 @@ class ColdTables:
     def encode(self, entry: Entry, *, with_action: bool) -> bytes:
         """The serialised TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field,
         and for IPv6 in a program without it."""
-        key = table_of(entry).key_values(entry)
-        v6 = any(is_v6(Address(value)) for value in key if isinstance(value, bytes))
-        codec = self._codecs.get((type(entry), v6))
+        table = table_of(entry)
+        codec = self._codecs.get((type(entry), table.is_v6(entry)))
         if codec is None:
             raise ValueError(f"the program has no table for {shown(entry)}")
-        return codec.encode(entry, key, with_action=with_action)
+        return codec.encode(entry, table.key_values(entry), with_action=with_action)
 
     def decode(self, entry: p4r.TableEntry) -> Entry | None:
         """The entry, or None when it is not of one of these tables. Raises ValueError for an unknown action."""
         codec = self._by_id.get(entry.table_id)
         return codec.decode(entry) if codec else None
+
+
+def _actions(table: Table[Any], binder: Binder) -> dict[str, tuple[str, ...]]:
+    """Those that the program has to have."""
+    actions = table.actions
+    if binder.has_ipv6:
+        actions += table.actions6
+    if binder.has_stateless:
+        actions += table.actions_stateless
+    if binder.has_match:
+        actions += table.actions_match + (table.actions_match6 if binder.has_ipv6 else ())
+    return dict(actions)
 
 
 def _before(field: binding.Field, parent: int, id_field: int, value_field: int, inner_field: int) -> list[bytes]:

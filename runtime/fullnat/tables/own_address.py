@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fullnat.net.flow import Address, address
+from fullnat.net.flow import Address, address, mark_of
 from fullnat.tables.table import Action, Table, Wanted, register
 
 
@@ -34,6 +34,8 @@ class OwnAddressTable(Table[OwnAddress]):
         kinds = dict.fromkeys(model.local_addresses, "own_local")
         interfaces = (own for interface in model.config.interfaces for own in interface.addresses)
         kinds |= {address(own.ip): "own_interface" for own in interfaces}
-        kinds |= {virtual.address: "own_vip" for _, virtual in model.services}
+        kinds |= {virtual.address: "own_vip" for _, virtual in model.services if mark_of(virtual) is None}
+        rules = (rule for matches in model.matches.values() for rule in matches)
+        kinds |= {virtual: "own_vip" for rule in rules for virtual in rule.addresses()}
         kinds |= dict.fromkeys(model.silent, "own_vip_silent")
         return (OwnAddress(own, kind) for own, kind in kinds.items())

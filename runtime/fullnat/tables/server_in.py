@@ -9,11 +9,14 @@ from fullnat.net.flow import Address, is_v6
 from fullnat.tables.table import V6, Action, Owner, Table, register
 
 TO_SERVER = "to_server"
+TO_SERVER_ANY = "to_server_any"
+"""To the port that the client asked for."""
 DIRECT = "to_server_direct"
 TUNNEL = "to_server_tunnel"
 GUE = "to_server_gue"
 _PARAMS = {
     TO_SERVER: ("address", "port"),
+    TO_SERVER_ANY: ("address",),
     DIRECT: ("address",),
     TUNNEL: ("address", "source"),
     GUE: ("address", "source"),
@@ -32,8 +35,8 @@ class ServerIn(NamedTuple):
     port: int
     """0 where it is the virtual service's."""
     action: str = TO_SERVER
-    """``to_server``, ``to_server_direct``, ``to_server_tunnel`` or ``to_server_gue``; of an IPv6 address the switch's
-    ends in 6."""
+    """``to_server``, ``to_server_any``, ``to_server_direct``, ``to_server_tunnel`` or ``to_server_gue``; of an IPv6
+    address the switch's ends in 6."""
     source: Address | None = None
     """Of the outer header, where there is one."""
 
@@ -43,8 +46,10 @@ class ServerInTable(Table[ServerIn]):
     name = "server_in"
     entry = ServerIn
     key = ("server_id",)
-    actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items())
+    actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items() if name != TO_SERVER_ANY)
     actions6 = tuple(Action(name + V6, params) for name, params in actions if name != GUE)
+    actions_match = (Action(TO_SERVER_ANY, ("flags", *_PARAMS[TO_SERVER_ANY])),)
+    actions_match6 = tuple(Action(name + V6, params) for name, params in actions_match)
     owner = Owner.SERVERS
 
     def action(self, entry: ServerIn) -> tuple[str, tuple[Any, ...]]:

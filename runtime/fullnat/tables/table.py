@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
 from fullnat.config.model import Config
-from fullnat.net.flow import Address, Endpoint, text
+from fullnat.net.flow import Address, Endpoint, is_v6, text
+from fullnat.net.match import Match
 
 Entry = tuple[Any, ...]
 """An entry of any table: a NamedTuple of one of the modules beside this one."""
@@ -31,6 +32,8 @@ class Owner(Enum):
     NEIGHBORS = "neighbors"
     """Next hops, by their ids, and what is learned of neighbors."""
     SESSIONS = "sessions"
+    BUCKETS = "buckets"
+    """Of services without sessions."""
 
 
 class Action(NamedTuple):
@@ -38,6 +41,14 @@ class Action(NamedTuple):
 
     name: str
     params: tuple[str, ...] = ()
+
+
+class Group(NamedTuple):
+    """The buckets of a service without sessions."""
+
+    number: int
+    size: int
+    """A power of two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,10 @@ class Wanted:
     """Ids of the gateways."""
     silent: Collection[Address] = ()
     """Virtual addresses that answer no echo request."""
+    groups: Mapping[tuple[int, Endpoint], Group] = field(default_factory=dict)
+    """Of the services without sessions."""
+    matches: Mapping[tuple[int, Endpoint], Sequence[Match]] = field(default_factory=dict)
+    """Of those services that are by match."""
 
 
 class Table(Generic[E]):
@@ -73,6 +88,19 @@ class Table(Generic[E]):
     actions: ClassVar[tuple[Action, ...]]
     actions6: ClassVar[tuple[Action, ...]] = ()
     """Further ones, in programs that have IPv6."""
+    actions_stateless: ClassVar[tuple[Action, ...]] = ()
+    """Further ones, in programs that have services without sessions."""
+    optional: ClassVar[bool] = False
+    """It is in programs that have services without sessions alone."""
+    actions_match: ClassVar[tuple[Action, ...]] = ()
+    """Further ones, in programs that have services of all ports and by match,"""
+    actions_match6: ClassVar[tuple[Action, ...]] = ()
+    """and IPv6 as well."""
+    of_match: ClassVar[bool] = False
+    """Only such programs have it."""
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """Match kinds of the key's fields, if not all are exact. A ternary field of an address is a prefix, one of a number
+    has it all or, None, nothing; a range has its first and last value. The priority is the last of the key's values."""
     lpm: ClassVar[bool] = False
     """The key is one prefix: its entries have ``prefix`` and ``prefix_len``."""
     owner: ClassVar[Owner] = Owner.CONFIGURATION
@@ -98,6 +126,10 @@ class Table(Generic[E]):
         """The entry with this key, action and parameters."""
         make: Callable[..., E] = self.entry
         return make(*key, *params)
+
+    def is_v6(self, entry: E) -> bool:
+        """Whether its key is of IPv6."""
+        return any(is_v6(Address(value)) for value in self.key_values(entry) if isinstance(value, bytes))
 
     def keys(self, entry: E) -> tuple[EntryKey, ...]:
         """What identifies the entries of the switch that ``entry`` stands for."""
@@ -138,5 +170,5 @@ def shown(entry: Entry) -> str:
     """``entry`` for people: its addresses in their notation."""
     table = table_of(entry)
     fields = zip(table.entry._fields, entry, strict=True)
-    values = (f"{name}={text(value) if name in table.addresses and value else value}" for name, value in fields)
+    values = (f"{name}={text(Address(value)) if isinstance(value, bytes) else value}" for name, value in fields)
     return f"{table.entry.__name__}({', '.join(values)})"

@@ -188,6 +188,16 @@ def test_scheduler_and_method_are_keepalived_s_unless_it_says_others(tmp_path: P
     assert virtual == replace(virtual, scheduler="wlc", mode=Mode.NAT, protocol="tcp", local_addresses=())
 
 
+@pytest.mark.parametrize(
+    ("word", "proxy"),
+    [("disable", "off"), ("v2", "first"), ("v2-insecure", "clients"), ("first", "first"), ("clients", "clients")],
+)
+def test_proxy_protocol_is_said_by_dpvs_s_words_or_ours(tmp_path: Path, word: str, proxy: str) -> None:
+    text = FULLNAT.replace("lb_algo wrr", f"lb_algo wrr\n    proxy_protocol {word}", 1)
+    found = load(tmp_path, OURS + text).virtual_servers
+    assert proxy in {virtual.proxy_protocol for virtual in found}
+
+
 def test_the_problems_of_a_configuration_stand_at_the_lines_of_their_keywords(tmp_path: Path) -> None:
     text = OURS + FULLNAT.replace("lb_algo wrr", "lb_algo wrrr")
     assert problems(tmp_path, text.replace("weight 5", "wieght 5")) == [
@@ -212,11 +222,11 @@ BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n protocol TCP\n real_server 10.0.
             "virtual_sever 10.0.0.1 80 {\n}\n",
             "virtual_sever: is no block of keepalived.conf; did you mean virtual_server?",
         ),
-        ("virtual_server 203.0.113.80 {\n}\n", "virtual_server: takes an address and a port"),
+        ("virtual_server 203.0.113.80 80 81 {\n}\n", "virtual_server: takes an address and a port"),
         ("virtual_server 203.0.113.80 80\n", "virtual_server: its block { } is missing"),
         (
-            "virtual_server fwmark 1 {\n}\n",
-            "virtual_server: fwmark is a mark of Linux's netfilter, which a switch has not; name addresses and ports",
+            "virtual_server fwmark web {\n}\n",
+            "virtual_server: 'web' is not a whole number",
         ),
         ("virtual_server group webs {\n}\n", "virtual_server: there is no virtual_server_group webs"),
         ("virtual_server 203.0.113.9-4 80 {\n}\n", "virtual_server: '203.0.113.9-4' ends before it begins"),
@@ -225,7 +235,7 @@ BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n protocol TCP\n real_server 10.0.
             "virtual_server: '203.0.113.9-400' is not a range like 192.0.2.1-20",
         ),
         ("virtual_server 203.0.113.80 http {\n}\n", "virtual_server: 'http' is not a whole number"),
-        ("virtual_server 203.0.113.80 80000 {\n}\n", "virtual_server: 80000 is not a port from 1 to 65535"),
+        ("virtual_server 203.0.113.80 80000 {\n}\n", "virtual_server: 80000 is not a port from 0 to 65535"),
         (
             "virtual_server 203.0.113.80 80 {\nprotocol SCTP\n}\n",
             "protocol: 'SCTP' is not tcp, udp: only these are translated",
@@ -237,6 +247,8 @@ BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n protocol TCP\n real_server 10.0.
         (BLOCK % "lb_algo rr\nlvs_sched wrr", "lvs_sched: is said already at k.conf:22"),
         (BLOCK % "est_timeout soon", "est_timeout: 'soon' is not a number of seconds"),
         (BLOCK % "laddr_group_name inside", "laddr_group_name: there is no local_address_group inside"),
+        (BLOCK % "proxy_protocol v1", "proxy_protocol: PROXY protocol is of version 2 only"),
+        (BLOCK % "proxy_protocol v3", "proxy_protocol: v3 is not one of disable, v2, v2-insecure"),
         (BLOCK % "syn_proxy 1 2", "syn_proxy: takes 0 to 1 arguments"),
         (BLOCK % "TCP_CHECK {\n}", "TCP_CHECK: is no keyword of virtual_server"),
         (BLOCK % "virtualhost a {\n}", "virtualhost: has no block { }"),
@@ -267,7 +279,8 @@ def test_problems_of_an_included_file_name_it(tmp_path: Path) -> None:
     (tmp_path / "again.inc").write_text(BLOCK % "lb_kind NAT")
     text = OURS + "include services.inc\ninclude again.inc\n"
     assert problems(tmp_path, text) == [
-        "again.inc:1: [virtual_server 203.0.113.80 80] tcp 203.0.113.80:80 is already that of virtual_server 1",
+        "again.inc:1: [virtual_server 203.0.113.80 80] tcp 203.0.113.80:80 is already that of virtual_server 1 "
+        f"({tmp_path}/services.inc:1)",
         "services.inc:1: [virtual_server 203.0.113.80 80] laddr_group_name: FULLNAT needs at least one local address",
     ]
 
@@ -342,7 +355,7 @@ def test_checkers_are_checks_with_keepalived_s_defaults(tmp_path: Path) -> None:
     (virtual,) = load(tmp_path, OURS + CHECKED).virtual_servers
     around = Check(type="tcp", interval=7.0, fall=4, start_down=True)
     web = replace(around, type="http", retry_interval=2.0, fall=3, host="all.example")
-    script = replace(around, type="script", timeout=7.0, retry_interval=2.0, user="nobody", exit_status="0,2-255")
+    script = replace(around, type="script", timeout=7.0, retry_interval=2.0, user="nobody", dynamic=True)
     first, second, third = (server.checks for server in virtual.real_servers)
     elsewhere: dict[str, Any] = {"address": ip_address("10.0.0.99"), "source": ip_address("10.0.0.1"), "device": "eth7"}
     assert first == (replace(around, timeout=4.0, port=81, start_down=False, **elsewhere),)

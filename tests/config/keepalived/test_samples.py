@@ -71,14 +71,21 @@ def test_every_sample_with_a_virtual_server_is_expected() -> None:
 def test_keepalived_takes_what_is_written_for_it(tmp_path: Path) -> None:
     """Of what it can do: NAT, DR and tunnels. It passes over our own lines."""
     example = file.load(EXAMPLE)
-    web, dns = (replace(virtual, mode=Mode.NAT, local_addresses=()) for virtual in example.virtual_servers)
+    web, marked, dns = (replace(virtual, mode=Mode.NAT, local_addresses=()) for virtual in example.virtual_servers)
     modes = (Mode.NAT, Mode.DR, Mode.TUNNEL)
     address = web.real_servers[0].address
     reals = [
         replace(web.real_servers[0], address=address + number, mode=mode, port=web.port)
         for number, mode in enumerate(modes)
     ]
-    config = replace(example, virtual_servers=(replace(web, real_servers=tuple(reals)), dns))
+    # It looks whether programs are there, and whose they are.
+    reals = [replace(real, notify_up="", notify_down="", notify_user="") for real in reals]
+    web = replace(web, quorum=4, hysteresis=1, quorum_up="", quorum_down="", notify_user="")
+    sorry = replace(
+        reals[0], address=address + 9, weight=1, upper_threshold=0, lower_threshold=0, checks=(), sorry=True
+    )
+    reals.append(sorry)
+    config = replace(example, virtual_servers=(replace(web, real_servers=tuple(reals)), marked, dns))
     path = tmp_path / "keepalived.conf"
     path.write_text(GRAMMARS["keepalived"](document(config))[0])
     done = subprocess.run(

@@ -11,6 +11,8 @@
 #define QUOTED_HEADERS
 #define QUOTED_L4_HEADERS
 #define EMIT_QUOTED(PACKET)
+#define PROXY_HEADERS
+#define EMIT_PROXY(PACKET)
 #define EMIT_QUOTED_L4(PACKET)
 #define OPTION_STATES "../layouts/states.p4"
 #define SET_WORDS(COUNT) m.target.words = COUNT;

@@ -14,6 +14,8 @@ control UnusedRegisters() {
     register<bit<64>, bit<32>>(FRAGMENT_SLOTS) fragment_key;
     @id(ID_R_FRAGMENT_FLOW) @name(".fragment_flow") @noWarn("unused")
     register<bit<64>, bit<32>>(FRAGMENT_SLOTS) fragment_flow;
+    @id(ID_R_PROXY) @name(".proxy_first") @noWarn("unused")
+    register<bit<64>, session_id_t>(SESSION_TABLE_SIZE) proxy_first;
 
     apply { }
 }

@@ -5,7 +5,7 @@
  *   quoted           v:vp -> c:cp  =>  d:dp -> l:lp        l:lp -> d:dp  =>  c:cp -> v:vp
  *   quoted seq       -                                     -= delta
  *   quoted ack       += delta, if it is there              -
- *   MTU              -                                     lowered by what TOA adds
+ *   MTU              -                                     lowered by what TOA or PROXY adds
  *
  * In modes that show the server the client's own address the source of the error stays as well: whoever reaches a client by the
  * switch reaches that router. All checksums change by the difference (RFC 1624): that of the error covers what it quotes, where an
@@ -80,6 +80,7 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
         bit<32> received_seq = hdr.quoted_seq.seq;
         bit<16> mtu = hdr.icmp_error.mtu;
         if (OUTBOUND && IS_TOO_BIG && !m.session.crosses && m.session.flags & (bit<8>)SessionFlag.TOA != 0) { mtu = mtu |-| TOA_V4_BYTES; }
+        if (IS_TOO_BIG) { mtu = mtu |-| m.target.proxy_bytes; }
         rewrite_addresses();
         rewrite_ports(mtu);
         if (hdr.quoted_seq.isValid() && OUTBOUND) { rewrite_seq(received_seq - m.session.delta); }

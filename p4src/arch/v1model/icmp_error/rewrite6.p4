@@ -68,9 +68,10 @@ control RewriteIcmpv6Error(inout headers_t hdr, inout metadata_t m) {
     apply {
         bit<32> received_seq = hdr.quoted_seq.seq;
         bit<16> mtu = hdr.icmp_error.mtu;
-        if (OUTBOUND && hdr.icmpv6.type == ICMPV6_TOO_BIG && !m.session.crosses && m.session.flags & (bit<8>)SessionFlag.TOA != 0
+        bit<16> added = !m.session.crosses && m.session.flags & (bit<8>)SessionFlag.TOA != 0 ? TOA_V6_BYTES : m.target.proxy_bytes;
+        if (OUTBOUND && hdr.icmpv6.type == ICMPV6_TOO_BIG && added != 0
             && hdr.icmp_error.unused == 0 && mtu > IPV6_LEAST_MTU) {
-            mtu = mtu - TOA_V6_BYTES;
+            mtu = mtu - added;
             mtu = mtu < IPV6_LEAST_MTU ? IPV6_LEAST_MTU : mtu;
         }
         rewrite_addresses();

@@ -114,8 +114,9 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
             if (m.edit.lower_mss) {
                 /* A server of IPv4 may well announce less than IPv6 has at least. */
                 bit<16> floor = m.session.ipv6 && !m.session.crosses ? MSS6_FLOOR : MSS_FLOOR;
-                bit<16> toa = m.session.ipv6 ? TOA_V6_BYTES : TOA_V4_BYTES;
-                if (m.target.options.mss >= floor + toa) { set_mss(m.target.options.mss - toa); }
+                bit<16> told = m.session.ipv6 ? TOA_V6_BYTES : TOA_V4_BYTES;
+                if (m.session.flags & (bit<8>)SessionFlag.PROXY != 0) { told = m.session.ipv6 ? PROXY_V6_BYTES : PROXY_V4_BYTES; }
+                if (m.target.options.mss >= floor + told) { set_mss(m.target.options.mss - told); }
                 else if (m.target.options.mss > floor) { set_mss(floor); }
             }
             if (SHIFTS_SACK) { shift_sack(); }

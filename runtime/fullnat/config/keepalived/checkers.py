@@ -15,9 +15,11 @@ TYPES: Mapping[str, str] = {"TCP_CHECK": "tcp", "HTTP_GET": "http", "SSL_GET": "
     "SMTP_CHECK": "smtp",
     "UDP_CHECK": "udp",
     "PING_CHECK": "ping",
+    "DNS_CHECK": "dns",
+    "FILE_CHECK": "file",
 }
 """Those that are there, by the keyword."""
-_RETRIES = {"MISC_CHECK": 1}
+_RETRIES = {"MISC_CHECK": 1, "DNS_CHECK": 4}
 """Failures that make a server be down, where it is not said; of the others two: keepalived's ``retry`` is 1."""
 _DELAYS = {"HTTP_GET": 3.0, "SSL_GET": 3.0}
 INHERITED = tuple(keyword.option for keyword in DEFAULTS.values())
@@ -37,16 +39,22 @@ def urls(node: Node) -> list[Node | None]:
     return [*found] if found and node.keyword in HTTP_CHECKERS else [None]
 
 
+_OF_FILE = {"type": "file", "interval": 1.0, "fall": 1}
+"""keepalived reads a file when it changes, and has no other options of it."""
+
+
 def defaults(node: Node, inherited: Mapping[str, Any]) -> dict[str, Any]:
     """What a check is where its block says nothing; ``inherited`` is what the blocks around it say."""
     kind = TYPES[node.keyword]
+    if kind == "file":
+        return dict(_OF_FILE)
     interval = inherited.get("interval", INTERVAL)
     found = {
         "type": kind,
         "interval": interval,
         "timeout": interval if kind == "script" else TIMEOUT,
         "fall": _RETRIES.get(node.keyword, 2),
-        "retry_interval": _DELAYS.get(node.keyword, 1.0),
+        "retry_interval": interval if kind == "dns" else _DELAYS.get(node.keyword, 1.0),
     }
     names = [name for name in INHERITED if name in inherited and (name != "host" or kind == "http")]
     found |= {name: inherited[name] for name in names if name != "timeout" or kind != "script"}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fullnat.config.errors import Place, Where
-from fullnat.config.keepalived import checkers, keywords, ranges
+from fullnat.config.keepalived import checkers, conversions, keywords, ranges
 from fullnat.config.keepalived.keywords import Keyword
 from fullnat.config.keepalived.tree import Node
 
@@ -35,6 +35,8 @@ class Document:
         known = [node for node in nodes if self._expected(node, keywords.BLOCKS, "")]
         self._locals = self._groups(known, "local_address_group", ranges.local_addresses)
         self._virtuals = self._groups(known, "virtual_server_group", ranges.services)
+        self._files = {node.arguments[0]: node for node in known if node.keyword in keywords.TRACK_FILES}
+        self._user = _script_user(nodes)
         for node in known:
             if node.keyword == "fullnat":
                 self._own(node, self.values, ())
@@ -128,18 +130,19 @@ class Document:
     def _virtual_servers(self, node: Node) -> None:
         if not self._is_new(node, self.values, ()):
             return
-        for address, port in self._services(node):
+        for named in self._services(node):
             sections = self.values.setdefault("virtual_server", [])
             where: Where = (("virtual_server", len(sections) + 1),)
-            section: Section = {"address": address, "port": port, "scheduler": "wlc", "mode": "nat"}
+            section: Section = {**named, "scheduler": "wlc", "mode": "nat"}
             sections.append(section)
             self._said[where, ""] = node
             self._options(node, keywords.VIRTUAL_SERVER, section, where)
             self._of_virtual_server(node, section, where)
+            self._users(node, keywords.OF_SERVICES, section, where)
             if "protocol" not in section:
                 self._wrong(node, "without protocol keepalived takes UDP and its forks TCP: say protocol TCP or UDP")
 
-    def _services(self, node: Node) -> list[tuple[str, int]]:
+    def _services(self, node: Node) -> list[Section]:
         first, *rest = node.arguments
         try:
             if first == "group":
@@ -168,12 +171,14 @@ class Document:
         for below in node.below or ():
             if below.keyword == "real_server" and below.below is not None and below.arguments:
                 self._real_server(below, section, where, weight, inherited)
+            elif below.keyword == "sorry_server" and below.below is None and below.arguments:
+                self._sorry_server(node, below, section, where)
 
     def _real_server(self, node: Node, section: Section, where: Where, weight: int, inherited: Section) -> None:
         servers = section.setdefault("real_server", [])
         below: Where = (*where, ("real_server", len(servers) + 1))
         try:
-            address, port = ranges.server(node.arguments, section["port"])
+            address, port = ranges.server(node.arguments, section.get("port", 0))
         except ValueError as error:
             self._wrong(node, str(error))
             return
@@ -181,12 +186,41 @@ class Document:
         servers.append(server)
         self._said[below, ""] = node
         self._options(node, keywords.REAL_SERVER, server, below)
+        self._users(node, keywords.OF_SERVERS, server, below)
         inherited = self._inherited(node, inherited)
         for checker in node.below or ():
             if checker.keyword in checkers.TYPES and checker.below is not None and not checker.arguments:
                 for url in checkers.urls(checker):
                     self._check(checker, url, server, below, inherited)
         self._own_checks(node, server, below)
+
+    def _sorry_server(self, node: Node, found: Node, section: Section, where: Where) -> None:
+        """A real server that is for times without a quorum, and is not checked."""
+        servers = section.setdefault("real_server", [])
+        try:
+            address, port = ranges.server(found.arguments, section["port"])
+        except ValueError as error:
+            self._wrong(found, str(error))
+            return
+        server: Section = {"address": address, "port": port, "sorry": True}
+        servers.append(server)
+        below: Where = (*where, ("real_server", len(servers)))
+        self._said[below, ""] = found
+        for method in node.below or ():
+            if method.keyword == "sorry_server_lvs_method" and method.arguments:
+                server["mode"] = self._converted(method, keywords.REAL_SERVER["lvs_method"], "nat")
+                self._said[below, "mode"] = method
+
+    def _users(self, node: Node, programs: Mapping[str, Keyword], section: Section, where: Where) -> None:
+        """Whose rights the programs of ``node`` have, which are those of one user."""
+        said = [below for below in node.below or () if below.keyword in programs and below.below is None]
+        users = {below.arguments[1] if len(below.arguments) > 1 else self._user: below for below in said}
+        if len(users) > 1:
+            self._wrong(said[-1], f"programs of one block have one user, not {' and '.join(map(repr, users))}")
+        for user, below in users.items():
+            if user:
+                section.setdefault("notify_user", user)
+                self._said.setdefault((where, "notify_user"), below)
 
     # ------------------------------------------------------------------------------------------ checks of servers
 
@@ -217,8 +251,31 @@ class Document:
             self._options(url, keywords.URL, inner, inside)
             check |= inner
             self._said |= {(below, key): self._said[inside, key] for key in inner}
+        if node.keyword == "FILE_CHECK" and not self._file(node, check):
+            checks.pop()
+            self._said = {said: word for said, word in self._said.items() if said[0] != below}
+            return
+        if node.keyword == "MISC_CHECK" and self._user:
+            check.setdefault("user", self._user)
         defaults = checkers.defaults(node, inherited | {key: check[key] for key in ("interval",) if key in check})
         check |= {key: value for key, value in defaults.items() if key not in check}
+
+    def _file(self, node: Node, check: Section) -> bool:
+        """Of a FILE_CHECK: its track_file has the path, and what the check does not say of the weight. Whether it has
+        one."""
+        name = check.get("file")
+        found = self._files.get(name) if name is not None else None
+        if found is None:
+            self._wrong(node, "track_file is missing" if name is None else f"there is no track_file {name}")
+            return False
+        of_file: Section = {}
+        said = {below.keyword: below for below in (*(found.below or ()), *(node.below or ()))}
+        self._options(found, keywords.TRACK_FILE, of_file, (("track_file", id(found)), ("check", id(check))))
+        check["file"] = of_file.get("file", "")
+        factor: int = {"factor": 1, **of_file, **check}["factor"]
+        check["factor"] = abs(factor)
+        check["reverse"] = ("weight" in said and said["weight"].arguments[1:] == ("reverse",)) is not (factor < 0)
+        return True
 
     def _own_checks(self, node: Node, section: Section, where: Where) -> None:
         """The blocks ``check``, by the names of the TOML file."""
@@ -238,7 +295,9 @@ class Document:
                 earlier = self._said[where, keyword.option].place
                 self._wrong(below, f"is said already at {earlier}")
                 continue
-            section[keyword.option] = self._converted(below, keyword, section.get(keyword.option))
+            value = self._converted(below, keyword, section.get(keyword.option))
+            if value is not None:
+                section[keyword.option] = value
             self._said[where, keyword.option] = below
 
     def _converted(self, node: Node, keyword: Keyword, otherwise: Any) -> Any:
@@ -257,7 +316,7 @@ class Document:
             if not self._is_new(below, section, where):
                 continue
             if below.below is None:
-                section[below.keyword] = keywords.as_toml(below.arguments)
+                section[below.keyword] = conversions.as_toml(below.arguments)
                 self._said[where, below.keyword] = below
             elif below.keyword == "timeouts":
                 inner = section.setdefault("timeouts", {})
@@ -281,6 +340,13 @@ class Document:
     def _section(self, node: Node, section: Section, where: Where) -> None:
         self._said[where, ""] = node
         self._own(node, section, where)
+
+
+def _script_user(nodes: list[Node]) -> str:
+    """Whose rights programs have that say no user; none: those of the controller."""
+    of_process = (node for node in nodes if node.keyword == "global_defs")
+    said = (below for node in of_process for below in node.below or () if below.keyword == "script_user")
+    return next((below.arguments[0] for below in said if below.arguments), "")
 
 
 def _unknown(keyword: str, known: Mapping[str, Keyword], inside: str) -> str:

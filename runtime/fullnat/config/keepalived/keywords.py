@@ -4,21 +4,32 @@ tables."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from ipaddress import IPv4Network
 
+from fullnat.config.keepalived.conversions import (
+    Convert,
+    as_toml,
+    capitals,
+    codes,
+    command,
+    factor,
+    first_word,
+    granularity,
+    one_of,
+    persistence,
+    proxy,
+    retries,
+    seconds,
+    switched_on,
+    whole,
+)
 from fullnat.config.model import ServerSettings, ServiceSettings
 from fullnat.core.protocols import base as protocols
 from fullnat.p4constants import PORT_GUE
 
-Value = int | float | bool | str
-Convert = Callable[[tuple[str, ...]], Value | list[Value]]
-
-KINDS = "this kind of check is not there yet; those by TCP, HTTP, SMTP, UDP, ping and MISC_CHECK are"
-QUORUM = "quorums and sorry servers are not there yet"
-NOTIFY = "programs are not told yet; the log and the metrics tell"
+KINDS = "this kind of check is not there; all others are"
+MAILS = "no mail is sent; programs, the log and the metrics tell"
 KEPT = "sessions of a server that fails go on, and it gets no new ones"
 SPREAD = "checks are spread over time by themselves"
 LOGGED = "fullnat stats shows the last failure, and the log what changes the state"
@@ -27,7 +38,6 @@ FLAGS = "schedulers have no flags yet"
 OF_DPVS = "it is of DPVS's own engine, and not there yet"
 SYN_PROXY = "SYN cookies are not there yet"
 LISTS = "lists of who may are not there yet"
-PROXY = "PROXY protocol is not there yet"
 ONE_SWITCH = "addresses of the switch are its interfaces' in fullnat { }"
 NOT_OURS = "is no business of a load balancer's data plane; keepalived may run beside"
 
@@ -50,109 +60,6 @@ class Keyword:
     @property
     def is_block(self) -> bool:
         return self.below is not None or self.rows
-
-
-# ---------------------------------------------------------------------------------------------- conversions
-
-
-def whole(arguments: tuple[str, ...]) -> int:
-    """A number without sign or fraction."""
-    text = arguments[0]
-    if not (text.isascii() and text.isdigit() and len(text) <= 20):
-        raise ValueError(f"{text!r} is not a whole number")
-    return int(text)
-
-
-def seconds(arguments: tuple[str, ...]) -> float:
-    """Seconds, with a fraction if need be."""
-    text = arguments[0]
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number of seconds") from None
-    if not 0 <= number < 1e9:
-        raise ValueError(f"{text!r} is not a number of seconds")
-    return number
-
-
-def persistence(arguments: tuple[str, ...]) -> float:
-    """Seconds, of which none and no number are ipvsadm's default; 0 is off."""
-    return seconds(arguments) if arguments else 360.0
-
-
-def granularity(arguments: tuple[str, ...]) -> int:
-    """A mask of IPv4, or bits of a prefix; keepalived has the former for IPv4, the latter for IPv6."""
-    text = arguments[0]
-    if "." not in text:
-        return whole(arguments)
-    try:
-        return IPv4Network((0, text)).prefixlen
-    except ValueError:
-        raise ValueError(f"{text!r} is not a mask like 255.255.255.0") from None
-
-
-def switched_on(arguments: tuple[str, ...]) -> bool:
-    """A flag: on by itself, or as told."""
-    if not arguments or arguments[0].lower() in ("true", "on", "yes"):
-        return True
-    if arguments[0].lower() in ("false", "off", "no"):
-        return False
-    raise ValueError(f"{arguments[0]!r} is not true or false")
-
-
-def retries(arguments: tuple[str, ...]) -> int:
-    """Failures in a row that count: the first one, and so many more."""
-    return whole(arguments) + 1
-
-
-def first_word(arguments: tuple[str, ...]) -> str:
-    """As it stands. Behind a user may be a group, but the user's own is taken."""
-    return arguments[0]
-
-
-def codes(arguments: tuple[str, ...]) -> str:
-    """Numbers and ranges."""
-    return ",".join(arguments)
-
-
-def command(arguments: tuple[str, ...]) -> str:
-    """A program and its arguments, in one word or several."""
-    return arguments[0] if len(arguments) == 1 else shlex.join(arguments)
-
-
-def weights(arguments: tuple[str, ...]) -> str:
-    """Where a program tells a weight by its status, 1 alone is bad; the weight itself is not taken over."""
-    return "0,2-255" if switched_on(arguments) else "0"
-
-
-def as_toml(arguments: tuple[str, ...]) -> Value | list[Value]:
-    """As the TOML file would have it: several words are a list, and none is a flag."""
-    values = [_typed(argument) for argument in arguments]
-    return True if not values else values[0] if len(values) == 1 else values
-
-
-def _typed(text: str) -> Value:
-    if text in ("true", "false"):
-        return text == "true"
-    for convert in (whole, seconds):
-        try:
-            return convert((text,))
-        except ValueError:
-            continue
-    return text
-
-
-def one_of(names: Mapping[str, str], unlike: Mapping[str, str] | None = None) -> Convert:
-    """One of ``names``, in any case, as what each stands for; ``unlike`` says why others are none."""
-
-    def convert(arguments: tuple[str, ...]) -> str:
-        name = arguments[0].lower()
-        if name in names:
-            return names[name]
-        why = (unlike or {}).get(name)
-        raise ValueError(f"{arguments[0]!r} is not {', '.join(names)}{f': {why}' if why else ''}")
-
-    return convert
 
 
 def method(arguments: tuple[str, ...]) -> str:
@@ -197,7 +104,14 @@ def _all(why: str, fewest: int, most: int, *names: str) -> dict[str, Keyword]:
 MANY = 64
 """Arguments of what takes any number, as a script does."""
 
-_SCRIPTS = _all(NOTIFY, 1, MANY, "notify_up", "notify_down", "quorum_up", "quorum_down")
+
+def _programs(*names: str) -> dict[str, Keyword]:
+    """Behind the program, in quotes if it has arguments, may be a user and a group (keepalived: set_script_params)."""
+    return {name: Keyword(most=3, option=name, convert=first_word) for name in names}
+
+
+OF_SERVERS = _programs("notify_up", "notify_down")
+OF_SERVICES = _programs("quorum_up", "quorum_down")
 _ALPHA = Keyword(fewest=0, option="start_down", convert=switched_on)
 _FALL = Keyword(option="fall", convert=retries)
 DEFAULTS: dict[str, Keyword] = {
@@ -248,7 +162,7 @@ _MISC = {
     "misc_path": Keyword(most=MANY, option="command", convert=command),
     "misc_timeout": Keyword(option="timeout", convert=seconds),
     "user": Keyword(most=2, option="user", convert=first_word),
-    "misc_dynamic": Keyword(fewest=0, option="exit_status", convert=weights),
+    "misc_dynamic": Keyword(fewest=0, option="dynamic", convert=switched_on),
 }
 _SMTP = {
     **_CONNECT,
@@ -261,6 +175,23 @@ _UDP = {
     "require_reply": Keyword(fewest=0, option="require_reply", convert=switched_on),
     **_all("a reply of any length is one", 1, 1, "min_reply_length", "max_reply_length"),
 }
+_DNS = {
+    **_CONNECT,
+    "type": Keyword(option="record", convert=capitals),
+    "name": Keyword(option="name", convert=first_word),
+}
+_FILE = {
+    "track_file": Keyword(option="file", convert=first_word),
+    "weight": Keyword(most=2, option="factor", convert=factor),
+    **_all("a weight that is not 0 is always added", 0, 0, "dynamic"),
+}
+TRACK_FILE = {
+    "file": Keyword(option="file", convert=first_word),
+    "weight": Keyword(most=2, option="factor", convert=factor),
+    **_all("files are only read; one that is missing says 0", 0, 2, "init_file"),
+}
+TRACK_FILES = ("track_file", "vrrp_track_file")
+"""The second is what keepalived called it before 2.1."""
 _PING = {name: keyword for name, keyword in _CONNECT.items() if name != "connect_port"}
 HTTP_CHECKERS = ("HTTP_GET", "SSL_GET")
 CHECKERS: dict[str, Keyword] = {
@@ -271,11 +202,11 @@ CHECKERS: dict[str, Keyword] = {
     "SMTP_CHECK": Keyword(fewest=0, most=0, below=_SMTP),
     "UDP_CHECK": Keyword(fewest=0, most=0, below=_UDP),
     "PING_CHECK": Keyword(fewest=0, most=0, below=_PING),
+    "DNS_CHECK": Keyword(fewest=0, most=0, below=_DNS),
+    "FILE_CHECK": Keyword(fewest=0, most=0, below=_FILE),
     **{
         name: Keyword(fewest=0, most=0, without=KINDS, below=below)
         for name, below in {
-            "DNS_CHECK": {**_CONNECT, **_all(KINDS, 1, 1, "type", "name")},
-            "FILE_CHECK": {**_CHECK, **_all(KINDS, 0, MANY, "track_file", "file", "weight")},
             "BFD_CHECK": {**_CHECK, **_all(KINDS, 1, 1, "name")},
         }.items()
     },
@@ -301,9 +232,9 @@ REAL_SERVER: dict[str, Keyword] = {
     "lthreshold": Keyword(option="lower_threshold", convert=whole),
     "lvs_method": _METHOD,
     "lb_kind": _METHOD,
-    **_SCRIPTS,
+    **OF_SERVERS,
     **_all(KEPT, 0, 1, "inhibit_on_failure"),
-    **_all(NOTIFY, 0, 1, "smtp_alert"),
+    **_all(MAILS, 0, 1, "smtp_alert"),
     **_all(LOGGED, 0, 1, "log_all_failures"),
     **_all(SPREAD, 1, 1, "warmup"),
     **_AROUND,
@@ -327,23 +258,26 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "ip_family": Keyword(),
     "weight": Keyword(),
     "real_server": Keyword(most=2, below=REAL_SERVER),
-    "sorry_server": _without(QUORUM, 1, 2),
-    **_all(QUORUM, 0, 1, "sorry_server_inhibit"),
-    **_all(QUORUM, 1, 1, "quorum", "hysteresis", "sorry_server_lvs_method"),
-    **_all(KEPT, 0, 1, "inhibit_on_failure"),
-    **_all(NOTIFY, 0, 1, "omega", "smtp_alert"),
+    "sorry_server": Keyword(most=2),
+    "sorry_server_lvs_method": Keyword(most=8),
+    "quorum": Keyword(option="quorum", convert=whole),
+    "hysteresis": Keyword(option="hysteresis", convert=whole),
+    "omega": Keyword(fewest=0, option="omega", convert=switched_on),
+    **_all(KEPT, 0, 1, "inhibit_on_failure", "sorry_server_inhibit"),
+    **_all(MAILS, 0, 1, "smtp_alert"),
     **_all(NOT_OURS, 0, 1, "ha_suspend"),
     **_all(SPREAD, 1, 1, "warmup"),
     **_AROUND,
     **_OWN_CHECK,
-    **_SCRIPTS,
+    **OF_SERVICES,
     "syn_proxy": _flag(SYN_PROXY),
     **_all(FLAGS, 0, 1, "hashed", "flag-1", "flag-2", "flag-3", "sh-port", "sh-fallback", "mh-port", "mh-fallback"),
     "persistence_engine": _without("clients are known by their address, not by what they say"),
     **_all(OF_DPVS, 0, MANY, "hash_target", "quic", "expire_quiescent_conn", "bps", "limit_proportion", "conn_timeout"),
     **_all(LISTS, 1, 1, "daddr_group_name", "waddr_group_name"),
-    "proxy_protocol": _without(PROXY),
+    "proxy_protocol": Keyword(option="proxy_protocol", convert=proxy),
     "vip_bind_dev": _without(ONE_SWITCH),
+    "match": Keyword(most=MANY, option="match", convert=list),
     "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
     "snmp_name": _without("it names a value of SNMP, which is not there"),
 }
@@ -360,6 +294,7 @@ BLOCKS: dict[str, Keyword] = {
     "local_address_group": Keyword(rows=True),
     "virtual_server_group": Keyword(rows=True),
     "virtual_server": Keyword(most=3, below=VIRTUAL_SERVER),
+    **{name: Keyword(below=TRACK_FILE) for name in TRACK_FILES},
     "fullnat": Keyword(fewest=0, most=0, rows=True),
     **{
         name: Keyword(fewest=0, most=MANY, without=LISTS, rows=True)
@@ -369,9 +304,9 @@ BLOCKS: dict[str, Keyword] = {
     **{
         name: Keyword(fewest=0, most=MANY, without=NOT_OURS, rows=True)
         for name in (
-            *("vrrp_instance", "vrrp_sync_group", "vrrp_script", "vrrp_track_file", "vrrp_track_process"),
+            *("vrrp_instance", "vrrp_sync_group", "vrrp_script", "vrrp_track_process"),
             *("static_ipaddress", "static_addresses", "static_routes", "static_rules", "track_group"),
-            *("bfd_instance", "track_file", "track_process", "linkbeat_interfaces", "interface_up_down_delays"),
+            *("bfd_instance", "track_process", "linkbeat_interfaces", "interface_up_down_delays"),
             *(
                 "garp_group",
                 "process_names",

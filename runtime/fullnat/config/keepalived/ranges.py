@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from fullnat.config.keepalived.keywords import whole
+from fullnat.config.keepalived.conversions import whole
 
 Rows = Callable[[tuple[str, ...]], list[Any]]
 MOST = 65536
@@ -22,17 +22,20 @@ def local_addresses(words: tuple[str, ...]) -> list[str]:
     return [str(first) if first == last else f"{first}-{last}"]
 
 
-def services(words: tuple[str, ...]) -> list[tuple[str, int]]:
-    """A row of ``virtual_server_group``, or what ``virtual_server`` says: the addresses and ports of services."""
+def services(words: tuple[str, ...]) -> list[dict[str, str | int]]:
+    """A row of ``virtual_server_group``, or what ``virtual_server`` says: what names services, as TOML has it. Without
+    a port, or with 0, it is one of all ports."""
     if words[0] == "fwmark":
-        raise ValueError("fwmark is a mark of Linux's netfilter, which a switch has not; name addresses and ports")
+        if len(words) != 2:
+            raise ValueError("fwmark takes a number")
+        return [{"fwmark": whole(words[1:])}]
     if words[0] == "match":
         raise ValueError("match is DPVS's SNAT, which is not there yet")
-    if len(words) != 2:
+    if len(words) > 2:
         raise ValueError("takes an address and a port")
     first, last = _range(words[0])
-    port = _port(words[1])
-    return [(str(type(first)(number)), port) for number in range(int(first), int(last) + 1)]
+    port = _port(words[1], lowest=0) if len(words) > 1 else 0
+    return [{"address": str(type(first)(number)), "port": port} for number in range(int(first), int(last) + 1)]
 
 
 def server(words: tuple[str, ...], port: int) -> tuple[str, int]:
@@ -40,10 +43,10 @@ def server(words: tuple[str, ...], port: int) -> tuple[str, int]:
     return str(_address(words[0])), _port(words[1]) if len(words) > 1 and words[1] != "0" else port
 
 
-def _port(text: str) -> int:
+def _port(text: str, lowest: int = 1) -> int:
     port = whole((text,))
-    if not 1 <= port <= 65535:
-        raise ValueError(f"{text} is not a port from 1 to 65535")
+    if not lowest <= port <= 65535:
+        raise ValueError(f"{text} is not a port from {lowest} to 65535")
     return port
 
 

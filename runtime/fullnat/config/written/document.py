@@ -12,6 +12,7 @@ from fullnat.config import file
 from fullnat.config.addresses import mac_text
 from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.net.match import parse
 
 Section = dict[str, Any]
 
@@ -52,6 +53,8 @@ def _timeouts(timeouts: Timeouts, otherwise: Timeouts) -> Section:
 
 def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
     section = _section(virtual, file.VIRTUAL_SERVER)
+    if virtual.fwmark is not None:
+        section = {key: value for key, value in section.items() if key not in ("address", "port")}
     if virtual.established_timeout == PROTOCOLS[virtual.protocol].established_timeout:
         section.pop("established_timeout", None)
     else:
@@ -63,9 +66,19 @@ def _virtual_server(virtual: VirtualServer, timeouts: Timeouts) -> Section:
     return {key: value for key, value in section.items() if value != []}
 
 
+def address_of(service: Section) -> str:
+    """One of its addresses, which are all of one family."""
+    if "address" in service:
+        return str(service["address"])
+    return str(parse(service["match"][0]).dst.network_address)
+
+
 def _real_server(real: RealServer) -> Section:
     own = checks(real.checks)
-    return _section(real, file.REAL_SERVER) | ({"check": own} if own else {})
+    section = _section(real, file.REAL_SERVER)
+    if not real.port:
+        section.pop("port")
+    return section | ({"check": own} if own else {})
 
 
 def checks(of: Sequence[Check]) -> list[Section]:

@@ -7,9 +7,10 @@ from ipaddress import ip_address
 from typing import Any
 
 from fullnat.config.file import REAL_SERVER, VIRTUAL_SERVER
-from fullnat.config.written.document import Section
+from fullnat.config.written.document import Section, address_of
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.fnatadm import lines, names
+from fullnat.net.flow import marked
 
 
 def text(document: Section) -> tuple[str, list[str]]:
@@ -27,11 +28,17 @@ def _service(section: Section) -> dict[str, Any]:
         settings["established_timeout"] = PROTOCOLS[protocol].established_timeout
     return {
         "protocol": protocol,
-        "virtual": _endpoint(section),
+        "virtual": _virtual(section),
         "settings": _with_checks(settings),
         "servers": [_server(real, settings["mode"]) for real in section.get("real_server", ())],
         "local_addresses": [each for item in section.get("local_addresses", ()) for each in _range(item)],
     }
+
+
+def _virtual(section: Section) -> str:
+    if "fwmark" in section:
+        return str(marked(section["fwmark"], v6=":" in address_of(section)))
+    return _endpoint(section)
 
 
 def _server(section: Section, mode: str) -> dict[str, Any]:
@@ -44,7 +51,7 @@ def _with_checks(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _endpoint(section: Section) -> str:
-    return names.joined(section["address"], str(section["port"]))
+    return names.joined(section["address"], str(section.get("port", 0)))
 
 
 def _range(item: str) -> Iterator[str]:

@@ -10,9 +10,11 @@ from typing import Any
 
 from fullnat.config.keepalived import keywords
 from fullnat.config.keepalived.source import CONFIG_ID
+from fullnat.config.written import document
 from fullnat.config.written.document import Section
 from fullnat.p4constants import PORT_GUE
 
+_PROGRAMS = (*keywords.OF_SERVERS, *keywords.OF_SERVICES)
 _KEYWORDS = {
     "scheduler": "lb_algo",
     "mode": "lb_kind",
@@ -23,6 +25,7 @@ _KEYWORDS = {
     "weight": "weight",
     "upper_threshold": "uthreshold",
     "lower_threshold": "lthreshold",
+    **{name: name for name in ("quorum", "hysteresis", "omega", *_PROGRAMS)},
 }
 """Of several that mean the same, the one that is written."""
 _OF_FORKS = frozenset(("established_timeout",))
@@ -30,14 +33,16 @@ _OF_FORKS = frozenset(("established_timeout",))
 _MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN", "gue": f"TUN type gue port {PORT_GUE}"}
 _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
+_OF_SORRY = frozenset(("address", "port", "sorry", "mode"))
+"""What keepalived can say of one."""
 _WORD = re.compile(r"[^\s\"'!#{}]+")
 
 
-def text(document: Section) -> str:
+def text(found: Section) -> str:
     """Read again, it is the same configuration."""
-    own = {key: value for key, value in document.items() if key != "virtual_server"}
+    own = {key: value for key, value in found.items() if key != "virtual_server"}
     groups: dict[tuple[str, ...], str] = {}
-    services = [list(_service(service, groups)) for service in document.get("virtual_server", ())]
+    services = [list(_service(service, groups)) for service in found.get("virtual_server", ())]
     parts = [list(_block("fullnat", list(_own(own)), f"@{CONFIG_ID} "))] if own else []
     parts += [
         list(_block(f"local_address_group {name}", [_range(row) for row in group])) for group, name in groups.items()
@@ -80,12 +85,25 @@ def _own(section: Section) -> Iterator[str]:
 
 
 def _service(service: Section, groups: dict[tuple[str, ...], str]) -> Iterator[str]:
-    lines = list(_options({**_DEFAULTS, **service}, ("address", "port", "real_server", "local_addresses")))
+    apart = ("address", "port", "fwmark", "real_server", "local_addresses")
+    lines = list(_options({**_DEFAULTS, **service}, apart))
     if local := tuple(service.get("local_addresses", ())):
         lines.append(f"laddr_group_name {groups.setdefault(local, f'local{len(groups) + 1}')}")
+    sorry = 0
     for real in service.get("real_server", ()):
-        lines += _block(f"real_server {real['address']} {real['port']}", list(_server(real)))
-    yield from _block(f"virtual_server {service['address']} {service['port']}", lines)
+        place = f"{real['address']} {real.get('port', 0)}"
+        if not real.get("sorry"):
+            lines += _block(f"real_server {place}", list(_server(real)))
+            continue
+        sorry += 1
+        if sorry > 1 or not real.keys() <= _OF_SORRY:
+            lines += _block(f"real_server {place}", list(_server(real)), f"@{CONFIG_ID} ")
+            continue
+        lines.append(f"sorry_server {place}")
+        if "mode" in real:
+            lines.append(f"sorry_server_lvs_method {_MODES[real['mode']]}")
+    name = f"{service['address']} {service['port']}" if "address" in service else f"fwmark {service['fwmark']}"
+    yield from _block(f"virtual_server {name}", lines)
 
 
 def _server(real: Section) -> Iterator[str]:
@@ -104,10 +122,15 @@ def _options(section: Section, apart: tuple[str, ...]) -> Iterator[str]:
             for check in value:
                 yield from (f"@{CONFIG_ID} {line}" for line in _block(key, list(_own(check))))
         elif key == "persistence_prefix":
-            yield f"persistence_granularity {_granularity(section['address'], value)}"
+            yield f"persistence_granularity {_granularity(document.address_of(section), value)}"
         elif key in _KEYWORDS:
             ours = key in _OF_FORKS and section.get("mode") != "fullnat"
-            yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}".rstrip()
+            # keepalived takes a mark for one of all protocols, and warns.
+            ours |= key == "protocol" and "fwmark" in section
+            user = f" {section['notify_user']}" if key in _PROGRAMS and "notify_user" in section else ""
+            yield f"{f'@{CONFIG_ID} ' if ours else ''}{_KEYWORDS[key]} {_value(key, value)}{user}".rstrip()
+        elif key == "notify_user" and not section.keys().isdisjoint(_PROGRAMS):
+            continue
         else:
             yield f"@{CONFIG_ID} {key} {_words(value)}"
 
@@ -130,7 +153,7 @@ def _words(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     word = str(value)
-    return word if _WORD.fullmatch(word) else f'"{word}"'
+    return word if _WORD.fullmatch(word) else '"{}"'.format(re.sub(r'(["\\])', r"\\\1", word))
 
 
 assert {value.split()[0] for value in _MODES.values()} <= {name.upper() for name in keywords.MODES}

@@ -33,7 +33,7 @@ class Maglev(Scheduler):
     def update(self, servers: Sequence[Candidate]) -> None:
         super().update(servers)
         size = next((size for size in SIZES if size >= len(self.servers) * SLOTS_EACH), SIZES[-1])
-        owners = _slots([(repr(server.endpoint).encode(), server.effective_weight) for server in self.servers], size)
+        owners = slots([(repr(server.endpoint).encode(), server.effective_weight) for server in self.servers], size)
         self._table = [self.servers[owner] for owner in owners]
 
     def pick(self, flow: Flow) -> Candidate | None:
@@ -41,14 +41,15 @@ class Maglev(Scheduler):
         return self.open_near(table, _hash(flow.src.address) % len(table)) if table else None
 
 
-def _slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
-    """Who of ``servers`` (name, weight) has each of ``size`` slots, a prime; empty without servers."""
+def slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
+    """Who of ``servers`` (name, weight) has each of ``size`` slots, a prime or a power of two; empty without them."""
     if not servers:
         return []
     owners = [-1] * size
     most = max(weight for _, weight in servers)
     at = [_hash(b"start" + name) % size for name, _ in servers]
-    stride = [_hash(b"stride" + name) % (size - 1) + 1 for name, _ in servers]
+    # A power of two has no divisor in common with what is odd.
+    stride = [_hash(b"stride" + name) % (size - 1) + 1 | 1 - size % 2 for name, _ in servers]
     credit = [0] * len(servers)
     free = size
     while True:

@@ -1,0 +1,119 @@
+"""Programs that are told when real servers and quorums come and go (keepalived: notify_up, notify_down, quorum_up,
+quorum_down, omega). Those of one service run one after the other, in the order of what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fullnat.config.model import ServerSettings, ServiceSettings
+from fullnat.core.commands import ServiceKey
+from fullnat.core.interface import Turned
+from fullnat.core.model import Declared, Model
+from fullnat.core.protocols.base import BY_NUMBER
+from fullnat.health.failed import Failed, Unusable, reason
+from fullnat.health.program import Program
+from fullnat.net.flow import Endpoint
+
+_LOGGER = logging.getLogger(__name__)
+_STATES = {True: "up", False: "down"}
+
+
+class Known(NamedTuple):
+    """How things stand in the core."""
+
+    has_quorum: Callable[[ServiceKey], bool]
+    found_well: Callable[[ServiceKey, Endpoint], bool]
+
+
+class Notifier:
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._declared: dict[ServiceKey, Declared] = {}
+        self._waiting: dict[ServiceKey, dict[Endpoint | None, bool]] = {}
+        """What has yet to be told of each service: of one server the last alone."""
+        self._told: dict[tuple[ServiceKey, Endpoint | None], bool] = {}
+        """What was told last."""
+        self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
+        self._closed = False
+
+    def follow(self, model: Model) -> None:
+        """The programs are those of ``model``. How the quorum of a service that is new stands is told at once."""
+        known = self._declared
+        self._declared = {key: declared for key, declared in model.services.items() if _tells(declared)}
+        for key in self._declared:
+            if key not in known:
+                self.turned(Turned(key, None, self._known.has_quorum(key)))
+        self._told = {name: is_up for name, is_up in self._told.items() if name[0] in self._declared}
+
+    def turned(self, event: Turned) -> None:
+        """Tell of it, if there is whom to tell."""
+        if self._closed or event.service not in self._declared:
+            return
+        waiting = self._waiting.setdefault(event.service, {})
+        waiting.pop(event.server, None)
+        waiting[event.server] = event.is_up
+        if event.service not in self._tasks:
+            task = asyncio.get_running_loop().create_task(self._tell(event.service), name="notify")
+            self._tasks[event.service] = task
+
+    async def close(self) -> None:
+        """Tell what has yet to be told, and of services with ``omega`` that what is up goes down."""
+        for key, declared in self._declared.items():
+            if declared.settings.omega:
+                for server in declared.servers:
+                    if self._known.found_well(key, server):
+                        self.turned(Turned(key, server, False))
+                if self._known.has_quorum(key):
+                    self.turned(Turned(key, None, False))
+        self._closed = True
+        await asyncio.gather(*self._tasks.values())
+
+    async def _tell(self, key: ServiceKey) -> None:
+        waiting = self._waiting[key]
+        while waiting:
+            server = next(iter(waiting))
+            is_up = waiting.pop(server)
+            if self._told.get((key, server)) is not is_up:
+                self._told[key, server] = is_up
+                await self._run(key, server, is_up)
+        del self._waiting[key], self._tasks[key]
+
+    async def _run(self, key: ServiceKey, server: Endpoint | None, is_up: bool) -> None:
+        declared = self._declared.get(key)
+        of_server = None if declared is None or server is None else declared.servers.get(server)
+        if declared is None or (server is not None and of_server is None):
+            return
+        program = _program(declared.settings, of_server, is_up)
+        if program is None:
+            return
+        environment = {
+            "FULLNAT_PROTOCOL": BY_NUMBER[key[0]].name,
+            "FULLNAT_VIRTUAL": str(key[1]),
+            "FULLNAT_STATE": _STATES[is_up],
+            **({} if server is None else {"FULLNAT_SERVER": str(server)}),
+        }
+        try:
+            status = await program.run(environment)
+        except (Failed, Unusable, OSError) as error:
+            _LOGGER.error("%s: %s", program.command, reason(error))
+        else:
+            level = logging.WARNING if status else logging.INFO
+            _LOGGER.log(level, "%s: was told, and says %d", program.command, status)
+
+
+def _tells(declared: Declared) -> bool:
+    settings = declared.settings
+    of_servers = (server.notify_up or server.notify_down for server in declared.servers.values())
+    return bool(settings.quorum_up or settings.quorum_down) or any(of_servers)
+
+
+def _program(service: ServiceSettings, server: ServerSettings | None, is_up: bool) -> Program | None:
+    if server is None:
+        command, user = service.quorum_up if is_up else service.quorum_down, service.notify_user
+    else:
+        command = server.notify_up if is_up else server.notify_down
+        user = server.notify_user or service.notify_user
+    return Program(command, user, service.notify_timeout) if command else None

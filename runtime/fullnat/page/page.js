@@ -1,0 +1,242 @@
+// The status page: asks the API, shows what it says, and asks again.
+import { badge, duration, element, history, past, short, spark, table, whole } from "./parts.js";
+
+const PERIOD = 2000; // ms between two readings,
+const SHARE = 20; // of which asking takes no more than one in so many
+const STATS_TURN = 3; // that only one in so many asks the switch for its counters
+const FIRST = 50; // services that are shown at first
+const SESSIONS = 200; // that are shown of a search
+const CALM = ["serving"];
+const byId = (name) => document.getElementById(name);
+const state = { services: [], stats: {}, about: {}, shown: FIRST, read: 0, turn: 0 };
+
+async function ask(path) {
+  const answer = await fetch(path);
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(JSON.parse(text).error);
+  return text;
+}
+
+const one = async (path) => JSON.parse(await ask(path));
+const all = async (path) => (await ask(path)).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+
+async function command(name, fields) {
+  const body = JSON.stringify({ commands: [{ [name]: fields }] });
+  const answer = await fetch("v1/apply", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  if (!answer.ok) window.alert((await answer.json()).error);
+  await refresh();
+}
+
+// ---- servers
+
+function condition(server) {
+  if (!server.healthy) return ["down", "bad"];
+  if (server.draining || server.out_for != null) return [server.active || server.inactive ? "draining" : "out", "warn"];
+  if (server.full) return ["full", "warn"];
+  if (server.warming != null) return ["slow start", "warn"];
+  return ["up", "good"];
+}
+
+const isTroubled = (service) => service.servers.length === 0 || service.servers.some((server) => condition(server)[1] !== "good");
+
+function why(server) {
+  const parts = [];
+  if (server.reason) parts.push(server.reason);
+  if (server.checked != null) parts.push(`checked ${duration(server.checked)} ago`);
+  if (server.out_for != null) {
+    parts.push(`out for ${duration(server.out_for)}, ${whole(Number(server.active ?? 0) + Number(server.inactive ?? 0))} sessions left`);
+  }
+  if (server.reset_in != null) parts.push(`reset in ${duration(server.reset_in)}`);
+  return parts.join("; ");
+}
+
+function act(service, server) {
+  if (!["operator", "admin"].includes(state.about.role) || server.draining) return null;
+  const which = { protocol: service.protocol, virtual: service.virtual, server: server.server };
+  const title = `${server.server} of ${service.protocol} ${service.virtual}`;
+  if (server.out_for == null) {
+    return element("button", {
+      onclick: () => window.confirm(`No new connections to ${title}?`) && command("drain_server", which),
+    }, "Drain");
+  }
+  return element("button", {
+    onclick: () => {
+      const weight = window.prompt(`Weight of ${title}`, "1");
+      if (weight) command("edit_server", { ...which, settings: { weight: Number(weight) } });
+    },
+  }, "Enable");
+}
+
+const key = (service, server) => `${service.protocol} ${service.virtual} ${server.server} ${server.mode}`;
+const number = (name, of, kind = "number") => [name, kind, of];
+const rate = (server, name) => server.rates?.[name];
+
+function columns(service) {
+  const found = [
+    ["Server", "address", (server) => server.server],
+    ["State", "", (server) => badge(...condition(server))],
+    ["Mode", "wide", (server) => server.mode],
+    number("Weight", (server) => whole(server.weight)),
+    number("Established", (server) => whole(server.active)),
+    number("Others", (server) => whole(server.inactive), "number wide"),
+    number("New/s", (server) => short(rate(server, "connections"))),
+    ["", "wide", (server) => spark(past(key(service, server)))],
+    number("Packets/s in", (server) => short(rate(server, "in_packets")), "number wide"),
+    number("out", (server) => short(rate(server, "out_packets")), "number wide"),
+    number("Bits/s in", (server) => short(8 * (rate(server, "in_bytes") ?? 0)), "number wide"),
+    number("out", (server) => short(8 * (rate(server, "out_bytes") ?? 0)), "number wide"),
+    ["", "why", why],
+  ];
+  return ["operator", "admin"].includes(state.about.role) ? [...found, ["", "", (server) => act(service, server)]] : found;
+}
+
+function card(service) {
+  const settings = service.settings ?? {};
+  const name = element("div", { class: "name" },
+    element("b", {}, `${service.protocol} ${service.virtual}`),
+    element("span", { class: "quiet" }, [settings.scheduler, settings.persistence_timeout ? `persistent ${duration(settings.persistence_timeout)}` : ""].filter(Boolean).join(", ")),
+    service.servers.some((server) => condition(server)[0] === "up") ? null : badge("no server takes new connections", "bad"));
+  return element("div", { class: "card" }, name, table(columns(service), service.servers));
+}
+
+function showServices() {
+  const wanted = byId("filter").value.trim().toLowerCase();
+  const matches = state.services.filter((service) => (!byId("troubled").checked || isTroubled(service))
+    && (!wanted || `${service.protocol} ${service.virtual} ${service.servers.map((server) => `${server.server} ${condition(server)[0]}`).join(" ")}`.toLowerCase().includes(wanted)));
+  const shown = matches.slice(0, state.shown);
+  byId("services").replaceChildren(...shown.map(card));
+  if (!matches.length) byId("services").replaceChildren(element("p", { class: "quiet" }, state.services.length ? "None is like that." : "There are no services."));
+  byId("more").hidden = matches.length <= shown.length;
+  byId("more").textContent = `${whole(matches.length - shown.length)} more`;
+}
+
+// ---- everything else
+
+function tile(name, value, past) {
+  return element("div", { class: "tile" }, element("span", { class: "quiet" }, name), element("b", {}, value), past ? spark(past) : null);
+}
+
+function sum(name) {
+  return state.services.flatMap((service) => service.servers).reduce((total, server) => total + Number(server.rates?.[name] ?? 0), 0);
+}
+
+function showTotals() {
+  const sessions = Number(state.stats.controller?.sessions ?? 0);
+  const servers = state.services.flatMap((service) => service.servers);
+  const down = servers.filter((server) => !server.healthy).length;
+  const begun = sum("connections");
+  const packets = sum("in_packets") + sum("out_packets");
+  const bits = 8 * (sum("in_bytes") + sum("out_bytes"));
+  byId("totals").replaceChildren(
+    tile("Sessions", whole(sessions), history("sessions", sessions)),
+    tile("New connections/s", short(begun), history("begun", begun)),
+    tile("Packets/s", short(packets), history("packets", packets)),
+    tile("Bits/s", short(bits), history("bits", bits)),
+    tile("Services, servers", `${whole(state.services.length)}, ${whole(servers.length)}`),
+    tile("Servers down", whole(down)));
+}
+
+function cells(heading, counters) {
+  const rows = Object.entries(counters ?? {}).map(([name, cell]) => ({ name, packets: Number(cell.packets ?? 0), bytes: Number(cell.bytes ?? 0) }));
+  const seen = rows.filter((row) => row.packets).sort((one, other) => other.packets - one.packets);
+  if (!seen.length) return element("p", { class: "quiet" }, "None.");
+  return element("div", { class: "card" }, table([
+    [heading, "", (row) => row.name],
+    number("Packets", (row) => whole(row.packets)),
+    number("Bytes", (row) => short(row.bytes)),
+    ["lately", "wide", (row) => spark(differences(history(`${heading} ${row.name}`, row.packets)))],
+  ], seen));
+}
+
+const differences = (values) => values.slice(1).map((value, place) => Math.max(0, value - values[place]));
+
+function showRest() {
+  const { about, stats } = state;
+  const machine = stats.switch ?? {};
+  byId("switch").textContent = machine.state ?? "unknown";
+  byId("switch").className = `badge ${CALM.includes(machine.state) ? "good" : "bad"}`;
+  byId("about").textContent = `${about.version ?? ""} ${about.embedded ? "embedded switch" : ""} ${machine.reason ?? ""}`;
+  const addresses = stats.local_addresses ?? [];
+  byId("locals").replaceChildren(addresses.length ? element("div", { class: "card" }, table([
+    ["Address", "address", (local) => local.address],
+    number("Sessions", (local) => whole(local.used)),
+    number("Ports free", (local) => whole(local.free)),
+    number("Connections", (local) => whole(local.connections), "number wide"),
+    number("Conflicts", (local) => whole(local.conflicts), "number wide"),
+    number("Times exhausted", (local) => whole(local.exhausted)),
+    ["", "", (local) => local.draining ? badge("draining", "warn") : null],
+  ], addresses)) : element("p", { class: "quiet" }, "None."));
+  byId("drops").replaceChildren(cells("Reason", stats.drops));
+  const counted = [["updates", "updates written"], ["failed_updates", "updates refused"], ["packet_outs", "packet-outs"],
+    ["connects", "connections"], ["pipeline_pushes", "times that the program was pushed"]];
+  byId("machine").replaceChildren(element("div", { class: "card" }, table([
+    ["", "", ([, words]) => words], number("", ([name]) => whole(machine[name])),
+  ], counted)), cells("To the controller", stats.punts));
+}
+
+// ---- sessions
+
+async function search(event) {
+  event.preventDefault();
+  const whose = byId("whose").value.trim();
+  if (!whose) return;
+  try {
+    const found = await all(`v1/sessions?${new URLSearchParams({ [byId("by").value]: whose })}`);
+    byId("found").textContent = found.length > SESSIONS ? `${whole(found.length)}, of which these are the first ${SESSIONS}` : `${whole(found.length)} found`;
+    byId("sessions").replaceChildren(element("div", { class: "card" }, table([
+      ["", "", (session) => session.protocol],
+      ["Client", "address", (session) => session.client],
+      ["Virtual", "address", (session) => session.virtual],
+      ["Local", "address wide", (session) => session.local],
+      ["Server", "address", (session) => session.server],
+      ["State", "", (session) => session.state],
+      number("For", (session) => duration(session.age ?? 0)),
+      number("Expires in", (session) => session.expires == null ? "" : duration(session.expires)),
+    ], found.slice(0, SESSIONS))));
+  } catch (error) {
+    byId("found").textContent = error.message;
+    byId("sessions").replaceChildren();
+  }
+}
+
+// ---- again and again
+
+async function refresh() {
+  [state.about, state.services] = await Promise.all([one("v1/about"), all("v1/services")]);
+  if (state.turn++ % STATS_TURN === 0) state.stats = await one("v1/stats");
+  for (const service of state.services) {
+    service.servers ??= [];
+    for (const server of service.servers) history(key(service, server), rate(server, "connections"));
+  }
+  state.read = Date.now();
+  showTotals();
+  showServices();
+  showRest();
+  document.body.dataset.ready = "yes";
+}
+
+function showAge(problem) {
+  const age = (Date.now() - state.read) / 1000;
+  byId("age").textContent = problem ? `${problem}${state.read ? `; this is ${duration(age)} old` : ""}` : "";
+}
+
+async function forever() {
+  const begun = performance.now();
+  let problem = "";
+  try {
+    if (!document.hidden) await refresh();
+  } catch (error) {
+    problem = error instanceof TypeError ? "the controller does not answer" : error.message;
+    byId("switch").className = "badge bad";
+    byId("switch").textContent = "unknown";
+  }
+  showAge(problem);
+  setTimeout(forever, Math.max(PERIOD, SHARE * (performance.now() - begun)));
+}
+
+byId("filter").addEventListener("input", showServices);
+byId("troubled").addEventListener("change", showServices);
+byId("more").addEventListener("click", () => { state.shown += 10 * FIRST; showServices(); });
+byId("search").addEventListener("submit", search);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh().catch(() => {}); });
+forever();

@@ -1,0 +1,103 @@
+"""Tables ``service_match`` and ``service_match6``: what opens sessions of services of all ports and by match.
+
+Of several entries that a packet fits the one of the highest priority counts: of services by match that of the lowest
+number, and any of them before one of all ports. The controller goes by the same rules (:mod:`fullnat.core.matching`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from fullnat.net.flow import MARKS, Address, Endpoint, address, is_v6, mark_of, text
+from fullnat.net.match import ALL_PORTS, Ports
+from fullnat.tables.table import Action, Table, Wanted, register
+
+ANY_PORT_PRIORITY = 1
+"""Of a service of all ports of an address; those by match have more."""
+
+
+class Prefix(NamedTuple):
+    address: Address
+    length: int
+
+    def __str__(self) -> str:
+        return f"{text(self.address)}/{self.length}"
+
+
+class ServiceMatch(NamedTuple):
+    protocol: int
+    source: Prefix
+    destination: Prefix
+    source_port: Ports
+    destination_port: Ports
+    port: int | None
+    """Of the switch; None: any."""
+    priority: int
+    flags: int
+    """ServiceFlags."""
+
+
+def priority(virtual: Endpoint) -> int:
+    """Of the entries of a service with this name."""
+    number = mark_of(virtual)
+    return ANY_PORT_PRIORITY if number is None else ANY_PORT_PRIORITY + 1 + MARKS[1] - number
+
+
+@register
+class ServiceMatchTable(Table[ServiceMatch]):
+    name = "service_match"
+    name6 = "service_match6"
+    entry = ServiceMatch
+    key = ("protocol", "source", "destination", "source_port", "destination_port", "port")
+    kinds = ("ternary", "ternary", "ternary", "range", "range", "ternary")
+    actions = (Action("match_punt", ("flags",)),)
+    of_match = True
+    last = True
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        return frozenset(("source", "destination"))
+
+    def key_values(self, entry: ServiceMatch) -> tuple[Any, ...]:
+        """With the priority, which tells entries apart as well."""
+        return entry[:-1]
+
+    def action(self, entry: ServiceMatch) -> tuple[str, tuple[Any, ...]]:
+        (action,) = self.actions
+        return action.name, (entry.flags,)
+
+    def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> ServiceMatch:
+        protocol, source, destination, source_port, destination_port, port, order = key
+        prefixes = Prefix(*source), Prefix(*destination)
+        return ServiceMatch(protocol, *prefixes, source_port, destination_port, port, order, params[0])
+
+    def is_v6(self, entry: ServiceMatch) -> bool:
+        return is_v6(entry.destination.address)
+
+    def wanted(self, model: Wanted) -> Iterable[ServiceMatch]:
+        for (protocol, virtual), flags in model.services.items():
+            order = priority(virtual)
+            if mark_of(virtual) is None:
+                if not virtual.port:
+                    yield _entry(protocol, virtual.address, order, flags)
+                continue
+            for rule in model.matches.get((protocol, virtual), ()):
+                source = None if rule.src is None else Prefix(address(rule.src.network_address), rule.src.prefixlen)
+                destination = Prefix(address(rule.dst.network_address), rule.dst.prefixlen)
+                own = _entry(protocol, destination.address, order, flags)
+                yield own._replace(
+                    source=source or own.source,
+                    destination=destination,
+                    source_port=rule.sport,
+                    destination_port=rule.dport,
+                    port=rule.iif,
+                )
+
+
+def _entry(protocol: int, virtual: Address, order: int, flags: int) -> ServiceMatch:
+    """For all that goes there."""
+    bits = len(virtual) * 8
+    source, destination = Prefix(Address(bytes(len(virtual))), 0), Prefix(virtual, bits)
+    return ServiceMatch(protocol, source, destination, ALL_PORTS, ALL_PORTS, None, order, flags)

@@ -1,0 +1,316 @@
+"""Debian's own servers learn their clients by PROXY protocol, on wires that lose and reorder: nginx, haproxy, postfix,
+which speaks first, and dnsdist by UDP."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from topo import standard
+from topo.model import Impairment
+from topo.process import Process, poll
+from topo.world import World
+
+from .checks import CLOSING
+from .conftest import MakeWorld, Sizes
+
+NGINX, HAPROXY, SMTP, DNS, COUNT = 8001, 8002, 8025, 8053, 8004
+HOSTS = {NGINX: "s1", HAPROXY: "s2", SMTP: "s2", DNS: "s3", COUNT: "s3"}
+HEADER_BYTES = {4: 28, 6: 52}
+NGINX_CONFIG = """
+user root; daemon off; worker_processes 2; pid {directory}/nginx.pid; error_log {directory}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {directory}/a; proxy_temp_path {directory}/b; fastcgi_temp_path {directory}/c;
+  uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
+  server {{
+    listen {address}:{port} proxy_protocol backlog=4096 fastopen=256;
+    location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr"; }}
+    location /file {{ root {directory}; }}
+  }}
+}}
+"""
+HAPROXY_CONFIG = """
+global
+  maxconn 1000
+defaults
+  mode http
+  timeout client 5s
+  timeout connect 5s
+  timeout server 5s
+frontend who
+  bind {address}:{port} accept-proxy
+  http-request return status 200 content-type text/plain lf-string "%[src] %[src_port] %[dst]"
+"""
+MAIN_CF = """
+compatibility_level = 3.6
+queue_directory = {directory}/queue
+data_directory = {directory}/data
+mynetworks =
+inet_protocols = all
+smtpd_upstream_proxy_protocol = haproxy
+smtpd_delay_reject = no
+smtpd_peername_lookup = no
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+local_recipient_maps =
+alias_maps =
+smtpd_client_restrictions = reject
+smtpd_reject_footer = you are $client_address $client_port
+"""
+MASTER_CF = "{address}:{port} inet n - n - - smtpd\n"
+DNSDIST_CONFIG = """
+setLocal("{address}:{port}")
+setProxyProtocolACL({{"0.0.0.0/0", "::/0"}})
+setACL({{"0.0.0.0/0", "::/0"}})
+setSecurityPollSuffix("")
+newServer({{address="127.0.0.1:9", healthCheckMode="up"}})
+function who(dq)
+  local port = tonumber(dq.remoteaddr:toStringWithPort():match(":(%d+)$"))
+  if dq.qtype == DNSQType.A then
+    return DNSAction.Spoof, "0.0." .. math.floor(port / 256) .. "." .. port % 256
+  end
+  local address = dq.remoteaddr:toString()
+  return DNSAction.SpoofRaw, string.char(#address) .. address
+end
+addAction(AllRule(), LuaAction(who))
+"""
+
+
+def service(family: int, port: int, protocol: str, proxy: str) -> str:
+    """One more [[virtual_server]] of the configuration, with the server on the same port."""
+    plan = standard.FAMILIES[family]
+    own = ", ".join(f'"{address}"' for address in plan.local_addresses)
+    address = plan.servers[standard.SERVERS.index(HOSTS[port])][0]
+    return (
+        f'[[virtual_server]]\naddress = "{plan.vip}"\nport = {port}\nprotocol = "{protocol}"\n'
+        f'proxy_protocol = "{proxy}"\nlocal_addresses = [{own}]\n'
+        f'[[virtual_server.real_server]]\naddress = "{address}"\nport = {port}\n'
+    )
+
+
+@pytest.fixture(scope="module")
+def world(make_world: MakeWorld, family: int, target: str) -> World:
+    """1 % lost, 2 % reordered."""
+    if target == "asic":
+        pytest.skip("the ASIC's program has no PROXY protocol")
+    config = standard.config(families=(family,), timeouts=CLOSING)
+    for port in (NGINX, HAPROXY, SMTP, COUNT):
+        config += service(family, port, "tcp", "first")
+    config += service(family, DNS, "udp", "every")
+    made = make_world(config, impairment=Impairment(loss=0.01, reorder=0.02), family=family)
+    for host, value in (*((name, "5") for name in standard.CLIENTS), ("s1", str(0x203))):
+        with made.network.inside(host):
+            Path("/proc/sys/net/ipv4/tcp_fastopen").write_text(value)
+    return made
+
+
+Serve = Callable[[int, list[str]], None]
+
+
+def address_of(world: World, port: int) -> str:
+    """Of the server, in brackets if they are needed."""
+    address = str(world.network.address(HOSTS[port], world.family))
+    return f"[{address}]" if world.family == 6 else address
+
+
+@pytest.fixture
+def serve(world: World) -> Iterator[Serve]:
+    """Start a server; returns when it takes connections."""
+    with contextlib.ExitStack() as running:
+
+        def start(port: int, command: list[str]) -> None:
+            program = shutil.which(command[0])
+            if program is None:
+                pytest.skip(f"{command[0]} is not installed")
+            process = world.network.start(HOSTS[port], f"{command[0]}-{world.family}", [program, *command[1:]])
+            running.callback(process.stop)
+            poll(lambda: _listens(world, process, port), 20, f"{command[0]} listens")
+
+        yield start
+
+
+def _listens(world: World, process: Process, port: int) -> bool:
+    process.check_running()
+    address = str(world.network.address(HOSTS[port], world.family))
+    with contextlib.suppress(OSError), world.connect(HOSTS[port], port, address):
+        return True
+    return False
+
+
+def name_of(sock: socket.socket) -> str:
+    address, port = sock.getsockname()[:2]
+    return f"{address} {port}"
+
+
+def read(sock: socket.socket) -> bytes:
+    found = b""
+    while more := sock.recv(1 << 20):
+        found += more
+    return found
+
+
+def get(sock: socket.socket, path: str = "/", *, pieces: int = 1 << 16, fin: bool = False) -> bytes:
+    """The body of a GET sent in ``pieces`` of so many bytes, the last one with a FIN."""
+    request = f"GET {path} HTTP/1.0\r\n\r\n".encode()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK if fin else socket.TCP_NODELAY, 1)
+    for start in range(0, len(request), pieces):
+        sock.sendall(request[start : start + pieces])
+    if fin:
+        sock.shutdown(socket.SHUT_WR)
+    head, _, body = read(sock).partition(b"\r\n\r\n")
+    assert b" 200 " in head.splitlines()[0], head
+    return body
+
+
+def each_client_is_told(world: World, port: int, connections: int, first: int = 1 << 16, *, fin: bool = False) -> None:
+    """Many connections, several at once: each learns its own name, and the VIP's."""
+
+    def some(client: str) -> list[tuple[str, str]]:
+        found = []
+        for _ in range(connections // 8):
+            with world.connect(client, port) as sock:
+                sock.settimeout(60)
+                said = get(sock, pieces=first, fin=fin).decode()
+                found.append((f"{name_of(sock)} {world.plan.vip}", said))
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [each for some_ in pool.map(some, standard.CLIENTS * 4) for each in some_]
+    assert len(found) == connections // 8 * 8
+    assert [each for each in found if each[0] != each[1]] == []
+
+
+@pytest.fixture
+def nginx(world: World, serve: Serve, tmp_path: Path) -> Path:
+    config = NGINX_CONFIG.format(directory=tmp_path, address=address_of(world, NGINX), port=NGINX)
+    (tmp_path / "nginx.conf").write_text(config)
+    serve(NGINX, ["nginx", "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")])
+    return tmp_path
+
+
+def test_nginx(world: World, nginx: Path, sizes: Sizes) -> None:
+    """Whole requests, byte by byte, with the FIN in the first segment, and with data in the SYN."""
+    each_client_is_told(world, NGINX, sizes.connections // 10)
+    each_client_is_told(world, NGINX, 16, 1)
+    each_client_is_told(world, NGINX, 40, fin=True)
+    for _ in range(20):
+        with (
+            world.network.inside("c1"),
+            socket.socket(socket.AF_INET6 if world.family == 6 else socket.AF_INET) as sock,
+        ):
+            sock.settimeout(60)
+            sock.sendto(b"GET / HTTP/1.0\r\n\r\n", socket.MSG_FASTOPEN, (str(world.plan.vip), NGINX))
+            assert read(sock).decode().endswith(f"\r\n\r\n{name_of(sock)} {world.plan.vip}")
+    assert world.errors() == {}
+
+
+def test_a_large_answer(world: World, nginx: Path, sizes: Sizes) -> None:
+    data = os.urandom(1 << 20) * (sizes.transfer >> 22)
+    (nginx / "file").write_bytes(data)
+    with world.connect("c1", NGINX) as sock:
+        sock.settimeout(60)
+        assert hashlib.sha256(get(sock, "/file")).digest() == hashlib.sha256(data).digest()
+    assert world.errors() == {}
+
+
+def test_a_large_request(world: World, sizes: Sizes) -> None:
+    """What the server gets is the header and the bytes."""
+    total = sizes.transfer >> 2
+    piece = os.urandom(1 << 20)
+    got = hashlib.sha256()
+    header: list[bytes] = []
+
+    with world.network.inside("s3"):
+        family = socket.AF_INET6 if world.family == 6 else socket.AF_INET
+        listener = socket.create_server((str(world.network.address("s3", world.family)), COUNT), family=family)
+
+    def take() -> None:
+        with listener, listener.accept()[0] as connection:
+            header.append(connection.recv(HEADER_BYTES[world.family], socket.MSG_WAITALL))
+            while more := connection.recv(1 << 20):
+                got.update(more)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    expected = hashlib.sha256()
+    with world.connect("c1", COUNT) as sock:
+        sock.settimeout(60)
+        client, port = sock.getsockname()[:2]
+        for _ in range(total >> 20):
+            sock.sendall(piece)
+            expected.update(piece)
+    thread.join(100)
+    ends = socket.inet_pton(family, client) + socket.inet_pton(family, str(world.plan.vip))
+    assert header[0][16:] == ends + struct.pack("!HH", port, COUNT)
+    assert got.digest() == expected.digest()
+    assert world.errors() == {}
+
+
+def test_haproxy(world: World, serve: Serve, tmp_path: Path, sizes: Sizes) -> None:
+    (tmp_path / "haproxy.cfg").write_text(HAPROXY_CONFIG.format(address=address_of(world, HAPROXY), port=HAPROXY))
+    serve(HAPROXY, ["haproxy", "-f", str(tmp_path / "haproxy.cfg")])
+    each_client_is_told(world, HAPROXY, sizes.connections // 10)
+
+
+def test_postfix(world: World, serve: Serve, tmp_path: Path) -> None:
+    """It speaks first, and waits for the header before it does."""
+    with contextlib.ExitStack() as stack:
+        directory = Path("/run") / f"fullnat-postfix-{os.getpid()}"
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        for name in ("etc", "queue", "data"):
+            (directory / name).mkdir(parents=True)
+        (directory / "etc/main.cf").write_text(MAIN_CF.format(directory=directory))
+        (directory / "etc/master.cf").write_text(MASTER_CF.format(address=address_of(world, SMTP), port=SMTP))
+        if shutil.which("postfix"):
+            shutil.chown(directory / "data", "postfix", "root")
+        serve(SMTP, ["postfix", "-c", str(directory / "etc"), "start-fg"])
+        for client in standard.CLIENTS * 10:
+            with world.connect(client, SMTP) as sock:
+                sock.settimeout(60)
+                found = b""
+                while not re.search(rb"you are .*\r\n", found):
+                    more = sock.recv(65536)
+                    assert more, found
+                    found += more
+                assert f"you are {name_of(sock)}\r\n" in found.decode()
+
+
+def test_dnsdist(world: World, serve: Serve, tmp_path: Path) -> None:
+    """Every datagram has it: those of one client, one after the other, too."""
+    (tmp_path / "dnsdist.conf").write_text(DNSDIST_CONFIG.format(address=address_of(world, DNS), port=DNS))
+    serve(DNS, ["dnsdist", "--supervised", "--disable-syslog", "-C", str(tmp_path / "dnsdist.conf")])
+    family = socket.AF_INET6 if world.family == 6 else socket.AF_INET
+    for client in standard.CLIENTS * 5:
+        with world.network.inside(client), socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(0.5)
+            sock.connect((str(world.plan.vip), DNS))
+            address, port = sock.getsockname()[:2]
+            for _ in range(3):
+                assert asked(sock, 1) == bytes((0, 0)) + port.to_bytes(2, "big")
+                assert asked(sock, 16)[1:] == address.encode()
+
+
+def asked(sock: socket.socket, kind: int) -> bytes:
+    """The data of the only answer; asked again where it is lost."""
+    question = b"\x03who\x04test\0" + struct.pack("!HH", kind, 1)
+    for number in range(20):
+        sock.send(struct.pack("!HHHHHH", number, 0x100, 1, 0, 0, 0) + question)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                answer = sock.recv(1500)
+                if answer[:2] == number.to_bytes(2, "big"):
+                    return answer[12 + len(question) + 12 :]
+    raise TimeoutError("20 questions without an answer")

@@ -1,0 +1,162 @@
+"""The status page: who gets it, what a browser may do with it, and what Chromium shows of it."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from api.apikit import Api, served
+from fullnat.page import FILES
+
+CHROMIUM = shutil.which("chromium")
+BROWSER = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,900")
+READ = "/v1/services"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+async def api(tmp_path: Path, port: int) -> AsyncIterator[Api]:
+    async with served(tmp_path, page=("127.0.0.1", port)) as made:
+        yield made
+
+
+async def ask(port: int, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+    """Status, headers and body."""
+
+    def blocking() -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        body = "{}" if method == "POST" else None
+        connection.request(method, path, body, {name.capitalize(): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        found = answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+        connection.close()
+        return found
+
+    return await asyncio.to_thread(blocking)
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize("path", FILES)
+async def test_files(port: int, path: str) -> None:
+    status, headers, body = await ask(port, "GET", path)
+    assert (status, headers["content-type"], body) == (200, FILES[path].content, FILES[path].body.decode())
+    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_nothing_comes_from_elsewhere(path: str) -> None:
+    """But for the name of a namespace of XML."""
+    text = FILES[path].body.decode().replace("http://www.w3.org/2000/svg", "")
+    assert "http:" not in text
+    assert "https:" not in text
+
+
+async def test_everybody_who_gets_there_may_look_and_no_more(api: Api, port: int) -> None:
+    before = api.model
+    status, _, about = await ask(port, "GET", "/v1/about")
+    assert (status, json.loads(about)["role"]) == (200, "read")
+    for path in ("/v1/apply", "/v1/zero", "/v1/reload"):
+        status, _, said = await ask(port, "POST", path)
+        assert status == 403
+        assert "operator" in json.loads(said)["error"]
+    assert api.model == before
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("127.0.0.1:8080", 200),
+        ("localhost:8080", 200),
+        ("[::1]:8080", 200),
+        ("[::1]", 200),
+        (socket.gethostname(), 200),
+        ("evil.example", 403),
+        ("evil.example:8080", 403),
+        ("", 403),
+    ],
+)
+async def test_a_name_of_somebody_elses_leads_nowhere(port: int, host: str, status: int) -> None:
+    """DNS rebinding: a page of evil.example has its own name lead to our address, and reads what is there."""
+    assert (await ask(port, "GET", READ, host=host))[0] == status
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+async def test_a_page_of_somebody_elses_may_not_ask(api: Api, port: int, origin: str) -> None:
+    """Whoever's certificate its browser shows, on whatever socket."""
+    status, _, said = await ask(port, "GET", READ, origin=origin)
+    assert (status, json.loads(said)["error"]) == (403, f"a page of {origin} may not ask")
+    request = (
+        f"POST /v1/zero HTTP/1.1\r\nHost: h\r\nOrigin: {origin}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+    )
+    assert (await api.raw(request.encode())).startswith(b"HTTP/1.1 403 ")
+    own = request.replace(origin, "https://h")
+    assert (await api.raw(own.encode())).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.usefixtures("api")
+async def test_no_grpc_there(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+
+
+async def shown(tmp_path: Path, port: int, *arguments: str) -> str:
+    """What Chromium has made of the page when it is ready."""
+    assert CHROMIUM is not None
+    process = await asyncio.create_subprocess_exec(
+        CHROMIUM,
+        *BROWSER,
+        f"--user-data-dir={tmp_path / 'browser'}",
+        "--virtual-time-budget=4000",
+        *arguments,
+        f"http://127.0.0.1:{port}/",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    found, _ = await asyncio.wait_for(process.communicate(), 60)
+    return found.decode()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+async def test_what_a_browser_shows(api: Api, port: int, tmp_path: Path) -> None:
+    page = await shown(tmp_path, port, "--dump-dom")
+    assert 'data-ready="yes"' in page
+    for key, service in api.model.services.items():
+        assert str(key[1]) in page
+        assert all(str(server) in page for server in service.servers)
+    assert "Drain" not in page, "a visitor may not"
+    assert "undefined" not in page
+    assert "NaN" not in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+async def test_a_browser_shows_a_picture_in_both_themes(port: int, api: Api, tmp_path: Path) -> None:
+    pictures = {}
+    for theme, number in (("light", 1), ("dark", 0)):
+        picture = tmp_path / f"{theme}.png"
+        setting = f"--blink-settings=preferredColorScheme={number}"
+        await shown(tmp_path, port, f"--screenshot={picture}", setting)
+        pictures[theme] = picture.read_bytes()
+    assert pictures["light"] != pictures["dark"]
