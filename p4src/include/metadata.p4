@@ -125,7 +125,6 @@ struct metadata_t {
     ipv4_addr_t next_hop;        /* destination after any rewrite: what Route looks up */
     ipv6_addr_t next_hop6;       /* the same of IPv6 */
     bool        via6;            /* Route looks up next_hop6 */
-    bit<8>      toa_result;      /* ToaResult of a segment that should carry TOA; TOA_RESULTS = of none */
     bit<16>     growth;          /* bytes by which the segment grew, for the length in the pseudo header */
     flow_t      flow;
     length_t    length;
