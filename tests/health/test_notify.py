@@ -170,9 +170,9 @@ def test_a_program_that_fails_is_logged_and_nothing_else(told: Told, caplog: pyt
         told.turn(None, False)
         await told.notifier.close()
         told.gate.unlink()
-        told.notifier.follow(Model())
-        told.notifier.follow(told.model(quorum_up="/bin/sh -c 'exit 3'"))
-        await told.notifier.close()
+        again = Notifier(Known(lambda _: True, lambda *_: True))
+        again.follow(told.model(quorum_up="/bin/sh -c 'exit 3'"))
+        await again.close()
 
     with caplog.at_level(logging.INFO):
         asyncio.run(run())

@@ -124,24 +124,16 @@ async def run(options: Options) -> None:
                 election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
             ),
         )
-        watch = Watch(runner.judge, core.found_well)
-        stack.push_async_callback(watch.close)
-        runner.on_change(watch.follow)
-        programs = Notifier(Known(core.has_quorum, core.found_well))
-        stack.push_async_callback(programs.close)
-        runner.on_turn(programs.turned)
-        runner.on_change(programs.follow)
-        snapshots = Snapshots(runner, owner, watch)
+        snapshots = Snapshots(runner, owner, _watched(runner, core, stack))
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
         about["size"] = compiled.sizes.session_ids
         ports = EmbeddedPorts(options)
-        _advise(config)
-        ports.compare(config)
 
         def taken(config: Config) -> None:
             _advise(config)
             ports.compare(config)
 
+        taken(config)
         changes = Changes(runner, options.config, taken, options.keep, options.target)
         where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
         api = Listener(where, Dispatcher(Handlers(snapshots, changes, about)))
@@ -152,6 +144,18 @@ async def run(options: Options) -> None:
         service = Service(Manager(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
         beside = {"memory": keeper.run(), "estimates": snapshots.estimates.run()}
         await _until_signalled(runner, owner, service, beside, partial(reload, changes))
+
+
+def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitStack) -> Watch:
+    """Have servers checked, and programs told of what becomes of them."""
+    watch = Watch(runner.judge, core.found_well)
+    stack.push_async_callback(watch.close)
+    runner.on_change(watch.follow)
+    programs = Notifier(Known(core.has_quorum, core.found_well))
+    stack.push_async_callback(programs.close)
+    runner.on_turn(programs.turned)
+    runner.on_change(programs.follow)
+    return watch
 
 
 class EmbeddedPorts:
