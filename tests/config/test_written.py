@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example.toml"
 BASE = file.load(EXAMPLE)
-WEB, DNS = BASE.virtual_servers
+WEB, _, DNS = BASE.virtual_servers
+PLAIN = replace(BASE, virtual_servers=(WEB, DNS))
+"""Without the service by match, of which ipvsadm and keepalived know the mark alone."""
 
 SECONDS = st.integers(1, 9).map(float) | st.sampled_from([0.5, 12.25])
 PROGRAMS = st.sampled_from(["", "/bin/told", "/bin/told 'a b' up", '/bin/told "a b\\" c" up'])
@@ -80,7 +82,7 @@ def test_what_is_written_reads_back_the_same(config: Config) -> None:
 
 
 def test_a_keepalived_conf_is_what_keepalived_would_read() -> None:
-    text, _ = GRAMMARS["keepalived"](document(BASE))
+    text, _ = GRAMMARS["keepalived"](document(PLAIN))
     assert [line for line in text.splitlines() if line and not line.startswith("@")] == [
         "local_address_group local1 {",
         "    10.0.1.1-4",
@@ -173,7 +175,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:
     lines = tmp_path / "saved"
-    text, _ = GRAMMARS["ipvsadm"](document(BASE))
+    text, _ = GRAMMARS["ipvsadm"](document(PLAIN))
     lines.write_text(text)
     again = invoke("convert", lines, "--from", "ipvsadm", "--to", "ipvsadm")
     assert (again.exit_code, again.stdout) == (0, text)
@@ -192,7 +194,7 @@ def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:
 
 def test_what_is_wrong_with_such_lines_is_told_by_line(tmp_path: Path) -> None:
     lines = tmp_path / "saved"
-    wrong = "-a -t 192.0.2.2:80 -r 10.0.0.1\n-C\n-A -t 192.0.2.1:80\n-A -t '\n"
+    wrong = "-a -t 192.0.2.2:80 -r 10.0.0.1\n-C\n-A -t 192.0.2.1:80\n-A -f 7\n-a -f 7 -r 10.0.0.1\n-A -t '\n"
     lines.write_text("# saved\n-A -t 192.0.2.1:80 -s rr\n" + wrong)
     result = invoke("convert", lines, "--from", "ipvsadm", "--to", "toml")
     assert (result.exit_code, result.output.splitlines()) == (
@@ -201,6 +203,7 @@ def test_what_is_wrong_with_such_lines_is_told_by_line(tmp_path: Path) -> None:
             f"{lines}:3: there is no service tcp 192.0.2.2:80 in the lines above",
             f"{lines}:4: -C is no line of a saved state, which adds alone",
             f"{lines}:5: the service tcp 192.0.2.1:80 is there already",
-            f"{lines}:6: No closing quotation",
+            f"{lines}:6: -f 7 does not say what iptables marks so: add -H dst=ADDRESS,dport=PORT",
+            f"{lines}:8: No closing quotation",
         ],
     )

@@ -39,6 +39,9 @@ def _take(line: str, services: dict[tuple[str, str], Section]) -> None:
             if key in services:
                 raise UsageError(f"the service {key[0]} {key[1]} is there already")
             services[key] = {**_endpoint(said["virtual"]), "protocol": said["protocol"], **_checks(said["settings"])}
+            if "fwmark" in services[key] and "match" not in services[key]:
+                mark = services[key]["fwmark"]
+                raise UsageError(f"-f {mark} does not say what iptables marks so: add -H dst=ADDRESS,dport=PORT")
             continue
         if key not in services:
             raise UsageError(f"there is no service {key[0]} {key[1]} in the lines above")
