@@ -72,10 +72,10 @@ control FullnatEgress(inout headers_t hdr, inout metadata_t m, in egress_intrins
     CountToa() count_toa;
 
     apply {
-        m.toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+        bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
         if (IN_SESSION) {
-            rewrite_segment.apply(hdr, m);
-            if (hdr.decision.punted == 0) { count_toa.apply(m.toa_result); }
+            rewrite_segment.apply(hdr, m, toa_result);
+            if (hdr.decision.punted == 0) { count_toa.apply(toa_result); }
         }
         if (hdr.decision.punted == 1) {
             hdr.packet_in.setValid();

@@ -45,9 +45,10 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         if (LEAVES_ROUTED) {
             if (TRANSLATED) {
                 if (hdr.tcp.isValid() || hdr.udp.isValid()) {
-                    rewrite.apply(hdr, m);
+                    bit<8> toa_result;
+                    rewrite.apply(hdr, m, toa_result);
                     if (m.target.proxy_bytes != 0) { insert_proxy.apply(hdr, m); }
-                    if (m.toa_result != (bit<8>)ToaResult.TOA_RESULTS && FORWARDED) { count_toa.apply(m.toa_result); }
+                    if (toa_result != (bit<8>)ToaResult.TOA_RESULTS && FORWARDED) { count_toa.apply(toa_result); }
                 } else if (hdr.icmp.isValid()) {
                     rewrite_icmp_error.apply(hdr, m);
                 } else if (PORTLESS) {

@@ -64,9 +64,9 @@ control FullnatEgress(inout headers_t hdr, inout metadata_t m, inout standard_me
             m.target.original = options;
             m.target.received_ack = hdr.tcp.ack;
             READ_DECISION
-            m.toa_result = (bit<8>)ToaResult.TOA_RESULTS;
-            if (TRANSLATED) { rewrite_segment.apply(hdr, m); }
-            if (hdr.decision.punted == 0 && m.toa_result != (bit<8>)ToaResult.TOA_RESULTS) { count_toa.apply(m.toa_result); }
+            bit<8> toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+            if (TRANSLATED) { rewrite_segment.apply(hdr, m, toa_result); }
+            if (hdr.decision.punted == 0 && toa_result != (bit<8>)ToaResult.TOA_RESULTS) { count_toa.apply(toa_result); }
             update_checksums.apply(hdr, m);
             hdr.decision.setInvalid();
         }

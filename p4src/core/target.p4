@@ -10,15 +10,15 @@
  *
  * Facts, told by the parser and by what comes first in ingress; 0 or false where a target cannot know
  *   m.ingress_port, m.length.ip_header, m.length.tcp_header, m.parser_error, m.checksum_error, m.ip_fault, m.bad_options,
- *   m.odd_options; and before Rewrite, m.toa_result is TOA_RESULTS
+ *   m.odd_options
  *
  * Controls, with the composite that applies them
  *   Decide    SessionState(hdr, m)            what the session's registers learn of its segment, and tell of it
  *             AnswerSolicitation(hdr, m)      the answer to a neighbor's solicitation, or its way to the controller
  *             JudgeFamilies(hdr, m)           of a session between families, what is not translated, as m.route.drop
  *   Forward   PuntLimit(m)                    the meter of packets to the controller: m.verdict.drop where there are too many
- *   Rewrite   ToaInPlace(hdr, m)              TOA in the place of options that are removed, where the header has no room
- *             TcpOptions(hdr, m)              carries out m.edit; neither touches what the controller has edited (m.options_edited)
+ *   Rewrite   ToaInPlace(hdr, m, toa_result)  TOA in the place of options that are removed, where the header has no room
+ *             TcpOptions(hdr, m)              carries out m.edit
  *
  * Macros: those below. */
 #ifndef _CORE_TARGET_P4_

@@ -118,7 +118,6 @@ struct metadata_t {
     bool        options_edited;  /* the controller has edited it */
     bit<8>      segment_fault;   /* DropReason of a segment or datagram that is routed, but neither translated nor punted */
     bool        own_packet;      /* made by the switch or the controller: TTL stays */
-    bool        port_known;      /* it has an address */
     mac_t       port_mac;
     mac_t       foreign_mac;     /* destination MAC xor port_mac */
     bool        foreign;         /* not for the port's address, nor a broadcast ARP or multicast neighbor discovery */
@@ -126,7 +125,6 @@ struct metadata_t {
     ipv4_addr_t next_hop;        /* destination after any rewrite: what Route looks up */
     ipv6_addr_t next_hop6;       /* the same of IPv6 */
     bool        via6;            /* Route looks up next_hop6 */
-    bit<8>      toa_result;      /* ToaResult of a segment that should carry TOA; TOA_RESULTS = of none */
     bit<16>     growth;          /* bytes by which the segment grew, for the length in the pseudo header */
     flow_t      flow;
     length_t    length;

@@ -4,7 +4,7 @@
 
 #include "../../core/rewrite/rewrite.p4"
 
-control RewriteSegment(inout headers_t hdr, inout metadata_t m) {
+control RewriteSegment(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
     FirstDataSeq() first_data_seq;
     Rewrite() rewrite;
     ServerSeq() server_seq;
@@ -14,7 +14,7 @@ control RewriteSegment(inout headers_t hdr, inout metadata_t m) {
         if (hdr.decision.reset == 1) { m.reset = true; }
         if (hdr.decision.options_edited == 1) { m.options_edited = true; }
         if (hdr.tcp.isValid()) { first_data_seq.apply(hdr, m); }
-        rewrite.apply(hdr, m);
+        rewrite.apply(hdr, m, toa_result);
         if (hdr.tcp.isValid()) { server_seq.apply(hdr, m); }
     }
 }

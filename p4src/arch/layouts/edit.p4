@@ -11,7 +11,7 @@
 
 /* TOA in the place of the option that a client made up. A list of these layouts is too long for TOA only with such a one in
  * front; timestamps alone make room for it only below the MTU, and would have to leave a word behind. */
-control ToaInPlace(inout headers_t hdr, inout metadata_t m) {
+control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
     @hidden
     action put() {
         hdr.experiment.kind = TOA_KIND;
@@ -19,11 +19,11 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m) {
         hdr.experiment.client_port = hdr.ports.src;
         hdr.experiment.client = hdr.ipv4.src;
         m.edit.remove_experiments = false;
-        m.toa_result = (bit<8>)ToaResult.OK;
+        toa_result = (bit<8>)ToaResult.OK;
     }
 
     apply {
-        if (m.edit.remove_experiments && !m.options_edited && !IS_IPV6 && hdr.experiment.isValid()) { put(); }
+        if (m.edit.remove_experiments && !IS_IPV6 && hdr.experiment.isValid()) { put(); }
     }
 }
 
@@ -70,24 +70,22 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         if (IS_IPV6) { measure_mss6(); } else { measure_mss(); }
-        if (!m.options_edited) {
-            if (m.edit.remove_timestamps && hdr.timestamps.isValid()) { blank_timestamps(); }
-            if (m.edit.remove_experiments && hdr.experiment.isValid()) { blank_experiment(); }
-            if (m.edit.lower_mss && hdr.mss.isValid()) {
-                if (m.target.mss_above_both == 0) {
-                    lower_mss(m.target.mss_above_floor);
-                } else if (IS_IPV6) {
-                    lower_mss(TOA_V6_BYTES);
-                } else {
-                    lower_mss(TOA_V4_BYTES);
-                }
+        if (m.edit.remove_timestamps && hdr.timestamps.isValid()) { blank_timestamps(); }
+        if (m.edit.remove_experiments && hdr.experiment.isValid()) { blank_experiment(); }
+        if (m.edit.lower_mss && hdr.mss.isValid()) {
+            if (m.target.mss_above_both == 0) {
+                lower_mss(m.target.mss_above_floor);
+            } else if (IS_IPV6) {
+                lower_mss(TOA_V6_BYTES);
+            } else {
+                lower_mss(TOA_V4_BYTES);
             }
-            if (m.edit.shift_sack) {
-                if (hdr.block_1.isValid()) { shift_1(); }
-                if (hdr.block_2.isValid()) { shift_2(); }
-                if (hdr.block_3.isValid()) { shift_3(); }
-                if (hdr.block_4.isValid()) { shift_4(); }
-            }
+        }
+        if (m.edit.shift_sack) {
+            if (hdr.block_1.isValid()) { shift_1(); }
+            if (hdr.block_2.isValid()) { shift_2(); }
+            if (hdr.block_3.isValid()) { shift_3(); }
+            if (hdr.block_4.isValid()) { shift_4(); }
         }
     }
 }

@@ -25,7 +25,6 @@ control Received(inout headers_t hdr, inout metadata_t m, in standard_metadata_t
         m.target.received.addresses = ~(hdr.ipv4.src ++ hdr.ipv4.dst);
         m.target.received.ports = ~(hdr.ports.src ++ hdr.ports.dst);
         m.target.received.numbers = ~(hdr.tcp.seq ++ hdr.tcp.ack);
-        m.toa_result = (bit<8>)ToaResult.TOA_RESULTS;
     }
 
     apply {

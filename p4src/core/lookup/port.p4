@@ -11,9 +11,11 @@
 #define MULTICAST6_MAC 0x3333
 
 control Port(inout headers_t hdr, inout metadata_t m) {
+    bool known = false;
+
     @id(ID_A_PORT_SET) @name(".port_set")
     action port_set(@id(1) mac_t mac) {
-        m.port_known = true;
+        known = true;
         m.port_mac = mac;
         m.foreign_mac = hdr.ethernet.dst ^ mac;
     }
@@ -40,7 +42,7 @@ control Port(inout headers_t hdr, inout metadata_t m) {
     @hidden
     table destination {
         key = {
-            m.port_known       : ternary;
+            known              : ternary;
             m.foreign_mac      : ternary;
             hdr.ethernet.dst   : ternary;
             hdr.arp.isValid()  : ternary;
@@ -57,7 +59,7 @@ control Port(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         port.apply();
-        if (IS_DISCOVERY && m.port_known && hdr.ethernet.dst[47:32] == MULTICAST6_MAC) { ours(); } else { destination.apply(); }
+        if (IS_DISCOVERY && known && hdr.ethernet.dst[47:32] == MULTICAST6_MAC) { ours(); } else { destination.apply(); }
     }
 }
 

@@ -5,13 +5,14 @@
 #include "tcp.p4"
 #include "endpoints.p4"
 
-control Rewrite(inout headers_t hdr, inout metadata_t m) {
+control Rewrite(inout headers_t hdr, inout metadata_t m, out bit<8> toa_result) {
     RewriteTcp() rewrite_tcp;
     RewriteEndpoints() rewrite_endpoints;
     TcpOptions() tcp_options;
 
     apply {
-        if (hdr.tcp.isValid()) { rewrite_tcp.apply(hdr, m); }
+        toa_result = (bit<8>)ToaResult.TOA_RESULTS;
+        if (hdr.tcp.isValid()) { rewrite_tcp.apply(hdr, m, toa_result); }
         rewrite_endpoints.apply(hdr, m);
         tcp_options.apply(hdr, m);
     }

@@ -21,7 +21,7 @@
 #define HEAD_IS_FULL (hdr.tcp.data_offset > 4w15 - TOA_V4_WORDS || (IS_IPV6 && hdr.tcp.data_offset > 4w15 - TOA_V6_WORDS))
 #define IS_SYN (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0)
 
-control RewriteTcp(inout headers_t hdr, inout metadata_t m) {
+control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
     ToaInPlace() toa_in_place;
 
     @hidden
@@ -52,21 +52,25 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m) {
         if (!m.reset) {
             if (m.session.direction == (bit<8>)Direction.IN) {
                 hdr.tcp.seq = hdr.tcp.seq + m.session.delta;
-                m.edit.remove_experiments = true;
-                if (IS_SYN && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0) { m.edit.remove_timestamps = true; }
+                if (!m.options_edited) {
+                    m.edit.remove_experiments = true;
+                    if (IS_SYN && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0) {
+                        m.edit.remove_timestamps = true;
+                    }
+                }
                 if (m.session.flags & (bit<8>)SessionFlag.TOA != 0 && hdr.tcp.rst == 0 && (AHEAD || IS_SYN || BEFORE_DATA)) {
                     /* Whatever BEFORE_DATA is, so that an ASIC need not wait for it. */
                     if (IS_SYN && (HEAD_IS_FULL || m.route.toa_room == 0)) {
-                        toa_in_place.apply(hdr, m);
+                        toa_in_place.apply(hdr, m, toa_result);
                     }
-                    if (m.toa_result != (bit<8>)ToaResult.OK
+                    if (toa_result != (bit<8>)ToaResult.OK
                         && (IS_SYN || (BEFORE_DATA && hdr.tcp.ack_flag == 1 && hdr.tcp.syn == 0))) {
                         if (HEAD_IS_FULL) {
-                            m.toa_result = (bit<8>)ToaResult.HEAD_FULL;
+                            toa_result = (bit<8>)ToaResult.HEAD_FULL;
                         } else if (m.route.toa_room == 0) {
-                            m.toa_result = (bit<8>)ToaResult.FAIL_LEN;
+                            toa_result = (bit<8>)ToaResult.FAIL_LEN;
                         } else {
-                            m.toa_result = (bit<8>)ToaResult.OK;
+                            toa_result = (bit<8>)ToaResult.OK;
                             if (IS_IPV6) { insert_toa6(); } else { insert_toa(); }
                         }
                     }
@@ -75,10 +79,12 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m) {
                 if (hdr.tcp.ack_flag == 1) {
                     hdr.tcp.ack = hdr.tcp.ack - m.session.delta;
                 }
-                if (hdr.tcp.syn == 0) {
-                    m.edit.shift_sack = true;
-                } else if (m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0) {
-                    m.edit.lower_mss = true;
+                if (!m.options_edited) {
+                    if (hdr.tcp.syn == 0) {
+                        m.edit.shift_sack = true;
+                    } else if (m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0) {
+                        m.edit.lower_mss = true;
+                    }
                 }
             }
         }

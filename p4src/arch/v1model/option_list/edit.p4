@@ -32,7 +32,7 @@ control OptionChecksum(inout headers_t hdr, inout metadata_t m) {
 
 /* TOA in front of a list that keeps its length, in the place of 8 bytes in a row of what is removed: the last of the experiments,
  * or else of the timestamps. Before the addresses are rewritten. */
-control ToaInPlace(inout headers_t hdr, inout metadata_t m) {
+control ToaInPlace(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_result) {
     /* The last 8 bytes of an option, from the bit of the last one on; no gap where there are less. */
     @hidden
     action find_gap(option_bits_t removed) {
@@ -49,11 +49,11 @@ control ToaInPlace(inout headers_t hdr, inout metadata_t m) {
         m.target.options.edited = true;
         m.edit.remove_experiments = false;
         m.edit.remove_timestamps = false;
-        m.toa_result = (bit<8>)ToaResult.OK;
+        toa_result = (bit<8>)ToaResult.OK;
     }
 
     apply {
-        if (m.edit.remove_experiments && !m.options_edited && !hdr.ipv6.isValid()) {
+        if (m.edit.remove_experiments && !hdr.ipv6.isValid()) {
             if (!m.edit.remove_timestamps) { m.target.options.timestamps = 0; }
             find_gap(m.target.options.experiments);
             if (GAP == 0) { find_gap(m.target.options.timestamps); }
@@ -107,8 +107,7 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
 
     apply {
         /* Of most segments none. */
-        if (!m.options_edited
-            && (REMOVES_TIMESTAMPS || REMOVES_EXPERIMENTS || m.edit.lower_mss || SHIFTS_SACK || m.target.options.edited)) {
+        if (REMOVES_TIMESTAMPS || REMOVES_EXPERIMENTS || m.edit.lower_mss || SHIFTS_SACK || m.target.options.edited) {
             if (REMOVES_TIMESTAMPS) { blank(m.target.options.timestamps); }
             if (REMOVES_EXPERIMENTS) { blank(m.target.options.experiments); }
             if (m.edit.lower_mss) {
