@@ -94,6 +94,8 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "persistence_group": "",
             "toa_kind": 254,
             "match": [],
+            "sessions": True,
+            "buckets": 8192,
             "quorum": 1,
             "hysteresis": 0,
             "passive_failures": 0,
