@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 from topo import standard
-from topo.process import poll
+from topo.process import Process, poll
 from topo.stack import Json
 from topo.world import World, lines, report
 from topo.world import world as make_world
@@ -30,11 +30,8 @@ def identities(sessions: list[Json]) -> set[tuple[str, ...]]:
     return {tuple(str(session[name]) for name in IDENTITY) for session in sessions}
 
 
-def test_controller(world: World, target: str) -> None:
-    """A transfer outlives its controller; the next controller has the same sessions, serves, and removes them later."""
-    if target == "embedded":
-        pytest.skip("the embedded switch dies with its controller")
-    rate = (2 if target == "p4soft" else 0.1) * MEGABYTE
+def transfer(world: World, rate: float) -> tuple[Process, Callable[[], int]]:
+    """One of some seconds that has begun, and what says how many bytes have come."""
     load = world.start_load("c1", answer=int(8 * rate), throttle=int(rate), progress=True)
 
     def received() -> int:
@@ -43,6 +40,15 @@ def test_controller(world: World, target: str) -> None:
         return int(progress[-1]["received"]) if progress else 0
 
     poll(lambda: received() > rate, 20, "the transfer has begun")
+    return load, received
+
+
+def test_controller(world: World, target: str) -> None:
+    """A transfer outlives its controller; the next controller has the same sessions, serves, and removes them later."""
+    if target == "embedded":
+        pytest.skip("the embedded switch dies with its controller")
+    rate = (2 if target == "p4soft" else 0.1) * MEGABYTE
+    load, received = transfer(world, rate)
     before = identities(world.stack.sessions())
     assert len(before) == 1
     assert world.stack.controller is not None
@@ -90,14 +96,7 @@ def test_switch(world: World, target: str) -> None:
     if target == "embedded":
         pytest.skip("the embedded switch dies with its controller")
     rate = (2 if target == "p4soft" else 0.1) * MEGABYTE
-    load = world.start_load("c1", answer=int(8 * rate), throttle=int(rate), progress=True)
-
-    def received() -> int:
-        load.check_running()
-        progress = lines(load, "progress")
-        return int(progress[-1]["received"]) if progress else 0
-
-    poll(lambda: received() > rate, 20, "the transfer has begun")
+    load, _ = transfer(world, rate)
     idle = world.http("c2")
     before = identities(world.stack.sessions())
     assert len(before) == 2
