@@ -144,7 +144,11 @@ async def test_the_other_listings(api: Api, channel: grpc.aio.Channel) -> None:
     assert network["globals"]["timeouts"]["time_wait"] == 7.0
     (stats,) = await get(api, "stats")
     assert stats["switch"]["state"] == "disconnected"
-    assert (await call(channel, "GetStats"))["switch"] == {"state": "disconnected"}
+    stats = await call(channel, "GetStats")
+    assert stats["switch"] == {"state": "disconnected"}
+    (service,) = stats.pop("services")
+    assert (service["virtual"], len(service["servers"])) == (VIRTUAL["virtual"], 1)
+    assert await call(channel, "GetStats", {"brief": True}) == stats
 
 
 EVERYTHING = (

@@ -37,8 +37,8 @@ class Handlers:
     async def network(self, _request: Any, _caller: Identity) -> Json:
         return translate.network(self._changes.model)
 
-    async def stats(self, _request: Any, _caller: Identity) -> Json:
-        return await self._snapshots.stats()
+    async def stats(self, request: Any, _caller: Identity) -> Json:
+        return await self._snapshots.stats(brief=request.brief)
 
     async def apply(self, request: Any, caller: Identity) -> Json:
         if not request.dry_run:

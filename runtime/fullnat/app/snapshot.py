@@ -218,9 +218,10 @@ class Snapshots:
         except (P4RuntimeError, TimeoutError):
             return None
 
-    async def stats(self) -> Json:
-        """Everything there is to count; ``switch_counters`` is false when those of the switch could not be read."""
-        services = self._core.services(asyncio.get_running_loop().time())
+    async def stats(self, *, brief: bool = False) -> Json:
+        """Everything there is to count, ``brief``: but for services; ``switch_counters`` is false when those of the
+        switch could not be read."""
+        services = [] if brief else self._core.services(asyncio.get_running_loop().time())
         server_ids = [number for service in services for server in service.servers for number in server.ids]
         inward, outward, reasons = await self._read(server_ids)
         owner = self._owner

@@ -203,7 +203,7 @@ async function search(event) {
 
 async function refresh() {
   [state.about, state.services] = await Promise.all([one("v1/about"), all("v1/services")]);
-  if (state.turn++ % STATS_TURN === 0) state.stats = await one("v1/stats");
+  if (state.turn++ % STATS_TURN === 0) state.stats = await one("v1/stats?brief=true");
   for (const service of state.services) {
     service.servers ??= [];
     for (const server of service.servers) history(key(service, server), rate(server, "connections"));
