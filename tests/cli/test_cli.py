@@ -323,6 +323,11 @@ def test_what_is_no_controller_is_one_line(tmp_path: Path, answer: bytes) -> Non
         ({"draining": False, "full": False, "warming": None, "out_for": None, "reset_in": None}, ""),
         ({"full": True}, " (full)"),
         ({"warming": 0.0}, " (slow start)"),
+        ({"has_quorum": False}, " (no quorum)"),
+        ({"has_quorum": True}, ""),
+        ({"on_duty": True, "sorry": False}, ""),
+        ({"on_duty": False, "sorry": False}, " (off duty: a sorry server serves)"),
+        ({"on_duty": False, "sorry": True}, " (sorry server)"),
         ({"draining": True, "out_for": 61.2, "reset_in": 0.0}, " (draining, out for 61 s, reset in 0 s)"),
     ],
 )

@@ -168,12 +168,16 @@ def _refused(found: Json) -> list[Row]:
 
 
 def notes(values: Json) -> str:
-    """What is to be known of a real server beside its counts."""
+    """What is to be known of a service or a real server beside its counts."""
     reason = values.get("reason")
     trouble = "" if values.get("healthy", True) else f"down: {reason}" if reason else "down"
     there = ((note, values.get(item)) for item, note in _NOTES)
     said = [note.format(value) for note, value in there if value is not None and value is not False]
     said = [trouble or f"last check: {reason}", *said] if trouble or reason else said
+    if values.get("has_quorum") is False:
+        said.append("no quorum")
+    if values.get("on_duty") is False and not values.get("sorry") and not values.get("draining"):
+        said.append("off duty: a sorry server serves")
     return f" ({', '.join(said)})" if said else ""
 
 

@@ -31,13 +31,15 @@ async function command(name, fields) {
 
 function condition(server) {
   if (!server.healthy) return ["down", "bad"];
+  if (server.sorry) return server.on_duty ? ["sorry server, serves", "warn"] : ["sorry server", "quiet"];
+  if (server.on_duty === false && !server.draining) return ["off duty", "warn"];
   if (server.draining || server.out_for != null) return [server.active || server.inactive ? "draining" : "out", "warn"];
   if (server.full) return ["full", "warn"];
   if (server.warming != null) return ["slow start", "warn"];
   return ["up", "good"];
 }
 
-const isTroubled = (service) => service.servers.length === 0 || service.servers.some((server) => condition(server)[1] !== "good");
+const isTroubled = (service) => service.servers.length === 0 || service.servers.some((server) => !["good", "quiet"].includes(condition(server)[1])) || service.has_quorum === false;
 
 function why(server) {
   const parts = [];
@@ -95,7 +97,8 @@ function card(service) {
   const name = element("div", { class: "name" },
     element("b", {}, `${service.protocol} ${service.virtual}`),
     element("span", { class: "quiet" }, [settings.scheduler, settings.persistence_timeout ? `persistent ${duration(settings.persistence_timeout)}` : ""].filter(Boolean).join(", ")),
-    service.servers.some((server) => condition(server)[0] === "up") ? null : badge("no server takes new connections", "bad"));
+    service.has_quorum === false ? badge("no quorum", "bad") : null,
+    service.servers.some((server) => ["up", "slow start", "sorry server, serves"].includes(condition(server)[0])) ? null : badge("no server takes new connections", "bad"));
   return element("div", { class: "card" }, name, table(columns(service), service.servers));
 }
 
@@ -155,7 +158,7 @@ function showRest() {
   const machine = stats.switch ?? {};
   byId("switch").textContent = machine.state ?? "unknown";
   byId("switch").className = `badge ${CALM.includes(machine.state) ? "good" : "bad"}`;
-  byId("about").textContent = `${about.version ?? ""} ${about.embedded ? "embedded switch" : ""} ${machine.reason ?? ""}`;
+  byId("about").textContent = [about.version, about.embedded ? "embedded switch" : "", machine.reason].filter(Boolean).join(", ");
   const addresses = stats.local_addresses ?? [];
   byId("locals").replaceChildren(addresses.length ? element("div", { class: "card" }, table([
     ["Address", "address", (local) => local.address],
@@ -168,9 +171,9 @@ function showRest() {
   ], addresses)) : element("p", { class: "quiet" }, "None."));
   byId("drops").replaceChildren(cells("Reason", stats.drops));
   const counted = [["updates", "updates written"], ["failed_updates", "updates refused"], ["packet_outs", "packet-outs"],
-    ["connects", "connections"], ["pipeline_pushes", "times that the program was pushed"]];
+    ["connects", "connects to the switch"], ["pipeline_pushes", "times that the program was pushed"]];
   byId("machine").replaceChildren(element("div", { class: "card" }, table([
-    ["", "", ([, words]) => words], number("", ([name]) => whole(machine[name])),
+    ["Counter", "", ([, words]) => words], number("Times", ([name]) => whole(machine[name])),
   ], counted)), cells("To the controller", stats.punts));
 }
 
