@@ -235,3 +235,19 @@ async def test_a_burst_of_clients_waits_to_be_accepted(api: Api) -> None:
         loop = asyncio.get_running_loop()
         answers = [await asyncio.wait_for(loop.sock_recv(client, 65536), 10) for client in clients]
     assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
+
+
+async def test_many_requests_at_once_leave_the_loop_to_others(api: Api) -> None:
+    number, turns = 300, 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    answers = await api.raw(get("/v1/openapi.json") * number)
+    counting.cancel()
+    assert answers.count(b"HTTP/1.1 200 OK") == number
+    assert turns > number

@@ -44,6 +44,25 @@ def test_nobody_is_told_that_there_is_no_session_before_all_are_back() -> None:
     assert rig.switch.sessions() == {entry.session_id: entry}
 
 
+def test_what_is_not_back_when_the_connection_breaks_is_written_by_the_next() -> None:
+    """The switch lives on with some of them, and is not empty."""
+    rig = Rig(config())
+    entries = {established(rig, 40000 + number) for number in range(5000)}
+    wiped(rig)
+    rig.send(SwitchUp((), emptied=True))
+    while not rig.switch.sessions():
+        rig.switch.apply(rig.now)
+    rig.send(SwitchDown("the connection broke"))
+    rig.switch.writes.clear()
+    assert len(rig.switch.sessions()) < len(entries)
+    rig.up()
+    assert set(rig.switch.sessions().values()) == entries
+    assert rig.controller.stats()["sessions_lost"] == 0
+    over(rig)
+    rig.advance(2)
+    nothing_left(rig)
+
+
 def test_a_session_that_cannot_be_restored_is_lost() -> None:
     rig = Rig(config())
     rig.switch.strict = False

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from api.apikit import Api, served
+from fullnat.api.listener import CONNECTIONS
 from fullnat.page import FILES
 
 CHROMIUM = shutil.which("chromium")
@@ -59,6 +60,29 @@ async def test_files(port: int, path: str) -> None:
     assert (status, headers["content-type"], body) == (200, FILES[path].content, FILES[path].body.decode())
     assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
     assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_visitors_are_in_nobodys_way(api: Api, port: int) -> None:
+    """They may take all there is of the page, and hold no large bodies; the control socket has room as before."""
+    visitors = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
+    for _, visitor in visitors:
+        visitor.write(b"GET / HT")
+    refused, another = await asyncio.open_connection("127.0.0.1", port)
+    assert await asyncio.wait_for(refused.read(), 10) == b""
+    about = await api.raw(b"GET /v1/about HTTP/1.1\r\n\r\n")
+    for writer in (another, *(writer for _, writer in visitors)):
+        writer.close()
+    assert about.startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.usefixtures("api")
+async def test_a_visitor_sends_no_large_body(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /v1/apply HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16385\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.endswith(b'{"error":"a request has at most 16384 bytes"}\n')
 
 
 @pytest.mark.parametrize("path", FILES)

@@ -23,6 +23,8 @@ from fullnat.page import FILES, HEADERS
 
 HEAD_BYTES = 16384
 BODY_BYTES = 32 << 20
+OPEN_BODY_BYTES = 16384
+"""Where anybody may ask, who may only look."""
 IDLE_SECONDS = 300.0
 """That a connection may be without a request."""
 BODY_SECONDS = 30.0
@@ -86,7 +88,7 @@ async def serve(
     keeps = True
     while keeps:
         try:
-            request = await _read(reader, begun)
+            request = await _read(reader, begun, OPEN_BODY_BYTES if is_open else BODY_BYTES)
         except _BadRequest as error:
             _send(writer, error.status, _error(str(error)), keeps=False)
             break
@@ -98,6 +100,8 @@ async def serve(
             continue
         await _answer(writer, request, caller, dispatcher)
         await writer.drain()
+        # Neither reading nor writing has to wait: whoever sends many at once has no more turns than others.
+        await asyncio.sleep(0)
     await writer.drain()
 
 
@@ -114,7 +118,7 @@ def _is_ours(host: str) -> bool:
 # ---------------------------------------------------------------------------------------------- requests
 
 
-async def _read(reader: asyncio.StreamReader, begun: bytes) -> Request | None:
+async def _read(reader: asyncio.StreamReader, begun: bytes, most: int) -> Request | None:
     """The next request; None when the client is done. Raises _BadRequest."""
     try:
         async with asyncio.timeout(IDLE_SECONDS):
@@ -135,7 +139,7 @@ async def _read(reader: asyncio.StreamReader, begun: bytes) -> Request | None:
     if version not in ("HTTP/1.1", "HTTP/1.0"):
         raise _BadRequest(505, f"{version} is not supported, HTTP/1.1 is")
     headers = _headers(lines)
-    body = await _body(reader, headers)
+    body = await _body(reader, headers, most)
     try:
         parts = urlsplit(target)
     except ValueError:
@@ -157,14 +161,14 @@ def _headers(lines: list[str]) -> dict[str, str]:
     return found
 
 
-async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+async def _body(reader: asyncio.StreamReader, headers: dict[str, str], most: int) -> bytes:
     if "transfer-encoding" in headers:
         raise _BadRequest(411, "a request has a Content-Length, and no Transfer-Encoding")
     length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdecimal() or len(length) > 12:
         raise _BadRequest(400, "the Content-Length is no number")
-    if int(length) > BODY_BYTES:
-        raise _BadRequest(413, f"a request has at most {BODY_BYTES} bytes")
+    if int(length) > most:
+        raise _BadRequest(413, f"a request has at most {most} bytes")
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await reader.readexactly(int(length))

@@ -18,6 +18,7 @@ import stat
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 
 import grpc.aio
@@ -32,7 +33,8 @@ _HTTP2 = b"PRI"
 FIRST_SECONDS = 30.0
 """That a client may take to say anything."""
 CONNECTIONS = 256
-"""At once; further ones are closed. As many may wait: on a Unix socket who finds no room is refused at once."""
+"""At once at each address, so that visitors of one are in nobody's way at another; further ones are closed. As many may
+wait: on a Unix socket who finds no room is refused at once."""
 LONGEST_PATH = 80
 """Bytes of the socket's path that leave room for names beside it."""
 _PIECE = 65536
@@ -40,6 +42,12 @@ _NOBODY = Identity("nobody", Role.NONE)
 _VISITOR = Identity("visitor of the page", Role.READ)
 _Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 _LOGGER = logging.getLogger(__name__)
+
+
+class _At(Enum):
+    SOCKET = auto()
+    TCP = auto()
+    PAGE = auto()
 
 
 class ApiError(Exception):
@@ -98,7 +106,7 @@ class Listener:
         self._callers: dict[str, Identity] = {}
         """By the names of our connections to it."""
         self._numbers = itertools.count()
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[_At, set[asyncio.Task[None]]] = {at: set() for at in _At}
 
     async def start(self) -> None:
         """Listen. Replaces the socket of a controller that is gone; raises ApiError for one that runs, and for
@@ -138,9 +146,10 @@ class Listener:
         if self._servers:
             self.path.unlink(missing_ok=True)
         self._servers.clear()
-        for task in self._connections:
+        connections = [task for tasks in self._connections.values() for task in tasks]
+        for task in connections:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*connections, return_exceptions=True)
         if self._grpc is not None:
             await self._grpc.stop(None)
             self._grpc = None
@@ -178,35 +187,36 @@ class Listener:
     # ---- connections
 
     async def _accept_unix(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._accept(reader, writer, lambda: self._where.grants.of_socket(writer.get_extra_info("socket")))
+        of = self._where.grants.of_socket
+        await self._accept(_At.SOCKET, reader, writer, lambda: of(writer.get_extra_info("socket")))
 
     async def _accept_tls(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._accept(reader, writer, lambda: self._where.grants.of_certificate(writer.get_extra_info("peercert")))
+        of = self._where.grants.of_certificate
+        await self._accept(_At.TCP, reader, writer, lambda: of(writer.get_extra_info("peercert")))
 
     async def _accept_page(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._accept(reader, writer, lambda: _VISITOR, is_open=True)
+        await self._accept(_At.PAGE, reader, writer, lambda: _VISITOR)
 
     async def _accept(
         self,
+        at: _At,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         identify: Callable[[], Identity],
-        *,
-        is_open: bool = False,
     ) -> None:
-        task = asyncio.current_task()
-        if task is None or len(self._connections) >= CONNECTIONS:
+        task, connections = asyncio.current_task(), self._connections[at]
+        if task is None or len(connections) >= CONNECTIONS:
             writer.close()
             return
-        self._connections.add(task)
+        connections.add(task)
         try:
-            await self._serve(reader, writer, identify(), is_open=is_open)
+            await self._serve(reader, writer, identify(), is_open=at is _At.PAGE)
         except (OSError, EOFError, TimeoutError) as error:
             _LOGGER.debug("API connection: %s", error)
         except asyncio.CancelledError:
             _LOGGER.debug("API connection: the controller stops")
         finally:
-            self._connections.discard(task)
+            connections.discard(task)
             writer.close()
 
     async def _serve(

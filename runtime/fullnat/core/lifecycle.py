@@ -25,9 +25,9 @@ class Phase(IntEnum):
     REMOVING = 6
     """The delete is under way or is repeated."""
     GONE = 7
+    """All that it held is given back."""
     RESTORING = 8
     """The switch has lost it; it is to be written again."""
-    """All that it held is given back."""
 
 
 class Step(IntEnum):

@@ -68,7 +68,8 @@ def switch_up(
     entries = tuple(found)
     lost: list[Session] = []
     if len(store.table):
-        lost = _missing(store, {key_of(entry): entry for entry in entries}, restorable=event.emptied)
+        restorable = event.emptied or parts.restoration.interrupted
+        lost = _missing(store, {key_of(entry): entry for entry in entries}, restorable=restorable)
     store.services.switch_up(servers)
     _resume(store, resets, now, out)
     adoption = Adoption(parts, servers)

@@ -28,15 +28,19 @@ class Restoration:
         """Those that are not written yet."""
         self._writes: set[int] = set()
         """The tokens of what is written and not answered."""
+        self.interrupted = False
+        """The switch went before all were back: what it does not have is still to be restored."""
 
     def forget(self) -> None:
         """The switch is gone again."""
+        self.interrupted |= self._store.restoring
         self._waiting.clear()
         self._writes.clear()
         self._store.restoring = False
 
     def begin(self, lost: Iterable[Session], now: float, out: list[Effect]) -> None:
         """Write ``lost`` again."""
+        self.interrupted = False
         for session in lost:
             self._lose(session)
             self._waiting.append(session)
