@@ -18,8 +18,7 @@ from fullnat.app.changes import Changes
 from fullnat.app.snapshot import SESSIONS_PER_TURN, Snapshots
 from fullnat.cli import controlclient as client
 from fullnat.core.interface import Op, ProbeResult
-from fullnat.core.views import ServerView, ServiceView, SessionView
-from fullnat.net.flow import Endpoint, marked, v4
+from fullnat.core.views import SessionView
 from p4rt.entries import session
 from p4rt.waiting import until
 
@@ -170,20 +169,3 @@ async def test_an_unforeseen_error_is_one_line_and_logged(
 async def test_filters_with_unknown_values_are_answered(control: Listener) -> None:
     (answer,) = await ask(control, "sessions?state=5")
     assert answer["error"].startswith("unknown state '5'; there are NONE, ESTABLISHED, ")
-
-
-@pytest.mark.parametrize("filters", [{"server": "10.0.0.11:8000"}, {"virtual": "203.0.113.80:443"}])
-async def test_a_service_of_all_ports_is_there_for_each_of_them(
-    rig: Rig, control: Listener, filters: dict[str, str]
-) -> None:
-    of_all = Endpoint(v4(0xCB007150), 0)
-    server = ServerView(Endpoint(v4(0x0A00000B), 0), 1, (), False, 0, 0, 0, 0)
-    rig.core.service_views = (ServiceView(6, of_all, "rr", (server,), 0, 0, {}),)
-    assert await ask(control, f"sessions?{urlencode(filters)}") == []
-    (other,) = await ask(control, f"sessions?{urlencode(dict.fromkeys(filters, '203.0.113.9'))}")
-    assert other["error"].startswith("there is no ")
-
-
-async def test_any_address_may_be_one_of_a_service_by_match(rig: Rig, control: Listener) -> None:
-    rig.core.service_views = (ServiceView(6, marked(1), "rr", (), 0, 0, {}),)
-    assert await ask(control, "sessions?virtual=203.0.113.80") == []

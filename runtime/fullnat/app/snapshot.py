@@ -17,7 +17,7 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
 from fullnat.core.views import ServerView, ServiceView, SessionView
 from fullnat.health.watch import Watch
-from fullnat.net.flow import Endpoint, mark_of, text
+from fullnat.net.flow import text
 from fullnat.p4constants import DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
@@ -88,11 +88,6 @@ _NAMED = {
 """Filters whose values are names, and those, by what they are in small letters."""
 
 
-def _of_any(endpoint: Endpoint) -> str:
-    """Without the port, if it is of all ports."""
-    return str(endpoint) if endpoint.port else text(endpoint.address)
-
-
 class Snapshots:
     def __init__(self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None) -> None:
         self._runner = runner
@@ -132,11 +127,10 @@ class Snapshots:
         """Why no session is found by ``filters``, if what they name is not there at all."""
         services = self._core.services()
         there: dict[str, tuple[str, Iterable[str]]] = {
-            "server": ("real server", (_of_any(each.endpoint) for service in services for each in service.servers)),
+            "virtual": ("virtual server", (str(service.virtual) for service in services)),
+            "server": ("real server", (str(server.endpoint) for service in services for server in service.servers)),
             "local": ("local address", (text(local.address) for local in self._core.local_addresses())),
         }
-        if all(mark_of(service.virtual) is None for service in services):
-            there["virtual"] = "virtual server", (_of_any(service.virtual) for service in services)
         for name, wanted in filters.items():
             what, found = there.get(name, ("", ()))
             if what and not any(selects(wanted, value) or selects(value, wanted) for value in found):

@@ -154,9 +154,6 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     entry, state, phase = session.entry, session.state.name, session.phase.name
     is_over = session.is_over
     server = session.server.endpoint
-    if not server.port:
-        # Of all ports: the one that was asked for.
-        server = Endpoint(server.address, entry.vport)
     counters = session.counters and _once(session.counters, session.twice)
     return SessionView(entry, state, phase, age, expires, counters, timeout, is_over, server, session.twice)
 
