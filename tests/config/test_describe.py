@@ -56,6 +56,56 @@ def test_every_change_is_named() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "line"),
+    [
+        (
+            'address = "192.0.2.1/24"',
+            'address = ["192.0.2.1/24", "2001:db8:1::1/64"]',
+            "[[interface]] of port 1: changed (address 192.0.2.1/24 -> 192.0.2.1/24, 2001:db8:1::1/64)",
+        ),
+        (
+            'mac = "02:00:00:00:00:01"',
+            'mac = "02:00:00:00:00:0a"',
+            "[[interface]] of port 1: changed (mac 02:00:00:00:00:01 -> 02:00:00:00:00:0a)",
+        ),
+        (
+            "port = 80\nlocal",
+            'port = 80\npersistence_group = "web"\nlocal',
+            "virtual server tcp 203.0.113.80:80: changed (persistence_group none -> web)",
+        ),
+        (
+            'gateway = "192.0.2.9"',
+            "drop = true",
+            "route to 198.51.100.0/24: changed (gateway 192.0.2.9 -> none)",
+        ),
+    ],
+)
+def test_values_are_written_as_in_the_file(was: str, now: str, line: str) -> None:
+    old, new = model_of(file.parse(BEFORE)), model_of(file.parse(BEFORE.replace(was, now)))
+    assert described(diff(old, new), old) == [line]
+    before, _, after = line.partition(" (")[2].removesuffix(")").partition(" -> ")
+    name, _, before = before.partition(" ")
+    assert described(diff(new, old), new) == [f"{line.partition(' (')[0]} ({name} {after} -> {before})"]
+
+
+def test_the_rules_of_a_service_by_match_are_named() -> None:
+    rules = (["dst=203.0.113.80"], ["dst=203.0.113.80,dport=80", "dst=203.0.113.81"])
+    old, new = (
+        model_of(
+            file.parse(
+                BEFORE.replace('address = "203.0.113.80"\nport = 80', f"fwmark = 7\nmatch = {rule}").replace(
+                    '"\nport = 80', '"'
+                )
+            )
+        )
+        for rule in rules
+    )
+    assert described(diff(old, new), old) == [
+        "virtual server tcp fwmark:7: changed (match dst=203.0.113.80 -> dst=203.0.113.80,dport=80, dst=203.0.113.81)"
+    ]
+
+
 def test_order_and_what_is_wholly_new_or_gone() -> None:
     old = model_of(file.parse(BEFORE))
     turned = file.parse(BEFORE.replace("10.0.0.11", "?").replace("10.0.0.12", "10.0.0.11").replace("?", "10.0.0.12"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from fullnat.app.estimates import Estimates
 from fullnat.app.runner import CoreRunner
-from fullnat.app.selection import is_one, selects
+from fullnat.app.selection import is_mark, is_one, names_of, selects
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import ProbeResult
@@ -67,14 +67,16 @@ def session_json(view: SessionView) -> Json:
     }
 
 
-def matches(session: Json, filters: Mapping[str, str]) -> bool:
-    """Whether ``session`` has every value asked for; an address matches with any port, a prefix with any address."""
+def matches(view: SessionView, filters: Mapping[str, str]) -> bool:
+    """Whether a session has every value asked for; an address matches with any port, a prefix with any address, and the
+    name of its service beside the virtual address and port."""
+    session = session_json(view)
     for name, wanted in filters.items():
         value = str(session[name])
         if name in ("state", "protocol"):
             if value.lower() != wanted.lower():
                 return False
-        elif not selects(wanted, value):
+        elif not selects(wanted, value) and not (name == "virtual" and selects(wanted, str(view.service))):
             return False
     return True
 
@@ -118,7 +120,7 @@ class Snapshots:
             known = _NAMED.get(name)
             if known is not None and wanted.lower() not in known:
                 raise UnknownFilter(f"unknown {name} {wanted!r}; there are {', '.join(known.values())}")
-            if known is None and not is_one(wanted):
+            if known is None and not is_one(wanted) and not (name == "virtual" and is_mark(wanted)):
                 raise UnknownFilter(f"{name} {wanted!r} is none of ADDRESS, ADDRESS:PORT and PREFIX/LENGTH")
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
         return self._turns(views, filters)
@@ -127,8 +129,11 @@ class Snapshots:
         """Why no session is found by ``filters``, if what they name is not there at all."""
         services = self._core.services()
         there: dict[str, tuple[str, Iterable[str]]] = {
-            "virtual": ("virtual server", (str(service.virtual) for service in services)),
-            "server": ("real server", (str(server.endpoint) for service in services for server in service.servers)),
+            "virtual": ("virtual server", (each for service in services for each in self._names(service))),
+            "server": (
+                "real server",
+                (each for service in services for server in service.servers for each in names_of(server.endpoint)),
+            ),
             "local": ("local address", (text(local.address) for local in self._core.local_addresses())),
         }
         for name, wanted in filters.items():
@@ -136,6 +141,10 @@ class Snapshots:
             if what and not any(selects(wanted, value) or selects(value, wanted) for value in found):
                 return f"there is no {what} {wanted}"
         return None
+
+    def _names(self, service: ServiceView) -> Iterator[str]:
+        declared = self._core.model.services.get((service.protocol, service.virtual))
+        return names_of(service.virtual, () if declared is None else declared.settings.match)
 
     def has_quorum(self, service: ServiceKey) -> bool:
         """Whether servers of enough weight are well."""
@@ -198,7 +207,7 @@ class Snapshots:
     async def _turns(self, views: Iterator[SessionView], filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         reads = True
         while turn := list(islice(views, SESSIONS_PER_TURN)):
-            found = [view for view in turn if matches(session_json(view), filters)] if filters else turn
+            found = [view for view in turn if matches(view, filters)] if filters else turn
             results = await self._probe(found) if reads else None
             if results is None:
                 reads = False

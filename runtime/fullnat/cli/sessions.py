@@ -51,7 +51,8 @@ def row(session: dict[str, Any]) -> tuple[str, ...]:
     multiple=True,
     callback=_filters,
     metavar="NAME=VALUE",
-    help="Only sessions with this client, virtual, local, server (address, address:port, prefix), state or protocol.",
+    help="Only sessions with this client, virtual, local, server (address, address:port, prefix), state or protocol; "
+    "virtual is the name of a service by match as well, like fwmark:1.",
 )
 @socket_option
 def sessions(as_json: bool, filters: dict[str, str], control_socket: Path | None) -> None:

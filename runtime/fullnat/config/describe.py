@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from fullnat.config.model import ServerSettings, ServiceSettings
+from fullnat.config.addresses import mac_text
+from fullnat.config.model import Interface, ServerSettings, ServiceSettings
 from fullnat.core import commands
 from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.model import Model
@@ -121,20 +122,35 @@ def _in_effect(settings: ServerSettings, service: ServiceSettings) -> ServerSett
 
 def _changed(old: Any, new: Any, prefix: str = "") -> list[str]:
     found = []
-    for each in fields(new):
-        was, now = getattr(old, each.name), getattr(new, each.name)
+    before, after = _options(old), _options(new)
+    for name, now in after.items():
+        was = before[name]
         if was == now:
             continue
-        if each.name == "checks":
+        if name == "checks":
             found.append("checks are others" if was and now else "checked no more" if was else "checked")
         elif is_dataclass(was) and is_dataclass(now):
-            found += _changed(was, now, f"{each.name}.")
+            found += _changed(was, now, f"{name}.")
         else:
-            found.append(f"{prefix}{each.name} {_word(was)} -> {_word(now)}")
+            found.append(f"{prefix}{name} {_word(was)} -> {_word(now)}")
+    return found
+
+
+def _options(settings: Any) -> dict[str, Any]:
+    """By the names of the file."""
+    found = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    if isinstance(settings, Interface):
+        del found["further"]
+        found |= {"address": settings.addresses, "mac": mac_text(settings.mac)}
     return found
 
 
 def _word(value: Any) -> str:
-    if is_dataclass(value):
-        return "of its own"
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    match value:
+        case None | "" | ():
+            return "none"
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ", ".join(map(str, value))
+    return "of its own" if is_dataclass(value) else str(value)

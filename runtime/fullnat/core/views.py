@@ -38,6 +38,8 @@ class SessionView(NamedTuple):
     """None: the one that the entry tells."""
     twice: Twice | None = None
     """What readings of the switch have too much."""
+    service: Endpoint | None = None
+    """The name of its service, which is another than where it goes if that is of several ports; None: the same."""
 
     def read(self, result: ProbeResult) -> SessionView:
         """The same as a reading of the switch just now shows it."""
@@ -154,8 +156,11 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     entry, state, phase = session.entry, session.state.name, session.phase.name
     is_over = session.is_over
     server = session.server.endpoint
-    counters = session.counters and _once(session.counters, session.twice)
-    return SessionView(entry, state, phase, age, expires, counters, timeout, is_over, server, session.twice)
+    if not server.port:
+        server = server._replace(port=entry.flow_out.src.port)
+    twice, service = session.twice, session.service.key[1]
+    counters = session.counters and _once(session.counters, twice)
+    return SessionView(entry, state, phase, age, expires, counters, timeout, is_over, server, twice, service)
 
 
 def _once(counters: ProbeResult, twice: Twice | None) -> ProbeResult:
