@@ -179,6 +179,8 @@ def test_a_service_by_match_groups_ports_and_addresses() -> None:
     rig = Rig(config(by_match(1, "dst=198.51.100.10,dport=80", "dst=198.51.100.10/31,dport=443-444")))
     assert opened(rig, 80, 81, 443) == [(80, SERVER, 80), (443, SERVER, 443)]
     assert opened(rig, 80, 444, vip=VIP2) == [(444, SERVER, 444)]
+    asked = {Endpoint(SERVER, port) for port in (80, 443, 444)}
+    assert {view.server for view in rig.controller.sessions()} == asked
     backs = {entry.vip: entry.server_id for entry in rig.switch.of(ServerOut)}
     assert backs.keys() == {VIP, VIP2}
     assert {view.entry.server_id for view in rig.controller.sessions()} == set(backs.values())
