@@ -140,9 +140,11 @@
 #endif
 #define ROUTED (hdr.ipv4.isValid() || IS_IPV6)
 
-/* A target that defines STATELESS_SERVICES has services without sessions, and FLOW_HASH: (RESULT, SOURCE, DESTINATION), statements that make
- * RESULT a hash of protocol, addresses and ports of m.flow. TRANSLATED is what is of a session. */
+/* A target that defines STATELESS_SERVICES has services without sessions. TRANSLATED is what is of a session. */
 #ifdef STATELESS_SERVICES
+#ifndef FLOW_HASH
+#error "the target must define FLOW_HASH: (RESULT, SOURCE, DESTINATION), statements that make RESULT a hash of protocol, addresses and ports of m.flow"
+#endif
 #define IS_STATELESS (m.own.stateless && !IN_SESSION && !m.reset)
 #define TRANSLATED (IN_SESSION && m.session.direction != (bit<8>)Direction.STATELESS)
 #else

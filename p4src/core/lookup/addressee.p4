@@ -10,6 +10,9 @@
 #define _ADDRESSEE_P4_
 
 #include "../target.p4"
+#ifdef SERVICE_MATCH
+#include "service_match.p4"
+#endif
 
 control Addressee(inout headers_t hdr, inout metadata_t m) {
 #ifdef SERVICE_MATCH
