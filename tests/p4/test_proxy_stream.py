@@ -114,7 +114,7 @@ class Way:
         syn = frame(
             CLIENT_MAC, IP(src=CLIENT, dst=VIP), TCP(sport=40000, dport=80, flags="S", seq=isn), Raw(data[:early])
         )
-        request = (PacketOutAction.INJECT, 1), (PacketOutFlag.NEW_SESSION, 1), (CLIENT_SIDE, 2), (SESSION, 4)
+        request = (PacketOutAction.INJECT, 1), (PacketOutFlag.NEW_SESSION, 1), (CLIENT_SIDE, 4), (SESSION, 4)
         self.pass_on(CPU_PORT, packed(*request) + syn)
         self.answer(flags="SA")
 

@@ -7,6 +7,8 @@ the runtime (native/engine/ahead.c) goes on with the entry and the registers tha
 
 from __future__ import annotations
 
+from collections import Counter
+
 from p4soft.codegen import model as m
 from p4soft.codegen.expr import Expressions
 from p4soft.codegen.flow import Copies, register_index
@@ -146,9 +148,10 @@ class AheadWriter:
             for j, action in enumerate(table.stored):
                 for at, (bits, size, offset) in enumerate(param_layout(action.params)[0]):
                     class_ = copies.of(("parameter", id(action), at))
-                    homes = {r.home for r in self.program.registers if index.get(r.index) == class_}
+                    homes = Counter(r.home for r in self.program.registers if index.get(r.index) == class_)
+                    # Where several lie apart, that of the most arrays: the others are for few packets.
                     if bits <= 64:
-                        reaches += [f"{{{j}, {offset}, {size}, {home}}}" for home in sorted(homes)]
+                        reaches += [f"{{{j}, {offset}, {size}, {home}}}" for home, _ in homes.most_common(1)]
             out.append(f"static const struct p4s_reach reaches{number}[] = {{{', '.join(reaches) or '{0, 0, 0, 0}'}}};")
             hints.append(f"{{{table.index}, {self._unless(table)}, {len(reaches)}, reaches{number}}}")
         return [*out, f"static const struct p4s_hint_desc hints[] = {{{', '.join(hints)}}};"]
