@@ -16,6 +16,10 @@ from fullnat.api.http import BODY_BYTES, HEAD_BYTES
 from fullnat.api.listener import CONNECTIONS
 from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
+from fullnat.config.model import ServiceSettings
+from fullnat.core.commands import AddService
+from fullnat.net import match
+from fullnat.net.flow import marked
 
 from api.apikit import Api
 
@@ -251,3 +255,11 @@ async def test_many_requests_at_once_leave_the_loop_to_others(api: Api) -> None:
     counting.cancel()
     assert answers.count(b"HTTP/1.1 200 OK") == number
     assert turns > number
+
+
+async def test_a_service_by_match_of_the_other_family_is_named(api: Api) -> None:
+    settings = ServiceSettings(match=(match.parse("dst=2001:db8:3::1"),))
+    api.core.apply((AddService((6, marked(2, v6=True)), settings),), 0.0)
+    answer = await api.raw(get("/v1/services?protocol=tcp&virtual=fwmark:2"))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"there is no virtual server tcp fwmark:2; there is fwmark6:2 (-6)" in answer

@@ -229,7 +229,11 @@ def broken(old: str, new: str) -> str:
             "x.toml:9: [interface 2] port: 255 is the port between switch and controller, and no interface's",
         ),
         ("port = 2\n", "port = 511\n", "x.toml:9: [interface 2] port: 511 is not a number from 0 to 510"),
-        ("port = 2\n", "port = 1\n", "x.toml:9: [interface 2] port: port 1 is already that of interface 1 (line 5)"),
+        (
+            "port = 2\n",
+            "port = 1\n",
+            "x.toml:9: [interface 2] port: port 1 is already that of interface 1 (line 5), unless each has its vlan",
+        ),
         (
             "10.0.0.1/24",
             "10.0.0.1",

@@ -40,6 +40,14 @@ from config.test_file import GOOD, problems
             "x.toml:2: [virtual_server 1] lb_algo: unknown option; that is scheduler",
         ),
         (
+            "[[interface]]\nvlan_id = 12\n",
+            "x.toml:2: [interface 1] vlan_id: unknown option; that is vlan of an [[interface]]",
+        ),
+        (
+            "[[interface]]\nvlan-id = 12\n",
+            "x.toml:2: [interface 1] vlan-id: unknown option; that is vlan of an [[interface]]",
+        ),
+        (
             '[[virtual_server]]\nlocal_addresses = ["10.0.0.100-103"]\n',
             "x.toml:2: [virtual_server 1] local_addresses: '103' is not an IP address; both ends of a range are "
             "whole addresses: 10.0.0.100-10.0.0.103",

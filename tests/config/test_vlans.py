@@ -41,7 +41,11 @@ def test_a_port_has_several_interfaces_by_vlan_and_they_are_written_as_they_were
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("vlan = 12", "", "7: [interface 2] port: port 1 is already that of interface 1 (line 2)"),
+        (
+            "vlan = 12",
+            "",
+            "7: [interface 2] port: port 1 is already that of interface 1 (line 2), unless each has its vlan",
+        ),
         (
             "port = 1\nmac",
             "port = 1\nvlan = 12\nmac",

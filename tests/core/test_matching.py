@@ -279,7 +279,14 @@ def with_match(*rules: str) -> Any:
     [
         (AddServer(ANY_PORT, Endpoint(SERVER2, 80), ServerSettings()), "its own has to be 0, not 80"),
         (AddService((6, marked(1)), SETTINGS), "fwmark:1 needs match, 1 to 64 rules"),
-        (AddService((6, marked(1, v6=True)), with_match("dst=198.51.100.10")), "dst is not of IPv6, as fwmark6:1 is"),
+        (
+            AddService((6, marked(1, v6=True)), with_match("dst=198.51.100.10")),
+            "dst is not of IPv6, as fwmark6:1 is; without -6 it is of IPv4, fwmark:1",
+        ),
+        (
+            AddService((6, marked(1)), with_match("dst=2001:db8::1")),
+            "dst=2001:db8::1: dst is not of IPv4, as fwmark:1 is; -6 makes it of IPv6, fwmark6:1",
+        ),
         (AddService((6, marked(1)), with_match("dst=224.0.0.1")), "224.0.0.1 is not the address of one host"),
         (AddService((6, Endpoint(VIP2, 0)), with_match("dst=198.51.100.10")), "198.51.100.11:0 is none"),
         (AddService((6, marked(1)), with_match("dst=10.0.2.11")), "cannot be a virtual server and a real server"),
@@ -290,6 +297,24 @@ def test_what_cannot_be_is_refused(command: Any, message: str) -> None:
     with pytest.raises(CommandError) as caught:
         rig.controller.apply((command,), rig.now)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("v6", "says"),
+    [
+        (True, "there is no virtual server tcp fwmark:2; there is fwmark6:2 (-6)"),
+        (False, "there is no virtual server tcp fwmark6:2; there is fwmark:2 (without -6)"),
+    ],
+)
+def test_that_of_the_other_family_is_named(v6: bool, says: str) -> None:
+    rig = Rig(config(any_port()))
+    rule = "dst=2001:db8:3::1" if v6 else "dst=198.51.100.20"
+    rig.controller.apply((AddService((6, marked(2, v6=v6)), with_match(rule)),), rig.now)
+    wanted = marked(2, v6=not v6)
+    for key, expected in (((6, wanted), says), ((17, wanted), f"there is no virtual server udp {wanted}")):
+        with pytest.raises(CommandError) as caught:
+            rig.controller.apply((RemoveService(key),), rig.now)
+        assert str(caught.value) == expected
 
 
 def test_a_program_without_such_tables_refuses_them_by_name() -> None:

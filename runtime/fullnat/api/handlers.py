@@ -14,7 +14,7 @@ from fullnat.app.changes import Changes, Refused
 from fullnat.app.snapshot import SERVICES_PER_TURN, Json, Snapshots, UnknownFilter
 from fullnat.config.errors import ConfigError
 from fullnat.core.commands import CommandError, ServiceKey
-from fullnat.core.draft import name
+from fullnat.core.draft import absent
 
 COMMANDS_PER_TURN = 500
 """Commands translated, likewise."""
@@ -151,8 +151,9 @@ class Handlers:
             key = translate.service_key(request.protocol, request.virtual)
         except ValueError as error:
             raise CallError(Kind.INVALID, str(error)) from None
-        if key not in self._changes.model.services:
-            raise CallError(Kind.UNKNOWN, f"there is no {name(key)}")
+        services = self._changes.model.services
+        if key not in services:
+            raise CallError(Kind.UNKNOWN, absent(key, services.__contains__))
         return key
 
 

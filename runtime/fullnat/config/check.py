@@ -58,12 +58,13 @@ class _Unique:
         self._seen: dict[Hashable, Where] = {}
         self._problems = problems
 
-    def see(self, value: Hashable, where: Where, key: str, name: str) -> None:
+    def see(self, value: Hashable, where: Where, key: str, name: str, unless: str = "") -> None:
+        """``unless``: how both may be, at the end of the message."""
         if value in self._seen:
             first = self._seen[value]
             section, number = first[-1]
             at = self._problems.at(first, key, self._problems.place(where, key))
-            self._problems.add(where, key, f"{name} is already that of {section} {number} ({at})")
+            self._problems.add(where, key, f"{name} is already that of {section} {number} ({at}){unless}")
         else:
             self._seen[value] = where
 
@@ -73,7 +74,8 @@ def _check_interfaces(config: Config, problems: Problems, cpu_port: int | None) 
     earlier: list[tuple[int, IpInterface]] = []
     for number, interface in enumerate(config.interfaces, 1):
         where: Where = (("interface", number),)
-        ports.see(interface.number, where, "port", f"port {interface_text(interface.number)}")
+        unless = "" if interface.vlan else ", unless each has its vlan"
+        ports.see(interface.number, where, "port", f"port {interface_text(interface.number)}", unless)
         if interface.port == cpu_port:
             problems.add(where, "port", f"{cpu_port} is the port between switch and controller, and no interface's")
         if interface.mtu < V6_MTU and any(own.version == 6 for own in interface.addresses):

@@ -15,8 +15,10 @@ _ELSEWHERE = {
     "lvs_sched": "scheduler",
     "lb_kind": "mode",
     "lvs_method": "mode",
+    "vlan_id": "vlan of an [[interface]]",
+    "vid": "vlan of an [[interface]]",
 }
-"""What other programs call an option (keepalived, ipvsadm), or where one is that looks as if it were here."""
+"""What other programs call an option (keepalived, ipvsadm, ip-link), or where one is that looks as if it were here."""
 _UNQUOTED = re.compile(r"=\s*\[?\s*([^\s\"'\[\]{},#]+)")
 _KEEPALIVED = re.compile(r"^\s*(virtual_server|global_defs|local_address_group)\b.*\{", re.MULTILINE)
 _NOT_TEXT = re.compile(r"true|false|[+-]?(inf|nan|[\d_]+(\.[\d_]+)?([eE][+-]?\d+)?)")
@@ -24,8 +26,8 @@ _NOT_TEXT = re.compile(r"true|false|[+-]?(inf|nan|[\d_]+(\.[\d_]+)?([eE][+-]?\d+
 
 def option(key: str, known: Collection[str], places: Mapping[str, Iterable[str]]) -> str:
     """Of an unknown ``key`` where ``known`` ones are; ``places`` are all options, by section."""
-    if key in _ELSEWHERE:
-        return f"; that is {_ELSEWHERE[key]}"
+    if elsewhere := _ELSEWHERE.get(key.replace("-", "_")):
+        return f"; that is {elsewhere}"
     if close := difflib.get_close_matches(key, known, 1, _ALIKE):
         return f"; did you mean {close[0]}?"
     sections = [section for section, options in places.items() if key in options]

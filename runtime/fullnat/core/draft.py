@@ -24,7 +24,7 @@ from fullnat.core.values import (
     check_service,
     check_within,
 )
-from fullnat.net.flow import Endpoint, address, mark_of, text
+from fullnat.net.flow import Endpoint, address, is_v6, mark_of, mark_of_other_family, text
 from fullnat.net.vlan import interface_text
 
 Leaving = Callable[[ServiceKey], Collection[Endpoint]]
@@ -41,6 +41,16 @@ def name(key: ServiceKey) -> str:
     number, virtual = key
     protocol = BY_NUMBER.get(number)
     return f"virtual server {protocol.name if protocol else number} {virtual}"
+
+
+def absent(key: ServiceKey, is_there: Callable[[ServiceKey], bool]) -> str:
+    """That there is no such service, and whether there is that of the other family, which one option of fnatadm
+    parts."""
+    number, virtual = key
+    other = mark_of_other_family(virtual)
+    if other is None or not is_there((number, other)):
+        return f"there is no {name(key)}"
+    return f"there is no {name(key)}; there is {other} ({'-6' if is_v6(other.address) else 'without -6'})"
 
 
 class Draft:
@@ -210,7 +220,7 @@ class Draft:
     def _existing(self, key: ServiceKey) -> Declared:
         found = self._find(key)
         if found is None:
-            raise _Refusal(Reason.UNKNOWN, f"there is no {name(key)}")
+            raise _Refusal(Reason.UNKNOWN, absent(key, lambda other: self._find(other) is not None))
         return found
 
     def _service(self, key: ServiceKey) -> Declared:

@@ -17,7 +17,7 @@ from fullnat.config.model import (
 )
 from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.net.flow import Address, Endpoint, address, family, is_host, is_v6, mark_of, text
+from fullnat.net.flow import Address, Endpoint, address, family, is_host, is_v6, mark_of, mark_of_other_family, text
 from fullnat.net.headers import PROTO_UDP, V6_MTU
 from fullnat.net.match import MOST, Match
 from fullnat.net.vlan import VLANS
@@ -86,9 +86,17 @@ def check_match(virtual: Endpoint, matches: Sequence[Match]) -> None:
     version = 6 if is_v6(virtual.address) else 4
     for match in matches:
         if match.dst.version != version:
-            raise ValueError(f"{match}: dst is not of {family(virtual.address)}, as {virtual} is")
+            others = all(each.dst.version != version for each in matches)
+            hint = f"; {_other_family(virtual)}" if others else ""
+            raise ValueError(f"{match}: dst is not of {family(virtual.address)}, as {virtual} is{hint}")
         for own in match.addresses():
             check_host(own)
+
+
+def _other_family(virtual: Endpoint) -> str:
+    """How a service by match is named, and asked of fnatadm, that is of the other one."""
+    other = mark_of_other_family(virtual)
+    return f"without -6 it is of IPv4, {other}" if is_v6(virtual.address) else f"-6 makes it of IPv6, {other}"
 
 
 def check_server(settings: ServerSettings) -> None:

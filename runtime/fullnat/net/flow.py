@@ -74,6 +74,12 @@ def mark_of(endpoint: Endpoint) -> int | None:
     return number if number <= MARKS[1] and number else None
 
 
+def mark_of_other_family(endpoint: Endpoint) -> Endpoint | None:
+    """What names the service by match with the same number, of the other one; None of any other endpoint."""
+    number = mark_of(endpoint)
+    return None if number is None else marked(number, v6=not is_v6(endpoint.address))
+
+
 def named_mark(value: str) -> Endpoint | None:
     """The same from its text, like ``fwmark:1``; None for what is not such a name. Raises ValueError."""
     kind, _, number = value.partition(":")
