@@ -109,7 +109,7 @@ def test_the_lines_of_ipvsadm_have_marks() -> None:
         ),
         (ANY_PORT.replace('12"\nport = 0', '12"\nport = 8080'), "its own has to be 0, not 8080"),
         (ANY_PORT.replace("port = 0\nlocal", "port = 80\nlocal"), "port: is missing"),
-        (BY_MATCH + '[[virtual_server.check]]\ntype = "tcp"\n', "port: a check by tcp needs one"),
+        (BY_MATCH + '[[virtual_server.check]]\ntype = "tcp"\n', "port: a check by tcp needs a port: its server has"),
         (
             BY_MATCH.replace("203.0.113.80/31", "10.0.0.10/31"),
             "10.0.0.11 cannot be a real server: it is a virtual",
@@ -126,3 +126,12 @@ def test_what_cannot_be_is_told_with_its_line(text: str, message: str) -> None:
 def test_a_check_with_its_own_port_does() -> None:
     file.parse(NETWORK + BY_MATCH + '[[virtual_server.check]]\ntype = "tcp"\nport = 80\n')
     file.parse(NETWORK + BY_MATCH + '[[virtual_server.check]]\ntype = "ping"\n')
+    file.parse(NETWORK + ANY_PORT + '[[virtual_server.check]]\ntype = "file"\nfile = "/run/up"\n')
+
+
+def test_a_sorry_server_has_no_checks_of_its_service() -> None:
+    sorry = '[[virtual_server.real_server]]\naddress = "10.0.0.12"\nsorry = true\n'
+    own = '[[virtual_server.real_server.check]]\ntype = "tcp"\n'
+    file.parse(NETWORK + BY_MATCH + own + "port = 80\n" + sorry + '[[virtual_server.check]]\ntype = "tcp"\n')
+    with pytest.raises(ConfigError, match="port: a check by tcp needs a port"):
+        file.parse(NETWORK + BY_MATCH + sorry + own)

@@ -82,6 +82,33 @@ async def test_what_is_none(api: Api, fnatadm: Run, text: str, message: str) -> 
     assert api.model.services == before
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("-A -t 203.0.113.80:0", "-a -t 203.0.113.80:0 -r 10.0.0.11:0 -g --check type=tcp"),
+        ("-A -t 203.0.113.80:0 --check type=tcp", "-a -t 203.0.113.80:0 -r 10.0.0.11:0 -g"),
+        ("-A -f 3/udp -H dst=203.0.113.80 --check type=tcp", "-a -f 3/udp -r 10.0.0.11:0 -g"),
+        (
+            "-A -t 203.0.113.80:0 --check type=ping",
+            "-a -t 203.0.113.80:0 -r 10.0.0.11:0 -g",
+            "-E -t 203.0.113.80:0 --check type=tcp",
+        ),
+    ],
+)
+async def test_of_a_server_without_port_they_need_one(api: Api, fnatadm: Run, lines: tuple[str, ...]) -> None:
+    """As in the file: they would ask port 0."""
+    for line in ("-C", *lines[:-1]):
+        assert await fnatadm(line) == Done(0, "", "")
+    before = dict(api.model.services)
+    said = "a check by tcp needs a port: its server has that which clients ask for"
+    assert await fnatadm(lines[-1]) == Done(1, "", f"fnatadm: real server 10.0.0.11:0: {said}\n")
+    assert api.model.services == before
+    (service,) = before
+    for line in ("-C", *lines):
+        await fnatadm(line.replace("type=tcp", "'type=tcp port=53'"))
+    assert len(api.model.services[service].servers) == 1
+
+
 async def test_programs_are_the_owners(tmp_path: Path, fnatadm: Run, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may have the controller run a program could do all that it can."""
     who = Identity("somebody", Role.ADMIN)

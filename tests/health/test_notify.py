@@ -40,6 +40,7 @@ class Told:
         self.program = f"'{program}'"
         self.quorum, self.well = True, {SERVER, OTHER}
         self.notifier = Notifier(Known(lambda _: self.quorum, lambda _, server: server in self.well))
+        self.notifier.lead(True)
 
     @property
     def lines(self) -> list[str]:
@@ -148,6 +149,61 @@ def test_without_omega_nothing_is_told_at_the_end(told: Told) -> None:
     asyncio.run(run())
 
 
+def test_who_stands_by_tells_nothing_whatever_happens(told: Told) -> None:
+    async def run() -> None:
+        told.notifier.lead(False)
+        told.notifier.follow(told.model(omega=True))
+        told.turn(SERVER, False)
+        told.turn(None, False)
+        await told.notifier.close()
+        assert told.lines == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("well", "changed", "lines"),
+    [
+        (True, False, [UP]),  # as at any start
+        (True, True, [SERVER_UP, UP]),  # another one has told that it was down
+        (False, False, [SERVER_DOWN, UP]),  # down since before this one was started
+        (False, True, [SERVER_DOWN, UP]),
+    ],
+)
+def test_who_leads_from_now_on_tells_how_things_are(told: Told, well: bool, changed: bool, lines: list[str]) -> None:
+    async def run() -> None:
+        told.notifier.lead(False)
+        told.notifier.follow(told.model())
+        told.turn(None, False)
+        if changed:
+            told.turn(SERVER, False)
+            told.turn(SERVER, well)
+        told.well = {SERVER, OTHER} if well else {OTHER}
+        told.notifier.lead(True)
+        await told.reads(*lines)
+        # It stands by, and what another one has told meanwhile is not known.
+        told.notifier.lead(False)
+        told.turn(None, False)
+        told.turn(None, True)
+        told.notifier.lead(True)
+        await told.notifier.close()
+        assert told.lines[len(lines) :] == ([UP] if well else [SERVER_DOWN, UP])
+
+    asyncio.run(run())
+
+
+def test_omega_is_told_of_the_switch_that_is_lost_by_ending(told: Told) -> None:
+    async def run() -> None:
+        told.notifier.follow(told.model(omega=True))
+        await told.reads(UP)
+        told.notifier.end()
+        told.notifier.lead(False)
+        await told.notifier.close()
+        assert told.lines == [UP, SERVER_DOWN, DOWN]
+
+    asyncio.run(run())
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may be another user")
 def test_it_has_the_rights_of_a_user(told: Told, tmp_path: Path) -> None:
     for directory in tmp_path.parents:
@@ -171,6 +227,7 @@ def test_a_program_that_fails_is_logged_and_nothing_else(told: Told, caplog: pyt
         await told.notifier.close()
         told.gate.unlink()
         again = Notifier(Known(lambda _: True, lambda *_: True))
+        again.lead(True)
         again.follow(told.model(quorum_up="/bin/sh -c 'exit 3'"))
         await again.close()
 

@@ -125,6 +125,8 @@ async def run(options: Options) -> None:
             ),
         )
         snapshots = Snapshots(runner, owner, _watched(runner, core, stack))
+        programs = Notifier(Known(core.has_quorum, core.found_well))
+        stack.push_async_callback(programs.close)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
         about["size"] = compiled.sizes.session_ids
         ports = EmbeddedPorts(options)
@@ -141,21 +143,25 @@ async def run(options: Options) -> None:
         await api.start()
         if options.metrics_addr is not None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
+        _tell(runner, programs)
         service = Service(Manager(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
         beside = {"memory": keeper.run(), "estimates": snapshots.estimates.run()}
-        await _until_signalled(runner, owner, service, beside, partial(reload, changes))
+        await _until_signalled(runner, owner, service, beside, partial(reload, changes), programs.end)
 
 
 def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitStack) -> Watch:
-    """Have servers checked, and programs told of what becomes of them."""
+    """Have servers checked."""
     watch = Watch(runner.judge, core.found_well)
     stack.push_async_callback(watch.close)
     runner.on_change(watch.follow)
-    programs = Notifier(Known(core.has_quorum, core.found_well))
-    stack.push_async_callback(programs.close)
+    return watch
+
+
+def _tell(runner: CoreRunner, programs: Notifier) -> None:
+    """Have programs told of what becomes of servers, while the switch is ours."""
     runner.on_turn(programs.turned)
     runner.on_change(programs.follow)
-    return watch
+    runner.on_switch(programs.lead)
 
 
 class EmbeddedPorts:
@@ -214,7 +220,9 @@ async def _until_signalled(
     service: Service,
     beside: Mapping[str, Coroutine[Any, Any, NoReturn]],
     follow: Callable[[], Awaitable[bool]],
+    end: Callable[[], None],
 ) -> None:
+    """``end`` is called while the switch is still ours, if it is."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -241,6 +249,7 @@ async def _until_signalled(
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         service.stopping()
+        end()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)

@@ -71,6 +71,7 @@ class CoreRunner:
         self._watches: list[Watch] = []
         self._followers: list[Callable[[Model], None]] = []
         self._told: list[Callable[[Turned], None]] = []
+        self._led: list[Callable[[bool], None]] = []
         self._switch: Switch | None = None
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -156,6 +157,11 @@ class CoreRunner:
         """Have ``call`` hear of servers and quorums that come and go from now on."""
         self._told.append(call)
 
+    def on_switch(self, call: Callable[[bool], None]) -> None:
+        """Have ``call`` hear whether the switch is ours, now and whenever it comes or goes."""
+        self._led.append(call)
+        call(self.serving)
+
     def _changed(self) -> None:
         for call in self._followers:
             call(self.core.model)
@@ -198,6 +204,8 @@ class CoreRunner:
         """``switch`` is ours from now on, and holds what ``event`` says."""
         self._switch = switch
         self.tell(switch, event)
+        for call in self._led:
+            call(True)
 
     def tell(self, switch: Switch, event: Event) -> None:
         """What has been read of ``switch``; nothing happens if it is not ours."""
@@ -216,6 +224,8 @@ class CoreRunner:
                 watch.give_up()
             self._watches.clear()
             self._feed(SwitchDown(reason), monotonic(), switch.switch_id)
+            for call in self._led:
+                call(False)
 
     # the rounds
 

@@ -9,7 +9,7 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local
+from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local, without_port
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.telling import check_proxy
@@ -30,9 +30,6 @@ from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU
 from fullnat.net.vlan import interface_text
-
-PORTLESS = ("ping", "script")
-"""Types of checks that ask no port."""
 
 
 def check(config: Config, problems: Problems, cpu_port: int | None = None) -> None:
@@ -140,8 +137,7 @@ def _check_virtual_server(
             at=(below, "lower_threshold"),
         )
         _try(check_server_port, virtual, real.port, problems=problems, at=(below, "port"))
-        if not real.port:
-            _check_checks(server, real, where, below, problems)
+        _check_checks(server, real, where, below, problems)
         duplicates.see(endpoint, below, "address", str(endpoint))
         mode = real.mode or server.mode
         if real.address.version != server.address.version and not mode.takes_any_family:
@@ -163,12 +159,10 @@ def _check_virtual_server(
 
 
 def _check_checks(server: VirtualServer, real: RealServer, where: Where, below: Where, problems: Problems) -> None:
-    """Of a real server that has no port of its own."""
+    """Of a real server."""
     at = below if real.checks else where
-    for number, check in enumerate(real.checks or server.checks, 1):
-        if check.port is None and check.type not in PORTLESS:
-            message = f"a check by {check.type} needs one: its server has that which clients ask for"
-            problems.add((*at, ("check", number)), "port", message)
+    for number, said in without_port(real.port, server, real):
+        problems.add((*at, ("check", number)), "port", said)
 
 
 def _try(check: Callable[..., None], *values: Any, problems: Problems, at: tuple[Where, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from fullnat.config.model import IpInterface
+from fullnat.config.model import IpInterface, ServerSettings, ServiceSettings
 from fullnat.core.commands import Problem, Reason
 from fullnat.core.draft import Draft, name
 from fullnat.core.model import Model
@@ -35,6 +35,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _one_packet(draft)
     yield from _stateless(draft)
     yield from _proxies(draft)
+    yield from _checks(draft)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
             yield Problem(
@@ -126,6 +127,27 @@ def of_proxies(draft: Draft) -> Iterator[Problem]:
                 f"{name(key)}: proxy_protocol {declared.settings.proxy_protocol} is not in this program of the switch: "
                 "an ASIC's has no room for bytes in front of a payload",
             )
+
+
+def _checks(draft: Draft) -> Iterator[Problem]:
+    for _, declared in draft.affected():
+        for server, settings in declared.servers.items():
+            for _, said in without_port(server.port, declared.settings, settings):
+                yield Problem(Reason.CONFLICT, f"real server {server}: {said}")
+
+
+PORTLESS = ("ping", "script", "file")
+"""Types of health checks that ask no port."""
+
+
+def without_port(port: int, service: ServiceSettings, server: ServerSettings) -> Iterator[tuple[int, str]]:
+    """Which health checks of a real server with this ``port`` would not know what to ask, counted from 1 in the list
+    that they stand in, and what is wrong with each."""
+    if port:
+        return
+    for number, check in enumerate(server.checks or (() if server.sorry else service.checks), 1):
+        if check.port is None and check.type not in PORTLESS:
+            yield number, f"a check by {check.type} needs a port: its server has that which clients ask for"
 
 
 GUE_OVER_IPV4 = "gue needs a real server with an IPv4 address"

@@ -20,7 +20,8 @@ def endpoint(text: str, protocol: str, port: str | None = None) -> str:
 
 
 def port_of(at: str) -> str:
-    return at.rpartition(":")[2]
+    """Of a service by match 0: each packet's own."""
+    return "0" if mark(at) is not None else at.rpartition(":")[2]
 
 
 def joined(host: str, port: str) -> str:

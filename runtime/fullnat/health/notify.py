@@ -29,11 +29,16 @@ class Known(NamedTuple):
 
 
 class Notifier:
+    """Tells nothing but while this controller leads: what another one has told is not for one that stands by to
+    undo."""
+
     def __init__(self, known: Known) -> None:
         self._known = known
+        self._leads = False
         self._declared: dict[ServiceKey, Declared] = {}
         self._waiting: dict[ServiceKey, dict[Endpoint | None, bool]] = {}
-        """What has yet to be told of each service: of one server the last alone."""
+        """What has yet to be told of each service: of one server the last alone. While another controller leads, what
+        has changed."""
         self._told: dict[tuple[ServiceKey, Endpoint | None], bool] = {}
         """What was told last."""
         self._tasks: dict[ServiceKey, asyncio.Task[None]] = {}
@@ -46,7 +51,27 @@ class Notifier:
         for key in self._declared:
             if key not in known:
                 self.turned(Turned(key, None, self._known.has_quorum(key)))
+        for key in self._waiting.keys() - self._declared.keys() - self._tasks.keys():
+            del self._waiting[key]
         self._told = {name: is_up for name, is_up in self._told.items() if name[0] in self._declared}
+
+    def lead(self, leads: bool) -> None:
+        """Whether the switch is this controller's from now on. When it becomes so, it is told how quorums stand then,
+        which servers are down, and what those have become that have changed meanwhile."""
+        if self._closed or leads is self._leads:
+            return
+        self._leads = leads
+        if not leads:
+            # Another controller may tell otherwise.
+            self._told.clear()
+            return
+        for key, declared in self._declared.items():
+            changed = self._waiting.get(key, {})
+            for server in declared.servers:
+                is_well = self._known.found_well(key, server)
+                if server in changed or not is_well:
+                    self.turned(Turned(key, server, is_well))
+            self.turned(Turned(key, None, self._known.has_quorum(key)))
 
     def turned(self, event: Turned) -> None:
         """Tell of it, if there is whom to tell."""
@@ -55,13 +80,16 @@ class Notifier:
         waiting = self._waiting.setdefault(event.service, {})
         waiting.pop(event.server, None)
         waiting[event.server] = event.is_up
-        if event.service not in self._tasks:
+        if self._leads and event.service not in self._tasks:
             task = asyncio.get_running_loop().create_task(self._tell(event.service), name="notify")
             self._tasks[event.service] = task
 
-    async def close(self) -> None:
-        """Tell what has yet to be told, and of services with ``omega`` that what is up goes down."""
-        for key, declared in self._declared.items():
+    def end(self) -> None:
+        """The controller ends: of services with ``omega``, tell that what is up goes down, if it leads. What follows of
+        its ending is not told."""
+        if self._closed:
+            return
+        for key, declared in self._declared.items() if self._leads else ():
             if declared.settings.omega:
                 for server in declared.servers:
                     if self._known.found_well(key, server):
@@ -69,17 +97,23 @@ class Notifier:
                 if self._known.has_quorum(key):
                     self.turned(Turned(key, None, False))
         self._closed = True
+
+    async def close(self) -> None:
+        """The same, and wait for what has yet to be told."""
+        self.end()
         await asyncio.gather(*self._tasks.values())
 
     async def _tell(self, key: ServiceKey) -> None:
         waiting = self._waiting[key]
-        while waiting:
+        while waiting and self._leads:
             server = next(iter(waiting))
             is_up = waiting.pop(server)
             if self._told.get((key, server)) is not is_up:
                 self._told[key, server] = is_up
                 await self._run(key, server, is_up)
-        del self._waiting[key], self._tasks[key]
+        if not waiting:
+            del self._waiting[key]
+        del self._tasks[key]
 
     async def _run(self, key: ServiceKey, server: Endpoint | None, is_up: bool) -> None:
         declared = self._declared.get(key)

@@ -128,3 +128,14 @@ def test_what_is_wrong_has_its_line(tmp_path: Path, old: str, new: str, problem:
     assert old in text
     (told,) = problems(tmp_path, text.replace(old, new, 1) + OURS)
     assert problem in told
+
+
+def test_checks_of_a_service_of_all_ports(tmp_path: Path) -> None:
+    """keepalived asks port 0 there; a file it reads whatever the port is."""
+    text = GLOBAL + SERVICE.replace(".80 80 {", ".80 0 {").replace(" 8080", " 0")
+    text = text.replace("10.0.0.11 80", "10.0.0.11 0").replace("10.0.0.12 80", "10.0.0.12 0")
+    (told,) = {line.split(": ", 1)[1] for line in problems(tmp_path, text + OURS)}
+    assert told == "[DNS_CHECK] connect_port: a check by dns needs a port: its server has that which clients ask for"
+    text = text.replace("DNS_CHECK {", "DNS_CHECK {\nconnect_port 53")
+    config = load(tmp_path, text + OURS)
+    assert [check.type for check in config.virtual_servers[0].real_servers[2].checks] == ["file"] * 3 + ["script"]

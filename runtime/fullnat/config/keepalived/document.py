@@ -18,7 +18,7 @@ from fullnat.config.keepalived.tree import Node
 Section = dict[str, Any]
 _OF_SECTION = ("address", "port")
 """What the arguments of a section's own keyword say."""
-_UNSAID = {"local_addresses": "laddr_group_name"}
+_UNSAID = {"local_addresses": "laddr_group_name", "port": "connect_port"}
 """Keywords of what may be missing, by the names of the TOML file."""
 
 
@@ -56,7 +56,7 @@ class Document:
         node = self._said.get((where, key))
         if node is not None:
             return node.keyword
-        if key in _OF_SECTION and (where, "") in self._said:
+        if key in _OF_SECTION and (where, "") in self._said and where[-1][0] != "check":
             return ""
         return _UNSAID.get(key, key) if where else f"fullnat {{ {key} }}"
 
