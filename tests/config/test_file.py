@@ -353,13 +353,6 @@ def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
     assert [line.split(": ")[0] for line in problems(text)] == ["x.toml:1", "x.toml:12", "x.toml:29"]
 
 
-def test_a_service_without_interface_is_a_problem() -> None:
-    service = '[[virtual_server]]\naddress = "203.0.113.80"\nport = 80\nlocal_addresses = ["10.0.1.1"]\n'
-    assert "x.toml:1: interface: at least one is needed: what ports the switch has, with their addresses" in problems(
-        service
-    )
-
-
 def test_nothing_at_all_is_served_by_an_empty_file() -> None:
     assert file.parse("", "x.toml") == Config(interfaces=())
 

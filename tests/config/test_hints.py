@@ -135,3 +135,10 @@ def test_one_range_of_local_addresses_needs_no_list() -> None:
     one = GOOD.replace('["10.0.1.1"]', '"10.0.1.1"')
     assert one != GOOD
     assert file.parse(one) == file.parse(GOOD)
+
+
+def test_a_service_without_interface_is_a_problem() -> None:
+    service = '[[virtual_server]]\naddress = "203.0.113.80"\nport = 80\nlocal_addresses = ["10.0.1.1"]\n'
+    assert "x.toml:1: interface: at least one is needed: what ports the switch has, with their addresses" in problems(
+        service
+    )
