@@ -55,15 +55,9 @@ def _server(line: Line) -> Json:
     """The server that is named. Where only the frame changes or is wrapped, the port is the service's whatever is said
     (ipvsadm's parse_options)."""
     named = service(line)
-    port = _port(named)
+    port = names.port_of(named["virtual"])
     server = names.endpoint(line["server"], named["protocol"], port)
     return {**named, "server": server}
-
-
-def _port(named: Json) -> str:
-    """Of a service's servers where none is said: its own, or of one by match none."""
-    virtual = named["virtual"]
-    return "0" if names.mark(virtual) is not None else names.port_of(virtual)
 
 
 def _mode(line: Line) -> str:
@@ -83,7 +77,7 @@ def _added_server(line: Line) -> Json:
     mode = _mode(line)
     if mode in ("dr", *TUNNELS.values()):
         host = found["server"].rpartition(":")[0].strip("[]")
-        found["server"] = names.joined(host, _port(found))
+        found["server"] = names.joined(host, names.port_of(found["virtual"]))
     settings = {
         "mode": mode,
         "weight": _number(line, "weight", 1),
