@@ -138,7 +138,7 @@ class Admission:
             answered = session.events & session.protocol.answers
             if session.service.passive_failures:
                 store.doubts.repeated(session)
-            if answered and session.protocol.is_over(session.events, session.unjudged):
+            if answered and session.is_over:
                 # It was long under way: the server, which has forgotten the connection, would begin another one.
                 return
             # A server that refused it may take it now: the connection begins once more.
