@@ -141,8 +141,10 @@ class Configured:
         servers = self._store.services.updates()
         made, gone = self.buckets.updates()
         # Before a server goes, so does what leads to it.
-        late = [update for update in servers if update[0] is Op.DELETE] if gone else []
-        early = [update for update in servers if update not in late]
+        early, late = servers, list[tuple[Op, Entry]]()
+        if gone:
+            early = [update for update in servers if update[0] is not Op.DELETE]
+            late = [update for update in servers if update[0] is Op.DELETE]
         self._write((*early, *self._next_hops.updates(), *made, *configured, *gone, *late), out)
 
     def write_next_hops(self, out: list[Effect]) -> None:
