@@ -232,10 +232,7 @@ class Controller(Reporting):
     # ---- the switch comes and goes
 
     def _switch_up(self, event: SwitchUp, now: float, out: list[Effect]) -> None:
-        reconcile.switch_down(self._store)
-        self._restoration.forget()
-        self._datagrams.switch_down()
-        self._neighbors.switch_down()
+        self._interrupt()
         of: dict[Owner, list[Any]] = {owner: [] for owner in Owner}
         for entry in event.entries:
             of[table_of(entry).owner].append(entry)
@@ -277,6 +274,10 @@ class Controller(Reporting):
         self._switch = self._adoption = None
         self._store.blind = False
         self._tables.forget_writes()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Nothing that is under way will be answered."""
         reconcile.switch_down(self._store)
         self._restoration.forget()
         self._datagrams.switch_down()
