@@ -238,7 +238,7 @@ def test_random_keys_are_spread_by_weight_as_chance_has_it(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "weights"),
-    [(name, [1] * 7 if name in ("rr", "lc") else WEIGHTS) for name in ("rr", "lc", "wrr", "wlc", "sed", "nq", "lblc")],
+    [(name, [1] * 7 if name in ("rr", "lc") else WEIGHTS) for name in ("rr", "lc", "wrr", "wlc", "sed", "nq", "lblc", "lblcr")],
 )
 def test_100000_connections_are_within_2_percent_of_the_weights(name: str, weights: list[int]) -> None:
     """Those that stay; by destination each to one of its own, of which there are many."""
