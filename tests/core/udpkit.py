@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fullnat.core.interface import PacketIn, SessionEvents
-from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_UDP, ethernet, ip, udp
 from fullnat.tables.session import SessionEntry
 
@@ -21,13 +21,18 @@ def service(**changes: Any) -> Any:
 
 
 def datagram(
-    port: int = 40000, payload: bytes = b"query", *, checksum: int | None = None, vport: int = VPORT
+    port: int = 40000,
+    payload: bytes = b"query",
+    *,
+    checksum: int | None = None,
+    client: Address = CLIENT,
+    vport: int = VPORT,
 ) -> PacketIn:
-    flow = Flow(PROTO_UDP, Endpoint(CLIENT, port), Endpoint(VIP, vport))
+    flow = Flow(PROTO_UDP, Endpoint(client, port), Endpoint(VIP, vport))
     octets = udp(flow, payload)
     if checksum is not None:
         octets = octets[:6] + checksum.to_bytes(2, "big") + octets[8:]
-    frame = ethernet(SWITCH_MAC_1, ROUTER_MAC, ETHERTYPE_IPV4) + ip(CLIENT, VIP, PROTO_UDP, octets)
+    frame = ethernet(SWITCH_MAC_1, ROUTER_MAC, ETHERTYPE_IPV4) + ip(client, VIP, PROTO_UDP, octets)
     return PacketIn(PUNT["SERVICE_DATAGRAM"], 0, CLIENT_PORT, 0, frame)
 
 
