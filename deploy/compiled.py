@@ -1,6 +1,6 @@
 """A wheel whose core mypyc has compiled: the same sources, a session for 0.7 of the controller's CPU time.
 
-``python -m deploy.compiled [DIRECTORY]``: what the wheel installs is put into DIRECTORY as well, where tests can use it.
+``python -m deploy.compiled [DIRECTORY]``: what the wheel installs is put into DIRECTORY as well, for tests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ setup(ext_modules=mypycify(["--ignore-missing-imports", *{paths!r}], opt_level={
 
 
 def wheel(directory: Path, level: str = "3") -> Path:
-    """The wheel, for this Python and this kind of machine, in ``directory``; ``level`` is the C compiler's optimisation.
+    """The wheel, for this Python and this kind of machine, in ``directory``; ``level`` is how far C is optimised.
 
     Raises CalledProcessError when it cannot be built.
     """

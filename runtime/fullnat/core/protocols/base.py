@@ -92,7 +92,7 @@ BY_NUMBER: dict[int, Protocol] = {}
 
 
 def register(protocol: type[Protocol]) -> None:
-    """One instance of ``protocol`` serves all sessions. No class decorator: mypyc does not compile decorated classes."""
+    """One instance of ``protocol`` serves all sessions. No class decorator: mypyc compiles no class with one."""
     made = protocol()
     PROTOCOLS[made.name] = BY_NUMBER[made.number] = made
 

@@ -122,5 +122,5 @@ SCHEDULERS: dict[str, type[Scheduler]] = {}
 
 
 def register(scheduler: type[Scheduler]) -> None:
-    """No class decorator: mypyc does not compile decorated classes."""
+    """No class decorator: mypyc compiles no class with one."""
     SCHEDULERS[scheduler.name] = scheduler
