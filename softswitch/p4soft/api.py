@@ -164,6 +164,19 @@ class MeterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterState:
+    """A meter at work: the tokens of either bucket that it had ``last``, in nanoseconds of CLOCK_MONOTONIC."""
+
+    cir: int
+    cburst: int
+    pir: int
+    pburst: int
+    last: int
+    committed: float
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
 class PacketIn:
     """A packet sent to the CPU port, with the packet_in header still in front."""
 
