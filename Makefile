@@ -59,7 +59,7 @@ lint: setup  ## ruff and mypy
 test: lint  ## lint, unit, property, packet (PTF) and, as root, end-to-end tests
 	@$(MAKE) -s .venv-shell/.installed || echo "p4runtime-shell cannot be installed here: its tests are skipped"
 	$(BIN)/pytest tests ptf_tests --target p4soft -m "not alone" $(PARALLEL)
-	$(BIN)/pytest tests --target p4soft -m alone
+	$(BIN)/pytest tests ptf_tests --target p4soft -m alone
 	$(BIN)/pytest ptf_tests --target p4soft-asic $(PARALLEL)
 ifneq ($(HAVE_BMV2),)
 	$(BIN)/pytest ptf_tests --target bmv2 $(PARALLEL)

@@ -46,7 +46,7 @@ class ServerInTable(Table[ServerIn]):
     entry = ServerIn
     key = ("server_id",)
     actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items() if name != TO_SERVER_ANY)
-    actions6 = tuple(Action(name + V6, params) for name, params in actions if name != GUE)
+    actions6 = tuple(Action(name + V6, params) for name, params in actions)
     actions_match = (Action(TO_SERVER_ANY, ("flags", *_PARAMS[TO_SERVER_ANY])),)
     actions_match6 = tuple(Action(name + V6, params) for name, params in actions_match)
     owner = Owner.SERVERS
