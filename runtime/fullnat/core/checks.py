@@ -161,7 +161,6 @@ def without_port(port: int, service: ServiceSettings, server: ServerSettings) ->
             yield number, f"a check by {check.type} needs a port: its server has that which clients ask for"
 
 
-GUE_OVER_IPV4 = "gue needs a real server with an IPv4 address"
 ONLY_V6 = "is a kind of TOA for services of IPv6"
 
 
@@ -185,8 +184,6 @@ def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:
             mode = settings.mode or declared.settings.mode
             if not mode.keeps_destination:
                 continue
-            if mode is Mode.GUE and is_v6(server.address):
-                yield Problem(Reason.CONFLICT, f"{GUE_OVER_IPV4}: real server {server} has none")
             if server.port != key[1].port:
                 yield Problem(Reason.CONFLICT, f"{mode} changes no port: that of {server} has to be {key[1].port}")
             if mode.needs_neighbors and router.next_hop(server.address) not in (None, server.address):
