@@ -14,13 +14,25 @@ from pathlib import Path
 from fullnat.cli.output import guarded
 from rich.console import Console
 
-from bench import bulk, churn, connecting, connecting_results, forwarding, inserts, loading, results, scale, updating
+from bench import (
+    bulk,
+    churn,
+    connecting,
+    connecting_results,
+    forwarding,
+    inserts,
+    loading,
+    results,
+    scale,
+    stateless,
+    updating,
+)
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
 from topo.process import ProcessFailed
 
-PARTS = ("rates", "bulk", "scales", "loads", "connects", "churns", "inserts")
+PARTS = ("rates", "stateless", "bulk", "scales", "loads", "connects", "churns", "inserts")
 OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "bench"
 
 
@@ -80,6 +92,8 @@ def measure(
     measured = results.Measured(bulk_seconds=bulk_seconds)
     if "rates" in parts:
         measured.rates = _rates(console, bmv2_missing)
+    if "stateless" in parts:
+        measured.stateless = _stateless(console, bmv2_missing)
     if "bulk" in parts:
         measured.bulk = _bulk(console, bulk_seconds)
     if "scales" in parts:
@@ -114,6 +128,16 @@ def _rates(console: Console, bmv2_missing: str | None) -> list[forwarding.Rate]:
         value = f"not measured: {rate.skipped}" if rate.skipped else f"{rate.best:>10,.0f} packets/s"
         console.print(f"{rate.name:36}{value}", highlight=False)
     return rates
+
+
+def _stateless(console: Console, bmv2_missing: str | None) -> list[stateless.Stateless]:
+    found = []
+    for target in stateless.TARGETS:
+        if target != "bmv2" or bmv2_missing is None:
+            with console.status(f"{target}, flows without sessions ..."):
+                found.append(stateless.measure(target))
+            console.print(stateless.line(found[-1]), highlight=False)
+    return found
 
 
 def _scales(console: Console) -> list[scale.Scale]:

@@ -50,6 +50,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "ptf ": "it needs a chip, or the vendor's model",
     },
     "docs/tutorial.md": {"make setup": SOURCES},
+    "docs/vlans.md": {"ip ": "few kernels of test machines have VLANs; tests/e2e/test_vlans.py does with or without"},
     "ptf_tests/README.md": {
         "make ptf": SOURCES,
         "ptf ": SOURCES,
