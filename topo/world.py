@@ -76,10 +76,10 @@ class World:
             connection.connect()
         return connection
 
-    def connect(self, host: str, port: int, to: str | None = None) -> socket.socket:
+    def connect(self, host: str, port: int, to: str | None = None, timeout: float = 10) -> socket.socket:
         """A connection from ``host`` to a port of the VIP, or of the address ``to``."""
         with self.network.inside(host):
-            return socket.create_connection((to or str(self.plan.vip), port), timeout=10)
+            return socket.create_connection((to or str(self.plan.vip), port), timeout=timeout)
 
     def get(self, client: str) -> Answer:
         """GET / over a connection of its own."""

@@ -217,8 +217,7 @@ def each_client_is_told(world: World, port: int, count: int, first: int = 1 << 1
     """Each learns its own name, and the VIP's, by HTTP."""
 
     def talk(client: str) -> tuple[str, str]:
-        with world.connect(client, port) as sock:
-            sock.settimeout(60)
+        with world.connect(client, port, timeout=60) as sock:
             said = get(sock, pieces=first, fin=fin).decode()
             return f"{name_of(sock)} {world.plan.vip}", said
 
@@ -257,8 +256,7 @@ def test_a_large_answer(world: World, nginx: Path, amount: Amount) -> None:
             piece = os.urandom(1 << 20)
             file.write(piece)
             expected.update(piece)
-    with world.connect("c1", NGINX) as sock:
-        sock.settimeout(60)
+    with world.connect("c1", NGINX, timeout=60) as sock:
         sock.sendall(b"GET /file HTTP/1.0\r\n\r\n")
         head = sock.recv(65536, socket.MSG_PEEK).partition(b"\r\n\r\n")[0]
         assert b" 200 " in head.splitlines()[0]
@@ -288,8 +286,7 @@ def test_a_large_request(world: World, amount: Amount) -> None:
     thread = threading.Thread(target=take)
     thread.start()
     expected = hashlib.sha256()
-    with world.connect("c1", COUNT) as sock:
-        sock.settimeout(60)
+    with world.connect("c1", COUNT, timeout=60) as sock:
         client, port = sock.getsockname()[:2]
         for _ in range(amount.transfer >> 20):
             sock.sendall(piece)
@@ -321,8 +318,7 @@ def test_postfix(world: World, serve: Serve, amount: Amount) -> None:
         serve(SMTP, ["postfix", "-c", str(directory / "etc"), "start-fg"])
 
         def greeted(client: str) -> tuple[str, str]:
-            with world.connect(client, SMTP) as sock:
-                sock.settimeout(60)
+            with world.connect(client, SMTP, timeout=60) as sock:
                 found = b""
                 while not re.search(rb"you are .*\r\n", found):
                     more = sock.recv(65536)
