@@ -44,6 +44,7 @@ CAPABILITIES = {
     "fragments": "fragments of a session's packets follow their first one; others drop them",
     "ipsec": "AH and ESP go with the session of IKE between the same addresses; others drop them",
     "service-match": "services of all ports of an address, and by match",
+    "snat": "hosts inside go out by rules, through public addresses",
     "ipv6": "sessions, services, routes and neighbors of IPv6",
     "families": "sessions whose client and server are of different families; others drop them",
     "nd-answers": "the switch itself answers neighbor solicitations; others leave them to the controller",

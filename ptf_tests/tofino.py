@@ -23,6 +23,7 @@ LACKS = {
     "fragments": "ports behind the first one would need a register of 96 bits before all tables; dropped as FRAGMENT",
     "ipsec": "a flow without ports would need parser states and a condition of every stage; dropped as PROTOCOL",
     "service-match": "ranges of ports take several TCAM entries, in stages that sessions fill; compiled without",
+    "snat": "its rules are a TCAM behind next_hop, where no stage is left; refused by name",
     "ipv6": "the egress parser sees 160 bytes, which addresses of both sides with any options pass; compiled without",
     "families": "it takes IPv6, and both headers in egress; dropped as ETHERTYPE, on the stand-in as FAMILY",
     "nd-answers": "an answer would be summed in egress; the controller answers",

@@ -100,7 +100,8 @@ enum bit<8> PuntReason {
     ICMP_ERROR  = 11, /* ICMP error to an address of ours, which this target cannot translate */
     ND          = 12, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
     NEIGHBOR6   = 13, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
-    PUNT_REASONS = 14
+    SNAT        = 14, /* first packet of a host inside, by a rule of SNAT */
+    PUNT_REASONS = 15
 }
 
 /* virtual_service flags. */

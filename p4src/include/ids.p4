@@ -24,6 +24,8 @@
 #define ID_T_SERVICE_MATCH6  19
 #define ID_T_SESSION46       20
 #define ID_T_BUCKET          30
+#define ID_T_SNAT_MATCH      40
+#define ID_T_SNAT_MATCH6     41
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -68,6 +70,11 @@
 #define ID_A_BUCKET_SERVER   52
 #define ID_A_NO_BUCKET       53
 #define ID_A_TO_SERVER_GUE6  54
+#define ID_A_TO_OUTSIDE      70
+#define ID_A_TO_OUTSIDE6     71
+#define ID_A_FROM_OUTSIDE    72
+#define ID_A_FROM_OUTSIDE6   73
+#define ID_A_SNAT_PUNT       74
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

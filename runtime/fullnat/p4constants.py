@@ -37,7 +37,8 @@ class PuntReason(IntEnum):
     ICMP_ERROR = 11
     ND = 12
     NEIGHBOR6 = 13
-    PUNT_REASONS = 14
+    SNAT = 14
+    PUNT_REASONS = 15
 
 
 class ServiceFlag(IntEnum):

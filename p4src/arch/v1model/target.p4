@@ -87,6 +87,7 @@ struct target_metadata_t {
 #include "option_list/edit.p4"
 #include "checksum.p4"
 #include "received.p4"
+#include "icmp_error/echo.p4"
 #include "icmp_error/rewrite.p4"
 #include "portless/follow.p4"
 #include "icmp_error/rewrite6.p4"

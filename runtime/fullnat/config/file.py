@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import addresses, check, hints, keepalived, locate, probes, scalars
+from fullnat.config import addresses, check, hints, keepalived, locate, probes, scalars, snat
 from fullnat.config.advice import advice
 from fullnat.config.check_options import CHECK, NEEDED, OF_CHECK
 from fullnat.config.errors import ConfigError, Problems, Where
@@ -32,7 +32,10 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.values import (
+    BLOCKS,
+    INDEPENDENT,
     LIMITS,
+    MAPPINGS,
     MTUS,
     PORTS,
     PREFIXES,
@@ -165,6 +168,10 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "omega": (scalars.boolean, False),
     "passive_failures": (scalars.integer(*LIMITS), 0),
     "passive_time": (scalars.seconds, 5.0),
+    "mapping": (scalars.one_of(*MAPPINGS), INDEPENDENT),
+    "block_size": (scalars.integer(*BLOCKS), 0),
+    "block_log": (scalars.boolean, False),
+    "host_sessions": (scalars.integer(*LIMITS), 0),
 }
 _SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
 """A real server of a service of several ports, which has none of its own."""
@@ -183,6 +190,7 @@ _PLACES = {
     "[[route]]": ROUTE,
     "[[virtual_server]]": VIRTUAL_SERVER,
     "[[virtual_server.real_server]]": REAL_SERVER,
+    "[[snat]]": snat.SNAT,
     "[[virtual_server.check]] and [[virtual_server.real_server.check]]": CHECK,
     "[timeouts]": TIMEOUTS,
     "the beginning, before all sections": GLOBAL,
@@ -195,7 +203,7 @@ _PLACES = {
 
 def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     top: Where = ()
-    values = _section(document, GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
+    values = _section(document, GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server", "snat"))
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
         Interface(**found | {"address": found["address"][0], "further": found["address"][1:]})
@@ -212,6 +220,9 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         for where, table in _tables(document, "virtual_server", problems, top)
         if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
+    for where, table in _tables(document, "snat", problems, top):
+        if (found := _section(table, snat.SNAT, problems, where)) is not None:
+            servers += snat.services(found, where, problems)
     if "interface" not in document and "virtual_server" in document:
         problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:

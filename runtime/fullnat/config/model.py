@@ -214,6 +214,15 @@ class ServiceSettings:
     """Those of this service; None is those of the configuration."""
     match: tuple[Match, ...] = ()
     """Of a service by match: the packets that are of it."""
+    mapping: str = "endpoint-independent"
+    """Of SNAT: what a host's port is shown by one public port for, of :data:`fullnat.core.values.MAPPINGS` (RFC 4787
+    4.1)."""
+    block_size: int = 0
+    """Of SNAT: public ports that a host gets at once, for itself; 0: it shares them all."""
+    block_log: bool = False
+    """Blocks that hosts get and give back are logged (RFC 6888 4)."""
+    host_sessions: int = 0
+    """Of SNAT: sessions that a host may have; 0 is no limit."""
     quorum: int = 1
     """The weight of servers that are well from which on there are enough of them."""
     hysteresis: int = 0
@@ -235,6 +244,16 @@ class ServiceSettings:
     checks: tuple[Check, ...] = ()
     """Of the real servers that have none of their own."""
 
+    @property
+    def inward(self) -> tuple[Match, ...]:
+        """The rules whose destinations are virtual addresses."""
+        return () if self.mode.is_outward else self.match
+
+    @property
+    def outward(self) -> tuple[Match, ...]:
+        """Those of SNAT."""
+        return self.match if self.mode.is_outward else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServer(ServiceSettings):
@@ -245,6 +264,8 @@ class VirtualServer(ServiceSettings):
     protocol: str = "tcp"
     local_addresses: tuple[IpAddress, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
+    said: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """The section that it is of, if that stands for several of them."""
 
     @property
     def endpoint(self) -> Endpoint:

@@ -11,12 +11,13 @@ from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.placement import Place, Refusal, limited, place
+from fullnat.core.placement import Refusal, limited
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.servers import Server
 from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
+from fullnat.core.snat import placed
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Address, Endpoint, Flow
@@ -37,7 +38,7 @@ def refuse(stats: Stats, service: Service, refusal: Refusal, flow: Flow, held: H
     """``flow`` gets no session of ``service``: count that, and tell its client where that helps."""
     stats[refusal.value] += 1
     service.refused[refusal.value] += 1
-    if refusal.is_told:
+    if refusal.is_told and not service.is_outward:
         stats["conn_sched_unreach"] += 1
         out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
@@ -84,7 +85,7 @@ class Admission:
         if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
             if (
                 phase is Phase.INSTALLED
-                and event.reason == PuntReason.SERVICE_SYN
+                and event.reason != PuntReason.SESSION_SYN
                 and now - session.changed > SUSPICIOUS
             ):
                 self._store.timers.arm(session, now)
@@ -104,7 +105,7 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = limited(service, now) or self._place(service, flow, held.packet, now)
+        found = limited(service, now) or placed(store, service, flow, held.packet, now)
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
@@ -116,17 +117,12 @@ class Admission:
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
-    def _place(self, service: Service, flow: Flow, packet: Packet, now: float) -> Place | Refusal:
-        store = self._store
-        known = store.affinity.server(service, flow, packet, now) if service.knows_clients else None
-        return place(store.pool, store.clients, service, flow, known)
-
     def _towards(
         self, server: Server, at: Endpoint, local: Endpoint, seq: int, now: float, above: int | None = None
     ) -> int:
         """The ISN that ``server``, which answers ``at`` this, sees: ours, or the client's ``seq`` where it is the
         client that it talks to."""
-        return self._isn.next(local, at, now, above) if server.mode.takes_local else seq
+        return self._isn.next(local, at, now, above) if server.mode.has_own_numbers else seq
 
     def _again(self, session: Session, held: Held, now: float, out: list[Effect], *, sent: bool = True) -> None:
         """A SYN on an installed session. Not ``sent``: the server has seen none yet."""
@@ -146,7 +142,7 @@ class Admission:
             if begins:
                 store.begin(session, now)
             elif not session.events:
-                self._suspect(session.server.endpoint.address, now, out)
+                self._suspect(session.receiver, now, out)
             out.append(Inject(held.port, held.packet.frame, session.entry.session_id, begins))
             return
         challenged = session.state in session.protocol.challenging or (sent and self._may_be_answered(session, now))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from fullnat.config.model import IpInterface, ServerSettings, ServiceSettings
+from fullnat.core import outward_rules
 from fullnat.core.commands import Problem, Reason
 from fullnat.core.draft import Draft, name
 from fullnat.core.model import Model
@@ -35,6 +36,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _one_packet(draft)
     yield from _stateless(draft)
     yield from _proxies(draft)
+    yield from _outward(draft)
     yield from _checks(draft)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
@@ -138,6 +140,15 @@ def of_proxies(draft: Draft) -> Iterator[Problem]:
                 f"{name(key)}: proxy_protocol {declared.settings.proxy_protocol} is not in this program of the switch: "
                 "an ASIC's has no room for bytes in front of a payload",
             )
+
+
+def _outward(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        for _, said in outward_rules.objections(key[0], declared.settings, is_v6=is_v6(key[1].address)):
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {said}")
+        for server, settings in declared.servers.items():
+            for _, said in outward_rules.objections_to_server(settings, declared.settings):
+                yield Problem(Reason.CONFLICT, f"real server {server}: {said}")
 
 
 def _checks(draft: Draft) -> Iterator[Problem]:

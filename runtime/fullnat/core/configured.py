@@ -83,7 +83,10 @@ class Configured:
         self._routed = self._next_hops.gateways(self._gateways)
         silent, matches = self._silent(services), self._matches(services)
         groups = self.buckets.groups(services)
-        desired = desired_entries(Wanted(self._network, services, locals_, self._routed, silent, groups, matches))
+        outward = self._outward(services)
+        desired = desired_entries(
+            Wanted(self._network, services, locals_, self._routed, silent, groups, matches, outward)
+        )
         self._store.pool.retired.clear()
         self.write(self._mirror.change_to(desired), out)
         return self._owned(self.own.copy(), desired)
@@ -124,6 +127,10 @@ class Configured:
     def _matches(self, keys: Iterable[ServiceKey]) -> dict[ServiceKey, tuple[Match, ...]]:
         services = self._store.services
         return {key: services.by_key[key].matches for key in keys if services.by_key[key].matches}
+
+    def _outward(self, keys: Iterable[ServiceKey]) -> dict[ServiceKey, tuple[Match, ...]]:
+        services = self._store.services
+        return {key: services.by_key[key].outward for key in keys if services.by_key[key].outward}
 
     def _in_use(self, addresses: Iterable[Address]) -> list[Address]:
         return [local for local in addresses if local in self._store.pool]

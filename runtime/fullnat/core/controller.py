@@ -61,7 +61,7 @@ from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
-from fullnat.net.parse import parse
+from fullnat.net.parse import Packet, parse
 from fullnat.net.vlan import priority, without_priority
 from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
@@ -84,6 +84,7 @@ class Controller(Reporting):
         self._declaration = Declaration(leaving, sizes)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
+        self._store.services.outward.own = self._tables.own
         router, write = self._declaration.router, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
         self._discovery = Discovery(self._neighbors, self._stats)
@@ -148,6 +149,8 @@ class Controller(Reporting):
                 return []
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
+        if self._store.mappings.blocks.log:
+            self._tell_blocks(out)
         if self._store.pool.retired:
             self._retire(out)
         elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
@@ -191,10 +194,14 @@ class Controller(Reporting):
             session = self._store.table.by_id.get(event.session_id)
             if session is not None:
                 session.punted(packet, len(event.frame))
+        if reason == PuntReason.NO_NEIGHBOR and self._leads_out(event, packet):
+            reason = PuntReason.SNAT
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.SERVICE_DATAGRAM:
             self._datagrams.datagram(event, packet, now, out)
+        elif reason == PuntReason.SNAT:
+            (self._admission.syn if packet.tcp is not None else self._datagrams.datagram)(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
             to = self._store.receiver(event.session_id, packet)
             self._neighbors.packet(packet, to, now, out, priority(event.ingress_port))
@@ -214,6 +221,12 @@ class Controller(Reporting):
             self._misses.segment(packet, event.ingress_port, now, out)
         else:
             self._stats["bad_frame"] += 1
+
+    def _leads_out(self, event: PacketIn, packet: Packet) -> bool:
+        """Whether what has no next hop yet is of a host inside, by a rule of SNAT, and not translated."""
+        flow = packet.flow
+        outward = self._store.services.outward
+        return flow is not None and outward.find(flow, without_priority(event.ingress_port)) is not None
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):
@@ -345,6 +358,7 @@ class Controller(Reporting):
             router = self._declaration.router
             self._tables.set_network(self.model.network(), router)
             store.services.ids.route(router.source)
+            store.services.outward.route(router)
             hops.route(router)
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
         if settings.timeouts != change.settings.timeouts:
@@ -376,6 +390,12 @@ class Controller(Reporting):
         """Local addresses that nobody uses any more are ours no longer."""
         retired, self._store.pool.retired = self._store.pool.retired, []
         self._tables.change((), retired, out)
+
+    def _tell_blocks(self, out: list[Effect]) -> None:
+        """Which hosts inside got blocks of ports, and gave them back."""
+        log = self._store.mappings.blocks.log
+        out += (Log("INFO", line) for line in log)
+        log.clear()
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
         """For how many servers there is no id is told when the switch comes up, and when it changes."""

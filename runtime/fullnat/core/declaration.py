@@ -36,7 +36,10 @@ class ServiceChange(NamedTuple):
 
     @property
     def locals_added(self) -> list[Address]:
-        return _new(self.after.locals if self.after else (), self.before.locals if self.before else {})
+        """Addresses that sessions show as theirs."""
+        before, after = self.before, self.after
+        mine = {**before.locals, **before.publics} if before else {}
+        return _new({**after.locals, **after.publics} if after else (), mine)
 
     @property
     def locals_removed(self) -> list[Address]:
@@ -44,7 +47,7 @@ class ServiceChange(NamedTuple):
 
     @property
     def servers_added(self) -> list[Endpoint]:
-        return _new(self.after.servers if self.after else (), self.before.servers if self.before else {})
+        return _new(self.after.receivers if self.after else (), set(self.before.receivers) if self.before else ())
 
     @property
     def servers_removed(self) -> list[Endpoint]:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from fullnat.core.interface import Event, PacketIn
 from fullnat.p4constants import PuntReason
 
-OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM))
+OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM), int(PuntReason.SNAT))
 """Why packets come that ask for new sessions."""
 PATIENCE = 0.9
 """Seconds that a SYN may wait in a burst: a little less than a client waits before it repeats it."""

@@ -19,7 +19,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import Address, Endpoint, address, family, is_host, is_v6, mark_of, mark_of_other_family, text
 from fullnat.net.headers import PROTO_UDP, V6_MTU
-from fullnat.net.match import MOST, Match
+from fullnat.net.match import MOST, MOST_ADDRESSES, Match
 from fullnat.net.vlan import VLANS
 
 WEIGHTS = 0, 65535
@@ -37,6 +37,11 @@ LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
 PROXIES = ("off", "first", "every", "clients")
 """Of PROXY protocol (:mod:`fullnat.core.telling`)."""
+INDEPENDENT, DEPENDENT = "endpoint-independent", "address-dependent"
+MAPPINGS = (INDEPENDENT, DEPENDENT)
+"""Of SNAT: a host's port has one public port for all destinations, or one for each destination address."""
+BLOCKS = 0, 16384
+"""Public ports of a block of SNAT; 0: there are none."""
 TOA_KIND = 254
 """Of the TCP option; IPv4 has no other."""
 TOA_KIND_LVS = 253
@@ -75,11 +80,13 @@ def check_server_port(virtual: Endpoint, port: int) -> None:
         raise ValueError(f"a real server of {virtual} has the port that is asked for: its own has to be 0, not {port}")
 
 
-def check_match(virtual: Endpoint, matches: Sequence[Match]) -> None:
-    """The rules of a service with this name."""
+def check_match(virtual: Endpoint, matches: Sequence[Match], *, is_outward: bool = False) -> None:
+    """The rules of a service with this name, of SNAT if it ``is_outward``."""
     if mark_of(virtual) is None:
         if matches:
             raise ValueError(f"match is of services by fwmark, and {virtual} is none")
+        if is_outward:
+            raise ValueError(f"{Mode.SNAT} is of services by fwmark, and {virtual} is none")
         return
     if not 1 <= len(matches) <= MOST:
         raise ValueError(f"{virtual} needs match, 1 to {MOST} rules: a switch has no netfilter to set marks")
@@ -89,8 +96,18 @@ def check_match(virtual: Endpoint, matches: Sequence[Match]) -> None:
             others = all(each.dst.version != version for each in matches)
             hint = f"; {_other_family(virtual)}" if others else ""
             raise ValueError(f"{match}: dst is not of {family(virtual.address)}, as {virtual} is{hint}")
-        for own in match.addresses():
-            check_host(own)
+        if not is_outward:
+            _check_inward(match)
+
+
+def _check_inward(match: Match) -> None:
+    """The rule of a service whose clients ask for addresses of ours."""
+    if match.oif is not None:
+        raise ValueError(f"{match}: oif is of {Mode.SNAT}")
+    if match.dst.num_addresses > MOST_ADDRESSES:
+        raise ValueError(f"{match}: {match.dst} has more than {MOST_ADDRESSES} addresses")
+    for own in match.addresses():
+        check_host(own)
 
 
 def _other_family(virtual: Endpoint) -> str:
@@ -187,8 +204,16 @@ def check_service(settings: ServiceSettings) -> None:
     _within("passive_failures", settings.passive_failures, LIMITS)
     _each(("passive_time", settings.passive_time), ("notify_timeout", settings.notify_timeout), limits=SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
+    check_mapping(settings.mapping)
+    _within("block_size", settings.block_size, BLOCKS)
+    _within("host_sessions", settings.host_sessions, LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
+
+
+def check_mapping(mapping: str) -> None:
+    if mapping not in MAPPINGS:
+        raise ValueError(f"{mapping!r} is not one of {', '.join(MAPPINGS)}")
 
 
 def check_toa_kind(kind: object) -> None:

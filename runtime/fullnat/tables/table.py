@@ -69,6 +69,8 @@ class Wanted:
     """Of the services without sessions."""
     matches: Mapping[tuple[int, Endpoint], Sequence[Match]] = field(default_factory=dict)
     """Of those services that are by match."""
+    outward: Mapping[tuple[int, Endpoint], Sequence[Match]] = field(default_factory=dict)
+    """Of those of SNAT."""
 
 
 class Table(Generic[E]):

@@ -19,6 +19,8 @@
 #define OUTBOUND (m.session.direction == (bit<8>)Direction.OUT)
 
 control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
+    RewriteQuotedEcho() rewrite_quoted_echo;
+
     @hidden
     action rewrite_addresses() {
         hash(hdr.quoted.checksum, HashAlgorithm.csum16, 16w0, {
@@ -82,7 +84,7 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
         if (OUTBOUND && IS_TOO_BIG && !m.session.crosses && m.session.flags & (bit<8>)SessionFlag.TOA != 0) { mtu = mtu |-| TOA_V4_BYTES; }
         if (IS_TOO_BIG) { mtu = mtu |-| m.target.proxy_bytes; }
         rewrite_addresses();
-        rewrite_ports(mtu);
+        if (hdr.quoted_echo.isValid()) { rewrite_quoted_echo.apply(hdr, m); } else { rewrite_ports(mtu); }
         if (hdr.quoted_seq.isValid() && OUTBOUND) { rewrite_seq(received_seq - m.session.delta); }
         if (hdr.quoted_tcp.isValid()) {
             bit<32> ack = hdr.quoted_tcp.ack;
