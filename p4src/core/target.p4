@@ -124,7 +124,8 @@
 #error "the target must define STRAY_ICMP_ERROR: the action for an ICMP error to an address of ours without hdr.ports: drop(DropReason.ICMP_ERROR), or punt(PuntReason.ICMP_ERROR) if the controller translates it"
 #endif
 
-/* A target that defines SERVICE_MATCH has services of all ports and by match. */
+/* A target that defines SERVICE_MATCH has services of all ports and by match; one that defines POLICIES says who may use services
+ * (its program applies Access behind LookUp). */
 
 /* A target that defines IPV6 has it. Without, the compiler leaves out all that these conditions guard. */
 #ifdef IPV6
