@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import addresses, check, hints, keepalived, locate, probes, scalars
+from fullnat.config import addresses, check, hints, keepalived, lists, locate, probes, scalars
 from fullnat.config.advice import advice
 from fullnat.config.check_options import CHECK, NEEDED, OF_CHECK
 from fullnat.config.errors import ConfigError, Problems, Where
@@ -40,6 +40,8 @@ from fullnat.core.values import (
     PUNTS,
     QUIC_CONFIGS,
     QUORUMS,
+    REFUSALS,
+    SOURCE_PREFIXES,
     SWITCH_PORTS,
     WEIGHTS,
 )
@@ -138,6 +140,12 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "mode": (scalars.mode, Mode.FULLNAT),
     "local_addresses": (addresses.addresses, ()),
     "established_timeout": (scalars.seconds, 90.0),
+    "deny": (lists.prefixes, frozenset()),
+    "allow": (lists.prefixes, frozenset()),
+    "refused": (scalars.one_of(*REFUSALS), "drop"),
+    "source_rate": (scalars.integer(*LIMITS), 0),
+    "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
+    "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
     "max_sessions": (scalars.integer(*LIMITS), 0),
     "new_rate": (scalars.integer(*LIMITS), 0),
     "ops": (scalars.boolean, False),
@@ -177,6 +185,12 @@ GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_max": (_PORT, 65535),
     "punt_rate": (scalars.integer(*PUNTS), 20_000),
     "punt_burst": (scalars.integer(*PUNTS), 20_000),
+    "deny": (lists.prefixes, frozenset()),
+    "allow": (lists.prefixes, frozenset()),
+    "refused": (scalars.one_of(*REFUSALS), "drop"),
+    "source_rate": (scalars.integer(*LIMITS), 0),
+    "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
+    "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
 }
 _PLACES = {
     "[[interface]]": INTERFACE,
@@ -221,7 +235,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         routes=tuple(routes),
         virtual_servers=tuple(servers),
         timeouts=timeouts,
-        **values,
+        **lists.accessed(values),
     )
 
 
@@ -266,7 +280,7 @@ def _virtual_server(
     own_checks = checks(table, problems, where)
     if found is None:
         return None
-    return VirtualServer(**_named(found), real_servers=tuple(servers), timeouts=own, checks=own_checks)
+    return VirtualServer(**lists.accessed(_named(found)), real_servers=tuple(servers), timeouts=own, checks=own_checks)
 
 
 def _named(found: dict[str, Any]) -> dict[str, Any]:

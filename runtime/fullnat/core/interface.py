@@ -293,3 +293,6 @@ class Sizes(NamedTuple):
     """It puts headers of PROXY protocol in."""
     has_vlans: bool = True
     """Its ports are numbers with a VLAN."""
+    list_size: int = 1 << 18
+    """Prefixes of one family that its lists have room for, those of services and that of all apart; 0: it does not know
+    who may use services."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fullnat.config.model import (
+    OPEN,
+    Access,
     Config,
     GlobalSettings,
     Interface,
@@ -27,9 +29,10 @@ class Declared:
     settings: ServiceSettings
     servers: dict[Endpoint, ServerSettings] = field(default_factory=dict)
     locals: dict[Address, None] = field(default_factory=dict)
+    access: Access = OPEN
 
     def copy(self) -> Declared:
-        return Declared(self.settings, self.servers.copy(), self.locals.copy())
+        return Declared(self.settings, self.servers.copy(), self.locals.copy(), self.access)
 
 
 @dataclass(slots=True)
@@ -39,6 +42,8 @@ class Model:
     """By their numbers."""
     routes: dict[IpNetwork, StaticRoute] = field(default_factory=dict)
     services: dict[ServiceKey, Declared] = field(default_factory=dict)
+    access: Access = OPEN
+    """That of all services."""
 
     def network(self) -> Config:
         """Interfaces and routes, as the router and the tables take them."""

@@ -9,7 +9,7 @@ from enum import Enum
 
 from finsy.proto import p4r
 
-from fullnat.core import misses, neighbors, senders
+from fullnat.core import misses, neighbors, refused, senders
 from fullnat.core.interface import Event, ProbeResult
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.binding import Array
@@ -37,6 +37,7 @@ _WORTH_BRINGING: dict[int, int] = {
     PuntReason.NO_NEIGHBOR: neighbors.WORTH_BRINGING,
     PuntReason.TOO_BIG: senders.WORTH_BRINGING,
     PuntReason.TTL_EXPIRED: senders.WORTH_BRINGING,
+    PuntReason.REFUSED: refused.WORTH_BRINGING,
 }
 """Packets a second, and at once."""
 _BATCH = 512
