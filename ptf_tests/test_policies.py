@@ -8,8 +8,9 @@ from ptf_tests import topology
 from ptf_tests.base import FullnatTest, Punt, over_ipv6_too, requires
 from ptf_tests.p4rt import Entry
 from ptf_tests.packets import Tcp, Udp
+from ptf_tests.packets import address as number
 from ptf_tests.sessions import Session, ends
-from ptf_tests.topology import CLIENT_SIDE, match, number, suffix
+from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE, match, suffix
 
 CLOSED, RESET, PROHIBIT = 1, 2, 4
 SECOND = 256_000_000
@@ -26,10 +27,10 @@ def _source(rate: int) -> dict[str, int]:
     return {"source_gap": gap, "source_slack": SECOND if rate else 0, **masks}
 
 
-def policy(list_id: int = 0, flags: int = 0, rate: int = 0, source_rate: int = 0, number: int = 7) -> Entry:
+def policy(list_id: int = 0, flags: int = 0, rate: int = 0, source_rate: int = 0, policy: int = 7) -> Entry:
     pace = {"gap": SECOND // rate if rate else 0, "slack": SECOND if rate else 0}
     params = {"list_id": list_id, "flags": flags, **pace, **_source(source_rate)}
-    return Entry("policy", {"policy": number}, "policy_set", params)
+    return Entry("policy", {"policy": policy}, "policy_set", params)
 
 
 def policy_of_all(list_id: int = 0, flags: int = 0, source_rate: int = 0) -> Entry:
@@ -48,8 +49,8 @@ def listed(source: str, bits: int, action: str = "list_refuse", list_id: int = 3
 class PolicyTest(FullnatTest):
     """A service with a policy of its own."""
 
-    def serve(self, *entries: Entry) -> None:
-        self.insert(policed(topology.service(self.network.vip)), *entries)
+    def serve(self, *entries: Entry, policy: int = 7) -> None:
+        self.insert(policed(topology.service(self.network.vip), policy), *entries)
 
     def syn(self, **fields: object) -> Tcp:
         return Session(id=0, **ends(self.network)).from_client(flags="S", **fields)
@@ -136,8 +137,10 @@ class SessionsAreNotAsked(PolicyTest):
     def runTest(self) -> None:
         self.serve(policy(list_id=3), listed(self.network.client, self.bits))
         self.refuses(self.syn().replace(flags="A"))
-        session = self.session()
-        self.exchange((CLIENT_SIDE, session.from_client(flags="A")), received=[session.to_server(flags="A")])
+        session = Session(id=self.harness.session_id(), delta=0x20, local_port=5000, **ends(self.network))
+        self.insert(*session.server_entries, *session.entries)
+        sent = session.from_client(flags="A")
+        self.exchange((CLIENT_SIDE, sent), out=[(SERVER_SIDE, session.to_server(sent))])
 
 
 @over_ipv6_too
@@ -165,7 +168,8 @@ class AServiceBeginsAsManyAsItMay(PolicyTest):
     """A second's at once, and then one each time; what is no beginning does not count."""
 
     def runTest(self) -> None:
-        self.serve(policy(rate=3))
+        number = 100 + self.bits
+        self.serve(policy(rate=3, policy=number), policy=number)
         for _ in range(5):
             self.drop(CLIENT_SIDE, self.syn().replace(flags="A"), "NO_SESSION")
         for sport in range(3):
@@ -178,7 +182,8 @@ class ASourceBeginsAsManyAsItMay(PolicyTest):
     """All of its prefix together; another one is not concerned, nor is one beyond its due that of the service."""
 
     def runTest(self) -> None:
-        self.serve(policy(rate=5, source_rate=2))
+        number = 101 + self.bits
+        self.serve(policy(rate=5, source_rate=2, policy=number), policy=number)
         for sport in range(2):
             self.passes(self.syn(sport=40000 + sport))
         for sport in range(2, 9):

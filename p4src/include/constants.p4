@@ -89,7 +89,7 @@ enum bit<8> PacketOutFlag {
 enum bit<8> PuntReason {
     SERVICE_SYN = 1,  /* SYN to a virtual service, no session */
     SESSION_SYN = 2,  /* client SYN on an existing session: retransmission or reuse */
-    NO_SESSION  = 3,  /* other segment to a service that answers with RST, no session */
+    NO_SESSION  = 3,  /* a client's other segment to a service that answers with RST, no session */
     NO_NEIGHBOR = 4,  /* next hop has no link-layer address yet */
     ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
@@ -101,7 +101,8 @@ enum bit<8> PuntReason {
     ND          = 12, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
     NEIGHBOR6   = 13, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
     REFUSED     = 14, /* to a service that its source may not use, and is to be told so */
-    PUNT_REASONS = 15
+    LATE_ANSWER = 15, /* a real server's segment to a local address, no session */
+    PUNT_REASONS = 16
 }
 
 /* virtual_service flags. */

@@ -38,7 +38,8 @@ class PuntReason(IntEnum):
     ND = 12
     NEIGHBOR6 = 13
     REFUSED = 14
-    PUNT_REASONS = 15
+    LATE_ANSWER = 15
+    PUNT_REASONS = 16
 
 
 class ServiceFlag(IntEnum):

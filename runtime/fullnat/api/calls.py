@@ -53,6 +53,8 @@ CALLS = (
     Call("ListServices", "GET", "/v1/services", _READ, answers=Handlers.services),
     Call("ListLocalAddresses", "GET", "/v1/local_addresses", _READ, answers=Handlers.local_addresses),
     Call("GetNetwork", "GET", "/v1/network", _READ, answer=Handlers.network),
+    Call("GetAccess", "GET", "/v1/access", _READ, answer=Handlers.access),
+    Call("ListTalkers", "GET", "/v1/talkers", _READ, answers=Handlers.talkers),
     Call("ListSessions", "GET", "/v1/sessions", _READ, answers=Handlers.sessions),
     Call("GetStats", "GET", "/v1/stats", _READ, answer=Handlers.stats),
     # What an operator may not do of it, the commands themselves tell.

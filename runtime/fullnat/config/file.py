@@ -125,6 +125,7 @@ REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "quic_id": (scalars.quic_id, ""),
     "upper_threshold": (scalars.integer(*LIMITS), 0),
     "lower_threshold": (scalars.integer(*LIMITS), 0),
+    "new_rate": (scalars.integer(*LIMITS), 0),
     "sorry": (scalars.boolean, False),
     "notify_up": (probes.told, ""),
     "notify_down": (probes.told, ""),
@@ -144,6 +145,9 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "allow": (lists.prefixes, frozenset()),
     "refused": (scalars.one_of(*REFUSALS), "drop"),
     "source_rate": (scalars.integer(*LIMITS), 0),
+    "source_sessions": (scalars.integer(*LIMITS), 0),
+    "half_open": (scalars.integer(*LIMITS), 0),
+    "source_half_open": (scalars.integer(*LIMITS), 0),
     "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
     "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
     "max_sessions": (scalars.integer(*LIMITS), 0),
@@ -178,7 +182,7 @@ _SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
 """A real server of a service of several ports, which has none of its own."""
 _BY_MARK = {key: option for key, option in VIRTUAL_SERVER.items() if key not in ("address", "port")}
 _OF_UDP = ("ops",)
-_OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
+_OF_TCP = ("half_open", "source_half_open", "toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),

@@ -140,6 +140,8 @@ class ServerSettings:
     """Sessions from which on it takes no new ones; 0 is no limit."""
     lower_threshold: int = 0
     """Sessions below which it takes new ones again; 0 is three quarters of the upper threshold."""
+    new_rate: int = 0
+    """New sessions per second; 0 is no limit."""
     sorry: bool = False
     """It takes new sessions only while the service has no quorum, and the others do not then."""
     notify_up: str = ""
@@ -210,6 +212,12 @@ class ServiceSettings:
     """New sessions per second; 0 is no limit."""
     source_rate: int = 0
     """The same of one source prefix, in the switch."""
+    source_sessions: int = 0
+    """Sessions that one source prefix may have; 0 is no limit."""
+    half_open: int = 0
+    """Of TCP, sessions that nobody has answered yet: of more the oldest goes. 0 is no limit."""
+    source_half_open: int = 0
+    """The same of one source prefix."""
     source_prefix: int = 32
     """Bits of an IPv4 address that are a source by that,"""
     source_prefix6: int = 64

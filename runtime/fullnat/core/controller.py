@@ -60,6 +60,7 @@ from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
+from fullnat.core.talkers import ASKING, Talkers
 from fullnat.core.warming import Warming
 from fullnat.core.wishes import OF_ALL, of_all, wish_of
 from fullnat.net.flow import Address
@@ -95,6 +96,7 @@ class Controller(Reporting):
         self._restoration = Restoration(self._store, self._resets)
         self._parts = reconcile.Parts(self._store, self._expiry, self._resets, self._restoration)
         self._misses = Misses(self._store)
+        self._talkers = Talkers()
         self._refused = RefusedClients(self._store, self._tables.policies, self._resets)
         self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
@@ -140,6 +142,7 @@ class Controller(Reporting):
                 self._expiry.idle(event, now)
             case Shed():
                 self._stats["syn_shed"] += event.syns
+                self._stats["packet_shed"] += event.others
             case SwitchUp():
                 self._switch_up(event, now, out)
             case SessionsFound() if self._adoption is not None:
@@ -196,6 +199,8 @@ class Controller(Reporting):
             session = self._store.table.by_id.get(event.session_id)
             if session is not None:
                 session.punted(packet, len(event.frame))
+        if reason in ASKING and packet.src is not None:
+            self._talkers.seen(packet.src, now)
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.SERVICE_DATAGRAM:
@@ -215,8 +220,9 @@ class Controller(Reporting):
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
             self._icmp_errors.error(event, packet, now, out)
-        elif reason == PuntReason.NO_SESSION:
-            self._misses.segment(packet, event.ingress_port, now, out)
+        elif reason == PuntReason.NO_SESSION or reason == PuntReason.LATE_ANSWER:
+            of_server = reason == PuntReason.LATE_ANSWER
+            self._misses.segment(packet, event.ingress_port, now, out, of_server=of_server)
         elif reason == PuntReason.REFUSED:
             self._refused.packet(event, packet, now, out)
         else:
@@ -354,6 +360,7 @@ class Controller(Reporting):
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
         if self.model.access is not change.access or settings != change.settings:
             self._tables.policies.wish(OF_ALL, of_all(settings, self.model.access))
+            self._talkers.bits = settings.source_prefix, settings.source_prefix6
         if settings.timeouts != change.settings.timeouts:
             for service in store.services:
                 service.set_timeouts(settings.timeouts)

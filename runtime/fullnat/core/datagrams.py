@@ -143,7 +143,11 @@ class Datagrams:
             self._give_up(queue)
             return
         full = store.unnumbered * SHARE >= store.table.ids.size
-        found = Refusal.NO_ROOM if full else limited(service, now) or self._place(service, flow, queue.held[0], now)
+        found = (
+            Refusal.NO_ROOM
+            if full
+            else limited(service, flow.src.address, now) or self._place(service, flow, queue.held[0], now)
+        )
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM
@@ -156,7 +160,7 @@ class Datagrams:
     def _place(self, service: Service, flow: Flow, first: Held, now: float) -> Place | Refusal:
         store = self._store
         known = store.affinity.server(service, flow, first.packet, now) if service.knows_clients else None
-        return place(store.pool, store.clients, service, flow, known)
+        return place(store.pool, store.clients, service, flow, now, known)
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         outcome, message = failure

@@ -136,9 +136,12 @@ class ProbeResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shed:
-    """So many SYNs that asked for new sessions were dropped, because they had waited for too long."""
+    """Packets were dropped before they were handled."""
 
     syns: int
+    """Those that asked for new sessions, because they had waited for too long."""
+    others: int = 0
+    """Because more of their kind came than may wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
     check_quic_id(settings.quic_id)
     upper, lower = settings.upper_threshold, settings.lower_threshold
-    _each(("upper_threshold", upper), ("lower_threshold", lower), limits=LIMITS)
+    _each(("upper_threshold", upper), ("lower_threshold", lower), ("new_rate", settings.new_rate), limits=LIMITS)
     check_thresholds(upper, lower)
     if settings.mode is not None:
         _check_mode(settings.mode)
@@ -193,6 +193,8 @@ def check_service(settings: ServiceSettings) -> None:
     _each(("passive_time", settings.passive_time), ("notify_timeout", settings.notify_timeout), limits=SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
     check_sources(settings.source_rate, settings.source_prefix, settings.source_prefix6)
+    half_open = ("half_open", settings.half_open), ("source_half_open", settings.source_half_open)
+    _each(("source_sessions", settings.source_sessions), *half_open, limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
 
