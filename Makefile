@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
 TARGET ?= p4soft
+# Files of tests that run at a time: end-to-end tests wait more than they work, so these may be more than there are cores.
+JOBS ?= 3
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
@@ -55,10 +58,11 @@ lint: setup  ## ruff and mypy
 
 test: lint  ## lint, unit, property, packet (PTF) and, as root, end-to-end tests
 	@$(MAKE) -s .venv-shell/.installed || echo "p4runtime-shell cannot be installed here: its tests are skipped"
-	$(BIN)/pytest tests ptf_tests --target p4soft
-	$(BIN)/pytest ptf_tests --target p4soft-asic
+	$(BIN)/pytest tests ptf_tests --target p4soft -m "not alone" $(PARALLEL)
+	$(BIN)/pytest tests --target p4soft -m alone
+	$(BIN)/pytest ptf_tests --target p4soft-asic $(PARALLEL)
 ifneq ($(HAVE_BMV2),)
-	$(BIN)/pytest ptf_tests --target bmv2
+	$(BIN)/pytest ptf_tests --target bmv2 $(PARALLEL)
 endif
 
 ptf: setup  ## packet tests of the P4 program: make ptf TARGET=p4soft|bmv2

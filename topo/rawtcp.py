@@ -20,7 +20,7 @@ FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TUN = Path("/dev/net/tun")
 _TUNSETIFF = 0x400454CA
 _IFF_TUN_NO_PI = 0x1001
-_IFA_F_NODAD = 0x02
+IFA_F_NODAD = 0x02
 _TCP = struct.Struct("!HHIIBBHHH")
 Ip = IPv4Address | IPv6Address
 
@@ -97,7 +97,7 @@ class Wire:
             for address in addresses:
                 length = ip_address(address).max_prefixlen
                 # Without duplicate address detection, which would hold an IPv6 address back.
-                ip.addr("add", index=index, address=address, prefixlen=length, flags=_IFA_F_NODAD)
+                ip.addr("add", index=index, address=address, prefixlen=length, flags=IFA_F_NODAD)
             for route in routes:
                 ip.route("add", dst=route, oif=index)
 

@@ -89,7 +89,7 @@ async def test_a_listing_tells_packets_and_time_left_as_of_now(
     rig: Rig, control: Listener, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
     """As the switch tells them; as last known if it does not answer, which is waited for once."""
-    monkeypatch.setattr(snapshot, "COUNTER_SECONDS", 0.05)
+    monkeypatch.setattr(snapshot, "COUNTER_SECONDS", 60.0 if told else 0.05)
     entry = session(1)
     rig.run()
     await until(lambda: rig.owner.serving)
