@@ -285,10 +285,10 @@ def _edited_access(message: Any) -> Iterator[Command]:
     yield c.EditAccess(_of(message), Access(deny=lists[0], allow=lists[1], refused=message.refused or OPEN.refused))
 
 
-def _changed_prefixes(kind: type[c.AddPrefixes | c.RemovePrefixes], message: Any) -> Iterator[Command]:
+def _removed_prefixes(message: Any) -> Iterator[Command]:
     if message.refused:
-        raise ValueError("refused is of edit_access alone")
-    yield kind(_of(message), _prefixes(message.deny), _prefixes(message.allow))
+        raise ValueError("refused is set, and not removed")
+    yield c.RemovePrefixes(_of(message), _prefixes(message.deny), _prefixes(message.allow))
 
 
 def counted(access: Access) -> Json:
@@ -331,8 +331,8 @@ _TRANSLATE: Mapping[str, Callable[[Translation, Any], Iterable[Command]]] = {
     "remove_route": lambda _, m: (c.RemoveRoute(addresses.network(m.prefix)),),
     "edit_globals": Translation._edit_globals,
     "edit_access": lambda _, m: _edited_access(m),
-    "add_prefixes": lambda _, m: _changed_prefixes(c.AddPrefixes, m),
-    "remove_prefixes": lambda _, m: _changed_prefixes(c.RemovePrefixes, m),
+    "add_prefixes": lambda _, m: (c.AddPrefixes(_of(m), _prefixes(m.deny), _prefixes(m.allow), m.refused),),
+    "remove_prefixes": lambda _, m: _removed_prefixes(m),
     "end_refused": lambda _, m: (c.EndRefused(_of(m)),),
 }
 """By the name of the command in its message: a test compares them."""

@@ -9,7 +9,7 @@ from typing import Any
 from fullnat.config.addresses import mac_text
 from fullnat.config.model import Interface, ServerSettings, ServiceSettings
 from fullnat.core import commands
-from fullnat.core.commands import Command, ServiceKey
+from fullnat.core.commands import Command, OfAccess, ServiceKey
 from fullnat.core.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.net.flow import text
@@ -71,6 +71,8 @@ def _line(change: Command, changed: list[str]) -> str:
     what = _what(change)
     words = [f"{noun} {what}" if what else noun] if service and noun != "virtual server" else []
     subject = ", ".join([f"virtual server {service}", *words]) if service else f"{noun} {what}".rstrip()
+    if isinstance(change, OfAccess) and not service:
+        subject = f"{noun} use any service"
     return f"{subject}: {_VERBS[verb]}{_difference(change, changed)}"
 
 

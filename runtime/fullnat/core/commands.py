@@ -152,6 +152,8 @@ class AddPrefixes:
     service: ServiceKey | None
     deny: frozenset[Prefix] = frozenset()
     allow: frozenset[Prefix] = frozenset()
+    refused: str = ""
+    """What who is refused gets from now on; none: what it was."""
 
 
 @dataclass(frozen=True, slots=True)

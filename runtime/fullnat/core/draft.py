@@ -261,7 +261,8 @@ class Draft:
 
     def add_prefixes(self, command: c.AddPrefixes) -> None:
         old = self._access(command.service)
-        access = replace(old, deny=old.deny | command.deny, allow=old.allow | command.allow)
+        deny, allow = old.deny | command.deny, old.allow | command.allow
+        access = Access(deny=deny, allow=allow, refused=command.refused or old.refused)
         self.edit_access(c.EditAccess(command.service, access))
 
     def remove_prefixes(self, command: c.RemovePrefixes) -> None:

@@ -14,7 +14,7 @@ from fullnat.p4constants import PuntReason
 ASKING = frozenset({int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM), int(PuntReason.REFUSED)})
 """Why packets come that ask for new sessions."""
 SAMPLE = 4
-"""One packet in so many."""
+"""One packet in so many, by chance."""
 KEPT = 512
 """Sources; while they are counted twice as many."""
 WINDOW = 10.0
@@ -33,7 +33,7 @@ class Talkers:
     def __init__(self) -> None:
         self.bits = (32, 64)
         """Of addresses of IPv4 and IPv6 that are one source."""
-        self._turn = 0
+        self._chance = 1
         self._began = 0.0
         self._counts: dict[Address, int] = {}
         self._total = 0
@@ -42,8 +42,9 @@ class Talkers:
 
     def seen(self, source: Address, now: float) -> None:
         """A packet that asks for a new session."""
-        self._turn = (self._turn + 1) % SAMPLE
-        if self._turn:
+        # By chance, or who comes in step would be seen always, or never (a generator of Lehmer's).
+        self._chance = self._chance * 48271 % 0x7FFFFFFF
+        if self._chance % SAMPLE:
             return
         self._roll(now)
         self._total += 1

@@ -158,4 +158,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADMIN']._serialized_start=10473
   _globals['_ADMIN']._serialized_end=11333
 # @@protoc_insertion_point(module_scope)
-# sha256 of admin.proto: 8794371c92bbe2e42139fd6fc2497508a0eca1a433ad938e3a2a0f5e1f5639cd
+# sha256 of admin.proto: 3789eb5bd498d0efe98b516d1816ebe5d6991d5d4e165f738d674ef3e9733d9f
