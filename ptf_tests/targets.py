@@ -43,6 +43,7 @@ CAPABILITIES = {
     "tunnels": "packets to real servers get an outer header",
     "fragments": "fragments of a session's packets follow their first one; others drop them",
     "ipsec": "AH and ESP go with the session of IKE between the same addresses; others drop them",
+    "policies": "it is known who may use a service, and how often",
     "service-match": "services of all ports of an address, and by match",
     "snat": "hosts inside go out by rules, through public addresses",
     "ipv6": "sessions, services, routes and neighbors of IPv6",

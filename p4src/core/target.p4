@@ -127,7 +127,8 @@
 #error "the target must define STRAY_ICMP_ERROR: the action for an ICMP error to an address of ours without hdr.ports: drop(DropReason.ICMP_ERROR), or punt(PuntReason.ICMP_ERROR) if the controller translates it"
 #endif
 
-/* A target that defines SERVICE_MATCH has services of all ports and by match, and SNAT. */
+/* A target that defines SERVICE_MATCH has services of all ports and by match, and SNAT; one that defines POLICIES says who may use
+ * services (its program applies Access behind LookUp). */
 #if defined(SERVICE_MATCH) && !defined(IS_ECHO)
 #error "the target must define IS_ECHO: the packet is an echo request or reply whose identifier is in m.flow"
 #endif

@@ -89,7 +89,7 @@ enum bit<8> PacketOutFlag {
 enum bit<8> PuntReason {
     SERVICE_SYN = 1,  /* SYN to a virtual service, no session */
     SESSION_SYN = 2,  /* client SYN on an existing session: retransmission or reuse */
-    NO_SESSION  = 3,  /* other segment to a service that answers with RST, no session */
+    NO_SESSION  = 3,  /* a client's other segment to a service that answers with RST, no session */
     NO_NEIGHBOR = 4,  /* next hop has no link-layer address yet */
     ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
@@ -100,14 +100,24 @@ enum bit<8> PuntReason {
     ICMP_ERROR  = 11, /* ICMP error to an address of ours, which this target cannot translate */
     ND          = 12, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
     NEIGHBOR6   = 13, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
-    SNAT        = 14, /* first packet of a host inside, by a rule of SNAT */
-    PUNT_REASONS = 15
+    REFUSED     = 14, /* to a service that its source may not use, and is to be told so */
+    LATE_ANSWER = 15, /* a real server's segment to a local address, no session */
+    SNAT        = 16, /* first packet of a host inside, by a rule of SNAT */
+    PUNT_REASONS = 17
 }
 
 /* virtual_service flags. */
 enum bit<8> ServiceFlag {
     RESET_ON_MISS = 1  /* segments without session go to the controller, which answers RST */
 }
+
+/* What a policy does with those that its list refuses. */
+enum bit<8> PolicyFlag {
+    CLOSED = 1,    /* who is in none of its prefixes is refused */
+    RESET = 2,     /* they get a RST */
+    PROHIBIT = 4   /* they get ICMP: administratively prohibited */
+}
+#define POLICY_ANSWERS ((bit<8>)PolicyFlag.RESET | (bit<8>)PolicyFlag.PROHIBIT)
 
 /* session flags. */
 enum bit<8> SessionFlag {
@@ -196,7 +206,11 @@ enum bit<8> DropReason {
     IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
     NO_BUCKET       = 40,  /* to a service without sessions that has no real server */
     PROXY           = 41,  /* a client's segment that would write over the header of PROXY protocol */
-    DROP_REASONS    = 42
+    DENIED          = 42,  /* its source may not use the service */
+    DENIED_BY_ALL   = 43,  /* likewise any service */
+    NEW_RATE        = 44,  /* begins a connection, and its service has had as many lately as it may */
+    SOURCE_RATE     = 45,  /* likewise its source */
+    DROP_REASONS    = 46
 }
 
 #endif

@@ -55,6 +55,7 @@ struct own_t {
     bool stateless;     /* of a service without sessions */
     bit<16> group;      /* then whose buckets these are, */
     bit<32> bucket_mask; /* and their number less 1, a power of two */
+    bit<16> policy;     /* of the service: who may use it; 0 = none of its own */
 }
 
 /* What AnswerOrDrop compares. */

@@ -37,12 +37,20 @@ class PuntReason(IntEnum):
     ICMP_ERROR = 11
     ND = 12
     NEIGHBOR6 = 13
-    SNAT = 14
-    PUNT_REASONS = 15
+    REFUSED = 14
+    LATE_ANSWER = 15
+    SNAT = 16
+    PUNT_REASONS = 17
 
 
 class ServiceFlag(IntEnum):
     RESET_ON_MISS = 1
+
+
+class PolicyFlag(IntEnum):
+    CLOSED = 1
+    RESET = 2
+    PROHIBIT = 4
 
 
 class SessionFlag(IntEnum):
@@ -123,4 +131,8 @@ class DropReason(IntEnum):
     IPSEC = 39
     NO_BUCKET = 40
     PROXY = 41
-    DROP_REASONS = 42
+    DENIED = 42
+    DENIED_BY_ALL = 43
+    NEW_RATE = 44
+    SOURCE_RATE = 45
+    DROP_REASONS = 46

@@ -44,7 +44,7 @@ control JudgeWithoutSession(inout headers_t hdr, inout metadata_t m) {
             (true, _, _, _, _, _, _, _, _, _, _)                  : drop(DropReason.INJECT_MISS);
             (_, false, _, _, _, _, _, _, _, _, _)                 : pass();
             (_, _, false, _, _, _, 1, 0, _, _, _)                 : drop(DropReason.NO_SESSION);
-            (_, _, false, true, _, 0, _, _, 0, false, _)          : punt(PuntReason.NO_SESSION);
+            (_, _, false, true, _, 0, _, _, 0, false, _)          : punt(PuntReason.LATE_ANSWER);
             (_, _, false, _, _, _, _, _, _, _, _)                 : drop(DropReason.NO_SESSION);
             (_, _, _, _, false, _, _, _, _, _, _)                 : drop(DropReason.NO_SERVICE);
             (_, _, _, _, _, 0, 1, 0, _, true, _)                  : drop(DropReason.INJECT_MISS);

@@ -10,6 +10,7 @@ from fullnat.core.health import Verdict
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
+from fullnat.core.talkers import Talker
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 
@@ -53,6 +54,8 @@ class Core(Protocol):
     def service(self, key: ServiceKey, now: float) -> ServiceView | None: ...
 
     def has_quorum(self, key: ServiceKey) -> bool: ...
+
+    def talkers(self, most: int, now: float | None = None) -> list[Talker]: ...
 
     def local_addresses(self) -> Sequence[LocalAddressView]: ...
 

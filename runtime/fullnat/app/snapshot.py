@@ -123,6 +123,11 @@ class Snapshots:
         """Whether servers of enough weight are well."""
         return self._core.has_quorum(service)
 
+    def talkers(self, most: int) -> list[Json]:
+        """Of the sources that ask for new sessions the first ones."""
+        found = self._core.talkers(most, asyncio.get_running_loop().time())
+        return [{**talker._asdict(), "source": str(talker.source)} for talker in found]
+
     def local_addresses(self) -> list[Json]:
         return [{**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()]
 

@@ -12,7 +12,6 @@ from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, Vir
 from fullnat.config.roles import check_roles, place
 from fullnat.core import outward_rules
 from fullnat.core.checks import ONLY_V6, mixed, without_local, without_port
-from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.telling import check_proxy
 from fullnat.core.values import (

@@ -53,6 +53,9 @@ class Admission:
     ) -> None:
         """``suspect`` is told of real servers that a client gets no answer from."""
         self._store = store
+        self.on_crowd: Callable[[Service, float, list[Effect]], bool] = lambda _service, _now, _out: False
+        """Hears of a service that has as many half-open sessions as it may, when one more begins; whether it sees to
+        that, so that none has to go."""
         self._suspect = suspect
         self._resets = resets
         self._stats = store.stats
@@ -105,10 +108,11 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = limited(service, now) or placed(store, service, flow, held.packet, now)
+        found = limited(service, flow.src.address, now) or placed(store, service, flow, held.packet, now)
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
+        self._make_room(service, flow, now, out)
         isn = self._towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
@@ -116,6 +120,20 @@ class Admission:
             return
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
+
+    def _make_room(self, service: Service, flow: Flow, now: float, out: list[Effect]) -> None:
+        """Of the half-open sessions of ``service``, or of the source of ``flow``, the oldest goes if there are as many
+        as there may be: whoever answers has done so by then."""
+        crowd = service.limits.crowds(flow.src.address)
+        if crowd is None or self.on_crowd(service, now, out):
+            return
+        oldest = next((each for each in crowd if each.phase is Phase.INSTALLED), None)
+        if oldest is None:
+            return
+        self._stats["half_open_ended"] += 1
+        service.limits.settled(oldest)
+        if not self._resets.begin(oldest, now, out):
+            self._store.remove((oldest,), now, out)
 
     def _towards(
         self, server: Server, at: Endpoint, local: Endpoint, seq: int, now: float, above: int | None = None

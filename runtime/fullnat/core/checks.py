@@ -3,13 +3,14 @@ unless interfaces or routes change."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from fullnat.config.model import IpInterface, ServerSettings, ServiceSettings
+from fullnat.config.model import OPEN, Access, IpInterface, ServerSettings, ServiceSettings
 from fullnat.core import outward_rules
 from fullnat.core.commands import Problem, Reason
 from fullnat.core.draft import Draft, name
-from fullnat.core.model import Model
+from fullnat.core.model import Declared, Model
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
@@ -87,6 +88,32 @@ def of_vlans(draft: Draft) -> Iterator[Problem]:
         if interface.vlan:
             what = f"the interface of port {interface_text(number)}"
             yield Problem(Reason.INVALID, f"{what} has a VLAN, which this program of the switch does not have")
+
+
+def of_lists(draft: Draft, room: int) -> Iterator[Problem]:
+    """Lists of prefixes in a draft for a program that has room for so many prefixes of a family: of services, and as
+    many of all. Half of that is for what replaces them."""
+    old = (draft.before(key) for key in draft.services)
+    pairs = zip(old, draft.services.values(), strict=True)
+    if draft.model.access is draft.before_access and all(_access(one) is _access(other) for one, other in pairs):
+        return
+    services = draft.everything()
+    if not room:
+        asks = draft.model.access != OPEN or draft.model.settings.source_rate
+        if asks or any(declared.access != OPEN or declared.settings.source_rate for declared in services):
+            what = "lists and rates of sources are not in this program of the switch"
+            yield Problem(Reason.INVALID, f"{what}, which has no room for prefixes")
+        return
+    for whose, lists in (("all services", [draft.model.access]), ("services", [each.access for each in services])):
+        counts = Counter(len(prefix.address) for each in lists for prefix in {*each.deny, *each.allow})
+        for octets, count in counts.items():
+            if count > room // 2:
+                said = f"the lists of {whose} have {count} prefixes of {family(Address(bytes(octets)))}"
+                yield Problem(Reason.INVALID, f"{said}: the switch has room for {room // 2}")
+
+
+def _access(declared: Declared | None) -> Access:
+    return OPEN if declared is None else declared.access
 
 
 def of_stateless(draft: Draft) -> Iterator[Problem]:

@@ -50,6 +50,7 @@ from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
 from fullnat.core.passive import Passive
+from fullnat.core.refused import RefusedClients
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
@@ -59,7 +60,9 @@ from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
+from fullnat.core.talkers import ASKING, Talkers
 from fullnat.core.warming import Warming
+from fullnat.core.wishes import OF_ALL, of_all, wish_of
 from fullnat.net.flow import Address
 from fullnat.net.parse import Packet, parse
 from fullnat.net.vlan import priority, without_priority
@@ -94,6 +97,8 @@ class Controller(Reporting):
         self._restoration = Restoration(self._store, self._resets)
         self._parts = reconcile.Parts(self._store, self._expiry, self._resets, self._restoration)
         self._misses = Misses(self._store)
+        self._talkers = Talkers()
+        self._refused = RefusedClients(self._store, self._tables.policies, self._resets)
         self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
@@ -138,6 +143,7 @@ class Controller(Reporting):
                 self._expiry.idle(event, now)
             case Shed():
                 self._stats["syn_shed"] += event.syns
+                self._stats["packet_shed"] += event.others
             case SwitchUp():
                 self._switch_up(event, now, out)
             case SessionsFound() if self._adoption is not None:
@@ -155,6 +161,8 @@ class Controller(Reporting):
             self._retire(out)
         elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
             self._tables.write([], out)
+        elif self._tables.policies.changed:
+            self._tables.follow_policies(out)
         return [(switch, out)] if out else []
 
     def _comes_up(self, event: Event, switch: SwitchId) -> bool:
@@ -196,6 +204,8 @@ class Controller(Reporting):
                 session.punted(packet, len(event.frame))
         if reason == PuntReason.NO_NEIGHBOR and self._leads_out(event, packet):
             reason = PuntReason.SNAT
+        if reason in ASKING and packet.src is not None:
+            self._talkers.seen(packet.src, now)
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.SERVICE_DATAGRAM:
@@ -217,8 +227,11 @@ class Controller(Reporting):
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
             self._icmp_errors.error(event, packet, now, out)
-        elif reason == PuntReason.NO_SESSION:
-            self._misses.segment(packet, event.ingress_port, now, out)
+        elif reason == PuntReason.NO_SESSION or reason == PuntReason.LATE_ANSWER:
+            of_server = reason == PuntReason.LATE_ANSWER
+            self._misses.segment(packet, event.ingress_port, now, out, of_server=of_server)
+        elif reason == PuntReason.REFUSED:
+            self._refused.packet(event, packet, now, out)
         else:
             self._stats["bad_frame"] += 1
 
@@ -266,6 +279,7 @@ class Controller(Reporting):
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
         self._tables.found_buckets(of[Owner.BUCKETS])
+        self._tables.found_policies(of[Owner.POLICIES])
         self._tables.sync(out)
         self._neighbors.resume(now, out)
         out += announce(self._declaration.router, self._tables.own)
@@ -329,6 +343,7 @@ class Controller(Reporting):
         if gone:
             self._resets.end([session for session in self._store.table if not session.service.configured], now, out)
         self._draining.at_once(now, out)
+        self._refused.end(change.ends, now, out)
         self._neighbors.resolve(self._awaited.wanted if change.network else hops, now, out)
         settings = self.model.settings
         limit = settings.punt_rate, settings.punt_burst
@@ -361,6 +376,9 @@ class Controller(Reporting):
             store.services.outward.route(router)
             hops.route(router)
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
+        if self.model.access is not change.access or settings != change.settings:
+            self._tables.policies.wish(OF_ALL, of_all(settings, self.model.access))
+            self._talkers.bits = settings.source_prefix, settings.source_prefix6
         if settings.timeouts != change.settings.timeouts:
             for service in store.services:
                 service.set_timeouts(settings.timeouts)
@@ -376,6 +394,7 @@ class Controller(Reporting):
             store.templates.follow(left or store.services.by_key.get(key), forgets=service_change.changes_clients)
             store.pool.add(service_change.locals_added)
             store.pool.remove(service_change.locals_removed)
+            self._tables.policies.wish(key, wish_of(service_change.after), is_new=service_change.before is None)
             new |= hops.add(server.address for server in service_change.servers_added)
             hops.remove(server.address for server in service_change.servers_removed)
         self._warming.begin(self._now)

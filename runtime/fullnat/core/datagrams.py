@@ -147,7 +147,7 @@ class Datagrams:
         found = (
             Refusal.NO_ROOM
             if full
-            else limited(service, now) or placed(store, service, flow, queue.held[0].packet, now)
+            else limited(service, flow.src.address, now) or placed(store, service, flow, queue.held[0].packet, now)
         )
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Set
 from typing import NamedTuple, TypeVar
 
-from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check, of_ipv6, of_match, of_proxies, of_stateless, of_vlans
+from fullnat.config.model import OPEN, Access, GlobalSettings
+from fullnat.core.checks import check, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
 from fullnat.core.interface import Sizes
@@ -64,6 +64,10 @@ class Change(NamedTuple):
     """As they were."""
     drains: dict[tuple[ServiceKey, Endpoint], float | None]
     """The time that sessions of these servers have, seconds from now; None is for ever."""
+    access: Access = OPEN
+    """That of all services, as it was."""
+    ends: Set[ServiceKey | None] = frozenset()
+    """Services whose sessions of those who may not use them are to end; None: all."""
 
 
 class Declaration:
@@ -82,7 +86,8 @@ class Declaration:
         changed."""
         draft, roles, router = self._drafted(commands)
         services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
-        change = Change(services, draft.network_changes, self.model.settings, draft.drains)
+        old = self.model.settings
+        change = Change(services, draft.network_changes, old, draft.drains, self.model.access, draft.ends)
         draft.take_over()
         self._roles.add(roles)
         self.router = router
@@ -104,6 +109,7 @@ class Declaration:
         problems += () if self._program.has_vlans else of_vlans(draft)
         problems += () if self._program.has_stateless else of_stateless(draft)
         problems += () if self._program.has_match else of_match(draft)
+        problems += of_lists(draft, self._program.list_size)
         problems += () if self._program.has_proxy else of_proxies(draft)
         if problems:
             raise CommandError(problems)

@@ -43,7 +43,7 @@ class OnePacket:
             # The others could not follow it.
             self._stats["datagram_dropped"] += 1
             return out
-        found = limited(service, now) or service.schedule(flow) or without_server(service)
+        found = limited(service, flow.src.address, now) or service.schedule(flow) or without_server(service)
         if isinstance(found, Refusal):
             refuse(self._stats, service, found, flow, Held(packet, event.ingress_port, 0), out)
             self._stats["datagram_dropped"] += 1

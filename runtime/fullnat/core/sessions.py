@@ -70,6 +70,7 @@ class Session:
         "protocol",
         "server",
         "service",
+        "source",
         "state",
         "still",
         "template",
@@ -85,6 +86,8 @@ class Session:
         self.service = service
         self.server = server
         self.phase = Phase.NEW
+        self.source = service.limits.source(key.src.address)
+        """The prefix that it counts for, if any does."""
         self.protocol = service.protocol.one_way if server.mode.keeps_destination else service.protocol
         self.state: IntEnum = self.protocol.initial
         self.changed = now

@@ -166,8 +166,8 @@ class SessionStore:
     def _hold(self, session: Session) -> None:
         server = session.server
         self.services.hold(session.service, server, session.entry.server_id, session.key.dst)
+        session.service.limits.begun(session)
         self._count(session, session.state, 1)
-        session.service.limits.sessions += 1
         self.unnumbered += not session.protocol.is_numbered
         self.table.add(session)
 
@@ -180,7 +180,7 @@ class SessionStore:
         peer = made(Peer, (entry.protocol, session.real))
         self._give_back(session.service, server, peer, session.local, session.mapping)
         self._count(session, session.state, -1)
-        session.service.limits.sessions -= 1
+        session.service.limits.ended(session)
         if session.template is not None:
             session.template.holders -= 1
         self.unnumbered -= not session.protocol.is_numbered
@@ -263,6 +263,10 @@ class SessionStore:
             server.inactive += change
             if state is session.protocol.initial:
                 server.beginning += change
+                if change > 0:
+                    session.service.limits.opened(session)
+                else:
+                    session.service.limits.settled(session)
         if server.has_threshold and server.judge():
             scheduler.opened(server)
         if scheduler.wants_loads:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from fullnat.config.model import (
+    Access,
     GlobalSettings,
     Interface,
     IpAddress,
@@ -48,6 +49,10 @@ TOA_KIND_LVS = 253
 """Of the one for IPv6 clients, as LVS has it."""
 PREFIXES = 1, 128
 """Bits; those beyond an address count for nothing."""
+REFUSALS = ("drop", "rst", "icmp")
+"""What those get whom a list refuses: nothing; a RST, and other than TCP ICMP; ICMP administratively prohibited."""
+SOURCE_PREFIXES = (8, 32), (16, 64)
+"""Bits that are one source, of IPv4 and IPv6."""
 QUIC_CONFIGS = 0, 6
 """What three bits hold, but for 7, which stands for none."""
 BUCKETS = 256, 65536
@@ -120,7 +125,7 @@ def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
     check_quic_id(settings.quic_id)
     upper, lower = settings.upper_threshold, settings.lower_threshold
-    _each(("upper_threshold", upper), ("lower_threshold", lower), limits=LIMITS)
+    _each(("upper_threshold", upper), ("lower_threshold", lower), ("new_rate", settings.new_rate), limits=LIMITS)
     check_thresholds(upper, lower)
     if settings.mode is not None:
         _check_mode(settings.mode)
@@ -207,6 +212,9 @@ def check_service(settings: ServiceSettings) -> None:
     check_mapping(settings.mapping)
     _within("block_size", settings.block_size, BLOCKS)
     _within("host_sessions", settings.host_sessions, LIMITS)
+    check_sources(settings.source_rate, settings.source_prefix, settings.source_prefix6)
+    half_open = ("half_open", settings.half_open), ("source_half_open", settings.source_half_open)
+    _each(("source_sessions", settings.source_sessions), *half_open, limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
 
@@ -214,6 +222,18 @@ def check_service(settings: ServiceSettings) -> None:
 def check_mapping(mapping: str) -> None:
     if mapping not in MAPPINGS:
         raise ValueError(f"{mapping!r} is not one of {', '.join(MAPPINGS)}")
+
+
+def check_access(access: Access) -> None:
+    if access.refused not in REFUSALS:
+        raise ValueError(f"{access.refused!r} is not one of {', '.join(REFUSALS)}")
+
+
+def check_sources(rate: int, prefix: int, prefix6: int) -> None:
+    """What is one source, and how many sessions it may begin a second."""
+    _within("source_rate", rate, LIMITS)
+    _within("source_prefix", prefix, SOURCE_PREFIXES[0])
+    _within("source_prefix6", prefix6, SOURCE_PREFIXES[1])
 
 
 def check_toa_kind(kind: object) -> None:
@@ -228,6 +248,7 @@ def check_globals(settings: GlobalSettings) -> None:
     if low > high:
         raise ValueError(f"local_port_min {low} is above local_port_max {high}")
     _each(("punt_rate", settings.punt_rate), ("punt_burst", settings.punt_burst), limits=PUNTS)
+    check_sources(settings.source_rate, settings.source_prefix, settings.source_prefix6)
     _check_timeouts(settings.timeouts)
 
 

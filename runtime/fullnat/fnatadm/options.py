@@ -86,6 +86,9 @@ OPTIONS = (
     Option("lower", "l-threshold", "Connections below which it gets some again.", "y", Value.ONE, "NUMBER"),
     Option("within", "within", "With -w 0 or -d: after that its sessions are reset.", "", Value.ONE, "SECONDS"),
     Option("local", "local-address", "A local address.", "z", Value.ONE, "ADDRESS"),
+    Option("blklst", "blklst-address", "Who may not use a service.", "k", Value.ONE, "ADDRESS[/LENGTH]", True),
+    Option("whtlst", "whtlst-address", "Who may, and others not.", "2", Value.ONE, "ADDRESS[/LENGTH]", True),
+    Option("refused", "refused", "What they get.", "", Value.ONE, "WORD", choices=("drop", "rst", "icmp")),
     Option(
         "option", "option", "An option of the configuration that has no letter here.", "", Value.ONE, "NAME=VALUE", True
     ),
@@ -148,6 +151,21 @@ COMMANDS = (
     Command(Option("add_local", "add-laddr", "Add a local address.", "P"), ("service", "local")),
     Command(Option("remove_local", "del-laddr", "Remove a local address.", "Q"), ("service", "local")),
     Command(Option("locals", "get-laddr", "List local addresses.", "G"), (), ("service", "numeric", "json")),
+    Command(
+        Option("add_denied", "add-blklst", "Add to those who may not use a service; without one, any.", "U"),
+        ("blklst",),
+        ("service", "refused"),
+    ),
+    Command(Option("remove_denied", "del-blklst", "Remove some of them."), ("blklst",), ("service",)),
+    Command(Option("denied", "get-blklst", "List them.", "B"), (), ("service", "json")),
+    Command(
+        Option("add_allowed", "add-whtlst", "Add to those who may use a service; without one, any.", "O"),
+        ("whtlst",),
+        ("service", "refused"),
+    ),
+    Command(Option("remove_allowed", "del-whtlst", "Remove some of them.", "Y"), ("whtlst",), ("service",)),
+    Command(Option("allowed", "get-whtlst", "List them.", "W"), (), ("service", "json")),
+    Command(Option("end_refused", "end-refused", "Reset the sessions of those who may not."), (), ("service",)),
     Command(Option("save", "save", "Write everything as lines for -R.", "S"), (), ("numeric",)),
     Command(Option("restore", "restore", "Carry out the lines of standard input, all or none.", "R")),
     Command(
@@ -184,11 +202,6 @@ REFUSED = {
     "--ifname": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
     "-J": "SNAT is not supported",
     "--snat": "SNAT is not supported",
-    "-U": "lists of denied addresses are not supported",
-    "-B": "lists of denied addresses are not supported",
-    "-O": "lists of allowed addresses are not supported",
-    "-Y": "lists of allowed addresses are not supported",
-    "-W": "lists of allowed addresses are not supported",
     "--sockpair": "--sockpair is DPVS's; fullnat sessions --filter finds one connection",
 }
 """What ipvsadm or DPVS's has and there is not here, and what to say of it."""

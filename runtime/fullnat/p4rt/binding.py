@@ -83,6 +83,11 @@ class Binder:
         """It has services of all ports and by match."""
         return "service_match" in self._tables
 
+    @property
+    def has_policies(self) -> bool:
+        """It knows who may use services."""
+        return "policy" in self._tables
+
     def table(
         self,
         name: str,

@@ -34,6 +34,8 @@ class Owner(Enum):
     SESSIONS = "sessions"
     BUCKETS = "buckets"
     """Of services without sessions."""
+    POLICIES = "policies"
+    """Who may use services, and their lists."""
 
 
 class Action(NamedTuple):
@@ -71,6 +73,8 @@ class Wanted:
     """Of those services that are by match."""
     outward: Mapping[tuple[int, Endpoint], Sequence[Match]] = field(default_factory=dict)
     """Of those of SNAT."""
+    policies: Mapping[tuple[int, Endpoint], int] = field(default_factory=dict)
+    """The numbers of those that services have."""
 
 
 class Table(Generic[E]):
@@ -100,11 +104,17 @@ class Table(Generic[E]):
     """and IPv6 as well."""
     of_match: ClassVar[bool] = False
     """Only such programs have it."""
+    actions_policies: ClassVar[tuple[Action, ...]] = ()
+    """Further ones, in programs that know who may use services,"""
+    actions_policies_stateless: ClassVar[tuple[Action, ...]] = ()
+    """and services without sessions as well."""
+    of_policies: ClassVar[bool] = False
+    """Only programs that know who may use services have it."""
     kinds: ClassVar[tuple[str, ...]] = ()
     """Match kinds of the key's fields, if not all are exact. A ternary field of an address is a prefix, one of a number
     has it all or, None, nothing; a range has its first and last value. The priority is the last of the key's values."""
     lpm: ClassVar[bool] = False
-    """The key is one prefix: its entries have ``prefix`` and ``prefix_len``."""
+    """The last field of the key is a prefix: behind it its entries have its length."""
     owner: ClassVar[Owner] = Owner.CONFIGURATION
     last: ClassVar[bool] = False
     """Configured entries are written behind those of all other tables, because they let traffic in."""
