@@ -127,6 +127,9 @@
 #error "the target must define STRAY_ICMP_ERROR: the action for an ICMP error to an address of ours without hdr.ports: drop(DropReason.ICMP_ERROR), or punt(PuntReason.ICMP_ERROR) if the controller translates it"
 #endif
 
+/* In a table's key: the service tells who sends without session that there is none. */
+#define RESETS_ON_MISS (bit<8>)ServiceFlag.RESET_ON_MISS &&& (bit<8>)ServiceFlag.RESET_ON_MISS
+
 /* A target that defines SERVICE_MATCH has services of all ports and by match, and SNAT; one that defines POLICIES says who may use
  * services (its program applies Access behind LookUp). */
 #if defined(SERVICE_MATCH) && !defined(IS_ECHO)

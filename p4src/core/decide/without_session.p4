@@ -8,8 +8,6 @@
 
 #include "../target.p4"
 
-#define RESETS_ON_MISS (bit<8>)ServiceFlag.RESET_ON_MISS &&& (bit<8>)ServiceFlag.RESET_ON_MISS
-
 control JudgeWithoutSession(inout headers_t hdr, inout metadata_t m) {
     @hidden
     action pass() { }
