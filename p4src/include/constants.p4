@@ -69,6 +69,20 @@ const bit<16> TOA_V6_BYTES = 20;
 const bit<16> MSS_FLOOR = 536;
 const bit<16> MSS6_FLOOR = 1220;
 
+/* What SYN cookies can say: of each the largest that is not above what the client says, and the first one is less, or nothing. The
+ * values are those of Linux (net/ipv4/syncookies.c, net/ipv6/syncookies.c); 7 and 6 are the scales of Linux and of macOS. */
+@noWarn("unused") const bit<16> COOKIE_MSS_0 = 536;
+@noWarn("unused") const bit<16> COOKIE_MSS_1 = 1300;
+@noWarn("unused") const bit<16> COOKIE_MSS_2 = 1440;
+@noWarn("unused") const bit<16> COOKIE_MSS_3 = 1460;
+@noWarn("unused") const bit<16> COOKIE_MSS6_0 = 1220;
+@noWarn("unused") const bit<16> COOKIE_MSS6_1 = 1420;
+@noWarn("unused") const bit<16> COOKIE_MSS6_2 = 1440;
+@noWarn("unused") const bit<16> COOKIE_MSS6_3 = 8940;
+@noWarn("unused") const bit<8> COOKIE_SCALE_1 = 3;
+@noWarn("unused") const bit<8> COOKIE_SCALE_2 = 6;
+@noWarn("unused") const bit<8> COOKIE_SCALE_3 = 7;
+
 /* What a packet_out asks for. */
 enum bit<8> PacketOutAction {
     FORWARD = 0,  /* send the packet unchanged to `port` */
@@ -100,12 +114,16 @@ enum bit<8> PuntReason {
     ICMP_ERROR  = 11, /* ICMP error to an address of ours, which this target cannot translate */
     ND          = 12, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
     NEIGHBOR6   = 13, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
-    PUNT_REASONS = 14
+    COOKIE_ACK  = 14, /* no session, but the right answer to a SYN cookie of ours */
+    SPLICE      = 15, /* of a session that a cookie began, and whose real server has not answered yet */
+    PUNT_REASONS = 16
 }
 
 /* virtual_service flags. */
 enum bit<8> ServiceFlag {
-    RESET_ON_MISS = 1  /* segments without session go to the controller, which answers RST */
+    RESET_ON_MISS = 1,  /* segments without session go to the controller, which answers RST */
+    COOKIES = 2,        /* every SYN is answered with a cookie */
+    COOKIES_IN_NEED = 4 /* those that would be too many for the controller are */
 }
 
 /* session flags. */
@@ -195,7 +213,25 @@ enum bit<8> DropReason {
     IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
     NO_BUCKET       = 40,  /* to a service without sessions that has no real server */
     PROXY           = 41,  /* a client's segment that would write over the header of PROXY protocol */
-    DROP_REASONS    = 42
+    SYN_COOKIE      = 42,  /* a SYN that was to be answered with a cookie, without a key or with IPv4 options */
+    BAD_COOKIE      = 43,  /* nothing that opens a session, and none there, at a service with cookies: nor has it a right one */
+    DROP_REASONS    = 44
+}
+
+/* What became of SYN cookies: index of cookie_ctr. */
+enum bit<8> CookieEvent {
+    SENT  = 0,
+    RIGHT = 1,  /* an acknowledgement of one */
+    WRONG = 2,
+    COOKIE_EVENTS = 3
+}
+
+/* Which key table cookie_key is asked for: that of new cookies, or that of a generation, by the bit that cookies have of it. */
+enum bit<8> CookieKey {
+    NEW = 0,
+    GENERATION_0 = 2,
+    GENERATION_1 = 3,
+    NONE = 255
 }
 
 #endif

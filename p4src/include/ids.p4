@@ -24,6 +24,7 @@
 #define ID_T_SERVICE_MATCH6  19
 #define ID_T_SESSION46       20
 #define ID_T_BUCKET          30
+#define ID_T_COOKIE_KEY      50
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -67,6 +68,12 @@
 #define ID_A_SERVICE_STATELESS 51
 #define ID_A_BUCKET_SERVER   52
 #define ID_A_NO_BUCKET       53
+#define ID_A_SPLICED_IN      60
+#define ID_A_SPLICED_OUT     61
+#define ID_A_SPLICED_IN6     62
+#define ID_A_SPLICED_OUT6    63
+#define ID_A_COOKIE_KEY_SET  66
+#define ID_A_NO_COOKIE_KEY   67
 
 /* counters, meters, registers */
 #define ID_C_DROP            1
@@ -79,6 +86,7 @@
 #define ID_DC_SESSION_IN6    8
 #define ID_DC_SESSION_OUT6   9
 #define ID_DC_SESSION46      12
+#define ID_C_COOKIE          20
 #define ID_M_PUNT            1
 #define ID_R_EVENTS          1
 #define ID_R_FIRST_DATA_SEQ  2

@@ -2,6 +2,17 @@
 
 from enum import IntEnum
 
+COOKIE_MSS6_0 = 1220
+COOKIE_MSS6_1 = 1420
+COOKIE_MSS6_2 = 1440
+COOKIE_MSS6_3 = 8940
+COOKIE_MSS_0 = 536
+COOKIE_MSS_1 = 1300
+COOKIE_MSS_2 = 1440
+COOKIE_MSS_3 = 1460
+COOKIE_SCALE_1 = 3
+COOKIE_SCALE_2 = 6
+COOKIE_SCALE_3 = 7
 MSS_FLOOR = 536
 MSS6_FLOOR = 1220
 OF_SERVER = 2147483648
@@ -37,11 +48,15 @@ class PuntReason(IntEnum):
     ICMP_ERROR = 11
     ND = 12
     NEIGHBOR6 = 13
-    PUNT_REASONS = 14
+    COOKIE_ACK = 14
+    SPLICE = 15
+    PUNT_REASONS = 16
 
 
 class ServiceFlag(IntEnum):
     RESET_ON_MISS = 1
+    COOKIES = 2
+    COOKIES_IN_NEED = 4
 
 
 class SessionFlag(IntEnum):
@@ -122,4 +137,20 @@ class DropReason(IntEnum):
     IPSEC = 39
     NO_BUCKET = 40
     PROXY = 41
-    DROP_REASONS = 42
+    SYN_COOKIE = 42
+    BAD_COOKIE = 43
+    DROP_REASONS = 44
+
+
+class CookieEvent(IntEnum):
+    SENT = 0
+    RIGHT = 1
+    WRONG = 2
+    COOKIE_EVENTS = 3
+
+
+class CookieKey(IntEnum):
+    NEW = 0
+    GENERATION_0 = 2
+    GENERATION_1 = 3
+    NONE = 255

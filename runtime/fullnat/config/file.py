@@ -32,6 +32,8 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.values import (
+    COOKIE_MSS,
+    COOKIE_SCALES,
     LIMITS,
     MTUS,
     PORTS,
@@ -41,6 +43,7 @@ from fullnat.core.values import (
     QUIC_CONFIGS,
     QUORUMS,
     SWITCH_PORTS,
+    SYN_PROXIES,
     WEIGHTS,
 )
 from fullnat.net.flow import MARKS, marked
@@ -152,6 +155,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "toa": (scalars.boolean, True),
     "toa_kind": (scalars.toa_kind, 254),
     "proxy_protocol": (scalars.one_of(*PROXIES), "off"),
+    "syn_proxy": (scalars.one_of(*SYN_PROXIES), "off"),
     "keep_timestamps": (scalars.boolean, False),
     "keep_mss": (scalars.boolean, False),
     "reset_on_miss": (scalars.boolean, True),
@@ -170,13 +174,16 @@ _SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
 """A real server of a service of several ports, which has none of its own."""
 _BY_MARK = {key: option for key, option in VIRTUAL_SERVER.items() if key not in ("address", "port")}
 _OF_UDP = ("ops",)
-_OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
+_OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss", "syn_proxy")
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
     "local_port_max": (_PORT, 65535),
     "punt_rate": (scalars.integer(*PUNTS), 20_000),
     "punt_burst": (scalars.integer(*PUNTS), 20_000),
+    "syn_proxy_mss": (scalars.integer(*COOKIE_MSS), 1452),
+    "syn_proxy_scale": (scalars.integer(*COOKIE_SCALES), 7),
+    "syn_proxy_half_open": (scalars.integer(*LIMITS), 4096),
 }
 _PLACES = {
     "[[interface]]": INTERFACE,

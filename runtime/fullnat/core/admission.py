@@ -89,6 +89,8 @@ class Admission:
             ):
                 self._store.timers.arm(session, now)
             self._again(session, held, now, out)
+        elif session.entry.splice is not None and phase in (Phase.INSTALLING, Phase.REUSING):
+            self._stats["syn_retransmitted"] += 1
         elif phase is Phase.INSTALLING or phase is Phase.REUSING:
             waiting = session.held
             self._stats["syn_retransmitted"] += waiting is not None and waiting.seq == held.seq
@@ -104,11 +106,11 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = limited(service, now) or self._place(service, flow, held.packet, now)
+        found = self.placed(service, flow, held.packet, now)
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
-        isn = self._towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
+        isn = self.towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
             refuse(store.stats, service, Refusal.NO_ROOM, flow, held, out)
@@ -116,12 +118,16 @@ class Admission:
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
-    def _place(self, service: Service, flow: Flow, packet: Packet, now: float) -> Place | Refusal:
+    def placed(self, service: Service, flow: Flow, packet: Packet, now: float) -> Place | Refusal:
+        """Where a new session of ``flow`` goes, which begins with that, or why there is to be none."""
+        refusal = limited(service, now)
+        if refusal is not None:
+            return refusal
         store = self._store
         known = store.affinity.server(service, flow, packet, now) if service.knows_clients else None
         return place(store.pool, store.clients, service, flow, known)
 
-    def _towards(
+    def towards(
         self, server: Server, at: Endpoint, local: Endpoint, seq: int, now: float, above: int | None = None
     ) -> int:
         """The ISN that ``server``, which answers ``at`` this, sees: ours, or the client's ``seq`` where it is the
@@ -133,6 +139,16 @@ class Admission:
         store = self._store
         # It was found dead and waits for its resets; the client has begun anew before.
         dead = session.phase is Phase.EXPIRING
+        splice = session.entry.splice
+        if splice is not None and not dead:
+            if held.seq == session.entry.client_isn:
+                # Long under way: its client has had a SYN-ACK.
+                self._stats["syn_retransmitted"] += 1
+                return
+            if not splice.number:
+                # Its client begins anew before the server has answered; the SYN comes again, and gets a cookie.
+                store.remove((session,), now, out)
+                return
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             answered = session.events & session.protocol.answers
@@ -177,7 +193,7 @@ class Admission:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
         above = held.end or self._store.ceiling(session)
-        isn = self._towards(session.server, session.real, session.local, held.seq, now, above)
+        isn = self.towards(session.server, session.real, session.local, held.seq, now, above)
         self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1
@@ -185,6 +201,7 @@ class Admission:
             delta=(isn - held.seq) & 0xFFFFFFFF,
             client_isn=held.seq,
             idle_timeout=session.service.established_timeout,
+            splice=None,
         )
         session.probing = False
         self._store.write(session, Op.MODIFY, session.new_entry, Step.REUSE, now, out)

@@ -59,6 +59,7 @@ from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
+from fullnat.core.syn_proxies import SynProxies
 from fullnat.core.warming import Warming
 from fullnat.net.flow import Address
 from fullnat.net.parse import parse
@@ -97,6 +98,7 @@ class Controller(Reporting):
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
+        self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
@@ -148,6 +150,8 @@ class Controller(Reporting):
                 return []
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
+        if self._store.crowded:
+            self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
             self._retire(out)
         elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
@@ -167,7 +171,7 @@ class Controller(Reporting):
         if self._switch is None:
             return None
         owners = self._store, self._neighbors, self._warming, self._draining, self._store.templates, self._passive
-        times = (owner.timers.deadline() for owner in owners)
+        times = *(owner.timers.deadline() for owner in owners), self._syn_proxies.deadline()
         return min((time for time in times if time is not None), default=None)
 
     def handle_deadline(self, now: float) -> list[Envelope]:
@@ -181,13 +185,16 @@ class Controller(Reporting):
         self._draining.due(now, out)
         self._store.templates.due(now)
         self._passive.due(now, out)
+        calm = self._syn_proxies.due(now, out)
+        if calm:
+            self._tables.change(calm, (), out)
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         return [(self._switch, out)] if out else []
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
-        if reason == PuntReason.SESSION_SYN or reason == PuntReason.OPTIONS:
+        if reason in (PuntReason.SESSION_SYN, PuntReason.OPTIONS, PuntReason.SPLICE):
             session = self._store.table.by_id.get(event.session_id)
             if session is not None:
                 session.punted(packet, len(event.frame))
@@ -210,6 +217,8 @@ class Controller(Reporting):
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
             self._icmp_errors.error(event, packet, now, out)
+        elif self._syn_proxies.packet(event, packet, now, out):
+            pass
         elif reason == PuntReason.NO_SESSION:
             self._misses.segment(packet, event.ingress_port, now, out)
         else:
@@ -219,6 +228,8 @@ class Controller(Reporting):
         if self._tables.written(event, out) or self._restoration.written(event, now, out):
             return
         for session, failure in self._store.answered(event):
+            if self._syn_proxies.written(session, failure, now, out):
+                continue
             opener = self._admission if session.protocol.is_numbered else self._datagrams
             if session.phase is not Phase.REMOVING:
                 opener.written(session, failure, now, out)
@@ -249,6 +260,7 @@ class Controller(Reporting):
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
         self._tables.found_buckets(of[Owner.BUCKETS])
+        self._syn_proxies.switch_up(of[Owner.COOKIES], now, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
         out += announce(self._declaration.router, self._tables.own)
@@ -280,6 +292,7 @@ class Controller(Reporting):
         """Nothing that is under way will be answered."""
         reconcile.switch_down(self._store)
         self._restoration.forget()
+        self._syn_proxies.switch_down()
         self._datagrams.switch_down()
         self._neighbors.switch_down()
 
@@ -304,6 +317,7 @@ class Controller(Reporting):
         if self._switch is None:
             return [(THE_SWITCH, told)] if told else []
         out += told
+        self._syn_proxies.sync(now, out)
         self._number(NOTHING_FOUND, out)
         new = self._tables.sync(out) if change.network else self._change_tables(change, out)
         out += announce(self._declaration.router, new)
@@ -360,6 +374,7 @@ class Controller(Reporting):
             store.pool.remove(service_change.locals_removed)
             new |= hops.add(server.address for server in service_change.servers_added)
             hops.remove(server.address for server in service_change.servers_removed)
+        self._syn_proxies.follow(change.services, settings)
         self._warming.begin(self._now)
         self._draining.follow(change.services, change.drains, self._now)
         return new, gone, told
