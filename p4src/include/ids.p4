@@ -68,6 +68,7 @@
 #define ID_A_SERVICE_STATELESS 51
 #define ID_A_BUCKET_SERVER   52
 #define ID_A_NO_BUCKET       53
+#define ID_A_TO_SERVER_GUE6  54
 #define ID_A_SPLICED_IN      60
 #define ID_A_SPLICED_OUT     61
 #define ID_A_SPLICED_IN6     62

@@ -12,7 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from fullnat.api.listener import ApiError
-from fullnat.app.snapshot import Json, Snapshots
+from fullnat.app.shown import Json
+from fullnat.app.snapshot import Snapshots
 from fullnat.core.stats import NAMES
 
 REQUEST_SECONDS = 10.0
@@ -63,6 +64,7 @@ _GROUPS = (
     ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
     ("punts", "reason", ("packets", "bytes"), "{} that the switch has sent to the controller, by reason"),
     ("toa", "result", ("packets",), "{} of clients that were to get the option TOA, by what became of it"),
+    ("cookies", "event", ("packets",), "SYN cookies, by what became of them: {} that have them"),
 )
 """What the switch counts: name, label, units, and the meaning of a unit."""
 
@@ -175,7 +177,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
-        **{group: {"": cells} for group in ("drops", "punts", "toa")},
+        **{group: {"": cells} for group in ("drops", "punts", "toa", "cookies")},
     }
     for family in _Reading(reading).collect():
         suffix = "_total" if family.type == "counter" else ""
@@ -197,7 +199,7 @@ async def serve_metrics(address: tuple[str, int], snapshots: Snapshots) -> Calla
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_SECONDS)
             if head.split(b" ", 2)[:2] == [b"GET", b"/metrics"]:
-                status, body = "200 OK", render(await snapshots.stats())
+                status, body = "200 OK", await asyncio.to_thread(render, await snapshots.stats())
             else:
                 status, body = "404 Not Found", b"only GET /metrics\n"
             header = f"HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n"

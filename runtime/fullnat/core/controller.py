@@ -225,7 +225,11 @@ class Controller(Reporting):
             self._stats["bad_frame"] += 1
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
-        if self._tables.written(event, out) or self._restoration.written(event, now, out):
+        if self._tables.written(event, out):
+            return
+        if self._restoration.written(event, now, out):
+            if not self._store.restoring:
+                self._datagrams.leave(self._store.services, now, out)
             return
         for session, failure in self._store.answered(event):
             if self._syn_proxies.written(session, failure, now, out):

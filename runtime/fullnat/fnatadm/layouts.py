@@ -78,6 +78,7 @@ def _flags(found: Json) -> str:
         mask = names.mask(settings["persistence_prefix"], is_six=names.is_six(found["virtual"]))
         flags += f" mask {mask}" if mask is not None else ""
     flags += " ops" if settings.get("ops") else ""
+    flags += {"always": " synproxy", "auto": " synproxy auto"}.get(settings.get("syn_proxy", "off"), "")
     return flags + ("" if settings.get("proxy_protocol", "off") == "off" else " ppv2")
 
 
@@ -186,6 +187,13 @@ def connection(session: Json, numeric: bool) -> str:
     ends = [names.shown(session[key], protocol, numeric) for key in ("client", "virtual", "server")]
     expire = f"{left // 60:02}:{left % 60:02}"
     return f"{protocol.upper():<3} {expire:<6} {session['state']:<11} {ends[0]:<18} {ends[1]:<18} {ends[2]}"
+
+
+def as_connection(template: Json) -> Json:
+    """A template as ipvsadm lists it: without state, of any port of the client, or of the first address of the prefix
+    that is one client."""
+    host = template["client"].partition("/")[0]
+    return {**template, "client": names.joined(host, "0"), "state": "NONE"}
 
 
 LOCALS_TITLE = f"{'VIP:VPORT':<20} {'TOTAL':<8} {'SNAT_IP':<20} {'CONFLICTS':<10} {'CONNS':<10}"
