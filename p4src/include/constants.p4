@@ -69,6 +69,20 @@ const bit<16> TOA_V6_BYTES = 20;
 const bit<16> MSS_FLOOR = 536;
 const bit<16> MSS6_FLOOR = 1220;
 
+/* What SYN cookies can say: of each the largest that is not above what the client says, and the first one is less, or nothing. The
+ * values are those of Linux (net/ipv4/syncookies.c, net/ipv6/syncookies.c); 7 and 6 are the scales of Linux and of macOS. */
+@noWarn("unused") const bit<16> COOKIE_MSS_0 = 536;
+@noWarn("unused") const bit<16> COOKIE_MSS_1 = 1300;
+@noWarn("unused") const bit<16> COOKIE_MSS_2 = 1440;
+@noWarn("unused") const bit<16> COOKIE_MSS_3 = 1460;
+@noWarn("unused") const bit<16> COOKIE_MSS6_0 = 1220;
+@noWarn("unused") const bit<16> COOKIE_MSS6_1 = 1420;
+@noWarn("unused") const bit<16> COOKIE_MSS6_2 = 1440;
+@noWarn("unused") const bit<16> COOKIE_MSS6_3 = 8940;
+@noWarn("unused") const bit<8> COOKIE_SCALE_1 = 3;
+@noWarn("unused") const bit<8> COOKIE_SCALE_2 = 6;
+@noWarn("unused") const bit<8> COOKIE_SCALE_3 = 7;
+
 /* What a packet_out asks for. */
 enum bit<8> PacketOutAction {
     FORWARD = 0,  /* send the packet unchanged to `port` */
@@ -103,12 +117,16 @@ enum bit<8> PuntReason {
     REFUSED     = 14, /* to a service that its source may not use, and is to be told so */
     LATE_ANSWER = 15, /* a real server's segment to a local address, no session */
     SNAT        = 16, /* first packet of a host inside, by a rule of SNAT */
-    PUNT_REASONS = 17
+    COOKIE_ACK  = 17, /* no session, but the right answer to a SYN cookie of ours */
+    SPLICE      = 18, /* of a session that a cookie began, and whose real server has not answered yet */
+    PUNT_REASONS = 19
 }
 
 /* virtual_service flags. */
 enum bit<8> ServiceFlag {
-    RESET_ON_MISS = 1  /* segments without session go to the controller, which answers RST */
+    RESET_ON_MISS = 1,  /* segments without session go to the controller, which answers RST */
+    COOKIES = 2,        /* every SYN is answered with a cookie */
+    COOKIES_IN_NEED = 4 /* those that would be too many for the controller are */
 }
 
 /* What a policy does with those that its list refuses. */
@@ -210,7 +228,25 @@ enum bit<8> DropReason {
     DENIED_BY_ALL   = 43,  /* likewise any service */
     NEW_RATE        = 44,  /* begins a connection, and its service has had as many lately as it may */
     SOURCE_RATE     = 45,  /* likewise its source */
-    DROP_REASONS    = 46
+    SYN_COOKIE      = 46,  /* a SYN that was to be answered with a cookie, without a key or with IPv4 options */
+    BAD_COOKIE      = 47,  /* nothing that opens a session, and none there, at a service with cookies: nor has it a right one */
+    DROP_REASONS    = 48
+}
+
+/* What became of SYN cookies: index of cookie_ctr. */
+enum bit<8> CookieEvent {
+    SENT  = 0,
+    RIGHT = 1,  /* an acknowledgement of one */
+    WRONG = 2,
+    COOKIE_EVENTS = 3
+}
+
+/* Which key table cookie_key is asked for: that of new cookies, or that of a generation, by the bit that cookies have of it. */
+enum bit<8> CookieKey {
+    NEW = 0,
+    GENERATION_0 = 2,
+    GENERATION_1 = 3,
+    NONE = 255
 }
 
 #endif

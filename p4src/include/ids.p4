@@ -32,6 +32,7 @@
 #define ID_T_LIST6           43
 #define ID_T_LIST_OF_ALL     44
 #define ID_T_LIST_OF_ALL6    45
+#define ID_T_COOKIE_KEY      50
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -88,6 +89,12 @@
 #define ID_A_POLICY_OF_ALL_SET 74
 #define ID_A_LIST_PASS       75
 #define ID_A_LIST_REFUSE     76
+#define ID_A_SPLICED_IN      60
+#define ID_A_SPLICED_OUT     61
+#define ID_A_SPLICED_IN6     62
+#define ID_A_SPLICED_OUT6    63
+#define ID_A_COOKIE_KEY_SET  66
+#define ID_A_NO_COOKIE_KEY   67
 
 /* counters, meters, registers */
 #define ID_C_DROP            1
@@ -100,6 +107,7 @@
 #define ID_DC_SESSION_IN6    8
 #define ID_DC_SESSION_OUT6   9
 #define ID_DC_SESSION46      12
+#define ID_C_COOKIE          20
 #define ID_M_PUNT            1
 #define ID_R_EVENTS          1
 #define ID_R_FIRST_DATA_SEQ  2

@@ -2,6 +2,17 @@
 
 from enum import IntEnum
 
+COOKIE_MSS6_0 = 1220
+COOKIE_MSS6_1 = 1420
+COOKIE_MSS6_2 = 1440
+COOKIE_MSS6_3 = 8940
+COOKIE_MSS_0 = 536
+COOKIE_MSS_1 = 1300
+COOKIE_MSS_2 = 1440
+COOKIE_MSS_3 = 1460
+COOKIE_SCALE_1 = 3
+COOKIE_SCALE_2 = 6
+COOKIE_SCALE_3 = 7
 MSS_FLOOR = 536
 MSS6_FLOOR = 1220
 OF_SERVER = 2147483648
@@ -40,11 +51,15 @@ class PuntReason(IntEnum):
     REFUSED = 14
     LATE_ANSWER = 15
     SNAT = 16
-    PUNT_REASONS = 17
+    COOKIE_ACK = 17
+    SPLICE = 18
+    PUNT_REASONS = 19
 
 
 class ServiceFlag(IntEnum):
     RESET_ON_MISS = 1
+    COOKIES = 2
+    COOKIES_IN_NEED = 4
 
 
 class PolicyFlag(IntEnum):
@@ -135,4 +150,20 @@ class DropReason(IntEnum):
     DENIED_BY_ALL = 43
     NEW_RATE = 44
     SOURCE_RATE = 45
-    DROP_REASONS = 46
+    SYN_COOKIE = 46
+    BAD_COOKIE = 47
+    DROP_REASONS = 48
+
+
+class CookieEvent(IntEnum):
+    SENT = 0
+    RIGHT = 1
+    WRONG = 2
+    COOKIE_EVENTS = 3
+
+
+class CookieKey(IntEnum):
+    NEW = 0
+    GENERATION_0 = 2
+    GENERATION_1 = 3
+    NONE = 255

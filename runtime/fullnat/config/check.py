@@ -12,7 +12,8 @@ from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, Vir
 from fullnat.config.roles import check_roles, place
 from fullnat.core import outward_rules
 from fullnat.core.checks import ONLY_V6, mixed, without_local, without_port
-from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.protocols.base import PROTOCOLS, Protocol
+from fullnat.core.syn_proxy import check_syn_proxy
 from fullnat.core.telling import check_proxy
 from fullnat.core.values import (
     OPS_WITHOUT_LOCAL,
@@ -101,6 +102,13 @@ def _check_routes(config: Config, problems: Problems) -> None:
             problems.add(where, "gateway", f"{route.gateway} is in the subnet of no interface")
 
 
+def _check_syn_proxy(server: VirtualServer, protocol: Protocol, where: Where, problems: Problems) -> None:
+    servers = [(Endpoint(as_bytes(real.address), real.port), real.mode or server.mode) for real in server.real_servers]
+    _try(
+        check_syn_proxy, protocol, server, server.endpoint.address, servers, problems=problems, at=(where, "syn_proxy")
+    )
+
+
 def _check_virtual_server(
     config: Config, server: VirtualServer, where: Where, wrong: Container[IpAddress], problems: Problems
 ) -> None:
@@ -123,6 +131,7 @@ def _check_virtual_server(
     protocol = PROTOCOLS[server.protocol]
     own = (real.mode or server.mode for real in server.real_servers)
     _try(check_proxy, protocol, server.proxy_protocol, own, problems=problems, at=(where, "proxy_protocol"))
+    _check_syn_proxy(server, protocol, where, problems)
     seen = set()
     for address in server.local_addresses:
         if address in seen:

@@ -33,6 +33,8 @@ from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.values import (
     BLOCKS,
+    COOKIE_MSS,
+    COOKIE_SCALES,
     INDEPENDENT,
     LIMITS,
     MAPPINGS,
@@ -46,6 +48,7 @@ from fullnat.core.values import (
     REFUSALS,
     SOURCE_PREFIXES,
     SWITCH_PORTS,
+    SYN_PROXIES,
     WEIGHTS,
 )
 from fullnat.net.flow import MARKS, marked
@@ -167,6 +170,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "toa": (scalars.boolean, True),
     "toa_kind": (scalars.toa_kind, 254),
     "proxy_protocol": (scalars.one_of(*PROXIES), "off"),
+    "syn_proxy": (scalars.one_of(*SYN_PROXIES), "off"),
     "keep_timestamps": (scalars.boolean, False),
     "keep_mss": (scalars.boolean, False),
     "reset_on_miss": (scalars.boolean, True),
@@ -189,7 +193,16 @@ _SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
 """A real server of a service of several ports, which has none of its own."""
 _BY_MARK = {key: option for key, option in VIRTUAL_SERVER.items() if key not in ("address", "port")}
 _OF_UDP = ("ops",)
-_OF_TCP = ("half_open", "source_half_open", "toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
+_OF_TCP = (
+    "half_open",
+    "source_half_open",
+    "toa",
+    "toa_kind",
+    "keep_timestamps",
+    "keep_mss",
+    "reset_on_miss",
+    "syn_proxy",
+)
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
@@ -202,6 +215,9 @@ GLOBAL: dict[str, tuple[Convert, Any]] = {
     "source_rate": (scalars.integer(*LIMITS), 0),
     "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
     "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
+    "syn_proxy_mss": (scalars.integer(*COOKIE_MSS), 1452),
+    "syn_proxy_scale": (scalars.integer(*COOKIE_SCALES), 7),
+    "syn_proxy_half_open": (scalars.integer(*LIMITS), 4096),
 }
 _PLACES = {
     "[[interface]]": INTERFACE,

@@ -201,6 +201,9 @@ class ServiceSettings:
     """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
+    syn_proxy: str = "off"
+    """Which SYNs are answered with a cookie, of :data:`fullnat.core.syn_proxy.COOKIES`: none, those that are too many,
+    or all."""
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
     echo_while_up: bool = False
@@ -337,6 +340,12 @@ class GlobalSettings:
     """Bits of an IPv4 address that are a source by that,"""
     source_prefix6: int = 64
     """and of an IPv6 address."""
+    syn_proxy_mss: int = 1452
+    """Of SYN-ACKs with a cookie over IPv4; over IPv6 32 less."""
+    syn_proxy_scale: int = 7
+    """By which clients shift windows behind such a SYN-ACK: no more than the real servers should."""
+    syn_proxy_half_open: int = 4096
+    """Half-open sessions of a service with syn_proxy = "auto" beyond which it answers every SYN so; 0 is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

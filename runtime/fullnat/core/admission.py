@@ -11,7 +11,7 @@ from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.placement import Refusal, limited
+from fullnat.core.placement import Place, Refusal, limited
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.servers import Server
@@ -93,6 +93,8 @@ class Admission:
             ):
                 self._store.timers.arm(session, now)
             self._again(session, held, now, out)
+        elif session.entry.splice is not None and phase in (Phase.INSTALLING, Phase.REUSING):
+            self._stats["syn_retransmitted"] += 1
         elif phase is Phase.INSTALLING or phase is Phase.REUSING:
             waiting = session.held
             self._stats["syn_retransmitted"] += waiting is not None and waiting.seq == held.seq
@@ -108,12 +110,12 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = limited(service, flow.src.address, now) or placed(store, service, flow, held.packet, now)
+        found = self.placed(service, flow, held.packet, now)
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
         self._make_room(service, flow, now, out)
-        isn = self._towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
+        isn = self.towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
             refuse(store.stats, service, Refusal.NO_ROOM, flow, held, out)
@@ -135,7 +137,11 @@ class Admission:
         if not self._resets.begin(oldest, now, out):
             self._store.remove((oldest,), now, out)
 
-    def _towards(
+    def placed(self, service: Service, flow: Flow, packet: Packet, now: float) -> Place | Refusal:
+        """Where a new session of ``flow`` goes, which begins with that, or why there is to be none."""
+        return limited(service, flow.src.address, now) or placed(self._store, service, flow, packet, now)
+
+    def towards(
         self, server: Server, at: Endpoint, local: Endpoint, seq: int, now: float, above: int | None = None
     ) -> int:
         """The ISN that ``server``, which answers ``at`` this, sees: ours, or the client's ``seq`` where it is the
@@ -147,6 +153,16 @@ class Admission:
         store = self._store
         # It was found dead and waits for its resets; the client has begun anew before.
         dead = session.phase is Phase.EXPIRING
+        splice = session.entry.splice
+        if splice is not None and not dead:
+            if held.seq == session.entry.client_isn:
+                # Long under way: its client has had a SYN-ACK.
+                self._stats["syn_retransmitted"] += 1
+                return
+            if not splice.number:
+                # Its client begins anew before the server has answered; the SYN comes again, and gets a cookie.
+                store.remove((session,), now, out)
+                return
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             answered = session.events & session.protocol.answers
@@ -191,7 +207,7 @@ class Admission:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
         above = held.end or self._store.ceiling(session)
-        isn = self._towards(session.server, session.real, session.local, held.seq, now, above)
+        isn = self.towards(session.server, session.real, session.local, held.seq, now, above)
         self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1
@@ -199,6 +215,7 @@ class Admission:
             delta=(isn - held.seq) & 0xFFFFFFFF,
             client_isn=held.seq,
             idle_timeout=session.service.established_timeout,
+            splice=None,
         )
         session.probing = False
         self._store.write(session, Op.MODIFY, session.new_entry, Step.REUSE, now, out)

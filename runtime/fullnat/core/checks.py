@@ -15,6 +15,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
+from fullnat.core.syn_proxy import OFF, check_syn_proxy
 from fullnat.core.telling import INSERTED, check_proxy
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.core.without_sessions import objections, objections_to_server
@@ -38,6 +39,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _stateless(draft)
     yield from _proxies(draft)
     yield from _outward(draft)
+    yield from _syn_proxies(draft)
     yield from _checks(draft)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
@@ -156,6 +158,25 @@ def _proxies(draft: Draft) -> Iterator[Problem]:
             check_proxy(BY_NUMBER[key[0]], declared.settings.proxy_protocol, modes)
         except ValueError as error:
             yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+
+
+def _syn_proxies(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        settings = declared.settings
+        servers = ((server, of.mode or settings.mode) for server, of in declared.servers.items())
+        try:
+            check_syn_proxy(BY_NUMBER[key[0]], settings, key[1].address, servers)
+        except ValueError as error:
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+
+
+def of_cookies(draft: Draft) -> Iterator[Problem]:
+    """Services that ask for SYN cookies in a draft for a program that makes none."""
+    for key, declared in draft.affected():
+        word = declared.settings.syn_proxy
+        if word != OFF:
+            what = f"{name(key)}: syn_proxy {word} is not in this program of the switch"
+            yield Problem(Reason.INVALID, f"{what}: an ASIC's has no stages for the cookies' hash")
 
 
 def of_proxies(draft: Draft) -> Iterator[Problem]:

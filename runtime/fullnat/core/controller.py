@@ -60,6 +60,7 @@ from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
+from fullnat.core.syn_proxies import SynProxies
 from fullnat.core.talkers import ASKING, Talkers
 from fullnat.core.warming import Warming
 from fullnat.core.wishes import OF_ALL, of_all, wish_of
@@ -103,6 +104,7 @@ class Controller(Reporting):
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
+        self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
@@ -157,6 +159,8 @@ class Controller(Reporting):
             self._passive.eject(now, out)
         if self._store.mappings.blocks.log:
             self._tell_blocks(out)
+        if self._store.crowded:
+            self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
             self._retire(out)
         elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
@@ -178,7 +182,7 @@ class Controller(Reporting):
         if self._switch is None:
             return None
         owners = self._store, self._neighbors, self._warming, self._draining, self._store.templates, self._passive
-        times = (owner.timers.deadline() for owner in owners)
+        times = *(owner.timers.deadline() for owner in owners), self._syn_proxies.deadline()
         return min((time for time in times if time is not None), default=None)
 
     def handle_deadline(self, now: float) -> list[Envelope]:
@@ -192,13 +196,16 @@ class Controller(Reporting):
         self._draining.due(now, out)
         self._store.templates.due(now)
         self._passive.due(now, out)
+        calm = self._syn_proxies.due(now, out)
+        if calm:
+            self._tables.change(calm, (), out)
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         return [(self._switch, out)] if out else []
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
-        if reason == PuntReason.SESSION_SYN or reason == PuntReason.OPTIONS:
+        if reason in (PuntReason.SESSION_SYN, PuntReason.OPTIONS, PuntReason.SPLICE):
             session = self._store.table.by_id.get(event.session_id)
             if session is not None:
                 session.punted(packet, len(event.frame))
@@ -232,6 +239,8 @@ class Controller(Reporting):
             self._misses.segment(packet, event.ingress_port, now, out, of_server=of_server)
         elif reason == PuntReason.REFUSED:
             self._refused.packet(event, packet, now, out)
+        elif self._syn_proxies.packet(event, packet, now, out):
+            pass
         else:
             self._stats["bad_frame"] += 1
 
@@ -249,6 +258,8 @@ class Controller(Reporting):
                 self._datagrams.leave(self._store.services, now, out)
             return
         for session, failure in self._store.answered(event):
+            if self._syn_proxies.written(session, failure, now, out):
+                continue
             opener = self._admission if session.protocol.is_numbered else self._datagrams
             if session.phase is not Phase.REMOVING:
                 opener.written(session, failure, now, out)
@@ -280,6 +291,7 @@ class Controller(Reporting):
         self._number(found, out)
         self._tables.found_buckets(of[Owner.BUCKETS])
         self._tables.found_policies(of[Owner.POLICIES])
+        self._syn_proxies.switch_up(of[Owner.COOKIES], now, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
         out += announce(self._declaration.router, self._tables.own)
@@ -311,6 +323,7 @@ class Controller(Reporting):
         """Nothing that is under way will be answered."""
         reconcile.switch_down(self._store)
         self._restoration.forget()
+        self._syn_proxies.switch_down()
         self._datagrams.switch_down()
         self._neighbors.switch_down()
 
@@ -335,6 +348,7 @@ class Controller(Reporting):
         if self._switch is None:
             return [(THE_SWITCH, told)] if told else []
         out += told
+        self._syn_proxies.sync(now, out)
         self._number(NOTHING_FOUND, out)
         new = self._tables.sync(out) if change.network else self._change_tables(change, out)
         out += announce(self._declaration.router, new)
@@ -397,6 +411,7 @@ class Controller(Reporting):
             self._tables.policies.wish(key, wish_of(service_change.after), is_new=service_change.before is None)
             new |= hops.add(server.address for server in service_change.servers_added)
             hops.remove(server.address for server in service_change.servers_removed)
+        self._syn_proxies.follow(change.services, settings)
         self._warming.begin(self._now)
         self._draining.follow(change.services, change.drains, self._now)
         return new, gone, told

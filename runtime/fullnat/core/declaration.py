@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Set
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import OPEN, Access, GlobalSettings
-from fullnat.core.checks import check, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
+from fullnat.core.checks import check, of_cookies, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
 from fullnat.core.interface import Sizes
@@ -111,6 +111,7 @@ class Declaration:
         problems += () if self._program.has_match else of_match(draft)
         problems += of_lists(draft, self._program.list_size)
         problems += () if self._program.has_proxy else of_proxies(draft)
+        problems += () if self._program.has_cookies else of_cookies(draft)
         if problems:
             raise CommandError(problems)
         return draft, roles, router

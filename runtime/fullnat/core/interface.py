@@ -294,6 +294,8 @@ class Sizes(NamedTuple):
     """It has services of all ports of an address, and by match."""
     has_proxy: bool = True
     """It puts headers of PROXY protocol in."""
+    has_cookies: bool = True
+    """It answers SYNs with cookies."""
     has_vlans: bool = True
     """Its ports are numbers with a VLAN."""
     list_size: int = 1 << 18

@@ -25,6 +25,7 @@ from fullnat.core.quorum import Quorum
 from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import ServerKey, nobody
 from fullnat.core.servers import NO_ID, STAGES, Server
+from fullnat.core.syn_proxy import AUTO, COOKIES
 from fullnat.core.telling import session_flags
 from fullnat.net.flow import Address, Endpoint, Flow, made, mark_of
 from fullnat.net.match import Match
@@ -58,6 +59,12 @@ class Service:
     """Sessions ever, of servers that have gone as well."""
     unanswered = 0
     """Those that ended without any answer of their server."""
+    half_open = 0
+    """Sessions whose handshake is not over."""
+    half_open_most = 0
+    """Beyond which every SYN is answered with a cookie; 0 is never."""
+    cookies_since: float | None = None
+    """Since when that is so, if it is."""
     crowded = False
     """A server gets no sessions because the switch has no room for its entries."""
     passive_failures = 0
@@ -158,6 +165,11 @@ class Service:
         if self.protocol.is_numbered:
             self.resets_on_miss = settings.reset_on_miss
             self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
+            self.service_flags |= COOKIES[settings.syn_proxy]
+            if settings.syn_proxy != AUTO:
+                self.cookies_since = None
+            elif self.cookies_since is not None:
+                self.service_flags |= ServiceFlag.COOKIES
         old, self.servers = self.servers, {}
         for endpoint, of_server in declared.servers.items():
             mode = of_server.mode or settings.mode

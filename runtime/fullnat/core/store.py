@@ -32,7 +32,7 @@ from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.p4constants import OF_SERVER
-from fullnat.tables.session import SessionEntry
+from fullnat.tables.session import SessionEntry, Splice
 
 WRITE_TIMEOUT = 60.0
 """Seconds after which the answer to a write is taken for lost."""
@@ -62,6 +62,8 @@ class SessionStore:
         self.table = SessionTable(sizes.session_ids)
         self.memory = Memory()
         self.services = Services(sizes.server_ids, rng, self.memory)
+        self.crowded: set[Service] = set()
+        """Those with more half-open sessions than they may have; taken by the reader (:mod:`fullnat.core.need`)."""
         self.unnumbered = 0
         """Sessions of protocols without numbers."""
         settings = GlobalSettings()
@@ -77,7 +79,15 @@ class SessionStore:
 
     # ---- resources
 
-    def take(self, key: Flow, service: Service, place: Place, isn: tuple[int, int], now: float) -> Session | None:
+    def take(
+        self,
+        key: Flow,
+        service: Service,
+        place: Place,
+        isn: tuple[int, int],
+        now: float,
+        splice: Splice | None = None,
+    ) -> Session | None:
         """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
         no session id is free; the place is given back then."""
         server, local, mapping = place
@@ -110,6 +120,7 @@ class SessionStore:
             (server_isn - client_isn) & 0xFFFFFFFF,
             client_isn,
             service.established_timeout,
+            splice,
         )
         entry = made(SessionEntry, fields)
         session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
@@ -253,8 +264,7 @@ class SessionStore:
         """Somebody is to be told when it ends."""
         return session.protocol.is_open(session.events, session.unjudged)
 
-    @staticmethod
-    def _count(session: Session, state: IntEnum, change: int) -> None:
+    def _count(self, session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
         server, scheduler = session.server, session.service.scheduler
         if state is session.protocol.established:
@@ -267,6 +277,10 @@ class SessionStore:
                     session.service.limits.opened(session)
                 else:
                     session.service.limits.settled(session)
+                service = session.service
+                service.half_open += change
+                if service.half_open > service.half_open_most > 0:
+                    self.crowded.add(service)
         if server.has_threshold and server.judge():
             scheduler.opened(server)
         if scheduler.wants_loads:

@@ -43,6 +43,12 @@ MAPPINGS = (INDEPENDENT, DEPENDENT)
 """Of SNAT: a host's port has one public port for all destinations, or one for each destination address."""
 BLOCKS = 0, 16384
 """Public ports of a block of SNAT; 0: there are none."""
+SYN_PROXIES = ("off", "auto", "always")
+"""Of SYN cookies (:mod:`fullnat.core.syn_proxy`)."""
+COOKIE_MSS = 568, 9216
+"""What SYN-ACKs with a cookie may say; over IPv6 32 less, which is to be 536 at least."""
+COOKIE_SCALES = 0, 14
+"""Of windows (RFC 7323 2.3)."""
 TOA_KIND = 254
 """Of the TCP option; IPv4 has no other."""
 TOA_KIND_LVS = 253
@@ -203,6 +209,8 @@ def check_service(settings: ServiceSettings) -> None:
     check_toa_kind(settings.toa_kind)
     if settings.proxy_protocol not in PROXIES:
         raise ValueError(f"{settings.proxy_protocol!r} is not one of {', '.join(PROXIES)}")
+    if settings.syn_proxy not in SYN_PROXIES:
+        raise ValueError(f"{settings.syn_proxy!r} is not one of {', '.join(SYN_PROXIES)}")
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("quorum", settings.quorum), ("hysteresis", settings.hysteresis), limits=QUORUMS)
     check_quorum(settings.quorum, settings.hysteresis)
@@ -249,6 +257,9 @@ def check_globals(settings: GlobalSettings) -> None:
         raise ValueError(f"local_port_min {low} is above local_port_max {high}")
     _each(("punt_rate", settings.punt_rate), ("punt_burst", settings.punt_burst), limits=PUNTS)
     check_sources(settings.source_rate, settings.source_prefix, settings.source_prefix6)
+    _within("syn_proxy_mss", settings.syn_proxy_mss, COOKIE_MSS)
+    _within("syn_proxy_scale", settings.syn_proxy_scale, COOKIE_SCALES)
+    _within("syn_proxy_half_open", settings.syn_proxy_half_open, LIMITS)
     _check_timeouts(settings.timeouts)
 
 

@@ -118,8 +118,8 @@ def _service_settings(line: Line) -> Json:
             found["persistence_prefix"] = names.netmask(line["netmask"], service(line)["virtual"])
     if "ops" in line:
         found["ops"] = True
-    if line.get("synproxy") == "enable":
-        raise UsageError("-j enable: the SYN proxy is not supported")
+    if "synproxy" in line:
+        found["syn_proxy"] = letters.SYN_PROXIES[line["synproxy"]]
     if "proxy" in line:
         if line["proxy"] not in letters.PROXIES:
             raise UsageError(f"--proxy-protocol {line['proxy']}: {letters.ONLY_V2}")

@@ -69,7 +69,7 @@ OPTIONS = (
     Option("persistent", "persistent", "Clients stay with their server (default 360).", "p", Value.MAYBE, "SECONDS"),
     Option("netmask", "netmask", "What of a client's address counts for -p.", "M", Value.ONE, "MASK"),
     Option("ops", "ops", "One-packet scheduling, of UDP.", "o"),
-    Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "disable")),
+    Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "auto", "disable")),
     Option(
         "proxy", "proxy-protocol", "PROXY protocol instead of TOA.", "", Value.ONE, "VERSION", choices=PROXY_VERSIONS
     ),

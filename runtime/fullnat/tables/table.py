@@ -32,6 +32,8 @@ class Owner(Enum):
     NEIGHBORS = "neighbors"
     """Next hops, by their ids, and what is learned of neighbors."""
     SESSIONS = "sessions"
+    COOKIES = "cookies"
+    """The keys of SYN cookies."""
     BUCKETS = "buckets"
     """Of services without sessions."""
     POLICIES = "policies"
@@ -102,6 +104,8 @@ class Table(Generic[E]):
     """Further ones, in programs that have services of all ports and by match,"""
     actions_match6: ClassVar[tuple[Action, ...]] = ()
     """and IPv6 as well."""
+    of_cookies: ClassVar[bool] = False
+    """It is in programs that answer SYNs with cookies alone."""
     of_match: ClassVar[bool] = False
     """Only such programs have it."""
     actions_policies: ClassVar[tuple[Action, ...]] = ()
