@@ -44,12 +44,23 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
 
 
 def _quic_ids(draft: Draft) -> Iterator[Problem]:
+    """A server that is removed keeps its name until its last session ends: its connections would go to who has it
+    then."""
     for key, declared in draft.services.items():
         if declared is not None:
             try:
                 check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
             except ValueError as error:
                 yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+            gone = {quic_id.lower(): server for server, quic_id in draft.leaving(key).items() if quic_id}
+            for server, settings in declared.servers.items() if gone else ():
+                other = gone.get(settings.quic_id.lower(), server)
+                if other != server:
+                    yield Problem(
+                        Reason.CONFLICT,
+                        f"{name(key)}: the quic_id {settings.quic_id} of {server} is that of {other}, which is removed "
+                        "and has connections left: they would go there",
+                    )
 
 
 def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:

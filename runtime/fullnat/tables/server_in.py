@@ -41,7 +41,6 @@ class ServerIn(NamedTuple):
     """Of the outer header, where there is one."""
 
 
-@register
 class ServerInTable(Table[ServerIn]):
     name = "server_in"
     entry = ServerIn
@@ -61,3 +60,6 @@ class ServerInTable(Table[ServerIn]):
         action = action.removesuffix(V6)
         values = dict(zip(_PARAMS[action], rest, strict=True))
         return ServerIn(key[0], flags, values["address"], values.get("port", 0), action, values.get("source"))
+
+
+register(ServerInTable)
