@@ -157,7 +157,7 @@ def _ready(process: Process) -> bool:
 
 def report(process: Process, limit: float = 100.0) -> Json:
     """The report of a conn_load, which may tell of failed connections; ProcessFailed when it did not run to its end."""
-    if process.wait(limit) > 1:
+    if process.wait(limit) not in (0, 1):
         process.result(0)
     return lines(process, "report")[-1]
 
