@@ -22,8 +22,14 @@ from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
 
 ServerEntry = ServerIn | ServerOut
-ACTIONS = {Mode.FULLNAT: TO_SERVER, Mode.NAT: TO_SERVER, Mode.DR: DIRECT, Mode.TUNNEL: TUNNEL, Mode.GUE: GUE}
-ACTIONS |= {Mode.SNAT: TO_OUTSIDE}
+ACTIONS = {
+    Mode.FULLNAT: TO_SERVER,
+    Mode.NAT: TO_SERVER,
+    Mode.SNAT: TO_OUTSIDE,
+    Mode.DR: DIRECT,
+    Mode.TUNNEL: TUNNEL,
+    Mode.GUE: GUE,
+}
 """Of server_in."""
 _MODES = {DIRECT: Mode.DR, TUNNEL: Mode.TUNNEL, GUE: Mode.GUE}
 """Those that the action tells."""

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from fullnat.p4constants import PORT_GUE
 
 PROTOCOLS = {"tcp": "-t", "udp": "-u"}
-MODES = {"dr": "-g", "tunnel": "-i", "gue": f"-i --tun-type gue --tun-port {PORT_GUE}", "nat": "-m", "fullnat": "-b"}
+MODES = {
+    "dr": "-g",
+    "tunnel": "-i",
+    "gue": f"-i --tun-type gue --tun-port {PORT_GUE}",
+    "nat": "-m",
+    "fullnat": "-b",
+    "snat": "-J",
+}
 PROXIES = {"disable": "off", "v2": "first", "v2-insecure": "clients"}
 """DPVS's words."""
 SYN_PROXIES = {"enable": "always", "auto": "auto", "disable": "off"}

@@ -74,14 +74,13 @@ def method(arguments: tuple[str, ...]) -> str:
 # ---------------------------------------------------------------------------------------------- tables
 
 
-MODES = {"nat": "nat", "dr": "dr", "tun": "tunnel", "fnat": "fullnat", "fullnat": "fullnat"}
+MODES = {"nat": "nat", "dr": "dr", "tun": "tunnel", "fnat": "fullnat", "fullnat": "fullnat", "snat": "snat"}
 _TUNNELS = {
     "type ipip": "tunnel",
     f"type gue port {PORT_GUE}": "gue",
     f"type gue port {PORT_GUE} nocsum": "gue",
 }
-_NOT_MODES = {"snat": "hosts inside out by SNAT is not there yet"}
-_MODE = one_of(MODES, _NOT_MODES)
+_MODE = one_of(MODES)
 PROTOCOLS = {name: name for name in protocols.PROTOCOLS}
 _SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "lblc", "lblcr", "mh", "fo", "ovf")
 SCHEDULERS = {name: name for name in _SCHEDULERS}
