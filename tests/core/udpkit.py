@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fullnat.core.interface import PacketIn, SessionEvents
-from fullnat.net.flow import Endpoint, Flow
+from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.net.headers import PROTO_UDP, ethernet, ethertype_of, ip, udp
 from fullnat.tables.session import SessionEntry
 
@@ -25,11 +25,12 @@ def datagram(
     payload: bytes = b"query",
     *,
     checksum: int | None = None,
+    client: Address = CLIENT,
     vport: int = VPORT,
     flow: Flow | None = None,
 ) -> PacketIn:
-    """``flow``: of any family, in place of the ports."""
-    flow = flow or Flow(PROTO_UDP, Endpoint(CLIENT, port), Endpoint(VIP, vport))
+    """``flow``: of any family, in place of client and ports."""
+    flow = flow or Flow(PROTO_UDP, Endpoint(client, port), Endpoint(VIP, vport))
     octets = udp(flow, payload)
     if checksum is not None:
         octets = octets[:6] + checksum.to_bytes(2, "big") + octets[8:]

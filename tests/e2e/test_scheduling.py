@@ -99,6 +99,27 @@ def test_a_client_stays_with_its_server_through_kills_of_the_controller(target: 
         assert_clean(world)
 
 
+def test_a_slow_start_goes_on_through_a_kill_of_the_controller(target: str) -> None:
+    if target == "embedded":
+        pytest.skip("the embedded switch dies with its controller")
+
+    def config(weights: tuple[int, ...]) -> str:
+        options = ["slow_start = 300"]
+        return standard.config(servers=SERVERS, weights=weights, scheduler="wrr", timeouts=CLOSING, options=options)
+
+    with make_world(config((10, 10, 0)), target=target) as world:
+        world.stack.configure(config((10, 10, 10)))
+        assert world.stack.controller is not None
+        world.stack.controller.signal(signal.SIGHUP)
+        poll(lambda: server_json(world, "10.2.0.13:80")["warming"] is not None, 5, "the configuration is taken over")
+        poll(lambda: remembered(world, '"slow_start"'), 10, "its slow start is remembered")
+        before = server_json(world, "10.2.0.13:80")["warming"]
+        restart(world)
+        after = server_json(world, "10.2.0.13:80")
+        assert before <= after["warming"] < 300
+        assert after["effective_weight"] * 9 < server_json(world, "10.2.0.11:80")["effective_weight"]
+
+
 def test_a_deadline_is_kept_through_a_kill_of_the_controller(target: str) -> None:
     """A reload removes a server. Its connection goes on until drain_timeout is over, then it is reset on both sides;
     those of the others never notice."""

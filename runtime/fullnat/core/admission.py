@@ -166,6 +166,11 @@ class Admission:
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             answered = session.events & session.protocol.answers
+            if self._is_forlorn(session, now):
+                self._stats["syn_deferred"] += 1
+                session.held = held
+                store.remove((session,), now, out)
+                return
             if session.service.passive_failures:
                 store.doubts.repeated(session)
             if answered and session.is_over:
@@ -195,6 +200,12 @@ class Admission:
                 store.remove((session,), now, out)
             return
         self._reuse(session, held, now, out)
+
+    def _is_forlorn(self, session: Session, now: float) -> bool:
+        """Nobody has answered its SYN, and its server, which takes no new sessions any more, may never; others do."""
+        if session.events or session.server.wanted or self._may_be_answered(session, now):
+            return False
+        return any(server.takes_new for server in session.service.servers.values())
 
     def _may_be_answered(self, session: Session, now: float) -> bool:
         """Whether the server may have answered the SYN of a session that has just begun, so that both ends go by its
