@@ -68,7 +68,7 @@ def test_who_sees_to_the_crowd_keeps_all_sessions() -> None:
         heard.append((service, now))
         return True
 
-    rig.controller._admission.on_crowd = sees  # type: ignore[assignment]
+    rig.controller._admission.on_crowd = sees
     begin(rig, CLIENT, ip("203.0.113.1"))
     assert len(rig.switch.sessions()) == 2
     (service,) = rig.controller._store.services
