@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import bulk_results, churn, connecting_results, forwarding, inserts, loading, scale, stateless
+from bench import bulk_results, churn, connecting_results, floods, forwarding, inserts, loading, scale, stateless
 from bench.bulk import Bulk
 from bench.churn import Churn
 from bench.connecting import Connecting
+from bench.floods import Flooded
 from bench.forwarding import Rate
 from bench.inserts import Inserts
 from bench.loading import Loading
@@ -35,6 +36,8 @@ class Measured:
     churns: list[Churn] = field(default_factory=list)
     inserted: list[Inserts] = field(default_factory=list)
     updating: Updating | None = None
+    floods: list[Flooded] = field(default_factory=list)
+    flood_seconds: float = 0
 
 
 def machine() -> str:
@@ -73,6 +76,8 @@ def markdown(measured: Measured, load: float) -> str:
         lines += connecting_results.markdown(measured.connects)
     if measured.churns:
         lines += churn.markdown(measured.churns)
+    if measured.floods:
+        lines += floods.markdown(measured.floods, measured.flood_seconds)
     if measured.updating:
         lines += _inserts(measured.inserted, measured.updating)
     return "\n".join(lines) + "\n"
