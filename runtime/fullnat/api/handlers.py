@@ -12,9 +12,11 @@ from fullnat.api.errors import CallError, Kind, Problem, refused
 from fullnat.api.identity import Identity, Role
 from fullnat.app.changes import Changes, Refused
 from fullnat.app.snapshot import SERVICES_PER_TURN, Json, Snapshots, UnknownFilter
+from fullnat.app.tracing import Arrivals, BadRequest, NoSwitch, Tracing
 from fullnat.config.errors import ConfigError
 from fullnat.core.commands import CommandError, ServiceKey
 from fullnat.core.draft import absent
+from fullnat.p4rt.errors import P4RuntimeError
 
 COMMANDS_PER_TURN = 500
 """Commands translated, likewise."""
@@ -23,11 +25,14 @@ STANDS_BY = "this controller stands by: another one is primary of the switch; se
 
 
 class Handlers:
-    def __init__(self, snapshots: Snapshots, changes: Changes, about: Json | None = None) -> None:
+    def __init__(
+        self, snapshots: Snapshots, changes: Changes, about: Json | None = None, tracing: Tracing | None = None
+    ) -> None:
         """``about`` is what the controller says of itself."""
         self._snapshots = snapshots
         self._changes = changes
         self._about = about or {}
+        self._tracing = tracing
 
     # ---- one answer
 
@@ -140,6 +145,21 @@ class Handlers:
         missing = None if found else self._snapshots.missing(filters)
         if missing is not None:
             raise CallError(Kind.UNKNOWN, missing)
+
+    async def trace(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        if self._tracing is None:
+            raise CallError(Kind.UNAVAILABLE, "this controller has no switch to ask")
+        port = request.port if request.HasField("port") else None
+        try:
+            arrivals = Arrivals(self._changes.model, port, to_us=request.to_us).every(request.packets, request.frames)
+        except BadRequest as error:
+            raise CallError(Kind.INVALID, str(error)) from None
+        try:
+            async for told in self._tracing.follow(arrivals, with_log=request.log):
+                yield [told]
+                await asyncio.sleep(0)
+        except (NoSwitch, P4RuntimeError) as error:
+            raise CallError(Kind.UNAVAILABLE, str(error)) from None
 
     def _wanted(self, request: Any) -> ServiceKey | None:
         """The service that a request names; None when it names none. Raises CallError."""
