@@ -13,6 +13,7 @@ from cli.samples import LOCALS, SERVICES, VIEWS
 from fullnat.api import openapi, translate
 from fullnat.api.calls import CALLS, SERVICE
 from fullnat.api.v1 import admin_pb2
+from fullnat.app.traces import TRACED
 from fullnat.app.snapshot import FILTERS, server_json, service_json, session_json
 from fullnat.config import describe
 from fullnat.config.model import (
@@ -73,6 +74,7 @@ def test_listings_have_the_fields_of_their_messages() -> None:
     assert names("ServiceStats") == set(service_json(SERVICES[0], {}, {})) | {"rates"}
     assert names("LocalAddress") == set(LOCALS[0]._fields)
     assert names("ListSessionsRequest") == set(FILTERS)
+    assert names("Traced") == TRACED
 
 
 def test_every_command_is_told_and_can_be_given() -> None:

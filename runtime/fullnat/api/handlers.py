@@ -147,13 +147,13 @@ class Handlers:
             raise CallError(Kind.UNKNOWN, missing)
 
     async def trace(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
-        if self._tracing is None:
-            raise CallError(Kind.UNAVAILABLE, "this controller has no switch to ask")
         port = request.port if request.HasField("port") else None
         try:
             arrivals = Arrivals(self._changes.model, port, to_us=request.to_us).every(request.packets, request.frames)
         except BadRequest as error:
             raise CallError(Kind.INVALID, str(error)) from None
+        if self._tracing is None:
+            raise CallError(Kind.UNAVAILABLE, "this controller has no switch to ask")
         try:
             async for told in self._tracing.follow(arrivals, with_log=request.log):
                 yield [told]

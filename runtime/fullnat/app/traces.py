@@ -22,6 +22,25 @@ Json = dict[str, Any]
 COUNTERS: dict[str, type[IntEnum]] = {"drop_ctr": DropReason, "punt_ctr": PuntReason, "toa_ctr": ToaResult}
 """And what indexes them."""
 METERS = {"punt_meter": PuntReason}
+TRACED = frozenset(
+    (
+        "because",
+        "changes",
+        "counters",
+        "digests",
+        "log",
+        "out_frame",
+        "out_port",
+        "packet",
+        "port",
+        "reason",
+        "steps",
+        "unknown",
+        "verdict",
+        "why",
+    )
+)
+"""What is told of a packet."""
 COLOURS = ("green", "yellow", "red")
 _CONTROL = "FullnatIngress."
 """Begins the names of all that the program does not name itself."""
@@ -165,8 +184,8 @@ def _counter(event: e.Counted) -> str:
 
 
 def _cause(events: Sequence[e.Event]) -> str:
-    """The table, action and line of the program that have decided on the packet's end: what set the verdict, or the field
-    that it was copied from."""
+    """The table, action and line of the program that have decided on the packet's end: what set the verdict, or what that
+    was copied from."""
     causes: dict[tuple[int, int], str] = {}
     cause = where = table = ""
     for event in events:

@@ -16,6 +16,7 @@ from p4soft.api import Entry, MeterState
 from p4soft.codegen import model as m
 from p4soft.codegen.describe import api_program
 from p4soft.codegen.tables import packed_params
+from p4soft.interpreter.tables import own_entries
 from p4soft.server.pipeline import bind
 from p4soft.server.tables import TableHandler
 
@@ -60,7 +61,9 @@ class RemoteState:
     # tables
 
     def entry(self, table: m.TableDef, key: bytes) -> Entry | None:
-        handler = self._tables[table.index]
+        handler = self._tables.get(table.index)
+        if handler is None:
+            return next((own for own in own_entries(table) if own.key == key), None)
         entity = p4r.Entity()
         entity.table_entry.table_id = handler.id
         handler.keys.decode_into(key, entity.table_entry.match)
@@ -68,6 +71,9 @@ class RemoteState:
         return next((entry for entry in found if entry.key == key), None)
 
     def entries(self, table: m.TableDef) -> Sequence[Entry]:
+        if table.index not in self._tables:
+            # Clients cannot name it, and so have not changed it.
+            return own_entries(table)
         if table.index not in self._entries:
             entity = p4r.Entity()
             entity.table_entry.table_id = self._tables[table.index].id
