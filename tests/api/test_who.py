@@ -12,6 +12,8 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ ALLOWED = {
         "ListLocalAddresses",
         "GetNetwork",
         "ListSessions",
+        "ListTemplates",
         "GetStats",
         "Compare",
         "Trace",
@@ -95,12 +98,11 @@ async def as_user(api: Api, group: int, more: list[int], *requests: tuple[str, s
 
 
 @pytest.fixture
-def open_path(tmp_path: Path) -> Path:
-    """Where others than root get to."""
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.stat().st_uid == os.geteuid() and directory != Path("/"):
-            directory.chmod(directory.stat().st_mode | 0o011)
-    return tmp_path
+def open_path() -> Iterator[Path]:
+    """Where others than root get to. Not tmp_path: every start of pytest closes the directory above it to them."""
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o711)
+        yield Path(path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")

@@ -10,7 +10,7 @@ from collections import Counter
 from ipaddress import IPv4Address
 
 from fullnat.config.model import Config
-from fullnat.core.interface import IdleNotice, Outcome, SessionEvents, SwitchDown
+from fullnat.core.interface import IdleNotice, Outcome, SessionEvents, SwitchDown, SwitchUp
 from fullnat.core.lifecycle import Phase
 from fullnat.core.modes import Mode
 from fullnat.core.servers import NO_ID
@@ -182,9 +182,9 @@ class Machine(RuleBasedStateMachine):
     def time(self, seconds: float, is_settled: bool) -> None:
         self.rig.advance(seconds, settle=is_settled)
 
-    @rule(is_lost=st.booleans(), is_wiped=st.booleans())
-    def reconnect(self, is_lost: bool, is_wiped: bool) -> None:
-        """The stream breaks; what was under way may have been done."""
+    @rule(is_lost=st.booleans(), is_wiped=st.booleans(), is_settled=st.booleans())
+    def reconnect(self, is_lost: bool, is_wiped: bool, is_settled: bool) -> None:
+        """The stream breaks; what was under way may have been done. What is written then may be under way for long."""
         self.rig.send(SwitchDown("broken"))
         while self.rig.switch.writes:
             if is_lost:
@@ -196,7 +196,9 @@ class Machine(RuleBasedStateMachine):
         if is_wiped:
             self.rig.switch.tables.clear()
         self.drop_halves()
-        self.rig.up(emptied=is_wiped)
+        self.rig.send(SwitchUp(self.rig.switch.entries(), emptied=is_wiped))
+        if is_settled:
+            self.rig.settle()
 
     @rule()
     def restart(self) -> None:

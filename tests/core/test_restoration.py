@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+from fullnat.core.commands import DrainServer
 from fullnat.core.interface import Failure, Op, Outcome, SwitchDown, SwitchUp, Written
+from fullnat.net.flow import Endpoint
 
-from .builders import SERVER, SERVER_PORT, config
+from .builders import RPORT, SERVER, SERVER_PORT, config, virtual
+from .commandkit import FIRST, KEY
 from .helpers import established, nothing_left, opened, over, tell, time_wait
 from .switch import Rig
 from .test_misses import late
+from .udpkit import TWO, begun, service
 
 
 def wiped(rig: Rig) -> None:
@@ -88,3 +93,64 @@ def test_the_next_connection_of_a_restored_session_is_above_what_it_has_sent() -
     nothing_left(rig)
     following = opened(rig, 40001)
     assert (following.client_isn + following.delta - entry.client_isn - entry.delta) % 2**32 > 2**30
+
+
+def test_a_session_that_is_to_end_meanwhile_is_reset_when_it_is_back() -> None:
+    """Resets go by its entries, and without these its endpoints would never hear of it."""
+    rig = Rig(config())
+    established(rig)
+    wiped(rig)
+    rig.send(SwitchUp((), emptied=True))
+    rig.reconfigure(config(virtual(port=81)))
+    assert rig.switch.resets == []
+    assert [view.phase for view in rig.controller.sessions()] == ["RESTORING"]
+    rig.settle()
+    assert rig.controller.stats()["sessions_restored"] == 1
+    assert len(rig.switch.resets) == 2
+    rig.advance(2)
+    nothing_left(rig)
+
+
+def test_a_service_that_is_removed_while_the_switch_restarts_ends_what_is_back() -> None:
+    rig = Rig(config())
+    established(rig)
+    wiped(rig)
+    rig.reconfigure(config(virtual(port=81)))
+    rig.up(emptied=True)
+    assert rig.controller.stats()["sessions_restored"] == 1
+    assert len(rig.switch.resets) == 2
+    rig.advance(2)
+    nothing_left(rig)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_deadline_that_is_over_meanwhile_ends_what_is_back(breaks: bool) -> None:
+    rig = Rig(config())
+    entry = established(rig)
+    rig.apply(DrainServer(KEY, FIRST, 10.0))
+    rig.settle()
+    wiped(rig)
+    rig.send(SwitchUp((), emptied=True))
+    rig.advance(11, settle=False, idle_notices=False)
+    assert rig.switch.resets == []
+    if breaks:
+        while rig.switch.writes:
+            rig.switch.apply(rig.now)
+        rig.send(SwitchDown("the connection broke, and the answers are lost"))
+        assert rig.switch.sessions() == {entry.session_id: entry}
+        rig.up()
+    rig.settle()
+    assert len(rig.switch.resets) == 2
+    rig.advance(2)
+    nothing_left(rig)
+
+
+def test_a_session_of_udp_whose_server_goes_meanwhile_moves_when_it_is_back() -> None:
+    rig = Rig(config(service(real_servers=TWO)))
+    first = begun(rig)
+    wiped(rig)
+    rig.send(SwitchUp((), emptied=True))
+    rig.apply(DrainServer((17, KEY[1]), Endpoint(first.server, RPORT), None))
+    rig.settle()
+    assert rig.switch.sessions() == {}
+    assert begun(rig).server != first.server

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from topo import standard
 from topo.world import report
 from topo.world import world as make_world
@@ -12,6 +14,7 @@ from .checks import CLOSING, assert_all_good, assert_clean
 from .conftest import Sizes
 
 
+@pytest.mark.alone
 def test_sustained_rate(target: str, sizes: Sizes) -> None:
     """Not one connection fails. That the rate is kept up is asked for at full size only: here other work may share the
     machine. p4soft runs inside the controller, as it does for who wants speed."""

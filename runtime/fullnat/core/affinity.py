@@ -36,5 +36,4 @@ class Affinity:
             return None
         if not found.is_old:
             return server if server.takes_new else None
-        over = server.deadline is not None and server.deadline <= now
-        return None if over or not server.ids else server
+        return None if server.is_overdue(now) or not server.ids else server

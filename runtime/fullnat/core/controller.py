@@ -216,7 +216,11 @@ class Controller(Reporting):
             self._stats["bad_frame"] += 1
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
-        if self._tables.written(event, out) or self._restoration.written(event, now, out):
+        if self._tables.written(event, out):
+            return
+        if self._restoration.written(event, now, out):
+            if not self._store.restoring:
+                self._datagrams.leave(self._store.services, now, out)
             return
         for session, failure in self._store.answered(event):
             opener = self._admission if session.protocol.is_numbered else self._datagrams

@@ -70,6 +70,7 @@ def switch_up(
     if len(store.table):
         restorable = event.emptied or parts.restoration.interrupted
         lost = _missing(store, {key_of(entry): entry for entry in entries}, restorable=restorable)
+        parts.restoration.lose(lost)
     store.services.switch_up(servers)
     _resume(store, resets, now, out)
     adoption = Adoption(parts, servers)
@@ -77,7 +78,7 @@ def switch_up(
     adoption.finish(now, first, out)
     if lost:
         out.append(Log("INFO", f"{len(lost)} sessions that the switch has lost are written again"))
-        parts.restoration.begin(lost, now, out)
+        parts.restoration.begin(now, out)
 
 
 class Adoption:
@@ -245,11 +246,11 @@ def _with_timeout(entry: SessionEntry, service: Service) -> SessionEntry:
 def _resume(store: SessionStore, resets: Resets, now: float, out: list[Effect]) -> None:
     """Go on with what was interrupted."""
     removing: list[Session] = []
-    homeless: list[Session] = []
+    unwanted: list[Session] = []
     for session in store.table:
         if session.phase in (Phase.REMOVING, Phase.CLOSING):
             removing.append(session)
-        elif not session.service.configured and session.phase is Phase.INSTALLED:
-            homeless.append(session)
+        elif session.phase is Phase.INSTALLED and session.is_unwanted(now):
+            unwanted.append(session)
     store.remove(removing, now, out)
-    resets.end(homeless, now, out)
+    resets.end(unwanted, now, out)

@@ -23,7 +23,7 @@ RESET_RATE = 5000.0
 """Sessions reset per second, so that a mass expiry is no storm."""
 RESET_BURST = 512.0
 
-_ENDING = (Phase.EXPIRING, Phase.CLOSING, Phase.REMOVING)
+_NOT_NOW = (Phase.EXPIRING, Phase.CLOSING, Phase.REMOVING, Phase.RESTORING)
 
 
 class Resets:
@@ -57,6 +57,9 @@ class Resets:
         self._store.timers.arm(session, now + CLOSING_TIME)
 
     def end(self, sessions: Iterable[Session], now: float, out: list[Effect]) -> None:
-        """Remove ``sessions``, after their farewells."""
-        remove = [session for session in sessions if session.phase not in _ENDING and not self.begin(session, now, out)]
+        """Remove ``sessions``, after their farewells. Those that are being restored end when they are back: without
+        entries nothing rewrites a reset."""
+        remove = [
+            session for session in sessions if session.phase not in _NOT_NOW and not self.begin(session, now, out)
+        ]
         self._store.remove(remove, now, out)

@@ -38,12 +38,14 @@ class Restoration:
         self._writes.clear()
         self._store.restoring = False
 
-    def begin(self, lost: Iterable[Session], now: float, out: list[Effect]) -> None:
-        """Write ``lost`` again."""
+    def lose(self, lost: Iterable[Session]) -> None:
+        """The switch has lost these; :meth:`begin` writes them again."""
         self.interrupted = False
         for session in lost:
             self._lose(session)
             self._waiting.append(session)
+
+    def begin(self, now: float, out: list[Effect]) -> None:
         self._go_on(now, out)
 
     def written(self, event: Written, now: float, out: list[Effect]) -> bool:
@@ -61,7 +63,7 @@ class Restoration:
         store.stats["sessions_lost"] += len(refused)
         self._restored(back, now)
         store.remove(refused, now, out)
-        self._resets.end([session for session in back if not session.service.configured], now, out)
+        self._resets.end([session for session in back if session.is_unwanted(now)], now, out)
         self._go_on(now, out)
         return True
 

@@ -143,6 +143,10 @@ class Server:
         """It is to have no new sessions, whatever room there is."""
         return self.leaving or not self.weight
 
+    def is_overdue(self, now: float) -> bool:
+        """The time that its sessions had to end is over."""
+        return self.is_out and self.deadline is not None and self.deadline <= now
+
     @property
     def wanted(self) -> bool:
         """It is to have new sessions: configured so, well, and on duty."""

@@ -140,6 +140,10 @@ class Session:
         """Both its endpoints have ended it."""
         return self.protocol.is_over(self.events, self.unjudged)
 
+    def is_unwanted(self, now: float) -> bool:
+        """It is to end, whatever its endpoints say: its service is removed, or its server's time is over."""
+        return not self.service.configured or self.server.is_overdue(now)
+
     @property
     def local(self) -> Endpoint:
         entry = self.entry

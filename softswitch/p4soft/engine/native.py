@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from enum import IntEnum
 from typing import Any
 
@@ -208,7 +209,7 @@ class NativeEngine(Switch):
         out = ffi.new("struct p4s_meter_image *")
         if not self._c.p4s_show_meter(self.handle(), array, index, out):
             return None
-        return MeterState(*(getattr(out, field) for field in MeterState.__slots__))
+        return MeterState(*(getattr(out, each.name) for each in fields(MeterState)))
 
     def write_meter(self, name: str, index: int, config: MeterConfig | None) -> None:
         array = self._at(self._meters.get(name), name, index)

@@ -6,8 +6,8 @@ import fuzzkit
 import pytest
 from fuzzkit import Target
 
-SECONDS: dict[Target, int] = {fuzzkit.program(fuzzkit.FULLNAT): 24, fuzzkit.TRANSPORT: 6, fuzzkit.EDGE: 10}
-SECONDS |= {fuzzkit.program(config): 6 for config in sorted(fuzzkit.PROGRAMS.glob("*.json"))}
+SECONDS: dict[Target, int] = {fuzzkit.program(fuzzkit.FULLNAT): 24, fuzzkit.TRANSPORT: 5, fuzzkit.EDGE: 8}
+SECONDS |= {fuzzkit.program(config): 2 for config in sorted(fuzzkit.PROGRAMS.glob("*.json"))}
 
 
 @pytest.mark.timeout(600)
