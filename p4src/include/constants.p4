@@ -110,7 +110,7 @@ enum bit<8> PuntReason {
     NEIGHBOR    = 7,  /* not sent: an ARP request that was answered, and whose sender is told by digest */
     SERVICE_DATAGRAM = 8,  /* UDP datagram to a virtual service, no session */
     TOO_BIG     = 9,  /* packet longer than the outgoing link takes, and that may not be fragmented: its sender shall be told */
-    TTL_EXPIRED = 10, /* packet whose TTL or hop limit ends here: likewise */
+    TTL_EXPIRED = 10, /* packet whose TTL or hop limit ends here: its sender shall be told */
     ICMP_ERROR  = 11, /* ICMP error to an address of ours, which this target cannot translate */
     ND          = 12, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
     NEIGHBOR6   = 13, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
@@ -216,7 +216,7 @@ enum bit<8> DropReason {
     IPV6_HEADER     = 31,  /* version or payload length is wrong, or ICMPv6 shorter than its header */
     IPV6_ADDRESS    = 32,  /* source or destination that no router forwards (RFC 4291 2.5, 2.7), link-local ones included */
     IPV6_EXTENSION  = 33,  /* extension headers of a packet to an address of ours */
-    IPV6_FRAGMENT   = 34,  /* likewise, a fragment */
+    IPV6_FRAGMENT   = 34,  /* fragment to an address of ours */
     HOP_LIMIT       = 35,
     UDP_CHECKSUM    = 36,  /* 0 over IPv6, to an address of ours (RFC 8200 8.1), or towards it (NAT46) */
     ND              = 37,  /* neighbor discovery that is not valid (RFC 4861 7.1), or concerns no address of ours */
