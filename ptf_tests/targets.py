@@ -307,8 +307,9 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    _LACKS = {"followed", "runt-frames", "register-read", "resource-exhausted", "long-since-hit"}
-    capabilities = frozenset(CAPABILITIES) - _LACKS
+    capabilities = frozenset(CAPABILITIES).difference(
+        ("followed", "runt-frames", "register-read", "resource-exhausted", "long-since-hit")
+    )
     idle_resolution = 3.0
     executable = "simple_switch_grpc"
 
