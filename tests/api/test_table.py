@@ -13,7 +13,8 @@ from cli.samples import LOCALS, SERVICES, VIEWS
 from fullnat.api import openapi, translate
 from fullnat.api.calls import CALLS, SERVICE
 from fullnat.api.v1 import admin_pb2
-from fullnat.app.snapshot import FILTERS, server_json, service_json, session_json
+from fullnat.app.shown import histogram_json, server_json, service_json, session_json
+from fullnat.app.snapshot import FILTERS
 from fullnat.config import describe
 from fullnat.config.model import (
     Check,
@@ -25,6 +26,7 @@ from fullnat.config.model import (
     Timeouts,
 )
 from fullnat.core import commands
+from fullnat.core.histogram import Histogram
 
 from deploy import proto
 
@@ -72,6 +74,7 @@ def test_listings_have_the_fields_of_their_messages() -> None:
     assert names("Server") == set(server_json(SERVICES[0].servers[0], {}, {})) | {"rates", "checks"}
     assert names("ServiceStats") == set(service_json(SERVICES[0], {}, {})) | {"rates"}
     assert names("LocalAddress") == set(LOCALS[0]._fields)
+    assert names("Histogram") == set(histogram_json(Histogram(())))
     assert names("ListSessionsRequest") == set(FILTERS)
 
 

@@ -10,7 +10,8 @@ import pytest
 from core.builders import config, real, syn, virtual
 from core.switch import Rig
 from fullnat.app.runner import CoreRunner
-from fullnat.app.snapshot import Snapshots, UnknownFilter, session_json
+from fullnat.app.shown import session_json
+from fullnat.app.snapshot import Snapshots, UnknownFilter
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.modes import Mode
 from fullnat.net.flow import address, marked

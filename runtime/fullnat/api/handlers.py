@@ -11,7 +11,8 @@ from fullnat.api import checks, translate
 from fullnat.api.errors import CallError, Kind, Problem, refused
 from fullnat.api.identity import Identity, Role
 from fullnat.app.changes import Changes, Refused
-from fullnat.app.snapshot import SERVICES_PER_TURN, Json, Snapshots, UnknownFilter
+from fullnat.app.shown import Json
+from fullnat.app.snapshot import SERVICES_PER_TURN, Snapshots, UnknownFilter
 from fullnat.config.errors import ConfigError
 from fullnat.core.commands import CommandError, ServiceKey
 from fullnat.core.draft import absent

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import islice
-from typing import Any
 
 from fullnat.app.estimates import Estimates
 from fullnat.app.runner import CoreRunner
 from fullnat.app.selection import is_mark, is_one, names_of, selects
+from fullnat.app.session_log import SessionLog
+from fullnat.app.shown import Cells, Json, histogram_json, rounded, seconds, server_json, service_json, session_json
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.commands import ServiceKey
+from fullnat.core.histogram import Histogram
 from fullnat.core.interface import ProbeResult
-from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
+from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.views import ServerView, ServiceView, SessionView
 from fullnat.health.watch import Watch
 from fullnat.net.flow import text
@@ -33,8 +35,6 @@ SESSIONS_PER_TURN = 64
 COUNTER_SECONDS = 3.0
 """What the switch may take to tell its counters; without them the rest is shown."""
 
-Json = dict[str, Any]
-Cells = dict[int, tuple[int, int]]
 _ServerKey = tuple[ServiceKey, str, str]
 COUNTED = ("connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
 """Of a server."""
@@ -42,29 +42,6 @@ COUNTED = ("connections", "unanswered", "in_packets", "in_bytes", "out_packets",
 
 class UnknownFilter(ValueError):
     """Not one of :data:`FILTERS`, or a value that no session ever has."""
-
-
-def session_json(view: SessionView) -> Json:
-    entry = view.entry
-    inward, outward = entry.flow_in, entry.flow_out
-    counters = view.counters
-    return {
-        "protocol": BY_NUMBER[entry.protocol].name,
-        "client": str(inward.src),
-        "virtual": str(inward.dst),
-        "local": str(outward.dst),
-        "server": str(view.server or outward.src),
-        "state": view.state,
-        "phase": view.phase.lower(),
-        "age": round(view.age, 3),
-        "expires": None if view.expires is None else round(view.expires, 3),
-        "session_id": entry.session_id,
-        "delta": entry.delta,
-        "in_packets": counters.in_packets if counters else None,
-        "in_bytes": counters.in_bytes if counters else None,
-        "out_packets": counters.out_packets if counters else None,
-        "out_bytes": counters.out_bytes if counters else None,
-    }
 
 
 def matches(view: SessionView, filters: Mapping[str, str]) -> bool:
@@ -91,11 +68,14 @@ _NAMED = {
 
 
 class Snapshots:
-    def __init__(self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None) -> None:
+    def __init__(
+        self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None, log: SessionLog | None = None
+    ) -> None:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
         self._watch = watch
+        self._session_log = log
         self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
@@ -255,18 +235,29 @@ class Snapshots:
             "local_addresses": self.local_addresses(),
             "controller": dict(self._core.stats()),
             **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
+            "queues": self._queues(),
+            "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
+            "session_log": self._session_log.counts if self._session_log else {},
         }
+
+    def _queues(self) -> dict[str, int]:
+        session, log = self._owner.session, self._session_log
+        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if session is None else session.queues
+        return {**self._runner.queues, **of_switch, "session_log": log.depth if log else 0}
+
+    def _histograms(self) -> dict[str, Histogram]:
+        return {**self._core.histograms(), "wait": self._runner.waited, "write": self._owner.counts.writes}
 
     def _service_json(self, service: ServiceView, inward: Cells, outward: Cells) -> Json:
         """With the rates per second, smoothed."""
         found = service_json(service, inward, outward)
         for server, shown in zip(service.servers, found["servers"], strict=True):
             shown |= self._beside(service, server)
-        return {**found, "rates": _rounded(self.estimates.rates(service))}
+        return {**found, "rates": rounded(self.estimates.rates(service))}
 
     def _beside(self, service: ServiceView, server: ServerView) -> Json:
         """What others than the core and the switch know of a server."""
-        return {"rates": _rounded(self.estimates.rates(service, server)), **self._checked(service, server)}
+        return {"rates": rounded(self.estimates.rates(service, server)), **self._checked(service, server)}
 
     def _checked(self, service: ServiceView, server: ServerView) -> Json:
         """What health checks tell of it: why it is down, or the last one failed, and when that was."""
@@ -276,7 +267,7 @@ class Snapshots:
             return {}
         counts = [dict(zip(_OF_CHECK, each, strict=True)) for each in checks.counts()]
         since = checks.since(asyncio.get_running_loop().time())
-        return {"reason": checks.trouble, "checked": _seconds(since), "check_counts": counts}
+        return {"reason": checks.trouble, "checked": seconds(since), "check_counts": counts}
 
     async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
         """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
@@ -322,73 +313,8 @@ def _count(cells: Cells, index: int) -> Json:
     return {"packets": packets, "bytes": octets}
 
 
-def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
-    servers = [server_json(server, inward, outward) for server in service.servers]
-    return {
-        "protocol": BY_NUMBER[service.protocol].name,
-        "virtual": str(service.virtual),
-        "scheduler": service.scheduler,
-        "connections": service.connections,
-        "unanswered": service.unanswered,
-        "refused": dict(service.refused),
-        "persistence_timeout": service.persistence_timeout,
-        "templates": service.templates,
-        "persistent": service.persistent,
-        "has_quorum": service.has_quorum,
-        **{name: _sum(servers, name) for name in _SUMMED},
-        "servers": servers,
-    }
-
-
 def _server_key(view: ServiceView, server: Json) -> _ServerKey:
     return (view.protocol, view.virtual), server["server"], server["mode"]
 
 
 _OF_CHECK = ("type", "succeeded", "failed", "seconds")
-_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
-
-
-def _sum(servers: Iterable[Json], name: str) -> int:
-    return sum(server[name] for server in servers)
-
-
-def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
-    (in_packets, in_bytes), (out_packets, out_bytes) = server.counted(inward), server.counted(outward)
-    return {
-        "server": str(server.endpoint),
-        "mode": server.mode.value,
-        "weight": server.weight,
-        "effective_weight": server.effective_weight,
-        "healthy": server.healthy,
-        "reason": "",
-        "checked": None,
-        "check_counts": [],
-        "sorry": server.sorry,
-        "on_duty": server.on_duty,
-        "ejected": _seconds(server.ejected),
-        "quic_id": server.quic_id,
-        "upper_threshold": server.upper_threshold,
-        "lower_threshold": server.lower_threshold,
-        "full": server.is_full,
-        "warming": _seconds(server.warming),
-        "out_for": _seconds(server.out_for),
-        "reset_in": _seconds(server.reset_in),
-        "templates": server.templates,
-        "draining": server.draining,
-        "active": server.active,
-        "inactive": server.inactive,
-        "connections": server.connections,
-        "unanswered": server.unanswered,
-        "in_packets": in_packets,
-        "in_bytes": in_bytes,
-        "out_packets": out_packets,
-        "out_bytes": out_bytes,
-    }
-
-
-def _seconds(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
-
-
-def _rounded(rates: Mapping[str, float]) -> Json:
-    return {name: round(rate, 1 if rate >= 1 else 3) for name, rate in rates.items()}

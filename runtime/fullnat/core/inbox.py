@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Event, PacketIn
 from fullnat.p4constants import PuntReason
 
@@ -66,9 +67,16 @@ class Inbox:
         """SYNs and datagrams that were taken."""
         self.shed = 0
         """SYNs and datagrams that were given up."""
+        self.waited = Histogram(SETUP_BOUNDS)
+        """Seconds, of those that were taken."""
+
+    @property
+    def openings(self) -> int:
+        """SYNs and datagrams that wait."""
+        return sum(len(each.waiting) for each in self._turns)
 
     def __len__(self) -> int:
-        return len(self._events) + sum(len(each.waiting) for each in self._turns)
+        return len(self._events) + self.openings
 
     def post(self, events: Iterable[Event], now: float) -> None:
         for event in events:
@@ -94,7 +102,9 @@ class Inbox:
             self._turns.rotate(-1)
             if waiting:
                 self.handled += 1
-                return waiting.popleft()[1]
+                came, event = waiting.popleft()
+                self.waited.observe(now - came)
+                return event
         return None
 
     def clear(self) -> None:
