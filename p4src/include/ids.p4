@@ -67,6 +67,7 @@
 #define ID_A_SERVICE_STATELESS 51
 #define ID_A_BUCKET_SERVER   52
 #define ID_A_NO_BUCKET       53
+#define ID_A_TO_SERVER_GUE6  54
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

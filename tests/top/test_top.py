@@ -154,11 +154,11 @@ async def test_drains_and_enables(api: Api, start: Start) -> None:
     await asyncio.to_thread(top.until, "10.0.0.11:8080", without="Drain ")
     assert weights() == [1]
     top.press("D30\r")
-    shown = await asyncio.to_thread(top.until, ": draining (for ", " out ")
+    shown = await asyncio.to_thread(top.until, ": draining (for ", "203.0.113.80:80     out ")
     assert weights() == [0]
     assert "out" in shown[5].split()
     top.press("E\r")
-    await asyncio.to_thread(top.until, " up ")
+    await asyncio.to_thread(top.until, "203.0.113.80:80     up ")
     assert weights() == [1]
     top.press("Enonsense\r")
     await asyncio.to_thread(top.until, "'nonsense': ")

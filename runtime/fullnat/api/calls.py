@@ -54,6 +54,7 @@ CALLS = (
     Call("ListLocalAddresses", "GET", "/v1/local_addresses", _READ, answers=Handlers.local_addresses),
     Call("GetNetwork", "GET", "/v1/network", _READ, answer=Handlers.network),
     Call("ListSessions", "GET", "/v1/sessions", _READ, answers=Handlers.sessions),
+    Call("ListTemplates", "GET", "/v1/templates", _READ, answers=Handlers.templates),
     Call("GetStats", "GET", "/v1/stats", _READ, answer=Handlers.stats),
     # What an operator may not do of it, the commands themselves tell.
     Call("Apply", "POST", "/v1/apply", _OPERATOR, answer=Handlers.apply),

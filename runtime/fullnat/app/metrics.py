@@ -255,7 +255,7 @@ async def serve_metrics(address: tuple[str, int], snapshots: Snapshots) -> Calla
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_SECONDS)
             if head.split(b" ", 2)[:2] == [b"GET", b"/metrics"]:
-                status, body = "200 OK", render(await snapshots.stats())
+                status, body = "200 OK", await asyncio.to_thread(render, await snapshots.stats())
             else:
                 status, body = "404 Not Found", b"only GET /metrics\n"
             header = f"HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n"

@@ -1,4 +1,4 @@
-"""What operators see of one session, service or server, ready for JSON, with stable names."""
+"""How sessions, templates, services and servers are shown: ready for JSON, with stable names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 
 from fullnat.core.histogram import Histogram
 from fullnat.core.protocols.base import BY_NUMBER
-from fullnat.core.views import ServerView, ServiceView, SessionView
+from fullnat.core.views import ServerView, ServiceView, SessionView, TemplateView
+from fullnat.net.flow import text
 
 Json = dict[str, Any]
 Cells = dict[int, tuple[int, int]]
-"""Packets and bytes by server id."""
+COUNTED = ("connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
+"""Of a server."""
+OF_CHECK = ("type", "succeeded", "failed", "seconds")
+"""Of what a health check has found."""
+_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
 def session_json(view: SessionView) -> Json:
@@ -37,8 +42,21 @@ def session_json(view: SessionView) -> Json:
     }
 
 
-def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
-    servers = [server_json(server, inward, outward) for server in service.servers]
+def template_json(view: TemplateView) -> Json:
+    """``client`` is a prefix where several addresses are one."""
+    client = text(view.client)
+    return {
+        "protocol": BY_NUMBER[view.protocol].name,
+        "client": client if view.prefix == len(view.client) * 8 else f"{client}/{view.prefix}",
+        "virtual": str(view.virtual),
+        "server": str(view.server),
+        "expires": round(view.expires, 3),
+        "sessions": view.sessions,
+    }
+
+
+def service_json(service: ServiceView, servers: list[Json]) -> Json:
+    """With its servers as they are shown."""
     return {
         "protocol": BY_NUMBER[service.protocol].name,
         "virtual": str(service.virtual),
@@ -53,9 +71,6 @@ def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }
-
-
-_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
 
 
 def _sum(servers: Iterable[Json], name: str) -> int:

@@ -64,7 +64,7 @@ class Change(NamedTuple):
 
 
 class Declaration:
-    def __init__(self, leaving: Leaving = lambda _: (), program: Sizes | None = None) -> None:
+    def __init__(self, leaving: Leaving = lambda _: {}, program: Sizes | None = None) -> None:
         """``leaving``: the servers of a service that are removed and have sessions left. ``program``: what it
         has; None: all that there is."""
         self._leaving = leaving

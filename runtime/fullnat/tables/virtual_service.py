@@ -23,7 +23,6 @@ class VirtualService(NamedTuple):
     """The number of its buckets less 1."""
 
 
-@register
 class VirtualServiceTable(Table[VirtualService]):
     name = "virtual_service"
     name6 = "virtual_service6"
@@ -43,3 +42,6 @@ class VirtualServiceTable(Table[VirtualService]):
                 group = model.groups.get((protocol, virtual))
                 buckets = () if group is None else (group.number, group.size - 1)
                 yield VirtualService(protocol, *virtual, flags, *buckets)
+
+
+register(VirtualServiceTable)
