@@ -3,7 +3,7 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -42,6 +42,7 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.journal import Journal, Record
 from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.misses import Misses
@@ -437,6 +438,10 @@ class Controller(Reporting):
         if without and (found is not NOTHING_FOUND or without != self._without_id):
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
         self._without_id = without
+
+    def keep_journal(self, put: Callable[[Record], None]) -> None:
+        """Have ``put`` told of the sessions that begin and end from now on."""
+        self._store.journal = Journal(put)
 
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
         """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever
