@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ptf_tests.dataplane import MemoryDataplane, SocketDataplane
+from ptf_tests.witness import WitnessedEngine
 from topo import shell
 from topo.process import poll
 
@@ -105,6 +106,9 @@ class Target(ABC):
     def stop(self) -> None:
         """Free everything that start() took. Idempotent."""
 
+    def check(self) -> None:  # noqa: B027  (only one that is followed has something to say)
+        """Raises AssertionError if a packet of the test that ends fared otherwise than its trace said."""
+
 
 class P4softInProcess(Target):
     """p4soft in this process, with in-process ports: needs no privileges."""
@@ -132,9 +136,18 @@ class P4softInProcess(Target):
         from p4soft.embedded import Switch
 
         ports: dict[int, str | None] = dict.fromkeys(PORTS)
-        switch = Switch(device_id=DEVICE_ID, cpu_port=CPU_PORT, grpc_addr="127.0.0.1:0", ports=ports)
+        switch = Switch(
+            device_id=DEVICE_ID,
+            cpu_port=CPU_PORT,
+            grpc_addr="127.0.0.1:0",
+            ports=ports,
+            engine_factory=WitnessedEngine,
+        )
         await switch.start()
         return switch
+
+    def check(self) -> None:
+        self._switch.engine.check()
 
     def _run(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)

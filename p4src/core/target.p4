@@ -91,6 +91,9 @@
 #ifndef GUE
 #error "the target must define GUE: (SOURCE), the same as TUNNEL with UDP between the headers"
 #endif
+#ifndef GUE6
+#error "the target must define GUE6: (SOURCE), the same as TUNNEL6 with UDP between the headers"
+#endif
 #ifndef TUNNELLED
 #error "the target must define TUNNELLED: the packet leaves with an outer header, which m.length.last counts in"
 #endif

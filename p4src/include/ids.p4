@@ -80,6 +80,7 @@
 #define ID_A_POLICY_OF_ALL_SET 74
 #define ID_A_LIST_PASS       75
 #define ID_A_LIST_REFUSE     76
+#define ID_A_TO_SERVER_GUE6  54
 
 /* counters, meters, registers */
 #define ID_C_DROP            1

@@ -35,7 +35,16 @@ MODE = {"commands": [{"edit_server": {**SERVER, "settings": {"weight": 3, "mode"
 REMOVE = {"commands": [{"remove_service": VIRTUAL}]}
 ALLOWED = {
     Role.NONE: set[str](),
-    Role.READ: {"GetAbout", "ListServices", "ListLocalAddresses", "GetNetwork", "ListSessions", "GetStats", "Compare"},
+    Role.READ: {
+        "GetAbout",
+        "ListServices",
+        "ListLocalAddresses",
+        "GetNetwork",
+        "ListSessions",
+        "ListTemplates",
+        "GetStats",
+        "Compare",
+    },
 }
 EVERY = {each.name for each in CALLS}
 

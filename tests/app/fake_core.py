@@ -11,7 +11,7 @@ from fullnat.core.health import Verdict
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.model import Model
 from fullnat.core.talkers import Talker
-from fullnat.core.views import LocalAddressView, ServiceView, SessionView
+from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 
 
@@ -28,6 +28,7 @@ class FakeCore:
         self.on_deadline: Callable[[], list[Effect]] = list
         self.deadlines: list[float] = []
         self.views: list[SessionView] = []
+        self.template_views: list[TemplateView] = []
         self.held: set[int] = set()
         """Ids of sessions that are known."""
         self.service_views: tuple[ServiceView, ...] = ()
@@ -66,6 +67,9 @@ class FakeCore:
 
     def sessions(self, now: float | None = None) -> Iterable[SessionView]:
         return iter(self.views)
+
+    def templates(self, now: float | None = None) -> Iterable[TemplateView]:
+        return iter(self.template_views)
 
     def services(self, now: float | None = None) -> tuple[ServiceView, ...]:
         return self.service_views

@@ -38,6 +38,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "sysctl -w net.ipv4.conf.all.rp_filter": "the same",
     },
     "docs/operations.md": {
+        "fullnat top": "tests/top/test_top.py",
         "fullnat run CONFIG --grpc-addr switch.example": "tests/cli/test_tls.py",
         "p4soft ... --grpc-server-ssl": "tests/cli/test_tls.py",
     },

@@ -21,6 +21,7 @@ from .conftest import Sizes
 
 SERVERS = [(IPv4Address(f"10.2.0.{number}"), 80) for number in (11, 12, 13)]
 WEIGHTS = (1, 2, 5)
+FULL = os.environ.get("FULLNAT_E2E") == "full"
 
 
 def counts(world: World) -> list[int]:
@@ -40,10 +41,17 @@ def assert_shares(found: list[int], weights: tuple[int, ...]) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("scheduler", "weights"), [("rr", (1, 1, 1)), ("wrr", WEIGHTS)])
+@pytest.mark.parametrize(
+    ("scheduler", "weights"),
+    [
+        ("rr", (1, 1, 1)),
+        ("wrr", WEIGHTS),
+        pytest.param("wlc", WEIGHTS, marks=pytest.mark.skipif(not FULL, reason="of connections that stay below")),
+    ],
+)
 def test_connections_that_come_and_go(target: str, sizes: Sizes, scheduler: str, weights: tuple[int, ...]) -> None:
     """100,000 of them with FULLNAT_E2E=full."""
-    connections = 10 * sizes.connections if os.environ.get("FULLNAT_E2E") == "full" else 2 * sizes.connections
+    connections = 10 * sizes.connections if FULL else 2 * sizes.connections
     config = standard.config(servers=SERVERS, weights=weights, scheduler=scheduler, timeouts=CLOSING)
     with make_world(config, target=target) as world:
         assert_all_good(world.load("c1", limit=600, n=connections, c=50), connections)
@@ -130,7 +138,7 @@ def test_a_deadline_is_kept_through_a_kill_of_the_controller(target: str) -> Non
 def test_changes_under_load_fail_nothing(target: str, sizes: Sizes) -> None:
     """Servers come, go and change their weights, again and again (1,000 times with FULLNAT_E2E=full), while
     connections come, go and stay. All servers live: nothing fails, and nobody's connection moves."""
-    changes = 1000 if os.environ.get("FULLNAT_E2E") == "full" else 50
+    changes = 1000 if FULL else 50
     before = standard.config(servers=SERVERS, weights=WEIGHTS, scheduler="wrr", timeouts=CLOSING)
     with make_world(before, target=target) as world, contextlib.ExitStack() as alive:
         stays = [alive.enter_context(contextlib.closing(world.http("c2"))) for _ in range(8)]

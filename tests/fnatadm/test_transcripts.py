@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from api.apikit import Api
-from cli.samples import VIEWS
+from cli.samples import TEMPLATES, VIEWS
 from fullnat.cli import controlclient
 from fullnat.core.views import SessionView
 from fullnat.fnatadm import layouts, main
@@ -165,6 +165,7 @@ async def test_connections(api: Api, fnatadm: Run, monkeypatch: pytest.MonkeyPat
         return VIEWS
 
     monkeypatch.setattr(type(api.core), "sessions", views)
+    monkeypatch.setattr(type(api.core), "templates", lambda _core, _now: iter(TEMPLATES))
     assert await fnatadm("-Lnc") == Done(
         0,
         """\
@@ -172,11 +173,13 @@ IPVS connection entries
 pro expire state       source             virtual            destination
 TCP 01:30  ESTABLISHED 192.0.2.9:1024     203.0.113.80:80    10.0.0.11:8080
 TCP 00:00  SYN_RECV    192.0.2.8:1025     203.0.113.80:80    10.0.0.12:8080
+TCP 05:00  NONE        192.0.2.9:0        203.0.113.80:80    10.0.0.11:8080
+TCP 01:05  NONE        198.51.100.0:0     203.0.113.80:80    10.0.0.12:8080
 """,
         "",
     )
     shown = [json.loads(line)["client"] for line in (await fnatadm("-Lnc --json")).out.splitlines()]
-    assert shown == ["192.0.2.9:1024", "192.0.2.8:1025"]
+    assert shown == ["192.0.2.9:1024", "192.0.2.8:1025", "192.0.2.9", "198.51.100.0/24"]
 
 
 async def test_timeouts(api: Api, fnatadm: Run) -> None:

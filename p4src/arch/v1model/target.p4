@@ -10,8 +10,8 @@
 #define PORTLESS_STATES "portless/states.p4"
 #define QUOTED_STATES "icmp_error/states.p4"
 #define DECISION_HEADER
-#define OUTER_HEADER ipv4_t outer_ipv4; gue_t gue; ipv6_t outer_ipv6;
-#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4); PACKET.emit(hdr.gue); PACKET.emit(hdr.outer_ipv6);
+#define OUTER_HEADER ipv4_t outer_ipv4; ipv6_t outer_ipv6; gue_t gue;
+#define EMIT_OUTER(PACKET) PACKET.emit(hdr.outer_ipv4); PACKET.emit(hdr.outer_ipv6); PACKET.emit(hdr.gue);
 #include "headers.p4"
 
 struct target_metadata_t {
@@ -47,6 +47,10 @@ struct target_metadata_t {
         m.target.outer_src6 = SOURCE; \
         m.target.outer_bytes = OUTER_IPV6_BYTES; \
         m.length.last = m.length.last |+| OUTER_IPV6_BYTES;
+#define GUE6(SOURCE) \
+        TUNNEL6(SOURCE) \
+        m.target.gue = true; \
+        m.length.last = m.length.last |+| GUE_BYTES;
 #define TUNNELLED (m.target.outer_bytes != 0)
 #define CHANGE_FAMILY(TO_IPV6) m.session.crosses = true; m.via6 = TO_IPV6;
 /* Not our own packets, nor fragments but the first, nor what may be an ICMP error (RFC 1812 4.3.2.7). */

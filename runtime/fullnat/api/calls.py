@@ -56,6 +56,7 @@ CALLS = (
     Call("GetAccess", "GET", "/v1/access", _READ, answer=Handlers.access),
     Call("ListTalkers", "GET", "/v1/talkers", _READ, answers=Handlers.talkers),
     Call("ListSessions", "GET", "/v1/sessions", _READ, answers=Handlers.sessions),
+    Call("ListTemplates", "GET", "/v1/templates", _READ, answers=Handlers.templates),
     Call("GetStats", "GET", "/v1/stats", _READ, answer=Handlers.stats),
     # What an operator may not do of it, the commands themselves tell.
     Call("Apply", "POST", "/v1/apply", _OPERATOR, answer=Handlers.apply),

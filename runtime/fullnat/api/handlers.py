@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -11,7 +11,9 @@ from fullnat.api import checks, translate
 from fullnat.api.errors import CallError, Kind, Problem, refused
 from fullnat.api.identity import Identity, Role
 from fullnat.app.changes import Changes, Refused
-from fullnat.app.snapshot import SERVICES_PER_TURN, Json, Snapshots, UnknownFilter
+from fullnat.app.filters import UnknownFilter
+from fullnat.app.shown import Json
+from fullnat.app.snapshot import SERVICES_PER_TURN, Snapshots
 from fullnat.config.errors import ConfigError
 from fullnat.config.lists import shown
 from fullnat.core.commands import CommandError, ServiceKey
@@ -143,15 +145,26 @@ class Handlers:
         yield self._snapshots.talkers(request.most or TALKERS)
 
     async def sessions(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        async for turn in self._filtered(request, self._snapshots.sessions):
+            yield turn
+
+    async def templates(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        async for turn in self._filtered(request, self._snapshots.templates):
+            yield turn
+
+    async def _filtered(
+        self, request: Any, listing: Callable[[Mapping[str, str]], AsyncIterator[list[Json]]]
+    ) -> AsyncIterator[list[Json]]:
+        """Raises CallError for filters that cannot be, and when nothing is found because what they name is not
+        there."""
         filters = {field.name: value for field, value in request.ListFields()}
+        found = False
         try:
-            turns = self._snapshots.sessions(filters)
+            async for turn in listing(filters):
+                found = found or bool(turn)
+                yield turn
         except UnknownFilter as error:
             raise CallError(Kind.INVALID, str(error)) from None
-        found = False
-        async for turn in turns:
-            found = found or bool(turn)
-            yield turn
         missing = None if found else self._snapshots.missing(filters)
         if missing is not None:
             raise CallError(Kind.UNKNOWN, missing)

@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from fullnat.api import openapi, said
+from fullnat.api import large, openapi, said
 from fullnat.api.calls import BY_PATH, Call
 from fullnat.api.errors import CallError, Kind
 from fullnat.api.identity import Identity
+from fullnat.api.large import ENCODE
 from fullnat.api.server import Dispatcher
 from fullnat.page import FILES, HEADERS
 
@@ -51,7 +52,6 @@ _TEXT = {
     503: "Service Unavailable",
     505: "HTTP Version Not Supported",
 }
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class _BadRequest(Exception):
@@ -261,7 +261,7 @@ async def _answer(writer: asyncio.StreamWriter, request: Request, caller: Identi
             await _stream(writer, turns, request.keeps)
         else:
             async for (only,) in turns:
-                _send(writer, 200, only, request.keeps)
+                _send_octets(writer, 200, await large.encoded(only), request.keeps)
     except CallError as error:
         _send(writer, error.kind.status, _refusal(error), request.keeps)
 
@@ -275,13 +275,13 @@ async def _stream(writer: asyncio.StreamWriter, turns: AsyncIterator[list[Any]],
             if turn and not begun:
                 _head(writer, 200, "application/x-ndjson", "Transfer-Encoding: chunked\r\n", keeps)
                 begun = True
-            _chunk(writer, "".join([f"{_ENCODE(answer)}\n" for answer in turn]).encode())
+            _chunk(writer, "".join([f"{ENCODE(answer)}\n" for answer in turn]).encode())
             await writer.drain()
             await asyncio.sleep(0)
     except CallError as error:
         if not begun:
             raise
-        _chunk(writer, f"{_ENCODE(_refusal(error))}\n".encode())
+        _chunk(writer, f"{ENCODE(_refusal(error))}\n".encode())
     if not begun:
         _head(writer, 200, "application/x-ndjson", "Transfer-Encoding: chunked\r\n", keeps)
     writer.write(b"0\r\n\r\n")
@@ -294,7 +294,10 @@ def _chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
 
 
 def _send(writer: asyncio.StreamWriter, status: int, answer: Any, keeps: bool, more: str = "") -> None:
-    body = f"{_ENCODE(answer)}\n".encode()
+    _send_octets(writer, status, f"{ENCODE(answer)}\n".encode(), keeps, more)
+
+
+def _send_octets(writer: asyncio.StreamWriter, status: int, body: bytes, keeps: bool, more: str = "") -> None:
     _head(writer, status, "application/json", f"{more}Content-Length: {len(body)}\r\n", keeps)
     writer.write(body)
 

@@ -12,7 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from fullnat.api.listener import ApiError
-from fullnat.app.snapshot import Json, Snapshots
+from fullnat.app.shown import Json
+from fullnat.app.snapshot import Snapshots
 from fullnat.core.stats import NAMES
 
 REQUEST_SECONDS = 10.0
@@ -197,7 +198,7 @@ async def serve_metrics(address: tuple[str, int], snapshots: Snapshots) -> Calla
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_SECONDS)
             if head.split(b" ", 2)[:2] == [b"GET", b"/metrics"]:
-                status, body = "200 OK", render(await snapshots.stats())
+                status, body = "200 OK", await asyncio.to_thread(render, await snapshots.stats())
             else:
                 status, body = "404 Not Found", b"only GET /metrics\n"
             header = f"HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n"

@@ -11,7 +11,7 @@ from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
 from fullnat.core.talkers import Talker
-from fullnat.core.views import LocalAddressView, ServiceView, SessionView
+from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 
 
@@ -44,6 +44,8 @@ class Core(Protocol):
     def check(self, commands: Iterable[Command]) -> None: ...
 
     def sessions(self, now: float | None = None) -> Iterable[SessionView]: ...
+
+    def templates(self, now: float | None = None) -> Iterable[TemplateView]: ...
 
     def services(self, now: float | None = None) -> Sequence[ServiceView]: ...
 

@@ -9,8 +9,7 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
 from fullnat.config.roles import check_roles
-from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local, without_port
-from fullnat.core.modes import Mode
+from fullnat.core.checks import ONLY_V6, mixed, without_local, without_port
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.telling import check_proxy
 from fullnat.core.values import (
@@ -144,8 +143,6 @@ def _check_virtual_server(
             problems.add(below, "address", mixed(endpoint, virtual, mode))
         if mode.takes_local and seen and all(local.version != real.address.version for local in seen):
             problems.add(below, "address", without_local(endpoint))
-        if mode is Mode.GUE and real.address.version != 4:
-            problems.add(below, "address", GUE_OVER_IPV4)
         for key, said in () if server.sessions else objections_to_server(real, mode):
             problems.add(below, key, said)
         if server.ops and mode.takes_local:

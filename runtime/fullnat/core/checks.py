@@ -45,12 +45,23 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
 
 
 def _quic_ids(draft: Draft) -> Iterator[Problem]:
+    """A server that is removed keeps its name until its last session ends: its connections would go to who has it
+    then."""
     for key, declared in draft.services.items():
         if declared is not None:
             try:
                 check_quic_ids(key[0], (server.quic_id for server in declared.servers.values()))
             except ValueError as error:
                 yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+            gone = {quic_id.lower(): server for server, quic_id in draft.leaving(key).items() if quic_id}
+            for server, settings in declared.servers.items() if gone else ():
+                other = gone.get(settings.quic_id.lower(), server)
+                if other != server:
+                    yield Problem(
+                        Reason.CONFLICT,
+                        f"{name(key)}: the quic_id {settings.quic_id} of {server} is that of {other}, which is removed "
+                        "and has connections left: they would go there",
+                    )
 
 
 def of_ipv6(draft: Draft, change: Roles) -> Iterator[Problem]:
@@ -177,7 +188,6 @@ def without_port(port: int, service: ServiceSettings, server: ServerSettings) ->
             yield number, f"a check by {check.type} needs a port: its server has that which clients ask for"
 
 
-GUE_OVER_IPV4 = "gue needs a real server with an IPv4 address"
 ONLY_V6 = "is a kind of TOA for services of IPv6"
 
 
@@ -201,8 +211,6 @@ def _unchanged_destinations(draft: Draft, router: Router) -> Iterator[Problem]:
             mode = settings.mode or declared.settings.mode
             if not mode.keeps_destination:
                 continue
-            if mode is Mode.GUE and is_v6(server.address):
-                yield Problem(Reason.CONFLICT, f"{GUE_OVER_IPV4}: real server {server} has none")
             if server.port != key[1].port:
                 yield Problem(Reason.CONFLICT, f"{mode} changes no port: that of {server} has to be {key[1].port}")
             if mode.needs_neighbors and router.next_hop(server.address) not in (None, server.address):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,8 @@ from fullnat.net.flow import Endpoint, address, is_v6, mark_of, mark_of_other_fa
 from fullnat.net.prefixes import ordered
 from fullnat.net.vlan import interface_text
 
-Leaving = Callable[[ServiceKey], Collection[Endpoint]]
+Leaving = Callable[[ServiceKey], Mapping[Endpoint, str]]
+"""The servers of a service that are removed and have sessions left, with their ``quic_id``."""
 
 
 class _Refusal(Exception):
@@ -58,9 +59,8 @@ def absent(key: ServiceKey, is_there: Callable[[ServiceKey], bool]) -> str:
 class Draft:
     """``services`` has those that were touched, None for one that is removed. Who refuses a draft drops it."""
 
-    def __init__(self, model: Model, leaving: Leaving = lambda _: ()) -> None:
-        """``leaving``: the servers of a service that are removed and have sessions left."""
-        self._leaving = leaving
+    def __init__(self, model: Model, leaving: Leaving = lambda _: {}) -> None:
+        self.leaving = leaving
         self.ends: set[ServiceKey | None] = set()
         """Services whose sessions of those who may not use them are to end; None: all."""
         self.drains: dict[tuple[ServiceKey, Endpoint], float | None] = {}
@@ -180,13 +180,13 @@ class Draft:
 
     def drain_server(self, command: c.DrainServer) -> None:
         servers = self._service(command.service).servers
-        if command.server not in servers and command.server not in self._leaving(command.service):
+        if command.server not in servers and command.server not in self.leaving(command.service):
             raise _Refusal(Reason.UNKNOWN, f"{name(command.service)} has no real server {command.server}")
         self._drain(command.service, (command.server,), command.within)
 
     def drain_service(self, command: c.DrainService) -> None:
         declared = self._service(command.service)
-        self._drain(command.service, {*declared.servers, *self._leaving(command.service)}, command.within)
+        self._drain(command.service, {*declared.servers, *self.leaving(command.service)}, command.within)
 
     def drain_all(self, command: c.DrainAll) -> None:
         for key in {**self._base.services, **self.services}:

@@ -17,7 +17,7 @@ from fullnat.net.parse import Packet
 MISS_RATE = 1000.0
 """RSTs per second to clients, and as many to servers; Linux answers as many challenges (tcp_challenge_ack_limit)."""
 MISS_BURST = 1000.0
-WORTH_BRINGING = 2000
+WORTH_BRINGING: int = 2000
 """Late segments a second that a switch may bring, and at once: some more than are answered, as some are not worth it.
 The others would cost the time of connections that begin."""
 

@@ -70,7 +70,9 @@ class Reporting:
     def templates(self, now: float | None = None) -> Iterator[TemplateView]:
         """Every template of persistence; see :meth:`sessions`."""
         time = self._now if now is None else now
-        return (template_view(template, time) for template in self._store.templates)
+        for template in self._store.templates:
+            if template.table.get(template.client) is template:
+                yield template_view(template, time)
 
     def talkers(self, most: int, now: float | None = None) -> list[Talker]:
         """The sources that have asked for the most new sessions lately."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Set
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -168,6 +169,13 @@ class Service:
             self.scheduler = self.table or SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
         return list(old.values())
+
+    def call(self, server: Server, quic_id: str) -> None:
+        """``server``, which is configured no more, was known by this to connection ids of QUIC."""
+        if quic_id:
+            server.settings = replace(server.settings, quic_id=quic_id)
+            self.quic_servers.setdefault(bytes.fromhex(quic_id), server)
+            self.knows_clients = True
 
     def set_timeouts(self, general: Timeouts) -> None:
         """Take over the timeouts of all services, where this one has none of its own."""

@@ -271,12 +271,16 @@ def _check_timeouts(timeouts: Timeouts) -> None:
     _each(*((each.name, getattr(timeouts, each.name)) for each in fields(timeouts)), limits=SECONDS)
 
 
-def _each(*named: tuple[str, float], limits: tuple[float, float]) -> None:
+Number = int | float
+"""Said as it was given: where a float is asked for, compiled code makes one of an int."""
+
+
+def _each(*named: tuple[str, Number], limits: tuple[Number, Number]) -> None:
     for name, value in named:
         _within(name, value, limits)
 
 
-def _within(name: str, value: float, limits: tuple[float, float]) -> None:
+def _within(name: str, value: Number, limits: tuple[Number, Number]) -> None:
     low, high = limits
     if not low <= value <= high:
         raise ValueError(f"{name} {value} is not from {low} to {high}")

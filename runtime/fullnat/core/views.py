@@ -129,7 +129,7 @@ class TemplateView(NamedTuple):
     """Bits of it that count."""
     server: Endpoint
     expires: float
-    """Seconds until it is forgotten, if no session holds it."""
+    """Seconds until it is forgotten, once no session holds it."""
     sessions: int
     """Those that hold it: established."""
 
@@ -218,7 +218,7 @@ def service_view(service: Service, now: float) -> ServiceView:
 def template_view(template: Template, now: float) -> TemplateView:
     service, client = template.service, template.client
     prefix = min(service.persistence_prefix, len(client) * 8)
-    expires = max(0.0, template.expires - now)
+    expires = service.persistence_timeout if template.holders else max(0.0, template.expires - now)
     return TemplateView(*service.key, client, prefix, template.server.endpoint, expires, template.holders)
 
 

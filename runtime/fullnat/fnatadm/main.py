@@ -12,6 +12,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -153,13 +154,14 @@ def _list(line: Line) -> None:
 
 
 def _connections(line: Line) -> None:
-    found = controlclient.ask(_socket(line), "sessions")
+    """Templates are among them, as in ipvsadm."""
+    sessions, templates = (controlclient.ask(_socket(line), call) for call in ("sessions", "templates"))
     if "json" in line:
-        _print_json(found)
+        _print_json(chain(sessions, templates))
         return
     print(layouts.CONNECTIONS_TITLE)
-    for session in found:
-        print(layouts.connection(session, "numeric" in line))
+    for each in chain(sessions, map(layouts.as_connection, templates)):
+        print(layouts.connection(each, "numeric" in line))
 
 
 def _list_services(line: Line) -> None:

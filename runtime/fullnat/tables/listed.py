@@ -39,15 +39,17 @@ class _Lists(Table[Any]):
         return self.entry(*key, action == REFUSE)
 
 
-@register
 class ListTable(_Lists):
     name = "list"
     name6 = "list6"
     entry = Listed
 
 
-@register
 class ListOfAllTable(_Lists):
     name = "list_of_all"
     name6 = "list_of_all6"
     entry = ListedOfAll
+
+
+register(ListTable)
+register(ListOfAllTable)

@@ -43,7 +43,6 @@ class PolicyOfAll(NamedTuple):
 _SOURCE = ("source_gap", "source_slack", "source_mask", "source_mask6")
 
 
-@register
 class PolicyTable(Table[Policy]):
     name = "policy"
     entry = Policy
@@ -53,7 +52,6 @@ class PolicyTable(Table[Policy]):
     of_policies = True
 
 
-@register
 class PolicyOfAllTable(Table[PolicyOfAll]):
     name = "policy_of_all"
     entry = PolicyOfAll
@@ -61,3 +59,7 @@ class PolicyOfAllTable(Table[PolicyOfAll]):
     actions = (Action("policy_of_all_set", ("list_id", "flags", *_SOURCE)),)
     owner = Owner.POLICIES
     of_policies = True
+
+
+register(PolicyTable)
+register(PolicyOfAllTable)

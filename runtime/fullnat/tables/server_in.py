@@ -41,13 +41,12 @@ class ServerIn(NamedTuple):
     """Of the outer header, where there is one."""
 
 
-@register
 class ServerInTable(Table[ServerIn]):
     name = "server_in"
     entry = ServerIn
     key = ("server_id",)
     actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items() if name != TO_SERVER_ANY)
-    actions6 = tuple(Action(name + V6, params) for name, params in actions if name != GUE)
+    actions6 = tuple(Action(name + V6, params) for name, params in actions)
     actions_match = (Action(TO_SERVER_ANY, ("flags", *_PARAMS[TO_SERVER_ANY])),)
     actions_match6 = tuple(Action(name + V6, params) for name, params in actions_match)
     owner = Owner.SERVERS
@@ -61,3 +60,6 @@ class ServerInTable(Table[ServerIn]):
         action = action.removesuffix(V6)
         values = dict(zip(_PARAMS[action], rest, strict=True))
         return ServerIn(key[0], flags, values["address"], values.get("port", 0), action, values.get("source"))
+
+
+register(ServerInTable)

@@ -22,7 +22,6 @@ class ServerOut(NamedTuple):
     """0 where it is the server's."""
 
 
-@register
 class ServerOutTable(Table[ServerOut]):
     name = "server_out"
     entry = ServerOut
@@ -40,3 +39,6 @@ class ServerOutTable(Table[ServerOut]):
     def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> ServerOut:
         flags, vip, *port = params
         return ServerOut(key[0], flags, vip, port[0] if port else 0)
+
+
+register(ServerOutTable)

@@ -41,7 +41,6 @@ def priority(virtual: Endpoint) -> int:
     return ANY_PORT_PRIORITY if number is None else ANY_PORT_PRIORITY + 1 + MARKS[1] - number
 
 
-@register
 class ServiceMatchTable(Table[ServiceMatch]):
     name = "service_match"
     name6 = "service_match6"
@@ -98,3 +97,6 @@ def _entry(protocol: int, virtual: Address, order: int, flags: int) -> ServiceMa
     bits = len(virtual) * 8
     source, destination = Prefix(Address(bytes(len(virtual))), 0), Prefix(virtual, bits)
     return ServiceMatch(protocol, source, destination, ALL_PORTS, ALL_PORTS, None, order, flags)
+
+
+register(ServiceMatchTable)

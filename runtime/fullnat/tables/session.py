@@ -90,7 +90,6 @@ KEY_ADDRESSES = frozenset({"client", "vip", "server", "local", "source", "destin
 """The fields of keys that are addresses."""
 
 
-@register
 class SessionTables(Table[SessionEntry]):
     name = "session"
     entry = SessionEntry
@@ -104,3 +103,6 @@ class SessionTables(Table[SessionEntry]):
 
     def requires(self, entry: SessionEntry) -> tuple[EntryKey, ...]:
         return ("server_in", entry.server_id), ("server_out", entry.server_id)
+
+
+register(SessionTables)

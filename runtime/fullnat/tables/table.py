@@ -159,11 +159,10 @@ TABLES: dict[type[Entry], Table[Any]] = {}
 """By the type of their entries."""
 
 
-def register(table: type[Table[E]]) -> type[Table[E]]:
-    """Class decorator: one instance of ``table`` serves all."""
+def register(table: type[Table[E]]) -> None:
+    """One instance of ``table`` serves all."""
     made = table()
     TABLES[made.entry] = made
-    return table
 
 
 def table_of(entry: Entry) -> Table[Any]:

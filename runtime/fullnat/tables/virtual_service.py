@@ -27,7 +27,6 @@ class VirtualService(NamedTuple):
     """The number of the one that says who may use it; 0: none does."""
 
 
-@register
 class VirtualServiceTable(Table[VirtualService]):
     name = "virtual_service"
     name6 = "virtual_service6"
@@ -57,3 +56,6 @@ class VirtualServiceTable(Table[VirtualService]):
                 number, mask = (None, 0) if group is None else (group.number, group.size - 1)
                 policy = model.policies.get((protocol, virtual), 0)
                 yield VirtualService(protocol, virtual.address, virtual.port, flags, number, mask, policy)
+
+
+register(VirtualServiceTable)

@@ -18,7 +18,6 @@ def _hash(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
 
 
-@register
 class Maglev(Scheduler):
     """Every server goes through the slots in an order of its own, and the servers take free ones in turn, those of less
     than the highest weight not in every turn. When one leaves, little but its own slots changes hands. A slot whose
@@ -66,3 +65,6 @@ def slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
             free -= 1
             if not free:
                 return owners
+
+
+register(Maglev)
