@@ -155,7 +155,7 @@ def test_changes_under_load_fail_nothing(target: str, sizes: Sizes) -> None:
     connections come, go and stay. All servers live: nothing fails, and nobody's connection moves."""
     changes = 1000 if FULL else 50
     # Those that stay are idle while a long load comes to its end.
-    common: Any = {"scheduler": "wrr", "timeouts": CLOSING, "options": ["established_timeout = 900"]}
+    common: Any = {"scheduler": "wrr", "timeouts": CLOSING, "established_timeout": 900.0}
     before = standard.config(servers=SERVERS, weights=WEIGHTS, **common)
     with make_world(before, target=target) as world, contextlib.ExitStack() as alive:
         stays = [alive.enter_context(contextlib.closing(world.http("c2"))) for _ in range(8)]
