@@ -303,7 +303,13 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    capabilities = frozenset(CAPABILITIES) - {"followed", "runt-frames", "register-read", "resource-exhausted", "long-since-hit"}
+    capabilities = frozenset(CAPABILITIES) - {
+        "followed",
+        "runt-frames",
+        "register-read",
+        "resource-exhausted",
+        "long-since-hit",
+    }
     idle_resolution = 3.0
     executable = "simple_switch_grpc"
 
