@@ -18,7 +18,8 @@ from typing import Any
 
 from fullnat.app.ports import Core
 from fullnat.app.runner import CoreRunner
-from fullnat.app.snapshot import Snapshots, session_json
+from fullnat.app.shown import session_json
+from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
 from fullnat.config import file
 from fullnat.core.controller import Controller

@@ -29,15 +29,20 @@ def own(directory: Path) -> Path:
     """A wheel of fullnat and p4soft, with p4soft's native code for this kind of machine compiled."""
     with tempfile.TemporaryDirectory(prefix="fullnat-wheel-") as scratch:
         tree = Path(scratch)
-        # Links are followed: the copy has what they lead to.
-        for name in _SOURCES:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, tree / name, ignore=_NO)
-            else:
-                shutil.copy(source, tree / name)
-        prebuild(tree / "softswitch" / "p4soft" / "prebuilt")
-        return _build(tree, directory, ["--plat-name", f"linux_{platform.machine()}"])
+        copy_sources(tree)
+        return build(tree, directory, ["--plat-name", f"linux_{platform.machine()}"])
+
+
+def copy_sources(tree: Path) -> None:
+    """What a wheel of ours is made of, with p4soft's native code compiled."""
+    # Links are followed: the copy has what they lead to.
+    for name in _SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=_NO)
+        else:
+            shutil.copy(source, tree / name)
+    prebuild(tree / "softswitch" / "p4soft" / "prebuilt")
 
 
 def toa(directory: Path) -> Path:
@@ -45,21 +50,21 @@ def toa(directory: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="fullnat-wheel-") as scratch:
         tree = Path(scratch) / "toa"
         shutil.copytree(ROOT / "toa", tree, ignore=_NO)
-        return _build(tree, directory, [])
+        return build(tree, directory, [])
 
 
 _BUILD = "import sys; from setuptools import build_meta; "
 _BUILD += "print(build_meta.build_wheel(sys.argv[1], {'--build-option': sys.argv[2:]}), file=sys.stderr)"
 
 
-def _build(tree: Path, directory: Path, options: list[str]) -> Path:
-    """Raises CalledProcessError."""
+def build(tree: Path, directory: Path, options: list[str]) -> Path:
+    """The wheel of the sources in ``tree``. Raises CalledProcessError."""
     directory.mkdir(parents=True, exist_ok=True)
     target = directory.resolve()
     command = [sys.executable, "-c", _BUILD, str(target), *options]
     done = subprocess.run(command, cwd=tree, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        print(done.stderr, file=sys.stderr)
+        print(done.stdout + done.stderr, file=sys.stderr)
         done.check_returncode()
     return target / done.stderr.split()[-1]
 

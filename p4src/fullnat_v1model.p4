@@ -11,6 +11,7 @@
 #include "arch/v1model/target.p4"
 #include "core/check/check.p4"
 #include "core/lookup/lookup.p4"
+#include "core/lookup/access.p4"
 #include "core/decide/decide.p4"
 #include "core/forward/forward.p4"
 #include "core/rewrite/rewrite.p4"
@@ -22,6 +23,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Check() check;
     FollowFragment() follow_fragment;
     LookUp() look_up;
+    Access() access;
     Decide() decide;
     Forward() forward;
     Rewrite() rewrite;
@@ -41,6 +43,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         check.apply(hdr, m);
         follow_fragment.apply(hdr, m, standard_metadata);
         look_up.apply(hdr, m);
+        if (m.own.served) { access.apply(hdr, m, standard_metadata.ingress_global_timestamp); }
         decide.apply(hdr, m);
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {

@@ -123,6 +123,7 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
             self.client.delete(*reversed(self._installed))
         left = self.client.entries(*self.client.schema.tables)
         self._equal([], left, "entries that the test left behind")
+        self.harness.target.check()
 
     # Tables
 

@@ -225,8 +225,8 @@ class TunnelSession(DirectSession):
 
     def _server_in(self, key: dict[str, int]) -> Entry:
         ends = {"address": address(self.next_door), "source": address(self.outer_src)}
-        action = "to_server_gue" if self.gue else f"to_server_tunnel{suffix(self.next_door)}"
-        return Entry("server_in", key, action, {"flags": self.flags, **ends})
+        action = "to_server_gue" if self.gue else "to_server_tunnel"
+        return Entry("server_in", key, action + suffix(self.next_door), {"flags": self.flags, **ends})
 
     def through(self, inner: Tcp | Udp | IcmpError) -> Tunnelled:
         """``inner``, which leaves for the server, in its outer header."""

@@ -55,10 +55,14 @@ def from_to(src: str = topology.CLIENT, dst: str = topology.VIP) -> Packet:
     return HEAD / IP(src=src, dst=dst) / TCP(sport=40000, dport=topology.VPORT)
 
 
+OF_NOBODY = 0xF0F0
+"""The identification of a datagram whose first fragment no other test has sent."""
+
+
 def piece(offset: int, more: bool, size: int = 16, *, protocol: int = PROTO_UDP, whole: bool = False) -> Packet:
     """A fragment to the virtual address; ``offset`` in units of 8 bytes. ``whole``: it may not be fragmented."""
     flags = (1 if more else 0) | (2 if whole else 0)
-    ip = IP(src=topology.CLIENT, dst=topology.VIP, proto=protocol, frag=offset, flags=flags)
+    ip = IP(src=topology.CLIENT, dst=topology.VIP, proto=protocol, id=OF_NOBODY, frag=offset, flags=flags)
     return HEAD / ip / Raw(bytes(size))
 
 

@@ -18,7 +18,10 @@ def in_every_outer_header(cls: _Class) -> _Class:
     also(cls, "InIpv6", "IPv4 in IPv6.", outer=topology.IPV6)
     also(cls, "OverIpv6InIpv6", "IPv6 in IPv6.", network=topology.IPV6, outer=topology.IPV6)
     also(cls, "ByGue", "With UDP between the headers.", gue=True)
-    return also(cls, "OverIpv6ByGue", "IPv6, with UDP between the headers.", network=topology.IPV6, gue=True)
+    also(cls, "OverIpv6ByGue", "IPv6, with UDP between the headers.", network=topology.IPV6, gue=True)
+    also(cls, "ByGueInIpv6", "IPv4 in IPv6, with UDP between the headers.", outer=topology.IPV6, gue=True)
+    both = {"network": topology.IPV6, "outer": topology.IPV6}
+    return also(cls, "OverIpv6ByGueInIpv6", "IPv6 in IPv6, with UDP between the headers.", gue=True, **both)
 
 
 class TunnelTest(SessionTest):

@@ -73,3 +73,9 @@ bool toa_to_sockaddr(const struct toa_client *client, const struct toa_prefix *n
     in->sin_port = client->port;
     return true;
 }
+
+void toa_copy_out(const struct sockaddr_storage *from, socklen_t size, struct sockaddr *address, socklen_t *length)
+{
+    memcpy(address, from, *length < size ? *length : size);
+    *length = size;
+}

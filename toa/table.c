@@ -11,6 +11,10 @@
 
 #include "toa.h"
 
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
+
 #define MAX_ENTRIES (1u << 20)
 #define HINTS (1u << 16)
 #define COUNT_BITS 24
@@ -57,6 +61,12 @@ bool toa_table_init(void)
 size_t toa_table_size(void)
 {
     return entry_count;
+}
+
+bool toa_socket_cookie(int fd, uint64_t *cookie)
+{
+    socklen_t size = sizeof *cookie;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &size) == 0;
 }
 
 static struct entry *find(int fd)

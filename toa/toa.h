@@ -4,6 +4,8 @@
 #ifndef TOA_H
 #define TOA_H
 
+#define EXPORT __attribute__((visibility("default")))
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,8 +44,13 @@ bool toa_from_sockaddr(const struct sockaddr_storage *from, struct toa_client *c
  * (NULL): the unspecified address, port 0. */
 bool toa_to_sockaddr(const struct toa_client *client, const struct toa_prefix *nat64, struct sockaddr_storage *to);
 
+/* As the kernel writes an address: as much as fits, and the whole length. */
+void toa_copy_out(const struct sockaddr_storage *from, socklen_t size, struct sockaddr *address, socklen_t *length);
+
 /* table.c: which client is behind a file descriptor. A socket is known by its cookie (SO_COOKIE), which the kernel never gives
  * twice, so what was stored for a descriptor's last user is never returned for its next. */
+
+bool toa_socket_cookie(int fd, uint64_t *cookie);
 
 /* Room for the descriptors that the process may ever have; once, before any other call. False: nothing will be kept. */
 bool toa_table_init(void);
@@ -51,7 +58,8 @@ size_t toa_table_size(void);
 void toa_table_put(int fd, uint64_t cookie, const struct toa_client *client);
 bool toa_table_get(int fd, uint64_t cookie, struct toa_client *client);
 
-/* Whether TCP_SAVE_SYN was set on the listening socket `fd`: a hint, for a descriptor may be used again. */
+/* Whether TCP_SAVE_SYN was set on the listening socket `fd`, or it was a socket of UDP when it was bound: a hint, for a
+ * descriptor may be used again. */
 bool toa_table_armed(int fd);
 void toa_table_arm(int fd);
 

@@ -21,10 +21,10 @@ from pyroute2 import IPRoute
 
 from bench.tools import build
 from topo import namespaces
+from topo.addresses import assign
 from topo.model import Host, Subnet, Topology
 from topo.offloads import disable as disable_offloads
 from topo.process import Process, poll
-from topo.rawtcp import IFA_F_NODAD
 
 _HOST_SYSCTLS = (
     ("ipv4/ip_local_port_range", "1024 65535"),
@@ -222,10 +222,7 @@ class Network:
 
     def _set_address(self, name: str, interface: str, address: IpInterface) -> None:
         with self._netlink(name) as ip:
-            index = ip.link_lookup(ifname=interface)[0]
-            # One of IPv6 without duplicate address detection, which would end a moment later even where it is off.
-            flags = IFA_F_NODAD if address.version == 6 else 0
-            ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, flags=flags)
+            assign(ip, interface, address)
 
     def _bridge(self, name: str, hosts: Sequence[Host], mtu: int, uplink: str | None = None) -> None:
         """A bridge br0 in the namespace, with the hosts and the interface ``uplink`` on it."""

@@ -7,7 +7,7 @@ import os
 import select
 import struct
 import time
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -16,11 +16,12 @@ from fullnat.net.flow import Endpoint, Flow, address
 from fullnat.net.headers import PROTO_TCP, tcp_packet
 from pyroute2 import IPRoute
 
+from topo.addresses import assign
+
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TUN = Path("/dev/net/tun")
 _TUNSETIFF = 0x400454CA
 _IFF_TUN_NO_PI = 0x1001
-IFA_F_NODAD = 0x02
 _TCP = struct.Struct("!HHIIBBHHH")
 Ip = IPv4Address | IPv6Address
 
@@ -95,9 +96,7 @@ class Wire:
         with IPRoute() as ip:
             index = ip.link_lookup(ifname=name)[0]
             for address in addresses:
-                length = ip_address(address).max_prefixlen
-                # Without duplicate address detection, which would hold an IPv6 address back.
-                ip.addr("add", index=index, address=address, prefixlen=length, flags=IFA_F_NODAD)
+                assign(ip, name, ip_interface(address))
             for route in routes:
                 ip.route("add", dst=route, oif=index)
 

@@ -1,8 +1,8 @@
 """The contract between the P4Runtime server and the forwarding engine.
 
 :mod:`p4soft.server` speaks P4Runtime and P4Info; it knows nothing of C. :mod:`p4soft.engine` compiles and runs the
-pipeline; it knows nothing of gRPC or P4Info. They meet here: the server looks objects up by the names of the BMv2 JSON
-(which are the P4Info preamble names), and hands over keys and parameters as packed bytes.
+pipeline; it knows nothing of gRPC or P4Info. They meet here: the server looks objects up by the names of the BMv2
+JSON (which are the P4Info preamble names), and hands over keys and parameters as packed bytes.
 
 Byte layout of keys and parameters: every field takes ``(bits + 7) // 8`` bytes, big endian, in the order of the BMv2
 JSON (which is the order of the P4Info ids). A match field of kind LPM is followed by a 2-byte prefix length, TERNARY
@@ -144,8 +144,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """What the data plane adds to an entry. ``since_hit_ns`` counts from the last lookup that matched, or the
-    insert."""
+    """What the data plane adds to an entry. ``since_hit_ns`` counts from the last match, or the insert."""
 
     entry: Entry
     packets: int
@@ -164,6 +163,15 @@ class MeterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterState(MeterConfig):
+    """A meter at work: the tokens of either bucket that it had ``last``, in nanoseconds of CLOCK_MONOTONIC."""
+
+    last: int
+    committed: float
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
 class PacketIn:
     """A packet sent to the CPU port, with the packet_in header still in front."""
 
@@ -171,8 +179,7 @@ class PacketIn:
 
 
 class Digest(NamedTuple):
-    """One ``digest()`` call. ``name`` is the learn list's name in the JSON; ``data`` packs the fields as keys are
-    packed."""
+    """One ``digest()`` call: the learn list's name in the JSON, and its fields, packed as keys are."""
 
     name: str
     data: bytes
@@ -295,8 +302,7 @@ class Engine(Protocol):
         ...
 
     def drain(self, timeout: float) -> bool:
-        """Wait until everything received so far has been processed and its outputs are in collect()/poll()/on the
-        wire."""
+        """Wait until all that was received is processed, and its outputs are in collect(), in poll() or on the wire."""
         ...
 
     # events to the control plane
@@ -316,8 +322,7 @@ class Engine(Protocol):
         ...
 
     def modify(self, table: int, entry: Entry) -> None:
-        """Replace action, parameters, idle_ns and cookie; counters are kept, the idle timer restarts. Raises
-        EntryNotFound."""
+        """Replace all but key and counters; the idle timer restarts. Raises EntryNotFound."""
         ...
 
     def delete(self, table: int, key: bytes, priority: int = 0) -> None:

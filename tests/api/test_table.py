@@ -9,11 +9,13 @@ from importlib import util
 from pathlib import Path
 
 import pytest
-from cli.samples import LOCALS, SERVICES, VIEWS
+from cli.samples import LOCALS, SERVICES, TEMPLATES, VIEWS
 from fullnat.api import openapi, translate
 from fullnat.api.calls import CALLS, SERVICE
 from fullnat.api.v1 import admin_pb2
-from fullnat.app.snapshot import FILTERS, server_json, service_json, session_json
+from fullnat.app.filters import FILTERS, OF_TEMPLATES
+from fullnat.app.shown import histogram_json, server_json, service_json, session_json, template_json
+from fullnat.app.traces import TRACED
 from fullnat.config import describe
 from fullnat.config.model import (
     Check,
@@ -25,6 +27,7 @@ from fullnat.config.model import (
     Timeouts,
 )
 from fullnat.core import commands
+from fullnat.core.histogram import Histogram
 
 from deploy import proto
 
@@ -70,9 +73,13 @@ def test_messages_have_the_fields_of_the_model(message: str, kind: type) -> None
 def test_listings_have_the_fields_of_their_messages() -> None:
     assert names("Session") == set(session_json(VIEWS[0]))
     assert names("Server") == set(server_json(SERVICES[0].servers[0], {}, {})) | {"rates", "checks"}
-    assert names("ServiceStats") == set(service_json(SERVICES[0], {}, {})) | {"rates"}
+    assert names("ServiceStats") == set(service_json(SERVICES[0], [])) | {"rates"}
     assert names("LocalAddress") == set(LOCALS[0]._fields)
+    assert names("Histogram") == set(histogram_json(Histogram(())))
     assert names("ListSessionsRequest") == set(FILTERS)
+    assert names("Traced") == TRACED
+    assert names("Template") == set(template_json(TEMPLATES[0]))
+    assert names("ListTemplatesRequest") == set(OF_TEMPLATES)
 
 
 def test_every_command_is_told_and_can_be_given() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from core.builders import config, real, syn, virtual
 from core.switch import Rig
+from fullnat.app.filters import UnknownFilter
 from fullnat.app.runner import CoreRunner
-from fullnat.app.snapshot import Snapshots, UnknownFilter, session_json
+from fullnat.app.shown import session_json
+from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.modes import Mode
 from fullnat.net.flow import address, marked
@@ -23,7 +25,7 @@ PORTS = (("198.51.100.10", 21), ("198.51.100.10", 443), ("198.51.100.20", 8080),
 
 def snapshots(mode: Mode = Mode.FULLNAT) -> Snapshots:
     """Of a service of all ports, one by match and one of a port, with their sessions."""
-    several: dict[str, Any] = {"port": 0, "mode": mode}
+    several: dict[str, Any] = {"port": 0, "mode": mode, "persistence_timeout": 300.0}
     rig = Rig(
         config(
             virtual(**several, real_servers=(real(port=0),)),
@@ -70,6 +72,25 @@ def test_a_session_shows_the_port_of_its_server(mode: Mode) -> None:
 )
 def test_a_service_is_found_by_the_name_that_stats_has(wanted: str, virtuals: set[str]) -> None:
     assert found(snapshots(), virtual=wanted) == virtuals
+
+
+@pytest.mark.parametrize(
+    ("wanted", "clients"),
+    [
+        ("fwmark:7", {"203.0.113.9"}),
+        ("198.51.100.20:8080", {"203.0.113.9"}),
+        ("198.51.100.10:21", {"203.0.113.9"}),
+        ("198.51.100.10", {"203.0.113.9"}),
+        ("198.51.100.30", set()),
+        ("fwmark:8", set()),
+    ],
+)
+def test_a_template_is_found_by_the_names_of_its_service(wanted: str, clients: set[str]) -> None:
+    async def asked() -> set[str]:
+        shots = snapshots()
+        return {template["client"] async for turn in shots.templates({"virtual": wanted}) for template in turn}
+
+    assert asyncio.run(asked()) == clients
 
 
 @pytest.mark.parametrize(

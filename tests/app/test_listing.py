@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +11,19 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
+from fullnat.api import large
+from fullnat.api.calls import BY_NAME
 from fullnat.api.handlers import Handlers
 from fullnat.api.listener import Listener, Where
 from fullnat.api.server import Dispatcher
 from fullnat.app import snapshot
 from fullnat.app.changes import Changes
-from fullnat.app.snapshot import SESSIONS_PER_TURN, Snapshots
+from fullnat.app.snapshot import SERVERS_PER_TURN, SERVICES_PER_TURN, SESSIONS_PER_TURN, Snapshots
 from fullnat.cli import controlclient as client
 from fullnat.core.interface import Op, ProbeResult
-from fullnat.core.views import SessionView
+from fullnat.core.views import ServerView, ServiceView, SessionView
+from fullnat.net.flow import Endpoint, v4
+from fullnat.p4rt.client import Client
 from p4rt.entries import session
 from p4rt.waiting import until
 
@@ -137,6 +142,55 @@ async def test_counters_that_do_not_come_are_left_out(
     assert (stats["drops"], stats["punts"], stats["toa"]) == ({}, {}, {})
 
 
+@pytest.mark.parametrize("per_service", [10, 3000])
+async def test_statistics_take_few_servers_a_turn(rig: Rig, control: Listener, per_service: int) -> None:
+    """To read, to put into words, and to write; the loop is others' in between."""
+    rig.core.service_views = tuple(
+        ServiceView(6, Endpoint(v4(1000 + number), 80), "wrr", tuple(servers(number, per_service)), 0, 0, {})
+        for number in range(3000 // per_service)
+    )
+    turns = Turns()
+    before = turns.number
+    stats = await Snapshots(rig.runner, rig.owner).stats()
+    made = turns.number
+    octets = await large.encoded(stats)
+    written = turns.number
+    await large.message(BY_NAME["GetStats"].response, stats)
+    packed = turns.number
+    await turns.stop()
+    assert sum(len(service["servers"]) for service in json.loads(octets)["services"]) == 3000
+    assert made - before > 3000 // max(SERVERS_PER_TURN, SERVICES_PER_TURN * min(per_service, 10)) - 2
+    assert written - made > len(octets) // large.OCTETS_PER_TURN - 2
+    assert packed - written > 3000 // large.MESSAGES_PER_TURN - 2
+
+
+def servers(service: int, count: int) -> Iterator[ServerView]:
+    for number in range(count):
+        yield ServerView(Endpoint(v4(service * count + number), 80), 1, (number,), False, 0, 0, 0)
+
+
+async def test_a_switch_that_does_not_tell_is_waited_for_once(
+    rig: Rig, control: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "COUNTER_SECONDS", 0.05)
+    rig.core.service_views = tuple(
+        ServiceView(6, Endpoint(v4(1000 + number), 80), "wrr", tuple(servers(number, 1)), 0, 0, {})
+        for number in range(20 * SERVICES_PER_TURN)
+    )
+    rig.run()
+    await until(lambda: rig.owner.serving)
+    asked = []
+
+    async def silent(_client: object, *question: object) -> None:
+        asked.append(question)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Client, "counters", silent)
+    (stats,) = await ask(control, "stats")
+    assert (stats["switch_counters"], len(stats["services"])) == (False, 20 * SERVICES_PER_TURN)
+    assert len(asked) == 1
+
+
 async def test_a_connection_lost_during_a_question_is_no_error(
     rig: Rig, control: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,7 +214,7 @@ async def test_an_unforeseen_error_is_one_line_and_logged(
     def fail(now: float) -> None:
         raise RuntimeError(f"a bug at {now}")
 
-    monkeypatch.setattr(rig.core, "services", fail)
+    monkeypatch.setattr(rig.core, "each_service", fail)
     with caplog.at_level(logging.ERROR):
         assert await ask(control, "stats") == [{"error": "the controller failed on this request: see its log"}]
     assert "a bug" in caplog.text

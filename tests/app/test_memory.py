@@ -23,7 +23,8 @@ ENDPOINTS = st.builds(Endpoint, ADDRESSES, st.integers(0, 65535))
 TIMES = st.none() | st.floats(0, 4e9)
 MODES = st.sampled_from(Mode)
 SERVICES = st.tuples(st.sampled_from([6, 17]), ENDPOINTS)
-MEMOS = st.builds(Memo, ENDPOINTS, MODES, TIMES, TIMES, st.booleans())
+QUIC_IDS = st.binary(max_size=15).map(bytes.hex)
+MEMOS = st.builds(Memo, ENDPOINTS, MODES, TIMES, TIMES, st.booleans(), QUIC_IDS)
 KEYS = st.builds(MemoryKey, st.just(Kind.TEMPLATE), SERVICES, ADDRESSES, st.none(), st.none()) | st.builds(
     MemoryKey, st.sampled_from([Kind.DRAIN, Kind.SLOW_START]), SERVICES, st.none(), ENDPOINTS, MODES
 )
@@ -121,6 +122,9 @@ async def test_a_killed_controller_loses_the_line_it_was_writing_and_no_other(
         f'[["template",6,"192.0.2.1",80,"203.0.113.1",null,null,null],["10.0.0.1",80,"nat",{10**400},1,false]]',
         '[["template",6,"192.0.2.1",80,5,null,null,null],null]',
         '[["template","6","192.0.2.1",80,"203.0.113.1",null,null,null],null]',
+        '[["template",6,"192.0.2.1",80,"203.0.113.1",null,null,null],["10.0.0.1",80,"nat",null,1,false,"zz"]]',
+        '[["template",6,"192.0.2.1",80,"203.0.113.1",null,null,null],["10.0.0.1",80,"nat",null,1,false,7]]',
+        '[["template",6,"192.0.2.1",80,"203.0.113.1",null,null,null],["10.0.0.1",80,"nat",null,1,false,"aa","bb"]]',
         '[["other",6,"192.0.2.1",80,"203.0.113.1",null,null,null],null]',
     ],
 )

@@ -17,6 +17,8 @@ from p4rt.waiting import until
 from app.conftest import CONFIG
 from app.fake_core import FakeCore
 
+pytestmark = pytest.mark.interpreted
+
 
 class Manager:
     """The manager's end: a datagram socket, by path or in the abstract namespace."""

@@ -343,6 +343,7 @@ async def test_packet_outs_beyond_what_the_stream_holds_follow_in_order(
     assert rig.owner.counts.packet_outs == 300
 
 
+@pytest.mark.interpreted
 async def test_the_switch_drops_what_would_be_shed(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,7 +24,7 @@ from fullnat.p4rt.grpc_transport import GrpcTransport
 from p4rt.fake_switch import FakeSwitch
 from p4rt.waiting import until
 
-from cli.samples import CONFIG_TEXT, LOCALS, SERVICES, VIEWS
+from cli.samples import CONFIG_TEXT, LOCALS, SERVICES, TEMPLATES, VIEWS
 
 
 def invoke(*arguments: object) -> Result:
@@ -49,6 +49,7 @@ class Running:
         compiled = program.load()
         core = FakeCore(file.parse(CONFIG_TEXT))
         core.views, core.service_views, core.local_views = VIEWS, SERVICES, LOCALS
+        core.template_views = TEMPLATES
         address = await self.switch.start()
         runner = CoreRunner(core)
         owner = SwitchOwner(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fullnat.core.interface import ProbeResult
 from fullnat.core.modes import Mode
-from fullnat.core.views import LocalAddressView, ServerView, ServiceView, SessionView
+from fullnat.core.views import LocalAddressView, ServerView, ServiceView, SessionView, TemplateView
 from fullnat.net.flow import Endpoint, v4
 from p4rt.entries import session
 
@@ -53,3 +53,8 @@ SERVICES = (
     ),
 )
 LOCALS = (LocalAddressView(v4(0x0A000101), 7, 8, 0, 0, False, 21),)
+_WEB = Endpoint(v4(0xCB007150), 80)
+TEMPLATES = [
+    TemplateView(6, _WEB, v4(0xC0000209), 32, Endpoint(v4(0x0A00000B), 8080), 300.0, 2),
+    TemplateView(6, _WEB, v4(0xC6336400), 24, Endpoint(v4(0x0A00000C), 8080), 65.25, 0),
+]

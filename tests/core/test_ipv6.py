@@ -187,17 +187,17 @@ def test_a_session_that_has_vanished_is_forgotten() -> None:
     nothing_left(rig)
 
 
-@pytest.mark.parametrize("mode", [Mode.NAT, Mode.DR, Mode.TUNNEL])
+@pytest.mark.parametrize("mode", [Mode.NAT, Mode.DR, Mode.TUNNEL, Mode.GUE])
 def test_in_other_modes_the_client_is_the_local_endpoint(mode: Mode) -> None:
     rig = Rig(v6.config(v6.virtual(mode=mode, local_addresses=(), real_servers=(v6.real(port=VPORT),))))
     entry = opened(rig)
     assert (entry.local, entry.local_port, entry.delta) == (v6.CLIENT, 40000, 0)
     assert entry.server == (v6.SERVER if mode is Mode.NAT else v6.VIP)
     (to,) = rig.switch.of(ServerIn)
-    actions = {Mode.NAT: "to_server", Mode.DR: "to_server_direct", Mode.TUNNEL: "to_server_tunnel"}
+    suffixes = {Mode.NAT: "", Mode.DR: "_direct", Mode.TUNNEL: "_tunnel", Mode.GUE: "_gue"}
     assert isinstance(to, ServerIn)
-    assert (to.address, to.action) == (v6.SERVER, actions[mode])
-    assert to.source == (v6.OUR_SERVER_SIDE if mode is Mode.TUNNEL else None)
+    assert (to.address, to.action) == (v6.SERVER, "to_server" + suffixes[mode])
+    assert to.source == (v6.OUR_SERVER_SIDE if mode.outer_bytes else None)
     before = dict(rig.switch.tables)
     rig.restart()
     assert rig.switch.tables == before
@@ -298,10 +298,11 @@ def test_a_late_segment_is_answered_with_rst() -> None:
     assert (answer.tcp.seq, answer.tcp.flags) == (200, TcpFlag.RST)
 
 
+@pytest.mark.parametrize(("mode", "between"), [(Mode.TUNNEL, 0), (Mode.GUE, 8)])
 @pytest.mark.parametrize(("server", "outer"), [("2001:db8:2::11", 40), ("10.0.2.11", 20)])
-def test_the_client_is_told_what_a_tunnel_leaves(server: str, outer: int) -> None:
+def test_the_client_is_told_what_a_tunnel_leaves(server: str, outer: int, mode: Mode, between: int) -> None:
     server_there = v6.real(port=VPORT) if ":" in server else v4_server()
-    rig = Rig(v6.config(v6.virtual(mode=Mode.TUNNEL, local_addresses=(), real_servers=(server_there,))))
+    rig = Rig(v6.config(v6.virtual(mode=mode, local_addresses=(), real_servers=(server_there,))))
     entry = established(rig)
     rig.apply(EditInterface(replace(v6.INTERFACES6[1], mtu=1400)))
     before = len(rig.switch.injected)
@@ -310,7 +311,7 @@ def test_the_client_is_told_what_a_tunnel_leaves(server: str, outer: int) -> Non
     (sent,) = rig.switch.injected[before:]
     told = Ether(sent.frame)
     assert (told[IPv6].src, told[IPv6].dst) == ("2001:db8:1::1", "2001:db8:cafe::9")
-    assert told[ICMPv6PacketTooBig].mtu == 1400 - outer
+    assert told[ICMPv6PacketTooBig].mtu == 1400 - outer - between
     assert bytes(told[ICMPv6PacketTooBig].payload) == frame[14:]
 
 

@@ -210,6 +210,7 @@ def test_flags_that_change_leave_nat_alone() -> None:
     ]
 
 
+@pytest.mark.interpreted
 def test_a_mode_that_there_is_not_is_refused() -> None:
     rig = Rig(config())
     with pytest.raises(CommandError, match="'direct' is not one of fullnat, nat, dr, tunnel, gue"):

@@ -11,7 +11,7 @@ from fullnat.core.commands import AddServer, CommandError, EditInterface, EditSe
 from fullnat.core.frames import bare_reset
 from fullnat.core.interface import PacketIn, Reset, SessionEvents
 from fullnat.core.modes import Mode
-from fullnat.net.flow import Endpoint, Flow, address
+from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.headers import TcpFlag
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.server_in import ServerIn
@@ -263,11 +263,3 @@ def test_a_tunnel_changes_no_port() -> None:
     rig = tunnel()
     with pytest.raises(CommandError, match=r"tunnel changes no port: that of 10\.0\.2\.12:8080 has to be 80"):
         rig.apply(AddServer(KEY, SECOND, ServerSettings(mode=Mode.TUNNEL)))
-
-
-def test_gue_goes_over_ipv4() -> None:
-    """Over IPv6 there would have to be a checksum of it all."""
-    rig = tunnel()
-    server = Endpoint(address("2001:db8::12"), VPORT)
-    with pytest.raises(CommandError, match="gue needs a real server with an IPv4 address"):
-        rig.apply(AddServer(KEY, server, ServerSettings(mode=Mode.GUE)))

@@ -133,6 +133,51 @@ def test_a_server_that_is_out_keeps_its_connections_and_gets_no_new_ones(command
     assert (clients.server(short("aa02")) == SERVER2) is isinstance(command, EditServer)
 
 
+def test_a_removed_server_keeps_its_connections_through_a_restart_of_the_controller() -> None:
+    """Its name is in no configuration any more, and goes with its last session."""
+    clients = made()
+    rig = clients.rig
+    assert clients.server(short("aa02")) == SERVER2
+    rig.reconfigure(config(service(real_servers=(THREE[0], THREE[2]), quic_config=CONFIG)))
+    rig.settle()
+    for _ in range(3):
+        rig.remember()
+        rig.restart()
+        assert clients.server(short("aa02")) == SERVER2
+        assert SERVER2 not in {clients.server(long(cid("aa02"))) for _ in range(4)}
+    rig.advance(700)
+    assert rig.switch.sessions() == {}
+    assert clients.server(short("aa02")) != SERVER2
+    rig.remember()
+    assert not any(memo.quic_id for memo in rig.memos.values())
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_name_of_a_removed_server_is_no_others_while_it_has_connections(restarts: bool) -> None:
+    clients = made(real_servers=THREE[:2])
+    rig = clients.rig
+    assert clients.server(short("aa02")) == SERVER2
+    rig.apply(RemoveServer(KEY, SECOND))
+    rig.settle()
+    if restarts:
+        rig.config = config(service(real_servers=THREE[:1], quic_config=CONFIG))
+        rig.remember()
+        rig.restart()
+    taken = AddServer(KEY, THIRD, ServerSettings(quic_id="AA02"))
+    with pytest.raises(
+        CommandError, match=r"quic_id AA02 of 10.0.2.13:8080 is that of 10.0.2.12:8080, which is removed"
+    ):
+        rig.apply(taken)
+    assert clients.server(short("aa02")) == SERVER2
+    # The server itself may come back, and whoever is new when nothing is left.
+    rig.apply(AddServer(KEY, SECOND, ServerSettings(quic_id="aa02")))
+    rig.apply(RemoveServer(KEY, SECOND))
+    rig.advance(700)
+    rig.apply(taken)
+    rig.settle()
+    assert clients.server(short("aa02")) == SERVER3
+
+
 def test_names_change_with_the_configuration() -> None:
     clients = made(real_servers=THREE[:2])
     clients.rig.apply(AddServer(KEY, THIRD, ServerSettings(quic_id="aa03")))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import sys
+from collections.abc import Sequence
+from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from pyroute2 import IPRoute
 
 from bench.tools import build
 from topo import standard
+from topo.addresses import assign
 from topo.process import Process, poll
 from topo.world import World, report
 
@@ -34,7 +38,7 @@ def route_to_clients(world: World, *servers: str) -> None:
 def add_vip(world: World, server: str) -> None:
     """The VIP on lo of ``server``, and silence about it."""
     with world.network.inside(server), IPRoute() as ip:
-        ip.addr("add", index=ip.link_lookup(ifname="lo")[0], address=str(standard.VIP), prefixlen=32)
+        assign(ip, "lo", ip_interface(world.plan.vip))
         (IPV4 / "all/arp_ignore").write_text("1")
         (IPV4 / "all/arp_announce").write_text("2")
 
@@ -42,8 +46,8 @@ def add_vip(world: World, server: str) -> None:
 def take_vip(world: World, server: str) -> Process:
     """What ``server`` needs: the VIP, and a listener."""
     add_vip(world, server)
-    command = [str(build.tool("echo_server")), "--address", str(standard.VIP), "--port", str(standard.VPORT)]
-    return world.network.start(server, f"direct-{server}", [*command, "--name", server])
+    command = [str(build.tool("echo_server")), "--address", str(world.plan.vip), "--port", str(standard.VPORT)]
+    return world.network.start(server, f"direct{world.family}-{server}", [*command, "--name", server])
 
 
 def decapsulate(world: World, server: str, *options: str) -> Process:
@@ -60,15 +64,32 @@ def is_ready(process: Process) -> bool:
     return "ready" in process.output
 
 
-def shortcut(world: World, server: str, client: str) -> None:
+def shortcut(world: World, server: str, client: str, families: Sequence[int] = (4,)) -> None:
     """The server's way to the client, where the client gets packets that it does not send back there."""
     world.network.join(server, client)
+    for family in families:
+        (_shortcut6 if family == 6 else _shortcut4)(world, server, client)
+
+
+def _shortcut4(world: World, server: str, client: str) -> None:
     with world.network.inside(client):
         for name in ("all", f"to-{server}"):
             (IPV4 / name / "rp_filter").write_text("0")
     with world.network.inside(server), IPRoute() as ip:
         index = ip.link_lookup(ifname=f"to-{client}")[0]
         ip.route("add", dst=f"{world.network.address(client)}/32", oif=index, scope="link")
+
+
+def _shortcut6(world: World, server: str, client: str) -> None:
+    """The client's end answers no solicitation for an address of eth0."""
+    address = str(world.network.address(client, 6))
+    with world.network.inside(client), IPRoute() as ip:
+        (link,) = ip.get_links(ifname=f"to-{server}")
+        mac = link.get_attr("IFLA_ADDRESS")
+    with world.network.inside(server), IPRoute() as ip:
+        index = ip.link_lookup(ifname=f"to-{client}")[0]
+        ip.neigh("add", dst=address, lladdr=mac, ifindex=index, state="permanent", family=socket.AF_INET6)
+        ip.route("add", dst=f"{address}/128", oif=index)
 
 
 def connections(world: World) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from p4soft.engine import NativeEngine
 from pyroute2 import IPRoute
 
 from topo import counters, namespaces
+from topo.addresses import assign
 from topo.model import Host, Subnet, Topology
 from topo.netns import Network
 from topo.process import poll
@@ -63,7 +65,7 @@ def network() -> Iterator[Network]:
             with made.inside(name):
                 Path("/proc/sys/net/ipv6/conf/eth0/accept_dad").write_text("0")
                 with IPRoute() as ip:
-                    ip.addr("add", index=ip.link_lookup(ifname="eth0")[0], address=address, prefixlen=64)
+                    assign(ip, "eth0", ip_interface(f"{address}/64"))
         yield made
 
 

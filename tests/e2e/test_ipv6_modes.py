@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 from pyroute2 import IPRoute
 
-from bench.tools import build
 from topo import standard
 from topo.model import Impairment
 from topo.process import poll
@@ -20,7 +19,7 @@ from topo.world import world as make_one
 
 from .checks import CLOSING, assert_all_good, assert_clean
 from .conftest import MakeWorld, Sizes
-from .modes import CLOSES, is_ready
+from .modes import CLOSES, is_ready, shortcut, take_vip
 
 V6 = standard.V6
 CLIENTS, INSIDE = str(V6.gateways[0].network), str(V6.gateways[1].ip)
@@ -36,27 +35,11 @@ def world(make_world: MakeWorld, target: str) -> World:
     made = make_world(standard.config(families=(6,), modes=("nat", "dr", "fullnat"), timeouts=CLOSING), family=6)
     with made.network.inside(NAT), IPRoute() as ip:
         ip.route("add", dst=CLIENTS, gateway=INSIDE)
-    with made.network.inside(DIRECT), IPRoute() as ip:
-        ip.addr("add", index=ip.link_lookup(ifname="lo")[0], address=str(V6.vip), prefixlen=128)
-    command = [str(build.tool("echo_server")), "--address", str(V6.vip), "--port", str(standard.VPORT)]
-    listener = made.network.start(DIRECT, "direct", [*command, "--name", DIRECT])
+    listener = take_vip(made, DIRECT)
     poll(lambda: is_ready(listener), 10, "the server listens on the VIP")
     for client in standard.CLIENTS:
-        shortcut(made, client)
+        shortcut(made, DIRECT, client, (6,))
     return made
-
-
-def shortcut(world: World, client: str) -> None:
-    """The server's way to ``client`` past the switch, whose end answers no solicitation for an address of eth0."""
-    world.network.join(DIRECT, client)
-    address = str(world.network.address(client, 6))
-    with world.network.inside(client), IPRoute() as ip:
-        (link,) = ip.get_links(ifname=f"to-{DIRECT}")
-        mac = link.get_attr("IFLA_ADDRESS")
-    with world.network.inside(DIRECT), IPRoute() as ip:
-        index = ip.link_lookup(ifname=f"to-{client}")[0]
-        ip.neigh("add", dst=address, lladdr=mac, ifindex=index, state="permanent", family=socket.AF_INET6)
-        ip.route("add", dst=f"{address}/128", oif=index)
 
 
 def test_one_service_mixes_nat_dr_and_fullnat(world: World) -> None:

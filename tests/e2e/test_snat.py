@@ -117,8 +117,8 @@ def test_many_flows_share_no_port(world: World, target: str) -> None:
 def exchange(flows: list[Flow], event: int) -> None:
     """Have all connected, and ask; or have all answered."""
     with selectors.DefaultSelector() as selector:
-        for flow in flows:
-            selector.register(flow.sock, event, flow)
+        for each in flows:
+            selector.register(each.sock, event, each)
         while selector.get_map():
             ready = selector.select(60)
             assert ready, f"{len(selector.get_map())} of {len(flows)} hear nothing"

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from api.apikit import Api
-from cli.samples import VIEWS
+from cli.samples import TEMPLATES, VIEWS
 from fullnat.cli import controlclient
+from fullnat.core.health import Verdict
 from fullnat.core.views import SessionView
 from fullnat.fnatadm import layouts, main
 from fullnat.fnatadm.options import COMMANDS
@@ -51,6 +52,26 @@ async def test_a_list(fnatadm: Run) -> None:
         assert await fnatadm(line) == Done(0, PLAIN, "")
     one = "".join(PLAIN.splitlines(keepends=True)[1:3] + PLAIN.splitlines(keepends=True)[-1:])
     assert await fnatadm("-L -n -u 203.0.113.53:53") == Done(0, one, "")
+
+
+async def test_who_is_down_has_no_weight(fnatadm: Run, api: Api) -> None:
+    """As with keepalived's inhibit_on_failure; what is saved is as configured."""
+    await made(fnatadm)
+    key = next(key for key in api.model.services if key[1].port == 443)
+    first, second, third = api.model.services[key].servers
+    api.runner.judge(Verdict(key, first, False, "connection refused"))
+    api.runner.judge(Verdict(key, second, True, "", 7))
+    rows = (await fnatadm("-L -n -t 203.0.113.80:443")).out.splitlines()[3:]
+    assert [row.split()[3] for row in rows] == ["0", "7", "1"]
+    saved = (await fnatadm("-S -n")).out
+    assert all(f"-w {weight}" in saved for weight in (100, 50, 1))
+    service = json.loads((await fnatadm("-L --json -t 203.0.113.80:443")).out)
+    assert [(server["healthy"], server["checked_weight"]) for server in service["servers"]] == [
+        (False, 0),
+        (True, 7),
+        (True, 1),
+    ]
+    assert str(third) == "10.0.0.13:443"
 
 
 async def test_names_without_n(fnatadm: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +186,7 @@ async def test_connections(api: Api, fnatadm: Run, monkeypatch: pytest.MonkeyPat
         return VIEWS
 
     monkeypatch.setattr(type(api.core), "sessions", views)
+    monkeypatch.setattr(type(api.core), "templates", lambda _core, _now: iter(TEMPLATES))
     assert await fnatadm("-Lnc") == Done(
         0,
         """\
@@ -172,11 +194,13 @@ IPVS connection entries
 pro expire state       source             virtual            destination
 TCP 01:30  ESTABLISHED 192.0.2.9:1024     203.0.113.80:80    10.0.0.11:8080
 TCP 00:00  SYN_RECV    192.0.2.8:1025     203.0.113.80:80    10.0.0.12:8080
+TCP 05:00  NONE        192.0.2.9:0        203.0.113.80:80    10.0.0.11:8080
+TCP 01:05  NONE        198.51.100.0:0     203.0.113.80:80    10.0.0.12:8080
 """,
         "",
     )
     shown = [json.loads(line)["client"] for line in (await fnatadm("-Lnc --json")).out.splitlines()]
-    assert shown == ["192.0.2.9:1024", "192.0.2.8:1025"]
+    assert shown == ["192.0.2.9:1024", "192.0.2.8:1025", "192.0.2.9", "198.51.100.0/24"]
 
 
 async def test_timeouts(api: Api, fnatadm: Run) -> None:

@@ -97,6 +97,7 @@ def test_halves_that_do_not_agree_are_told(field: str, forms: tuple[Form, ...]) 
     ]
 
 
+@pytest.mark.interpreted
 def test_addresses_and_ports_are_shared() -> None:
     """A million sessions hold each of them once."""
     first, second = joined(responses([entries.session(1), entries.session(2)])).sessions

@@ -194,6 +194,7 @@ async def test_packets_go_both_ways(client: Client, switch: Switch) -> None:
     assert await client.receive() == [PacketIn(reason, 0, 1, 0, announcement)]
 
 
+@pytest.mark.interpreted
 async def test_packets_are_handed_over_without_messages(
     client: Client, switch: Switch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@
 #define TUNNEL(SOURCE) m.session.src = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
 #define TUNNEL6(SOURCE) m.session.src6 = SOURCE; m.route.drop = (bit<8>)DropReason.TUNNEL;
 #define GUE(SOURCE) TUNNEL(SOURCE)
+#define GUE6(SOURCE) TUNNEL6(SOURCE)
 #define TUNNELLED false
 
 /* Nor is there for the headers of both families. */

@@ -1,8 +1,8 @@
 /* v1model: the outer header of what goes to a real server through a tunnel (RFC 2003, RFC 2473, RFC 4213; LVS: ip_vs_tunnel_xmit,
  * ip_vs_tunnel_xmit_v6). Either family goes inside either.
  *
- * With GUE, UDP is between them, over IPv4 only: over IPv6 its checksum would have to be made. TOS or traffic class, DF, and TTL or
- * hop limit are the inner header's, as it leaves. After UpdateChecksums. */
+ * With GUE, UDP is between them. It has no checksum, over IPv6 neither (RFC 6935): the packet in it has its own. TOS or traffic
+ * class, DF, and TTL or hop limit are the inner header's, as it leaves. After UpdateChecksums. */
 #ifndef _V1MODEL_TUNNEL_P4_
 #define _V1MODEL_TUNNEL_P4_
 

@@ -84,6 +84,16 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         TUNNEL6(source)
     }
 
+    @id(ID_A_TO_SERVER_GUE6) @name(".to_server_gue6")
+    action to_server_gue6(@id(1) bit<8> flags, @id(2) ipv6_addr_t address, @id(3) ipv6_addr_t source) {
+        m.session.flags = flags;
+        m.session.dst = m.flow.dst;
+        m.session.dst_port = m.flow.dst_port;
+        m.next_hop6 = address;
+        IPV6_INSIDE(true)
+        GUE6(source)
+    }
+
 #ifdef SERVICE_MATCH
     /* Of a service of several ports: the server's port is the one that the client asked for. */
     @id(ID_A_TO_SERVER_ANY) @name(".to_server_any")
@@ -164,7 +174,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
         actions = {
             to_server; to_server_direct; to_server_tunnel; to_server_gue;
 #ifdef IPV6
-            to_server6; to_server_direct6; to_server_tunnel6;
+            to_server6; to_server_direct6; to_server_tunnel6; to_server_gue6;
 #endif
 #ifdef SERVICE_MATCH
             to_server_any; to_server_any6; to_outside; to_outside6;

@@ -32,8 +32,8 @@ control Forward(inout headers_t hdr, inout metadata_t m) {
             punt_limit.apply(m);
         } else if (ROUTED) {
             leave.apply(hdr, m);
-            TELL_SENDER
         }
+        TELL_SENDER
     }
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from fullnat.api import large
 from fullnat.api.calls import BY_NAME, SERVICE, Call
 from fullnat.api.errors import CallError
 from fullnat.api.identity import Identity
@@ -55,7 +56,7 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         try:
             async for turn in self._dispatcher.run(call, request, self._who_is(context.peer())):
                 for answer in turn:
-                    yield call.response(**answer)
+                    yield await large.message(call.response, answer)
         except CallError as error:
             await context.abort(grpc.StatusCode[error.kind.code], str(error))
 

@@ -163,7 +163,8 @@ def encoded(key: MemoryKey, memo: Memo | None) -> str:
     of += [None, None, None] if server is None else [*_endpoint(server), mode]
     if memo is None:
         return _ENCODE([of, None])
-    return _ENCODE([of, [*_endpoint(memo.server), memo.mode, memo.since, memo.until, memo.by_command]])
+    said = [*_endpoint(memo.server), memo.mode, memo.since, memo.until, memo.by_command]
+    return _ENCODE([of, [*said, memo.quic_id] if memo.quic_id else said])
 
 
 def decoded(line: str) -> tuple[MemoryKey, Memo | None]:
@@ -175,8 +176,10 @@ def decoded(line: str) -> tuple[MemoryKey, Memo | None]:
     key = MemoryKey(Kind(kind), service, whose, server, None if mode is None else Mode(mode))
     if said is None:
         return key, None
-    host, port, mode, since, until, by_command = said
-    return key, Memo(_read(host, port), Mode(mode), _time(since), _time(until), bool(by_command))
+    host, port, mode, since, until, by_command, *more = said
+    (quic_id,) = more or ("",)
+    bytes.fromhex(quic_id)
+    return key, Memo(_read(host, port), Mode(mode), _time(since), _time(until), bool(by_command), quic_id)
 
 
 def _endpoint(endpoint: Endpoint) -> tuple[str, int]:

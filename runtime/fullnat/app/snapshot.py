@@ -6,25 +6,36 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import islice
-from typing import Any
 
 from fullnat.app.estimates import Estimates
+from fullnat.app.filters import FILTERS, OF_TEMPLATES, check, is_of, matches
 from fullnat.app.runner import CoreRunner
-from fullnat.app.selection import is_mark, is_one, names_of, selects
+from fullnat.app.selection import names_of, selects
+from fullnat.app.session_log import SessionLog
+from fullnat.app.shown import (
+    COUNTED,
+    OF_CHECK,
+    Cells,
+    Json,
+    histogram_json,
+    rounded,
+    seconds,
+    server_json,
+    service_json,
+    session_json,
+    template_json,
+)
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.commands import ServiceKey
+from fullnat.core.histogram import Histogram
 from fullnat.core.interface import ProbeResult
-from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
-from fullnat.core.views import ServerView, ServiceView, SessionView
+from fullnat.core.views import ServerView, ServiceView, SessionView, TemplateView
 from fullnat.health.watch import Watch
-from fullnat.net.flow import text
-from fullnat.p4constants import DropReason, PuntReason, ToaResult
+from fullnat.net.flow import Endpoint, text
+from fullnat.p4constants import CookieEvent, DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
-
-FILTERS = ("client", "virtual", "local", "server", "state", "protocol")
-"""What sessions can be selected by: an address, address:port or a prefix; state and protocol by name."""
 
 SERVICES_PER_TURN = 16
 """Services looked at before other work of the controller gets its turn."""
@@ -33,69 +44,24 @@ SESSIONS_PER_TURN = 64
 COUNTER_SECONDS = 3.0
 """What the switch may take to tell its counters; without them the rest is shown."""
 
-Json = dict[str, Any]
-Cells = dict[int, tuple[int, int]]
+SERVERS_PER_TURN = 128
+"""Real servers of one service, likewise: about 3 ms."""
+CELLS_PER_TURN = 512
+"""Counters of the switch that are asked for at once."""
+TEMPLATES_PER_TURN = 256
+"""Templates, likewise."""
 _ServerKey = tuple[ServiceKey, str, str]
-COUNTED = ("connections", "unanswered", "in_packets", "in_bytes", "out_packets", "out_bytes")
-"""Of a server."""
-
-
-class UnknownFilter(ValueError):
-    """Not one of :data:`FILTERS`, or a value that no session ever has."""
-
-
-def session_json(view: SessionView) -> Json:
-    entry = view.entry
-    inward, outward = entry.flow_in, entry.flow_out
-    counters = view.counters
-    return {
-        "protocol": BY_NUMBER[entry.protocol].name,
-        "client": str(inward.src),
-        "virtual": str(inward.dst),
-        "local": str(outward.dst),
-        "server": str(view.server or outward.src),
-        "state": view.state,
-        "phase": view.phase.lower(),
-        "age": round(view.age, 3),
-        "expires": None if view.expires is None else round(view.expires, 3),
-        "session_id": entry.session_id,
-        "delta": entry.delta,
-        "in_packets": counters.in_packets if counters else None,
-        "in_bytes": counters.in_bytes if counters else None,
-        "out_packets": counters.out_packets if counters else None,
-        "out_bytes": counters.out_bytes if counters else None,
-    }
-
-
-def matches(view: SessionView, filters: Mapping[str, str]) -> bool:
-    """Whether a session has every value asked for; an address matches with any port, a prefix with any address, and the
-    name of its service beside the virtual address and port."""
-    session = session_json(view)
-    for name, wanted in filters.items():
-        value = str(session[name])
-        if name in ("state", "protocol"):
-            if value.lower() != wanted.lower():
-                return False
-        elif not selects(wanted, value) and not (name == "virtual" and selects(wanted, str(view.service))):
-            return False
-    return True
-
-
-_NAMED = {
-    "state": {
-        state.name.lower(): state.name for protocol in PROTOCOLS.values() for state in type(protocol.established)
-    },
-    "protocol": {name: name for name in PROTOCOLS},
-}
-"""Filters whose values are names, and those, by what they are in small letters."""
 
 
 class Snapshots:
-    def __init__(self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None) -> None:
+    def __init__(
+        self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None, log: SessionLog | None = None
+    ) -> None:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
         self._watch = watch
+        self._session_log = log
         self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
@@ -114,22 +80,35 @@ class Snapshots:
         of the lists, which may be empty. Each session is as it is when its list is made, with its packets and the time
         since the last one as the switch tells them then; if it does not, as the core knows them. Raises
         UnknownFilter."""
-        for name, wanted in filters.items():
-            if name not in FILTERS:
-                raise UnknownFilter(f"unknown filter {name!r}; there are {', '.join(FILTERS)}")
-            known = _NAMED.get(name)
-            if known is not None and wanted.lower() not in known:
-                raise UnknownFilter(f"unknown {name} {wanted!r}; there are {', '.join(known.values())}")
-            if known is None and not is_one(wanted) and not (name == "virtual" and is_mark(wanted)):
-                raise UnknownFilter(f"{name} {wanted!r} is none of ADDRESS, ADDRESS:PORT and PREFIX/LENGTH")
+        check(filters, FILTERS)
         views = iter(self._core.sessions(asyncio.get_running_loop().time()))
         return self._turns(views, filters)
+
+    async def templates(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
+        """Templates of persistence, likewise. Raises UnknownFilter."""
+        check(filters, OF_TEMPLATES)
+        views = iter(self._core.templates(asyncio.get_running_loop().time()))
+        while turn := list(islice(views, TEMPLATES_PER_TURN)):
+            names: dict[ServiceKey, tuple[str, ...]] = {}
+            found = [view for view in turn if is_of(view, filters, self._found_by(view, names))] if filters else turn
+            yield [template_json(view) for view in found]
+            await asyncio.sleep(0)
+
+    def _found_by(self, view: TemplateView, known: dict[ServiceKey, tuple[str, ...]]) -> tuple[str, ...]:
+        """What the service of a template is found by."""
+        key = view.protocol, view.virtual
+        if key not in known:
+            known[key] = tuple(self._names(*key))
+        return known[key]
 
     def missing(self, filters: Mapping[str, str]) -> str | None:
         """Why no session is found by ``filters``, if what they name is not there at all."""
         services = self._core.services()
         there: dict[str, tuple[str, Iterable[str]]] = {
-            "virtual": ("virtual server", (each for service in services for each in self._names(service))),
+            "virtual": (
+                "virtual server",
+                (each for service in services for each in self._names(service.protocol, service.virtual)),
+            ),
             "server": (
                 "real server",
                 (each for service in services for server in service.servers for each in names_of(server.endpoint)),
@@ -142,13 +121,18 @@ class Snapshots:
                 return f"there is no {what} {wanted}"
         return None
 
-    def _names(self, service: ServiceView) -> Iterator[str]:
-        declared = self._core.model.services.get((service.protocol, service.virtual))
-        return names_of(service.virtual, () if declared is None else declared.settings.match)
+    def _names(self, protocol: int, virtual: Endpoint) -> Iterator[str]:
+        declared = self._core.model.services.get((protocol, virtual))
+        return names_of(virtual, () if declared is None else declared.settings.match)
 
     def has_quorum(self, service: ServiceKey) -> bool:
         """Whether servers of enough weight are well."""
         return self._core.has_quorum(service)
+
+    def talkers(self, most: int) -> list[Json]:
+        """Of the sources that ask for new sessions the first ones."""
+        found = self._core.talkers(most, asyncio.get_running_loop().time())
+        return [{**talker._asdict(), "source": str(talker.source)} for talker in found]
 
     def local_addresses(self) -> list[Json]:
         return [{**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()]
@@ -190,19 +174,8 @@ class Snapshots:
 
     async def _server_counters(self, views: Iterable[ServiceView]) -> tuple[Cells, Cells]:
         """Packets and bytes by server id; none when the switch is not there to tell them."""
-        client = self._owner.client
         ids = [number for view in views for server in view.servers for number in server.ids]
-        if client is None or self._owner.state != "serving":
-            return {}, {}
-        try:
-            async with asyncio.timeout(COUNTER_SECONDS):
-                schema = client.schema
-                return (
-                    await client.counters(schema.server_in_counter, ids),
-                    await client.counters(schema.server_out_counter, ids),
-                )
-        except (P4RuntimeError, TimeoutError):
-            return {}, {}
+        return await self._cells(ids) or ({}, {})
 
     async def _turns(self, views: Iterator[SessionView], filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         reads = True
@@ -230,9 +203,8 @@ class Snapshots:
     async def stats(self, *, brief: bool = False) -> Json:
         """Everything there is to count, ``brief``: but for services; ``switch_counters`` is false when those of the
         switch could not be read."""
-        services = [] if brief else self._core.services(asyncio.get_running_loop().time())
-        server_ids = [number for service in services for server in service.servers for number in server.ids]
-        inward, outward, reasons = await self._read(server_ids)
+        services, told = ([], True) if brief else await self._all_services()
+        reasons = await self._reasons() if told else None
         owner = self._owner
         writer = owner.writer
         return {
@@ -251,22 +223,51 @@ class Snapshots:
                 "stream_errors": owner.client.stream_errors if owner.client else 0,
             },
             "switch_counters": reasons is not None,
-            "services": [self._service_json(service, inward, outward) for service in services],
+            "services": services,
             "local_addresses": self.local_addresses(),
             "controller": dict(self._core.stats()),
             **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
+            "queues": self._queues(),
+            "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
+            "session_log": self._session_log.counts if self._session_log else {},
         }
 
-    def _service_json(self, service: ServiceView, inward: Cells, outward: Cells) -> Json:
-        """With the rates per second, smoothed."""
-        found = service_json(service, inward, outward)
-        for server, shown in zip(service.servers, found["servers"], strict=True):
-            shown |= self._beside(service, server)
-        return {**found, "rates": _rounded(self.estimates.rates(service))}
+    def _queues(self) -> dict[str, int]:
+        session, log = self._owner.session, self._session_log
+        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if session is None else session.queues
+        return {**self._runner.queues, **of_switch, "session_log": log.depth if log else 0}
+
+    def _histograms(self) -> dict[str, Histogram]:
+        return {**self._core.histograms(), "wait": self._runner.waited, "write": self._owner.counts.writes}
+
+    async def _all_services(self) -> tuple[list[Json], bool]:
+        """With their rates per second, smoothed; and whether the switch has told its counters. Others have their turn
+        in between."""
+        found: list[Json] = []
+        told = True
+        views = self._core.each_service(asyncio.get_running_loop().time())
+        while turn := list(islice(views, SERVICES_PER_TURN)):
+            ids = [number for view in turn for server in view.servers for number in server.ids]
+            # A switch that has not answered is not waited for again.
+            cells = await self._cells(ids) if told else None
+            told = cells is not None
+            for view in turn:
+                servers = [each async for some in self._servers(view, *(cells or ({}, {}))) for each in some]
+                found.append({**service_json(view, servers), "rates": rounded(self.estimates.rates(view))})
+            await asyncio.sleep(0)
+        return found, told
+
+    async def _servers(self, view: ServiceView, inward: Cells, outward: Cells) -> AsyncIterator[list[Json]]:
+        """Those of a service, some at a time."""
+        servers = iter(view.servers)
+        while turn := list(islice(servers, SERVERS_PER_TURN)):
+            yield [server_json(server, inward, outward) | self._beside(view, server) for server in turn]
+            if len(turn) == SERVERS_PER_TURN:
+                await asyncio.sleep(0)
 
     def _beside(self, service: ServiceView, server: ServerView) -> Json:
         """What others than the core and the switch know of a server."""
-        return {"rates": _rounded(self.estimates.rates(service, server)), **self._checked(service, server)}
+        return {"rates": rounded(self.estimates.rates(service, server)), **self._checked(service, server)}
 
     def _checked(self, service: ServiceView, server: ServerView) -> Json:
         """What health checks tell of it: why it is down, or the last one failed, and when that was."""
@@ -274,40 +275,48 @@ class Snapshots:
         checks = None if self._watch is None or server.draining else self._watch.of(key, server.endpoint)
         if checks is None:
             return {}
-        counts = [dict(zip(_OF_CHECK, each, strict=True)) for each in checks.counts()]
+        counts = [dict(zip(OF_CHECK, each, strict=True)) for each in checks.counts()]
         since = checks.since(asyncio.get_running_loop().time())
-        return {"reason": checks.trouble, "checked": _seconds(since), "check_counts": counts}
+        return {"reason": checks.trouble, "checked": seconds(since), "check_counts": counts}
 
     async def _cells(self, server_ids: list[int]) -> tuple[Cells, Cells] | None:
         """Packets and bytes of servers, in and out; None when the switch is not there to tell them."""
         client = self._owner.client
         if client is None or self._owner.state != "serving":
             return None
-        schema = client.schema
+        inward: Cells = {}
+        outward: Cells = {}
         try:
             async with asyncio.timeout(COUNTER_SECONDS):
-                inward = await client.counters(schema.server_in_counter, server_ids)
-                return inward, await client.counters(schema.server_out_counter, server_ids)
+                for start in range(0, len(server_ids), CELLS_PER_TURN):
+                    some = server_ids[start : start + CELLS_PER_TURN]
+                    inward |= await client.counters(client.schema.server_in_counter, some)
+                    outward |= await client.counters(client.schema.server_out_counter, some)
         except (P4RuntimeError, TimeoutError):
             return None
+        return inward, outward
 
-    async def _read(self, server_ids: list[int]) -> tuple[Cells, Cells, Json | None]:
-        """The counters of the switch; None when it is not there to tell them."""
+    async def _reasons(self) -> Json | None:
+        """What the switch counts by reason; None when it is not there to tell it."""
         client = self._owner.client
-        cells = await self._cells(server_ids)
-        if client is None or cells is None:
-            return {}, {}, None
+        if client is None or self._owner.state != "serving":
+            return None
         schema = client.schema
         try:
             async with asyncio.timeout(COUNTER_SECONDS):
-                named = {
+                return {
                     "drops": await _by_name(client, schema.drop_counter, DropReason, DropReason.NONE),
                     "punts": await _by_name(client, schema.punt_counter, PuntReason),
                     "toa": await _by_name(client, schema.toa_counter, ToaResult),
+                    "cookies": await _cookies(client, schema.cookie_counter),
                 }
         except (P4RuntimeError, TimeoutError):
-            return {}, {}, None
-        return *cells, named
+            return None
+
+
+async def _cookies(client: Client, array: Array | None) -> Json:
+    """Nothing of a program that makes none."""
+    return {} if array is None else await _by_name(client, array, CookieEvent)
 
 
 async def _by_name(client: Client, array: Array, names: type[IntEnum], skip: IntEnum | None = None) -> Json:
@@ -322,73 +331,5 @@ def _count(cells: Cells, index: int) -> Json:
     return {"packets": packets, "bytes": octets}
 
 
-def service_json(service: ServiceView, inward: Cells, outward: Cells) -> Json:
-    servers = [server_json(server, inward, outward) for server in service.servers]
-    return {
-        "protocol": BY_NUMBER[service.protocol].name,
-        "virtual": str(service.virtual),
-        "scheduler": service.scheduler,
-        "connections": service.connections,
-        "unanswered": service.unanswered,
-        "refused": dict(service.refused),
-        "persistence_timeout": service.persistence_timeout,
-        "templates": service.templates,
-        "persistent": service.persistent,
-        "has_quorum": service.has_quorum,
-        **{name: _sum(servers, name) for name in _SUMMED},
-        "servers": servers,
-    }
-
-
 def _server_key(view: ServiceView, server: Json) -> _ServerKey:
     return (view.protocol, view.virtual), server["server"], server["mode"]
-
-
-_OF_CHECK = ("type", "succeeded", "failed", "seconds")
-_SUMMED = ("active", "inactive", "in_packets", "in_bytes", "out_packets", "out_bytes")
-
-
-def _sum(servers: Iterable[Json], name: str) -> int:
-    return sum(server[name] for server in servers)
-
-
-def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
-    (in_packets, in_bytes), (out_packets, out_bytes) = server.counted(inward), server.counted(outward)
-    return {
-        "server": str(server.endpoint),
-        "mode": server.mode.value,
-        "weight": server.weight,
-        "effective_weight": server.effective_weight,
-        "healthy": server.healthy,
-        "reason": "",
-        "checked": None,
-        "check_counts": [],
-        "sorry": server.sorry,
-        "on_duty": server.on_duty,
-        "ejected": _seconds(server.ejected),
-        "quic_id": server.quic_id,
-        "upper_threshold": server.upper_threshold,
-        "lower_threshold": server.lower_threshold,
-        "full": server.is_full,
-        "warming": _seconds(server.warming),
-        "out_for": _seconds(server.out_for),
-        "reset_in": _seconds(server.reset_in),
-        "templates": server.templates,
-        "draining": server.draining,
-        "active": server.active,
-        "inactive": server.inactive,
-        "connections": server.connections,
-        "unanswered": server.unanswered,
-        "in_packets": in_packets,
-        "in_bytes": in_bytes,
-        "out_packets": out_packets,
-        "out_bytes": out_bytes,
-    }
-
-
-def _seconds(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
-
-
-def _rounded(rates: Mapping[str, float]) -> Json:
-    return {name: round(rate, 1 if rate >= 1 else 3) for name, rate in rates.items()}

@@ -11,9 +11,9 @@ from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
 from fullnat.config.roles import check_roles, place
 from fullnat.core import outward_rules
-from fullnat.core.checks import GUE_OVER_IPV4, ONLY_V6, mixed, without_local, without_port
-from fullnat.core.modes import Mode
-from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.checks import ONLY_V6, mixed, without_local, without_port
+from fullnat.core.protocols.base import PROTOCOLS, Protocol
+from fullnat.core.syn_proxy import check_syn_proxy
 from fullnat.core.telling import check_proxy
 from fullnat.core.values import (
     OPS_WITHOUT_LOCAL,
@@ -102,6 +102,13 @@ def _check_routes(config: Config, problems: Problems) -> None:
             problems.add(where, "gateway", f"{route.gateway} is in the subnet of no interface")
 
 
+def _check_syn_proxy(server: VirtualServer, protocol: Protocol, where: Where, problems: Problems) -> None:
+    servers = [(Endpoint(as_bytes(real.address), real.port), real.mode or server.mode) for real in server.real_servers]
+    _try(
+        check_syn_proxy, protocol, server, server.endpoint.address, servers, problems=problems, at=(where, "syn_proxy")
+    )
+
+
 def _check_virtual_server(
     config: Config, server: VirtualServer, where: Where, wrong: Container[IpAddress], problems: Problems
 ) -> None:
@@ -124,6 +131,7 @@ def _check_virtual_server(
     protocol = PROTOCOLS[server.protocol]
     own = (real.mode or server.mode for real in server.real_servers)
     _try(check_proxy, protocol, server.proxy_protocol, own, problems=problems, at=(where, "proxy_protocol"))
+    _check_syn_proxy(server, protocol, where, problems)
     seen = set()
     for address in server.local_addresses:
         if address in seen:
@@ -152,8 +160,6 @@ def _check_virtual_server(
             problems.add(below, key, said)
         if mode.has_own_numbers and seen and all(local.version != real.address.version for local in seen):
             problems.add(below, "address", without_local(endpoint))
-        if mode is Mode.GUE and real.address.version != 4:
-            problems.add(below, "address", GUE_OVER_IPV4)
         for key, said in () if server.sessions else objections_to_server(real, mode):
             problems.add(below, key, said)
         if server.ops and mode.takes_local:

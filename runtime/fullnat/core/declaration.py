@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Set
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check, of_ipv6, of_match, of_proxies, of_stateless, of_vlans
+from fullnat.core.checks import check, of_cookies, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
 from fullnat.core.interface import Sizes
@@ -64,10 +64,17 @@ class Change(NamedTuple):
     """As they were."""
     drains: dict[tuple[ServiceKey, Endpoint], float | None]
     """The time that sessions of these servers have, seconds from now; None is for ever."""
+    ends: Set[ServiceKey | None] = frozenset()
+    """Services whose sessions of those who may not use them are to end; None: all."""
+
+    @property
+    def locals(self) -> list[Address]:
+        """Local addresses that services get and lose."""
+        return [local for one in self.services.values() for local in (*one.locals_added, *one.locals_removed)]
 
 
 class Declaration:
-    def __init__(self, leaving: Leaving = lambda _: (), program: Sizes | None = None) -> None:
+    def __init__(self, leaving: Leaving = lambda _: {}, program: Sizes | None = None) -> None:
         """``leaving``: the servers of a service that are removed and have sessions left. ``program``: what it
         has; None: all that there is."""
         self._leaving = leaving
@@ -82,7 +89,8 @@ class Declaration:
         changed."""
         draft, roles, router = self._drafted(commands)
         services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
-        change = Change(services, draft.network_changes, self.model.settings, draft.drains)
+        old = self.model.settings
+        change = Change(services, draft.network_changes, old, draft.drains, draft.ends)
         draft.take_over()
         self._roles.add(roles)
         self.router = router
@@ -104,7 +112,9 @@ class Declaration:
         problems += () if self._program.has_vlans else of_vlans(draft)
         problems += () if self._program.has_stateless else of_stateless(draft)
         problems += () if self._program.has_match else of_match(draft)
+        problems += of_lists(draft, self._program.list_size)
         problems += () if self._program.has_proxy else of_proxies(draft)
+        problems += () if self._program.has_cookies else of_cookies(draft)
         if problems:
             raise CommandError(problems)
         return draft, roles, router

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fullnat.config.model import Interface, IpNetwork, ServerSettings, ServiceSettings
+from fullnat.config.model import Access, Interface, IpNetwork, ServerSettings, ServiceSettings
 from fullnat.core import commands as c
 from fullnat.core.commands import Command, Problem, Reason, ServiceKey
 from fullnat.core.matching import virtual_addresses
@@ -15,6 +15,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.values import (
+    check_access,
     check_globals,
     check_host,
     check_interface,
@@ -26,9 +27,11 @@ from fullnat.core.values import (
     check_within,
 )
 from fullnat.net.flow import Endpoint, address, is_v6, mark_of, mark_of_other_family, text
+from fullnat.net.prefixes import ordered
 from fullnat.net.vlan import interface_text
 
-Leaving = Callable[[ServiceKey], Collection[Endpoint]]
+Leaving = Callable[[ServiceKey], Mapping[Endpoint, str]]
+"""The servers of a service that are removed and have sessions left, with their ``quic_id``."""
 
 
 class _Refusal(Exception):
@@ -57,9 +60,10 @@ def absent(key: ServiceKey, is_there: Callable[[ServiceKey], bool]) -> str:
 class Draft:
     """``services`` has those that were touched, None for one that is removed. Who refuses a draft drops it."""
 
-    def __init__(self, model: Model, leaving: Leaving = lambda _: ()) -> None:
-        """``leaving``: the servers of a service that are removed and have sessions left."""
-        self._leaving = leaving
+    def __init__(self, model: Model, leaving: Leaving = lambda _: {}) -> None:
+        self.leaving = leaving
+        self.ends: set[ServiceKey | None] = set()
+        """Services whose sessions of those who may not use them are to end; None: all."""
         self.drains: dict[tuple[ServiceKey, Endpoint], float | None] = {}
         """The time that sessions of these servers have, seconds from now; None is for ever."""
         self.problems: list[Problem] = []
@@ -83,6 +87,14 @@ class Draft:
         """As it is to be, but for its services."""
         return self._model
 
+    @property
+    def before_access(self) -> Access:
+        return self._base.access
+
+    def everything(self) -> list[Declared]:
+        """All services, as they are to be."""
+        return [each for each in {**self._base.services, **self.services}.values() if each is not None]
+
     def before(self, key: ServiceKey) -> Declared | None:
         return self._base.services.get(key)
 
@@ -100,6 +112,7 @@ class Draft:
             self._model.interfaces,
             self._model.routes,
         )
+        model.access = self._model.access
         for key, declared in self.services.items():
             if declared is None:
                 services.pop(key, None)
@@ -173,13 +186,13 @@ class Draft:
 
     def drain_server(self, command: c.DrainServer) -> None:
         servers = self._service(command.service).servers
-        if command.server not in servers and command.server not in self._leaving(command.service):
+        if command.server not in servers and command.server not in self.leaving(command.service):
             raise _Refusal(Reason.UNKNOWN, f"{name(command.service)} has no real server {command.server}")
         self._drain(command.service, (command.server,), command.within)
 
     def drain_service(self, command: c.DrainService) -> None:
         declared = self._service(command.service)
-        self._drain(command.service, {*declared.servers, *self._leaving(command.service)}, command.within)
+        self._drain(command.service, {*declared.servers, *self.leaving(command.service)}, command.within)
 
     def drain_all(self, command: c.DrainAll) -> None:
         for key in {**self._base.services, **self.services}:
@@ -242,6 +255,38 @@ class Draft:
         if server not in servers:
             raise _Refusal(Reason.UNKNOWN, f"{name(key)} has no real server {server}")
         return servers
+
+    # ---- who may
+
+    def edit_access(self, command: c.EditAccess) -> None:
+        check_access(command.access)
+        if command.service is None:
+            self._model.access = command.access
+        else:
+            self._service(command.service).access = command.access
+
+    def add_prefixes(self, command: c.AddPrefixes) -> None:
+        old = self._access(command.service)
+        deny, allow = old.deny | command.deny, old.allow | command.allow
+        access = Access(deny=deny, allow=allow, refused=command.refused or old.refused)
+        self.edit_access(c.EditAccess(command.service, access))
+
+    def remove_prefixes(self, command: c.RemovePrefixes) -> None:
+        old = self._access(command.service)
+        of = "all services" if command.service is None else name(command.service)
+        for kind, gone, there in (("deny", command.deny, old.deny), ("allow", command.allow, old.allow)):
+            if missing := ordered(gone - there):
+                raise _Refusal(Reason.UNKNOWN, f"{of}: {missing[0]} is not in {kind}")
+        access = replace(old, deny=old.deny - command.deny, allow=old.allow - command.allow)
+        self.edit_access(c.EditAccess(command.service, access))
+
+    def end_refused(self, command: c.EndRefused) -> None:
+        if command.service is not None:
+            self._existing(command.service)
+        self.ends.add(command.service)
+
+    def _access(self, key: ServiceKey | None) -> Access:
+        return self._model.access if key is None else self._existing(key).access
 
     # ---- network and the rest
 
@@ -315,6 +360,10 @@ _METHODS: dict[type[Command], Callable[[Draft, Any], None]] = {
     c.AddLocal: Draft.add_local,
     c.RemoveLocal: Draft.remove_local,
     c.ArrangeLocals: Draft.arrange_locals,
+    c.EditAccess: Draft.edit_access,
+    c.AddPrefixes: Draft.add_prefixes,
+    c.RemovePrefixes: Draft.remove_prefixes,
+    c.EndRefused: Draft.end_refused,
     c.AddInterface: Draft.add_interface,
     c.EditInterface: Draft.edit_interface,
     c.RemoveInterface: Draft.remove_interface,

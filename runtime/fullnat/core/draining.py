@@ -6,6 +6,7 @@ A server is out when it is removed, or its weight is 0. Its sessions go on until
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Effect, Log
@@ -18,13 +19,21 @@ from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Endpoint
 
 
+class _Removed(NamedTuple):
+    """A server, as remembered."""
+
+    since: float
+    until: float | None
+    quic_id: str
+
+
 class Draining:
     def __init__(self, store: SessionStore, resets: Resets) -> None:
         self.timers: TimerWheel[Server] = TimerWheel()
         self._store = store
         self._memory = store.memory
-        self._recalled: dict[MemoryKey, tuple[float, float | None]] = {}
-        """Since when servers are out that were removed, and until when, by an earlier controller."""
+        self._recalled: dict[MemoryKey, _Removed] = {}
+        """Servers that were removed, by an earlier controller."""
         self._resets = resets
 
     def follow(
@@ -71,9 +80,9 @@ class Draining:
         server.out_since = since
         self._give(service, server, None if until is None else until - now, now)
 
-    def recall_removed(self, key: MemoryKey, since: float, until: float | None) -> None:
+    def recall_removed(self, key: MemoryKey, since: float, until: float | None, quic_id: str) -> None:
         """The same of one that is not there, until its sessions are found on the switch."""
-        self._recalled[key] = since, until
+        self._recalled[key] = _Removed(since, until, quic_id)
 
     def switch_up(self, now: float) -> None:
         """Servers that are not configured may have been found with their sessions."""
@@ -81,8 +90,9 @@ class Draining:
         for service in self._store.services:
             for server in service.draining.values():
                 if server.out_since is None:
-                    since, until = recalled.get(service.memory_key(Kind.DRAIN, server), (now, None))
-                    self.recall(service, server, since, until, now)
+                    removed = recalled.get(service.memory_key(Kind.DRAIN, server), _Removed(now, None, ""))
+                    service.call(server, removed.quic_id)
+                    self.recall(service, server, removed.since, removed.until, now)
                     self._out(service, server, now)
 
     def due(self, now: float, out: list[Effect]) -> None:

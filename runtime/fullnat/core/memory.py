@@ -46,6 +46,8 @@ class Memo(NamedTuple):
     until: float | None = None
     by_command: bool = False
     """The configuration does not say so."""
+    quic_id: str = ""
+    """Of a server that is removed: its connections are found by that."""
 
 
 class Memory:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fullnat.config.model import (
+    OPEN,
+    Access,
     Config,
     GlobalSettings,
     Interface,
@@ -28,6 +30,7 @@ class Declared:
     settings: ServiceSettings
     servers: dict[Endpoint, ServerSettings] = field(default_factory=dict)
     locals: dict[Address, None] = field(default_factory=dict)
+    access: Access = OPEN
 
     @property
     def receivers(self) -> Iterable[Endpoint]:
@@ -40,7 +43,7 @@ class Declared:
         return {server.address: None for server in self.servers} if self.settings.mode.is_outward else {}
 
     def copy(self) -> Declared:
-        return Declared(self.settings, self.servers.copy(), self.locals.copy())
+        return Declared(self.settings, self.servers.copy(), self.locals.copy(), self.access)
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Model:
     """By their numbers."""
     routes: dict[IpNetwork, StaticRoute] = field(default_factory=dict)
     services: dict[ServiceKey, Declared] = field(default_factory=dict)
+    access: Access = OPEN
+    """That of all services."""
 
     def network(self) -> Config:
         """Interfaces and routes, as the router and the tables take them."""

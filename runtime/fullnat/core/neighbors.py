@@ -29,7 +29,7 @@ from fullnat.tables.next_hop import Way
 
 UNRESOLVED_LIMIT = 1024
 """Neighbors being resolved at a time: a scan of a connected subnet must not fill memory."""
-WORTH_BRINGING = UNRESOLVED_LIMIT * FEW
+WORTH_BRINGING: int = UNRESOLVED_LIMIT * FEW
 """Packets without neighbor a second that a switch may bring, and at once: what all that are being resolved may have
 waiting. More, as of a scan, would cost the time of connections that begin."""
 RETRY = 1.0

@@ -68,7 +68,8 @@ class Remembrance:
         if since is None:
             return None
         until = server.deadline + self._offset if drains and server.deadline is not None else None
-        return Memo(server.endpoint, server.mode, since + self._offset, until, drains and server.drained)
+        quic_id = server.settings.quic_id if drains and server.leaving else ""
+        return Memo(server.endpoint, server.mode, since + self._offset, until, drains and server.drained, quic_id)
 
     # ---- taken back
 
@@ -109,6 +110,6 @@ class Remembrance:
                     service.judge_echo()
                     self._store.services.rebalance(service)
                 case Kind.DRAIN if server is None:
-                    self._draining.recall_removed(key, since, until)
+                    self._draining.recall_removed(key, since, until, memo.quic_id)
                 case Kind.DRAIN if server is not None and server.is_out:
                     self._draining.recall(service, server, since, until, now)

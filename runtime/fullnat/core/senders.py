@@ -27,7 +27,7 @@ TOLD_RATE = 1000.0
 """Messages per second (Linux: icmp_msgs_per_sec)."""
 TOLD_BURST = 50.0
 """Linux: icmp_msgs_burst."""
-WORTH_BRINGING = 2000
+WORTH_BRINGING: int = 2000
 """Of either kind, packets a second that a switch may bring, and at once: more than are told, as some need not be."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Set
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from fullnat.core.quorum import Quorum
 from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import ServerKey, nobody
 from fullnat.core.servers import NO_ID, STAGES, Server
+from fullnat.core.syn_proxy import AUTO, COOKIES
 from fullnat.core.telling import session_flags
 from fullnat.net.flow import Address, Endpoint, Flow, made, mark_of
 from fullnat.net.match import Match
@@ -57,6 +59,12 @@ class Service:
     """Sessions ever, of servers that have gone as well."""
     unanswered = 0
     """Those that ended without any answer of their server."""
+    half_open = 0
+    """Sessions whose handshake is not over."""
+    half_open_most = 0
+    """Beyond which every SYN is answered with a cookie; 0 is never."""
+    cookies_since: float | None = None
+    """Since when that is so, if it is."""
     crowded = False
     """A server gets no sessions because the switch has no room for its entries."""
     passive_failures = 0
@@ -148,7 +156,7 @@ class Service:
         self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
-        self.limits.configure(settings.max_sessions, settings.new_rate)
+        self.limits.configure(settings)
         self.one_packet = settings.ops
         self.session_flags = session_flags(settings, self.protocol)
         self.passive_failures = settings.passive_failures
@@ -157,6 +165,11 @@ class Service:
         if self.protocol.is_numbered:
             self.resets_on_miss = settings.reset_on_miss
             self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
+            self.service_flags |= COOKIES[settings.syn_proxy]
+            if settings.syn_proxy != AUTO:
+                self.cookies_since = None
+            elif self.cookies_since is not None:
+                self.service_flags |= ServiceFlag.COOKIES
         old, self.servers = self.servers, {}
         for endpoint, of_server in declared.servers.items():
             mode = of_server.mode or settings.mode
@@ -183,6 +196,13 @@ class Service:
             self.scheduler = self.table or SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
         return list(old.values())
+
+    def call(self, server: Server, quic_id: str) -> None:
+        """``server``, which is configured no more, was known by this to connection ids of QUIC."""
+        if quic_id:
+            server.settings = replace(server.settings, quic_id=quic_id)
+            self.quic_servers.setdefault(bytes.fromhex(quic_id), server)
+            self.knows_clients = True
 
     def set_timeouts(self, general: Timeouts) -> None:
         """Take over the timeouts of all services, where this one has none of its own."""

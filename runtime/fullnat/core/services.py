@@ -155,10 +155,12 @@ class Services:
                 if not self.answering_locals[local]:
                     del self.answering_locals[local]
 
-    def leaving(self, key: ServiceKey) -> set[Endpoint]:
-        """The servers of a service that are removed and have sessions left."""
+    def leaving(self, key: ServiceKey) -> dict[Endpoint, str]:
+        """The servers of a service that are removed and have sessions left, with their ``quic_id``."""
         service = self.by_key.get(key)
-        return set() if service is None else {endpoint for endpoint, _ in service.draining}
+        if service is None:
+            return {}
+        return {server.endpoint: server.settings.quic_id for server in service.draining.values()}
 
     def one_of(self, virtual: Address) -> Service | None:
         """Any service of this virtual address."""

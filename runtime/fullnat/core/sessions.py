@@ -49,6 +49,14 @@ class Twice(NamedTuple):
     out_bytes: int
 
 
+def once(counters: ProbeResult, twice: Twice | None) -> ProbeResult:
+    """``counters`` without what they have ``twice``, which may be more than they have yet."""
+    if twice is None:
+        return counters
+    found = {name: getattr(counters, name) for name in twice._fields}
+    return counters._replace(**{name: value and max(0, value - getattr(twice, name)) for name, value in found.items()})
+
+
 class Session:
     __slots__ = (
         "baseline",
@@ -70,6 +78,7 @@ class Session:
         "protocol",
         "server",
         "service",
+        "source",
         "state",
         "still",
         "template",
@@ -85,6 +94,8 @@ class Session:
         self.service = service
         self.server = server
         self.phase = Phase.NEW
+        self.source = service.limits.source(key.src.address)
+        """The prefix that it counts for, if any does."""
         self.protocol = service.protocol.one_way if server.mode.keeps_destination else service.protocol
         self.state: IntEnum = self.protocol.initial
         self.changed = now

@@ -178,4 +178,4 @@ def placed(store: SessionStore, service: Service, flow: Flow, packet: Packet, no
     known = store.affinity.server(service, flow, packet, now) if service.knows_clients else None
     if service.is_outward:
         return store.mappings.place(service, flow, known)
-    return place(store.pool, store.clients, service, flow, known)
+    return place(store.pool, store.clients, service, flow, now, known)

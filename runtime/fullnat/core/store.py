@@ -14,8 +14,10 @@ from random import Random
 from fullnat.config.model import GlobalSettings
 from fullnat.core.affinity import Affinity
 from fullnat.core.doubts import Doubts
+from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
+from fullnat.core.journal import Journal
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.memory import Memory
 from fullnat.core.placement import Place
@@ -32,7 +34,7 @@ from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.p4constants import OF_SERVER
-from fullnat.tables.session import SessionEntry
+from fullnat.tables.session import SessionEntry, Splice
 
 WRITE_TIMEOUT = 60.0
 """Seconds after which the answer to a write is taken for lost."""
@@ -62,6 +64,8 @@ class SessionStore:
         self.table = SessionTable(sizes.session_ids)
         self.memory = Memory()
         self.services = Services(sizes.server_ids, rng, self.memory)
+        self.crowded: set[Service] = set()
+        """Those with more half-open sessions than they may have; taken by the reader (:mod:`fullnat.core.need`)."""
         self.unnumbered = 0
         """Sessions of protocols without numbers."""
         settings = GlobalSettings()
@@ -72,12 +76,23 @@ class SessionStore:
         self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
         self.doubts = Doubts()
+        self.setup = Histogram(SETUP_BOUNDS)
+        """Seconds from taking up what asks for a session until the switch has it."""
+        self.journal: Journal | None = None
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
     # ---- resources
 
-    def take(self, key: Flow, service: Service, place: Place, isn: tuple[int, int], now: float) -> Session | None:
+    def take(
+        self,
+        key: Flow,
+        service: Service,
+        place: Place,
+        isn: tuple[int, int],
+        now: float,
+        splice: Splice | None = None,
+    ) -> Session | None:
         """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
         no session id is free; the place is given back then."""
         server, local, mapping = place
@@ -110,6 +125,7 @@ class SessionStore:
             (server_isn - client_isn) & 0xFFFFFFFF,
             client_isn,
             service.established_timeout,
+            splice,
         )
         entry = made(SessionEntry, fields)
         session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
@@ -166,8 +182,8 @@ class SessionStore:
     def _hold(self, session: Session) -> None:
         server = session.server
         self.services.hold(session.service, server, session.entry.server_id, session.key.dst)
+        session.service.limits.begun(session)
         self._count(session, session.state, 1)
-        session.service.limits.sessions += 1
         self.unnumbered += not session.protocol.is_numbered
         self.table.add(session)
 
@@ -180,7 +196,7 @@ class SessionStore:
         peer = made(Peer, (entry.protocol, session.real))
         self._give_back(session.service, server, peer, session.local, session.mapping)
         self._count(session, session.state, -1)
-        session.service.limits.sessions -= 1
+        session.service.limits.ended(session)
         if session.template is not None:
             session.template.holders -= 1
         self.unnumbered -= not session.protocol.is_numbered
@@ -253,8 +269,7 @@ class SessionStore:
         """Somebody is to be told when it ends."""
         return session.protocol.is_open(session.events, session.unjudged)
 
-    @staticmethod
-    def _count(session: Session, state: IntEnum, change: int) -> None:
+    def _count(self, session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
         server, scheduler = session.server, session.service.scheduler
         if state is session.protocol.established:
@@ -263,6 +278,14 @@ class SessionStore:
             server.inactive += change
             if state is session.protocol.initial:
                 server.beginning += change
+                if change > 0:
+                    session.service.limits.opened(session)
+                else:
+                    session.service.limits.settled(session)
+                service = session.service
+                service.half_open += change
+                if service.half_open > service.half_open_most > 0:
+                    self.crowded.add(service)
         if server.has_threshold and server.judge():
             scheduler.opened(server)
         if scheduler.wants_loads:
@@ -326,6 +349,8 @@ class SessionStore:
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
         self.count_unanswered(session)
+        if self.journal is not None:
+            self.journal.closed(session, now)
         if not session.server.mode.has_own_numbers or not session.protocol.is_numbered:
             return
         end = self.client_end(session)

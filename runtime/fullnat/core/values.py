@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from fullnat.config.model import (
+    Access,
     GlobalSettings,
     Interface,
     IpAddress,
@@ -42,12 +43,22 @@ MAPPINGS = (INDEPENDENT, DEPENDENT)
 """Of SNAT: a host's port has one public port for all destinations, or one for each destination address."""
 BLOCKS = 0, 16384
 """Public ports of a block of SNAT; 0: there are none."""
+SYN_PROXIES = ("off", "auto", "always")
+"""Of SYN cookies (:mod:`fullnat.core.syn_proxy`)."""
+COOKIE_MSS = 568, 9216
+"""What SYN-ACKs with a cookie may say; over IPv6 32 less, which is to be 536 at least."""
+COOKIE_SCALES = 0, 14
+"""Of windows (RFC 7323 2.3)."""
 TOA_KIND = 254
 """Of the TCP option; IPv4 has no other."""
 TOA_KIND_LVS = 253
 """Of the one for IPv6 clients, as LVS has it."""
 PREFIXES = 1, 128
 """Bits; those beyond an address count for nothing."""
+REFUSALS = ("drop", "rst", "icmp")
+"""What those get whom a list refuses: nothing; a RST, and other than TCP ICMP; ICMP administratively prohibited."""
+SOURCE_PREFIXES = (8, 32), (16, 64)
+"""Bits that are one source, of IPv4 and IPv6."""
 QUIC_CONFIGS = 0, 6
 """What three bits hold, but for 7, which stands for none."""
 BUCKETS = 256, 65536
@@ -120,7 +131,7 @@ def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
     check_quic_id(settings.quic_id)
     upper, lower = settings.upper_threshold, settings.lower_threshold
-    _each(("upper_threshold", upper), ("lower_threshold", lower), limits=LIMITS)
+    _each(("upper_threshold", upper), ("lower_threshold", lower), ("new_rate", settings.new_rate), limits=LIMITS)
     check_thresholds(upper, lower)
     if settings.mode is not None:
         _check_mode(settings.mode)
@@ -198,6 +209,8 @@ def check_service(settings: ServiceSettings) -> None:
     check_toa_kind(settings.toa_kind)
     if settings.proxy_protocol not in PROXIES:
         raise ValueError(f"{settings.proxy_protocol!r} is not one of {', '.join(PROXIES)}")
+    if settings.syn_proxy not in SYN_PROXIES:
+        raise ValueError(f"{settings.syn_proxy!r} is not one of {', '.join(SYN_PROXIES)}")
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("quorum", settings.quorum), ("hysteresis", settings.hysteresis), limits=QUORUMS)
     check_quorum(settings.quorum, settings.hysteresis)
@@ -207,6 +220,9 @@ def check_service(settings: ServiceSettings) -> None:
     check_mapping(settings.mapping)
     _within("block_size", settings.block_size, BLOCKS)
     _within("host_sessions", settings.host_sessions, LIMITS)
+    check_sources(settings.source_rate, settings.source_prefix, settings.source_prefix6)
+    half_open = ("half_open", settings.half_open), ("source_half_open", settings.source_half_open)
+    _each(("source_sessions", settings.source_sessions), *half_open, limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
 
@@ -214,6 +230,18 @@ def check_service(settings: ServiceSettings) -> None:
 def check_mapping(mapping: str) -> None:
     if mapping not in MAPPINGS:
         raise ValueError(f"{mapping!r} is not one of {', '.join(MAPPINGS)}")
+
+
+def check_access(access: Access) -> None:
+    if access.refused not in REFUSALS:
+        raise ValueError(f"{access.refused!r} is not one of {', '.join(REFUSALS)}")
+
+
+def check_sources(rate: int, prefix: int, prefix6: int) -> None:
+    """What is one source, and how many sessions it may begin a second."""
+    _within("source_rate", rate, LIMITS)
+    _within("source_prefix", prefix, SOURCE_PREFIXES[0])
+    _within("source_prefix6", prefix6, SOURCE_PREFIXES[1])
 
 
 def check_toa_kind(kind: object) -> None:
@@ -228,6 +256,10 @@ def check_globals(settings: GlobalSettings) -> None:
     if low > high:
         raise ValueError(f"local_port_min {low} is above local_port_max {high}")
     _each(("punt_rate", settings.punt_rate), ("punt_burst", settings.punt_burst), limits=PUNTS)
+    check_sources(settings.source_rate, settings.source_prefix, settings.source_prefix6)
+    _within("syn_proxy_mss", settings.syn_proxy_mss, COOKIE_MSS)
+    _within("syn_proxy_scale", settings.syn_proxy_scale, COOKIE_SCALES)
+    _within("syn_proxy_half_open", settings.syn_proxy_half_open, LIMITS)
     _check_timeouts(settings.timeouts)
 
 
@@ -275,12 +307,16 @@ def _check_timeouts(timeouts: Timeouts) -> None:
     _each(*((each.name, getattr(timeouts, each.name)) for each in fields(timeouts)), limits=SECONDS)
 
 
-def _each(*named: tuple[str, float], limits: tuple[float, float]) -> None:
+Number = int | float
+"""Said as it was given: where a float is asked for, compiled code makes one of an int."""
+
+
+def _each(*named: tuple[str, Number], limits: tuple[Number, Number]) -> None:
     for name, value in named:
         _within(name, value, limits)
 
 
-def _within(name: str, value: float, limits: tuple[float, float]) -> None:
+def _within(name: str, value: Number, limits: tuple[Number, Number]) -> None:
     low, high = limits
     if not low <= value <= high:
         raise ValueError(f"{name} {value} is not from {low} to {high}")

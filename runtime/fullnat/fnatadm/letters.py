@@ -17,6 +17,8 @@ MODES = {
 }
 PROXIES = {"disable": "off", "v2": "first", "v2-insecure": "clients"}
 """DPVS's words."""
+SYN_PROXIES = {"enable": "always", "auto": "auto", "disable": "off"}
+"""Those of LVS and DPVS, and one more."""
 ONLY_V2 = "PROXY protocol is of version 2 only"
 THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 

@@ -14,7 +14,6 @@ class Bucket(NamedTuple):
     server_id: int
 
 
-@register
 class BucketTable(Table[Bucket]):
     name = "bucket"
     entry = Bucket
@@ -25,3 +24,6 @@ class BucketTable(Table[Bucket]):
 
     def requires(self, entry: Bucket) -> tuple[EntryKey, ...]:
         return (("server_in", entry.server_id),)
+
+
+register(BucketTable)

@@ -13,7 +13,6 @@ class Host(NamedTuple):
     next_hop_id: int
 
 
-@register
 class HostTable(Table[Host]):
     name = "ipv4_host"
     name6 = "ipv6_host"
@@ -24,3 +23,6 @@ class HostTable(Table[Host]):
 
     def requires(self, entry: Host) -> tuple[EntryKey, ...]:
         return (("next_hop", entry.next_hop_id),)
+
+
+register(HostTable)

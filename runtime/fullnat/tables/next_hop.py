@@ -27,7 +27,6 @@ class NextHop(NamedTuple):
     """None while nobody knows it: what is sent there goes to the controller."""
 
 
-@register
 class NextHopTable(Table[NextHop]):
     name = "next_hop"
     entry = NextHop
@@ -40,3 +39,6 @@ class NextHopTable(Table[NextHop]):
 
     def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> NextHop:
         return NextHop(key[0], Way(*params) if action == SET else None)
+
+
+register(NextHopTable)

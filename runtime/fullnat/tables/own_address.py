@@ -15,7 +15,6 @@ class OwnAddress(NamedTuple):
     """The action: ``own_vip``, ``own_vip_silent``, ``own_local`` or ``own_interface``."""
 
 
-@register
 class OwnAddressTable(Table[OwnAddress]):
     name = "own_address"
     name6 = "own_address6"
@@ -39,3 +38,6 @@ class OwnAddressTable(Table[OwnAddress]):
         kinds |= {virtual: "own_vip" for rule in rules for virtual in rule.addresses()}
         kinds |= dict.fromkeys(model.silent, "own_vip_silent")
         return (OwnAddress(own, kind) for own, kind in kinds.items())
+
+
+register(OwnAddressTable)

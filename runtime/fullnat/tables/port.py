@@ -14,7 +14,6 @@ class Port(NamedTuple):
     mac: int
 
 
-@register
 class PortTable(Table[Port]):
     name = "port"
     entry = Port
@@ -23,3 +22,6 @@ class PortTable(Table[Port]):
 
     def wanted(self, model: Wanted) -> Iterable[Port]:
         return (Port(interface.number, interface.mac) for interface in model.config.interfaces)
+
+
+register(PortTable)

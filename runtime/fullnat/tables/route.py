@@ -22,7 +22,6 @@ class Route(NamedTuple):
     """Of ``route_via``."""
 
 
-@register
 class RouteTable(Table[Route]):
     name = "ipv4_route"
     name6 = "ipv6_route"
@@ -51,3 +50,6 @@ class RouteTable(Table[Route]):
                 yield Route(*prefix, DROP)
             elif (number := model.next_hops.get(address(route.gateway))) is not None:
                 yield Route(*prefix, VIA, number)
+
+
+register(RouteTable)

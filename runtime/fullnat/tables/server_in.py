@@ -45,13 +45,12 @@ class ServerIn(NamedTuple):
     """Of the outer header, where there is one."""
 
 
-@register
 class ServerInTable(Table[ServerIn]):
     name = "server_in"
     entry = ServerIn
     key = ("server_id",)
     actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items() if name not in _OF_MATCH)
-    actions6 = tuple(Action(name + V6, params) for name, params in actions if name != GUE)
+    actions6 = tuple(Action(name + V6, params) for name, params in actions)
     actions_match = tuple(Action(name, ("flags", *_PARAMS[name])) for name in _OF_MATCH)
     actions_match6 = tuple(Action(name + V6, params) for name, params in actions_match)
     owner = Owner.SERVERS
@@ -65,3 +64,6 @@ class ServerInTable(Table[ServerIn]):
         action = action.removesuffix(V6)
         values = dict(zip(_PARAMS[action], rest, strict=True))
         return ServerIn(key[0], flags, values["address"], values.get("port", 0), action, values.get("source"))
+
+
+register(ServerInTable)

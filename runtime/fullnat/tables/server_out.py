@@ -26,7 +26,6 @@ class ServerOut(NamedTuple):
     """0 where it is the server's."""
 
 
-@register
 class ServerOutTable(Table[ServerOut]):
     name = "server_out"
     entry = ServerOut
@@ -49,3 +48,6 @@ class ServerOutTable(Table[ServerOut]):
             return ServerOut(key[0], params[0], Address(bytes(size)), 0)
         flags, vip, *port = params
         return ServerOut(key[0], flags, vip, port[0] if port else 0)
+
+
+register(ServerOutTable)

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from fullnat.net.flow import Address, address, is_v6
 from fullnat.net.match import Ports
-from fullnat.tables.service_match import Prefix, priority
+from fullnat.net.prefixes import Prefix
+from fullnat.tables.service_match import priority
 from fullnat.tables.table import Action, Table, Wanted, register
 
 
@@ -31,7 +32,6 @@ class SnatMatch(NamedTuple):
     """ServiceFlags."""
 
 
-@register
 class SnatMatchTable(Table[SnatMatch]):
     name = "snat_match"
     name6 = "snat_match6"
@@ -80,3 +80,6 @@ class SnatMatchTable(Table[SnatMatch]):
                     order,
                     flags,
                 )
+
+
+register(SnatMatchTable)

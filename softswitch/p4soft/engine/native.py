@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from enum import IntEnum
 from typing import Any
 
-from p4soft.api import Entry, EntryNotFound, EntryState, InvalidValue, MeterConfig, Replica
+from p4soft.api import Entry, EntryNotFound, EntryState, InvalidValue, MeterConfig, MeterState, Replica
 from p4soft.codegen import model as m
 from p4soft.codegen.cells import cell_bytes
 from p4soft.engine.binding import END, NO_ACTION, Error, check, ffi
@@ -201,6 +202,14 @@ class NativeEngine(Switch):
         if not self._c.p4s_read_meter(self.handle(), array, index, out):
             return None
         return MeterConfig(*(int(v) for v in out))
+
+    def meter_state(self, name: str, index: int) -> MeterState | None:
+        """The meter with the tokens that it has; None when it is not configured."""
+        array = self._at(self._meters.get(name), name, index)
+        out = ffi.new("struct p4s_meter_image *")
+        if not self._c.p4s_show_meter(self.handle(), array, index, out):
+            return None
+        return MeterState(*(getattr(out, each.name) for each in fields(MeterState)))
 
     def write_meter(self, name: str, index: int, config: MeterConfig | None) -> None:
         array = self._at(self._meters.get(name), name, index)

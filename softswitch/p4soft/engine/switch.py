@@ -259,6 +259,10 @@ class Switch:
         spent = self._c.p4s_replay(self.handle(), self.port(port), ffi.from_buffer(frames), length, count)
         return int(spent) / 1e9
 
+    def started(self) -> int:
+        """When the switch did, in nanoseconds of CLOCK_MONOTONIC: the program's time stamps count from it."""
+        return int(self._c.p4s_started(self.handle()))
+
     def drain(self, timeout: float) -> bool:
         return bool(self._c.p4s_drain(self.handle(), max(0, int(timeout * 1e9))))
 

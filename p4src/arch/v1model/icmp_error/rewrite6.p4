@@ -78,10 +78,12 @@ control RewriteIcmpv6Error(inout headers_t hdr, inout metadata_t m) {
         }
         rewrite_addresses();
         if (hdr.quoted_echo.isValid()) { rewrite_quoted_echo.apply(hdr, m); } else { rewrite_ports(mtu); }
-        if (hdr.quoted_seq.isValid() && OUTBOUND) { rewrite_seq(received_seq - m.session.delta); }
+        if (hdr.quoted_seq.isValid() && (OUTBOUND || m.session.spliced)) {
+            rewrite_seq(received_seq - (OUTBOUND ? m.session.delta : m.session.splice));
+        }
         if (hdr.quoted_tcp.isValid()) {
             bit<32> ack = hdr.quoted_tcp.ack;
-            if (!OUTBOUND && hdr.quoted_tcp.ack_flag == 1) { ack = ack + m.session.delta; }
+            if (hdr.quoted_tcp.ack_flag == 1) { ack = ack + (OUTBOUND ? m.session.splice : m.session.delta); }
             rewrite_tcp(received_seq, ack);
         } else if (hdr.quoted_udp.isValid() && hdr.quoted_udp.checksum != 0) {
             rewrite_udp();

@@ -95,11 +95,10 @@ PROTOCOLS: dict[str, Protocol] = {}
 BY_NUMBER: dict[int, Protocol] = {}
 
 
-def register(protocol: type[Protocol]) -> type[Protocol]:
-    """Class decorator: one instance of ``protocol`` serves all sessions."""
+def register(protocol: type[Protocol]) -> None:
+    """One instance of ``protocol`` serves all sessions. No class decorator: mypyc compiles no class with one."""
     made = protocol()
     PROTOCOLS[made.name] = BY_NUMBER[made.number] = made
-    return protocol
 
 
 def positive(seconds: float, otherwise: float) -> float:

@@ -14,7 +14,6 @@ REQUESTS = 8, 128
 """Types of ICMP and ICMPv6."""
 
 
-@register
 class Icmp(Udp):
     """The switch tells no news of it: a session is one-way for as long as it lasts."""
 
@@ -35,7 +34,10 @@ class Icmp(Udp):
         return seconds, seconds
 
 
-@register
 class Icmpv6(Icmp):
     name = "icmpv6"
     number = PROTO_ICMPV6
+
+
+register(Icmp)
+register(Icmpv6)

@@ -68,7 +68,6 @@ _JUDGED = int(TcpFlag.SYN | TcpFlag.ACK | TcpFlag.RST | TcpFlag.FIN)
 """Plain ints, because every SYN is asked."""
 
 
-@register
 class Tcp(Protocol):
     name = "tcp"
     number = PROTO_TCP
@@ -173,3 +172,6 @@ class OneWayTcp(Tcp):
     def converses(self, counters: ProbeResult) -> bool:
         """The client sends more than a handshake."""
         return counters.in_packets > HANDSHAKE_PACKETS_IN
+
+
+register(Tcp)

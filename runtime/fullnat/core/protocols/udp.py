@@ -21,7 +21,6 @@ class UdpState(IntEnum):
     NORMAL = 1
 
 
-@register
 class Udp(Protocol):
     name = "udp"
     number = PROTO_UDP
@@ -76,3 +75,6 @@ class OneWayUdp(Udp):
 
     def state(self, bits: int) -> UdpState:
         return UdpState.NORMAL
+
+
+register(Udp)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol
 
 from fullnat.net.flow import Flow
 
@@ -118,11 +118,9 @@ def lowest(of: int) -> int:
     return (of & -of).bit_length() - 1
 
 
-S = TypeVar("S", bound=type[Scheduler])
 SCHEDULERS: dict[str, type[Scheduler]] = {}
 
 
-def register(scheduler: S) -> S:
-    """Class decorator."""
+def register(scheduler: type[Scheduler]) -> None:
+    """No class decorator: mypyc compiles no class with one."""
     SCHEDULERS[scheduler.name] = scheduler
-    return scheduler

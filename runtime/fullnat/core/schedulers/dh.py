@@ -7,9 +7,11 @@ from fullnat.core.schedulers.buckets import Buckets
 from fullnat.net.flow import Address, Flow
 
 
-@register
 class DestinationHashing(Buckets):
     name = "dh"
 
     def address(self, flow: Flow) -> Address:
         return flow.dst.address
+
+
+register(DestinationHashing)

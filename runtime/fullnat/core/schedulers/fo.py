@@ -13,7 +13,6 @@ def by_weight(servers: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(sorted(servers, key=lambda server: -server.effective_weight))
 
 
-@register
 class Failover(Scheduler):
     name = "fo"
     goes_by_weight = False
@@ -24,3 +23,6 @@ class Failover(Scheduler):
     def pick(self, flow: Flow) -> Candidate | None:
         position = self.next_open(0)
         return None if position is None else self.servers[position]
+
+
+register(Failover)

@@ -49,7 +49,6 @@ def is_idle(server: Candidate) -> bool:
     return server.busy * 2 < server.allotment
 
 
-@register
 class LocalityBased(ByDestination):
     name = "lblc"
 
@@ -74,3 +73,6 @@ class LocalityBased(ByDestination):
         if len(self._cache) > DESTINATIONS:
             self._cache.popitem(last=False)
         return server
+
+
+register(LocalityBased)

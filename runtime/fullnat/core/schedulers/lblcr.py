@@ -28,7 +28,6 @@ class _Servers:
         """Picks since the last change."""
 
 
-@register
 class LocalityBasedReplicated(ByDestination):
     name = "lblcr"
 
@@ -61,3 +60,6 @@ class LocalityBasedReplicated(ByDestination):
             known.since = 0
         known.since += 1
         return server
+
+
+register(LocalityBasedReplicated)

@@ -6,10 +6,12 @@ from fullnat.core.schedulers.base import Candidate, register
 from fullnat.core.schedulers.least import LeastCost, overhead
 
 
-@register
 class LeastConnections(LeastCost):
     name = "lc"
     goes_by_weight = False
 
     def cost(self, server: Candidate) -> float:
         return overhead(server)
+
+
+register(LeastConnections)

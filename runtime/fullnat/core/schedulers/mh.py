@@ -18,7 +18,6 @@ def _hash(data: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
 
 
-@register
 class Maglev(Scheduler):
     """Every server goes through the slots in an order of its own, and the servers take free ones in turn, those of less
     than the highest weight not in every turn. When one leaves, little but its own slots changes hands. A slot whose
@@ -42,7 +41,8 @@ class Maglev(Scheduler):
 
 
 def slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
-    """Who of ``servers`` (name, weight) has each of ``size`` slots, a prime or a power of two; empty without them."""
+    """Who of ``servers`` (name, weight) has each of ``size`` slots, a prime or a power of two; empty without them. In
+    whatever order they are, each has the same slots."""
     if not servers:
         return []
     owners = [-1] * size
@@ -52,9 +52,10 @@ def slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
     stride = [_hash(b"stride" + name) % (size - 1) + 1 | 1 - size % 2 for name, _ in servers]
     credit = [0] * len(servers)
     free = size
+    in_turn = sorted(range(len(servers)), key=servers.__getitem__)
     while True:
-        for index, (_, weight) in enumerate(servers):
-            credit[index] += weight
+        for index in in_turn:
+            credit[index] += servers[index][1]
             if credit[index] < most:
                 continue
             credit[index] -= most
@@ -66,3 +67,6 @@ def slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
             free -= 1
             if not free:
                 return owners
+
+
+register(Maglev)

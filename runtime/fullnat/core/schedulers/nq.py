@@ -7,9 +7,11 @@ from fullnat.core.schedulers.base import Candidate, register
 from fullnat.core.schedulers.least import LeastCost
 
 
-@register
 class NeverQueue(LeastCost):
     name = "nq"
 
     def cost(self, server: Candidate) -> float:
         return (server.busy + 1) / server.effective_weight if server.busy else 0.0
+
+
+register(NeverQueue)

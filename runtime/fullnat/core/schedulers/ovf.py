@@ -10,7 +10,6 @@ from fullnat.core.schedulers.fo import by_weight
 from fullnat.net.flow import Flow
 
 
-@register
 class Overflow(Scheduler):
     """When all have as many as their weight, the open one of the highest weight goes on: LVS refuses then."""
 
@@ -38,3 +37,6 @@ class Overflow(Scheduler):
     def pick(self, flow: Flow) -> Candidate | None:
         found = self._open & self._roomy or self._open
         return self.servers[lowest(found)] if found else None
+
+
+register(Overflow)

@@ -13,7 +13,6 @@ def next_of(order: Sequence[Candidate], position: int, among: dict[Candidate, in
     return next((among[server] for server in order[position:] if server in among), None)
 
 
-@register
 class RoundRobin(Scheduler):
     """The next open server after the last one used. LVS goes back to the head when the servers change, and the first
     ones get all of a burst of changes; here the turn goes on."""
@@ -39,3 +38,6 @@ class RoundRobin(Scheduler):
             return None
         self._next = position + 1
         return self.servers[position]
+
+
+register(RoundRobin)

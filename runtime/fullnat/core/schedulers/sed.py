@@ -6,9 +6,11 @@ from fullnat.core.schedulers.base import Candidate, register
 from fullnat.core.schedulers.least import LeastCost
 
 
-@register
 class ShortestExpectedDelay(LeastCost):
     name = "sed"
 
     def cost(self, server: Candidate) -> float:
         return (server.busy + 1) / server.effective_weight
+
+
+register(ShortestExpectedDelay)

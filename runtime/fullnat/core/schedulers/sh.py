@@ -7,9 +7,11 @@ from fullnat.core.schedulers.buckets import Buckets
 from fullnat.net.flow import Address, Flow
 
 
-@register
 class SourceHashing(Buckets):
     name = "sh"
 
     def address(self, flow: Flow) -> Address:
         return flow.src.address
+
+
+register(SourceHashing)

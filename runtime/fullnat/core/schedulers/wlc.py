@@ -6,9 +6,11 @@ from fullnat.core.schedulers.base import Candidate, register
 from fullnat.core.schedulers.least import LeastCost, overhead
 
 
-@register
 class WeightedLeastConnections(LeastCost):
     name = "wlc"
 
     def cost(self, server: Candidate) -> float:
         return overhead(server) / server.effective_weight
+
+
+register(WeightedLeastConnections)

@@ -11,7 +11,6 @@ from fullnat.core.schedulers.rr import next_of
 from fullnat.net.flow import Flow
 
 
-@register
 class WeightedRoundRobin(Scheduler):
     """A round has levels: the current weight starts at the maximum and falls by the greatest common divisor of all
     weights, and on each level every server of at least that weight is picked once, in the order of the configuration.
@@ -101,3 +100,6 @@ class WeightedRoundRobin(Scheduler):
                 else:
                     heaviest = middle
             self._current = self._weights[lightest]
+
+
+register(WeightedRoundRobin)

@@ -57,6 +57,12 @@ struct p4s_replica {
   uint32_t port, instance;
 };
 
+/* A meter as it is. */
+struct p4s_meter_image {
+  uint64_t cir, cburst, pir, pburst, last;
+  double committed, peak; /* tokens, at the time ``last`` */
+};
+
 /* --- ports --- */
 
 enum p4s_port_kind { P4S_PORT_NONE, P4S_PORT_MEMORY, P4S_PORT_PACKET };
@@ -160,6 +166,7 @@ struct p4s_rpc_event {
 EXPORT int p4s_load(struct p4s_switch *s, const struct p4s_prog *prog);
 EXPORT struct p4s_switch *p4s_new(int32_t cpu_port, uint32_t workers, int by_port);
 EXPORT void p4s_free(struct p4s_switch *s);
+EXPORT uint64_t p4s_started(struct p4s_switch *s);
 EXPORT int p4s_drain(struct p4s_switch *s, uint64_t timeout_ns);
 
 /* engine/entries.c */
@@ -182,6 +189,7 @@ EXPORT int p4s_direct_meter(struct p4s_switch *s, uint32_t table, const uint8_t 
                             uint64_t *config);
 EXPORT void p4s_write_meter(struct p4s_switch *s, uint32_t array, uint32_t index, const uint64_t *config);
 EXPORT int p4s_read_meter(struct p4s_switch *s, uint32_t array, uint32_t index, uint64_t *config);
+EXPORT int p4s_show_meter(struct p4s_switch *s, uint32_t array, uint32_t index, struct p4s_meter_image *out);
 EXPORT void p4s_read_counters(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint64_t *out);
 EXPORT void p4s_write_counter(struct p4s_switch *s, uint32_t array, uint32_t index, uint64_t packets, uint64_t bytes);
 EXPORT void p4s_read_registers(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint8_t *out);

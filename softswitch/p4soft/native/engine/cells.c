@@ -97,6 +97,16 @@ EXPORT int p4s_read_meter(struct p4s_switch *s, uint32_t array, uint32_t index, 
   return rc;
 }
 
+/* The same as p4s_read_meter, with the tokens that there are. */
+EXPORT int p4s_show_meter(struct p4s_switch *s, uint32_t array, uint32_t index, struct p4s_meter_image *out) {
+  switch_lock(s);
+  const struct p4s_meter *m = &s->objects.meters[array][index];
+  *out = (struct p4s_meter_image){m->cir, m->cburst, m->pir, m->pburst, m->last, m->committed, m->peak};
+  const int rc = (int)m->configured;
+  switch_unlock(s);
+  return rc;
+}
+
 EXPORT void p4s_read_counters(struct p4s_switch *s, uint32_t array, uint32_t first, uint32_t n, uint64_t *out) {
   switch_lock(s);
   memcpy(out, &s->objects.counters[array][first], sizeof(struct p4s_counter) * n);

@@ -1,0 +1,1 @@
+"""``fullnat top``: the status page on a terminal, with the keys of top and htop."""
