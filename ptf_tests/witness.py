@@ -37,7 +37,8 @@ class WitnessedEngine(NativeEngine):
         self._before: Counter[tuple[str, int]] = Counter()
         self._last: Trace | None = None
         self.wrong: list[str] = []
-        self.followed = 0
+        self.traces: list[Trace] | None = None
+        """All of them, where they are kept."""
 
     def load(self, config: bytes) -> Program:
         program = super().load(config)
@@ -53,7 +54,8 @@ class WitnessedEngine(NativeEngine):
                 return
             self._compare_registers()
             trace = self._interpreter.follow(port, data, Overlay(LiveState(self)))
-            self.followed += 1
+            if self.traces is not None:
+                self.traces.append(trace)
             self._expect(trace)
             self._last = trace
             super().inject(port, data)

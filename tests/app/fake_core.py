@@ -11,6 +11,7 @@ from fullnat.core.health import Verdict
 from fullnat.core.histogram import Histogram
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.model import Model
+from fullnat.core.talkers import Talker
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 
@@ -82,6 +83,9 @@ class FakeCore:
 
     def has_quorum(self, key: ServiceKey) -> bool:
         return any(view.has_quorum for view in self.service_views if (view.protocol, view.virtual) == key)
+
+    def talkers(self, most: int, now: float | None = None) -> list[Talker]:
+        return []
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return self.local_views

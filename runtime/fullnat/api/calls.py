@@ -53,6 +53,8 @@ CALLS = (
     Call("ListServices", "GET", "/v1/services", _READ, answers=Handlers.services),
     Call("ListLocalAddresses", "GET", "/v1/local_addresses", _READ, answers=Handlers.local_addresses),
     Call("GetNetwork", "GET", "/v1/network", _READ, answer=Handlers.network),
+    Call("GetAccess", "GET", "/v1/access", _READ, answer=Handlers.access),
+    Call("ListTalkers", "GET", "/v1/talkers", _READ, answers=Handlers.talkers),
     Call("ListSessions", "GET", "/v1/sessions", _READ, answers=Handlers.sessions),
     Call("ListTemplates", "GET", "/v1/templates", _READ, answers=Handlers.templates),
     Call("GetStats", "GET", "/v1/stats", _READ, answer=Handlers.stats),
@@ -61,6 +63,7 @@ CALLS = (
     Call("Zero", "POST", "/v1/zero", _OPERATOR, answer=Handlers.zero),
     Call("Reload", "POST", "/v1/reload", _OPERATOR, answer=Handlers.reload),
     Call("Compare", "POST", "/v1/compare", _READ, answer=Handlers.compare),
+    Call("Trace", "POST", "/v1/trace", _READ, answers=Handlers.trace),
 )
 BY_NAME: Mapping[str, Call] = {call.name: call for call in CALLS}
 BY_PATH: Mapping[str, Call] = {call.path: call for call in CALLS}

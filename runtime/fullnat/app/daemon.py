@@ -32,6 +32,7 @@ from fullnat.app.session_log import SessionLog, target
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import StateError, load_secret
 from fullnat.app.switch import SwitchOwner
+from fullnat.app.tracing import Tracing
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config import file
 from fullnat.config.advice import advice
@@ -141,8 +142,9 @@ async def run(options: Options) -> None:
 
         taken(config)
         changes = Changes(runner, options.config, taken, options.keep, options.target)
+        tracing = Tracing(owner, compiled, options.cpu_port if options.embedded else CPU_PORTS[options.target])
         where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
-        api = Listener(where, Dispatcher(Handlers(snapshots, changes, about)))
+        api = Listener(where, Dispatcher(Handlers(snapshots, changes, about, tracing)))
         stack.push_async_callback(api.stop)
         await api.start()
         if options.metrics_addr is not None:

@@ -89,6 +89,7 @@ _GROUPS = (
     ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
     ("punts", "reason", ("packets", "bytes"), "{} that the switch has sent to the controller, by reason"),
     ("toa", "result", ("packets",), "{} of clients that were to get the option TOA, by what became of it"),
+    ("cookies", "event", ("packets",), "SYN cookies, by what became of them: {} that have them"),
 )
 """What the switch counts: name, label, units, and the meaning of a unit."""
 
@@ -233,7 +234,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
-        **{group: {"": cells} for group in ("drops", "punts", "toa")},
+        **{group: {"": cells} for group in ("drops", "punts", "toa", "cookies")},
     }
     for family in _Reading(reading).collect():
         suffix = "_total" if family.type == "counter" else ""

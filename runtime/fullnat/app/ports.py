@@ -11,6 +11,7 @@ from fullnat.core.histogram import Histogram
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
+from fullnat.core.talkers import Talker
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 
@@ -54,6 +55,8 @@ class Core(Protocol):
     def service(self, key: ServiceKey, now: float) -> ServiceView | None: ...
 
     def has_quorum(self, key: ServiceKey) -> bool: ...
+
+    def talkers(self, most: int, now: float | None = None) -> list[Talker]: ...
 
     def local_addresses(self) -> Sequence[LocalAddressView]: ...
 

@@ -65,7 +65,7 @@ class CoreRunner:
         self.errors = 0
         """Exceptions of the core."""
         self._inbox = Inbox(OPENINGS_WAITING)
-        self._shed = 0
+        self._shed = (0, 0)
         """SYNs given up that the core knows of."""
         self._answers: deque[Event] = deque()
         self._after: deque[Callable[[], None]] = deque()
@@ -293,9 +293,10 @@ class CoreRunner:
             if event is None:
                 break
             self._feed(event, now, name)
-        if inbox.shed != self._shed:
-            shed, self._shed = inbox.shed - self._shed, inbox.shed
-            self._feed(Shed(shed), monotonic(), name)
+        shed = inbox.shed, inbox.overflown
+        if shed != self._shed:
+            (old, old_others), self._shed = self._shed, shed
+            self._feed(Shed(shed[0] - old, shed[1] - old_others), monotonic(), name)
 
     def _feed(self, event: Event, now: float, switch: SwitchId) -> None:
         self.events[type(event)] += 1

@@ -32,7 +32,7 @@ from fullnat.core.interface import ProbeResult
 from fullnat.core.views import ServerView, ServiceView, SessionView, TemplateView
 from fullnat.health.watch import Watch
 from fullnat.net.flow import Endpoint, text
-from fullnat.p4constants import DropReason, PuntReason, ToaResult
+from fullnat.p4constants import CookieEvent, DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
@@ -128,6 +128,11 @@ class Snapshots:
     def has_quorum(self, service: ServiceKey) -> bool:
         """Whether servers of enough weight are well."""
         return self._core.has_quorum(service)
+
+    def talkers(self, most: int) -> list[Json]:
+        """Of the sources that ask for new sessions the first ones."""
+        found = self._core.talkers(most, asyncio.get_running_loop().time())
+        return [{**talker._asdict(), "source": str(talker.source)} for talker in found]
 
     def local_addresses(self) -> list[Json]:
         return [{**local._asdict(), "address": text(local.address)} for local in self._core.local_addresses()]
@@ -303,9 +308,15 @@ class Snapshots:
                     "drops": await _by_name(client, schema.drop_counter, DropReason, DropReason.NONE),
                     "punts": await _by_name(client, schema.punt_counter, PuntReason),
                     "toa": await _by_name(client, schema.toa_counter, ToaResult),
+                    "cookies": await _cookies(client, schema.cookie_counter),
                 }
         except (P4RuntimeError, TimeoutError):
             return None
+
+
+async def _cookies(client: Client, array: Array | None) -> Json:
+    """Nothing of a program that makes none."""
+    return {} if array is None else await _by_name(client, array, CookieEvent)
 
 
 async def _by_name(client: Client, array: Array, names: type[IntEnum], skip: IntEnum | None = None) -> Json:

@@ -15,10 +15,11 @@ from fullnat.core.interface import Effect, Failure, Inject, Log, Op, Outcome, Pa
 from fullnat.core.journal import SERVER_LEFT, ends
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.one_packet import OnePacket
-from fullnat.core.placement import Place, Refusal, limited, place
+from fullnat.core.placement import Refusal, limited
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
+from fullnat.core.snat import placed
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Flow
 from fullnat.net.parse import Packet
@@ -57,7 +58,7 @@ class Datagrams:
         """A client's datagram that the switch has no session for."""
         flow = packet.flow
         protocol = BY_NUMBER.get(packet.protocol)
-        if flow is None or protocol is None or protocol.is_numbered:
+        if flow is None or protocol is None or protocol.is_numbered or not protocol.opens(packet):
             self._stats["bad_frame"] += 1
             return
         # The sum of a first fragment is that of them all.
@@ -150,7 +151,11 @@ class Datagrams:
             self._give_up(queue)
             return
         full = store.unnumbered * SHARE >= store.table.ids.size
-        found = Refusal.NO_ROOM if full else limited(service, now) or self._place(service, flow, queue.held[0], now)
+        found = (
+            Refusal.NO_ROOM
+            if full
+            else limited(service, flow.src.address, now) or placed(store, service, flow, queue.held[0].packet, now)
+        )
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM
@@ -159,11 +164,6 @@ class Datagrams:
             return
         self._waiting[session.key] = queue
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
-
-    def _place(self, service: Service, flow: Flow, first: Held, now: float) -> Place | Refusal:
-        store = self._store
-        known = store.affinity.server(service, flow, first.packet, now) if service.knows_clients else None
-        return place(store.pool, store.clients, service, flow, known)
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         outcome, message = failure

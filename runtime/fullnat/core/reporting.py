@@ -9,6 +9,7 @@ from fullnat.core.commands import ServiceKey
 from fullnat.core.histogram import Histogram
 from fullnat.core.stats import Stats
 from fullnat.core.store import SessionStore
+from fullnat.core.talkers import Talker, Talkers
 from fullnat.core.views import (
     LocalAddressView,
     ServiceView,
@@ -29,6 +30,7 @@ class Reporting:
     _store: SessionStore
     _stats: Stats
     _now: float
+    _talkers: Talkers
 
     def holds(self, entry: SessionEntry) -> bool:
         """Whether a session that is known has the id of ``entry``, or its client."""
@@ -72,6 +74,10 @@ class Reporting:
         for template in self._store.templates:
             if template.table.get(template.client) is template:
                 yield template_view(template, time)
+
+    def talkers(self, most: int, now: float | None = None) -> list[Talker]:
+        """The sources that have asked for the most new sessions lately."""
+        return self._talkers.top(most, self._now if now is None else now)
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)

@@ -6,10 +6,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from finsy.proto import p4r
 
-from fullnat.core import misses, neighbors, senders
+from fullnat.core import discovery, icmp_errors, misses, neighbors, refused, senders
 from fullnat.core.interface import Event, ProbeResult
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.binding import Array
@@ -18,7 +19,7 @@ from fullnat.p4rt.halves import HalfSessions
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, Stream, TellsHits, Transport
+from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport
 from fullnat.p4rt.wire import delimited, scalar
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
@@ -34,11 +35,18 @@ COMPLAINTS = 100
 _LOGGER = logging.getLogger(__name__)
 _WORTH_BRINGING: dict[int, int] = {
     PuntReason.NO_SESSION: misses.WORTH_BRINGING,
+    PuntReason.LATE_ANSWER: misses.WORTH_BRINGING,
+    PuntReason.ARP: discovery.WORTH_HEARING,
+    PuntReason.ND: discovery.WORTH_HEARING,
+    PuntReason.NEIGHBOR: discovery.WORTH_HEARING,
+    PuntReason.NEIGHBOR6: discovery.WORTH_HEARING,
+    PuntReason.ICMP_ERROR: icmp_errors.WORTH_BRINGING,
     PuntReason.NO_NEIGHBOR: neighbors.WORTH_BRINGING,
     PuntReason.TOO_BIG: senders.WORTH_BRINGING,
     PuntReason.TTL_EXPIRED: senders.WORTH_BRINGING,
+    PuntReason.REFUSED: refused.WORTH_BRINGING,
 }
-"""Packets a second, and at once."""
+"""Packets a second, and at once. Each reason has its meter: a flood of the one kind takes nothing of another's."""
 _BATCH = 512
 """Updates or entities a request made here carries."""
 
@@ -327,6 +335,14 @@ class Client:
 
     def _hits(self, request: bytes) -> Sequence[Hit | None] | None:
         return self._transport.hits(request) if isinstance(self._transport, TellsHits) else None
+
+    async def read(self, entity: p4r.Entity) -> list[p4r.Entity]:
+        """What the switch has of this. Raises P4RuntimeError."""
+        return await self._read(delimited(2, entity.SerializeToString()))
+
+    def state(self) -> Any:
+        """A switch in this process as a p4soft.interpreter.state.State; None for any other."""
+        return self._transport.state() if isinstance(self._transport, ShowsState) else None
 
     async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
         """(packets, bytes) of the cells of an indexed counter."""

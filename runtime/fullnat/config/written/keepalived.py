@@ -31,7 +31,8 @@ _KEYWORDS = {
 _OF_FORKS = frozenset(("established_timeout",))
 """Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
 _FORK_WORDS = ("lb_kind FNAT", "lvs_method FNAT", "laddr_group_name", "establish_timeout")
-_MODES = {"fullnat": "FNAT", "nat": "NAT", "dr": "DR", "tunnel": "TUN", "gue": f"TUN type gue port {PORT_GUE}"}
+_MODES = {"fullnat": "FNAT", "nat": "NAT", "snat": "SNAT", "dr": "DR", "tunnel": "TUN"}
+_MODES |= {"gue": f"TUN type gue port {PORT_GUE}"}
 _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _OF_SORRY = frozenset(("address", "port", "sorry", "mode"))
