@@ -25,6 +25,7 @@ from bench import (
     loading,
     results,
     scale,
+    stateless,
     updating,
 )
 from bench.tools.build import BuildError
@@ -32,7 +33,7 @@ from topo import namespaces, stack
 from topo.namespaces import NamespaceError
 from topo.process import ProcessFailed
 
-PARTS = ("rates", "bulk", "scales", "loads", "connects", "churns", "inserts", "floods")
+PARTS = ("rates", "stateless", "bulk", "scales", "loads", "connects", "churns", "inserts", "floods")
 OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "bench"
 
 
@@ -89,6 +90,8 @@ def measure(console: Console, parts: Sequence[str], options: argparse.Namespace)
     measured = results.Measured(bulk_seconds=options.bulk_seconds, flood_seconds=options.flood_seconds)
     if "rates" in parts:
         measured.rates = _rates(console, bmv2_missing)
+    if "stateless" in parts:
+        measured.stateless = _stateless(console, bmv2_missing)
     if "bulk" in parts:
         measured.bulk = _bulk(console, options.bulk_seconds)
     if "scales" in parts:
@@ -134,6 +137,16 @@ def _rates(console: Console, bmv2_missing: str | None) -> list[forwarding.Rate]:
         value = f"not measured: {rate.skipped}" if rate.skipped else f"{rate.best:>10,.0f} packets/s"
         console.print(f"{rate.name:36}{value}", highlight=False)
     return rates
+
+
+def _stateless(console: Console, bmv2_missing: str | None) -> list[stateless.Stateless]:
+    found = []
+    for target in stateless.TARGETS:
+        if target != "bmv2" or bmv2_missing is None:
+            with console.status(f"{target}, flows without sessions ..."):
+                found.append(stateless.measure(target))
+            console.print(stateless.line(found[-1]), highlight=False)
+    return found
 
 
 def _scales(console: Console) -> list[scale.Scale]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import bulk_results, churn, connecting_results, floods, forwarding, inserts, loading, scale
+from bench import bulk_results, churn, connecting_results, floods, forwarding, inserts, loading, scale, stateless
 from bench.bulk import Bulk
 from bench.churn import Churn
 from bench.connecting import Connecting
@@ -18,6 +18,7 @@ from bench.forwarding import Rate
 from bench.inserts import Inserts
 from bench.loading import Loading
 from bench.scale import Scale
+from bench.stateless import Stateless
 from bench.updating import Updating
 
 
@@ -26,6 +27,7 @@ class Measured:
     """What one run has found. Parts that were not measured are empty."""
 
     rates: list[Rate] = field(default_factory=list)
+    stateless: list[Stateless] = field(default_factory=list)
     bulk: list[Bulk] = field(default_factory=list)
     bulk_seconds: float = 0
     scales: list[Scale] = field(default_factory=list)
@@ -62,6 +64,8 @@ def markdown(measured: Measured, load: float) -> str:
     ]
     if measured.rates:
         lines += _rates(measured.rates)
+    if measured.stateless:
+        lines += stateless.markdown(measured.stateless)
     if measured.bulk:
         lines += bulk_results.markdown(measured.bulk, measured.bulk_seconds)
     if measured.scales:

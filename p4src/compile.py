@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -23,6 +24,17 @@ COMPILED = HERE / "compiled"
 TOP, STAND_IN = "fullnat_v1model.p4", "fullnat_v1model_asic.p4"
 ARCHITECTURES = ("v1model", "tna")
 SHARED_CONSTANTS = (
+    "COOKIE_MSS6_0",
+    "COOKIE_MSS6_1",
+    "COOKIE_MSS6_2",
+    "COOKIE_MSS6_3",
+    "COOKIE_MSS_0",
+    "COOKIE_MSS_1",
+    "COOKIE_MSS_2",
+    "COOKIE_MSS_3",
+    "COOKIE_SCALE_1",
+    "COOKIE_SCALE_2",
+    "COOKIE_SCALE_3",
     "MSS_FLOOR",
     "MSS6_FLOOR",
     "OF_SERVER",
@@ -33,6 +45,10 @@ SHARED_CONSTANTS = (
     "TOA_V6_BYTES",
 )
 ARTIFACTS = ("fullnat.json", "fullnat.p4info.txtpb", "asic.json")
+WIDTH = 120
+"""Characters of a line of Python."""
+EXPLAINED = ("DropReason", "PuntReason", "ToaResult")
+"""Enumerations whose comments the controller shows."""
 ENUMERATIONS = HERE.parent / "runtime/fullnat/p4constants.py"
 
 
@@ -69,7 +85,27 @@ def enumerations() -> str:
     for name, body in re.findall(r"enum bit<\d+> (\w+) \{(.*?)\}", text, flags=re.S):
         lines += ["", "", f"class {name}(IntEnum):"]
         lines += [f"    {member} = {int(value, 0)}" for member, value in re.findall(r"(\w+)\s*=\s*(\w+)", body)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *explanations(source)]) + "\n"
+
+
+def explanations(source: str) -> list[str]:
+    """What the comments say of what is counted, in the lines of a module."""
+    lines = ["", "", "EXPLAINED = {"]
+    for name in EXPLAINED:
+        body = re.search(rf"enum bit<\d+> {name} \{{(.*?)\n\}}", source, flags=re.S)
+        if body is None:
+            raise SystemExit(f"p4src/include/constants.p4: no enumeration {name}")
+        lines.append(f'    "{name}": {{')
+        for member, comment in re.findall(r"(\w+)\s*=\s*\w+,?[ \t]*/\*(.*?)\*/", body[1], flags=re.S):
+            text = " ".join(comment.split())
+            if len(line := f'        "{member}": {json.dumps(text)},') <= WIDTH:
+                lines.append(line)
+                continue
+            words = textwrap.wrap(text, WIDTH - 15 if len(text) > WIDTH - 14 else WIDTH)
+            pieces = [json.dumps(word + " " * (word is not words[-1])) for word in words]
+            lines += [f'        "{member}": (', *(f"            {piece}" for piece in pieces), "        ),"]
+        lines.append("    },")
+    return [*lines, "}", '"""By enumeration and member: what it means, where its name does not say it."""']
 
 
 def compile_to(directory: Path, compiler: str) -> None:

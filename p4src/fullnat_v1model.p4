@@ -28,6 +28,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Forward() forward;
     Rewrite() rewrite;
     InsertProxy() insert_proxy;
+    RewriteEcho() rewrite_echo;
     RewriteIcmpError() rewrite_icmp_error;
     RewriteAddresses() rewrite_addresses;
     RewriteIcmpv6Error() rewrite_icmpv6_error;
@@ -52,6 +53,8 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
                     rewrite.apply(hdr, m, toa_result);
                     if (m.target.proxy_bytes != 0) { insert_proxy.apply(hdr, m); }
                     if (toa_result != (bit<8>)ToaResult.TOA_RESULTS && FORWARDED) { count_toa.apply(toa_result); }
+                } else if (IS_ECHO) {
+                    rewrite_echo.apply(hdr, m);
                 } else if (hdr.icmp.isValid()) {
                     rewrite_icmp_error.apply(hdr, m);
                 } else if (PORTLESS) {

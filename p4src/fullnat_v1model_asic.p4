@@ -34,7 +34,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     UnusedRegisters() unused_registers;
 
     apply {
-        unused_registers.apply();
+        unused_registers.apply(m);
         received.apply(hdr, m, standard_metadata);
         check.apply(hdr, m);
         segment_end.apply(hdr, m);

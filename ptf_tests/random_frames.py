@@ -70,6 +70,17 @@ class World:
     def sessions(self) -> list[Session]:
         return [*self.segments, *self.datagrams, *([self.ike] if self.ike else [])]
 
+    def firsts(self) -> list[bytes]:
+        """The packets that sessions begin with."""
+        segments = [bytes(session.from_client(flags="S", seq=CLIENT_ISN)) for session in self.segments]
+        others = [session for session in self.sessions if session not in self.segments]
+        return segments + [bytes(Udp(**session.client_sends).replace(payload=b"first")) for session in others]
+
+    def answers(self) -> list[bytes]:
+        """What servers answer to SYNs."""
+        acks = [(session, CLIENT_ISN + 1 + session.delta) for session in self.segments]
+        return [bytes(session.from_server(flags="SA", seq=SERVER_ISN, ack=ack)) for session, ack in acks]
+
 
 class RandomFrames:
     """``batch`` makes them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,7 @@ START_SECONDS = 30.0
 COMPILED = Path(__file__).resolve().parent.parent / "p4src" / "compiled"
 
 CAPABILITIES = {
+    "followed": "every packet is followed by a trace beforehand",
     "runt-frames": "frames shorter than an Ethernet header reach the parser",
     "register-read": "P4Runtime reads registers",
     "idle-times": "idle entries are reported, and how long they have been idle",
@@ -45,11 +47,13 @@ CAPABILITIES = {
     "ipsec": "AH and ESP go with the session of IKE between the same addresses; others drop them",
     "policies": "it is known who may use a service, and how often",
     "service-match": "services of all ports of an address, and by match",
+    "snat": "hosts inside go out by rules, through public addresses",
     "ipv6": "sessions, services, routes and neighbors of IPv6",
     "families": "sessions whose client and server are of different families; others drop them",
     "nd-answers": "the switch itself answers neighbor solicitations; others leave them to the controller",
     "icmp-errors": "the data plane translates ICMP errors; others leave those to addresses of ours to the controller",
     "proxy-protocol": "a header in front of what clients send; others are refused a configuration that asks for it",
+    "syn-cookies": "SYNs are answered with cookies; others refuse a configuration that asks for them",
     "vlans": "a port has interfaces by VLAN, and a frame keeps its priority; others drop the tags of VLANs",
     "stateless": "flows of services without sessions go to a real server by their hash",
     "tells-senders": "what ends by TTL or MTU goes to the controller, which tells its sender",
@@ -71,6 +75,7 @@ ASIC_LACKS = {
     "judged-segments",
     "nd-answers",
     "proxy-protocol",
+    "syn-cookies",
     "tells-senders",
     "toa-in-timestamps",
     "tunnels",
@@ -136,15 +141,13 @@ class P4softInProcess(Target):
         from p4soft.embedded import Switch
 
         ports: dict[int, str | None] = dict.fromkeys(PORTS)
-        switch = Switch(
-            device_id=DEVICE_ID,
-            cpu_port=CPU_PORT,
-            grpc_addr="127.0.0.1:0",
-            ports=ports,
-            engine_factory=WitnessedEngine,
-        )
+        address = "127.0.0.1:0"
+        switch = Switch(DEVICE_ID, CPU_PORT, address, ports, engine_factory=self.make_engine)
         await switch.start()
         return switch
+
+    def make_engine(self, device_id: int, cpu_port: int | None) -> WitnessedEngine:
+        return WitnessedEngine(device_id, cpu_port)
 
     def check(self) -> None:
         self._switch.engine.check()
@@ -159,6 +162,38 @@ class P4softInProcess(Target):
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
+
+
+class P4softLogging(P4softInProcess):
+    """The same, compiled for tracing, and with the log of all packets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+
+    def make_engine(self, device_id: int, cpu_port: int | None) -> WitnessedEngine:
+        engine = super().make_engine(device_id, cpu_port)
+        engine.traces = []
+        engine.start_trace(self._log.fileno())
+        return engine
+
+    def traces(self) -> list[Any]:
+        """Those of all packets, in their order."""
+        return list(self._switch.engine.traces)
+
+    def written(self) -> dict[int, list[str]]:
+        """The lines of the log by the packet's number."""
+        self._log.seek(0)
+        lines: dict[int, list[str]] = {}
+        for line in self._log.read().decode().splitlines():
+            found = re.fullmatch(r"\[[^]]+\] \[p4soft\] \[trace\] \[(\d+)\.0\] \[cxt 0\] (.*)", line)
+            assert found is not None, line
+            lines.setdefault(int(found[1]), []).append(found[2])
+        return lines
+
+    def stop(self) -> None:
+        super().stop()
+        self._log.close()
 
 
 class P4softAsic(P4softInProcess):
@@ -258,7 +293,7 @@ class P4softVeth(ProcessTarget):
     """p4soft as a process, on veth pairs."""
 
     name = "p4soft-veth"
-    capabilities = frozenset(CAPABILITIES) - {"runt-frames", "second-opinion"}
+    capabilities = frozenset(CAPABILITIES) - {"followed", "runt-frames", "second-opinion"}
     idle_resolution = 0.5
     executable = "p4soft"
 
@@ -272,7 +307,9 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    capabilities = frozenset(CAPABILITIES) - {"runt-frames", "register-read", "resource-exhausted", "long-since-hit"}
+    capabilities = frozenset(CAPABILITIES).difference(
+        ("followed", "runt-frames", "register-read", "resource-exhausted", "long-since-hit")
+    )
     idle_resolution = 3.0
     executable = "simple_switch_grpc"
 

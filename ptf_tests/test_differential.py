@@ -11,16 +11,14 @@ from typing import Any
 
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 
-from ptf_tests import families, topology
+from ptf_tests import topology
 from ptf_tests.base import COUNTERS, FullnatTest, describe, requires
-from ptf_tests.families import CrossSession
 from ptf_tests.harness import PATIENCE, Harness
 from ptf_tests.p4rt import Entry
-from ptf_tests.packets import Udp
-from ptf_tests.random_frames import CLIENT_ISN, SERVER_ISN, RandomFrames, World
-from ptf_tests.sessions import DirectSession, Session, TunnelSession, direct_ends, ends
+from ptf_tests.random_frames import RandomFrames
 from ptf_tests.targets import P4softInProcess
-from ptf_tests.topology import CLIENT_SIDE, IPV4, IPV6, PORT_MAC, SERVER_SIDE
+from ptf_tests.topology import CLIENT_SIDE, IPV6, PORT_MAC, SERVER_SIDE
+from ptf_tests.worlds import make_world
 
 FRAMES = int(os.environ.get("FULLNAT_FRAMES", "4800"))
 """Of both families."""
@@ -32,7 +30,7 @@ RENEWAL = 40
 STALL = 120.0
 """Seconds."""
 PER_SERVER = ("server_in_ctr", "server_out_ctr")
-PROTO_UDP, IKE = 17, 500
+PROTO_UDP = 17
 BARRIERS = (0x02FE, 0x02FF)
 
 
@@ -53,41 +51,12 @@ class RandomFramesFareAlikeOnBothSwitches(FullnatTest):
             # A million frames meet every moment in which the machine has no time for us.
             self.addCleanup(setattr, harness, "patience", harness.patience)
             harness.patience = STALL
-        self._server_ids = 100
-        self.world = self._make_world()
+        self.world = make_world(self.network, self.harness.session_id)
         entries = [topology.service(self.network.vip, protocol=protocol) for protocol in (6, PROTO_UDP)]
         for session in self.world.sessions:
             entries += [*session.server_entries, *session.entries]
         self.insert(*entries)
         self.other.client.insert(*topology.entries(), *topology.entries6(), *entries)
-
-    def _make_world(self) -> World:
-        """A session of either protocol in every mode, and in FULLNAT between the families."""
-        network, ports = self.network, range(40000, 40007)
-        direct = direct_ends(network)
-        outer, outer6 = (family.interface[SERVER_SIDE] for family in (IPV4, IPV6))
-        modes: list[tuple[type[Session], dict[str, Any]]] = [
-            (Session, ends(network)),
-            (Session, {**ends(network, local="client"), "delta": 0, "flags": DirectSession.flags}),
-            (DirectSession, direct),
-            (TunnelSession, {**direct, "next_door": IPV4.server, "outer_src": outer}),
-            (TunnelSession, {**direct, "next_door": IPV6.server, "outer_src": outer6}),
-            (TunnelSession, {**direct, "next_door": IPV4.server, "outer_src": outer, "gue": True}),
-            (CrossSession, families.ends(is_nat64=network is IPV6)),
-        ]
-        segments, datagrams = [], []
-        for port, (kind, fields) in zip(ports, modes, strict=True):
-            own = {"client_port": port, "local_port": port, **fields}
-            segments.append(self._session(kind, **own))
-            datagrams.append(self._session(kind, **{**own, "protocol": PROTO_UDP, "delta": 0}))
-        if network is IPV6:
-            return World(network, segments, datagrams)
-        at_500: dict[str, Any] = dict.fromkeys(("client_port", "vport", "server_port", "local_port"), IKE)
-        return World(network, segments, datagrams, self._session(DirectSession, protocol=PROTO_UDP, **at_500, **direct))
-
-    def _session(self, kind: type[Session], **fields: Any) -> Session:
-        self._server_ids += 1
-        return kind(id=self.harness.session_id(), server_id=self._server_ids, **fields)
 
     def runTest(self) -> None:
         frames = RandomFrames(self.world, SEED)
@@ -149,21 +118,13 @@ class RandomFramesFareAlikeOnBothSwitches(FullnatTest):
 
     def _open_sessions(self) -> None:
         """Have each begin on both switches, whatever their registers held."""
-        for session in self.world.sessions:
-            if session.protocol == PROTO_UDP:
-                first = bytes(Udp(**session.client_sends).replace(payload=b"first"))
-            else:
-                first = bytes(session.from_client(flags="S", seq=CLIENT_ISN))
+        for first in self.world.firsts():
             for harness in self.both:
                 metadata = {"request": PacketOutAction.INJECT, "flags": PacketOutFlag.NEW_SESSION}
                 harness.client.packet_out({**metadata, "port": CLIENT_SIDE, "session_id": 0}, first)
-        answers = []
-        for session in self.world.segments:
-            ack = CLIENT_ISN + 1 + session.delta
-            answers.append(bytes(session.from_server(flags="SA", seq=SERVER_ISN, ack=ack)))
         for harness in self.both:
             harness.settle()
-        self._compare_batch("SYN-ACKs", SERVER_SIDE, answers)
+        self._compare_batch("SYN-ACKs", SERVER_SIDE, self.world.answers())
 
     def _remember_fragments(self, frames: RandomFrames) -> None:
         if self.network is IPV6:

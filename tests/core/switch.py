@@ -39,7 +39,7 @@ from fullnat.tables.host import Host
 from fullnat.tables.listed import Listed, ListedOfAll
 from fullnat.tables.next_hop import NextHop
 from fullnat.tables.route import Route
-from fullnat.tables.server_in import TO_SERVER, TO_SERVER_ANY, ServerIn
+from fullnat.tables.server_in import TO_OUTSIDE, TO_SERVER, TO_SERVER_ANY, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import E, Entry, EntryKey, table_of
@@ -189,7 +189,11 @@ class FakeSwitch:
             else:
                 assert (to.address, to.port or entry.vport) == (entry.server, entry.server_port)
             assert isinstance(back, ServerOut)
-            assert (back.vip, back.vport or entry.vport) == (entry.vip, entry.vport)
+            if to.action == TO_OUTSIDE:
+                assert to.address == entry.local
+                assert not any(back.vip)
+            else:
+                assert (back.vip, back.vport or entry.vport) == (entry.vip, entry.vport)
         if isinstance(entry, (ServerIn, ServerOut)) and operation is Op.DELETE:
             assert all(session.server_id != entry.server_id for session in self.sessions().values())
 

@@ -63,6 +63,7 @@ CALLS = (
     Call("Zero", "POST", "/v1/zero", _OPERATOR, answer=Handlers.zero),
     Call("Reload", "POST", "/v1/reload", _OPERATOR, answer=Handlers.reload),
     Call("Compare", "POST", "/v1/compare", _READ, answer=Handlers.compare),
+    Call("Trace", "POST", "/v1/trace", _READ, answers=Handlers.trace),
 )
 BY_NAME: Mapping[str, Call] = {call.name: call for call in CALLS}
 BY_PATH: Mapping[str, Call] = {call.path: call for call in CALLS}

@@ -14,10 +14,12 @@ from fullnat.app.changes import Changes, Refused
 from fullnat.app.filters import UnknownFilter
 from fullnat.app.shown import Json
 from fullnat.app.snapshot import SERVICES_PER_TURN, Snapshots
+from fullnat.app.tracing import Arrivals, BadRequest, NoSwitch, Tracing
 from fullnat.config.errors import ConfigError
 from fullnat.config.lists import shown
 from fullnat.core.commands import CommandError, ServiceKey
 from fullnat.core.draft import absent
+from fullnat.p4rt.errors import P4RuntimeError
 
 COMMANDS_PER_TURN = 500
 """Commands translated, likewise."""
@@ -29,11 +31,14 @@ STANDS_BY = "this controller stands by: another one is primary of the switch; se
 
 
 class Handlers:
-    def __init__(self, snapshots: Snapshots, changes: Changes, about: Json | None = None) -> None:
+    def __init__(
+        self, snapshots: Snapshots, changes: Changes, about: Json | None = None, tracing: Tracing | None = None
+    ) -> None:
         """``about`` is what the controller says of itself."""
         self._snapshots = snapshots
         self._changes = changes
         self._about = about or {}
+        self._tracing = tracing
 
     # ---- one answer
 
@@ -168,6 +173,21 @@ class Handlers:
         missing = None if found else self._snapshots.missing(filters)
         if missing is not None:
             raise CallError(Kind.UNKNOWN, missing)
+
+    async def trace(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        port = request.port if request.HasField("port") else None
+        try:
+            arrivals = Arrivals(self._changes.model, port, to_us=request.to_us).every(request.packets, request.frames)
+        except BadRequest as error:
+            raise CallError(Kind.INVALID, str(error)) from None
+        if self._tracing is None:
+            raise CallError(Kind.UNAVAILABLE, "this controller has no switch to ask")
+        try:
+            async for told in self._tracing.follow(arrivals, with_log=request.log):
+                yield [told]
+                await asyncio.sleep(0)
+        except (NoSwitch, P4RuntimeError) as error:
+            raise CallError(Kind.UNAVAILABLE, str(error)) from None
 
     def _wanted(self, request: Any) -> ServiceKey | None:
         """The service that a request names; None when it names none. Raises CallError."""

@@ -59,7 +59,12 @@ def ask(path: Path | None, call: str, fields: Mapping[str, Any] | None = None) -
 
 def tell(path: Path | None, call: str, message: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of a call that changes something. Raises ClickException likewise."""
-    return next(_request(path, "POST", f"/v1/{call}", json.dumps(message).encode()))
+    return next(tell_all(path, call, message))
+
+
+def tell_all(path: Path | None, call: str, message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The answers of a call that has much to be told. Raises ClickException likewise."""
+    return _request(path, "POST", f"/v1/{call}", json.dumps(message).encode())
 
 
 def _word(value: Any) -> str:

@@ -201,6 +201,9 @@ class ServiceSettings:
     """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
+    syn_proxy: str = "off"
+    """Which SYNs are answered with a cookie, of :data:`fullnat.core.syn_proxy.COOKIES`: none, those that are too many,
+    or all."""
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
     echo_while_up: bool = False
@@ -244,6 +247,15 @@ class ServiceSettings:
     """Those of this service; None is those of the configuration."""
     match: tuple[Match, ...] = ()
     """Of a service by match: the packets that are of it."""
+    mapping: str = "endpoint-independent"
+    """Of SNAT: what a host's port is shown by one public port for, of :data:`fullnat.core.values.MAPPINGS` (RFC 4787
+    4.1)."""
+    block_size: int = 0
+    """Of SNAT: public ports that a host gets at once, for itself; 0: it shares them all."""
+    block_log: bool = False
+    """Blocks that hosts get and give back are logged (RFC 6888 4)."""
+    host_sessions: int = 0
+    """Of SNAT: sessions that a host may have; 0 is no limit."""
     quorum: int = 1
     """The weight of servers that are well from which on there are enough of them."""
     hysteresis: int = 0
@@ -265,6 +277,16 @@ class ServiceSettings:
     checks: tuple[Check, ...] = ()
     """Of the real servers that have none of their own."""
 
+    @property
+    def inward(self) -> tuple[Match, ...]:
+        """The rules whose destinations are virtual addresses."""
+        return () if self.mode.is_outward else self.match
+
+    @property
+    def outward(self) -> tuple[Match, ...]:
+        """Those of SNAT."""
+        return self.match if self.mode.is_outward else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServer(ServiceSettings):
@@ -276,6 +298,8 @@ class VirtualServer(ServiceSettings):
     access: Access = OPEN
     local_addresses: tuple[IpAddress, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
+    said: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """The section that it is of, if that stands for several of them."""
 
     @property
     def deny(self) -> frozenset[Prefix]:
@@ -316,6 +340,12 @@ class GlobalSettings:
     """Bits of an IPv4 address that are a source by that,"""
     source_prefix6: int = 64
     """and of an IPv6 address."""
+    syn_proxy_mss: int = 1452
+    """Of SYN-ACKs with a cookie over IPv4; over IPv6 32 less."""
+    syn_proxy_scale: int = 7
+    """By which clients shift windows behind such a SYN-ACK: no more than the real servers should."""
+    syn_proxy_half_open: int = 4096
+    """Half-open sessions of a service with syn_proxy = "auto" beyond which it answers every SYN so; 0 is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,8 +100,8 @@ class Configured:
         self._routed = self._next_hops.gateways(self._gateways)
         silent, matches = self._silent(services), self._matches(services)
         groups = self.buckets.groups(services)
-        policies = self.policies.numbers(services)
-        wanted = Wanted(self._network, services, locals_, self._routed, silent, groups, matches, policies)
+        outward, policies = self._outward(services), self.policies.numbers(services)
+        wanted = Wanted(self._network, services, locals_, self._routed, silent, groups, matches, outward, policies)
         desired = desired_entries(wanted)
         self._store.pool.retired.clear()
         self.write(self._mirror.change_to(desired), out)
@@ -122,7 +122,7 @@ class Configured:
         silent, matches = self._silent(flags), self._matches(flags)
         groups = self.buckets.groups(flags)
         in_use, policies = self._in_use(addresses), self.policies.numbers(flags)
-        desired = desired_entries(Wanted(network, flags, in_use, {}, silent, groups, matches, policies))
+        desired = desired_entries(Wanted(network, flags, in_use, {}, silent, groups, matches, policies=policies))
         updates = self._mirror.change_part(possible, desired)
         self.write(updates + self._mirror.retries(), out)
         return self._owned(set(addresses), desired)
@@ -154,6 +154,10 @@ class Configured:
     def _matches(self, keys: Iterable[ServiceKey]) -> dict[ServiceKey, tuple[Match, ...]]:
         services = self._store.services
         return {key: services.by_key[key].matches for key in keys if services.by_key[key].matches}
+
+    def _outward(self, keys: Iterable[ServiceKey]) -> dict[ServiceKey, tuple[Match, ...]]:
+        services = self._store.services
+        return {key: services.by_key[key].outward for key in keys if services.by_key[key].outward}
 
     def _in_use(self, addresses: Iterable[Address]) -> list[Address]:
         return [local for local in addresses if local in self._store.pool]

@@ -3,23 +3,21 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
+from fullnat.core.arrivals import Arrivals
 from fullnat.core.awaited import Awaited
 from fullnat.core.commands import Command
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
-from fullnat.core.discovery import Discovery
 from fullnat.core.draining import Draining
-from fullnat.core.edits import Edits
 from fullnat.core.expiry import Expiry
 from fullnat.core.health import Health, Verdict
-from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
     THE_SWITCH,
     Effect,
@@ -42,9 +40,9 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.journal import Journal, Record
 from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
-from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
@@ -55,18 +53,15 @@ from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
 from fullnat.core.restoration import Restoration
-from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
-from fullnat.core.talkers import ASKING, Talkers
+from fullnat.core.syn_proxies import SynProxies
+from fullnat.core.talkers import Talkers
 from fullnat.core.warming import Warming
 from fullnat.core.wishes import OF_ALL, of_all, wish_of
 from fullnat.net.flow import Address
-from fullnat.net.parse import parse
-from fullnat.net.vlan import priority, without_priority
-from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
 
 
@@ -87,22 +82,30 @@ class Controller(Reporting):
         self._declaration = Declaration(leaving, sizes)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
+        self._store.services.outward.own = self._tables.own
         router, write = self._declaration.router, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
-        self._discovery = Discovery(self._neighbors, self._stats)
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._restoration = Restoration(self._store, self._resets)
         self._parts = reconcile.Parts(self._store, self._expiry, self._resets, self._restoration)
-        self._misses = Misses(self._store)
         self._talkers = Talkers()
         self._refused = RefusedClients(self._store, self._tables.policies, self._resets)
-        self._edits = Edits(self._store)
-        self._senders = Senders(self._store, self._tables.own)
-        self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
+        self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
+        self._arrivals = Arrivals(
+            self._store,
+            self._declaration,
+            self._tables,
+            self._neighbors,
+            self._admission,
+            self._datagrams,
+            self._syn_proxies,
+            self._refused,
+            self._talkers,
+        )
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
         self._health = Health(self._store, self._tables, self._warming, self._datagrams)
@@ -127,7 +130,7 @@ class Controller(Reporting):
             return []
         match event:
             case PacketIn():
-                self._packet_in(event, now, out)
+                self._arrivals.packet(event, now, out)
             case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
                 pass
             case SessionEvents():
@@ -154,6 +157,10 @@ class Controller(Reporting):
                 return []
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
+        if self._store.mappings.blocks.log:
+            self._tell_blocks(out)
+        if self._store.crowded:
+            self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
             self._tables.retire(out)
         elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
@@ -175,7 +182,7 @@ class Controller(Reporting):
         if self._switch is None:
             return None
         owners = self._store, self._neighbors, self._warming, self._draining, self._store.templates, self._passive
-        times = (owner.timers.deadline() for owner in owners)
+        times = *(owner.timers.deadline() for owner in owners), self._syn_proxies.deadline()
         return min((time for time in times if time is not None), default=None)
 
     def handle_deadline(self, now: float) -> list[Envelope]:
@@ -189,43 +196,12 @@ class Controller(Reporting):
         self._draining.due(now, out)
         self._store.templates.due(now)
         self._passive.due(now, out)
+        calm = self._syn_proxies.due(now, out)
+        if calm:
+            self._tables.change(calm, (), out)
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         return [(self._switch, out)] if out else []
-
-    def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
-        packet, reason = parse(event.frame), event.reason
-        if reason == PuntReason.SESSION_SYN or reason == PuntReason.OPTIONS:
-            session = self._store.table.by_id.get(event.session_id)
-            if session is not None:
-                session.punted(packet, len(event.frame))
-        if reason in ASKING and packet.src is not None:
-            self._talkers.seen(packet.src, now)
-        if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
-            self._admission.syn(event, packet, now, out)
-        elif reason == PuntReason.SERVICE_DATAGRAM:
-            self._datagrams.datagram(event, packet, now, out)
-        elif reason == PuntReason.NO_NEIGHBOR:
-            to = self._store.receiver(event.session_id, packet)
-            self._neighbors.packet(packet, to, now, out, priority(event.ingress_port))
-        elif reason == PuntReason.ARP:
-            self._neighbors.arp(packet, without_priority(event.ingress_port), now, out)
-        elif reason == PuntReason.ND:
-            number = without_priority(event.ingress_port)
-            interface = self.model.interfaces.get(number)
-            self._discovery.packet(packet, number, None if interface is None else interface.mac, now, out)
-        elif reason == PuntReason.OPTIONS:
-            self._edits.packet(event, packet, out)
-        elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
-            self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
-        elif reason == PuntReason.ICMP_ERROR:
-            self._icmp_errors.error(event, packet, now, out)
-        elif reason == PuntReason.NO_SESSION or reason == PuntReason.LATE_ANSWER:
-            self._misses.segment(packet, event.ingress_port, now, out, of_server=reason == PuntReason.LATE_ANSWER)
-        elif reason == PuntReason.REFUSED:
-            self._refused.packet(event, packet, now, out)
-        else:
-            self._stats["bad_frame"] += 1
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):
@@ -235,6 +211,8 @@ class Controller(Reporting):
                 self._datagrams.leave(self._store.services, now, out)
             return
         for session, failure in self._store.answered(event):
+            if self._syn_proxies.written(session, failure, now, out):
+                continue
             opener = self._admission if session.protocol.is_numbered else self._datagrams
             if session.phase is not Phase.REMOVING:
                 opener.written(session, failure, now, out)
@@ -266,6 +244,7 @@ class Controller(Reporting):
         self._number(found, out)
         self._tables.found_buckets(of[Owner.BUCKETS])
         self._tables.found_policies(of[Owner.POLICIES])
+        self._syn_proxies.switch_up(of[Owner.COOKIES], now, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
         out += announce(self._declaration.router, self._tables.own)
@@ -297,6 +276,7 @@ class Controller(Reporting):
         """Nothing that is under way will be answered."""
         reconcile.switch_down(self._store)
         self._restoration.forget()
+        self._syn_proxies.switch_down()
         self._datagrams.switch_down()
         self._neighbors.switch_down()
 
@@ -321,6 +301,7 @@ class Controller(Reporting):
         if self._switch is None:
             return [(THE_SWITCH, told)] if told else []
         out += told
+        self._syn_proxies.sync(now, out)
         self._number(NOTHING_FOUND, out)
         new = self._tables.sync(out) if change.network else self._tables.change(change.services, change.locals, out)
         out += announce(self._declaration.router, new)
@@ -359,6 +340,7 @@ class Controller(Reporting):
             router = self._declaration.router
             self._tables.set_network(self.model.network(), router)
             store.services.ids.route(router.source)
+            store.services.outward.route(router)
             hops.route(router)
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
         self._tables.policies.wish(OF_ALL, of_all(settings, self.model.access))
@@ -381,9 +363,16 @@ class Controller(Reporting):
             self._tables.policies.wish(key, wish_of(service_change.after), is_new=service_change.before is None)
             new |= hops.add(server.address for server in service_change.servers_added)
             hops.remove(server.address for server in service_change.servers_removed)
+        self._syn_proxies.follow(change.services, settings)
         self._warming.begin(self._now)
         self._draining.follow(change.services, change.drains, self._now)
         return new, gone, told
+
+    def _tell_blocks(self, out: list[Effect]) -> None:
+        """Which hosts inside got blocks of ports, and gave them back."""
+        log = self._store.mappings.blocks.log
+        out += (Log("INFO", line) for line in log)
+        log.clear()
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
         """For how many servers there is no id is told when the switch comes up, and when it changes."""
@@ -391,6 +380,10 @@ class Controller(Reporting):
         if without and (found is not NOTHING_FOUND or without != self._without_id):
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
         self._without_id = without
+
+    def keep_journal(self, put: Callable[[Record], None]) -> None:
+        """Have ``put`` told of the sessions that begin and end from now on."""
+        self._store.journal = Journal(put)
 
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
         """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever

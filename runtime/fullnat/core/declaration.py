@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Set
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
+from fullnat.core.checks import check, of_cookies, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
 from fullnat.core.interface import Sizes
@@ -36,7 +36,10 @@ class ServiceChange(NamedTuple):
 
     @property
     def locals_added(self) -> list[Address]:
-        return _new(self.after.locals if self.after else (), self.before.locals if self.before else {})
+        """Addresses that sessions show as theirs."""
+        before, after = self.before, self.after
+        mine = {**before.locals, **before.publics} if before else {}
+        return _new({**after.locals, **after.publics} if after else (), mine)
 
     @property
     def locals_removed(self) -> list[Address]:
@@ -44,7 +47,7 @@ class ServiceChange(NamedTuple):
 
     @property
     def servers_added(self) -> list[Endpoint]:
-        return _new(self.after.servers if self.after else (), self.before.servers if self.before else {})
+        return _new(self.after.receivers if self.after else (), set(self.before.receivers) if self.before else ())
 
     @property
     def servers_removed(self) -> list[Endpoint]:
@@ -111,6 +114,7 @@ class Declaration:
         problems += () if self._program.has_match else of_match(draft)
         problems += of_lists(draft, self._program.list_size)
         problems += () if self._program.has_proxy else of_proxies(draft)
+        problems += () if self._program.has_cookies else of_cookies(draft)
         if problems:
             raise CommandError(problems)
         return draft, roles, router

@@ -11,6 +11,7 @@ from fullnat.core import commands as c
 from fullnat.core.commands import Command, Problem, Reason, ServiceKey
 from fullnat.core.matching import virtual_addresses
 from fullnat.core.model import Declared, Model
+from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.values import (
@@ -124,12 +125,13 @@ class Draft:
         for key, after in self.services.items():
             before = self.before(key)
             for count, one in ((1, after), (-1, before)):
-                change.count(Role.VIRTUAL, () if one is None else virtual_addresses(key, one.settings.match), count)
+                change.count(Role.VIRTUAL, () if one is None else virtual_addresses(key, one.settings.inward), count)
             before, after = before or _NOTHING, after or _NOTHING
             for count, one, other in ((1, after, before), (-1, before, after)):
                 change.count(Role.LOCAL, one.locals.keys() - other.locals.keys(), count)
-                servers = one.servers.keys() - other.servers.keys()
+                servers = set(one.receivers) - set(other.receivers)
                 change.count(Role.SERVER, (server.address for server in servers), count)
+                change.count(Role.PUBLIC, one.publics.keys() - other.publics.keys(), count)
         for count, model in ((1, self._model), (-1, self._base)) if self.network_changes else ():
             interfaces, routes = model.interfaces.values(), model.routes.values()
             own = (address(each.ip) for interface in interfaces for each in interface.addresses)
@@ -150,13 +152,17 @@ class Draft:
         if self._find(command.service) is not None:
             raise _Refusal(Reason.EXISTS, f"{name(command.service)} is there already")
         check_service(command.settings)
-        check_match(virtual, command.settings.match)
+        check_match(virtual, command.settings.match, is_outward=command.settings.mode.is_outward)
         self.services[command.service] = Declared(command.settings)
 
     def edit_service(self, command: c.EditService) -> None:
         check_service(command.settings)
-        check_match(command.service[1], command.settings.match)
-        self._service(command.service).settings = command.settings
+        is_outward = command.settings.mode.is_outward
+        check_match(command.service[1], command.settings.match, is_outward=is_outward)
+        service = self._service(command.service)
+        if service.settings.mode.is_outward is not is_outward:
+            raise ValueError(f"{name(command.service)} cannot change to or from {Mode.SNAT}: remove it first")
+        service.settings = command.settings
 
     def remove_service(self, command: c.RemoveService) -> None:
         self._existing(command.service)

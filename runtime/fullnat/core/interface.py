@@ -16,8 +16,8 @@ width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, NewType
 
@@ -250,6 +250,8 @@ class Log:
 
     level: str
     message: str
+    fields: Mapping[str, object] | None = field(default=None, compare=False)
+    """The same for programs that read the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,8 @@ class Sizes(NamedTuple):
     """It has services of all ports of an address, and by match."""
     has_proxy: bool = True
     """It puts headers of PROXY protocol in."""
+    has_cookies: bool = True
+    """It answers SYNs with cookies."""
     has_vlans: bool = True
     """Its ports are numbers with a VLAN."""
     list_size: int = 1 << 18

@@ -8,18 +8,23 @@ the scheduler.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.core.servers import Server
 from fullnat.core.service import Service
 from fullnat.net.flow import Address, Endpoint, Flow, made
 
+if TYPE_CHECKING:
+    from fullnat.core.snat import Mapping
+
 
 class Place(NamedTuple):
     server: Server
     local: Endpoint
     """Taken from the pool or from the client: whoever does not use it gives it back."""
+    mapping: Mapping | None = None
+    """Of SNAT, what it was taken for."""
 
 
 class Refusal(Enum):
@@ -33,6 +38,8 @@ class Refusal(Enum):
     """All are in use towards the server."""
     CLIENT_PORT_IN_USE = "client_port_in_use"
     """By a session with another virtual service: the server could not tell the two apart."""
+    HOST_FULL = "host_full"
+    """The host inside has as many sessions as it may."""
     SERVICE_FULL = "service_full"
     """The service has as many sessions as it may."""
     SERVICE_RATE = "service_rate"
@@ -73,9 +80,9 @@ def place(
     if not server.mode.takes_local:
         if not server.mode.keeps_destination and not clients.take(flow.src, peer):
             return Refusal.CLIENT_PORT_IN_USE
-        return made(Place, (server, flow.src))
+        return made(Place, (server, flow.src, None))
     local = pool.take(service.locals, service.next_local(), peer)
-    return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local))
+    return Refusal.NO_LOCAL_PORT if local is None else made(Place, (server, local, None))
 
 
 def without_server(service: Service) -> Refusal:

@@ -123,7 +123,7 @@ class Server:
 
     def at(self, virtual: Endpoint) -> Endpoint:
         """Where it gets, and answers from, what clients send to ``virtual``."""
-        if self.mode.keeps_destination:
+        if self.mode.keeps_destination or self.mode.is_outward:
             return virtual
         return self.endpoint if self.endpoint.port else made(Endpoint, (self.endpoint.address, virtual.port))
 

@@ -16,7 +16,7 @@ from fullnat.net.flow import MARK, MARK6
 from fullnat.p4constants import PORT_GUE
 
 Json = dict[str, Any]
-MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat"}
+MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat", "snat": "snat"}
 """By the name of the option that says them."""
 _EDITED = (*MODES, "tun_type", "tun_port", "upper", "lower", "option", "check")
 """What -e can set beside the weight."""
@@ -118,14 +118,16 @@ def _service_settings(line: Line) -> Json:
             found["persistence_prefix"] = names.netmask(line["netmask"], service(line)["virtual"])
     if "ops" in line:
         found["ops"] = True
-    if line.get("synproxy") == "enable":
-        raise UsageError("-j enable: the SYN proxy is not supported")
+    if "synproxy" in line:
+        found["syn_proxy"] = letters.SYN_PROXIES[line["synproxy"]]
     if "proxy" in line:
         if line["proxy"] not in letters.PROXIES:
             raise UsageError(f"--proxy-protocol {line['proxy']}: {letters.ONLY_V2}")
         found["proxy_protocol"] = letters.PROXIES[line["proxy"]]
     if "established" in line:
         found["established_timeout"] = _seconds(line, "established")
+    if "snat" in line:
+        found["mode"] = "snat"
     if "match" in line:
         found["match"] = line["match"]
     return {**found, **_options(line)}

@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from fullnat.config.model import OPEN, ServerSettings, ServiceSettings, Timeouts
+from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.fnatadm import letters, names
 
@@ -66,7 +67,8 @@ def _locals(found: Json, numeric: bool) -> Iterator[str]:
 def _service(found: Json, numeric: bool, is_own: bool) -> Iterator[str]:
     """ipvsadm takes whole seconds, and has no options without a letter."""
     settings, name, protocol = found["settings"], _name(found, numeric), found["protocol"]
-    own = _option_words(ServiceSettings, settings, _OF_SERVICE) if is_own else ()
+    said = _OF_SERVICE | ({"mode"} if settings["mode"] == Mode.SNAT else set())
+    own = _option_words(ServiceSettings, settings, said) if is_own else ()
     yield " ".join([f"-A {name} -s {settings['scheduler']}", *_letters(found, is_own), *own])
     for server in found["servers"]:
         if server["draining"] or (server.get("sorry") and not is_own):
@@ -79,6 +81,8 @@ def _service(found: Json, numeric: bool, is_own: bool) -> Iterator[str]:
 
 def _letters(found: Json, is_own: bool) -> Iterator[str]:
     settings = found["settings"]
+    if settings["mode"] == Mode.SNAT and is_own:
+        yield letters.MODES[Mode.SNAT]
     if persistence := settings.get("persistence_timeout"):
         yield f"-p {_seconds(persistence, is_own)}"
         bits = names.mask(settings["persistence_prefix"], is_six=names.is_six(found["virtual"]))

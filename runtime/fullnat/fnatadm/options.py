@@ -58,7 +58,7 @@ PROXY_VERSIONS = ("disable", "v1", "v2", "v1-insecure", "v2-insecure")
 """DPVS's."""
 SERVICE = Option("service", "tcp-service", "The TCP service.", "t", Value.ONE, "HOST:PORT")
 UDP = Option("udp", "udp-service", "The UDP service.", "u", Value.ONE, "HOST:PORT")
-FWMARK = Option("fwmark", "fwmark-service", "The service by match of this number.", "f", Value.ONE, "NUMBER[/udp]")
+FWMARK = Option("fwmark", "fwmark-service", "The service by match of this number.", "f", Value.ONE, "NUMBER[/PROTOCOL]")
 OPTIONS = (
     SERVICE,
     UDP,
@@ -69,7 +69,7 @@ OPTIONS = (
     Option("persistent", "persistent", "Clients stay with their server (default 360).", "p", Value.MAYBE, "SECONDS"),
     Option("netmask", "netmask", "What of a client's address counts for -p.", "M", Value.ONE, "MASK"),
     Option("ops", "ops", "One-packet scheduling, of UDP.", "o"),
-    Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "disable")),
+    Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "auto", "disable")),
     Option(
         "proxy", "proxy-protocol", "PROXY protocol instead of TOA.", "", Value.ONE, "VERSION", choices=PROXY_VERSIONS
     ),
@@ -81,6 +81,7 @@ OPTIONS = (
     Option("tun_port", "tun-port", "Of gue: 6080.", "", Value.ONE, "PORT"),
     Option("nat", "masquerading", "NAT.", "m"),
     Option("fullnat", "fullnat", "FULLNAT.", "b"),
+    Option("snat", "snat", "SNAT: the server is a public address of hosts inside.", "J"),
     Option("weight", "weight", "Its weight (default 1).", "w", Value.ONE, "WEIGHT"),
     Option("upper", "u-threshold", "Connections from which on it gets no more.", "x", Value.ONE, "NUMBER"),
     Option("lower", "l-threshold", "Connections below which it gets some again.", "y", Value.ONE, "NUMBER"),
@@ -119,10 +120,10 @@ BY_NAME = {option.name: option for option in OPTIONS}
 
 _SERVICE_SETTINGS = (
     *("match", "scheduler", "persistent", "netmask", "ops", "synproxy", "proxy"),
-    *("established", "option", "check"),
+    *("established", "snat", "option", "check"),
 )
 _SERVER_SETTINGS = (
-    *("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat"),
+    *("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat", "snat"),
     *("weight", "upper", "lower", "option", "check"),
 )
 _LISTS = ("stats", "rate", "exact", "thresholds", "persistent_conn", "nosort", "sort", "numeric", "json")
@@ -184,7 +185,7 @@ COMMANDS = (
 """One of them in a command line."""
 
 TOGETHER = (
-    ("dr", "tunnel", "nat", "fullnat"),
+    ("dr", "tunnel", "nat", "fullnat", "snat"),
     ("stats", "rate", "thresholds", "persistent_conn", "connection", "timeout", "daemon"),
     ("sort", "nosort"),
     ("service", "connection", "timeout", "daemon"),
@@ -200,8 +201,6 @@ REFUSED = {
     "--sctp-service": "SCTP is not supported",
     "-F": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
     "--ifname": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
-    "-J": "SNAT is not supported",
-    "--snat": "SNAT is not supported",
     "--sockpair": "--sockpair is DPVS's; fullnat sessions --filter finds one connection",
 }
 """What ipvsadm or DPVS's has and there is not here, and what to say of it."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from finsy.proto import p4r
 
@@ -18,7 +19,7 @@ from fullnat.p4rt.halves import HalfSessions
 from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, Stream, TellsHits, Transport
+from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport
 from fullnat.p4rt.wire import delimited, scalar
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
@@ -334,6 +335,14 @@ class Client:
 
     def _hits(self, request: bytes) -> Sequence[Hit | None] | None:
         return self._transport.hits(request) if isinstance(self._transport, TellsHits) else None
+
+    async def read(self, entity: p4r.Entity) -> list[p4r.Entity]:
+        """What the switch has of this. Raises P4RuntimeError."""
+        return await self._read(delimited(2, entity.SerializeToString()))
+
+    def state(self) -> Any:
+        """A switch in this process as a p4soft.interpreter.state.State; None for any other."""
+        return self._transport.state() if isinstance(self._transport, ShowsState) else None
 
     async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
         """(packets, bytes) of the cells of an indexed counter."""

@@ -1,6 +1,6 @@
 """The embedded mode: p4soft in this process, with P4Runtime messages handed over instead of sent.
 
-The only module of this package that imports p4soft.
+Beside :mod:`fullnat.p4rt.tracing`, the only module of this package that imports p4soft.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from functools import partial
 from finsy.proto import p4r
 from p4soft.api import EngineError
 from p4soft.embedded import Switch
+from p4soft.engine import NativeEngine
+from p4soft.interpreter.live import LiveState
 from p4soft.server.errors import RpcError as ServiceError
 from p4soft.server.outgoing import Outgoing
 from p4soft.server.packetio import ControllerHeader, Punted
@@ -100,6 +102,10 @@ class InProcessTransport:
                 await asyncio.sleep(0)
         except ServiceError as error:
             raise _translate(error) from None
+
+    def state(self) -> LiveState | None:
+        engine = self._service.engine
+        return LiveState(engine) if isinstance(engine, NativeEngine) else None
 
     def hits(self, request: bytes) -> Sequence[Hit | None] | None:
         return self._service.read_hits(request)

@@ -106,7 +106,7 @@ class ColdTables:
             if table.owner is Owner.SESSIONS or (table.optional and not binder.has_stateless):
                 continue
             names = {False: table.name} | ({True: table.name6} if table.name6 and binder.has_ipv6 else {})
-            if table.of_match and not binder.has_match:
+            if (table.of_match and not binder.has_match) or (table.of_cookies and not binder.has_cookies):
                 continue
             if table.of_policies and not binder.has_policies:
                 continue

@@ -7,7 +7,7 @@ message objects.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from finsy.proto import p4r
 
@@ -127,4 +127,13 @@ class TellsHits(Protocol):
     def hits(self, request: bytes) -> Sequence[Hit | None] | None:
         """Of each entry that a serialised ReadRequest names by its key, in its order; None for one that is not there.
         None instead of all of them if this switch has to be asked by :meth:`Transport.read`. Raises RpcError."""
+        ...
+
+
+@runtime_checkable
+class ShowsState(Protocol):
+    """Likewise, of a switch in this process."""
+
+    def state(self) -> Any:
+        """Its tables, registers and meters as a p4soft.interpreter.state.State; None if it shows none."""
         ...

@@ -32,6 +32,8 @@ class Owner(Enum):
     NEIGHBORS = "neighbors"
     """Next hops, by their ids, and what is learned of neighbors."""
     SESSIONS = "sessions"
+    COOKIES = "cookies"
+    """The keys of SYN cookies."""
     BUCKETS = "buckets"
     """Of services without sessions."""
     POLICIES = "policies"
@@ -71,6 +73,8 @@ class Wanted:
     """Of the services without sessions."""
     matches: Mapping[tuple[int, Endpoint], Sequence[Match]] = field(default_factory=dict)
     """Of those services that are by match."""
+    outward: Mapping[tuple[int, Endpoint], Sequence[Match]] = field(default_factory=dict)
+    """Of those of SNAT."""
     policies: Mapping[tuple[int, Endpoint], int] = field(default_factory=dict)
     """The numbers of those that services have."""
 
@@ -100,6 +104,8 @@ class Table(Generic[E]):
     """Further ones, in programs that have services of all ports and by match,"""
     actions_match6: ClassVar[tuple[Action, ...]] = ()
     """and IPv6 as well."""
+    of_cookies: ClassVar[bool] = False
+    """It is in programs that answer SYNs with cookies alone."""
     of_match: ClassVar[bool] = False
     """Only such programs have it."""
     actions_policies: ClassVar[tuple[Action, ...]] = ()

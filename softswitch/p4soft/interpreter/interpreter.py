@@ -25,6 +25,10 @@ _NORMAL = 0
 """standard_metadata.instance_type of a packet that came by a port."""
 
 
+Headers = dict[str, dict[str, int]]
+"""The fields of the headers that there are, in the order of the deparser; a variable-length field is 1 and its bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """The way of one packet."""
@@ -32,6 +36,9 @@ class Trace:
     port: int
     frame: bytes
     events: list[Event]
+    parsed: Headers
+    left: Headers
+    """Those with which the packet leaves, or where it was dropped."""
 
     @property
     def sent(self) -> Sent | None:
@@ -76,13 +83,25 @@ class Interpreter:
         registers and meters as they are behind the packet."""
         log: list[Event] = [events.Received(port)]
         frame = Frame(self._slots, data, overlay, log)
+        parsed: Headers = {}
         try:
-            self._follow(frame, port)
+            self._parse(frame, port)
+            parsed = self._headers(frame)
+            self._control(frame)
         except PacketLost as lost:
             log.append(events.Dropped(str(lost)))
-        return Trace(port, data, log)
+        return Trace(port, data, log, parsed, self._headers(frame))
 
-    def _follow(self, frame: Frame, port: int) -> None:
+    def _headers(self, frame: Frame) -> Headers:
+        found = {}
+        for header in self._emitted:
+            if frame.valid[header.index]:
+                fields, base = header.type.fields, self._slots.base[header.index]
+                held = frame.fields[base : base + len(fields)]
+                found[header.name] = {field.name: value for field, value in zip(fields, held, strict=True)}
+        return found
+
+    def _parse(self, frame: Frame, port: int) -> None:
         self._standard(
             frame,
             instance_type=_NORMAL,
@@ -92,6 +111,8 @@ class Interpreter:
         )
         self._parser.run(frame)
         self._standard(frame, parser_error=frame.error, checksum_error=self._is_wrong(frame))
+
+    def _control(self, frame: Frame) -> None:
         self._ingress.run(frame)
         self._tell_digest(frame)
         if self._group is not None and self._group(frame):

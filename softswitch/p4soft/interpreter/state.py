@@ -39,6 +39,12 @@ class Overlay:
         self._registers: dict[tuple[int, int], int] = {}
         self._meters: dict[tuple[int, int], MeterState | None] = {}
 
+    def copy(self) -> Overlay:
+        other = Overlay(self.state)
+        other._registers |= self._registers
+        other._meters |= self._meters
+        return other
+
     def register(self, register: m.RegisterArray, index: int) -> int:
         at = register.index, index
         if at not in self._registers:

@@ -39,6 +39,14 @@ def unpack_params(action: m.ActionDef, params: bytes) -> tuple[int, ...]:
     return tuple(values)
 
 
+def own_entries(table: m.TableDef) -> list[Entry]:
+    """Those that the program begins with."""
+    return [
+        Entry(e.key, e.action, packed_params(table.actions[e.action].params, e.params), e.priority)
+        for e in table.entries
+    ]
+
+
 def candidates(table: m.TableDef, entries: Iterable[Entry]) -> list[Candidate]:
     """In the order in which they are to be tried."""
     found = []
@@ -71,11 +79,7 @@ class Lookup:
         self._key = [self._part(field, ex) for field in table.key]
         self._fixed: list[Candidate] | None = None
         if table.entries and all(entry.const for entry in table.entries):
-            own = [
-                Entry(e.key, e.action, packed_params(table.actions[e.action].params, e.params), e.priority)
-                for e in table.entries
-            ]
-            self._fixed = candidates(table, own)
+            self._fixed = candidates(table, own_entries(table))
 
     @staticmethod
     def _part(field: m.KeyField, ex: Expressions) -> Number:
