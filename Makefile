@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
 TARGET ?= p4soft
-# Files of tests that run at a time: end-to-end tests wait more than they work, so these may be more than there are cores.
+# Files of tests that run at a time: end-to-end tests wait more than they work, so these may be more than there are cores. The long
+# ones begin, as one that began last would be waited for alone.
 JOBS ?= 3
+LONG := tests/install tests/topo
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
@@ -58,7 +60,7 @@ lint: setup  ## ruff and mypy
 
 test: lint  ## lint, unit, property, packet (PTF) and, as root, end-to-end tests
 	@$(MAKE) -s .venv-shell/.installed || echo "p4runtime-shell cannot be installed here: its tests are skipped"
-	$(BIN)/pytest tests ptf_tests --target p4soft -m "not alone" $(PARALLEL)
+	$(BIN)/pytest $(LONG) $(filter-out $(LONG),$(wildcard tests/[a-z]*)) ptf_tests --target p4soft -m "not alone" $(PARALLEL)
 	$(BIN)/pytest tests ptf_tests --target p4soft -m alone
 	$(BIN)/pytest ptf_tests --target p4soft-asic $(PARALLEL)
 ifneq ($(HAVE_BMV2),)

@@ -14,13 +14,26 @@ from pathlib import Path
 from fullnat.cli.output import guarded
 from rich.console import Console
 
-from bench import bulk, churn, connecting, connecting_results, forwarding, inserts, loading, results, scale, updating
+from bench import (
+    bulk,
+    churn,
+    connecting,
+    connecting_results,
+    floods,
+    forwarding,
+    inserts,
+    loading,
+    results,
+    scale,
+    stateless,
+    updating,
+)
 from bench.tools.build import BuildError
 from topo import namespaces, stack
 from topo.namespaces import NamespaceError
 from topo.process import ProcessFailed
 
-PARTS = ("rates", "bulk", "scales", "loads", "connects", "churns", "inserts")
+PARTS = ("rates", "stateless", "bulk", "scales", "loads", "connects", "churns", "inserts", "floods")
 OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "bench"
 
 
@@ -31,6 +44,7 @@ def main() -> int:
     parser.add_argument("--bulk-seconds", type=_seconds, default=bulk.SECONDS, help="of each transfer of bulk TCP")
     parser.add_argument("--churn-seconds", type=_seconds, default=churn.SECONDS, help="of connections that come and go")
     parser.add_argument("--churn-rate", type=_rate, default=churn.RATE, help="of them, a second")
+    parser.add_argument("--flood-seconds", type=_seconds, default=floods.SECONDS, help="of each flood")
     options = parser.parse_args()
     output: Path | None = options.output or (None if options.only else OUTPUT)
     console = Console()
@@ -41,9 +55,7 @@ def main() -> int:
     if load > 0.3 * (os.cpu_count() or 1):
         console.print(f"[yellow]the machine is busy (load average {load:.1f}): what is measured will be too low[/]")
     try:
-        measured = measure(
-            console, options.only or PARTS, options.bulk_seconds, options.churn_seconds, options.churn_rate
-        )
+        measured = measure(console, options.only or PARTS, options)
     except (BuildError, NamespaceError, ProcessFailed, TimeoutError, OSError) as error:
         console.print(f"[bold red]the benchmark failed:[/] {error}", highlight=False)
         return 1
@@ -72,16 +84,16 @@ def _rate(text: str) -> float:
     return rate
 
 
-def measure(
-    console: Console, parts: Sequence[str], bulk_seconds: float, churn_seconds: float, churn_rate: float
-) -> results.Measured:
+def measure(console: Console, parts: Sequence[str], options: argparse.Namespace) -> results.Measured:
     """Those of :data:`PARTS`, one after the other."""
     bmv2_missing = stack.unavailable("bmv2")
-    measured = results.Measured(bulk_seconds=bulk_seconds)
+    measured = results.Measured(bulk_seconds=options.bulk_seconds, flood_seconds=options.flood_seconds)
     if "rates" in parts:
         measured.rates = _rates(console, bmv2_missing)
+    if "stateless" in parts:
+        measured.stateless = _stateless(console, bmv2_missing)
     if "bulk" in parts:
-        measured.bulk = _bulk(console, bulk_seconds)
+        measured.bulk = _bulk(console, options.bulk_seconds)
     if "scales" in parts:
         measured.scales = _scales(console)
     if "loads" in parts:
@@ -89,10 +101,21 @@ def measure(
     if "connects" in parts:
         measured.connects = _connects(console, bmv2_missing)
     if "churns" in parts:
-        measured.churns = _churns(console, churn_seconds, churn_rate)
+        measured.churns = _churns(console, options.churn_seconds, options.churn_rate)
     if "inserts" in parts:
         measured.inserted, measured.updating = _inserts(console, bmv2_missing)
+    if "floods" in parts:
+        measured.floods = _floods(console, options.flood_seconds)
     return measured
+
+
+def _floods(console: Console, seconds: float) -> list[floods.Flooded]:
+    found = []
+    with console.status("floods ...") as status:
+        for each in floods.measured(seconds, status.update):
+            console.print(floods.line(each), highlight=False)
+            found.append(each)
+    return found
 
 
 def _bulk(console: Console, seconds: float) -> list[bulk.Bulk]:
@@ -114,6 +137,16 @@ def _rates(console: Console, bmv2_missing: str | None) -> list[forwarding.Rate]:
         value = f"not measured: {rate.skipped}" if rate.skipped else f"{rate.best:>10,.0f} packets/s"
         console.print(f"{rate.name:36}{value}", highlight=False)
     return rates
+
+
+def _stateless(console: Console, bmv2_missing: str | None) -> list[stateless.Stateless]:
+    found = []
+    for target in stateless.TARGETS:
+        if target != "bmv2" or bmv2_missing is None:
+            with console.status(f"{target}, flows without sessions ..."):
+                found.append(stateless.measure(target))
+            console.print(stateless.line(found[-1]), highlight=False)
+    return found
 
 
 def _scales(console: Console) -> list[scale.Scale]:

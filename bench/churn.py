@@ -77,15 +77,15 @@ def _slice(everything: World, forwarding: Sequence[Process], count: int, rate: f
         sum(each["ok"] / each["seconds"] for each in found),
         sum(each["failed"] for each in found),
         {share: max(each["connect_us"][share] for each in found) for share in ("p50", "p99")},
-        sum(_resident(process.pid) for process in forwarding),
+        sum(resident(process.pid) for process in forwarding),
     )
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Bytes of a process and its children."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(_resident(int(child)) for child in children)
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(int(child)) for child in children)
 
 
 def line(churn: Churn) -> str:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import bulk_results, churn, connecting_results, forwarding, inserts, loading, scale
+from bench import bulk_results, churn, connecting_results, floods, forwarding, inserts, loading, scale, stateless
 from bench.bulk import Bulk
 from bench.churn import Churn
 from bench.connecting import Connecting
+from bench.floods import Flooded
 from bench.forwarding import Rate
 from bench.inserts import Inserts
 from bench.loading import Loading
 from bench.scale import Scale
+from bench.stateless import Stateless
 from bench.updating import Updating
 
 
@@ -25,6 +27,7 @@ class Measured:
     """What one run has found. Parts that were not measured are empty."""
 
     rates: list[Rate] = field(default_factory=list)
+    stateless: list[Stateless] = field(default_factory=list)
     bulk: list[Bulk] = field(default_factory=list)
     bulk_seconds: float = 0
     scales: list[Scale] = field(default_factory=list)
@@ -33,6 +36,8 @@ class Measured:
     churns: list[Churn] = field(default_factory=list)
     inserted: list[Inserts] = field(default_factory=list)
     updating: Updating | None = None
+    floods: list[Flooded] = field(default_factory=list)
+    flood_seconds: float = 0
 
 
 def machine() -> str:
@@ -59,6 +64,8 @@ def markdown(measured: Measured, load: float) -> str:
     ]
     if measured.rates:
         lines += _rates(measured.rates)
+    if measured.stateless:
+        lines += stateless.markdown(measured.stateless)
     if measured.bulk:
         lines += bulk_results.markdown(measured.bulk, measured.bulk_seconds)
     if measured.scales:
@@ -69,6 +76,8 @@ def markdown(measured: Measured, load: float) -> str:
         lines += connecting_results.markdown(measured.connects)
     if measured.churns:
         lines += churn.markdown(measured.churns)
+    if measured.floods:
+        lines += floods.markdown(measured.floods, measured.flood_seconds)
     if measured.updating:
         lines += _inserts(measured.inserted, measured.updating)
     return "\n".join(lines) + "\n"

@@ -24,6 +24,17 @@ COMPILED = HERE / "compiled"
 TOP, STAND_IN = "fullnat_v1model.p4", "fullnat_v1model_asic.p4"
 ARCHITECTURES = ("v1model", "tna")
 SHARED_CONSTANTS = (
+    "COOKIE_MSS6_0",
+    "COOKIE_MSS6_1",
+    "COOKIE_MSS6_2",
+    "COOKIE_MSS6_3",
+    "COOKIE_MSS_0",
+    "COOKIE_MSS_1",
+    "COOKIE_MSS_2",
+    "COOKIE_MSS_3",
+    "COOKIE_SCALE_1",
+    "COOKIE_SCALE_2",
+    "COOKIE_SCALE_3",
     "MSS_FLOOR",
     "MSS6_FLOOR",
     "OF_SERVER",

@@ -11,6 +11,7 @@
 #include "arch/v1model/target.p4"
 #include "core/check/check.p4"
 #include "core/lookup/lookup.p4"
+#include "core/lookup/access.p4"
 #include "core/decide/decide.p4"
 #include "core/forward/forward.p4"
 #include "core/rewrite/rewrite.p4"
@@ -22,10 +23,12 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Check() check;
     FollowFragment() follow_fragment;
     LookUp() look_up;
+    Access() access;
     Decide() decide;
     Forward() forward;
     Rewrite() rewrite;
     InsertProxy() insert_proxy;
+    RewriteEcho() rewrite_echo;
     RewriteIcmpError() rewrite_icmp_error;
     RewriteAddresses() rewrite_addresses;
     RewriteIcmpv6Error() rewrite_icmpv6_error;
@@ -40,6 +43,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
         check.apply(hdr, m);
         follow_fragment.apply(hdr, m, standard_metadata);
         look_up.apply(hdr, m);
+        if (m.own.served) { access.apply(hdr, m, standard_metadata.ingress_global_timestamp); }
         decide.apply(hdr, m);
         forward.apply(hdr, m);
         if (LEAVES_ROUTED) {
@@ -49,6 +53,8 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
                     rewrite.apply(hdr, m, toa_result);
                     if (m.target.proxy_bytes != 0) { insert_proxy.apply(hdr, m); }
                     if (toa_result != (bit<8>)ToaResult.TOA_RESULTS && FORWARDED) { count_toa.apply(toa_result); }
+                } else if (IS_ECHO) {
+                    rewrite_echo.apply(hdr, m);
                 } else if (hdr.icmp.isValid()) {
                     rewrite_icmp_error.apply(hdr, m);
                 } else if (PORTLESS) {

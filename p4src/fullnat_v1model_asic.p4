@@ -11,6 +11,7 @@
 #include "arch/v1model/asic/target.p4"
 #include "core/check/check.p4"
 #include "core/lookup/lookup.p4"
+#include "core/lookup/access.p4"
 #include "core/decide/decide.p4"
 #include "core/forward/forward.p4"
 #include "arch/asic/rewrite.p4"
@@ -22,6 +23,7 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     Check() check;
     SegmentEnd() segment_end;
     LookUp() look_up;
+    Access() access;
     SegmentNews() segment_news;
     Decide() decide;
     Forward() forward;
@@ -32,11 +34,12 @@ control FullnatIngress(inout headers_t hdr, inout metadata_t m, inout standard_m
     UnusedRegisters() unused_registers;
 
     apply {
-        unused_registers.apply();
+        unused_registers.apply(m);
         received.apply(hdr, m, standard_metadata);
         check.apply(hdr, m);
         segment_end.apply(hdr, m);
         look_up.apply(hdr, m);
+        if (m.own.served && !IN_SESSION) { access.apply(hdr, m, standard_metadata.ingress_global_timestamp); }
         segment_news.apply(hdr, m);
         decide.apply(hdr, m);
         forward.apply(hdr, m);

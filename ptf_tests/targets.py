@@ -45,12 +45,15 @@ CAPABILITIES = {
     "tunnels": "packets to real servers get an outer header",
     "fragments": "fragments of a session's packets follow their first one; others drop them",
     "ipsec": "AH and ESP go with the session of IKE between the same addresses; others drop them",
+    "policies": "it is known who may use a service, and how often",
     "service-match": "services of all ports of an address, and by match",
+    "snat": "hosts inside go out by rules, through public addresses",
     "ipv6": "sessions, services, routes and neighbors of IPv6",
     "families": "sessions whose client and server are of different families; others drop them",
     "nd-answers": "the switch itself answers neighbor solicitations; others leave them to the controller",
     "icmp-errors": "the data plane translates ICMP errors; others leave those to addresses of ours to the controller",
     "proxy-protocol": "a header in front of what clients send; others are refused a configuration that asks for it",
+    "syn-cookies": "SYNs are answered with cookies; others refuse a configuration that asks for them",
     "vlans": "a port has interfaces by VLAN, and a frame keeps its priority; others drop the tags of VLANs",
     "stateless": "flows of services without sessions go to a real server by their hash",
     "tells-senders": "what ends by TTL or MTU goes to the controller, which tells its sender",
@@ -72,6 +75,7 @@ ASIC_LACKS = {
     "judged-segments",
     "nd-answers",
     "proxy-protocol",
+    "syn-cookies",
     "tells-senders",
     "toa-in-timestamps",
     "tunnels",
@@ -303,13 +307,9 @@ class Bmv2(ProcessTarget):
     """simple_switch_grpc of the behavioral model, on veth pairs."""
 
     name = "bmv2"
-    capabilities = frozenset(CAPABILITIES) - {
-        "followed",
-        "runt-frames",
-        "register-read",
-        "resource-exhausted",
-        "long-since-hit",
-    }
+    capabilities = frozenset(CAPABILITIES).difference(
+        ("followed", "runt-frames", "register-read", "resource-exhausted", "long-since-hit")
+    )
     idle_resolution = 3.0
     executable = "simple_switch_grpc"
 

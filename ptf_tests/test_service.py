@@ -70,7 +70,7 @@ class SegmentToALocalAddressWithoutSessionIsPunted(FullnatTest):
                 packet = Session(id=0).from_server(flags=flags, payload=b"x")
                 self.exchange(
                     (SERVER_SIDE, packet),
-                    punted=[Punt("NO_SESSION", packet, port=SERVER_SIDE)],
+                    punted=[Punt("LATE_ANSWER", packet, port=SERVER_SIDE)],
                 )
         for flags in ("S", "SF", "R", "RA"):
             with self.subTest(flags=flags):
@@ -82,7 +82,7 @@ class SegmentToALocalAddressHasAPuntRate(FullnatTest):
 
     def runTest(self) -> None:
         packet = Session(id=0).from_server(flags="A")
-        punt = Punt("NO_SESSION", packet, port=SERVER_SIDE)
+        punt = Punt("LATE_ANSWER", packet, port=SERVER_SIDE)
         self.drop_over_rate(SERVER_SIDE, punt, count=4, burst=1)
 
 

@@ -22,7 +22,10 @@ LACKS = {
     "tunnels": "the decision has no room for outer addresses, nor has egress for the header; dropped as TUNNEL",
     "fragments": "ports behind the first one would need a register of 96 bits before all tables; dropped as FRAGMENT",
     "ipsec": "a flow without ports would need parser states and a condition of every stage; dropped as PROTOCOL",
+    "policies": "lists of prefixes are TCAM that the stages behind sessions' lack, and asked between service and "
+    "decision, two stages too many; compiled without, refused by name",
     "service-match": "ranges of ports take several TCAM entries, in stages that sessions fill; compiled without",
+    "snat": "its rules are a TCAM behind next_hop, where no stage is left; refused by name",
     "ipv6": "the egress parser sees 160 bytes, which addresses of both sides with any options pass; compiled without",
     "families": "it takes IPv6, and both headers in egress; dropped as ETHERTYPE, on the stand-in as FAMILY",
     "nd-answers": "an answer would be summed in egress; the controller answers",

@@ -25,6 +25,19 @@ table ip fullnat {
   }
 }
 """
+_PROXY = """
+table ip proxy {
+  chain untracked {
+    type filter hook prerouting priority raw;
+    ip daddr %(vip)s tcp dport %(port)d tcp flags syn notrack
+  }
+  chain proxied {
+    type filter hook forward priority filter;
+    ip daddr %(vip)s tcp dport %(port)d ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm
+    ct state invalid drop
+  }
+}
+"""
 
 
 def unavailable() -> str | None:
@@ -52,8 +65,9 @@ def add_address(network: Network, port: int, *addresses: IPv4Address) -> None:
             ip.addr("add", index=index, address=str(address), prefixlen=32)
 
 
-def translate(network: Network) -> None:
-    """As :func:`forward`, and NAT both addresses of connections to the VIP."""
+def translate(network: Network, *, synproxy: bool = False) -> None:
+    """As :func:`forward`, and NAT both addresses of connections to the VIP; ``synproxy``: behind the kernel's SYN
+    proxy, whose own SYNs are those that are translated."""
     forward(network)
     servers = [network.address(name) for name in standard.SERVERS if name in (h.name for h in network.topology.hosts)]
     targets = [str(server) for server in servers] or ["10.2.0.11", "10.2.0.12", "10.2.0.13"]
@@ -66,7 +80,16 @@ def translate(network: Network) -> None:
         "last": standard.LOCAL_ADDRESSES[-1],
     }
     add_address(network, 2, *standard.LOCAL_ADDRESSES)
+    if synproxy:
+        with network.inside(network.topology.switch), IPRoute() as ip:
+            ip.route("add", dst=f"{standard.VIP}/32", oif=ip.link_lookup(ifname="sw2")[0])
     with network.inside(network.topology.switch):
+        if synproxy:
+            rules = rules.replace("hook prerouting priority dstnat", "hook output priority -100") + _PROXY % {
+                "vip": standard.VIP,
+                "port": standard.VPORT,
+            }
+            Path("/proc/sys/net/netfilter/nf_conntrack_tcp_loose").write_text("0")
         done = subprocess.run(["nft", "-f", "-"], input=rules, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ProcessFailed(f"nft refused the rules: {done.stderr.strip()}")

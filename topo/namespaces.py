@@ -11,6 +11,7 @@ import ctypes
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def unavailable() -> str | None:
         return "the kernel has no network namespaces"
     name = f"{prefix()}probe"
     try:
-        netns.create(name)
+        _make(name)
         netns.remove(name)
     except OSError as error:
         return f"network namespaces cannot be created: {error}"
@@ -67,13 +68,34 @@ def create(name: str) -> str:
     for tail in ("", *(f"-{number}" for number in range(2, 100))):
         full = prefix() + name + tail
         try:
-            netns.create(full)
+            _make(full)
         except FileExistsError:
             continue
         except OSError as error:
             raise NamespaceError(f"cannot create network namespace {full}: {error}") from error
         return full
     raise NamespaceError(f"there are too many network namespaces like {full}")
+
+
+def _make(full: str) -> None:
+    """Make a namespace of this name; raises OSError. A thread goes there and names it: pyroute2 forks a child for that,
+    which beside other threads now and then hangs."""
+    failed: list[OSError] = []
+
+    def run() -> None:
+        try:
+            if _libc.unshare(_CLONE_NEWNET) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+            netns.attach(full, "thread-self")
+        except OSError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name=f"make-{full}")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
 
 
 def attach(name: str, pid: int) -> str:

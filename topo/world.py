@@ -76,10 +76,10 @@ class World:
             connection.connect()
         return connection
 
-    def connect(self, host: str, port: int, to: str | None = None) -> socket.socket:
+    def connect(self, host: str, port: int, to: str | None = None, timeout: float = 10) -> socket.socket:
         """A connection from ``host`` to a port of the VIP, or of the address ``to``."""
         with self.network.inside(host):
-            return socket.create_connection((to or str(self.plan.vip), port), timeout=10)
+            return socket.create_connection((to or str(self.plan.vip), port), timeout=timeout)
 
     def get(self, client: str) -> Answer:
         """GET / over a connection of its own."""
@@ -157,7 +157,7 @@ def _ready(process: Process) -> bool:
 
 def report(process: Process, limit: float = 100.0) -> Json:
     """The report of a conn_load, which may tell of failed connections; ProcessFailed when it did not run to its end."""
-    if process.wait(limit) > 1:
+    if process.wait(limit) not in (0, 1):
         process.result(0)
     return lines(process, "report")[-1]
 

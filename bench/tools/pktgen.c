@@ -313,9 +313,10 @@ static void parse(int argc, char **argv)
         fail("pktgen: --from takes an address of the family of --to, not %s", from);
     if (config.scatter && config.handshake)
         fail("pktgen: --scatter goes with --no-handshake");
-    if (config.sessions < 2 || (config.sessions > PORTS && !config.scatter) || config.bytes < 60 || config.bytes > 1514)
-        fail("pktgen: 2 to 50000 sessions, or more with --scatter; 60 to 1514 bytes");
-    config.sessions += config.sessions % 2;
+    if (config.sessions < 1 || (config.sessions > PORTS && !config.scatter) || config.bytes < 60 || config.bytes > 1514)
+        fail("pktgen: 1 to 50000 sessions, or more with --scatter; 60 to 1514 bytes");
+    if (!config.scatter)
+        config.sessions += config.sessions % 2;
 }
 
 int main(int argc, char **argv)

@@ -119,15 +119,23 @@
 #error "the target must define TELL_BY_PROXY: statements that find whether a packet of a session gets such a header, and move its numbers; or nothing"
 #endif
 
-/* ICMP errors. */
+/* Of what is dropped: ICMP errors and SYN cookies. */
 #ifndef TELL_SENDER
-#error "the target must define TELL_SENDER: statements that send what ends by TTL or MTU to the controller, which tells its sender, with punt_limit; or nothing"
+#error "the target must define TELL_SENDER: statements that send what ends by TTL or MTU to the controller, which tells its sender, with punt_limit, and answer a SYN with a cookie; or nothing"
 #endif
 #ifndef STRAY_ICMP_ERROR
 #error "the target must define STRAY_ICMP_ERROR: the action for an ICMP error to an address of ours without hdr.ports: drop(DropReason.ICMP_ERROR), or punt(PuntReason.ICMP_ERROR) if the controller translates it"
 #endif
 
-/* A target that defines SERVICE_MATCH has services of all ports and by match. */
+/* In a table's key: what a service does, such as telling who sends without session that there is none. */
+#define SERVICE_FLAG(NAME) (bit<8>)ServiceFlag.NAME &&& (bit<8>)ServiceFlag.NAME
+#define RESETS_ON_MISS SERVICE_FLAG(RESET_ON_MISS)
+
+/* A target that defines SERVICE_MATCH has services of all ports and by match, and SNAT; one that defines POLICIES says who may use
+ * services (its program applies Access behind LookUp). */
+#if defined(SERVICE_MATCH) && !defined(IS_ECHO)
+#error "the target must define IS_ECHO: the packet is an echo request or reply whose identifier is in m.flow"
+#endif
 
 /* A target that defines IPV6 has it. Without, the compiler leaves out all that these conditions guard. */
 #ifdef IPV6
@@ -153,6 +161,18 @@
 #else
 #define IS_STATELESS false
 #define TRANSLATED IN_SESSION
+#endif
+
+/* A target that defines SYN_COOKIES answers SYNs with cookies, and has sessions that they begin. */
+#ifndef SYN_COOKIES
+#define UNSPLICE
+#define OPEN_WINDOW
+#endif
+#ifndef UNSPLICE
+#error "the target must define UNSPLICE: statements that lower what a client acknowledges by m.session.splice"
+#endif
+#ifndef OPEN_WINDOW
+#error "the target must define OPEN_WINDOW: a branch else if (m.session.spliced) that makes an ACK of a SYN-ACK"
 #endif
 
 /* Answers of the session's registers. */

@@ -69,6 +69,20 @@ const bit<16> TOA_V6_BYTES = 20;
 const bit<16> MSS_FLOOR = 536;
 const bit<16> MSS6_FLOOR = 1220;
 
+/* What SYN cookies can say: of each the largest that is not above what the client says, and the first one is less, or nothing. The
+ * values are those of Linux (net/ipv4/syncookies.c, net/ipv6/syncookies.c); 7 and 6 are the scales of Linux and of macOS. */
+@noWarn("unused") const bit<16> COOKIE_MSS_0 = 536;
+@noWarn("unused") const bit<16> COOKIE_MSS_1 = 1300;
+@noWarn("unused") const bit<16> COOKIE_MSS_2 = 1440;
+@noWarn("unused") const bit<16> COOKIE_MSS_3 = 1460;
+@noWarn("unused") const bit<16> COOKIE_MSS6_0 = 1220;
+@noWarn("unused") const bit<16> COOKIE_MSS6_1 = 1420;
+@noWarn("unused") const bit<16> COOKIE_MSS6_2 = 1440;
+@noWarn("unused") const bit<16> COOKIE_MSS6_3 = 8940;
+@noWarn("unused") const bit<8> COOKIE_SCALE_1 = 3;
+@noWarn("unused") const bit<8> COOKIE_SCALE_2 = 6;
+@noWarn("unused") const bit<8> COOKIE_SCALE_3 = 7;
+
 /* What a packet_out asks for. */
 enum bit<8> PacketOutAction {
     FORWARD = 0,  /* send the packet unchanged to `port` */
@@ -89,7 +103,7 @@ enum bit<8> PacketOutFlag {
 enum bit<8> PuntReason {
     SERVICE_SYN = 1,  /* SYN to a virtual service, no session */
     SESSION_SYN = 2,  /* client SYN on an existing session: retransmission or reuse */
-    NO_SESSION  = 3,  /* other segment to a service that answers with RST, no session */
+    NO_SESSION  = 3,  /* a client's other segment to a service that answers with RST, no session */
     NO_NEIGHBOR = 4,  /* next hop has no link-layer address yet */
     ARP         = 5,  /* ARP reply, or request that tells of a neighbor */
     OPTIONS     = 6,  /* segment of a session with TCP options that this target cannot edit */
@@ -100,13 +114,28 @@ enum bit<8> PuntReason {
     ICMP_ERROR  = 11, /* ICMP error to an address of ours, which this target cannot translate */
     ND          = 12, /* neighbor discovery that the switch does not answer itself, or that tells of a neighbor */
     NEIGHBOR6   = 13, /* not sent: a neighbor solicitation that was answered, and whose sender is told by digest */
-    PUNT_REASONS = 14
+    REFUSED     = 14, /* to a service that its source may not use, and is to be told so */
+    LATE_ANSWER = 15, /* a real server's segment to a local address, no session */
+    SNAT        = 16, /* first packet of a host inside, by a rule of SNAT */
+    COOKIE_ACK  = 17, /* no session, but the right answer to a SYN cookie of ours */
+    SPLICE      = 18, /* of a session that a cookie began, and whose real server has not answered yet */
+    PUNT_REASONS = 19
 }
 
 /* virtual_service flags. */
 enum bit<8> ServiceFlag {
-    RESET_ON_MISS = 1  /* segments without session go to the controller, which answers RST */
+    RESET_ON_MISS = 1,  /* segments without session go to the controller, which answers RST */
+    COOKIES = 2,        /* every SYN is answered with a cookie */
+    COOKIES_IN_NEED = 4 /* those that would be too many for the controller are */
 }
+
+/* What a policy does with those that its list refuses. */
+enum bit<8> PolicyFlag {
+    CLOSED = 1,    /* who is in none of its prefixes is refused */
+    RESET = 2,     /* they get a RST */
+    PROHIBIT = 4   /* they get ICMP: administratively prohibited */
+}
+#define POLICY_ANSWERS ((bit<8>)PolicyFlag.RESET | (bit<8>)PolicyFlag.PROHIBIT)
 
 /* session flags. */
 enum bit<8> SessionFlag {
@@ -195,7 +224,29 @@ enum bit<8> DropReason {
     IPSEC           = 39,  /* AH or ESP of a session whose translation would break it */
     NO_BUCKET       = 40,  /* to a service without sessions that has no real server */
     PROXY           = 41,  /* a client's segment that would write over the header of PROXY protocol */
-    DROP_REASONS    = 42
+    DENIED          = 42,  /* its source may not use the service */
+    DENIED_BY_ALL   = 43,  /* likewise any service */
+    NEW_RATE        = 44,  /* begins a connection, and its service has had as many lately as it may */
+    SOURCE_RATE     = 45,  /* likewise its source */
+    SYN_COOKIE      = 46,  /* a SYN that was to be answered with a cookie, without a key or with IPv4 options */
+    BAD_COOKIE      = 47,  /* nothing that opens a session, and none there, at a service with cookies: nor has it a right one */
+    DROP_REASONS    = 48
+}
+
+/* What became of SYN cookies: index of cookie_ctr. */
+enum bit<8> CookieEvent {
+    SENT  = 0,
+    RIGHT = 1,  /* an acknowledgement of one */
+    WRONG = 2,
+    COOKIE_EVENTS = 3
+}
+
+/* Which key table cookie_key is asked for: that of new cookies, or that of a generation, by the bit that cookies have of it. */
+enum bit<8> CookieKey {
+    NEW = 0,
+    GENERATION_0 = 2,
+    GENERATION_1 = 3,
+    NONE = 255
 }
 
 #endif

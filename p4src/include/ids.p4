@@ -24,6 +24,15 @@
 #define ID_T_SERVICE_MATCH6  19
 #define ID_T_SESSION46       20
 #define ID_T_BUCKET          30
+#define ID_T_SNAT_MATCH      46
+#define ID_T_SNAT_MATCH6     47
+#define ID_T_POLICY          40
+#define ID_T_POLICY_OF_ALL   41
+#define ID_T_LIST            42
+#define ID_T_LIST6           43
+#define ID_T_LIST_OF_ALL     44
+#define ID_T_LIST_OF_ALL6    45
+#define ID_T_COOKIE_KEY      50
 
 /* actions */
 #define ID_A_PORT_SET        1
@@ -68,6 +77,24 @@
 #define ID_A_BUCKET_SERVER   52
 #define ID_A_NO_BUCKET       53
 #define ID_A_TO_SERVER_GUE6  54
+#define ID_A_TO_OUTSIDE      80
+#define ID_A_TO_OUTSIDE6     81
+#define ID_A_FROM_OUTSIDE    82
+#define ID_A_FROM_OUTSIDE6   83
+#define ID_A_SNAT_PUNT       84
+#define ID_A_SERVICE_PUNT_POLICED 70
+#define ID_A_SERVICE_STATELESS_POLICED 71
+#define ID_A_MATCH_PUNT_POLICED 72
+#define ID_A_POLICY_SET      73
+#define ID_A_POLICY_OF_ALL_SET 74
+#define ID_A_LIST_PASS       75
+#define ID_A_LIST_REFUSE     76
+#define ID_A_SPLICED_IN      60
+#define ID_A_SPLICED_OUT     61
+#define ID_A_SPLICED_IN6     62
+#define ID_A_SPLICED_OUT6    63
+#define ID_A_COOKIE_KEY_SET  66
+#define ID_A_NO_COOKIE_KEY   67
 
 /* counters, meters, registers */
 #define ID_C_DROP            1
@@ -80,6 +107,7 @@
 #define ID_DC_SESSION_IN6    8
 #define ID_DC_SESSION_OUT6   9
 #define ID_DC_SESSION46      12
+#define ID_C_COOKIE          20
 #define ID_M_PUNT            1
 #define ID_R_EVENTS          1
 #define ID_R_FIRST_DATA_SEQ  2
@@ -91,5 +119,7 @@
 #define ID_R_FRAGMENT_KEY    8
 #define ID_R_FRAGMENT_FLOW   9
 #define ID_R_PROXY           10
+#define ID_R_SERVICE_PACE    30
+#define ID_R_SOURCE_PACE     31
 
 #endif

@@ -55,6 +55,7 @@ struct own_t {
     bool stateless;     /* of a service without sessions */
     bit<16> group;      /* then whose buckets these are, */
     bit<32> bucket_mask; /* and their number less 1, a power of two */
+    bit<16> policy;     /* of the service: who may use it; 0 = none of its own */
 }
 
 /* What AnswerOrDrop compares. */
@@ -86,6 +87,9 @@ struct session_t {
     l4_port_t    src_port;
     l4_port_t    dst_port;
     bit<32>      delta;       /* what the client's sequence numbers are raised by towards the server */
+    bool         spliced;     /* a cookie began it */
+    bit<32>      splice;      /* then what the server's are raised by towards the client; 0 = the server has not answered yet */
+    bit<4>       client_scale; /* by which the client shifts the server's window, as the cookie told it */
 }
 
 /* What Route and NextHop found. */
@@ -101,7 +105,7 @@ struct option_edit_t {
     bool    remove_timestamps;
     bool    remove_experiments;  /* kinds 253 and 254 */
     bool    lower_mss;           /* by what TOA takes in the client's family, not below its MSS_FLOOR */
-    bool    shift_sack;          /* subtract session.delta from every edge */
+    bool    shift_sack;          /* subtract session.delta from every edge, or session.splice of what the client sends */
 }
 
 struct metadata_t {

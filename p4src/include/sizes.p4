@@ -77,6 +77,13 @@
 /* Of services of all ports and by match; one has an entry each of its rules. */
 #define MATCH_TABLE_SIZE 1024
 
+/* Of policies: services that say who may. */
+#define POLICY_TABLE_SIZE 16384
+/* Prefixes of all lists of one family, while some are replaced by others: twice what there may be. */
+#define LIST_TABLE_SIZE (1 << 18)
+/* Sources whose new connections are counted apart. */
+#define SOURCE_SLOTS 262144
+
 #ifndef SESSION6_TABLE_SIZE
 /* An ASIC has none of these, but the program names them. */
 #define SESSION6_TABLE_SIZE 4096

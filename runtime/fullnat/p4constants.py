@@ -2,6 +2,17 @@
 
 from enum import IntEnum
 
+COOKIE_MSS6_0 = 1220
+COOKIE_MSS6_1 = 1420
+COOKIE_MSS6_2 = 1440
+COOKIE_MSS6_3 = 8940
+COOKIE_MSS_0 = 536
+COOKIE_MSS_1 = 1300
+COOKIE_MSS_2 = 1440
+COOKIE_MSS_3 = 1460
+COOKIE_SCALE_1 = 3
+COOKIE_SCALE_2 = 6
+COOKIE_SCALE_3 = 7
 MSS_FLOOR = 536
 MSS6_FLOOR = 1220
 OF_SERVER = 2147483648
@@ -37,11 +48,24 @@ class PuntReason(IntEnum):
     ICMP_ERROR = 11
     ND = 12
     NEIGHBOR6 = 13
-    PUNT_REASONS = 14
+    REFUSED = 14
+    LATE_ANSWER = 15
+    SNAT = 16
+    COOKIE_ACK = 17
+    SPLICE = 18
+    PUNT_REASONS = 19
 
 
 class ServiceFlag(IntEnum):
     RESET_ON_MISS = 1
+    COOKIES = 2
+    COOKIES_IN_NEED = 4
+
+
+class PolicyFlag(IntEnum):
+    CLOSED = 1
+    RESET = 2
+    PROHIBIT = 4
 
 
 class SessionFlag(IntEnum):
@@ -122,7 +146,27 @@ class DropReason(IntEnum):
     IPSEC = 39
     NO_BUCKET = 40
     PROXY = 41
-    DROP_REASONS = 42
+    DENIED = 42
+    DENIED_BY_ALL = 43
+    NEW_RATE = 44
+    SOURCE_RATE = 45
+    SYN_COOKIE = 46
+    BAD_COOKIE = 47
+    DROP_REASONS = 48
+
+
+class CookieEvent(IntEnum):
+    SENT = 0
+    RIGHT = 1
+    WRONG = 2
+    COOKIE_EVENTS = 3
+
+
+class CookieKey(IntEnum):
+    NEW = 0
+    GENERATION_0 = 2
+    GENERATION_1 = 3
+    NONE = 255
 
 
 EXPLAINED = {
@@ -169,11 +213,17 @@ EXPLAINED = {
         "IPSEC": "AH or ESP of a session whose translation would break it",
         "NO_BUCKET": "to a service without sessions that has no real server",
         "PROXY": "a client's segment that would write over the header of PROXY protocol",
+        "DENIED": "its source may not use the service",
+        "DENIED_BY_ALL": "likewise any service",
+        "NEW_RATE": "begins a connection, and its service has had as many lately as it may",
+        "SOURCE_RATE": "likewise its source",
+        "SYN_COOKIE": "a SYN that was to be answered with a cookie, without a key or with IPv4 options",
+        "BAD_COOKIE": "nothing that opens a session, and none there, at a service with cookies: nor has it a right one",
     },
     "PuntReason": {
         "SERVICE_SYN": "SYN to a virtual service, no session",
         "SESSION_SYN": "client SYN on an existing session: retransmission or reuse",
-        "NO_SESSION": "other segment to a service that answers with RST, no session",
+        "NO_SESSION": "a client's other segment to a service that answers with RST, no session",
         "NO_NEIGHBOR": "next hop has no link-layer address yet",
         "ARP": "ARP reply, or request that tells of a neighbor",
         "OPTIONS": "segment of a session with TCP options that this target cannot edit",
@@ -186,6 +236,11 @@ EXPLAINED = {
         "ICMP_ERROR": "ICMP error to an address of ours, which this target cannot translate",
         "ND": "neighbor discovery that the switch does not answer itself, or that tells of a neighbor",
         "NEIGHBOR6": "not sent: a neighbor solicitation that was answered, and whose sender is told by digest",
+        "REFUSED": "to a service that its source may not use, and is to be told so",
+        "LATE_ANSWER": "a real server's segment to a local address, no session",
+        "SNAT": "first packet of a host inside, by a rule of SNAT",
+        "COOKIE_ACK": "no session, but the right answer to a SYN cookie of ours",
+        "SPLICE": "of a session that a cookie began, and whose real server has not answered yet",
     },
     "ToaResult": {
         "FAIL_LEN": "would pass the MTU towards the server",

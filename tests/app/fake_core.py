@@ -8,8 +8,10 @@ from fullnat.config.diff import model_of
 from fullnat.config.model import Config
 from fullnat.core.commands import Command, EditGlobals, ServiceKey
 from fullnat.core.health import Verdict
+from fullnat.core.histogram import Histogram
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.model import Model
+from fullnat.core.talkers import Talker
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 
@@ -82,11 +84,17 @@ class FakeCore:
     def has_quorum(self, key: ServiceKey) -> bool:
         return any(view.has_quorum for view in self.service_views if (view.protocol, view.virtual) == key)
 
+    def talkers(self, most: int, now: float | None = None) -> list[Talker]:
+        return []
+
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return self.local_views
 
     def stats(self) -> dict[str, int]:
         return {"sessions": len(self.views), "syn_received": 4}
+
+    def histograms(self) -> dict[str, Histogram]:
+        return {"setup": Histogram((0.1, 1.0))}
 
     def seen(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -92,7 +92,7 @@ async def test_where_packets_go(switch: Switch, compiled: Program, kind: type[In
     before = [port.rx_packets for port in switch.engine.port_stats()]
     run = Tracer(compiled).begin(client)
     words = Words(compiled.p4info, run.program)
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[int, Any] = {}
     for arrival in Arrivals(MODEL, None, to_us=False).every(GOES, ()):
         trace = await run.follow(arrival.port, arrival.frame)
         told = words.told(trace, cpu_port=CPU_PORT, with_log=True)

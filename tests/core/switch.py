@@ -36,9 +36,10 @@ from fullnat.core.interface import (
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.net.flow import Address
 from fullnat.tables.host import Host
+from fullnat.tables.listed import Listed, ListedOfAll
 from fullnat.tables.next_hop import NextHop
 from fullnat.tables.route import Route
-from fullnat.tables.server_in import TO_SERVER, TO_SERVER_ANY, ServerIn
+from fullnat.tables.server_in import TO_OUTSIDE, TO_SERVER, TO_SERVER_ANY, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import E, Entry, EntryKey, table_of
@@ -77,6 +78,8 @@ class FakeSwitch:
     """Outcomes of the next updates of sessions."""
     fail_servers: deque[Outcome] = field(default_factory=deque)
     """The same for server_in and server_out."""
+    fail_listed: deque[Outcome] = field(default_factory=deque)
+    """The same for prefixes of lists."""
     writes: deque[Write] = field(default_factory=deque)
     probes: deque[Probe] = field(default_factory=deque)
     forwarded: list[Forward] = field(default_factory=list)
@@ -115,7 +118,9 @@ class FakeSwitch:
 
     def apply(self, now: float) -> Written | None:
         """Carry out the oldest write; its answer when it asked for one."""
-        write = self.writes.popleft()
+        return self.carry_out(self.writes.popleft(), now)
+
+    def carry_out(self, write: Write, now: float) -> Written | None:
         failed: dict[int, Failure] = {}
         for position, (operation, entry) in enumerate(write.updates):
             outcome = self._update(operation, entry, now)
@@ -127,6 +132,8 @@ class FakeSwitch:
         self.log_of_updates.append((operation, entry))
         is_session, is_server = isinstance(entry, SessionEntry), isinstance(entry, (ServerIn, ServerOut))
         failures = self.fail if is_session else self.fail_servers if is_server else None
+        if isinstance(entry, (Listed, ListedOfAll)):
+            failures = self.fail_listed
         if failures:
             outcome = failures.popleft()
             if outcome is Outcome.ABSENT and operation is Op.DELETE:
@@ -182,7 +189,11 @@ class FakeSwitch:
             else:
                 assert (to.address, to.port or entry.vport) == (entry.server, entry.server_port)
             assert isinstance(back, ServerOut)
-            assert (back.vip, back.vport or entry.vport) == (entry.vip, entry.vport)
+            if to.action == TO_OUTSIDE:
+                assert to.address == entry.local
+                assert not any(back.vip)
+            else:
+                assert (back.vip, back.vport or entry.vport) == (entry.vip, entry.vport)
         if isinstance(entry, (ServerIn, ServerOut)) and operation is Op.DELETE:
             assert all(session.server_id != entry.server_id for session in self.sessions().values())
 
@@ -209,7 +220,7 @@ class FakeSwitch:
         return {entry.session_id: entry for entry in self.tables.values() if isinstance(entry, SessionEntry)}
 
     def entries(self) -> tuple[Entry, ...]:
-        return tuple(dict.fromkeys(self.tables.values()))
+        return tuple({(type(entry), entry): entry for entry in self.tables.values()}.values())
 
     def of(self, kind: type[E]) -> set[E]:
         return {entry for entry in self.tables.values() if isinstance(entry, kind)}
@@ -241,11 +252,12 @@ class Rig:
         now: float = 1000.0,
         session_ids: int = 1 << 20,
         server_ids: int = 1 << 16,
+        list_size: int = 1 << 18,
         up: bool = True,
     ) -> None:
         self.now = now
         self.config = config
-        self.session_ids, self.server_ids = session_ids, server_ids
+        self.session_ids, self.server_ids, self.list_size = session_ids, server_ids, list_size
         self.switch = switch or FakeSwitch()
         self.memos: dict[MemoryKey, Memo] = {}
         self.controller = self._controller()
@@ -253,7 +265,9 @@ class Rig:
             self.up()
 
     def _controller(self) -> Controller:
-        made = Controller(Sizes(self.session_ids, self.server_ids), SECRET, Random(7), WALL_OFFSET)
+        made = Controller(
+            Sizes(self.session_ids, self.server_ids, list_size=self.list_size), SECRET, Random(7), WALL_OFFSET
+        )
         assert made.apply(diff(made.model, model_of(self.config)), self.now) == []
         return made
 

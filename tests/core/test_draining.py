@@ -50,6 +50,7 @@ def fill(rig: Rig, count: int = 6, port: int = 40000) -> None:
     ids=lambda command: type(command).__name__,
 )
 def test_without_a_deadline_sessions_go_on_and_the_listing_says_how_many_since_when(command: Command) -> None:
+    """B14."""
     rig = made()
     fill(rig)
     assert view(rig, FIRST).out_for is None
@@ -63,6 +64,7 @@ def test_without_a_deadline_sessions_go_on_and_the_listing_says_how_many_since_w
 
 
 def test_at_the_deadline_both_sides_get_a_reset_and_nothing_else_is_touched() -> None:
+    """B14."""
     rig = made()
     fill(rig)
     ending, others = sessions_of(rig, SERVER), sessions_of(rig, SERVER2)
@@ -81,6 +83,7 @@ def test_at_the_deadline_both_sides_get_a_reset_and_nothing_else_is_touched() ->
 
 
 def test_reset_now_ends_what_there_is_at_once() -> None:
+    """B14."""
     rig = made()
     fill(rig)
     ending = sessions_of(rig, SERVER)
@@ -177,6 +180,7 @@ def test_a_whole_service_is_taken_out_and_the_others_are_not() -> None:
 
 
 def test_the_whole_balancer_is_taken_out_before_it_is_switched_off() -> None:
+    """B15."""
     rig = two_services()
     rig.apply(DrainAll(5.0))
     rig.settle()

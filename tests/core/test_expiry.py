@@ -13,7 +13,7 @@ from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry
 
 from .builders import CLIENT, EVENT, IN, LOCAL, OUT, RPORT, SERVER, VIP, VPORT, config, virtual
-from .helpers import again, established, nothing_left, only, opened, tell, time_wait
+from .helpers import again, established, nothing_left, only, opened, over, tell, time_wait
 from .switch import Rig
 
 SLACK = 0.5
@@ -185,7 +185,23 @@ def test_timeouts_come_from_the_configuration() -> None:
 # ---- established sessions
 
 
+def test_a_connection_that_is_kept_alive_by_its_hosts_may_outlive_their_silence() -> None:
+    """B18: tcp_keepalive_time is 7,200 s, and by default a session ends before, with a RST to both."""
+    rig = Rig(config(virtual(established_timeout=7500.0)))
+    entry = established(rig)
+    for _ in range(5):
+        rig.advance(7200)
+        rig.hit(entry.session_id)
+    assert only(rig).entry == entry
+    assert rig.switch.resets == []
+    rig = Rig(config())
+    established(rig)
+    over(rig)
+    assert len(rig.switch.resets) == 2
+
+
 def test_a_service_has_its_own_timeouts() -> None:
+    """B18."""
     own = Timeouts(close_wait=300.0)
     rig = Rig(config(virtual(timeouts=own), timeouts=Timeouts(close_wait=20.0)))
     entry = established(rig)

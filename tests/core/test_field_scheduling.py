@@ -82,7 +82,7 @@ def test_servers_of_the_same_great_weight_get_no_series(scheduler: str) -> None:
 
 
 def test_wrr_finds_the_light_server_when_the_heavy_one_is_full() -> None:
-    """iqiyi/dpvs#872, with its weights; and the heavy one again when it has room."""
+    """B17: iqiyi/dpvs#872, with its weights; and the heavy one again when it has room."""
     heavy = ServerSettings(weight=2, upper_threshold=1)
     rig = Rig(config(virtual(scheduler="wrr", real_servers=(real(weight=2), real("10.0.2.12")))))
     rig.apply(EditServer(KEY, FIRST, heavy))

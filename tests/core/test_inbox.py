@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fullnat.core.inbox import HURRY, PATIENCE, Inbox
-from fullnat.core.interface import Event, IdleNotice, PacketIn, SessionEvents, Shed
+from fullnat.core.inbox import HURRY, OPENINGS, PATIENCE, ROOM, Inbox
+from fullnat.core.interface import Event, IdleNotice, NeighborHeard, PacketIn, SessionEvents, Shed
 from fullnat.p4constants import PuntReason
 
-from .builders import config
+from .builders import CLIENT, config
 from .switch import Rig
 
 STEP = 1 / 256
@@ -29,13 +29,13 @@ def _each(inbox: Inbox, now: float) -> Iterator[Event]:
         yield event
 
 
-def test_openings_wait_behind_everything_else() -> None:
+def test_reports_of_the_switch_come_first_and_each_kind_of_packet_has_its_turn() -> None:
     inbox = Inbox(10)
     again = PacketIn(PuntReason.SESSION_SYN, 0, 1, 7, b"again")
     inbox.post([opening(1), IdleNotice(1), opening(2), again], 0.0)
     inbox.post([SessionEvents(1, 0, 1)], 0.0)
     assert len(inbox) == 5
-    assert taken(inbox, 0.0) == [IdleNotice(1), again, SessionEvents(1, 0, 1), opening(1), opening(2)]
+    assert taken(inbox, 0.0) == [IdleNotice(1), SessionEvents(1, 0, 1), opening(1), again, opening(2)]
     assert not inbox
     assert inbox.shed == 0
 
@@ -46,10 +46,34 @@ def test_syns_and_datagrams_take_turns() -> None:
     datagrams = [PacketIn(PuntReason.SERVICE_DATAGRAM, 0, 1, 0, b"%d" % number) for number in range(10)]
     inbox.post([*datagrams, opening(0), opening(1), IdleNotice(1)], 0.0)
     assert (len(inbox), inbox.shed) == (7, 6)
-    assert taken(inbox, 0.0) == [IdleNotice(1), opening(0), datagrams[6], opening(1), *datagrams[7:]]
+    assert taken(inbox, 0.0) == [IdleNotice(1), datagrams[6], opening(0), datagrams[7], opening(1), *datagrams[8:]]
     inbox.post(datagrams, 10.0)
     inbox.clear()
     assert not inbox
+
+
+OTHERS = [reason for reason in PuntReason if reason not in (*OPENINGS, PuntReason.PUNT_REASONS)]
+
+
+@pytest.mark.parametrize("reason", OTHERS)
+def test_a_flood_of_one_kind_takes_nothing_of_another(reason: PuntReason) -> None:
+    """It fills its own room, the oldest go first, and what else comes has every other turn: so neither SYNs nor
+    packets of sessions wait longer than for one of it."""
+    inbox = Inbox(10)
+    flood = [PacketIn(reason, 0, 1, 0, b"%d" % number) for number in range(ROOM + 100)]
+    other = next(each for each in OTHERS if each is not reason)
+    packet = PacketIn(other, 0, 1, 0, b"")
+    inbox.post([*flood, opening(1), packet, opening(2)], 0.0)
+    assert (len(inbox), inbox.overflown, inbox.shed) == (ROOM + 3, 100, 0)
+    assert taken(inbox, 0.0)[:6] == [flood[100], opening(1), packet, flood[101], opening(2), flood[102]]
+
+
+def test_neighbors_that_were_heard_are_one_kind() -> None:
+    inbox = Inbox(10)
+    heard = [NeighborHeard(CLIENT, number, 1) for number in range(ROOM + 1)]
+    inbox.post([*heard, opening(1)], 0.0)
+    assert inbox.overflown == 1
+    assert taken(inbox, 0.0)[:3] == [heard[1], opening(1), heard[2]]
 
 
 def test_a_burst_may_wait_until_its_clients_would_repeat() -> None:

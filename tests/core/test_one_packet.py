@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -14,7 +15,11 @@ from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.headers import PROTO_UDP, ip, udp
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
 
+from . import builders6 as v6
 from .builders import (
     CLIENT,
     CLIENT_PORT,
@@ -23,6 +28,7 @@ from .builders import (
     SERVER_MAC,
     SERVER_PORT,
     SWITCH_MAC_2,
+    VIP,
     VPORT,
     arp_reply,
     config,
@@ -135,6 +141,41 @@ def test_by_gue_udp_is_between_the_headers() -> None:
     assert source != other[34:36]
     gue = source + (6080).to_bytes(2, "big") + (8 + len(inner)).to_bytes(2, "big") + b"\0\0"
     assert first[14:] == ip(ip_plus("10.0.2.1"), SERVER, 17, gue + inner, ttl=64)
+
+
+@pytest.mark.parametrize("mode", [Mode.TUNNEL, Mode.GUE])
+@pytest.mark.parametrize("outside", [4, 6])
+@pytest.mark.parametrize("inside", [4, 6])
+def test_every_family_goes_in_every_outer_header(inside: int, outside: int, mode: Mode) -> None:
+    servers = (v6.real(port=VPORT) if outside == 6 else real(port=VPORT),)
+    address = v6.VIP if inside == 6 else VIP
+    rig = Rig(v6.config(alone(mode, address=ip_address(address), real_servers=servers)))
+    flow = Flow(PROTO_UDP, Endpoint(v6.CLIENT if inside == 6 else CLIENT, 40000), Endpoint(address, VPORT))
+    sent = datagram(payload=b"odd", flow=flow)
+    rig.send(sent)
+    (frame,) = frames(rig, 0)
+    layers = Ether(frame)
+    outer, between = layers.payload, 8 if mode is Mode.GUE else 0
+    inner = frame[14 + (40 if outside == 6 else 20) + between :]
+    assert (type(outer), frame[:12]) == (IPv6 if outside == 6 else IP, sent.frame[:12])
+    source, server = (v6.OUR_SERVER_SIDE, v6.SERVER) if outside == 6 else (ip_plus("10.0.2.1"), SERVER)
+    assert (ip_address(outer.src).packed, ip_address(outer.dst).packed) == (source, server)
+    if outside == 6:
+        assert (outer.plen, outer.nh, outer.hlim) == (len(inner) + between, _protocol(inside, mode), 64)
+    else:
+        assert (outer.len, outer.proto, outer.ttl) == (20 + len(inner) + between, _protocol(inside, mode), 64)
+        assert checksum(frame[14:34]) == 0
+        assert inside == 4 or (outer.id, outer.flags) == (0, "DF")
+    if between:
+        udp_at = len(frame) - len(inner) - between
+        assert frame[udp_at + 2 : udp_at + 8] == bytes.fromhex("17c0") + (8 + len(inner)).to_bytes(2, "big") + b"\0\0"
+    was = sent.frame[14:]
+    assert inner == (_lowered(was) if inside == 4 else was[:7] + bytes((was[7] - 1,)) + was[8:])
+    none_kept(rig)
+
+
+def _protocol(inside: int, mode: Mode) -> int:
+    return PROTO_UDP if mode is Mode.GUE else {4: 4, 6: 41}[inside]
 
 
 def test_what_a_service_may_begin_in_a_second_bounds_it() -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
-from fullnat.config.model import RealServer, ServerSettings, ServiceSettings
+from fullnat.config.model import RealServer, ServerSettings, ServiceSettings, VirtualServer
 from fullnat.core.commands import CommandError, DrainServer, EditServer, EditService, RemoveServer, RemoveService
-from fullnat.net.flow import Address, address, prefix_of
+from fullnat.net.flow import Address, address, marked, prefix_of
+from fullnat.net.match import parse
 
 from .builders import SERVER, SERVER2, config, ip, real, syn, virtual
 from .commandkit import FIRST, KEY, SECOND
 from .helpers import tell
 from .switch import Rig
+from .udpkit import datagram
 
 TIMEOUT = 300.0
 FIRST_CLIENT, OTHER_CLIENT = ip("203.0.113.9"), ip("203.0.113.77")
@@ -105,7 +108,7 @@ def test_a_template_lasts_while_a_session_is_established_and_its_time_after_that
 
 
 def test_connections_that_come_to_nothing_renew_nothing() -> None:
-    """A client that tries again and again, and a server that does not answer (kubernetes/kubernetes#71809)."""
+    """B13: a client that tries again and again, and a server that does not answer (kubernetes/kubernetes#71809)."""
     clients = Clients()
     home, _ = clients.tries()
     for _ in range(9):
@@ -121,6 +124,7 @@ def test_connections_that_come_to_nothing_renew_nothing() -> None:
     ids=lambda command: type(command).__name__,
 )
 def test_a_template_never_leads_to_a_server_that_is_out(command: EditServer) -> None:
+    """B13: of weight 0, drained or removed."""
     clients = Clients(real(weight=1), scheduler="rr")
     home, held = clients.connects()
     assert home == SERVER
@@ -242,6 +246,32 @@ def test_services_of_a_group_send_a_client_to_the_same_host() -> None:
     rig.remember()
     rig.restart()
     assert [lands(rig, 9 + number, 443) for number in range(9)] == homes
+
+
+def test_a_client_stays_on_one_host_for_tcp_and_udp() -> None:
+    """HTTP/2 and HTTP/3: a mark is of one protocol, and two services by match with one group are what one firewall mark
+    of both is in LVS."""
+
+    def by_mark(protocol: str) -> VirtualServer:
+        return virtual(
+            protocol=protocol,
+            address=IPv4Address(marked(1).address),
+            port=0,
+            match=(parse("dst=198.51.100.10,dport=443"),),
+            real_servers=(real(port=0), real("10.0.2.12", 0)),
+            scheduler="rr",
+            persistence_timeout=TIMEOUT,
+            persistence_group="site",
+        )
+
+    rig = Rig(config(by_mark("tcp"), by_mark("udp")))
+    for number in range(8):
+        home = lands(rig, number, 443)
+        rig.send(datagram(30_000 + number, client=ip("192.0.2.1", number), vport=443))
+        rig.settle()
+        entry = rig.switch.sessions()[rig.switch.injected[-1].session_id]
+        assert (entry.protocol, entry.server, entry.server_port) == (17, home, 443)
+    assert rig.controller.stats()["templates"] == 8
 
 
 def test_who_is_in_no_group_is_not_concerned() -> None:

@@ -37,7 +37,7 @@ def made(
 
 def test_servers_and_local_addresses_take_turns_and_no_place_is_given_twice() -> None:
     pool, clients, service = made(real(), real("10.0.2.12"), locals_=(LOCAL, LOCAL2))
-    places = [place(pool, clients, service, FLOW) for _ in range(8)]
+    places = [place(pool, clients, service, FLOW, 0.0) for _ in range(8)]
     found = [(each.server.endpoint, each.local) for each in places if isinstance(each, Place)]
     assert [server for server, _ in found] == [Endpoint(SERVER, RPORT), Endpoint(SERVER2, RPORT)] * 4
     assert len(set(found)) == 8
@@ -56,26 +56,26 @@ def test_servers_and_local_addresses_take_turns_and_no_place_is_given_twice() ->
 def test_a_refusal_says_why(
     servers: tuple[RealServer, ...], locals_: tuple[Address, ...], ids: int, refusal: Refusal
 ) -> None:
-    assert place(*made(*servers, locals_=locals_, ids=ids), FLOW) is refusal
+    assert place(*made(*servers, locals_=locals_, ids=ids), FLOW, 0.0) is refusal
 
 
 def test_when_every_port_towards_the_server_is_taken_the_next_flow_is_refused() -> None:
     pool, clients, service = made(real())
-    first = place(pool, clients, service, FLOW)
+    first = place(pool, clients, service, FLOW, 0.0)
     assert isinstance(first, Place)
-    assert isinstance(place(pool, clients, service, FLOW), Place)
-    assert place(pool, clients, service, FLOW) is Refusal.NO_LOCAL_PORT
+    assert isinstance(place(pool, clients, service, FLOW, 0.0), Place)
+    assert place(pool, clients, service, FLOW, 0.0) is Refusal.NO_LOCAL_PORT
     pool.release(first.local, Peer(6, first.server.endpoint))
-    assert place(pool, clients, service, FLOW) == first
+    assert place(pool, clients, service, FLOW, 0.0) == first
 
 
 def test_in_nat_the_client_is_the_local_endpoint_and_once_towards_each_server() -> None:
     pool, clients, service = made(real(mode=Mode.NAT), real("10.0.2.12", mode=Mode.NAT), locals_=())
-    places = [place(pool, clients, service, FLOW) for _ in range(3)]
+    places = [place(pool, clients, service, FLOW, 0.0) for _ in range(3)]
     first, second = service.servers.values()
     assert places == [Place(first, FLOW.src), Place(second, FLOW.src), Refusal.CLIENT_PORT_IN_USE]
     clients.release(FLOW.src, Peer(6, second.endpoint))
-    assert place(pool, clients, service, FLOW) == Place(second, FLOW.src)
+    assert place(pool, clients, service, FLOW, 0.0) == Place(second, FLOW.src)
     assert list(pool) == []
 
 

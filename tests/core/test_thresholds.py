@@ -40,6 +40,7 @@ def test_a_full_server_takes_new_sessions_again_below_its_lower_threshold(lower:
 
 @pytest.mark.parametrize("scheduler", sorted(SCHEDULERS))
 def test_no_scheduler_goes_above_a_threshold_or_refuses_while_there_is_room(scheduler: str) -> None:
+    """B17."""
     rig = Rig(config(virtual(scheduler=scheduler, real_servers=(limited(3, weight=9), limited_second(4)))))
     for number in range(7):
         established(rig, 40000 + number)

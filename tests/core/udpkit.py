@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fullnat.core.interface import PacketIn, SessionEvents
-from fullnat.net.flow import Endpoint, Flow
-from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_UDP, ethernet, ip, udp
+from fullnat.net.flow import Address, Endpoint, Flow
+from fullnat.net.headers import PROTO_UDP, ethernet, ethertype_of, ip, udp
 from fullnat.tables.session import SessionEntry
 
 from .builders import CLIENT, CLIENT_PORT, OUT, PUNT, ROUTER_MAC, SWITCH_MAC_1, VIP, VPORT, real, virtual
@@ -21,13 +21,21 @@ def service(**changes: Any) -> Any:
 
 
 def datagram(
-    port: int = 40000, payload: bytes = b"query", *, checksum: int | None = None, vport: int = VPORT
+    port: int = 40000,
+    payload: bytes = b"query",
+    *,
+    checksum: int | None = None,
+    client: Address = CLIENT,
+    vport: int = VPORT,
+    flow: Flow | None = None,
 ) -> PacketIn:
-    flow = Flow(PROTO_UDP, Endpoint(CLIENT, port), Endpoint(VIP, vport))
+    """``flow``: of any family, in place of client and ports."""
+    flow = flow or Flow(PROTO_UDP, Endpoint(client, port), Endpoint(VIP, vport))
     octets = udp(flow, payload)
     if checksum is not None:
         octets = octets[:6] + checksum.to_bytes(2, "big") + octets[8:]
-    frame = ethernet(SWITCH_MAC_1, ROUTER_MAC, ETHERTYPE_IPV4) + ip(CLIENT, VIP, PROTO_UDP, octets)
+    src, dst = flow.src.address, flow.dst.address
+    frame = ethernet(SWITCH_MAC_1, ROUTER_MAC, ethertype_of(dst)) + ip(src, dst, PROTO_UDP, octets)
     return PacketIn(PUNT["SERVICE_DATAGRAM"], 0, CLIENT_PORT, 0, frame)
 
 

@@ -19,78 +19,21 @@ from pathlib import Path
 
 import pytest
 
+from bench.tools import toa as preload
 from topo import standard
 from topo.model import Impairment
 from topo.process import Process, poll
 from topo.world import World
 
+from . import servers
 from .checks import CLOSING
 from .conftest import FULL, MakeWorld, Sizes
 
-NGINX, HAPROXY, SMTP, DNS, COUNT = 8001, 8002, 8025, 8053, 8004
-HOSTS = {NGINX: "s1", HAPROXY: "s2", SMTP: "s2", DNS: "s3", COUNT: "s3"}
+NGINX, HAPROXY, SMTP, DNS, DNSMASQ, COUNT = 8001, 8002, 8025, 8053, 8054, 8004
+HOSTS = {NGINX: "s1", HAPROXY: "s2", SMTP: "s2", DNS: "s3", DNSMASQ: "s3", COUNT: "s3"}
 HEADER_BYTES = {4: 28, 6: 52}
 PATIENT = {**CLOSING, "fin_wait": 30.0, "close_wait": 30.0}
 """A kernel that has answered and closed before its SYN-ACK arrived (TCP Fast Open) sends again after 3 s at first."""
-NGINX_CONFIG = """
-user root; daemon off; worker_processes 2; pid {directory}/nginx.pid; error_log {directory}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  client_body_temp_path {directory}/a; proxy_temp_path {directory}/b; fastcgi_temp_path {directory}/c;
-  uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
-  server {{
-    listen {address}:{port} proxy_protocol backlog=4096 fastopen=256;
-    location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr"; }}
-    location /file {{ root {directory}; }}
-  }}
-}}
-"""
-HAPROXY_CONFIG = """
-global
-  maxconn 1000
-defaults
-  mode http
-  timeout client 5s
-  timeout connect 5s
-  timeout server 5s
-frontend who
-  bind {address}:{port} accept-proxy
-  http-request return status 200 content-type text/plain lf-string "%[src] %[src_port] %[dst]"
-"""
-MAIN_CF = """
-compatibility_level = 3.6
-queue_directory = {directory}/queue
-data_directory = {directory}/data
-mynetworks =
-inet_protocols = all
-smtpd_upstream_proxy_protocol = haproxy
-smtpd_delay_reject = no
-smtpd_peername_lookup = no
-smtpd_client_connection_count_limit = 0
-smtpd_client_connection_rate_limit = 0
-local_recipient_maps =
-alias_maps =
-smtpd_client_restrictions = reject
-smtpd_reject_footer = you are $client_address $client_port
-"""
-MASTER_CF = "{address}:{port} inet n - n - - smtpd\n"
-DNSDIST_CONFIG = """
-setLocal("{address}:{port}")
-setProxyProtocolACL({{"0.0.0.0/0", "::/0"}})
-setACL({{"0.0.0.0/0", "::/0"}})
-setSecurityPollSuffix("")
-newServer({{address="127.0.0.1:9", healthCheckMode="up"}})
-function who(dq)
-  local port = tonumber(dq.remoteaddr:toStringWithPort():match(":(%d+)$"))
-  if dq.qtype == DNSQType.A then
-    return DNSAction.Spoof, "0.0." .. math.floor(port / 256) .. "." .. port % 256
-  end
-  local address = dq.remoteaddr:toString()
-  return DNSAction.SpoofRaw, string.char(#address) .. address
-end
-addAction(AllRule(), LuaAction(who))
-"""
 
 
 def service(family: int, port: int, protocol: str, proxy: str) -> str:
@@ -113,7 +56,8 @@ def world(make_world: MakeWorld, family: int, target: str) -> World:
     config = standard.config(families=(family,), timeouts=PATIENT)
     for port in (NGINX, HAPROXY, SMTP, COUNT):
         config += service(family, port, "tcp", "first")
-    config += service(family, DNS, "udp", "every")
+    for port in (DNS, DNSMASQ):
+        config += service(family, port, "udp", "every")
     made = make_world(config, impairment=Impairment(loss=0.01, reorder=0.02), family=family)
     for host, value in (*((name, "5") for name in standard.CLIENTS), ("s1", str(0x203))):
         with made.network.inside(host):
@@ -172,6 +116,10 @@ def _listens(world: World, process: Process, port: int) -> bool:
     return False
 
 
+def world_family(world: World) -> socket.AddressFamily:
+    return socket.AF_INET6 if world.family == 6 else socket.AF_INET
+
+
 def name_of(sock: socket.socket) -> str:
     address, port = sock.getsockname()[:2]
     return f"{address} {port}"
@@ -217,8 +165,7 @@ def each_client_is_told(world: World, port: int, count: int, first: int = 1 << 1
     """Each learns its own name, and the VIP's, by HTTP."""
 
     def talk(client: str) -> tuple[str, str]:
-        with world.connect(client, port) as sock:
-            sock.settimeout(60)
+        with world.connect(client, port, timeout=60) as sock:
             said = get(sock, pieces=first, fin=fin).decode()
             return f"{name_of(sock)} {world.plan.vip}", said
 
@@ -227,7 +174,7 @@ def each_client_is_told(world: World, port: int, count: int, first: int = 1 << 1
 
 @pytest.fixture
 def nginx(world: World, serve: Serve, tmp_path: Path) -> Path:
-    config = NGINX_CONFIG.format(directory=tmp_path, address=address_of(world, NGINX), port=NGINX)
+    config = servers.NGINX.format(directory=tmp_path, address=address_of(world, NGINX), port=NGINX)
     (tmp_path / "nginx.conf").write_text(config)
     serve(NGINX, ["nginx", "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")])
     return tmp_path
@@ -240,8 +187,7 @@ def test_nginx(world: World, nginx: Path, amount: Amount) -> None:
     each_client_is_told(world, NGINX, amount.odd, fin=True)
 
     def by_fast_open(client: str) -> tuple[str, str]:
-        family = socket.AF_INET6 if world.family == 6 else socket.AF_INET
-        with world.network.inside(client), socket.socket(family) as sock:
+        with world.network.inside(client), socket.socket(world_family(world)) as sock:
             sock.settimeout(60)
             sock.sendto(b"GET / HTTP/1.0\r\n\r\n", socket.MSG_FASTOPEN, (str(world.plan.vip), NGINX))
             return f"{name_of(sock)} {world.plan.vip}", read(sock).decode().rpartition("\r\n\r\n")[2]
@@ -257,8 +203,7 @@ def test_a_large_answer(world: World, nginx: Path, amount: Amount) -> None:
             piece = os.urandom(1 << 20)
             file.write(piece)
             expected.update(piece)
-    with world.connect("c1", NGINX) as sock:
-        sock.settimeout(60)
+    with world.connect("c1", NGINX, timeout=60) as sock:
         sock.sendall(b"GET /file HTTP/1.0\r\n\r\n")
         head = sock.recv(65536, socket.MSG_PEEK).partition(b"\r\n\r\n")[0]
         assert b" 200 " in head.splitlines()[0]
@@ -276,7 +221,7 @@ def test_a_large_request(world: World, amount: Amount) -> None:
     header: list[bytes] = []
 
     with world.network.inside("s3"):
-        family = socket.AF_INET6 if world.family == 6 else socket.AF_INET
+        family = world_family(world)
         listener = socket.create_server((str(world.network.address("s3", world.family)), COUNT), family=family)
 
     def take() -> None:
@@ -288,8 +233,7 @@ def test_a_large_request(world: World, amount: Amount) -> None:
     thread = threading.Thread(target=take)
     thread.start()
     expected = hashlib.sha256()
-    with world.connect("c1", COUNT) as sock:
-        sock.settimeout(60)
+    with world.connect("c1", COUNT, timeout=60) as sock:
         client, port = sock.getsockname()[:2]
         for _ in range(amount.transfer >> 20):
             sock.sendall(piece)
@@ -302,7 +246,7 @@ def test_a_large_request(world: World, amount: Amount) -> None:
 
 
 def test_haproxy(world: World, serve: Serve, tmp_path: Path, amount: Amount) -> None:
-    (tmp_path / "haproxy.cfg").write_text(HAPROXY_CONFIG.format(address=address_of(world, HAPROXY), port=HAPROXY))
+    (tmp_path / "haproxy.cfg").write_text(servers.HAPROXY.format(address=address_of(world, HAPROXY), port=HAPROXY))
     serve(HAPROXY, ["haproxy", "-f", str(tmp_path / "haproxy.cfg")])
     each_client_is_told(world, HAPROXY, amount.connections)
 
@@ -314,15 +258,14 @@ def test_postfix(world: World, serve: Serve, amount: Amount) -> None:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         for name in ("etc", "queue", "data"):
             (directory / name).mkdir(parents=True)
-        (directory / "etc/main.cf").write_text(MAIN_CF.format(directory=directory))
-        (directory / "etc/master.cf").write_text(MASTER_CF.format(address=address_of(world, SMTP), port=SMTP))
+        (directory / "etc/main.cf").write_text(servers.MAIN_CF.format(directory=directory))
+        (directory / "etc/master.cf").write_text(servers.MASTER_CF.format(address=address_of(world, SMTP), port=SMTP))
         if shutil.which("postfix"):
             shutil.chown(directory / "data", "postfix", "root")
         serve(SMTP, ["postfix", "-c", str(directory / "etc"), "start-fg"])
 
         def greeted(client: str) -> tuple[str, str]:
-            with world.connect(client, SMTP) as sock:
-                sock.settimeout(60)
+            with world.connect(client, SMTP, timeout=60) as sock:
                 found = b""
                 while not re.search(rb"you are .*\r\n", found):
                     more = sock.recv(65536)
@@ -335,12 +278,11 @@ def test_postfix(world: World, serve: Serve, amount: Amount) -> None:
 
 def test_dnsdist(world: World, serve: Serve, tmp_path: Path, amount: Amount) -> None:
     """Every datagram has it: those of one client, one after the other, too."""
-    (tmp_path / "dnsdist.conf").write_text(DNSDIST_CONFIG.format(address=address_of(world, DNS), port=DNS))
+    (tmp_path / "dnsdist.conf").write_text(servers.DNSDIST.format(address=address_of(world, DNS), port=DNS))
     serve(DNS, ["dnsdist", "--supervised", "--disable-syslog", "-C", str(tmp_path / "dnsdist.conf")])
-    family = socket.AF_INET6 if world.family == 6 else socket.AF_INET
 
     def ask(client: str) -> tuple[str, str]:
-        with world.network.inside(client), socket.socket(family, socket.SOCK_DGRAM) as sock:
+        with world.network.inside(client), socket.socket(world_family(world), socket.SOCK_DGRAM) as sock:
             sock.settimeout(0.5)
             sock.connect((str(world.plan.vip), DNS))
             said = [(asked(sock, 16)[1:].decode(), int.from_bytes(asked(sock, 1)[2:], "big")) for _ in range(3)]
@@ -348,6 +290,41 @@ def test_dnsdist(world: World, serve: Serve, tmp_path: Path, amount: Amount) -> 
             return name_of(sock), f"{said[0][0]} {said[0][1]}"
 
     many(ask, amount.connections)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if reason := preload.unavailable():
+        pytest.skip(reason)
+    return preload.library(tmp_path_factory.mktemp("toa"))
+
+
+def test_dnsmasq(world: World, library: Path, amount: Amount) -> None:
+    """It does not know PROXY protocol: libtoa_preload reads it, and leads the answers back to the balancer."""
+    program = shutil.which("dnsmasq")
+    if program is None:
+        pytest.skip("dnsmasq is not installed")
+    local = ",".join(str(address) for address in world.plan.local_addresses)
+    env = {"LD_PRELOAD": str(library), "TOA_TRUSTED": local, "TOA_UDP": "proxy"}
+    told = servers.DNSMASQ.format(address=world.network.address(HOSTS[DNSMASQ], world.family), port=DNSMASQ).split()
+    process = world.network.start(HOSTS[DNSMASQ], f"dnsmasq-{world.family}", [program, *told], env)
+    names: list[str] = []
+
+    def ask(client: str) -> tuple[str, str]:
+        with world.network.inside(client), socket.socket(world_family(world), socket.SOCK_DGRAM) as sock:
+            sock.settimeout(0.5)
+            sock.connect((str(world.plan.vip), DNSMASQ))
+            names.append(name_of(sock))
+            return "192.0.2.1", socket.inet_ntoa(asked(sock, 1))
+
+    try:
+        poll(lambda: "started" in process.err.read_text() or not process.running, 20, "dnsmasq runs")
+        process.check_running()
+        many(ask, amount.connections)
+        logged = set(re.findall(r"(\S+)/(\d+) query\[A\]", process.err.read_text()))
+        assert {tuple(name.split()) for name in names} - logged == set()
+    finally:
+        process.stop()
 
 
 NUMBERS = itertools.count()

@@ -281,7 +281,10 @@ class Controller:
         return asyncio.run(answers())
 
     def saved(self) -> list[str]:
-        return list(lines.saved(self.call("ListServices", {}), lines.FIN_WAIT, numeric=True))
+        services = self.call("ListServices", {})
+        named = [{}, *({"protocol": each["protocol"], "virtual": each["virtual"]} for each in services)]
+        lists = [found for each in named for found in self.call("GetAccess", each)]
+        return list(lines.saved(services, lists, lines.FIN_WAIT, numeric=True))
 
     def restore(self, saved: list[str]) -> None:
         messages = [message for line in saved for message in commands.messages(parse(shlex.split(line)))]

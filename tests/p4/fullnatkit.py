@@ -83,7 +83,7 @@ def install_session(engine: Inserts, program: Program, flags: int = 1) -> None:
         install(engine, program, table, key, action, data)
 
 
-def install_session6(engine: Inserts, program: Program) -> None:
+def install_session6(engine: Inserts, program: Program, flags: int = 1) -> None:
     """Beside :func:`install_session`, the same over IPv6, for TCP and UDP."""
     install(engine, program, "own_address6", packed(ipv6(VIP6)), "own_vip")
     install(engine, program, "own_address6", packed(ipv6(LOCAL6)), "own_local")
@@ -95,7 +95,7 @@ def install_session6(engine: Inserts, program: Program) -> None:
         ("server_in", "to_server6", SERVER6, 8080),
         ("server_out", "from_vip6", VIP6, 80),
     ):
-        install(engine, program, table, packed((1, 3)), action, packed((1, 1), ipv6(address), (at, 2)))
+        install(engine, program, table, packed((1, 3)), action, packed((flags, 1), ipv6(address), (at, 2)))
     for protocol, session in ((6, 4), (17, 5)):
         install(engine, program, "virtual_service6", packed((protocol, 1), ipv6(VIP6), (80, 2)), "service_punt", b"\0")
         for table, action, ends, address, at in (

@@ -6,6 +6,7 @@ from typing import Any
 
 from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, address, v4
 from fullnat.tables.bucket import Bucket
+from fullnat.tables.cookie_key import CookieKeyEntry
 from fullnat.tables.host import Host
 from fullnat.tables.next_hop import NextHop, Way
 from fullnat.tables.own_address import OwnAddress
@@ -13,7 +14,7 @@ from fullnat.tables.port import Port
 from fullnat.tables.route import Route
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
-from fullnat.tables.session import SessionEntry
+from fullnat.tables.session import SessionEntry, Splice
 from fullnat.tables.virtual_service import VirtualService
 from hypothesis import strategies as st
 
@@ -29,6 +30,9 @@ def of_family(size: int) -> st.SearchStrategy[Address]:
 
 families = st.sampled_from([V4_BYTES, V6_BYTES])
 addresses = families.flatmap(of_family)
+
+
+splices = st.builds(Splice, bits(32), bits(4), bits(4))
 
 
 def sessions_of(sizes: tuple[int, int]) -> st.SearchStrategy[SessionEntry]:
@@ -50,6 +54,7 @@ def sessions_of(sizes: tuple[int, int]) -> st.SearchStrategy[SessionEntry]:
         delta=bits(32),
         client_isn=bits(32),
         idle_timeout=st.sampled_from([1.0, 90.0, 86400.0]),
+        splice=st.none() | splices if sizes[0] == sizes[1] else st.none(),
     )
 
 
@@ -86,6 +91,7 @@ cold = st.one_of(
             ServerIn, bits(16), bits(8), of_family(size), st.just(0), st.just("to_server_tunnel"), of_family(size)
         )
     ),
+    st.builds(CookieKeyEntry, bits(8), bits(64), bits(1), bits(16), bits(16), bits(8)),
     st.builds(ServerOut, bits(16), bits(8), addresses, bits(16)),
 )
 

@@ -129,6 +129,13 @@ async def test_set_up_enables_digests_and_limits_punts(connect: Connect, switch:
         (PuntReason.NO_NEIGHBOR, 3072),
         (PuntReason.TOO_BIG, 2000),
         (PuntReason.TTL_EXPIRED, 2000),
+        (PuntReason.LATE_ANSWER, 2000),
+        (PuntReason.ARP, 2000),
+        (PuntReason.ND, 2000),
+        (PuntReason.NEIGHBOR, 2000),
+        (PuntReason.NEIGHBOR6, 2000),
+        (PuntReason.ICMP_ERROR, 2000),
+        (PuntReason.REFUSED, 2000),
     ],
 )
 async def test_of_what_is_answered_or_held_no_more_are_brought_than_are_worth_it(
@@ -139,7 +146,7 @@ async def test_of_what_is_answered_or_held_no_more_are_brought_than_are_worth_it
     client = await primary(connect)
     await client.limit_punts(20_000, 30_000)
     assert switch.meters[reason] == p4r.MeterConfig(cir=most, cburst=most, pir=most, pburst=most)
-    for other in (PuntReason.SERVICE_SYN, PuntReason.SERVICE_DATAGRAM, PuntReason.SESSION_SYN, PuntReason.ARP):
+    for other in (PuntReason.SERVICE_SYN, PuntReason.SERVICE_DATAGRAM, PuntReason.SESSION_SYN):
         assert (switch.meters[other].cir, switch.meters[other].cburst) == (20_000, 30_000)
     await client.limit_punts(100, 50)
     assert (switch.meters[reason].cir, switch.meters[reason].cburst) == (100, 50)

@@ -1,15 +1,18 @@
-"""The table of connections with many threads, and after fork."""
+"""The tables of connections and of replies with many threads, and after fork."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from bench.tools import build, toa
 
 
-def test_threads_and_fork(tmp_path: Path) -> None:
-    sources = [str(Path(__file__).with_name("table_stress.c")), str(toa.SOURCES / "table.c")]
+@pytest.mark.parametrize("name", ["table", "replies"])
+def test_threads_and_fork(tmp_path: Path, name: str) -> None:
+    sources = [str(Path(__file__).with_name(f"{name}_stress.c")), str(toa.SOURCES / f"{name}.c")]
     flags = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", f"-I{toa.SOURCES}", "-o", str(tmp_path / "stress")]
     plain = [*build.compiler(), *flags, *sources, "-lpthread"]
     # Not every compiler brings the race detector's run-time library (zig builds it first, for minutes), and it does

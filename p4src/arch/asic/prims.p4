@@ -26,6 +26,8 @@
 #define HAS_FLOW hdr.ports.isValid()
 #define GOES_BY_FLOW hdr.ports.isValid()
 #define ADMIT_WITHOUT_PORTS
+/* Nor do echo requests have sessions. */
+#define IS_ECHO false
 /* Bytes in front of a payload would shift what its parser and checksums do not see; a configuration that asks for them is refused. */
 #define TELL_BY_PROXY
 #define STRAY_ICMP_ERROR punt(PuntReason.ICMP_ERROR)

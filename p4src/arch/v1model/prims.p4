@@ -10,6 +10,8 @@
 #define FLOW_HASH(RESULT, SOURCE, DESTINATION) \
         hash(RESULT, HashAlgorithm.crc32, 32w0, { m.flow.protocol, SOURCE, DESTINATION, m.flow.src_port, m.flow.dst_port }, 33w0x100000000);
 #define SERVICE_MATCH
+#define POLICIES
+#define SYN_COOKIES
 
 /* A control verifies it. */
 #define CHECK_IPV4

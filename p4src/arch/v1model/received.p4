@@ -21,6 +21,7 @@ control Received(inout headers_t hdr, inout metadata_t m, in standard_metadata_t
         } else if (hdr.ipv4.total_len > ip_bytes) {
             m.ip_fault = (bit<8>)DropReason.IPV4_HEADER;
         }
+        m.target.clock = standard_metadata.ingress_global_timestamp[47:25];
         m.target.received.ipv4 = ~(hdr.ipv4.total_len ++ hdr.ipv4.ttl ++ hdr.ipv4.protocol ++ hdr.ipv4.checksum);
         m.target.received.addresses = ~(hdr.ipv4.src ++ hdr.ipv4.dst);
         m.target.received.ports = ~(hdr.ports.src ++ hdr.ports.dst);

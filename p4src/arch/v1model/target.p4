@@ -6,6 +6,7 @@
 #include "option_list/headers.p4"
 #include "icmp_error/headers.p4"
 #include "portless/headers.p4"
+#include "cookie/splice.p4"
 #include "proxy/headers.p4"
 #define PORTLESS_STATES "portless/states.p4"
 #define QUOTED_STATES "icmp_error/states.p4"
@@ -18,6 +19,7 @@ struct target_metadata_t {
     bit<16> tag_bytes;        /* of the tag that was passed over */
     bit<16> packet_out_bytes; /* of what the controller has put in front */
     bit<8>  new_events;       /* answered by the session's registers: SessionEvent bits that the controller is told */
+    bit<23> clock;            /* of cookies, in units of 33.6 s */
     bit<32> client_end;       /* answered: end of what the client has sent, in the server's numbers; 0 = not known */
     bool    server_answered;  /* answered to a reset: SYN_ACK is set */
     bool    before_data;      /* answered to the client: it acknowledges no data of the server */
@@ -59,9 +61,17 @@ struct target_metadata_t {
 /* The same of IPv6 (RFC 4443 2.4): what has extension headers is not looked into, and so may be one. */
 #define IPV6_HAS_SENDER_TO_TELL (hdr.ipv6.isValid() && (hdr.tcp.isValid() || hdr.udp.isValid() \
         || (hdr.icmpv6.isValid() && (hdr.icmpv6.type == ICMPV6_ECHO_REQUEST || hdr.icmpv6.type == ICMPV6_ECHO_REPLY))))
+#define ANY_COOKIES ((bit<8>)ServiceFlag.COOKIES | (bit<8>)ServiceFlag.COOKIES_IN_NEED)
+/* Of what is dropped, what a cookie may answer, or is told by. */
+#define CONCERNS_COOKIES (m.verdict.drop == (bit<8>)DropReason.BAD_COOKIE \
+        || (hdr.tcp.isValid() && hdr.tcp.syn == 1 && m.own.flags & ANY_COOKIES != 0 && !hdr.ipv4_options.isValid() \
+            && (m.verdict.drop == (bit<8>)DropReason.SYN_COOKIE || m.verdict.drop == (bit<8>)DropReason.PUNT_METER)))
 #define TELL_SENDER \
-            if (m.verdict.drop != (bit<8>)DropReason.NONE && !m.own_packet \
-                && (IPV4_HAS_SENDER_TO_TELL || IPV6_HAS_SENDER_TO_TELL)) { \
+        if (m.verdict.drop != (bit<8>)DropReason.NONE) { \
+            if (CONCERNS_COOKIES) { \
+                SynCookie.apply(hdr, m); \
+                if (m.verdict.punt != 0) { punt_limit.apply(m); } \
+            } else if (!m.own_packet && (IPV4_HAS_SENDER_TO_TELL || IPV6_HAS_SENDER_TO_TELL)) { \
                 if (m.verdict.drop == (bit<8>)DropReason.TTL || m.verdict.drop == (bit<8>)DropReason.HOP_LIMIT) { \
                     m.verdict.punt = (bit<8>)PuntReason.TTL_EXPIRED; \
                 } else if ((m.verdict.drop == (bit<8>)DropReason.MTU || m.verdict.drop == (bit<8>)DropReason.TUNNEL_MTU) \
@@ -69,7 +79,8 @@ struct target_metadata_t {
                     m.verdict.punt = (bit<8>)PuntReason.TOO_BIG; \
                 } \
                 if (m.verdict.punt != 0) { punt_limit.apply(m); } \
-            }
+            } \
+        }
 #define BEHIND_ICMP parse_icmp_rest
 #define BEHIND_ICMPV6 parse_icmpv6_rest
 #define STRAY_ICMP_ERROR drop(DropReason.ICMP_ERROR)
@@ -87,6 +98,7 @@ struct target_metadata_t {
 #include "option_list/edit.p4"
 #include "checksum.p4"
 #include "received.p4"
+#include "icmp_error/echo.p4"
 #include "icmp_error/rewrite.p4"
 #include "portless/follow.p4"
 #include "icmp_error/rewrite6.p4"
@@ -95,6 +107,8 @@ struct target_metadata_t {
 #include "session_state.p4"
 #include "proxy/numbers.p4"
 #include "proxy/insert.p4"
+#include "cookie/cookie.p4"
+#include "cookie/window.p4"
 #include "punt_limit.p4"
 #include "verdict.p4"
 #include "deparser.p4"

@@ -105,6 +105,24 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     action to_server_any6(@id(1) bit<8> flags, @id(2) ipv6_addr_t address) {
         to_server6(flags, address, m.flow.dst_port);
     }
+
+    /* Of SNAT: what a host inside sends goes where it is addressed to, from an address of ours. */
+    @id(ID_A_TO_OUTSIDE) @name(".to_outside")
+    action to_outside(@id(1) bit<8> flags, @id(2) ipv4_addr_t address) {
+        m.session.flags = flags;
+        m.session.src = address;
+        m.session.dst = m.flow.dst;
+        m.session.dst_port = m.flow.dst_port;
+    }
+
+    @id(ID_A_TO_OUTSIDE6) @name(".to_outside6")
+    action to_outside6(@id(1) bit<8> flags, @id(2) ipv6_addr_t address) {
+        m.session.flags = flags;
+        m.session.ipv6 = true;
+        m.session.src6 = address;
+        m.session.dst6 = m.flow.dst6;
+        m.session.dst_port = m.flow.dst_port;
+    }
 #endif
 
     @id(ID_A_FROM_VIP) @name(".from_vip")
@@ -134,6 +152,17 @@ control Server(inout headers_t hdr, inout metadata_t m) {
     action from_vip_any6(@id(1) bit<8> flags, @id(2) ipv6_addr_t vip) {
         from_vip6(flags, vip, m.flow.src_port);
     }
+
+    /* Of SNAT: who answers stays who it is. */
+    @id(ID_A_FROM_OUTSIDE) @name(".from_outside")
+    action from_outside(@id(1) bit<8> flags) {
+        from_vip(flags, m.flow.src, m.flow.src_port);
+    }
+
+    @id(ID_A_FROM_OUTSIDE6) @name(".from_outside6")
+    action from_outside6(@id(1) bit<8> flags) {
+        from_vip6(flags, m.flow.src6, m.flow.src_port);
+    }
 #endif
 
     @id(ID_A_NO_SERVER) @name(".no_server")
@@ -148,7 +177,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
             to_server6; to_server_direct6; to_server_tunnel6; to_server_gue6;
 #endif
 #ifdef SERVICE_MATCH
-            to_server_any; to_server_any6;
+            to_server_any; to_server_any6; to_outside; to_outside6;
 #endif
             @defaultonly no_server;
         }
@@ -165,7 +194,7 @@ control Server(inout headers_t hdr, inout metadata_t m) {
             from_vip6;
 #endif
 #ifdef SERVICE_MATCH
-            from_vip_any; from_vip_any6;
+            from_vip_any; from_vip_any6; from_outside; from_outside6;
 #endif
             @defaultonly no_server;
         }

@@ -2,13 +2,12 @@
  *
  * SYNs and datagrams to a virtual service go to the controller, and so do late segments that it may answer with RST; everything
  * else is dropped for a named reason. JudgeWithoutSession says what would become of it if it had no session, which need not be known
- * yet; WithoutSession carries it out. Reads hdr, m.own and m.segment_fault; writes m.without_session, and m.verdict. */
+ * yet; WithoutSession carries it out. What a SYN cookie answers, or may acknowledge, is as dropped until Forward has looked at it.
+ * Reads hdr, m.own and m.segment_fault; writes m.without_session, and m.verdict. */
 #ifndef _WITHOUT_SESSION_P4_
 #define _WITHOUT_SESSION_P4_
 
 #include "../target.p4"
-
-#define RESETS_ON_MISS (bit<8>)ServiceFlag.RESET_ON_MISS &&& (bit<8>)ServiceFlag.RESET_ON_MISS
 
 control JudgeWithoutSession(inout headers_t hdr, inout metadata_t m) {
     @hidden
@@ -44,10 +43,15 @@ control JudgeWithoutSession(inout headers_t hdr, inout metadata_t m) {
             (true, _, _, _, _, _, _, _, _, _, _)                  : drop(DropReason.INJECT_MISS);
             (_, false, _, _, _, _, _, _, _, _, _)                 : pass();
             (_, _, false, _, _, _, 1, 0, _, _, _)                 : drop(DropReason.NO_SESSION);
-            (_, _, false, true, _, 0, _, _, 0, false, _)          : punt(PuntReason.NO_SESSION);
+            (_, _, false, true, _, 0, _, _, 0, false, _)          : punt(PuntReason.LATE_ANSWER);
             (_, _, false, _, _, _, _, _, _, _, _)                 : drop(DropReason.NO_SESSION);
             (_, _, _, _, false, _, _, _, _, _, _)                 : drop(DropReason.NO_SERVICE);
             (_, _, _, _, _, 0, 1, 0, _, true, _)                  : drop(DropReason.INJECT_MISS);
+#ifdef SYN_COOKIES
+            (_, _, _, _, _, 0, 1, 0, _, _, SERVICE_FLAG(COOKIES))         : drop(DropReason.SYN_COOKIE);
+            (_, _, _, _, _, 0, 0, 1, 0, false, SERVICE_FLAG(COOKIES))     : drop(DropReason.BAD_COOKIE);
+            (_, _, _, _, _, 0, 0, 1, 0, false, SERVICE_FLAG(COOKIES_IN_NEED)) : drop(DropReason.BAD_COOKIE);
+#endif
             (_, _, _, _, _, 0, 1, 0, _, _, _)                     : punt(PuntReason.SERVICE_SYN);
             (_, _, _, _, _, 0, _, _, 0, false, RESETS_ON_MISS)    : punt(PuntReason.NO_SESSION);
             (_, _, _, _, _, 0, _, _, _, _, _)                     : drop(DropReason.NO_SESSION);

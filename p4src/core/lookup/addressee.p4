@@ -46,6 +46,17 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
         m.own.flags = flags;
     }
 
+#ifdef POLICIES
+    @id(ID_A_SERVICE_PUNT_POLICED) @name(".service_punt_policed")
+    action service_punt_policed(@id(1) bit<8> flags, @id(2) bit<16> policy) {
+        service_punt(flags);
+        m.own.policy = policy;
+    }
+#define SERVICE_PUNTS service_punt; service_punt_policed;
+#else
+#define SERVICE_PUNTS service_punt;
+#endif
+
 #ifdef STATELESS_SERVICES
     /* Where each flow goes, Stateless says. */
     @id(ID_A_SERVICE_STATELESS) @name(".service_stateless")
@@ -56,9 +67,15 @@ control Addressee(inout headers_t hdr, inout metadata_t m) {
         m.own.group = group;
         m.own.bucket_mask = mask;
     }
-#define SERVICES service_punt; service_stateless;
+
+    @id(ID_A_SERVICE_STATELESS_POLICED) @name(".service_stateless_policed")
+    action service_stateless_policed(@id(1) bit<8> flags, @id(2) bit<16> group, @id(3) bit<32> mask, @id(4) bit<16> policy) {
+        service_stateless(flags, group, mask);
+        m.own.policy = policy;
+    }
+#define SERVICES SERVICE_PUNTS service_stateless; service_stateless_policed;
 #else
-#define SERVICES service_punt;
+#define SERVICES SERVICE_PUNTS
 #endif
 
     @id(ID_T_SERVICE) @name(".virtual_service")

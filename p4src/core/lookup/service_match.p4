@@ -15,6 +15,12 @@ control ServiceMatch(inout headers_t hdr, inout metadata_t m) {
         m.own.flags = flags;
     }
 
+    @id(ID_A_MATCH_PUNT_POLICED) @name(".match_punt_policed")
+    action match_punt_policed(@id(1) bit<8> flags, @id(2) bit<16> policy) {
+        match_punt(flags);
+        m.own.policy = policy;
+    }
+
     @id(ID_T_SERVICE_MATCH) @name(".service_match")
     table service_match {
         key = {
@@ -25,7 +31,7 @@ control ServiceMatch(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst_port : range   @id(5) @name("destination_port");
             m.ingress_port  : ternary @id(6) @name("port");
         }
-        actions = { match_punt; @defaultonly NoAction; }
+        actions = { match_punt; match_punt_policed; @defaultonly NoAction; }
         const default_action = NoAction();
         size = MATCH_TABLE_SIZE;
     }
@@ -40,7 +46,7 @@ control ServiceMatch(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst_port : range   @id(5) @name("destination_port");
             m.ingress_port  : ternary @id(6) @name("port");
         }
-        actions = { match_punt; @defaultonly NoAction; }
+        actions = { match_punt; match_punt_policed; @defaultonly NoAction; }
         const default_action = NoAction();
         size = MATCH_TABLE_SIZE;
     }

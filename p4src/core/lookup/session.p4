@@ -72,6 +72,70 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         m.session.delta = delta;
     }
 
+#ifdef SYN_COOKIES
+    /* What acknowledges nothing has no such number of the server's. */
+#define SPLICE(VALUE) \
+        m.session.spliced = true; \
+        m.session.splice = hdr.tcp.isValid() && hdr.tcp.ack_flag == 0 ? 0 : VALUE;
+
+    /* Sessions that a cookie began: the client knows other numbers of the server's than the server. All that is before the rewrite goes
+     * by the client's. As long as the server has not answered, what either side sends goes to the controller. */
+    @id(ID_A_SPLICED_IN) @name(".spliced_in")
+    action spliced_in(@id(1) session_id_t session_id,
+                      @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                      @id(3) ipv4_addr_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta, @id(6) bit<32> splice) {
+        fullnat_in(session_id, server_id, local, local_port, delta);
+        SPLICE(splice)
+        m.edit.shift_sack = true;
+        AWAIT_SERVER(splice)
+    }
+
+    @id(ID_A_SPLICED_OUT) @name(".spliced_out")
+    action spliced_out(@id(1) session_id_t session_id,
+                       @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                       @id(3) ipv4_addr_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta, @id(6) bit<32> splice,
+                       @id(7) bit<4> scale, @id(8) bit<4> narrowed) {
+        fullnat_out(session_id, server_id, client, client_port, delta);
+        SPLICE(splice)
+        m.session.client_scale = scale;
+        hdr.tcp.seq = hdr.tcp.seq + splice;
+        NARROW_WINDOW(narrowed)
+        AWAIT_SERVER(splice)
+    }
+
+    @id(ID_A_SPLICED_IN6) @name(".spliced_in6")
+    action spliced_in6(@id(1) session_id_t session_id,
+                      @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                      @id(3) ipv6_addr_t local, @id(4) l4_port_t local_port, @id(5) bit<32> delta, @id(6) bit<32> splice) {
+        fullnat_in6(session_id, server_id, local, local_port, delta);
+        SPLICE(splice)
+        m.edit.shift_sack = true;
+        AWAIT_SERVER(splice)
+    }
+
+    @id(ID_A_SPLICED_OUT6) @name(".spliced_out6")
+    action spliced_out6(@id(1) session_id_t session_id,
+                       @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
+                       @id(3) ipv6_addr_t client, @id(4) l4_port_t client_port, @id(5) bit<32> delta, @id(6) bit<32> splice,
+                       @id(7) bit<4> scale, @id(8) bit<4> narrowed) {
+        fullnat_out6(session_id, server_id, client, client_port, delta);
+        SPLICE(splice)
+        m.session.client_scale = scale;
+        hdr.tcp.seq = hdr.tcp.seq + splice;
+        NARROW_WINDOW(narrowed)
+        AWAIT_SERVER(splice)
+    }
+#define SPLICED_IN spliced_in;
+#define SPLICED_OUT spliced_out;
+#define SPLICED_IN6 spliced_in6;
+#define SPLICED_OUT6 spliced_out6;
+#else
+#define SPLICED_IN
+#define SPLICED_OUT
+#define SPLICED_IN6
+#define SPLICED_OUT6
+#endif
+
 #ifdef IPV6
     /* An IPv4 client's session with an IPv6 server, and the other way round. */
     @id(ID_A_NAT46_IN) @name(".nat46_in")
@@ -141,7 +205,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst      : exact @id(4) @name("vip");
             m.flow.dst_port : exact @id(5) @name("vport");
         }
-        actions = { fullnat_in; @defaultonly NoAction; }
+        actions = { fullnat_in; SPLICED_IN @defaultonly NoAction; }
         const default_action = NoAction();
         size = SESSION_TABLE_SIZE;
         DIRECT_COUNTERS(session_in_ctr)
@@ -158,7 +222,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
             m.flow.dst      : exact @id(4) @name("local");
             m.flow.dst_port : exact @id(5) @name("local_port");
         }
-        actions = { fullnat_out; @defaultonly NoAction; }
+        actions = { fullnat_out; SPLICED_OUT @defaultonly NoAction; }
         const default_action = NoAction();
         size = SESSION_TABLE_SIZE;
         DIRECT_COUNTERS(session_out_ctr)
@@ -177,6 +241,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         }
         actions = {
             fullnat_in6;
+            SPLICED_IN6
 #ifdef IPV6
             nat64_in;
 #endif
@@ -200,6 +265,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         }
         actions = {
             fullnat_out6;
+            SPLICED_OUT6
 #ifdef IPV6
             nat46_out;
 #endif

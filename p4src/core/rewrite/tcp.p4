@@ -2,12 +2,14 @@
  *
  *                 inbound (client -> real server)          outbound (real server -> client)
  *   seq           += delta                                 -
- *   ack           -                                        -= delta
- *   SACK edges    -                                        -= delta
+ *   ack           -= splice                                -= delta
+ *   SACK edges    -= splice                                -= delta
  *   options       SYN: timestamps to NOP; 253/254 to NOP   SYN-ACK: MSS lowered by the size of TOA
  *   TOA           SYN, and until the client acknowledges   -
  *                 data of the server; in a SYN that has
  *                 no room for it, instead of these NOPs
+ *
+ * The server's seq was raised by splice when the session was found. Its SYN-ACK then leaves as an ACK, for the client has had one.
  *
  * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After NextHop, for whether
  * TOA fits, and before RewriteEndpoints, as TOA is what came. Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the
@@ -52,6 +54,7 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
         if (!m.reset) {
             if (m.session.direction == (bit<8>)Direction.IN) {
                 hdr.tcp.seq = hdr.tcp.seq + m.session.delta;
+                UNSPLICE
                 if (!m.options_edited) {
                     m.edit.remove_experiments = true;
                     if (IS_SYN && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0) {
@@ -82,7 +85,7 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
                 if (!m.options_edited) {
                     if (hdr.tcp.syn == 0) {
                         m.edit.shift_sack = true;
-                    } else if (m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0) {
+                    } OPEN_WINDOW else if (m.session.flags & (bit<8>)SessionFlag.KEEP_MSS == 0) {
                         m.edit.lower_mss = true;
                     }
                 }

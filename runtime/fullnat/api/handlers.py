@@ -16,12 +16,16 @@ from fullnat.app.shown import Json
 from fullnat.app.snapshot import SERVICES_PER_TURN, Snapshots
 from fullnat.app.tracing import Arrivals, BadRequest, NoSwitch, Tracing
 from fullnat.config.errors import ConfigError
+from fullnat.config.lists import shown
 from fullnat.core.commands import CommandError, ServiceKey
 from fullnat.core.draft import absent
 from fullnat.p4rt.errors import P4RuntimeError
 
 COMMANDS_PER_TURN = 500
 """Commands translated, likewise."""
+
+TALKERS = 20
+"""Sources that are told where nobody says how many."""
 
 STANDS_BY = "this controller stands by: another one is primary of the switch; send commands to that one"
 
@@ -43,6 +47,13 @@ class Handlers:
 
     async def network(self, _request: Any, _caller: Identity) -> Json:
         return translate.network(self._changes.model)
+
+    async def access(self, request: Any, _caller: Identity) -> Json:
+        key = self._wanted(request)
+        model = self._changes.model
+        found = model.access if key is None else model.services[key].access
+        named = {} if key is None else translate.service_name(key)
+        return {**named, "deny": shown(found.deny), "allow": shown(found.allow), "refused": found.refused}
 
     async def stats(self, request: Any, _caller: Identity) -> Json:
         return await self._snapshots.stats(brief=request.brief)
@@ -128,11 +139,15 @@ class Handlers:
                     "settings": translate.shown(declared.settings),
                     "servers": [_with_checks(server, own) for server in counted.get(key, [])],
                     "local_addresses": translate.locals_of(model, key),
+                    "access": translate.counted(declared.access),
                     "has_quorum": self._snapshots.has_quorum(key),
                 }
 
     async def local_addresses(self, _request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
         yield self._snapshots.local_addresses()
+
+    async def talkers(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        yield self._snapshots.talkers(request.most or TALKERS)
 
     async def sessions(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
         async for turn in self._filtered(request, self._snapshots.sessions):

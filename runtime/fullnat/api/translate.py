@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from fullnat.api import checks
 from fullnat.config import addresses
-from fullnat.config.model import Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
+from fullnat.config.model import OPEN, Access, Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
 from fullnat.core import commands as c
 from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.model import Model
@@ -17,6 +17,8 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
 from fullnat.net.flow import Endpoint, address, named_mark, text
 from fullnat.net.match import parse as parse_match
+from fullnat.net.prefixes import Prefix
+from fullnat.net.prefixes import parse as parse_prefix
 from fullnat.net.vlan import interface_number
 
 Json = dict[str, Any]
@@ -269,6 +271,31 @@ class Translation:
         yield c.EditInterface(interface)
 
 
+def _of(message: Any) -> ServiceKey | None:
+    """The service of a message that may be of all of them. Raises ValueError."""
+    return _key(message) if message.virtual or message.protocol else None
+
+
+def _prefixes(texts: Iterable[str]) -> frozenset[Prefix]:
+    return frozenset(map(parse_prefix, texts))
+
+
+def _edited_access(message: Any) -> Iterator[Command]:
+    lists = _prefixes(message.deny), _prefixes(message.allow)
+    yield c.EditAccess(_of(message), Access(deny=lists[0], allow=lists[1], refused=message.refused or OPEN.refused))
+
+
+def _removed_prefixes(message: Any) -> Iterator[Command]:
+    if message.refused:
+        raise ValueError("refused is set, and not removed")
+    yield c.RemovePrefixes(_of(message), _prefixes(message.deny), _prefixes(message.allow))
+
+
+def counted(access: Access) -> Json:
+    """As a message AccessCount."""
+    return {"deny": len(access.deny), "allow": len(access.allow), "refused": access.refused}
+
+
 def _within(message: Any) -> float | None:
     return message.within if message.HasField("within") else None
 
@@ -303,6 +330,10 @@ _TRANSLATE: Mapping[str, Callable[[Translation, Any], Iterable[Command]]] = {
     "edit_route": lambda _, m: (c.EditRoute(made(StaticRoute, m)),),
     "remove_route": lambda _, m: (c.RemoveRoute(addresses.network(m.prefix)),),
     "edit_globals": Translation._edit_globals,
+    "edit_access": lambda _, m: _edited_access(m),
+    "add_prefixes": lambda _, m: (c.AddPrefixes(_of(m), _prefixes(m.deny), _prefixes(m.allow), m.refused),),
+    "remove_prefixes": lambda _, m: _removed_prefixes(m),
+    "end_refused": lambda _, m: (c.EndRefused(_of(m)),),
 }
 """By the name of the command in its message: a test compares them."""
 
@@ -329,4 +360,5 @@ def network(model: Model) -> Json:
         "globals": shown(model.settings),
         "interfaces": [shown(interface) for interface in model.interfaces.values()],
         "routes": [shown(route) for route in model.routes.values()],
+        "access": counted(model.access),
     }

@@ -7,9 +7,11 @@ from typing import Protocol
 
 from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.health import Verdict
+from fullnat.core.histogram import Histogram
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
+from fullnat.core.talkers import Talker
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 
@@ -54,6 +56,10 @@ class Core(Protocol):
 
     def has_quorum(self, key: ServiceKey) -> bool: ...
 
+    def talkers(self, most: int, now: float | None = None) -> list[Talker]: ...
+
     def local_addresses(self) -> Sequence[LocalAddressView]: ...
 
     def stats(self) -> Mapping[str, int]: ...
+
+    def histograms(self) -> Mapping[str, Histogram]: ...

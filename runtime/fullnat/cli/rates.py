@@ -10,7 +10,7 @@ Json = dict[str, Any]
 SERVED = ("connections", "unanswered", "in_packets", "out_packets", "in_bytes", "out_bytes")
 """Counters of services and real servers."""
 _LOCAL = ("connections", "conflicts", "exhausted")
-_GROUPS = ("drops", "punts", "toa")
+_GROUPS = ("drops", "punts", "toa", "cookies")
 _PRESENT = ("sessions", "templates")
 """What the controller tells beside its counters."""
 

@@ -119,7 +119,12 @@ def sections(found: Json) -> list[tuple[str, Row, list[Row]]]:
     ]
     shown = found if changes is None else changes
     tables.append(("Refused", ("service", "reason", *counter[1:]), _refused(found)))
-    for name, title in (("drops", "Drops by reason"), ("punts", "To the controller"), ("toa", "TOA")):
+    for name, title in (
+        ("drops", "Drops by reason"),
+        ("punts", "To the controller"),
+        ("toa", "TOA"),
+        ("cookies", "SYN cookies"),
+    ):
         rows: list[Row] = [
             (reason, str(cell["packets"]), _octets(cell["bytes"], bits=changes is not None))
             for reason, cell in shown[name].items()

@@ -4,13 +4,16 @@ roles that exclude each other (:mod:`.roles`)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Hashable, Iterator
+from functools import partial
 from typing import Any
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
-from fullnat.config.roles import check_roles
+from fullnat.config.roles import check_roles, place
+from fullnat.core import outward_rules
 from fullnat.core.checks import ONLY_V6, mixed, without_local, without_port
-from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.protocols.base import PROTOCOLS, Protocol
+from fullnat.core.syn_proxy import check_syn_proxy
 from fullnat.core.telling import check_proxy
 from fullnat.core.values import (
     OPS_WITHOUT_LOCAL,
@@ -41,7 +44,7 @@ def check(config: Config, problems: Problems, cpu_port: int | None = None) -> No
     wrong = check_roles(config, problems)
     services = _Unique(problems)
     for number, server in enumerate(config.virtual_servers, 1):
-        where: Where = (("virtual_server", number),)
+        where = place(server, number)
         key = "address" if server.fwmark is None else "fwmark"
         services.see((server.protocol, server.endpoint), where, key, f"{server.protocol} {server.endpoint}")
         _check_virtual_server(config, server, where, wrong, problems)
@@ -99,16 +102,27 @@ def _check_routes(config: Config, problems: Problems) -> None:
             problems.add(where, "gateway", f"{route.gateway} is in the subnet of no interface")
 
 
+def _check_syn_proxy(server: VirtualServer, protocol: Protocol, where: Where, problems: Problems) -> None:
+    servers = [(Endpoint(as_bytes(real.address), real.port), real.mode or server.mode) for real in server.real_servers]
+    _try(
+        check_syn_proxy, protocol, server, server.endpoint.address, servers, problems=problems, at=(where, "syn_proxy")
+    )
+
+
 def _check_virtual_server(
     config: Config, server: VirtualServer, where: Where, wrong: Container[IpAddress], problems: Problems
 ) -> None:
     """``wrong`` are addresses of which enough was said."""
     virtual = server.endpoint
-    _try(check_match, virtual, server.match, problems=problems, at=(where, "match"))
+    is_outward = server.mode.is_outward
+    _try(partial(check_match, is_outward=is_outward), virtual, server.match, problems=problems, at=(where, "match"))
+    number = PROTOCOLS[server.protocol].number
+    for key, said in outward_rules.objections(number, server, is_v6=server.address.version == 6):
+        problems.add(where, key, said)
     if server.toa_kind != TOA_KIND and server.address.version != 6:
         problems.add(where, "toa_kind", f"{server.toa_kind} {ONLY_V6}, and {virtual} is not")
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}
-    if server.sessions and not server.local_addresses and any(mode.takes_local for mode in modes):
+    if server.sessions and not server.local_addresses and any(mode.has_own_numbers for mode in modes):
         problems.add(where, "local_addresses", "FULLNAT needs at least one local address")
     for key, said in objections(server):
         problems.add(where, key, said)
@@ -117,6 +131,7 @@ def _check_virtual_server(
     protocol = PROTOCOLS[server.protocol]
     own = (real.mode or server.mode for real in server.real_servers)
     _try(check_proxy, protocol, server.proxy_protocol, own, problems=problems, at=(where, "proxy_protocol"))
+    _check_syn_proxy(server, protocol, where, problems)
     seen = set()
     for address in server.local_addresses:
         if address in seen:
@@ -141,7 +156,9 @@ def _check_virtual_server(
         mode = real.mode or server.mode
         if real.address.version != server.address.version and not mode.takes_any_family:
             problems.add(below, "address", mixed(endpoint, virtual, mode))
-        if mode.takes_local and seen and all(local.version != real.address.version for local in seen):
+        for key, said in outward_rules.objections_to_server(real, server):
+            problems.add(below, key, said)
+        if mode.has_own_numbers and seen and all(local.version != real.address.version for local in seen):
             problems.add(below, "address", without_local(endpoint))
         for key, said in () if server.sessions else objections_to_server(real, mode):
             problems.add(below, key, said)
@@ -151,7 +168,7 @@ def _check_virtual_server(
             problems.add(below, "port", f"{mode} changes no port: it has to be {server.port}")
         if mode.needs_neighbors and _routable(config, real.address) and not _next_door(config, real.address):
             problems.add(below, "address", f"{real.address} is not next door, as {mode} needs it")
-        if real.address not in wrong and not _routable(config, real.address):
+        if real.address not in wrong and not mode.is_outward and not _routable(config, real.address):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
 
 

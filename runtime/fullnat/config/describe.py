@@ -9,7 +9,7 @@ from typing import Any
 from fullnat.config.addresses import mac_text
 from fullnat.config.model import Interface, ServerSettings, ServiceSettings
 from fullnat.core import commands
-from fullnat.core.commands import Command, ServiceKey
+from fullnat.core.commands import Command, OfAccess, ServiceKey
 from fullnat.core.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.net.flow import text
@@ -21,6 +21,7 @@ _VERBS = {
     "Remove": "removed",
     "Arrange": "put into another order",
     "Drain": "draining",
+    "End": "ended",
 }
 _NOUNS = {
     "Service": "virtual server",
@@ -28,6 +29,9 @@ _NOUNS = {
     "Servers": "real servers",
     "Local": "local address",
     "Locals": "local addresses",
+    "Access": "who may",
+    "Prefixes": "who may",
+    "Refused": "sessions of those who may not",
     "Interface": "[[interface]] of port",
     "Route": "route to",
     "Globals": "options of all services",
@@ -67,6 +71,8 @@ def _line(change: Command, changed: list[str]) -> str:
     what = _what(change)
     words = [f"{noun} {what}" if what else noun] if service and noun != "virtual server" else []
     subject = ", ".join([f"virtual server {service}", *words]) if service else f"{noun} {what}".rstrip()
+    if isinstance(change, OfAccess) and not service:
+        subject = f"{noun} use any service"
     return f"{subject}: {_VERBS[verb]}{_difference(change, changed)}"
 
 
@@ -90,6 +96,9 @@ def _what(change: Command) -> str:
 
 def _difference(change: Command, changed: list[str]) -> str:
     match change:
+        case commands.AddPrefixes() | commands.RemovePrefixes():
+            sets = ("deny", change.deny), ("allow", change.allow)
+            return f" ({', '.join(f'{len(found)} in {kind}' for kind, found in sets if found)})"
         case commands.DrainServer() | commands.DrainService() | commands.DrainAll():
             return "" if change.within is None else f" (for {change.within:g} s)"
     return f" ({', '.join(changed)})" if changed else ""
@@ -99,6 +108,11 @@ def _pair(change: Command, before: Model, after: Mapping[ServiceKey, ServiceSett
     """What is edited as it was and as it is with the services ``after`` it; None twice for other changes, and once for
     what the same batch has added."""
     match change:
+        case commands.EditAccess(None, access):
+            return before.access, access
+        case commands.EditAccess(service, access):
+            declared = before.services.get(service) if service is not None else None
+            return declared and declared.access, access
         case commands.EditGlobals(settings):
             return before.settings, settings
         case commands.EditService(service, settings):
@@ -129,6 +143,8 @@ def _changed(old: Any, new: Any, prefix: str = "") -> list[str]:
             continue
         if name == "checks":
             found.append("checks are others" if was and now else "checked no more" if was else "checked")
+        elif isinstance(was, frozenset):
+            found.append(f"{name} {len(was)} -> {len(now)}: {len(now - was)} new, {len(was - now)} gone")
         elif is_dataclass(was) and is_dataclass(now):
             found += _changed(was, now, f"{name}.")
         else:

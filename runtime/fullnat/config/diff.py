@@ -22,6 +22,7 @@ from fullnat.core.commands import (
     ArrangeLocals,
     ArrangeServers,
     Command,
+    EditAccess,
     EditGlobals,
     EditInterface,
     EditRoute,
@@ -46,6 +47,7 @@ def model_of(config: Config) -> Model:
         {interface.number: interface for interface in config.interfaces},
         {route.prefix: route for route in config.routes},
         {_key(virtual): _declared(virtual) for virtual in config.virtual_servers},
+        config.access,
     )
 
 
@@ -58,6 +60,7 @@ def _declared(virtual: VirtualServer) -> Declared:
         only(ServiceSettings, virtual),
         {_endpoint(real): only(ServerSettings, real) for real in virtual.real_servers},
         dict.fromkeys(address(local) for local in virtual.local_addresses),
+        virtual.access,
     )
 
 
@@ -73,6 +76,8 @@ def diff(old: Model, new: Model) -> list[Command]:
 def _diff(old: Model, new: Model) -> Iterator[Command]:
     if old.settings != new.settings:
         yield EditGlobals(new.settings)
+    if old.access != new.access:
+        yield EditAccess(None, new.access)
     gone = (interface for number, interface in old.interfaces.items() if number not in new.interfaces)
     yield from (RemoveInterface(interface.port, interface.vlan) for interface in gone)
     for number, interface in new.interfaces.items():
@@ -94,6 +99,8 @@ def _diff(old: Model, new: Model) -> Iterator[Command]:
 def _of_service(key: ServiceKey, old: Declared, new: Declared) -> Iterator[Command]:
     if old.settings != new.settings:
         yield EditService(key, new.settings)
+    if old.access != new.access:
+        yield EditAccess(key, new.access)
     yield from (RemoveServer(key, server) for server in old.servers if server not in new.servers)
     for server, settings in new.servers.items():
         if old.servers.get(server) != settings:

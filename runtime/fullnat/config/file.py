@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import addresses, check, hints, keepalived, locate, probes, scalars
+from fullnat.config import addresses, check, hints, keepalived, lists, locate, probes, scalars, snat
 from fullnat.config.advice import advice
 from fullnat.config.check_options import CHECK, NEEDED, OF_CHECK
 from fullnat.config.errors import ConfigError, Problems, Where
@@ -32,7 +32,12 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.core.values import (
+    BLOCKS,
+    COOKIE_MSS,
+    COOKIE_SCALES,
+    INDEPENDENT,
     LIMITS,
+    MAPPINGS,
     MTUS,
     PORTS,
     PREFIXES,
@@ -40,7 +45,10 @@ from fullnat.core.values import (
     PUNTS,
     QUIC_CONFIGS,
     QUORUMS,
+    REFUSALS,
+    SOURCE_PREFIXES,
     SWITCH_PORTS,
+    SYN_PROXIES,
     WEIGHTS,
 )
 from fullnat.net.flow import MARKS, marked
@@ -123,6 +131,7 @@ REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "quic_id": (scalars.quic_id, ""),
     "upper_threshold": (scalars.integer(*LIMITS), 0),
     "lower_threshold": (scalars.integer(*LIMITS), 0),
+    "new_rate": (scalars.integer(*LIMITS), 0),
     "sorry": (scalars.boolean, False),
     "notify_up": (probes.told, ""),
     "notify_down": (probes.told, ""),
@@ -138,6 +147,15 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "mode": (scalars.mode, Mode.FULLNAT),
     "local_addresses": (addresses.addresses, ()),
     "established_timeout": (scalars.seconds, 90.0),
+    "deny": (lists.prefixes, frozenset()),
+    "allow": (lists.prefixes, frozenset()),
+    "refused": (scalars.one_of(*REFUSALS), "drop"),
+    "source_rate": (scalars.integer(*LIMITS), 0),
+    "source_sessions": (scalars.integer(*LIMITS), 0),
+    "half_open": (scalars.integer(*LIMITS), 0),
+    "source_half_open": (scalars.integer(*LIMITS), 0),
+    "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
+    "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
     "max_sessions": (scalars.integer(*LIMITS), 0),
     "new_rate": (scalars.integer(*LIMITS), 0),
     "ops": (scalars.boolean, False),
@@ -152,6 +170,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "toa": (scalars.boolean, True),
     "toa_kind": (scalars.toa_kind, 254),
     "proxy_protocol": (scalars.one_of(*PROXIES), "off"),
+    "syn_proxy": (scalars.one_of(*SYN_PROXIES), "off"),
     "keep_timestamps": (scalars.boolean, False),
     "keep_mss": (scalars.boolean, False),
     "reset_on_miss": (scalars.boolean, True),
@@ -165,24 +184,47 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "omega": (scalars.boolean, False),
     "passive_failures": (scalars.integer(*LIMITS), 0),
     "passive_time": (scalars.seconds, 5.0),
+    "mapping": (scalars.one_of(*MAPPINGS), INDEPENDENT),
+    "block_size": (scalars.integer(*BLOCKS), 0),
+    "block_log": (scalars.boolean, False),
+    "host_sessions": (scalars.integer(*LIMITS), 0),
 }
 _SERVER_OF_PORTS = REAL_SERVER | {"port": (_ANY_PORT, 0)}
 """A real server of a service of several ports, which has none of its own."""
 _BY_MARK = {key: option for key, option in VIRTUAL_SERVER.items() if key not in ("address", "port")}
 _OF_UDP = ("ops",)
-_OF_TCP = ("toa", "toa_kind", "keep_timestamps", "keep_mss", "reset_on_miss")
+_OF_TCP = (
+    "half_open",
+    "source_half_open",
+    "toa",
+    "toa_kind",
+    "keep_timestamps",
+    "keep_mss",
+    "reset_on_miss",
+    "syn_proxy",
+)
 TIMEOUTS: dict[str, tuple[Convert, Any]] = {item.name: (scalars.seconds, item.default) for item in fields(Timeouts)}
 GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_min": (_PORT, 5000),
     "local_port_max": (_PORT, 65535),
     "punt_rate": (scalars.integer(*PUNTS), 20_000),
     "punt_burst": (scalars.integer(*PUNTS), 20_000),
+    "deny": (lists.prefixes, frozenset()),
+    "allow": (lists.prefixes, frozenset()),
+    "refused": (scalars.one_of(*REFUSALS), "drop"),
+    "source_rate": (scalars.integer(*LIMITS), 0),
+    "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
+    "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
+    "syn_proxy_mss": (scalars.integer(*COOKIE_MSS), 1452),
+    "syn_proxy_scale": (scalars.integer(*COOKIE_SCALES), 7),
+    "syn_proxy_half_open": (scalars.integer(*LIMITS), 4096),
 }
 _PLACES = {
     "[[interface]]": INTERFACE,
     "[[route]]": ROUTE,
     "[[virtual_server]]": VIRTUAL_SERVER,
     "[[virtual_server.real_server]]": REAL_SERVER,
+    "[[snat]]": snat.SNAT,
     "[[virtual_server.check]] and [[virtual_server.real_server.check]]": CHECK,
     "[timeouts]": TIMEOUTS,
     "the beginning, before all sections": GLOBAL,
@@ -195,7 +237,7 @@ _PLACES = {
 
 def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     top: Where = ()
-    values = _section(document, GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server"))
+    values = _section(document, GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server", "snat"))
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
         Interface(**found | {"address": found["address"][0], "further": found["address"][1:]})
@@ -212,6 +254,9 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         for where, table in _tables(document, "virtual_server", problems, top)
         if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
     ]
+    for where, table in _tables(document, "snat", problems, top):
+        if (found := _section(table, snat.SNAT, problems, where)) is not None:
+            servers += snat.services(found, where, problems)
     if "interface" not in document and "virtual_server" in document:
         problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:
@@ -221,7 +266,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         routes=tuple(routes),
         virtual_servers=tuple(servers),
         timeouts=timeouts,
-        **values,
+        **lists.accessed(values),
     )
 
 
@@ -266,7 +311,7 @@ def _virtual_server(
     own_checks = checks(table, problems, where)
     if found is None:
         return None
-    return VirtualServer(**_named(found), real_servers=tuple(servers), timeouts=own, checks=own_checks)
+    return VirtualServer(**lists.accessed(_named(found)), real_servers=tuple(servers), timeouts=own, checks=own_checks)
 
 
 def _named(found: dict[str, Any]) -> dict[str, Any]:

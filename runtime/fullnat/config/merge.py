@@ -25,6 +25,7 @@ def merged(old: Model, new: Model, current: Model) -> Model:
         _merged(old.interfaces, new.interfaces, current.interfaces),
         _merged(old.routes, new.routes, current.routes),
         services,
+        new.access if new.access != old.access else current.access,
     )
 
 
@@ -33,6 +34,7 @@ def _service(old: Declared, new: Declared, current: Declared) -> Declared:
         new.settings if new.settings != old.settings else current.settings,
         _merged(old.servers, new.servers, current.servers),
         _merged(old.locals, new.locals, current.locals),
+        new.access if new.access != old.access else current.access,
     )
 
 

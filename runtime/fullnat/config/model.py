@@ -11,6 +11,7 @@ from fullnat.core.modes import Mode
 from fullnat.net.flow import Endpoint, mark_of
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.match import Match
+from fullnat.net.prefixes import Prefix
 from fullnat.net.vlan import interface_number
 
 IpAddress = IPv4Address | IPv6Address
@@ -111,6 +112,21 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who may begin something with a service, or with any. Of an address the longest prefix that has it says so."""
+
+    deny: frozenset[Prefix] = frozenset()
+    allow: frozenset[Prefix] = frozenset()
+    """If there are any, who is in none is refused. Of a prefix in both, the denial counts."""
+    refused: str = "drop"
+    """What who is refused gets, of :data:`fullnat.core.values.REFUSALS`."""
+
+
+OPEN = Access()
+"""Whoever wants may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """What can be said of a real server."""
 
@@ -124,6 +140,8 @@ class ServerSettings:
     """Sessions from which on it takes no new ones; 0 is no limit."""
     lower_threshold: int = 0
     """Sessions below which it takes new ones again; 0 is three quarters of the upper threshold."""
+    new_rate: int = 0
+    """New sessions per second; 0 is no limit."""
     sorry: bool = False
     """It takes new sessions only while the service has no quorum, and the others do not then."""
     notify_up: str = ""
@@ -183,6 +201,9 @@ class ServiceSettings:
     """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
+    syn_proxy: str = "off"
+    """Which SYNs are answered with a cookie, of :data:`fullnat.core.syn_proxy.COOKIES`: none, those that are too many,
+    or all."""
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
     echo_while_up: bool = False
@@ -192,6 +213,18 @@ class ServiceSettings:
     """Sessions that it may have; 0 is no limit."""
     new_rate: int = 0
     """New sessions per second; 0 is no limit."""
+    source_rate: int = 0
+    """The same of one source prefix, in the switch."""
+    source_sessions: int = 0
+    """Sessions that one source prefix may have; 0 is no limit."""
+    half_open: int = 0
+    """Of TCP, sessions that nobody has answered yet: of more the oldest goes. 0 is no limit."""
+    source_half_open: int = 0
+    """The same of one source prefix."""
+    source_prefix: int = 32
+    """Bits of an IPv4 address that are a source by that,"""
+    source_prefix6: int = 64
+    """and of an IPv6 address."""
     ops: bool = False
     """One-packet scheduling, of UDP: each datagram goes to a real server of its own, and no session is kept."""
     sessions: bool = True
@@ -214,6 +247,15 @@ class ServiceSettings:
     """Those of this service; None is those of the configuration."""
     match: tuple[Match, ...] = ()
     """Of a service by match: the packets that are of it."""
+    mapping: str = "endpoint-independent"
+    """Of SNAT: what a host's port is shown by one public port for, of :data:`fullnat.core.values.MAPPINGS` (RFC 4787
+    4.1)."""
+    block_size: int = 0
+    """Of SNAT: public ports that a host gets at once, for itself; 0: it shares them all."""
+    block_log: bool = False
+    """Blocks that hosts get and give back are logged (RFC 6888 4)."""
+    host_sessions: int = 0
+    """Of SNAT: sessions that a host may have; 0 is no limit."""
     quorum: int = 1
     """The weight of servers that are well from which on there are enough of them."""
     hysteresis: int = 0
@@ -235,6 +277,16 @@ class ServiceSettings:
     checks: tuple[Check, ...] = ()
     """Of the real servers that have none of their own."""
 
+    @property
+    def inward(self) -> tuple[Match, ...]:
+        """The rules whose destinations are virtual addresses."""
+        return () if self.mode.is_outward else self.match
+
+    @property
+    def outward(self) -> tuple[Match, ...]:
+        """Those of SNAT."""
+        return self.match if self.mode.is_outward else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServer(ServiceSettings):
@@ -243,8 +295,23 @@ class VirtualServer(ServiceSettings):
     port: int
     """0 is all ports."""
     protocol: str = "tcp"
+    access: Access = OPEN
     local_addresses: tuple[IpAddress, ...] = ()
     real_servers: tuple[RealServer, ...] = ()
+    said: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """The section that it is of, if that stands for several of them."""
+
+    @property
+    def deny(self) -> frozenset[Prefix]:
+        return self.access.deny
+
+    @property
+    def allow(self) -> frozenset[Prefix]:
+        return self.access.allow
+
+    @property
+    def refused(self) -> str:
+        return self.access.refused
 
     @property
     def endpoint(self) -> Endpoint:
@@ -267,15 +334,41 @@ class GlobalSettings:
     punt_rate: int = 20_000
     """Packets per second that the switch may send to the controller."""
     punt_burst: int = 20_000
+    source_rate: int = 0
+    """New sessions per second of one source prefix, with all services together; 0 is no limit."""
+    source_prefix: int = 32
+    """Bits of an IPv4 address that are a source by that,"""
+    source_prefix6: int = 64
+    """and of an IPv6 address."""
+    syn_proxy_mss: int = 1452
+    """Of SYN-ACKs with a cookie over IPv4; over IPv6 32 less."""
+    syn_proxy_scale: int = 7
+    """By which clients shift windows behind such a SYN-ACK: no more than the real servers should."""
+    syn_proxy_half_open: int = 4096
+    """Half-open sessions of a service with syn_proxy = "auto" beyond which it answers every SYN so; 0 is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config(GlobalSettings):
     interfaces: tuple[Interface, ...]
     routes: tuple[StaticRoute, ...] = ()
+    access: Access = OPEN
+    """That of all services."""
     virtual_servers: tuple[VirtualServer, ...] = ()
     vain: tuple[str, ...] = field(default=(), compare=False)
     """What the file says and nothing follows from, one line each with its place."""
+
+    @property
+    def deny(self) -> frozenset[Prefix]:
+        return self.access.deny
+
+    @property
+    def allow(self) -> frozenset[Prefix]:
+        return self.access.allow
+
+    @property
+    def refused(self) -> str:
+        return self.access.refused
 
 
 S = TypeVar("S")

@@ -7,9 +7,11 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from fullnat.config.errors import Problems, Where
-from fullnat.config.model import Config, IpAddress
+from fullnat.config.model import Config, IpAddress, VirtualServer
 from fullnat.core.roles import EXCLUSIVE, Role
 from fullnat.core.values import hostless
+from fullnat.net.flow import Address
+from fullnat.net.match import MOST_ADDRESSES, Match
 
 
 class Use(NamedTuple):
@@ -30,16 +32,31 @@ def uses(config: Config) -> Iterator[Use]:
         if route.gateway is not None:
             yield Use(route.gateway, Role.GATEWAY, (("route", number),), "gateway")
     for number, virtual in enumerate(config.virtual_servers, 1):
-        where: Where = (("virtual_server", number),)
+        where = place(virtual, number)
         if virtual.fwmark is None:
             yield Use(virtual.address, Role.VIRTUAL, where, "address")
         else:
-            for matched in dict.fromkeys(each for match in virtual.match for each in match.addresses()):
+            for matched in dict.fromkeys(each for match in virtual.inward for each in _addresses(match)):
                 yield Use(ip_address(matched), Role.VIRTUAL, where, "match")
         for local in virtual.local_addresses:
             yield Use(local, Role.LOCAL, where, "local_addresses")
         for below, real in enumerate(virtual.real_servers, 1):
-            yield Use(real.address, Role.SERVER, (*where, ("real_server", below)), "address")
+            role = Role.PUBLIC if virtual.mode.is_outward else Role.SERVER
+            yield Use(real.address, role, *_place_of_server(virtual, where, below))
+
+
+def place(virtual: VirtualServer, number: int) -> Where:
+    """Where the file says it: the virtual server of this number, or a section that stands for several."""
+    return virtual.said or (("virtual_server", number),)
+
+
+def _place_of_server(virtual: VirtualServer, where: Where, number: int) -> tuple[Where, str]:
+    return (where, "addresses") if virtual.said else ((*where, ("real_server", number)), "address")
+
+
+def _addresses(match: Match) -> Iterator[Address]:
+    """None of a rule that has too many, of which enough is said."""
+    return match.addresses() if match.dst.num_addresses <= MOST_ADDRESSES else iter(())
 
 
 def check_roles(config: Config, problems: Problems) -> set[IpAddress]:

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.journal import REPLACED, REUSED_BY_CLIENT, ends
 from fullnat.core.lifecycle import Phase, Step
-from fullnat.core.placement import Place, Refusal, limited, place
+from fullnat.core.placement import Place, Refusal, limited
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.servers import Server
 from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
+from fullnat.core.snat import placed
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Address, Endpoint, Flow
@@ -37,7 +39,7 @@ def refuse(stats: Stats, service: Service, refusal: Refusal, flow: Flow, held: H
     """``flow`` gets no session of ``service``: count that, and tell its client where that helps."""
     stats[refusal.value] += 1
     service.refused[refusal.value] += 1
-    if refusal.is_told:
+    if refusal.is_told and not service.is_outward:
         stats["conn_sched_unreach"] += 1
         out.append(Forward(held.port, port_unreachable(held.packet, flow)))
 
@@ -52,6 +54,9 @@ class Admission:
     ) -> None:
         """``suspect`` is told of real servers that a client gets no answer from."""
         self._store = store
+        self.on_crowd: Callable[[Service, float, list[Effect]], bool] = lambda _service, _now, _out: False
+        """Hears of a service that has as many half-open sessions as it may, when one more begins; whether it sees to
+        that, so that none has to go."""
         self._suspect = suspect
         self._resets = resets
         self._stats = store.stats
@@ -84,11 +89,13 @@ class Admission:
         if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
             if (
                 phase is Phase.INSTALLED
-                and event.reason == PuntReason.SERVICE_SYN
+                and event.reason != PuntReason.SESSION_SYN
                 and now - session.changed > SUSPICIOUS
             ):
                 self._store.timers.arm(session, now)
             self._again(session, held, now, out)
+        elif session.entry.splice is not None and phase in (Phase.INSTALLING, Phase.REUSING):
+            self._stats["syn_retransmitted"] += 1
         elif phase is Phase.INSTALLING or phase is Phase.REUSING:
             waiting = session.held
             self._stats["syn_retransmitted"] += waiting is not None and waiting.seq == held.seq
@@ -104,11 +111,12 @@ class Admission:
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        found = limited(service, now) or self._place(service, flow, held.packet, now)
+        found = self.placed(service, flow, held.packet, now)
         if isinstance(found, Refusal):
             refuse(store.stats, service, found, flow, held, out)
             return
-        isn = self._towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
+        self._make_room(service, flow, now, out)
+        isn = self.towards(found.server, found.server.at(flow.dst), found.local, held.seq, now)
         session = store.take(flow, service, found, (held.seq, isn), now)
         if session is None:
             refuse(store.stats, service, Refusal.NO_ROOM, flow, held, out)
@@ -116,26 +124,54 @@ class Admission:
         session.held = held
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
-    def _place(self, service: Service, flow: Flow, packet: Packet, now: float) -> Place | Refusal:
-        store = self._store
-        known = store.affinity.server(service, flow, packet, now) if service.knows_clients else None
-        return place(store.pool, store.clients, service, flow, known)
+    def _make_room(self, service: Service, flow: Flow, now: float, out: list[Effect]) -> None:
+        """Of the half-open sessions of ``service``, or of the source of ``flow``, the oldest goes if there are as many
+        as there may be: whoever answers has done so by then."""
+        crowd = service.limits.crowds(flow.src.address)
+        if crowd is None or self.on_crowd(service, now, out):
+            return
+        oldest = next((each for each in crowd if each.phase is Phase.INSTALLED), None)
+        if oldest is None:
+            return
+        self._stats["half_open_ended"] += 1
+        service.limits.settled(oldest)
+        if not self._resets.begin(oldest, now, out):
+            self._store.remove((oldest,), now, out)
 
-    def _towards(
+    def placed(self, service: Service, flow: Flow, packet: Packet, now: float) -> Place | Refusal:
+        """Where a new session of ``flow`` goes, which begins with that, or why there is to be none."""
+        return limited(service, flow.src.address, now) or placed(self._store, service, flow, packet, now)
+
+    def towards(
         self, server: Server, at: Endpoint, local: Endpoint, seq: int, now: float, above: int | None = None
     ) -> int:
         """The ISN that ``server``, which answers ``at`` this, sees: ours, or the client's ``seq`` where it is the
         client that it talks to."""
-        return self._isn.next(local, at, now, above) if server.mode.takes_local else seq
+        return self._isn.next(local, at, now, above) if server.mode.has_own_numbers else seq
 
     def _again(self, session: Session, held: Held, now: float, out: list[Effect], *, sent: bool = True) -> None:
         """A SYN on an installed session. Not ``sent``: the server has seen none yet."""
         store = self._store
         # It was found dead and waits for its resets; the client has begun anew before.
         dead = session.phase is Phase.EXPIRING
+        splice = session.entry.splice
+        if splice is not None and not dead:
+            if held.seq == session.entry.client_isn:
+                # Long under way: its client has had a SYN-ACK.
+                self._stats["syn_retransmitted"] += 1
+                return
+            if not splice.number:
+                # Its client begins anew before the server has answered; the SYN comes again, and gets a cookie.
+                store.remove((session,), now, out)
+                return
         if held.seq == session.entry.client_isn and not dead:
             self._stats["syn_retransmitted"] += 1
             answered = session.events & session.protocol.answers
+            if self._is_forlorn(session, now):
+                self._stats["syn_deferred"] += 1
+                session.held = held
+                store.remove((session,), now, out)
+                return
             if session.service.passive_failures:
                 store.doubts.repeated(session)
             if answered and session.is_over:
@@ -146,7 +182,7 @@ class Admission:
             if begins:
                 store.begin(session, now)
             elif not session.events:
-                self._suspect(session.server.endpoint.address, now, out)
+                self._suspect(session.receiver, now, out)
             out.append(Inject(held.port, held.packet.frame, session.entry.session_id, begins))
             return
         challenged = session.state in session.protocol.challenging or (sent and self._may_be_answered(session, now))
@@ -159,12 +195,19 @@ class Admission:
         if not session.server.effective_weight or not session.service.configured:
             # A new connection, which the real server takes no more: a new session, on another one.
             self._stats["syn_deferred"] += 1
+            ends(store.journal, session, REPLACED)
             if dead:
                 self._resets.send(session, now, out)
             elif not self._resets.begin(session, now, out):
                 store.remove((session,), now, out)
             return
         self._reuse(session, held, now, out)
+
+    def _is_forlorn(self, session: Session, now: float) -> bool:
+        """Nobody has answered its SYN, and its server, which takes no new sessions any more, may never; others do."""
+        if session.events or session.server.wanted or self._may_be_answered(session, now):
+            return False
+        return any(server.takes_new for server in session.service.servers.values())
 
     def _may_be_answered(self, session: Session, now: float) -> bool:
         """Whether the server may have answered the SYN of a session that has just begun, so that both ends go by its
@@ -177,7 +220,7 @@ class Admission:
         """A new connection on the old local address and port (LVS: fullnat_conn_reused_entry)."""
         entry = session.entry
         above = held.end or self._store.ceiling(session)
-        isn = self._towards(session.server, session.real, session.local, held.seq, now, above)
+        isn = self.towards(session.server, session.real, session.local, held.seq, now, above)
         self._store.count_unanswered(session)
         self._stats["fullnat_conn_reused"] += 1
         self._stats[REUSED[session.state.name]] += 1
@@ -185,6 +228,7 @@ class Admission:
             delta=(isn - held.seq) & 0xFFFFFFFF,
             client_isn=held.seq,
             idle_timeout=session.service.established_timeout,
+            splice=None,
         )
         session.probing = False
         self._store.write(session, Op.MODIFY, session.new_entry, Step.REUSE, now, out)
@@ -200,15 +244,20 @@ class Admission:
         if failure is not None:
             self._failed(session, failure, now, out)
             return
-        held = session.held
+        held, journal = session.held, self._store.journal
         session.held = None
         if session.phase is Phase.INSTALLING:
             self._stats["sessions_created"] += 1
+            self._store.setup.observe(now - session.created)
         elif session.new_entry is not None:
+            if journal is not None:
+                journal.closed(session, now, REUSED_BY_CLIENT)
             session.entry = session.new_entry
             session.new_entry = None
         session.step(Step.WRITTEN)
         self._store.begin(session, now)
+        if journal is not None:
+            journal.opened(session, now)
         if held is None:
             return
         if held.seq == session.entry.client_isn:

@@ -3,16 +3,19 @@ unless interfaces or routes change."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from fullnat.config.model import IpInterface, ServerSettings, ServiceSettings
+from fullnat.config.model import OPEN, Access, IpInterface, ServerSettings, ServiceSettings
+from fullnat.core import outward_rules
 from fullnat.core.commands import Problem, Reason
 from fullnat.core.draft import Draft, name
-from fullnat.core.model import Model
+from fullnat.core.model import Declared, Model
 from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
+from fullnat.core.syn_proxy import OFF, check_syn_proxy
 from fullnat.core.telling import INSERTED, check_proxy
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.core.without_sessions import objections, objections_to_server
@@ -35,6 +38,8 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _one_packet(draft)
     yield from _stateless(draft)
     yield from _proxies(draft)
+    yield from _outward(draft)
+    yield from _syn_proxies(draft)
     yield from _checks(draft)
     for server in touched[Role.SERVER]:
         if server not in conflicting and router.link(server) is None and router.next_hop(server) is None:
@@ -87,6 +92,32 @@ def of_vlans(draft: Draft) -> Iterator[Problem]:
             yield Problem(Reason.INVALID, f"{what} has a VLAN, which this program of the switch does not have")
 
 
+def of_lists(draft: Draft, room: int) -> Iterator[Problem]:
+    """Lists of prefixes in a draft for a program that has room for so many prefixes of a family: of services, and as
+    many of all. Half of that is for what replaces them."""
+    old = (draft.before(key) for key in draft.services)
+    pairs = zip(old, draft.services.values(), strict=True)
+    if draft.model.access is draft.before_access and all(_access(one) is _access(other) for one, other in pairs):
+        return
+    services = draft.everything()
+    if not room:
+        asks = draft.model.access != OPEN or draft.model.settings.source_rate
+        if asks or any(declared.access != OPEN or declared.settings.source_rate for declared in services):
+            what = "lists and rates of sources are not in this program of the switch"
+            yield Problem(Reason.INVALID, f"{what}, which has no room for prefixes")
+        return
+    for whose, lists in (("all services", [draft.model.access]), ("services", [each.access for each in services])):
+        counts = Counter(len(prefix.address) for each in lists for prefix in {*each.deny, *each.allow})
+        for octets, count in counts.items():
+            if count > room // 2:
+                said = f"the lists of {whose} have {count} prefixes of {family(Address(bytes(octets)))}"
+                yield Problem(Reason.INVALID, f"{said}: the switch has room for {room // 2}")
+
+
+def _access(declared: Declared | None) -> Access:
+    return OPEN if declared is None else declared.access
+
+
 def of_stateless(draft: Draft) -> Iterator[Problem]:
     """Services without sessions in a draft for a program that has none."""
     for key, declared in draft.affected():
@@ -129,6 +160,25 @@ def _proxies(draft: Draft) -> Iterator[Problem]:
             yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
 
 
+def _syn_proxies(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        settings = declared.settings
+        servers = ((server, of.mode or settings.mode) for server, of in declared.servers.items())
+        try:
+            check_syn_proxy(BY_NUMBER[key[0]], settings, key[1].address, servers)
+        except ValueError as error:
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+
+
+def of_cookies(draft: Draft) -> Iterator[Problem]:
+    """Services that ask for SYN cookies in a draft for a program that makes none."""
+    for key, declared in draft.affected():
+        word = declared.settings.syn_proxy
+        if word != OFF:
+            what = f"{name(key)}: syn_proxy {word} is not in this program of the switch"
+            yield Problem(Reason.INVALID, f"{what}: an ASIC's has no stages for the cookies' hash")
+
+
 def of_proxies(draft: Draft) -> Iterator[Problem]:
     """What the draft has of PROXY protocol, for a program that puts none in."""
     for key, declared in draft.affected():
@@ -138,6 +188,15 @@ def of_proxies(draft: Draft) -> Iterator[Problem]:
                 f"{name(key)}: proxy_protocol {declared.settings.proxy_protocol} is not in this program of the switch: "
                 "an ASIC's has no room for bytes in front of a payload",
             )
+
+
+def _outward(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        for _, said in outward_rules.objections(key[0], declared.settings, is_v6=is_v6(key[1].address)):
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {said}")
+        for server, settings in declared.servers.items():
+            for _, said in outward_rules.objections_to_server(settings, declared.settings):
+                yield Problem(Reason.CONFLICT, f"real server {server}: {said}")
 
 
 def _checks(draft: Draft) -> Iterator[Problem]:

@@ -13,8 +13,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from fullnat.config.model import GlobalSettings, Interface, IpNetwork, ServerSettings, ServiceSettings, StaticRoute
+from fullnat.config.model import (
+    Access,
+    GlobalSettings,
+    Interface,
+    IpNetwork,
+    ServerSettings,
+    ServiceSettings,
+    StaticRoute,
+)
 from fullnat.net.flow import Address, Endpoint
+from fullnat.net.prefixes import Prefix
 from fullnat.net.vlan import interface_number
 
 ServiceKey = tuple[int, Endpoint]
@@ -125,6 +134,44 @@ class ArrangeLocals:
     locals: tuple[Address, ...]
 
 
+# ---------------------------------------------------------------------------------------------- who may
+
+
+@dataclass(frozen=True, slots=True)
+class EditAccess:
+    """Who may use a service, None: all services. Sessions go on."""
+
+    service: ServiceKey | None
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class AddPrefixes:
+    """To the lists of those who may not and who may; those that are there stay."""
+
+    service: ServiceKey | None
+    deny: frozenset[Prefix] = frozenset()
+    allow: frozenset[Prefix] = frozenset()
+    refused: str = ""
+    """What who is refused gets from now on; none: what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePrefixes:
+    """From these lists, which have to have them."""
+
+    service: ServiceKey | None
+    deny: frozenset[Prefix] = frozenset()
+    allow: frozenset[Prefix] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class EndRefused:
+    """Sessions of those who may not use their service any more are reset; None: of all services."""
+
+    service: ServiceKey | None = None
+
+
 # ---------------------------------------------------------------------------------------------- network and the rest
 
 
@@ -187,7 +234,8 @@ OfService = (
     | ArrangeLocals
 )
 OfNetwork = AddInterface | EditInterface | RemoveInterface | AddRoute | EditRoute | RemoveRoute
-Command = OfService | OfNetwork | EditGlobals | DrainAll
+OfAccess = EditAccess | AddPrefixes | RemovePrefixes | EndRefused
+Command = OfService | OfNetwork | OfAccess | EditGlobals | DrainAll
 
 
 # ---------------------------------------------------------------------------------------------- what can be wrong

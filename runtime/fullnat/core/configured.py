@@ -15,13 +15,16 @@ from fullnat.core.matching import virtual_addresses
 from fullnat.core.mirror import Mirror, desired_entries
 from fullnat.core.model import Model
 from fullnat.core.next_hops import NextHops
+from fullnat.core.policies import Policies
 from fullnat.core.routing import Router
+from fullnat.core.service import Service
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Address, address, mark_of
 from fullnat.net.match import Match
 from fullnat.tables.bucket import Bucket
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.route import Route
+from fullnat.tables.service_match import ServiceMatch
 from fullnat.tables.table import Entry, EntryKey, Owner, Wanted, shown, table_of
 from fullnat.tables.virtual_service import VirtualService
 
@@ -50,6 +53,7 @@ class Configured:
         """The ids of the gateways that routes go by; there may be none for some."""
         self._mirror = Mirror()
         self.buckets = Buckets(store.services)
+        self.policies = Policies()
         self._writes: dict[int, tuple[tuple[Op, Entry], ...]] = {}
         """Under way, by token."""
 
@@ -67,6 +71,19 @@ class Configured:
         """The same of the buckets, when the servers have their ids."""
         self.buckets.switch_up(buckets, self._mirror.of(VirtualService))
 
+    def found_policies(self, entries: Iterable[Entry]) -> None:
+        """The same of who may use services."""
+        there: list[VirtualService | ServiceMatch] = [*self._mirror.of(VirtualService), *self._mirror.of(ServiceMatch)]
+        self.policies.switch_up(entries, there, self._store.services.by_key)
+
+    def follow_policies(self, out: list[Effect]) -> None:
+        """Write what waits of them, and the services whose lists are there."""
+        opened, self.policies.opened = self.policies.opened, []
+        if opened:
+            self.change(opened, (), out)
+        else:
+            self.write([], out)
+
     def routes(self) -> list[Route]:
         """Those of the switch."""
         return self._mirror.of(Route)
@@ -78,12 +95,14 @@ class Configured:
     def sync(self, out: list[Effect]) -> set[Address]:
         """Make all configured tables what they should be; returns addresses of ours that are new."""
         self.buckets.follow()
-        services = {service.key: service.service_flags for service in self._store.services}
+        services = {service.key: service.service_flags for service in self._opened(self._store.services)}
         locals_ = [local.address for local in self._store.pool]
         self._routed = self._next_hops.gateways(self._gateways)
         silent, matches = self._silent(services), self._matches(services)
         groups = self.buckets.groups(services)
-        desired = desired_entries(Wanted(self._network, services, locals_, self._routed, silent, groups, matches))
+        outward, policies = self._outward(services), self.policies.numbers(services)
+        wanted = Wanted(self._network, services, locals_, self._routed, silent, groups, matches, outward, policies)
+        desired = desired_entries(wanted)
         self._store.pool.retired.clear()
         self.write(self._mirror.change_to(desired), out)
         return self._owned(self.own.copy(), desired)
@@ -102,17 +121,28 @@ class Configured:
         flags = self._flags(keys, addresses)
         silent, matches = self._silent(flags), self._matches(flags)
         groups = self.buckets.groups(flags)
-        desired = desired_entries(Wanted(network, flags, self._in_use(addresses), {}, silent, groups, matches))
+        in_use, policies = self._in_use(addresses), self.policies.numbers(flags)
+        desired = desired_entries(Wanted(network, flags, in_use, {}, silent, groups, matches, policies=policies))
         updates = self._mirror.change_part(possible, desired)
         self.write(updates + self._mirror.retries(), out)
         return self._owned(set(addresses), desired)
+
+    def retire(self, out: list[Effect]) -> None:
+        """Local addresses that nobody uses any more are ours no longer."""
+        retired, self._store.pool.retired = self._store.pool.retired, []
+        self.change((), retired, out)
 
     def _flags(self, keys: Iterable[ServiceKey], addresses: Iterable[Address]) -> dict[ServiceKey, int]:
         """ServiceFlags of those that are there of ``keys``, and of one service of each address that has some: the
         address is theirs as long as there is any."""
         services = self._store.services
         known = [services.one_of(virtual) for virtual in addresses] + [services.by_key.get(key) for key in keys]
-        return {service.key: service.service_flags for service in known if service is not None}
+        there = (service for service in known if service is not None)
+        return {service.key: service.service_flags for service in self._opened(there)}
+
+    def _opened(self, services: Iterable[Service]) -> Iterator[Service]:
+        """Those of ``services`` that do not wait for their lists."""
+        return (service for service in services if not self.policies.withholds(service.key))
 
     def _silent(self, keys: Iterable[ServiceKey]) -> set[Address]:
         """Addresses of these services that answer no echo request."""
@@ -124,6 +154,10 @@ class Configured:
     def _matches(self, keys: Iterable[ServiceKey]) -> dict[ServiceKey, tuple[Match, ...]]:
         services = self._store.services
         return {key: services.by_key[key].matches for key in keys if services.by_key[key].matches}
+
+    def _outward(self, keys: Iterable[ServiceKey]) -> dict[ServiceKey, tuple[Match, ...]]:
+        services = self._store.services
+        return {key: services.by_key[key].outward for key in keys if services.by_key[key].outward}
 
     def _in_use(self, addresses: Iterable[Address]) -> list[Address]:
         return [local for local in addresses if local in self._store.pool]
@@ -139,13 +173,15 @@ class Configured:
     def write(self, configured: Updates, out: list[Effect]) -> None:
         """The updates of ``configured`` tables, and before them those of what they and sessions lead to."""
         servers = self._store.services.updates()
+        policies, retired = self.policies.updates()
         made, gone = self.buckets.updates()
         # Before a server goes, so does what leads to it.
         early, late = servers, list[tuple[Op, Entry]]()
         if gone:
             early = [update for update in servers if update[0] is not Op.DELETE]
             late = [update for update in servers if update[0] is Op.DELETE]
-        self._write((*early, *self._next_hops.updates(), *made, *configured, *gone, *late), out)
+        updates = *policies, *early, *self._next_hops.updates(), *made, *configured, *gone, *late, *retired
+        self._write(updates, out)
 
     def write_next_hops(self, out: list[Effect]) -> None:
         """What is new of next hops alone."""
@@ -171,6 +207,8 @@ class Configured:
             if failure is None:
                 continue
             said = f"{operation.value} {shown(entry)}: {failure.message}"
+            if owner is Owner.POLICIES:
+                continue
             if owner in unlearned:
                 unlearned[owner].append(said)
                 continue
@@ -179,6 +217,7 @@ class Configured:
             out.append(Log("ERROR", said))
         self._store.services.answered(of[Owner.SERVERS])
         self.buckets.answered(of[Owner.BUCKETS])
+        self.policies.answered(of[Owner.POLICIES], out)
         for update in of[Owner.NEIGHBORS]:
             self._next_hops.answered(*update)
         self._retain(of[Owner.CONFIGURATION])

@@ -3,7 +3,7 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -42,6 +42,7 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.journal import Journal, Record
 from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.misses import Misses
@@ -50,6 +51,7 @@ from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
 from fullnat.core.one_packet import OnePacket
 from fullnat.core.passive import Passive
+from fullnat.core.refused import RefusedClients
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
@@ -59,9 +61,12 @@ from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
+from fullnat.core.syn_proxies import SynProxies
+from fullnat.core.talkers import ASKING, Talkers
 from fullnat.core.warming import Warming
+from fullnat.core.wishes import OF_ALL, of_all, wish_of
 from fullnat.net.flow import Address
-from fullnat.net.parse import parse
+from fullnat.net.parse import Packet, parse
 from fullnat.net.vlan import priority, without_priority
 from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
@@ -84,6 +89,7 @@ class Controller(Reporting):
         self._declaration = Declaration(leaving, sizes)
         self._next_hops = NextHops()
         self._tables = Configured(self._store, self._next_hops)
+        self._store.services.outward.own = self._tables.own
         router, write = self._declaration.router, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
         self._discovery = Discovery(self._neighbors, self._stats)
@@ -93,10 +99,13 @@ class Controller(Reporting):
         self._restoration = Restoration(self._store, self._resets)
         self._parts = reconcile.Parts(self._store, self._expiry, self._resets, self._restoration)
         self._misses = Misses(self._store)
+        self._talkers = Talkers()
+        self._refused = RefusedClients(self._store, self._tables.policies, self._resets)
         self._edits = Edits(self._store)
         self._senders = Senders(self._store, self._tables.own)
         self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
+        self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
@@ -137,6 +146,7 @@ class Controller(Reporting):
                 self._expiry.idle(event, now)
             case Shed():
                 self._stats["syn_shed"] += event.syns
+                self._stats["packet_shed"] += event.others
             case SwitchUp():
                 self._switch_up(event, now, out)
             case SessionsFound() if self._adoption is not None:
@@ -148,10 +158,16 @@ class Controller(Reporting):
                 return []
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
+        if self._store.mappings.blocks.log:
+            self._tell_blocks(out)
+        if self._store.crowded:
+            self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
-            self._retire(out)
+            self._tables.retire(out)
         elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
             self._tables.write([], out)
+        elif self._tables.policies.changed:
+            self._tables.follow_policies(out)
         return [(switch, out)] if out else []
 
     def _comes_up(self, event: Event, switch: SwitchId) -> bool:
@@ -167,7 +183,7 @@ class Controller(Reporting):
         if self._switch is None:
             return None
         owners = self._store, self._neighbors, self._warming, self._draining, self._store.templates, self._passive
-        times = (owner.timers.deadline() for owner in owners)
+        times = *(owner.timers.deadline() for owner in owners), self._syn_proxies.deadline()
         return min((time for time in times if time is not None), default=None)
 
     def handle_deadline(self, now: float) -> list[Envelope]:
@@ -181,20 +197,29 @@ class Controller(Reporting):
         self._draining.due(now, out)
         self._store.templates.due(now)
         self._passive.due(now, out)
+        calm = self._syn_proxies.due(now, out)
+        if calm:
+            self._tables.change(calm, (), out)
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         return [(self._switch, out)] if out else []
 
     def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
         packet, reason = parse(event.frame), event.reason
-        if reason == PuntReason.SESSION_SYN or reason == PuntReason.OPTIONS:
+        if reason in (PuntReason.SESSION_SYN, PuntReason.OPTIONS, PuntReason.SPLICE):
             session = self._store.table.by_id.get(event.session_id)
             if session is not None:
                 session.punted(packet, len(event.frame))
+        if reason == PuntReason.NO_NEIGHBOR and self._leads_out(event, packet):
+            reason = PuntReason.SNAT
+        if reason in ASKING and packet.src is not None:
+            self._talkers.seen(packet.src, now)
         if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
             self._admission.syn(event, packet, now, out)
         elif reason == PuntReason.SERVICE_DATAGRAM:
             self._datagrams.datagram(event, packet, now, out)
+        elif reason == PuntReason.SNAT:
+            (self._admission.syn if packet.tcp is not None else self._datagrams.datagram)(event, packet, now, out)
         elif reason == PuntReason.NO_NEIGHBOR:
             to = self._store.receiver(event.session_id, packet)
             self._neighbors.packet(packet, to, now, out, priority(event.ingress_port))
@@ -210,10 +235,20 @@ class Controller(Reporting):
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
             self._icmp_errors.error(event, packet, now, out)
-        elif reason == PuntReason.NO_SESSION:
-            self._misses.segment(packet, event.ingress_port, now, out)
+        elif reason == PuntReason.NO_SESSION or reason == PuntReason.LATE_ANSWER:
+            self._misses.segment(packet, event.ingress_port, now, out, of_server=reason == PuntReason.LATE_ANSWER)
+        elif reason == PuntReason.REFUSED:
+            self._refused.packet(event, packet, now, out)
+        elif self._syn_proxies.packet(event, packet, now, out):
+            pass
         else:
             self._stats["bad_frame"] += 1
+
+    def _leads_out(self, event: PacketIn, packet: Packet) -> bool:
+        """Whether what has no next hop yet is of a host inside, by a rule of SNAT, and not translated."""
+        flow = packet.flow
+        outward = self._store.services.outward
+        return flow is not None and outward.find(flow, without_priority(event.ingress_port)) is not None
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):
@@ -223,6 +258,8 @@ class Controller(Reporting):
                 self._datagrams.leave(self._store.services, now, out)
             return
         for session, failure in self._store.answered(event):
+            if self._syn_proxies.written(session, failure, now, out):
+                continue
             opener = self._admission if session.protocol.is_numbered else self._datagrams
             if session.phase is not Phase.REMOVING:
                 opener.written(session, failure, now, out)
@@ -253,6 +290,8 @@ class Controller(Reporting):
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
         self._tables.found_buckets(of[Owner.BUCKETS])
+        self._tables.found_policies(of[Owner.POLICIES])
+        self._syn_proxies.switch_up(of[Owner.COOKIES], now, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
         out += announce(self._declaration.router, self._tables.own)
@@ -284,6 +323,7 @@ class Controller(Reporting):
         """Nothing that is under way will be answered."""
         reconcile.switch_down(self._store)
         self._restoration.forget()
+        self._syn_proxies.switch_down()
         self._datagrams.switch_down()
         self._neighbors.switch_down()
 
@@ -308,14 +348,16 @@ class Controller(Reporting):
         if self._switch is None:
             return [(THE_SWITCH, told)] if told else []
         out += told
+        self._syn_proxies.sync(now, out)
         self._number(NOTHING_FOUND, out)
-        new = self._tables.sync(out) if change.network else self._change_tables(change, out)
+        new = self._tables.sync(out) if change.network else self._tables.change(change.services, change.locals, out)
         out += announce(self._declaration.router, new)
         by_key = self._store.services.by_key
         self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
         if gone:
             self._resets.end([session for session in self._store.table if not session.service.configured], now, out)
         self._draining.at_once(now, out)
+        self._refused.end(change.ends, now, out)
         self._neighbors.resolve(self._awaited.wanted if change.network else hops, now, out)
         settings = self.model.settings
         limit = settings.punt_rate, settings.punt_burst
@@ -345,8 +387,11 @@ class Controller(Reporting):
             router = self._declaration.router
             self._tables.set_network(self.model.network(), router)
             store.services.ids.route(router.source)
+            store.services.outward.route(router)
             hops.route(router)
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
+        self._tables.policies.wish(OF_ALL, of_all(settings, self.model.access))
+        self._talkers.bits = settings.source_prefix, settings.source_prefix6
         if settings.timeouts != change.settings.timeouts:
             for service in store.services:
                 service.set_timeouts(settings.timeouts)
@@ -362,20 +407,19 @@ class Controller(Reporting):
             store.templates.follow(left or store.services.by_key.get(key), forgets=service_change.changes_clients)
             store.pool.add(service_change.locals_added)
             store.pool.remove(service_change.locals_removed)
+            self._tables.policies.wish(key, wish_of(service_change.after), is_new=service_change.before is None)
             new |= hops.add(server.address for server in service_change.servers_added)
             hops.remove(server.address for server in service_change.servers_removed)
+        self._syn_proxies.follow(change.services, settings)
         self._warming.begin(self._now)
         self._draining.follow(change.services, change.drains, self._now)
         return new, gone, told
 
-    def _change_tables(self, change: Change, out: list[Effect]) -> set[Address]:
-        locals_ = [local for one in change.services.values() for local in (*one.locals_added, *one.locals_removed)]
-        return self._tables.change(change.services, locals_, out)
-
-    def _retire(self, out: list[Effect]) -> None:
-        """Local addresses that nobody uses any more are ours no longer."""
-        retired, self._store.pool.retired = self._store.pool.retired, []
-        self._tables.change((), retired, out)
+    def _tell_blocks(self, out: list[Effect]) -> None:
+        """Which hosts inside got blocks of ports, and gave them back."""
+        log = self._store.mappings.blocks.log
+        out += (Log("INFO", line) for line in log)
+        log.clear()
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
         """For how many servers there is no id is told when the switch comes up, and when it changes."""
@@ -383,6 +427,10 @@ class Controller(Reporting):
         if without and (found is not NOTHING_FOUND or without != self._without_id):
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
         self._without_id = without
+
+    def keep_journal(self, put: Callable[[Record], None]) -> None:
+        """Have ``put`` told of the sessions that begin and end from now on."""
+        self._store.journal = Journal(put)
 
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
         """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 
 from fullnat.core.admission import SUSPICIOUS, refuse
 from fullnat.core.interface import Effect, Failure, Inject, Log, Op, Outcome, PacketIn
+from fullnat.core.journal import SERVER_LEFT, ends
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.one_packet import OnePacket
-from fullnat.core.placement import Place, Refusal, limited, place
+from fullnat.core.placement import Refusal, limited
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.service import Service
 from fullnat.core.sessions import Held, Session
+from fullnat.core.snat import placed
 from fullnat.core.store import SessionStore
 from fullnat.net.flow import Flow
 from fullnat.net.parse import Packet
@@ -56,7 +58,7 @@ class Datagrams:
         """A client's datagram that the switch has no session for."""
         flow = packet.flow
         protocol = BY_NUMBER.get(packet.protocol)
-        if flow is None or protocol is None or protocol.is_numbered:
+        if flow is None or protocol is None or protocol.is_numbered or not protocol.opens(packet):
             self._stats["bad_frame"] += 1
             return
         # The sum of a first fragment is that of them all.
@@ -93,7 +95,11 @@ class Datagrams:
             return
         self._stats["sessions_created"] += 1
         session.step(Step.WRITTEN)
-        self._store.begin(session, now)
+        store = self._store
+        store.begin(session, now)
+        store.setup.observe(now - session.created)
+        if store.journal is not None:
+            store.journal.opened(session, now)
         queue = self._waiting.pop(session.key, None)
         if queue is None:
             return
@@ -126,6 +132,8 @@ class Datagrams:
         if out_of:
             leaving = [session for session in store.table if session.server in out_of and session.phase in _LIVE]
             self._stats["datagram_rescheduled"] += len(leaving)
+            for session in leaving:
+                ends(store.journal, session, SERVER_LEFT)
             store.remove(leaving, now, out)
 
     def switch_down(self) -> None:
@@ -143,7 +151,11 @@ class Datagrams:
             self._give_up(queue)
             return
         full = store.unnumbered * SHARE >= store.table.ids.size
-        found = Refusal.NO_ROOM if full else limited(service, now) or self._place(service, flow, queue.held[0], now)
+        found = (
+            Refusal.NO_ROOM
+            if full
+            else limited(service, flow.src.address, now) or placed(store, service, flow, queue.held[0].packet, now)
+        )
         session = None if isinstance(found, Refusal) else store.take(flow, service, found, (0, 0), now)
         if session is None:
             refusal = found if isinstance(found, Refusal) else Refusal.NO_ROOM
@@ -152,11 +164,6 @@ class Datagrams:
             return
         self._waiting[session.key] = queue
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
-
-    def _place(self, service: Service, flow: Flow, first: Held, now: float) -> Place | Refusal:
-        store = self._store
-        known = store.affinity.server(service, flow, first.packet, now) if service.knows_clients else None
-        return place(store.pool, store.clients, service, flow, known)
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         outcome, message = failure

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Set
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check, of_ipv6, of_match, of_proxies, of_stateless, of_vlans
+from fullnat.core.checks import check, of_cookies, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
 from fullnat.core.interface import Sizes
@@ -36,7 +36,10 @@ class ServiceChange(NamedTuple):
 
     @property
     def locals_added(self) -> list[Address]:
-        return _new(self.after.locals if self.after else (), self.before.locals if self.before else {})
+        """Addresses that sessions show as theirs."""
+        before, after = self.before, self.after
+        mine = {**before.locals, **before.publics} if before else {}
+        return _new({**after.locals, **after.publics} if after else (), mine)
 
     @property
     def locals_removed(self) -> list[Address]:
@@ -44,7 +47,7 @@ class ServiceChange(NamedTuple):
 
     @property
     def servers_added(self) -> list[Endpoint]:
-        return _new(self.after.servers if self.after else (), self.before.servers if self.before else {})
+        return _new(self.after.receivers if self.after else (), set(self.before.receivers) if self.before else ())
 
     @property
     def servers_removed(self) -> list[Endpoint]:
@@ -61,6 +64,13 @@ class Change(NamedTuple):
     """As they were."""
     drains: dict[tuple[ServiceKey, Endpoint], float | None]
     """The time that sessions of these servers have, seconds from now; None is for ever."""
+    ends: Set[ServiceKey | None] = frozenset()
+    """Services whose sessions of those who may not use them are to end; None: all."""
+
+    @property
+    def locals(self) -> list[Address]:
+        """Local addresses that services get and lose."""
+        return [local for one in self.services.values() for local in (*one.locals_added, *one.locals_removed)]
 
 
 class Declaration:
@@ -79,7 +89,8 @@ class Declaration:
         changed."""
         draft, roles, router = self._drafted(commands)
         services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
-        change = Change(services, draft.network_changes, self.model.settings, draft.drains)
+        old = self.model.settings
+        change = Change(services, draft.network_changes, old, draft.drains, draft.ends)
         draft.take_over()
         self._roles.add(roles)
         self.router = router
@@ -101,7 +112,9 @@ class Declaration:
         problems += () if self._program.has_vlans else of_vlans(draft)
         problems += () if self._program.has_stateless else of_stateless(draft)
         problems += () if self._program.has_match else of_match(draft)
+        problems += of_lists(draft, self._program.list_size)
         problems += () if self._program.has_proxy else of_proxies(draft)
+        problems += () if self._program.has_cookies else of_cookies(draft)
         if problems:
             raise CommandError(problems)
         return draft, roles, router

@@ -12,6 +12,10 @@ from fullnat.core.stats import Stats
 from fullnat.net.nd import UNSPECIFIED, Solicitation, advertisement, read
 from fullnat.net.parse import Packet
 
+WORTH_HEARING = 2000
+"""ARP, neighbor discovery, and questions that the switch has answered: so many of each may it bring a second, and at
+once. Fewer neighbors are kept that are known by that alone."""
+
 
 class Discovery:
     def __init__(self, neighbors: Neighbors, stats: Stats) -> None:

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fullnat.config.model import Interface, IpNetwork, ServerSettings, ServiceSettings
+from fullnat.config.model import Access, Interface, IpNetwork, ServerSettings, ServiceSettings
 from fullnat.core import commands as c
 from fullnat.core.commands import Command, Problem, Reason, ServiceKey
 from fullnat.core.matching import virtual_addresses
 from fullnat.core.model import Declared, Model
+from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.values import (
+    check_access,
     check_globals,
     check_host,
     check_interface,
@@ -25,6 +27,7 @@ from fullnat.core.values import (
     check_within,
 )
 from fullnat.net.flow import Endpoint, address, is_v6, mark_of, mark_of_other_family, text
+from fullnat.net.prefixes import ordered
 from fullnat.net.vlan import interface_text
 
 Leaving = Callable[[ServiceKey], Mapping[Endpoint, str]]
@@ -59,6 +62,8 @@ class Draft:
 
     def __init__(self, model: Model, leaving: Leaving = lambda _: {}) -> None:
         self.leaving = leaving
+        self.ends: set[ServiceKey | None] = set()
+        """Services whose sessions of those who may not use them are to end; None: all."""
         self.drains: dict[tuple[ServiceKey, Endpoint], float | None] = {}
         """The time that sessions of these servers have, seconds from now; None is for ever."""
         self.problems: list[Problem] = []
@@ -82,6 +87,14 @@ class Draft:
         """As it is to be, but for its services."""
         return self._model
 
+    @property
+    def before_access(self) -> Access:
+        return self._base.access
+
+    def everything(self) -> list[Declared]:
+        """All services, as they are to be."""
+        return [each for each in {**self._base.services, **self.services}.values() if each is not None]
+
     def before(self, key: ServiceKey) -> Declared | None:
         return self._base.services.get(key)
 
@@ -99,6 +112,7 @@ class Draft:
             self._model.interfaces,
             self._model.routes,
         )
+        model.access = self._model.access
         for key, declared in self.services.items():
             if declared is None:
                 services.pop(key, None)
@@ -111,12 +125,13 @@ class Draft:
         for key, after in self.services.items():
             before = self.before(key)
             for count, one in ((1, after), (-1, before)):
-                change.count(Role.VIRTUAL, () if one is None else virtual_addresses(key, one.settings.match), count)
+                change.count(Role.VIRTUAL, () if one is None else virtual_addresses(key, one.settings.inward), count)
             before, after = before or _NOTHING, after or _NOTHING
             for count, one, other in ((1, after, before), (-1, before, after)):
                 change.count(Role.LOCAL, one.locals.keys() - other.locals.keys(), count)
-                servers = one.servers.keys() - other.servers.keys()
+                servers = set(one.receivers) - set(other.receivers)
                 change.count(Role.SERVER, (server.address for server in servers), count)
+                change.count(Role.PUBLIC, one.publics.keys() - other.publics.keys(), count)
         for count, model in ((1, self._model), (-1, self._base)) if self.network_changes else ():
             interfaces, routes = model.interfaces.values(), model.routes.values()
             own = (address(each.ip) for interface in interfaces for each in interface.addresses)
@@ -137,13 +152,17 @@ class Draft:
         if self._find(command.service) is not None:
             raise _Refusal(Reason.EXISTS, f"{name(command.service)} is there already")
         check_service(command.settings)
-        check_match(virtual, command.settings.match)
+        check_match(virtual, command.settings.match, is_outward=command.settings.mode.is_outward)
         self.services[command.service] = Declared(command.settings)
 
     def edit_service(self, command: c.EditService) -> None:
         check_service(command.settings)
-        check_match(command.service[1], command.settings.match)
-        self._service(command.service).settings = command.settings
+        is_outward = command.settings.mode.is_outward
+        check_match(command.service[1], command.settings.match, is_outward=is_outward)
+        service = self._service(command.service)
+        if service.settings.mode.is_outward is not is_outward:
+            raise ValueError(f"{name(command.service)} cannot change to or from {Mode.SNAT}: remove it first")
+        service.settings = command.settings
 
     def remove_service(self, command: c.RemoveService) -> None:
         self._existing(command.service)
@@ -237,6 +256,38 @@ class Draft:
             raise _Refusal(Reason.UNKNOWN, f"{name(key)} has no real server {server}")
         return servers
 
+    # ---- who may
+
+    def edit_access(self, command: c.EditAccess) -> None:
+        check_access(command.access)
+        if command.service is None:
+            self._model.access = command.access
+        else:
+            self._service(command.service).access = command.access
+
+    def add_prefixes(self, command: c.AddPrefixes) -> None:
+        old = self._access(command.service)
+        deny, allow = old.deny | command.deny, old.allow | command.allow
+        access = Access(deny=deny, allow=allow, refused=command.refused or old.refused)
+        self.edit_access(c.EditAccess(command.service, access))
+
+    def remove_prefixes(self, command: c.RemovePrefixes) -> None:
+        old = self._access(command.service)
+        of = "all services" if command.service is None else name(command.service)
+        for kind, gone, there in (("deny", command.deny, old.deny), ("allow", command.allow, old.allow)):
+            if missing := ordered(gone - there):
+                raise _Refusal(Reason.UNKNOWN, f"{of}: {missing[0]} is not in {kind}")
+        access = replace(old, deny=old.deny - command.deny, allow=old.allow - command.allow)
+        self.edit_access(c.EditAccess(command.service, access))
+
+    def end_refused(self, command: c.EndRefused) -> None:
+        if command.service is not None:
+            self._existing(command.service)
+        self.ends.add(command.service)
+
+    def _access(self, key: ServiceKey | None) -> Access:
+        return self._model.access if key is None else self._existing(key).access
+
     # ---- network and the rest
 
     def add_interface(self, command: c.AddInterface) -> None:
@@ -309,6 +360,10 @@ _METHODS: dict[type[Command], Callable[[Draft, Any], None]] = {
     c.AddLocal: Draft.add_local,
     c.RemoveLocal: Draft.remove_local,
     c.ArrangeLocals: Draft.arrange_locals,
+    c.EditAccess: Draft.edit_access,
+    c.AddPrefixes: Draft.add_prefixes,
+    c.RemovePrefixes: Draft.remove_prefixes,
+    c.EndRefused: Draft.end_refused,
     c.AddInterface: Draft.add_interface,
     c.EditInterface: Draft.edit_interface,
     c.RemoveInterface: Draft.remove_interface,

@@ -33,6 +33,10 @@ def change(quote: Flow, session: SessionEntry, flags: int) -> Change | None:
     return None
 
 
+WORTH_BRINGING = 2000
+"""ICMP errors a second that a switch may bring, and at once."""
+
+
 class IcmpErrors:
     def __init__(self, store: SessionStore) -> None:
         self._store = store

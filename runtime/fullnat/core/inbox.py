@@ -1,6 +1,8 @@
-"""What waits for the core, in which order, and for how long: SYNs that ask for new sessions wait behind everything
-else, and are given up when they have waited for longer than is of use to anybody. So do datagrams that ask for some, in
-a queue of their own: neither has the other's turns, however much comes of it.
+"""What waits for the core, in which order, and for how long.
+
+Answers and reports of the switch come first. Of packets those of each reason have a queue of their own, of which each
+has its turn, and each has its room: a flood of the one kind takes neither the time nor the memory of another. Packets
+that ask for new sessions, SYNs and datagrams, are given up when they have waited for longer than is of use to anybody.
 
 A client repeats a SYN that is not answered, after a second at first (RFC 6298 2.1). One that has waited for longer is
 in here twice. So when more SYNs come than sessions can be made, the oldest are given up first. How long they may wait
@@ -14,31 +16,40 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from fullnat.core.interface import Event, PacketIn
+from fullnat.core.histogram import SETUP_BOUNDS, Histogram
+from fullnat.core.interface import Event, NeighborHeard, PacketIn
 from fullnat.p4constants import PuntReason
 
-OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM))
+OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM), int(PuntReason.SNAT))
 """Why packets come that ask for new sessions."""
+ROOM = 1024
+"""Packets of any other reason that may wait; the oldest makes room for the next."""
 PATIENCE = 0.9
 """Seconds that a SYN may wait in a burst: a little less than a client waits before it repeats it."""
 HURRY = 0.05
 """The same, in a queue that stands."""
 
 
-class _Openings:
-    """Packets that ask for new sessions, for one reason."""
+class _Queue:
+    """Packets of one reason."""
 
-    __slots__ = ("_empty", "waiting")
+    __slots__ = ("_empty", "limit", "waiting")
 
-    def __init__(self) -> None:
-        self.waiting: deque[tuple[float, PacketIn]] = deque()
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.waiting: deque[tuple[float, Event]] = deque()
         self._empty = float("-inf")
         """When none last waited."""
 
-    def add(self, event: PacketIn, now: float) -> None:
+    def add(self, event: Event, now: float) -> bool:
+        """Whether another one had to make room."""
         if not self.waiting:
             self._empty = now
         self.waiting.append((now, event))
+        if len(self.waiting) <= self.limit:
+            return False
+        self.waiting.popleft()
+        return True
 
     def give_up(self, now: float) -> int:
         """Drop those that have waited for too long, whatever they have waited for; how many they were."""
@@ -57,47 +68,73 @@ class _Openings:
 class Inbox:
     def __init__(self, openings: int) -> None:
         """``openings``: SYNs that may wait at most, and datagrams."""
-        self._limit = openings
         self._events: deque[Event] = deque()
-        self._openings = {reason: _Openings() for reason in OPENINGS}
-        self._turns = deque(self._openings.values())
-        """Whose turn it is comes first."""
+        self._openings = {reason: _Queue(openings) for reason in OPENINGS}
+        self._queues: dict[int, _Queue] = {**self._openings}
+        """By reason; -1 are neighbors that were heard."""
+        self._turns: deque[int] = deque()
+        """Reasons of which something waits, the next one first."""
         self.handled = 0
         """SYNs and datagrams that were taken."""
         self.shed = 0
         """SYNs and datagrams that were given up."""
+        self.overflown = 0
+        """Other packets that had to make room."""
+        self.waited = Histogram(SETUP_BOUNDS)
+        """Seconds, of those that were taken."""
+
+    @property
+    def openings(self) -> int:
+        """SYNs and datagrams that wait."""
+        return sum(len(each.waiting) for each in self._openings.values())
 
     def __len__(self) -> int:
-        return len(self._events) + sum(len(each.waiting) for each in self._turns)
+        return len(self._events) + sum(len(each.waiting) for each in self._queues.values())
 
     def post(self, events: Iterable[Event], now: float) -> None:
         for event in events:
-            openings = self._openings.get(event.reason) if type(event) is PacketIn else None
-            if openings is None or type(event) is not PacketIn:
-                self._events.append(event)
+            if type(event) is PacketIn:
+                self._packet(event.reason, event, now)
+            elif type(event) is NeighborHeard:
+                self._packet(-1, event, now)
             else:
-                openings.add(event, now)
-        for openings in self._turns:
-            while len(openings.waiting) > self._limit:
-                openings.waiting.popleft()
+                self._events.append(event)
+
+    def _packet(self, reason: int, event: Event, now: float) -> None:
+        queue = self._queues.get(reason)
+        if queue is None:
+            queue = self._queues[reason] = _Queue(ROOM)
+        if not queue.waiting and reason not in self._turns:
+            self._turns.append(reason)
+        if queue.add(event, now):
+            if reason in self._openings:
                 self.shed += 1
+            else:
+                self.overflown += 1
 
     def take(self, now: float) -> Event | None:
-        """The next one, which is no SYN while there is something else; None: there is nothing that is worth doing."""
-        for openings in self._turns:
+        """The next one; None: there is nothing that is worth doing."""
+        for openings in self._openings.values():
             if openings.waiting:
                 self.shed += openings.give_up(now)
         if self._events:
             return self._events.popleft()
-        for _ in range(len(self._turns)):
-            waiting = self._turns[0].waiting
-            self._turns.rotate(-1)
+        while self._turns:
+            reason = self._turns.popleft()
+            waiting = self._queues[reason].waiting
+            if not waiting:
+                continue
+            came, event = waiting.popleft()
             if waiting:
+                self._turns.append(reason)
+            if reason in self._openings:
                 self.handled += 1
-                return waiting.popleft()[1]
+                self.waited.observe(now - came)
+            return event
         return None
 
     def clear(self) -> None:
         self._events.clear()
-        for openings in self._turns:
-            openings.waiting.clear()
+        self._turns.clear()
+        for queue in self._queues.values():
+            queue.waiting.clear()

@@ -16,8 +16,8 @@ width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, NewType
 
@@ -136,9 +136,12 @@ class ProbeResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shed:
-    """So many SYNs that asked for new sessions were dropped, because they had waited for too long."""
+    """Packets were dropped before they were handled."""
 
     syns: int
+    """Those that asked for new sessions, because they had waited for too long."""
+    others: int = 0
+    """Because more of their kind came than may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +250,8 @@ class Log:
 
     level: str
     message: str
+    fields: Mapping[str, object] | None = field(default=None, compare=False)
+    """The same for programs that read the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,5 +296,10 @@ class Sizes(NamedTuple):
     """It has services of all ports of an address, and by match."""
     has_proxy: bool = True
     """It puts headers of PROXY protocol in."""
+    has_cookies: bool = True
+    """It answers SYNs with cookies."""
     has_vlans: bool = True
     """Its ports are numbers with a VLAN."""
+    list_size: int = 1 << 18
+    """Prefixes of one family that its lists have room for, those of services and that of all apart; 0: it does not know
+    who may use services."""

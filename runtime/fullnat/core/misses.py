@@ -15,7 +15,7 @@ from fullnat.net.flow import Flow
 from fullnat.net.parse import Packet
 
 MISS_RATE = 1000.0
-"""RSTs per second; Linux answers as many challenges (tcp_challenge_ack_limit)."""
+"""RSTs per second to clients, and as many to servers; Linux answers as many challenges (tcp_challenge_ack_limit)."""
 MISS_BURST = 1000.0
 WORTH_BRINGING: int = 2000
 """Late segments a second that a switch may bring, and at once: some more than are answered, as some are not worth it.
@@ -26,10 +26,11 @@ class Misses:
     def __init__(self, store: SessionStore) -> None:
         self._store = store
         self._stats = store.stats
-        self._pace = Pace(MISS_RATE, MISS_BURST)
+        self._paces = {of_server: Pace(MISS_RATE, MISS_BURST) for of_server in (False, True)}
 
-    def segment(self, packet: Packet, port: int, now: float, out: list[Effect]) -> None:
-        """A segment without session came in by ``port``. Nobody answers a damaged one: it may be of another flow."""
+    def segment(self, packet: Packet, port: int, now: float, out: list[Effect], *, of_server: bool = False) -> None:
+        """A segment without session came in by ``port``, from a client or a server; a flood of the ones leaves the
+        others their answers. Nobody answers a damaged one: it may be of another flow."""
         if packet.flow is None or packet.tcp is None:
             self._stats["bad_frame"] += 1
             return
@@ -39,7 +40,7 @@ class Misses:
         if not packet.is_intact():
             self._stats["bad_checksum"] += 1
             return
-        if not self._pace.allows(now):
+        if not self._paces[of_server].allows(now):
             self._stats["reset_on_miss_limited"] += 1
             return
         self._stats["reset_on_miss"] += 1

@@ -5,9 +5,12 @@ What becomes of it is elsewhere: services at work in :mod:`.services`, what the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fullnat.config.model import (
+    OPEN,
+    Access,
     Config,
     GlobalSettings,
     Interface,
@@ -27,9 +30,20 @@ class Declared:
     settings: ServiceSettings
     servers: dict[Endpoint, ServerSettings] = field(default_factory=dict)
     locals: dict[Address, None] = field(default_factory=dict)
+    access: Access = OPEN
+
+    @property
+    def receivers(self) -> Iterable[Endpoint]:
+        """The servers that packets are sent to."""
+        return () if self.settings.mode.is_outward else self.servers
+
+    @property
+    def publics(self) -> dict[Address, None]:
+        """What stands for servers in SNAT: the addresses that hosts inside show."""
+        return {server.address: None for server in self.servers} if self.settings.mode.is_outward else {}
 
     def copy(self) -> Declared:
-        return Declared(self.settings, self.servers.copy(), self.locals.copy())
+        return Declared(self.settings, self.servers.copy(), self.locals.copy(), self.access)
 
 
 @dataclass(slots=True)
@@ -39,6 +53,8 @@ class Model:
     """By their numbers."""
     routes: dict[IpNetwork, StaticRoute] = field(default_factory=dict)
     services: dict[ServiceKey, Declared] = field(default_factory=dict)
+    access: Access = OPEN
+    """That of all services."""
 
     def network(self) -> Config:
         """Interfaces and routes, as the router and the tables take them."""

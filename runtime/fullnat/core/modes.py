@@ -25,11 +25,24 @@ class Mode(StrEnum):
     GUE = "gue"
     """The same with UDP between the headers (Generic UDP Encapsulation), by which routers tell flows apart."""
 
+    SNAT = "snat"
+    """Clients are hosts inside, which show themselves outside by a public address of ours: that is what the "server"
+    is. The destination stays."""
+
     @property
     def takes_local(self) -> bool:
-        """Sessions need a local address and port of ours, and with it sequence numbers of ours. In all other modes the
-        client's own endpoint is the local one, and its numbers stay."""
+        """Sessions need an address and port of ours. In all other modes the client's own endpoint is the local one."""
+        return self in (Mode.FULLNAT, Mode.SNAT)
+
+    @property
+    def has_own_numbers(self) -> bool:
+        """The server sees sequence numbers of ours. In all other modes the client's stay."""
         return self is Mode.FULLNAT
+
+    @property
+    def is_outward(self) -> bool:
+        """Sessions go from inside to whatever they are addressed to."""
+        return self is Mode.SNAT
 
     @property
     def keeps_destination(self) -> bool:
@@ -57,7 +70,7 @@ class Mode(StrEnum):
     def session_flags(self, asked: int) -> int:
         """Of the SessionFlags that a service asks for, those of a server's sessions. Where nothing is inserted, no room
         is made for it; and a client whose numbers stay may keep its timestamps."""
-        if self.takes_local:
+        if self.has_own_numbers:
             return asked
         flags = SessionFlag.KEEP_TIMESTAMPS | SessionFlag.KEEP_MSS
         return flags | SessionFlag.ONE_WAY if self.keeps_destination else flags

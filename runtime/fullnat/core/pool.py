@@ -273,6 +273,31 @@ class LocalPool:
         """Take this very address and port, of a session found on the switch; False when it is in use."""
         return self._get(place.address).claim(peer, place.port)
 
+    def has(self, place: Endpoint, peer: Peer) -> bool:
+        """Whether ``place`` is taken towards this very ``peer``."""
+        local = self._addresses.get(place.address)
+        ports = None if local is None else local.ports.get(peer)
+        return ports is not None and place.port in ports
+
+    def is_free_beside(self, place: Endpoint, peer: Peer) -> bool:
+        """Whether nobody has ``place`` towards another peer that ``peer`` has in it, or is in. Without port a peer is
+        all ports of its address, and without address it is everyone."""
+        local = self._addresses.get(place.address)
+        if local is None:
+            return True
+        ports, port = local.ports, place.port
+        protocol, (address, server_port) = peer
+        everyone = Address(bytes(len(address)))
+        if not any(address) and not server_port:
+            return not any(
+                port in each for other, each in ports.items() if other != peer and other.protocol == protocol
+            )
+        wider = [
+            Peer(protocol, Endpoint(everyone, 0)),
+            *((Peer(protocol, Endpoint(address, 0)),) if server_port else ()),
+        ]
+        return not any(port in ports[other] for other in wider if other in ports)
+
     def release(self, place: Endpoint, peer: Peer) -> None:
         local = self._addresses[place.address]
         local.release(peer, place.port)

@@ -150,7 +150,8 @@ class Adoption:
         configured no more."""
         services, servers = self._store.services, self.servers
         virtual = servers.virtual(entry)
-        possible = services.possible(key)
+        is_outward = servers.is_outward(entry)
+        possible = services.possible(key, is_outward=is_outward)
         if virtual is not None:
             # A server of one port is none of several.
             possible = [of for of in possible if (of[1].port == 0) is (virtual.port == 0)]

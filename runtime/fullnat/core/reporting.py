@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from fullnat.core import reconcile
 from fullnat.core.commands import ServiceKey
+from fullnat.core.histogram import Histogram
 from fullnat.core.stats import Stats
 from fullnat.core.store import SessionStore
+from fullnat.core.talkers import Talker, Talkers
 from fullnat.core.views import (
     LocalAddressView,
     ServiceView,
@@ -28,6 +30,7 @@ class Reporting:
     _store: SessionStore
     _stats: Stats
     _now: float
+    _talkers: Talkers
 
     def holds(self, entry: SessionEntry) -> bool:
         """Whether a session that is known has the id of ``entry``, or its client."""
@@ -72,8 +75,16 @@ class Reporting:
             if template.table.get(template.client) is template:
                 yield template_view(template, time)
 
+    def talkers(self, most: int, now: float | None = None) -> list[Talker]:
+        """The sources that have asked for the most new sessions lately."""
+        return self._talkers.top(most, self._now if now is None else now)
+
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)
+
+    def histograms(self) -> dict[str, Histogram]:
+        """By name."""
+        return {"setup": self._store.setup}
 
     def stats(self) -> dict[str, int]:
         """Counters by name (:data:`fullnat.core.stats.NAMES`), and how many sessions there are now."""

@@ -18,6 +18,7 @@ class Role(Enum):
     VIRTUAL = "a virtual server"
     LOCAL = "a local address"
     SERVER = "a real server"
+    PUBLIC = "a public address of SNAT"
 
 
 EXCLUSIVE: frozenset[frozenset[Role]] = frozenset(
@@ -31,6 +32,10 @@ EXCLUSIVE: frozenset[frozenset[Role]] = frozenset(
             (Role.SERVER, Role.INTERFACE),
             (Role.SERVER, Role.VIRTUAL),
             (Role.SERVER, Role.LOCAL),
+            (Role.PUBLIC, Role.GATEWAY),
+            (Role.PUBLIC, Role.SERVER),
+            # Either takes ports as if they were its own.
+            (Role.PUBLIC, Role.LOCAL),
         ),
     )
 )

@@ -80,7 +80,7 @@ class Senders:
         if server is not None:
             destination, added = server.endpoint.address, _outer(server.mode, server.endpoint.address)
         elif session is not None and packet.flow == session.key:
-            destination, added = session.server.endpoint.address, _added(session)
+            destination, added = session.receiver, _added(session)
             added += _translated(destination, six) if session.server.mode.takes_local else 0
         elif session is not None and packet.flow == session.entry.flow_out:
             destination = session.key.src.address

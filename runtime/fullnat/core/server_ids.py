@@ -16,18 +16,30 @@ from fullnat.core.mirror import Mirror
 from fullnat.core.modes import Mode
 from fullnat.core.pool import IdPool
 from fullnat.net.flow import Address, Endpoint, made, v4
-from fullnat.tables.server_in import DIRECT, GUE, TO_SERVER, TO_SERVER_ANY, TUNNEL, ServerIn
+from fullnat.tables.server_in import DIRECT, GUE, TO_OUTSIDE, TO_SERVER, TO_SERVER_ANY, TUNNEL, ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry, entry_key
 
 ServerEntry = ServerIn | ServerOut
-ACTIONS = {Mode.FULLNAT: TO_SERVER, Mode.NAT: TO_SERVER, Mode.DR: DIRECT, Mode.TUNNEL: TUNNEL, Mode.GUE: GUE}
+ACTIONS = {
+    Mode.FULLNAT: TO_SERVER,
+    Mode.NAT: TO_SERVER,
+    Mode.SNAT: TO_OUTSIDE,
+    Mode.DR: DIRECT,
+    Mode.TUNNEL: TUNNEL,
+    Mode.GUE: GUE,
+}
 """Of server_in."""
 _MODES = {DIRECT: Mode.DR, TUNNEL: Mode.TUNNEL, GUE: Mode.GUE}
 """Those that the action tells."""
 Source = Callable[[Address], Address]
 """Our own address on the way to another one."""
+
+
+def nobody(named: Endpoint) -> Endpoint:
+    """What stands for a virtual address and port where there is none, of the family of ``named``."""
+    return Endpoint(Address(bytes(len(named.address))), 0)
 
 
 class _Ends(NamedTuple):
@@ -70,7 +82,10 @@ class FoundServers:
         self._numbers = {ends: number for number, ends in self._ends.items()}
 
     def number(self, key: ServerKey) -> int | None:
-        """The id of this server of this service."""
+        """The id of this server of this service. What of SNAT it is for nothing tells: sessions bring theirs with
+        them."""
+        if key.mode.is_outward:
+            return None
         return self._numbers.get(_Ends(key.virtual, key.endpoint, key.action))
 
     def virtual(self, session: SessionEntry) -> Endpoint | None:
@@ -78,10 +93,18 @@ class FoundServers:
         ends = self._ends.get(session.server_id)
         return None if ends is None else ends.virtual
 
+    def is_outward(self, session: SessionEntry) -> bool:
+        """It is of a host inside."""
+        ends = self._ends.get(session.server_id)
+        return ends is not None and ends.action == TO_OUTSIDE
+
     def key(self, session: SessionEntry, service: ServiceKey) -> ServerKey | None:
         """Whose the session of ``service`` is; None when nothing tells. Where the server answers from the virtual
         address only its own entries tell which it is; where it sees the client, the client is the local endpoint."""
         _, (_, port) = service
+        if self.is_outward(session):
+            public = made(Endpoint, (session.local, 0))
+            return ServerKey(service, public, Mode.SNAT, nobody(made(Endpoint, (session.vip, 0))))
         virtual = made(Endpoint, (session.vip, port))
         if session.server == session.vip and session.server_port == session.vport:
             ends = self._ends.get(session.server_id)

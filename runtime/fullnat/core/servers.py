@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fullnat.config.model import ServerSettings
 from fullnat.core.modes import Mode
+from fullnat.core.pace import Pace
 from fullnat.net.flow import Endpoint, made
 
 NO_ID = -1
@@ -35,6 +36,7 @@ class Server:
         "mode",
         "on_duty",
         "out_since",
+        "pace",
         "server_id",
         "settings",
         "stage",
@@ -61,6 +63,8 @@ class Server:
         self.has_room = False
         """The switch has, or is getting, its entries."""
         self.has_threshold = False
+        self.pace: Pace | None = None
+        """Of new sessions; None: as many as come."""
         self.healthy = True
         """What checks have found; without any it is."""
         self.asked: int | None = None
@@ -119,7 +123,7 @@ class Server:
 
     def at(self, virtual: Endpoint) -> Endpoint:
         """Where it gets, and answers from, what clients send to ``virtual``."""
-        if self.mode.keeps_destination:
+        if self.mode.keeps_destination or self.mode.is_outward:
             return virtual
         return self.endpoint if self.endpoint.port else made(Endpoint, (self.endpoint.address, virtual.port))
 
@@ -179,6 +183,8 @@ class Server:
 
     def configure(self, settings: ServerSettings) -> bool:
         """Be configured so; returns whether it has opened or closed by that."""
+        if settings.new_rate != self.settings.new_rate:
+            self.pace = Pace(settings.new_rate, settings.new_rate) if settings.new_rate else None
         self.settings = settings
         self.has_threshold = settings.upper_threshold > 0
         self.leaving = False

@@ -23,8 +23,9 @@ from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, Protocol, positive
 from fullnat.core.quorum import Quorum
 from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
-from fullnat.core.server_ids import ServerKey
+from fullnat.core.server_ids import ServerKey, nobody
 from fullnat.core.servers import NO_ID, STAGES, Server
+from fullnat.core.syn_proxy import AUTO, COOKIES
 from fullnat.core.telling import session_flags
 from fullnat.net.flow import Address, Endpoint, Flow, made, mark_of
 from fullnat.net.match import Match
@@ -58,6 +59,12 @@ class Service:
     """Sessions ever, of servers that have gone as well."""
     unanswered = 0
     """Those that ended without any answer of their server."""
+    half_open = 0
+    """Sessions whose handshake is not over."""
+    half_open_most = 0
+    """Beyond which every SYN is answered with a cookie; 0 is never."""
+    cookies_since: float | None = None
+    """Since when that is so, if it is."""
     crowded = False
     """A server gets no sessions because the switch has no room for its entries."""
     passive_failures = 0
@@ -71,6 +78,16 @@ class Service:
         self.is_mark = mark_of(key[1]) is not None
         """It is one by match."""
         self.matches: tuple[Match, ...] = ()
+        """What clients may ask for,"""
+        self.outward: tuple[Match, ...] = ()
+        """and of SNAT hosts inside."""
+        self.is_outward = False
+        """Its servers are public addresses of hosts inside."""
+        self.mapping = ""
+        """Of SNAT, as of ServiceSettings: this,"""
+        self.block_size = 0
+        self.block_log = False
+        self.host_sessions = 0
         self.virtuals: tuple[Endpoint, ...] = (key[1],)
         """What its servers have their ids for; of a service by match its addresses."""
         self._start = start
@@ -122,10 +139,15 @@ class Service:
         """Become what is ``declared``; returns the servers that left, which drain from now on. :meth:`set_timeouts` and
         :meth:`balance` must follow."""
         settings = declared.settings
-        self.matches = settings.match
-        if self.is_mark:
-            self.virtuals = tuple(Endpoint(address, 0) for address in virtual_addresses(self.key, settings.match))
-        self.locals = tuple(declared.locals)
+        self.matches, self.outward = settings.inward, settings.outward
+        self.is_outward = settings.mode.is_outward
+        self.mapping, self.host_sessions = settings.mapping, settings.host_sessions
+        self.block_size, self.block_log = settings.block_size, settings.block_log
+        if self.is_outward:
+            self.virtuals = (nobody(self.key[1]),)
+        elif self.is_mark:
+            self.virtuals = tuple(Endpoint(address, 0) for address in virtual_addresses(self.key, self.matches))
+        self.locals = (*declared.locals, *declared.publics)
         self.slow_start = settings.slow_start
         self.persistence_timeout = settings.persistence_timeout
         self.persistence_prefix = settings.persistence_prefix
@@ -134,7 +156,7 @@ class Service:
         self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
-        self.limits.configure(settings.max_sessions, settings.new_rate)
+        self.limits.configure(settings)
         self.one_packet = settings.ops
         self.session_flags = session_flags(settings, self.protocol)
         self.passive_failures = settings.passive_failures
@@ -143,6 +165,11 @@ class Service:
         if self.protocol.is_numbered:
             self.resets_on_miss = settings.reset_on_miss
             self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
+            self.service_flags |= COOKIES[settings.syn_proxy]
+            if settings.syn_proxy != AUTO:
+                self.cookies_since = None
+            elif self.cookies_since is not None:
+                self.service_flags |= ServiceFlag.COOKIES
         old, self.servers = self.servers, {}
         for endpoint, of_server in declared.servers.items():
             mode = of_server.mode or settings.mode
@@ -236,6 +263,8 @@ class Service:
 
     def virtual(self, asked: Endpoint) -> Endpoint:
         """Of its :attr:`virtuals` the one that a client has ``asked`` for."""
+        if self.is_outward:
+            return self.virtuals[0]
         return made(Endpoint, (asked.address, 0)) if self.is_mark else self.key[1]
 
     def server_key(self, server: Server, virtual: Endpoint) -> ServerKey:

@@ -17,6 +17,7 @@ from fullnat.core.interface import Op, Outcome
 from fullnat.core.matching import Matching, virtual_addresses
 from fullnat.core.memory import Kind, Memory
 from fullnat.core.model import Declared
+from fullnat.core.outward import Outward
 from fullnat.core.server_ids import FoundServers, ServerIds
 from fullnat.core.servers import NO_ID, Server
 from fullnat.core.service import Service
@@ -37,6 +38,7 @@ class Services:
         self.answering_locals: Counter[Address] = Counter()
         """Local addresses of services that answer segments without session; how many list each."""
         self._matching = Matching()
+        self.outward = Outward()
         self._of_virtual: dict[Address, dict[ServiceKey, None]] = {}
         self._without_id: dict[Server, Service] = {}
         """Servers that are configured and have no id yet, or for which there is none."""
@@ -83,6 +85,7 @@ class Services:
         for virtual in virtual_addresses(service.key, service.matches):
             self._of_virtual.setdefault(virtual, {})[service.key] = None
         self._matching.add(service.key, service.matches)
+        self.outward.add(service.key, service.outward)
 
     def _unlist(self, service: Service) -> None:
         addresses = virtual_addresses(service.key, service.matches)
@@ -91,6 +94,7 @@ class Services:
             if not self._of_virtual[virtual]:
                 del self._of_virtual[virtual]
         self._matching.remove(service.key, addresses)
+        self.outward.remove(service.key)
 
     def _drop_unasked(self, service: Service) -> None:
         """Ids for addresses that are not of a service by match any more; its sessions keep them."""
@@ -108,11 +112,14 @@ class Services:
         service = self.by_key.get((flow.protocol, flow.dst))
         if service is not None:
             return service
-        key = self._matching.find(flow, interface)
+        key = self._matching.find(flow, interface) or self.outward.find(flow, interface)
         return None if key is None else self.by_key[key]
 
-    def possible(self, flow: Flow) -> list[ServiceKey]:
-        """The services that ``flow`` may be of, whatever it has come in by, in the order in which they count."""
+    def possible(self, flow: Flow, *, is_outward: bool) -> list[ServiceKey]:
+        """The services that ``flow`` may be of, of a host inside or of a client, whatever it has come in by, in the
+        order in which they count."""
+        if is_outward:
+            return [*self.outward.possible(flow)]
         exact = flow.protocol, flow.dst
         return [*((exact,) if exact in self.by_key else ()), *self._matching.possible(flow)]
 

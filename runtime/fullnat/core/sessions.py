@@ -11,11 +11,12 @@ from fullnat.core.lifecycle import Phase, Step, after
 from fullnat.core.pool import IdPool
 from fullnat.core.servers import Server
 from fullnat.core.service import Service
-from fullnat.net.flow import Endpoint, Flow, made
+from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.tables.session import SessionEntry
 
 if TYPE_CHECKING:
+    from fullnat.core.snat import Mapping
     from fullnat.core.templates import Template
 
 NEVER = float("-inf")
@@ -48,6 +49,14 @@ class Twice(NamedTuple):
     out_bytes: int
 
 
+def once(counters: ProbeResult, twice: Twice | None) -> ProbeResult:
+    """``counters`` without what they have ``twice``, which may be more than they have yet."""
+    if twice is None:
+        return counters
+    found = {name: getattr(counters, name) for name in twice._fields}
+    return counters._replace(**{name: value and max(0, value - getattr(twice, name)) for name, value in found.items()})
+
+
 class Session:
     __slots__ = (
         "baseline",
@@ -61,6 +70,7 @@ class Session:
         "failures",
         "held",
         "key",
+        "mapping",
         "new_entry",
         "not_before",
         "phase",
@@ -68,6 +78,7 @@ class Session:
         "protocol",
         "server",
         "service",
+        "source",
         "state",
         "still",
         "template",
@@ -83,6 +94,8 @@ class Session:
         self.service = service
         self.server = server
         self.phase = Phase.NEW
+        self.source = service.limits.source(key.src.address)
+        """The prefix that it counts for, if any does."""
         self.protocol = service.protocol.one_way if server.mode.keeps_destination else service.protocol
         self.state: IntEnum = self.protocol.initial
         self.changed = now
@@ -107,6 +120,8 @@ class Session:
         self.probing = False
         self.not_before = 0.0
         """Idle notices before this time are known to be too early."""
+        self.mapping: Mapping | None = None
+        """Of SNAT, whose local endpoint it has."""
         self.template: Template | None = None
         """That of its client, while it is established."""
         self.failures = 0
@@ -154,6 +169,11 @@ class Session:
         """Where the server answers."""
         entry = self.entry
         return made(Endpoint, (entry.server, entry.server_port))
+
+    @property
+    def receiver(self) -> Address:
+        """Whom packets of the client are sent to."""
+        return self.entry.server if self.server.mode.is_outward else self.server.endpoint.address
 
     @property
     def server_isn(self) -> int:

@@ -14,8 +14,10 @@ from random import Random
 from fullnat.config.model import GlobalSettings
 from fullnat.core.affinity import Affinity
 from fullnat.core.doubts import Doubts
+from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
+from fullnat.core.journal import Journal
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.memory import Memory
 from fullnat.core.placement import Place
@@ -25,13 +27,14 @@ from fullnat.core.servers import Server
 from fullnat.core.service import Service
 from fullnat.core.services import Services
 from fullnat.core.sessions import Held, Session, SessionTable
+from fullnat.core.snat import Mapping, Mappings
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
 from fullnat.core.timers import TimerWheel
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.p4constants import OF_SERVER
-from fullnat.tables.session import SessionEntry
+from fullnat.tables.session import SessionEntry, Splice
 
 WRITE_TIMEOUT = 60.0
 """Seconds after which the answer to a write is taken for lost."""
@@ -61,24 +64,38 @@ class SessionStore:
         self.table = SessionTable(sizes.session_ids)
         self.memory = Memory()
         self.services = Services(sizes.server_ids, rng, self.memory)
+        self.crowded: set[Service] = set()
+        """Those with more half-open sessions than they may have; taken by the reader (:mod:`fullnat.core.need`)."""
         self.unnumbered = 0
         """Sessions of protocols without numbers."""
         settings = GlobalSettings()
         self.pool = LocalPool(rng, settings.local_port_min, settings.local_port_max)
         self.clients = ClientEndpoints()
+        self.mappings = Mappings(self.pool, stats)
         self.templates = Templates(self.memory, stats)
         self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
         self.doubts = Doubts()
+        self.setup = Histogram(SETUP_BOUNDS)
+        """Seconds from taking up what asks for a session until the switch has it."""
+        self.journal: Journal | None = None
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
     # ---- resources
 
-    def take(self, key: Flow, service: Service, place: Place, isn: tuple[int, int], now: float) -> Session | None:
+    def take(
+        self,
+        key: Flow,
+        service: Service,
+        place: Place,
+        isn: tuple[int, int],
+        now: float,
+        splice: Splice | None = None,
+    ) -> Session | None:
         """A new session of ``key`` at ``place``, with ``isn``: the client's and the one towards the server. None when
         no session id is free; the place is given back then."""
-        server, local = place
+        server, local, mapping = place
         # A million sessions are held: what many have in common they share.
         virtual = service.key[1]
         if not virtual.port:
@@ -87,7 +104,7 @@ class SessionStore:
         ids = self.table.ids
         session_id = ids.take_spare(self._rng) if self.blind else ids.take()
         if session_id is None:
-            self._give_back(key.protocol, server, endpoint, local)
+            self._give_back(service, server, made(Peer, (key.protocol, endpoint)), local, mapping)
             return None
         client_isn, server_isn = isn
         protocol, source, _ = key
@@ -108,9 +125,11 @@ class SessionStore:
             (server_isn - client_isn) & 0xFFFFFFFF,
             client_isn,
             service.established_timeout,
+            splice,
         )
         entry = made(SessionEntry, fields)
         session = Session(entry, made(Flow, (protocol, source, virtual)), service, server, now)
+        session.mapping = mapping
         self._hold(session)
         server.connections += 1
         service.connections += 1
@@ -126,11 +145,13 @@ class SessionStore:
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        if not self._claim(real, entry, local):
+        claimed = self._claim(service, real, entry, local)
+        if not claimed:
             self.table.ids.release(entry.session_id)
             return None
         server = service.server(real.endpoint, real.mode)
         session = Session(entry, key, service, server, now)
+        session.mapping = None if claimed is True else claimed
         session.step(Step.ADOPT)
         session.events = session.protocol.opened
         session.state = session.protocol.established
@@ -138,16 +159,21 @@ class SessionStore:
         self._persist(session, now)
         return session
 
-    def _give_back(self, protocol: int, server: Server, at: Endpoint, local: Endpoint) -> None:
-        """``local`` is free again towards ``server``, which answers ``at`` this."""
-        peer = made(Peer, (protocol, at))
-        if server.mode.takes_local:
+    def _give_back(
+        self, service: Service, server: Server, peer: Peer, local: Endpoint, mapping: Mapping | None
+    ) -> None:
+        """``local`` is free again towards ``peer``, where ``server`` answers."""
+        if mapping is not None:
+            self.mappings.release(service, mapping)
+        elif server.mode.takes_local:
             self.pool.release(local, peer)
         elif not server.mode.keeps_destination:
             self.clients.release(local, peer)
 
-    def _claim(self, real: ServerKey, entry: SessionEntry, local: Endpoint) -> bool:
+    def _claim(self, service: Service, real: ServerKey, entry: SessionEntry, local: Endpoint) -> bool | Mapping:
         """Take this very ``local`` of a session found on the switch; False when it is in use."""
+        if real.mode.is_outward:
+            return self.mappings.claim(service, entry.flow_in, local) or False
         peer = made(Peer, (entry.protocol, made(Endpoint, (entry.server, entry.server_port))))
         if real.mode.takes_local:
             return self.pool.claim(local, peer)
@@ -156,8 +182,8 @@ class SessionStore:
     def _hold(self, session: Session) -> None:
         server = session.server
         self.services.hold(session.service, server, session.entry.server_id, session.key.dst)
+        session.service.limits.begun(session)
         self._count(session, session.state, 1)
-        session.service.limits.sessions += 1
         self.unnumbered += not session.protocol.is_numbered
         self.table.add(session)
 
@@ -167,9 +193,10 @@ class SessionStore:
         entry, server = session.entry, session.server
         self.timers.cancel(session)
         self.table.remove(session)
-        self._give_back(entry.protocol, server, session.real, session.local)
+        peer = made(Peer, (entry.protocol, session.real))
+        self._give_back(session.service, server, peer, session.local, session.mapping)
         self._count(session, session.state, -1)
-        session.service.limits.sessions -= 1
+        session.service.limits.ended(session)
         if session.template is not None:
             session.template.holders -= 1
         self.unnumbered -= not session.protocol.is_numbered
@@ -242,8 +269,7 @@ class SessionStore:
         """Somebody is to be told when it ends."""
         return session.protocol.is_open(session.events, session.unjudged)
 
-    @staticmethod
-    def _count(session: Session, state: IntEnum, change: int) -> None:
+    def _count(self, session: Session, state: IntEnum, change: int) -> None:
         """``change`` sessions more of ``state`` on the session's server."""
         server, scheduler = session.server, session.service.scheduler
         if state is session.protocol.established:
@@ -252,6 +278,14 @@ class SessionStore:
             server.inactive += change
             if state is session.protocol.initial:
                 server.beginning += change
+                if change > 0:
+                    session.service.limits.opened(session)
+                else:
+                    session.service.limits.settled(session)
+                service = session.service
+                service.half_open += change
+                if service.half_open > service.half_open_most > 0:
+                    self.crowded.add(service)
         if server.has_threshold and server.judge():
             scheduler.opened(server)
         if scheduler.wants_loads:
@@ -315,7 +349,9 @@ class SessionStore:
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
         self.count_unanswered(session)
-        if not session.server.mode.takes_local or not session.protocol.is_numbered:
+        if self.journal is not None:
+            self.journal.closed(session, now)
+        if not session.server.mode.has_own_numbers or not session.protocol.is_numbered:
             return
         end = self.client_end(session)
         if self._isn.is_past(end - session.server_isn, now - session.began, now):

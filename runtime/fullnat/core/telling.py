@@ -28,7 +28,7 @@ def check_proxy(protocol: Protocol, proxy: str, modes: Iterable[Mode]) -> None:
         raise ValueError(
             f"proxy_protocol {proxy} is of {only.upper()}, and this is a service of {protocol.name.upper()}"
         )
-    others = sorted({mode for mode in modes if proxy in INSERTED and not mode.takes_local})
+    others = sorted({mode for mode in modes if proxy in INSERTED and not mode.has_own_numbers})
     if others:
         raise ValueError(f"proxy_protocol {proxy} is for servers in {Mode.FULLNAT}: in {others[0]} they see the client")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from fullnat.config.model import (
+    Access,
     GlobalSettings,
     Interface,
     IpAddress,
@@ -19,7 +20,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import Address, Endpoint, address, family, is_host, is_v6, mark_of, mark_of_other_family, text
 from fullnat.net.headers import PROTO_UDP, V6_MTU
-from fullnat.net.match import MOST, Match
+from fullnat.net.match import MOST, MOST_ADDRESSES, Match
 from fullnat.net.vlan import VLANS
 
 WEIGHTS = 0, 65535
@@ -37,12 +38,27 @@ LIMITS = 0, 10_000_000
 """Sessions, or sessions per second; 0 is no limit."""
 PROXIES = ("off", "first", "every", "clients")
 """Of PROXY protocol (:mod:`fullnat.core.telling`)."""
+INDEPENDENT, DEPENDENT = "endpoint-independent", "address-dependent"
+MAPPINGS = (INDEPENDENT, DEPENDENT)
+"""Of SNAT: a host's port has one public port for all destinations, or one for each destination address."""
+BLOCKS = 0, 16384
+"""Public ports of a block of SNAT; 0: there are none."""
+SYN_PROXIES = ("off", "auto", "always")
+"""Of SYN cookies (:mod:`fullnat.core.syn_proxy`)."""
+COOKIE_MSS = 568, 9216
+"""What SYN-ACKs with a cookie may say; over IPv6 32 less, which is to be 536 at least."""
+COOKIE_SCALES = 0, 14
+"""Of windows (RFC 7323 2.3)."""
 TOA_KIND = 254
 """Of the TCP option; IPv4 has no other."""
 TOA_KIND_LVS = 253
 """Of the one for IPv6 clients, as LVS has it."""
 PREFIXES = 1, 128
 """Bits; those beyond an address count for nothing."""
+REFUSALS = ("drop", "rst", "icmp")
+"""What those get whom a list refuses: nothing; a RST, and other than TCP ICMP; ICMP administratively prohibited."""
+SOURCE_PREFIXES = (8, 32), (16, 64)
+"""Bits that are one source, of IPv4 and IPv6."""
 QUIC_CONFIGS = 0, 6
 """What three bits hold, but for 7, which stands for none."""
 BUCKETS = 256, 65536
@@ -75,11 +91,13 @@ def check_server_port(virtual: Endpoint, port: int) -> None:
         raise ValueError(f"a real server of {virtual} has the port that is asked for: its own has to be 0, not {port}")
 
 
-def check_match(virtual: Endpoint, matches: Sequence[Match]) -> None:
-    """The rules of a service with this name."""
+def check_match(virtual: Endpoint, matches: Sequence[Match], *, is_outward: bool = False) -> None:
+    """The rules of a service with this name, of SNAT if it ``is_outward``."""
     if mark_of(virtual) is None:
         if matches:
             raise ValueError(f"match is of services by fwmark, and {virtual} is none")
+        if is_outward:
+            raise ValueError(f"{Mode.SNAT} is of services by fwmark, and {virtual} is none")
         return
     if not 1 <= len(matches) <= MOST:
         raise ValueError(f"{virtual} needs match, 1 to {MOST} rules: a switch has no netfilter to set marks")
@@ -89,8 +107,18 @@ def check_match(virtual: Endpoint, matches: Sequence[Match]) -> None:
             others = all(each.dst.version != version for each in matches)
             hint = f"; {_other_family(virtual)}" if others else ""
             raise ValueError(f"{match}: dst is not of {family(virtual.address)}, as {virtual} is{hint}")
-        for own in match.addresses():
-            check_host(own)
+        if not is_outward:
+            _check_inward(match)
+
+
+def _check_inward(match: Match) -> None:
+    """The rule of a service whose clients ask for addresses of ours."""
+    if match.oif is not None:
+        raise ValueError(f"{match}: oif is of {Mode.SNAT}")
+    if match.dst.num_addresses > MOST_ADDRESSES:
+        raise ValueError(f"{match}: {match.dst} has more than {MOST_ADDRESSES} addresses")
+    for own in match.addresses():
+        check_host(own)
 
 
 def _other_family(virtual: Endpoint) -> str:
@@ -103,7 +131,7 @@ def check_server(settings: ServerSettings) -> None:
     _within("weight", settings.weight, WEIGHTS)
     check_quic_id(settings.quic_id)
     upper, lower = settings.upper_threshold, settings.lower_threshold
-    _each(("upper_threshold", upper), ("lower_threshold", lower), limits=LIMITS)
+    _each(("upper_threshold", upper), ("lower_threshold", lower), ("new_rate", settings.new_rate), limits=LIMITS)
     check_thresholds(upper, lower)
     if settings.mode is not None:
         _check_mode(settings.mode)
@@ -181,14 +209,39 @@ def check_service(settings: ServiceSettings) -> None:
     check_toa_kind(settings.toa_kind)
     if settings.proxy_protocol not in PROXIES:
         raise ValueError(f"{settings.proxy_protocol!r} is not one of {', '.join(PROXIES)}")
+    if settings.syn_proxy not in SYN_PROXIES:
+        raise ValueError(f"{settings.syn_proxy!r} is not one of {', '.join(SYN_PROXIES)}")
     _within("established_timeout", settings.established_timeout, SECONDS)
     _each(("quorum", settings.quorum), ("hysteresis", settings.hysteresis), limits=QUORUMS)
     check_quorum(settings.quorum, settings.hysteresis)
     _within("passive_failures", settings.passive_failures, LIMITS)
     _each(("passive_time", settings.passive_time), ("notify_timeout", settings.notify_timeout), limits=SECONDS)
     _each(("max_sessions", settings.max_sessions), ("new_rate", settings.new_rate), limits=LIMITS)
+    check_mapping(settings.mapping)
+    _within("block_size", settings.block_size, BLOCKS)
+    _within("host_sessions", settings.host_sessions, LIMITS)
+    check_sources(settings.source_rate, settings.source_prefix, settings.source_prefix6)
+    half_open = ("half_open", settings.half_open), ("source_half_open", settings.source_half_open)
+    _each(("source_sessions", settings.source_sessions), *half_open, limits=LIMITS)
     if settings.timeouts is not None:
         _check_timeouts(settings.timeouts)
+
+
+def check_mapping(mapping: str) -> None:
+    if mapping not in MAPPINGS:
+        raise ValueError(f"{mapping!r} is not one of {', '.join(MAPPINGS)}")
+
+
+def check_access(access: Access) -> None:
+    if access.refused not in REFUSALS:
+        raise ValueError(f"{access.refused!r} is not one of {', '.join(REFUSALS)}")
+
+
+def check_sources(rate: int, prefix: int, prefix6: int) -> None:
+    """What is one source, and how many sessions it may begin a second."""
+    _within("source_rate", rate, LIMITS)
+    _within("source_prefix", prefix, SOURCE_PREFIXES[0])
+    _within("source_prefix6", prefix6, SOURCE_PREFIXES[1])
 
 
 def check_toa_kind(kind: object) -> None:
@@ -203,6 +256,10 @@ def check_globals(settings: GlobalSettings) -> None:
     if low > high:
         raise ValueError(f"local_port_min {low} is above local_port_max {high}")
     _each(("punt_rate", settings.punt_rate), ("punt_burst", settings.punt_burst), limits=PUNTS)
+    check_sources(settings.source_rate, settings.source_prefix, settings.source_prefix6)
+    _within("syn_proxy_mss", settings.syn_proxy_mss, COOKIE_MSS)
+    _within("syn_proxy_scale", settings.syn_proxy_scale, COOKIE_SCALES)
+    _within("syn_proxy_half_open", settings.syn_proxy_half_open, LIMITS)
     _check_timeouts(settings.timeouts)
 
 

@@ -16,7 +16,7 @@ from fullnat.net.flow import MARK, MARK6
 from fullnat.p4constants import PORT_GUE
 
 Json = dict[str, Any]
-MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat"}
+MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat", "snat": "snat"}
 """By the name of the option that says them."""
 _EDITED = (*MODES, "tun_type", "tun_port", "upper", "lower", "option", "check")
 """What -e can set beside the weight."""
@@ -118,14 +118,16 @@ def _service_settings(line: Line) -> Json:
             found["persistence_prefix"] = names.netmask(line["netmask"], service(line)["virtual"])
     if "ops" in line:
         found["ops"] = True
-    if line.get("synproxy") == "enable":
-        raise UsageError("-j enable: the SYN proxy is not supported")
+    if "synproxy" in line:
+        found["syn_proxy"] = letters.SYN_PROXIES[line["synproxy"]]
     if "proxy" in line:
         if line["proxy"] not in letters.PROXIES:
             raise UsageError(f"--proxy-protocol {line['proxy']}: {letters.ONLY_V2}")
         found["proxy_protocol"] = letters.PROXIES[line["proxy"]]
     if "established" in line:
         found["established_timeout"] = _seconds(line, "established")
+    if "snat" in line:
+        found["mode"] = "snat"
     if "match" in line:
         found["match"] = line["match"]
     return {**found, **_options(line)}
@@ -213,21 +215,37 @@ _MESSAGES: Mapping[str, Callable[[Line], list[Json]]] = {
     "remove_server": lambda line: [*_drain(line, _server(line)), {"remove_server": _server(line)}],
     "add_local": lambda line: [{"add_local": {**service(line), "local": names.address(line["local"])}}],
     "remove_local": lambda line: [{"remove_local": {**service(line), "local": names.address(line["local"])}}],
+    "add_denied": lambda line: _listed("add_prefixes", line),
+    "remove_denied": lambda line: _listed("remove_prefixes", line),
+    "add_allowed": lambda line: _listed("add_prefixes", line),
+    "remove_allowed": lambda line: _listed("remove_prefixes", line),
+    "end_refused": lambda line: [{"end_refused": _of(line)}],
 }
 """Of the commands that a line of -R may have; others are no commands of the configuration."""
 CHANGES = frozenset(_MESSAGES)
+
+
+def _of(line: Line) -> Json:
+    """The service that is named; nothing of all of them."""
+    return service(line) if "service" in line else {}
+
+
+def _listed(name: str, line: Line) -> list[Json]:
+    kind, option = ("deny", "blklst") if "blklst" in line else ("allow", "whtlst")
+    refused = {"refused": line["refused"]} if "refused" in line else {}
+    return [{name: {**_of(line), kind: line[option], **refused}}]
 
 
 def timeouts(line: Line, services: list[Json]) -> list[Json]:
     """--set: what it makes of the ``services`` that there are, as messages Command. 0 keeps what is."""
     tcp, fin, udp = (seconds(text) for text in line["set"])
     found: list[Json] = [
-        {"edit_service": {**_named(each), "settings": {"established_timeout": wanted}}}
+        {"edit_service": {**named(each), "settings": {"established_timeout": wanted}}}
         for each in services
         if (wanted := {"tcp": tcp, "udp": udp}.get(each["protocol"], 0))
     ]
     return [*found, {"edit_globals": {"timeouts": {"fin_wait": fin}}}] if fin else found
 
 
-def _named(found: Json) -> Json:
+def named(found: Json) -> Json:
     return {"protocol": found["protocol"], "virtual": found["virtual"]}

@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from fullnat.p4constants import PORT_GUE
 
 PROTOCOLS = {"tcp": "-t", "udp": "-u"}
-MODES = {"dr": "-g", "tunnel": "-i", "gue": f"-i --tun-type gue --tun-port {PORT_GUE}", "nat": "-m", "fullnat": "-b"}
+MODES = {
+    "dr": "-g",
+    "tunnel": "-i",
+    "gue": f"-i --tun-type gue --tun-port {PORT_GUE}",
+    "nat": "-m",
+    "fullnat": "-b",
+    "snat": "-J",
+}
 PROXIES = {"disable": "off", "v2": "first", "v2-insecure": "clients"}
 """DPVS's words."""
+SYN_PROXIES = {"enable": "always", "auto": "auto", "disable": "off"}
+"""Those of LVS and DPVS, and one more."""
 ONLY_V2 = "PROXY protocol is of version 2 only"
 THRESHOLDS = {"upper_threshold": "-x", "lower_threshold": "-y"}
 

@@ -9,23 +9,29 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from fullnat.config.model import ServerSettings, ServiceSettings, Timeouts
+from fullnat.config.model import OPEN, ServerSettings, ServiceSettings, Timeouts
+from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.fnatadm import letters, names
 
 Json = dict[str, Any]
+PREFIXES = 64
+"""Of a line."""
 FIN_WAIT = Timeouts().fin_wait
 _OF_SERVICE = frozenset({"scheduler", "established_timeout", "persistence_timeout", "persistence_prefix", "ops"})
 _OF_SERVER = frozenset({"weight", "mode", *letters.THRESHOLDS})
 """Settings that have letters."""
 
 
-def saved(services: list[Json], fin_wait: float, numeric: bool) -> Iterator[str]:
-    """All that -R needs to make the same again: services as the API lists them, and what --set has set."""
+def saved(services: list[Json], lists: list[Json], fin_wait: float, numeric: bool) -> Iterator[str]:
+    """All that -R needs to make the same again: services as the API lists them, their lists of prefixes, and what --set
+    has set."""
     for found in services:
         yield from _service(found, numeric, is_own=True)
     for found in services:
         yield from _locals(found, numeric)
+    for found in lists:
+        yield from _prefixes(found, numeric)
     if fin_wait != FIN_WAIT:
         yield f"--set 0 {fin_wait:.15g} 0"
 
@@ -43,6 +49,16 @@ def _name(found: Json, numeric: bool) -> str:
     return f"{letters.PROTOCOLS[found['protocol']]} {names.shown(found['virtual'], found['protocol'], numeric)}"
 
 
+def _prefixes(found: Json, numeric: bool) -> Iterator[str]:
+    """Of those who may not and who may."""
+    of = f" {_name(found, numeric)}" if found.get("virtual") else ""
+    refused = "" if found["refused"] == OPEN.refused else f" --refused {found['refused']}"
+    for key, command, letter in (("deny", "-U", "-k"), ("allow", "-O", "-2")):
+        for start in range(0, len(found[key]), PREFIXES):
+            words = (f"{letter} {prefix}" for prefix in found[key][start : start + PREFIXES])
+            yield f"{command}{of} {' '.join(words)}{refused}"
+
+
 def _locals(found: Json, numeric: bool) -> Iterator[str]:
     name = _name(found, numeric)
     yield from (f"-P {name} -z {names.shown_host(local, numeric)}" for local in found["local_addresses"])
@@ -51,7 +67,8 @@ def _locals(found: Json, numeric: bool) -> Iterator[str]:
 def _service(found: Json, numeric: bool, is_own: bool) -> Iterator[str]:
     """ipvsadm takes whole seconds, and has no options without a letter."""
     settings, name, protocol = found["settings"], _name(found, numeric), found["protocol"]
-    own = _option_words(ServiceSettings, settings, _OF_SERVICE) if is_own else ()
+    said = _OF_SERVICE | ({"mode"} if settings["mode"] == Mode.SNAT else set())
+    own = _option_words(ServiceSettings, settings, said) if is_own else ()
     yield " ".join([f"-A {name} -s {settings['scheduler']}", *_letters(found, is_own), *own])
     for server in found["servers"]:
         if server["draining"] or (server.get("sorry") and not is_own):
@@ -64,6 +81,8 @@ def _service(found: Json, numeric: bool, is_own: bool) -> Iterator[str]:
 
 def _letters(found: Json, is_own: bool) -> Iterator[str]:
     settings = found["settings"]
+    if settings["mode"] == Mode.SNAT and is_own:
+        yield letters.MODES[Mode.SNAT]
     if persistence := settings.get("persistence_timeout"):
         yield f"-p {_seconds(persistence, is_own)}"
         bits = names.mask(settings["persistence_prefix"], is_six=names.is_six(found["virtual"]))
@@ -83,6 +102,7 @@ def _unsaid(found: Json) -> Iterator[str]:
     """The mode of a service is that of its servers."""
     name = _name(found, True)
     settings = [key for key, _ in _left(ServiceSettings, found["settings"], _OF_SERVICE | {"mode"})]
+    settings += [key for key in ("deny", "allow") if found["settings"].get(key)]
     yield from (f"{name}: ipvsadm has no word for {key}" for key in settings)
     for server in found["servers"]:
         for key, _ in _left(ServerSettings, server, _OF_SERVER):

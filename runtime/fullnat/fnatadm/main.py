@@ -11,7 +11,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -199,13 +199,37 @@ def _locals(line: Line) -> None:
             print(row)
 
 
+def _listed(line: Line) -> None:
+    """The prefixes of those who may, or may not."""
+    kind = "deny" if line.command.name == "denied" else "allow"
+    named = [commands.service(line)] if "service" in line else [{}, *map(commands.named, _services(line))]
+    for each in named:
+        for found in controlclient.ask(_socket(line), "access", each):
+            if "json" in line:
+                _print_json([found])
+                continue
+            of = f"{found['protocol'].upper()} {found['virtual']}" if found.get("virtual") else "all services"
+            for prefix in found[kind]:
+                print(f"{of:<43} {prefix}")
+
+
 def _counted(service: Json, used: Mapping[str, Json]) -> list[Json]:
     return [used.get(local, {"address": local}) for local in service["local_addresses"]]
 
 
 def _save(line: Line) -> None:
-    for text in lines.saved(_services(line), _fin_wait(line), "numeric" in line):
+    found = _services(line)
+    lists = [answer for each in _with_lists(found) for answer in controlclient.ask(_socket(line), "access", each)]
+    for text in lines.saved(found, lists, _fin_wait(line), "numeric" in line):
         print(text)
+
+
+def _with_lists(services: list[Json]) -> Iterator[Json]:
+    """What names all services, and those that have lists of prefixes."""
+    yield {}
+    for each in services:
+        if each["access"]["deny"] or each["access"]["allow"]:
+            yield commands.named(each)
 
 
 def _print_json(found: Iterable[Json]) -> None:
@@ -238,6 +262,8 @@ _RUN: Mapping[str, Callable[[Line], None]] = {
     "list": _list,
     "zero": _zero,
     "locals": _locals,
+    "denied": _listed,
+    "allowed": _listed,
     "save": _save,
     "restore": _restore,
     "set": _set,

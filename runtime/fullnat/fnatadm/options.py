@@ -58,7 +58,7 @@ PROXY_VERSIONS = ("disable", "v1", "v2", "v1-insecure", "v2-insecure")
 """DPVS's."""
 SERVICE = Option("service", "tcp-service", "The TCP service.", "t", Value.ONE, "HOST:PORT")
 UDP = Option("udp", "udp-service", "The UDP service.", "u", Value.ONE, "HOST:PORT")
-FWMARK = Option("fwmark", "fwmark-service", "The service by match of this number.", "f", Value.ONE, "NUMBER[/udp]")
+FWMARK = Option("fwmark", "fwmark-service", "The service by match of this number.", "f", Value.ONE, "NUMBER[/PROTOCOL]")
 OPTIONS = (
     SERVICE,
     UDP,
@@ -69,7 +69,7 @@ OPTIONS = (
     Option("persistent", "persistent", "Clients stay with their server (default 360).", "p", Value.MAYBE, "SECONDS"),
     Option("netmask", "netmask", "What of a client's address counts for -p.", "M", Value.ONE, "MASK"),
     Option("ops", "ops", "One-packet scheduling, of UDP.", "o"),
-    Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "disable")),
+    Option("synproxy", "synproxy", "The SYN proxy.", "j", Value.ONE, "SWITCH", choices=("enable", "auto", "disable")),
     Option(
         "proxy", "proxy-protocol", "PROXY protocol instead of TOA.", "", Value.ONE, "VERSION", choices=PROXY_VERSIONS
     ),
@@ -81,11 +81,15 @@ OPTIONS = (
     Option("tun_port", "tun-port", "Of gue: 6080.", "", Value.ONE, "PORT"),
     Option("nat", "masquerading", "NAT.", "m"),
     Option("fullnat", "fullnat", "FULLNAT.", "b"),
+    Option("snat", "snat", "SNAT: the server is a public address of hosts inside.", "J"),
     Option("weight", "weight", "Its weight (default 1).", "w", Value.ONE, "WEIGHT"),
     Option("upper", "u-threshold", "Connections from which on it gets no more.", "x", Value.ONE, "NUMBER"),
     Option("lower", "l-threshold", "Connections below which it gets some again.", "y", Value.ONE, "NUMBER"),
     Option("within", "within", "With -w 0 or -d: after that its sessions are reset.", "", Value.ONE, "SECONDS"),
     Option("local", "local-address", "A local address.", "z", Value.ONE, "ADDRESS"),
+    Option("blklst", "blklst-address", "Who may not use a service.", "k", Value.ONE, "ADDRESS[/LENGTH]", True),
+    Option("whtlst", "whtlst-address", "Who may, and others not.", "2", Value.ONE, "ADDRESS[/LENGTH]", True),
+    Option("refused", "refused", "What they get.", "", Value.ONE, "WORD", choices=("drop", "rst", "icmp")),
     Option(
         "option", "option", "An option of the configuration that has no letter here.", "", Value.ONE, "NAME=VALUE", True
     ),
@@ -116,10 +120,10 @@ BY_NAME = {option.name: option for option in OPTIONS}
 
 _SERVICE_SETTINGS = (
     *("match", "scheduler", "persistent", "netmask", "ops", "synproxy", "proxy"),
-    *("established", "option", "check"),
+    *("established", "snat", "option", "check"),
 )
 _SERVER_SETTINGS = (
-    *("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat"),
+    *("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat", "snat"),
     *("weight", "upper", "lower", "option", "check"),
 )
 _LISTS = ("stats", "rate", "exact", "thresholds", "persistent_conn", "nosort", "sort", "numeric", "json")
@@ -148,6 +152,21 @@ COMMANDS = (
     Command(Option("add_local", "add-laddr", "Add a local address.", "P"), ("service", "local")),
     Command(Option("remove_local", "del-laddr", "Remove a local address.", "Q"), ("service", "local")),
     Command(Option("locals", "get-laddr", "List local addresses.", "G"), (), ("service", "numeric", "json")),
+    Command(
+        Option("add_denied", "add-blklst", "Add to those who may not use a service; without one, any.", "U"),
+        ("blklst",),
+        ("service", "refused"),
+    ),
+    Command(Option("remove_denied", "del-blklst", "Remove some of them."), ("blklst",), ("service",)),
+    Command(Option("denied", "get-blklst", "List them.", "B"), (), ("service", "json")),
+    Command(
+        Option("add_allowed", "add-whtlst", "Add to those who may use a service; without one, any.", "O"),
+        ("whtlst",),
+        ("service", "refused"),
+    ),
+    Command(Option("remove_allowed", "del-whtlst", "Remove some of them.", "Y"), ("whtlst",), ("service",)),
+    Command(Option("allowed", "get-whtlst", "List them.", "W"), (), ("service", "json")),
+    Command(Option("end_refused", "end-refused", "Reset the sessions of those who may not."), (), ("service",)),
     Command(Option("save", "save", "Write everything as lines for -R.", "S"), (), ("numeric",)),
     Command(Option("restore", "restore", "Carry out the lines of standard input, all or none.", "R")),
     Command(
@@ -166,7 +185,7 @@ COMMANDS = (
 """One of them in a command line."""
 
 TOGETHER = (
-    ("dr", "tunnel", "nat", "fullnat"),
+    ("dr", "tunnel", "nat", "fullnat", "snat"),
     ("stats", "rate", "thresholds", "persistent_conn", "connection", "timeout", "daemon"),
     ("sort", "nosort"),
     ("service", "connection", "timeout", "daemon"),
@@ -182,13 +201,6 @@ REFUSED = {
     "--sctp-service": "SCTP is not supported",
     "-F": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
     "--ifname": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
-    "-J": "SNAT is not supported",
-    "--snat": "SNAT is not supported",
-    "-U": "lists of denied addresses are not supported",
-    "-B": "lists of denied addresses are not supported",
-    "-O": "lists of allowed addresses are not supported",
-    "-Y": "lists of allowed addresses are not supported",
-    "-W": "lists of allowed addresses are not supported",
     "--sockpair": "--sockpair is DPVS's; fullnat sessions --filter finds one connection",
 }
 """What ipvsadm or DPVS's has and there is not here, and what to say of it."""

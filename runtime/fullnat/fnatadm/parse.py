@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.fnatadm.options import BY_NAME, COMMANDS, OPTIONS, REFUSED, TOGETHER, Command, Option, Value
 from fullnat.net.flow import MARK
 
@@ -141,8 +142,8 @@ def _add_mark(given: dict[str, Any], value: str) -> None:
     if "service" in given:
         raise UsageError("there are two services")
     number, _, protocol = value.partition("/")
-    if not (number.isascii() and number.isdecimal() and len(number) < 9) or protocol not in ("", "tcp", "udp"):
-        raise UsageError(f"-f {value!r} is not a number, or a number and /udp")
+    if not (number.isascii() and number.isdecimal() and len(number) < 9) or protocol not in ("", *PROTOCOLS):
+        raise UsageError(f"-f {value!r} is not a number, or a number and /udp, /icmp or /icmpv6")
     given["service"], given["protocol"] = f"{MARK}:{int(number)}", protocol or "tcp"
 
 

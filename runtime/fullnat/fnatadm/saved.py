@@ -34,7 +34,7 @@ def _take(line: str, services: dict[tuple[str, str], Section]) -> None:
         raise UsageError(f"{parsed.command.option.names[0]} is no line of a saved state, which adds alone")
     for message in commands.messages(parsed):
         ((name, said),) = message.items()
-        key = said["protocol"], said["virtual"]
+        key = said.get("protocol", ""), said.get("virtual", "")
         if name == "add_service":
             if key in services:
                 raise UsageError(f"the service {key[0]} {key[1]} is there already")
@@ -44,7 +44,15 @@ def _take(line: str, services: dict[tuple[str, str], Section]) -> None:
                 raise UsageError(f"-f {mark} does not say what iptables marks so: add -H dst=ADDRESS,dport=PORT")
             continue
         if key not in services:
+            if not key[1]:
+                raise UsageError("lists of all services stand in the file itself, as deny and allow")
             raise UsageError(f"there is no service {key[0]} {key[1]} in the lines above")
+        if name == "add_prefixes":
+            for word in ("deny", "allow"):
+                if word in said:
+                    services[key].setdefault(word, []).extend(said[word])
+            services[key] |= {"refused": said["refused"]} if "refused" in said else {}
+            continue
         if name == "add_server":
             server = {**_endpoint(said["server"]), **_said(said["settings"])}
             services[key].setdefault("real_server", []).append(server)

@@ -26,7 +26,7 @@ async def check(settings: Check, target: Target) -> None:
     question = probes.labels(settings.name) + struct.pack("!HH", probes.RECORDS[settings.record], _IN)
     with made(settings, target, socket.SOCK_DGRAM) as port:
         await loop.sock_connect(port, (target.address, target.port))
-        await loop.sock_sendall(port, _HEADER.pack(number, _RECURSION, 1, 0, 0, 0) + question)
+        await loop.sock_sendall(port, target.greeting + _HEADER.pack(number, _RECURSION, 1, 0, 0, 0) + question)
         while True:
             answer = await loop.sock_recv(port, 65536)
             if len(answer) < _HEADER.size:

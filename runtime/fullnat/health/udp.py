@@ -17,7 +17,7 @@ async def check(settings: Check, target: Target) -> None:
     loop = asyncio.get_running_loop()
     with made(settings, target, socket.SOCK_DGRAM) as port:
         await loop.sock_connect(port, (target.address, target.port))
-        await loop.sock_sendall(port, bytes.fromhex(settings.payload))
+        await loop.sock_sendall(port, target.greeting + bytes.fromhex(settings.payload))
         try:
             async with asyncio.timeout(None if settings.require_reply else settings.timeout * QUIET):
                 await loop.sock_recv(port, 65536)

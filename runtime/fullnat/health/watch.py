@@ -13,6 +13,7 @@ from fullnat.config.model import Check
 from fullnat.core.commands import ServiceKey
 from fullnat.core.health import Verdict
 from fullnat.core.model import Declared, Model
+from fullnat.core.telling import OFF
 from fullnat.core.values import WEIGHTS
 from fullnat.health.connect import Target
 from fullnat.health.prober import Prober, State
@@ -110,15 +111,16 @@ class Watch:
             self._declared[key] = declared
         for endpoint in () if before is None else before.servers:
             if endpoint not in servers:
-                self._configure(_Key(key, endpoint), (), False)
+                self._configure(_Key(key, endpoint), (), False, False)
         for endpoint, settings in servers.items():
             of_service = declared.settings.checks if declared is not None and not settings.sorry else ()
             wanted = settings.checks or of_service
-            self._configure(_Key(key, endpoint), wanted, settings.weight > 0)
+            by_proxy = declared is not None and declared.settings.proxy_protocol != OFF
+            self._configure(_Key(key, endpoint), wanted, settings.weight > 0, by_proxy)
             if wanted or before is not None or not self._was_well(key, endpoint):
                 self._tell(_Key(key, endpoint))
 
-    def _configure(self, key: _Key, wanted: tuple[Check, ...], is_wanted: bool) -> None:
+    def _configure(self, key: _Key, wanted: tuple[Check, ...], is_wanted: bool, by_proxy: bool) -> None:
         if not wanted and key not in self._of:
             return
         checks = self._of.setdefault(key, Checks())
@@ -126,8 +128,11 @@ class Watch:
         for check in [check for check in checks.probers if check not in wanted]:
             self._stop(checks.probers.pop(check))
         for check in wanted:
-            if check not in checks.probers:
-                prober = checks.probers[check] = Prober(check, _target(check, key.server), lambda: self._tell(key))
+            target = _target(check, key.server, by_proxy)
+            if check in checks.probers:
+                checks.probers[check].target = target
+            else:
+                prober = checks.probers[check] = Prober(check, target, lambda: self._tell(key))
                 if known is not None:
                     # A server that is checked already stays as it is until the new check says otherwise.
                     prober.state = State(known, reason="" if known else "down before, and not checked anew yet")
@@ -172,7 +177,10 @@ class Watch:
         self._judge(Verdict(*key, checks.healthy, checks.reason, weight))
 
 
-def _target(check: Check, server: Endpoint) -> Target:
+def _target(check: Check, server: Endpoint, by_proxy: bool) -> Target:
+    """``by_proxy``: the service's servers expect PROXY protocol, those that are asked elsewhere do not (haproxy:
+    check-send-proxy)."""
     address = text(server.address) if check.address is None else str(check.address)
     is_six = is_v6(server.address) if check.address is None else check.address.version == 6
-    return Target(address, check.port or server.port, is_six)
+    elsewhere = check.address is not None or check.port is not None
+    return Target(address, check.port or server.port, is_six, by_proxy and not elsewhere)

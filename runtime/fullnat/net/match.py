@@ -28,26 +28,31 @@ class Match:
     """One rule; a packet is of the service that has one of its rules."""
 
     dst: Network
-    """Of at most :data:`MOST_ADDRESSES` addresses, which are virtual ones by that."""
+    """Of at most :data:`MOST_ADDRESSES` addresses, which are virtual ones by that; of SNAT what hosts inside ask
+    for."""
     dport: Ports = ALL_PORTS
     src: Network | None = None
     """None: all clients."""
     sport: Ports = ALL_PORTS
     iif: int | None = None
     """The interface that it comes in by, as its number (:mod:`fullnat.net.vlan`); None: any."""
+    oif: int | None = None
+    """Of SNAT the one that it leaves by; None: any."""
 
     def __str__(self) -> str:
         return ",".join(f"{name}={text}" for name, text in self._said())
 
     def _said(self) -> Iterator[tuple[str, str]]:
-        yield "dst", _network_text(self.dst)
+        if self.dst.prefixlen or self.src is None:
+            yield "dst", _network_text(self.dst)
         for name, ports in (("dport", self.dport), ("sport", self.sport)):
             if ports != ALL_PORTS:
                 yield name, str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}"
         if self.src is not None:
             yield "src", _network_text(self.src)
-        if self.iif is not None:
-            yield "iif", ".".join(map(str, port_and_vlan(self.iif)[: 2 if self.iif >> PORT_BITS else 1]))
+        for name, number in (("iif", self.iif), ("oif", self.oif)):
+            if number is not None:
+                yield name, ".".join(map(str, port_and_vlan(number)[: 2 if number >> PORT_BITS else 1]))
 
     def addresses(self) -> Iterator[Address]:
         """The virtual addresses."""
@@ -56,6 +61,12 @@ class Match:
         for number in range(first, first + self.dst.num_addresses):
             yield Address(number.to_bytes(size, "big"))
 
+    def leads_out(self, flow: Flow, iif: int | None, oif: int | None) -> bool:
+        """Whether ``flow`` is of this rule of SNAT; None is an unknown interface."""
+        if self.oif is not None and oif is not None and self.oif != oif:
+            return False
+        return self.has(flow, iif) and _is_in(self.dst, flow.dst.address)
+
     def has(self, flow: Flow, iif: int | None) -> bool:
         """Whether ``flow``, to one of the addresses, is of it; ``iif`` None is an unknown one."""
         (source, sport), (_, dport) = flow.src, flow.dst
@@ -63,10 +74,13 @@ class Match:
             return False
         if self.iif is not None and iif is not None and self.iif != without_priority(iif):
             return False
-        if self.src is None:
-            return True
-        shift = self.src.max_prefixlen - self.src.prefixlen
-        return int.from_bytes(source, "big") >> shift == int(self.src.network_address) >> shift
+        return self.src is None or _is_in(self.src, source)
+
+
+def _is_in(network: Network, address: Address) -> bool:
+    """``address`` is of the family of ``network``."""
+    shift = network.max_prefixlen - network.prefixlen
+    return int.from_bytes(address, "big") >> shift == int(network.network_address) >> shift
 
 
 def _network_text(network: Network) -> str:
@@ -77,14 +91,7 @@ def _network(text: str) -> Network:
     return ip_network(text)
 
 
-def _dst(text: str) -> Network:
-    found = _network(text)
-    if found.num_addresses > MOST_ADDRESSES:
-        raise ValueError(f"{text} has more than {MOST_ADDRESSES} addresses")
-    return found
-
-
-def _interface(text: str) -> int:
+def interface(text: str) -> int:
     """PORT, or PORT.VLAN."""
     port, dot, vlan = text.partition(".")
     return interface_number(_number(port, LAST_PORT), _number(vlan, VLANS[1]) if dot else 0)
@@ -105,17 +112,18 @@ def _ports(text: str) -> Ports:
 
 
 _CONVERT: Mapping[str, Callable[[str], Any]] = {
-    "dst": _dst,
+    "dst": _network,
     "dport": _ports,
     "src": _network,
     "sport": _ports,
-    "iif": _interface,
+    "iif": interface,
+    "oif": interface,
 }
 
 
 def parse(text: str) -> Match:
-    """A rule in words: ``dst=203.0.113.80,dport=80-443,src=10.0.0.0/8,sport=1024-65535,iif=1``, of which ``dst`` alone
-    has to be there. Raises ValueError."""
+    """A rule in words: ``dst=203.0.113.80,dport=80-443,src=10.0.0.0/8,sport=1024-65535,iif=1,oif=2``, of which ``dst``
+    or ``src`` has to be there: without ``dst`` it is of all destinations. Raises ValueError."""
     values: dict[str, Any] = {}
     for word in text.split(","):
         name, equals, value = word.strip().partition("=")
@@ -127,6 +135,8 @@ def parse(text: str) -> Match:
             values[name] = _CONVERT[name](value.strip())
         except ValueError as error:
             raise ValueError(f"{text!r}: {name}: {error}") from None
+    if "dst" not in values and "src" in values:
+        values["dst"] = _network("::/0" if values["src"].version == 6 else "0.0.0.0/0")
     if "dst" not in values:
         raise ValueError(f"{text!r}: dst is missing")
     found = Match(**values)

@@ -17,6 +17,8 @@ from fullnat.net.headers import (
     ETHERTYPE_ARP,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
     PROTO_TCP,
     PROTO_UDP,
     pseudo_header,
@@ -28,6 +30,10 @@ _TCP = Struct("!HHIIBB")
 _PORTS = Struct("!HH")
 _UDP_REST = Struct("!HH")
 UDP_BYTES = 8
+_ECHO = Struct("!BB2xH")
+ECHO_BYTES = 8
+_ECHOES = {PROTO_ICMP: (8, 0), PROTO_ICMPV6: (128, 129)}
+"""Types of requests and replies."""
 _ARP = Struct("!HHBBH6s4s6s4s")
 _ARP_START = (1, ETHERTYPE_IPV4, 6, 4)
 
@@ -62,7 +68,8 @@ class Packet(NamedTuple):
     src: Address | None = None
     dst: Address | None = None
     flow: Flow | None = None
-    """Of TCP and UDP. Fragments behind the first one tell none."""
+    """Of TCP and UDP, and of echo requests and replies, whose identifier is the port of who asks. Fragments behind the
+    first one tell none."""
     tcp: Segment | None = None
     arp: Arp | None = None
 
@@ -87,6 +94,8 @@ class Packet(NamedTuple):
             return False
         if segment is not None:
             length = segment.header + segment.length
+        elif self.protocol in _ECHOES:
+            return self._is_intact_echo()
         else:
             length, checksum = _UDP_REST.unpack_from(self.frame, self.transport + _PORTS.size)
             if length < UDP_BYTES:
@@ -97,6 +106,20 @@ class Packet(NamedTuple):
         if len(octets) < length:
             return False
         return sum16(pseudo_header(flow.src.address, flow.dst.address, self.protocol, length) + octets) == 0xFFFF
+
+    def _is_intact_echo(self) -> bool:
+        """The same of an echo: ICMP covers itself alone (RFC 792), ICMPv6 the addresses as well (RFC 4443 2.3)."""
+        if self.ethertype == ETHERTYPE_IPV4:
+            header, at = 0, self.network + 2
+            end = self.network + int.from_bytes(self.frame[at : at + 2], "big")
+        else:
+            header, at = 1, self.network + 4
+            end = self.transport + int.from_bytes(self.frame[at : at + 2], "big")
+        octets = self.frame[self.transport : end]
+        if len(octets) < end - self.transport or self.src is None or self.dst is None:
+            return False
+        covered = pseudo_header(self.src, self.dst, self.protocol, len(octets)) if header else b""
+        return sum16(covered + octets) == 0xFFFF
 
 
 def parse(frame: bytes) -> Packet:
@@ -149,6 +172,12 @@ def _transport(
     elif protocol == PROTO_UDP and len(frame) >= start + UDP_BYTES and length >= UDP_BYTES:
         src_port, dst_port = _PORTS.unpack_from(frame, start)
         flow = Flow(protocol, Endpoint(src, src_port), Endpoint(dst, dst_port))
+    elif protocol in _ECHOES and len(frame) >= start + ECHO_BYTES <= start + length:
+        kind, code, identifier = _ECHO.unpack_from(frame, start)
+        request, reply = _ECHOES[protocol]
+        if kind in (request, reply) and not code:
+            asks = kind == request
+            flow = Flow(protocol, Endpoint(src, identifier * asks), Endpoint(dst, identifier * (not asks)))
     return made(Packet, (frame, ethertype, ETHERNET_BYTES, start, protocol, src, dst, flow, segment, None))
 
 

@@ -79,9 +79,19 @@ class Binder:
         return "bucket" in self._tables
 
     @property
+    def has_cookies(self) -> bool:
+        """The program answers SYNs with cookies."""
+        return "cookie_key" in self._tables
+
+    @property
     def has_match(self) -> bool:
         """It has services of all ports and by match."""
         return "service_match" in self._tables
+
+    @property
+    def has_policies(self) -> bool:
+        """It knows who may use services."""
+        return "policy" in self._tables
 
     def table(
         self,

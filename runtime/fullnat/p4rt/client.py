@@ -10,7 +10,7 @@ from typing import Any
 
 from finsy.proto import p4r
 
-from fullnat.core import misses, neighbors, senders
+from fullnat.core import discovery, icmp_errors, misses, neighbors, refused, senders
 from fullnat.core.interface import Event, ProbeResult
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.binding import Array
@@ -35,11 +35,18 @@ COMPLAINTS = 100
 _LOGGER = logging.getLogger(__name__)
 _WORTH_BRINGING: dict[int, int] = {
     PuntReason.NO_SESSION: misses.WORTH_BRINGING,
+    PuntReason.LATE_ANSWER: misses.WORTH_BRINGING,
+    PuntReason.ARP: discovery.WORTH_HEARING,
+    PuntReason.ND: discovery.WORTH_HEARING,
+    PuntReason.NEIGHBOR: discovery.WORTH_HEARING,
+    PuntReason.NEIGHBOR6: discovery.WORTH_HEARING,
+    PuntReason.ICMP_ERROR: icmp_errors.WORTH_BRINGING,
     PuntReason.NO_NEIGHBOR: neighbors.WORTH_BRINGING,
     PuntReason.TOO_BIG: senders.WORTH_BRINGING,
     PuntReason.TTL_EXPIRED: senders.WORTH_BRINGING,
+    PuntReason.REFUSED: refused.WORTH_BRINGING,
 }
-"""Packets a second, and at once."""
+"""Packets a second, and at once. Each reason has its meter: a flood of the one kind takes nothing of another's."""
 _BATCH = 512
 """Updates or entities a request made here carries."""
 

@@ -19,7 +19,7 @@ from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, made
 from fullnat.p4rt.binding import Field
 from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import shortest, varint
-from fullnat.tables.session import SessionEntry
+from fullnat.tables.session import SessionEntry, Splice
 
 T = TypeVar("T")
 
@@ -44,9 +44,11 @@ class Rest(IntEnum):
     TIMEOUT = 14
     SINCE_HIT = 15
     ELAPSED = 16
+    SPLICE = 17
+    """Further parameters of the action, behind their lengths, are here."""
 
 
-_METADATA, _COUNTER, _BYTES, _PACKETS, _TIMEOUT, _SINCE_HIT, _ELAPSED = map(int, Rest)
+_METADATA, _COUNTER, _BYTES, _PACKETS, _TIMEOUT, _SINCE_HIT, _ELAPSED, _SPLICE = map(int, Rest)
 
 
 class Remembered(dict[bytes | None, T]):
@@ -76,6 +78,8 @@ class Half:
         """Of an address in the key."""
         self.param_bytes = params[2].bits // 8
         """Of the address among the parameters."""
+        self.further = len(params) - (_METADATA - len(key))
+        """Parameters of the action, of a spliced session."""
         self.key_ids = [field.id for field in key]
         self.param_ids = [param.id for param in params]
         matches = b"".join(rb"\x12.\x08" + _literal(field.id) + rb"\x12.\x0a" + _value(field.bits) for field in key)
@@ -91,8 +95,13 @@ class Half:
         )  # fmt: skip
 
     def match(self, response: bytes, at: int) -> re.Match[bytes] | None:
-        """The entity of a serialised ReadResponse that begins at ``at``; its groups are its Values."""
+        """The entity of a serialised ReadResponse that begins at ``at``; its groups are its :meth:`ordered` Values."""
         return self._entity.match(response, at)
+
+    def ordered(self, groups: Values) -> Values:
+        """With what is further of the parameters behind all else."""
+        end = _METADATA + self.further
+        return groups if not self.further else [*groups[:_METADATA], *groups[end:], *groups[_METADATA:end]]
 
     def values(self, entry: p4r.TableEntry) -> Values:
         """Raises ValueError for what we cannot have written."""
@@ -102,8 +111,8 @@ class Half:
         if sorted(key) != sorted(self.key_ids) or sorted(data) != sorted(self.param_ids):
             raise ValueError(f"entry with fields {sorted(key)} and {sorted(data)}")
         values = [*(key[ident] for ident in self.key_ids), *(data[ident] for ident in self.param_ids)]
-        return [
-            *map(_behind_length, values),
+        behind_lengths: list[bytes | None] = [*map(_behind_length, values)]
+        rest: list[bytes | None] = [
             varint(entry.controller_metadata),
             b"" if entry.HasField("counter_data") else None,
             varint(entry.counter_data.byte_count),
@@ -112,6 +121,7 @@ class Half:
             b"" if entry.HasField("time_since_last_hit") else None,
             varint(entry.time_since_last_hit.elapsed_ns),
         ]
+        return self.ordered(behind_lengths + rest)
 
 
 class Halves:
@@ -142,7 +152,7 @@ class Halves:
             if half is not likely[0]:
                 likely.remove(half)
                 likely.insert(0, half)
-            found.append((half, entity.groups()))
+            found.append((half, half.ordered(entity.groups())))
             at = entity.end()
         return found
 
@@ -234,6 +244,7 @@ class HalfSessions:
                 _number(delta),
                 _isn(values[_METADATA]),
                 self._timeouts[values[_TIMEOUT]],
+                _splice(values),
             ),
         )
         if session.session_id in self._inward:
@@ -264,13 +275,28 @@ class HalfSessions:
                 _number(delta),
                 _isn(values[_METADATA]),
                 self._timeouts[values[_TIMEOUT]],
+                _splice(values),
             ),
         )
-        if inward is not None and inward[:9] == session[:9] and inward[11:] == session[11:]:
+        if (
+            inward is not None
+            and inward[:9] == session[:9]
+            and inward[11:14] == session[11:14]
+            and (inward.splice or _NONE).number == (session.splice or _NONE).number
+            and (inward.splice is None) == (session.splice is None)
+        ):
             self.sessions.append(session)
             del self._inward[number]
         else:
             self.orphans.append((session._replace(vip=outer[None], vport=0), False))
+
+
+_NONE = Splice(0)
+
+
+def _splice(values: Values) -> Splice | None:
+    """That of one half: of session_in without what is told of windows."""
+    return Splice(*map(_number, values[_SPLICE:])) if len(values) > _SPLICE else None
 
 
 def _address(size: int, value: bytes | None) -> Address:

@@ -43,7 +43,9 @@ def load(directory: Path | None = None, target: str = V1MODEL, device_config: Pa
             has_ipv6=any(table.preamble.name == "session_in6" for table in p4info.tables),
             has_stateless=any(table.preamble.name == "bucket" for table in p4info.tables),
             has_match=any(table.preamble.name == "service_match" for table in p4info.tables),
+            list_size=_size(p4info.tables, "list"),
             has_proxy=any(register.preamble.name == "proxy_first" for register in p4info.registers),
+            has_cookies=any(table.preamble.name == "cookie_key" for table in p4info.tables),
             has_vlans=_key_bits(p4info.tables, "port") > PORT_BITS,
         )
         if device_config is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from finsy.proto import p4i, p4r
 
 from fullnat.core.interface import Op, Sizes
-from fullnat.p4constants import DropReason, PuntReason, ToaResult
+from fullnat.p4constants import CookieEvent, DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array, Binder
 from fullnat.p4rt.errors import SchemaError
 from fullnat.p4rt.packetio import PacketIo
@@ -30,6 +30,7 @@ class Schema:
         self.drop_counter = binder.counter("drop_ctr", DropReason.DROP_REASONS)
         self.punt_counter = binder.counter("punt_ctr", PuntReason.PUNT_REASONS)
         self.toa_counter = binder.counter("toa_ctr", ToaResult.TOA_RESULTS)
+        self.cookie_counter = binder.counter("cookie_ctr", CookieEvent.COOKIE_EVENTS) if binder.has_cookies else None
         self.server_in_counter = binder.counter("server_in_ctr", sizes.server_ids)
         self.server_out_counter = binder.counter("server_out_ctr", sizes.server_ids)
         self.punt_meter = binder.meter("punt_meter", PuntReason.PUNT_REASONS)

@@ -51,7 +51,7 @@ class SessionTemplates:
     def encode(self, entry: SessionEntry, tail: bytes) -> tuple[bytes, bytes] | None:
         """Both directions' updates, with ``tail`` at the end of the entries; None for one with a short field, or a
         value too wide."""
-        ident, server_id, protocol, client, port, vip, vport, local, local_port, server, server_port, delta, _, _ = (
+        ident, server_id, protocol, client, port, vip, vport, local, local_port, server, server_port, delta, _, _, _ = (
             entry
         )
         if not (client[0] and 0xFF < port < 0x10000 and 0xFF < local_port < 0x10000 and 0xFFFFFF < delta < 1 << 32):

@@ -18,7 +18,7 @@ from fullnat.p4rt.halves import Half, HalfSessions, Halves
 from fullnat.p4rt.session_template import Form, SessionTemplates
 from fullnat.p4rt.transport import Hit
 from fullnat.p4rt.wire import AddressField, BytesField, IntField, delimited, scalar, tag, varint
-from fullnat.tables.session import KEY_ADDRESSES, SIDES, SessionEntry, Side
+from fullnat.tables.session import KEY_ADDRESSES, SIDES, SPLICED, SessionEntry, Side
 
 UPDATE_TYPES = {Op.INSERT: p4r.Update.INSERT, Op.MODIFY: p4r.Update.MODIFY, Op.DELETE: p4r.Update.DELETE}
 
@@ -80,7 +80,12 @@ class SessionTables:
     """Codec of both entries of a session, whatever the families."""
 
     def __init__(self, binder: Binder) -> None:
-        pairs = {sizes: pair for sizes, pair in SIDES.items() if binder.has_ipv6 or sizes == (V4_BYTES, V4_BYTES)}
+        pairs = {
+            (*sizes, spliced): pair
+            for spliced, sides in ((False, SIDES), (True, SPLICED if binder.has_cookies else {}))
+            for sizes, pair in sides.items()
+            if binder.has_ipv6 or sizes == (V4_BYTES, V4_BYTES)
+        }
         tables = _tables(binder, [side for pair in pairs.values() for side in pair])
         if binder.differences:
             return
@@ -96,14 +101,14 @@ class SessionTables:
             )
             for sizes, (inward, outward) in pairs.items()
         }
-        """By the bytes of the client's and of the local address."""
+        """By the bytes of the client's and of the local address, and whether it is spliced."""
         self._halves = Halves(half.half for pair in self._pairs.values() for half in (pair.inward, pair.outward))
 
     def keys(self, entry: SessionEntry) -> tuple[bytes, bytes]:
         """The serialised table id and match fields of both directions."""
         # Fields of few values are looked up, the others made.
-        _, _, proto, client, client_port, vip, vport, local, local_port, server, server_port, _, _, _ = entry
-        pair = self._pairs[len(client), len(local)]
+        _, _, proto, client, client_port, vip, vport, local, local_port, server, server_port, _, _, _, _ = entry
+        pair = self._pairs[len(client), len(local), False]
         half = pair.inward
         key = half.key
         inward = (
@@ -124,8 +129,8 @@ class SessionTables:
             inward, outward = self.keys(entry)
             return _update(head, inward), _update(head, outward)
         tail = self._tail(entry)
-        pair = self._pairs[len(entry[3]), len(entry[7])]
-        made = pair.templates[op].encode(entry, tail)
+        pair = self._pairs[len(entry[3]), len(entry[7]), entry.splice is not None]
+        made = pair.templates[op].encode(entry, tail) if entry.splice is None else None
         if made is not None:
             return made
         inward, outward = self.keys(entry)
@@ -195,6 +200,7 @@ def _in_action(half: _Half, entry: SessionEntry) -> bytes:
         + params[2][entry.local]
         + params[3].encode(entry.local_port)
         + params[4].encode(entry.delta)
+        + b"".join(param.encode(value) for param, value in zip(params[5:], entry.splice or (), strict=False))
     )
 
 
@@ -207,6 +213,7 @@ def _out_action(half: _Half, entry: SessionEntry) -> bytes:
         + params[2].encode(entry.client)
         + params[3].encode(entry.client_port)
         + params[4].encode(entry.delta)
+        + b"".join(param.encode(value) for param, value in zip(params[5:], entry.splice or (), strict=True))
     )
 
 

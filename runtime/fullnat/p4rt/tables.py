@@ -46,11 +46,14 @@ class _Codec:
             *parts, priority = values
             found = zip(self.bound.key, self.table.kinds, parts, strict=True)
             return self._head + b"".join(wild.match(*part) for part in found), scalar(4, priority)
-        return self._head + (self._prefix(*values) if self.table.lpm else _pieces(self._fields, values)), b""
+        if self.table.lpm:
+            *exact, value, length = values
+            return self._head + _pieces(self._fields[:-1], exact) + self._prefix(value, length), b""
+        return self._head + _pieces(self._fields, values), b""
 
     def _prefix(self, value: int | Address, length: int) -> bytes:
         """The match of a prefix; one of length 0 is left out."""
-        field = self.bound.key[0]
+        field = self.bound.key[-1]
         match = delimited(1, _value(value, field)) + scalar(2, length)
         return delimited(2, scalar(1, field.id) + delimited(4, match)) if length else b""
 
@@ -69,10 +72,16 @@ class _Codec:
 
     def _key(self, entry: p4r.TableEntry) -> Sequence[Any]:
         if self.table.lpm:
+            *exact, prefix = self.bound.key
+            found = {match.field_id: match for match in entry.match}
             # A prefix of length 0 is left out.
-            match = entry.match[0].lpm if entry.match else None
+            match = found[prefix.id].lpm if prefix.id in found else None
             value, length = (b"", 0) if match is None else (match.value, match.prefix_len)
-            return self._decoded(value, self.bound.key[0]), length
+            return (
+                *(self._decoded(found[field.id].exact.value, field) for field in exact),
+                self._decoded(value, prefix),
+                length,
+            )
         if self.table.kinds:
             found = {match.field_id: match for match in entry.match}
             fields = zip(self.bound.key, self.table.kinds, strict=True)
@@ -97,9 +106,11 @@ class ColdTables:
             if table.owner is Owner.SESSIONS or (table.optional and not binder.has_stateless):
                 continue
             names = {False: table.name} | ({True: table.name6} if table.name6 and binder.has_ipv6 else {})
-            if table.of_match and not binder.has_match:
+            if (table.of_match and not binder.has_match) or (table.of_cookies and not binder.has_cookies):
                 continue
-            kinds = ("lpm",) if table.lpm else table.kinds
+            if table.of_policies and not binder.has_policies:
+                continue
+            kinds = (*("exact",) * (len(table.key) - 1), "lpm") if table.lpm else table.kinds
             for v6, name in names.items():
                 bound = binder.table(name, table.key, _actions(table, binder), kinds=kinds)
                 self._codecs[kind, v6] = _Codec(table, bound)
@@ -133,6 +144,8 @@ def _actions(table: Table[Any], binder: Binder) -> dict[str, tuple[str, ...]]:
         actions += table.actions_stateless
     if binder.has_match:
         actions += table.actions_match + (table.actions_match6 if binder.has_ipv6 else ())
+    if binder.has_policies:
+        actions += table.actions_policies + (table.actions_policies_stateless if binder.has_stateless else ())
     return dict(actions)
 
 

@@ -14,14 +14,18 @@ TO_SERVER_ANY = "to_server_any"
 DIRECT = "to_server_direct"
 TUNNEL = "to_server_tunnel"
 GUE = "to_server_gue"
+TO_OUTSIDE = "to_outside"
+"""Wherever a host inside addresses it to, from ``address``."""
 _PARAMS = {
     TO_SERVER: ("address", "port"),
     TO_SERVER_ANY: ("address",),
     DIRECT: ("address",),
     TUNNEL: ("address", "source"),
     GUE: ("address", "source"),
+    TO_OUTSIDE: ("address",),
 }
 """By action; every one has the flags as well."""
+_OF_MATCH = (TO_SERVER_ANY, TO_OUTSIDE)
 
 
 class ServerIn(NamedTuple):
@@ -35,8 +39,8 @@ class ServerIn(NamedTuple):
     port: int
     """0 where it is the virtual service's."""
     action: str = TO_SERVER
-    """``to_server``, ``to_server_any``, ``to_server_direct``, ``to_server_tunnel`` or ``to_server_gue``; of an IPv6
-    address the switch's ends in 6."""
+    """``to_server``, ``to_server_any``, ``to_server_direct``, ``to_server_tunnel``, ``to_server_gue`` or
+    ``to_outside``; of an IPv6 address the switch's ends in 6."""
     source: Address | None = None
     """Of the outer header, where there is one."""
 
@@ -45,9 +49,9 @@ class ServerInTable(Table[ServerIn]):
     name = "server_in"
     entry = ServerIn
     key = ("server_id",)
-    actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items() if name != TO_SERVER_ANY)
+    actions = tuple(Action(name, ("flags", *params)) for name, params in _PARAMS.items() if name not in _OF_MATCH)
     actions6 = tuple(Action(name + V6, params) for name, params in actions)
-    actions_match = (Action(TO_SERVER_ANY, ("flags", *_PARAMS[TO_SERVER_ANY])),)
+    actions_match = tuple(Action(name, ("flags", *_PARAMS[name])) for name in _OF_MATCH)
     actions_match6 = tuple(Action(name + V6, params) for name, params in actions_match)
     owner = Owner.SERVERS
 

@@ -10,20 +10,14 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from fullnat.net.flow import MARKS, Address, Endpoint, address, is_v6, mark_of, text
+from fullnat.net.flow import MARKS, Address, Endpoint, address, is_v6, mark_of
 from fullnat.net.match import ALL_PORTS, Ports
+from fullnat.net.prefixes import Prefix
 from fullnat.tables.table import Action, Table, Wanted, register
 
+_PUNT, _POLICED = "match_punt", "match_punt_policed"
 ANY_PORT_PRIORITY = 1
 """Of a service of all ports of an address; those by match have more."""
-
-
-class Prefix(NamedTuple):
-    address: Address
-    length: int
-
-    def __str__(self) -> str:
-        return f"{text(self.address)}/{self.length}"
 
 
 class ServiceMatch(NamedTuple):
@@ -37,6 +31,8 @@ class ServiceMatch(NamedTuple):
     priority: int
     flags: int
     """ServiceFlags."""
+    policy: int = 0
+    """As that of a service of one port."""
 
 
 def priority(virtual: Endpoint) -> int:
@@ -51,7 +47,8 @@ class ServiceMatchTable(Table[ServiceMatch]):
     entry = ServiceMatch
     key = ("protocol", "source", "destination", "source_port", "destination_port", "port")
     kinds = ("ternary", "ternary", "ternary", "range", "range", "ternary")
-    actions = (Action("match_punt", ("flags",)),)
+    actions = (Action(_PUNT, ("flags",)),)
+    actions_policies = (Action(_POLICED, ("flags", "policy")),)
     of_match = True
     last = True
 
@@ -61,26 +58,25 @@ class ServiceMatchTable(Table[ServiceMatch]):
 
     def key_values(self, entry: ServiceMatch) -> tuple[Any, ...]:
         """With the priority, which tells entries apart as well."""
-        return entry[:-1]
+        return entry[:-2]
 
     def action(self, entry: ServiceMatch) -> tuple[str, tuple[Any, ...]]:
-        (action,) = self.actions
-        return action.name, (entry.flags,)
+        return (_POLICED, (entry.flags, entry.policy)) if entry.policy else (_PUNT, (entry.flags,))
 
     def made(self, key: Sequence[Any], action: str, params: Sequence[Any]) -> ServiceMatch:
         protocol, source, destination, source_port, destination_port, port, order = key
         prefixes = Prefix(*source), Prefix(*destination)
-        return ServiceMatch(protocol, *prefixes, source_port, destination_port, port, order, params[0])
+        return ServiceMatch(protocol, *prefixes, source_port, destination_port, port, order, *params)
 
     def is_v6(self, entry: ServiceMatch) -> bool:
         return is_v6(entry.destination.address)
 
     def wanted(self, model: Wanted) -> Iterable[ServiceMatch]:
         for (protocol, virtual), flags in model.services.items():
-            order = priority(virtual)
+            order, policy = priority(virtual), model.policies.get((protocol, virtual), 0)
             if mark_of(virtual) is None:
                 if not virtual.port:
-                    yield _entry(protocol, virtual.address, order, flags)
+                    yield _entry(protocol, virtual.address, order, flags)._replace(policy=policy)
                 continue
             for rule in model.matches.get((protocol, virtual), ()):
                 source = None if rule.src is None else Prefix(address(rule.src.network_address), rule.src.prefixlen)
@@ -92,6 +88,7 @@ class ServiceMatchTable(Table[ServiceMatch]):
                     source_port=rule.sport,
                     destination_port=rule.dport,
                     port=rule.iif,
+                    policy=policy,
                 )
 
 

@@ -12,6 +12,17 @@ from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, Endpoint, Flow
 from fullnat.tables.table import Action, EntryKey, Owner, Table, register
 
 
+class Splice(NamedTuple):
+    """How a session that a SYN cookie began joins the client's connection to the server's."""
+
+    number: int
+    """By which the server's sequence numbers are raised towards the client; 0: the server has not answered yet."""
+    scale: int = 0
+    """By which the client shifts the server's windows."""
+    narrowed: int = 0
+    """By so many bits more than the server does."""
+
+
 class SessionEntry(NamedTuple):
     """Both entries of a FULLNAT session: ``session_in`` -> ``fullnat_in`` and ``session_out`` -> ``fullnat_out``.
 
@@ -37,6 +48,8 @@ class SessionEntry(NamedTuple):
     delta: int
     client_isn: int
     idle_timeout: float
+    splice: Splice | None = None
+    """Of a session that a SYN cookie began; then the actions are ``spliced_in`` and ``spliced_out``."""
 
     @property
     def flow_in(self) -> Flow:
@@ -86,6 +99,15 @@ SIDES = {
     ),
 }
 """Inward and outward, by the bytes of the client's and of the local address."""
+SPLICED = {
+    sizes: (
+        inward._replace(action=Action(f"spliced_in{suffix}", (*IN_PARAMS, "splice"))),
+        outward._replace(action=Action(f"spliced_out{suffix}", (*OUT_PARAMS, "splice", "scale", "narrowed"))),
+    )
+    for sizes, suffix in (((V4_BYTES, V4_BYTES), ""), ((V6_BYTES, V6_BYTES), "6"))
+    for inward, outward in (SIDES[sizes],)
+}
+"""The same of sessions that a SYN cookie began."""
 KEY_ADDRESSES = frozenset({"client", "vip", "server", "local", "source", "destination"})
 """The fields of keys that are addresses."""
 

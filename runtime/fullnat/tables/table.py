@@ -32,8 +32,12 @@ class Owner(Enum):
     NEIGHBORS = "neighbors"
     """Next hops, by their ids, and what is learned of neighbors."""
     SESSIONS = "sessions"
+    COOKIES = "cookies"
+    """The keys of SYN cookies."""
     BUCKETS = "buckets"
     """Of services without sessions."""
+    POLICIES = "policies"
+    """Who may use services, and their lists."""
 
 
 class Action(NamedTuple):
@@ -69,6 +73,10 @@ class Wanted:
     """Of the services without sessions."""
     matches: Mapping[tuple[int, Endpoint], Sequence[Match]] = field(default_factory=dict)
     """Of those services that are by match."""
+    outward: Mapping[tuple[int, Endpoint], Sequence[Match]] = field(default_factory=dict)
+    """Of those of SNAT."""
+    policies: Mapping[tuple[int, Endpoint], int] = field(default_factory=dict)
+    """The numbers of those that services have."""
 
 
 class Table(Generic[E]):
@@ -96,13 +104,21 @@ class Table(Generic[E]):
     """Further ones, in programs that have services of all ports and by match,"""
     actions_match6: ClassVar[tuple[Action, ...]] = ()
     """and IPv6 as well."""
+    of_cookies: ClassVar[bool] = False
+    """It is in programs that answer SYNs with cookies alone."""
     of_match: ClassVar[bool] = False
     """Only such programs have it."""
+    actions_policies: ClassVar[tuple[Action, ...]] = ()
+    """Further ones, in programs that know who may use services,"""
+    actions_policies_stateless: ClassVar[tuple[Action, ...]] = ()
+    """and services without sessions as well."""
+    of_policies: ClassVar[bool] = False
+    """Only programs that know who may use services have it."""
     kinds: ClassVar[tuple[str, ...]] = ()
     """Match kinds of the key's fields, if not all are exact. A ternary field of an address is a prefix, one of a number
     has it all or, None, nothing; a range has its first and last value. The priority is the last of the key's values."""
     lpm: ClassVar[bool] = False
-    """The key is one prefix: its entries have ``prefix`` and ``prefix_len``."""
+    """The last field of the key is a prefix: behind it its entries have its length."""
     owner: ClassVar[Owner] = Owner.CONFIGURATION
     last: ClassVar[bool] = False
     """Configured entries are written behind those of all other tables, because they let traffic in."""

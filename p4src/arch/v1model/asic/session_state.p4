@@ -2,24 +2,6 @@
 #ifndef _V1MODEL_ASIC_SESSION_STATE_P4_
 #define _V1MODEL_ASIC_SESSION_STATE_P4_
 
-/* The registers that an ASIC does not have, for this program has the P4Info of v1model's. */
-control UnusedRegisters() {
-    @id(ID_R_CLIENT_END_SEQ) @name(".client_end_seq") @noWarn("unused")
-    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_end_seq;
-    @id(ID_R_CLIENT_ACK_SEQ) @name(".client_ack_seq") @noWarn("unused")
-    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) client_ack_seq;
-    @id(ID_R_LAST_END_SEQ) @name(".last_end_seq") @noWarn("unused")
-    register<bit<32>, session_id_t>(SESSION_TABLE_SIZE) last_end_seq;
-    @id(ID_R_FRAGMENT_KEY) @name(".fragment_key") @noWarn("unused")
-    register<bit<64>, bit<32>>(FRAGMENT_SLOTS) fragment_key;
-    @id(ID_R_FRAGMENT_FLOW) @name(".fragment_flow") @noWarn("unused")
-    register<bit<64>, bit<32>>(FRAGMENT_SLOTS) fragment_flow;
-    @id(ID_R_PROXY) @name(".proxy_first") @noWarn("unused")
-    register<bit<64>, session_id_t>(SESSION_TABLE_SIZE) proxy_first;
-
-    apply { }
-}
-
 control SegmentEnd(inout headers_t hdr, inout metadata_t m) {
     apply {
         m.target.end_seq = hdr.tcp.seq + (bit<32>)m.length.payload;

@@ -8,11 +8,13 @@
 #define AHEAD true
 #include "headers.p4"
 #include "../headers.p4"
+#include "cookie.p4"
 #include "../../asic/prims.p4"
 
 struct target_metadata_t {
     bit<16> tag_bytes;        /* of the tag that was passed over */
     bit<16> packet_out_bytes; /* of what the controller has put in front */
+    bit<23> clock;            /* of cookies, which there are none of */
     bit<8>  words;            /* of the option list, from where the parser stands; wraps when it has gone beyond */
     bit<16> mss_above_floor;  /* by how much the MSS is above MSS_FLOOR */
     bit<16> mss_above_both;   /* and above the floor and TOA, less 1 */
@@ -38,6 +40,7 @@ struct target_metadata_t {
 #include "../received.p4"
 #include "../checksum.p4"
 #include "session_state.p4"
+#include "unused.p4"
 #include "../punt_limit.p4"
 #include "../verdict.p4"
 #include "../deparser.p4"

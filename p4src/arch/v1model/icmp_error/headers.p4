@@ -17,6 +17,21 @@ header icmp_error_t {
     bit<16> mtu;       /* of type 3, code 4 (RFC 1191), or the lower half of ICMPv6's */
 }
 
+/* The same in an echo request or reply (RFC 792, RFC 4443): the identifier stands for ports. */
+header icmp_echo_t {
+    bit<16> identifier;
+    bit<16> sequence;
+}
+
+/* An echo request or reply that is quoted. */
+header quoted_echo_t {
+    bit<8>  type;
+    bit<8>  code;
+    bit<16> checksum;
+    bit<16> identifier;
+    bit<16> sequence;
+}
+
 /* What follows the ports of a quoted segment, and is there in all errors. */
 header quoted_seq_t {
     bit<32> seq;
@@ -33,19 +48,23 @@ header quoted_tcp_t {
 }
 
 #define QUOTED_HEADERS \
+    icmp_echo_t    icmp_echo; \
     icmp_error_t   icmp_error; \
     ipv4_t         quoted; \
     ipv4_options_t quoted_options; \
-    ipv6_t         quoted6;
+    ipv6_t         quoted6; \
+    quoted_echo_t  quoted_echo;
 #define QUOTED_L4_HEADERS \
     quoted_seq_t   quoted_seq; \
     quoted_tcp_t   quoted_tcp; \
     udp_t          quoted_udp;
 #define EMIT_QUOTED(PACKET) \
+        PACKET.emit(hdr.icmp_echo); \
         PACKET.emit(hdr.icmp_error); \
         PACKET.emit(hdr.quoted); \
         PACKET.emit(hdr.quoted_options); \
-        PACKET.emit(hdr.quoted6);
+        PACKET.emit(hdr.quoted6); \
+        PACKET.emit(hdr.quoted_echo);
 #define EMIT_QUOTED_L4(PACKET) \
         PACKET.emit(hdr.quoted_seq); \
         PACKET.emit(hdr.quoted_tcp); \

@@ -3,8 +3,8 @@
  *                    inbound (from the client's side)      outbound (from the real server's side)
  *   outer            r -> v:vp  =>  l -> d                 r -> l:lp  =>  v -> c
  *   quoted           v:vp -> c:cp  =>  d:dp -> l:lp        l:lp -> d:dp  =>  c:cp -> v:vp
- *   quoted seq       -                                     -= delta
- *   quoted ack       += delta, if it is there              -
+ *   quoted seq       -= splice                             -= delta
+ *   quoted ack       += delta, if it is there              += splice, likewise
  *   MTU              -                                     lowered by what TOA or PROXY adds
  *
  * In modes that show the server the client's own address the source of the error stays as well: whoever reaches a client by the
@@ -19,6 +19,8 @@
 #define OUTBOUND (m.session.direction == (bit<8>)Direction.OUT)
 
 control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
+    RewriteQuotedEcho() rewrite_quoted_echo;
+
     @hidden
     action rewrite_addresses() {
         hash(hdr.quoted.checksum, HashAlgorithm.csum16, 16w0, {
@@ -82,11 +84,13 @@ control RewriteIcmpError(inout headers_t hdr, inout metadata_t m) {
         if (OUTBOUND && IS_TOO_BIG && !m.session.crosses && m.session.flags & (bit<8>)SessionFlag.TOA != 0) { mtu = mtu |-| TOA_V4_BYTES; }
         if (IS_TOO_BIG) { mtu = mtu |-| m.target.proxy_bytes; }
         rewrite_addresses();
-        rewrite_ports(mtu);
-        if (hdr.quoted_seq.isValid() && OUTBOUND) { rewrite_seq(received_seq - m.session.delta); }
+        if (hdr.quoted_echo.isValid()) { rewrite_quoted_echo.apply(hdr, m); } else { rewrite_ports(mtu); }
+        if (hdr.quoted_seq.isValid() && (OUTBOUND || m.session.spliced)) {
+            rewrite_seq(received_seq - (OUTBOUND ? m.session.delta : m.session.splice));
+        }
         if (hdr.quoted_tcp.isValid()) {
             bit<32> ack = hdr.quoted_tcp.ack;
-            if (!OUTBOUND && hdr.quoted_tcp.ack_flag == 1) { ack = ack + m.session.delta; }
+            if (hdr.quoted_tcp.ack_flag == 1) { ack = ack + (OUTBOUND ? m.session.splice : m.session.delta); }
             rewrite_tcp(received_seq, ack);
         } else if (hdr.quoted_udp.isValid() && hdr.quoted_udp.checksum != 0) {
             rewrite_udp();

@@ -7,6 +7,8 @@
 #define IPV6_LEAST_MTU 16w1280
 
 control RewriteIcmpv6Error(inout headers_t hdr, inout metadata_t m) {
+    RewriteQuotedEcho6() rewrite_quoted_echo;
+
     @hidden
     action rewrite_addresses() {
         ipv6_addr_t source = m.session.src6 == m.flow.src6 ? hdr.ipv6.src : m.session.src6;
@@ -75,11 +77,13 @@ control RewriteIcmpv6Error(inout headers_t hdr, inout metadata_t m) {
             mtu = mtu < IPV6_LEAST_MTU ? IPV6_LEAST_MTU : mtu;
         }
         rewrite_addresses();
-        rewrite_ports(mtu);
-        if (hdr.quoted_seq.isValid() && OUTBOUND) { rewrite_seq(received_seq - m.session.delta); }
+        if (hdr.quoted_echo.isValid()) { rewrite_quoted_echo.apply(hdr, m); } else { rewrite_ports(mtu); }
+        if (hdr.quoted_seq.isValid() && (OUTBOUND || m.session.spliced)) {
+            rewrite_seq(received_seq - (OUTBOUND ? m.session.delta : m.session.splice));
+        }
         if (hdr.quoted_tcp.isValid()) {
             bit<32> ack = hdr.quoted_tcp.ack;
-            if (!OUTBOUND && hdr.quoted_tcp.ack_flag == 1) { ack = ack + m.session.delta; }
+            if (hdr.quoted_tcp.ack_flag == 1) { ack = ack + (OUTBOUND ? m.session.splice : m.session.delta); }
             rewrite_tcp(received_seq, ack);
         } else if (hdr.quoted_udp.isValid() && hdr.quoted_udp.checksum != 0) {
             rewrite_udp();

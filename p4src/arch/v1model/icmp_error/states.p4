@@ -8,8 +8,24 @@
             ICMP_SOURCE_QUENCH: parse_icmp_error;
             ICMP_TIME_EXCEEDED: parse_icmp_error;
             ICMP_PARAMETER_PROBLEM: parse_icmp_error;
+            ICMP_ECHO_REQUEST: parse_echo_request;
+            ICMP_ECHO_REPLY: parse_echo_reply;
             default: accept;
         }
+    }
+
+    state parse_echo_request {
+        packet.extract(hdr.icmp_echo);
+        m.target.echo = true;
+        m.flow.src_port = hdr.icmp_echo.identifier;
+        transition accept;
+    }
+
+    state parse_echo_reply {
+        packet.extract(hdr.icmp_echo);
+        m.target.echo = true;
+        m.flow.dst_port = hdr.icmp_echo.identifier;
+        transition accept;
     }
 
     state parse_icmp_error {
@@ -26,10 +42,33 @@
         transition select(m.target.to_sender, hdr.quoted.version, hdr.quoted.ihl, hdr.quoted.fragment_offset, hdr.quoted.protocol) {
             (true, 4, 5, 0, PROTO_TCP): parse_quoted_ports;
             (true, 4, 5, 0, PROTO_UDP): parse_quoted_ports;
+            (true, 4, 5, 0, PROTO_ICMP): parse_quoted_echo;
             (true, 4, 6 .. 15, 0, PROTO_TCP): parse_quoted_ihl;
             (true, 4, 6 .. 15, 0, PROTO_UDP): parse_quoted_ihl;
             default: accept;
         }
+    }
+
+    state parse_quoted_echo {
+        packet.extract(hdr.quoted_echo);
+        m.flow.src = hdr.quoted.dst;
+        transition select(hdr.quoted_echo.type) {
+            ICMP_ECHO_REQUEST: parse_quoted_request;
+            ICMP_ECHO_REPLY: parse_quoted_reply;
+            default: accept;
+        }
+    }
+
+    state parse_quoted_request {
+        m.target.echo = true;
+        m.flow.dst_port = hdr.quoted_echo.identifier;
+        transition accept;
+    }
+
+    state parse_quoted_reply {
+        m.target.echo = true;
+        m.flow.src_port = hdr.quoted_echo.identifier;
+        transition accept;
     }
 
     state parse_quoted_ihl {
@@ -59,6 +98,8 @@
             ICMPV6_TOO_BIG: parse_icmpv6_error;
             ICMPV6_TIME_EXCEEDED: parse_icmpv6_error;
             ICMPV6_PARAMETER_PROBLEM: parse_icmpv6_error;
+            ICMPV6_ECHO_REQUEST: parse_echo_request;
+            ICMPV6_ECHO_REPLY: parse_echo_reply;
             default: accept;
         }
     }
@@ -78,6 +119,17 @@
         transition select(m.target.to_sender, hdr.quoted6.version, hdr.quoted6.next_header) {
             (true, 6, PROTO_TCP): parse_quoted_ports6;
             (true, 6, PROTO_UDP): parse_quoted_ports6;
+            (true, 6, PROTO_ICMPV6): parse_quoted_echo6;
+            default: accept;
+        }
+    }
+
+    state parse_quoted_echo6 {
+        packet.extract(hdr.quoted_echo);
+        m.flow.src6 = hdr.quoted6.dst;
+        transition select(hdr.quoted_echo.type) {
+            ICMPV6_ECHO_REQUEST: parse_quoted_request;
+            ICMPV6_ECHO_REPLY: parse_quoted_reply;
             default: accept;
         }
     }

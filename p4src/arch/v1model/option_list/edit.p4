@@ -82,7 +82,7 @@ control TcpOptions(inout headers_t hdr, inout metadata_t m) {
 
     @hidden
     action shift_sack() {
-        bit<32> d = m.session.delta;
+        bit<32> d = m.session.direction == (bit<8>)Direction.IN ? m.session.splice : m.session.delta;
         bit<256> s = (bit<256>)(m.target.options.list >> m.target.options.sack_shift >> m.target.options.sack_shift);
         s = (s[255:224] - d) ++ (s[223:192] - d) ++ (s[191:160] - d) ++ (s[159:128] - d)
             ++ (s[127:96] - d) ++ (s[95:64] - d) ++ (s[63:32] - d) ++ (s[31:0] - d);

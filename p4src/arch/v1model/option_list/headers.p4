@@ -13,6 +13,8 @@
 const bit<8> OPT_EOL  = 0;
 const bit<8> OPT_NOP  = 1;
 const bit<8> OPT_MSS  = 2;
+const bit<8> OPT_SCALE = 3;
+const bit<8> OPT_SACK_PERMITTED = 4;
 const bit<8> OPT_SACK = 5;
 const bit<8> OPT_TIMESTAMPS = 8;
 const bit<8> OPT_EXPERIMENT_1 = 253;
@@ -30,6 +32,9 @@ struct option_list_t {
     bit<8>  sack_shift;         /* half of the bits that follow them */
     bit<16> mss;                /* value of the first MSS option; 0 = none */
     bit<8>  mss_shift;          /* half of the bits that follow it */
+    bit<8>  scale;              /* of windows, by the last such option */
+    bool    has_scale;
+    bool    sack_permitted;
     bool    has_timestamps;
     bool    has_experiments;
     bool    has_sack;

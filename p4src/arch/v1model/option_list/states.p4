@@ -50,6 +50,8 @@
             (true, _, _): accept;
             (false, OPT_TIMESTAMPS, 10): walk_timestamps;
             (false, OPT_MSS, 4): walk_mss;
+            (false, OPT_SCALE, 3): walk_scale;
+            (false, OPT_SACK_PERMITTED, 2): walk_sack_permitted;
             (false, OPT_SACK, 10): walk_sack;
             (false, OPT_SACK, 18): walk_sack;
             (false, OPT_SACK, 26): walk_sack;
@@ -69,6 +71,17 @@
     state walk_experiment {
         m.target.options.experiments = m.target.options.experiments | m.target.options.option;
         m.target.options.has_experiments = true;
+        transition walk_next;
+    }
+
+    state walk_scale {
+        m.target.options.scale = m.target.options.cursor[303:296];
+        m.target.options.has_scale = true;
+        transition walk_next;
+    }
+
+    state walk_sack_permitted {
+        m.target.options.sack_permitted = true;
         transition walk_next;
     }
 

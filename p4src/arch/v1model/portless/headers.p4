@@ -26,10 +26,12 @@ const bit<16> PORT_IKE = 500;
     bool        first_fragment; /* of several, and its ports are in hdr.ports */ \
     bool        later_fragment; /* one behind the first */ \
     bool        follows;        /* a later fragment whose first one was seen: its ports are in m.flow */ \
+    bool        echo;           /* an echo request or reply, or an error about one: its identifier is in m.flow, as its sender's port */ \
     bool        ipsec;          /* AH or ESP: of the flow of IKE between the same addresses (RFC 7296 2) */
 
-#define HAS_FLOW (hdr.ports.isValid() || m.target.follows || m.target.ipsec)
-#define GOES_BY_FLOW (hdr.ports.isValid() || (IN_SESSION && (m.target.follows || m.target.ipsec)))
+#define IS_ECHO hdr.icmp_echo.isValid()
+#define HAS_FLOW (hdr.ports.isValid() || m.target.follows || m.target.ipsec || m.target.echo)
+#define GOES_BY_FLOW (hdr.ports.isValid() || (IN_SESSION && (m.target.follows || m.target.ipsec || m.target.echo)))
 #define PORTLESS (m.target.follows || m.target.ipsec)
 
 /* ESP is of no use to whom another address than the peer's shows as its sender, as its answers would go there; AH covers both. */

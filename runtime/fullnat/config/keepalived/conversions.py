@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
-from fullnat.core.values import PROXIES
+from fullnat.core.values import PROXIES, SYN_PROXIES
 from fullnat.fnatadm import letters
 
 Value = int | float | bool | str
@@ -20,6 +20,14 @@ def proxy(arguments: tuple[str, ...]) -> str:
         raise ValueError(
             letters.ONLY_V2 if word.startswith("v1") else f"{word} is not one of {', '.join(letters.PROXIES)}"
         )
+    return word
+
+
+def syn_proxy(arguments: tuple[str, ...]) -> str:
+    """A flag, as keepalived of LVS and DPVS has it, or one of our own words. Raises ValueError."""
+    word = arguments[0] if arguments else "always"
+    if word not in SYN_PROXIES:
+        raise ValueError(f"{word} is not one of {', '.join(SYN_PROXIES)}")
     return word
 
 

@@ -20,6 +20,8 @@ _OF_SECTION = ("address", "port")
 """What the arguments of a section's own keyword say."""
 _UNSAID = {"local_addresses": "laddr_group_name", "port": "connect_port"}
 """Keywords of what may be missing, by the names of the TOML file."""
+_LISTS = {"daddr_group_name": "deny", "waddr_group_name": "allow"}
+"""DPVS's words for a group that says who may not and who may."""
 
 
 class Document:
@@ -35,6 +37,10 @@ class Document:
         known = [node for node in nodes if self._expected(node, keywords.BLOCKS, "")]
         self._locals = self._groups(known, "local_address_group", ranges.local_addresses)
         self._virtuals = self._groups(known, "virtual_server_group", ranges.services)
+        self._lists = {
+            "deny": self._groups(known, "deny_address_group", ranges.prefixes),
+            "allow": self._groups(known, "allow_address_group", ranges.prefixes),
+        }
         self._files = {node.arguments[0]: node for node in known if node.keyword in keywords.TRACK_FILES}
         self._user = _script_user(nodes)
         for node in known:
@@ -162,6 +168,11 @@ class Document:
                 group = self._group(below, below.arguments[0], self._locals, "local_address_group")
                 section["local_addresses"] = list(group)
                 self._said[where, "local_addresses"] = below
+            elif below.keyword in _LISTS and len(below.arguments) == 1:
+                key = _LISTS[below.keyword]
+                group = self._group(below, below.arguments[0], self._lists[key], f"{key}_address_group")
+                section[key] = [*section.get(key, ()), *group]
+                self._said.setdefault((where, key), below)
             elif below.keyword == "weight" and len(below.arguments) == 1:
                 weight = self._converted(below, keywords.REAL_SERVER["weight"], 1)
             elif below.keyword == "timeouts" and below.below is not None:

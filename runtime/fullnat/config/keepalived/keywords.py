@@ -22,6 +22,7 @@ from fullnat.config.keepalived.conversions import (
     retries,
     seconds,
     switched_on,
+    syn_proxy,
     whole,
 )
 from fullnat.config.model import ServerSettings, ServiceSettings
@@ -36,8 +37,6 @@ LOGGED = "fullnat stats shows the last failure, and the log what changes the sta
 BODY = "of an answer its status and its digest are looked at"
 FLAGS = "schedulers have no flags yet"
 OF_DPVS = "it is of DPVS's own engine, and not there yet"
-SYN_PROXY = "SYN cookies are not there yet"
-LISTS = "lists of who may are not there yet"
 ONE_SWITCH = "addresses of the switch are its interfaces' in fullnat { }"
 NOT_OURS = "is no business of a load balancer's data plane; keepalived may run beside"
 
@@ -75,14 +74,13 @@ def method(arguments: tuple[str, ...]) -> str:
 # ---------------------------------------------------------------------------------------------- tables
 
 
-MODES = {"nat": "nat", "dr": "dr", "tun": "tunnel", "fnat": "fullnat", "fullnat": "fullnat"}
+MODES = {"nat": "nat", "dr": "dr", "tun": "tunnel", "fnat": "fullnat", "fullnat": "fullnat", "snat": "snat"}
 _TUNNELS = {
     "type ipip": "tunnel",
     f"type gue port {PORT_GUE}": "gue",
     f"type gue port {PORT_GUE} nocsum": "gue",
 }
-_NOT_MODES = {"snat": "hosts inside out by SNAT is not there yet"}
-_MODE = one_of(MODES, _NOT_MODES)
+_MODE = one_of(MODES)
 PROTOCOLS = {name: name for name in protocols.PROTOCOLS}
 _SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "lblc", "lblcr", "mh", "fo", "ovf")
 SCHEDULERS = {name: name for name in _SCHEDULERS}
@@ -270,11 +268,13 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     **_AROUND,
     **_OWN_CHECK,
     **OF_SERVICES,
-    "syn_proxy": _flag(SYN_PROXY),
+    "syn_proxy": Keyword(fewest=0, option="syn_proxy", convert=syn_proxy),
     **_all(FLAGS, 0, 1, "hashed", "flag-1", "flag-2", "flag-3", "sh-port", "sh-fallback", "mh-port", "mh-fallback"),
     "persistence_engine": _without("clients are known by their address, not by what they say"),
     **_all(OF_DPVS, 0, MANY, "hash_target", "quic", "expire_quiescent_conn", "bps", "limit_proportion", "conn_timeout"),
-    **_all(LISTS, 1, 1, "daddr_group_name", "waddr_group_name"),
+    **{name: Keyword() for name in ("daddr_group_name", "waddr_group_name")},
+    **{name: Keyword(most=MANY, option=name, convert=list) for name in ("deny", "allow")},
+    "refused": Keyword(option="refused", convert=first_word),
     "proxy_protocol": Keyword(option="proxy_protocol", convert=proxy),
     "vip_bind_dev": _without(ONE_SWITCH),
     "match": Keyword(most=MANY, option="match", convert=list),
@@ -296,10 +296,7 @@ BLOCKS: dict[str, Keyword] = {
     "virtual_server": Keyword(most=3, below=VIRTUAL_SERVER),
     **{name: Keyword(below=TRACK_FILE) for name in TRACK_FILES},
     "fullnat": Keyword(fewest=0, most=0, rows=True),
-    **{
-        name: Keyword(fewest=0, most=MANY, without=LISTS, rows=True)
-        for name in ("deny_address_group", "allow_address_group")
-    },
+    **{name: Keyword(rows=True) for name in ("deny_address_group", "allow_address_group")},
     "tunnel_group": Keyword(fewest=1, most=1, without=ONE_SWITCH, rows=True),
     **{
         name: Keyword(fewest=0, most=MANY, without=NOT_OURS, rows=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address, summarize_address_range
 from typing import Any
 
 from fullnat.config.keepalived.conversions import whole
+from fullnat.net.prefixes import parse
 
 Rows = Callable[[tuple[str, ...]], list[Any]]
 MOST = 65536
@@ -20,6 +21,18 @@ def local_addresses(words: tuple[str, ...]) -> list[str]:
         raise ValueError(f"{' '.join(words)!r} is not an address or a range, and at most an interface")
     first, last = _range(words[0])
     return [str(first) if first == last else f"{first}-{last}"]
+
+
+def prefixes(words: tuple[str, ...]) -> list[str]:
+    """A row of ``deny_address_group`` or ``allow_address_group``: an address, a prefix or a range, as prefixes."""
+    if len(words) > 1:
+        raise ValueError(f"{' '.join(words)!r} is not an address, a prefix or a range")
+    if words[0].startswith("ipset:"):
+        raise ValueError(f"{words[0]}: the switch has no ipset; name prefixes, or a file of them in deny")
+    if "/" in words[0]:
+        return [str(parse(words[0]))]
+    first, last = _range(words[0])
+    return [str(network) for network in summarize_address_range(first, last)]
 
 
 def services(words: tuple[str, ...]) -> list[dict[str, str | int]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from fullnat.config import check_options, file
 from fullnat.config.addresses import mac_text
+from fullnat.config.lists import shown
 from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.net.match import parse
@@ -94,6 +95,8 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
+    if isinstance(value, frozenset):
+        return shown(value)
     if isinstance(value, tuple):
         return list(_ranges(value)) if _is_addresses(value) else [plain(item) for item in value]
     return str(value)

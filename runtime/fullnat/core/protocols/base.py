@@ -51,6 +51,10 @@ class Protocol:
         """The initial sequence number of a packet that opens a session; None for one that does not, or has none."""
         raise NotImplementedError
 
+    def opens(self, packet: Packet) -> bool:
+        """Whether a packet of a protocol without numbers opens a session."""
+        return True
+
     def state(self, bits: int) -> IntEnum:
         raise NotImplementedError
 

@@ -41,7 +41,8 @@ class Maglev(Scheduler):
 
 
 def slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
-    """Who of ``servers`` (name, weight) has each of ``size`` slots, a prime or a power of two; empty without them."""
+    """Who of ``servers`` (name, weight) has each of ``size`` slots, a prime or a power of two; empty without them. In
+    whatever order they are, each has the same slots."""
     if not servers:
         return []
     owners = [-1] * size
@@ -51,9 +52,10 @@ def slots(servers: Sequence[tuple[bytes, int]], size: int) -> list[int]:
     stride = [_hash(b"stride" + name) % (size - 1) + 1 | 1 - size % 2 for name, _ in servers]
     credit = [0] * len(servers)
     free = size
+    in_turn = sorted(range(len(servers)), key=servers.__getitem__)
     while True:
-        for index, (_, weight) in enumerate(servers):
-            credit[index] += weight
+        for index in in_turn:
+            credit[index] += servers[index][1]
             if credit[index] < most:
                 continue
             credit[index] -= most

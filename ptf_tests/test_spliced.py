@@ -1,0 +1,197 @@
+"""Sessions that a cookie began: the server's numbers are others to the client, in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fullnat.core.modes import Mode
+
+from ptf_tests import topology
+from ptf_tests.base import PacketOut, Punt, over_ipv6_too, requires
+from ptf_tests.p4rt import Entry
+from ptf_tests.packets import NOP, SACK_PERMITTED, Tcp, mss, sack
+from ptf_tests.sessions import Session, SessionTest, ends
+from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
+
+SPLICE = 0xC0FFEE01
+COOKIE, ISN, SERVER_ISN = 0x1000 + SPLICE & 0xFFFFFFFF, 1000, 0x1000
+SCALE = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplicedSession(Session):
+    """``splice`` raises the server's sequence numbers towards the client; 0: the server has not answered."""
+
+    splice: int = SPLICE
+    scale: int = SCALE
+    narrowed: int = 0
+
+    @property
+    def inbound(self) -> Entry:
+        return self._spliced(super().inbound, {"splice": self.splice})
+
+    @property
+    def outbound(self) -> Entry:
+        more = {"splice": self.splice, "scale": self.scale, "narrowed": self.narrowed}
+        return self._spliced(super().outbound, more)
+
+    def _spliced(self, plain: Entry, more: dict[str, int]) -> Entry:
+        return replace(plain, action=plain.action.replace("fullnat", "spliced"), params={**plain.params, **more})
+
+    def to_server(self, sent: Tcp, **changes: Any) -> Tcp:
+        ack = sent.ack - self.splice & 0xFFFFFFFF if "A" in sent.flags else sent.ack
+        return super().to_server(sent, **{"ack": ack, **changes})
+
+    def to_client(self, sent: Tcp, **changes: Any) -> Tcp:
+        return super().to_client(sent, **{"seq": sent.seq + self.splice & 0xFFFFFFFF, **changes})
+
+
+@requires("syn-cookies")
+class SplicedTest(SessionTest):
+    flags = 0
+    splice = SPLICE
+    narrowed = 0
+
+    def new_session(self) -> SplicedSession:
+        return SplicedSession(
+            id=self.harness.session_id(),
+            delta=self.delta,
+            flags=self.flags,
+            splice=self.splice,
+            narrowed=self.narrowed,
+            **ends(self.network),
+        )
+
+    def begin(self) -> None:
+        """The controller's SYN, the server's answer, which the client gets as an ACK, and what acknowledges that."""
+        syn = self.session.from_client(flags="S", seq=ISN)
+        self.inject(syn, new_session=True)
+        options = mss(1460) + NOP + b"\x03\x03\x07" + NOP * 2 + SACK_PERMITTED
+        answer = self.session.from_server(
+            flags="SA", seq=SERVER_ISN, ack=ISN + 1 + self.delta, window=64240, options=options
+        )
+        self.outward(answer, flags="A", seq=COOKIE + 1, window=64240 >> SCALE)
+        self.inward(self.segment())
+
+    def segment(self, **fields: Any) -> Tcp:
+        return self.session.from_client(**{"seq": ISN + 1, "ack": COOKIE + 1, **fields})
+
+    def answer(self, **fields: Any) -> Tcp:
+        return self.session.from_server(**{"seq": SERVER_ISN + 1, "ack": ISN + 1 + self.delta, **fields})
+
+
+@over_ipv6_too
+class SplicedSessionTranslatesBothNumbers(SplicedTest):
+    """Data in both directions, FINs, and what has no number to translate."""
+
+    def runTest(self) -> None:
+        self.begin()
+        self.inward(self.segment(payload=b"GET /", flags="PA"))
+        self.outward(self.answer(payload=b"200 OK", ack=ISN + 6 + self.delta))
+        self.inward(self.segment(seq=ISN + 6, ack=COOKIE + 7, flags="FA"))
+        self.outward(self.answer(seq=SERVER_ISN + 7, ack=ISN + 7 + self.delta, flags="FA"))
+        self.inward(self.segment(seq=ISN + 7, ack=COOKIE + 8))
+        self.inward(self.segment(seq=ISN + 7, ack=0, flags="R"))
+        self.outward(self.answer(seq=SERVER_ISN + 8, ack=0, flags="R"))
+        self.expect_events(
+            self.session.id,
+            ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED"), ("IN", "FIN_IN"), ("IN", "FIN_OUT"),
+        )  # fmt: skip
+
+
+@over_ipv6_too
+class SplicedSessionTranslatesSack(SplicedTest):
+    """Blocks of either side."""
+
+    def runTest(self) -> None:
+        self.begin()
+        blocks = [(5000, 6000), (0xFFFFFFF0, 0x10)]
+        raised = [tuple((edge + SPLICE) & 0xFFFFFFFF for edge in block) for block in blocks]
+        self.inward(self.segment(options=NOP * 2 + sack(*raised)), options=NOP * 2 + sack(*blocks))  # type: ignore[arg-type]
+        raised = [tuple((edge + self.delta) & 0xFFFFFFFF for edge in block) for block in blocks]
+        self.outward(self.answer(options=NOP * 2 + sack(*raised)), options=NOP * 2 + sack(*blocks))  # type: ignore[arg-type]
+
+
+@over_ipv6_too
+class SplicedSessionNarrowsWindows(SplicedTest):
+    """Where the client shifts them by more than the server; not by the SYN-ACK's, which is not shifted."""
+
+    narrowed = 3
+
+    def runTest(self) -> None:
+        self.begin()
+        self.outward(self.answer(window=0xFFFF, payload=b"x"), window=0x1FFF)
+        self.outward(self.answer(window=7), window=0)
+        self.inward(self.segment(window=0xFFFF))
+
+
+@over_ipv6_too
+class SplicedSessionIsResetByBothNumbers(SplicedTest):
+    """The controller's resets have what their receivers acknowledged."""
+
+    def runTest(self) -> None:
+        self.begin()
+        self.inward(self.segment(payload=b"12345"))
+        self.outward(self.answer(payload=b"123", ack=ISN + 6 + self.delta))
+        self.inward(self.segment(seq=ISN + 6, ack=COOKIE + 4))
+        session = self.session
+        reset = session.from_client(flags="R", seq=0, window=0)
+        out = PacketOut("RESET", reset, port=CLIENT_SIDE, session_id=session.id)
+        expected = reset.replace(**session.server_gets, seq=ISN + 6 + self.delta)
+        self.exchange(out, out=[(SERVER_SIDE, expected)])
+        reset = session.from_server(flags="R", seq=0, window=0)
+        out = PacketOut("RESET", reset, port=SERVER_SIDE, session_id=session.id)
+        self.exchange(out, out=[(CLIENT_SIDE, reset.replace(**session.client_gets, seq=COOKIE + 4))])
+
+
+@over_ipv6_too
+class SplicedServerLearnsTheClient(SplicedTest):
+    """By TOA, as long as the client acknowledges no data."""
+
+    flags = 1
+
+    def runTest(self) -> None:
+        syn = self.session.from_client(flags="S", seq=ISN)
+        self.inject(syn, new_session=True, toa="OK", options=self.session.toa)
+        answer = self.session.from_server(flags="SA", seq=SERVER_ISN, ack=ISN + 1 + self.delta, window=64240)
+        self.outward(answer, flags="A", seq=COOKIE + 1, window=64240 >> SCALE)
+        self.inward(self.segment(payload=b"x"), toa="OK", options=self.session.toa)
+        self.outward(self.answer(payload=b"y", ack=ISN + 2 + self.delta))
+        self.inward(self.segment(seq=ISN + 2, ack=COOKIE + 2))
+
+
+@over_ipv6_too
+class UnansweredSplicedSessionIsPunted(SplicedTest):
+    """Until the server has answered, what either side sends goes to the controller; what that injects passes."""
+
+    splice = 0
+
+    def runTest(self) -> None:
+        session = self.session
+        syn = session.from_client(flags="S", seq=ISN)
+        self.inject(syn, new_session=True)
+        for fields in ({}, {"payload": b"x"}, {"flags": "FA"}, {"flags": "R", "ack": 0}):
+            sent = self.segment(**fields)
+            end = ISN + 1 + self.delta
+            self.exchange((CLIENT_SIDE, sent), punted=[Punt("SPLICE", sent, session_id=session.id)])
+            for flags in ("SA", "RA"):
+                answer = self.answer(flags=flags, seq=SERVER_ISN, ack=end)
+                punt = Punt("SPLICE", answer, port=SERVER_SIDE, session_id=session.id)
+                self.exchange((SERVER_SIDE, answer), punted=[punt])
+        self.drop(CLIENT_SIDE, self.segment(options=b"\x08\x00\x00\x00"), "TCP_OPTIONS")
+
+
+class SplicedSessionInNat(SplicedTest):
+    """A server that sees the client's address has the client's numbers, and its own differ all the same."""
+
+    delta = 0
+    flags = Mode.NAT.session_flags(0)
+
+    def new_session(self) -> SplicedSession:
+        return replace(super().new_session(), local=topology.CLIENT, local_port=40000)
+
+    def runTest(self) -> None:
+        self.begin()
+        self.inward(self.segment(payload=b"x"))
+        self.outward(self.answer(payload=b"y", ack=ISN + 2))

@@ -1,0 +1,86 @@
+"""All that the controller has of SYN cookies: their keys (:mod:`.cookies`), the connections that they begin
+(:mod:`.splicing`), and when services need them (:mod:`.need`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fullnat.config.model import GlobalSettings
+from fullnat.core.admission import Admission
+from fullnat.core.commands import ServiceKey
+from fullnat.core.cookies import CookieKeys
+from fullnat.core.interface import Effect, Failure, PacketIn
+from fullnat.core.need import Need
+from fullnat.core.sessions import Session
+from fullnat.core.splicing import Splicing
+from fullnat.core.store import SessionStore
+from fullnat.net.parse import Packet
+from fullnat.p4constants import PuntReason, ServiceFlag
+from fullnat.tables.table import Entry
+
+_IN_NEED = int(ServiceFlag.COOKIES_IN_NEED)
+_ANY = _IN_NEED | ServiceFlag.COOKIES
+
+
+class SynProxies:
+    def __init__(self, store: SessionStore, admission: Admission, secret: bytes, wall_offset: float) -> None:
+        self._store = store
+        self._splicing = Splicing(store, admission)
+        self._keys = CookieKeys(secret, wall_offset)
+        self._need = Need(store)
+        self._asking: set[ServiceKey] = set()
+        """Services with cookies."""
+
+    def follow(self, services: Iterable[ServiceKey], settings: GlobalSettings) -> None:
+        """These have changed, or the ``settings`` have; :meth:`sync` must follow."""
+        by_key = self._store.services.by_key
+        for key in services:
+            if key in by_key and by_key[key].service_flags & _ANY:
+                self._asking.add(key)
+            else:
+                self._asking.discard(key)
+        for key in self._asking:
+            service = by_key[key]
+            service.half_open_most = settings.syn_proxy_half_open if service.service_flags & _IN_NEED else 0
+        self._splicing.own_scale = settings.syn_proxy_scale
+        self._keys.configure(settings if self._asking else None)
+
+    def switch_up(self, keys: Iterable[Entry], now: float, out: list[Effect]) -> None:
+        """The switch has these ``keys``."""
+        self._keys.switch_up(keys)
+        self._keys.sync(now, out)
+
+    def switch_down(self) -> None:
+        self._splicing.switch_down()
+
+    def sync(self, now: float, out: list[Effect]) -> None:
+        """Have the switch the keys that it should have."""
+        self._keys.sync(now, out)
+
+    def packet(self, event: PacketIn, packet: Packet, now: float, out: list[Effect]) -> bool:
+        """Whether a segment was of a connection that a cookie has begun, or begins."""
+        if event.reason == PuntReason.COOKIE_ACK:
+            self._splicing.acknowledged(event, packet, now, out)
+        elif event.reason == PuntReason.SPLICE:
+            self._splicing.segment(event, packet, now, out)
+        else:
+            return event.reason == PuntReason.NO_SESSION and self._splicing.late(event, packet)
+        return True
+
+    def written(self, session: Session, failure: Failure | None, now: float, out: list[Effect]) -> bool:
+        """Whether a write that was answered is of such a connection."""
+        return session.entry.splice is not None and self._splicing.written(session, failure, now, out)
+
+    def crowded(self, now: float, out: list[Effect]) -> list[ServiceKey]:
+        """The services that answer every SYN with a cookie from now on."""
+        return self._need.begin(now, out)
+
+    def deadline(self) -> float | None:
+        times = (owner.timers.deadline() for owner in (self._splicing, self._keys, self._need))
+        return min((time for time in times if time is not None), default=None)
+
+    def due(self, now: float, out: list[Effect]) -> list[ServiceKey]:
+        """The services that no longer do."""
+        self._splicing.due(now, out)
+        self._keys.due(now, out)
+        return self._need.due(now, out)
