@@ -13,7 +13,7 @@ PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz fuzz-inputs differential frames bench demo toa toa-wheel deb wheel compiled test-compiled docs topo topo-test shell doctor clean
+.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz fuzz-inputs differential frames traces bench demo toa toa-wheel deb wheel compiled test-compiled docs topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -85,6 +85,9 @@ differential: setup  ## BMv2 and p4soft on the same programs: make differential 
 
 frames: setup  ## random frames on BMv2 and p4soft, as root: make frames FRAMES=1000000 [SEED=n]
 	FULLNAT_FRAMES=$(or $(FRAMES),1000000) $(if $(SEED),FULLNAT_SEED=$(SEED)) $(BIN)/pytest ptf_tests/test_differential.py --target bmv2 --timeout 0
+
+traces: setup  ## random frames that fare as traces of them say: make traces [FRAMES=1000000] [SEED=n]
+	FULLNAT_TRACES=$(or $(FRAMES),1000000) $(if $(SEED),FULLNAT_SEED=$(SEED)) $(BIN)/pytest ptf_tests/test_traces.py --target p4soft --timeout 0
 
 bench: setup  ## measure, side by side in one run; writes docs/bench/
 	$(BIN)/python -m bench

@@ -23,7 +23,7 @@ from topo.world import World, report, world
 SECONDS = 60.0
 NEW = 100
 """Connections a second that begin."""
-PACED = 10_000_000
+PACED = 4_000_000
 """Bytes a second of established connections, all together."""
 ESTABLISHED = 4
 FROM_SERVERS = ("answer",)

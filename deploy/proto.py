@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
             print(f"{MADE.relative_to(ROOT)} is not of this admin.proto: make proto", file=sys.stderr)
         return not is_fresh()
     if util.find_spec("grpc_tools") is None:
-        print("make proto needs grpcio-tools: .venv/bin/pip install --no-deps grpcio-tools", file=sys.stderr)
+        print("make proto needs grpcio-tools: .venv/bin/pip install --no-deps 'grpcio-tools<1.82'", file=sys.stderr)
         return 1
     try:
         MADE.write_text(compiled(RUNTIME))

@@ -14,7 +14,7 @@ from fullnat.api import openapi, translate
 from fullnat.api.calls import CALLS, SERVICE
 from fullnat.api.v1 import admin_pb2
 from fullnat.app.filters import FILTERS, OF_TEMPLATES
-from fullnat.app.shown import server_json, service_json, session_json, template_json
+from fullnat.app.shown import histogram_json, server_json, service_json, session_json, template_json
 from fullnat.app.traces import TRACED
 from fullnat.config import describe
 from fullnat.config.model import (
@@ -27,6 +27,7 @@ from fullnat.config.model import (
     Timeouts,
 )
 from fullnat.core import commands
+from fullnat.core.histogram import Histogram
 
 from deploy import proto
 
@@ -74,6 +75,7 @@ def test_listings_have_the_fields_of_their_messages() -> None:
     assert names("Server") == set(server_json(SERVICES[0].servers[0], {}, {})) | {"rates", "checks"}
     assert names("ServiceStats") == set(service_json(SERVICES[0], [])) | {"rates"}
     assert names("LocalAddress") == set(LOCALS[0]._fields)
+    assert names("Histogram") == set(histogram_json(Histogram(())))
     assert names("ListSessionsRequest") == set(FILTERS)
     assert names("Traced") == TRACED
     assert names("Template") == set(template_json(TEMPLATES[0]))

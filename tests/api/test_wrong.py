@@ -81,6 +81,7 @@ def get(target: str) -> bytes:
         (post(b'{"commands": [{"add_route": {"prefix": "10.0.0.1/8"}}]}'), 400, "10.0.0.1/8 has host bits set"),
         (post(b'{"commands": [{"edit_globals": {"timeouts": {"close": "NaN"}}}]}'), 400, "close nan is not from 0"),
         (post(b"{}", "Content-Length: 3\r\n"), 400, "a header of the request is none"),
+        (post(b"{}", "Host: a\r\nHost: a\r\n"), 400, "a header of the request is none"),
         (post(b"{}", "Transfer-Encoding: chunked\r\n"), 411, "a request has a Content-Length"),
         (b"POST /v1/apply HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "the Content-Length is no number"),
         (b"POST /v1/apply HTTP/1.1\r\nContent-Length: 5\r\n\r\n{}", 400, "the request ends in its body"),
@@ -164,6 +165,19 @@ async def test_requests_behind_each_other(api: Api) -> None:
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 3
     assert answer.count(b"HTTP/1.1 404 Not Found\r\n") == 1
     assert answer.count(b"\r\n0\r\n\r\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 200), ("/v1/openapi.json", 200), ("/v1/about", 405), ("/v1/apply", 405), ("/nowhere", 404)],
+)
+async def test_head_gets_no_body(api: Api, path: str, status: int) -> None:
+    """What follows it on the connection would be taken for the next answer (RFC 9110 9.3.2)."""
+    answer = await api.raw(f"HEAD {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode() + get("/v1/about"))
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]) > 0
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 async def test_a_request_may_end_the_connection(api: Api) -> None:

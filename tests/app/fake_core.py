@@ -8,6 +8,7 @@ from fullnat.config.diff import model_of
 from fullnat.config.model import Config
 from fullnat.core.commands import Command, EditGlobals, ServiceKey
 from fullnat.core.health import Verdict
+from fullnat.core.histogram import Histogram
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
 from fullnat.core.model import Model
 from fullnat.core.talkers import Talker
@@ -91,6 +92,9 @@ class FakeCore:
 
     def stats(self) -> dict[str, int]:
         return {"sessions": len(self.views), "syn_received": 4}
+
+    def histograms(self) -> dict[str, Histogram]:
+        return {"setup": Histogram((0.1, 1.0))}
 
     def seen(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 from typing import Any, cast
 
 import pytest
-from fullnat.app.metrics import _SERVER_COUNTERS, _SERVER_GAUGES, render, serve_metrics
+from fullnat.app.metrics import (
+    _HISTOGRAMS,
+    _SERVER_COUNTERS,
+    _SERVER_GAUGES,
+    _SERVER_SECONDS,
+    _SWITCH_COUNTERS,
+    described,
+    render,
+    serve_metrics,
+)
 from fullnat.app.snapshot import Snapshots
 from fullnat.core.stats import NAMES, new_stats
 from p4rt.waiting import until
@@ -21,7 +31,7 @@ CHECKS = [
     {"type": "http", "succeeded": 1, "failed": 3, "seconds": 0.125},
 ]
 SERVER: dict[str, Any] = {
-    **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS), 0),
+    **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_SECONDS, *_SERVER_COUNTERS), 0),
     "server": "10.0.0.11:53",
     "mode": "fullnat",
     "check_counts": CHECKS,
@@ -37,12 +47,16 @@ SERVICE: dict[str, Any] = {
     "refused": {"service_full": 4, "no_local_port": 1},
     "servers": [SERVER],
 }
+HISTOGRAM = {"bounds": [0.001, 0.5], "counts": [1, 4, 5], "sum": 2.5}
 LOCAL = {"address": "10.0.1.1", "used": 7, "free": 8, "connections": 21, "conflicts": 3, "exhausted": 1}
 
 
 def stats(controller: dict[str, int]) -> dict[str, Any]:
     return {
-        "switch": {"state": "serving"},
+        "switch": {"state": "serving", "events": {"PacketIn": 3}, **dict.fromkeys(_SWITCH_COUNTERS, 6)},
+        "queues": {"openings": 2},
+        "histograms": dict.fromkeys(_HISTOGRAMS, HISTOGRAM),
+        "session_log": {"written": 8, "dropped": 1},
         "services": [SERVICE],
         "local_addresses": [LOCAL],
         "drops": {},
@@ -77,6 +91,44 @@ def test_services_and_local_addresses_have_counters_of_their_own() -> None:
         f"fullnat_local_conflicts_total{{{local}}} 3.0",
         f"fullnat_local_exhausted_total{{{local}}} 1.0",
     } <= set(lines)
+
+
+def test_histograms_queues_and_the_switch() -> None:
+    lines = render(stats({})).decode().splitlines()
+    assert {
+        'fullnat_session_setup_seconds_bucket{le="0.001"} 1.0',
+        'fullnat_session_setup_seconds_bucket{le="0.5"} 4.0',
+        'fullnat_session_setup_seconds_bucket{le="+Inf"} 5.0',
+        "fullnat_session_setup_seconds_count 5.0",
+        "fullnat_session_setup_seconds_sum 2.5",
+        "fullnat_session_wait_seconds_sum 2.5",
+        "fullnat_p4runtime_write_seconds_sum 2.5",
+        'fullnat_queue_length{queue="openings"} 2.0',
+        'fullnat_events_total{event="PacketIn"} 3.0',
+        "fullnat_switch_failed_updates_total 6.0",
+        "fullnat_session_log_written_total 8.0",
+        "fullnat_session_log_dropped_total 1.0",
+    } <= set(lines)
+
+
+def test_names_have_unit_and_kind() -> None:
+    """https://prometheus.io/docs/practices/naming: base units; counters alone end in _total."""
+    for name, kind, labels, meaning in described():
+        assert name.endswith("_total") == (kind == "counter"), name
+        assert not re.search(r"_(ms|millis|us|minutes|kb|mb|bits)(_|$)", name), name
+        assert kind != "histogram" or name.endswith("_seconds"), name
+        assert "seconds" not in meaning.lower() or "_seconds" in name, name
+        assert meaning.strip(), name
+        assert len(set(labels)) == len(labels), name
+
+
+def test_a_server_of_several_services_and_modes_is_told_apart() -> None:
+    """gen2brain/keepalived_exporter#6: a server in two services collided by its labels."""
+    other = SERVICE | {"virtual": "203.0.113.81:53", "servers": [SERVER, SERVER | {"mode": "nat", "check_counts": []}]}
+    found = stats({}) | {"services": [SERVICE, other, SERVICE | {"protocol": "tcp"}]}
+    samples = [line.rpartition(" ")[0] for line in render(found).decode().splitlines() if not line.startswith("#")]
+    assert len(samples) == len(set(samples))
+    assert sum(name.startswith("fullnat_server_active{") for name in samples) == 4
 
 
 def test_checks_are_counted_by_type_and_result() -> None:

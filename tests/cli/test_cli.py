@@ -211,6 +211,7 @@ def test_stats_as_json(running: Path) -> None:
         "mode": "fullnat",
         "weight": 1,
         "effective_weight": 0,
+        "checked_weight": 0,
         "quic_id": "",
         "upper_threshold": 0,
         "lower_threshold": 0,

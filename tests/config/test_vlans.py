@@ -34,7 +34,7 @@ def test_a_port_has_several_interfaces_by_vlan_and_they_are_written_as_they_were
     assert text.count("vlan = ") == 1
     assert file.parse(text) == config
     path = tmp_path / "lb.conf"
-    path.write_text(keepalived.text(document(config)))
+    path.write_text(keepalived.text(document(config))[0])
     assert file.load(path).interfaces == config.interfaces
 
 

@@ -25,7 +25,16 @@ INSTRUCTIONS = {"FROM", "COPY", "RUN", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTH
 
 def metrics() -> set[str]:
     """The names of everything that the controller tells."""
-    return {name for name, *_ in described()} | {"up"}
+    return set(_labels())
+
+
+def _labels() -> dict[str, set[str]]:
+    """By metric as expressions name it."""
+    found: dict[str, set[str]] = {"up": set()}
+    for name, kind, labels, _ in described():
+        for suffix in ("_bucket", "_sum", "_count") if kind == "histogram" else ("",):
+            found[f"{name}{suffix}"] = set(labels)
+    return found
 
 
 def named(expression: str) -> set[str]:
@@ -94,4 +103,32 @@ def test_alarms_and_dashboard_ask_for_metrics_that_there_are() -> None:
 def test_every_alarm_has_its_runbook() -> None:
     sections = re.findall(r"^## (\w+)$", (ROOT / "docs" / "runbooks.md").read_text(), flags=re.MULTILINE)
     assert [alarm["alert"] for alarm in ALARMS] == sections
-    assert len(sections) == 10
+    assert len(sections) == 15
+    for alarm in ALARMS:
+        assert set(alarm) <= {"alert", "expr", "for", "annotations"}
+        assert set(alarm["annotations"]) == {"summary"}
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: it is in the package prometheus"
+)
+def test_prometheus_takes_its_files() -> None:
+    """The rules that it asks for are checked with it."""
+    done = subprocess.run(
+        ["promtool", "check", "config", CONTAINER / "prometheus" / "prometheus.yml"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(ALARMS)} rules found" in done.stdout
+
+
+def test_alarms_and_dashboard_ask_for_labels_that_there_are() -> None:
+    """What is summed by, and what a legend or a summary shows."""
+    labels = _labels()
+    expressions = [(alarm["expr"], alarm["annotations"]["summary"]) for alarm in ALARMS]
+    for panel in DASHBOARD["panels"]:
+        expressions += [(target["expr"], target.get("legendFormat", "")) for target in panel["targets"]]
+    for expression, words in expressions:
+        there = {"instance", "job", "le"}.union(*(labels[name] for name in named(expression)))
+        summed = {label for found in re.findall(r"by \(([^)]*)\)", expression) for label in re.split(r",\s*", found)}
+        shown = set(re.findall(r"\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}", words))
+        assert summed | shown <= there, expression

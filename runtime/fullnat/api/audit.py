@@ -20,8 +20,9 @@ def record(caller: Identity, call: Call, request: Any, outcome: str) -> None:
     """``outcome`` is "done", or why not. Calls that change nothing are not told."""
     if not call.is_audited or not LOGGER.isEnabledFor(logging.INFO):
         return
-    shown = _text(request)
-    LOGGER.info("%s as %s: %s %s: %s", caller.name, caller.role.name.lower(), call.name, shown, _line(outcome))
+    shown, role, told = _text(request), caller.role.name.lower(), _line(outcome)
+    fields = {"event": "command", "caller": caller.name, "role": role, "call": call.name, "outcome": told}
+    LOGGER.info("%s as %s: %s %s: %s", caller.name, role, call.name, shown, told, extra={"fields": fields})
 
 
 def _text(request: Any) -> str:

@@ -36,6 +36,8 @@ NESTING = 32
 """Objects within objects of a request; the deepest message needs 5."""
 PROBLEMS = 100
 """Of a request that are told."""
+_ONCE = ("content-length", "host")
+"""Headers of which a request has one."""
 _TEXT = {
     200: "OK",
     400: "Bad Request",
@@ -74,6 +76,11 @@ class Request(NamedTuple):
     """Of the page that asks, if it is one."""
 
 
+_NONE = Request("", "", "", b"", keeps=False)
+"""What cannot be read."""
+_JSON = "application/json"
+
+
 async def serve(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
@@ -90,13 +97,13 @@ async def serve(
         try:
             request = await _read(reader, begun, OPEN_BODY_BYTES if is_open else BODY_BYTES)
         except _BadRequest as error:
-            _send(writer, error.status, _error(str(error)), keeps=False)
+            _send(writer, error.status, _error(str(error)), _NONE)
             break
         if request is None:
             break
         begun, keeps = b"", request.keeps
         if is_open and not _is_ours(request.host):
-            _send(writer, 403, _error(f"{request.host!r} is no name of this host; use its address"), keeps)
+            _send(writer, 403, _error(f"{request.host!r} is no name of this host; use its address"), request)
             continue
         await _answer(writer, request, caller, dispatcher)
         await writer.drain()
@@ -153,8 +160,8 @@ def _headers(lines: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        # A name that ends in a space, and two lengths, are what request smuggling is made of (RFC 9112 5.1, 6.3).
-        is_again = name.lower() == "content-length" and "content-length" in found
+        # Request smuggling is made of these (RFC 9112 5.1, 6.3, 3.2).
+        is_again = name.lower() in _ONCE and name.lower() in found
         if not colon or not name or name != name.strip() or is_again:
             raise _BadRequest(400, "a header of the request is none")
         found[name.lower()] = value.strip()
@@ -232,26 +239,19 @@ def _one_line(text: str) -> str:
 
 
 async def _answer(writer: asyncio.StreamWriter, request: Request, caller: Identity, dispatcher: Dispatcher) -> None:
-    if request.path == openapi.PATH and request.method == "GET":
-        _send(writer, 200, openapi.document(), request.keeps)
-        return
-    file = FILES.get(request.path)
-    if file is not None and request.method == "GET":
-        body = file.body
-        _head(writer, 200, file.content, f"{HEADERS}Content-Length: {len(body)}\r\n", request.keeps)
-        writer.write(body)
+    if _answer_file(writer, request):
         return
     call = BY_PATH.get(request.path)
     if call is None:
         there = ", ".join(BY_PATH)
-        _send(writer, 404, _error(f"there is no {request.path!r}; there are {there} and {openapi.PATH}"), request.keeps)
+        _send(writer, 404, _error(f"there is no {request.path!r}; there are {there} and {openapi.PATH}"), request)
         return
     if request.method != call.method:
-        _send(writer, 405, _error(f"{call.path} is a {call.method}"), request.keeps, f"Allow: {call.method}\r\n")
+        _send(writer, 405, _error(f"{call.path} is a {call.method}"), request, f"Allow: {call.method}\r\n")
         return
     if request.origin is not None and request.origin.partition("://")[2] != request.host:
         # A browser shows its client certificate whoever's page it is that asks.
-        _send(writer, 403, _error(f"a page of {request.origin} may not ask"), request.keeps)
+        _send(writer, 403, _error(f"a page of {request.origin} may not ask"), request)
         return
     try:
         is_large = len(request.body) > LARGE_BYTES
@@ -261,9 +261,22 @@ async def _answer(writer: asyncio.StreamWriter, request: Request, caller: Identi
             await _stream(writer, turns, request.keeps)
         else:
             async for (only,) in turns:
-                _send_octets(writer, 200, await large.encoded(only), request.keeps)
+                _whole(writer, 200, _JSON, await large.encoded(only), request)
     except CallError as error:
-        _send(writer, error.kind.status, _refusal(error), request.keeps)
+        _send(writer, error.kind.status, _refusal(error), request)
+
+
+def _answer_file(writer: asyncio.StreamWriter, request: Request) -> bool:
+    """Whether it is one that is asked for."""
+    if request.method not in ("GET", "HEAD"):
+        return False
+    if request.path == openapi.PATH:
+        _send(writer, 200, openapi.document(), request)
+        return True
+    file = FILES.get(request.path)
+    if file is not None:
+        _whole(writer, 200, file.content, file.body, request, HEADERS)
+    return file is not None
 
 
 async def _stream(writer: asyncio.StreamWriter, turns: AsyncIterator[list[Any]], keeps: bool) -> None:
@@ -293,13 +306,17 @@ def _chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
         writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
 
-def _send(writer: asyncio.StreamWriter, status: int, answer: Any, keeps: bool, more: str = "") -> None:
-    _send_octets(writer, status, f"{ENCODE(answer)}\n".encode(), keeps, more)
+def _send(writer: asyncio.StreamWriter, status: int, answer: Any, request: Request, more: str = "") -> None:
+    _whole(writer, status, _JSON, f"{ENCODE(answer)}\n".encode(), request, more)
 
 
-def _send_octets(writer: asyncio.StreamWriter, status: int, body: bytes, keeps: bool, more: str = "") -> None:
-    _head(writer, status, "application/json", f"{more}Content-Length: {len(body)}\r\n", keeps)
-    writer.write(body)
+def _whole(
+    writer: asyncio.StreamWriter, status: int, content: str, body: bytes, request: Request, more: str = ""
+) -> None:
+    """HEAD gets the head of it (RFC 9110 9.3.2)."""
+    _head(writer, status, content, f"{more}Content-Length: {len(body)}\r\n", request.keeps)
+    if request.method != "HEAD":
+        writer.write(body)
 
 
 def _head(writer: asyncio.StreamWriter, status: int, content: str, more: str, keeps: bool) -> None:

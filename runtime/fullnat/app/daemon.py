@@ -28,8 +28,9 @@ from fullnat.app.metrics import serve_metrics
 from fullnat.app.notify import Notifier as Manager
 from fullnat.app.runner import CoreRunner
 from fullnat.app.service import Service
+from fullnat.app.session_log import SessionLog, target
 from fullnat.app.snapshot import Snapshots
-from fullnat.app.state import load_secret
+from fullnat.app.state import StateError, load_secret
 from fullnat.app.switch import SwitchOwner
 from fullnat.app.tracing import Tracing
 from fullnat.compiled import CPU_PORTS, V1MODEL
@@ -89,6 +90,8 @@ class Options:
     metrics_addr: tuple[str, int] | None = None
     tls: Tls | None = None
     """None: plain text."""
+    session_log: str | None = None
+    """Where it goes (:func:`fullnat.app.session_log.target`)."""
 
 
 async def run(options: Options) -> None:
@@ -125,7 +128,8 @@ async def run(options: Options) -> None:
                 election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
             ),
         )
-        snapshots = Snapshots(runner, owner, _watched(runner, core, stack))
+        log = _session_log(options, core, stack)
+        snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log)
         programs = Notifier(Known(core.has_quorum, core.found_well))
         stack.push_async_callback(programs.close)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
@@ -157,6 +161,22 @@ def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitSt
     stack.push_async_callback(watch.close)
     runner.on_change(watch.follow)
     return watch
+
+
+def _session_log(options: Options, core: Controller, stack: contextlib.AsyncExitStack) -> SessionLog | None:
+    """Have sessions told of where that is asked for. Raises StateError."""
+    loop = asyncio.get_running_loop()
+    if options.session_log is None:
+        loop.add_signal_handler(signal.SIGUSR1, lambda: None)
+        return None
+    try:
+        log = SessionLog(target(options.session_log), time.time() - loop.time())
+    except OSError as error:
+        raise StateError(f"--session-log {options.session_log}: {error.strerror}") from None
+    core.keep_journal(log.put)
+    loop.add_signal_handler(signal.SIGUSR1, log.reopen)
+    stack.callback(log.close)
+    return log
 
 
 def _tell(runner: CoreRunner, programs: Notifier) -> None:

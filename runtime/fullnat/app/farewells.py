@@ -34,6 +34,9 @@ class Farewells:
             return True
         return False
 
+    def __len__(self) -> int:
+        return len(self._queue)
+
     @property
     def first(self) -> Reset | Write | None:
         """What is to be carried out next, and then taken away by :meth:`done`."""

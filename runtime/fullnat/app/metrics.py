@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from fullnat.api.listener import ApiError
 from fullnat.app.shown import Json
@@ -48,13 +49,37 @@ _SERVER_GAUGES = {
     "weight": "Configured weight",
     "effective_weight": "Weight that the scheduler goes by, beside those of the others",
     "templates": "Clients whose next connection goes to it",
-    "out_for": "Seconds since it takes no new sessions by configuration or command; 0: it does",
-    "reset_in": "Seconds until the sessions that it has left are reset; 0: they are not",
     "healthy": "1 while health checks find nothing wrong with it, or there are none",
     "sorry": "1 for one that takes new sessions only while its service has no quorum",
     "on_duty": "1 while it takes new sessions by that",
-    "ejected": "Seconds until it is tried again, after sessions that it did not take; 0: it takes what it gets",
     "full": "1 while it takes no new sessions because of its upper threshold",
+}
+_SERVER_SECONDS = {
+    "out_for": "Since it takes no new sessions by configuration or command; 0: it does",
+    "reset_in": "Until the sessions that it has left are reset; 0: they are not",
+    "ejected": "Until it is tried again, after sessions that it did not take; 0: it takes what it gets",
+}
+"""Gauges as well, whose names end in their unit."""
+_SWITCH_COUNTERS = {
+    "connects": "Connections to the switch",
+    "pipeline_pushes": "Times that the switch was given its program",
+    "orphans": "Half sessions found on the switch and deleted",
+    "write_requests": "Write requests of P4Runtime",
+    "updates": "Updates in them",
+    "failed_updates": "Of those, updates that the switch refused",
+    "packet_outs": "Packets given to the switch",
+    "stream_errors": "Messages of the stream that the switch refused",
+    "core_errors": "Events on which the controller failed; the log has each",
+}
+_HISTOGRAMS = {
+    "wait": ("fullnat_session_wait_seconds", "That SYNs and datagrams waited for the controller to take them up"),
+    "setup": ("fullnat_session_setup_seconds", "From there until their session was in the switch"),
+    "write": ("fullnat_p4runtime_write_seconds", "That Write requests of P4Runtime took"),
+}
+"""What :meth:`Snapshots.stats` calls them."""
+_SESSION_LOG = {
+    "written": "Lines of the session log",
+    "dropped": "Lines lost for want of room in its queue, or of a place to write them to",
 }
 _SERVICE_GAUGES = {
     "templates": "Clients whose server is remembered",
@@ -80,10 +105,12 @@ class _Reading(Collector):
         yield GaugeMetricFamily(
             "fullnat_switch_up", "1 while the switch is served", value=stats["switch"]["state"] == "serving"
         )
-        for name, help_text in _SERVER_GAUGES.items():
-            gauge = GaugeMetricFamily(f"fullnat_server_{name}", help_text, labels=_SERVER_LABELS)
-            self._per_server(gauge, name)
-            yield gauge
+        yield from self._switch()
+        for names, unit in ((_SERVER_GAUGES, ""), (_SERVER_SECONDS, "_seconds")):
+            for name, help_text in names.items():
+                gauge = GaugeMetricFamily(f"fullnat_server_{name}{unit}", help_text, labels=_SERVER_LABELS)
+                self._per_server(gauge, name)
+                yield gauge
         for name, help_text in _SERVER_COUNTERS.items():
             counter = CounterMetricFamily(f"fullnat_server_{name}", help_text, labels=_SERVER_LABELS)
             self._per_server(counter, name)
@@ -104,6 +131,31 @@ class _Reading(Collector):
             # LVS's names begin with it.
             metric = f"fullnat_{name.removeprefix('fullnat_')}"
             yield CounterMetricFamily(metric, _sentence(help_text), value=stats["controller"].get(name, 0))
+
+    def _switch(self) -> Iterator[Metric]:
+        """What becomes of it, and what waits for it and for the controller."""
+        stats = self._stats
+        for name, help_text in _SWITCH_COUNTERS.items():
+            yield CounterMetricFamily(f"fullnat_switch_{name}", help_text, value=stats["switch"][name])
+        events = CounterMetricFamily("fullnat_events", "What the controller took up, by kind", labels=("event",))
+        for kind, count in stats["switch"]["events"].items():
+            events.add_metric((kind,), count)
+        yield events
+        queues = GaugeMetricFamily("fullnat_queue_length", "What waits now, by what it waits in", labels=("queue",))
+        for name, depth in stats["queues"].items():
+            queues.add_metric((name,), depth)
+        yield queues
+        for name, (metric, help_text) in _HISTOGRAMS.items():
+            one = stats["histograms"][name]
+            limits = [*map(floatToGoString, one["bounds"]), "+Inf"]
+            buckets = list(zip(limits, one["counts"], strict=True))
+            yield HistogramMetricFamily(metric, help_text, buckets=buckets, sum_value=one["sum"])
+        for name, words in (
+            ("written", "written"),
+            ("dropped", "lost: no room in its queue, or nowhere to write them"),
+        ):
+            value = stats["session_log"].get(name, 0)
+            yield CounterMetricFamily(f"fullnat_session_log_{name}", f"Lines of the session log {words}", value=value)
 
     def _locals(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
@@ -169,11 +221,16 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     unnamed = dict.fromkeys(_SERVER_LABELS, "")
     one: Json = {
         **unnamed,
-        **dict.fromkeys((*_SERVER_GAUGES, *_SERVER_COUNTERS, *_SERVICE_GAUGES, *_SERVICE_COUNTERS), 0),
+        **dict.fromkeys(
+            (*_SERVER_GAUGES, *_SERVER_SECONDS, *_SERVER_COUNTERS, *_SERVICE_GAUGES, *_SERVICE_COUNTERS), 0
+        ),
         "check_counts": [{"type": "", "succeeded": 0, "failed": 0, "seconds": 0.0}],
     }
     reading: Json = {
-        "switch": {"state": ""},
+        "switch": {"state": "", "events": {"": 0}, **dict.fromkeys(_SWITCH_COUNTERS, 0)},
+        "queues": {"": 0},
+        "histograms": {name: {"bounds": (), "counts": (0,), "sum": 0.0} for name in _HISTOGRAMS},
+        "session_log": {},
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
@@ -181,7 +238,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     }
     for family in _Reading(reading).collect():
         suffix = "_total" if family.type == "counter" else ""
-        labels = tuple(family.samples[0].labels) if family.samples else ()
+        labels = tuple(name for name in family.samples[0].labels if name != "le") if family.samples else ()
         yield family.name + suffix, family.type, labels, family.documentation
 
 

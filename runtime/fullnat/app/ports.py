@@ -7,6 +7,7 @@ from typing import Protocol
 
 from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.health import Verdict
+from fullnat.core.histogram import Histogram
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.model import Model
@@ -60,3 +61,5 @@ class Core(Protocol):
     def local_addresses(self) -> Sequence[LocalAddressView]: ...
 
     def stats(self) -> Mapping[str, int]: ...
+
+    def histograms(self) -> Mapping[str, Histogram]: ...

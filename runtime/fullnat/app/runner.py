@@ -18,6 +18,7 @@ from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.commands import Command, CommandError
 from fullnat.core.health import Verdict
+from fullnat.core.histogram import Histogram
 from fullnat.core.inbox import Inbox
 from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp, Turned, Written
 from fullnat.core.model import Model
@@ -122,6 +123,16 @@ class CoreRunner:
         while len(self._inbox) > EVENTS_WAITING:
             self._room.clear()
             await self._room.wait()
+
+    @property
+    def queues(self) -> dict[str, int]:
+        """What waits for the core: by name, how much."""
+        return {"openings": self._inbox.openings, "events": len(self._inbox) - self._inbox.openings}
+
+    @property
+    def waited(self) -> Histogram:
+        """Seconds that what asks for sessions has waited for the core."""
+        return self._inbox.waited
 
     def wake(self) -> None:
         """Have a round, because the switch has something to send."""
@@ -326,12 +337,17 @@ class CoreRunner:
         for switch_id, effects in envelopes:
             for effect in effects:
                 if isinstance(effect, Log):
-                    _LOGGER.log(logging.getLevelNamesMapping()[effect.level.upper()], "%s", effect.message)
+                    self._log(effect)
                 elif isinstance(effect, Turned):
                     for call in self._told:
                         call(effect)
             if self._switch is not None and self._switch.switch_id == switch_id:
                 self._tell(partial(_carry_out, effects))
+
+    @staticmethod
+    def _log(line: Log) -> None:
+        level = logging.getLevelNamesMapping()[line.level.upper()]
+        _LOGGER.log(level, "%s", line.message, extra={"fields": line.fields})
 
     def _tell(self, call: Callable[[Switch], None]) -> None:
         """Nobody, while there is no switch."""

@@ -7,7 +7,7 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import NoReturn
 
@@ -17,6 +17,7 @@ from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
 from fullnat.app.tasks import Tasks
 from fullnat.app.writer import Group, Writer
+from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.inbox import OPENINGS
 from fullnat.core.interface import (
     Effect,
@@ -61,6 +62,8 @@ class Counts:
     """It was pushed, and the core does not know yet."""
     orphans: int = 0
     packet_outs: int = 0
+    writes: Histogram = field(default_factory=lambda: Histogram(SETUP_BOUNDS))
+    """Seconds that Writes took."""
 
 
 class SwitchSession:
@@ -71,9 +74,9 @@ class SwitchSession:
         self.switch_id = switch_id
         self.served = False
         """We have been primary."""
-        self.writer = self._new_writer()
         self._runner = runner
         self._counts = counts
+        self.writer = self._new_writer()
         self._candidate = Candidate(client)
         self._liveness = Liveness(client)
         self._phase = "disconnected"
@@ -252,7 +255,14 @@ class SwitchSession:
         self._attached = False
 
     def _new_writer(self) -> Writer:
-        return Writer(self.client, lambda work: self._tasks.spawn(work), self._written, self._release)
+        return Writer(
+            self.client, lambda work: self._tasks.spawn(work), self._written, self._release, self._counts.writes
+        )
+
+    @property
+    def queues(self) -> dict[str, int]:
+        """What waits for the switch: by name, how much."""
+        return {"updates": self.writer.depth, "packet_outs": len(self._packets), "farewells": len(self._farewells)}
 
     # effects
 

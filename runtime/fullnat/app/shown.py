@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fullnat.core.histogram import Histogram
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.views import ServerView, ServiceView, SessionView, TemplateView
 from fullnat.net.flow import text
@@ -83,6 +84,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "mode": server.mode.value,
         "weight": server.weight,
         "effective_weight": server.effective_weight,
+        "checked_weight": server.checked_weight,
         "healthy": server.healthy,
         "reason": "",
         "checked": None,
@@ -108,6 +110,11 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "out_packets": out_packets,
         "out_bytes": out_bytes,
     }
+
+
+def histogram_json(histogram: Histogram) -> Json:
+    """``counts`` are those of values up to each of ``bounds``, and of all."""
+    return {"bounds": list(histogram.bounds), "counts": histogram.cumulative, "sum": histogram.sum}
 
 
 def seconds(value: float | None) -> float | None:

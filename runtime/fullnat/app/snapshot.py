@@ -11,11 +11,13 @@ from fullnat.app.estimates import Estimates
 from fullnat.app.filters import FILTERS, OF_TEMPLATES, check, is_of, matches
 from fullnat.app.runner import CoreRunner
 from fullnat.app.selection import names_of, selects
+from fullnat.app.session_log import SessionLog
 from fullnat.app.shown import (
     COUNTED,
     OF_CHECK,
     Cells,
     Json,
+    histogram_json,
     rounded,
     seconds,
     server_json,
@@ -25,6 +27,7 @@ from fullnat.app.shown import (
 )
 from fullnat.app.switch import SwitchOwner
 from fullnat.core.commands import ServiceKey
+from fullnat.core.histogram import Histogram
 from fullnat.core.interface import ProbeResult
 from fullnat.core.views import ServerView, ServiceView, SessionView, TemplateView
 from fullnat.health.watch import Watch
@@ -51,11 +54,14 @@ _ServerKey = tuple[ServiceKey, str, str]
 
 
 class Snapshots:
-    def __init__(self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None) -> None:
+    def __init__(
+        self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None, log: SessionLog | None = None
+    ) -> None:
         self._runner = runner
         self._core = runner.core
         self._owner = owner
         self._watch = watch
+        self._session_log = log
         self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
@@ -221,7 +227,18 @@ class Snapshots:
             "local_addresses": self.local_addresses(),
             "controller": dict(self._core.stats()),
             **(reasons or {"drops": {}, "punts": {}, "toa": {}}),
+            "queues": self._queues(),
+            "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
+            "session_log": self._session_log.counts if self._session_log else {},
         }
+
+    def _queues(self) -> dict[str, int]:
+        session, log = self._owner.session, self._session_log
+        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if session is None else session.queues
+        return {**self._runner.queues, **of_switch, "session_log": log.depth if log else 0}
+
+    def _histograms(self) -> dict[str, Histogram]:
+        return {**self._core.histograms(), "wait": self._runner.waited, "write": self._owner.counts.writes}
 
     async def _all_services(self) -> tuple[list[Json], bool]:
         """With their rates per second, smoothed; and whether the switch has told its counters. Others have their turn

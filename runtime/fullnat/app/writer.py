@@ -6,8 +6,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Protocol
 
+from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Failure, Op, Outcome, Write, Written
 from fullnat.p4rt.errors import code_name
 from fullnat.p4rt.outcomes import outcome
@@ -88,7 +90,9 @@ class Writer:
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         written: Callable[[Written], None],
         release: Callable[[list[PacketOut]], None],
+        took: Histogram | None = None,
     ) -> None:
+        """``took`` has the seconds that requests take."""
         self.updates = 0
         self.requests = 0
         self.failures = 0
@@ -99,10 +103,16 @@ class Writer:
         self._pending: deque[_Update] = deque()
         self._busy: set[EntryKey] = set()
         self._in_flight = 0
+        self._took = took or Histogram(SETUP_BOUNDS)
         self._told = False
         """The log has it that counters cannot be set."""
         self._counted: dict[type[Entry], bytearray] | None = None
         """By kind of entry and server id, 1 where a server has been since the switch was empty; None: it never was."""
+
+    @property
+    def depth(self) -> int:
+        """Updates that wait."""
+        return len(self._pending)
 
     @property
     def idle(self) -> bool:
@@ -171,7 +181,9 @@ class Writer:
         if wires:
             self.requests += 1
             self.updates += len(wires)
+            began = monotonic()
             errors = await self._client.write(cells + wires)
+            self._took.observe(monotonic() - began)
             if errors and cells:
                 errors = self._but_cells(errors, len(cells))
             if errors:

@@ -50,6 +50,8 @@ class Arguments:
     http_addr: tuple[str, int] | None
     metrics_addr: tuple[str, int] | None
     log_level: str
+    log_format: str
+    session_log: str | None
 
 
 def ports(given: Arguments) -> dict[int, str]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fullnat.cli import logs
 from fullnat.cli.arguments import CPU_PORT, DEVICE_ID, GRPC_ADDRESS, Arguments, ports, refuse
 from fullnat.cli.ending import end
 from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
@@ -67,8 +66,13 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--http-addr", type=AddressType(), help="Serve a status page there, to look at.")
 @click.option("--metrics-addr", type=AddressType(), help="Serve Prometheus metrics there.")
 @click.option("--log-level", default="info", show_default=True, type=click.Choice(LEVELS), help="Of standard error.")
+@click.option("--log-format", default="text", show_default=True, type=click.Choice(logs.FORMATS), help="Likewise.")
+@click.option(
+    "--session-log", metavar="TARGET", help="Tell of each session: a file, unix:PATH of datagrams, or syslog."
+)
 def run(**options: Any) -> None:
-    """Run the controller with the configuration file CONFIG, until SIGTERM. SIGHUP reads the file again."""
+    """Run the controller with the configuration file CONFIG, until SIGTERM. SIGHUP reads the file again,
+    SIGUSR1 begins another file of --session-log."""
     given = Arguments(**options)
     refuse(given)
     with _held_back(signal.SIGHUP):
@@ -95,22 +99,13 @@ def _run(given: Arguments) -> None:
     from fullnat.app.state import StateError
     from fullnat.p4rt.errors import P4RuntimeError
 
-    _start_logging(given.log_level)
+    logs.start(given.log_level, given.log_format)
     try:
         asyncio.run(daemon.run(_daemon_options(given)))
     except ConfigError as error:
         end(error.problems)
     except (P4RuntimeError, StateError, ApiError) as error:
         raise click.ClickException(str(error)) from None
-
-
-def _start_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.raiseExceptions = False  # a log that is full would be told by a traceback each line
-    for noisy in ("asyncio", "grpc"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _daemon_options(given: Arguments) -> Options:
@@ -153,4 +148,5 @@ def _daemon_options(given: Arguments) -> Options:
         http_addr=given.http_addr,
         metrics_addr=given.metrics_addr,
         tls=tls,
+        session_log=given.session_log,
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Effect, Failure, Forward, Inject, Log, Op, Outcome, PacketIn
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.journal import REPLACED, REUSED_BY_CLIENT, ends
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.placement import Place, Refusal, limited
 from fullnat.core.protocols.base import BY_NUMBER
@@ -194,6 +195,7 @@ class Admission:
         if not session.server.effective_weight or not session.service.configured:
             # A new connection, which the real server takes no more: a new session, on another one.
             self._stats["syn_deferred"] += 1
+            ends(store.journal, session, REPLACED)
             if dead:
                 self._resets.send(session, now, out)
             elif not self._resets.begin(session, now, out):
@@ -242,15 +244,20 @@ class Admission:
         if failure is not None:
             self._failed(session, failure, now, out)
             return
-        held = session.held
+        held, journal = session.held, self._store.journal
         session.held = None
         if session.phase is Phase.INSTALLING:
             self._stats["sessions_created"] += 1
+            self._store.setup.observe(now - session.created)
         elif session.new_entry is not None:
+            if journal is not None:
+                journal.closed(session, now, REUSED_BY_CLIENT)
             session.entry = session.new_entry
             session.new_entry = None
         session.step(Step.WRITTEN)
         self._store.begin(session, now)
+        if journal is not None:
+            journal.opened(session, now)
         if held is None:
             return
         if held.seq == session.entry.client_isn:

@@ -127,6 +127,11 @@ class Configured:
         self.write(updates + self._mirror.retries(), out)
         return self._owned(set(addresses), desired)
 
+    def retire(self, out: list[Effect]) -> None:
+        """Local addresses that nobody uses any more are ours no longer."""
+        retired, self._store.pool.retired = self._store.pool.retired, []
+        self.change((), retired, out)
+
     def _flags(self, keys: Iterable[ServiceKey], addresses: Iterable[Address]) -> dict[ServiceKey, int]:
         """ServiceFlags of those that are there of ``keys``, and of one service of each address that has some: the
         address is theirs as long as there is any."""

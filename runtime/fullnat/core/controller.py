@@ -3,7 +3,7 @@ own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -42,6 +42,7 @@ from fullnat.core.interface import (
     Written,
 )
 from fullnat.core.isn import IsnGenerator
+from fullnat.core.journal import Journal, Record
 from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
 from fullnat.core.misses import Misses
@@ -162,7 +163,7 @@ class Controller(Reporting):
         if self._store.crowded:
             self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
-            self._retire(out)
+            self._tables.retire(out)
         elif self._store.services.ids.changed or self._next_hops.changed or self._tables.buckets.changed:
             self._tables.write([], out)
         elif self._tables.policies.changed:
@@ -235,8 +236,7 @@ class Controller(Reporting):
         elif reason == PuntReason.ICMP_ERROR:
             self._icmp_errors.error(event, packet, now, out)
         elif reason == PuntReason.NO_SESSION or reason == PuntReason.LATE_ANSWER:
-            of_server = reason == PuntReason.LATE_ANSWER
-            self._misses.segment(packet, event.ingress_port, now, out, of_server=of_server)
+            self._misses.segment(packet, event.ingress_port, now, out, of_server=reason == PuntReason.LATE_ANSWER)
         elif reason == PuntReason.REFUSED:
             self._refused.packet(event, packet, now, out)
         elif self._syn_proxies.packet(event, packet, now, out):
@@ -350,7 +350,7 @@ class Controller(Reporting):
         out += told
         self._syn_proxies.sync(now, out)
         self._number(NOTHING_FOUND, out)
-        new = self._tables.sync(out) if change.network else self._change_tables(change, out)
+        new = self._tables.sync(out) if change.network else self._tables.change(change.services, change.locals, out)
         out += announce(self._declaration.router, new)
         by_key = self._store.services.by_key
         self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
@@ -390,9 +390,8 @@ class Controller(Reporting):
             store.services.outward.route(router)
             hops.route(router)
             self._neighbors.configure(router, hops.wanted, self._tables.own, out)
-        if self.model.access is not change.access or settings != change.settings:
-            self._tables.policies.wish(OF_ALL, of_all(settings, self.model.access))
-            self._talkers.bits = settings.source_prefix, settings.source_prefix6
+        self._tables.policies.wish(OF_ALL, of_all(settings, self.model.access))
+        self._talkers.bits = settings.source_prefix, settings.source_prefix6
         if settings.timeouts != change.settings.timeouts:
             for service in store.services:
                 service.set_timeouts(settings.timeouts)
@@ -416,15 +415,6 @@ class Controller(Reporting):
         self._draining.follow(change.services, change.drains, self._now)
         return new, gone, told
 
-    def _change_tables(self, change: Change, out: list[Effect]) -> set[Address]:
-        locals_ = [local for one in change.services.values() for local in (*one.locals_added, *one.locals_removed)]
-        return self._tables.change(change.services, locals_, out)
-
-    def _retire(self, out: list[Effect]) -> None:
-        """Local addresses that nobody uses any more are ours no longer."""
-        retired, self._store.pool.retired = self._store.pool.retired, []
-        self._tables.change((), retired, out)
-
     def _tell_blocks(self, out: list[Effect]) -> None:
         """Which hosts inside got blocks of ports, and gave them back."""
         log = self._store.mappings.blocks.log
@@ -437,6 +427,10 @@ class Controller(Reporting):
         if without and (found is not NOTHING_FOUND or without != self._without_id):
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
         self._without_id = without
+
+    def keep_journal(self, put: Callable[[Record], None]) -> None:
+        """Have ``put`` told of the sessions that begin and end from now on."""
+        self._store.journal = Journal(put)
 
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
         """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from fullnat.core.admission import SUSPICIOUS, refuse
 from fullnat.core.interface import Effect, Failure, Inject, Log, Op, Outcome, PacketIn
+from fullnat.core.journal import SERVER_LEFT, ends
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.one_packet import OnePacket
 from fullnat.core.placement import Refusal, limited
@@ -94,7 +95,11 @@ class Datagrams:
             return
         self._stats["sessions_created"] += 1
         session.step(Step.WRITTEN)
-        self._store.begin(session, now)
+        store = self._store
+        store.begin(session, now)
+        store.setup.observe(now - session.created)
+        if store.journal is not None:
+            store.journal.opened(session, now)
         queue = self._waiting.pop(session.key, None)
         if queue is None:
             return
@@ -127,6 +132,8 @@ class Datagrams:
         if out_of:
             leaving = [session for session in store.table if session.server in out_of and session.phase in _LIVE]
             self._stats["datagram_rescheduled"] += len(leaving)
+            for session in leaving:
+                ends(store.journal, session, SERVER_LEFT)
             store.remove(leaving, now, out)
 
     def switch_down(self) -> None:

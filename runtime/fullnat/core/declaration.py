@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Set
 from typing import NamedTuple, TypeVar
 
-from fullnat.config.model import OPEN, Access, GlobalSettings
+from fullnat.config.model import GlobalSettings
 from fullnat.core.checks import check, of_cookies, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
@@ -64,10 +64,13 @@ class Change(NamedTuple):
     """As they were."""
     drains: dict[tuple[ServiceKey, Endpoint], float | None]
     """The time that sessions of these servers have, seconds from now; None is for ever."""
-    access: Access = OPEN
-    """That of all services, as it was."""
     ends: Set[ServiceKey | None] = frozenset()
     """Services whose sessions of those who may not use them are to end; None: all."""
+
+    @property
+    def locals(self) -> list[Address]:
+        """Local addresses that services get and lose."""
+        return [local for one in self.services.values() for local in (*one.locals_added, *one.locals_removed)]
 
 
 class Declaration:
@@ -87,7 +90,7 @@ class Declaration:
         draft, roles, router = self._drafted(commands)
         services = {key: ServiceChange(draft.before(key), after) for key, after in draft.services.items()}
         old = self.model.settings
-        change = Change(services, draft.network_changes, old, draft.drains, self.model.access, draft.ends)
+        change = Change(services, draft.network_changes, old, draft.drains, draft.ends)
         draft.take_over()
         self._roles.add(roles)
         self.router = router

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 from fullnat.core.interface import Effect, IdleNotice, Probe, Probed, ProbeResult, SessionEvents
+from fullnat.core.journal import IDLE, LOST, ends
 from fullnat.core.lifecycle import Phase
 from fullnat.core.resets import Resets
 from fullnat.core.sessions import NEVER, Session
@@ -30,6 +31,9 @@ TELLING = 4.3 + 2 * CLOCK_SLACK
 """Seconds that an entry must have left for an idle time of 32 bits to look too long."""
 EPSILON = 1e-3
 """Idle times are told in milliseconds."""
+
+_ASKED = (Phase.INSTALLED, Phase.CLOSING)
+"""Phases in which the switch is asked about sessions; in the second one for a journal."""
 
 
 class Expiry:
@@ -90,11 +94,16 @@ class Expiry:
         over: list[Session] = []
         for session_id, result in event.sessions:
             session = by_id.get(session_id)
-            if session is None or not session.probing or session.phase is not Phase.INSTALLED:
+            if session is None or not session.probing or session.phase not in _ASKED:
                 continue
             session.probing = False
+            if session.phase is Phase.CLOSING:
+                session.counters = result or session.counters
+                over.append(session)
+                continue
             if result is None:
                 self._stats["sessions_lost"] += 1
+                ends(self._store.journal, session, LOST)
                 over.append(session)
                 continue
             session.counters = result
@@ -105,6 +114,8 @@ class Expiry:
     def _expire(self, session: Session, now: float, remove: list[Session], out: list[Effect]) -> None:
         """The session is over: it is reset, or joins those to ``remove``."""
         self._stats["sessions_expired"] += 1
+        if not session.is_over:
+            ends(self._store.journal, session, IDLE)
         if not self._resets.begin(session, now, out):
             remove.append(session)
 
@@ -172,9 +183,11 @@ class Expiry:
         remove: list[Session] = []
         for session in self._store.timers.due(now, DUE_LIMIT):
             match session.phase:
-                case Phase.INSTALLED if self._tried and session.is_over and self._time_is_up(session, now):
+                case Phase.INSTALLED if self._needs_no_answer(session, now):
                     self._expire(session, now, remove, out)
-                case Phase.INSTALLED:
+                case Phase.CLOSING if session.probing or not self._has_news(session):
+                    remove.append(session)
+                case Phase.INSTALLED | Phase.CLOSING:
                     session.probing = True
                     self._store.timers.arm(session, now + PROBE_RETRY)
                     probe.append(session)
@@ -193,6 +206,15 @@ class Expiry:
         )
         self._stats["probes"] += len(probe)
         self._store.remove(remove, now, out)
+
+    def _needs_no_answer(self, session: Session, now: float) -> bool:
+        """Both its endpoints have ended it, and its time is up. A journal has its packets as well."""
+        is_over = self._tried and session.is_over and self._store.journal is None
+        return is_over and self._time_is_up(session, now)
+
+    def _has_news(self, session: Session) -> bool:
+        """A journal is to have the packets of a session that is closing, which nobody has asked for yet."""
+        return self._store.journal is not None and not self._store.journal.is_counted(session)
 
     def _time_is_up(self, session: Session, now: float) -> bool:
         """Of the session's state, whatever packets come."""

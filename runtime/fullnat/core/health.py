@@ -53,7 +53,8 @@ class Health:
             return
         if server.asked != verdict.weight:
             server.asked = verdict.weight
-            out.append(Log("INFO", f"{name(service, server)}: weighs {server.share} by its checks"))
+            fields = _fields("server_weight", service, server, weight=server.share)
+            out.append(Log("INFO", f"{name(service, server)}: weighs {server.share} by its checks", fields))
         if server.healthy is not verdict.healthy:
             server.healthy = verdict.healthy
             self._store.memory.touch(service.memory_key(Kind.DOWN, server))
@@ -64,7 +65,8 @@ class Health:
     def turned(service: Service, server: Server, is_up: bool, why: str, out: list[Effect]) -> None:
         """Tell that ``server`` is up or down."""
         state, level = ("up", "INFO") if is_up else ("down", "WARNING")
-        out.append(Log(level, f"{name(service, server)}: {state}{f': {why}' if why else ''}"))
+        fields = _fields(f"server_{state}", service, server, reason=why)
+        out.append(Log(level, f"{name(service, server)}: {state}{f': {why}' if why else ''}", fields))
         out.append(Turned(service.key, server.endpoint, is_up))
 
     def settle(self, service: Service, server: Server, now: float, is_up: bool, out: list[Effect]) -> None:
@@ -91,7 +93,8 @@ class Health:
         if quorum.is_up is was_up:
             return
         state, level = ("gained", "INFO") if quorum.is_up else ("lost", "WARNING")
-        out.append(Log(level, f"{name(service)}: quorum {state}: servers of weight {quorum.weight} are well"))
+        fields = _fields(f"quorum_{state}", service, weight=quorum.weight)
+        out.append(Log(level, f"{name(service)}: quorum {state}: servers of weight {quorum.weight} are well", fields))
         out.append(Turned(service.key, None, quorum.is_up))
 
 
@@ -100,3 +103,9 @@ def name(service: Service, server: Server | None = None) -> str:
     protocol, virtual = service.key
     of = f"virtual server {BY_NUMBER[protocol].name} {virtual}"
     return of if server is None else f"{of}, real server {server.endpoint}"
+
+
+def _fields(event: str, service: Service, server: Server | None = None, **more: object) -> dict[str, object]:
+    protocol, virtual = service.key
+    of = {"protocol": BY_NUMBER[protocol].name, "virtual": str(virtual)}
+    return {"event": event, **of, **({} if server is None else {"server": str(server.endpoint)}), **more}

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Event, NeighborHeard, PacketIn
 from fullnat.p4constants import PuntReason
 
@@ -79,6 +80,13 @@ class Inbox:
         """SYNs and datagrams that were given up."""
         self.overflown = 0
         """Other packets that had to make room."""
+        self.waited = Histogram(SETUP_BOUNDS)
+        """Seconds, of those that were taken."""
+
+    @property
+    def openings(self) -> int:
+        """SYNs and datagrams that wait."""
+        return sum(len(each.waiting) for each in self._openings.values())
 
     def __len__(self) -> int:
         return len(self._events) + sum(len(each.waiting) for each in self._queues.values())
@@ -116,10 +124,12 @@ class Inbox:
             waiting = self._queues[reason].waiting
             if not waiting:
                 continue
-            event = waiting.popleft()[1]
+            came, event = waiting.popleft()
             if waiting:
                 self._turns.append(reason)
-            self.handled += reason in self._openings
+            if reason in self._openings:
+                self.handled += 1
+                self.waited.observe(now - came)
             return event
         return None
 

@@ -16,8 +16,8 @@ width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, NewType
 
@@ -250,6 +250,8 @@ class Log:
 
     level: str
     message: str
+    fields: Mapping[str, object] | None = field(default=None, compare=False)
+    """The same for programs that read the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fullnat.core import reconcile
 from fullnat.core.commands import ServiceKey
+from fullnat.core.histogram import Histogram
 from fullnat.core.stats import Stats
 from fullnat.core.store import SessionStore
 from fullnat.core.talkers import Talker, Talkers
@@ -80,6 +81,10 @@ class Reporting:
 
     def local_addresses(self) -> tuple[LocalAddressView, ...]:
         return tuple(local_view(local, self._store.pool) for local in self._store.pool)
+
+    def histograms(self) -> dict[str, Histogram]:
+        """By name."""
+        return {"setup": self._store.setup}
 
     def stats(self) -> dict[str, int]:
         """Counters by name (:data:`fullnat.core.stats.NAMES`), and how many sessions there are now."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from fullnat.core.frames import bare_reset
 from fullnat.core.interface import Effect, Reset
+from fullnat.core.journal import TAKEN_OUT, ends
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.pace import Pace
 from fullnat.core.sessions import Session
@@ -53,13 +54,15 @@ class Resets:
         out.append(Reset(bare_reset(entry.flow_in), number))
         out.append(Reset(bare_reset(entry.flow_out), number))
         session.step(Step.RESET)
+        session.probing = False  # an answer that is under way is not one about its end
         self._store.mark_reset(session, now)
         self._store.timers.arm(session, now + CLOSING_TIME)
 
     def end(self, sessions: Iterable[Session], now: float, out: list[Effect]) -> None:
         """Remove ``sessions``, after their farewells. Those that are being restored end when they are back: without
         entries nothing rewrites a reset."""
-        remove = [
-            session for session in sessions if session.phase not in _NOT_NOW and not self.begin(session, now, out)
-        ]
+        ending = [session for session in sessions if session.phase not in _NOT_NOW]
+        for session in ending:
+            ends(self._store.journal, session, TAKEN_OUT)
+        remove = [session for session in ending if not self.begin(session, now, out)]
         self._store.remove(remove, now, out)

@@ -49,6 +49,14 @@ class Twice(NamedTuple):
     out_bytes: int
 
 
+def once(counters: ProbeResult, twice: Twice | None) -> ProbeResult:
+    """``counters`` without what they have ``twice``, which may be more than they have yet."""
+    if twice is None:
+        return counters
+    found = {name: getattr(counters, name) for name in twice._fields}
+    return counters._replace(**{name: value and max(0, value - getattr(twice, name)) for name, value in found.items()})
+
+
 class Session:
     __slots__ = (
         "baseline",

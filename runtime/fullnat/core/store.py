@@ -14,8 +14,10 @@ from random import Random
 from fullnat.config.model import GlobalSettings
 from fullnat.core.affinity import Affinity
 from fullnat.core.doubts import Doubts
+from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
+from fullnat.core.journal import Journal
 from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.memory import Memory
 from fullnat.core.placement import Place
@@ -74,6 +76,9 @@ class SessionStore:
         self.affinity = Affinity(self.templates, stats)
         self.timers: TimerWheel[Session] = TimerWheel()
         self.doubts = Doubts()
+        self.setup = Histogram(SETUP_BOUNDS)
+        """Seconds from taking up what asks for a session until the switch has it."""
+        self.journal: Journal | None = None
         self._pending: dict[int, Sequence[Session]] = {}
         self._token = 0
 
@@ -344,6 +349,8 @@ class SessionStore:
     def _over(self, session: Session, now: float) -> None:
         """The next connection on its local port is to be above what this one has sent."""
         self.count_unanswered(session)
+        if self.journal is not None:
+            self.journal.closed(session, now)
         if not session.server.mode.has_own_numbers or not session.protocol.is_numbered:
             return
         end = self.client_end(session)

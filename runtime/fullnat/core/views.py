@@ -11,7 +11,7 @@ from fullnat.core.modes import Mode
 from fullnat.core.pool import LocalAddress, LocalPool
 from fullnat.core.servers import NO_ID
 from fullnat.core.service import Service
-from fullnat.core.sessions import Session, Twice
+from fullnat.core.sessions import Session, Twice, once
 from fullnat.core.templates import Template
 from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.session import SessionEntry
@@ -43,7 +43,7 @@ class SessionView(NamedTuple):
 
     def read(self, result: ProbeResult) -> SessionView:
         """The same as a reading of the switch just now shows it."""
-        result = _once(result, self.twice)
+        result = once(result, self.twice)
         if self.expires is None or result.idle is None or self.is_over:
             return self._replace(counters=result)
         expires = max(0.0, self.timeout - min(max(result.idle, 0.0), self.age))
@@ -86,6 +86,8 @@ class ServerView(NamedTuple):
     """By that, it takes them now."""
     ejected: float | None = None
     """Seconds until it is tried again; None: it takes what it gets."""
+    checked_weight: int = 0
+    """As configured, or as its checks ask for; 0 while it is not well."""
 
     @property
     def sessions(self) -> int:
@@ -159,16 +161,8 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     if not server.port:
         server = server._replace(port=entry.flow_out.src.port)
     twice, service = session.twice, session.service.key[1]
-    counters = session.counters and _once(session.counters, twice)
+    counters = session.counters and once(session.counters, twice)
     return SessionView(entry, state, phase, age, expires, counters, timeout, is_over, server, twice, service)
-
-
-def _once(counters: ProbeResult, twice: Twice | None) -> ProbeResult:
-    """``counters`` without what they have ``twice``, which may be more than they have yet."""
-    if twice is None:
-        return counters
-    found = {name: getattr(counters, name) for name in twice._fields}
-    return counters._replace(**{name: value and max(0, value - getattr(twice, name)) for name, value in found.items()})
 
 
 def service_view(service: Service, now: float) -> ServiceView:
@@ -196,6 +190,7 @@ def service_view(service: Service, now: float) -> ServiceView:
             server.settings.sorry,
             server.on_duty,
             None if server.ejected is None else max(0.0, server.ejected - now),
+            server.share if server.is_well and not server.leaving else 0,
         )
         for server in service.all_servers()
     )

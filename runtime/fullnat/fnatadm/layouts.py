@@ -89,9 +89,14 @@ def _counted_service(found: Json, name: str, wishes: Wishes) -> str:
     )
 
 
+# The kernel knows of no checks: who watches servers sets their weight, and 0 of those that are down (keepalived:
+# inhibit_on_failure). So do these lists; what is saved is as configured.
+
+
 def _plain(server: Json, name: str, _wishes: Wishes) -> str:
     mode = MODE_NAMES[server["mode"]]
-    return f"  -> {name:<28} {mode:<7} {server['weight']:<6} {server['active']:<10} {server['inactive']:<10}"
+    held = f"{server['active']:<10} {server['inactive']:<10}"
+    return f"  -> {name:<28} {mode:<7} {server['checked_weight']:<6} {held}"
 
 
 def _counted(server: Json, name: str, wishes: Wishes) -> str:
@@ -104,7 +109,7 @@ def _thresholds(server: Json, name: str, _wishes: Wishes) -> str:
 
 
 def _persistent(server: Json, name: str, _wishes: Wishes) -> str:
-    held = f"{server['weight']:<9} {server['templates']:<11}"
+    held = f"{server['checked_weight']:<9} {server['templates']:<11}"
     return f"  -> {name:<28} {held} {server['active']:<10} {server['inactive']:<10}"
 
 

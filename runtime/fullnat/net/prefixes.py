@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from fullnat.net.flow import Address, made, prefix_of, text
+from fullnat.net.flow import Address, address, made, prefix_of, text
 
 COMMENTS = "#", ";"
 """What follows them in a line counts for nothing, as in the lists that are to be had (Spamhaus DROP has ;)."""
@@ -23,10 +22,9 @@ class Prefix(NamedTuple):
 def parse(value: str) -> Prefix:
     """``10.0.0.0/8``, or an address alone, which is a prefix of one. Raises ValueError."""
     host, slash, bits = value.partition("/")
-    six = ":" in host
     try:
-        found = Address(socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, host))
-    except (OSError, UnicodeError, ValueError):
+        found = address("%" if "%" in host else host)
+    except ValueError:
         raise ValueError(f"{value!r} is not a prefix like 10.0.0.0/8 or 2001:db8::/32") from None
     most = len(found) * 8
     if not slash:

@@ -78,7 +78,7 @@ function columns(service) {
     ["Server", "address", (server) => server.server],
     ["State", "", (server) => badge(...condition(server))],
     ["Mode", "wide", (server) => server.mode],
-    number("Weight", (server) => whole(server.weight)),
+    number("Weight", (server) => whole(server.weight) + (server.healthy && server.checked_weight !== server.weight && !server.draining ? `, now ${whole(server.checked_weight)}` : "")),
     number("Established", (server) => whole(server.active)),
     number("Others", (server) => whole(server.inactive), "number wide"),
     number("New/s", (server) => short(rate(server, "connections"))),

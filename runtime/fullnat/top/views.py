@@ -151,7 +151,7 @@ def _servers(reading: Reading) -> Iterator[Row]:
                 "SERVICE": _name(service),
                 "STATE": state,
                 "MODE": server["mode"],
-                "WEIGHT": server["weight"],
+                "WEIGHT": server["checked_weight"],
             }
             of = {"protocol": service["protocol"], "virtual": service["virtual"], "server": server["server"]}
             can_change = not server["draining"]

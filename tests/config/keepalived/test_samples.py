@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def test_a_sample_of_debian(tmp_path: Path, name: str) -> None:
 def test_every_sample_with_a_virtual_server_is_expected() -> None:
     there = {path.name for path in SAMPLES.iterdir() if path.suffix != ".gz" and "virtual_server" in path.read_text()}
     assert there == set(EXPECTED)
+
+
+@pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed")
+def test_keepalived_and_fullnat_take_the_file_of_the_guide(tmp_path: Path) -> None:
+    path = tmp_path / "keepalived.conf"
+    guide = (Path(__file__).parents[3] / "docs" / "from-keepalived.md").read_text()
+    example = next(block for block in guide.split("\n\n") if block.startswith("    @fullnat fullnat {"))
+    path.write_text(textwrap.dedent(example) + "\n")
+    done = subprocess.run(["keepalived", "-t", "-f", str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (virtual,) = file.load(path).virtual_servers
+    assert (virtual.mode, virtual.established_timeout, len(virtual.local_addresses)) == (Mode.FULLNAT, 90, 4)
+    assert [check.type for check in virtual.real_servers[0].checks] == ["tcp"]
 
 
 @pytest.mark.skipif(shutil.which("keepalived") is None, reason="keepalived is not installed")

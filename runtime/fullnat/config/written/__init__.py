@@ -12,7 +12,7 @@ __all__ = ["GRAMMARS", "document"]
 
 GRAMMARS: Mapping[str, Callable[[Section], tuple[str, list[str]]]] = {
     "toml": lambda section: (toml.text(section), []),
-    "keepalived": lambda section: (keepalived.text(section), []),
+    "keepalived": keepalived.text,
     "ipvsadm": ipvsadm.text,
 }
 """The text, and what it leaves unsaid, by the name of the grammar."""

@@ -30,6 +30,7 @@ _KEYWORDS = {
 """Of several that mean the same, the one that is written."""
 _OF_FORKS = frozenset(("established_timeout",))
 """Known to the forks that do FULLNAT alone: beside another mode, keepalived itself may read them."""
+_FORK_WORDS = ("lb_kind FNAT", "lvs_method FNAT", "laddr_group_name", "establish_timeout")
 _MODES = {"fullnat": "FNAT", "nat": "NAT", "snat": "SNAT", "dr": "DR", "tunnel": "TUN"}
 _MODES |= {"gue": f"TUN type gue port {PORT_GUE}"}
 _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
@@ -39,8 +40,8 @@ _OF_SORRY = frozenset(("address", "port", "sorry", "mode"))
 _WORD = re.compile(r"[^\s\"'!#{}]+")
 
 
-def text(found: Section) -> str:
-    """Read again, it is the same configuration."""
+def text(found: Section) -> tuple[str, list[str]]:
+    """Read again by fullnat, it is the same configuration; and what keepalived itself makes of it."""
     own = {key: value for key, value in found.items() if key != "virtual_server"}
     groups: dict[tuple[str, ...], str] = {}
     services = [list(_service(service, groups)) for service in found.get("virtual_server", ())]
@@ -48,7 +49,29 @@ def text(found: Section) -> str:
     parts += [
         list(_block(f"local_address_group {name}", [_range(row) for row in group])) for group, name in groups.items()
     ]
-    return "\n".join(line for part in [*parts, *services] for line in [*part, ""])
+    written = [line for service in services for line in service]
+    return "\n".join(line for part in [*parts, *services] for line in [*part, ""]), [*_unread(written)]
+
+
+def _unread(written: list[str]) -> Iterator[str]:
+    """What keepalived does not read of lines of services, by the words."""
+    passed_over: dict[str, None] = {}
+    forks: dict[str, None] = {}
+    depth = 0
+    for line in written:
+        head, _, rest = line.partition(" ")
+        word = rest.split()[0] if rest.split() else ""
+        if head == f"@{CONFIG_ID}":
+            if not depth and word != "}":
+                passed_over[word] = None
+            depth += rest.endswith("{") - (word == "}")
+        elif words := [each for each in _FORK_WORDS if line.strip().startswith(each)]:
+            forks[words[0]] = None
+    if passed_over:
+        unread = ", ".join(passed_over)
+        yield f"keepalived itself passes over lines that begin with @{CONFIG_ID}, and does without {unread}"
+    if forks:
+        yield f"keepalived itself refuses what only its forks with FULLNAT know: {', '.join(forks)}"
 
 
 def _block(head: str, lines: list[str], prefix: str = "") -> Iterator[str]:
