@@ -62,6 +62,7 @@ def stats(controller: dict[str, int]) -> dict[str, Any]:
         "drops": {},
         "punts": {},
         "toa": {},
+        "cookies": {},
         "controller": controller,
     }
 
