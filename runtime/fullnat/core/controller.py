@@ -235,12 +235,12 @@ class Controller(Reporting):
             self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
         elif reason == PuntReason.ICMP_ERROR:
             self._icmp_errors.error(event, packet, now, out)
+        elif self._syn_proxies.packet(event, packet, now, out):
+            pass
         elif reason == PuntReason.NO_SESSION or reason == PuntReason.LATE_ANSWER:
             self._misses.segment(packet, event.ingress_port, now, out, of_server=reason == PuntReason.LATE_ANSWER)
         elif reason == PuntReason.REFUSED:
             self._refused.packet(event, packet, now, out)
-        elif self._syn_proxies.packet(event, packet, now, out):
-            pass
         else:
             self._stats["bad_frame"] += 1
 
