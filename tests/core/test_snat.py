@@ -66,6 +66,8 @@ def test_a_first_packet_makes_a_session_and_goes_on_in_it(protocol: str) -> None
     assert (entry.client, entry.client_port, entry.vip, entry.vport) == (HOST, 40000, OUTSIDE, dport)
     assert (entry.local, entry.server, entry.server_port, entry.delta) == (PUBLIC, OUTSIDE, dport, 0)
     assert 5000 <= entry.local_port <= 65535
+    (view,) = made.controller.sessions()
+    assert view.server == Endpoint(OUTSIDE, dport)
     (injected,) = made.switch.injected
     assert (injected.frame, injected.session_id, injected.new_session) == (packet.frame, entry.session_id, True)
 

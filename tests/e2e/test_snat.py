@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import selectors
@@ -31,6 +32,7 @@ fwmark = 1
 source = "10.1.0.0/24"
 out_interface = 2
 addresses = "{PUBLIC[0]}-{PUBLIC[-1]}"
+udp_timeout = 2
 """
 TIMES = {"time_wait": 1.0, "close": 1.0, "fin_wait": 2.0, "close_wait": 2.0, "udp_oneway": 1.0}
 FLOWS, FULL, BMV2 = 600, 10_000, 60
@@ -70,10 +72,10 @@ class Flow:
     def peer(self) -> str | None:
         """Who the server sees, once it has said so."""
         head, blank, body = self.answer.partition(b"\r\n\r\n")
-        if not blank or not body.endswith(b"}"):
+        if not blank or not body.rstrip().endswith(b"}"):
             return None
         assert head.startswith(b"HTTP/1.1 200")
-        return body.partition(b'"peer": "')[2].partition(b'"')[0].decode()
+        return str(json.loads(body)["peer"])
 
 
 @contextlib.contextmanager
@@ -102,7 +104,7 @@ def test_many_flows_share_no_port(world: World, target: str) -> None:
         assert len(seen) == count
         assert {str(peer).rpartition(":")[0] for _, peer in seen} <= set(PUBLIC)
         # Each block of ports is one host's.
-        owners = defaultdict(set)
+        owners: dict[tuple[str, int], set[str]] = defaultdict(set)
         for session in world.stack.sessions():
             address, _, port = session["local"].rpartition(":")
             owners[address, (int(port) - 5000) // 256].add(session["client"].rpartition(":")[0])
@@ -121,14 +123,14 @@ def exchange(flows: list[Flow], event: int) -> None:
             ready = selector.select(60)
             assert ready, f"{len(selector.get_map())} of {len(flows)} hear nothing"
             for key, _ in ready:
-                flow: Flow = key.data
+                asked: Flow = key.data
                 if event == selectors.EVENT_WRITE:
-                    assert flow.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
-                    flow.sock.send(Flow.REQUEST)
+                    assert asked.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+                    asked.sock.send(Flow.REQUEST)
                 else:
-                    flow.answer += flow.sock.recv(65536)
-                if event == selectors.EVENT_WRITE or flow.peer is not None:
-                    selector.unregister(flow.sock)
+                    asked.answer += asked.sock.recv(65536)
+                if event == selectors.EVENT_WRITE or asked.peer is not None:
+                    selector.unregister(asked.sock)
 
 
 def test_datagrams_are_answered_and_errors_come_back(world: World) -> None:

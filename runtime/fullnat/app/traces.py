@@ -184,8 +184,8 @@ def _counter(event: e.Counted) -> str:
 
 
 def _cause(events: Sequence[e.Event]) -> str:
-    """The table, action and line of the program that have decided on the packet's end: what set the verdict, or what
-    that was copied from."""
+    """The table, action and line of the program that have decided on the packet's end: what set the verdict, or what it
+    was copied from."""
     causes: dict[tuple[int, int], str] = {}
     cause = where = table = ""
     for event in events:

@@ -59,6 +59,8 @@ SNAT: dict[str, tuple[Convert, Any]] = {
     "host_sessions": (scalars.integer(*LIMITS), 0),
     "max_sessions": (scalars.integer(*LIMITS), 0),
     "new_rate": (scalars.integer(*LIMITS), 0),
+    "established_timeout": (scalars.seconds, PROTOCOLS["tcp"].established_timeout),
+    "udp_timeout": (scalars.seconds, PROTOCOLS["udp"].established_timeout),
     "reset_on_miss": (scalars.boolean, True),
 }
 _SAME = ("scheduler", "mapping", "block_size", "block_log", "host_sessions", "max_sessions", "new_rate")
@@ -82,6 +84,7 @@ def services(found: dict[str, Any], where: Where, problems: Problems) -> list[Vi
         return []
     name, port = marked(found["fwmark"], v6=version == 6)
     same = {key: found[key] for key in _SAME}
+    times = {"tcp": found["established_timeout"], "udp": found["udp_timeout"]}
     made = []
     for protocol in found["protocols"]:
         known = PROTOCOLS["icmpv6" if protocol == "icmp" and version == 6 else protocol]
@@ -93,7 +96,7 @@ def services(found: dict[str, Any], where: Where, problems: Problems) -> list[Vi
                 mode=Mode.SNAT,
                 match=rules,
                 real_servers=tuple(RealServer(address=each, port=0) for each in public),
-                established_timeout=known.established_timeout,
+                established_timeout=times.get(protocol, known.established_timeout),
                 reset_on_miss=found["reset_on_miss"] if known.is_numbered else True,
                 said=where,
                 **same,

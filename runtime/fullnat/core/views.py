@@ -157,7 +157,7 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     age = max(0.0, now - session.changed)
     entry, state, phase = session.entry, session.state.name, session.phase.name
     is_over = session.is_over
-    server = session.server.endpoint
+    server = session.real if session.server.mode.is_outward else session.server.endpoint
     if not server.port:
         server = server._replace(port=entry.flow_out.src.port)
     twice, service = session.twice, session.service.key[1]

@@ -4,7 +4,7 @@ opens one, and only time ends it (Linux: nf_conntrack_icmp_timeout)."""
 from __future__ import annotations
 
 from fullnat.config.model import Timeouts
-from fullnat.core.protocols.base import register
+from fullnat.core.protocols.base import positive, register
 from fullnat.core.protocols.udp import Udp
 from fullnat.net.headers import PROTO_ICMP, PROTO_ICMPV6
 from fullnat.net.parse import Packet
@@ -30,7 +30,8 @@ class Icmp(Udp):
         return packet.frame[packet.transport] in REQUESTS
 
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:
-        return TIMEOUT, TIMEOUT
+        seconds = positive(configured.udp_oneway, TIMEOUT)
+        return seconds, seconds
 
 
 class Icmpv6(Icmp):
