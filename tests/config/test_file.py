@@ -280,7 +280,7 @@ def broken(old: str, new: str) -> str:
         (
             'local_addresses = ["10.0.1.1"]',
             'mode = "masq"',
-            "x.toml:33: [virtual_server 2] mode: 'masq' is not one of fullnat, nat, dr, tunnel, gue",
+            "x.toml:33: [virtual_server 2] mode: 'masq' is not one of fullnat, nat, dr, tunnel, gue, snat",
         ),
         (
             'local_addresses = ["10.0.1.1"]',
