@@ -195,3 +195,28 @@ class SplicedSessionInNat(SplicedTest):
         self.begin()
         self.inward(self.segment(payload=b"x"))
         self.outward(self.answer(payload=b"y", ack=ISN + 2))
+
+
+@over_ipv6_too
+class ServersAnswerIsNotedAtOnce(SplicedTest):
+    """What passes between the splice and the SYN-ACK that the controller sends on is followed, too."""
+
+    splice = 0
+
+    def runTest(self) -> None:
+        session = self.session
+        self.inject(session.from_client(flags="S", seq=ISN), new_session=True)
+        answer = self.answer(flags="SA", seq=SERVER_ISN, window=64240)
+        punt = Punt("SPLICE", answer, port=SERVER_SIDE, session_id=session.id)
+        self.exchange((SERVER_SIDE, answer), punted=[punt])
+        self.delete(*session.entries)
+        assert isinstance(session, SplicedSession)
+        self.session = replace(session, splice=SPLICE)
+        self.insert(*self.session.entries)
+        self.inward(self.segment(payload=b"GET /", flags="PFA"))
+        self.outward(self.answer(payload=b"200 OK", ack=ISN + 7 + self.delta, flags="FA"))
+        injected = PacketOut("INJECT", answer, port=SERVER_SIDE, session_id=session.id)
+        opened = self.session.to_client(answer, flags="A", seq=COOKIE + 1, window=64240 >> SCALE)
+        self.exchange(injected, out=[(CLIENT_SIDE, opened)])
+        self.inward(self.segment(seq=ISN + 7, ack=COOKIE + 8))
+        self.expect_events(session.id, ("OUT", "SYN_ACK"), ("IN", "ESTABLISHED|FIN_IN"), ("IN", "FIN_OUT"))

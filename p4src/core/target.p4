@@ -165,11 +165,11 @@
 
 /* A target that defines SYN_COOKIES answers SYNs with cookies, and has sessions that they begin. */
 #ifndef SYN_COOKIES
-#define UNSPLICE
+#define SPLICE_SEQ
 #define OPEN_WINDOW
 #endif
-#ifndef UNSPLICE
-#error "the target must define UNSPLICE: statements that lower what a client acknowledges by m.session.splice"
+#ifndef SPLICE_SEQ
+#error "the target must define SPLICE_SEQ: statements that raise the seq of what a server sends by m.session.splice"
 #endif
 #ifndef OPEN_WINDOW
 #error "the target must define OPEN_WINDOW: a branch else if (m.session.spliced) that makes an ACK of a SYN-ACK"

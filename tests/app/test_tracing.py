@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from ipaddress import IPv4Interface, IPv6Interface, ip_network
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ async def test_where_packets_go(switch: Switch, compiled: Program, kind: type[In
     before = [port.rx_packets for port in switch.engine.port_stats()]
     run = Tracer(compiled).begin(client)
     words = Words(compiled.p4info, run.program)
-    found = {}
+    found: dict[int, Any] = {}
     for arrival in Arrivals(MODEL, None, to_us=False).every(GOES, ()):
         trace = await run.follow(arrival.port, arrival.frame)
         told = words.told(trace, cpu_port=CPU_PORT, with_log=True)

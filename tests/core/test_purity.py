@@ -76,4 +76,4 @@ def test_a_frame_is_parsed_in_one_place() -> None:
             "parse" in names for module, names in imports(ast.parse(path.read_text())) if module.startswith("fullnat")
         )
     ]
-    assert parsing == ["controller.py"]
+    assert parsing == ["arrivals.py"]

@@ -7,13 +7,13 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Interface
 from typing import Any
 
 import pytest
-from fullnat.core.interface import Inject, Op, Outcome, PacketIn
+from fullnat.core.interface import Inject, Op, Outcome, PacketIn, SessionEvents
 from fullnat.core.modes import Mode
 from fullnat.core.splicing import PATIENCE
 from fullnat.net.flow import Address, Endpoint, Flow, address
 from fullnat.net.headers import TcpFlag, ethernet, ethertype_of, tcp_packet
 from fullnat.net.parse import Packet, Segment, parse
-from fullnat.p4constants import CookieKey, ServiceFlag
+from fullnat.p4constants import CookieKey, Direction, ServiceFlag, SessionEvent
 from fullnat.tables.cookie_key import CookieKeyEntry
 from fullnat.tables.session import SessionEntry, Splice
 from fullnat.tables.virtual_service import VirtualService
@@ -247,7 +247,7 @@ def test_repeated_syn_is_ignored_and_a_new_one_takes_over() -> None:
     proxied.injected()
     proxied.send(syn(40000, ISN, reason="SESSION_SYN", session_id=number))
     assert proxied.injected() == []
-    proxied.rig.advance(2)
+    proxied.rig.send(SessionEvents(number, Direction.OUT, SessionEvent.RST_OUT))
     proxied.send(syn(40000, ISN + 99, reason="SESSION_SYN", session_id=number))
     proxied.settle()
     assert proxied.entry.splice is None

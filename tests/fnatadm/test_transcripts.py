@@ -11,7 +11,6 @@ import pytest
 from api.apikit import Api
 from cli.samples import TEMPLATES, VIEWS
 from fullnat.cli import controlclient
-from fullnat.core.health import Verdict
 from fullnat.core.views import SessionView
 from fullnat.fnatadm import layouts, main
 from fullnat.fnatadm.options import COMMANDS
@@ -52,26 +51,6 @@ async def test_a_list(fnatadm: Run) -> None:
         assert await fnatadm(line) == Done(0, PLAIN, "")
     one = "".join(PLAIN.splitlines(keepends=True)[1:3] + PLAIN.splitlines(keepends=True)[-1:])
     assert await fnatadm("-L -n -u 203.0.113.53:53") == Done(0, one, "")
-
-
-async def test_who_is_down_has_no_weight(fnatadm: Run, api: Api) -> None:
-    """As with keepalived's inhibit_on_failure; what is saved is as configured."""
-    await made(fnatadm)
-    key = next(key for key in api.model.services if key[1].port == 443)
-    first, second, third = api.model.services[key].servers
-    api.runner.judge(Verdict(key, first, False, "connection refused"))
-    api.runner.judge(Verdict(key, second, True, "", 7))
-    rows = (await fnatadm("-L -n -t 203.0.113.80:443")).out.splitlines()[3:]
-    assert [row.split()[3] for row in rows] == ["0", "7", "1"]
-    saved = (await fnatadm("-S -n")).out
-    assert all(f"-w {weight}" in saved for weight in (100, 50, 1))
-    service = json.loads((await fnatadm("-L --json -t 203.0.113.80:443")).out)
-    assert [(server["healthy"], server["checked_weight"]) for server in service["servers"]] == [
-        (False, 0),
-        (True, 7),
-        (True, 1),
-    ]
-    assert str(third) == "10.0.0.13:443"
 
 
 async def test_names_without_n(fnatadm: Run, monkeypatch: pytest.MonkeyPatch) -> None:

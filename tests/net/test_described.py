@@ -41,7 +41,7 @@ MAC = 0x020000000001
 )
 def test_packets(words: str, wanted: object) -> None:
     head = Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:fe")
-    assert described(words).frame(MAC).hex() == bytes(head / wanted).hex()  # type: ignore[operator]
+    assert described(words).frame(MAC).hex() == bytes(head / wanted).hex()
 
 
 def test_arp_is_sent_to_all() -> None:

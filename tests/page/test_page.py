@@ -13,12 +13,44 @@ from pathlib import Path
 
 import pytest
 from api.apikit import Api, served
+from cli.samples import CONFIG_TEXT
+from fullnat.api import listener
+from fullnat.api.identity import Identity, Role
 from fullnat.api.listener import CONNECTIONS
+from fullnat.config import file
 from fullnat.page import FILES
+
+from page.devtools import browser
 
 CHROMIUM = shutil.which("chromium")
 BROWSER = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,900")
 READ = "/v1/services"
+OTHERS = """
+[[virtual_server]]
+fwmark = 7
+match = ["dst=203.0.113.90,dport=80-90"]
+local_addresses = ["10.0.1.1"]
+[[virtual_server.real_server]]
+address = "10.0.0.11"
+
+[[virtual_server]]
+address = "203.0.113.81"
+port = 80
+mode = "dr"
+sessions = false
+[[virtual_server.real_server]]
+address = "10.0.0.11"
+port = 80
+
+[[virtual_server]]
+address = "203.0.113.82"
+port = 80
+proxy_protocol = "first"
+local_addresses = ["10.0.1.1"]
+[[virtual_server.real_server]]
+address = "10.0.0.11"
+port = 80
+"""
 
 
 def free_port() -> int:
@@ -173,6 +205,46 @@ async def test_what_a_browser_shows(api: Api, port: int, tmp_path: Path) -> None
     assert "Drain" not in page, "a visitor may not"
     assert "undefined" not in page
     assert "NaN" not in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+async def test_drains_and_enables_by_click(
+    api: Api, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a real click, for who may: here the visitor is an operator, as by a client certificate at --api-addr."""
+    assert CHROMIUM is not None
+    monkeypatch.setattr(listener, "_VISITOR", Identity("operator", Role.OPERATOR))
+    key, declared = next(iter(api.model.services.items()))
+    server = next(iter(declared.servers))
+    button = "document.querySelector('td button')?.textContent"
+
+    def weight() -> int:
+        return api.model.services[key].servers[server].weight
+
+    async with browser(CHROMIUM, tmp_path / "browser") as page:
+        await page.open(f"http://127.0.0.1:{port}/")
+        await page.until(f"{button} === 'Drain'")
+        page.answers = [False, True, "7"]
+        await page.click("td button")
+        await page.until(f"{button} === 'Drain'")
+        assert weight() == 1, "who cancels changes nothing"
+        await page.click("td button")
+        await page.until(f"{button} === 'Enable'")
+        assert weight() == 0
+        await page.click("td button")
+        await page.until(f"{button} === 'Drain'")
+        assert weight() == 7
+    title = f"{server} of tcp {key[1]}"
+    assert page.asked == [*[f"No new connections to {title}?"] * 2, f"Weight of {title}"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+async def test_cards_say_what_a_service_is(api: Api, port: int, tmp_path: Path) -> None:
+    """Rules of a service by match, that it keeps no sessions, and how servers learn clients."""
+    api.runner.reconfigure(file.parse(CONFIG_TEXT + OTHERS))
+    page = await shown(tmp_path, port, "--dump-dom")
+    for words in ("tcp fwmark:7", "dst=203.0.113.90,dport=80-90", "stateless", "PROXY protocol: first"):
+        assert words in page
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

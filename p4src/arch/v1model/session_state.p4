@@ -346,6 +346,9 @@ control SessionState(inout headers_t hdr, inout metadata_t m) {
             } else {
                 follow_server(m.session.id);
             }
+        } else if (m.verdict.punt == (bit<8>)PuntReason.SPLICE) {
+            /* What it answers is known before anything else passes. */
+            if (m.session.direction == (bit<8>)Direction.OUT && hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 1) { start_server(m.session.id); }
         } else if (m.verdict.punt != 0) {
             tell_end(m.session.id);
         } else if (hdr.udp.isValid()) {

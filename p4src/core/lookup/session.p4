@@ -73,13 +73,12 @@ control Session(inout headers_t hdr, inout metadata_t m) {
     }
 
 #ifdef SYN_COOKIES
-    /* What acknowledges nothing has no such number of the server's. */
 #define SPLICE(VALUE) \
         m.session.spliced = true; \
-        m.session.splice = hdr.tcp.isValid() && hdr.tcp.ack_flag == 0 ? 0 : VALUE;
+        m.session.splice = VALUE;
 
     /* Sessions that a cookie began: the client knows other numbers of the server's than the server. All that is before the rewrite goes
-     * by the client's. As long as the server has not answered, what either side sends goes to the controller. */
+     * by the server's. As long as the server has not answered, what either side sends goes to the controller. */
     @id(ID_A_SPLICED_IN) @name(".spliced_in")
     action spliced_in(@id(1) session_id_t session_id,
                       @id(2) @refers_to(server_in, server_id) @refers_to(server_out, server_id) server_id_t server_id,
@@ -87,6 +86,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         fullnat_in(session_id, server_id, local, local_port, delta);
         SPLICE(splice)
         m.edit.shift_sack = true;
+        if (hdr.tcp.isValid() && hdr.tcp.ack_flag == 1) { hdr.tcp.ack = hdr.tcp.ack - splice; }
         AWAIT_SERVER(splice)
     }
 
@@ -98,7 +98,6 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         fullnat_out(session_id, server_id, client, client_port, delta);
         SPLICE(splice)
         m.session.client_scale = scale;
-        hdr.tcp.seq = hdr.tcp.seq + splice;
         NARROW_WINDOW(narrowed)
         AWAIT_SERVER(splice)
     }
@@ -110,6 +109,7 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         fullnat_in6(session_id, server_id, local, local_port, delta);
         SPLICE(splice)
         m.edit.shift_sack = true;
+        if (hdr.tcp.isValid() && hdr.tcp.ack_flag == 1) { hdr.tcp.ack = hdr.tcp.ack - splice; }
         AWAIT_SERVER(splice)
     }
 
@@ -121,7 +121,6 @@ control Session(inout headers_t hdr, inout metadata_t m) {
         fullnat_out6(session_id, server_id, client, client_port, delta);
         SPLICE(splice)
         m.session.client_scale = scale;
-        hdr.tcp.seq = hdr.tcp.seq + splice;
         NARROW_WINDOW(narrowed)
         AWAIT_SERVER(splice)
     }

@@ -1,7 +1,7 @@
 /* RewriteTcp: the rewrite of a TCP segment of a FULLNAT session (LVS: tcp_fnat_in_handler, tcp_fnat_out_handler).
  *
  *                 inbound (client -> real server)          outbound (real server -> client)
- *   seq           += delta                                 -
+ *   seq           += delta                                 += splice
  *   ack           -= splice                                -= delta
  *   SACK edges    -= splice                                -= delta
  *   options       SYN: timestamps to NOP; 253/254 to NOP   SYN-ACK: MSS lowered by the size of TOA
@@ -9,7 +9,7 @@
  *                 data of the server; in a SYN that has
  *                 no room for it, instead of these NOPs
  *
- * The server's seq was raised by splice when the session was found. Its SYN-ACK then leaves as an ACK, for the client has had one.
+ * What the client acknowledges was lowered by splice when the session was found. The server's SYN-ACK then leaves as an ACK, for the client has had one.
  *
  * A reset of the controller's is numbered by the target's registers instead, as its receiver counts. After NextHop, for whether
  * TOA fits, and before RewriteEndpoints, as TOA is what came. Reads m.session and BEFORE_DATA; writes hdr and m.edit, which the
@@ -51,10 +51,10 @@ control RewriteTcp(inout headers_t hdr, inout metadata_t m, inout bit<8> toa_res
     }
 
     apply {
+        SPLICE_SEQ
         if (!m.reset) {
             if (m.session.direction == (bit<8>)Direction.IN) {
                 hdr.tcp.seq = hdr.tcp.seq + m.session.delta;
-                UNSPLICE
                 if (!m.options_edited) {
                     m.edit.remove_experiments = true;
                     if (IS_SYN && m.session.flags & (bit<8>)SessionFlag.KEEP_TIMESTAMPS == 0) {

@@ -9,17 +9,15 @@ from typing import Any
 
 from fullnat.core import reconcile
 from fullnat.core.admission import Admission
+from fullnat.core.arrivals import Arrivals
 from fullnat.core.awaited import Awaited
 from fullnat.core.commands import Command
 from fullnat.core.configured import Configured
 from fullnat.core.datagrams import Datagrams
 from fullnat.core.declaration import Change, Declaration
-from fullnat.core.discovery import Discovery
 from fullnat.core.draining import Draining
-from fullnat.core.edits import Edits
 from fullnat.core.expiry import Expiry
 from fullnat.core.health import Health, Verdict
-from fullnat.core.icmp_errors import IcmpErrors
 from fullnat.core.interface import (
     THE_SWITCH,
     Effect,
@@ -45,7 +43,6 @@ from fullnat.core.isn import IsnGenerator
 from fullnat.core.journal import Journal, Record
 from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
-from fullnat.core.misses import Misses
 from fullnat.core.model import Model
 from fullnat.core.neighbors import Neighbors, announce
 from fullnat.core.next_hops import NextHops
@@ -56,19 +53,15 @@ from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
 from fullnat.core.resets import Resets
 from fullnat.core.restoration import Restoration
-from fullnat.core.senders import Senders
 from fullnat.core.server_ids import FoundServers
 from fullnat.core.services import NOTHING_FOUND
 from fullnat.core.stats import new_stats
 from fullnat.core.store import SessionStore
 from fullnat.core.syn_proxies import SynProxies
-from fullnat.core.talkers import ASKING, Talkers
+from fullnat.core.talkers import Talkers
 from fullnat.core.warming import Warming
 from fullnat.core.wishes import OF_ALL, of_all, wish_of
 from fullnat.net.flow import Address
-from fullnat.net.parse import Packet, parse
-from fullnat.net.vlan import priority, without_priority
-from fullnat.p4constants import PuntReason
 from fullnat.tables.table import Owner, table_of
 
 
@@ -92,21 +85,27 @@ class Controller(Reporting):
         self._store.services.outward.own = self._tables.own
         router, write = self._declaration.router, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
-        self._discovery = Discovery(self._neighbors, self._stats)
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
         self._expiry = Expiry(self._store, self._resets)
         self._restoration = Restoration(self._store, self._resets)
         self._parts = reconcile.Parts(self._store, self._expiry, self._resets, self._restoration)
-        self._misses = Misses(self._store)
         self._talkers = Talkers()
         self._refused = RefusedClients(self._store, self._tables.policies, self._resets)
-        self._edits = Edits(self._store)
-        self._senders = Senders(self._store, self._tables.own)
-        self._icmp_errors = IcmpErrors(self._store)
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
         self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
         self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
+        self._arrivals = Arrivals(
+            self._store,
+            self._declaration,
+            self._tables,
+            self._neighbors,
+            self._admission,
+            self._datagrams,
+            self._syn_proxies,
+            self._refused,
+            self._talkers,
+        )
         self._draining = Draining(self._store, self._resets)
         self._warming = Warming(self._store.services, self._store.memory)
         self._health = Health(self._store, self._tables, self._warming, self._datagrams)
@@ -131,7 +130,7 @@ class Controller(Reporting):
             return []
         match event:
             case PacketIn():
-                self._packet_in(event, now, out)
+                self._arrivals.packet(event, now, out)
             case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
                 pass
             case SessionEvents():
@@ -203,52 +202,6 @@ class Controller(Reporting):
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         return [(self._switch, out)] if out else []
-
-    def _packet_in(self, event: PacketIn, now: float, out: list[Effect]) -> None:
-        packet, reason = parse(event.frame), event.reason
-        if reason in (PuntReason.SESSION_SYN, PuntReason.OPTIONS, PuntReason.SPLICE):
-            session = self._store.table.by_id.get(event.session_id)
-            if session is not None:
-                session.punted(packet, len(event.frame))
-        if reason == PuntReason.NO_NEIGHBOR and self._leads_out(event, packet):
-            reason = PuntReason.SNAT
-        if reason in ASKING and packet.src is not None:
-            self._talkers.seen(packet.src, now)
-        if reason == PuntReason.SERVICE_SYN or reason == PuntReason.SESSION_SYN:
-            self._admission.syn(event, packet, now, out)
-        elif reason == PuntReason.SERVICE_DATAGRAM:
-            self._datagrams.datagram(event, packet, now, out)
-        elif reason == PuntReason.SNAT:
-            (self._admission.syn if packet.tcp is not None else self._datagrams.datagram)(event, packet, now, out)
-        elif reason == PuntReason.NO_NEIGHBOR:
-            to = self._store.receiver(event.session_id, packet)
-            self._neighbors.packet(packet, to, now, out, priority(event.ingress_port))
-        elif reason == PuntReason.ARP:
-            self._neighbors.arp(packet, without_priority(event.ingress_port), now, out)
-        elif reason == PuntReason.ND:
-            number = without_priority(event.ingress_port)
-            interface = self.model.interfaces.get(number)
-            self._discovery.packet(packet, number, None if interface is None else interface.mac, now, out)
-        elif reason == PuntReason.OPTIONS:
-            self._edits.packet(event, packet, out)
-        elif reason == PuntReason.TTL_EXPIRED or reason == PuntReason.TOO_BIG:
-            self._senders.packet(event, packet, self._declaration.router, self.model.interfaces, now, out)
-        elif reason == PuntReason.ICMP_ERROR:
-            self._icmp_errors.error(event, packet, now, out)
-        elif reason == PuntReason.NO_SESSION or reason == PuntReason.LATE_ANSWER:
-            self._misses.segment(packet, event.ingress_port, now, out, of_server=reason == PuntReason.LATE_ANSWER)
-        elif reason == PuntReason.REFUSED:
-            self._refused.packet(event, packet, now, out)
-        elif self._syn_proxies.packet(event, packet, now, out):
-            pass
-        else:
-            self._stats["bad_frame"] += 1
-
-    def _leads_out(self, event: PacketIn, packet: Packet) -> bool:
-        """Whether what has no next hop yet is of a host inside, by a rule of SNAT, and not translated."""
-        flow = packet.flow
-        outward = self._store.services.outward
-        return flow is not None and outward.find(flow, without_priority(event.ingress_port)) is not None
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
         if self._tables.written(event, out):

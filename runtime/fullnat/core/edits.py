@@ -13,7 +13,7 @@ class Edits:
     def __init__(self, store: SessionStore) -> None:
         self._store = store
 
-    def packet(self, event: PacketIn, packet: Packet, out: list[Effect]) -> None:
+    def packet(self, event: PacketIn, packet: Packet, _now: float, out: list[Effect]) -> None:
         """A packet of a session."""
         stats = self._store.stats
         session = self._store.table.by_id.get(event.session_id)

@@ -33,6 +33,7 @@ from fullnat.p4constants import (
     COOKIE_SCALE_1,
     COOKIE_SCALE_2,
     COOKIE_SCALE_3,
+    SessionEvent,
 )
 from fullnat.tables.session import Splice
 
@@ -152,6 +153,8 @@ class Splicing:
             session.entry, session.new_entry = session.new_entry, None
             session.step(Step.WRITTEN)
             self._forget(number)
+            # The switch has told it meanwhile, when nobody listened.
+            self._store.set_events(session, session.events | SessionEvent.SYN_ACK, session.unjudged, now)
             self._store.arm(session, now)
             self._stats["sessions_spliced"] += 1
             if waiting.answer is not None:

@@ -92,11 +92,22 @@ function columns(service) {
   return ["operator", "admin"].includes(state.about.role) ? [...found, ["", "", (server) => act(service, server)]] : found;
 }
 
+/** What kind of service it is. */
+function described(settings) {
+  return [
+    settings.sessions === false ? "stateless" : settings.scheduler,
+    settings.ops ? "one packet" : "",
+    settings.persistence_timeout ? `persistent ${duration(settings.persistence_timeout)}` : "",
+    settings.proxy_protocol && settings.proxy_protocol !== "off" ? `PROXY protocol: ${settings.proxy_protocol}` : "",
+    ...(settings.match ?? []),
+  ].filter(Boolean).join(", ");
+}
+
 function card(service) {
   const settings = service.settings ?? {};
   const name = element("div", { class: "name" },
     element("b", {}, `${service.protocol} ${service.virtual}`),
-    element("span", { class: "quiet" }, [settings.scheduler, settings.persistence_timeout ? `persistent ${duration(settings.persistence_timeout)}` : ""].filter(Boolean).join(", ")),
+    element("span", { class: "quiet" }, described(settings)),
     service.has_quorum === false ? badge("no quorum", "bad") : null,
     service.servers.some((server) => ["up", "slow start", "sorry server, serves"].includes(condition(server)[0])) ? null : badge("no server takes new connections", "bad"));
   return element("div", { class: "card" }, name, table(columns(service), service.servers));

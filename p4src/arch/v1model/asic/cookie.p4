@@ -5,7 +5,7 @@
 
 #define AWAIT_SERVER(VALUE)
 #define NARROW_WINDOW(BITS) m.session.client_scale = m.session.client_scale - BITS;
-#define UNSPLICE
+#define SPLICE_SEQ
 #define OPEN_WINDOW
 
 #endif

@@ -17,7 +17,8 @@
             hash(hdr.tcp.checksum, HashAlgorithm.csum16, 16w0, { ~(hdr.tcp.checksum ++ whole), hdr.tcp.window }, 32w65536); \
         }
 
-#define UNSPLICE hdr.tcp.ack = hdr.tcp.ack - m.session.splice;
+/* Of a reset of ours, too, which the registers number as the server does. */
+#define SPLICE_SEQ hdr.tcp.seq = hdr.tcp.seq + (m.session.direction == (bit<8>)Direction.OUT ? m.session.splice : 0);
 #define OPEN_WINDOW else if (m.session.spliced) { OpenWindow.apply(hdr, m); }
 
 #endif
