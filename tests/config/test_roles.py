@@ -23,7 +23,7 @@ USUAL = {
     Role.VIRTUAL: "203.0.113.80",
     Role.LOCAL: "10.0.0.100",
     Role.SERVER: "10.0.0.12",
-    Role.PUBLIC: "192.0.2.90",
+    Role.PUBLIC: "10.0.0.90",
 }
 SHARED = "10.0.0.77"
 
@@ -57,7 +57,8 @@ local_addresses = ["10.0.0.104"]
 address = "{addresses[Role.SERVER]}"
 port = 80
 [[snat]]
-fwmark = 100
+fwmark = 1
+protocols = ["tcp"]
 source = "10.0.0.0/24"
 addresses = ["{addresses[Role.PUBLIC]}"]
 """
