@@ -17,7 +17,7 @@ from ptf_tests.test_differential import BATCH, PROTO_UDP, RENEWAL, SEED
 from ptf_tests.topology import CLIENT_SIDE, IPV6, PORT_MAC, SERVER_SIDE
 from ptf_tests.worlds import make_world
 
-FRAMES = int(os.environ.get("FULLNAT_TRACES", "2000"))
+FRAMES = int(os.environ.get("FULLNAT_TRACES", "1000"))
 """Of both families."""
 LOGGED = 40
 """Frames whose log is compared, a family."""

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import re
 import socket
+from random import Random
 from typing import Any, cast
 
 import pytest
+from cli.samples import CONFIG_TEXT
 from fullnat.app.metrics import (
     _HISTOGRAMS,
     _SERVER_COUNTERS,
@@ -19,8 +21,14 @@ from fullnat.app.metrics import (
     render,
     serve_metrics,
 )
+from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
+from fullnat.app.switch import SwitchOwner
+from fullnat.config import file
+from fullnat.core.controller import Controller
+from fullnat.core.interface import Sizes
 from fullnat.core.stats import NAMES, new_stats
+from fullnat.p4rt.client import Client
 from p4rt.waiting import until
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -62,6 +70,7 @@ def stats(controller: dict[str, int]) -> dict[str, Any]:
         "drops": {},
         "punts": {},
         "toa": {},
+        "cookies": {},
         "controller": controller,
     }
 
@@ -109,6 +118,16 @@ def test_histograms_queues_and_the_switch() -> None:
         "fullnat_session_log_written_total 8.0",
         "fullnat_session_log_dropped_total 1.0",
     } <= set(lines)
+
+
+async def test_metrics_without_a_switch() -> None:
+    """That is when they are looked at."""
+    runner = CoreRunner(Controller(Sizes(1 << 10, 1 << 10), bytes(32), Random(1)))
+    runner.reconfigure(file.parse(CONFIG_TEXT))
+    snapshots = Snapshots(runner, SwitchOwner(runner, Client))  # type: ignore[arg-type]
+    lines = render(await snapshots.stats()).decode().splitlines()
+    assert {"fullnat_switch_up 0.0", "fullnat_sessions 0.0"} <= set(lines)
+    assert any(line.startswith("fullnat_server_healthy{") for line in lines)
 
 
 def test_names_have_unit_and_kind() -> None:

@@ -140,13 +140,14 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
         "-P -t 203.0.113.80:80 -z 10.0.1.2",
     ]
     assert unsaid == [
+        "ipvsadm knows nothing of deny",
         "ipvsadm knows nothing of interface",
         "ipvsadm knows nothing of route",
         *(
             f"-t 203.0.113.80:80: ipvsadm has no word for {key}"
             for key in (
                 *("slow_start", "persistence_group", "drain_timeout", "timeouts"),
-                *("quorum_up", "quorum_down", "notify_user"),
+                *("quorum_up", "quorum_down", "notify_user", "deny", "allow"),
             )
         ),
         *(

@@ -161,9 +161,10 @@ def test_the_table() -> None:
 
 def test_every_setting_can_be_said() -> None:
     assert {*commands.MODES.values(), *commands.TUNNELS.values()} == {str(mode) for mode in Mode}
-    words = "--option quic_id=ab --option sorry=true --check type=tcp"
+    words = "--option quic_id=ab --option sorry=true --option new_rate=5 --check type=tcp"
     server_settings = {*server(f"-a -t 192.0.2.1:80 -r 192.0.2.2 {words}")["settings"]}
-    assert server_settings == {"weight", "mode", "upper_threshold", "lower_threshold", "quic_id", "sorry", "checks"}
+    letters = {"weight", "mode", "upper_threshold", "lower_threshold"}
+    assert server_settings == {*letters, "quic_id", "sorry", "checks", "new_rate"}
     of_programs = {"notify_up", "notify_down", "notify_user"}
     assert server_settings == set(ServerSettings.__dataclass_fields__) - of_programs
 

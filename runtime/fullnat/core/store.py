@@ -1,5 +1,4 @@
-"""The session store: every resource a session holds is taken and given back here, and every write of a session starts
-here.
+"""The session store: every resource a session holds is taken and given back here.
 
 Ports, session id and server id of a session are freed when the switch has confirmed that its entries are gone, and
 only then.
@@ -7,7 +6,7 @@ only then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from random import Random
 
@@ -15,7 +14,7 @@ from fullnat.config.model import GlobalSettings
 from fullnat.core.affinity import Affinity
 from fullnat.core.doubts import Doubts
 from fullnat.core.histogram import SETUP_BOUNDS, Histogram
-from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes, Write, Written
+from fullnat.core.interface import Effect, Failure, Op, Outcome, Sizes
 from fullnat.core.isn import GAP, HALF, IsnGenerator, is_after
 from fullnat.core.journal import Journal
 from fullnat.core.lifecycle import Phase, Step
@@ -31,13 +30,12 @@ from fullnat.core.snat import Mapping, Mappings
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
 from fullnat.core.timers import TimerWheel
+from fullnat.core.writes import Writes
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.p4constants import OF_SERVER
 from fullnat.tables.session import SessionEntry, Splice
 
-WRITE_TIMEOUT = 60.0
-"""Seconds after which the answer to a write is taken for lost."""
 REMOVE_RETRY = 1.0
 """Seconds to the first repetition of a failed delete; doubled each time."""
 REMOVE_RETRY_LIMIT = 60.0
@@ -52,8 +50,9 @@ _LIVED = (Phase.INSTALLED, Phase.REUSING, Phase.EXPIRING, Phase.CLOSING, Phase.R
 """Phases of sessions whose SYN has reached the real server."""
 
 
-class SessionStore:
+class SessionStore(Writes):
     def __init__(self, sizes: Sizes, rng: Random, stats: Stats, isn: IsnGenerator) -> None:
+        super().__init__(SessionTable(sizes.session_ids), TimerWheel())
         self.stats = stats
         self.blind = False
         """The switch has sessions that we do not know yet."""
@@ -61,7 +60,6 @@ class SessionStore:
         """The switch lacks sessions that are being written again."""
         self._isn = isn
         self._rng = rng
-        self.table = SessionTable(sizes.session_ids)
         self.memory = Memory()
         self.services = Services(sizes.server_ids, rng, self.memory)
         self.crowded: set[Service] = set()
@@ -74,13 +72,10 @@ class SessionStore:
         self.mappings = Mappings(self.pool, stats)
         self.templates = Templates(self.memory, stats)
         self.affinity = Affinity(self.templates, stats)
-        self.timers: TimerWheel[Session] = TimerWheel()
         self.doubts = Doubts()
         self.setup = Histogram(SETUP_BOUNDS)
         """Seconds from taking up what asks for a session until the switch has it."""
         self.journal: Journal | None = None
-        self._pending: dict[int, Sequence[Session]] = {}
-        self._token = 0
 
     # ---- resources
 
@@ -358,32 +353,7 @@ class SessionStore:
             return
         self._isn.ended(session.local, session.real, end, now)
 
-    # ---- writes
-
-    def new_token(self) -> int:
-        self._token += 1
-        return self._token
-
-    def write(
-        self, session: Session, operation: Op, entry: SessionEntry, step: Step, now: float, out: list[Effect]
-    ) -> None:
-        """Start a write of one session, which takes ``step``."""
-        token = self.new_token()
-        session.token = token
-        session.step(step)
-        self._pending[token] = (session,)
-        self.timers.arm(session, now + WRITE_TIMEOUT)
-        out.append(Write(((operation, entry),), token))
-
-    def write_all(self, sessions: Sequence[Session], operation: Op, now: float, out: list[Effect]) -> int:
-        """Start to insert or delete all of ``sessions``; returns the token of the write."""
-        token = self.new_token()
-        for session in sessions:
-            session.token = token
-            self.timers.arm(session, now + WRITE_TIMEOUT)
-        self._pending[token] = sessions
-        out.append(Write(tuple((operation, session.entry) for session in sessions), token))
-        return token
+    # ---- removal
 
     def remove(self, sessions: Sequence[Session], now: float, out: list[Effect]) -> None:
         """Start to delete the entries of ``sessions``."""
@@ -399,14 +369,6 @@ class SessionStore:
                 session.new_entry = None
             self.write_all(batch, Op.DELETE, now, out)
 
-    def answered(self, event: Written) -> Iterator[tuple[Session, Failure | None]]:
-        """The sessions that ``event`` is about, with what went wrong. Skips those that have moved on since."""
-        failed = event.failed
-        for position, session in enumerate(self._pending.pop(event.token, ())):
-            if session.token == event.token:
-                session.token = 0
-                yield session, failed.get(position)
-
     def removed(self, session: Session, failure: Failure | None, now: float) -> Held | None:
         """A delete was answered. Returns the SYN that waited for it."""
         if failure is not None and failure.outcome is not Outcome.ABSENT:
@@ -416,9 +378,3 @@ class SessionStore:
             return None
         self.release(session)
         return session.held
-
-    def forget_writes(self) -> None:
-        """The switch is gone; nothing under way will be answered."""
-        self._pending.clear()
-        for session in self.table:
-            session.token = 0
