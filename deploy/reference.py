@@ -9,7 +9,7 @@ from typing import Any
 
 from finsy.proto import p4i
 from fullnat.app import metrics
-from fullnat.config import check_options, file, scalars
+from fullnat.config import check_options, file, scalars, snat
 from fullnat.p4rt import program
 
 from deploy import keepalived_reference
@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Callable[[Any], Any], Any]]] = {
     "virtual_server": file.VIRTUAL_SERVER,
     "virtual_server.real_server": file.REAL_SERVER,
     "virtual_server.real_server.check": check_options.CHECK,
+    "snat": snat.SNAT,
 }
 """The configuration's, as it is read."""
 _MATCHES = {number: name.lower() for name, number in p4i.MatchField.MatchType.items()}
@@ -75,12 +76,14 @@ def options() -> str:
         "What `fullnat run` reads, a TOML file. `fullnat check FILE` says what is wrong with one.\n",
     ]
     words = _comments(_EXAMPLE.read_text())
+    # What means the same in several sections is explained in one of them.
+    of_key = {key: text for (_, key), text in words.items() if text}
     for name, section in SECTIONS.items():
         parts.append(f"## {_title(name)}\n")
         rows = []
         for key, (_, default) in section.items():
             shown = "required" if default is scalars.REQUIRED else "-" if default is None else f"`{_toml(default)}`"
-            rows.append((f"`{key}`", shown, words.get((name, key), "")))
+            rows.append((f"`{key}`", shown, words.get((name, key)) or of_key.get(key, "")))
         parts.append(table(("option", "default", ""), rows))
     return "\n".join(parts)
 
