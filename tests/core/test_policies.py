@@ -225,7 +225,7 @@ LISTS = st.dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(old=LISTS, new=LISTS)
 def test_in_place_every_source_is_treated_by_one_of_both_lists(
     old: dict[Prefix, bool], new: dict[Prefix, bool]

@@ -56,8 +56,6 @@ from fullnat.net.vlan import VLANS
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """Keys that need no quotes. Others may have anything in them."""
-
-
 KEEPALIVED = ".conf"
 """How the name of a file in keepalived's grammar ends. All others are TOML."""
 
@@ -71,8 +69,7 @@ def load(path: Path, target: str = V1MODEL) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise ConfigError([f"{path}: {reason}"]) from None
+        raise ConfigError([f"{path}: {lists.unreadable(error)}"]) from None
     return parse(text, str(path), target)
 
 
@@ -123,6 +120,15 @@ ROUTE: dict[str, tuple[Convert, Any]] = {
     "gateway": (addresses.address, None),
     "drop": (scalars.boolean, False),
 }
+_WHO: dict[str, tuple[Convert, Any]] = {
+    "deny": (lists.prefixes, frozenset()),
+    "allow": (lists.prefixes, frozenset()),
+    "refused": (scalars.one_of(*REFUSALS), "drop"),
+    "source_rate": (scalars.integer(*LIMITS), 0),
+    "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
+    "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
+}
+"""Who may, and how often: of a service and of all."""
 REAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "address": (addresses.address, REQUIRED),
     "port": (_PORT, REQUIRED),
@@ -147,15 +153,10 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "mode": (scalars.mode, Mode.FULLNAT),
     "local_addresses": (addresses.addresses, ()),
     "established_timeout": (scalars.seconds, 90.0),
-    "deny": (lists.prefixes, frozenset()),
-    "allow": (lists.prefixes, frozenset()),
-    "refused": (scalars.one_of(*REFUSALS), "drop"),
-    "source_rate": (scalars.integer(*LIMITS), 0),
+    **_WHO,
     "source_sessions": (scalars.integer(*LIMITS), 0),
     "half_open": (scalars.integer(*LIMITS), 0),
     "source_half_open": (scalars.integer(*LIMITS), 0),
-    "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
-    "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
     "max_sessions": (scalars.integer(*LIMITS), 0),
     "new_rate": (scalars.integer(*LIMITS), 0),
     "ops": (scalars.boolean, False),
@@ -209,12 +210,7 @@ GLOBAL: dict[str, tuple[Convert, Any]] = {
     "local_port_max": (_PORT, 65535),
     "punt_rate": (scalars.integer(*PUNTS), 20_000),
     "punt_burst": (scalars.integer(*PUNTS), 20_000),
-    "deny": (lists.prefixes, frozenset()),
-    "allow": (lists.prefixes, frozenset()),
-    "refused": (scalars.one_of(*REFUSALS), "drop"),
-    "source_rate": (scalars.integer(*LIMITS), 0),
-    "source_prefix": (scalars.integer(*SOURCE_PREFIXES[0]), 32),
-    "source_prefix6": (scalars.integer(*SOURCE_PREFIXES[1]), 64),
+    **_WHO,
     "syn_proxy_mss": (scalars.integer(*COOKIE_MSS), 1452),
     "syn_proxy_scale": (scalars.integer(*COOKIE_SCALES), 7),
     "syn_proxy_half_open": (scalars.integer(*LIMITS), 4096),

@@ -28,8 +28,7 @@ def _of_file(path: Path) -> Iterator[Prefix]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise ValueError(f"{path}: {reason}") from None
+        raise ValueError(f"{path}: {unreadable(error)}") from None
     wrong = []
     for number, line in lines(text):
         try:
@@ -39,6 +38,11 @@ def _of_file(path: Path) -> Iterator[Prefix]:
     if wrong:
         more = f"; and {len(wrong) - SAID_OF_A_FILE} more lines" if len(wrong) > SAID_OF_A_FILE else ""
         raise ValueError("; ".join(wrong[:SAID_OF_A_FILE]) + more)
+
+
+def unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file of text cannot be read."""
+    return str(error.strerror) if isinstance(error, OSError) else "is not UTF-8 text"
 
 
 def shown(of: frozenset[Prefix]) -> list[str]:
