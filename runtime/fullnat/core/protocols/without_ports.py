@@ -4,6 +4,7 @@ opens one, and only time ends it (Linux: nf_conntrack_icmp_timeout)."""
 from __future__ import annotations
 
 from fullnat.config.model import Timeouts
+from fullnat.core.interface import ProbeResult
 from fullnat.core.protocols.base import positive, register
 from fullnat.core.protocols.udp import Udp
 from fullnat.net.headers import PROTO_ICMP, PROTO_ICMPV6
@@ -28,6 +29,10 @@ class Icmp(Udp):
     def opens(self, packet: Packet) -> bool:
         """Requests do, replies do not."""
         return packet.frame[packet.transport] in REQUESTS
+
+    def converses(self, counters: ProbeResult) -> bool:
+        """However often it is answered, the next request may take as long as the first."""
+        return False
 
     def timeouts(self, configured: Timeouts) -> tuple[float, ...]:
         seconds = positive(configured.udp_oneway, TIMEOUT)
