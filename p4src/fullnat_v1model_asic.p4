@@ -11,7 +11,7 @@
 #include "arch/v1model/asic/target.p4"
 #include "core/check/check.p4"
 #include "core/lookup/lookup.p4"
-#include "core/lookup/access.p4"
+#include "arch/v1model/access.p4"
 #include "core/decide/decide.p4"
 #include "core/forward/forward.p4"
 #include "arch/asic/rewrite.p4"

@@ -133,7 +133,7 @@
 
 /* A target that defines SERVICE_MATCH has services of all ports and by match, and SNAT; one that defines POLICIES says who may use
  * services (its program applies Access behind LookUp). */
-#if defined(SERVICE_MATCH) && !defined(IS_ECHO)
+#ifndef IS_ECHO
 #error "the target must define IS_ECHO: the packet is an echo request or reply whose identifier is in m.flow"
 #endif
 
@@ -167,6 +167,13 @@
 #ifndef SYN_COOKIES
 #define SPLICE_SEQ
 #define OPEN_WINDOW
+#else
+#ifndef AWAIT_SERVER
+#error "the target must define AWAIT_SERVER: (SPLICE), statements of an action that have the session wait for its real server while SPLICE is 0"
+#endif
+#ifndef NARROW_WINDOW
+#error "the target must define NARROW_WINDOW: (BITS), statements of an action that have windows of the client's shift by so many bits less"
+#endif
 #endif
 #ifndef SPLICE_SEQ
 #error "the target must define SPLICE_SEQ: statements that raise the seq of what a server sends by m.session.splice"

@@ -73,7 +73,8 @@ def test_it_is_written_as_it_was(grammar: str, tmp_path: Any) -> None:
     text, unsaid = written.GRAMMARS[grammar](written.document(config))
     path = tmp_path / {"toml": "a.toml", "keepalived": "a.conf"}[grammar]
     path.write_text(text)
-    assert (model_of(file.load(path)), unsaid) == (model_of(config), [])
+    assert model_of(file.load(path)) == model_of(config)
+    assert [line for line in unsaid if not line.startswith("keepalived itself")] == []
 
 
 def test_the_lines_of_ipvsadm_have_marks() -> None:

@@ -15,6 +15,7 @@ SECTIONS = {
     Role.VIRTUAL: "[virtual_server 1] address",
     Role.LOCAL: "[virtual_server 1] local_addresses",
     Role.SERVER: "[virtual_server 2.real_server 1] address",
+    Role.PUBLIC: "[snat 1] addresses",
 }
 USUAL = {
     Role.INTERFACE: "10.0.0.1",
@@ -22,6 +23,7 @@ USUAL = {
     Role.VIRTUAL: "203.0.113.80",
     Role.LOCAL: "10.0.0.100",
     Role.SERVER: "10.0.0.12",
+    Role.PUBLIC: "10.0.0.90",
 }
 SHARED = "10.0.0.77"
 
@@ -54,6 +56,11 @@ local_addresses = ["10.0.0.104"]
 [[virtual_server.real_server]]
 address = "{addresses[Role.SERVER]}"
 port = 80
+[[snat]]
+fwmark = 1
+protocols = ["tcp"]
+source = "10.0.0.0/24"
+addresses = ["{addresses[Role.PUBLIC]}"]
 """
 
 

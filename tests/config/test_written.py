@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example.toml"
 BASE = file.load(EXAMPLE)
-WEB, _, DNS = BASE.virtual_servers[:3]
+WEB, _, DNS, *_HOSTS = BASE.virtual_servers
 PLAIN = replace(BASE, virtual_servers=(WEB, DNS))
 """Without the service by match, of which ipvsadm and keepalived know the mark alone."""
 

@@ -227,6 +227,19 @@ def test_late_segment_of_a_session_that_waits_is_kept() -> None:
     assert proxied.resets() == []
 
 
+def test_first_late_segment_is_not_answered() -> None:
+    """What acknowledges the cookie may come behind it; one that is late for longer is answered as ever."""
+    proxied = Proxied(reset_on_miss=True)
+    flags = int(ServiceFlag.COOKIES | ServiceFlag.RESET_ON_MISS)
+    second = proxied.from_client("NO_SESSION", seq=ISN + 4, payload=b"two")._replace(service_flags=flags)
+    proxied.send(second)
+    assert proxied.resets() == []
+    proxied.rig.advance(2)
+    proxied.send(second)
+    assert [segment for _, _, segment in proxied.resets()] == [RESET]
+    proxied.begin()
+
+
 def test_damaged_segments_make_nothing() -> None:
     proxied = Proxied()
     broken = proxied.from_client(payload=b"abc")

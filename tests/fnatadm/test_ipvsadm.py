@@ -47,7 +47,7 @@ SERVERS = st.lists(
         {
             "server": st.builds("10.{}.{}.{}:{}".format, *[st.integers(0, 255)] * 3, st.integers(1, 65535)),
             "mode": st.sampled_from(sorted(layouts.MODE_NAMES)),
-            "weight": st.integers(0, 65535),
+            "checked_weight": st.integers(0, 65535),
             "active": st.integers(0, 10**9),
             "inactive": st.integers(0, 10**9),
             "draining": st.just(False),
@@ -81,7 +81,7 @@ def test_rows_are_what_printf_makes(servers: list[Any], scheduler: str, establis
         % (
             each["server"],
             layouts.MODE_NAMES[each["mode"]],
-            each["weight"],
+            each["checked_weight"],
             each["active"],
             each["inactive"],
         )

@@ -20,7 +20,7 @@ TARGET_WORDS = re.compile(
 TWINS = {"target", "headers", "parser", "received", "session_state", "punt_limit", "verdict", "deparser", "prims"}
 """What each target has in its own way; beside them v1model has checksums, tunnels and answers to solicitations, and TNA
 what egress does."""
-OWN = {"v1model": {"checksum", "solicitation", "tunnel"}, "tna": {"rewrite", "session_seq", "banks"}}
+OWN = {"v1model": {"access", "checksum", "solicitation", "tunnel"}, "tna": {"rewrite", "session_seq", "banks"}}
 OPTION_TWINS = ("arch/v1model/option_list", "arch/layouts")
 """Two ways to take TCP options: any list, and by layout."""
 

@@ -38,6 +38,7 @@ address = "203.0.113.81"
 port = 80
 mode = "dr"
 sessions = false
+scheduler = "mh"
 [[virtual_server.real_server]]
 address = "10.0.0.11"
 port = 80

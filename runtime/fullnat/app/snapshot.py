@@ -226,7 +226,7 @@ class Snapshots:
             "services": services,
             "local_addresses": self.local_addresses(),
             "controller": dict(self._core.stats()),
-            **(reasons or {name: {} for name in ("drops", "punts", "toa", "cookies")}),
+            **(reasons or {group: {} for group in ("drops", "punts", "toa", "cookies")}),
             "queues": self._queues(),
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},

@@ -33,6 +33,7 @@ from fullnat.p4constants import (
     COOKIE_SCALE_1,
     COOKIE_SCALE_2,
     COOKIE_SCALE_3,
+    ServiceFlag,
     SessionEvent,
 )
 from fullnat.tables.session import Splice
@@ -43,6 +44,12 @@ IN_ALL = 16384
 """Segments that wait at most."""
 PATIENCE = (1.0, 2.0, 4.0)
 """Seconds until the SYN is sent again, twice, and until its server is taken for dead."""
+
+EARLY, FORGOTTEN = 1.0, 30.0
+"""Seconds after which a flow that is late is answered, and after which that it was is forgotten."""
+LATE = 65536
+"""Flows that are known to be late."""
+_COOKIES = int(ServiceFlag.COOKIES | ServiceFlag.COOKIES_IN_NEED)
 
 _MSS = (COOKIE_MSS_0, COOKIE_MSS_1, COOKIE_MSS_2, COOKIE_MSS_3)
 _MSS6 = (COOKIE_MSS6_0, COOKIE_MSS6_1, COOKIE_MSS6_2, COOKIE_MSS6_3)
@@ -80,6 +87,8 @@ class Splicing:
         """By session id."""
         self._count = 0
         """Segments that wait."""
+        self._late: dict[Flow, float] = {}
+        """When flows without session were first late."""
         self.own_scale = 0
         """What SYN-ACKs with cookies say of our windows."""
         self.timers: TimerWheel[int] = TimerWheel()
@@ -99,11 +108,27 @@ class Splicing:
         elif not self._waits(session, packet, event.ingress_port):
             self._pass(session, packet, event.ingress_port, out)
 
-    def late(self, event: PacketIn, packet: Packet) -> bool:
-        """Whether a segment that the switch had no session for is one of a session that waits for its server."""
-        flow = packet.flow
-        session = None if flow is None else self._store.table.by_key.get(flow)
-        return session is not None and packet.is_intact() and self._waits(session, packet, event.ingress_port)
+    def late(self, event: PacketIn, packet: Packet, now: float) -> bool:
+        """Whether a segment that the switch had no session for is one of a session that waits for its server; or may
+        be of one whose first segment was lost or overtaken, which alone acknowledges the cookie: the first of a flow
+        that is late is not answered, as its client repeats it."""
+        flow, segment = packet.flow, packet.tcp
+        if flow is None or segment is None:
+            return False
+        session = self._store.table.by_key.get(flow)
+        if session is not None:
+            return packet.is_intact() and self._waits(session, packet, event.ingress_port)
+        if not event.service_flags & _COOKIES or segment.flags & TcpFlag.RST:
+            return False
+        since = self._late.get(flow)
+        if since is not None and EARLY < now - since < FORGOTTEN:
+            return False
+        if since is None or now - since >= FORGOTTEN:
+            if len(self._late) >= LATE:
+                self._late.clear()
+            self._late[flow] = now
+        self._stats["cookie_late_spared"] += 1
+        return True
 
     def segment(self, event: PacketIn, packet: Packet, now: float, out: list[Effect]) -> None:
         """A segment of a session whose server had not answered when it came."""

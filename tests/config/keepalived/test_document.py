@@ -238,11 +238,11 @@ BLOCK = "virtual_server 203.0.113.80 80 {\n%s\n protocol TCP\n real_server 10.0.
         ("virtual_server 203.0.113.80 80000 {\n}\n", "virtual_server: 80000 is not a port from 0 to 65535"),
         (
             "virtual_server 203.0.113.80 80 {\nprotocol SCTP\n}\n",
-            "protocol: 'SCTP' is not tcp, udp: only these are translated",
+            "protocol: 'SCTP' is not tcp, udp, icmp, icmpv6: only these are translated",
         ),
         (
             BLOCK % "lb_kind SNAT",
-            "lb_kind: 'SNAT' is not nat, dr, tun, fnat, fullnat: hosts inside out by SNAT is not there yet",
+            "[virtual_server 203.0.113.80 80] match: snat is of services by fwmark, and 203.0.113.80:80 is none",
         ),
         (BLOCK % "lb_algo rr\nlvs_sched wrr", "lvs_sched: is said already at k.conf:22"),
         (BLOCK % "est_timeout soon", "est_timeout: 'soon' is not a number of seconds"),

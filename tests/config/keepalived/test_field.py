@@ -116,5 +116,5 @@ def test_what_is_wrong_with_a_range_of_addresses_is_told_once() -> None:
     """Each of its services has it: the second one was a traceback."""
     with pytest.raises(ConfigError) as caught:
         load(service("203.0.113.80-82", "10.0.0.11").replace("TCP", "TCPP"))
-    assert caught.value.problems[0] == "f:11: protocol: 'TCPP' is not tcp, udp"
+    assert caught.value.problems[0] == "f:11: protocol: 'TCPP' is not tcp, udp, icmp, icmpv6"
     assert len(set(caught.value.problems)) == len(caught.value.problems)

@@ -1,13 +1,13 @@
-/* Access: who may begin something with a service, and how often.
+/* v1model: Access: who may begin something with a service, and how often.
  *
  * Asked for what has no session, so that sessions do not pay. A service has a policy, by its number, and there is one for all of
  * them: each names a list of prefixes, of which the longest that has the source says whether it passes, and says how many
  * connections may begin. A list is replaced as a whole by having the policy name another one. What is refused is dropped, or goes
  * to the controller, which answers it. After LookUp, if a service was found; reads m.flow, m.own and hdr; writes m.verdict. */
-#ifndef _ACCESS_P4_
-#define _ACCESS_P4_
+#ifndef _V1MODEL_ACCESS_P4_
+#define _V1MODEL_ACCESS_P4_
 
-#include "../target.p4"
+#include "../../core/target.p4"
 
 #define LIST_TABLE(ID, GLOBAL_NAME, NAME, LIST, SOURCE) \
     @id(ID) @name(GLOBAL_NAME) \
