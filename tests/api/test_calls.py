@@ -132,7 +132,8 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
     assert await get(api, "services", {**VIRTUAL, "counters": True}) == [shown]
     (by_grpc,) = await call(channel, "ListServices", VIRTUAL)
     assert by_grpc["settings"]["established_timeout"] == 90.0
-    served = {"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True, "on_duty": True}
+    served = {"server": "10.0.0.11:8080", "weight": 1, "checked_weight": 1, "mode": "fullnat"}
+    served |= {"healthy": True, "on_duty": True}
     assert by_grpc["servers"] == [{**served, "rates": {}}]
 
 
