@@ -9,7 +9,7 @@ from typing import Any
 
 from finsy.proto import p4i
 from fullnat.app import metrics
-from fullnat.config import check_options, file, scalars
+from fullnat.config import check_options, file, scalars, snat
 from fullnat.p4rt import program
 
 from deploy import keepalived_reference
@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[Callable[[Any], Any], Any]]] = {
     "virtual_server": file.VIRTUAL_SERVER,
     "virtual_server.real_server": file.REAL_SERVER,
     "virtual_server.real_server.check": check_options.CHECK,
+    "snat": snat.SNAT,
 }
 """The configuration's, as it is read."""
 _MATCHES = {number: name.lower() for name, number in p4i.MatchField.MatchType.items()}

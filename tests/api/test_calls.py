@@ -100,6 +100,10 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "hysteresis": 0,
             "passive_failures": 0,
             "passive_time": 5.0,
+            "mapping": "endpoint-independent",
+            "block_size": 0,
+            "block_log": False,
+            "host_sessions": 0,
             "proxy_protocol": "off",
         },
         "servers": [
