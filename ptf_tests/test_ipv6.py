@@ -185,8 +185,8 @@ class Ipv6FramesCutAnywhereAreDropped(SessionTest):
                 self.drop(CLIENT_SIDE, whole[:cut], reason)
                 if cut % 5 == 0:
                     self.exchange(PacketOut("INJECT", whole[:cut], port=CLIENT_SIDE), drops={reason: 1})
-        echo = bytes(frame(ICMPv6EchoRequest(), dst=IPV6.vip))
-        for cut in (ETHERNET + HEADER, ETHERNET + HEADER + 3):
+        echo = bytes(frame(ICMPv6EchoRequest(data=b"data"), dst=IPV6.vip))
+        for cut in (ETHERNET + HEADER, ETHERNET + HEADER + 3, ETHERNET + HEADER + 7):
             self.drop(CLIENT_SIDE, echo[:cut], "PARSER")
         self.drop(CLIENT_SIDE, echo[:-1], "IPV6_HEADER")
 
