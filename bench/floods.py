@@ -129,10 +129,11 @@ def settled(everything: World, seconds: float = 45.0) -> int:
 def measured(seconds: float, tell: Callable[[str], object]) -> Iterator[Flooded]:
     """Every kind at ours, each with a world of its own, and SYNs at nftables."""
     for kind in KINDS:
-        tell(f"{kind} flood for {seconds:.0f} s ...")
-        with _ours() as (everything, forwarding):
-            left = partial(settled, everything)
-            yield measure(everything, forwarding, "p4soft inside the controller", kind, seconds, left=left)
+        for proxy in ("auto", "off") if kind == "syn" else ("auto",):
+            tell(f"{kind} flood for {seconds:.0f} s ...")
+            with _ours(proxy) as (everything, forwarding):
+                left = partial(settled, everything)
+                yield measure(everything, forwarding, f"p4soft, syn_proxy = {proxy}", kind, seconds, left=left)
     if kernel.unavailable() is None:
         tell(f"syn flood of nftables for {seconds:.0f} s ...")
         with world(standard.config(), start=False) as everything:
@@ -141,8 +142,10 @@ def measured(seconds: float, tell: Callable[[str], object]) -> Iterator[Flooded]
 
 
 @contextmanager
-def _ours() -> Iterator[tuple[World, Sequence[Process]]]:
-    with world(standard.config(extra=BEHIND), target="embedded", start=False) as everything:
+def _ours(proxy: str) -> Iterator[tuple[World, Sequence[Process]]]:
+    with world(
+        standard.config(extra=BEHIND, options=(f'syn_proxy = "{proxy}"',)), target="embedded", start=False
+    ) as everything:
         everything.stack.start()
         forwarding = [each for each in (everything.stack.controller, everything.stack.switch) if each is not None]
         everything.load("c1", n=100, c=20)

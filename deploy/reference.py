@@ -76,12 +76,14 @@ def options() -> str:
         "What `fullnat run` reads, a TOML file. `fullnat check FILE` says what is wrong with one.\n",
     ]
     words = _comments(_EXAMPLE.read_text())
+    # What means the same in several sections is explained in one of them.
+    of_key = {key: text for (_, key), text in words.items() if text}
     for name, section in SECTIONS.items():
         parts.append(f"## {_title(name)}\n")
         rows = []
         for key, (_, default) in section.items():
             shown = "required" if default is scalars.REQUIRED else "-" if default is None else f"`{_toml(default)}`"
-            rows.append((f"`{key}`", shown, words.get((name, key), "")))
+            rows.append((f"`{key}`", shown, words.get((name, key)) or of_key.get(key, "")))
         parts.append(table(("option", "default", ""), rows))
     return "\n".join(parts)
 

@@ -105,11 +105,23 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             "block_log": False,
             "host_sessions": 0,
             "proxy_protocol": "off",
+            "syn_proxy": "off",
+            "source_rate": 0,
+            "source_sessions": 0,
+            "source_prefix": 32,
+            "source_prefix6": 64,
+            "half_open": 0,
+            "source_half_open": 0,
+            "mapping": "endpoint-independent",
+            "block_size": 0,
+            "block_log": False,
+            "host_sessions": 0,
         },
         "servers": [
             {
                 "server": "10.0.0.11:8080",
                 "weight": 1,
+                "checked_weight": 1,
                 "mode": "fullnat",
                 "draining": False,
                 **UNSEEN,
@@ -118,12 +130,14 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
             }
         ],
         "local_addresses": ["10.0.1.1"],
+        "access": {"deny": 0, "allow": 0, "refused": "drop"},
         "has_quorum": True,
     }
     assert await get(api, "services", {**VIRTUAL, "counters": True}) == [shown]
     (by_grpc,) = await call(channel, "ListServices", VIRTUAL)
     assert by_grpc["settings"]["established_timeout"] == 90.0
-    served = {"server": "10.0.0.11:8080", "weight": 1, "mode": "fullnat", "healthy": True, "on_duty": True}
+    served = {"server": "10.0.0.11:8080", "weight": 1, "checked_weight": 1, "mode": "fullnat"}
+    served |= {"healthy": True, "on_duty": True}
     assert by_grpc["servers"] == [{**served, "rates": {}}]
 
 
@@ -301,7 +315,7 @@ async def test_a_batch_is_carried_out_as_a_whole_or_not_at_all(api: Api, channel
         {"message": "virtual server tcp 203.0.113.80:80 is there already", "command": 2},
     ]
     assert error.code == "NOT_FOUND"
-    for command in ({}, {"add_service": {**VIRTUAL, "protocol": "icmp"}}, {"add_service": {**VIRTUAL, "virtual": "x"}}):
+    for command in ({}, {"add_service": {**VIRTUAL, "protocol": "sctp"}}, {"add_service": {**VIRTUAL, "virtual": "x"}}):
         error = await refusal(api, good, command)
         assert (error.code, error.problems[0]["command"]) == ("INVALID_ARGUMENT", 1)
     with pytest.raises(grpc.aio.AioRpcError) as caught:

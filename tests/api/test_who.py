@@ -44,6 +44,8 @@ ALLOWED = {
         "ListTemplates",
         "GetStats",
         "Compare",
+        "GetAccess",
+        "ListTalkers",
         "Trace",
     },
 }

@@ -106,7 +106,7 @@ SETTINGS = [
         "edit_server",
         {"colour": 1},
         "colour: no option of a real server; there are weight, mode, upper_threshold, lower_threshold, quic_id, "
-        "checks, sorry",
+        "checks, sorry, new_rate",
     ),
     ("edit_server", {"weight": "abc"}, "weight: 'abc' is not a number"),
     ("edit_server", {"weight": 1.5}, "weight: 1.5 is not a whole number"),

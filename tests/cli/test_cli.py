@@ -12,7 +12,7 @@ from fullnat.cli.lvs_names import LVS_NAMES
 from fullnat.cli.rates import rates
 from fullnat.cli.stats import notes, sections
 from fullnat.core.stats import NAMES
-from fullnat.p4constants import DropReason, PuntReason, ToaResult
+from fullnat.p4constants import CookieEvent, DropReason, PuntReason, ToaResult
 
 from cli.controllerkit import invoke
 
@@ -331,6 +331,7 @@ def test_what_lvs_counts_is_told_in_its_format(running: Path) -> None:
 def test_lvs_names_stand_for_counters_that_there_are() -> None:
     there = {
         "toa": {result.name.lower() for result in ToaResult},
+        "cookies": {event.name.lower() for event in CookieEvent},
         "drops": {reason.name.lower() for reason in DropReason},
         "punts": {reason.name.lower() for reason in PuntReason},
         "controller": set(NAMES),

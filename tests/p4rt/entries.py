@@ -75,8 +75,8 @@ def routes(action: st.SearchStrategy[tuple[str, int | None]]) -> st.SearchStrate
 cold = st.one_of(
     st.builds(Port, bits(32), bits(48)),
     st.builds(OwnAddress, addresses, st.sampled_from(["own_vip", "own_local", "own_interface"])),
-    st.builds(VirtualService, bits(8), addresses, bits(16), bits(8), st.none(), st.just(0)),
-    st.builds(VirtualService, bits(8), addresses, bits(16), bits(8), bits(16), bits(32)),
+    st.builds(VirtualService, bits(8), addresses, bits(16), bits(8), st.none(), st.just(0), bits(16)),
+    st.builds(VirtualService, bits(8), addresses, bits(16), bits(8), bits(16), bits(32), bits(16)),
     st.builds(Bucket, bits(16), bits(32), bits(18)),
     routes(
         st.tuples(st.sampled_from(["route_connected", "route_drop"]), st.none())

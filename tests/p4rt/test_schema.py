@@ -98,6 +98,11 @@ def test_the_wire_format_of_a_session_is_what_message_objects_serialise_to(sessi
     tables = {table.preamble.name: table for table in PROGRAM.p4info.tables}
     actions = {action.preamble.name: action for action in PROGRAM.p4info.actions}
     places = PLACES[is_v6(session.client), is_v6(session.local)]
+    said = session._asdict()
+    if session.splice is not None:
+        (there, forth), (back, again) = places
+        places = (there, forth.replace("fullnat", "spliced")), (back, again.replace("fullnat", "spliced"))
+        said |= {"splice": session.splice.number, "scale": session.splice.scale, "narrowed": session.splice.narrowed}
     named = (
         dict(zip(("client", "client_port", "vip", "vport"), MIXED, strict=True)),
         dict(zip(("server", "server_port", "local", "local_port"), MIXED, strict=True)),
@@ -113,7 +118,7 @@ def test_the_wire_format_of_a_session_is_what_message_objects_serialise_to(sessi
             )
         entry.action.action.action_id = actions[action].preamble.id
         for param in actions[action].params:
-            entry.action.action.params.add(param_id=param.id, value=bytestring(getattr(session, param.name)))
+            entry.action.action.params.add(param_id=param.id, value=bytestring(said[param.name]))
         entry.controller_metadata = session.client_isn << 32 | session.session_id
         entry.idle_timeout_ns = int(session.idle_timeout * 1e9)
         assert wire == update.SerializeToString(deterministic=True)

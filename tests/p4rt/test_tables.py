@@ -141,7 +141,7 @@ def test_the_program_says_of_every_id_where_it_leads() -> None:
     of_ids = {fields[0].name for fields in keys if len(fields) == 1 and fields[0].name.endswith("_id")}
     assert of_ids == {"server_id", "next_hop_id"}
     params = [param for action in PROGRAM.p4info.actions for param in action.params if param.name in of_ids]
-    assert len(params) == 10
+    assert len(params) == 14
     assert all(param.annotations for param in params)
 
 

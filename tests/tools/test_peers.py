@@ -35,6 +35,7 @@ BY_VARIABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ("ptf_tests/targets.py", "self.executable"): ("p4soft", "simple_switch_grpc"),
     ("tests/e2e/test_proxy_protocol.py", "command[0]"): ("dnsdist", "haproxy", "nginx", "postfix"),
     ("tests/e2e/test_toa_preload.py", "name"): ("haproxy", "nginx", "redis-server"),
+    ("tests/health/test_by_proxy.py", "name"): ("dnsdist", "haproxy", "nginx"),
     ("tests/install/test_generated.py", "name"): ("bash", "fish", "groff", "shellcheck", "zsh"),
     ("tests/p4rt/switches.py", "target"): ("p4soft", "simple_switch_grpc"),
     ("tests/p4soft/differential/samples.py", "COMPILER"): ("p4c-bm2-ss",),

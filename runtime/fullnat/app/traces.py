@@ -16,10 +16,15 @@ from p4soft.interpreter.interpreter import Headers, Trace
 from p4soft.interpreter.log import log
 
 from fullnat.config.addresses import mac_text
-from fullnat.p4constants import EXPLAINED, Direction, DropReason, PuntReason, SessionEvent, ToaResult
+from fullnat.p4constants import EXPLAINED, CookieEvent, Direction, DropReason, PuntReason, SessionEvent, ToaResult
 
 Json = dict[str, Any]
-COUNTERS: dict[str, type[IntEnum]] = {"drop_ctr": DropReason, "punt_ctr": PuntReason, "toa_ctr": ToaResult}
+COUNTERS: dict[str, type[IntEnum]] = {
+    "drop_ctr": DropReason,
+    "punt_ctr": PuntReason,
+    "toa_ctr": ToaResult,
+    "cookie_ctr": CookieEvent,
+}
 """And what indexes them."""
 METERS = {"punt_meter": PuntReason}
 TRACED = frozenset(
