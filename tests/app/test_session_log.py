@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import socket
 import threading
 from collections.abc import Sequence
@@ -75,6 +76,28 @@ def _umask() -> int:
     before = os.umask(0)
     os.umask(before)
     return before
+
+
+def test_a_line_that_has_no_room_spoils_no_other(tmp_path: Path) -> None:
+    """What is there of it ends with a line end, and those before it count as written."""
+    file = File(tmp_path / "sessions")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        assert file.write(["first", "second"]) == 1
+        with pytest.raises(OSError, match="File too large"):
+            file.write(["third"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert file.write(["fourth"]) == 1
+    file.close()
+    assert (tmp_path / "sessions").read_text() == "first\nseco\nfourth\n"
+
+
+def test_a_pipe_that_nobody_reads_is_an_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device"):
+        File(tmp_path / "pipe")
 
 
 async def test_a_socket_that_comes_later(tmp_path: Path) -> None:

@@ -151,6 +151,23 @@ def test_a_list_that_the_switch_refuses_is_not_taken() -> None:
     ]
 
 
+def test_what_the_switch_refuses_of_a_list_may_be_removed() -> None:
+    """The wish has changed while it was under way, and its removal waits behind those of many others."""
+    rig = two()
+    rig.switch.strict = False
+    rig.apply(EditAccess(KEY, Access(deny=many(CHUNK + 2))))
+    answer = rig.switch.apply(rig.now)
+    assert answer is not None
+    rig.send(answer)
+    rig.apply(EditAccess(KEY, denying("192.0.2.0/24")))
+    rig.switch.fail_listed.extend([Outcome.FULL, Outcome.FULL])
+    rig.settle()
+    assert not rig.switch.of(Listed)
+    assert [log.message for log in rig.switch.logs if log.level == "ERROR"] == [
+        "prefixes of a list are not as they should be in the switch: 2 FULL"
+    ]
+
+
 def test_a_service_that_goes_takes_its_policy_along() -> None:
     rig = two()
     updates(rig, EditAccess(KEY, denying("10.0.0.0/8")))

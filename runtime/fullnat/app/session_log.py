@@ -59,20 +59,37 @@ class File(Target):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = self._open()
+        self._is_cut = False
+        """It ends within a line, for which there was no room."""
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        # A pipe that nobody reads is an error; without O_NONBLOCK the controller would wait for its reader.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        found = os.open(self._path, flags, 0o640)
+        os.set_blocking(found, True)
+        return found
 
     def write(self, lines: Sequence[str]) -> int:
-        data = "".join(f"{line}\n" for line in lines).encode()
+        if self._is_cut:
+            os.write(self._file, b"\n")
+            self._is_cut = False
+        data, written = "".join(f"{line}\n" for line in lines).encode(), 0
         while data:
-            data = data[os.write(self._file, data) :]
-        return len(lines)
+            try:
+                done = os.write(self._file, data)
+            except OSError:
+                if not written:
+                    raise
+                break
+            written += data.count(b"\n", 0, done)
+            self._is_cut = data[done - 1 : done] != b"\n"
+            data = data[done:]
+        return written
 
     def reopen(self) -> None:
         new = self._open()
         os.close(self._file)
-        self._file = new
+        self._file, self._is_cut = new, False
 
     def close(self) -> None:
         os.close(self._file)

@@ -60,7 +60,8 @@ class PrefixList:
             prefix = self.todo.popleft()
             refused = wanted.get(prefix)
             if refused is None:
-                made.append((Op.DELETE, self._entry(prefix, there.pop(prefix))))
+                # What the switch has refused since is not there any more; its answer is ABSENT.
+                made.append((Op.DELETE, self._entry(prefix, there.pop(prefix, True))))
             else:
                 made.append((Op.MODIFY if prefix in there else Op.INSERT, self._entry(prefix, refused)))
                 there[prefix] = refused
