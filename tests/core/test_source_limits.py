@@ -6,6 +6,8 @@ import pytest
 from fullnat.config.model import RealServer
 from fullnat.core.interface import SessionEvents
 from fullnat.net.flow import Address, address
+from fullnat.p4constants import ServiceFlag
+from fullnat.tables.virtual_service import VirtualService
 
 from .builders import CLIENT, EVENT, OUT, SERVER, VPORT, config, ip, real, syn, virtual
 from .switch import Rig
@@ -117,3 +119,15 @@ def test_talkers_are_told_by_their_share() -> None:
     assert all(other.share < 0.01 for other in others)
     rig.now += 60
     assert rig.controller.talkers(3, rig.now) == []
+
+
+def test_auto_begins_where_the_service_has_as_many_as_it_may() -> None:
+    """And the oldest does not have to go."""
+    rig = Rig(config(virtual(syn_proxy="auto", half_open=2)))
+    rig.settle()
+    for port in range(1000, 1003):
+        rig.send(syn(port))
+        rig.settle()
+    (service,) = rig.switch.of(VirtualService)
+    assert service.flags == ServiceFlag.COOKIES | ServiceFlag.COOKIES_IN_NEED
+    assert (len(rig.switch.sessions()), rig.controller.stats()["half_open_ended"]) == (3, 0)

@@ -68,8 +68,6 @@ class Service:
     """Sessions ever, of servers that have gone as well."""
     unanswered = 0
     """Those that ended without any answer of their server."""
-    half_open = 0
-    """Sessions whose handshake is not over."""
     half_open_most = 0
     """Beyond which every SYN is answered with a cookie; 0 is never."""
     cookies_since: float | None = None
@@ -139,6 +137,11 @@ class Service:
         """Seconds that a server that comes takes to its full weight."""
         self._weights: tuple[tuple[Server, int], ...] = ()
         self._local = 0
+
+    @property
+    def half_open(self) -> int:
+        """Sessions whose handshake is not over."""
+        return len(self.limits.half_open)
 
     def configure(self, declared: Declared) -> list[Server]:
         """Become what is ``declared``; returns the servers that left, which drain from now on. :meth:`set_timeouts` and

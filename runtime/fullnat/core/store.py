@@ -273,12 +273,11 @@ class SessionStore(Writes):
             server.inactive += change
             if state is session.protocol.initial:
                 server.beginning += change
-                if change > 0:
-                    session.service.limits.opened(session)
-                else:
-                    session.service.limits.settled(session)
                 service = session.service
-                service.half_open += change
+                if change > 0:
+                    service.limits.opened(session)
+                else:
+                    service.limits.settled(session)
                 if service.half_open > service.half_open_most > 0:
                     self.crowded.add(service)
         if server.has_threshold and server.judge():

@@ -11,6 +11,7 @@ from fullnat.core.commands import ServiceKey
 from fullnat.core.cookies import CookieKeys
 from fullnat.core.interface import Effect, Failure, PacketIn
 from fullnat.core.need import Need
+from fullnat.core.service import Service
 from fullnat.core.sessions import Session
 from fullnat.core.splicing import Splicing
 from fullnat.core.store import SessionStore
@@ -30,6 +31,7 @@ class SynProxies:
         self._need = Need(store)
         self._asking: set[ServiceKey] = set()
         """Services with cookies."""
+        admission.on_crowd = self._begin_in_need
 
     def follow(self, services: Iterable[ServiceKey], settings: GlobalSettings) -> None:
         """These have changed, or the ``settings`` have; :meth:`sync` must follow."""
@@ -44,6 +46,13 @@ class SynProxies:
             service.half_open_most = settings.syn_proxy_half_open if service.service_flags & _IN_NEED else 0
         self._splicing.own_scale = settings.syn_proxy_scale
         self._keys.configure(settings if self._asking else None)
+
+    def _begin_in_need(self, service: Service, _now: float, _out: list[Effect]) -> bool:
+        """Where cookies may begin, nobody has to go."""
+        if not service.service_flags & _IN_NEED:
+            return False
+        self._store.crowded.add(service)
+        return True
 
     def switch_up(self, keys: Iterable[Entry], now: float, out: list[Effect]) -> None:
         """The switch has these ``keys``."""
