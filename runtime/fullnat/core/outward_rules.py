@@ -9,7 +9,7 @@ from fullnat.config.model import Access, ServerSettings, ServiceSettings
 from fullnat.core.modes import Mode
 from fullnat.net.headers import PROTO_ICMP, PROTO_ICMPV6
 
-ALONE = f"a public address is in {Mode.SNAT}, and no other server is: the mode is the service's"
+ALONE = f"a public address is in {Mode.SNAT}, and no other server is: the mode is the service's (fnatadm: -J)"
 _OF_SERVERS = "checks", "quorum_up", "quorum_down", "passive_failures", "ops", "slow_start"
 _OF_SERVER = "checks", "sorry", "quic_id", "notify_up", "notify_down"
 _OF_RULES = "mapping", "block_size", "block_log", "host_sessions"
