@@ -289,15 +289,10 @@ def test_an_interface_that_a_rule_names_stays() -> None:
     ("settings", "said"),
     [
         (replace(OUT, syn_proxy="auto"), "syn_proxy is not for snat"),
-        *(
-            (ServiceSettings(match=INWARD, **{name: value}), f"{name} is of snat")
-            for name, value in (
-                ("mapping", "address-dependent"),
-                ("block_size", 512),
-                ("block_log", True),
-                ("host_sessions", 9),
-            )
-        ),
+        (ServiceSettings(match=INWARD, mapping="address-dependent"), "mapping is of snat"),
+        (ServiceSettings(match=INWARD, block_size=512), "block_size is of snat"),
+        (ServiceSettings(match=INWARD, block_log=True), "block_log is of snat"),
+        (ServiceSettings(match=INWARD, host_sessions=9), "host_sessions is of snat"),
     ],
 )
 def test_what_would_be_ignored_is_refused(settings: ServiceSettings, said: str) -> None:
