@@ -1,0 +1,17 @@
+"""What -S writes and -R makes again."""
+
+from __future__ import annotations
+
+from fnatadm.conftest import Done, Run
+
+
+async def test_what_those_refused_get_is_saved_without_prefixes_as_well(fnatadm: Run) -> None:
+    await fnatadm("-A -t 203.0.113.80:443 -s rr")
+    assert await fnatadm("-U -t 203.0.113.80:443 --refused rst") == Done(0, "", "")
+    assert await fnatadm("-O --refused icmp") == Done(0, "", "")
+    saved = (await fnatadm("-S -n")).out
+    assert saved.splitlines()[-2:] == ["-U --refused icmp", "-U -t 203.0.113.80:443 --refused rst"]
+    assert await fnatadm("-C") == Done(0, "", "")
+    assert await fnatadm("-R", saved) == Done(0, "", "")
+    assert (await fnatadm("-S -n")).out == saved
+    assert await fnatadm("-U -t 203.0.113.80:443") == Done(2, "", "fnatadm: -U needs -k or --refused\n")
