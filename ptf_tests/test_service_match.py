@@ -28,10 +28,10 @@ class AllPortsOfAnAddressAreServed(MatchTest):
 
     def runTest(self) -> None:
         vip = self.network.vip
-        self.insert(topology.service(vip, flags=2), match(vip, flags=4))
+        self.insert(topology.service(vip, flags=16), match(vip, flags=32))
         for vport in (1, 79, 81, 65535):
-            self.punted(self.syn(vport), 4)
-        self.punted(self.syn(80), 2)
+            self.punted(self.syn(vport), 32)
+        self.punted(self.syn(80), 16)
         self.drop(CLIENT_SIDE, self.syn(81).replace(flags="A"), "NO_SESSION")
         self.drop(CLIENT_SIDE, Udp(**Session(id=0, **ends(self.network)).client_sends), "NO_SERVICE")
 
@@ -54,8 +54,8 @@ class RangesOfPortsHaveBothEnds(MatchTest):
 
     def runTest(self) -> None:
         vip = self.network.vip
-        self.insert(match(vip, ports=(100, 200), flags=4), match(vip, source_ports=(7, 9), flags=8))
-        for vport, flags in ((100, 4), (150, 4), (200, 4)):
+        self.insert(match(vip, ports=(100, 200), flags=32), match(vip, source_ports=(7, 9), flags=8))
+        for vport, flags in ((100, 32), (150, 32), (200, 32)):
             self.punted(self.syn(vport), flags)
         for sport in (7, 9):
             self.punted(self.syn(80, sport=sport), 8)
@@ -70,7 +70,7 @@ class TheClientsPrefixAndInterfaceCount(MatchTest):
     def runTest(self) -> None:
         client, vip = self.network.client, self.network.vip
         bits = 128 if ":" in client else 32
-        self.insert(match(vip, source=(client, bits), port=SERVER_SIDE, flags=4))
+        self.insert(match(vip, source=(client, bits), port=SERVER_SIDE, flags=32))
         self.drop(CLIENT_SIDE, self.syn(), "NO_SERVICE")
         self.insert(match(vip, source=(client, bits - 4), priority=2, flags=8))
         self.punted(self.syn(), 8)
@@ -87,15 +87,15 @@ class TheHighestPriorityCounts(MatchTest):
         vip = self.network.vip
         bits = 120 if ":" in vip else 24
         wide, best, least = (
-            match(vip, bits=bits, priority=2, flags=2),
-            match(vip, ports=(80, 90), priority=3, flags=4),
+            match(vip, bits=bits, priority=2, flags=16),
+            match(vip, ports=(80, 90), priority=3, flags=32),
             match(vip, priority=1, flags=8),
         )
         self.insert(least, best, wide)
-        self.punted(self.syn(85), 4)
-        self.punted(self.syn(91), 2)
+        self.punted(self.syn(85), 32)
+        self.punted(self.syn(91), 16)
         self.delete(best)
-        self.punted(self.syn(85), 2)
+        self.punted(self.syn(85), 16)
         self.delete(wide)
         self.punted(self.syn(85), 8)
 
@@ -105,9 +105,9 @@ class OnlyVirtualAddressesAreServed(MatchTest):
     """A prefix that has our other addresses, and others', serves none of these."""
 
     def runTest(self) -> None:
-        self.insert(match(self.network.vip, bits=0, flags=4))
+        self.insert(match(self.network.vip, bits=0, flags=32))
         self.drop(CLIENT_SIDE, self.syn(dst=self.network.local), "NO_SESSION")
-        self.punted(self.syn(), 4)
+        self.punted(self.syn(), 32)
 
 
 @over_ipv6_too

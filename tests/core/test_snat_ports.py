@@ -215,10 +215,10 @@ def test_no_two_flows_to_one_destination_share_a_port(steps: list[tuple[Any, ...
             assert place.mapping is not None
             mappings.release(service, place.mapping)
         elif step[0] == "change":
-            service.mapping, service.block_size = step[1:]
+            service.hosts = service.hosts._replace(mapping=step[1], block_size=step[2])
         elif step[0] == "restart":
             mappings, again = made(**changes)
-            again.mapping, again.block_size = service.mapping, service.block_size
+            again.hosts = service.hosts
             service = again
             for each, place in list(live.items()):
                 mapping = mappings.claim(service, each, place.local)
@@ -274,7 +274,7 @@ def test_few_ports_are_tried_beside_mappings_of_the_other_kind(now: str, monkeyp
     assert isinstance(freed, Place)
     assert freed.mapping is not None
     mappings.release(service, freed.mapping)
-    service.mapping = now
+    service.hosts = service.hosts._replace(mapping=now)
     found = looks(monkeypatch)
     for tried in range(1, 8):
         place = mappings.place(service, flow_of(HOST2, 1))

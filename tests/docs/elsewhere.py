@@ -49,7 +49,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "fullnat run CONFIG --target tofino1": "it needs a chip, or the vendor's model",
         "ptf ": "it needs a chip, or the vendor's model",
     },
-    "docs/trace.md": {"fullnat trace": "tests/app/test_tracing.py", "tcpdump -xx": "tests/cli/test_trace.py"},
+    "docs/trace.md": {"fullnat trace": "tests/app/test_tracing.py"},
     "docs/tutorial.md": {"make setup": SOURCES},
     "docs/vlans.md": {"ip ": "few kernels of test machines have VLANs; tests/e2e/test_vlans.py does with or without"},
     "ptf_tests/README.md": {

@@ -73,7 +73,7 @@ def test_a_manual_page_reads_well() -> None:
         (["fullnat", "run", "-i", "lo"], ["lo"]),
         (["fnatadm", "--add-s"], ["--add-service", "--add-server"]),
         (["fnatadm", "-A", "-t", "192.0.2.1:80", "-s", "wr"], ["wrr"]),
-        (["fnatadm", "-A", "-j", ""], ["enable", "disable"]),
+        (["fnatadm", "-A", "-j", ""], ["enable", "auto", "disable"]),
         (["p4soft", "--spr"], ["--spread"]),
         (["p4soft", "--spread", ""], ["flow", "port"]),
         (["p4soft", "ent"], ["entries"]),

@@ -92,7 +92,10 @@ cold = st.one_of(
         )
     ),
     st.builds(CookieKeyEntry, bits(8), bits(64), bits(1), bits(16), bits(16), bits(8)),
-    st.builds(ServerOut, bits(16), bits(8), addresses, bits(16)),
+    st.builds(ServerOut, bits(16), bits(8), addresses.filter(any), bits(16)),
+    st.builds(
+        ServerOut, bits(16), bits(8), st.sampled_from([4, 16]).map(lambda size: Address(bytes(size))), st.just(0)
+    ),
 )
 
 

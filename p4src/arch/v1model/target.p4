@@ -67,7 +67,7 @@ struct target_metadata_t {
         || (hdr.tcp.isValid() && hdr.tcp.syn == 1 && m.own.flags & ANY_COOKIES != 0 && !hdr.ipv4_options.isValid() \
             && (m.verdict.drop == (bit<8>)DropReason.SYN_COOKIE || m.verdict.drop == (bit<8>)DropReason.PUNT_METER)))
 #define TELL_SENDER \
-        if (m.verdict.drop != (bit<8>)DropReason.NONE) { \
+        if (m.verdict.drop != (bit<8>)DropReason.NONE && m.verdict.punt == 0) { \
             if (CONCERNS_COOKIES) { \
                 SynCookie.apply(hdr, m); \
                 if (m.verdict.punt != 0) { punt_limit.apply(m); } \

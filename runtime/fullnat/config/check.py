@@ -143,33 +143,48 @@ def _check_virtual_server(
     for number, real in enumerate(server.real_servers, 1):
         below: Where = (*where, ("real_server", number))
         endpoint = Endpoint(as_bytes(real.address), real.port)
-        _try(
-            check_thresholds,
-            real.upper_threshold,
-            real.lower_threshold,
-            problems=problems,
-            at=(below, "lower_threshold"),
-        )
-        _try(check_server_port, virtual, real.port, problems=problems, at=(below, "port"))
-        _check_checks(server, real, where, below, problems)
         duplicates.see(endpoint, below, "address", str(endpoint))
-        mode = real.mode or server.mode
-        if real.address.version != server.address.version and not mode.takes_any_family:
-            problems.add(below, "address", mixed(endpoint, virtual, mode))
-        for key, said in outward_rules.objections_to_server(real, server):
-            problems.add(below, key, said)
-        if mode.has_own_numbers and seen and all(local.version != real.address.version for local in seen):
-            problems.add(below, "address", without_local(endpoint))
-        for key, said in () if server.sessions else objections_to_server(real, mode):
-            problems.add(below, key, said)
-        if server.ops and mode.takes_local:
-            problems.add(below, "mode", f"{OPS_WITHOUT_LOCAL}, as this is")
-        if mode.keeps_destination and real.port != server.port:
-            problems.add(below, "port", f"{mode} changes no port: it has to be {server.port}")
-        if mode.needs_neighbors and _routable(config, real.address) and not _next_door(config, real.address):
-            problems.add(below, "address", f"{real.address} is not next door, as {mode} needs it")
-        if real.address not in wrong and not mode.is_outward and not _routable(config, real.address):
+        _check_real_server(config, server, real, below, problems)
+        _check_checks(server, real, where, below, problems)
+        if (
+            real.address not in wrong
+            and not (real.mode or server.mode).is_outward
+            and not _routable(config, real.address)
+        ):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
+
+
+def _check_real_server(
+    config: Config, server: VirtualServer, real: RealServer, where: Where, problems: Problems
+) -> None:
+    endpoint = Endpoint(as_bytes(real.address), real.port)
+    _try(
+        check_thresholds,
+        real.upper_threshold,
+        real.lower_threshold,
+        problems=problems,
+        at=(where, "lower_threshold"),
+    )
+    _try(check_server_port, server.endpoint, real.port, problems=problems, at=(where, "port"))
+    mode = real.mode or server.mode
+    if real.address.version != server.address.version and not mode.takes_any_family:
+        problems.add(where, "address", mixed(endpoint, server.endpoint, mode))
+    for key, said in outward_rules.objections_to_server(real, server):
+        problems.add(where, key, said)
+    if (
+        mode.has_own_numbers
+        and (locals_ := server.local_addresses)
+        and all(local.version != real.address.version for local in locals_)
+    ):
+        problems.add(where, "address", without_local(endpoint))
+    for key, said in () if server.sessions else objections_to_server(real, mode):
+        problems.add(where, key, said)
+    if server.ops and mode.takes_local:
+        problems.add(where, "mode", f"{OPS_WITHOUT_LOCAL}, as this is")
+    if mode.keeps_destination and real.port != server.port:
+        problems.add(where, "port", f"{mode} changes no port: it has to be {server.port}")
+    if mode.needs_neighbors and _routable(config, real.address) and not _next_door(config, real.address):
+        problems.add(where, "address", f"{real.address} is not next door, as {mode} needs it")
 
 
 def _check_checks(server: VirtualServer, real: RealServer, where: Where, below: Where, problems: Problems) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fullnat.config.model import Timeouts
 from fullnat.core.commands import ServiceKey
@@ -43,6 +43,15 @@ def _timeouts(protocol: Protocol, configured: Timeouts) -> tuple[float, ...]:
 
 def _has_entries(number: int, refused: Set[int]) -> bool:
     return number != NO_ID and number not in refused
+
+
+class Hosts(NamedTuple):
+    """What hosts inside get of SNAT, as of ServiceSettings."""
+
+    mapping: str = ""
+    block_size: int = 0
+    block_log: bool = False
+    sessions: int = 0
 
 
 class Service:
@@ -83,11 +92,7 @@ class Service:
         """and of SNAT hosts inside."""
         self.is_outward = False
         """Its servers are public addresses of hosts inside."""
-        self.mapping = ""
-        """Of SNAT, as of ServiceSettings: this,"""
-        self.block_size = 0
-        self.block_log = False
-        self.host_sessions = 0
+        self.hosts = Hosts()
         self.virtuals: tuple[Endpoint, ...] = (key[1],)
         """What its servers have their ids for; of a service by match its addresses."""
         self._start = start
@@ -141,8 +146,7 @@ class Service:
         settings = declared.settings
         self.matches, self.outward = settings.inward, settings.outward
         self.is_outward = settings.mode.is_outward
-        self.mapping, self.host_sessions = settings.mapping, settings.host_sessions
-        self.block_size, self.block_log = settings.block_size, settings.block_log
+        self.hosts = Hosts(settings.mapping, settings.block_size, settings.block_log, settings.host_sessions)
         if self.is_outward:
             self.virtuals = (nobody(self.key[1]),)
         elif self.is_mark:

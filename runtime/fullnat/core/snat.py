@@ -64,7 +64,7 @@ class Mappings:
     def place(self, service: Service, flow: Flow, known: Server | None = None) -> Place | Refusal:
         """Where a new ``flow`` of a host inside goes out: ``known`` is the public address that its host is to have. The
         place holds its mapping; whoever does not use it gives it back."""
-        host, limit = flow.src, service.host_sessions
+        host, limit = flow.src, service.hosts.sessions
         if limit and self._of_host[service, host.address] >= limit:
             return Refusal.HOST_FULL
         key = host, _peer(service, flow.protocol, flow.dst)
@@ -88,7 +88,9 @@ class Mappings:
                 is_free = peer is narrow or self._pool.is_free_beside(public, peer)
                 if not is_free or not self._pool.claim(public, peer):
                     continue
-                block = self.blocks.claim(flow.src.address, peer, public, service.block_size, service.block_log)
+                block = self.blocks.claim(
+                    flow.src.address, peer, public, service.hosts.block_size, service.hosts.block_log
+                )
                 mapping = Mapping(flow.src, peer, public, block)
                 self._by_key.setdefault(key, mapping)
             self._hold(service, mapping)
@@ -122,8 +124,8 @@ class Mappings:
             is_any = False
             address = server.endpoint.address
             block: Block | None = None
-            if service.block_size:
-                found = self.blocks.take(host.address, address, peer, service.block_size, service.block_log)
+            if service.hosts.block_size:
+                found = self.blocks.take(host.address, address, peer, service.hosts.block_size, service.hosts.block_log)
                 public, block = (None, None) if found is None else found
             else:
                 public = self._take(address, peer)
@@ -136,7 +138,7 @@ class Mappings:
         """Public addresses in the order in which they are tried: that of the host's blocks (RFC 6888 3 REQ-2), what the
         scheduler says, all others."""
         servers = service.servers
-        own = self.blocks.addresses(host.address, peer.protocol) if service.block_size else ()
+        own = self.blocks.addresses(host.address, peer.protocol) if service.hosts.block_size else ()
         of_blocks = (servers.get(made(Endpoint, (address, 0))) for address in own)
         first = known or next((each for each in of_blocks if each is not None and each.takes_new), None)
         # The scheduler takes a turn only for what it decides.
@@ -171,7 +173,7 @@ class Mappings:
 def _peer(service: Service, protocol: int, destination: Endpoint) -> Peer:
     """What a mapping is towards."""
     address = destination.address
-    return _towards(protocol, Address(bytes(len(address))) if service.mapping == INDEPENDENT else address)
+    return _towards(protocol, Address(bytes(len(address))) if service.hosts.mapping == INDEPENDENT else address)
 
 
 def _towards(protocol: int, address: Address) -> Peer:
