@@ -293,6 +293,17 @@ def test_restart_forgets_what_waits() -> None:
     assert proxied.entry.splice.number
 
 
+def test_session_that_goes_before_it_is_written_is_reset() -> None:
+    """Its client learns that it has no connection."""
+    proxied = Proxied()
+    proxied.send(proxied.from_client(), proxied.from_client(payload=b"x"))
+    proxied.rig.reconfigure(config(virtual(port=81)))
+    proxied.settle()
+    proxied.rig.advance(200)
+    assert proxied.switch.sessions() == {}
+    assert proxied.resets() == [(CLIENT_PORT, proxied.flow.reversed(), RESET)]
+
+
 def test_nat_keeps_the_clients_numbers() -> None:
     proxied = Proxied(mode=Mode.NAT, local_addresses=())
     proxied.begin()
