@@ -54,7 +54,7 @@ WIDE = {
         "address": IPv4Address(ip("0.0.0.7")),
         "port": 0,
         "real_servers": (real(port=0),),
-        "match": (parse("dst=198.51.100.10/31,dport=81-90"), parse("dst=198.51.100.10,iif=7")),
+        "match": (parse("dst=198.51.100.10/31,dport=81-90"), parse("dst=198.51.100.10,iif=2")),
     },
 }
 """What the second service is of: port 81, and more."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import AddServer, AddService, CommandError, EditService, RemoveServer
+from fullnat.core.commands import AddServer, AddService, CommandError, EditService, RemoveInterface, RemoveServer
 from fullnat.core.interface import SessionsFound, SessionsRead, SwitchUp
 from fullnat.core.modes import Mode
 from fullnat.net.flow import Address, Endpoint, marked
@@ -250,3 +251,23 @@ def test_the_last_public_address_gone_refuses() -> None:
     assert opened(made, first()) is None
     assert made.controller.stats()["no_real_server"] == 1
     assert made.switch.forwarded == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("oif=3", "oif 3: no interface is port 3 without a tag; there are 1 and 2"),
+        ("iif=1.12", "iif 1.12: no interface is VLAN 12 of port 1; there is 1"),
+    ],
+)
+def test_an_interface_that_is_not_there_is_refused(words: str, message: str) -> None:
+    made = rig(virtual())
+    with pytest.raises(CommandError) as caught:
+        made.apply(AddService(KEY, replace(OUT, match=(parse(f"src=10.0.2.0/24,{words}"),))))
+    assert caught.value.messages == [f"virtual server tcp fwmark:1: match: {message}"]
+
+
+def test_an_interface_that_a_rule_names_stays() -> None:
+    made = rig(rule("tcp", "src=10.0.2.0/24,iif=2", real_servers=()), routes=())
+    with pytest.raises(CommandError, match=r"iif 2: no interface is port 2 without a tag; there is 1"):
+        made.apply(RemoveInterface(2))

@@ -12,6 +12,7 @@ from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, Vir
 from fullnat.config.roles import check_roles, place
 from fullnat.core import outward_rules
 from fullnat.core.checks import ONLY_V6, mixed, without_local, without_port
+from fullnat.core.named_interfaces import unknown
 from fullnat.core.protocols.base import PROTOCOLS, Protocol
 from fullnat.core.syn_proxy import check_syn_proxy
 from fullnat.core.telling import check_proxy
@@ -116,6 +117,7 @@ def _check_virtual_server(
     virtual = server.endpoint
     is_outward = server.mode.is_outward
     _try(partial(check_match, is_outward=is_outward), virtual, server.match, problems=problems, at=(where, "match"))
+    _check_named_interfaces(config, server, where, problems)
     number = PROTOCOLS[server.protocol].number
     for key, said in outward_rules.objections(number, server, is_v6=server.address.version == 6):
         problems.add(where, key, said)
@@ -152,6 +154,16 @@ def _check_virtual_server(
             and not _routable(config, real.address)
         ):
             problems.add(below, "address", f"{real.address} is in no interface's subnet and behind no route")
+
+
+def _check_named_interfaces(config: Config, server: VirtualServer, where: Where, problems: Problems) -> None:
+    """Those of ``match``, and of the options that a section ``[[snat]]`` has in its place."""
+    there = {interface.number for interface in config.interfaces}
+    for option, said in unknown(server.match, there, "[[interface]]"):
+        if server.said:
+            problems.add(where, {"iif": "interface", "oif": "out_interface"}[option], said)
+        else:
+            problems.add(where, "match", f"{option} {said}")
 
 
 def _check_real_server(

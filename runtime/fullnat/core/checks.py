@@ -12,6 +12,7 @@ from fullnat.core.commands import Problem, Reason
 from fullnat.core.draft import Draft, name
 from fullnat.core.model import Declared, Model
 from fullnat.core.modes import Mode
+from fullnat.core.named_interfaces import unknown
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
@@ -40,6 +41,7 @@ def check(draft: Draft, roles: Roles, change: Roles, router: Router) -> Iterator
     yield from _stateless(draft)
     yield from _proxies(draft)
     yield from _outward(draft)
+    yield from _named_interfaces(draft)
     yield from _syn_proxies(draft)
     yield from _checks(draft)
     for server in touched[Role.SERVER]:
@@ -169,6 +171,12 @@ def _proxies(draft: Draft) -> Iterator[Problem]:
             check_proxy(BY_NUMBER[key[0]], declared.settings.proxy_protocol, modes)
         except ValueError as error:
             yield Problem(Reason.CONFLICT, f"{name(key)}: {error}")
+
+
+def _named_interfaces(draft: Draft) -> Iterator[Problem]:
+    for key, declared in draft.affected():
+        for option, said in unknown(declared.settings.match, draft.model.interfaces):
+            yield Problem(Reason.CONFLICT, f"{name(key)}: match: {option} {said}")
 
 
 def _syn_proxies(draft: Draft) -> Iterator[Problem]:

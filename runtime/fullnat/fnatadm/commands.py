@@ -107,6 +107,11 @@ def _drain(line: Line, named: Json) -> list[Json]:
     return [{"drain_server": {**names_, "within": _seconds(line, "within")}}]
 
 
+def _scheduler(line: Line) -> str:
+    """Of a new service for which none is said: ipvsadm's, or that of SNAT."""
+    return "sh" if "snat" in line else "wlc"
+
+
 def _service_settings(line: Line) -> Json:
     """What is given of it."""
     found: Json = {}
@@ -205,7 +210,7 @@ def _scalar(name: str, text: str) -> Any:
 
 _MESSAGES: Mapping[str, Callable[[Line], list[Json]]] = {
     "add_service": lambda line: [
-        {"add_service": {**service(line), "settings": {"scheduler": "wlc", **_service_settings(line)}}}
+        {"add_service": {**service(line), "settings": {"scheduler": _scheduler(line), **_service_settings(line)}}}
     ],
     "edit_service": lambda line: [{"edit_service": {**service(line), "settings": _service_settings(line)}}],
     "remove_service": lambda line: [{"remove_service": service(line)}],

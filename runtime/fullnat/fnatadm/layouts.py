@@ -12,8 +12,15 @@ from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.fnatadm import names
 
 Json = dict[str, Any]
-MODE_NAMES = {"fullnat": "FullNat", "nat": "Masq", "dr": "Route", "tunnel": "Tunnel", "gue": "Tunnel"}
-"""ipvsadm's fwd_name."""
+MODE_NAMES = {
+    "fullnat": "FullNat",
+    "nat": "Masq",
+    "dr": "Route",
+    "tunnel": "Tunnel",
+    "gue": "Tunnel",
+    "snat": "SNAT",
+}
+"""ipvsadm's fwd_name, of every mode; DPVS's for SNAT."""
 SERVICE_WIDTH, SERVER_WIDTH = 33, 28
 """Names longer than these are cut, but for IPv6."""
 _COUNTED = ("connections", "in_packets", "out_packets", "in_bytes", "out_bytes")

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from fullnat.net.flow import Address, Flow
-from fullnat.net.vlan import PORT_BITS, VLANS, interface_number, port_and_vlan, without_priority
+from fullnat.net.vlan import VLANS, interface_number, interface_word, without_priority
 
 Network = IPv4Network | IPv6Network
 Ports = tuple[int, int]
@@ -52,7 +52,7 @@ class Match:
             yield "src", _network_text(self.src)
         for name, number in (("iif", self.iif), ("oif", self.oif)):
             if number is not None:
-                yield name, ".".join(map(str, port_and_vlan(number)[: 2 if number >> PORT_BITS else 1]))
+                yield name, interface_word(number)
 
     def addresses(self) -> Iterator[Address]:
         """The virtual addresses."""

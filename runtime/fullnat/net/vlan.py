@@ -31,6 +31,12 @@ def port_and_vlan(number: int) -> tuple[int, int]:
     return number & (1 << PORT_BITS) - 1, without_priority(number) >> PORT_BITS
 
 
+def interface_word(number: int) -> str:
+    """As rules and commands name it: PORT, or PORT.VLAN."""
+    port, vlan = port_and_vlan(number)
+    return f"{port}.{vlan}" if vlan else str(port)
+
+
 def interface_text(number: int) -> str:
     """For people."""
     port, vlan = port_and_vlan(number)
