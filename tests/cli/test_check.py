@@ -71,3 +71,35 @@ def test_check_warns_of_what_keepalived_says_in_vain_whatever_is_wrong(tmp_path:
     assert result.exit_code == 1
     assert first.startswith(f"warning: {config}:1: vrrp_instance")
     assert last.endswith("first: more is checked then")
+
+
+SNAT = """
+[[snat]]
+fwmark = 3
+source = "10.0.0.0/24"
+addresses = "203.0.113.20-203.0.113.23"
+"""
+
+
+def test_rules_of_snat_are_counted_apart_and_named_by_their_number(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(ROUTE + CONFIG_TEXT + SNAT)
+    assert invoke("check", config).output == (
+        f"{config}: 1 virtual server, 1 real server, 1 SNAT rule of 4 addresses\n"
+    )
+    config.write_text(
+        f'{ROUTE}{CONFIG_TEXT}[[virtual_server]]\nfwmark = 3\nmode = "nat"\nmatch = ["dst=203.0.113.9"]\n'
+    )
+    assert invoke("check", config).output.splitlines()[0] == (
+        "warning: virtual server tcp fwmark:3 has no real servers: its clients get no answer"
+    )
+
+
+def test_hosts_inside_need_a_route_out(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG_TEXT[: CONFIG_TEXT.index("[[virtual_server]]")] + SNAT)
+    assert invoke("check", config).output.splitlines() == [
+        "warning: no [[route]] of IPv4 has a gateway: hosts inside reach nobody outside the subnets of the interfaces "
+        '(prefix = "0.0.0.0/0" leads to all)',
+        f"{config}: 0 virtual servers, 0 real servers, 1 SNAT rule of 4 addresses",
+    ]

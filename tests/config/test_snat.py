@@ -64,3 +64,38 @@ match = ["src=10.0.3.0/24,iif=2,oif=3"]
         "x.toml:19: [virtual_server 1] match: oif 3: no [[interface]] is port 3 without a tag; "
         "there are 1.12, 1.20 and 2"
     ]
+
+
+RULE = """
+[[virtual_server]]
+fwmark = 2
+match = ["src=10.0.3.0/24"]
+mode = "snat"
+"""
+SERVICE = """
+[[virtual_server]]
+address = "203.0.113.80"
+port = 80
+mode = "nat"
+"""
+
+
+@pytest.mark.parametrize(
+    ("section", "said", "problem"),
+    [
+        (RULE, 'deny = ["10.0.3.9"]', "deny: deny is not for snat"),
+        (RULE, 'allow = ["10.0.3.9"]', "allow: allow is not for snat"),
+        (RULE, 'syn_proxy = "always"', "syn_proxy: syn_proxy is not for snat"),
+        (
+            RULE,
+            'local_addresses = ["10.0.0.100"]',
+            "local_addresses: local_addresses is not for snat: its servers are the public addresses",
+        ),
+        (SERVICE, "host_sessions = 9", "host_sessions: host_sessions is of snat"),
+        (SERVICE, "block_size = 512", "block_size: block_size is of snat"),
+        (SERVICE, "block_log = true", "block_log: block_log is of snat"),
+        (SERVICE, 'mapping = "address-dependent"', "mapping: mapping is of snat"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(section: str, said: str, problem: str) -> None:
+    assert problems(f"{INTERFACES}{section}{said}\n") == [f"x.toml:20: [virtual_server 1] {problem}"]

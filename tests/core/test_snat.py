@@ -7,11 +7,22 @@ from ipaddress import IPv4Address
 
 import pytest
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import AddServer, AddService, CommandError, EditService, RemoveInterface, RemoveServer
+from fullnat.core.commands import (
+    AddLocal,
+    AddPrefixes,
+    AddServer,
+    AddService,
+    Command,
+    CommandError,
+    EditService,
+    RemoveInterface,
+    RemoveServer,
+)
 from fullnat.core.interface import SessionsFound, SessionsRead, SwitchUp
 from fullnat.core.modes import Mode
 from fullnat.net.flow import Address, Endpoint, marked
 from fullnat.net.match import parse
+from fullnat.net.prefixes import parse as prefix
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.server_in import TO_OUTSIDE, ServerIn
@@ -202,6 +213,7 @@ def test_a_reload_keeps_sessions_and_a_public_address_that_goes_drains() -> None
 
 
 OUT = ServiceSettings(mode=Mode.SNAT, match=(parse("src=10.0.2.0/24"),))
+INWARD = (parse("dst=198.51.100.9"),)
 KEY = (6, marked(1))
 
 
@@ -271,3 +283,41 @@ def test_an_interface_that_a_rule_names_stays() -> None:
     made = rig(rule("tcp", "src=10.0.2.0/24,iif=2", real_servers=()), routes=())
     with pytest.raises(CommandError, match=r"iif 2: no interface is port 2 without a tag; there is 1"):
         made.apply(RemoveInterface(2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (replace(OUT, syn_proxy="auto"), "syn_proxy is not for snat"),
+        (ServiceSettings(match=INWARD, mapping="address-dependent"), "mapping is of snat"),
+        (ServiceSettings(match=INWARD, block_size=512), "block_size is of snat"),
+        (ServiceSettings(match=INWARD, block_log=True), "block_log is of snat"),
+        (ServiceSettings(match=INWARD, host_sessions=9), "host_sessions is of snat"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(settings: ServiceSettings, said: str) -> None:
+    made = rig(virtual())
+    with pytest.raises(CommandError) as caught:
+        made.apply(AddService(KEY, settings))
+    assert caught.value.messages == [f"virtual server tcp fwmark:1: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (AddPrefixes(KEY, deny=frozenset({prefix("10.0.2.9")})), "deny is not for snat"),
+        (AddPrefixes(KEY, allow=frozenset({prefix("10.0.2.0/25")})), "allow is not for snat"),
+        (AddLocal(KEY, ip("10.0.2.100")), "local_addresses is not for snat: its servers are the public addresses"),
+    ],
+)
+def test_what_has_nothing_to_do_with_hosts_is_refused(command: Command, said: str) -> None:
+    made = rig()
+    with pytest.raises(CommandError) as caught:
+        made.apply(command)
+    assert caught.value.messages == [f"virtual server tcp fwmark:1: {said}"]
+
+
+def test_a_host_stays_at_a_public_address_by_persistence() -> None:
+    made = rig(rule(scheduler="rr", persistence_timeout=300.0, real_servers=(public(), public(PUBLIC2))))
+    found = [shown(made, first(40000 + number, host=host)) for host in (HOST, HOST2) for number in range(3)]
+    assert [each and each.address for each in found] == [PUBLIC] * 3 + [PUBLIC2] * 3

@@ -38,6 +38,7 @@ WRONG = [
     ("-A -t [2001:db8::1]:80 -p -M 255.255.255.0", "-M '255.255.255.0' is not a number of bits from 1 to 128"),
     ("-A -t 192.0.2.1:80 -p 2678401", "'2678401' is not a number of seconds up to 2678400"),
     ("-A -t 192.0.2.1:80 -V 1e9", "'1e9' is not a number of seconds up to 2678400"),
+    ("-V -t 192.0.2.1:80 -k 198.51.100.7", "-V is LVS's timeout here; DPVS's -V is --del-blklst"),
     ("-A -t 192.0.2.1:80 -j eanble", "-j is enable or auto or disable"),
     ("-A -t 192.0.2.1", "'192.0.2.1' has no port"),
     ("-A -t 192.0.2.1:99999", "'99999' is no port"),

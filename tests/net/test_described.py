@@ -81,3 +81,12 @@ def test_what_is_no_packet(words: str, why: str) -> None:
         described(words)
     assert why in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("words", ["TCP 192.0.2.1:1 > 192.0.2.2:2 syn ack", "tcp 192.0.2.1:1 > 192.0.2.2:2 Syn [.]"])
+def test_protocols_and_flags_are_taken_in_either_case(words: str) -> None:
+    assert described(words) == described("tcp 192.0.2.1:1 > 192.0.2.2:2 [S.]")
+
+
+def test_an_acknowledgment_with_a_number_is_no_flag_alone() -> None:
+    assert described("tcp 192.0.2.1:1 > 192.0.2.2:2 ack 7").fields == {"ack": 7}

@@ -33,11 +33,22 @@ def check(config: Path, target: str, running: bool, control_socket: Path | None)
         end(_problems(error))
     for line in advice(found):
         click.echo(f"warning: {line}", err=True)
-    servers = sum(len(virtual.real_servers) for virtual in found.virtual_servers)
-    told = counted(len(found.virtual_servers), "virtual server"), counted(servers, "real server")
-    click.echo(f"{config}: {', '.join(told)}")
+    click.echo(f"{config}: {', '.join(_summary(found))}")
     if running:
         _compare(found, control_socket)
+
+
+def _summary(found: Config) -> Iterator[str]:
+    """Rules of SNAT apart: one is of several protocols, and its servers are its addresses."""
+    rules = [virtual for virtual in found.virtual_servers if virtual.mode.is_outward]
+    others = [virtual for virtual in found.virtual_servers if not virtual.mode.is_outward]
+    yield counted(len(others), "virtual server")
+    yield counted(sum(len(virtual.real_servers) for virtual in others), "real server")
+    if rules:
+        numbers = {(virtual.address.version, virtual.fwmark) for virtual in rules}
+        public = {real.address for virtual in rules for real in virtual.real_servers}
+        addresses = f"{len(public)} address{'' if len(public) == 1 else 'es'}"
+        yield f"{counted(len(numbers), 'SNAT rule')} of {addresses}"
 
 
 def _problems(error: ConfigError) -> Iterator[str]:

@@ -16,7 +16,7 @@ def advice(config: Config) -> Iterator[str]:
     yield from config.vain
     yield from _without_routes(config)
     for virtual in config.virtual_servers:
-        name = f"virtual server {virtual.protocol} {virtual.address}:{virtual.port}"
+        name = f"virtual server {virtual.protocol} {virtual.endpoint}"
         if not virtual.real_servers:
             yield f"{name} has no real servers: its clients get no answer"
         elif not any(real.weight for real in virtual.real_servers):
@@ -28,8 +28,16 @@ def advice(config: Config) -> Iterator[str]:
 def _without_routes(config: Config) -> Iterator[str]:
     """Of each family whose clients get answers by the switch."""
     led = {route.prefix.version for route in config.routes if route.gateway is not None}
-    answering = {each.address.version for each in config.virtual_servers if _modes(each) & {Mode.FULLNAT, Mode.NAT}}
-    for version in sorted(answering - led):
+    modes = {Mode.FULLNAT, Mode.NAT}
+    answering = {each.address.version for each in config.virtual_servers if _modes(each) & modes}
+    leaving = {each.address.version for each in config.virtual_servers if each.mode.is_outward}
+    for version in sorted((answering | leaving) - led):
+        if version not in answering:
+            yield (
+                f"no [[route]] of IPv{version} has a gateway: hosts inside reach nobody outside the subnets of the "
+                f'interfaces (prefix = "{_DEFAULT[version]}" leads to all)'
+            )
+            continue
         yield (
             f"no [[route]] of IPv{version} has a gateway: clients outside the subnets of the interfaces get no answer "
             f'(prefix = "{_DEFAULT[version]}" leads to all)'

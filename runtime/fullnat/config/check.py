@@ -121,6 +121,8 @@ def _check_virtual_server(
     number = PROTOCOLS[server.protocol].number
     for key, said in outward_rules.objections(number, server, is_v6=server.address.version == 6):
         problems.add(where, key, said)
+    for key, said in outward_rules.objections_beside(server, server.access, server.local_addresses):
+        problems.add(where, key, said)
     if server.toa_kind != TOA_KIND and server.address.version != 6:
         problems.add(where, "toa_kind", f"{server.toa_kind} {ONLY_V6}, and {virtual} is not")
     modes = {real.mode or server.mode for real in server.real_servers} or {server.mode}

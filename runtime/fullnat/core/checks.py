@@ -213,6 +213,8 @@ def _outward(draft: Draft) -> Iterator[Problem]:
     for key, declared in draft.affected():
         for _, said in outward_rules.objections(key[0], declared.settings, is_v6=is_v6(key[1].address)):
             yield Problem(Reason.CONFLICT, f"{name(key)}: {said}")
+        for _, said in outward_rules.objections_beside(declared.settings, declared.access, declared.locals):
+            yield Problem(Reason.CONFLICT, f"{name(key)}: {said}")
         for server, settings in declared.servers.items():
             for _, said in outward_rules.objections_to_server(settings, declared.settings):
                 yield Problem(Reason.CONFLICT, f"real server {server}: {said}")

@@ -192,6 +192,8 @@ TOGETHER = (
 )
 """Of each at most one. (The service twice, as -t and -u, is another error.)"""
 
+MISTAKEN = {"established": "-V is LVS's timeout here; DPVS's -V is --del-blklst"}
+"""By the name of an option with a value: what to say where another option stands in its place."""
 REFUSED = {
     "--pe": "persistence engines are not supported",
     "--start-daemon": "there is no daemon of synchronisation: sessions are in the switch and outlive the controller",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fullnat.core.protocols.base import PROTOCOLS
-from fullnat.fnatadm.options import BY_NAME, COMMANDS, OPTIONS, REFUSED, TOGETHER, Command, Option, Value
+from fullnat.fnatadm.options import BY_NAME, COMMANDS, MISTAKEN, OPTIONS, REFUSED, TOGETHER, Command, Option, Value
 from fullnat.net.flow import MARK
 
 _COMMANDS = {command.option: command for command in COMMANDS}
@@ -117,6 +117,8 @@ def _value(option: Option, name: str, left: list[str]) -> Any:
     number = 3 if option.value is Value.THREE else 1
     if len(left) < number:
         raise UsageError(f"{name} needs {option.metavar}")
+    if option.name in MISTAKEN and left[0].startswith("-"):
+        raise UsageError(MISTAKEN[option.name])
     values = [left.pop(0) for _ in range(number)]
     return values if number > 1 else values[0]
 

@@ -135,9 +135,9 @@ def described(text: str) -> Described:
         raise BadDescription(
             f"{text!r} is no packet: PROTOCOL SOURCE > DESTINATION, like 'tcp 192.0.2.1:5 > 192.0.2.2:80 SYN'"
         )
-    protocol = words[0]
+    protocol = words[0].lower()
     if protocol not in PROTOCOLS:
-        raise BadDescription(f"{protocol!r} is none of {', '.join(PROTOCOLS)}")
+        raise BadDescription(f"{words[0]!r} is none of {', '.join(PROTOCOLS)}")
     ported = protocol in ("tcp", "udp")
     packet = Described(protocol, _end(words[1], ported), _end(words[3], ported))
     if not same_family(packet.src.address, packet.dst.address):
@@ -164,7 +164,8 @@ def _end(word: str, ported: bool) -> Endpoint:
 def _word(packet: Described, rest: list[str]) -> None:
     """Take the first word, and its value where it has one."""
     word = rest.pop(0)
-    flags = _flags(word) if packet.protocol == "tcp" else None
+    is_number = word == "ack" and bool(rest) and rest[0][:1].isdecimal()
+    flags = _flags(word) if packet.protocol == "tcp" and not is_number else None
     if flags is not None:
         packet.flags |= flags
         return
@@ -200,9 +201,9 @@ def _valued(packet: Described, word: str, read: Callable[[str], Any], rest: list
 
 
 def _flags(word: str) -> int | None:
-    """SYN, or [S.] as tcpdump has it."""
-    if word in FLAGS:
-        return FLAGS[word]
+    """SYN, in either case, or [S.] as tcpdump has it."""
+    if word.upper() in FLAGS:
+        return FLAGS[word.upper()]
     if not (word.startswith("[") and word.endswith("]")):
         return None
     unknown = set(word[1:-1]) - set(_LETTERS)

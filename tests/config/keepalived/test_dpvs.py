@@ -117,7 +117,12 @@ def test_nat_by_keepalived(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        ("virtual_server match SNAT1 {\n    lb_kind SNAT\n}\n", 1, "virtual_server: match is DPVS's SNAT, "),
+        (
+            "virtual_server match SNAT1 {\n    lb_kind SNAT\n}\n",
+            1,
+            "virtual_server: DPVS's match is virtual_server fwmark N with @fullnat match src=...,oif=... here "
+            "(docs/snat.md)",
+        ),
         (NAT.replace("rr", "conhash") + "}\n", 3, "lb_algo: 'conhash' is not rr, wrr, lc, "),
     ],
 )

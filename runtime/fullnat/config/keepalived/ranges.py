@@ -43,7 +43,9 @@ def services(words: tuple[str, ...]) -> list[dict[str, str | int]]:
             raise ValueError("fwmark takes a number")
         return [{"fwmark": whole(words[1:])}]
     if words[0] == "match":
-        raise ValueError("match is DPVS's SNAT, which is not there yet")
+        raise ValueError(
+            "DPVS's match is virtual_server fwmark N with @fullnat match src=...,oif=... here (docs/snat.md)"
+        )
     if len(words) > 2:
         raise ValueError("takes an address and a port")
     first, last = _range(words[0])
