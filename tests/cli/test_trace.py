@@ -130,3 +130,25 @@ def test_wrong_command_lines(words: tuple[str, ...]) -> None:
     result = invoke("trace", *words)
     assert result.exit_code == 2
     assert result.output.splitlines()[-1].startswith("Error: ")
+
+
+def test_a_port_and_its_vlan(asked: list[Any]) -> None:
+    packet = "udp 192.0.2.1:5 > 192.0.2.2:6"
+    assert invoke("trace", packet, "--port", "1.12").exit_code == 0
+    assert invoke("trace", f"{packet} vlan 7", "--port", "1.12").exit_code == 0
+    assert [message["packets"] for _, message in asked] == [[f"{packet} vlan 12"], [f"{packet} vlan 7"]]
+    assert [message["port"] for _, message in asked] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--hex", FRAME.hex(), "--port", "1.12"), "--port 1.12: a frame has its tag itself; say --port 1"),
+        (("udp 192.0.2.1:5 > 192.0.2.2:6", "--port", "511"), "'511' is not a number up to 510"),
+        (("udp 192.0.2.1:5 > 192.0.2.2:6", "--port", "1.x"), "'x' is not a number up to 4094"),
+    ],
+)
+def test_a_port_that_is_none(asked: list[Any], words: tuple[str, ...], said: str) -> None:
+    result = invoke("trace", *words)
+    assert (result.exit_code, asked) == (2, [])
+    assert said in result.output

@@ -180,6 +180,20 @@ TCP 01:05  NONE        198.51.100.0:0     203.0.113.80:80    10.0.0.12:8080
     )
     shown = [json.loads(line)["client"] for line in (await fnatadm("-Lnc --json")).out.splitlines()]
     assert shown == ["192.0.2.9:1024", "192.0.2.8:1025", "192.0.2.9", "198.51.100.0/24"]
+    states = [json.loads(line)["state"] for line in (await fnatadm("-Lnc --json")).out.splitlines()]
+    assert states == ["ESTABLISHED", "SYN_RECV", "NONE", "NONE"]
+
+
+async def test_what_those_refused_get_is_saved_without_prefixes_as_well(api: Api, fnatadm: Run) -> None:
+    await made(fnatadm)
+    assert await fnatadm("-U -t 203.0.113.80:443 --refused rst") == Done(0, "", "")
+    assert await fnatadm("-O --refused icmp") == Done(0, "", "")
+    saved = (await fnatadm("-S -n")).out
+    assert saved.splitlines()[-2:] == ["-U --refused icmp", "-U -t 203.0.113.80:443 --refused rst"]
+    assert await fnatadm("-C") == Done(0, "", "")
+    assert await fnatadm("-R", saved) == Done(0, "", "")
+    assert (await fnatadm("-S -n")).out == saved
+    assert await fnatadm("-U -t 203.0.113.80:443") == Done(2, "", "fnatadm: -U needs -k or --refused\n")
 
 
 async def test_timeouts(api: Api, fnatadm: Run) -> None:

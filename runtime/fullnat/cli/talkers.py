@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fullnat.cli.controlclient import ask, socket_option
+from fullnat.core.talkers import WINDOW
 
 
 @click.command()
@@ -16,7 +17,10 @@ from fullnat.cli.controlclient import ask, socket_option
 @socket_option
 def talkers(most: int, as_json: bool, control_socket: Path | None) -> None:
     """Show which sources have asked for the most new sessions in the last ten to twenty seconds, by sampling."""
-    for found in ask(control_socket, "talkers", {"most": most}):
+    every = list(ask(control_socket, "talkers", {"most": most}))
+    if not every and not as_json:
+        click.echo(f"no new sessions in the last {WINDOW:.0f} to {2 * WINDOW:.0f} s")
+    for found in every:
         if as_json:
             click.echo(json.dumps(found))
         else:

@@ -14,6 +14,8 @@ import click
 
 from fullnat.cli.controlclient import socket_option, tell_all
 from fullnat.cli.pcap import BadCapture, packets
+from fullnat.cli.types import PortType
+from fullnat.net.vlan import interface_word, port_and_vlan
 from fullnat.words import counted
 
 Json = dict[str, Any]
@@ -28,7 +30,7 @@ _OFFSETS = re.compile(r"^\s*0x[0-9a-fA-F]+:", re.MULTILINE)
 @click.argument("packet", nargs=-1)
 @click.option("--hex", "dump", metavar="BYTES", help="A frame in hexadecimal, or as tcpdump -xx writes it; - reads it.")
 @click.option("--pcap", type=click.Path(path_type=Path), help="The packets of a capture, a line each.")
-@click.option("--port", type=click.IntRange(0, 510), help="Of the switch, that they come by (else by their source).")
+@click.option("--port", type=PortType(), help="PORT or PORT.VLAN that they come by (else by their source).")
 @click.option("--to-us", is_flag=True, help="They are sent to the switch, whatever MAC address they have.")
 @click.option("--limit", default=MOST, show_default=True, type=click.IntRange(1, MOST), help="Packets of a capture.")
 @click.option("-v", "--verbose", is_flag=True, help="Each packet of a capture in full.")
@@ -62,7 +64,7 @@ def trace(
     elif pcap is not None:
         request |= _capture(pcap, limit, request, notes)
     if port is not None:
-        request["port"] = port
+        request["port"] = _port(port, request)
     found = tell_all(control_socket, "trace", request)
     if as_json:
         for told in found:
@@ -154,6 +156,19 @@ def _values(values: Sequence[Json]) -> str:
 
 def _action(step: Json) -> str:
     return " ".join(filter(None, (step["action"], _values(step["params"]))))
+
+
+def _port(number: int, request: Json) -> int:
+    """The port of an interface; a description without a tag gets that of its VLAN. Raises UsageError."""
+    port, vlan = port_and_vlan(number)
+    if vlan and "packets" not in request:
+        raise click.UsageError(f"--port {interface_word(number)}: a frame has its tag itself; say --port {port}")
+    if vlan:
+        described = (
+            f"{packet} vlan {vlan}" if "vlan" not in packet.split() else packet for packet in request["packets"]
+        )
+        request["packets"] = list(described)
+    return port
 
 
 def _print(rows: Sequence[Row], indent: str = "") -> None:

@@ -6,6 +6,8 @@ import re
 
 import click
 
+from fullnat.net.match import interface
+
 MAX_PORT = 510
 """Of a v1model switch."""
 _SCHEME = re.compile(r"(dns:(//[^/]*/)?|ipv4:|ipv6:)")
@@ -25,6 +27,20 @@ class InterfaceType(click.ParamType[tuple[int, str]]):
         if not at or not name or not port.isdecimal() or int(port) > MAX_PORT:
             self.fail(f"{value!r} is not PORT@INTERFACE with a port in 0..{MAX_PORT}", param, ctx)
         return int(port), name
+
+
+class PortType(click.ParamType[int]):
+    """``PORT`` or ``PORT.VLAN``, as its number."""
+
+    name = "PORT[.VLAN]"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return interface(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class AddressType(click.ParamType[tuple[str, int]]):

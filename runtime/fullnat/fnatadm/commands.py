@@ -10,7 +10,7 @@ from typing import Any
 
 from fullnat.config.model import Check, ServerSettings, ServiceSettings
 from fullnat.fnatadm import letters, names
-from fullnat.fnatadm.options import LONGEST
+from fullnat.fnatadm.options import BY_NAME, LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
 from fullnat.net.flow import MARK, MARK6
 from fullnat.p4constants import PORT_GUE
@@ -220,9 +220,9 @@ _MESSAGES: Mapping[str, Callable[[Line], list[Json]]] = {
     "remove_server": lambda line: [*_drain(line, _server(line)), {"remove_server": _server(line)}],
     "add_local": lambda line: [{"add_local": {**service(line), "local": names.address(line["local"])}}],
     "remove_local": lambda line: [{"remove_local": {**service(line), "local": names.address(line["local"])}}],
-    "add_denied": lambda line: _listed("add_prefixes", line),
+    "add_denied": lambda line: _added_prefixes(line, "blklst"),
     "remove_denied": lambda line: _listed("remove_prefixes", line),
-    "add_allowed": lambda line: _listed("add_prefixes", line),
+    "add_allowed": lambda line: _added_prefixes(line, "whtlst"),
     "remove_allowed": lambda line: _listed("remove_prefixes", line),
     "end_refused": lambda line: [{"end_refused": _of(line)}],
 }
@@ -233,6 +233,15 @@ CHANGES = frozenset(_MESSAGES)
 def _of(line: Line) -> Json:
     """The service that is named; nothing of all of them."""
     return service(line) if "service" in line else {}
+
+
+def _added_prefixes(line: Line, option: str) -> list[Json]:
+    """Without any, what is said of those who are refused."""
+    if option in line:
+        return _listed("add_prefixes", line)
+    if "refused" not in line:
+        raise UsageError(f"{line.command.option.names[0]} needs {BY_NAME[option].names[0]} or --refused")
+    return [{"add_prefixes": {**_of(line), "refused": line["refused"]}}]
 
 
 def _listed(name: str, line: Line) -> list[Json]:

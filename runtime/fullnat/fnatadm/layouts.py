@@ -201,11 +201,15 @@ def connection(session: Json, numeric: bool) -> str:
     return f"{protocol.upper():<3} {expire:<6} {session['state']:<11} {ends[0]:<18} {ends[1]:<18} {ends[2]}"
 
 
+NO_STATE = "NONE"
+"""Of templates."""
+
+
 def as_connection(template: Json) -> Json:
     """A template as ipvsadm lists it: without state, of any port of the client, or of the first address of the prefix
     that is one client."""
     host = template["client"].partition("/")[0]
-    return {**template, "client": names.joined(host, "0"), "state": "NONE"}
+    return {**template, "client": names.joined(host, "0"), "state": NO_STATE}
 
 
 LOCALS_TITLE = f"{'VIP:VPORT':<20} {'TOTAL':<8} {'SNAT_IP':<20} {'CONFLICTS':<10} {'CONNS':<10}"

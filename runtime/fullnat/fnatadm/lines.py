@@ -57,6 +57,8 @@ def _prefixes(found: Json, numeric: bool) -> Iterator[str]:
         for start in range(0, len(found[key]), PREFIXES):
             words = (f"{letter} {prefix}" for prefix in found[key][start : start + PREFIXES])
             yield f"{command}{of} {' '.join(words)}{refused}"
+    if refused and not (found["deny"] or found["allow"]):
+        yield f"-U{of}{refused}"
 
 
 def _locals(found: Json, numeric: bool) -> Iterator[str]:

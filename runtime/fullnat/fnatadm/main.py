@@ -20,6 +20,7 @@ import click
 
 from fullnat.cli import controlclient
 from fullnat.cli.output import guarded
+from fullnat.config.model import OPEN
 from fullnat.fnatadm import commands, doubts, layouts, lines
 from fullnat.fnatadm.options import COMMANDS, OPTIONS, Option
 from fullnat.fnatadm.parse import Line, UsageError, parse
@@ -157,7 +158,7 @@ def _connections(line: Line) -> None:
     """Templates are among them, as in ipvsadm."""
     sessions, templates = (controlclient.ask(_socket(line), call) for call in ("sessions", "templates"))
     if "json" in line:
-        _print_json(chain(sessions, templates))
+        _print_json(chain(sessions, ({**each, "state": layouts.NO_STATE} for each in templates)))
         return
     print(layouts.CONNECTIONS_TITLE)
     for each in chain(sessions, map(layouts.as_connection, templates)):
@@ -225,10 +226,11 @@ def _save(line: Line) -> None:
 
 
 def _with_lists(services: list[Json]) -> Iterator[Json]:
-    """What names all services, and those that have lists of prefixes."""
+    """What names all services, and those that have lists of prefixes, or say what those get who are refused."""
     yield {}
     for each in services:
-        if each["access"]["deny"] or each["access"]["allow"]:
+        access = each["access"]
+        if access["deny"] or access["allow"] or access["refused"] != OPEN.refused:
             yield commands.named(each)
 
 
