@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from p4soft.engine.native import NativeEngine
+
 from ptf_tests.dataplane import MemoryDataplane, SocketDataplane
 from ptf_tests.witness import WitnessedEngine
 from topo import shell
@@ -146,7 +148,7 @@ class P4softInProcess(Target):
         await switch.start()
         return switch
 
-    def make_engine(self, device_id: int, cpu_port: int | None) -> WitnessedEngine:
+    def make_engine(self, device_id: int, cpu_port: int | None) -> NativeEngine:
         return WitnessedEngine(device_id, cpu_port)
 
     def check(self) -> None:
@@ -171,8 +173,8 @@ class P4softLogging(P4softInProcess):
         super().__init__()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
 
-    def make_engine(self, device_id: int, cpu_port: int | None) -> WitnessedEngine:
-        engine = super().make_engine(device_id, cpu_port)
+    def make_engine(self, device_id: int, cpu_port: int | None) -> NativeEngine:
+        engine = WitnessedEngine(device_id, cpu_port)
         engine.traces = []
         engine.start_trace(self._log.fileno())
         return engine

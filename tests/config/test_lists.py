@@ -59,6 +59,7 @@ def test_lists_are_said_of_a_service_and_of_all(tmp_path: Path) -> None:
         ('deny = "10.0.0.1/8"', "deny: '10.0.0.1/8' has bits of a host; did you mean 10.0.0.0/8?"),
         ('deny = "10.0.0.0/33"', "deny: '10.0.0.0/33' is not a prefix of 0 to 32 bits"),
         ('deny = "/no/such/file"', "deny: /no/such/file: No such file or directory"),
+        ('deny = "/dev/zero"', "deny: /dev/zero: is not a regular file"),
         ('refused = "reset"', "refused: 'reset' is not one of drop, rst, icmp"),
         ("source_prefix = 4", "source_prefix: 4 is not a number from 8 to 32"),
     ],

@@ -7,7 +7,7 @@ from fullnat.core.commands import DrainServer
 from fullnat.core.interface import Failure, Op, Outcome, SwitchDown, SwitchUp, Written
 from fullnat.net.flow import Endpoint
 
-from .builders import RPORT, SERVER, SERVER_PORT, config, virtual
+from .builders import RPORT, SERVER, SERVER_PORT, config, ip, real, virtual
 from .commandkit import FIRST, KEY
 from .helpers import established, nothing_left, opened, over, tell, time_wait
 from .switch import Rig
@@ -36,6 +36,19 @@ def test_a_restarted_switch_gets_its_sessions_again() -> None:
     over(rig)
     rig.advance(131)
     nothing_left(rig)
+
+
+@pytest.mark.parametrize("scheduler", ["wlc", "lc", "sed", "nq"])
+def test_a_server_that_went_while_the_switch_was_away_is_no_candidate(scheduler: str) -> None:
+    """Its session is gone with the switch: what it weighs by now is nothing."""
+    rig = Rig(config(virtual(scheduler=scheduler)))
+    entry = established(rig)
+    rig.send(SwitchDown("lost"))
+    rig.switch.lose(entry.session_id)
+    rig.reconfigure(config(virtual(scheduler=scheduler, real_servers=(real("10.0.2.12"),))))
+    rig.up()
+    assert rig.switch.sessions() == {}
+    assert established(rig, 40001).server == ip("10.0.2.12")
 
 
 def test_nobody_is_told_that_there_is_no_session_before_all_are_back() -> None:

@@ -10,9 +10,9 @@ import pytest
 from fullnat.config.diff import model_of
 from fullnat.core.model import Declared
 from fullnat.core.placement import Place, Refusal
-from fullnat.core.pool import LocalPool
+from fullnat.core.pool import LocalPool, Peer
 from fullnat.core.service import Service
-from fullnat.core.snat import Mappings
+from fullnat.core.snat import TRIES, Mappings
 from fullnat.core.stats import new_stats
 from fullnat.net.flow import Address, Endpoint, Flow
 from hypothesis import given, settings
@@ -24,13 +24,13 @@ from .snatkit import HOST, HOST2, OUTSIDE, OUTSIDE2, PUBLIC, PUBLIC2, first, ope
 LOW = 5000
 
 
-def made(**changes: Any) -> tuple[Mappings, Service]:
-    """A rule whose servers have their ids, and the mappings of eight ports."""
+def made(ports: int = 8, **changes: Any) -> tuple[Mappings, Service]:
+    """A rule whose servers have their ids, and the mappings of so many ports."""
     declared: Declared = next(iter(model_of(config(rule(**changes))).services.values()))
     key = next(iter(model_of(config(rule(**changes))).services))
     service = Service(key)
     service.configure(declared)
-    pool = LocalPool(Random(1), LOW, LOW + 7)
+    pool = LocalPool(Random(1), LOW, LOW + ports - 1)
     pool.add(declared.publics)
     for server in service.servers.values():
         for virtual in service.virtuals:
@@ -235,3 +235,51 @@ def test_no_two_flows_to_one_destination_share_a_port(steps: list[tuple[Any, ...
         assert place.mapping is not None
         mappings.release(service, place.mapping)
     assert (len(mappings), len(mappings.blocks), sum(local.used for local in mappings._pool)) == (0, 0, 0)
+
+
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Endpoint]:
+    """The ports that are looked at from now on."""
+    found: list[Endpoint] = []
+    looked = LocalPool.is_free_beside
+
+    def look(pool: LocalPool, place: Endpoint, peer: Peer) -> bool:
+        found.append(place)
+        return looked(pool, place, peer)
+
+    monkeypatch.setattr(LocalPool, "is_free_beside", look)
+    return found
+
+
+def flow_of(host: Address, port: int, to: Address = OUTSIDE) -> Flow:
+    return Flow(6, Endpoint(host, port), Endpoint(to, 443))
+
+
+@pytest.mark.parametrize("mapping", ["endpoint-independent", "address-dependent"])
+def test_host_with_all_ports_of_its_blocks_costs_no_look_at_each(mapping: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mappings, service = made(512, block_size=256, mapping=mapping)
+    for port in range(512):
+        assert isinstance(mappings.place(service, flow_of(HOST, port)), Place)
+    found = looks(monkeypatch)
+    assert mappings.place(service, flow_of(HOST, 600)) is Refusal.NO_LOCAL_PORT
+    assert found == []
+
+
+@pytest.mark.parametrize("now", ["endpoint-independent", "address-dependent"])
+def test_few_ports_are_tried_beside_mappings_of_the_other_kind(now: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next flow tries those behind them, and so one that is free is found."""
+    before = {"endpoint-independent": "address-dependent", "address-dependent": "endpoint-independent"}[now]
+    mappings, service = made(200, mapping=before)
+    places = [mappings.place(service, flow_of(HOST, port)) for port in range(200)]
+    freed = places[150]
+    assert isinstance(freed, Place)
+    assert freed.mapping is not None
+    mappings.release(service, freed.mapping)
+    service.hosts = service.hosts._replace(mapping=now)
+    found = looks(monkeypatch)
+    for tried in range(1, 8):
+        place = mappings.place(service, flow_of(HOST2, 1))
+        assert len(found) <= TRIES * tried
+        if isinstance(place, Place):
+            break
+    assert isinstance(place, Place)
+    assert place.local == freed.local

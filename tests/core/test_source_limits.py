@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import RealServer
+from fullnat.core.commands import CommandError
 from fullnat.core.interface import SessionEvents
 from fullnat.net.flow import Address, address
 from fullnat.p4constants import ServiceFlag
@@ -131,3 +132,13 @@ def test_auto_begins_where_the_service_has_as_many_as_it_may() -> None:
     (service,) = rig.switch.of(VirtualService)
     assert service.flags == ServiceFlag.COOKIES | ServiceFlag.COOKIES_IN_NEED
     assert (len(rig.switch.sessions()), rig.controller.stats()["half_open_ended"]) == (3, 0)
+
+
+def test_more_policies_than_there_are_numbers_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For want of a number the core would look for one for ever."""
+    for module in ("checks", "policies"):
+        monkeypatch.setattr(f"fullnat.core.{module}.POLICIES", 4)
+    services = [virtual(port=port, new_rate=5) for port in (81, 82, 83)]
+    rig = Rig(config(*services[:2]))
+    with pytest.raises(CommandError, match="3 services have lists or rates of new sessions: there is room for 2"):
+        rig.reconfigure(config(*services))

@@ -3,20 +3,18 @@ entries learn by how much the numbers differ."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Interface
+from ipaddress import IPv6Address, IPv6Interface
 from typing import Any
 
 import pytest
-from fullnat.core.interface import Inject, Op, Outcome, PacketIn, SessionEvents
+from fullnat.core.interface import Inject, Outcome, PacketIn, SessionEvents
 from fullnat.core.modes import Mode
 from fullnat.core.splicing import PATIENCE
 from fullnat.net.flow import Address, Endpoint, Flow, address
 from fullnat.net.headers import TcpFlag, ethernet, ethertype_of, tcp_packet
 from fullnat.net.parse import Packet, Segment, parse
-from fullnat.p4constants import CookieKey, Direction, ServiceFlag, SessionEvent
-from fullnat.tables.cookie_key import CookieKeyEntry
+from fullnat.p4constants import Direction, ServiceFlag, SessionEvent
 from fullnat.tables.session import SessionEntry, Splice
-from fullnat.tables.virtual_service import VirtualService
 
 from .builders import CLIENT, CLIENT_PORT, INTERFACES, PUNT, SERVER_PORT, VIP, VPORT, config, syn, virtual
 from .builders import real as real_server
@@ -293,6 +291,17 @@ def test_restart_forgets_what_waits() -> None:
     assert proxied.entry.splice.number
 
 
+def test_session_that_goes_before_it_is_written_is_reset() -> None:
+    """Its client learns that it has no connection."""
+    proxied = Proxied()
+    proxied.send(proxied.from_client(), proxied.from_client(payload=b"x"))
+    proxied.rig.reconfigure(config(virtual(port=81)))
+    proxied.settle()
+    proxied.rig.advance(200)
+    assert proxied.switch.sessions() == {}
+    assert proxied.resets() == [(CLIENT_PORT, proxied.flow.reversed(), RESET)]
+
+
 def test_nat_keeps_the_clients_numbers() -> None:
     proxied = Proxied(mode=Mode.NAT, local_addresses=())
     proxied.begin()
@@ -320,81 +329,3 @@ def test_ipv6_has_its_own_sizes() -> None:
     asked = proxied.begin()
     assert asked.is_intact()
     assert asked.frame[asked.transport + 20 : asked.transport + 24] == bytes((2, 4)) + (1440).to_bytes(2, "big")
-
-
-def test_flags_and_keys_follow_the_configuration() -> None:
-    """The key first; without a service that asks for cookies there is none."""
-    rig = Rig(config(virtual()))
-    assert rig.switch.of(CookieKeyEntry) == set()
-    for word, flag in (("always", ServiceFlag.COOKIES), ("auto", ServiceFlag.COOKIES_IN_NEED)):
-        rig.reconfigure(config(virtual(syn_proxy=word)))
-        rig.settle()
-        assert {entry.flags for entry in rig.switch.of(VirtualService)} == {flag}
-        keys = {entry.wanted: entry for entry in rig.switch.of(CookieKeyEntry)}
-        new = keys[CookieKey.NEW]
-        assert keys[CookieKey.GENERATION_0 + new.generation] == new._replace(
-            wanted=CookieKey.GENERATION_0 + new.generation
-        )
-        assert (new.mss, new.mss6, new.scale) == (1452, 1420, 7)
-    before = rig.switch.of(CookieKeyEntry)
-    rig.restart()
-    assert rig.switch.of(CookieKeyEntry) == before
-    rig.reconfigure(config(virtual(syn_proxy="auto"), syn_proxy_mss=1400, syn_proxy_scale=9))
-    rig.settle()
-    assert {(entry.mss, entry.scale) for entry in rig.switch.of(CookieKeyEntry)} == {(1400, 9)}
-    rig.reconfigure(config(virtual()))
-    rig.settle()
-    assert rig.switch.of(CookieKeyEntry) == set()
-    assert {entry.flags for entry in rig.switch.of(VirtualService)} == {0}
-
-
-def test_keys_rotate_and_the_old_one_goes() -> None:
-    rig = Rig(config(virtual(syn_proxy="always")))
-    seen = {}
-    for _ in range(3):
-        rig.advance(3600, idle_notices=False)
-        rig.advance(130, idle_notices=False)
-        keys = {entry.wanted: entry for entry in rig.switch.of(CookieKeyEntry)}
-        new = keys[CookieKey.NEW]
-        assert set(keys) == {CookieKey.NEW, CookieKey.GENERATION_0 + new.generation}
-        assert new.key not in seen
-        seen[new.key] = new.generation
-    assert len(set(seen.values())) == 2
-    updates = [(op, e.wanted) for op, e in rig.switch.log_of_updates if isinstance(e, CookieKeyEntry)]
-    for position, (operation, wanted) in enumerate(updates):
-        if wanted == CookieKey.NEW and operation is Op.MODIFY:
-            assert updates[position - 1][0] is Op.INSERT
-
-
-def test_auto_begins_with_half_open_sessions_and_ends_without() -> None:
-    rig = Rig(config(virtual(syn_proxy="auto"), syn_proxy_half_open=8))
-    rig.settle()
-    for port in range(1000, 1009):
-        rig.send(syn(port))
-        rig.settle()
-    (service,) = rig.switch.of(VirtualService)
-    assert service.flags == ServiceFlag.COOKIES | ServiceFlag.COOKIES_IN_NEED
-    assert rig.controller.stats()["cookies_begun"] == 1
-    rig.advance(59)
-    (service,) = rig.switch.of(VirtualService)
-    assert service.flags & ServiceFlag.COOKIES
-    rig.advance(30)
-    (service,) = rig.switch.of(VirtualService)
-    assert service.flags == ServiceFlag.COOKIES_IN_NEED
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"protocol": "udp"}, "of TCP, and this is a service of UDP"),
-        ({"mode": Mode.DR, "real_servers": (real_server(port=VPORT),)}, "in dr they answer past us"),
-        ({"mode": Mode.TUNNEL, "real_servers": (real_server(port=VPORT),)}, "in tunnel they answer past us"),
-    ],
-)
-def test_what_cannot_have_cookies_is_refused(changes: dict[str, Any], said: str) -> None:
-    from fullnat.core.commands import CommandError
-
-    rig = Rig(config())
-    for word in ("auto", "always"):
-        with pytest.raises(CommandError, match=f"syn_proxy {word} is .*{said}"):
-            rig.reconfigure(config(virtual(syn_proxy=word, address=IPv4Address(VIP), **changes)))

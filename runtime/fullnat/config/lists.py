@@ -26,6 +26,9 @@ def prefixes(value: Any) -> frozenset[Prefix]:
 
 def _of_file(path: Path) -> Iterator[Prefix]:
     try:
+        # A pipe may have nobody who writes it, and a device no end: the controller would wait for ever.
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ValueError(f"{path}: is not a regular file")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {unreadable(error)}") from None

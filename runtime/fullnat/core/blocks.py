@@ -6,6 +6,7 @@ gets another one when its own are full, and gives one back with the last session
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from fullnat.core.pool import LocalPool, Peer
@@ -20,7 +21,7 @@ _Host = tuple[int, Address]
 
 
 class Block:
-    __slots__ = ("high", "host", "low", "next", "place", "used", "written")
+    __slots__ = ("high", "host", "low", "next", "place", "towards", "used", "written")
 
     def __init__(self, host: Address, place: _Place, low: int, size: int, *, written: bool) -> None:
         self.host = host
@@ -31,6 +32,8 @@ class Block:
         """The port that is tried first."""
         self.used = 0
         """Mappings that have a port of it."""
+        self.towards: Counter[Peer] = Counter()
+        """The same by what they are towards: a host that has all ports costs no look at each of them."""
         self.written = written
         """It is in the log."""
 
@@ -76,11 +79,11 @@ class Blocks:
         self._give(new)
         return public, new
 
-    def claim(self, host: Address, protocol: int, public: Endpoint, size: int, log: bool) -> Block | None:
+    def claim(self, host: Address, peer: Peer, public: Endpoint, size: int, log: bool) -> Block | None:
         """The host's block with a port that it has already; None when it has none, or it is another's."""
         if not size or not self._pool.low <= public.port <= self._pool.high:
             return None
-        place = protocol, public.address
+        place = peer.protocol, public.address
         low = public.port - (public.port - self._pool.low) % size
         block = self._given.get(place, {}).get(low)
         if block is None and low + size - 1 <= self._pool.high and self._is_clear(place, low, size):
@@ -89,11 +92,15 @@ class Blocks:
         if block is None or block.host != host:
             return None
         block.used += 1
+        block.towards[peer] += 1
         return block
 
-    def release(self, block: Block) -> None:
-        """A mapping that had a port of it is gone."""
+    def release(self, block: Block, peer: Peer) -> None:
+        """A mapping towards ``peer`` that had a port of it is gone."""
         block.used -= 1
+        block.towards[peer] -= 1
+        if not block.towards[peer]:
+            del block.towards[peer]
         if block.used:
             return
         protocol, _ = block.place
@@ -120,12 +127,13 @@ class Blocks:
         """A port of ``block`` that is free towards ``peer``."""
         _, address = block.place
         size = block.high - block.low + 1
-        for step in range(size):
+        for step in range(size if block.towards[peer] < size else 0):
             port = block.low + (block.next - block.low + step) % size
             public = made(Endpoint, (address, port))
             if self._pool.is_free_beside(public, peer) and self._pool.claim(public, peer):
                 block.next = port + 1 if port < block.high else block.low
                 block.used += 1
+                block.towards[peer] += 1
                 return public
         return None
 

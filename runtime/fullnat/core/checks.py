@@ -19,6 +19,7 @@ from fullnat.core.routing import Router
 from fullnat.core.syn_proxy import OFF, check_syn_proxy
 from fullnat.core.telling import INSERTED, check_proxy
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
+from fullnat.core.wishes import POLICIES, wish_of
 from fullnat.core.without_sessions import objections, objections_to_server
 from fullnat.net.flow import Address, Endpoint, address, family, is_v6, same_family, text
 from fullnat.net.vlan import interface_text
@@ -114,6 +115,16 @@ def of_lists(draft: Draft, room: int) -> Iterator[Problem]:
             if count > room // 2:
                 said = f"the lists of {whose} have {count} prefixes of {family(Address(bytes(octets)))}"
                 yield Problem(Reason.INVALID, f"{said}: the switch has room for {room // 2}")
+
+
+def of_policies(draft: Draft) -> Iterator[Problem]:
+    """More services with lists or rates than there are numbers for. One number is for what replaces another."""
+    room = POLICIES - 2
+    if draft.most_services <= room:
+        return
+    count = sum(wish is not None and not wish.is_empty for wish in map(wish_of, draft.everything()))
+    if count > room:
+        yield Problem(Reason.INVALID, f"{count} services have lists or rates of new sessions: there is room for {room}")
 
 
 def _access(declared: Declared | None) -> Access:

@@ -6,7 +6,17 @@ from collections.abc import Container, Iterable, Set
 from typing import NamedTuple, TypeVar
 
 from fullnat.config.model import GlobalSettings
-from fullnat.core.checks import check, of_cookies, of_ipv6, of_lists, of_match, of_proxies, of_stateless, of_vlans
+from fullnat.core.checks import (
+    check,
+    of_cookies,
+    of_ipv6,
+    of_lists,
+    of_match,
+    of_policies,
+    of_proxies,
+    of_stateless,
+    of_vlans,
+)
 from fullnat.core.commands import Command, CommandError, ServiceKey
 from fullnat.core.draft import Draft, Leaving
 from fullnat.core.interface import Sizes
@@ -113,6 +123,7 @@ class Declaration:
         problems += () if self._program.has_stateless else of_stateless(draft)
         problems += () if self._program.has_match else of_match(draft)
         problems += of_lists(draft, self._program.list_size)
+        problems += of_policies(draft)
         problems += () if self._program.has_proxy else of_proxies(draft)
         problems += () if self._program.has_cookies else of_cookies(draft)
         if problems:

@@ -91,6 +91,11 @@ class Draft:
     def before_access(self) -> Access:
         return self._base.access
 
+    @property
+    def most_services(self) -> int:
+        """There are no more, if perhaps fewer."""
+        return len(self._base.services) + len(self.services)
+
     def everything(self) -> list[Declared]:
         """All services, as they are to be."""
         return [each for each in {**self._base.services, **self.services}.values() if each is not None]

@@ -14,14 +14,13 @@ from typing import Any
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Effect, Log, Op, Outcome
 from fullnat.core.prefix_lists import Kind, PrefixList, PrefixLists, Updates
-from fullnat.core.wishes import OF_ALL, Permits, Wish, entry_of
+from fullnat.core.wishes import OF_ALL, POLICIES, Permits, Wish, entry_of
 from fullnat.net.flow import Endpoint, mark_of
 from fullnat.tables.listed import Listed, ListedOfAll
 from fullnat.tables.policy import Policy, PolicyOfAll
 from fullnat.tables.service_match import ANY_PORT_PRIORITY, ServiceMatch
 from fullnat.tables.virtual_service import VirtualService
 
-POLICIES = 1 << 14
 IN_PLACE = 1024
 """Prefixes of one list that may change where they are."""
 CHUNK = 2048

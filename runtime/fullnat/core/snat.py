@@ -28,6 +28,10 @@ from fullnat.net.parse import Packet
 if TYPE_CHECKING:
     from fullnat.core.store import SessionStore
 
+TRIES = 64
+"""Ports that are tried for one flow where mappings from before a change of the rule have many: the next flow, which is
+often the same one again, tries those behind them."""
+
 _Key = tuple[Endpoint, Peer]
 """A host's endpoint, and what it is mapped towards."""
 
@@ -85,7 +89,7 @@ class Mappings:
                 if not is_free or not self._pool.claim(public, peer):
                     continue
                 block = self.blocks.claim(
-                    flow.src.address, flow.protocol, public, service.hosts.block_size, service.hosts.block_log
+                    flow.src.address, peer, public, service.hosts.block_size, service.hosts.block_log
                 )
                 mapping = Mapping(flow.src, peer, public, block)
                 self._by_key.setdefault(key, mapping)
@@ -107,7 +111,7 @@ class Mappings:
             del self._by_key[key]
         self._pool.release(mapping.public, mapping.peer)
         if mapping.block is not None:
-            self.blocks.release(mapping.block)
+            self.blocks.release(mapping.block, mapping.peer)
 
     def _hold(self, service: Service, mapping: Mapping) -> None:
         mapping.holders += 1
@@ -146,14 +150,18 @@ class Mappings:
 
     def _take(self, address: Address, peer: Peer) -> Endpoint | None:
         refused: list[Endpoint] = []
-        while True:
+        found = None
+        while found is None and len(refused) < TRIES:
             public = self._pool.take((address,), 0, peer)
-            if public is None or self._pool.is_free_beside(public, peer):
+            if public is None:
                 break
-            refused.append(public)
+            if self._pool.is_free_beside(public, peer):
+                found = public
+            else:
+                refused.append(public)
         for each in refused:
             self._pool.release(each, peer)
-        return public
+        return found
 
     def _is_anothers(self, mapping: Mapping, flow: Flow) -> bool:
         """Whether a mapping of another kind has the public port for the destination: one from before the rule changed,

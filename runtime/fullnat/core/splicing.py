@@ -163,6 +163,9 @@ class Splicing:
         if waiting is None:
             return False
         if session.phase is not Phase.INSTALLING and session.phase is not Phase.REUSING:
+            # It has gone meanwhile, with its service say: nothing would ask for what waits any more.
+            self._refuse(waiting, out)
+            self._forget(number)
             return False
         if failure is not None:
             self._stats["write_failed"] += 1

@@ -14,6 +14,8 @@ from fullnat.net.prefixes import LongestPrefix, Prefix
 from fullnat.p4constants import PolicyFlag
 from fullnat.tables.policy import UNIT, Policy, PolicyOfAll
 
+POLICIES = 1 << 14
+"""Their numbers; 0 is that of all services."""
 HEADROOM = 1.25
 """SYNs that the switch lets through, to the sessions that a service may begin: the controller decides which."""
 OF_ALL: ServiceKey = (0, Endpoint(Address(b"\0\0\0\0"), 0))

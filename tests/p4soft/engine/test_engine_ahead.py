@@ -47,8 +47,8 @@ def frame(session: int) -> bytes:
 def test_the_tables_of_sessions_are_told_ahead_in_the_order_of_their_lookups() -> None:
     program, text = generate(FULLNAT.read_bytes())
     numbers = {t.name: (t.index, at) for at, t in enumerate(AheadWriter(program, Layout(program)).tables)}
-    # An action of IPv6, and one that leads to the other family, reach the same memory.
-    for inward, outward, reached in (("session_in", "session_out", 1), ("session_in6", "session_out6", 2)):
+    # What a cookie has begun reaches the same memory, and so does what leads to the other family.
+    for inward, outward, reached in (("session_in", "session_out", 2), ("session_in6", "session_out6", 3)):
         (first, at), (second, then) = numbers[inward], numbers[outward]
         # The second is only looked up when the first had nothing; both lead to one register's memory.
         assert f"{{{first}, 0, {reached}, reaches{at}}}" in text

@@ -56,7 +56,8 @@ class LeastCost(Scheduler):
 
     def _put(self, server: Candidate) -> None:
         position = self._position.get(server)
-        if position is None:
+        if position is None or not server.effective_weight:
+            # One that has left since the last update is no candidate, and has no cost.
             return
         self._changes += 1
         self._changed[position] = self._changes
