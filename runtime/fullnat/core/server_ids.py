@@ -111,6 +111,9 @@ class FoundServers:
             if ends is None or ends.action not in _MODES:
                 return None
             return ServerKey(service, ends.server, _MODES[ends.action], virtual)
+        if not port and session.server_port != session.vport:
+            # It was of a service of one port: the servers of this one keep what clients ask for.
+            return None
         server = made(Endpoint, (session.server, session.server_port if port else 0))
         is_client = session.local == session.client and session.local_port == session.client_port
         return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT, virtual)
