@@ -8,7 +8,7 @@ treated by the new list. The old one goes behind it. A service that the switch d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from fullnat.core.commands import ServiceKey
@@ -69,6 +69,8 @@ class _Policy:
 class Policies:
     def __init__(self) -> None:
         self._policies: dict[ServiceKey, _Policy] = {}
+        self._by_number: dict[int, _Policy] = {}
+        """The same."""
         self._lists = PrefixLists()
         self._leaving: dict[int, _Policy] = {}
         """By number: those whose entry the switch may still have."""
@@ -78,8 +80,6 @@ class Policies:
         self.opened: list[ServiceKey] = []
         """Those of them whose lists are there now."""
         self._next = 0
-        self._found: dict[ServiceKey, int] = {}
-        """Numbers that the switch has for services, before they are asked for."""
 
     @property
     def changed(self) -> bool:
@@ -110,7 +110,7 @@ class Policies:
         if policy is None:
             if wish is None:
                 return
-            policy = self._policies[key] = _Policy(0 if key == OF_ALL else self._number(key))
+            policy = self._add(key, 0 if key == OF_ALL else self._number())
         if policy.wish != wish:
             policy.wish = wish
             self._changed[key] = None
@@ -121,15 +121,20 @@ class Policies:
         policies = (self._policies.get(name) for name in (OF_ALL, key))
         return Permits([each.wish for each in policies if each is not None and each.wish is not None])
 
-    def _number(self, key: ServiceKey) -> int:
-        taken = {policy.number for policy in self._policies.values()} | self._leaving.keys() | {0}
-        there = self._found.get(key)
-        if there is not None and there not in taken:
-            return there
-        taken |= set(self._found.values())
-        while self._next in taken:
+    def _add(self, key: ServiceKey, number: int) -> _Policy:
+        policy = self._policies[key] = self._by_number[number] = _Policy(number)
+        return policy
+
+    def _number(self, found: int | None = None, reserved: Container[int] = ()) -> int:
+        """For another service: the one that was ``found`` in the switch, or the next that is not ``reserved``."""
+        if found is not None and self._is_free(found):
+            return found
+        while not self._is_free(self._next) or self._next in reserved:
             self._next = (self._next + 1) % POLICIES
         return self._next
+
+    def _is_free(self, number: int) -> bool:
+        return number != 0 and number not in self._by_number and number not in self._leaving
 
     # ---- lists
 
@@ -176,24 +181,22 @@ class Policies:
                 listed.append(entry)
         self._lists.found(listed)
         there = {key: entry.policy for entry in services if (key := _key(entry)) is not None}
-        self._found = {key: number for key, number in there.items() if number}
+        found = {key: number for key, number in there.items() if number}
         wishes = {key: policy.wish for key, policy in self._policies.items()}
-        self._policies, self._changed = {}, {}
-        known = {0, *self._found.values()}
+        self._policies, self._by_number, self._changed = {}, {}, {}
+        known = {0, *found.values()}
         self._leaving = {number: self._stray(entry) for number, entry in said.items() if number not in known}
         self._withheld = {key for key in keys if key not in there and not (services and mark_of(key[1]))}
         for key, wish in wishes.items():
-            number = 0 if key == OF_ALL else self._number(key) if wish is not None else None
-            if number is None:
+            if key != OF_ALL and wish is None:
                 continue
-            policy = self._policies[key] = _Policy(number)
-            policy.said = found = said.pop(number, None)
-            if found is not None and found.list_id:
-                policy.current = self._lists.get(policy.kind, found.list_id)
+            policy = self._add(key, 0 if key == OF_ALL else self._number(found.get(key), known))
+            policy.said = entry = said.pop(policy.number, None)
+            if entry is not None and entry.list_id:
+                policy.current = self._lists.get(policy.kind, entry.list_id)
             policy.wish = wish
             self._changed[key] = None
             self._follow(policy)
-        self._found = {}
         for number, entry in said.items():
             self._leaving.setdefault(number, self._stray(entry))
         named = {each for policy in self._policies.values() for each in (policy.current, policy.loading)}
@@ -216,7 +219,7 @@ class Policies:
             policy = self._policies[key]
             wanted = policy.entry()
             if wanted is None:
-                del self._policies[key]
+                del self._policies[key], self._by_number[policy.number]
                 self._leaving[policy.number] = policy
             elif wanted == policy.said:
                 self._empty(policy)
@@ -248,7 +251,7 @@ class Policies:
         if operation is Op.DELETE:
             policy = self._leaving.pop(number, None)
         else:
-            policy = next((each for each in self._policies.values() if each.number == number), None)
+            policy = self._by_number.get(number)
             if policy is not None and outcome is not Outcome.DONE:
                 policy.said = None
         if policy is not None:
