@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from fullnat.core.interface import SessionEvents
 from fullnat.core.modes import Mode
 from fullnat.core.server_ids import FoundServers, ServerKey
 from fullnat.net.flow import Endpoint
 from fullnat.net.headers import PROTO_TCP
+from fullnat.tables.server_in import ServerIn
 from fullnat.tables.session import SessionEntry
 
-from .builders import CLIENT, VIP, ip
+from .builders import CLIENT, EVENT, OUT, VIP, config, ip, real, syn, virtual
+from .switch import Rig
 
 SERVER, LOCAL = ip("10.0.2.11"), ip("10.0.2.100")
 
@@ -22,3 +25,19 @@ def test_servers_of_all_ports_keep_what_clients_ask_for(port: int, at: int | Non
     service = PROTO_TCP, Endpoint(VIP, 0)
     key = None if at is None else ServerKey(service, Endpoint(SERVER, at), Mode.FULLNAT, Endpoint(VIP, 0))
     assert FoundServers().key(session, service) == key
+
+
+def test_such_a_session_ends_with_a_word_to_both_ends() -> None:
+    """Its service is configured no more, so it is reset, as it would be had the switch lost nothing."""
+    rig = Rig(config(virtual()))
+    rig.send(syn())
+    rig.settle()
+    (number,) = rig.switch.sessions()
+    rig.send(SessionEvents(number, OUT, EVENT["SYN_ACK"]))
+    (server,) = rig.switch.of(ServerIn)
+    del rig.switch.tables["server_in", server.server_id]
+    rig.config = config(virtual(port=0, real_servers=(real(port=0),)))
+    rig.restart()
+    rig.settle()
+    assert {reset.session_id for reset in rig.switch.resets} == {number}
+    assert len(rig.switch.resets) == 2

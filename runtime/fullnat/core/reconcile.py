@@ -155,6 +155,8 @@ class Adoption:
         if virtual is not None:
             # A server of one port is none of several.
             possible = [of for of in possible if (of[1].port == 0) is (virtual.port == 0)]
+        else:
+            possible = [of for of in possible if servers.key(entry, of) is not None]
         if len(possible) > 1:
             keys = ((of, servers.key(entry, of)) for of in possible if servers.agrees(entry, of))
             fits = [of for of, real in keys if real is not None and services.ids.fits(entry.server_id, real)]
