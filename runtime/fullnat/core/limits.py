@@ -71,15 +71,16 @@ class Limits:
 
     def source(self, client: Address) -> Address | None:
         """The prefix that counts the sessions of ``client``; None: nobody does."""
-        if self._of_source == (0, 0):
-            return None
+        return None if self._of_source == (0, 0) else self._prefix(client)
+
+    def _prefix(self, client: Address) -> Address:
         return prefix_of(client, self._bits[len(client) > 4])
 
     def is_source_full(self, client: Address) -> bool:
         most = self._of_source[0]
         if not most:
             return False
-        found = self.sources.get(prefix_of(client, self._bits[len(client) > 4]))
+        found = self.sources.get(self._prefix(client))
         return found is not None and found.sessions >= most
 
     def crowds(self, client: Address) -> dict[Session, None] | None:
@@ -87,15 +88,10 @@ class Limits:
         all; None: there is room."""
         most = self._of_source[1]
         if most:
-            found = self.sources.get(prefix_of(client, self._bits[len(client) > 4]))
+            found = self.sources.get(self._prefix(client))
             if found is not None and len(found.half_open) >= most:
                 return found.half_open
         return self.half_open if 0 < self._most_half_open <= len(self.half_open) else None
-
-    @property
-    def is_over_half_open(self) -> bool:
-        """The service has as many half-open sessions as it may."""
-        return 0 < self._most_half_open <= len(self.half_open)
 
     def begun(self, session: Session) -> None:
         self.sessions += 1
