@@ -126,6 +126,25 @@ OPEN = Access()
 """Whoever wants may."""
 
 
+class Accessible:
+    """Whose ``access`` is told by its options' own names."""
+
+    __slots__ = ()
+    access: Access
+
+    @property
+    def deny(self) -> frozenset[Prefix]:
+        return self.access.deny
+
+    @property
+    def allow(self) -> frozenset[Prefix]:
+        return self.access.allow
+
+    @property
+    def refused(self) -> str:
+        return self.access.refused
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """What can be said of a real server."""
@@ -289,7 +308,7 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VirtualServer(ServiceSettings):
+class VirtualServer(ServiceSettings, Accessible):
     address: IpAddress
     """Of a service by match the one that its mark is named by (:func:`fullnat.net.flow.marked`)."""
     port: int
@@ -300,18 +319,6 @@ class VirtualServer(ServiceSettings):
     real_servers: tuple[RealServer, ...] = ()
     said: tuple[tuple[str, int], ...] = field(default=(), compare=False)
     """The section that it is of, if that stands for several of them."""
-
-    @property
-    def deny(self) -> frozenset[Prefix]:
-        return self.access.deny
-
-    @property
-    def allow(self) -> frozenset[Prefix]:
-        return self.access.allow
-
-    @property
-    def refused(self) -> str:
-        return self.access.refused
 
     @property
     def endpoint(self) -> Endpoint:
@@ -349,7 +356,7 @@ class GlobalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config(GlobalSettings):
+class Config(GlobalSettings, Accessible):
     interfaces: tuple[Interface, ...]
     routes: tuple[StaticRoute, ...] = ()
     access: Access = OPEN
@@ -357,18 +364,6 @@ class Config(GlobalSettings):
     virtual_servers: tuple[VirtualServer, ...] = ()
     vain: tuple[str, ...] = field(default=(), compare=False)
     """What the file says and nothing follows from, one line each with its place."""
-
-    @property
-    def deny(self) -> frozenset[Prefix]:
-        return self.access.deny
-
-    @property
-    def allow(self) -> frozenset[Prefix]:
-        return self.access.allow
-
-    @property
-    def refused(self) -> str:
-        return self.access.refused
 
 
 S = TypeVar("S")
