@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from fullnat.net.flow import Address, address, made, prefix_of, text
@@ -17,6 +18,10 @@ class Prefix(NamedTuple):
 
     def __str__(self) -> str:
         return f"{text(self.address)}/{self.length}"
+
+
+def of_network(network: IPv4Network | IPv6Network) -> Prefix:
+    return made(Prefix, (address(network.network_address), network.prefixlen))
 
 
 def parse(value: str) -> Prefix:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from fullnat.net.flow import MARKS, Address, Endpoint, address, is_v6, mark_of
+from fullnat.net.flow import MARKS, Address, Endpoint, is_v6, mark_of
 from fullnat.net.match import ALL_PORTS, Ports
-from fullnat.net.prefixes import Prefix
+from fullnat.net.prefixes import Prefix, of_network
 from fullnat.tables.table import Action, Table, Wanted, register
 
 _PUNT, _POLICED = "match_punt", "match_punt_policed"
@@ -41,7 +41,25 @@ def priority(virtual: Endpoint) -> int:
     return ANY_PORT_PRIORITY if number is None else ANY_PORT_PRIORITY + 1 + MARKS[1] - number
 
 
-class ServiceMatchTable(Table[ServiceMatch]):
+R = TypeVar("R", bound=tuple[Any, ...])
+
+
+class MatchTable(Table[R]):
+    """One of rules by prefixes, asked by priority."""
+
+    of_match = True
+    last = True
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        return frozenset(("source", "destination"))
+
+    def is_v6(self, entry: R) -> bool:
+        destination: Prefix = entry[self.key.index("destination")]
+        return is_v6(destination.address)
+
+
+class ServiceMatchTable(MatchTable[ServiceMatch]):
     name = "service_match"
     name6 = "service_match6"
     entry = ServiceMatch
@@ -49,12 +67,6 @@ class ServiceMatchTable(Table[ServiceMatch]):
     kinds = ("ternary", "ternary", "ternary", "range", "range", "ternary")
     actions = (Action(_PUNT, ("flags",)),)
     actions_policies = (Action(_POLICED, ("flags", "policy")),)
-    of_match = True
-    last = True
-
-    @cached_property
-    def addresses(self) -> frozenset[str]:
-        return frozenset(("source", "destination"))
 
     def key_values(self, entry: ServiceMatch) -> tuple[Any, ...]:
         """With the priority, which tells entries apart as well."""
@@ -68,9 +80,6 @@ class ServiceMatchTable(Table[ServiceMatch]):
         prefixes = Prefix(*source), Prefix(*destination)
         return ServiceMatch(protocol, *prefixes, source_port, destination_port, port, order, *params)
 
-    def is_v6(self, entry: ServiceMatch) -> bool:
-        return is_v6(entry.destination.address)
-
     def wanted(self, model: Wanted) -> Iterable[ServiceMatch]:
         for (protocol, virtual), flags in model.services.items():
             order, policy = priority(virtual), model.policies.get((protocol, virtual), 0)
@@ -79,8 +88,8 @@ class ServiceMatchTable(Table[ServiceMatch]):
                     yield _entry(protocol, virtual.address, order, flags)._replace(policy=policy)
                 continue
             for rule in model.matches.get((protocol, virtual), ()):
-                source = None if rule.src is None else Prefix(address(rule.src.network_address), rule.src.prefixlen)
-                destination = Prefix(address(rule.dst.network_address), rule.dst.prefixlen)
+                source = None if rule.src is None else of_network(rule.src)
+                destination = of_network(rule.dst)
                 own = _entry(protocol, destination.address, order, flags)
                 yield own._replace(
                     source=source or own.source,

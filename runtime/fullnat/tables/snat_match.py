@@ -7,14 +7,13 @@ Of several rules that a packet fits that of the lowest number counts. The contro
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
-from fullnat.net.flow import Address, address, is_v6
+from fullnat.net.flow import Address
 from fullnat.net.match import Ports
-from fullnat.net.prefixes import Prefix
-from fullnat.tables.service_match import priority
-from fullnat.tables.table import Action, Table, Wanted, register
+from fullnat.net.prefixes import Prefix, of_network
+from fullnat.tables.service_match import MatchTable, priority
+from fullnat.tables.table import Action, Wanted, register
 
 
 class SnatMatch(NamedTuple):
@@ -32,19 +31,13 @@ class SnatMatch(NamedTuple):
     """ServiceFlags."""
 
 
-class SnatMatchTable(Table[SnatMatch]):
+class SnatMatchTable(MatchTable[SnatMatch]):
     name = "snat_match"
     name6 = "snat_match6"
     entry = SnatMatch
     key = ("protocol", "source", "destination", "source_port", "destination_port", "port", "out_port")
     kinds = ("ternary", "ternary", "ternary", "range", "range", "ternary", "ternary")
     actions = (Action("snat_punt", ("flags",)),)
-    of_match = True
-    last = True
-
-    @cached_property
-    def addresses(self) -> frozenset[str]:
-        return frozenset(("source", "destination"))
 
     def key_values(self, entry: SnatMatch) -> tuple[Any, ...]:
         """With the priority, which tells entries apart as well."""
@@ -59,19 +52,15 @@ class SnatMatchTable(Table[SnatMatch]):
         prefixes = Prefix(*source), Prefix(*destination)
         return SnatMatch(protocol, *prefixes, source_port, destination_port, port, out_port, order, params[0])
 
-    def is_v6(self, entry: SnatMatch) -> bool:
-        return is_v6(entry.destination.address)
-
     def wanted(self, model: Wanted) -> Iterable[SnatMatch]:
         for (protocol, virtual), rules in model.outward.items():
             flags, order = model.services[protocol, virtual], priority(virtual)
             for rule in rules:
-                destination = Prefix(address(rule.dst.network_address), rule.dst.prefixlen)
+                destination = of_network(rule.dst)
                 everyone = Prefix(Address(bytes(len(destination.address))), 0)
-                source = rule.src
                 yield SnatMatch(
                     protocol,
-                    everyone if source is None else Prefix(address(source.network_address), source.prefixlen),
+                    everyone if rule.src is None else of_network(rule.src),
                     destination,
                     rule.sport,
                     rule.dport,
