@@ -112,14 +112,20 @@ control Access(inout headers_t hdr, inout metadata_t m, in bit<48> time) {
     action source_slot(out bit<32> slot, in bit<16> number, in ipv4_addr_t mask, in ipv6_addr_t mask6) {
         ipv4_addr_t source = m.flow.src & mask;
         ipv6_addr_t source6 = m.flow.src6 & mask6;
-        hash(slot, HashAlgorithm.crc32, 32w0, { source, source6, number }, 32w262144);
+        hash(slot, HashAlgorithm.crc32, 32w0, { source, source6, number }, (bit<32>)SOURCE_SLOTS);
+    }
+
+    /* From when the last one was due to when this one is; one that is due later than now comes too soon. */
+    @hidden
+    action advance(inout bit<64> next, in bit<64> now, in bit<32> gap, in bit<32> slack) {
+        bit<64> earliest = now |-| (bit<64>)slack;
+        next = (next < earliest ? earliest : next) + (bit<64>)gap;
     }
 
     apply {
         if (!m.injected && !m.reset && !DECIDED && !m.foreign && (hdr.tcp.isValid() || hdr.udp.isValid())) {
             bit<64> now = (bit<64>)time << 8;
             bit<64> next;
-            bit<64> earliest;
             bit<32> slot;
             bool begins = hdr.udp.isValid() || (hdr.tcp.syn == 1 && hdr.tcp.ack_flag == 0);
             if (policy_of_all.apply().hit) {
@@ -130,9 +136,7 @@ control Access(inout headers_t hdr, inout metadata_t m, in bit<48> time) {
                 if (begins && of_all.source_gap != 0 && !DECIDED) {
                     source_slot(slot, 0, of_all.source_mask, of_all.source_mask6);
                     source_pace.read(next, slot);
-                    earliest = now |-| (bit<64>)of_all.source_slack;
-                    if (next < earliest) { next = earliest; }
-                    next = next + (bit<64>)of_all.source_gap;
+                    advance(next, now, of_all.source_gap, of_all.source_slack);
                     if (next > now) { drop(DropReason.SOURCE_RATE); } else { source_pace.write(slot, next); }
                 }
             }
@@ -146,16 +150,12 @@ control Access(inout headers_t hdr, inout metadata_t m, in bit<48> time) {
                     if (begins && policy.source_gap != 0 && !DECIDED) {
                         source_slot(slot, m.own.policy, policy.source_mask, policy.source_mask6);
                         source_pace.read(next, slot);
-                        earliest = now |-| (bit<64>)policy.source_slack;
-                        if (next < earliest) { next = earliest; }
-                        next = next + (bit<64>)policy.source_gap;
+                        advance(next, now, policy.source_gap, policy.source_slack);
                         if (next > now) { drop(DropReason.SOURCE_RATE); } else { source_pace.write(slot, next); }
                     }
                     if (begins && policy.gap != 0 && !DECIDED) {
                         service_pace.read(next, (bit<32>)m.own.policy);
-                        earliest = now |-| (bit<64>)policy.slack;
-                        if (next < earliest) { next = earliest; }
-                        next = next + (bit<64>)policy.gap;
+                        advance(next, now, policy.gap, policy.slack);
                         if (next > now) { drop(DropReason.NEW_RATE); } else { service_pace.write((bit<32>)m.own.policy, next); }
                     }
                 }
