@@ -139,3 +139,12 @@ def test_checks_of_a_service_of_all_ports(tmp_path: Path) -> None:
     text = text.replace("DNS_CHECK {", "DNS_CHECK {\nconnect_port 53")
     config = load(tmp_path, text + OURS)
     assert [check.type for check in config.virtual_servers[0].real_servers[2].checks] == ["file"] * 3 + ["script"]
+
+
+@pytest.mark.parametrize(("named", "port"), [("203.0.113.80 80", 80), ("203.0.113.80 0", 0), ("fwmark 3", 0)])
+def test_a_sorry_server_without_a_port(tmp_path: Path, named: str, port: int) -> None:
+    """It has the service's, which is none where that has all ports."""
+    match = "@fullnat match dst=203.0.113.80" if named.startswith("fwmark") else ""
+    text = f"virtual_server {named} {{\nprotocol TCP\nlb_kind NAT\n{match}\nsorry_server 10.0.0.99\n}}\n"
+    ((sorry,),) = (virtual.real_servers for virtual in load(tmp_path, OURS + text).virtual_servers)
+    assert sorry == RealServer(address=ip_address("10.0.0.99"), port=port, sorry=True)

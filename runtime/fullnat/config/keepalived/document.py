@@ -6,10 +6,10 @@ is told once for each keyword; what it does not have is wrong.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from fullnat.config import hints
 from fullnat.config.errors import Place, Where
 from fullnat.config.keepalived import checkers, conversions, keywords, ranges
 from fullnat.config.keepalived.keywords import Keyword
@@ -127,8 +127,8 @@ class Document:
     def _group(self, node: Node, name: str, groups: Mapping[str, list[Any]], kind: str) -> list[Any]:
         if name in groups:
             return groups[name]
-        close = difflib.get_close_matches(name, groups, 1)
-        self._wrong(node, f"there is no {kind} {name}{f'; did you mean {close[0]}?' if close else ''}")
+        meant = hints.close(name, groups)
+        self._wrong(node, f"there is no {kind} {name}{f'; did you mean {meant}?' if meant else ''}")
         return []
 
     # ------------------------------------------------------------------------------------------ virtual servers
@@ -209,7 +209,7 @@ class Document:
         """A real server that is for times without a quorum, and is not checked."""
         servers = section.setdefault("real_server", [])
         try:
-            address, port = ranges.server(found.arguments, section["port"])
+            address, port = ranges.server(found.arguments, section.get("port", 0))
         except ValueError as error:
             self._wrong(found, str(error))
             return
@@ -361,9 +361,9 @@ def _script_user(nodes: list[Node]) -> str:
 
 
 def _unknown(keyword: str, known: Mapping[str, Keyword], inside: str) -> str:
-    close = difflib.get_close_matches(keyword, known, 1)
+    meant = hints.close(keyword, known)
     place = f"no keyword of {inside}" if inside else "no block of keepalived.conf"
-    return f"is {place}{f'; did you mean {close[0]}?' if close else ''}"
+    return f"is {place}{f'; did you mean {meant}?' if meant else ''}"
 
 
 def _arguments(keyword: Keyword) -> str:
