@@ -277,7 +277,7 @@ def slow(checked: Checked) -> Iterator[Slow]:
     with Slow(str(path), _Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         checked.stop()
-        checked.start(answer=f"proxy_pass http://unix:{path}")
+        checked.start(answer=f"proxy_ignore_client_abort on; proxy_pass http://unix:{path}")
         yield server
         checked.stop()
         checked.start()
