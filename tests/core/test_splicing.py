@@ -238,6 +238,29 @@ def test_first_late_segment_is_not_answered() -> None:
     proxied.begin()
 
 
+def test_late_segment_is_answered_at_once_where_no_cookie_is_under_way() -> None:
+    """The switch says so by the service's flags, without those of cookies."""
+    proxied = Proxied(reset_on_miss=True, syn_proxy="auto")
+    late = proxied.from_client("NO_SESSION", seq=ISN + 4)._replace(service_flags=int(ServiceFlag.RESET_ON_MISS))
+    proxied.send(late)
+    assert [segment for _, _, segment in proxied.resets()] == [RESET]
+
+
+def test_rate_counts_what_acknowledges_a_cookie() -> None:
+    """Who comes too soon learns it."""
+    proxied = Proxied(new_rate=1)
+    proxied.begin()
+    proxied.flow = proxied.flow._replace(src=Endpoint(CLIENT, 40001))
+    proxied.send(proxied.from_client())
+    proxied.settle()
+    assert proxied.resets() == [(CLIENT_PORT, proxied.flow.reversed(), RESET)]
+    assert (proxied.stat("service_rate"), len(proxied.switch.sessions())) == (1, 1)
+    proxied.rig.advance(1)
+    proxied.send(proxied.from_client())
+    proxied.settle()
+    assert len(proxied.switch.sessions()) == 2
+
+
 def test_damaged_segments_make_nothing() -> None:
     proxied = Proxied()
     broken = proxied.from_client(payload=b"abc")

@@ -230,9 +230,9 @@ class ServiceSettings:
     """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
-    syn_proxy: str = "off"
+    syn_proxy: str = "auto"
     """Which SYNs are answered with a cookie, of :data:`fullnat.core.syn_proxy.COOKIES`: none, those that are too many,
-    or all."""
+    where that can be, or all."""
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
     echo_while_up: bool = False

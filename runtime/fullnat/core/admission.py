@@ -128,7 +128,7 @@ class Admission:
         """Of the half-open sessions of ``service``, or of the source of ``flow``, the oldest goes if there are as many
         as there may be: whoever answers has done so by then."""
         crowd = service.limits.crowds(flow.src.address)
-        if crowd is None or self.on_crowd(service, now, out):
+        if crowd is None or (crowd is service.limits.half_open and self.on_crowd(service, now, out)):
             return
         oldest = next((each for each in crowd if each.phase is Phase.INSTALLED), None)
         if oldest is None:
