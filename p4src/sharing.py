@@ -25,8 +25,11 @@ _NAMED = "metadata_t."
 def share_fields(program: Json) -> None:
     """Change ``program``, a BMv2 JSON, in place."""
     inputs = {each["name"]: each["input"] for each in program["calculations"]}
-    actions = {each["id"]: _with_inputs(each["primitives"], inputs) for each in program["actions"]}
     ingress = next(each for each in program["pipelines"] if each["name"] == "ingress")
+    of_ingress = {number for table in ingress["tables"] for number in table["action_ids"]}
+    actions = {
+        each["id"]: _with_inputs(each["primitives"], inputs) for each in program["actions"] if each["id"] in of_ingress
+    }
     lives = Lives(ingress, actions)
     widths = _temporaries(program)
     # What is needed where the pipeline begins is zero there.
@@ -64,6 +67,7 @@ def _used_elsewhere(program: Json, ingress: Json, actions: dict[int, Json]) -> s
     parts = [value for key, value in program.items() if key not in ("actions", "calculations", "pipelines")]
     parts += [each for each in program["calculations"] if each["name"] not in hashes]
     parts += [each for each in program["pipelines"] if each is not ingress]
+    parts += [each for each in program["actions"] if each["id"] not in actions]
     parts += [each for of in actions.values() for each in of if each["op"] not in WRITING + READING]
     return set(fields(parts))
 

@@ -156,6 +156,14 @@ def test_what_a_digest_tells_is_there_at_the_end() -> None:
     assert names(shared(made)) == ["tmp_0", *SEEN, "shared_16_0"]
 
 
+def test_what_egress_uses_stays() -> None:
+    made = program([[assign("tmp_0"), assign("tmp_1")], [assign(SEEN[0], "tmp_1")], [assign(SEEN[1], "tmp_0")]])
+    (ingress,) = made["pipelines"]
+    ingress["tables"][1] |= {"next_tables": {"a1": None}, "base_default_next": None}
+    made["pipelines"].append({"name": "egress", "init_table": "t2", "tables": [ingress["tables"].pop()]})
+    assert names(shared(made)) == ["tmp_0", *SEEN, "shared_16_0"]
+
+
 def test_operands_of_hashes_share_too_and_their_headers_go() -> None:
     hashing: Json = {"op": "modify_field_with_hash_based_offset"}
     hashing["parameters"] = [field(SEEN[0]), {"type": "calculation", "value": "calc"}]
