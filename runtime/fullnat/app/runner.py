@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from time import monotonic
 from typing import NoReturn, Protocol
 
@@ -341,8 +340,12 @@ class CoreRunner:
                 elif isinstance(effect, Turned):
                     for call in self._told:
                         call(effect)
-            if self._switch is not None and self._switch.switch_id == switch_id:
-                self._tell(partial(_carry_out, effects))
+            switch = self._switch
+            if switch is not None and switch.switch_id == switch_id:
+                try:
+                    switch.carry_out(effects)
+                except Exception as error:
+                    switch.fail(error)
 
     @staticmethod
     def _log(line: Log) -> None:
@@ -356,7 +359,3 @@ class CoreRunner:
                 call(self._switch)
             except Exception as error:
                 self._switch.fail(error)
-
-
-def _carry_out(effects: list[Effect], switch: Switch) -> None:
-    switch.carry_out(effects)

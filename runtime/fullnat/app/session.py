@@ -27,6 +27,7 @@ from fullnat.core.interface import (
     LimitPunts,
     Probe,
     Probed,
+    Reset,
     SessionsFound,
     SessionsRead,
     SwitchId,
@@ -270,20 +271,21 @@ class SwitchSession:
         """Packets of a list of effects follow the writes that stand before them in it."""
         group: Group | None = None
         for effect in effects:
-            if self._farewells.take(effect):
-                continue
             if isinstance(effect, Write):
-                group = group or Group()
-                self.writer.submit(effect, group)
-            elif isinstance(effect, Probe):
-                self._probes.append(effect)
-            elif isinstance(effect, LimitPunts):
-                self._limit_punts(effect)
-            elif isinstance(effect, (Forward, Inject)):
+                if not self._farewells.take(effect):
+                    group = group or Group()
+                    self.writer.submit(effect, group)
+            elif isinstance(effect, (Inject, Forward)):
                 if group is not None and group.jobs:
                     group.packets.append(effect)
                 else:
                     self._packets.append(effect)
+            elif isinstance(effect, Reset):
+                self._farewells.take(effect)
+            elif isinstance(effect, Probe):
+                self._probes.append(effect)
+            elif isinstance(effect, LimitPunts):
+                self._limit_punts(effect)
 
     def flush(self) -> None:
         self.writer.pump()

@@ -22,9 +22,10 @@ Updates = list[tuple[Op, Entry]]
 class PrefixList:
     """The prefixes of one id."""
 
-    __slots__ = ("failed", "kind", "number", "pending", "there", "todo", "wanted")
+    __slots__ = ("_unwritten", "failed", "kind", "number", "pending", "there", "todo", "wanted")
 
-    def __init__(self, kind: Kind, number: int) -> None:
+    def __init__(self, kind: Kind, number: int, unwritten: dict[PrefixList, None] | None = None) -> None:
+        """It is in ``unwritten`` while something of it is to be written."""
         self.kind = kind
         self.number = number
         self.there: dict[Prefix, bool] = {}
@@ -35,12 +36,17 @@ class PrefixList:
         self.pending = 0
         """Updates under way."""
         self.failed: Counter[str] = Counter()
+        self._unwritten = {} if unwritten is None else unwritten
 
     def change_to(self, content: Mapping[Prefix, bool]) -> None:
         there, self.wanted = self.there, content
         come = sorted((each for each in content if there.get(each) is not content[each]), key=_length, reverse=True)
         go = sorted((each for each in there if each not in content), key=_length)
         self.todo = deque((*come, *go))
+        if self.todo:
+            self._unwritten[self] = None
+        else:
+            self._unwritten.pop(self, None)
 
     def distance(self, content: Mapping[Prefix, bool]) -> int:
         """How many prefixes would change."""
@@ -65,6 +71,8 @@ class PrefixList:
             else:
                 made.append((Op.MODIFY if prefix in there else Op.INSERT, self._entry(prefix, refused)))
                 there[prefix] = refused
+        if not self.todo:
+            self._unwritten.pop(self, None)
         self.pending += len(made)
         return made
 
@@ -91,6 +99,10 @@ class PrefixLists:
     def __init__(self) -> None:
         self._lists: dict[tuple[Kind, int], PrefixList] = {}
         """All that the switch may have something of."""
+        self._unwritten: dict[PrefixList, None] = {}
+        """Those of them of which something is to be written,"""
+        self._pending = 0
+        """and how many updates are under way."""
         self._next = 0
         self._touched: dict[PrefixList, None] = {}
         """Those with an answer since they were last looked at."""
@@ -98,8 +110,7 @@ class PrefixLists:
     @property
     def waiting(self) -> bool:
         """Something is to be written, and nothing is under way."""
-        lists = self._lists.values()
-        return any(each.todo for each in lists) and not any(each.pending for each in lists)
+        return not self._pending and bool(self._unwritten)
 
     def new(self, kind: Kind) -> PrefixList:
         while not self._next or (kind, self._next) in self._lists:
@@ -107,11 +118,11 @@ class PrefixLists:
         return self.get(kind, self._next)
 
     def get(self, kind: Kind, number: int) -> PrefixList:
-        return self._lists.setdefault((kind, number), PrefixList(kind, number))
+        return self._lists.setdefault((kind, number), PrefixList(kind, number, self._unwritten))
 
     def found(self, entries: Iterable[Listed | ListedOfAll]) -> None:
         """This is what the switch has."""
-        self._lists, self._touched = {}, {}
+        self._lists, self._touched, self._unwritten, self._pending = {}, {}, {}, 0
         for entry in entries:
             self.get(type(entry), entry.list_id).there[Prefix(entry.source, entry.source_len)] = entry.refused
 
@@ -125,12 +136,14 @@ class PrefixLists:
         for each in self._lists.values():
             if each.todo and len(made) < limit:
                 made += each.updates(limit - len(made))
+        self._pending += len(made)
         return made
 
     def answered(self, operation: Op, entry: Listed | ListedOfAll, outcome: Outcome) -> None:
         found = self._lists.get((type(entry), entry.list_id))
         if found is not None:
             found.answered(operation, entry, outcome)
+            self._pending -= 1
             self._touched[found] = None
 
     def settled(self) -> Iterator[tuple[PrefixList, str]]:

@@ -23,6 +23,9 @@ def varint(value: int) -> bytes:
     """A non-negative integer as protobuf varint: 7 bits a byte, low ones first. Made from ready pieces of 14 bits."""
     if value < 0x4000:
         return _SHORT[value]
+    if 1 << 56 <= value < 1 << 70:
+        pieces = _LONG[value & 0x3FFF] + _LONG[value >> 14 & 0x3FFF] + _LONG[value >> 28 & 0x3FFF]
+        return pieces + _LONG[value >> 42 & 0x3FFF] + _SHORT[value >> 56]
     pieces = b""
     while value >= 0x4000:
         pieces += _LONG[value & 0x3FFF]
