@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from finsy.proto import p4i, p4r
@@ -289,36 +288,6 @@ def test_a_switch_may_tell_what_the_client_sent() -> None:
     assert telling.decode_packet(packet_in({5: 1} | fields)) == PacketIn(2, 1, 300, 7, FRAME, seq=1)
     members.add(bitstring=canonical(0x12345678))
     assert telling.decode_digest(digest) == [SessionEvents(7, 2, 96, seq=0x12345678)]
-
-
-class Packed(NamedTuple):
-    """Digests as a switch in this process has them."""
-
-    digest_id: int
-    data: tuple[bytes, ...]
-    list_id: int = 1
-
-
-@pytest.mark.parametrize("told", [False, True])
-def test_several_reports_of_a_session_in_a_list_are_one(told: bool) -> None:
-    """Whether the switch tells what the client sent, and whether it is in this process, or not."""
-    packets = tells_seq(told=told).packets
-    rows = ((7, 2, 1, 0), (8, 2, 1, 0), (7, 1, 2, 0), (7, 1, 4, 99), (7, 2, 72, 0), (7, 2, 8, 0))
-    digest = p4r.DigestList(digest_id=packets.digest_id)
-    for row in rows:
-        members = digest.data.add().struct.members
-        for value in row if told else row[:3]:
-            members.add(bitstring=canonical(value))
-    data = tuple(struct.pack("!IBBI", *row)[: 10 if told else 6] for row in rows)
-    end = 99 if told else 0
-    expected = [
-        SessionEvents(7, 1, 7, end),
-        SessionEvents(8, 2, 1),
-        SessionEvents(7, 2, 72),
-        SessionEvents(7, 2, 8),
-    ]
-    assert packets.decode_digest(digest) == expected
-    assert packets.decode_packed(Packed(digest.digest_id, data)) == expected
 
 
 @pytest.mark.parametrize("members", [0, 2, 5])

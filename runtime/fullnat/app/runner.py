@@ -4,6 +4,7 @@ switches come and go."""
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +29,8 @@ EVENTS_WAITING = 65536
 """Events taken from the switch ahead of the core."""
 OPENINGS_WAITING = 32768
 """SYNs among them: what can come in the time that they may wait, and some."""
+YOUNG = 1_000
+"""New objects that the garbage collector looks at where nothing waits for it: 0.1 ms instead of 3 when it has to."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -102,6 +105,8 @@ class CoreRunner:
             self._round()
         if self._busy:
             self._wake.set()
+        elif gc.get_count()[0] >= YOUNG:
+            gc.collect(1)
 
     @property
     def openings(self) -> tuple[int, int]:

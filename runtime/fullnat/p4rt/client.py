@@ -20,7 +20,7 @@ from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport
-from fullnat.p4rt.wire import LENGTH_DELIMITED, delimited, scalar, tag, varint
+from fullnat.p4rt.wire import delimited, scalar, write_request
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
@@ -47,9 +47,6 @@ _WORTH_BRINGING: dict[int, int] = {
     PuntReason.REFUSED: refused.WORTH_BRINGING,
 }
 """Packets a second, and at once. Each reason has its meter: a flood of the one kind takes nothing of another's."""
-_UPDATE = tag(4, LENGTH_DELIMITED)
-_UPDATE_HEADS = tuple(_UPDATE + varint(size) for size in range(1024))
-"""What stands in front of an update of so many bytes in its WriteRequest."""
 _BATCH = 512
 """Updates or entities a request made here carries."""
 
@@ -276,12 +273,7 @@ class Client:
         Raises ConnectionLost, or NotPrimary when another controller has taken over.
         """
         head = scalar(1, self.device_id) + delimited(3, _u128(self._election_id))
-        pieces = [head]
-        for update in updates:
-            size = len(update)
-            pieces.append(_UPDATE_HEADS[size] if size < len(_UPDATE_HEADS) else _UPDATE + varint(size))
-            pieces.append(update)
-        request = b"".join(pieces)
+        request = write_request(head, updates)
         try:
             await self._checked(self._transport.write(request))
         except RpcError as error:

@@ -7,6 +7,7 @@ Tests hold them against the message objects of the same content.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from fullnat.net.flow import Address
@@ -55,6 +56,21 @@ def canonical(value: int) -> bytes:
 def shortest(value: bytes) -> bytes:
     """The same of a value in network order."""
     return value.lstrip(b"\0") or b"\0"
+
+
+_UPDATE = tag(4, LENGTH_DELIMITED)
+_UPDATE_HEADS = tuple(_UPDATE + varint(size) for size in range(1024))
+"""What stands in front of an update of so many bytes."""
+
+
+def write_request(head: bytes, updates: Iterable[bytes]) -> bytes:
+    """A p4.v1.WriteRequest: ``head``, which is all but the ``updates``, and those."""
+    pieces = [head]
+    for update in updates:
+        size = len(update)
+        pieces.append(_UPDATE_HEADS[size] if size < len(_UPDATE_HEADS) else _UPDATE + varint(size))
+        pieces.append(update)
+    return b"".join(pieces)
 
 
 K = TypeVar("K", int, Address)
