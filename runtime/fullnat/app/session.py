@@ -215,7 +215,7 @@ class SwitchSession:
             handled, shed = now[0] - before[0], now[1] - before[1]
             before, time = now, time + seconds
             throttle, was_active = self._throttle, self._throttle.active
-            if not throttle.look(handled, shed, seconds):
+            if not throttle.look(handled, shed, seconds, self._runner.queues["openings"]):
                 continue
             if throttle.active is not was_active:
                 _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
