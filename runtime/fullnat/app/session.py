@@ -27,6 +27,7 @@ from fullnat.core.interface import (
     LimitPunts,
     Probe,
     Probed,
+    Reset,
     SessionsFound,
     SessionsRead,
     SwitchId,
@@ -214,7 +215,7 @@ class SwitchSession:
             handled, shed = now[0] - before[0], now[1] - before[1]
             before, time = now, time + seconds
             throttle, was_active = self._throttle, self._throttle.active
-            if not throttle.look(handled, shed, seconds):
+            if not throttle.look(handled, shed, seconds, self._runner.queues["openings"]):
                 continue
             if throttle.active is not was_active:
                 _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
@@ -270,20 +271,21 @@ class SwitchSession:
         """Packets of a list of effects follow the writes that stand before them in it."""
         group: Group | None = None
         for effect in effects:
-            if self._farewells.take(effect):
-                continue
             if isinstance(effect, Write):
-                group = group or Group()
-                self.writer.submit(effect, group)
-            elif isinstance(effect, Probe):
-                self._probes.append(effect)
-            elif isinstance(effect, LimitPunts):
-                self._limit_punts(effect)
-            elif isinstance(effect, (Forward, Inject)):
+                if not self._farewells.take(effect):
+                    group = group or Group()
+                    self.writer.submit(effect, group)
+            elif isinstance(effect, (Inject, Forward)):
                 if group is not None and group.jobs:
                     group.packets.append(effect)
                 else:
                     self._packets.append(effect)
+            elif isinstance(effect, Reset):
+                self._farewells.take(effect)
+            elif isinstance(effect, Probe):
+                self._probes.append(effect)
+            elif isinstance(effect, LimitPunts):
+                self._limit_punts(effect)
 
     def flush(self) -> None:
         self.writer.pump()

@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Failure, Op, Outcome, Write, Written
+from fullnat.net.flow import made
 from fullnat.p4rt.errors import code_name
 from fullnat.p4rt.outcomes import outcome
 from fullnat.p4rt.packetio import PacketOut
@@ -61,24 +62,24 @@ class _Job:
     failed: dict[int, Failure] = field(default_factory=dict)
 
 
-class _Update:
-    """One position of a Write effect. ``keys`` identify the switch's entries that it touches, ``after`` those that it
-    leads to: nothing, if updates are carried out ``in_order`` anyway."""
+class _Update(NamedTuple):
+    """One position of a Write effect."""
 
-    __slots__ = ("after", "entry", "job", "keys", "op", "position")
+    job: _Job
+    position: int
+    op: Op
+    entry: Entry
+    keys: tuple[EntryKey, ...]
+    """The switch's entries that it touches,"""
+    after: tuple[EntryKey, ...]
+    """and those that it leads to; neither, if updates are carried out in their order anyway."""
 
-    def __init__(self, job: _Job, position: int, op: Op, entry: Entry, in_order: bool) -> None:
-        self.job = job
-        self.position = position
-        self.op = op
-        self.entry = entry
-        self.keys: tuple[EntryKey, ...] = ()
-        self.after: tuple[EntryKey, ...] = ()
-        if not in_order:
-            table = table_of(entry)
-            self.keys = table.keys(entry)
-            if op is not Op.DELETE:
-                self.after = table.requires(entry)
+
+def _update(job: _Job, position: int, op: Op, entry: Entry, in_order: bool) -> _Update:
+    if in_order:
+        return made(_Update, (job, position, op, entry, (), ()))
+    table = table_of(entry)
+    return _Update(job, position, op, entry, table.keys(entry), () if op is Op.DELETE else table.requires(entry))
 
 
 class Writer:
@@ -131,7 +132,7 @@ class Writer:
             self._finish(job)
         in_order = self._client.immediate
         for position, (op, entry) in enumerate(write.updates):
-            self._pending.append(_Update(job, position, op, entry, in_order))
+            self._pending.append(_update(job, position, op, entry, in_order))
 
     def pump(self) -> None:
         """Start as many requests as there is work and room for."""
@@ -152,6 +153,8 @@ class Writer:
         them, unless it is in this process."""
         batch: list[_Update] = []
         pending, busy = self._pending, self._busy
+        if self._client.immediate:
+            return [pending.popleft() for _ in range(min(len(pending), BATCH_UPDATES))]
         while pending and len(batch) < BATCH_UPDATES:
             update = pending[0]
             keys = update.keys
@@ -174,8 +177,9 @@ class Writer:
             except ValueError as error:
                 failed[index] = Failure(Outcome.REFUSED, str(error))
                 continue
-            wires.extend(encoded)
-            owners.extend([index] * len(encoded))
+            for wire in encoded:
+                wires.append(wire)
+                owners.append(index)
             if self._has_counted(update) and (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
                 cells.append(cell)
         if wires:
@@ -190,8 +194,9 @@ class Writer:
                 failed.update(_per_update(batch, owners, errors))
                 await self._roll_back(batch, owners, errors)
         self._in_flight -= 1
-        for update in batch:
-            self._busy.difference_update(update.keys)
+        if self._busy:
+            for update in batch:
+                self._busy.difference_update(update.keys)
         if failed:
             self._log(batch, failed)
         for index, update in enumerate(batch):
@@ -205,9 +210,11 @@ class Writer:
             self.pump()
 
     def _has_counted(self, update: _Update) -> bool:
-        """Whether the cell of a new server may be another than zero."""
+        """Whether it is a new server whose cell may be another than zero."""
         entry = update.entry
-        if self._counted is None or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
+        if isinstance(entry, SessionEntry) or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
+            return False
+        if self._counted is None:
             return True
         known = self._counted.setdefault(type(entry), bytearray())
         if entry.server_id >= len(known):
@@ -247,7 +254,7 @@ class Writer:
 
     def _finish(self, job: _Job) -> None:
         if job.write.token:
-            self._written(Written(job.write.token, job.failed))
+            self._written(made(Written, (job.write.token, job.failed)))
         group = job.group
         group.jobs -= 1
         if not group.jobs and group.packets:

@@ -73,7 +73,8 @@ class Expiry:
     def _heed(self, session: Session, before: IntEnum) -> None:
         """Whether the server takes new sessions is seen by what comes of one."""
         protocol, events = session.protocol, session.events
-        if session.state is protocol.established:
+        was_opened = before is protocol.initial and events & protocol.opened == protocol.opened
+        if was_opened or session.state is protocol.established:
             session.server.failures = session.server.strikes = 0
         elif before is protocol.initial and events & protocol.words and not events & protocol.answers:
             self._store.doubts.not_taken(session)

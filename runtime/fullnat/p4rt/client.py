@@ -20,7 +20,7 @@ from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport
-from fullnat.p4rt.wire import delimited, scalar
+from fullnat.p4rt.wire import delimited, scalar, write_request
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
@@ -273,7 +273,7 @@ class Client:
         Raises ConnectionLost, or NotPrimary when another controller has taken over.
         """
         head = scalar(1, self.device_id) + delimited(3, _u128(self._election_id))
-        request = head + b"".join([delimited(4, update) for update in updates])
+        request = write_request(head, updates)
         try:
             await self._checked(self._transport.write(request))
         except RpcError as error:
