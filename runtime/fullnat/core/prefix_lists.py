@@ -22,10 +22,9 @@ Updates = list[tuple[Op, Entry]]
 class PrefixList:
     """The prefixes of one id."""
 
-    __slots__ = ("_unwritten", "failed", "kind", "number", "pending", "there", "todo", "wanted")
+    __slots__ = ("failed", "kind", "number", "pending", "there", "todo", "wanted")
 
-    def __init__(self, kind: Kind, number: int, unwritten: dict[PrefixList, None] | None = None) -> None:
-        """It is in ``unwritten`` while something of it is to be written."""
+    def __init__(self, kind: Kind, number: int) -> None:
         self.kind = kind
         self.number = number
         self.there: dict[Prefix, bool] = {}
@@ -36,17 +35,12 @@ class PrefixList:
         self.pending = 0
         """Updates under way."""
         self.failed: Counter[str] = Counter()
-        self._unwritten = {} if unwritten is None else unwritten
 
     def change_to(self, content: Mapping[Prefix, bool]) -> None:
         there, self.wanted = self.there, content
         come = sorted((each for each in content if there.get(each) is not content[each]), key=_length, reverse=True)
         go = sorted((each for each in there if each not in content), key=_length)
         self.todo = deque((*come, *go))
-        if self.todo:
-            self._unwritten[self] = None
-        else:
-            self._unwritten.pop(self, None)
 
     def distance(self, content: Mapping[Prefix, bool]) -> int:
         """How many prefixes would change."""
@@ -71,8 +65,6 @@ class PrefixList:
             else:
                 made.append((Op.MODIFY if prefix in there else Op.INSERT, self._entry(prefix, refused)))
                 there[prefix] = refused
-        if not self.todo:
-            self._unwritten.pop(self, None)
         self.pending += len(made)
         return made
 
@@ -99,18 +91,18 @@ class PrefixLists:
     def __init__(self) -> None:
         self._lists: dict[tuple[Kind, int], PrefixList] = {}
         """All that the switch may have something of."""
-        self._unwritten: dict[PrefixList, None] = {}
-        """Those of them of which something is to be written,"""
-        self._pending = 0
-        """and how many updates are under way."""
         self._next = 0
         self._touched: dict[PrefixList, None] = {}
         """Those with an answer since they were last looked at."""
+        self._todo: dict[PrefixList, None] = {}
+        """Those of which something is to be written,"""
+        self._pending = 0
+        """and how many updates of all are under way."""
 
     @property
     def waiting(self) -> bool:
         """Something is to be written, and nothing is under way."""
-        return not self._pending and bool(self._unwritten)
+        return bool(self._todo) and not self._pending
 
     def new(self, kind: Kind) -> PrefixList:
         while not self._next or (kind, self._next) in self._lists:
@@ -118,32 +110,48 @@ class PrefixLists:
         return self.get(kind, self._next)
 
     def get(self, kind: Kind, number: int) -> PrefixList:
-        return self._lists.setdefault((kind, number), PrefixList(kind, number, self._unwritten))
+        return self._lists.setdefault((kind, number), PrefixList(kind, number))
 
     def found(self, entries: Iterable[Listed | ListedOfAll]) -> None:
         """This is what the switch has."""
-        self._lists, self._touched, self._unwritten, self._pending = {}, {}, {}, 0
+        self._lists, self._touched, self._todo, self._pending = {}, {}, {}, 0
         for entry in entries:
             self.get(type(entry), entry.list_id).there[Prefix(entry.source, entry.source_len)] = entry.refused
 
     def empty_all_but(self, named: Collection[PrefixList | None]) -> None:
-        for each in self._lists.values():
+        for each in tuple(self._lists.values()):
             if each not in named:
-                each.change_to({})
+                self.change(each, {})
+
+    def change(self, which: PrefixList, content: Mapping[Prefix, bool]) -> None:
+        """Have ``which`` become this."""
+        which.change_to(content)
+        if which.todo:
+            self._todo[which] = None
+        else:
+            self._todo.pop(which, None)
+            self._forget_empty(which)
+
+    def _forget_empty(self, which: PrefixList) -> None:
+        """Its id is free when there is nothing of it any more."""
+        if which.is_settled and not which.there and not which.wanted:
+            self._lists.pop((which.kind, which.number), None)
 
     def updates(self, limit: int) -> Updates:
         made: Updates = []
-        for each in self._lists.values():
-            if each.todo and len(made) < limit:
-                made += each.updates(limit - len(made))
+        while self._todo and len(made) < limit:
+            each = next(iter(self._todo))
+            made += each.updates(limit - len(made))
+            if not each.todo:
+                del self._todo[each]
         self._pending += len(made)
         return made
 
     def answered(self, operation: Op, entry: Listed | ListedOfAll, outcome: Outcome) -> None:
         found = self._lists.get((type(entry), entry.list_id))
         if found is not None:
-            found.answered(operation, entry, outcome)
             self._pending -= 1
+            found.answered(operation, entry, outcome)
             self._touched[found] = None
 
     def settled(self) -> Iterator[tuple[PrefixList, str]]:
@@ -153,6 +161,5 @@ class PrefixLists:
             if not each.is_settled:
                 continue
             failed, each.failed = each.failed, Counter()
-            if not each.there and not each.wanted:
-                self._lists.pop((each.kind, each.number), None)
+            self._forget_empty(each)
             yield each, ", ".join(f"{number} {name}" for name, number in failed.items())

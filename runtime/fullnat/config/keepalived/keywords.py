@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
+from fullnat.config.keepalived import matching
 from fullnat.config.keepalived.conversions import (
     Convert,
     all_words,
@@ -28,6 +29,7 @@ from fullnat.config.keepalived.conversions import (
 )
 from fullnat.config.model import ServerSettings, ServiceSettings
 from fullnat.core.protocols import base as protocols
+from fullnat.net.match import MOST
 from fullnat.p4constants import PORT_GUE
 
 NO_BFD = (
@@ -161,6 +163,7 @@ _HTTP = {
     "url": Keyword(fewest=0, most=0, below=URL),
     "virtualhost": Keyword(option="host", convert=first_word),
     **_all("the name is always sent where there is one", 0, 1, "enable_sni"),
+    **_all("virtualhost is the name that is sent", 1, 1, "sni_name"),
     **_all("HTTP/1.0 is spoken", 1, 1, "http_protocol"),
     **_all("a server that is down is checked at delay_before_retry", 0, 1, "fast_recovery"),
     **_all("@fullnat verify true has certificates verified", 0, 1, "ssl_verify"),
@@ -282,7 +285,8 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "refused": Keyword(option="refused", convert=first_word),
     "proxy_protocol": Keyword(option="proxy_protocol", convert=proxy),
     "vip_bind_dev": _without(ONE_SWITCH),
-    "match": Keyword(most=MANY, option="match", convert=list),
+    "match": Keyword(most=MOST, option="match", convert=list),
+    **{name: Keyword() for name in matching.KEYWORDS},
     "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
     "snmp_name": _without("it names a value of SNMP, which is not there"),
 }
