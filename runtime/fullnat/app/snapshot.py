@@ -233,8 +233,8 @@ class Snapshots:
         }
 
     def _queues(self) -> dict[str, int]:
-        session, log = self._owner.session, self._session_log
-        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if session is None else session.queues
+        outgoing, log = self._owner.outgoing, self._session_log
+        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if outgoing is None else outgoing.queues
         return {**self._runner.queues, **of_switch, "session_log": log.depth if log else 0}
 
     def _histograms(self) -> dict[str, Histogram]:

@@ -10,7 +10,8 @@ from time import monotonic
 from typing import NoReturn
 
 from fullnat.app.runner import CoreRunner
-from fullnat.app.session import Counts, SwitchSession
+from fullnat.app.outgoing import Counts, Outgoing
+from fullnat.app.session import Alone, Home, SwitchSession
 from fullnat.app.writer import Writer
 from fullnat.core.interface import THE_SWITCH, SwitchId
 from fullnat.p4rt.client import Client
@@ -26,13 +27,22 @@ _LOGGER = logging.getLogger(__name__)
 class SwitchOwner:
     """``connect`` makes a new client, with its own connection, for every attempt. Raises P4RuntimeError."""
 
-    def __init__(self, runner: CoreRunner, connect: Callable[[], Client], switch_id: SwitchId = THE_SWITCH) -> None:
-        self.counts = Counts()
+    def __init__(
+        self,
+        runner: CoreRunner,
+        connect: Callable[[], Client],
+        switch_id: SwitchId = THE_SWITCH,
+        home: Home | None = None,
+        counts: Counts | None = None,
+    ) -> None:
+        """``home``: whom the connections serve, None: the core, by themselves."""
+        self.counts = counts or Counts()
         self.session: SwitchSession | None = None
         """None between two connections."""
         self._runner = runner
         self._connect = connect
-        self._switch_id = switch_id
+        self._home = home or Alone(runner, self.counts, switch_id)
+        self._called = "no switch" if home is None else f"no switch {switch_id}"
         self._reason = ""
         self._heard: float | None = None
         """When the switch was last heard, before the connection was lost; None before the first connection."""
@@ -43,7 +53,11 @@ class SwitchOwner:
 
     @property
     def writer(self) -> Writer | None:
-        return self.session.writer if self.session is not None else None
+        return self.outgoing.writer if self.outgoing is not None else None
+
+    @property
+    def outgoing(self) -> Outgoing | None:
+        return self.session.outgoing if self.session is not None else None
 
     @property
     def serving(self) -> bool:
@@ -76,7 +90,7 @@ class SwitchOwner:
         told = ""
         while True:
             try:
-                self.session = SwitchSession(self._connect(), self._runner, self.counts, self._switch_id)
+                self.session = SwitchSession(self._connect(), self._home, self.counts)
                 reason = await _served(self.session)
                 if self.session.served:
                     delay, told = BACKOFF_FIRST, ""
@@ -86,7 +100,7 @@ class SwitchOwner:
             finally:
                 self.session = None
             if reason != told:
-                _LOGGER.warning("no switch: %s; trying again", reason)
+                _LOGGER.warning("%s: %s; trying again", self._called, reason)
             self._reason = told = reason
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(delay * 2, BACKOFF_LAST)
