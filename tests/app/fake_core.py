@@ -66,13 +66,13 @@ class FakeCore:
     def holds(self, entry: SessionEntry) -> bool:
         return entry.session_id in self.held
 
-    def standing(self, entry: SessionEntry) -> bool:
+    def stands(self, entry: SessionEntry) -> bool:
         return entry in self.entries.values()
 
     def session_ids(self) -> list[int]:
         return list(self.entries)
 
-    def held(self, session_id: int) -> SessionEntry | Literal["changing"] | None:
+    def standing(self, session_id: int) -> SessionEntry | Literal["changing"] | None:
         return self.entries.get(session_id)
 
     def check(self, commands: Iterable[Command]) -> None:

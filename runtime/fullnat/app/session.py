@@ -231,12 +231,24 @@ class SwitchSession:
 
     def listen(self) -> None:
         """Have what comes from the switch heard from now on, and what has come since it is ours."""
-        self.served = self._attached = True
+        was_heard, self.served, self._attached = self._attached, True, True
         self._home.hear(self, self._early)
         self._forget_early()
         if self._punt_limit != self._limit:
             self.limit_punts(self._punt_limit)
-        self._tasks.spawn(self._limit_openings())
+        if not was_heard:
+            self._tasks.spawn(self._limit_openings())
+
+    def follow(self) -> None:
+        """The core has another switch, and this one is to hold the same."""
+        self.listen()
+        self._phase = "serving"
+
+    def take_over(self, outgoing: Outgoing) -> None:
+        """The core's effects leave by us from now on."""
+        self.outgoing = outgoing
+        outgoing.move(self)
+        self.limit_punts(self._punt_limit)
 
     async def _read_sessions(self) -> int:
         """Have the core know the sessions that the switch has, while others begin. Returns how many were half ones, and

@@ -7,11 +7,13 @@ import logging
 import random
 from collections.abc import Callable
 from time import monotonic
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
-from fullnat.app.runner import CoreRunner
+from fullnat.app.group.shown import NotNow, switch_json
 from fullnat.app.outgoing import Counts, Outgoing
+from fullnat.app.runner import CoreRunner
 from fullnat.app.session import Alone, Home, SwitchSession
+from fullnat.app.shown import Json
 from fullnat.app.writer import Writer
 from fullnat.core.interface import THE_SWITCH, SwitchId
 from fullnat.p4rt.client import Client
@@ -22,6 +24,41 @@ BACKOFF_LAST = 2.0
 """Seconds between two attempts, of which this and the connecting itself add to how long a switch that is back waits."""
 
 _LOGGER = logging.getLogger(__name__)
+
+
+class Switches(Protocol):
+    """What is served: a switch, or a group of them (:class:`fullnat.app.group.owner.GroupOwner`)."""
+
+    @property
+    def client(self) -> Client | None: ...
+
+    @property
+    def writer(self) -> Writer | None: ...
+
+    @property
+    def outgoing(self) -> Outgoing | None: ...
+
+    @property
+    def counts(self) -> Counts: ...
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def stands_by(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    async def run(self) -> NoReturn: ...
+
+    def shown(self, sessions: int) -> list[Json]:
+        """What each of them does, while there are so many sessions."""
+        ...
+
+    async def activate(self, name: str) -> str:
+        """Have another one forward; the name of the one before. Raises NotNow."""
+        ...
 
 
 class SwitchOwner:
@@ -83,6 +120,13 @@ class SwitchOwner:
         if self._heard is None:
             return self._reason
         return f"{self._reason}; the switch was last heard {monotonic() - self._heard:.0f} s ago"
+
+    def shown(self, sessions: int) -> list[Json]:
+        role = "active" if self.serving else "away"
+        return [switch_json("switch", role, self.state, self.reason, self.counts.connects, sessions * self.serving)]
+
+    async def activate(self, name: str) -> str:
+        raise NotNow("there is one switch, and no section [[switch]] of another one")
 
     async def run(self) -> NoReturn:
         """Connect again and again until cancelled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -124,6 +125,8 @@ class Writer:
         self._busy: set[EntryKey] = set()
         self._flying: list[list[_Update]] = []
         """Requests that are not answered."""
+        self._landing: asyncio.Event | None = None
+        """Somebody waits for an answer."""
         self._held = False
         self._copies = copies
         self._took = took or Histogram(SETUP_BOUNDS)
@@ -142,10 +145,11 @@ class Writer:
         """Nothing is waiting and nothing is on its way."""
         return not self._pending and not self._flying
 
-    @property
-    def flying(self) -> bool:
-        """Something is on its way."""
-        return bool(self._flying)
+    async def landed(self) -> None:
+        """Until nothing is on its way."""
+        while self._flying:
+            self._landing = self._landing or asyncio.Event()
+            await self._landing.wait()
 
     def emptied(self) -> None:
         """The switch has just been given its pipeline: no cell of a counter has counted anything."""
@@ -162,6 +166,7 @@ class Writer:
             self._pending.extendleft(reversed(batch))
         self._flying.clear()
         self._busy.clear()
+        self._tell_landing()
         self._client, self._spawn = client, spawn
         self._counted = None
         self._held = False
@@ -238,6 +243,7 @@ class Writer:
                 if not self._is_flying(batch):
                     return
         self._flying = [other for other in self._flying if other is not batch]
+        self._tell_landing()
         for update in batch:
             self._busy.difference_update(update.keys)
         if self._copies is not None:
@@ -253,6 +259,11 @@ class Writer:
                 self._finish(job)
         if not self._client.immediate:
             self.pump()
+
+    def _tell_landing(self) -> None:
+        if self._landing is not None:
+            self._landing.set()
+            self._landing = None
 
     def _is_flying(self, batch: list[_Update]) -> bool:
         """Whether its answer still counts: it has not been taken to another switch meanwhile."""

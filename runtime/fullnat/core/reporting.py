@@ -42,7 +42,7 @@ class Reporting:
         table = self._store.table
         return entry.session_id in table.by_id or reconcile.key_of(entry) in table.by_key
 
-    def standing(self, entry: SessionEntry) -> bool:
+    def stands(self, entry: SessionEntry) -> bool:
         """Whether the switch holds just this session, and nothing is under way with it."""
         session = self._store.table.by_id.get(entry.session_id)
         return session is not None and session.phase in STANDING and reconcile.same(entry, session.entry)
@@ -51,7 +51,7 @@ class Reporting:
         """Of all sessions."""
         return list(self._store.table.by_id)
 
-    def held(self, session_id: int) -> SessionEntry | Literal["changing"] | None:
+    def standing(self, session_id: int) -> SessionEntry | Literal["changing"] | None:
         """What the switch holds of a session: its entry, or something that is about to change; None: nothing, or it is
         about to go."""
         session = self._store.table.by_id.get(session_id)
