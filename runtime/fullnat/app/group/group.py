@@ -53,7 +53,7 @@ class SwitchGroup:
         """The one that is read, to be the active one."""
         self._is_whole = False
         """The core knows all sessions of the active one."""
-        self._moving = False
+        self.moving = False
         """The one that is to be active has not got the gate yet."""
         self._since = monotonic()
         """When there was no active one for the first time."""
@@ -71,7 +71,7 @@ class SwitchGroup:
             member.has_gate = bool(await session.client.read_gate())
         self._tell()
         while self.active is not member:
-            if self.active is not None and self._is_whole and not self._moving:
+            if self.active is not None and self._is_whole and not self.moving:
                 if not is_shut:
                     await gate.shut(session.client)
                     is_shut = True
@@ -202,7 +202,7 @@ class SwitchGroup:
     def _down(self, reason: str) -> None:
         """There is none that could go on."""
         outgoing, self.outgoing, self.active = self.outgoing, None, None
-        self._since, self._moving = monotonic(), False
+        self._since, self.moving = monotonic(), False
         for member in self.members.values():
             member.is_full = False
             self._end_replica(member)
@@ -221,7 +221,7 @@ class SwitchGroup:
         assert self.outgoing is not None
         assert member.session is not None
         self.outgoing.hold()
-        self._moving = True
+        self.moving = True
         self.active, member.role = member, Role.ACTIVE
         self._remember()
         member.session.spawn(self._open(member, member.session, self.outgoing, why))
@@ -234,7 +234,7 @@ class SwitchGroup:
             self._end_replica(member)
         await gate.put(session.client, self._ledger.gate())
         session.take_over(outgoing)
-        self._moving = False
+        self.moving = False
         member.takeover = Takeover(why, monotonic(), monotonic() - began)
         member.takeovers += 1
         self.runner.tell(outgoing, Moved())
@@ -254,12 +254,12 @@ class SwitchGroup:
             raise NotNow(f"there is no switch {name}, but {', '.join(self.members)}")
         if member is before:
             raise NotNow(f"switch {name} is active already")
-        if before is None or before.session is None or self._moving or self.outgoing is None:
+        if before is None or before.session is None or self.moving or self.outgoing is None:
             raise NotNow("there is no switch that forwards, or another one is about to")
         if member.role is not Role.STANDBY:
             raise NotNow(f"switch {name} is {member.role.value}, and not one that holds everything")
         outgoing, session = self.outgoing, before.session
-        self._moving = True
+        self.moving = True
         outgoing.hold()
         try:
             async with asyncio.timeout(SHUT_SECONDS):
