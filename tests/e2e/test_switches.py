@@ -109,9 +109,7 @@ def test_the_active_one_is_killed(target: str) -> None:
         assert_all_good(told, rate * seconds)
         assert_all_good(report(long), transfers)
         longest = told["connect_us"]["max"] / 1e6
-        print(
-            f"longest gap of an established connection {talk.gap:.3f} s, of {talk.answers} answers; connect {longest:.3f} s"
-        )
+        print(f"longest silence {talk.gap:.3f} s of {talk.answers} answers; longest connect {longest:.3f} s")
         assert talk.gap < GAP
         assert longest < FAILING
         assert {name: each["takeovers"] for name, each in stack.members().items()} == {first: 1, second: 1}

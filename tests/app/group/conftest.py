@@ -21,6 +21,7 @@ from fullnat.config.model import Config, SwitchSettings, Timeouts
 from fullnat.core.controller import Controller
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
+from fullnat.tables.session import SessionEntry
 from p4rt.waiting import until
 
 from .memory_switch import MemorySwitch
@@ -83,21 +84,35 @@ class Cluster:
 
     async def full(self, *names: str) -> None:
         """Until one of these is active, and all others stand by."""
-        wanted = names or tuple(self.switches)
-        await until(
-            lambda: (
-                sum(self.member(name).role is Role.ACTIVE for name in wanted) == 1
-                and sum(self.member(name).role is Role.STANDBY for name in wanted) == len(wanted) - 1
-                and self.runner.serving
-                and not self.group.moving
-            )
-        )
+        try:
+            await until(lambda: self._is_full(*names))
+        except AssertionError:
+            told = {name: (member.shown(0), member.progress) for name, member in self.group.members.items()}
+            raise AssertionError(f"not full: {told}, {self.group.moving}, {self.core.stats()}") from None
+
+    def _is_full(self, *names: str) -> bool:
+        roles = [self.member(name).role for name in names or self.switches]
+        is_full = roles.count(Role.ACTIVE) == 1 and roles.count(Role.STANDBY) == len(roles) - 1
+        return is_full and self.runner.serving and not self.group.moving
 
     async def connect(self, count: int = 1) -> None:
-        """Clients open connections, and the core has the sessions."""
-        before = self.core.stats()["sessions_created"]
-        self.syns(count)
-        await until(lambda: self.core.stats()["sessions_created"] >= before + count)
+        """Clients open connections, and the core has the sessions. A SYN that a switch has taken with it is repeated,
+        as clients do."""
+        waiting = {next(self._ports): self.rng.getrandbits(32) for _ in range(count)}
+        end = asyncio.get_running_loop().time() + 20
+        while waiting:
+            assert asyncio.get_running_loop().time() < end, "no sessions"
+            if self.group.active is not None:
+                for port, seq in waiting.items():
+                    self.active.punt(builders.syn(port, seq))
+            for _ in range(50):
+                await asyncio.sleep(0.005)
+                for number in self.core.session_ids():
+                    entry = self.core.standing(number)
+                    if isinstance(entry, SessionEntry):
+                        waiting.pop(entry.client_port, None)
+                if not waiting:
+                    break
 
     def syns(self, count: int = 1) -> None:
         for _ in range(count):
@@ -117,13 +132,14 @@ class Cluster:
                 members.add().bitstring = content
             self.active.say(message)
 
-    async def settled(self) -> None:
-        """Until nothing is under way anywhere."""
+    async def settled(self, *names: str) -> None:
+        """The same, and nothing is under way anywhere."""
 
         def quiet() -> bool:
             outgoing = self.group.outgoing
             return (
-                outgoing is not None
+                self._is_full(*names)
+                and outgoing is not None
                 and outgoing.writer.idle
                 and not any(member.behind for member in self.group.members.values())
                 and all(self.core.standing(number) not in ("changing", None) for number in self.core.session_ids())
@@ -135,7 +151,9 @@ class Cluster:
         """All of these hold the same, which is what the core does; one alone has a gate."""
         wanted = names or tuple(self.switches)
         held = [self.switches[name].held() for name in wanted]
-        assert all(each == held[0] for each in held), [len(each) for each in held]
+        for each in held:
+            assert each.keys() ^ held[0].keys() == set()
+            assert each == held[0]
         schema = program_schema(self)
         sessions = [key for key in held[0] if key[0] in schema]
         assert len(sessions) == 2 * self.core.stats()["sessions"]

@@ -22,16 +22,16 @@ class MemorySwitch(FakeSwitch):
         self.rng = rng
         self.alive = True
         self.gate_tables: frozenset[int] = frozenset()
-        self.opened = 0
-        """Times that a packet could have been forwarded first."""
+        self.lives = 0
+        """Times that it has died: connections from before are of no use."""
         self._stream: MemoryStream | None = None
-        self.writing_all = 0
 
     def transport(self) -> MemoryTransport:
         return MemoryTransport(self)
 
     def kill(self) -> None:
         self.alive = False
+        self.lives += 1
         if self._stream is not None:
             self._stream.end()
 
@@ -70,10 +70,6 @@ class MemorySwitch(FakeSwitch):
         for _ in range(self.rng.randrange(4)):
             await asyncio.sleep(0)
 
-    def require_life(self) -> None:
-        if not self.alive:
-            raise ConnectionLost("the switch is dead")
-
     def attached(self, stream: MemoryStream) -> None:
         self._stream = stream
 
@@ -91,45 +87,50 @@ class MemoryTransport:
     def __init__(self, switch: MemorySwitch) -> None:
         self.heard = 0
         self._switch = switch
+        self._lives = switch.lives
+
+    def _require_life(self) -> None:
+        if not self._switch.alive or self._switch.lives != self._lives:
+            raise ConnectionLost("the switch is dead")
 
     async def ask(self) -> None:
-        self._switch.require_life()
+        self._require_life()
         self.heard += 1
 
     async def open_stream(self, layout: Layout = NO_LAYOUT) -> MemoryStream:
-        self._switch.require_life()
+        self._require_life()
         return MemoryStream(self._switch)
 
     async def write(self, request: bytes) -> None:
         switch = self._switch
-        switch.require_life()
+        self._require_life()
         await switch.wait()
         if switch.gate is not None:
             await switch.gate.wait()
-        if not switch.alive and switch.rng.random() < 0.5:
+        if switch.lives != self._lives and (switch.alive or switch.rng.random() < 0.5):
             raise ConnectionLost("the switch died before")
         message = p4r.WriteRequest.FromString(request)
         errors = [switch.apply(update) for update in message.updates]
-        switch.require_life()
+        self._require_life()
         await switch.wait()
-        switch.require_life()
+        self._require_life()
         self.heard += 1
         if any(errors):
             raise RpcError(2, "", [error or (0, "") for error in errors])
 
     async def read(self, request: bytes) -> AsyncIterator[bytes]:
         switch = self._switch
-        switch.require_life()
+        self._require_life()
         await switch.wait()
         response = switch.answer(p4r.ReadRequest.FromString(request))
         for start in range(0, len(response.entities), 7):
             await switch.wait()
-            switch.require_life()
+            self._require_life()
             yield p4r.ReadResponse(entities=response.entities[start : start + 7]).SerializeToString()
 
     async def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> None:
         switch = self._switch
-        switch.require_life()
+        self._require_life()
         switch.config = request.config
         switch.pushes += 1
         switch.entries.clear()
@@ -138,7 +139,7 @@ class MemoryTransport:
     async def get_pipeline(
         self, request: p4r.GetForwardingPipelineConfigRequest
     ) -> p4r.GetForwardingPipelineConfigResponse:
-        self._switch.require_life()
+        self._require_life()
         response = p4r.GetForwardingPipelineConfigResponse()
         if self._switch.config is None:
             raise RpcError(9, "no forwarding pipeline config")

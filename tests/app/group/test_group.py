@@ -27,7 +27,7 @@ async def test_another_one_takes_over_with_everything(make: MakeCluster) -> None
     await cluster.full("b")
     assert cluster.member("b").takeovers == 1
     await cluster.connect(5)
-    await cluster.settled()
+    await cluster.settled("b")
     cluster.assert_agreed("b")
     assert len(cluster.core.session_ids()) >= 55
     assert cluster.runner.errors == 0

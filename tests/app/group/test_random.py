@@ -24,6 +24,7 @@ class Fate:
     def __init__(self, cluster: Cluster, rng: Random) -> None:
         self.cluster = cluster
         self.rng = rng
+        self.restarting = asyncio.Lock()
 
     async def step(self) -> None:
         what: Callable[[], None] = self.rng.choices(
@@ -88,9 +89,10 @@ class Fate:
         self.cluster.beside.append(asyncio.ensure_future(self._restart()))
 
     async def _restart(self) -> None:
-        await self.cluster.stop()
-        self.cluster.start()
-        self.cluster.run()
+        async with self.restarting:
+            await self.cluster.stop()
+            self.cluster.start()
+            self.cluster.run()
 
 
 @pytest.mark.parametrize("seed", range(SEQUENCES))

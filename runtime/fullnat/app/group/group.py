@@ -64,18 +64,20 @@ class SwitchGroup:
     async def serve(self, member: Member, session: SwitchSession, *, was_active: bool = False) -> None:
         """``member`` is there, until it is the active one. Raises P4RuntimeError."""
         member.session, member.role, is_shut = session, Role.WAITING, was_active
+        member.turn += 1
+        turn = member.turn
         if self.active is not None or self._remembered.active not in (None, member.name):
             await gate.shut(session.client, () if was_active else None)
             is_shut = True
         elif self._remembered.active is None:
             member.has_gate = bool(await session.client.read_gate())
         self._tell()
-        while self.active is not member:
+        while self.active is not member and member.turn == turn:
             if self.active is not None and self._is_whole and not self.moving:
                 if not is_shut:
                     await gate.shut(session.client)
                     is_shut = True
-                await self._follow(member, session)
+                await self._follow(member, session, turn)
             elif self._may_lead(member):
                 self._leading = member
                 known = self._remembered.full
@@ -124,7 +126,7 @@ class SwitchGroup:
                 self._is_whole = True
                 self._tell()
 
-    async def _follow(self, member: Member, session: SwitchSession) -> None:
+    async def _follow(self, member: Member, session: SwitchSession, turn: int) -> None:
         """Until it is the active one, or out of step, or there is none to follow."""
 
         replica = member.replica or self._replicate(member, session)
@@ -137,6 +139,8 @@ class SwitchGroup:
             if not replica.ended:
                 self._filled(member, replica)
         await replica.over()
+        if member.turn != turn:
+            return
         if member.replica is replica:
             member.replica = None
         if member.role is not Role.ACTIVE and not member.is_full and self.active is not None:
@@ -183,6 +187,7 @@ class SwitchGroup:
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
         """``member`` is not ours any more; ``taken``: it is another controller's."""
         was_active = self.active is member
+        member.turn += 1
         member.session, member.role, member.is_full, member.trouble = None, Role.AWAY, False, reason
         self._end_replica(member)
         if self._leading is member:

@@ -56,6 +56,8 @@ class Member:
         self.role = Role.AWAY
         self.session: SwitchSession | None = None
         """While the switch is ours."""
+        self.turn = 0
+        """Grows with every connection and change of role: who was at work for it before is not any more."""
         self.is_full = False
         """It holds what the active one does, but for what its replica still has to tell it."""
         self.fills = 0
