@@ -280,7 +280,7 @@ class SwitchGroup:
             self._move(self._successor() or before, f"switch {name} was to take over, and went")
             raise NotNow(f"switch {name} went in the middle of it")
         self._move(member, "by command")
-        before.is_full, session.outgoing = True, None
+        before.is_full, before.role, session.outgoing = True, Role.WAITING, None
         self._replicate(before, session)
         session.spawn(self.serve(before, session, was_active=True))
         return before.name
