@@ -10,8 +10,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +22,8 @@ from fullnat.api.listener import Listener, Tcp, Where
 from fullnat.api.server import Dispatcher
 from fullnat.app import upgrade
 from fullnat.app.changes import Changes, Refused
+from fullnat.app.group.owner import GroupOwner
+from fullnat.app.group.remembered import Remembered
 from fullnat.app.here import is_here
 from fullnat.app.memory import Keeper, MemoryFile
 from fullnat.app.metrics import serve_metrics
@@ -31,13 +33,13 @@ from fullnat.app.service import Service
 from fullnat.app.session_log import SessionLog, target
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import StateError, load_secret
-from fullnat.app.switch import SwitchOwner
+from fullnat.app.switch import Switches, SwitchOwner
 from fullnat.app.tracing import Tracing
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config import file
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
-from fullnat.config.model import Config
+from fullnat.config.model import Config, SwitchSettings
 from fullnat.core.controller import Controller
 from fullnat.health.notify import Known, Notifier
 from fullnat.health.watch import Watch
@@ -118,16 +120,7 @@ async def run(options: Options) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
     async with contextlib.AsyncExitStack() as stack:
-        make_transport = await transports(options, stack)
-        owner = SwitchOwner(
-            runner,
-            lambda: Client(
-                make_transport(),
-                compiled,
-                device_id=options.device_id,
-                election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
-            ),
-        )
+        owner = await _switches(options, config, compiled, runner, stack)
         log = _session_log(options, core, stack)
         snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log)
         programs = Notifier(Known(core.has_quorum, core.found_well))
@@ -153,6 +146,31 @@ async def run(options: Options) -> None:
         service = Service(Manager(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
         beside = {"memory": keeper.run(), "estimates": snapshots.estimates.run()}
         await _until_signalled(runner, owner, service, beside, partial(reload, changes), programs.end)
+
+
+async def _switches(
+    options: Options, config: Config, compiled: program.Program, runner: CoreRunner, stack: contextlib.AsyncExitStack
+) -> Switches:
+    """Raises ConfigError, and P4RuntimeError for what no further attempt would mend."""
+
+    def client(transport: Transport, device_id: int) -> Client:
+        return Client(
+            transport,
+            compiled,
+            device_id=device_id,
+            election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
+        )
+
+    if not config.switches:
+        make = await transports(options, stack)
+        return SwitchOwner(runner, lambda: client(make(), options.device_id))
+    makers = await group_transports(options, config.switches, stack)
+    return GroupOwner(
+        runner,
+        Remembered(options.state_dir),
+        config.switches,
+        lambda switch: client(makers[switch.name](), switch.device_id),
+    )
 
 
 def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitStack) -> Watch:
@@ -208,6 +226,20 @@ class EmbeddedPorts:
             )
 
 
+async def group_transports(
+    options: Options, switches: Sequence[SwitchSettings], stack: contextlib.AsyncExitStack
+) -> dict[str, Callable[[], Transport]]:
+    """What makes connections to the switches of a group, by their names. Raises ConfigError and P4RuntimeError."""
+    if options.embedded is not any(each.embedded for each in switches):
+        raise ConfigError(["--embedded and a section [[switch]] with embedded = true go together"])
+    return {
+        each.name: await transports(
+            replace(options, embedded=each.embedded, device_id=each.device_id, grpc_addr=each.grpc_addr), stack
+        )
+        for each in switches
+    }
+
+
 async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
     """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
     if not options.embedded:
@@ -238,7 +270,7 @@ async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Call
 
 async def _until_signalled(
     runner: CoreRunner,
-    owner: SwitchOwner,
+    owner: Switches,
     service: Service,
     beside: Mapping[str, Coroutine[Any, Any, NoReturn]],
     follow: Callable[[], Awaitable[bool]],

@@ -36,7 +36,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Switch(Protocol):
-    """A switch that is served (:class:`fullnat.app.session.SwitchSession`)."""
+    """A switch that is served (:class:`fullnat.app.outgoing.Outgoing`)."""
 
     @property
     def switch_id(self) -> SwitchId: ...

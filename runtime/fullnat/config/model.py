@@ -366,12 +366,28 @@ class GlobalSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSettings:
+    """A switch of the group."""
+
+    name: str
+    grpc_addr: str = ""
+    """Its P4Runtime server."""
+    device_id: int = 1
+    target: str = ""
+    """What it runs, as all others; none: what the command line says."""
+    embedded: bool = False
+    """It is p4soft in the controller's process, with the command line's options."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config(GlobalSettings, Accessible):
     interfaces: tuple[Interface, ...]
     routes: tuple[StaticRoute, ...] = ()
     access: Access = OPEN
     """That of all services."""
     virtual_servers: tuple[VirtualServer, ...] = ()
+    switches: tuple[SwitchSettings, ...] = ()
+    """Those of the group; none: the one that the command line names."""
     vain: tuple[str, ...] = field(default=(), compare=False)
     """What the file says and nothing follows from, one line each with its place."""
 

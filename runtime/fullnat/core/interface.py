@@ -174,6 +174,15 @@ class SessionsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Another switch of the group forwards from now on. It has all entries, but has counted nothing, and its registers
+    know of no session."""
+
+    again: bool = False
+    """That was told before: neighbors are to hear once more where our addresses are."""
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchDown:
     """The stream to the switch was lost. Effects are dropped until the next SwitchUp."""
 
@@ -191,6 +200,7 @@ Event = (
     | SwitchUp
     | SessionsFound
     | SessionsRead
+    | Moved
     | SwitchDown
 )
 

@@ -226,7 +226,7 @@ def _missing(store: SessionStore, by_key: dict[Flow, SessionEntry], *, restorabl
     lost: list[Session] = []
     for session in list(store.table):
         entry = by_key.get(session.key)
-        if entry is not None and _same(entry, session.entry):
+        if entry is not None and same(entry, session.entry):
             continue
         if restorable and session.phase in (Phase.INSTALLED, Phase.EXPIRING) and not session.is_over:
             lost.append(session)
@@ -236,7 +236,7 @@ def _missing(store: SessionStore, by_key: dict[Flow, SessionEntry], *, restorabl
     return lost
 
 
-def _same(found: SessionEntry, ours: SessionEntry) -> bool:
+def same(found: SessionEntry, ours: SessionEntry) -> bool:
     """Whether the switch has our session, as far as it tells: not every switch keeps timeouts and metadata."""
     return ours == found._replace(
         idle_timeout=ours.idle_timeout,
