@@ -43,7 +43,9 @@ class Handlers:
     # ---- one answer
 
     async def about(self, _request: Any, caller: Identity) -> Json:
-        return {**self._about, "switch": self._snapshots.switch_state, "role": caller.role.name.lower()}
+        leader = self._snapshots.shared().get("leader", "")
+        of_now = {"switch": self._snapshots.switch_state, "leader": leader, "role": caller.role.name.lower()}
+        return {**self._about, **of_now}
 
     async def network(self, _request: Any, _caller: Identity) -> Json:
         return translate.network(self._changes.model)

@@ -34,6 +34,7 @@ class SwitchOwner:
         self._connect = connect
         self._switch_id = switch_id
         self._reason = ""
+        self._leader: str | None = None
         self._heard: float | None = None
         """When the switch was last heard, before the connection was lost; None before the first connection."""
 
@@ -53,16 +54,34 @@ class SwitchOwner:
     @property
     def state(self) -> str:
         """disconnected, standby, synchronising, serving or silent."""
+        if self._leader is not None:
+            return "standby"
         return self.session.state[0] if self.session is not None else "disconnected"
 
     @property
     def stands_by(self) -> bool:
-        """There is a connection, and on it another controller is primary."""
-        return self.session is not None and self.session.stands_by
+        """There is a connection, and on it another controller is primary; or there is to be none."""
+        return self._leader is not None or (self.session is not None and self.session.stands_by)
+
+    def stand_by(self, leader: str | None) -> None:
+        """``leader`` is another controller, and :meth:`run` does not run; None: we lead."""
+        self._leader = leader
+
+    @property
+    def is_held(self) -> bool:
+        """The switch has us as primary, by its last word."""
+        return self.session is not None and self.session.is_primary
+
+    @property
+    def surpassed(self) -> int:
+        """As :attr:`fullnat.app.arbitration.Candidate.surpassed`."""
+        return self.session.surpassed if self.session is not None else 0
 
     @property
     def reason(self) -> str:
-        """Why the switch is disconnected or silent, and since when."""
+        """Why the switch is disconnected or silent, and since when; or who leads."""
+        if self._leader is not None:
+            return self._leader
         state, reason = self.session.state if self.session is not None else ("disconnected", "")
         if state != "disconnected" or not self._reason:
             return reason
