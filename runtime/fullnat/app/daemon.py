@@ -28,7 +28,7 @@ from fullnat.app.notify import Notifier as Manager
 from fullnat.app.runner import CoreRunner
 from fullnat.app.service import Service
 from fullnat.app.session_log import SessionLog, target
-from fullnat.app.shared.role import Role
+from fullnat.app.shared.role import Bids, Role
 from fullnat.app.shared.store import SharedStore
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import StateError
@@ -126,19 +126,7 @@ async def run(options: Options) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         make_transport = await transports(options, stack)
-
-        def client() -> Client:
-            if role is not None:
-                return Client(make_transport(), compiled, device_id=options.device_id, **role.bids()._asdict())
-            number = options.election_id
-            return Client(
-                make_transport(),
-                compiled,
-                device_id=options.device_id,
-                election_id=lambda: time.time_ns() if number is None else number,
-            )
-
-        owner = SwitchOwner(runner, client)
+        owner = SwitchOwner(runner, _clients(options, compiled, make_transport, role))
         log = _session_log(options, core, stack)
         snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log, role)
         programs = Notifier(Known(core.has_quorum, core.found_well))
@@ -167,6 +155,21 @@ async def run(options: Options) -> None:
         if isinstance(storage, Directory):
             beside["memory"] = storage.keep(core.memory)
         await _until_signalled(runner, service, beside, partial(reload, changes), programs.end)
+
+
+def _clients(
+    options: Options, compiled: program.Program, make_transport: Callable[[], Transport], role: Role | None
+) -> Callable[[], Client]:
+    """What makes a client, each with a connection of its own."""
+
+    def client() -> Client:
+        number = options.election_id
+        bids = Bids(time.time_ns() if number is None else number) if role is None else role.bids()
+        made = Client(make_transport(), compiled, device_id=options.device_id, election_id=lambda: bids.first)
+        made.highest_bid = bids.highest
+        return made
+
+    return client
 
 
 async def opened(options: Options) -> Storage:

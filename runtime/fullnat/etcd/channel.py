@@ -18,7 +18,7 @@ from fullnat.etcd.settings import Endpoint, SettingError, Settings, pem
 from fullnat.etcd.v3 import pb
 
 SECONDS = 0.5
-"""What a call may take, unless it says otherwise."""
+"""What a call may take: members that do not answer are passed over before a leader would be replaced."""
 BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds that calls take."""
 MESSAGE_BYTES = 64 << 20
@@ -56,14 +56,15 @@ AUTHENTICATE = Method("/etcdserverpb.Auth/Authenticate", pb.AuthenticateResponse
 class Members:
     """One channel to each, made when it is needed. The one that answered last is asked first."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises SettingError for files that cannot be used."""
+    def __init__(self, settings: Settings, seconds: float = SECONDS) -> None:
+        """``seconds`` are what a call may take that does not say otherwise. Raises SettingError for files of no use."""
         self.up = False
         """The last call was answered."""
         self.calls = 0
         self.failures = 0
         self.seconds = Histogram(BOUNDS)
         self._settings = settings
+        self._otherwise = seconds
         self._credentials = _credentials(settings)
         self._channels: dict[Endpoint, grpc.aio.Channel] = {}
         self._first = 0
@@ -76,11 +77,11 @@ class Members:
         """The member that is asked first."""
         return self._settings.endpoints[self._first]
 
-    async def call(self, method: Method, request: Any, seconds: float = SECONDS) -> Any:
+    async def call(self, method: Method, request: Any, seconds: float | None = None) -> Any:
         """The answer of a call with one message each way. Raises EtcdError."""
         return await self._with_token(lambda member, left: self._unary(member, method, request, left), seconds)
 
-    async def exchange(self, method: Method, request: Any, seconds: float = SECONDS) -> Any:
+    async def exchange(self, method: Method, request: Any, seconds: float | None = None) -> Any:
         """The same of a call whose messages are streams: one goes, and one comes."""
         return await self._with_token(lambda member, left: self._streamed(member, method, request, left), seconds)
 
@@ -115,7 +116,8 @@ class Members:
 
     # ---- one call
 
-    async def _with_token(self, call: Callable[[Endpoint, float], Any], seconds: float) -> Any:
+    async def _with_token(self, call: Callable[[Endpoint, float], Any], within: float | None) -> Any:
+        seconds = self._otherwise if within is None else within
         try:
             return await self._anywhere(call, seconds)
         except Denied as error:
@@ -218,7 +220,7 @@ class Members:
             AUTHENTICATE.path, request_serializer=_serialized, response_deserializer=AUTHENTICATE.answer.FromString
         )
         try:
-            answer = await call(request, timeout=SECONDS, metadata=(("hasleader", "true"),))
+            answer = await call(request, timeout=self._otherwise, metadata=(("hasleader", "true"),))
         except grpc.RpcError as error:
             if _NO_AUTH in str(error.details()):
                 _LOGGER.warning("etcd has no authentication enabled: whoever reaches it can change what is in it")

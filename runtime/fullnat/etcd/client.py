@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from fullnat.etcd import channel
-from fullnat.etcd.channel import SECONDS, Members
+from fullnat.etcd.channel import Members
 from fullnat.etcd.errors import Compacted, Full, Unreachable
 from fullnat.etcd.v3 import pb
 
@@ -81,7 +81,7 @@ class Etcd:
         answer = await self.members.call(channel.TXN, pb.TxnRequest(compare=[absent], success=[put]))
         return answer.header.revision if answer.succeeded else None
 
-    async def write(self, while_: tuple[bytes, int], changes: Iterable[Change], seconds: float = SECONDS) -> bool:
+    async def write(self, while_: tuple[bytes, int], changes: Iterable[Change], seconds: float | None = None) -> bool:
         """Make all ``changes`` if the key ``while_`` is still the one of that revision; whether it is."""
         key, created = while_
         same = pb.Compare(target=pb.Compare.CREATE, key=key, create_revision=created)
@@ -96,7 +96,7 @@ class Etcd:
             raise Full(f"etcd grants no lease: {answer.error}")
         return Lease(answer.ID, answer.TTL)
 
-    async def keep_alive(self, lease: int, seconds: float = SECONDS) -> bool:
+    async def keep_alive(self, lease: int, seconds: float | None = None) -> bool:
         """Have it last its whole time from now on; False: it has ended."""
         request = pb.LeaseKeepAliveRequest(ID=lease)
         return bool((await self.members.exchange(channel.KEEP_ALIVE, request, seconds)).TTL > 0)

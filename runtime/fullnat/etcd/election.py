@@ -106,7 +106,6 @@ class Election:
         self._clock = clock or Clock()
         self._lease: Lease | None = None
         self._until = 0.0
-        self._since = 0.0
         self._news = asyncio.Event()
         self._trouble = ""
 
@@ -119,11 +118,6 @@ class Election:
     def unconfirmed_for(self) -> float:
         """Seconds; 0 for who is confirmed or does not lead."""
         return max(0.0, self._clock.now() - self._until) if self.term else 0.0
-
-    @property
-    def leads_for(self) -> float:
-        """Seconds since we have become the leader."""
-        return self._clock.now() - self._since if self.term else 0.0
 
     def changed(self) -> None:
         """The key has changed: look at once."""
@@ -151,7 +145,6 @@ class Election:
                 await self._clock.sleep(RETRY_SECONDS)
             if self.term:
                 self.elections += 1
-                self._since = self._clock.now()
                 return self.term
 
     async def _stand(self) -> None:
@@ -194,9 +187,11 @@ class Election:
 
     async def lost(self) -> str:
         """Until we lead no more: why."""
+        period, sent = self._silence / RENEWALS, self._clock.now()
         while True:
-            await self._pause(self._silence / RENEWALS)
+            await self._pause(max(period / RENEWALS, sent + period - self._clock.now()))
             self._news.clear()
+            sent = self._clock.now()
             try:
                 reason = await self._renew()
             except EtcdError as error:
@@ -213,10 +208,9 @@ class Election:
         if self._lease is None:
             return "there is no lease"
         sent, seconds = self._clock.now(), self._silence / RENEWALS
-        alive = await self._etcd.keep_alive(self._lease.id, seconds)
         # A member that has lost its majority without having noticed renews leases as well (etcd-io/etcd#15247); it
         # answers no question for the key.
-        held = await self._etcd.get(self._key)
+        alive, held = await asyncio.gather(self._etcd.keep_alive(self._lease.id, seconds), self._etcd.get(self._key))
         if held is None:
             return await self._again()
         if held.created != self.term:

@@ -30,7 +30,6 @@ NEIGHBOR_DELAY_NS = 1_000_000
 """Shorter, for the neighbor's first packet follows its question. BMv2 takes less than a millisecond for never."""
 DIGEST_ACK_NS = 1_000_000_000
 HIGHEST_BID = (1 << 128) - 1
-"""Election ids have 128 bits."""
 COMPLAINTS = 100
 """Different warnings about stream messages that a connection may give rise to."""
 
@@ -71,23 +70,17 @@ class Arbitration:
 class Client:
     """Not connected until :meth:`open`; afterwards :meth:`receive` must be called continually.
 
-    ``election_id`` is called per connection, so that every new connection can have a higher one; ``highest_bid`` is the
-    highest that it may come to by bids where nobody is primary.
+    ``election_id`` is called per connection, so that every new connection can have a higher one.
     """
 
     def __init__(
-        self,
-        transport: Transport,
-        program: Program,
-        *,
-        device_id: int,
-        election_id: Callable[[], int],
-        highest_bid: int = HIGHEST_BID,
+        self, transport: Transport, program: Program, *, device_id: int, election_id: Callable[[], int]
     ) -> None:
         self.program = program
         self.schema = Schema(program.p4info, program.sizes)
         self.device_id = device_id
-        self.highest_bid = highest_bid
+        self.highest_bid = HIGHEST_BID
+        """What bids where nobody is primary may come to."""
         self.digest_lists = 0
         self.stream_errors = 0
         self._transport = transport

@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from fullnat.app.changes import Changes
-from fullnat.app.liveness import LOST_SECONDS
 from fullnat.app.ports import Remembering
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shared.scribe import Deposed, Scribe
@@ -25,6 +24,7 @@ from fullnat.etcd.client import Change
 from fullnat.etcd.election import Clock, Election
 from fullnat.etcd.errors import EtcdError
 from fullnat.etcd.settings import Settings
+from fullnat.p4rt.client import HIGHEST_BID
 from fullnat.p4rt.errors import ConnectionLost
 
 TERM_BITS = 64
@@ -35,17 +35,16 @@ FAREWELL_SECONDS = 1.0
 STORED_SECONDS = 1.0
 """What a command waits for etcd to have what it changes."""
 LOOK_SECONDS = 0.5
-MARGIN_SECONDS = 1.0
-"""For ticks of :mod:`fullnat.app.liveness`, and clocks that run unevenly."""
 
 _LOGGER = logging.getLogger(__name__)
 
 
 class Bids(NamedTuple):
-    """As :class:`fullnat.p4rt.client.Client` takes them."""
+    """Election ids."""
 
-    election_id: Callable[[], int]
-    highest_bid: int
+    first: int
+    highest: int = HIGHEST_BID
+    """That bids where nobody is primary may come to."""
 
 
 class Reviewed(Remembering, Protocol):
@@ -98,13 +97,7 @@ class Role:
         if not self.election.confirmed:
             raise ConnectionLost("etcd does not confirm that this controller leads")
         first = self.store.raised + self.election.term << TERM_BITS
-        return Bids(lambda: first, first | (1 << TERM_BITS) - 1)
-
-    @property
-    def may_leave_out(self) -> bool:
-        """Whether a switch on which we are not primary may be done without: whoever led before has given it up by now,
-        as the others have told him, or have said nothing to him for so long."""
-        return self.election.term > 0 and self.election.leads_for > LOST_SECONDS + MARGIN_SECONDS
+        return Bids(first, first | (1 << TERM_BITS) - 1)
 
     def shown(self) -> Json:
         """For operators."""
