@@ -155,6 +155,16 @@ class SwitchSession:
         return self._candidate.standby
 
     @property
+    def is_primary(self) -> bool:
+        """By the last word of the switch."""
+        return self._candidate.primary
+
+    @property
+    def surpassed(self) -> int:
+        """As :attr:`fullnat.app.arbitration.Candidate.surpassed`."""
+        return self._candidate.surpassed
+
+    @property
     def silent(self) -> float:
         """Seconds for which the switch has said nothing."""
         return self._liveness.silent

@@ -29,6 +29,7 @@ DIGEST_DELAY_NS = 5_000_000
 NEIGHBOR_DELAY_NS = 1_000_000
 """Shorter, for the neighbor's first packet follows its question. BMv2 takes less than a millisecond for never."""
 DIGEST_ACK_NS = 1_000_000_000
+HIGHEST_BID = (1 << 128) - 1
 COMPLAINTS = 100
 """Different warnings about stream messages that a connection may give rise to."""
 
@@ -78,6 +79,8 @@ class Client:
         self.program = program
         self.schema = Schema(program.p4info, program.sizes)
         self.device_id = device_id
+        self.highest_bid = HIGHEST_BID
+        """What bids where nobody is primary may come to."""
         self.digest_lists = 0
         self.stream_errors = 0
         self._transport = transport
