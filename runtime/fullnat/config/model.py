@@ -399,3 +399,12 @@ def only(settings: type[S], said: S) -> S:
     """Of ``said``, which is more, what ``settings`` has."""
     names = (each.name for each in fields(settings))  # type: ignore[arg-type]
     return settings(**{name: getattr(said, name) for name in names})
+
+
+TEXTS = frozenset(
+    each.name
+    for kind in (ServiceSettings, ServerSettings, Check)
+    for each in fields(kind)
+    if str(each.type).startswith(("str", "Mode", "IpAddress"))
+)
+"""Settings that are text, even where it looks like a number."""
