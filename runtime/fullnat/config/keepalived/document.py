@@ -93,6 +93,8 @@ class Document:
         keyword = known.get(node.keyword)
         if keyword is None:
             self._wrong(node, _unknown(node.keyword, known, inside))
+        elif keyword.refused:
+            self._wrong(node, keyword.refused)
         elif not keyword.fewest <= len(node.arguments) <= keyword.most:
             self._wrong(node, _arguments(keyword))
         elif (node.below is not None) != keyword.is_block:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from fullnat.config.keepalived import matching
 from fullnat.config.keepalived.conversions import (
     Convert,
+    all_words,
     as_option,
     capitals,
     codes,
@@ -31,12 +32,15 @@ from fullnat.core.protocols import base as protocols
 from fullnat.net.match import MOST
 from fullnat.p4constants import PORT_GUE
 
-KINDS = "this kind of check is not there; all others are"
+NO_BFD = (
+    "no BFD is spoken here, and a server that nothing checks would count as up: have a TCP_CHECK or PING_CHECK with a "
+    "delay_loop of 1 or less, or a FILE_CHECK of what a BFD daemon writes"
+)
 MAILS = "no mail is sent; programs, the log and the metrics tell"
 KEPT = "sessions of a server that fails go on, and it gets no new ones"
 SPREAD = "checks are spread over time by themselves"
 LOGGED = "fullnat stats shows the last failure, and the log what changes the state"
-BODY = "of an answer its status and its digest are looked at"
+STACK = "a search has 0.5 s of a processor, and the stack that it takes in that"
 FLAGS = "schedulers have no flags yet"
 OF_DPVS = "it is of DPVS's own engine, and not there yet"
 ONE_SWITCH = "addresses of the switch are its interfaces' in fullnat { }"
@@ -55,6 +59,8 @@ class Keyword:
     without: str = ""
     below: Mapping[str, Keyword] | None = None
     """The keywords of its block."""
+    refused: str = ""
+    """Why there cannot be a configuration with it, and what to do."""
     rows: bool = False
     """Its block has rows of values instead of keywords."""
 
@@ -144,8 +150,12 @@ URL: dict[str, Keyword] = {
     "digest": Keyword(option="digest", convert=first_word),
     "status_code": Keyword(most=MANY, option="status", convert=codes),
     "virtualhost": Keyword(option="host", convert=first_word),
-    **_all(BODY, 0, MANY, "regex", "regex_no_match", "regex_options", "regex_stack"),
-    **_all(BODY, 1, MANY, "regex_min_offset", "regex_max_offset"),
+    "regex": Keyword(option="regex", convert=first_word),
+    "regex_options": Keyword(most=MANY, option="regex_options", convert=all_words),
+    "regex_no_match": Keyword(fewest=0, option="regex_no_match", convert=switched_on),
+    "regex_min_offset": Keyword(option="regex_min_offset", convert=whole),
+    "regex_max_offset": Keyword(option="regex_max_offset", convert=whole),
+    **_all(STACK, 1, 2, "regex_stack"),
     **_all("a TLS that ends without saying so is taken as its end", 0, 1, "tls_compliant"),
 }
 _HTTP = {
@@ -205,12 +215,7 @@ CHECKERS: dict[str, Keyword] = {
     "PING_CHECK": Keyword(fewest=0, most=0, below=_PING),
     "DNS_CHECK": Keyword(fewest=0, most=0, below=_DNS),
     "FILE_CHECK": Keyword(fewest=0, most=0, below=_FILE),
-    **{
-        name: Keyword(fewest=0, most=0, without=KINDS, below=below)
-        for name, below in {
-            "BFD_CHECK": {**_CHECK, **_all(KINDS, 1, 1, "name")},
-        }.items()
-    },
+    "BFD_CHECK": Keyword(fewest=0, most=0, refused=NO_BFD, below={}),
 }
 """What they say is made sections of in :mod:`.checkers`."""
 _AROUND = {name: Keyword(fewest=keyword.fewest) for name, keyword in DEFAULTS.items()}
