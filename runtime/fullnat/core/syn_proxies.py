@@ -82,7 +82,7 @@ class SynProxies:
         elif event.reason == PuntReason.SPLICE:
             self._splicing.segment(event, packet, now, out)
         else:
-            return event.reason == PuntReason.NO_SESSION and self._splicing.late(event, packet, now)
+            return event.reason == PuntReason.NO_SESSION and self._splicing.late(event, packet, now, out)
         return True
 
     def written(self, session: Session, failure: Failure | None, now: float, out: list[Effect]) -> bool:
