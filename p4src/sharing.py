@@ -100,7 +100,8 @@ def _declare(program: Json, gone: Collection[Field], new: dict[Field, int]) -> N
     scalars = types[next(each["header_type"] for each in headers if each["name"] == _SCALARS)]
     declared = [field for field in scalars["fields"] if not field[0].startswith(_PADDING)]
     declared += [[name, bits, False] for (_, name), bits in sorted(new.items())]
-    scalars["fields"] = [*declared, [_PADDING, -sum(field[1] for field in declared) % 8, False]]
+    missing = -sum(field[1] for field in declared) % 8
+    scalars["fields"] = declared + ([[_PADDING, missing, False]] if missing else [])
     numbers = {header["id"]: number for number, header in enumerate(headers)}
     for stack in program["header_stacks"]:
         stack["header_ids"] = [numbers[each] for each in stack["header_ids"]]

@@ -106,7 +106,8 @@ def shared(made: Json) -> Json:
 
 
 def names(made: Json) -> list[str]:
-    return [each[0] for each in made["header_types"][0]["fields"] if not each[0].startswith("_padding")]
+    assert all(bits for _, bits, _ in made["header_types"][0]["fields"])
+    return [name for name, _, _ in made["header_types"][0]["fields"] if not name.startswith("_padding")]
 
 
 NAMES = st.sampled_from([*TEMPORARIES, *SEEN])
