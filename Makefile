@@ -87,7 +87,7 @@ frames: setup  ## random frames on BMv2 and p4soft, as root: make frames FRAMES=
 	FULLNAT_FRAMES=$(or $(FRAMES),1000000) $(if $(SEED),FULLNAT_SEED=$(SEED)) $(BIN)/pytest ptf_tests/test_differential.py --target bmv2 --timeout 0
 
 traces: setup  ## random frames that fare as traces of them say: make traces [FRAMES=1000000] [SEED=n]
-	FULLNAT_TRACES=$(or $(FRAMES),1000000) $(if $(SEED),FULLNAT_SEED=$(SEED)) $(BIN)/pytest ptf_tests/test_traces.py --target p4soft --timeout 0
+	FULLNAT_TRACES=$(or $(FRAMES),1000000) $(if $(SEED),FULLNAT_SEED=$(SEED)) $(BIN)/pytest ptf_tests/test_traces.py --target p4soft --timeout 0 -n 2
 
 bench: setup  ## measure, side by side in one run; writes docs/bench/
 	$(BIN)/python -m bench

@@ -37,7 +37,7 @@ Version: {version}
 Architecture: {architecture}
 Maintainer: p4-fullnat <root@localhost>
 Installed-Size: {size}
-Depends: python3 (>= {oldest}), python3 (<< {beyond}), adduser, libc6 (>= {libc}), libstdc++6, libgcc-s1
+Depends: python3 (>= {oldest}), python3 (<< {beyond}), adduser, libc6 (>= {libc}), libstdc++6, libgcc-s1, libpcre2-8-0
 Recommends: iproute2
 Suggests: prometheus
 Section: net

@@ -14,6 +14,7 @@ import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -116,6 +117,10 @@ class Target(ABC):
     def check(self) -> None:  # noqa: B027  (only one that is followed has something to say)
         """Raises AssertionError if a packet of the test that ends fared otherwise than its trace said."""
 
+    def unchanged_tables(self) -> AbstractContextManager[None]:
+        """Nobody writes to tables meanwhile, so that one that is followed need not read them for each packet."""
+        return contextlib.nullcontext()
+
 
 class P4softInProcess(Target):
     """p4soft in this process, with in-process ports: needs no privileges."""
@@ -153,6 +158,10 @@ class P4softInProcess(Target):
 
     def check(self) -> None:
         self._switch.engine.check()
+
+    def unchanged_tables(self) -> AbstractContextManager[None]:
+        found: AbstractContextManager[None] = self._switch.engine.unchanged_tables()
+        return found
 
     def _run(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)

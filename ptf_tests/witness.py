@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from p4soft.api import Digest, Event, PacketIn, Program
@@ -43,6 +45,7 @@ class WitnessedEngine(NativeEngine):
         self.wrong: list[str] = []
         self.traces: list[Trace] | None = None
         """All of them, where they are kept."""
+        self._still: LiveState | None = None
 
     def load(self, config: bytes) -> Program:
         program = super().load(config)
@@ -51,13 +54,24 @@ class WitnessedEngine(NativeEngine):
         self._counted.clear()
         return program
 
+    @contextmanager
+    def unchanged_tables(self) -> Iterator[None]:
+        """Nobody writes to tables meanwhile: those that are not exact are read once, and not for each frame."""
+        with self._one:
+            self._still = LiveState(self)
+        try:
+            yield
+        finally:
+            with self._one:
+                self._still = None
+
     def inject(self, port: int, data: bytes) -> None:
         with self._one:
             if self._interpreter is None:
                 super().inject(port, data)
                 return
             self._compare_registers()
-            trace = self._interpreter.follow(port, data, Overlay(LiveState(self)))
+            trace = self._interpreter.follow(port, data, Overlay(self._still or LiveState(self)))
             if self.traces is not None:
                 self.traces.append(trace)
             self._expect(trace)

@@ -80,6 +80,8 @@ WRONG = [
     ("-A -t 192.0.2.1:80 --check none --check type=tcp", "--check none and others do not go together"),
     ("-A -t 192.0.2.1:80 --check path='", '--check "path=\'": No closing quotation'),
     ("-D -t 192.0.2.1:80 --check none", "--check does not go with -D"),
+    ("-D -t fwmark6:3:4", "'fwmark6:3:4' has no port"),
+    ("-D -t fwmark:x", "'fwmark' is no address, and no host is known by that name"),
 ]
 
 

@@ -47,7 +47,7 @@ def free() -> Target:
 
 
 def http(**changes: Any) -> Check:
-    return Check(type="http", timeout=5.0, **changes)
+    return Check(**{"type": "http", "timeout": 5.0, **changes})
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config import addresses, check, hints, keepalived, lists, locate, probes, scalars, snat
 from fullnat.config.advice import advice
-from fullnat.config.check_options import CHECK, NEEDED, OF_CHECK
+from fullnat.config.check_options import CHECK, objections
 from fullnat.config.errors import ConfigError, Problems, Where
 from fullnat.config.model import (
     Check,
@@ -327,16 +327,8 @@ def checks(table: Mapping[str, Any], problems: Problems, where: Where) -> tuple[
         found = _section(item, CHECK, problems, below)
         if found is None:
             continue
-        kind = found["type"]
-        others = {name for names in OF_CHECK.values() for name in names} - {*OF_CHECK[kind]}
-        for key in item:
-            if key in others:
-                problems.add(below, key, f"is no option of a check of type {kind}")
-        for needed in NEEDED.get(kind, ()):
-            if not found[needed]:
-                problems.add(below, needed, "is missing")
-        if found["verify"] and not (found["tls"] and found["host"]):
-            problems.add(below, "verify", "needs tls = true, and host, which the certificate is for")
+        for key, said in objections(item, found):
+            problems.add(below, key, said)
         made.append(Check(**found))
     return tuple(made)
 

@@ -83,6 +83,16 @@ class Check:
     """Numbers and ranges of status codes, with commas."""
     digest: str = ""
     """MD5 of the body, in hexadecimal; none: any body."""
+    regex: str = ""
+    """Of PCRE2, to be found in the body; none: any body."""
+    regex_options: str = ""
+    """Of :data:`fullnat.health.pcre2.OPTIONS`, with spaces between them."""
+    regex_no_match: bool = False
+    """It must not be found."""
+    regex_min_offset: int = 0
+    """The byte of the body from which on it is looked for."""
+    regex_max_offset: int | None = None
+    """The last byte that it may begin at; None: any."""
     tls: bool = False
     verify: bool = False
     """The certificate has to be one for ``host``, by an authority of the system or of ``ca_file``."""

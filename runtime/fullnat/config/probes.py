@@ -6,8 +6,12 @@ import re
 import shlex
 from typing import Any
 
+from fullnat.health import pcre2
+
 TIMES = 1, 100
 """Results in a row that may be asked for."""
+OFFSETS = 0, 1 << 20
+"""Bytes of a body that a regular expression is looked for in."""
 FACTORS = 0, 65535
 """By which the number in a file counts: it is of a weight."""
 _LONGEST = 4096
@@ -46,6 +50,16 @@ _digest = _like(_MD5, "an MD5 of 32 hexadecimal digits")
 def digest(value: Any) -> str:
     """Of a body; none is any body."""
     return "" if value == "" else str(_digest(value)).lower()
+
+
+def regex(value: Any) -> str:
+    """A regular expression, for :func:`fullnat.health.pcre2.check` to look at with its options."""
+    return _text(value)
+
+
+def regex_options(value: Any) -> str:
+    pcre2.options(_text(value))
+    return " ".join(value.split())
 
 
 def payload(value: Any) -> str:

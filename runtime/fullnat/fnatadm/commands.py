@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from fullnat.config.here import no_program
 from fullnat.config.model import Check, ServerSettings, ServiceSettings
 from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import BY_NAME, LONGEST
@@ -189,6 +190,20 @@ def _check(text: str) -> Json:
     except ValueError as error:
         raise UsageError(f"--check {text!r}: {error}") from None
     return {name: _scalar(name, value) for name, value in (_pair("check", word) for word in words)}
+
+
+def check_programs(messages: Iterable[Json]) -> None:
+    """That those of checks are there: the controller would run them on this machine. Raises UsageError."""
+    said = (value for message in messages for value in message.values() if isinstance(value, dict))
+    for checks in (each.get("settings", {}).get("checks", {}) for each in said):
+        for check in checks.get("check", ()):
+            command = check.get("command", "")
+            try:
+                why = no_program(command) if command else ""
+            except ValueError as error:
+                why = str(error)
+            if why:
+                raise UsageError(f"--check: {why}")
 
 
 def _pair(option: str, word: str) -> tuple[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fullnat.config import hints
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.fnatadm.options import BY_NAME, COMMANDS, MISTAKEN, OPTIONS, REFUSED, TOGETHER, Command, Option, Value
 from fullnat.net.flow import MARK
@@ -104,8 +104,8 @@ def _long(name: str) -> Option:
         raise UsageError(REFUSED[f"--{name}"])
     option = _LONG.get(name)
     if option is None:
-        close = difflib.get_close_matches(name, _LONG, 1)
-        raise UsageError(f"unknown option {_shown(f'--{name}')}" + (f"; did you mean --{close[0]}?" if close else ""))
+        meant = hints.close(name, _LONG)
+        raise UsageError(f"unknown option {_shown(f'--{name}')}" + (f"; did you mean --{meant}?" if meant else ""))
     return option
 
 

@@ -12,12 +12,15 @@ from functools import lru_cache
 
 from fullnat.config import probes
 from fullnat.config.model import Check
+from fullnat.health import search
 from fullnat.health.connect import Target, connect
 from fullnat.health.failed import Failed, Unusable, reason
 
 MOST_HEAD = 65536
 MOST_BODY = 16 << 20
 """Bytes of an answer that are read."""
+_, MOST_SEARCHED = probes.OFFSETS
+"""Those of the body that a regular expression is looked for in: as many as its options can name."""
 _PIECE = 65536
 
 
@@ -35,7 +38,16 @@ def _context(verify: bool, ca_file: str) -> ssl.SSLContext:
 
 
 async def check(settings: Check, target: Target) -> None:
-    """Raises Failed, Unusable or OSError."""
+    """Raises Failed, Unusable, TimeoutError or OSError. A server has its time to answer; what is looked for then, and
+    waits for its turn, has its own."""
+    async with asyncio.timeout(settings.timeout):
+        body = await _asked(settings, target)
+    if settings.regex and await search.find(settings, body) is settings.regex_no_match:
+        raise Failed("a body that regex matches" if settings.regex_no_match else "a body that regex does not match")
+
+
+async def _asked(settings: Check, target: Target) -> bytes:
+    """What is to be searched of the body."""
     connection = await connect(settings, target)
     try:
         context = _context(settings.verify, settings.ca_file) if settings.tls else None
@@ -48,7 +60,7 @@ async def check(settings: Check, target: Target) -> None:
         raise
     try:
         writer.write(_request(settings, target))
-        await _answer(settings, reader)
+        return await _answer(settings, reader)
     finally:
         writer.transport.abort()
 
@@ -62,7 +74,7 @@ def _request(settings: Check, target: Target) -> bytes:
     ).encode()
 
 
-async def _answer(settings: Check, reader: asyncio.StreamReader) -> None:
+async def _answer(settings: Check, reader: asyncio.StreamReader) -> bytes:
     try:
         line = (await reader.readuntil(b"\n")).decode("latin-1")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -73,12 +85,12 @@ async def _answer(settings: Check, reader: asyncio.StreamReader) -> None:
         raise Failed("no answer of HTTP")
     if not any(low <= int(code) <= high for low, high in probes.ranges(settings.status)):
         raise Failed(f"status {code}, not {settings.status}")
-    if settings.digest:
-        await _compare(settings.digest, reader)
+    return await _body(settings, reader) if settings.digest or settings.regex else b""
 
 
-async def _compare(digest: str, reader: asyncio.StreamReader) -> None:
-    length = 0
+async def _body(settings: Check, reader: asyncio.StreamReader) -> bytes:
+    """Compare it with the digest, and return what is to be searched of it."""
+    length, kept = 0, b""
     try:
         while (await reader.readuntil(b"\n")).strip():
             pass
@@ -88,7 +100,12 @@ async def _compare(digest: str, reader: asyncio.StreamReader) -> None:
     while piece := await reader.read(_PIECE):
         found.update(piece)
         length += len(piece)
+        if settings.regex and len(kept) < MOST_SEARCHED:
+            kept += piece[: MOST_SEARCHED - len(kept)]
+        elif not settings.digest:
+            break
         if length > MOST_BODY:
             raise Failed(f"a body of more than {MOST_BODY} bytes")
-    if found.hexdigest() != digest:
-        raise Failed(f"a body with digest {found.hexdigest()}, not {digest}")
+    if settings.digest and found.hexdigest() != settings.digest:
+        raise Failed(f"a body with digest {found.hexdigest()}, not {settings.digest}")
+    return kept

@@ -29,8 +29,8 @@ KINDS: Mapping[str, Callable[[Check, Target], Awaitable[Weight | None]]] = {
     "file": file.check,
 }
 """By the type of the check. They raise Failed, Unusable or OSError."""
-_WAITS = frozenset({"script"})
-"""Kinds whose timeout begins when it is their turn."""
+_WAITS = frozenset({"script", "http"})
+"""Kinds that keep their timeout themselves: what has to wait for its turn here says nothing of the server."""
 OURS = frozenset(
     (
         *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN),

@@ -78,6 +78,8 @@ class Lookup:
         self.table = table
         self._key = [self._part(field, ex) for field in table.key]
         self._fixed: list[Candidate] | None = None
+        self._tried: tuple[Sequence[Entry], list[Candidate]] = (), []
+        """What a state has told last, and what was made of it."""
         if table.entries and all(entry.const for entry in table.entries):
             self._fixed = candidates(table, own_entries(table))
 
@@ -97,8 +99,14 @@ class Lookup:
             return None
         if self._fixed is None and self.table.match_type == "exact":
             return state.entry(self.table, pack_exact(self.table, key))
-        tried = self._fixed if self._fixed is not None else candidates(self.table, state.entries(self.table))
+        tried = self._fixed if self._fixed is not None else self._candidates(state.entries(self.table))
         return next((c.entry for c in tried if _matches(c, key)), None)
+
+    def _candidates(self, entries: Sequence[Entry]) -> list[Candidate]:
+        """Made once for all packets that a state has the same entries for."""
+        if self._tried[0] is not entries:
+            self._tried = entries, candidates(self.table, entries)
+        return self._tried[1]
 
 
 def _matches(candidate: Candidate, key: tuple[int, ...]) -> bool:

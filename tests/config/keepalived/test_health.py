@@ -139,3 +139,70 @@ def test_checks_of_a_service_of_all_ports(tmp_path: Path) -> None:
     text = text.replace("DNS_CHECK {", "DNS_CHECK {\nconnect_port 53")
     config = load(tmp_path, text + OURS)
     assert [check.type for check in config.virtual_servers[0].real_servers[2].checks] == ["file"] * 3 + ["script"]
+
+
+SEARCHED = r"""
+virtual_server 203.0.113.80 80 {
+    protocol TCP
+    lb_kind NAT
+    real_server 10.0.0.11 80 {
+        HTTP_GET {
+            url {
+                path /
+                regex "^status:\\s*\"up\" #1\x21"
+                regex_options caseless multiline
+                regex_no_match
+                regex_min_offset 10
+                regex_max_offset 20
+                regex_stack 10240 100000
+            }
+        }
+    }
+}
+"""
+
+
+def test_a_body_is_searched_as_there(tmp_path: Path) -> None:
+    """A backslash of keepalived.conf is one of C, and two are one of PCRE2."""
+    config = load(tmp_path, SEARCHED + OURS)
+    (check,) = config.virtual_servers[0].real_servers[0].checks
+    assert check.regex == '^status:\\s*"up" #1!'
+    assert (check.regex_options, check.regex_no_match) == ("caseless multiline", True)
+    assert (check.regex_min_offset, check.regex_max_offset) == (10, 20)
+    assert [line.split(": ", 1)[1] for line in config.vain] == [f"regex_stack: without effect: {keywords.STACK}"]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"a\\d+", r"a\d+"),
+        (r"'a\\.b \'c\''", r"a\.b 'c'"),
+        (r'"a\tb\101\cA\x41"', "a\tbA\x01A"),
+        (r'ab"c d"e', "abc de"),
+        (r'"a(b"', None),
+    ],
+)
+def test_how_a_regex_is_written(tmp_path: Path, written: str, meant: str | None) -> None:
+    text = SEARCHED.replace(r'"^status:\\s*\"up\" #1\x21"', written) + OURS
+    if meant is None:
+        (told,) = problems(tmp_path, text)
+        assert "regex: 'a(b': missing closing parenthesis, at its character 4" in told
+    else:
+        (check,) = load(tmp_path, text).virtual_servers[0].real_servers[0].checks
+        assert check.regex == meant
+
+
+def test_a_server_that_bfd_alone_would_check_is_refused(tmp_path: Path) -> None:
+    """It would count as up for ever."""
+    text = SEARCHED.replace("HTTP_GET {", "BFD_CHECK {\nname one\n}\nHTTP_GET {")
+    (told,) = problems(tmp_path, text + OURS)
+    assert told.split(": ", 1)[1] == f"BFD_CHECK: {keywords.NO_BFD}"
+
+
+@pytest.mark.parametrize(("named", "port"), [("203.0.113.80 80", 80), ("203.0.113.80 0", 0), ("fwmark 3", 0)])
+def test_a_sorry_server_without_a_port(tmp_path: Path, named: str, port: int) -> None:
+    """It has the service's, which is none where that has all ports."""
+    match = "@fullnat match dst=203.0.113.80" if named.startswith("fwmark") else ""
+    text = f"virtual_server {named} {{\nprotocol TCP\nlb_kind NAT\n{match}\nsorry_server 10.0.0.99\n}}\n"
+    ((sorry,),) = (virtual.real_servers for virtual in load(tmp_path, OURS + text).virtual_servers)
+    assert sorry == RealServer(address=ip_address("10.0.0.99"), port=port, sorry=True)

@@ -86,6 +86,10 @@ def first_word(arguments: tuple[str, ...]) -> str:
     return arguments[0]
 
 
+def all_words(arguments: tuple[str, ...]) -> str:
+    return " ".join(arguments)
+
+
 def capitals(arguments: tuple[str, ...]) -> str:
     return arguments[0].upper()
 

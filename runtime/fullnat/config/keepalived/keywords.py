@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
+from fullnat.config.keepalived import matching
 from fullnat.config.keepalived.conversions import (
     Convert,
+    all_words,
     as_toml,
     capitals,
     codes,
@@ -27,14 +29,18 @@ from fullnat.config.keepalived.conversions import (
 )
 from fullnat.config.model import ServerSettings, ServiceSettings
 from fullnat.core.protocols import base as protocols
+from fullnat.net.match import MOST
 from fullnat.p4constants import PORT_GUE
 
-KINDS = "this kind of check is not there; all others are"
+NO_BFD = (
+    "no BFD is spoken here, and a server that nothing checks would count as up: have a TCP_CHECK or PING_CHECK with a "
+    "delay_loop of 1 or less, or a FILE_CHECK of what a BFD daemon writes"
+)
 MAILS = "no mail is sent; programs, the log and the metrics tell"
 KEPT = "sessions of a server that fails go on, and it gets no new ones"
 SPREAD = "checks are spread over time by themselves"
 LOGGED = "fullnat stats shows the last failure, and the log what changes the state"
-BODY = "of an answer its status and its digest are looked at"
+STACK = "a search has 0.5 s of a processor, and the stack that it takes in that"
 FLAGS = "schedulers have no flags yet"
 OF_DPVS = "it is of DPVS's own engine, and not there yet"
 ONE_SWITCH = "addresses of the switch are its interfaces' in fullnat { }"
@@ -53,6 +59,8 @@ class Keyword:
     without: str = ""
     below: Mapping[str, Keyword] | None = None
     """The keywords of its block."""
+    refused: str = ""
+    """Why there cannot be a configuration with it, and what to do."""
     rows: bool = False
     """Its block has rows of values instead of keywords."""
 
@@ -142,8 +150,12 @@ URL: dict[str, Keyword] = {
     "digest": Keyword(option="digest", convert=first_word),
     "status_code": Keyword(most=MANY, option="status", convert=codes),
     "virtualhost": Keyword(option="host", convert=first_word),
-    **_all(BODY, 0, MANY, "regex", "regex_no_match", "regex_options", "regex_stack"),
-    **_all(BODY, 1, MANY, "regex_min_offset", "regex_max_offset"),
+    "regex": Keyword(option="regex", convert=first_word),
+    "regex_options": Keyword(most=MANY, option="regex_options", convert=all_words),
+    "regex_no_match": Keyword(fewest=0, option="regex_no_match", convert=switched_on),
+    "regex_min_offset": Keyword(option="regex_min_offset", convert=whole),
+    "regex_max_offset": Keyword(option="regex_max_offset", convert=whole),
+    **_all(STACK, 1, 2, "regex_stack"),
     **_all("a TLS that ends without saying so is taken as its end", 0, 1, "tls_compliant"),
 }
 _HTTP = {
@@ -151,6 +163,7 @@ _HTTP = {
     "url": Keyword(fewest=0, most=0, below=URL),
     "virtualhost": Keyword(option="host", convert=first_word),
     **_all("the name is always sent where there is one", 0, 1, "enable_sni"),
+    **_all("virtualhost is the name that is sent", 1, 1, "sni_name"),
     **_all("HTTP/1.0 is spoken", 1, 1, "http_protocol"),
     **_all("a server that is down is checked at delay_before_retry", 0, 1, "fast_recovery"),
     **_all("@fullnat verify true has certificates verified", 0, 1, "ssl_verify"),
@@ -202,12 +215,7 @@ CHECKERS: dict[str, Keyword] = {
     "PING_CHECK": Keyword(fewest=0, most=0, below=_PING),
     "DNS_CHECK": Keyword(fewest=0, most=0, below=_DNS),
     "FILE_CHECK": Keyword(fewest=0, most=0, below=_FILE),
-    **{
-        name: Keyword(fewest=0, most=0, without=KINDS, below=below)
-        for name, below in {
-            "BFD_CHECK": {**_CHECK, **_all(KINDS, 1, 1, "name")},
-        }.items()
-    },
+    "BFD_CHECK": Keyword(fewest=0, most=0, refused=NO_BFD, below={}),
 }
 """What they say is made sections of in :mod:`.checkers`."""
 _AROUND = {name: Keyword(fewest=keyword.fewest) for name, keyword in DEFAULTS.items()}
@@ -277,7 +285,8 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "refused": Keyword(option="refused", convert=first_word),
     "proxy_protocol": Keyword(option="proxy_protocol", convert=proxy),
     "vip_bind_dev": _without(ONE_SWITCH),
-    "match": Keyword(most=MANY, option="match", convert=list),
+    "match": Keyword(most=MOST, option="match", convert=list),
+    **{name: Keyword() for name in matching.KEYWORDS},
     "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
     "snmp_name": _without("it names a value of SNMP, which is not there"),
 }

@@ -27,6 +27,12 @@ _CONDITION = re.compile(r"@(\^?)([A-Za-z0-9_.-]*)\s+(.*)", re.DOTALL)
 _DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", re.DOTALL)
 _REFERENCE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPING = frozenset(("regex",))
+"""Keywords behind which a backslash means what it means in C, in quotes of either kind and without (keepalived:
+alloc_strvec_quoted_escaped)."""
+_PIECE = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|((?:[^\s"\'!#\\]|\\.)+)', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]+)|c(.)|([0-7]{1,3})|(.))", re.DOTALL)
+_CHARACTERS = dict(zip("abEfnrtv", "\a\b\x1b\f\n\r\t\v", strict=True))
 _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([^\s"\'!#][^\s!#]*)|([!#].*)|(["\'].*))', re.DOTALL)
 
 
@@ -164,11 +170,39 @@ def _conditional(raw: str) -> str | None:
     return rest if (identity == CONFIG_ID) != bool(negated) else None
 
 
+def _unescaped(text: str) -> str:
+    def character(found: re.Match[str]) -> str:
+        hexadecimal, control, octal, other = found.groups()
+        if hexadecimal is not None or octal is not None:
+            return chr((int(hexadecimal, 16) if octal is None else int(octal, 8)) & 0xFF)
+        return chr(ord(control) & 0x1F) if control is not None else _CHARACTERS.get(other, other)
+
+    return _ESCAPE.sub(character, text)
+
+
+def _escaped_word(raw: str, position: int) -> tuple[str, int]:
+    """The word at ``position``, of pieces in quotes and without, and where it ends."""
+    while raw[position : position + 1].isspace():
+        position += 1
+    word, begin = "", position
+    while found := _PIECE.match(raw, position):
+        word += _unescaped(next(piece for piece in found.groups() if piece is not None))
+        position = found.end()
+    return (word, position) if position > begin else ("", 0)
+
+
 def _words(place: Place, raw: str) -> Line | None:
     words: list[str] = []
     quoted: set[int] = set()
     position, end = 0, len(raw.rstrip())
     while position < end:
+        if words and words[0] in _ESCAPING:
+            word, after = _escaped_word(raw, position)
+            if after:
+                quoted.add(len(words))
+                words.append(word)
+                position = after
+                continue
         found = _WORD.match(raw, position)
         if found is None:
             raise SourceError(place, f"cannot read {raw[position:].strip()!r}")
