@@ -140,6 +140,21 @@ def test_server_answer_splices_both_entries_and_lets_what_waits_go(options: byte
     assert (proxied.stat("sessions_created"), proxied.stat("sessions_spliced")) == (1, 1)
 
 
+def test_what_waits_goes_as_its_client_has_sent_it() -> None:
+    """In the order of its numbers, across their end, and without acknowledgements that say nothing else."""
+    proxied = Proxied()
+    start = 0xFFFFFFFE
+    first = proxied.from_client(seq=start)
+    data = proxied.from_client(seq=start, payload=b"one")
+    more = proxied.from_client("NO_SESSION", seq=1, payload=b"two")
+    end = proxied.from_client("NO_SESSION", FIN | ACK, seq=4)
+    proxied.begin(more, data, end, first=first)
+    answer = proxied.from_server(ack=start + proxied.entry.delta & 0xFFFFFFFF)
+    proxied.send(answer)
+    proxied.settle()
+    assert [sent.frame for sent in proxied.injected()] == [each.frame for each in (data, more, end, answer)]
+
+
 def test_what_the_switch_tells_before_it_has_answered_is_heard() -> None:
     """Segments pass from the moment that both entries have the splice, and what they are is told once."""
     proxied = Proxied()

@@ -57,6 +57,7 @@ _MSS6 = (COOKIE_MSS6_0, COOKIE_MSS6_1, COOKIE_MSS6_2, COOKIE_MSS6_3)
 _SCALES = (None, COOKIE_SCALE_1, COOKIE_SCALE_2, COOKIE_SCALE_3)
 _SCALE_OPTION = 3
 _MASK = 0xFFFFFFFF
+_HALF = 1 << 31
 _MOST = 0xFFFF
 
 
@@ -187,7 +188,7 @@ class Splicing:
             self._store.arm(session, now)
             self._stats["sessions_spliced"] += 1
             # What the client sends when its window opens would overtake what has waited.
-            held = [*waiting.queue, *((waiting.answer,) if waiting.answer is not None else ())]
+            held = [*_in_order(waiting.queue), *((waiting.answer,) if waiting.answer is not None else ())]
             out += (Inject(each.port, each.packet.frame, number, False) for each in held)
         return True
 
@@ -344,6 +345,18 @@ def _reset(packet: Packet, port: int, out: list[Effect]) -> None:
     answer = reset_answer(packet)
     if answer is not None:
         out.append(Forward(port, answer))
+
+
+def _in_order(queue: list[Held]) -> list[Held]:
+    """As the client has sent them, by their numbers. Bare acknowledgements are as good as none where there are others:
+    one that comes behind what the client has repeated since would say that it has sent no more."""
+    first = queue[0].seq
+    ordered = sorted(queue, key=lambda held: held.seq - first + _HALF & _MASK)
+    return [held for held in ordered if _is_more_than_ack(held.packet.tcp)] or ordered[-1:]
+
+
+def _is_more_than_ack(segment: Segment | None) -> bool:
+    return segment is not None and bool(segment.length or segment.flags & TcpFlag.FIN)
 
 
 def _syn(packet: Packet, cookie: int) -> bytes:
