@@ -9,10 +9,11 @@ field of the program's metadata stays.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from typing import Any
 
+from p4src.copies import Indices
 from p4src.liveness import READING, WRITING, Field, Lives, fields, references
 
 Json = Any
@@ -34,7 +35,9 @@ def share_fields(program: Json) -> None:
     widths = _temporaries(program)
     # What is needed where the pipeline begins is zero there.
     kept = _used_elsewhere(program, ingress, actions) | lives.at(ingress["init_table"])
-    names = _named(lives, {name: bits for name, bits in widths.items() if name not in kept})
+    indices = Indices(actions, {each["name"] for each in program["headers"] if each["metadata"]})
+    kinds = {name: (bits, indices.of(name)) for name, bits in widths.items() if name not in kept}
+    names = _named(lives, kinds)
     for reference in references([ingress, list(actions.values())]):
         reference[:] = names.get((reference[0], reference[1]), reference)
     _declare(program, names.keys(), {new: widths[old] for old, new in names.items()})
@@ -72,15 +75,20 @@ def _used_elsewhere(program: Json, ingress: Json, actions: dict[int, Json]) -> s
     return set(fields(parts))
 
 
-def _named(lives: Lives, widths: dict[Field, int]) -> dict[Field, Field]:
-    """The field that each gets: the first of its width that none has which is needed while it is."""
+def _named(lives: Lives, kinds: dict[Field, tuple[int, Field | None]]) -> dict[Field, Field]:
+    """The field that each gets: the first of its bits and index that none has which is needed while it is."""
     names: dict[Field, Field] = {}
-    for name, bits in widths.items():
+    made: defaultdict[tuple[int, Field | None], list[Field]] = defaultdict(list)
+    numbers: Counter[int] = Counter()
+    for name, kind in kinds.items():
         taken = {names[other] for other in lives.beside[name] if other in names}
-        number = 0
-        while (_SCALARS, f"shared_{bits}_{number}") in taken:
-            number += 1
-        names[name] = _SCALARS, f"shared_{bits}_{number}"
+        free = next((each for each in made[kind] if each not in taken), None)
+        if free is None:
+            bits = kind[0]
+            free = _SCALARS, f"shared_{bits}_{numbers[bits]}"
+            numbers[bits] += 1
+            made[kind].append(free)
+        names[name] = free
     return names
 
 

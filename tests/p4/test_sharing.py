@@ -157,6 +157,22 @@ def test_what_a_digest_tells_is_there_at_the_end() -> None:
     assert names(shared(made)) == ["tmp_0", *SEEN, "shared_16_0"]
 
 
+def test_indices_of_registers_share_with_their_copies_only() -> None:
+    """p4soft goes by the copies that there are somewhere; what is no index may not become a copy of one."""
+
+    def read(index: str) -> Json:
+        return {"op": "register_read", "parameters": [field("tmp_7"), {"type": "register_array"}, field(index)]}
+
+    def copy(to: str, of: str) -> Json:
+        return {"op": "assign", "parameters": [field(to), field(of)]}
+
+    a, b = SEEN
+    made = program([[copy("tmp_0", a), read("tmp_0")], [copy("tmp_1", a), read("tmp_1")], [copy("tmp_2", b)]])
+    done = shared(made)
+    indices = [action["primitives"][0]["parameters"][0]["value"][1] for action in done["actions"]]
+    assert indices[0] == indices[1] != indices[2]
+
+
 def test_what_egress_uses_stays() -> None:
     made = program([[assign("tmp_0"), assign("tmp_1")], [assign(SEEN[0], "tmp_1")], [assign(SEEN[1], "tmp_0")]])
     (ingress,) = made["pipelines"]
