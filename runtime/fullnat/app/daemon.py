@@ -39,7 +39,8 @@ from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config import file
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
-from fullnat.config.model import Config, SwitchSettings
+from fullnat.config.model import Config
+from fullnat.config.servers import SwitchSettings
 from fullnat.core.controller import Controller
 from fullnat.health.notify import Known, Notifier
 from fullnat.health.watch import Watch
