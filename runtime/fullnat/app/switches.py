@@ -16,7 +16,8 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.shared.role import Bids, Role
 from fullnat.app.switch import Switches, SwitchOwner
 from fullnat.config.errors import ConfigError
-from fullnat.config.model import Config, SwitchSettings
+from fullnat.config.model import Config
+from fullnat.config.servers import SwitchSettings
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport

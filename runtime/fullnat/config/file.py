@@ -216,7 +216,6 @@ GLOBAL: dict[str, tuple[Convert, Any]] = {
     "syn_proxy_scale": (scalars.integer(*COOKIE_SCALES), 7),
     "syn_proxy_half_open": (scalars.integer(*LIMITS), 4096),
 }
-_SECTIONS = ("timeouts", "interface", "route", "virtual_server", "snat", "switch")
 _PLACES = {
     "[[interface]]": INTERFACE,
     "[[route]]": ROUTE,
@@ -236,7 +235,8 @@ _PLACES = {
 
 def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     top: Where = ()
-    values = _section(document, GLOBAL, problems, top, _SECTIONS)
+    sections = ("timeouts", "interface", "route", "virtual_server", "snat", "switch")
+    values = _section(document, GLOBAL, problems, top, sections)
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
         Interface(**found | {"address": found["address"][0], "further": found["address"][1:]})
@@ -248,11 +248,9 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         for where, table in _tables(document, "route", problems, top)
         if (found := _route(table, problems, where)) is not None
     ]
-    servers = [
-        virtual
-        for where, table in _tables(document, "virtual_server", problems, top)
-        if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
-    ]
+    found_servers = _tables(document, "virtual_server", problems, top)
+    virtuals = (_virtual_server(table, timeouts, problems, where) for where, table in found_servers)
+    servers = [virtual for virtual in virtuals if virtual is not None]
     for where, table in _tables(document, "snat", problems, top):
         if (found := _section(table, snat.SNAT, problems, where)) is not None:
             servers += snat.services(found, where, problems)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TypeVar
 
+from fullnat.config.servers import SwitchSettings
 from fullnat.core.modes import Mode
 from fullnat.net.flow import Endpoint, mark_of
 from fullnat.net.flow import address as as_bytes
@@ -363,20 +364,6 @@ class GlobalSettings:
     """By which clients shift windows behind such a SYN-ACK: no more than the real servers should."""
     syn_proxy_half_open: int = 4096
     """Half-open sessions of a service with syn_proxy = "auto" beyond which it answers every SYN so; 0 is no limit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchSettings:
-    """A switch of the group."""
-
-    name: str
-    grpc_addr: str = ""
-    """Its P4Runtime server."""
-    device_id: int = 1
-    target: str = ""
-    """What it runs, as all others; none: what the command line says."""
-    embedded: bool = False
-    """It is p4soft in the controller's process, with the command line's options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from typing import Any
 from fullnat.compiled import TARGETS
 from fullnat.config import scalars
 from fullnat.config.errors import Problems, Where
-from fullnat.config.model import Config, SwitchSettings
+from fullnat.config.model import Config
 from fullnat.config.scalars import REQUIRED, Convert
-from fullnat.config.servers import is_grpc
+from fullnat.config.servers import SwitchSettings, is_grpc
 
 MOST = 16
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")

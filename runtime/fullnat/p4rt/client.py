@@ -296,18 +296,11 @@ class Client:
         await self.delete_halves(halves.orphans)
         return tuple(found), len(halves.orphans)
 
-    async def read_but_sessions(self) -> tuple[Entry, ...]:
-        """Everything in our tables of which there is not much."""
-        return await self._read_cold(self.schema.cold.ids)
-
-    async def read_gate(self) -> tuple[Entry, ...]:
-        """What lets it do anything at all (:attr:`fullnat.tables.table.Table.gate`)."""
-        return await self._read_cold(self.schema.cold.gate_ids)
-
-    async def _read_cold(self, table_ids: Iterable[int]) -> tuple[Entry, ...]:
+    async def read_but_sessions(self, table_ids: Sequence[int] | None = None) -> tuple[Entry, ...]:
+        """Everything in our tables of which there is not much, or what is in those of ``table_ids``."""
         found: list[Entry] = []
         cold = self.schema.cold
-        for table_id in table_ids:
+        for table_id in cold.ids if table_ids is None else table_ids:
             entities = await self._read(_whole_table(table_id))
             found += (entry for entity in entities if (entry := cold.decode(entity.table_entry)) is not None)
         return tuple(found)

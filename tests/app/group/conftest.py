@@ -17,7 +17,8 @@ from fullnat.app.group.member import Member, Role
 from fullnat.app.group.owner import GroupOwner
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.runner import CoreRunner
-from fullnat.config.model import Config, SwitchSettings, Timeouts
+from fullnat.config.model import Config, Timeouts
+from fullnat.config.servers import SwitchSettings
 from fullnat.core.controller import Controller
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client

@@ -10,9 +10,14 @@ from fullnat.p4rt.errors import Code, RpcError
 from fullnat.tables.table import Entry
 
 
+async def read(client: Client) -> tuple[Entry, ...]:
+    """What there is of it. Raises P4RuntimeError."""
+    return await client.read_but_sessions(client.schema.cold.gate_ids)
+
+
 async def shut(client: Client, gate: Iterable[Entry] | None = None) -> int:
     """Take these entries away, or all there are; of how many it was. Raises P4RuntimeError."""
-    found = await client.read_gate() if gate is None else tuple(gate)
+    found = await read(client) if gate is None else tuple(gate)
     await _write(client, Op.DELETE, found, Code.NOT_FOUND)
     return len(found)
 

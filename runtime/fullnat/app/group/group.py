@@ -70,7 +70,7 @@ class SwitchGroup:
             await gate.shut(session.client, () if was_active else None)
             is_shut = True
         elif self._remembered.active is None:
-            member.has_gate = bool(await session.client.read_gate())
+            member.has_gate = bool(await gate.read(session.client))
         self._tell()
         while self.active is not member and member.turn == turn:
             if self.active is not None and self._is_whole and not self.moving:

@@ -14,7 +14,7 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.shown import Json
 from fullnat.app.switch import SwitchOwner
 from fullnat.app.writer import Writer
-from fullnat.config.model import SwitchSettings
+from fullnat.config.servers import SwitchSettings
 from fullnat.core.interface import SwitchId
 from fullnat.p4rt.client import Client
 
