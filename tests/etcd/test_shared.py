@@ -207,7 +207,7 @@ async def test_a_configuration_that_is_too_large_is_told_once(desk: Desk) -> Non
         assert await desk.scribe.write_config()
         assert await desk.scribe.write_config()
     (said,) = [record.getMessage() for record in desk.log.records]
-    assert said.startswith("the configuration is too large for etcd, ")
+    assert said.startswith("the configuration is too large for etcd (1 bytes)")
     assert desk.machine.calls == []
 
 
