@@ -40,7 +40,7 @@ _LOGGER = logging.getLogger(__name__)
 class Etcd(Protocol):
     """The part of :class:`fullnat.etcd.client.Etcd` used here."""
 
-    async def write(self, while_: tuple[bytes, int], changes: list[Change], seconds: float | None = None) -> bool: ...
+    async def write(self, while_: tuple[bytes, int], changes: list[Change], seconds: float) -> bool: ...
 
 
 class Deposed(Exception):

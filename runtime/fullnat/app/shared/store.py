@@ -149,7 +149,8 @@ class SharedStore:
         except (ValueError, TypeError, KeyError, RecursionError):
             self._damaged += 1
             if self._damaged == 1:
-                _LOGGER.warning("%s%s in etcd is no memo; it, and others like it, are passed over", self.keys.memo, of)
+                name = (self.keys.memo + of).decode(errors="replace")
+                _LOGGER.warning("%s in etcd is no memo; it, and others like it, are passed over", name)
             return
         if memo is None:
             self.found.pop(key, None)
