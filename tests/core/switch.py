@@ -38,6 +38,7 @@ from fullnat.net.flow import Address
 from fullnat.tables.host import Host
 from fullnat.tables.listed import Listed, ListedOfAll
 from fullnat.tables.next_hop import NextHop
+from fullnat.tables.policy import Policy, PolicyOfAll
 from fullnat.tables.route import Route
 from fullnat.tables.server_in import TO_OUTSIDE, TO_SERVER, TO_SERVER_ANY, ServerIn
 from fullnat.tables.server_out import ServerOut
@@ -80,6 +81,8 @@ class FakeSwitch:
     """The same for server_in and server_out."""
     fail_listed: deque[Outcome] = field(default_factory=deque)
     """The same for prefixes of lists."""
+    fail_policies: deque[Outcome] = field(default_factory=deque)
+    """The same for what names them."""
     writes: deque[Write] = field(default_factory=deque)
     probes: deque[Probe] = field(default_factory=deque)
     forwarded: list[Forward] = field(default_factory=list)
@@ -109,6 +112,9 @@ class FakeSwitch:
                     self.forwarded.append(effect)
                 case Inject():
                     self.injected.append(effect)
+                    if effect.new_session and effect.session_id in self.packets:
+                        into, out = self.packets[effect.session_id]
+                        self.packets[effect.session_id] = into + 1, out
                 case Reset():
                     self.resets.append(effect)
                 case Log():
@@ -134,6 +140,8 @@ class FakeSwitch:
         failures = self.fail if is_session else self.fail_servers if is_server else None
         if isinstance(entry, (Listed, ListedOfAll)):
             failures = self.fail_listed
+        elif isinstance(entry, (Policy, PolicyOfAll)):
+            failures = self.fail_policies
         if failures:
             outcome = failures.popleft()
             if outcome is Outcome.ABSENT and operation is Op.DELETE:
@@ -168,7 +176,7 @@ class FakeSwitch:
         if isinstance(entry, SessionEntry):
             self.last_hit[entry.session_id] = now
             if operation is Op.INSERT:
-                self.packets[entry.session_id] = (1, 0)
+                self.packets[entry.session_id] = (0, 0)
         return Outcome.DONE
 
     def _check_order(self, operation: Op, entry: Entry) -> None:

@@ -12,6 +12,7 @@ from fullnat.tables.table import Entry
 from .builders import LOCAL, SERVER, SERVER2, config, ip, real, syn, virtual
 from .helpers import again, established, nothing_left, opened, session_writes, tell
 from .switch import Rig
+from .udpkit import TWO, answered, service
 
 IDS = 1 << 20
 BOTH = virtual(real_servers=(real(), real("10.0.2.12")))
@@ -164,3 +165,39 @@ def test_news_that_nobody_waits_for_are_nothing(news: SessionsFound | SessionsRe
     assert [view.entry for view in rig.controller.sessions()] == [entry]
     assert rig.switch.of(SessionEntry) == {entry}
     assert entry.local == LOCAL
+
+
+@pytest.mark.parametrize("protocols", [("tcp", "udp"), ("udp", "tcp"), ("tcp",), ("udp",)])
+def test_tcp_and_udp_of_one_address_and_port_keep_their_sessions(protocols: tuple[str, ...]) -> None:
+    """Nothing tells the ids of one from those of the other before their sessions are known; one of both services may
+    be new."""
+    both = {"tcp": virtual(scheduler="rr", real_servers=TWO), "udp": service(real_servers=TWO)}
+    rig = Rig(config(*(both[protocol] for protocol in protocols)))
+    for number in range(4):
+        for protocol in protocols:
+            (established if protocol == "tcp" else answered)(rig, 40000 + number)
+    rig.config = config(both["udp"], both["tcp"])
+    found = begun(rig)
+    assert len(found) == 4 * len(protocols)
+    read(rig, found)
+    assert {view.entry for view in rig.controller.sessions()} == {*found} == {*rig.switch.sessions().values()}
+    assert [log.message for log in rig.switch.logs if log.level in ("WARNING", "ERROR")] == []
+    new = opened(rig, 50000)
+    tell(rig, new.session_id, "SYN_ACK", "ESTABLISHED")
+    answered(rig, 50000)
+    rig.advance(400)
+    rig.advance(400)
+    nothing_left(rig)
+    assert len(servers(rig)) == 4
+
+
+def test_sessions_of_a_protocol_that_is_served_no_more_are_reset() -> None:
+    """Those of the other one, at the same address and port, go on."""
+    rig = Rig(config(service(real_servers=TWO), virtual(scheduler="rr", real_servers=TWO)))
+    gone = [established(rig, 40000 + number).session_id for number in range(4)]
+    left = {answered(rig, 40000 + number) for number in range(4)}
+    rig.config = config(service(real_servers=TWO))
+    read(rig, begun(rig))
+    rig.advance(2)
+    assert sorted(reset.session_id for reset in rig.switch.resets) == sorted(gone * 2)
+    assert {*rig.switch.sessions().values()} == left

@@ -203,11 +203,14 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """Another controller process; the first one's writes were done."""
-        while self.rig.switch.writes:
-            self.rig.switch.apply(self.rig.now)
+        self.apply_all()
         self.rig.switch.works_again()
         self.drop_halves()
         self.rig.restart()
+
+    def apply_all(self) -> None:
+        while self.rig.switch.writes:
+            self.rig.switch.apply(self.rig.now)
 
     def drop_halves(self) -> None:
         """What the shell does when it reads half a session."""
@@ -313,6 +316,11 @@ class CarefulMachine(Machine):
     @initialize(first=CONFIGS)
     def connect(self, first: Config) -> None:
         self.rig = Rig(first, switch=Witness(strict=True), session_ids=8, server_ids=SERVER_IDS)
+        self.witness.phase_of = self.phase_of
+
+    def phase_of(self, number: int) -> Phase | None:
+        session = self.rig.controller._store.table.by_id.get(number)
+        return None if session is None else session.phase
 
     def heard(self, number: int, event: str, mark: int) -> None:
         phases = {view.entry.session_id: view.phase for view in self.rig.controller.sessions()}
@@ -323,6 +331,12 @@ class CarefulMachine(Machine):
     def witness(self) -> Witness:
         assert isinstance(self.rig.switch, Witness)
         return self.rig.switch
+
+    @rule()
+    def restart(self) -> None:
+        self.apply_all()
+        self.witness.is_asked_by_another()
+        super().restart()
 
     fail_next = None  # type: ignore[assignment]
     vanish = None  # type: ignore[assignment]

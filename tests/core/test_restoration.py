@@ -167,3 +167,18 @@ def test_a_session_of_udp_whose_server_goes_meanwhile_moves_when_it_is_back() ->
     rig.settle()
     assert rig.switch.sessions() == {}
     assert begun(rig).server != first.server
+
+
+def test_what_was_restored_outlives_the_controller_that_did_it() -> None:
+    """The next one finds that the switch has counted nothing of it; so it does of none that was never answered."""
+    rig = Rig(config())
+    entry = established(rig)
+    wiped(rig)
+    rig.up(emptied=True)
+    rig.restart()
+    rig.advance(80)
+    assert rig.switch.sessions() == {entry.session_id: entry}
+    over(rig)
+    assert [reset.session_id for reset in rig.switch.resets] == [entry.session_id] * 2
+    rig.advance(2)
+    nothing_left(rig)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
-from fullnat.core.interface import Effect, Inject, Op, Outcome, Reset
+from fullnat.core.interface import Effect, Inject, Op, Outcome, Reset, Write
+from fullnat.core.lifecycle import Phase
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
@@ -18,6 +20,8 @@ class Witness(FakeSwitch):
 
     def __init__(self, strict: bool) -> None:
         super().__init__(strict=strict)
+        self.phase_of: Callable[[int], Phase | None] = lambda _number: None
+        """What the controller is doing with a session."""
         self.stands: dict[int, set[str]] = {}
         self.unjudged: dict[int, set[str]] = {}
         self.told: Counter[int] = Counter()
@@ -46,6 +50,13 @@ class Witness(FakeSwitch):
         for known in (self.stands, self.unjudged, self.told):
             known.pop(number, None)
 
+    def is_asked_by_another(self) -> None:
+        """A controller begins that knows nothing but what the switch has. A session to which its client has sent, and
+        its server has answered nothing since the switch got it again, looks as if it never had."""
+        for number, (into, out) in self.packets.items():
+            if into and not out:
+                self.begins(number)
+
     def execute(self, effects: list[Effect]) -> None:
         super().execute(effects)
         for effect in effects:
@@ -53,6 +64,16 @@ class Witness(FakeSwitch):
                 self.told[effect.session_id] += 1
             elif isinstance(effect, Inject) and effect.new_session:
                 self.begins(effect.session_id)
+            elif isinstance(effect, Write):
+                self._asked(effect)
+
+    def _asked(self, write: Write) -> None:
+        """A session that is written again after the switch has lost it goes on; every other one begins."""
+        for operation, entry in write.updates:
+            if operation is not Op.INSERT or not isinstance(entry, SessionEntry):
+                continue
+            if self.phase_of(entry.session_id) is not Phase.RESTORING:
+                self.begins(entry.session_id)
 
     def _update(self, operation: Op, entry: Entry, now: float) -> Outcome:
         if isinstance(entry, SessionEntry):
@@ -60,6 +81,11 @@ class Witness(FakeSwitch):
             if operation is Op.DELETE:
                 is_open = self.is_open(number, one_way=entry.flow_out.src == entry.flow_in.dst)
                 assert not is_open or self.told[number] >= 2, "a session went without a word"
-            if operation is not Op.MODIFY:
+            if operation is Op.DELETE or (operation is Op.MODIFY and self._begins_anew(entry)):
                 self.begins(number)
         return super()._update(operation, entry, now)
+
+    def _begins_anew(self, entry: SessionEntry) -> bool:
+        """Its client has begun another connection."""
+        before = self.sessions().get(entry.session_id)
+        return before is not None and (before.client_isn, before.delta) != (entry.client_isn, entry.delta)

@@ -95,6 +95,7 @@ class Configured:
     def sync(self, out: list[Effect]) -> set[Address]:
         """Make all configured tables what they should be; returns addresses of ours that are new."""
         self.buckets.follow()
+        self.policies.retry()
         services = {service.key: service.service_flags for service in self._opened(self._store.services)}
         locals_ = [local.address for local in self._store.pool]
         self._routed = self._next_hops.gateways(self._gateways)
@@ -111,6 +112,7 @@ class Configured:
         """The same of what comes of these alone, whether they are still there or not; what was refused before is tried
         again."""
         self.buckets.follow()
+        self.policies.retry()
         keys = tuple(services)
         addresses = dict.fromkeys((*locals_, *(virtual.address for _, virtual in keys)))
         is_several = any(mark_of(virtual) is not None for _, virtual in keys)
@@ -142,7 +144,7 @@ class Configured:
 
     def _opened(self, services: Iterable[Service]) -> Iterator[Service]:
         """Those of ``services`` that do not wait for their lists."""
-        return (service for service in services if not self.policies.withholds(service.key))
+        return (service for service in services if self.policies.opens(service.key))
 
     def _silent(self, keys: Iterable[ServiceKey]) -> set[Address]:
         """Addresses of these services that answer no echo request."""

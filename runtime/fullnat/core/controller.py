@@ -376,7 +376,7 @@ class Controller(Reporting):
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
         """For how many servers there is no id is told when the switch comes up, and when it changes."""
-        without = self._store.services.number(found)
+        without = self._store.services.number(found, is_early=self._store.blind)
         if without and (found is not NOTHING_FOUND or without != self._without_id):
             out.append(Log("ERROR", f"{without} real servers get no sessions: the switch has no room for more of them"))
         self._without_id = without

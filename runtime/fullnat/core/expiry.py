@@ -143,7 +143,9 @@ class Expiry:
                 self._stats["promoted"] += 1
                 store.set_events(session, session.events | session.protocol.opened, 0, last_hit)
         elif session.state is session.protocol.established:
-            if not result.out_packets and session.created == NEVER and session.protocol.sees_servers:
+            # One of which the switch counts nothing either way was restored, by an earlier controller.
+            silent = result.in_packets and not result.out_packets
+            if silent and session.created == NEVER and session.protocol.sees_servers:
                 store.set_events(session, 0, 0, last_hit)
         elif session.unjudged:
             before = session.baseline

@@ -8,14 +8,16 @@ treated by the new list. The old one goes behind it. A service that the switch d
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from fullnat.core.commands import ServiceKey
 from fullnat.core.interface import Effect, Log, Op, Outcome
-from fullnat.core.prefix_lists import Kind, PrefixList, PrefixLists, Updates
-from fullnat.core.wishes import OF_ALL, POLICIES, Permits, Wish, entry_of
+from fullnat.core.known_policy import KnownPolicy, PolicyEntry
+from fullnat.core.prefix_lists import PrefixList, PrefixLists, Updates
+from fullnat.core.wishes import OF_ALL, POLICIES, Permits, Wish
 from fullnat.net.flow import Endpoint, mark_of
+from fullnat.net.prefixes import Prefix
 from fullnat.tables.listed import Listed, ListedOfAll
 from fullnat.tables.policy import Policy, PolicyOfAll
 from fullnat.tables.service_match import ANY_PORT_PRIORITY, ServiceMatch
@@ -26,57 +28,22 @@ IN_PLACE = 1024
 CHUNK = 2048
 """Prefixes that are written at a time: what comes meanwhile has its turns."""
 
-PolicyEntry = Policy | PolicyOfAll
-
-
-class _Policy:
-    __slots__ = ("current", "kind", "loading", "number", "retired", "said", "wish")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.kind: Kind = Listed if number else ListedOfAll
-        self.wish: Wish | None = None
-        """None: it is to go."""
-        self.current: PrefixList | None = None
-        """The list that its entry names."""
-        self.loading: PrefixList | None = None
-        """The one that it is to name when it is all there."""
-        self.retired: list[PrefixList] = []
-        """Those that it names no more, when its entry is written."""
-        self.said: PolicyEntry | None = None
-        """Its entry, as far as known."""
-
-    @property
-    def is_waiting(self) -> bool:
-        """For the first list that it has."""
-        return self.current is None and self.loading is not None
-
-    def entry(self) -> PolicyEntry | None:
-        """What its entry is to be."""
-        if self.wish is None:
-            return None
-        # While the list that its flags are of is on its way, the old one goes by its own.
-        old = self.said.flags if self.loading is not None and self.said is not None else None
-        list_id = 0 if self.current is None else self.current.number
-        return entry_of(self.wish, self.number, list_id, old)
-
-    @property
-    def has_other_flags(self) -> bool:
-        """Its entry does not treat as it is to those that its list refuses, or does not have."""
-        return self.said is not None and self.wish is not None and self.said.flags != self.wish.flags()
-
 
 class Policies:
     def __init__(self) -> None:
-        self._policies: dict[ServiceKey, _Policy] = {}
-        self._by_number: dict[int, _Policy] = {}
+        self._policies: dict[ServiceKey, KnownPolicy] = {}
+        self._by_number: dict[int, KnownPolicy] = {}
         """The same."""
         self._lists = PrefixLists()
-        self._leaving: dict[int, _Policy] = {}
+        self._leaving: dict[int, KnownPolicy] = {}
         """By number: those whose entry the switch may still have."""
         self._changed: dict[ServiceKey, None] = {}
+        self._loading: dict[PrefixList, KnownPolicy] = {}
+        """Whose lists are on their way."""
+        self._failed: set[int] = set()
+        """The numbers of those whose entries were refused."""
         self._withheld: set[ServiceKey] = set()
-        """Services that the switch has not had without their policies."""
+        """Services that the switch does not have yet."""
         self.opened: list[ServiceKey] = []
         """Those of them whose lists are there now."""
         self._next = 0
@@ -90,9 +57,12 @@ class Policies:
         known = ((key, self._policies.get(key)) for key in keys)
         return {key: policy.number for key, policy in known if policy is not None and policy.wish is not None}
 
-    def withholds(self, key: ServiceKey) -> bool:
-        """The switch is not to have this service yet."""
-        return key in self._withheld and self._waits(key)
+    def opens(self, key: ServiceKey) -> bool:
+        """Whether the switch is to have this service, and then it has it: not before its lists, if it is new."""
+        if key in self._withheld and self._waits(key):
+            return False
+        self._withheld.discard(key)
+        return True
 
     def _waits(self, key: ServiceKey) -> bool:
         return any(name in self._policies and self._policies[name].is_waiting for name in (OF_ALL, key))
@@ -121,8 +91,8 @@ class Policies:
         policies = (self._policies.get(name) for name in (OF_ALL, key))
         return Permits([each.wish for each in policies if each is not None and each.wish is not None])
 
-    def _add(self, key: ServiceKey, number: int) -> _Policy:
-        policy = self._policies[key] = self._by_number[number] = _Policy(number)
+    def _add(self, key: ServiceKey, number: int) -> KnownPolicy:
+        policy = self._policies[key] = self._by_number[number] = KnownPolicy(key, number)
         return policy
 
     def _number(self, found: int | None = None, reserved: Container[int] = ()) -> int:
@@ -138,33 +108,40 @@ class Policies:
 
     # ---- lists
 
-    def _follow(self, policy: _Policy) -> None:
+    def _follow(self, policy: KnownPolicy) -> None:
         """Have the list of a policy become what is wished for."""
         content = {} if policy.wish is None else policy.wish.content()
         current = policy.current
         if not content:
-            self._retire(policy, policy.loading, current)
-            policy.loading = policy.current = None
-        elif policy.loading is not None:
-            policy.loading.change_to(content)
-        elif current is not None and not policy.has_other_flags and current.distance(content) <= IN_PLACE:
-            current.change_to(content)
-        else:
-            policy.loading = self._lists.new(policy.kind)
-            policy.loading.change_to(content)
-        if policy.loading is not None and policy.loading.is_settled:
-            self._exchange(policy)
-
-    def _retire(self, policy: _Policy, *lists: PrefixList | None) -> None:
-        """When the switch's entry names none of these, they go."""
-        policy.retired += [each for each in lists if each is not None]
-        if policy.said is None:
+            policy.retired += [each for each in (policy.loading, current) if each is not None]
+            self._load(policy, None)
+            policy.current = None
+            policy.take_flags()
             self._empty(policy)
+        elif policy.loading is not None:
+            self._lists.change(policy.loading, content)
+        elif current is not None and not policy.has_other_flags and current.distance(content) <= IN_PLACE:
+            self._lists.change(current, content)
+        else:
+            self._load(policy, self._lists.new(policy.kind), content)
+        if policy.loading is not None and policy.loading.is_settled:
+            self._loaded(policy.loading, "")
 
-    def _empty(self, policy: _Policy) -> None:
-        for each in policy.retired:
-            each.change_to({})
-        policy.retired = []
+    def _load(
+        self, policy: KnownPolicy, which: PrefixList | None, content: Mapping[Prefix, bool] | None = None
+    ) -> None:
+        """It is to name this list, when that has this content."""
+        if policy.loading is not None:
+            del self._loading[policy.loading]
+        policy.loading = which
+        if which is not None and content is not None:
+            self._loading[which] = policy
+            self._lists.change(which, content)
+
+    def _empty(self, policy: KnownPolicy) -> None:
+        """The lists go that it needs no more."""
+        for each in policy.left():
+            self._lists.change(each, {})
 
     # ---- the switch
 
@@ -183,7 +160,8 @@ class Policies:
         there = {key: entry.policy for entry in services if (key := _key(entry)) is not None}
         found = {key: number for key, number in there.items() if number}
         wishes = {key: policy.wish for key, policy in self._policies.items()}
-        self._policies, self._by_number, self._changed = {}, {}, {}
+        self._policies, self._by_number, self._changed, self._loading = {}, {}, {}, {}
+        self._failed.clear()
         known = {0, *found.values()}
         self._leaving = {number: self._stray(entry) for number, entry in said.items() if number not in known}
         self._withheld = {key for key in keys if key not in there and not (services and mark_of(key[1]))}
@@ -191,23 +169,46 @@ class Policies:
             if key != OF_ALL and wish is None:
                 continue
             policy = self._add(key, 0 if key == OF_ALL else self._number(found.get(key), known))
-            policy.said = entry = said.pop(policy.number, None)
-            if entry is not None and entry.list_id:
-                policy.current = self._lists.get(policy.kind, entry.list_id)
+            policy.there = entry = said.pop(policy.number, None)
+            if entry is not None:
+                policy.current, policy.flags = self._named(entry), entry.flags
             policy.wish = wish
             self._changed[key] = None
             self._follow(policy)
         for number, entry in said.items():
             self._leaving.setdefault(number, self._stray(entry))
-        named = {each for policy in self._policies.values() for each in (policy.current, policy.loading)}
-        named |= {each for policy in self._policies.values() for each in policy.retired}
+        named = set(self._loading)
+        for policy in (*self._policies.values(), *self._leaving.values()):
+            named.update(policy.retired)
+            if policy.current is not None:
+                named.add(policy.current)
         self._lists.empty_all_but(named)
 
-    @staticmethod
-    def _stray(entry: PolicyEntry) -> _Policy:
-        policy = _Policy(entry.policy if isinstance(entry, Policy) else 0)
-        policy.said = entry
+    def _named(self, entry: PolicyEntry) -> PrefixList | None:
+        if not entry.list_id:
+            return None
+        return self._lists.get(Listed if isinstance(entry, Policy) else ListedOfAll, entry.list_id)
+
+    def _stray(self, entry: PolicyEntry) -> KnownPolicy:
+        """What goes after the entry of a service, and its list after it."""
+        policy = KnownPolicy(None, entry.policy if isinstance(entry, Policy) else 0)
+        policy.there, named = entry, self._named(entry)
+        policy.retired = [] if named is None else [named]
         return policy
+
+    def retry(self) -> None:
+        """Entries that were refused are asked for once more with the next :meth:`updates`."""
+        failed, self._failed = self._failed, set()
+        for number in failed:
+            policy = self._of(number)
+            if policy is None:
+                continue
+            policy.has_failed = False
+            if number in self._by_number and policy.key is not None:
+                self._changed[policy.key] = None
+
+    def _of(self, number: int) -> KnownPolicy | None:
+        return self._by_number.get(number) or self._leaving.get(number)
 
     def updates(self) -> tuple[Updates, Updates]:
         """What brings the switch up to date: what goes before services name their policies, and what follows when they
@@ -220,16 +221,16 @@ class Policies:
             wanted = policy.entry()
             if wanted is None:
                 del self._policies[key], self._by_number[policy.number]
-                self._leaving[policy.number] = policy
-            elif wanted == policy.said:
-                self._empty(policy)
-            else:
+                if policy.said is not None:
+                    self._leaving[policy.number] = policy
+            elif not policy.says(wanted):
                 made.append((Op.MODIFY if policy.said is not None else Op.INSERT, wanted))
-                policy.said = wanted
+                policy.asked.append(wanted)
+            self._empty(policy)
         for policy in self._leaving.values():
-            if policy.said is not None:
+            if policy.said is not None and not policy.has_failed:
                 gone.append((Op.DELETE, policy.said))
-                policy.said = None
+                policy.asked.append(None)
         return made, gone
 
     def answered(self, outcomes: Sequence[tuple[Op, Any, Outcome]], out: list[Effect]) -> None:
@@ -248,37 +249,34 @@ class Policies:
         number = entry.policy if isinstance(entry, Policy) else 0
         if outcome is not Outcome.DONE and not (operation is Op.DELETE and outcome is Outcome.ABSENT):
             out.append(Log("ERROR", f"{operation.value} of policy {number} failed: {outcome.name}"))
-        if operation is Op.DELETE:
-            policy = self._leaving.pop(number, None)
-        else:
-            policy = self._by_number.get(number)
-            if policy is not None and outcome is not Outcome.DONE:
-                policy.said = None
-        if policy is not None:
-            self._empty(policy)
+        policy = self._of(number)
+        if policy is None:
+            return
+        policy.answered(outcome)
+        self._empty(policy)
+        if policy.has_failed:
+            self._failed.add(number)
+        if policy.said is None:
+            self._leaving.pop(number, None)
 
     def _loaded(self, which: PrefixList, failed: str) -> None:
-        for key, policy in self._policies.items():
-            if policy.loading is not which:
-                continue
-            policy.loading = None
-            if failed:
-                # The old one stays: half a list would let in or shut out whom nobody meant.
-                which.change_to({})
-            else:
-                policy.loading = which
-                self._exchange(policy)
-            self._changed[key] = None
-            opened = [name for name in self._withheld if not self._waits(name)]
-            self.opened += opened
-            self._withheld.difference_update(opened)
-
-    @staticmethod
-    def _exchange(policy: _Policy) -> None:
-        """The list that was loading is there."""
-        if policy.current is not None:
-            policy.retired.append(policy.current)
-        policy.current, policy.loading = policy.loading, None
+        """All of a list is there, or ``failed``."""
+        policy = self._loading.get(which)
+        if policy is None or policy.key is None:
+            return
+        key = policy.key
+        if failed:
+            # The old one stays: half a list would let in or shut out whom nobody meant.
+            self._load(policy, None)
+            self._lists.change(which, {})
+            if key in self._withheld or (key == OF_ALL and self._withheld):
+                policy.take_flags()
+        else:
+            del self._loading[which]
+            policy.exchange()
+        self._changed[key] = None
+        affected = self._withheld if key == OF_ALL else self._withheld & {key}
+        self.opened += (name for name in affected if not self._waits(name))
 
 
 def _key(entry: VirtualService | ServiceMatch) -> ServiceKey | None:

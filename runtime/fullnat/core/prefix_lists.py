@@ -94,12 +94,15 @@ class PrefixLists:
         self._next = 0
         self._touched: dict[PrefixList, None] = {}
         """Those with an answer since they were last looked at."""
+        self._todo: dict[PrefixList, None] = {}
+        """Those of which something is to be written,"""
+        self._pending = 0
+        """and how many updates of all are under way."""
 
     @property
     def waiting(self) -> bool:
         """Something is to be written, and nothing is under way."""
-        lists = self._lists.values()
-        return any(each.todo for each in lists) and not any(each.pending for each in lists)
+        return bool(self._todo) and not self._pending
 
     def new(self, kind: Kind) -> PrefixList:
         while not self._next or (kind, self._next) in self._lists:
@@ -111,25 +114,43 @@ class PrefixLists:
 
     def found(self, entries: Iterable[Listed | ListedOfAll]) -> None:
         """This is what the switch has."""
-        self._lists, self._touched = {}, {}
+        self._lists, self._touched, self._todo, self._pending = {}, {}, {}, 0
         for entry in entries:
             self.get(type(entry), entry.list_id).there[Prefix(entry.source, entry.source_len)] = entry.refused
 
     def empty_all_but(self, named: Collection[PrefixList | None]) -> None:
-        for each in self._lists.values():
+        for each in tuple(self._lists.values()):
             if each not in named:
-                each.change_to({})
+                self.change(each, {})
+
+    def change(self, which: PrefixList, content: Mapping[Prefix, bool]) -> None:
+        """Have ``which`` become this."""
+        which.change_to(content)
+        if which.todo:
+            self._todo[which] = None
+        else:
+            self._todo.pop(which, None)
+            self._forget_empty(which)
+
+    def _forget_empty(self, which: PrefixList) -> None:
+        """Its id is free when there is nothing of it any more."""
+        if which.is_settled and not which.there and not which.wanted:
+            self._lists.pop((which.kind, which.number), None)
 
     def updates(self, limit: int) -> Updates:
         made: Updates = []
-        for each in self._lists.values():
-            if each.todo and len(made) < limit:
-                made += each.updates(limit - len(made))
+        while self._todo and len(made) < limit:
+            each = next(iter(self._todo))
+            made += each.updates(limit - len(made))
+            if not each.todo:
+                del self._todo[each]
+        self._pending += len(made)
         return made
 
     def answered(self, operation: Op, entry: Listed | ListedOfAll, outcome: Outcome) -> None:
         found = self._lists.get((type(entry), entry.list_id))
         if found is not None:
+            self._pending -= 1
             found.answered(operation, entry, outcome)
             self._touched[found] = None
 
@@ -140,6 +161,5 @@ class PrefixLists:
             if not each.is_settled:
                 continue
             failed, each.failed = each.failed, Counter()
-            if not each.there and not each.wanted:
-                self._lists.pop((each.kind, each.number), None)
+            self._forget_empty(each)
             yield each, ", ".join(f"{number} {name}" for name, number in failed.items())

@@ -80,13 +80,18 @@ class FoundServers:
                 virtual = Endpoint(entry.vip, entry.vport)
                 self._ends[entry.server_id] = _Ends(virtual, Endpoint(to.address, to.port or entry.vport), to.action)
         self._numbers = {ends: number for number, ends in self._ends.items()}
+        self._count = Counter(self._ends.values())
 
-    def number(self, key: ServerKey) -> int | None:
-        """The id of this server of this service. What of SNAT it is for nothing tells: sessions bring theirs with
-        them."""
-        if key.mode.is_outward:
-            return None
-        return self._numbers.get(_Ends(key.virtual, key.endpoint, key.action))
+    def numbers(self, keys: Iterable[ServerKey], *, is_early: bool) -> dict[ServerKey, int]:
+        """The ids of those of these servers that had one. Where nothing tells, sessions bring theirs with them, as long
+        as nobody else has taken it ``is_early``: of SNAT what it is for, and of servers of several services, as of TCP
+        and UDP on one address and port, whose it is."""
+        ends = {key: _Ends(key.virtual, key.endpoint, key.action) for key in keys if not key.mode.is_outward}
+        if is_early:
+            asking = Counter(ends.values())
+            ends = {key: of for key, of in ends.items() if asking[of] == 1 and self._count[of] == 1}
+        known = ((key, self._numbers.get(of)) for key, of in ends.items())
+        return {key: number for key, number in known if number is not None}
 
     def virtual(self, session: SessionEntry) -> Endpoint | None:
         """The address and port, or 0 for all ports, that the session's server is for."""

@@ -183,20 +183,24 @@ class Services:
         self._without_id = {server: service for service in self for server in _lacking(service)}
         self._unbalanced = dict.fromkeys(self)
 
-    def number(self, found: FoundServers = NOTHING_FOUND) -> int:
-        """Give every configured server its id, the one that it was ``found`` with if nobody else has that. Not before
-        the first reading of the switch, whose sessions have theirs. Returns for how many there is none."""
+    def number(self, found: FoundServers = NOTHING_FOUND, *, is_early: bool = False) -> int:
+        """Give every configured server its id, the one that it was ``found`` with if nobody else has that; ``is_early``
+        if sessions are not known yet, which may. Not before the first reading of the switch, whose sessions have
+        theirs. Returns for how many there is none."""
         if found is not NOTHING_FOUND or not self.ids.are_all_taken:
-            self._number(found)
+            self._number(found, is_early)
         self._balance()
         return len(self._without_id)
 
-    def _number(self, found: FoundServers) -> None:
+    def _number(self, found: FoundServers, is_early: bool) -> None:
         new: list[tuple[Server, Service, Endpoint]] = []
-        for server, service in self._without_id.items():
+        lacking = self._without_id.items()
+        keys = (service.server_key(server, virtual) for server, service in lacking for virtual in service.virtuals)
+        numbers = found.numbers(keys, is_early=is_early) if found is not NOTHING_FOUND else {}
+        for server, service in lacking:
             for virtual in service.virtuals:
                 key = service.server_key(server, virtual)
-                number = found.number(key)
+                number = numbers.get(key)
                 if server.id_of(virtual) != NO_ID:
                     self._unbalanced[service] = None
                 elif number is not None and self.ids.claim(number, key, service.session_flags):
