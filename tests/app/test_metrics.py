@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import shutil
 import socket
+import subprocess
 from random import Random
 from typing import Any, cast
 
@@ -179,3 +181,14 @@ def test_a_connection_that_is_open_when_we_end_is_no_error(caplog: pytest.LogCap
 
     asyncio.run(ends())
     assert caplog.records == []
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: it is in the package prometheus"
+)
+def test_prometheus_finds_nothing_to_mend() -> None:
+    """Names with base units, _total for counters and for nothing else, help, and no sample twice."""
+    counted = new_stats() | {"fullnat_conn_reused": 3}
+    everything = render(stats(counted) | {"drops": {"NO_ROUTE": {"packets": 1, "bytes": 2}}})
+    done = subprocess.run(["promtool", "check", "metrics"], input=everything, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
