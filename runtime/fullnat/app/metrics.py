@@ -97,6 +97,10 @@ _SESSION_LOG = {
 _SERVICE_GAUGES = {
     "templates": "Clients whose server is remembered",
     "has_quorum": "1 while servers of enough weight are up",
+    "half_open": "Sessions whose handshake is not over",
+}
+_SERVICE_SECONDS = {
+    "cookies_for": "For which every SYN has got a cookie, as too many sessions were half open; 0: not so",
 }
 _GROUPS = (
     ("drops", "reason", ("packets", "bytes"), "{} that the switch has dropped, by reason"),
@@ -191,8 +195,9 @@ class _Reading(Collector):
             yield family
 
     def _services(self) -> Iterator[Metric]:
-        for name, help_text in _SERVICE_GAUGES.items():
-            yield self._per_service(GaugeMetricFamily, name, help_text)
+        for names, unit in ((_SERVICE_GAUGES, ""), (_SERVICE_SECONDS, "_seconds")):
+            for name, help_text in names.items():
+                yield self._per_service(GaugeMetricFamily, name, help_text, unit)
         for name, help_text in _SERVICE_COUNTERS.items():
             yield self._per_service(CounterMetricFamily, name, help_text)
         labels = (*_SERVICE_LABELS, "reason")
@@ -220,10 +225,10 @@ class _Reading(Collector):
         yield count
         yield took
 
-    def _per_service(self, kind: type[Family], name: str, help_text: str) -> Family:
-        family = kind(f"fullnat_service_{name}", help_text, labels=_SERVICE_LABELS)
+    def _per_service(self, kind: type[Family], name: str, help_text: str, unit: str = "") -> Family:
+        family = kind(f"fullnat_service_{name}{unit}", help_text, labels=_SERVICE_LABELS)
         for service in self._stats["services"]:
-            family.add_metric((service["protocol"], service["virtual"]), service[name])
+            family.add_metric((service["protocol"], service["virtual"]), service[name] or 0)
         return family
 
     def _per_server(self, family: GaugeMetricFamily | CounterMetricFamily, name: str) -> None:
@@ -244,7 +249,15 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     one: Json = {
         **unnamed,
         **dict.fromkeys(
-            (*_SERVER_GAUGES, *_SERVER_SECONDS, *_SERVER_COUNTERS, *_SERVICE_GAUGES, *_SERVICE_COUNTERS), 0
+            (
+                *_SERVER_GAUGES,
+                *_SERVER_SECONDS,
+                *_SERVER_COUNTERS,
+                *_SERVICE_GAUGES,
+                *_SERVICE_SECONDS,
+                *_SERVICE_COUNTERS,
+            ),
+            0,
         ),
         "check_counts": [{"type": "", "succeeded": 0, "failed": 0, "seconds": 0.0}],
     }

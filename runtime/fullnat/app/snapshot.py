@@ -19,6 +19,7 @@ from fullnat.app.shown import (
     Cells,
     Json,
     histogram_json,
+    need_json,
     rounded,
     seconds,
     server_json,
@@ -154,6 +155,11 @@ class Snapshots:
     def has_quorum(self, service: ServiceKey) -> bool:
         """Whether servers of enough weight are well."""
         return self._core.has_quorum(service)
+
+    def need(self, service: ServiceKey) -> Json:
+        """What a flood makes of it."""
+        view = self._core.service(service, asyncio.get_running_loop().time())
+        return {} if view is None else need_json(view)
 
     def talkers(self, most: int) -> list[Json]:
         """Of the sources that ask for new sessions the first ones."""
