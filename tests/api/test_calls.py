@@ -98,7 +98,7 @@ SETTINGS = {
     "passive_failures": 0,
     "passive_time": 5.0,
     "proxy_protocol": "off",
-    "syn_proxy": "off",
+    "syn_proxy": "auto",
     "source_rate": 0,
     "source_sessions": 0,
     "source_prefix": 32,

@@ -165,7 +165,7 @@ _HTTP = {
     **_all("the name is always sent where there is one", 0, 1, "enable_sni"),
     **_all("virtualhost is the name that is sent", 1, 1, "sni_name"),
     **_all("HTTP/1.0 is spoken", 1, 1, "http_protocol"),
-    **_all("a server that is down is checked at delay_before_retry", 0, 1, "fast_recovery"),
+    **_all("each url is a check of its own, and all are checked at once", 0, 1, "fast_recovery"),
     **_all("@fullnat verify true has certificates verified", 0, 1, "ssl_verify"),
 }
 _MISC = {
