@@ -40,7 +40,7 @@ from fullnat.config import file
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
-from fullnat.config.servers import SwitchSettings
+from fullnat.config.servers import GRPC_ADDRESS, SwitchSettings
 from fullnat.core.controller import Controller
 from fullnat.health.notify import Known, Notifier
 from fullnat.health.watch import Watch
@@ -72,7 +72,8 @@ class Options:
     keep: bool = False
     """Reading the file again keeps what commands have changed."""
     device_id: int = 1
-    grpc_addr: str = "127.0.0.1:9559"
+    grpc_addr: str | None = None
+    """None: :data:`GRPC_ADDRESS`."""
     target: str = V1MODEL
     """What the switch is: one of fullnat.compiled.TARGETS."""
     device_config: Path | None = None
@@ -135,7 +136,7 @@ async def run(options: Options) -> None:
             ports.compare(config)
 
         taken(config)
-        changes = Changes(runner, options.config, taken, options.keep, options.target)
+        changes = Changes(runner, options.config, taken, options.keep, options.target, config.switches)
         tracing = Tracing(owner, compiled, options.cpu_port if options.embedded else CPU_PORTS[options.target])
         where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
         api = Listener(where, Dispatcher(Handlers(snapshots, changes, about, tracing)))
@@ -233,6 +234,8 @@ async def group_transports(
     """What makes connections to the switches of a group, by their names. Raises ConfigError and P4RuntimeError."""
     if options.embedded is not any(each.embedded for each in switches):
         raise ConfigError(["--embedded and a section [[switch]] with embedded = true go together"])
+    if options.grpc_addr is not None:
+        raise ConfigError(["--grpc-addr is where the only switch is, and there are sections [[switch]]"])
     return {
         each.name: await transports(
             replace(options, embedded=each.embedded, device_id=each.device_id, grpc_addr=each.grpc_addr), stack
@@ -243,16 +246,17 @@ async def group_transports(
 
 async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
     """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
+    address = options.grpc_addr or GRPC_ADDRESS
     if not options.embedded:
         if options.tls is not None:
             options.tls.context()
-        elif not await is_here(options.grpc_addr):
+        elif not await is_here(address):
             _LOGGER.warning(
                 "P4Runtime to %s goes over the network in plain text: whoever can read or change it there controls the "
                 "switch; see --grpc-tls-ca",
-                options.grpc_addr,
+                address,
             )
-        return lambda: GrpcTransport(options.grpc_addr, options.tls)
+        return lambda: GrpcTransport(address, options.tls)
     from fullnat.p4rt.inprocess import EmbeddedSwitch  # p4soft, only where it is asked for
 
     switch = EmbeddedSwitch(

@@ -71,6 +71,16 @@ _SWITCH_COUNTERS = {
     "stream_errors": "Messages of the stream that the switch refused",
     "core_errors": "Events on which the controller failed; the log has each",
 }
+_MEMBER_GAUGES = {
+    "filled": ("_ratio", "How much it holds of what the active switch does, from 0 to 1"),
+    "behind": ("_updates", "Updates that it has yet to take to hold what the active switch does"),
+    "sessions": ("", "Sessions that it holds"),
+}
+"""Of each switch of a group; with their units."""
+_MEMBER_COUNTERS = {
+    "takeovers": "Times that it became active in the place of another switch",
+    "fills": "Times that it was filled",
+}
 _HISTOGRAMS = {
     "wait": ("fullnat_session_wait_seconds", "That SYNs and datagrams waited for the controller to take them up"),
     "setup": ("fullnat_session_setup_seconds", "From there until their session was in the switch"),
@@ -106,6 +116,7 @@ class _Reading(Collector):
             "fullnat_switch_up", "1 while the switch is served", value=stats["switch"]["state"] == "serving"
         )
         yield from self._switch()
+        yield from self._members()
         for names, unit in ((_SERVER_GAUGES, ""), (_SERVER_SECONDS, "_seconds")):
             for name, help_text in names.items():
                 gauge = GaugeMetricFamily(f"fullnat_server_{name}{unit}", help_text, labels=_SERVER_LABELS)
@@ -156,6 +167,24 @@ class _Reading(Collector):
         ):
             value = stats["session_log"].get(name, 0)
             yield CounterMetricFamily(f"fullnat_session_log_{name}", f"Lines of the session log {words}", value=value)
+
+    def _members(self) -> Iterator[Metric]:
+        """The switches of a group, or the one that there is."""
+        switches = self._stats["switches"]
+        role = GaugeMetricFamily("fullnat_member_role", "1 for what the switch does", labels=("switch", "role"))
+        for each in switches:
+            role.add_metric((each["name"], each["role"]), 1)
+        yield role
+        for name, (unit, help_text) in _MEMBER_GAUGES.items():
+            gauge = GaugeMetricFamily(f"fullnat_member_{name}{unit}", help_text, labels=("switch",))
+            for each in switches:
+                gauge.add_metric((each["name"],), each[name])
+            yield gauge
+        for name, help_text in _MEMBER_COUNTERS.items():
+            counter = CounterMetricFamily(f"fullnat_member_{name}", help_text, labels=("switch",))
+            for each in switches:
+                counter.add_metric((each["name"],), each[name])
+            yield counter
 
     def _locals(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}

@@ -238,6 +238,7 @@ class Snapshots:
             "queues": self._queues(),
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},
+            "switches": self.switches(),
         }
 
     def _queues(self) -> dict[str, int]:

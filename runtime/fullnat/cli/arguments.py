@@ -10,8 +10,6 @@ import click
 from fullnat.api.identity import Grants
 from fullnat.compiled import CPU_PORTS, V1MODEL
 
-GRPC_ADDRESS = "127.0.0.1:9559"
-"""Where a switch is, unless told otherwise."""
 DEVICE_ID = 1
 """What a switch calls itself, likewise."""
 CPU_PORT = CPU_PORTS[V1MODEL]

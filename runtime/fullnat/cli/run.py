@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fullnat.cli import logs
-from fullnat.cli.arguments import CPU_PORT, DEVICE_ID, GRPC_ADDRESS, Arguments, ports, refuse
+from fullnat.cli.arguments import CPU_PORT, DEVICE_ID, Arguments, ports, refuse
+from fullnat.config.servers import GRPC_ADDRESS
 from fullnat.cli.ending import end
 from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
@@ -134,7 +135,7 @@ def _daemon_options(given: Arguments) -> Options:
         grants=given.grants,
         keep=given.reload_keeps,
         device_id=given.device_id,
-        grpc_addr=given.grpc_addr or GRPC_ADDRESS,
+        grpc_addr=given.grpc_addr,
         target=given.target,
         device_config=given.device_config,
         election_id=given.election_id,
