@@ -14,11 +14,11 @@ import click
 
 from fullnat.cli import logs
 from fullnat.cli.arguments import CPU_PORT, DEVICE_ID, Arguments, ports, refuse
-from fullnat.config.servers import GRPC_ADDRESS
 from fullnat.cli.ending import end
 from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
+from fullnat.config.servers import GRPC_ADDRESS
 
 if TYPE_CHECKING:
     from fullnat.app.daemon import Options
