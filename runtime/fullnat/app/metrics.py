@@ -260,6 +260,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "queues": {"": 0},
         "histograms": {name: {"bounds": (), "counts": (0,), "sum": 0.0} for name in _HISTOGRAMS},
         "session_log": {},
+        "switches": [{"name": "", "role": "", **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0)}],
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
