@@ -92,7 +92,7 @@ async def run(options: Options) -> None:
             ports.compare(config)
 
         taken(config)
-        changes = Changes(runner, options.config, taken, options.keep, options.target)
+        changes = Changes(runner, options.config, taken, options.keep, options.target, config.switches)
         tracing = Tracing(owner, compiled, options.cpu_port if options.embedded else CPU_PORTS[options.target])
         where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
         api = Listener(where, Dispatcher(Handlers(snapshots, changes, about, tracing)))

@@ -84,6 +84,16 @@ _ETCD_COUNTERS = {
     "failures": ("fullnat_etcd_failures", "Those of them that no member has answered"),
 }
 """Of several controllers that share etcd."""
+_MEMBER_GAUGES = {
+    "filled": ("_ratio", "How much it holds of what the active switch does, from 0 to 1"),
+    "behind": ("_updates", "Updates that it has yet to take to hold what the active switch does"),
+    "sessions": ("", "Sessions that it holds"),
+}
+"""Of each switch of a group; with their units."""
+_MEMBER_COUNTERS = {
+    "takeovers": "Times that it became active in the place of another switch",
+    "fills": "Times that it was filled",
+}
 _HISTOGRAMS = {
     "wait": ("fullnat_session_wait_seconds", "That SYNs and datagrams waited for the controller to take them up"),
     "setup": ("fullnat_session_setup_seconds", "From there until their session was in the switch"),
@@ -124,6 +134,7 @@ class _Reading(Collector):
         )
         yield from self._switch()
         yield from self._etcd()
+        yield from self._members()
         for names, unit in ((_SERVER_GAUGES, ""), (_SERVER_SECONDS, "_seconds")):
             for name, help_text in names.items():
                 gauge = GaugeMetricFamily(f"fullnat_server_{name}{unit}", help_text, labels=_SERVER_LABELS)
@@ -182,6 +193,24 @@ class _Reading(Collector):
             yield _histogram(
                 "fullnat_etcd_call_seconds", "That calls to etcd took which were answered", found["seconds"]
             )
+
+    def _members(self) -> Iterator[Metric]:
+        """The switches of a group, or the one that there is."""
+        switches = self._stats["switches"]
+        role = GaugeMetricFamily("fullnat_member_role", "1 for what the switch does", labels=("switch", "role"))
+        for each in switches:
+            role.add_metric((each["name"], each["role"]), 1)
+        yield role
+        for name, (unit, help_text) in _MEMBER_GAUGES.items():
+            gauge = GaugeMetricFamily(f"fullnat_member_{name}{unit}", help_text, labels=("switch",))
+            for each in switches:
+                gauge.add_metric((each["name"],), each[name])
+            yield gauge
+        for name, help_text in _MEMBER_COUNTERS.items():
+            counter = CounterMetricFamily(f"fullnat_member_{name}", help_text, labels=("switch",))
+            for each in switches:
+                counter.add_metric((each["name"],), each[name])
+            yield counter
 
     def _locals(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
@@ -268,6 +297,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "histograms": dict.fromkeys(_HISTOGRAMS, nothing),
         "session_log": {},
         "etcd": {"seconds": nothing, **dict.fromkeys((*_ETCD_GAUGES, *_ETCD_COUNTERS), 0)},
+        "switches": [{"name": "", "role": "", **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0)}],
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},

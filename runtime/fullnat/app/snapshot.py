@@ -263,6 +263,7 @@ class Snapshots:
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},
             **({"etcd": self.shared()} if self._shared is not None else {}),
+            "switches": self.switches(),
         }
 
     def _queues(self) -> dict[str, int]:
