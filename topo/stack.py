@@ -69,8 +69,8 @@ class Stack:
         self.socket = network.logs / "control.sock"
         self.switch: Process | None = None
         self.controller: Process | None = None
+        self.options = list(options)
         self._workers = workers
-        self._options = options
         self._starts = 0
         self._grpc, self._controller_host = GRPC, network.topology.switch
         if remote:
@@ -120,7 +120,7 @@ class Stack:
             command += ["--grpc-addr", self._grpc]
         if self.target == "asic":
             command += ["--device-config", str(compiled.directory() / "asic.json")]
-        command += ["--state-dir", str(self.state), "--control-socket", str(self.socket), *self._options]
+        command += ["--state-dir", str(self.state), "--control-socket", str(self.socket), *self.options]
         self.controller = self.network.start(self._controller_host, f"controller{self._starts}", command)
 
     def wait_ready(self) -> None:

@@ -11,7 +11,7 @@ from fullnat.config.keepalived import matching
 from fullnat.config.keepalived.conversions import (
     Convert,
     all_words,
-    as_toml,
+    as_option,
     capitals,
     codes,
     command,
@@ -227,7 +227,7 @@ def _own(settings: type, said: Iterable[Keyword]) -> dict[str, Keyword]:
     """What keepalived has no keyword for, by our own names."""
     covered = {keyword.option for keyword in said} | {"checks"}
     names = (each.name for each in fields(settings) if each.name not in covered)
-    return {name: Keyword(most=MANY, option=name, convert=as_toml) for name in names}
+    return {name: Keyword(most=MANY, option=name, convert=as_option(name)) for name in names}
 
 
 _METHOD = Keyword(most=8, option="mode", convert=method)
