@@ -284,7 +284,7 @@ class Service:
 
     def server_key(self, server: Server, virtual: Endpoint) -> ServerKey:
         """What the id of ``server`` for those who ask for ``virtual`` stands for."""
-        return ServerKey(self.key, server.endpoint, server.mode, virtual)
+        return made(ServerKey, (self.key, server.endpoint, server.mode, virtual))
 
     def memory_key(self, kind: Kind, server: Server) -> MemoryKey:
         """What is remembered of ``server`` goes by that."""
