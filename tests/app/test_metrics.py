@@ -55,6 +55,8 @@ SERVICE: dict[str, Any] = {
     "templates": 5,
     "persistent": 3,
     "has_quorum": False,
+    "half_open": 7,
+    "cookies_for": 61.5,
     "refused": {"service_full": 4, "no_local_port": 1},
     "servers": [SERVER],
 }
@@ -171,6 +173,8 @@ def test_checks_are_counted_by_type_and_result() -> None:
         f"fullnat_check_seconds{{{of.format('', 'http')}}} 0.25",
         f"fullnat_check_seconds{{{of.format('', 'tcp')}}} 0.5",
         'fullnat_service_has_quorum{protocol="udp",virtual="203.0.113.80:53"} 0.0',
+        'fullnat_service_half_open{protocol="udp",virtual="203.0.113.80:53"} 7.0',
+        'fullnat_service_cookies_for_seconds{protocol="udp",virtual="203.0.113.80:53"} 61.5',
     } <= set(lines)
 
 
