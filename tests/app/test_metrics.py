@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from cli.samples import CONFIG_TEXT
+from fullnat.app.group.shown import switch_json
 from fullnat.app.metrics import (
     _HISTOGRAMS,
     _SERVER_COUNTERS,
@@ -21,7 +22,6 @@ from fullnat.app.metrics import (
     render,
     serve_metrics,
 )
-from fullnat.app.group.shown import switch_json
 from fullnat.app.runner import CoreRunner
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner

@@ -44,7 +44,8 @@ class Handlers:
     # ---- one answer
 
     async def about(self, _request: Any, caller: Identity) -> Json:
-        return {**self._about, "switch": self._snapshots.switch_state, "role": caller.role.name.lower()}
+        shared = {name: value for name, value in self._snapshots.shared().items() if name == "leader"}
+        return {**self._about, "switch": self._snapshots.switch_state, **shared, "role": caller.role.name.lower()}
 
     async def network(self, _request: Any, _caller: Identity) -> Json:
         return translate.network(self._changes.model)

@@ -14,7 +14,7 @@ from fullnat.app.farewells import MARGIN, Farewells
 from fullnat.app.runner import CoreRunner
 from fullnat.app.writer import Copies, Group, Writer
 from fullnat.core.histogram import SETUP_BOUNDS, Histogram
-from fullnat.core.interface import Effect, Forward, Inject, LimitPunts, Probe, Probed, SwitchId, Write
+from fullnat.core.interface import Effect, Forward, Inject, LimitPunts, Probe, Probed, Reset, SwitchId, Write
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.packetio import PacketOut
 
@@ -109,20 +109,21 @@ class Outgoing:
         """Packets of a list of effects follow the writes that stand before them in it."""
         group: Group | None = None
         for effect in effects:
-            if self._farewells.take(effect):
-                continue
             if isinstance(effect, Write):
-                group = group or Group()
-                self.writer.submit(effect, group)
-            elif isinstance(effect, Probe):
-                self._probes.append(effect)
-            elif isinstance(effect, LimitPunts):
-                self._link.limit_punts(effect)
-            elif isinstance(effect, (Forward, Inject)):
+                if not self._farewells.take(effect):
+                    group = group or Group()
+                    self.writer.submit(effect, group)
+            elif isinstance(effect, (Inject, Forward)):
                 if group is not None and group.jobs:
                     group.packets.append(effect)
                 else:
                     self._packets.append(effect)
+            elif isinstance(effect, Reset):
+                self._farewells.take(effect)
+            elif isinstance(effect, Probe):
+                self._probes.append(effect)
+            elif isinstance(effect, LimitPunts):
+                self._link.limit_punts(effect)
 
     def flush(self) -> None:
         self.writer.pump()

@@ -46,6 +46,9 @@ class Home(Protocol):
     @property
     def openings(self) -> tuple[int, int]: ...
 
+    @property
+    def openings_waiting(self) -> int: ...
+
     async def join(self, session: SwitchSession) -> None:
         """We are primary, and the switch has our pipeline. Raises P4RuntimeError."""
         ...
@@ -84,6 +87,10 @@ class Alone:
     @property
     def openings(self) -> tuple[int, int]:
         return self._runner.openings
+
+    @property
+    def openings_waiting(self) -> int:
+        return self._runner.queues["openings"]
 
     async def join(self, session: SwitchSession) -> None:
         await session.lead(self._counts.emptied)
@@ -146,6 +153,16 @@ class SwitchSession:
     def stands_by(self) -> bool:
         """Another controller is primary; :attr:`state` may have something else to say."""
         return self._candidate.standby
+
+    @property
+    def is_primary(self) -> bool:
+        """By the last word of the switch."""
+        return self._candidate.primary
+
+    @property
+    def surpassed(self) -> int:
+        """As :attr:`fullnat.app.arbitration.Candidate.surpassed`."""
+        return self._candidate.surpassed
 
     @property
     def silent(self) -> float:
@@ -273,7 +290,7 @@ class SwitchSession:
             handled, shed = now[0] - before[0], now[1] - before[1]
             before, time = now, time + seconds
             throttle, was_active = self._throttle, self._throttle.active
-            if not throttle.look(handled, shed, seconds):
+            if not throttle.look(handled, shed, seconds, self._home.openings_waiting):
                 continue
             if throttle.active is not was_active:
                 _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import islice
+from typing import Protocol
 
 from fullnat.app.estimates import Estimates
 from fullnat.app.filters import FILTERS, OF_TEMPLATES, check, is_of, matches
@@ -53,15 +54,28 @@ TEMPLATES_PER_TURN = 256
 _ServerKey = tuple[ServiceKey, str, str]
 
 
+class Shared(Protocol):
+    """:class:`fullnat.app.shared.role.Role`."""
+
+    def shown(self) -> Json: ...
+
+
 class Snapshots:
     def __init__(
-        self, runner: CoreRunner, owner: Switches, watch: Watch | None = None, log: SessionLog | None = None
+        self,
+        runner: CoreRunner,
+        owner: Switches,
+        watch: Watch | None = None,
+        log: SessionLog | None = None,
+        shared: Shared | None = None,
     ) -> None:
+        """``shared``: with other controllers."""
         self._runner = runner
         self._core = runner.core
         self._owner = owner
         self._watch = watch
         self._session_log = log
+        self._shared = shared
         self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
@@ -70,6 +84,10 @@ class Snapshots:
     def switch_state(self) -> str:
         """As :attr:`fullnat.app.switch.SwitchOwner.state`."""
         return self._owner.state
+
+    def shared(self) -> Json:
+        """Who leads and how etcd is; empty for a controller alone."""
+        return {} if self._shared is None else self._shared.shown()
 
     @property
     def stands_by(self) -> bool:
@@ -239,6 +257,7 @@ class Snapshots:
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},
             "switches": self.switches(),
+            **({"etcd": self.shared()} if self._shared is not None else {}),
         }
 
     def _queues(self) -> dict[str, int]:

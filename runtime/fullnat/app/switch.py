@@ -50,6 +50,16 @@ class Switches(Protocol):
     @property
     def reason(self) -> str: ...
 
+    @property
+    def is_held(self) -> bool: ...
+
+    @property
+    def surpassed(self) -> int: ...
+
+    def stand_by(self, leader: str | None) -> None:
+        """``leader`` is another controller, and :meth:`run` does not run; None: we lead."""
+        ...
+
     async def run(self) -> NoReturn: ...
 
     def shown(self, sessions: int) -> list[Json]:
@@ -81,6 +91,7 @@ class SwitchOwner:
         self._home = home or Alone(runner, self.counts, switch_id)
         self._called = "no switch" if home is None else f"no switch {switch_id}"
         self._reason = ""
+        self._leader: str | None = None
         self._heard: float | None = None
         """When the switch was last heard, before the connection was lost; None before the first connection."""
 
@@ -104,16 +115,34 @@ class SwitchOwner:
     @property
     def state(self) -> str:
         """disconnected, standby, synchronising, serving or silent."""
+        if self._leader is not None:
+            return "standby"
         return self.session.state[0] if self.session is not None else "disconnected"
 
     @property
     def stands_by(self) -> bool:
-        """There is a connection, and on it another controller is primary."""
-        return self.session is not None and self.session.stands_by
+        """There is a connection, and on it another controller is primary; or there is to be none."""
+        return self._leader is not None or (self.session is not None and self.session.stands_by)
+
+    def stand_by(self, leader: str | None) -> None:
+        """``leader`` is another controller, and :meth:`run` does not run; None: we lead."""
+        self._leader = leader
+
+    @property
+    def is_held(self) -> bool:
+        """The switch has us as primary, by its last word."""
+        return self.session is not None and self.session.is_primary
+
+    @property
+    def surpassed(self) -> int:
+        """As :attr:`fullnat.app.arbitration.Candidate.surpassed`."""
+        return self.session.surpassed if self.session is not None else 0
 
     @property
     def reason(self) -> str:
-        """Why the switch is disconnected or silent, and since when."""
+        """Why the switch is disconnected or silent, and since when; or who leads."""
+        if self._leader is not None:
+            return self._leader
         state, reason = self.session.state if self.session is not None else ("disconnected", "")
         if state != "disconnected" or not self._reason:
             return reason

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Failure, Op, Outcome, Write, Written
+from fullnat.net.flow import made
 from fullnat.p4rt.errors import code_name
 from fullnat.p4rt.outcomes import outcome
 from fullnat.p4rt.packetio import PacketOut
@@ -200,6 +201,8 @@ class Writer:
         them, unless it is in this process."""
         batch: list[_Update] = []
         pending, busy = self._pending, self._busy
+        if self._client.immediate:
+            return [pending.popleft() for _ in range(min(len(pending), BATCH_UPDATES))]
         while pending and len(batch) < BATCH_UPDATES:
             update = pending[0]
             keys = update.keys
@@ -223,8 +226,9 @@ class Writer:
                 failed[index] = Failure(Outcome.REFUSED, str(error))
                 continue
             update.wires = encoded
-            wires.extend(encoded)
-            owners.extend([index] * len(encoded))
+            for wire in encoded:
+                wires.append(wire)
+                owners.append(index)
             if self._has_counted(update) and (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
                 cells.append(cell)
         if wires:
@@ -244,8 +248,9 @@ class Writer:
                     return
         self._flying = [other for other in self._flying if other is not batch]
         self._tell_landing()
-        for update in batch:
-            self._busy.difference_update(update.keys)
+        if self._busy:
+            for update in batch:
+                self._busy.difference_update(update.keys)
         if self._copies is not None:
             self._copies.took([update for index, update in enumerate(batch) if _is_done(update, failed.get(index))])
         if failed:
@@ -270,9 +275,11 @@ class Writer:
         return any(other is batch for other in self._flying)
 
     def _has_counted(self, update: _Update) -> bool:
-        """Whether the cell of a new server may be another than zero."""
+        """Whether it is a new server whose cell may be another than zero."""
         entry = update.entry
-        if self._counted is None or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
+        if isinstance(entry, SessionEntry) or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
+            return False
+        if self._counted is None:
             return True
         known = self._counted.setdefault(type(entry), bytearray())
         if entry.server_id >= len(known):
@@ -312,7 +319,7 @@ class Writer:
 
     def _finish(self, job: _Job) -> None:
         if job.write.token:
-            self._written(Written(job.write.token, job.failed))
+            self._written(made(Written, (job.write.token, job.failed)))
         group = job.group
         group.jobs -= 1
         if not group.jobs and group.packets:

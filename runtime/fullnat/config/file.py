@@ -172,7 +172,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "toa": (scalars.boolean, True),
     "toa_kind": (scalars.toa_kind, 254),
     "proxy_protocol": (scalars.one_of(*PROXIES), "off"),
-    "syn_proxy": (scalars.one_of(*SYN_PROXIES), "off"),
+    "syn_proxy": (scalars.one_of(*SYN_PROXIES), "auto"),
     "keep_timestamps": (scalars.boolean, False),
     "keep_mss": (scalars.boolean, False),
     "reset_on_miss": (scalars.boolean, True),

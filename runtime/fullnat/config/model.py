@@ -231,9 +231,9 @@ class ServiceSettings:
     """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
-    syn_proxy: str = "off"
+    syn_proxy: str = "auto"
     """Which SYNs are answered with a cookie, of :data:`fullnat.core.syn_proxy.COOKIES`: none, those that are too many,
-    or all."""
+    where that can be, or all."""
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
     echo_while_up: bool = False
@@ -386,3 +386,12 @@ def only(settings: type[S], said: S) -> S:
     """Of ``said``, which is more, what ``settings`` has."""
     names = (each.name for each in fields(settings))  # type: ignore[arg-type]
     return settings(**{name: getattr(said, name) for name in names})
+
+
+TEXTS = frozenset(
+    each.name
+    for kind in (ServiceSettings, ServerSettings, Check)
+    for each in fields(kind)
+    if str(each.type).startswith(("str", "Mode", "IpAddress"))
+)
+"""Settings that are text, even where it looks like a number."""

@@ -52,7 +52,7 @@ class Expiry:
         """A digest: packets that change the state were seen."""
         store = self._store
         session = store.table.by_id.get(event.session_id)
-        if session is None or session.phase not in (Phase.INSTALLED, Phase.RESTORING):
+        if session is None or not (session.phase in (Phase.INSTALLED, Phase.RESTORING) or session.is_being_spliced):
             self._stats["events_unknown"] += 1
             return
         if event.seq:
@@ -66,14 +66,16 @@ class Expiry:
         before = session.state
         store.set_events(session, bits, unjudged, now)
         if session.state is not before:
-            store.arm(session, now)
+            if session.phase is not Phase.REUSING:
+                store.arm(session, now)
             if session.service.passive_failures:
                 self._heed(session, before)
 
     def _heed(self, session: Session, before: IntEnum) -> None:
         """Whether the server takes new sessions is seen by what comes of one."""
         protocol, events = session.protocol, session.events
-        if session.state is protocol.established:
+        was_opened = before is protocol.initial and events & protocol.opened == protocol.opened
+        if was_opened or session.state is protocol.established:
             session.server.failures = session.server.strikes = 0
         elif before is protocol.initial and events & protocol.words and not events & protocol.answers:
             self._store.doubts.not_taken(session)

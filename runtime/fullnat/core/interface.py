@@ -35,6 +35,7 @@ class Op(Enum):
     INSERT = "insert"
     MODIFY = "modify"
     DELETE = "delete"
+    __hash__ = object.__hash__  # By identity, as they are compared; Enum's own is Python, and every update asks for it.
 
 
 class Outcome(Enum):

@@ -64,7 +64,7 @@ class SessionStore(Writes):
         self._isn = isn
         self._rng = rng
         self.memory = Memory()
-        self.services = Services(sizes.server_ids, rng, self.memory)
+        self.services = Services(sizes.server_ids, rng, self.memory, has_cookies=sizes.has_cookies)
         self.crowded: set[Service] = set()
         """Those with more half-open sessions than they may have; taken by the reader (:mod:`fullnat.core.need`)."""
         self.unnumbered = 0

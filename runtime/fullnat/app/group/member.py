@@ -83,6 +83,10 @@ class Member:
         return self._group.runner.openings
 
     @property
+    def openings_waiting(self) -> int:
+        return self._group.runner.queues["openings"]
+
+    @property
     def behind(self) -> int:
         """Updates that it has to take to hold what the active one does, but for those of a fill still to come."""
         return self.replica.behind if self.replica is not None else 0

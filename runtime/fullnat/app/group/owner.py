@@ -72,6 +72,22 @@ class GroupOwner:
     def stands_by(self) -> bool:
         return self.group.active is None and any(each.owner.stands_by for each in self.group.members.values())
 
+    def stand_by(self, leader: str | None) -> None:
+        """As :meth:`fullnat.app.switch.SwitchOwner.stand_by`."""
+        for member in self.group.members.values():
+            member.owner.stand_by(leader)
+
+    @property
+    def is_held(self) -> bool:
+        """The active one has us as primary, by its last word."""
+        active = self.group.active
+        return active is not None and active.owner.is_held
+
+    @property
+    def surpassed(self) -> int:
+        """The most of any of them."""
+        return max(member.owner.surpassed for member in self.group.members.values())
+
     @property
     def reason(self) -> str:
         """Why there is none that serves."""
