@@ -71,6 +71,16 @@ _SWITCH_COUNTERS = {
     "stream_errors": "Messages of the stream that the switch refused",
     "core_errors": "Events on which the controller failed; the log has each",
 }
+_MEMBER_GAUGES = {
+    "filled": ("_ratio", "How much it holds of what the active switch does, from 0 to 1"),
+    "behind": ("_updates", "Updates that it has yet to take to hold what the active switch does"),
+    "sessions": ("", "Sessions that it holds"),
+}
+"""Of each switch of a group; with their units."""
+_MEMBER_COUNTERS = {
+    "takeovers": "Times that it became active in the place of another switch",
+    "fills": "Times that it was filled",
+}
 _ETCD_GAUGES = {
     "up": ("fullnat_etcd_up", "1 while etcd has answered the last call"),
     "leads": ("fullnat_leader", "1 while this controller leads"),
@@ -84,16 +94,6 @@ _ETCD_COUNTERS = {
     "failures": ("fullnat_etcd_failures", "Those of them that no member has answered"),
 }
 """Of several controllers that share etcd."""
-_MEMBER_GAUGES = {
-    "filled": ("_ratio", "How much it holds of what the active switch does, from 0 to 1"),
-    "behind": ("_updates", "Updates that it has yet to take to hold what the active switch does"),
-    "sessions": ("", "Sessions that it holds"),
-}
-"""Of each switch of a group; with their units."""
-_MEMBER_COUNTERS = {
-    "takeovers": "Times that it became active in the place of another switch",
-    "fills": "Times that it was filled",
-}
 _HISTOGRAMS = {
     "wait": ("fullnat_session_wait_seconds", "That SYNs and datagrams waited for the controller to take them up"),
     "setup": ("fullnat_session_setup_seconds", "From there until their session was in the switch"),
@@ -133,8 +133,8 @@ class _Reading(Collector):
             "fullnat_switch_up", "1 while the switch is served", value=stats["switch"]["state"] == "serving"
         )
         yield from self._switch()
-        yield from self._etcd()
         yield from self._members()
+        yield from self._etcd()
         for names, unit in ((_SERVER_GAUGES, ""), (_SERVER_SECONDS, "_seconds")):
             for name, help_text in names.items():
                 gauge = GaugeMetricFamily(f"fullnat_server_{name}{unit}", help_text, labels=_SERVER_LABELS)
@@ -183,17 +183,6 @@ class _Reading(Collector):
             value = stats["session_log"].get(name, 0)
             yield CounterMetricFamily(f"fullnat_session_log_{name}", f"Lines of the session log {words}", value=value)
 
-    def _etcd(self) -> Iterator[Metric]:
-        found = self._stats.get("etcd")
-        if found:
-            for name, (metric, help_text) in _ETCD_GAUGES.items():
-                yield GaugeMetricFamily(metric, help_text, value=found[name])
-            for name, (metric, help_text) in _ETCD_COUNTERS.items():
-                yield CounterMetricFamily(metric, help_text, value=found[name])
-            yield _histogram(
-                "fullnat_etcd_call_seconds", "That calls to etcd took which were answered", found["seconds"]
-            )
-
     def _members(self) -> Iterator[Metric]:
         """The switches of a group, or the one that there is."""
         switches = self._stats["switches"]
@@ -211,6 +200,17 @@ class _Reading(Collector):
             for each in switches:
                 counter.add_metric((each["name"],), each[name])
             yield counter
+
+    def _etcd(self) -> Iterator[Metric]:
+        found = self._stats.get("etcd")
+        if found:
+            for name, (metric, help_text) in _ETCD_GAUGES.items():
+                yield GaugeMetricFamily(metric, help_text, value=found[name])
+            for name, (metric, help_text) in _ETCD_COUNTERS.items():
+                yield CounterMetricFamily(metric, help_text, value=found[name])
+            yield _histogram(
+                "fullnat_etcd_call_seconds", "That calls to etcd took which were answered", found["seconds"]
+            )
 
     def _locals(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
@@ -296,8 +296,8 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "queues": {"": 0},
         "histograms": dict.fromkeys(_HISTOGRAMS, nothing),
         "session_log": {},
-        "etcd": {"seconds": nothing, **dict.fromkeys((*_ETCD_GAUGES, *_ETCD_COUNTERS), 0)},
         "switches": [{"name": "", "role": "", **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0)}],
+        "etcd": {"seconds": nothing, **dict.fromkeys((*_ETCD_GAUGES, *_ETCD_COUNTERS), 0)},
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
