@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import multiprocessing
 import random
@@ -21,6 +22,8 @@ from typing import Any, NoReturn
 
 from anyinput.surfaces import BETWEEN, SOCKETS, SURFACES, Broken, Ground, ground
 
+TURNS = 20
+"""Between two looks at how large the model has become."""
 AT_A_TIME = 20_000
 """Inputs between two words of progress, and two controllers."""
 
@@ -43,9 +46,10 @@ async def _round(at: Ground, inputs: int) -> Counter[str]:
     kinds = [kind for kind, (_, often) in SURFACES.items() for _ in range(often)]
     try:
         while done.total() < inputs:
-            for kind in at.generator.choices(kinds, k=BETWEEN):
+            for number, kind in enumerate(at.generator.choices(kinds, k=BETWEEN)):
                 done[kind] += await SURFACES[kind][0](at)
-                at.tidy()
+                if number % TURNS == 0:
+                    at.tidy()
             for kind, tried in SOCKETS.items():
                 done[kind] += await tried(at)
     except Exception as error:
@@ -63,6 +67,7 @@ async def _work(seed: int, queue: Any) -> None:
 
 def _job(seed: int, queue: Any) -> None:
     logging.disable(logging.CRITICAL)
+    gc.set_threshold(100_000, 20, 20)
     asyncio.run(_work(seed, queue))
 
 

@@ -34,7 +34,7 @@ from google.protobuf.message import DecodeError
 
 from anyinput import messages, texts
 
-AT_ONCE = 16
+AT_ONCE = 8
 """Requests on a connection before their answers are read."""
 SERVICES = 16
 """Beyond which the model is made the file's again: what is asked of many services takes longer, and is no other."""
@@ -316,12 +316,12 @@ async def _words(at: Ground) -> int:
 SURFACES: Mapping[str, tuple[Callable[[Ground], Awaitable[int]], int]] = {
     "http": (_http, 24),
     "json": (_json, 1),
-    "messages": (_messages, 3),
-    "toml": (_parser(texts.toml, _toml), 2),
+    "messages": (_messages, 4),
+    "toml": (_parser(texts.toml, _toml), 3),
     "keepalived": (_parser(texts.keepalived, _keepalived), 2),
     "lines": (_parser(texts.lines, _lines), 2),
-    "line": (_parser(texts.line, _line), 4),
-    "words": (_words, 4),
+    "line": (_parser(texts.line, _line), 6),
+    "words": (_words, 8),
 }
 """What is done, and how often its turn is."""
 SOCKETS: Mapping[str, Callable[[Ground], Awaitable[int]]] = {"http socket": _http_socket, "grpc socket": _grpc_socket}

@@ -113,7 +113,8 @@ _BETWEEN = re.compile(r"""([\s=,"'\[\]{}&?/:]+)""")
 _LENGTHS = (1, 2, 5, 20, 60)
 _COMMENT = re.compile(r"\s+#.*$", re.MULTILINE)
 _SECTION = re.compile(r"(?m)^(?=\[\[(?:interface|route|virtual_server)\]\]$|\[timeouts\]$)")
-_SECTIONS = _SECTION.split(_COMMENT.sub("", EXAMPLE))
+_PLAIN = _COMMENT.sub("", EXAMPLE)
+_SECTIONS = _SECTION.split(_PLAIN)
 _OPTIONS = sorted({line.partition("=")[0].strip() for line in EXAMPLE.splitlines() if re.match(r"\w+ *=", line)})
 _LEAVES = {
     name: [key for key, keyword in table.items() if not keyword.is_block]
@@ -175,16 +176,22 @@ def variants(generator: random.Random, text: str) -> Iterator[str]:
 
 
 def toml(generator: random.Random) -> str:
-    """A small file: some sections of the example, some of its options anywhere; now and then all of it."""
-    if generator.randrange(50) == 0:
-        return EXAMPLE
-    pieces = [CONFIG_TEXT if generator.randrange(2) else generator.choice(_SECTIONS)]
-    pieces += [generator.choice(_SECTIONS)] if generator.randrange(3) == 0 else []
+    """A small file: parts of sections of the example, some of its options anywhere; now and then all of it."""
+    if generator.randrange(300) == 0:
+        return _PLAIN
+    pieces = [CONFIG_TEXT if generator.randrange(2) else _part(generator), _part(generator)]
     for _ in range(generator.randrange(1, 4)):
         word = generator.choice(WORDS)
         value = word if generator.randrange(2) else generator.choice(('"%s"', '["%s"]', "[%s]", "{a = %s}")) % word
         pieces.append(f"{generator.choice(_OPTIONS)} = {value}\n")
     return "".join(pieces)
+
+
+def _part(generator: random.Random) -> str:
+    """A section with a few of its lines."""
+    head, *lines = generator.choice(_SECTIONS).splitlines(keepends=True)
+    at = generator.randrange(len(lines) + 1)
+    return head + "".join(lines[at : at + 6])
 
 
 def keepalived(generator: random.Random) -> str:

@@ -11,31 +11,29 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 from fullnat.api.handlers import Handlers
 from fullnat.api.identity import Grants
-from fullnat.api.listener import Listener, Tcp, Where
+from fullnat.api.listener import Listener, Where
 from fullnat.api.server import Dispatcher
 from fullnat.app import upgrade
 from fullnat.app.changes import Changes, Refused
-from fullnat.app.here import is_here
 from fullnat.app.metrics import serve_metrics
 from fullnat.app.notify import Notifier as Manager
+from fullnat.app.options import Options
 from fullnat.app.runner import CoreRunner
 from fullnat.app.service import Service
 from fullnat.app.session_log import SessionLog, target
-from fullnat.app.shared.role import Bids, Role
+from fullnat.app.shared.role import Role
 from fullnat.app.shared.store import SharedStore
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import StateError
 from fullnat.app.storage import Directory, Storage
-from fullnat.app.switch import SwitchOwner
+from fullnat.app.switches import switches
 from fullnat.app.tracing import Tracing
-from fullnat.compiled import CPU_PORTS, V1MODEL
+from fullnat.compiled import CPU_PORTS
 from fullnat.config import file
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
@@ -43,62 +41,17 @@ from fullnat.config.model import Config
 from fullnat.core.controller import Controller
 from fullnat.etcd.channel import Members
 from fullnat.etcd.client import Etcd
-from fullnat.etcd.settings import SettingError, Settings
+from fullnat.etcd.settings import SettingError
 from fullnat.health.notify import Known, Notifier
 from fullnat.health.watch import Watch
 from fullnat.p4rt import program
-from fullnat.p4rt.client import Client
-from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.tls import Tls
-from fullnat.p4rt.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
 GC_THRESHOLDS = 10_000, 1, 100_000
 """Objects made between two looks of the garbage collector at the youngest; of those looks, between two at what is young
 as well; of those, between two at everything. 10,000 objects take 1 to 3 ms, for which everything waits, and each is
 looked at twice however seldom that is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The command line of ``fullnat run``."""
-
-    config: Path
-    state_dir: Path
-    control_socket: Path
-    api: Tcp | None = None
-    """Where the admin API is beside the control socket."""
-    grants: tuple[str, ...] = ()
-    """Who else may use it, and as what (:meth:`fullnat.api.identity.Grants.parse`)."""
-    keep: bool = False
-    """Reading the file again keeps what commands have changed."""
-    device_id: int = 1
-    grpc_addr: str = "127.0.0.1:9559"
-    target: str = V1MODEL
-    """What the switch is: one of fullnat.compiled.TARGETS."""
-    device_config: Path | None = None
-    """What to load into the switch instead of the compiled program, with the same P4Info."""
-    election_id: int | None = None
-    """None: the time of day, so that the controller started last is primary."""
-    embedded: bool = False
-    cpu_port: int = CPU_PORTS[V1MODEL]
-    ports: Mapping[int, str] = field(default_factory=dict)
-    """Embedded: switch port to network interface."""
-    no_offload: frozenset[str] = frozenset()
-    """Embedded: interfaces whose super-segments are not cut."""
-    workers: int = 1
-    spread: str = "flow"
-    """Embedded: packet threads, and whether flows or ports are spread among them."""
-    grpc_server_addr: str | None = None
-    http_addr: tuple[str, int] | None = None
-    metrics_addr: tuple[str, int] | None = None
-    tls: Tls | None = None
-    """None: plain text."""
-    etcd: Settings | None = None
-    """Where several controllers share what they know; None: this one is alone, with its state directory."""
-    session_log: str | None = None
-    """Where it goes (:func:`fullnat.app.session_log.target`)."""
 
 
 async def run(options: Options) -> None:
@@ -125,8 +78,7 @@ async def run(options: Options) -> None:
     gc.enable()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
-        make_transport = await transports(options, stack)
-        owner = SwitchOwner(runner, _clients(options, compiled, make_transport, role))
+        owner = await switches(options, config, compiled, runner, stack, role)
         log = _session_log(options, core, stack)
         snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log, role)
         programs = Notifier(Known(core.has_quorum, core.found_well))
@@ -155,21 +107,6 @@ async def run(options: Options) -> None:
         if isinstance(storage, Directory):
             beside["memory"] = storage.keep(core.memory)
         await _until_signalled(runner, service, beside, partial(reload, changes), programs.end)
-
-
-def _clients(
-    options: Options, compiled: program.Program, make_transport: Callable[[], Transport], role: Role | None
-) -> Callable[[], Client]:
-    """What makes a client, each with a connection of its own."""
-
-    def client() -> Client:
-        number = options.election_id
-        bids = Bids(time.time_ns() if number is None else number) if role is None else role.bids()
-        made = Client(make_transport(), compiled, device_id=options.device_id, election_id=lambda: bids.first)
-        made.highest_bid = bids.highest
-        return made
-
-    return client
 
 
 async def opened(options: Options) -> Storage:
@@ -248,34 +185,6 @@ class EmbeddedPorts:
                 port,
                 port,
             )
-
-
-async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
-    """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
-    if not options.embedded:
-        if options.tls is not None:
-            options.tls.context()
-        elif not await is_here(options.grpc_addr):
-            _LOGGER.warning(
-                "P4Runtime to %s goes over the network in plain text: whoever can read or change it there controls the "
-                "switch; see --grpc-tls-ca",
-                options.grpc_addr,
-            )
-        return lambda: GrpcTransport(options.grpc_addr, options.tls)
-    from fullnat.p4rt.inprocess import EmbeddedSwitch  # p4soft, only where it is asked for
-
-    switch = EmbeddedSwitch(
-        options.device_id,
-        options.cpu_port,
-        options.ports,
-        options.grpc_server_addr,
-        no_offload=options.no_offload,
-        workers=options.workers,
-        spread=options.spread,
-    )
-    await switch.start()
-    stack.push_async_callback(switch.stop)
-    return switch.transport
 
 
 async def _until_signalled(

@@ -26,7 +26,7 @@ from fullnat.app.shown import (
     session_json,
     template_json,
 )
-from fullnat.app.switch import SwitchOwner
+from fullnat.app.switch import Switches
 from fullnat.core.commands import ServiceKey
 from fullnat.core.histogram import Histogram
 from fullnat.core.interface import ProbeResult
@@ -64,7 +64,7 @@ class Snapshots:
     def __init__(
         self,
         runner: CoreRunner,
-        owner: SwitchOwner,
+        owner: Switches,
         watch: Watch | None = None,
         log: SessionLog | None = None,
         shared: Shared | None = None,
@@ -92,6 +92,14 @@ class Snapshots:
     @property
     def stands_by(self) -> bool:
         return self._owner.stands_by
+
+    def switches(self) -> list[Json]:
+        """What each of them does."""
+        return self._owner.shown(self._core.stats()["sessions"])
+
+    async def activate(self, name: str) -> str:
+        """Have another switch of the group forward; the name of the one before. Raises NotNow."""
+        return await self._owner.activate(name)
 
     def sessions(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
@@ -252,8 +260,8 @@ class Snapshots:
         }
 
     def _queues(self) -> dict[str, int]:
-        session, log = self._owner.session, self._session_log
-        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if session is None else session.queues
+        outgoing, log = self._owner.outgoing, self._session_log
+        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if outgoing is None else outgoing.queues
         return {**self._runner.queues, **of_switch, "session_log": log.depth if log else 0}
 
     def _histograms(self) -> dict[str, Histogram]:

@@ -22,7 +22,7 @@ from fullnat.config.errors import ConfigError
 from fullnat.etcd.settings import PREFIX, SILENCE, SettingError, Settings, endpoints, password, prefix
 
 if TYPE_CHECKING:
-    from fullnat.app.daemon import Options
+    from fullnat.app.options import Options
 
 FILE = click.Path(path_type=Path)
 SPREADS = ("flow", "port")
@@ -129,7 +129,8 @@ def _run(given: Arguments) -> None:
 def _daemon_options(given: Arguments) -> Options:
     """What has been checked, as the controller takes it."""
     from fullnat.api.listener import Tcp
-    from fullnat.app import daemon, paths
+    from fullnat.app import paths
+    from fullnat.app.options import Options
     from fullnat.p4rt.tls import Tls
 
     tls = None
@@ -144,7 +145,7 @@ def _daemon_options(given: Arguments) -> Options:
     if given.api_addr and given.api_tls_cert and given.api_tls_key and given.api_tls_ca:
         api = Tcp(address=given.api_addr, cert=given.api_tls_cert, key=given.api_tls_key, ca=given.api_tls_ca)
     attached = ports(given)
-    return daemon.Options(
+    return Options(
         config=given.config,
         state_dir=given.state_dir or paths.state_directory(),
         control_socket=given.control_socket or paths.control_socket(),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from fullnat.config.here import no_program
-from fullnat.config.model import Check, ServerSettings, ServiceSettings
+from fullnat.config.model import TEXTS
 from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import BY_NAME, LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
@@ -19,19 +18,12 @@ from fullnat.p4constants import PORT_GUE
 Json = dict[str, Any]
 MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat", "snat": "snat"}
 """By the name of the option that says them."""
-_EDITED = (*MODES, "tun_type", "tun_port", "upper", "lower", "option", "check")
+_EDITED = (*MODES, "tun_type", "tun_port", "tun_nocsum", "upper", "lower", "option", "check")
 """What -e can set beside the weight."""
 TUNNELS = {"ipip": "tunnel", "gue": "gue"}
 """By --tun-type."""
 NO_CHECKS = "none"
 """What --check says to take away those that there are."""
-_TEXTS = frozenset(
-    each.name
-    for kind in (ServiceSettings, ServerSettings, Check)
-    for each in fields(kind)
-    if str(each.type).startswith(("str", "Mode", "IpAddress"))
-)
-"""Settings that are text, even where it looks like a number."""
 
 
 def messages(line: Line) -> list[Json]:
@@ -66,6 +58,8 @@ def _mode(line: Line) -> str:
     kind = line.get("tun_type")
     if "tun_port" in line and (kind != "gue" or line["tun_port"] != str(PORT_GUE)):
         raise UsageError(f"--tun-port goes with --tun-type gue, and is {PORT_GUE}")
+    if "tun_nocsum" in line and kind != "gue":
+        raise UsageError("--tun-nocsum goes with --tun-type gue")
     if kind is None:
         return mode
     if mode != "tunnel":
@@ -214,7 +208,7 @@ def _pair(option: str, word: str) -> tuple[str, str]:
 
 
 def _scalar(name: str, text: str) -> Any:
-    if name in _TEXTS:
+    if name in TEXTS:
         return text
     try:
         value = json.loads(text)

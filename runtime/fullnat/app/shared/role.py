@@ -16,7 +16,7 @@ from fullnat.app.shared.scribe import Deposed, Scribe
 from fullnat.app.shared.store import SharedStore
 from fullnat.app.shown import Json, histogram_json
 from fullnat.app.state import StateError
-from fullnat.app.switch import SwitchOwner
+from fullnat.app.switch import Switches
 from fullnat.config.errors import ConfigError
 from fullnat.core.memory import Kind, Memo, MemoryKey
 from fullnat.core.model import Model
@@ -83,7 +83,7 @@ class Role:
         """While we lead."""
         self._runner = runner
         self._core = core
-        self._owner: SwitchOwner | None = None
+        self._owner: Switches | None = None
         self._changes: Changes | None = None
         self._adopting = asyncio.Event()
         self._adopted = asyncio.Event()
@@ -120,7 +120,7 @@ class Role:
 
     # ---- at work
 
-    async def run(self, owner: SwitchOwner, changes: Changes) -> NoReturn:
+    async def run(self, owner: Switches, changes: Changes) -> NoReturn:
         """Until cancelled."""
         self._owner, self._changes = owner, changes
         self._runner.on_change(self._model_changed)
@@ -138,7 +138,7 @@ class Role:
         if self.scribe is not None:
             self.scribe.changed()
 
-    async def _stand_by(self, owner: SwitchOwner, changes: Changes) -> int:
+    async def _stand_by(self, owner: Switches, changes: Changes) -> int:
         """The term in which we lead."""
         self._show()
         self._adopted.clear()
@@ -149,7 +149,7 @@ class Role:
         _LOGGER.info("leading with term %d", term)
         return term
 
-    async def _lead(self, term: int, owner: SwitchOwner, changes: Changes) -> str:
+    async def _lead(self, term: int, owner: Switches, changes: Changes) -> str:
         """Why we do not any more."""
         self._recall()
         scribe = Scribe(
@@ -179,7 +179,7 @@ class Role:
             self.scribe = None
         return _reason(results)
 
-    async def _serve(self, owner: SwitchOwner) -> None:
+    async def _serve(self, owner: Switches) -> None:
         """Connect to the switch again where it has heard of later terms."""
         while True:
             async with _beside(owner.run()):

@@ -347,7 +347,7 @@ class Document:
             if not self._is_new(below, section, where) or (node.keyword, below.keyword) == ("interface", "name"):
                 continue
             if below.below is None:
-                section[below.keyword] = conversions.as_toml(below.arguments)
+                section[below.keyword] = conversions.as_option(below.keyword)(below.arguments)
                 self._said[where, below.keyword] = below
             elif below.keyword == "timeouts":
                 inner = section.setdefault("timeouts", {})

@@ -11,7 +11,7 @@ from fullnat.config.keepalived import matching
 from fullnat.config.keepalived.conversions import (
     Convert,
     all_words,
-    as_toml,
+    as_option,
     capitals,
     codes,
     command,
@@ -165,7 +165,7 @@ _HTTP = {
     **_all("the name is always sent where there is one", 0, 1, "enable_sni"),
     **_all("virtualhost is the name that is sent", 1, 1, "sni_name"),
     **_all("HTTP/1.0 is spoken", 1, 1, "http_protocol"),
-    **_all("a server that is down is checked at delay_before_retry", 0, 1, "fast_recovery"),
+    **_all("each url is a check of its own, and all are checked at once", 0, 1, "fast_recovery"),
     **_all("@fullnat verify true has certificates verified", 0, 1, "ssl_verify"),
 }
 _MISC = {
@@ -227,7 +227,7 @@ def _own(settings: type, said: Iterable[Keyword]) -> dict[str, Keyword]:
     """What keepalived has no keyword for, by our own names."""
     covered = {keyword.option for keyword in said} | {"checks"}
     names = (each.name for each in fields(settings) if each.name not in covered)
-    return {name: Keyword(most=MANY, option=name, convert=as_toml) for name in names}
+    return {name: Keyword(most=MANY, option=name, convert=as_option(name)) for name in names}
 
 
 _METHOD = Keyword(most=8, option="mode", convert=method)
