@@ -39,7 +39,7 @@ endif
 PEERS := nginx=nginx redis-server=redis-server haproxy=haproxy mn=mininet mnexec=mininet ifconfig=net-tools ip=iproute2 \
   ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl nm=binutils systemd-analyze=systemd \
   dnsmasq=dnsmasq-base dig=dnsutils debootstrap=debootstrap shellcheck=shellcheck strace=strace groff=groff-base zsh=zsh fish=fish keepalived=keepalived chromium=chromium \
-  dnsdist=dnsdist postfix=postfix
+  dnsdist=dnsdist postfix=postfix etcd=etcd-server
 
 peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
 	topo/install-peers $(sort $(foreach peer,$(PEERS),$(lastword $(subst =, ,$(peer)))))
@@ -47,7 +47,7 @@ peers:  ## install what Debian and Ubuntu have of the programs that the tests ca
 p4: setup  ## compile the P4 program (needs p4c-bm2-ss)
 	$(BIN)/python p4src/compile.py
 
-proto: setup  ## compile the admin API's messages (needs grpcio-tools)
+proto: setup  ## compile the messages of the admin API and of etcd (needs grpcio-tools)
 	$(BIN)/python -m deploy.proto
 
 tofino: setup  ## compile and assemble it for Tofino 1 and 2, with a report (needs p4c-barefoot and bfas)

@@ -1,4 +1,4 @@
-"""A wheel whose core mypyc has compiled: the same sources, a session for 0.7 of the controller's CPU time.
+"""A wheel whose core mypyc has compiled: the same sources, a session for 0.64 of the controller's CPU time.
 
 ``python -m deploy.compiled [DIRECTORY]``: what the wheel installs is put into DIRECTORY as well, for tests.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fullnat.config.keepalived import keywords
+from fullnat.config.keepalived import keywords, matching
 from fullnat.config.keepalived.keywords import Keyword
 
 _BLOCKS: Mapping[str, Mapping[str, Keyword]] = {
@@ -32,6 +32,10 @@ _BY_NAME = {
     "check": "a `check` by the names of the [TOML file](configuration.md)",
     **dict.fromkeys(keywords.CHECKERS, "a `[[virtual_server.real_server.check]]`"),
     "timeouts": "`[virtual_server.timeouts]`",
+    **dict.fromkeys(matching.RANGES, "rules of `match`, of a `virtual_server match`"),
+    **dict.fromkeys(
+        matching.DEVICES, "the same: a port of the switch, or the `name` that its interface has in `fullnat`"
+    ),
     "sorry_server": "a `[[virtual_server.real_server]]` with `sorry = true`",
     "sorry_server_lvs_method": "`mode` of the sorry server",
     **dict.fromkeys(keywords.TRACK_FILES, "the `file` of a FILE_CHECK, by its name"),

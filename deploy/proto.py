@@ -1,4 +1,5 @@
-"""Compile the admin API's admin.proto (``make proto``); ``--check`` only says whether that has been done.
+"""Compile the messages of the admin API and those that etcd is spoken to in (``make proto``); ``--check`` only says
+whether that has been done.
 
 It needs protoc as grpcio-tools has it, which nothing else does: what it makes is committed, with its source's hash.
 """
@@ -14,37 +15,43 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = ROOT / "runtime"
-SOURCE = RUNTIME / "fullnat" / "api" / "v1" / "admin.proto"
-MADE = SOURCE.with_name("admin_pb2.py")
+SOURCES = (RUNTIME / "fullnat/api/v1/admin.proto", RUNTIME / "fullnat/etcd/v3/etcd.proto")
 
 
-def mark() -> str:
+def made_of(source: Path) -> Path:
+    """Where what is made of ``source`` stands."""
+    return source.with_name(f"{source.stem}_pb2.py")
+
+
+def mark(source: Path) -> str:
     """The last line of what is made."""
-    return f"# sha256 of admin.proto: {hashlib.sha256(SOURCE.read_bytes()).hexdigest()}\n"
+    return f"# sha256 of {source.name}: {hashlib.sha256(source.read_bytes()).hexdigest()}\n"
 
 
-def is_fresh() -> bool:
-    return MADE.read_text().endswith(mark())
+def is_fresh(source: Path) -> bool:
+    return made_of(source).read_text().endswith(mark(source))
 
 
-def compiled(directory: Path) -> str:
+def compiled(source: Path, directory: Path) -> str:
     """What protoc makes, by way of ``directory``. Raises CalledProcessError, after it has said why."""
-    words = ("-m", "grpc_tools.protoc", f"-I{RUNTIME}", f"--python_out={directory}", str(SOURCE))
+    words = ("-m", "grpc_tools.protoc", f"-I{RUNTIME}", f"--python_out={directory}", str(source))
     subprocess.run([sys.executable, *words], check=True)
-    text = (directory / MADE.relative_to(RUNTIME)).read_text()
-    return re.sub(r"[ \t]+$", "", text, flags=re.M) + mark()
+    text = (directory / made_of(source).relative_to(RUNTIME)).read_text()
+    return re.sub(r"[ \t]+$", "", text, flags=re.M) + mark(source)
 
 
 def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
-        if not is_fresh():
-            print(f"{MADE.relative_to(ROOT)} is not of this admin.proto: make proto", file=sys.stderr)
-        return not is_fresh()
+        stale = [source for source in SOURCES if not is_fresh(source)]
+        for source in stale:
+            print(f"{made_of(source).relative_to(ROOT)} is not of this {source.name}: make proto", file=sys.stderr)
+        return bool(stale)
     if util.find_spec("grpc_tools") is None:
         print("make proto needs grpcio-tools: .venv/bin/pip install --no-deps 'grpcio-tools<1.82'", file=sys.stderr)
         return 1
     try:
-        MADE.write_text(compiled(RUNTIME))
+        for source in SOURCES:
+            made_of(source).write_text(compiled(source, RUNTIME))
     except subprocess.CalledProcessError:
         return 1
     return 0

@@ -18,8 +18,15 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parent))
+
+from p4src.sharing import share_fields  # noqa: E402  (after the path is set)
+
+Json = Any
 COMPILED = HERE / "compiled"
 TOP, STAND_IN = "fullnat_v1model.p4", "fullnat_v1model_asic.p4"
 ARCHITECTURES = ("v1model", "tna")
@@ -127,12 +134,14 @@ def objects(p4info: Path) -> set[str]:
     return set(re.split(r"^(?=\w)", text, flags=re.M))
 
 
-def run_p4c(compiler: str, directory: Path, top: str, p4info: Path) -> object:
-    """The BMv2 JSON; P4Info goes to ``p4info``. Raises CalledProcessError, after p4c has said why."""
+def run_p4c(compiler: str, directory: Path, top: str, p4info: Path) -> Json:
+    """BMv2 JSON, its fields shared; P4Info goes to ``p4info``. Raises CalledProcessError, after p4c has said why."""
     made = directory / "made.json"
     fixed = ("--arch", "v1model", "--std", "p4-16", "--Werror")
     subprocess.run([compiler, *fixed, "--p4runtime-files", p4info, "-o", made, top], cwd=HERE, check=True)
-    return json.loads(made.read_text(), object_hook=without_include_path)
+    program = json.loads(made.read_text(), object_hook=without_include_path)
+    share_fields(program)
+    return program
 
 
 def without_include_path(node: dict[str, object]) -> dict[str, object]:

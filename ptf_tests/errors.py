@@ -54,8 +54,8 @@ class IcmpErrorTest(SessionTest):
         ends = {"src": self.clients_router, "dst": sent.src, "quote": quote(sent) if quoted is None else quoted}
         return IcmpError(**{**macs, **ends, **fields})
 
-    def as_client_sent(self, sent: Any) -> Any:
-        """``sent`` to the server, as the client knows it."""
+    def as_client_sent(self, sent: Any, _behind: int | None = None) -> Any:
+        """``sent`` to the server, as the client knows it, if it is quoted so far."""
         ends = {name: self.session.client_sends[name] for name in ENDS}
         if isinstance(sent, Tcp):
             ends["seq"] = (sent.seq - self.session.delta) & 0xFFFFFFFF
@@ -89,7 +89,7 @@ class IcmpErrorTest(SessionTest):
         **fields: Any,
     ) -> None:
         came = self.about_server_bound(sent, quote(sent, behind, **(ip or {})), **fields)
-        quoted = quote(self.as_client_sent(sent), behind, **(ip or {}))
+        quoted = quote(self.as_client_sent(sent, behind), behind, **(ip or {}))
         self.exchange((SERVER_SIDE, came), out=[(CLIENT_SIDE, self.to_the_client(came, quoted, **(changes or {})))])
 
     def inward_error(

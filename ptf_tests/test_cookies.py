@@ -16,6 +16,7 @@ from ptf_tests.base import FullnatTest, Punt, over_ipv6_too, requires
 from ptf_tests.cookies import MSS, OWN_MSS, OWN_MSS6, OWN_SCALE, SCALES, Cookie, key_entries, ticks_of
 from ptf_tests.packets import NOP, SACK_PERMITTED, Tcp, mss, timestamps
 from ptf_tests.sessions import Session, ends
+from ptf_tests.test_policies import policed, policy
 from ptf_tests.topology import CLIENT_SIDE
 
 KEY, OTHER_KEY = 0x0F1E2D3C4B5A6978, 0x1122334455667788
@@ -299,10 +300,30 @@ class SynsAboveTheRateGetCookies(CookieTest):
         self.wrong(self.ack(self.known(syn, value), seq=7))
 
 
-class RandomAcknowledgementsAreWrong(CookieTest):
-    """Of 200 none is right; of a million, in tests/p4soft."""
+@over_ipv6_too
+class CookiesSpendNothingOfARate(CookieTest):
+    """Of new connections: as many SYNs as come get one, and the controller counts what acknowledges them. The rate of
+    one source is that of its SYNs."""
 
     def runTest(self) -> None:
+        number = 110 + (":" in self.network.vip)
+        service = topology.service(self.network.vip, flags=self.flags)
+        self.delete(service)
+        self.insert(policed(service, number), policy(rate=1, policy=number))
+        for sport in range(40000, 40005):
+            self.cookie(self.syn(sport=sport))
+        self.delete(policy(rate=1, policy=number))
+        self.insert(policy(source_rate=2, policy=number))
+        for sport in range(40000, 40002):
+            self.cookie(self.syn(sport=sport))
+        self.drop(CLIENT_SIDE, self.syn(), "SOURCE_RATE")
+
+
+class RandomAcknowledgementsAreWrong(CookieTest):
+    """Of 200 none is right, while cookies are under way; of a million, in tests/p4."""
+
+    def runTest(self) -> None:
+        self.cookie(self.syn())
         rng = random.Random(5)
         sent = [
             (CLIENT_SIDE, self.session.from_client(seq=rng.getrandbits(32), ack=rng.getrandbits(32), sport=1024 + n))

@@ -2,83 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from fullnat.core.modes import Mode
+from fullnat.p4constants import SessionFlag
 
-from ptf_tests import topology
-from ptf_tests.base import PacketOut, Punt, over_ipv6_too, requires
-from ptf_tests.p4rt import Entry
-from ptf_tests.packets import NOP, SACK_PERMITTED, Tcp, mss, sack
-from ptf_tests.sessions import Session, SessionTest, ends
+from ptf_tests.base import PacketOut, Punt, over_ipv6_too
+from ptf_tests.packets import NOP, sack, timestamps
+from ptf_tests.proxy import proxy_header
+from ptf_tests.spliced import COOKIE, ISN, SCALE, SERVER_ISN, SPLICE, SplicedSession, SplicedTest
 from ptf_tests.topology import CLIENT_SIDE, SERVER_SIDE
-
-SPLICE = 0xC0FFEE01
-COOKIE, ISN, SERVER_ISN = 0x1000 + SPLICE & 0xFFFFFFFF, 1000, 0x1000
-SCALE = 7
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplicedSession(Session):
-    """``splice`` raises the server's sequence numbers towards the client; 0: the server has not answered."""
-
-    splice: int = SPLICE
-    scale: int = SCALE
-    narrowed: int = 0
-
-    @property
-    def inbound(self) -> Entry:
-        return self._spliced(super().inbound, {"splice": self.splice})
-
-    @property
-    def outbound(self) -> Entry:
-        more = {"splice": self.splice, "scale": self.scale, "narrowed": self.narrowed}
-        return self._spliced(super().outbound, more)
-
-    def _spliced(self, plain: Entry, more: dict[str, int]) -> Entry:
-        return replace(plain, action=plain.action.replace("fullnat", "spliced"), params={**plain.params, **more})
-
-    def to_server(self, sent: Tcp, **changes: Any) -> Tcp:
-        ack = sent.ack - self.splice & 0xFFFFFFFF if "A" in sent.flags else sent.ack
-        return super().to_server(sent, **{"ack": ack, **changes})
-
-    def to_client(self, sent: Tcp, **changes: Any) -> Tcp:
-        return super().to_client(sent, **{"seq": sent.seq + self.splice & 0xFFFFFFFF, **changes})
-
-
-@requires("syn-cookies")
-class SplicedTest(SessionTest):
-    flags = 0
-    splice = SPLICE
-    narrowed = 0
-
-    def new_session(self) -> SplicedSession:
-        return SplicedSession(
-            id=self.harness.session_id(),
-            delta=self.delta,
-            flags=self.flags,
-            splice=self.splice,
-            narrowed=self.narrowed,
-            **ends(self.network),
-        )
-
-    def begin(self) -> None:
-        """The controller's SYN, the server's answer, which the client gets as an ACK, and what acknowledges that."""
-        syn = self.session.from_client(flags="S", seq=ISN)
-        self.inject(syn, new_session=True)
-        options = mss(1460) + NOP + b"\x03\x03\x07" + NOP * 2 + SACK_PERMITTED
-        answer = self.session.from_server(
-            flags="SA", seq=SERVER_ISN, ack=ISN + 1 + self.delta, window=64240, options=options
-        )
-        self.outward(answer, flags="A", seq=COOKIE + 1, window=64240 >> SCALE)
-        self.inward(self.segment())
-
-    def segment(self, **fields: Any) -> Tcp:
-        return self.session.from_client(**{"seq": ISN + 1, "ack": COOKIE + 1, **fields})
-
-    def answer(self, **fields: Any) -> Tcp:
-        return self.session.from_server(**{"seq": SERVER_ISN + 1, "ack": ISN + 1 + self.delta, **fields})
 
 
 @over_ipv6_too
@@ -182,19 +115,53 @@ class UnansweredSplicedSessionIsPunted(SplicedTest):
         self.drop(CLIENT_SIDE, self.segment(options=b"\x08\x00\x00\x00"), "TCP_OPTIONS")
 
 
+@over_ipv6_too
 class SplicedSessionInNat(SplicedTest):
-    """A server that sees the client's address has the client's numbers, and its own differ all the same."""
+    """A server that sees the client's address has the client's numbers and options, and its own numbers differ all the
+    same."""
 
     delta = 0
     flags = Mode.NAT.session_flags(0)
 
     def new_session(self) -> SplicedSession:
-        return replace(super().new_session(), local=topology.CLIENT, local_port=40000)
+        return replace(super().new_session(), local=self.network.client, local_port=40000)
 
     def runTest(self) -> None:
         self.begin()
-        self.inward(self.segment(payload=b"x"))
-        self.outward(self.answer(payload=b"y", ack=ISN + 2))
+        raised = NOP * 2 + sack((5000 + SPLICE & 0xFFFFFFFF, 6000 + SPLICE & 0xFFFFFFFF))
+        self.inward(self.segment(payload=b"GET /", options=raised), options=NOP * 2 + sack((5000, 6000)))
+        own = NOP * 2 + sack((ISN + 20, ISN + 30)) + NOP * 2 + timestamps(7, 5)
+        self.outward(self.answer(payload=b"200 OK", ack=ISN + 6, options=own))
+        self.inward(self.segment(seq=ISN + 6, ack=COOKIE + 7, flags="FA"))
+        self.outward(self.answer(seq=SERVER_ISN + 7, ack=ISN + 7, flags="FA"))
+        self.inward(self.segment(seq=ISN + 7, ack=COOKIE + 8))
+        self.outward(self.answer(seq=SERVER_ISN + 8, ack=0, flags="R"))
+
+
+@over_ipv6_too
+class SplicedServerLearnsTheClientByProxy(SplicedTest):
+    """PROXY protocol: its header is in front of what the client sends first, be it the ACK of the cookie, until the
+    server has said twice that it has it; both sides' numbers are right before and after."""
+
+    required = ("syn-cookies", "proxy-protocol")
+    flags = SessionFlag.PROXY
+    delta = 0x9E3779B9
+
+    def runTest(self) -> None:
+        session = self.session
+        header = proxy_header((session.client, session.client_port), (session.vip, session.vport))
+        first = ISN + 1 + self.delta
+        head = first - len(header) & 0xFFFFFFFF
+        self.inject(session.from_client(flags="S", seq=ISN), new_session=True, seq=head - 1)
+        answer = session.from_server(flags="SA", seq=SERVER_ISN, ack=head, window=64240)
+        self.outward(answer, flags="A", seq=COOKIE + 1, ack=ISN + 1, window=64240 >> SCALE)
+        self.inward(self.segment(), seq=head, payload=header)
+        self.outward(self.answer(ack=head + 1, payload=b"220 hello"), ack=ISN + 1)
+        self.inward(self.segment(payload=b"EHLO", ack=COOKIE + 10), seq=head, payload=header + b"EHLO")
+        for _ in range(2):
+            self.outward(self.answer(seq=SERVER_ISN + 10, ack=first + 4 & 0xFFFFFFFF), ack=ISN + 5)
+        self.inward(self.segment(seq=ISN + 5, ack=COOKIE + 10, payload=b"QUIT"))
+        self.outward(self.answer(seq=SERVER_ISN + 10, ack=first + 8 & 0xFFFFFFFF, flags="FA"))
 
 
 @over_ipv6_too

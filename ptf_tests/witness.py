@@ -20,7 +20,7 @@ DRAIN = 10.0
 _DIGEST = "digest"
 
 
-_OF_TIME = ("service_pace", "source_pace")
+_OF_TIME = ("service_pace", "source_pace", "cookie_sent")
 """Registers of a moment, which is a later one for the switch."""
 
 

@@ -1,8 +1,8 @@
 """Floods: frames of one kind from random sources, as fast as one process sends them, or at a given rate.
 
 ``python -m topo.flood KIND --interface IF --gateway-mac M --to A --port P [--seconds S] [--rate R] [--via A]`` in the
-namespace of a host. Prints how many it has sent, as JSON. A frame differs from the last one in two numbers of 16 bits
-each whose sums stay, so that every checksum stays right (RFC 1071).
+namespace of a host. Prints how many it has sent, as JSON. A frame differs from the last one in numbers of 16 bits whose
+sums stay, so that every checksum stays right (RFC 1071).
 """
 
 from __future__ import annotations
@@ -37,12 +37,15 @@ BURST = 64
 """Frames between two looks at the clock."""
 _MAC = 0x02FF00000001
 _SOURCE = "100.64.0.1"
-_ETHERNET, _IP_SOURCE, _IP_TARGET, _L4 = 14, 26, 30, 34
+_ETHERNET, _IP_ID, _IP_SOURCE, _IP_TARGET, _L4 = 14, 18, 26, 30, 34
+_NUMBER = struct.Struct("!H")
 _PAIR = struct.Struct("!HH")
+_FLOW = struct.Struct("!8H")
+"""Addresses, ports and sequence number."""
+_DRAWN = struct.Struct("=4H")
 _ONES = 65535
-
-Pairs = tuple[int, ...]
-"""Where two numbers of 16 bits stand whose sum stays."""
+Change = Callable[[], None]
+"""Makes the next frame of the last."""
 
 
 def _tcp(flags: int) -> Callable[[argparse.Namespace], bytes]:
@@ -92,59 +95,98 @@ def _question(options: argparse.Namespace) -> bytes:
     )
 
 
-TCP_PAIRS: Pairs = (_IP_SOURCE, _L4 + 4)
-"""The source's address, and the sequence number: both halves of each."""
-KINDS: dict[str, tuple[Callable[[argparse.Namespace], bytes], Pairs]] = {
-    "syn": (_tcp(TcpFlag.SYN), TCP_PAIRS),
-    "ack": (_tcp(TcpFlag.ACK), TCP_PAIRS),
-    "rst": (_tcp(TcpFlag.RST), TCP_PAIRS),
-    "fin": (_tcp(TcpFlag.FIN | TcpFlag.ACK), TCP_PAIRS),
-    "answer": (_tcp(TcpFlag.SYN | TcpFlag.ACK), (_L4, _L4 + 4)),
-    "udp": (_udp, (_IP_SOURCE,)),
-    "fragment": (_fragment, (_IP_SOURCE,)),
-    "echo": (_echo, (_IP_SOURCE,)),
-    "error": (_error, (_IP_SOURCE,)),
-    "arp": (_question, ()),
-    "scan": (_udp, (_IP_SOURCE,)),
-}
-"""How a frame is made, and where it differs from the last one. answer: in the name of ``source``, a real server; arp:
-the sender's addresses differ, in the subnet of ``via``; scan: the last byte of the destination as well, which no host
-has."""
+def _first(bits: int) -> int:
+    """The first half of a source, from 11.0 to 99.255."""
+    return bits % 0x5900 + 0x0B00
 
 
-def changes(kind: str, frame: bytearray, pairs: Pairs) -> Callable[[], None]:
-    """What makes the next frame of the last."""
-    sums = [sum(_PAIR.unpack_from(frame, at)) % _ONES for at in pairs]
-    bits = random.getrandbits
+def _pairs(*positions: int) -> Callable[[bytearray], Change]:
+    """There two numbers change whose sum stays."""
+
+    def of(frame: bytearray) -> Change:
+        sums = [sum(_PAIR.unpack_from(frame, at)) % _ONES for at in positions]
+
+        def change() -> None:
+            for at, total in zip(positions, sums, strict=True):
+                first = _first(random.getrandbits(16))
+                _PAIR.pack_into(frame, at, first, (total - first) % _ONES)
+
+        return change
+
+    return of
+
+
+def _flows(frame: bytearray) -> Change:
+    """Source, port and sequence number change, so that hardly any flow comes twice. The identification and the last
+    half of the sequence number are what the sums leave."""
+    high, low, *target, port, to, number, rest = _FLOW.unpack_from(frame, _IP_SOURCE)
+    of_ip = _NUMBER.unpack_from(frame, _IP_ID)[0] + high + low
+    of_tcp = high + low + port + number + rest
+    fixed, next_to = target[0], target[1]
+    draw, randbytes = _DRAWN.unpack, random.randbytes
 
     def change() -> None:
-        for at, total in zip(pairs, sums, strict=True):
-            # As of a source: its first number is from 11.0 to 99.255.
-            first = bits(16) % 0x5900 + 0x0B00
-            _PAIR.pack_into(frame, at, first, (total - first) % _ONES)
+        high, low, port, number = draw(randbytes(8))
+        high = _first(high)
+        both = high + low
+        _NUMBER.pack_into(frame, _IP_ID, (of_ip - both) % _ONES)
+        rest = (of_tcp - both - port - number) % _ONES
+        _FLOW.pack_into(frame, _IP_SOURCE, high, low, fixed, next_to, port, to, number, rest)
 
-    def asks() -> None:
-        number = bits(16)
-        struct.pack_into("!H", frame, 10, number)
-        struct.pack_into("!H", frame, 26, number)
+    return change
+
+
+def _neighbors(frame: bytearray) -> Change:
+    """The sender's addresses change, in its subnet."""
+
+    def change() -> None:
+        number = random.getrandbits(16)
+        _NUMBER.pack_into(frame, 10, number)
+        _NUMBER.pack_into(frame, 26, number)
         frame[31] = 20 + number % 80
 
-    def scans() -> None:
-        change()
-        # Both ends of the header's sum: the destination goes up by what the identification goes down.
-        step = 30 + bits(6) - frame[_IP_TARGET + 3]
-        frame[_IP_TARGET + 3] += step
-        (identification,) = struct.unpack_from("!H", frame, 18)
-        struct.pack_into("!H", frame, 18, (identification - step) % _ONES)
+    return change
 
-    return {"arp": asks, "scan": scans}.get(kind, change)
+
+def _hosts(frame: bytearray) -> Change:
+    """The source changes, and the last byte of the destination, which no host has."""
+    of_source = _pairs(_IP_SOURCE)(frame)
+
+    def change() -> None:
+        of_source()
+        # Both ends of the header's sum: the destination goes up by what the identification goes down.
+        step = 30 + random.getrandbits(6) - frame[_IP_TARGET + 3]
+        frame[_IP_TARGET + 3] += step
+        (identification,) = _NUMBER.unpack_from(frame, _IP_ID)
+        _NUMBER.pack_into(frame, _IP_ID, (identification - step) % _ONES)
+
+    return change
+
+
+_sources = _pairs(_IP_SOURCE)
+KINDS: dict[str, tuple[Callable[[argparse.Namespace], bytes], Callable[[bytearray], Change]]] = {
+    "syn": (_tcp(TcpFlag.SYN), _flows),
+    "again": (_tcp(TcpFlag.SYN), _pairs(_IP_SOURCE, _L4 + 4)),
+    "ack": (_tcp(TcpFlag.ACK), _flows),
+    "rst": (_tcp(TcpFlag.RST), _flows),
+    "fin": (_tcp(TcpFlag.FIN | TcpFlag.ACK), _flows),
+    "answer": (_tcp(TcpFlag.SYN | TcpFlag.ACK), _pairs(_L4, _L4 + 4)),
+    "udp": (_udp, _sources),
+    "fragment": (_fragment, _sources),
+    "echo": (_echo, _sources),
+    "error": (_error, _sources),
+    "arp": (_question, _neighbors),
+    "scan": (_udp, _hosts),
+}
+"""How a frame is made, and how it changes. again: SYNs of 22,784 flows, each time with another number; answer: in the
+name of ``source``, a real server."""
 
 
 def flood(kind: str, options: argparse.Namespace) -> int:
     """How many frames were sent."""
-    make, pairs = KINDS[kind]
+    make, changing = KINDS[kind]
     frame = bytearray(make(options))
-    change = changes(kind, frame, pairs)
+    change = changing(frame)
     sent = 0
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
         link.bind((options.interface, 0))

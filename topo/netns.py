@@ -140,6 +140,18 @@ class Network:
                 ip.link("set", index=ip.link_lookup(ifname=f"h-{host}")[0], master=ip.link_lookup(ifname="br0")[0])
         return name, addresses[switch].ip
 
+    def add_uplinks(self, prefix: str) -> dict[int, str]:
+        """Wires from the bridge of every subnet to another switch in the switch's namespace: its interfaces, which are
+        called ``prefix`` and the port, by their ports."""
+        made = {}
+        for subnet in self.topology.subnets:
+            lan, uplink = f"lan-{subnet.name}", f"up-{prefix}"
+            made[subnet.port] = f"{prefix}{subnet.port}"
+            self._pair((lan, uplink), (self.topology.switch, made[subnet.port]), subnet.mtu)
+            with self._netlink(lan) as ip:
+                ip.link("set", index=ip.link_lookup(ifname=uplink)[0], master=ip.link_lookup(ifname="br0")[0])
+        return made
+
     def cut_management(self, cut: bool) -> None:
         """Have the bridge lose every packet, which neither end is told, or forward again."""
         with self._netlink("lan-management") as ip:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,17 @@ def installed(name: str) -> list[str]:
 class Stack:
     """Starts, asks and kills switch and controller. ``target`` is one of :data:`TARGETS`. ``remote``: the controller is
     on a host of its own, joined to the switch by :meth:`topo.netns.Network.add_management`. ``workers``: packet threads
-    of p4soft."""
+    of p4soft. ``options``: more of ``fullnat run``."""
 
     def __init__(
-        self, network: Network, config: str, target: str = "p4soft", *, remote: bool = False, workers: int = 1
+        self,
+        network: Network,
+        config: str,
+        target: str = "p4soft",
+        *,
+        remote: bool = False,
+        workers: int = 1,
+        options: Sequence[str] = (),
     ) -> None:
         self.network = network
         self.target = target
@@ -61,6 +69,7 @@ class Stack:
         self.socket = network.logs / "control.sock"
         self.switch: Process | None = None
         self.controller: Process | None = None
+        self.options = list(options)
         self._workers = workers
         self._starts = 0
         self._grpc, self._controller_host = GRPC, network.topology.switch
@@ -111,7 +120,7 @@ class Stack:
             command += ["--grpc-addr", self._grpc]
         if self.target == "asic":
             command += ["--device-config", str(compiled.directory() / "asic.json")]
-        command += ["--state-dir", str(self.state), "--control-socket", str(self.socket)]
+        command += ["--state-dir", str(self.state), "--control-socket", str(self.socket), *self.options]
         self.controller = self.network.start(self._controller_host, f"controller{self._starts}", command)
 
     def wait_ready(self) -> None:

@@ -11,6 +11,7 @@
  *     --timeout S      seconds for one connection (30)
  *     --seed N         of the pattern (1)
  *     --progress       a line of JSON every 200 ms
+ *     --hold           no request is sent before SIGUSR1
  *
  * The last line is a JSON object with the outcome (report.h). Exit status 0: all connections were good; 1: some failed. */
 #include <arpa/inet.h>
@@ -34,7 +35,7 @@
 #define SWEEP_NS (NS_PER_SECOND / 10)
 #define PROGRESS_NS (NS_PER_SECOND / 5)
 
-enum phase { FREE, CONNECTING, SEND_HEAD, SEND_BODY, READ_HEAD, READ_BODY, WAIT_CLOSE };
+enum phase { FREE, CONNECTING, HELD, SEND_HEAD, SEND_BODY, READ_HEAD, READ_BODY, WAIT_CLOSE };
 
 struct connection {
     int fd;
@@ -51,6 +52,7 @@ static struct connection *connections;
 static size_t *free_slots, free_count, begun;
 static uint64_t start_time, sent, received;
 static int poller;
+static volatile sig_atomic_t holding;
 static unsigned char chunk[CHUNK];
 
 static uint32_t micros(uint64_t ns)
@@ -183,8 +185,10 @@ static bool connected(struct connection *c)
                                                 .seed = c->seed,
                                                 .request_bytes = config.request_bytes,
                                                 .answer_bytes = config.answer_bytes};
-    c->phase = SEND_HEAD;
-    return true;
+    if (holding)
+        listen_for(c, 0);
+    c->phase = holding ? HELD : SEND_HEAD;
+    return !holding;
 }
 
 static bool send_head(struct connection *c)
@@ -276,6 +280,7 @@ static bool step(struct connection *c)
     case READ_HEAD: return read_head(c);
     case READ_BODY: return read_body(c);
     case WAIT_CLOSE: return wait_close(c);
+    case HELD:
     case FREE: break;
     }
     return false;
@@ -292,6 +297,23 @@ static void serve(struct connection *c, uint32_t events)
         return;
     }
     for (int i = 0; i < 32 && step(c); i++) {
+    }
+}
+
+static void let_go(int signal)
+{
+    (void)signal;
+    holding = 0;
+}
+
+/* Those that were held go on. */
+static void resume(void)
+{
+    for (size_t i = 0; i < config.concurrency; i++) {
+        if (connections[i].phase == HELD) {
+            connections[i].phase = SEND_HEAD;
+            listen_for(&connections[i], EPOLLOUT);
+        }
     }
 }
 
@@ -321,6 +343,8 @@ static void run(void)
         now = now_ns();
         if (now >= next_sweep) {
             sweep_timeouts(now);
+            if (!holding)
+                resume();
             next_sweep = now + SWEEP_NS;
         }
         if (config.progress && now >= next_progress) {
@@ -338,6 +362,8 @@ int main(int argc, char **argv)
 {
     config_read(argc, argv);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    holding = config.hold;
+    signal(SIGUSR1, let_go);
     poller = epoll_create1(EPOLL_CLOEXEC);
     connections = calloc(config.concurrency, sizeof *connections);
     free_slots = calloc(config.concurrency, sizeof *free_slots);

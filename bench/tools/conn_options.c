@@ -33,7 +33,7 @@ void config_read(int argc, char **argv)
         {"close", required_argument, NULL, 'x'},    {"throttle", required_argument, NULL, 'h'},
         {"timeout", required_argument, NULL, 'o'},  {"seed", required_argument, NULL, 's'},
         {"toa", no_argument, NULL, 'T'},            {"progress", no_argument, NULL, 'P'},
-        {NULL, 0, NULL, 0}};
+        {"hold", no_argument, NULL, 'H'},           {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "n:c:", options, NULL)) != -1) {
         switch (option) {
@@ -49,6 +49,7 @@ void config_read(int argc, char **argv)
         case 's': config.seed = strtoull(optarg, NULL, 10); break;
         case 'T': config.toa = true; break;
         case 'P': config.progress = true; break;
+        case 'H': config.hold = true; break;
         default: fail("usage: conn_load --to ADDRESS:PORT [-n TOTAL] [-c CONCURRENCY] [options of the source's head]");
         }
     }

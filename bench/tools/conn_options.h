@@ -16,7 +16,7 @@ struct config {
     double rate, timeout;
     uint64_t request_bytes, answer_bytes, throttle, seed;
     enum close_mode close;
-    bool toa, progress;
+    bool toa, progress, hold;
 };
 
 extern struct config config;

@@ -121,5 +121,6 @@
 #define ID_R_PROXY           10
 #define ID_R_SERVICE_PACE    30
 #define ID_R_SOURCE_PACE     31
+#define ID_R_COOKIE_SENT     32
 
 #endif

@@ -171,8 +171,7 @@ class MeterState(MeterConfig):
     peak: float
 
 
-@dataclass(frozen=True, slots=True)
-class PacketIn:
+class PacketIn(NamedTuple):
     """A packet sent to the CPU port, with the packet_in header still in front."""
 
     data: bytes

@@ -48,7 +48,8 @@ class Api:
         self.runner.reconfigure(file.parse(CONFIG_TEXT))
         self.changes = Changes(self.runner, self.config)
         snapshots = Snapshots(self.runner, SwitchOwner(self.runner, Client))  # type: ignore[arg-type]
-        self.dispatcher = Dispatcher(Handlers(snapshots, self.changes, ABOUT))
+        self.handlers = Handlers(snapshots, self.changes, ABOUT)
+        self.dispatcher = Dispatcher(self.handlers)
         self.listener = Listener(Where(self.path, tcp, page, grants or Grants()), self.dispatcher)
 
     @property

@@ -23,6 +23,7 @@ UNSEEN = {"active": 0, "inactive": 0, "connections": 0, "unanswered": 0, "templa
 LIMITS = {
     "effective_weight": 0,
     "quic_id": "",
+    "new_rate": 0,
     "rates": dict.fromkeys(("connections", "in_packets", "out_packets", "in_bytes", "out_bytes"), 0.0),
     "healthy": True,
     "reason": "",
@@ -97,7 +98,7 @@ SETTINGS = {
     "passive_failures": 0,
     "passive_time": 5.0,
     "proxy_protocol": "off",
-    "syn_proxy": "off",
+    "syn_proxy": "auto",
     "source_rate": 0,
     "source_sessions": 0,
     "source_prefix": 32,

@@ -37,13 +37,14 @@ def names(message: str) -> set[str]:
 
 
 def test_what_is_generated_is_of_this_source() -> None:
-    assert proto.is_fresh()
+    assert all(map(proto.is_fresh, proto.SOURCES))
 
 
 @pytest.mark.skipif(util.find_spec("grpc_tools") is None, reason="grpcio-tools is not here")
-def test_the_compiler_makes_the_same_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", proto.SOURCES, ids=lambda source: source.stem)
+def test_the_compiler_makes_the_same_again(source: Path, tmp_path: Path) -> None:
     try:
-        made = proto.compiled(tmp_path)
+        made = proto.compiled(source, tmp_path)
     except subprocess.CalledProcessError as error:
         pytest.fail(str(error))
 
@@ -51,7 +52,7 @@ def test_the_compiler_makes_the_same_again(tmp_path: Path) -> None:
         """Without the version of the compiler."""
         return [line for line in text.splitlines() if "AddSerializedFile" in line]
 
-    assert of_the_messages(made) == of_the_messages(proto.MADE.read_text())
+    assert of_the_messages(made) == of_the_messages(proto.made_of(source).read_text())
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import random
 import socket
 from collections.abc import Iterator
 
+import grpc.aio
 import pytest
 from cli.samples import CONFIG_TEXT
+from fullnat.api.calls import SERVICE
 from fullnat.api.http import BODY_BYTES, HEAD_BYTES
 from fullnat.api.listener import CONNECTIONS
 from fullnat.config.diff import diff, model_of
@@ -61,6 +63,10 @@ def get(target: str) -> bytes:
         (b"POST /v1/about HTTP/1.1\r\n\r\n", 405, "/v1/about is a GET"),
         (post(b"nonsense"), 400, "the body is not JSON"),
         (post(b"\xff"), 400, "the body is not JSON"),
+        (post(b'{"dry\xed\xa0\x80_run": true}'), 400, "the body is not JSON"),
+        (post(b'{"dry\\ud800_run": true}'), 400, "the body has half a character (a lone surrogate)"),
+        (post(b'{"commands": [{"clear\\uDC00": {}}]}'), 400, "the body has half a character (a lone surrogate)"),
+        (post(b'{"dry\\ud83d\\ude00_run": true}'), 400, "no field of Batch; did you mean dry_run?"),
         (post(b"[1]"), 400, "the body is no JSON object"),
         (post(b"[" * 100_000), 400, "the body is not JSON"),
         (post(b'{"commands": ' * 100 + b"1" + b"}" * 100), 400, "commands: {"),
@@ -146,6 +152,25 @@ async def test_wrong_settings_are_named_as_they_are_written(
         "problems": [{"message": message, "command": 1}],
     }
     assert diff(api.model, model_of(parse(CONFIG_TEXT))) == []
+
+
+@pytest.mark.parametrize(("name", "kind"), [("Apply", "Batch"), ("ListServices", "ListServicesRequest")])
+async def test_octets_that_are_no_message(api: Api, caplog: pytest.LogCaptureFixture, name: str, kind: str) -> None:
+    """By gRPC: told, like any other wrong request, and no failure of the controller."""
+    async with grpc.aio.insecure_channel(f"unix:{api.path}") as channel:
+        method = f"/{SERVICE.full_name}/{name}"
+        called = (
+            channel.unary_unary(method)(b"\n\x05ab")
+            if name == "Apply"
+            else channel.unary_stream(method)(b"\n\x05ab").read()
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as told:
+            await called
+    assert (told.value.code().name, told.value.details()) == (
+        "INVALID_ARGUMENT",
+        f"this is no {kind} of fullnat.api.v1",
+    )
+    assert caplog.records == []
 
 
 async def test_everything_wrong_with_a_request_is_told(api: Api) -> None:

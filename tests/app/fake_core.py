@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
 
 from fullnat.config.diff import model_of
 from fullnat.config.model import Config
@@ -32,6 +33,8 @@ class FakeCore:
         self.template_views: list[TemplateView] = []
         self.held: set[int] = set()
         """Ids of sessions that are known."""
+        self.entries: dict[int, SessionEntry] = {}
+        """Of sessions that the switch is to hold, by id."""
         self.service_views: tuple[ServiceView, ...] = ()
         self.local_views: tuple[LocalAddressView, ...] = ()
 
@@ -62,6 +65,15 @@ class FakeCore:
 
     def holds(self, entry: SessionEntry) -> bool:
         return entry.session_id in self.held
+
+    def stands(self, entry: SessionEntry) -> bool:
+        return entry in self.entries.values()
+
+    def session_ids(self) -> list[int]:
+        return list(self.entries)
+
+    def standing(self, session_id: int) -> SessionEntry | Literal["changing"] | None:
+        return self.entries.get(session_id)
 
     def check(self, commands: Iterable[Command]) -> None:
         """Whatever it is, it can be carried out."""

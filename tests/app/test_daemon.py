@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fullnat.app.daemon import EmbeddedPorts, Options
+from fullnat.app.daemon import EmbeddedPorts
+from fullnat.app.options import Options
 
 from app.conftest import CONFIG
 

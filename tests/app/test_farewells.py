@@ -41,7 +41,7 @@ def taken_at_removals(rig: Rig) -> list[int]:
 @pytest.fixture
 def behind(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
     """The stream holds little."""
-    monkeypatch.setattr("fullnat.app.session.FAREWELLS_AHEAD", 4)
+    monkeypatch.setattr("fullnat.app.outgoing.FAREWELLS_AHEAD", 4)
     return rig
 
 
@@ -77,7 +77,7 @@ async def test_a_new_connection_does_not_wait_for_resets(behind: Rig) -> None:
 
 
 async def test_a_removal_that_no_reset_stands_before_goes_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fullnat.app.session.MARGIN", 1000.0)
+    monkeypatch.setattr("fullnat.app.outgoing.MARGIN", 1000.0)
     await serving(rig)
     effects: list[Effect] = [Write(((Op.DELETE, session(8)),), 12), Reset(b"reset", 7)]
     rig.core.on_event = lambda event: [effects.pop()] if isinstance(event, PacketIn) else []

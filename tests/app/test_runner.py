@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
-from fullnat.app.runner import EVENTS_PER_ROUND, CoreRunner
+from fullnat.app.runner import EVENTS_PER_ROUND, YOUNG, CoreRunner
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import StaticRoute
 from fullnat.core.commands import Command, CommandError, EditGlobals, Problem, Reason, RemoveInterface, RemoveRoute
@@ -229,6 +230,24 @@ async def test_what_is_heard_while_nothing_waits_is_done_in_the_same_call(runner
     assert core.events[-1] == Written(1, {}), "nothing overtakes what waits"
     await until(lambda: core.events[-1] == Written(1, {}) and len(session.effects) == 4)
     assert core.events[3:] == [IdleNotice(1), SYN, Written(1, {})]
+
+
+async def test_garbage_is_looked_for_when_nothing_waits(runner: CoreRunner, core: FakeCore) -> None:
+    """So nobody waits for that of ten times as many objects."""
+    runner.attach(FakeSession(), UP)
+    await until(lambda: core.events)
+    gc.disable()
+    try:
+        gc.collect()
+        kept = [[number] for number in range(YOUNG)]
+        runner.hear([IdleNotice(number) for number in range(2 * EVENTS_PER_ROUND)])
+        assert gc.get_count()[0] >= YOUNG, "something waits"
+        await until(lambda: len(core.events) == 1 + 2 * EVENTS_PER_ROUND)
+        runner.hear([IdleNotice(0)])
+        assert gc.get_count()[0] < YOUNG
+        assert len(kept) == YOUNG
+    finally:
+        gc.enable()
 
 
 async def test_what_is_heard_waits_for_other_work_when_there_is_much(runner: CoreRunner, core: FakeCore) -> None:

@@ -331,7 +331,7 @@ async def test_an_unforeseen_error_costs_the_connection_only(rig: Rig, monkeypat
 async def test_packet_outs_beyond_what_the_stream_holds_follow_in_order(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fullnat.app.session.PACKETS_AHEAD", 4)
+    monkeypatch.setattr("fullnat.app.outgoing.PACKETS_AHEAD", 4)
     await serving(rig)
     frames = [b"frame %d" % number for number in range(300)]
     rig.core.on_event = lambda event: (

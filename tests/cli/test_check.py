@@ -103,3 +103,49 @@ def test_hosts_inside_need_a_route_out(tmp_path: Path) -> None:
         '(prefix = "0.0.0.0/0" leads to all)',
         f"{config}: 0 virtual servers, 0 real servers, 1 SNAT rule of 4 addresses",
     ]
+
+
+def test_check_warns_of_what_this_machine_does_not_have(tmp_path: Path) -> None:
+    """The file may be another machine's, so it is right; here its checks would never say anything."""
+    config = tmp_path / "fullnat.toml"
+    config.write_text(
+        CONFIG_TEXT
+        + """
+[[virtual_server]]
+address = "203.0.113.83"
+port = 80
+local_addresses = ["10.0.1.1"]
+quorum_up = "/bin/sh -c true"
+quorum_down = "/no/quorum '1 2'"
+notify_user = "no-such-user"
+[[virtual_server.real_server]]
+address = "10.0.0.11"
+port = 80
+notify_up = "/no/notify"
+[[virtual_server.check]]
+type = "script"
+command = "/etc/passwd"
+user = "nobody-here"
+[[virtual_server.real_server.check]]
+type = "http"
+tls = true
+ca_file = "/no/ca"
+device = "nosuchdev0"
+"""
+    )
+    result = invoke("check", config)
+    name = "warning: virtual server tcp 203.0.113.83:80"
+    server = f"{name}, real server 10.0.0.11:80"
+    told = [line for line in result.stderr.splitlines() if "on this machine" in line]
+    assert (result.exit_code, told) == (
+        0,
+        [
+            f"{name}: quorum_down: there is no program /no/quorum on this machine",
+            f"{name}: notify_user: there is no user no-such-user on this machine",
+            f"{name}: check of type script: /etc/passwd is not executable on this machine",
+            f"{name}: check of type script: there is no user nobody-here on this machine",
+            f"{server}: notify_up: there is no program /no/notify on this machine",
+            f"{server}: check of type http: there is no file /no/ca on this machine",
+            f"{server}: check of type http: there is no network interface nosuchdev0 on this machine",
+        ],
+    )

@@ -213,6 +213,7 @@ def test_stats_as_json(running: Path) -> None:
         "effective_weight": 0,
         "checked_weight": 0,
         "quic_id": "",
+        "new_rate": 0,
         "upper_threshold": 0,
         "lower_threshold": 0,
         "full": False,

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fullnat.app import daemon
+from fullnat.app.options import Options
+from fullnat.app.switches import transports
 from p4rt.waiting import until
 
 from cli.controllerkit import invoke
@@ -103,10 +104,10 @@ def test_run_reports_an_unusable_ca(tmp_path: Path) -> None:
 async def test_plain_text_over_the_network_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, address: str, warned: bool
 ) -> None:
-    options = daemon.Options(config=tmp_path, state_dir=tmp_path, control_socket=tmp_path, grpc_addr=address)
+    options = Options(config=tmp_path, state_dir=tmp_path, control_socket=tmp_path, grpc_addr=address)
     with caplog.at_level(logging.WARNING):
         async with contextlib.AsyncExitStack() as stack:
-            connect = await daemon.transports(options, stack)
+            connect = await transports(options, stack)
             for _ in range(2):
                 await connect().close()
     said = [record.getMessage() for record in caplog.records]

@@ -102,7 +102,7 @@ def test_the_lines_of_ipvsadm_have_marks() -> None:
         (BY_MATCH.replace("fwmark = 7", 'fwmark = 7\naddress = "203.0.113.80"'), "address: is that of another kind"),
         (BY_MATCH.replace("fwmark = 7", "fwmark = 0"), "fwmark: 0 is not a number from 1 to 16777215"),
         (BY_MATCH.replace('"dst=203.0.113.80,dport=80"', '"dport=80"'), "match: 'dport=80': dst is missing"),
-        (BY_MATCH.replace("match", "#"), "match: fwmark:7 needs match, 1 to 64 rules: a switch has no netfilter"),
+        (BY_MATCH.replace("match", "#"), "match: fwmark:7 needs match, 1 to 256 rules: a switch has no netfilter"),
         (BY_MATCH + BY_MATCH, "fwmark: tcp fwmark:7 is already that of virtual_server 1"),
         (
             ANY_PORT.replace("port = 0\nlocal", 'port = 0\nmatch = ["dst=203.0.113.80"]\nlocal'),

@@ -85,7 +85,7 @@ mode = "nat"
     [
         (RULE, 'deny = ["10.0.3.9"]', "deny: deny is not for snat"),
         (RULE, 'allow = ["10.0.3.9"]', "allow: allow is not for snat"),
-        (RULE, 'syn_proxy = "always"', "syn_proxy: syn_proxy is not for snat"),
+        (RULE, 'syn_proxy = "always"', "syn_proxy: syn_proxy always is not for snat"),
         (
             RULE,
             'local_addresses = ["10.0.0.100"]',

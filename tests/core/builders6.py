@@ -40,6 +40,7 @@ def virtual(**changes: Any) -> VirtualServer:
         "local_addresses": (IPv6Address(LOCAL),),
         "real_servers": (real(),),
         "reset_on_miss": False,
+        "syn_proxy": "off",
     }
     return VirtualServer(**(fields | changes))
 

@@ -23,7 +23,7 @@ OTHER: ServiceKey = (6, Endpoint(VIP, 81))
 ABSENT: ServiceKey = (6, Endpoint(VIP, 99))
 FIRST, SECOND = Endpoint(SERVER, RPORT), Endpoint(SERVER2, RPORT)
 TOA = SessionFlag.TOA
-SILENT = ServiceSettings(scheduler="rr", reset_on_miss=False)
+SILENT = ServiceSettings(scheduler="rr", reset_on_miss=False, syn_proxy="off")
 HERE = IPv4Interface("192.0.2.1/24")
 THIRD = Interface(port=3, mac=0x02AA00000003, address=HERE)
 DROP = StaticRoute(prefix=IPv4Network("192.0.2.0/24"), gateway=None)

@@ -261,11 +261,12 @@ class Rig:
         session_ids: int = 1 << 20,
         server_ids: int = 1 << 16,
         list_size: int = 1 << 18,
+        has_cookies: bool = True,
         up: bool = True,
     ) -> None:
         self.now = now
         self.config = config
-        self.session_ids, self.server_ids, self.list_size = session_ids, server_ids, list_size
+        self.sizes = Sizes(session_ids, server_ids, list_size=list_size, has_cookies=has_cookies)
         self.switch = switch or FakeSwitch()
         self.memos: dict[MemoryKey, Memo] = {}
         self.controller = self._controller()
@@ -273,9 +274,7 @@ class Rig:
             self.up()
 
     def _controller(self) -> Controller:
-        made = Controller(
-            Sizes(self.session_ids, self.server_ids, list_size=self.list_size), SECRET, Random(7), WALL_OFFSET
-        )
+        made = Controller(self.sizes, SECRET, Random(7), WALL_OFFSET)
         assert made.apply(diff(made.model, model_of(self.config)), self.now) == []
         return made
 

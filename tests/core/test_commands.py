@@ -70,7 +70,7 @@ def test_a_service_is_made_piece_by_piece() -> None:
     rig = two()
     service: ServiceKey = (6, Endpoint(ip("198.51.100.20"), 443))
     _, virtual_ = service
-    assert updates(rig, AddService(service, ServiceSettings())) == [
+    assert updates(rig, AddService(service, ServiceSettings(syn_proxy="off"))) == [
         (Op.INSERT, OwnAddress(virtual_.address, "own_vip")),
         (Op.INSERT, VirtualService(6, *virtual_, 1)),
     ]

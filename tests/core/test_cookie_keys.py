@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
+from fullnat.config.model import ServiceSettings
+from fullnat.core.commands import CommandError
 from fullnat.core.interface import Op
 from fullnat.core.modes import Mode
 from fullnat.p4constants import CookieKey, ServiceFlag
@@ -15,6 +18,8 @@ from fullnat.tables.virtual_service import VirtualService
 from .builders import VIP, VPORT, config, syn, virtual
 from .builders import real as real_server
 from .switch import Rig
+
+DEFAULT = ServiceSettings().syn_proxy
 
 
 def test_flags_and_keys_follow_the_configuration() -> None:
@@ -78,6 +83,19 @@ def test_auto_begins_with_half_open_sessions_and_ends_without() -> None:
     assert service.flags == ServiceFlag.COOKIES_IN_NEED
 
 
+def test_auto_begins_when_nobody_answers_for_two_seconds_of_the_rate() -> None:
+    """Forged SYNs at the rate that the service may have would take all of it, and never be more than the limit."""
+    rig = Rig(config(virtual(syn_proxy="auto", new_rate=3)))
+    rig.settle()
+    for port in range(1000, 1012):
+        rig.send(syn(port))
+        rig.settle()
+        rig.now += 0.34
+    (service,) = rig.switch.of(VirtualService)
+    assert service.flags == ServiceFlag.COOKIES | ServiceFlag.COOKIES_IN_NEED
+    assert len(rig.switch.sessions()) > 6
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -87,9 +105,29 @@ def test_auto_begins_with_half_open_sessions_and_ends_without() -> None:
     ],
 )
 def test_what_cannot_have_cookies_is_refused(changes: dict[str, Any], said: str) -> None:
-    from fullnat.core.commands import CommandError
-
     rig = Rig(config())
-    for word in ("auto", "always"):
-        with pytest.raises(CommandError, match=f"syn_proxy {word} is .*{said}"):
-            rig.reconfigure(config(virtual(syn_proxy=word, address=IPv4Address(VIP), **changes)))
+    with pytest.raises(CommandError, match=f"syn_proxy always is .*{said}"):
+        rig.reconfigure(config(virtual(syn_proxy="always", address=IPv4Address(VIP), **changes)))
+    rig.reconfigure(config(virtual(syn_proxy=DEFAULT, **changes)))
+    rig.settle()
+    assert ({entry.flags for entry in rig.switch.of(VirtualService)}, rig.switch.of(CookieKeyEntry)) == ({0}, set())
+
+
+def test_cookies_in_need_are_the_default_where_they_can_be() -> None:
+    """A server that answers past us takes them away from its service, and when it goes they are back."""
+    assert DEFAULT == "auto"
+    usual, direct = real_server(), replace(real_server("10.0.2.12", VPORT), mode=Mode.DR)
+    rig = Rig(config(virtual(syn_proxy=DEFAULT)))
+    for servers, flags in (((usual, direct), 0), ((usual,), ServiceFlag.COOKIES_IN_NEED)):
+        rig.reconfigure(config(virtual(syn_proxy=DEFAULT, real_servers=servers)))
+        rig.settle()
+        assert {entry.flags for entry in rig.switch.of(VirtualService)} == {flags}
+        assert bool(rig.switch.of(CookieKeyEntry)) is bool(flags)
+
+
+def test_a_program_without_cookies_has_none_in_need() -> None:
+    """Who asks for them always is refused by name."""
+    rig = Rig(config(virtual(syn_proxy=DEFAULT)), has_cookies=False)
+    assert ({entry.flags for entry in rig.switch.of(VirtualService)}, rig.switch.of(CookieKeyEntry)) == ({0}, set())
+    with pytest.raises(CommandError, match="syn_proxy always is not in this program of the switch"):
+        rig.reconfigure(config(virtual(syn_proxy="always")))

@@ -10,16 +10,25 @@ from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import ServerSettings
 from fullnat.core.commands import AddServer, EditServer
-from fullnat.net.flow import Address
+from fullnat.net.flow import Address, Endpoint
 
 from .builders import SERVER, SERVER2, config, ip, real, syn, virtual
 from .commandkit import FIRST, KEY, SECOND
 from .helpers import established, opened, tell
 from .switch import Rig
 
+MANY = tuple(real(f"10.0.2.{number}") for number in range(11, 19))
+
 
 def shares(rig: Rig, count: int, first: int = 10_000) -> Counter[Address]:
     return Counter(opened(rig, first + number).server for number in range(count))
+
+
+def home(rig: Rig, client: Address, port: int) -> Address:
+    """Where a connection of ``client`` goes."""
+    rig.send(syn(port, client=client))
+    rig.settle()
+    return rig.switch.sessions()[rig.switch.injected[-1].session_id].server
 
 
 def test_maglev_goes_by_weights_whatever_their_sum_is() -> None:
@@ -51,6 +60,35 @@ def test_a_server_in_slow_start_beside_many_others_gets_some(scheduler: str) -> 
     assert gets(131, 30_000) >= 1
     (service,) = rig.controller.services()
     assert {server.effective_weight for server in service.servers} == {1}
+
+
+def test_a_slow_start_goes_on_when_more_servers_come() -> None:
+    """envoyproxy/envoy#29008: with each further one it is as good as over for those that have begun."""
+    rig = Rig(config(virtual(scheduler="wrr", real_servers=(real(weight=10),), slow_start=90.0)))
+    seen = []
+    for number in range(12, 15):
+        rig.apply(AddServer(KEY, Endpoint(ip(f"10.0.2.{number}"), FIRST.port), ServerSettings(weight=10)))
+        rig.settle()
+        rig.advance(31)
+        (service,) = rig.controller.services(rig.now)
+        seen.append([each.warming for each in service.servers])
+    assert seen == [[None, 31.0], [None, 62.0, 31.0], [None, None, 62.0, 31.0]]
+    weights = [each.effective_weight / service.servers[0].effective_weight for each in service.servers]
+    assert weights == [1.0, 1.0, pytest.approx(0.7, abs=0.1), pytest.approx(0.4, abs=0.1)]
+
+
+@pytest.mark.parametrize("persistence", [0.0, 300.0])
+def test_maglev_sends_a_client_to_one_server_from_whatever_port_and_after_a_restart(persistence: float) -> None:
+    """cilium/cilium#26709: with session affinity, nodes of one table choose by the client's port, each another one."""
+    service = virtual(scheduler="mh", real_servers=MANY, persistence_timeout=persistence)
+    clients = [ip("192.0.2.0", number) for number in range(20)]
+    homes = []
+    for first in (10_000, 20_000):
+        rig = Rig(config(service))
+        homes.append([{home(rig, client, first + turn) for turn in range(3)} for client in clients])
+    assert homes[0] == homes[1]
+    assert {len(each) for each in homes[0]} == {1}
+    assert len(set.union(*homes[0])) > 3
 
 
 @pytest.mark.parametrize("scheduler", ["wlc", "sed", "nq"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fullnat.core.inbox import HURRY, OPENINGS, PATIENCE, ROOM, Inbox
+from fullnat.core.inbox import HURRY, KEPT, OPENINGS, PATIENCE, ROOM, Inbox
 from fullnat.core.interface import Event, IdleNotice, NeighborHeard, PacketIn, SessionEvents, Shed
 from fullnat.p4constants import PuntReason
 
@@ -77,12 +77,21 @@ def test_neighbors_that_were_heard_are_one_kind() -> None:
 
 
 def test_a_burst_may_wait_until_its_clients_would_repeat() -> None:
-    inbox = Inbox(10)
-    inbox.post(map(opening, range(3)), 0.0)
+    inbox = Inbox(KEPT + 10)
+    inbox.post(map(opening, range(KEPT + 3)), 0.0)
     assert inbox.take(PATIENCE - 2 * STEP) == opening(0)
     assert inbox.take(PATIENCE - STEP) == opening(1)
-    assert inbox.take(PATIENCE + STEP) is None
-    assert (inbox.handled, inbox.shed) == (2, 1)
+    assert inbox.take(PATIENCE + STEP) == opening(3)
+    assert (inbox.handled, inbox.shed) == (3, 1)
+
+
+def test_who_is_away_for_longer_than_that_makes_sessions_of_what_came_meanwhile() -> None:
+    """Clients that began together repeat together: were all of them late once, they would be so each time."""
+    inbox = Inbox(1000)
+    for turn in range(3):
+        inbox.post(map(opening, range(KEPT)), 2.0 * turn)
+        assert taken(inbox, 2.0 * turn + 1.5) == list(map(opening, range(KEPT)))
+    assert inbox.shed == 0
 
 
 def test_what_is_no_opening_is_never_given_up() -> None:
@@ -160,13 +169,12 @@ def test_shed_syns_are_counted() -> None:
 
 def test_openings_that_other_events_hold_up_are_shed_meanwhile() -> None:
     """So the switch is told to bring fewer, though nothing is ever asked for but events."""
-    inbox = Inbox(10)
-    inbox.post([opening(0)], 0.0)
+    inbox = Inbox(KEPT + 10)
+    inbox.post(map(opening, range(KEPT + 1)), 0.0)
     now = 0.0
     while now <= PATIENCE:
         inbox.post([IdleNotice(1), IdleNotice(2)], now)
         assert inbox.take(now) is not None
         now += STEP
-    inbox.post([opening(1)], now)
     assert isinstance(inbox.take(now), IdleNotice)
     assert (inbox.handled, inbox.shed) == (0, 1)

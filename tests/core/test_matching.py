@@ -279,7 +279,7 @@ def with_match(*rules: str) -> Any:
     ("command", "message"),
     [
         (AddServer(ANY_PORT, Endpoint(SERVER2, 80), ServerSettings()), "its own has to be 0, not 80"),
-        (AddService((6, marked(1)), SETTINGS), "fwmark:1 needs match, 1 to 64 rules"),
+        (AddService((6, marked(1)), SETTINGS), "fwmark:1 needs match, 1 to 256 rules"),
         (
             AddService((6, marked(1, v6=True)), with_match("dst=198.51.100.10")),
             "dst is not of IPv6, as fwmark6:1 is; without -6 it is of IPv4, fwmark:1",

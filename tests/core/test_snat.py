@@ -288,7 +288,7 @@ def test_an_interface_that_a_rule_names_stays() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (replace(OUT, syn_proxy="auto"), "syn_proxy is not for snat"),
+        (replace(OUT, syn_proxy="always"), "syn_proxy always is not for snat"),
         (ServiceSettings(match=INWARD, mapping="address-dependent"), "mapping is of snat"),
         (ServiceSettings(match=INWARD, block_size=512), "block_size is of snat"),
         (ServiceSettings(match=INWARD, block_log=True), "block_log is of snat"),

@@ -64,6 +64,13 @@ class Proxied:
     def settle(self) -> None:
         self.rig.settle()
 
+    def send_events(self, *events: SessionEvents) -> None:
+        for event in events:
+            self.rig.send(event)
+
+    def states(self) -> list[str]:
+        return [str(session.state) for session in self.rig.controller.sessions()]
+
     def injected(self) -> list[Inject]:
         """Since the last time."""
         found = self.switch.injected[:]
@@ -113,7 +120,7 @@ def test_plain_cookie_asks_without_options() -> None:
 
 @pytest.mark.parametrize(("options", "narrowed"), [(b"\x01\x03\x03\x07", 0), (b"\x01\x03\x03\x04", 3), (b"", 7)])
 def test_server_answer_splices_both_entries_and_lets_what_waits_go(options: bytes, narrowed: int) -> None:
-    """Its SYN-ACK first, which opens the client's window, and then what the client has sent, in its order, once."""
+    """What the client has sent, in its order, once, and then the SYN-ACK, which opens the client's window for more."""
     proxied = Proxied()
     data = proxied.from_client("COOKIE_ACK", PSH | ACK, payload=b"GET /")
     proxied.begin(data, data)
@@ -126,11 +133,39 @@ def test_server_answer_splices_both_entries_and_lets_what_waits_go(options: byte
     assert proxied.entry.splice == Splice(difference, 7, narrowed)
     number = proxied.entry.session_id
     assert proxied.injected() == [
-        Inject(SERVER_PORT, answer.frame, number, False),
         Inject(CLIENT_PORT, data.frame, number, False),
         Inject(CLIENT_PORT, more.frame, number, False),
+        Inject(SERVER_PORT, answer.frame, number, False),
     ]
     assert (proxied.stat("sessions_created"), proxied.stat("sessions_spliced")) == (1, 1)
+
+
+def test_what_waits_goes_as_its_client_has_sent_it() -> None:
+    """In the order of its numbers, across their end, and without acknowledgements that say nothing else."""
+    proxied = Proxied()
+    start = 0xFFFFFFFE
+    first = proxied.from_client(seq=start)
+    data = proxied.from_client(seq=start, payload=b"one")
+    more = proxied.from_client("NO_SESSION", seq=1, payload=b"two")
+    end = proxied.from_client("NO_SESSION", FIN | ACK, seq=4)
+    proxied.begin(more, data, end, first=first)
+    answer = proxied.from_server(ack=start + proxied.entry.delta & 0xFFFFFFFF)
+    proxied.send(answer)
+    proxied.settle()
+    assert [sent.frame for sent in proxied.injected()] == [each.frame for each in (data, more, end, answer)]
+
+
+def test_what_the_switch_tells_before_it_has_answered_is_heard() -> None:
+    """Segments pass from the moment that both entries have the splice, and what they are is told once."""
+    proxied = Proxied()
+    proxied.begin()
+    proxied.send(proxied.from_server())
+    number = proxied.entry.session_id
+    proxied.send_events(SessionEvents(number, Direction.IN, SessionEvent.ESTABLISHED))
+    proxied.settle()
+    assert proxied.states() == ["ESTABLISHED"]
+    proxied.send_events(SessionEvents(number, Direction.OUT, SessionEvent.FIN_OUT))
+    assert proxied.states() == ["FIN_WAIT"]
 
 
 def test_segment_that_was_under_way_follows() -> None:
@@ -141,6 +176,7 @@ def test_segment_that_was_under_way_follows() -> None:
     proxied.settle()
     proxied.injected()
     late = [proxied.from_client("SPLICE", payload=b"x"), proxied.from_client(payload=b"y"), proxied.from_server(ACK)]
+    late.append(proxied.from_client("NO_SESSION", seq=ISN + 2, payload=b"z"))
     proxied.send(*late)
     assert [sent.frame for sent in proxied.injected()] == [each.frame for each in late]
 
@@ -221,7 +257,7 @@ def test_late_segment_of_a_session_that_waits_is_kept() -> None:
     proxied.settle()
     proxied.send(proxied.from_server())
     proxied.settle()
-    assert [sent.frame for sent in proxied.injected()][-1] == second.frame
+    assert [sent.frame for sent in proxied.injected()][-2] == second.frame
     assert proxied.resets() == []
 
 
@@ -236,6 +272,43 @@ def test_first_late_segment_is_not_answered() -> None:
     proxied.send(second)
     assert [segment for _, _, segment in proxied.resets()] == [RESET]
     proxied.begin()
+
+
+def test_each_connection_of_a_flow_has_a_late_segment_that_is_not_answered() -> None:
+    """Its client takes the port again."""
+    proxied = Proxied(reset_on_miss=True)
+    flags = int(ServiceFlag.COOKIES | ServiceFlag.RESET_ON_MISS)
+    second = proxied.from_client("NO_SESSION", seq=ISN + 4, payload=b"two")._replace(service_flags=flags)
+    proxied.send(second)
+    proxied.begin()
+    proxied.rig.advance(20)
+    assert proxied.switch.sessions() == {}
+    proxied.resets()
+    proxied.send(second)
+    assert proxied.resets() == []
+
+
+def test_late_segment_is_answered_at_once_where_no_cookie_is_under_way() -> None:
+    """The switch says so by the service's flags, without those of cookies."""
+    proxied = Proxied(reset_on_miss=True, syn_proxy="auto")
+    late = proxied.from_client("NO_SESSION", seq=ISN + 4)._replace(service_flags=int(ServiceFlag.RESET_ON_MISS))
+    proxied.send(late)
+    assert [segment for _, _, segment in proxied.resets()] == [RESET]
+
+
+def test_rate_counts_what_acknowledges_a_cookie() -> None:
+    """Who comes too soon learns it."""
+    proxied = Proxied(new_rate=1)
+    proxied.begin()
+    proxied.flow = proxied.flow._replace(src=Endpoint(CLIENT, 40001))
+    proxied.send(proxied.from_client())
+    proxied.settle()
+    assert proxied.resets() == [(CLIENT_PORT, proxied.flow.reversed(), RESET)]
+    assert (proxied.stat("service_rate"), len(proxied.switch.sessions())) == (1, 1)
+    proxied.rig.advance(1)
+    proxied.send(proxied.from_client())
+    proxied.settle()
+    assert len(proxied.switch.sessions()) == 2
 
 
 def test_damaged_segments_make_nothing() -> None:

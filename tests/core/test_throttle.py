@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
+
+from fullnat.core.inbox import Inbox
+from fullnat.core.interface import PacketIn
 from fullnat.core.throttle import HEADROOM, INTERVAL, LEAST, Throttle
+from fullnat.p4constants import PuntReason
 
 
 class Controller:
@@ -41,6 +46,62 @@ def test_an_overload_brings_little_more_than_can_be_handled() -> None:
     assert controller.throttle.active
     assert controller.throttle.burst == 550
     assert controller.changes == 1
+
+
+class Overloaded:
+    """Has the inbox that what is brought waits in, and serves ``capacity`` a second, more or less by a quarter."""
+
+    STEP = 0.005
+
+    def __init__(self, configured: int, capacity: int) -> None:
+        self.throttle = Throttle(configured)
+        self.inbox = Inbox(32768)
+        self.capacity = capacity
+        self.rng = Random(1)
+        self.now = 0.0
+        self.due = 0.0
+
+    def serve(self, offered: int, seconds: float) -> tuple[int, int]:
+        """Sessions made and SYNs shed."""
+        before = self.inbox.handled, self.inbox.shed
+        for _ in range(round(seconds / INTERVAL)):
+            self._interval(offered)
+        return self.inbox.handled - before[0], self.inbox.shed - before[1]
+
+    def _interval(self, offered: int) -> None:
+        handled, shed = self.inbox.handled, self.inbox.shed
+        each = round(self.capacity * self.STEP * self.rng.uniform(0.75, 1.25))
+        for _ in range(round(INTERVAL / self.STEP)):
+            self.now += self.STEP
+            self.due += min(offered, self.throttle.rate) * self.STEP
+            self.inbox.post([SYN] * int(self.due), self.now)
+            self.due %= 1
+            for _ in range(each):
+                self.inbox.take(self.now)
+        self.throttle.look(self.inbox.handled - handled, self.inbox.shed - shed, INTERVAL, self.inbox.openings)
+
+
+SYN = PacketIn(PuntReason.SERVICE_SYN, 0, 1, 0, b"")
+
+
+def test_a_queue_that_will_be_shed_lets_the_limit_rise_no_more() -> None:
+    """SYNs are shed a second after too many have come: by then a limit that rises would bring several times what can be
+    handled, again and again."""
+    controller = Overloaded(100_000, 5_000)
+    controller.serve(14_000, 3)
+    made, shed = controller.serve(14_000, 60)
+    assert made > 60 * 4_900
+    assert shed < 0.25 * made
+    controller.serve(1_000, 5)
+    assert not controller.throttle.active
+
+
+def test_a_burst_limits_nothing_before_any_of_it_is_shed() -> None:
+    controller = Overloaded(100_000, 5_000)
+    controller.serve(9_000, 0.5)
+    assert controller.throttle.rate == 100_000
+    controller.serve(0, 0.75)
+    assert (controller.inbox.handled, controller.inbox.shed) == (4_500, 0)
 
 
 def test_the_limit_follows_a_controller_that_gets_faster_or_slower() -> None:

@@ -9,6 +9,8 @@ import contextlib
 import os
 import shutil
 import signal
+import socketserver
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http.client import HTTPConnection
@@ -41,7 +43,7 @@ http {{
   uwsgi_temp_path {directory}/d; scgi_temp_path {directory}/e;
   server {{
     listen {address};
-    location / {{ return {status} "nginx"; }}
+    location / {{ {answer}; }}
   }}
 }}
 """
@@ -102,10 +104,12 @@ class Checked:
         self.nginx: Process | None = None
         self._starts = 0
 
-    def start(self, status: int = 200) -> None:
+    def start(self, status: int = 200, answer: str = "") -> None:
+        """``answer`` is what nginx does with a request, in its own words; by default it says ``status``."""
         self._starts += 1
+        answer = answer or f'return {status} "nginx"'
         path = self.directory / "nginx.conf"
-        path.write_text(CONFIG.format(directory=self.directory, address=self._endpoint, status=status))
+        path.write_text(CONFIG.format(directory=self.directory, address=self._endpoint, answer=answer))
         command = ["nginx", "-c", str(path), "-e", str(self.directory / "error.log")]
         nginx = self.nginx = self.world.network.start("s1", f"nginx{self._starts}", command)
 
@@ -240,6 +244,70 @@ def test_a_server_that_hangs(checked: Checked) -> None:
     finally:
         os.kill(worker, signal.SIGCONT)
     checked.becomes(True)
+
+
+class Slow(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """What nginx asks in turn: it answers rightly, after ``delay`` seconds."""
+
+    daemon_threads = True
+    delay = 0.0
+    answered = 0
+
+
+class _Answer(socketserver.StreamRequestHandler):
+    server: Slow
+
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+        ended.wait(self.server.delay)
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nnginx")
+            self.server.answered += 1
+
+
+ended = threading.Event()
+"""Never set: what is slow waits for it."""
+
+
+@pytest.fixture
+def slow(checked: Checked) -> Iterator[Slow]:
+    """Behind nginx, which is as it was again afterwards."""
+    path = checked.directory / "slow"
+    with Slow(str(path), _Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        checked.stop()
+        checked.start(answer=f"proxy_ignore_client_abort on; proxy_pass http://unix:{path}")
+        yield server
+        checked.stop()
+        checked.start()
+        checked.becomes(True)
+        server.shutdown()
+    path.unlink()
+
+
+@V4
+def test_a_server_that_is_slower_than_the_timeout(checked: Checked, slow: Slow) -> None:
+    """It answers all the while, and rightly; a reload in between changes nothing."""
+    stack = checked.world.stack
+    assert stack.controller is not None
+    checked.becomes(True)
+    assert checked.answers() == {True, False}
+    slow.delay = 1.5
+    assert checked.becomes(False) == "no answer in 1 s"
+    assert checked.answers() == {False}
+    failed = slow.answered
+    stack.configure(config(weight=2))
+    stack.controller.signal(signal.SIGHUP)
+    poll(lambda: checked.shown()["weight"] == 2, 20, "the file is read")
+    poll(lambda: slow.answered > failed + 1, 20, "it answers, too late")
+    assert not checked.shown()["healthy"]
+    slow.delay = 0.3
+    checked.becomes(True)
+    stack.configure(config())
+    stack.controller.signal(signal.SIGHUP)
+    poll(lambda: checked.shown()["weight"] == 1, 20, "the file is read")
+    assert checked.answers() == {True, False}
 
 
 @BOTH

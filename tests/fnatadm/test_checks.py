@@ -83,6 +83,24 @@ async def test_what_is_none(api: Api, fnatadm: Run, text: str, message: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("/no/such/program --quick", "there is no program /no/such/program"),
+        ("/etc", "there is no program /etc"),
+        ("/etc/passwd", "/etc/passwd is not executable"),
+        ("check", "'check' does not begin with the absolute path of a program"),
+    ],
+)
+@pytest.mark.parametrize("line", [f"-A {WEB}", f"-a {WEB} -r 10.0.0.11 -b"])
+async def test_a_program_that_is_not_there(api: Api, fnatadm: Run, line: str, command: str, message: str) -> None:
+    """It would never say anything of the server, which would count as up."""
+    before = dict(api.model.services)
+    done = await fnatadm(f"""{line} --check 'type=script command="{command}"'""")
+    assert done == Done(2, "", f"fnatadm: --check: {message}\n")
+    assert api.model.services == before
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         ("-A -t 203.0.113.80:0", "-a -t 203.0.113.80:0 -r 10.0.0.11:0 -g --check type=tcp"),

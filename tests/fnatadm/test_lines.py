@@ -69,6 +69,18 @@ WRONG = [
         "-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type gue --tun-port 80",
         "--tun-port goes with --tun-type gue, and is 6080",
     ),
+    ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-nocsum", "--tun-nocsum goes with --tun-type gue"),
+    ("-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type gue --tun-csum", "GUE is sent without a checksum of its own"),
+    (
+        "-A -t 192.0.2.1:80 -s sh -b sh-port",
+        "unexpected 'sh-port': flags of schedulers are not supported, and -b is FULLNAT here",
+    ),
+    ("-A -t 192.0.2.1:80 -s sh --sched-flags sh-port", "schedulers have no flags"),
+    ("-A -1 2001:db8::1", "ICMPv6 has services by match: -f NUMBER/icmpv6 -H dst=ADDRESS"),
+    (
+        "-E -t 192.0.2.1:80 --dest-check default",
+        "--dest-check is DPVS's; --option passive_failures=N and passive_time=SECONDS are that here",
+    ),
     ("-A -t 192.0.2.1:80 --proxy-protocol v1", "--proxy-protocol v1: PROXY protocol is of version 2 only"),
     ("-A -t 192.0.2.1:80 --option toa", "--option 'toa' is not NAME=VALUE"),
     (
@@ -82,6 +94,8 @@ WRONG = [
     ("-A -t 192.0.2.1:80 --check none --check type=tcp", "--check none and others do not go together"),
     ("-A -t 192.0.2.1:80 --check path='", '--check "path=\'": No closing quotation'),
     ("-D -t 192.0.2.1:80 --check none", "--check does not go with -D"),
+    ("-D -t fwmark6:3:4", "'fwmark6:3:4' has no port"),
+    ("-D -t fwmark:x", "'fwmark' is no address, and no host is known by that name"),
 ]
 
 
@@ -101,7 +115,9 @@ def test_wrong_lines(line: str, message: str) -> None:
 
 @pytest.mark.parametrize("word", REFUSED)
 def test_what_is_not_supported_is_named(word: str) -> None:
-    with pytest.raises(UsageError, match=r"not supported|there is no daemon|DPVS's"):
+    with pytest.raises(
+        UsageError, match=r"not supported|there is no daemon|DPVS's|no flags|without a checksum|by match"
+    ):
         parse([word])
 
 
@@ -134,6 +150,17 @@ def test_proxy_protocol_by_the_words_of_dpvs() -> None:
     for word, proxy in (("disable", "off"), ("v2", "first"), ("v2-insecure", "clients")):
         found = server(f"-A -t 192.0.2.1:80 -s rr --proxy-protocol {word}")
         assert found["settings"] == {"scheduler": "rr", "proxy_protocol": proxy}
+
+
+def test_long_options_of_dpvs() -> None:
+    assert server("-P -t 192.0.2.1:80 --laddr 10.0.1.1") == server("-P -t 192.0.2.1:80 -z 10.0.1.1")
+    assert server("-U -t 192.0.2.1:80 --blklst 10.0.0.0/8") == server("-U -t 192.0.2.1:80 -k 10.0.0.0/8")
+    assert server("-O -t 192.0.2.1:80 --whtlst 10.0.0.0/8") == server("-O -t 192.0.2.1:80 -2 10.0.0.0/8")
+
+
+def test_a_tunnel_of_gue() -> None:
+    line = "-a -t 192.0.2.1:80 -r 192.0.2.2 -i --tun-type gue --tun-port 6080 --tun-nocsum"
+    assert server(line)["settings"]["mode"] == "gue"
 
 
 def test_ways_to_write_options() -> None:

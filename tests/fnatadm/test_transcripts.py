@@ -291,7 +291,7 @@ async def test_what_the_controller_refuses(fnatadm: Run) -> None:
         ("-D -t 203.0.113.81:80", "there is no virtual server tcp 203.0.113.81:80"),
         ("-L -t 203.0.113.81:80", "there is no virtual server tcp 203.0.113.81:80"),
         ("-Z -t 203.0.113.81:80", "there is no virtual server tcp 203.0.113.81:80"),
-        ("-A -f 3", "fwmark:3 needs match, 1 to 64 rules"),
+        ("-A -f 3", "fwmark:3 needs match, 1 to 256 rules"),
         ("-A -f 0 -H dst=203.0.113.81", "fwmark 0 is not from 1 to 16777215"),
         ("-A -f 3 -H dport=80", "'dport=80': dst is missing"),
         ("-A -t 203.0.113.81:0 -H dst=203.0.113.81", "match is of services by fwmark, and 203.0.113.81:0 is none"),

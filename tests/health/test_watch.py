@@ -324,3 +324,24 @@ def test_a_sorry_server_has_only_checks_of_its_own(fake: Fake) -> None:
         await fake.watch.close()
 
     asyncio.run(run())
+
+
+async def test_checks_that_begin_together_are_spread_over_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand servers are checked first within a second; they must not be again and again."""
+    asked: dict[Target, list[float]] = {}
+
+    async def check(_settings: Check, target: Target) -> None:
+        asked.setdefault(target, []).append(asyncio.get_running_loop().time())
+
+    monkeypatch.setattr(probing, "KINDS", {"tcp": check})
+    settings = Check(type="tcp", interval=1.0)
+    tasks = [
+        asyncio.create_task(probing.Prober(settings, Target("192.0.2.1", port, False), lambda: None).run())
+        for port in range(40)
+    ]
+    await until(lambda: len(asked) == 40 and all(len(times) > 2 for times in asked.values()), "each is checked thrice")
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert min(second - first for first, second, *_ in asked.values()) < 0.5
+    assert min(third - second for _, second, third, *_ in asked.values()) > 0.8

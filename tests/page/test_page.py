@@ -20,7 +20,7 @@ from fullnat.api.listener import CONNECTIONS
 from fullnat.config import file
 from fullnat.page import FILES
 
-from page.devtools import browser
+from topo.devtools import browser
 
 CHROMIUM = shutil.which("chromium")
 BROWSER = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,900")

@@ -19,7 +19,7 @@ PROGRAM = ROOT / "tests" / "p4soft" / "programs" / "initial"
 BIN = str(Path(sys.executable).parent)
 FULL = Path("/dev/full")
 COMMANDS = {
-    "fullnat check": [f"{BIN}/fullnat", "check", "docs/example.toml"],
+    "fullnat check": [f"{BIN}/fullnat", "check", "tests/tools/plain.toml"],
     "fullnat --help": [f"{BIN}/fullnat", "--help"],
     "fullnat run --help": [f"{BIN}/fullnat", "run", "--help"],
     "p4soft --help": [f"{BIN}/p4soft", "--help"],

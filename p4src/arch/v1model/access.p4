@@ -153,7 +153,8 @@ control Access(inout headers_t hdr, inout metadata_t m, in bit<48> time) {
                         advance(next, now, policy.source_gap, policy.source_slack);
                         if (next > now) { drop(DropReason.SOURCE_RATE); } else { source_pace.write(slot, next); }
                     }
-                    if (begins && policy.gap != 0 && !DECIDED) {
+                    /* Where every SYN gets a cookie, the controller counts what acknowledges one. */
+                    if (begins && policy.gap != 0 && !DECIDED && m.own.flags & (bit<8>)ServiceFlag.COOKIES == 0) {
                         service_pace.read(next, (bit<32>)m.own.policy);
                         advance(next, now, policy.gap, policy.slack);
                         if (next > now) { drop(DropReason.NEW_RATE); } else { service_pace.write((bit<32>)m.own.policy, next); }

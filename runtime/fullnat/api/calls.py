@@ -64,6 +64,8 @@ CALLS = (
     Call("Reload", "POST", "/v1/reload", _OPERATOR, answer=Handlers.reload),
     Call("Compare", "POST", "/v1/compare", _READ, answer=Handlers.compare),
     Call("Trace", "POST", "/v1/trace", _READ, answers=Handlers.trace),
+    Call("ListSwitches", "GET", "/v1/switches", _READ, answers=Handlers.switches),
+    Call("Activate", "POST", "/v1/activate", _OPERATOR, answer=Handlers.activate),
 )
 BY_NAME: Mapping[str, Call] = {call.name: call for call in CALLS}
 BY_PATH: Mapping[str, Call] = {call.path: call for call in CALLS}

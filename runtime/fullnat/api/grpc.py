@@ -8,10 +8,11 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from fullnat.api import large
 from fullnat.api.calls import BY_NAME, SERVICE, Call
-from fullnat.api.errors import CallError
+from fullnat.api.errors import CallError, Kind
 from fullnat.api.identity import Identity
 from fullnat.api.server import Dispatcher
 
@@ -34,31 +35,38 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
         made = grpc.unary_unary_rpc_method_handler if call.answer else grpc.unary_stream_rpc_method_handler
         return made(
             self._one(call) if call.answer else self._many(call),
-            request_deserializer=call.request.FromString,
             response_serializer=call.response.SerializeToString,
         )
 
     def _one(self, call: Call) -> Callable[[Any, grpc.aio.ServicerContext], Any]:
-        async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        async def answer(request: bytes, context: grpc.aio.ServicerContext) -> Any:
             answers = [found async for found in self._answers(call, request, context)]
             return answers[0]
 
         return answer
 
     def _many(self, call: Call) -> Callable[[Any, grpc.aio.ServicerContext], AsyncIterator[Any]]:
-        async def answers(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+        async def answers(request: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
             async for answer in self._answers(call, request, context):
                 yield answer
 
         return answers
 
-    async def _answers(self, call: Call, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+    async def _answers(self, call: Call, request: bytes, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
         try:
-            async for turn in self._dispatcher.run(call, request, self._who_is(context.peer())):
+            async for turn in self._dispatcher.run(call, _message(call, request), self._who_is(context.peer())):
                 for answer in turn:
                     yield await large.message(call.response, answer)
         except CallError as error:
             await context.abort(grpc.StatusCode[error.kind.code], str(error))
+
+
+def _message(call: Call, octets: bytes) -> Any:
+    """Raises CallError. gRPC itself would call it an unforeseen failure, and log how it came about."""
+    try:
+        return call.request.FromString(octets)
+    except DecodeError:
+        raise CallError(Kind.INVALID, f"this is no {call.request.DESCRIPTOR.name} of {SERVICE.file.package}") from None
 
 
 async def start(path: str, dispatcher: Dispatcher, who_is: WhoIs) -> grpc.aio.Server:

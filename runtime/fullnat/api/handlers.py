@@ -12,6 +12,7 @@ from fullnat.api.errors import CallError, Kind, Problem, refused
 from fullnat.api.identity import Identity, Role
 from fullnat.app.changes import Changes, Refused
 from fullnat.app.filters import UnknownFilter
+from fullnat.app.group.shown import NotNow
 from fullnat.app.shown import Json
 from fullnat.app.snapshot import SERVICES_PER_TURN, Snapshots
 from fullnat.app.tracing import Arrivals, BadRequest, NoSwitch, Tracing
@@ -43,7 +44,8 @@ class Handlers:
     # ---- one answer
 
     async def about(self, _request: Any, caller: Identity) -> Json:
-        return {**self._about, "switch": self._snapshots.switch_state, "role": caller.role.name.lower()}
+        shared = {name: value for name, value in self._snapshots.shared().items() if name == "leader"}
+        return {**self._about, "switch": self._snapshots.switch_state, **shared, "role": caller.role.name.lower()}
 
     async def network(self, _request: Any, _caller: Identity) -> Json:
         return translate.network(self._changes.model)
@@ -148,6 +150,16 @@ class Handlers:
 
     async def talkers(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
         yield self._snapshots.talkers(request.most or TALKERS)
+
+    async def switches(self, _request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
+        yield self._snapshots.switches()
+
+    async def activate(self, request: Any, _caller: Identity) -> Json:
+        self._require_primary()
+        try:
+            return {"before": await self._snapshots.activate(request.name)}
+        except NotNow as error:
+            raise CallError(Kind.CONFLICT, str(error)) from None
 
     async def sessions(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:
         async for turn in self._filtered(request, self._snapshots.sessions):

@@ -24,6 +24,8 @@ class Candidate:
         """Another controller is primary, and that was said."""
         self.primary = False
         """By the last word of the switch."""
+        self.surpassed = 0
+        """Nobody is primary, and the switch has had this election id, which is beyond our highest bid."""
         self._client = client
         self._updates: deque[Arbitration] = deque()
         self._arrived = asyncio.Event()
@@ -42,11 +44,16 @@ class Candidate:
             if update.mastership is Mastership.PRIMARY:
                 self.standby = False
                 return
-            if update.mastership is Mastership.NONE:
-                await self._client.bid(max(update.election_id, self._client.election_id) + 1)
-            elif not self.standby:
+            higher = max(update.election_id, self._client.election_id) + 1
+            is_free = update.mastership is Mastership.NONE
+            if is_free and higher <= self._client.highest_bid:
+                await self._client.bid(higher)
+                continue
+            self.surpassed = update.election_id if is_free else 0
+            if not self.standby:
                 self.standby = True
-                _LOGGER.info("standing by: the controller with election id %d is primary", update.election_id)
+                what = "the switch has had" if is_free else "primary is"
+                _LOGGER.info("standing by: %s the controller with election id %d", what, update.election_id)
 
     async def lost(self) -> NoReturn:
         """Until another controller is primary, which is raised as NotPrimary."""

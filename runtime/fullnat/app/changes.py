@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +30,8 @@ FIRST = 3
 
 
 class Refused(Exception):
-    """The switch has refused some of it, and everything is as before; the message says what."""
+    """The switch has refused some of it, or another controller leads, and everything is as before; the message says
+    what."""
 
 
 class Reloaded(NamedTuple):
@@ -59,6 +60,16 @@ class Changes:
         self._file = _copy(runner.core.model)
         """The model as the file had it when it was last read."""
         self._one_at_a_time = asyncio.Lock()
+        self._closed = ""
+        self._kept: Callable[[], Awaitable[None]] | None = None
+
+    def close(self, reason: str) -> None:
+        """Have nothing changed here from now on, for this reason; "": it may be."""
+        self._closed = reason
+
+    def keep(self, kept: Callable[[], Awaitable[None]] | None) -> None:
+        """What changes is told of only when ``kept`` is through."""
+        self._kept = kept
 
     @property
     def model(self) -> Model:
@@ -67,6 +78,7 @@ class Changes:
     async def apply(self, commands: Sequence[Command]) -> list[str]:
         """Carry out all of ``commands``; what they change. Raises CommandError or Refused, and then nothing has."""
         async with self._one_at_a_time:
+            self._require_open()
             return await self._carry_out(commands)
 
     def check(self, commands: Sequence[Command]) -> list[str]:
@@ -79,6 +91,8 @@ class Changes:
         or with ``keep`` left where the file did not change. Raises ConfigError or Refused, and then nothing has
         changed."""
         async with self._one_at_a_time:
+            if not dry_run:
+                self._require_open()
             keeps = self.keeps(keep)
             # What is compared is changed by nobody but us.
             config, new, told, commands = await asyncio.to_thread(self._compared, keeps)
@@ -104,6 +118,19 @@ class Changes:
         except CommandError as error:
             raise ConfigError(error.messages) from None
 
+    async def adopt(self, text: str, name: str) -> None:
+        """Run what another controller runs. Raises ConfigError, and then nothing has changed."""
+        async with self._one_at_a_time:
+            config = await asyncio.to_thread(file.parse, text, name, self._target)
+            changes = await asyncio.to_thread(lambda: described(diff(self.model, model_of(config)), self.model))
+            self._runner.reconfigure(config)
+            self._taken(config)
+            _tell("as the leader has it: %s", changes)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise Refused(self._closed)
+
     def _compared(self, keeps: bool) -> tuple[Config, Model, list[str], list[Command]]:
         """The file as it is now, and its model; what commands have made different from what it was, in words; and what
         leads from what runs to where a reload shall."""
@@ -124,6 +151,8 @@ class Changes:
             await self._runner.settle(diff(self.model, before))
             more = f", and {len(refused) - FIRST} more" if len(refused) > FIRST else ""
             raise Refused(f"the switch refused it, and all is as before: {'; '.join(refused[:FIRST])}{more}")
+        if self._kept is not None and commands:
+            await self._kept()
         return changes
 
 

@@ -11,42 +11,41 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 from fullnat.api.handlers import Handlers
 from fullnat.api.identity import Grants
-from fullnat.api.listener import Listener, Tcp, Where
+from fullnat.api.listener import Listener, Where
 from fullnat.api.server import Dispatcher
 from fullnat.app import upgrade
 from fullnat.app.changes import Changes, Refused
-from fullnat.app.here import is_here
-from fullnat.app.memory import Keeper, MemoryFile
 from fullnat.app.metrics import serve_metrics
 from fullnat.app.notify import Notifier as Manager
+from fullnat.app.options import Options
 from fullnat.app.runner import CoreRunner
 from fullnat.app.service import Service
 from fullnat.app.session_log import SessionLog, target
+from fullnat.app.shared.role import Role
+from fullnat.app.shared.store import SharedStore
 from fullnat.app.snapshot import Snapshots
-from fullnat.app.state import StateError, load_secret
-from fullnat.app.switch import SwitchOwner
+from fullnat.app.state import StateError
+from fullnat.app.storage import Directory, Storage
+from fullnat.app.switches import switches
 from fullnat.app.tracing import Tracing
-from fullnat.compiled import CPU_PORTS, V1MODEL
+from fullnat.compiled import CPU_PORTS
 from fullnat.config import file
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.core.controller import Controller
+from fullnat.etcd.channel import Members
+from fullnat.etcd.client import Etcd
+from fullnat.etcd.settings import SettingError
 from fullnat.health.notify import Known, Notifier
 from fullnat.health.watch import Watch
 from fullnat.p4rt import program
-from fullnat.p4rt.client import Client
-from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.schema import Schema
-from fullnat.p4rt.tls import Tls
-from fullnat.p4rt.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
 GC_THRESHOLDS = 10_000, 1, 100_000
@@ -55,81 +54,33 @@ as well; of those, between two at everything. 10,000 objects take 1 to 3 ms, for
 looked at twice however seldom that is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The command line of ``fullnat run``."""
-
-    config: Path
-    state_dir: Path
-    control_socket: Path
-    api: Tcp | None = None
-    """Where the admin API is beside the control socket."""
-    grants: tuple[str, ...] = ()
-    """Who else may use it, and as what (:meth:`fullnat.api.identity.Grants.parse`)."""
-    keep: bool = False
-    """Reading the file again keeps what commands have changed."""
-    device_id: int = 1
-    grpc_addr: str = "127.0.0.1:9559"
-    target: str = V1MODEL
-    """What the switch is: one of fullnat.compiled.TARGETS."""
-    device_config: Path | None = None
-    """What to load into the switch instead of the compiled program, with the same P4Info."""
-    election_id: int | None = None
-    """None: the time of day, so that the controller started last is primary."""
-    embedded: bool = False
-    cpu_port: int = CPU_PORTS[V1MODEL]
-    ports: Mapping[int, str] = field(default_factory=dict)
-    """Embedded: switch port to network interface."""
-    no_offload: frozenset[str] = frozenset()
-    """Embedded: interfaces whose super-segments are not cut."""
-    workers: int = 1
-    spread: str = "flow"
-    """Embedded: packet threads, and whether flows or ports are spread among them."""
-    grpc_server_addr: str | None = None
-    http_addr: tuple[str, int] | None = None
-    metrics_addr: tuple[str, int] | None = None
-    tls: Tls | None = None
-    """None: plain text."""
-    session_log: str | None = None
-    """Where it goes (:func:`fullnat.app.session_log.target`)."""
-
-
 async def run(options: Options) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StateError, ApiError or P4RuntimeError at the start."""
     # What is made of a configuration has no cycles, and stays: looking for some doubles the time that it takes.
     gc.disable()
-    config = file.load(options.config, options.target)
+    storage = await opened(options)
+    config = configured(options, storage)
     compiled = program.load(target=options.target, device_config=options.device_config)
     Schema(compiled.p4info, compiled.sizes)
-    secret = load_secret(options.state_dir)
     core = Controller(
         compiled.sizes,
-        secret,
+        await storage.secret(),
         random.Random(os.urandom(16)),
         wall_offset=time.time() - asyncio.get_running_loop().time(),
     )
     runner = CoreRunner(core)
     runner.reconfigure(config)
-    memory = MemoryFile(options.state_dir)
-    core.recall(memory.read(), asyncio.get_running_loop().time())
-    keeper = Keeper(core.memory, memory)
+    core.recall(await storage.memos(), asyncio.get_running_loop().time())
+    role = Role(storage, options.etcd, runner, core) if isinstance(storage, SharedStore) and options.etcd else None
     # Sessions are objects without cycles; looking for cycles among hundreds of thousands of them stops everything.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     gc.enable()
     async with contextlib.AsyncExitStack() as stack:
-        make_transport = await transports(options, stack)
-        owner = SwitchOwner(
-            runner,
-            lambda: Client(
-                make_transport(),
-                compiled,
-                device_id=options.device_id,
-                election_id=lambda: time.time_ns() if options.election_id is None else options.election_id,
-            ),
-        )
+        stack.push_async_callback(storage.close)
+        owner = await switches(options, config, compiled, runner, stack, role)
         log = _session_log(options, core, stack)
-        snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log)
+        snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log, role)
         programs = Notifier(Known(core.has_quorum, core.found_well))
         stack.push_async_callback(programs.close)
         about = {"version": upgrade.installed(), "embedded": options.embedded, "cookie": compiled.cookie}
@@ -151,8 +102,36 @@ async def run(options: Options) -> None:
             stack.push_async_callback(await serve_metrics(options.metrics_addr, snapshots))
         _tell(runner, programs)
         service = Service(Manager(), runner, lambda: ": ".join(filter(None, (owner.state, owner.reason))))
-        beside = {"memory": keeper.run(), "estimates": snapshots.estimates.run()}
-        await _until_signalled(runner, owner, service, beside, partial(reload, changes), programs.end)
+        beside = {"estimates": snapshots.estimates.run()}
+        beside["switch-owner"] = owner.run() if role is None else role.run(owner, changes)
+        if isinstance(storage, Directory):
+            beside["memory"] = storage.keep(core.memory)
+        await _until_signalled(runner, service, beside, partial(reload, changes), programs.end)
+
+
+async def opened(options: Options) -> Storage:
+    """Where things are kept, once it can be read. Raises StateError."""
+    if options.etcd is None:
+        return Directory(options.state_dir)
+    try:
+        members = Members(options.etcd)
+    except SettingError as error:
+        raise StateError(str(error)) from None
+    store = SharedStore(Etcd(members), options.etcd.prefix, options.state_dir)
+    try:
+        await store.open()
+    except StateError:
+        await store.close()
+        raise
+    return store
+
+
+def configured(options: Options, storage: Storage) -> Config:
+    """What other controllers run, or else what the file says. Raises ConfigError or StateError."""
+    shared = storage.config_text()
+    if shared is None:
+        return file.load(options.config, options.target)
+    return file.parse(shared, storage.config_name, options.target)
 
 
 def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitStack) -> Watch:
@@ -208,37 +187,8 @@ class EmbeddedPorts:
             )
 
 
-async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
-    """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
-    if not options.embedded:
-        if options.tls is not None:
-            options.tls.context()
-        elif not await is_here(options.grpc_addr):
-            _LOGGER.warning(
-                "P4Runtime to %s goes over the network in plain text: whoever can read or change it there controls the "
-                "switch; see --grpc-tls-ca",
-                options.grpc_addr,
-            )
-        return lambda: GrpcTransport(options.grpc_addr, options.tls)
-    from fullnat.p4rt.inprocess import EmbeddedSwitch  # p4soft, only where it is asked for
-
-    switch = EmbeddedSwitch(
-        options.device_id,
-        options.cpu_port,
-        options.ports,
-        options.grpc_server_addr,
-        no_offload=options.no_offload,
-        workers=options.workers,
-        spread=options.spread,
-    )
-    await switch.start()
-    stack.push_async_callback(switch.stop)
-    return switch.transport
-
-
 async def _until_signalled(
     runner: CoreRunner,
-    owner: SwitchOwner,
     service: Service,
     beside: Mapping[str, Coroutine[Any, Any, NoReturn]],
     follow: Callable[[], Awaitable[bool]],
@@ -261,7 +211,6 @@ async def _until_signalled(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(runner.run(), name="core"),
-        asyncio.create_task(owner.run(), name="switch-owner"),
         asyncio.create_task(stop.wait(), name="stop-signal"),
         asyncio.create_task(service.beat(), name="service-beat"),
         *(asyncio.create_task(work, name=name) for name, work in beside.items()),

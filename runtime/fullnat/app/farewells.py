@@ -29,7 +29,7 @@ class Farewells:
         if isinstance(effect, Reset):
             self._queue.append(effect)
             return True
-        if isinstance(effect, Write) and _removes(effect) and (self._queue or monotonic() < self._behind_until):
+        if isinstance(effect, Write) and (self._queue or monotonic() < self._behind_until) and _removes(effect):
             self._queue.append(effect)
             return True
         return False

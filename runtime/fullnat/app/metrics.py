@@ -71,6 +71,19 @@ _SWITCH_COUNTERS = {
     "stream_errors": "Messages of the stream that the switch refused",
     "core_errors": "Events on which the controller failed; the log has each",
 }
+_ETCD_GAUGES = {
+    "up": ("fullnat_etcd_up", "1 while etcd has answered the last call"),
+    "leads": ("fullnat_leader", "1 while this controller leads"),
+    "unconfirmed_for": ("fullnat_leader_unconfirmed_seconds", "That it has led without a word of etcd's majority"),
+    "memos_waiting": ("fullnat_etcd_memos_waiting", "Memos of clients and servers that etcd does not have yet"),
+}
+_ETCD_COUNTERS = {
+    "elections": ("fullnat_elections", "Times that this controller has become the leader"),
+    "memos_written": ("fullnat_etcd_memos_written", "Memos of clients and servers written to etcd"),
+    "calls": ("fullnat_etcd_calls", "Calls to etcd"),
+    "failures": ("fullnat_etcd_failures", "Those of them that no member has answered"),
+}
+"""Of several controllers that share etcd."""
 _HISTOGRAMS = {
     "wait": ("fullnat_session_wait_seconds", "That SYNs and datagrams waited for the controller to take them up"),
     "setup": ("fullnat_session_setup_seconds", "From there until their session was in the switch"),
@@ -106,6 +119,7 @@ class _Reading(Collector):
             "fullnat_switch_up", "1 while the switch is served", value=stats["switch"]["state"] == "serving"
         )
         yield from self._switch()
+        yield from self._etcd()
         for names, unit in ((_SERVER_GAUGES, ""), (_SERVER_SECONDS, "_seconds")):
             for name, help_text in names.items():
                 gauge = GaugeMetricFamily(f"fullnat_server_{name}{unit}", help_text, labels=_SERVER_LABELS)
@@ -146,16 +160,24 @@ class _Reading(Collector):
             queues.add_metric((name,), depth)
         yield queues
         for name, (metric, help_text) in _HISTOGRAMS.items():
-            one = stats["histograms"][name]
-            limits = [*map(floatToGoString, one["bounds"]), "+Inf"]
-            buckets = list(zip(limits, one["counts"], strict=True))
-            yield HistogramMetricFamily(metric, help_text, buckets=buckets, sum_value=one["sum"])
+            yield _histogram(metric, help_text, stats["histograms"][name])
         for name, words in (
             ("written", "written"),
             ("dropped", "lost: no room in its queue, or nowhere to write them"),
         ):
             value = stats["session_log"].get(name, 0)
             yield CounterMetricFamily(f"fullnat_session_log_{name}", f"Lines of the session log {words}", value=value)
+
+    def _etcd(self) -> Iterator[Metric]:
+        found = self._stats.get("etcd")
+        if found:
+            for name, (metric, help_text) in _ETCD_GAUGES.items():
+                yield GaugeMetricFamily(metric, help_text, value=found[name])
+            for name, (metric, help_text) in _ETCD_COUNTERS.items():
+                yield CounterMetricFamily(metric, help_text, value=found[name])
+            yield _histogram(
+                "fullnat_etcd_call_seconds", "That calls to etcd took which were answered", found["seconds"]
+            )
 
     def _locals(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
@@ -226,11 +248,13 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         ),
         "check_counts": [{"type": "", "succeeded": 0, "failed": 0, "seconds": 0.0}],
     }
+    nothing = {"bounds": (), "counts": (0,), "sum": 0.0}
     reading: Json = {
         "switch": {"state": "", "events": {"": 0}, **dict.fromkeys(_SWITCH_COUNTERS, 0)},
         "queues": {"": 0},
-        "histograms": {name: {"bounds": (), "counts": (0,), "sum": 0.0} for name in _HISTOGRAMS},
+        "histograms": dict.fromkeys(_HISTOGRAMS, nothing),
         "session_log": {},
+        "etcd": {"seconds": nothing, **dict.fromkeys((*_ETCD_GAUGES, *_ETCD_COUNTERS), 0)},
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],
         "controller": {},
@@ -240,6 +264,12 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         suffix = "_total" if family.type == "counter" else ""
         labels = tuple(name for name in family.samples[0].labels if name != "le") if family.samples else ()
         yield family.name + suffix, family.type, labels, family.documentation
+
+
+def _histogram(metric: str, help_text: str, one: Json) -> HistogramMetricFamily:
+    limits = [*map(floatToGoString, one["bounds"]), "+Inf"]
+    buckets = list(zip(limits, one["counts"], strict=True))
+    return HistogramMetricFamily(metric, help_text, buckets=buckets, sum_value=one["sum"])
 
 
 def render(stats: Json) -> bytes:

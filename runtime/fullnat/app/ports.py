@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from fullnat.core.commands import Command, ServiceKey
 from fullnat.core.health import Verdict
@@ -41,6 +41,12 @@ class Core(Protocol):
     def judge(self, verdict: Verdict, now: float) -> list[Envelope]: ...
 
     def holds(self, entry: SessionEntry) -> bool: ...
+
+    def stands(self, entry: SessionEntry) -> bool: ...
+
+    def session_ids(self) -> list[int]: ...
+
+    def standing(self, session_id: int) -> SessionEntry | Literal["changing"] | None: ...
 
     def check(self, commands: Iterable[Command]) -> None: ...
 

@@ -1,48 +1,33 @@
-"""One connection to a switch: its stream, our place as primary, and the core's effects on their way to it."""
+"""One connection to a switch: its stream, our place as primary, and what is read of it."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import logging
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Sequence
 from time import monotonic
-from typing import NoReturn
+from typing import Any, NoReturn, Protocol
 
 from fullnat.app.arbitration import Candidate
-from fullnat.app.farewells import MARGIN, Farewells
 from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
+from fullnat.app.outgoing import Counts, Outgoing
+from fullnat.app.ports import Core
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
 from fullnat.app.tasks import Tasks
-from fullnat.app.writer import Group, Writer
-from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.inbox import OPENINGS
 from fullnat.core.interface import (
-    Effect,
     Event,
-    Forward,
-    Inject,
     LimitPunts,
-    Probe,
-    Probed,
     SessionsFound,
     SessionsRead,
     SwitchId,
     SwitchUp,
-    Write,
-    Written,
 )
 from fullnat.core.throttle import INTERVAL, Throttle
 from fullnat.p4rt.client import Arbitration, Client
 from fullnat.p4rt.errors import NotPrimary
-from fullnat.p4rt.packetio import PacketOut
 
-PACKETS_AHEAD = 4096
-"""Packet-outs handed to the stream that the switch has not taken yet."""
-FAREWELLS_AHEAD = 256
-"""The same, of resets: what a connection that begins waits for at most."""
 PACKETS_WAITING = 65536
 """Packet-outs that a switch may be behind before what comes from it is held back."""
 
@@ -51,49 +36,110 @@ _ALL = "no more connections are asked for than can be made"
 _LOGGER = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Counts:
-    """What a switch has been through, over all its connections."""
+class Home(Protocol):
+    """Whom a connection serves: the core by itself (:class:`Alone`), or as one of a group of switches
+    (:class:`fullnat.app.group.member.Member`)."""
 
-    connects: int = 0
-    pushes: int = 0
-    """Times the pipeline was pushed."""
-    emptied: bool = False
-    """It was pushed, and the core does not know yet."""
-    orphans: int = 0
-    packet_outs: int = 0
-    writes: Histogram = field(default_factory=lambda: Histogram(SETUP_BOUNDS))
-    """Seconds that Writes took."""
+    @property
+    def core(self) -> Core: ...
+
+    @property
+    def openings(self) -> tuple[int, int]: ...
+
+    @property
+    def openings_waiting(self) -> int: ...
+
+    async def join(self, session: SwitchSession) -> None:
+        """We are primary, and the switch has our pipeline. Raises P4RuntimeError."""
+        ...
+
+    def attach(self, session: SwitchSession, event: SwitchUp) -> None:
+        """The core is to have the switch, which holds what ``event`` says."""
+        ...
+
+    def tell(self, session: SwitchSession, event: Event) -> None:
+        """What else has been read of it."""
+        ...
+
+    def hear(self, session: SwitchSession, events: Sequence[Event]) -> None:
+        """What has just come from it."""
+        ...
+
+    async def room(self) -> None:
+        """Until the core is not far behind."""
+        ...
+
+    def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
+        """It is ours no more, if it was; ``taken``: it is another controller's."""
+        ...
+
+
+class Alone:
+    """The only switch of the core."""
+
+    def __init__(self, runner: CoreRunner, counts: Counts, switch_id: SwitchId) -> None:
+        self.core = runner.core
+        self.room = runner.room
+        self._runner = runner
+        self._counts = counts
+        self._switch_id = switch_id
+
+    @property
+    def openings(self) -> tuple[int, int]:
+        return self._runner.openings
+
+    @property
+    def openings_waiting(self) -> int:
+        return self._runner.queues["openings"]
+
+    async def join(self, session: SwitchSession) -> None:
+        await session.lead(self._counts.emptied)
+
+    def attach(self, session: SwitchSession, event: SwitchUp) -> None:
+        outgoing = Outgoing(session, self._runner, self._switch_id, self._counts)
+        if event.emptied:
+            outgoing.writer.emptied()
+        session.outgoing = outgoing
+        self._runner.attach(outgoing, event)
+
+    def tell(self, session: SwitchSession, event: Event) -> None:
+        if session.outgoing is not None:
+            self._runner.tell(session.outgoing, event)
+
+    def hear(self, session: SwitchSession, events: Sequence[Event]) -> None:
+        self._runner.hear(events)
+
+    def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
+        if session.outgoing is not None:
+            self._runner.detach(session.outgoing, reason)
+            session.outgoing = None
 
 
 class SwitchSession:
-    """Lives from connecting to the loss of the connection; while we are primary, it is the runner's switch."""
+    """Lives from connecting to the loss of the connection."""
 
-    def __init__(self, client: Client, runner: CoreRunner, counts: Counts, switch_id: SwitchId) -> None:
+    def __init__(self, client: Client, home: Home, counts: Counts) -> None:
         self.client = client
-        self.switch_id = switch_id
+        self.outgoing: Outgoing | None = None
+        """Where the core's effects wait for this switch."""
         self.served = False
         """We have been primary."""
-        self._runner = runner
+        self._home = home
         self._counts = counts
-        self.writer = self._new_writer()
         self._candidate = Candidate(client)
         self._liveness = Liveness(client)
         self._phase = "disconnected"
         self._attached = False
-        """The core has the switch."""
+        """What comes from the switch is heard."""
         self._early: list[Event] = []
         """What came from the switch between being primary and being in the core's hands."""
         self._taken = asyncio.Event()
         """The core has the early events."""
-        self._packets: deque[PacketOut] = deque()
-        self._farewells = Farewells()
-        self._draining = False
         self._throttle = Throttle(self._punt_limit.rate)
+        self._limit = self._punt_limit
+        """As it was set when the switch became ours."""
         self._limiting = asyncio.Lock()
         """A switch may take requests that are under way at once in any order, and the last limit is to stay."""
-        self._probes: list[Probe] = []
-        self._probing = False
         self._tasks = Tasks()
 
     @property
@@ -107,6 +153,16 @@ class SwitchSession:
     def stands_by(self) -> bool:
         """Another controller is primary; :attr:`state` may have something else to say."""
         return self._candidate.standby
+
+    @property
+    def is_primary(self) -> bool:
+        """By the last word of the switch."""
+        return self._candidate.primary
+
+    @property
+    def surpassed(self) -> int:
+        """As :attr:`fullnat.app.arbitration.Candidate.surpassed`."""
+        return self._candidate.surpassed
 
     @property
     def silent(self) -> float:
@@ -132,7 +188,7 @@ class SwitchSession:
             reason = str(error)
             raise
         finally:
-            self._runner.detach(self, reason)
+            self._home.leave(self, reason, taken=False)
             await self._tasks.close()
             await self.client.close()
 
@@ -146,13 +202,13 @@ class SwitchSession:
                 elif self._candidate.primary:
                     events.append(event)
             if self._attached:
-                self._runner.hear(events)
+                self._home.hear(self, events)
                 events.clear()
             while len(events) > EVENTS_WAITING:
                 self._taken.clear()
                 await self._taken.wait()
-            await self._runner.room()
-            while len(self._packets) > PACKETS_WAITING:
+            await self._home.room()
+            while self.outgoing is not None and self.outgoing.packets > PACKETS_WAITING:
                 await self.client.room()
                 await asyncio.sleep(0)
 
@@ -162,34 +218,54 @@ class SwitchSession:
         if await client.ensure_pipeline():
             self._counts.pushes += 1
             self._counts.emptied = True
-            self.writer.emptied()
             _LOGGER.info("pushed the pipeline (cookie %#x); the switch starts empty", client.program.cookie)
         await client.enable_digests()
         await client.limit_punts(limit.rate, limit.burst)
         self._throttle = Throttle(limit.rate)
         _LOGGER.info("primary with election id %d", client.election_id)
-        emptied = self._counts.emptied
-        if emptied or self._runner.core.stats()["sessions"]:
+        self._limit = limit
+        await self._home.join(self)
+
+    async def lead(self, emptied: bool) -> None:
+        """Give the switch to the core, as it is. ``emptied``: what is missing there is lost."""
+        client = self.client
+        if emptied or self._home.core.stats()["sessions"]:
             entries, orphans = await client.read_all()
-            self._attach(SwitchUp(entries, orphans, emptied=emptied), limit)
+            self._attach(SwitchUp(entries, orphans, emptied=emptied))
         else:
-            self._attach(SwitchUp(await client.read_but_sessions(), whole=False), limit)
+            self._attach(SwitchUp(await client.read_but_sessions(), whole=False))
             orphans = await self._read_sessions()
         self._counts.orphans += orphans
         # What has been found stays long: nothing is to look at all of it at once.
         gc.freeze()
         self._phase = "serving"
 
-    def _attach(self, event: SwitchUp, limit: LimitPunts) -> None:
-        """The core has the switch from now on, with what has come from it since it is ours. ``limit`` was set there."""
-        self.served = self._attached = True
+    def _attach(self, event: SwitchUp) -> None:
+        """The core has the switch from now on."""
         self._counts.emptied = False
-        self._runner.attach(self, event)
-        self._runner.post(self._early)
+        self._home.attach(self, event)
+        self.listen()
+
+    def listen(self) -> None:
+        """Have what comes from the switch heard from now on, and what has come since it is ours."""
+        was_heard, self.served, self._attached = self._attached, True, True
+        self._home.hear(self, self._early)
         self._forget_early()
-        if self._punt_limit != limit:
-            self.carry_out((self._punt_limit,))
-        self._tasks.spawn(self._limit_openings())
+        if self._punt_limit != self._limit:
+            self.limit_punts(self._punt_limit)
+        if not was_heard:
+            self._tasks.spawn(self._limit_openings())
+
+    def follow(self) -> None:
+        """The core has another switch, and this one is to hold the same."""
+        self.listen()
+        self._phase = "serving"
+
+    def take_over(self, outgoing: Outgoing) -> None:
+        """The core's effects leave by us from now on."""
+        self.outgoing = outgoing
+        outgoing.move(self)
+        self.limit_punts(self._punt_limit)
 
     async def _read_sessions(self) -> int:
         """Have the core know the sessions that the switch has, while others begin. Returns how many were half ones, and
@@ -197,31 +273,38 @@ class SwitchSession:
         halves = self.client.schema.sessions.halves()
         async for sessions in self.client.read_sessions(halves):
             if sessions:
-                self._runner.tell(self, SessionsFound(sessions))
+                self._home.tell(self, SessionsFound(sessions))
             await asyncio.sleep(0)
         # One that began meanwhile may have been seen by half.
-        orphans = [half for half in halves.orphans if not self._runner.core.holds(half[0])]
+        orphans = [half for half in halves.orphans if not self._home.core.holds(half[0])]
         await self.client.delete_halves(orphans)
-        self._runner.tell(self, SessionsRead(len(orphans)))
+        self._home.tell(self, SessionsRead(len(orphans)))
         return len(orphans)
 
     async def _limit_openings(self) -> None:
         """Have the switch drop what would be shed here, before it costs anything."""
-        before, time = self._runner.openings, monotonic()
+        before, time = self._home.openings, monotonic()
         while True:
             await asyncio.sleep(INTERVAL)
-            now, seconds = self._runner.openings, monotonic() - time
+            now, seconds = self._home.openings, monotonic() - time
             handled, shed = now[0] - before[0], now[1] - before[1]
             before, time = now, time + seconds
             throttle, was_active = self._throttle, self._throttle.active
-            if not throttle.look(handled, shed, seconds):
+            if not throttle.look(handled, shed, seconds, self._home.openings_waiting):
                 continue
             if throttle.active is not was_active:
                 _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
             burst = throttle.burst if throttle.active else self._punt_limit.burst
-            self._limit_punts(LimitPunts(throttle.rate, burst, OPENINGS))
+            self.limit_punts(LimitPunts(throttle.rate, burst, OPENINGS))
 
-    def _limit_punts(self, limit: LimitPunts) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` for as long as the switch is ours."""
+        self._tasks.spawn(work)
+
+    def fail(self, error: Exception) -> None:
+        self._tasks.fail(error)
+
+    def limit_punts(self, limit: LimitPunts) -> None:
         """A limit of all reasons ends what the throttle has set."""
         if limit.reasons is None:
             self._throttle = Throttle(limit.rate)
@@ -233,7 +316,7 @@ class SwitchSession:
 
     @property
     def _punt_limit(self) -> LimitPunts:
-        settings = self._runner.core.model.settings
+        settings = self._home.core.model.settings
         return LimitPunts(settings.punt_rate, settings.punt_burst)
 
     def _forget_early(self) -> None:
@@ -243,113 +326,8 @@ class SwitchSession:
     async def _stand_down(self, reason: str) -> None:
         """Another controller took over: what was under way is given up."""
         self._candidate.stand_down(reason)
-        self._runner.detach(self, reason)
+        self._home.leave(self, reason, taken=True)
         await self._tasks.cancel()
         self._forget_early()
-        self._probes, self._probing = [], False
-        self._packets.clear()
-        self._farewells.clear()
-        self._draining = False
-        self.writer = self._new_writer()
         self._phase = "standby"
         self._attached = False
-
-    def _new_writer(self) -> Writer:
-        return Writer(
-            self.client, lambda work: self._tasks.spawn(work), self._written, self._release, self._counts.writes
-        )
-
-    @property
-    def queues(self) -> dict[str, int]:
-        """What waits for the switch: by name, how much."""
-        return {"updates": self.writer.depth, "packet_outs": len(self._packets), "farewells": len(self._farewells)}
-
-    # effects
-
-    def carry_out(self, effects: Sequence[Effect]) -> None:
-        """Packets of a list of effects follow the writes that stand before them in it."""
-        group: Group | None = None
-        for effect in effects:
-            if self._farewells.take(effect):
-                continue
-            if isinstance(effect, Write):
-                group = group or Group()
-                self.writer.submit(effect, group)
-            elif isinstance(effect, Probe):
-                self._probes.append(effect)
-            elif isinstance(effect, LimitPunts):
-                self._limit_punts(effect)
-            elif isinstance(effect, (Forward, Inject)):
-                if group is not None and group.jobs:
-                    group.packets.append(effect)
-                else:
-                    self._packets.append(effect)
-
-    def flush(self) -> None:
-        self.writer.pump()
-        if self._probes and not self._probing:
-            self._probing = True
-            probes, self._probes = self._probes, []
-            self._tasks.spawn(self._probe(probes))
-        if not self._draining:
-            self._send_packets()
-
-    def fail(self, error: Exception) -> None:
-        self._tasks.fail(error)
-
-    def _written(self, event: Written) -> None:
-        self._runner.answered(event)
-
-    def _release(self, packets: list[PacketOut]) -> None:
-        """What they waited for is written."""
-        self._packets.extend(packets)
-        self._runner.wake()
-
-    async def _probe(self, probes: list[Probe]) -> None:
-        """One read for all the probes that have come together."""
-        results = await self.client.probe([session for probe in probes for session in probe.sessions])
-        events = []
-        start = 0
-        for probe in probes:
-            events.append(Probed(results[start : start + len(probe.sessions)]))
-            start += len(probe.sessions)
-        self._probing = False
-        self._runner.post(events)
-
-    def _send_packets(self) -> None:
-        packets = self._packets
-        while packets:
-            if not self._send(packets[0], PACKETS_AHEAD):
-                return
-            packets.popleft()
-        farewells = self._farewells
-        while effect := farewells.first:
-            if isinstance(effect, Write):
-                self._tasks.spawn(self._remove(effect))
-            elif not self._send(effect, FAREWELLS_AHEAD):
-                farewells.behind()
-                return
-            farewells.done()
-
-    def _send(self, packet: PacketOut, ahead: int) -> bool:
-        """False when the switch is behind; then there is another round once it has taken some."""
-        try:
-            if not self.client.packet_out(packet, ahead):
-                self._draining = True
-                self._tasks.spawn(self._drain(ahead))
-                return False
-            self._counts.packet_outs += 1
-        except (IndexError, OverflowError):
-            _LOGGER.error("packet-out with a value too wide for its field: %s", packet)
-        return True
-
-    async def _drain(self, ahead: int) -> None:
-        await self.client.room(ahead // 2)
-        self._draining = False
-        self._send_packets()
-
-    async def _remove(self, removal: Write) -> None:
-        """Remove sessions whose resets are on their way."""
-        await asyncio.sleep(MARGIN)
-        self.writer.submit(removal, Group())
-        self._runner.wake()

@@ -93,6 +93,7 @@ def server_json(server: ServerView, inward: Cells, outward: Cells) -> Json:
         "on_duty": server.on_duty,
         "ejected": seconds(server.ejected),
         "quic_id": server.quic_id,
+        "new_rate": server.new_rate,
         "upper_threshold": server.upper_threshold,
         "lower_threshold": server.lower_threshold,
         "full": server.is_full,

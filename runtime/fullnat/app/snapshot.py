@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import islice
+from typing import Protocol
 
 from fullnat.app.estimates import Estimates
 from fullnat.app.filters import FILTERS, OF_TEMPLATES, check, is_of, matches
@@ -25,7 +26,7 @@ from fullnat.app.shown import (
     session_json,
     template_json,
 )
-from fullnat.app.switch import SwitchOwner
+from fullnat.app.switch import Switches
 from fullnat.core.commands import ServiceKey
 from fullnat.core.histogram import Histogram
 from fullnat.core.interface import ProbeResult
@@ -53,15 +54,28 @@ TEMPLATES_PER_TURN = 256
 _ServerKey = tuple[ServiceKey, str, str]
 
 
+class Shared(Protocol):
+    """:class:`fullnat.app.shared.role.Role`."""
+
+    def shown(self) -> Json: ...
+
+
 class Snapshots:
     def __init__(
-        self, runner: CoreRunner, owner: SwitchOwner, watch: Watch | None = None, log: SessionLog | None = None
+        self,
+        runner: CoreRunner,
+        owner: Switches,
+        watch: Watch | None = None,
+        log: SessionLog | None = None,
+        shared: Shared | None = None,
     ) -> None:
+        """``shared``: with other controllers."""
         self._runner = runner
         self._core = runner.core
         self._owner = owner
         self._watch = watch
         self._session_log = log
+        self._shared = shared
         self.estimates = Estimates(self._core, self._cells)
         self._zero: dict[_ServerKey, dict[str, int]] = {}
         """Counts of servers where they are to begin."""
@@ -71,9 +85,21 @@ class Snapshots:
         """As :attr:`fullnat.app.switch.SwitchOwner.state`."""
         return self._owner.state
 
+    def shared(self) -> Json:
+        """Who leads and how etcd is; empty for a controller alone."""
+        return {} if self._shared is None else self._shared.shown()
+
     @property
     def stands_by(self) -> bool:
         return self._owner.stands_by
+
+    def switches(self) -> list[Json]:
+        """What each of them does."""
+        return self._owner.shown(self._core.stats()["sessions"])
+
+    async def activate(self, name: str) -> str:
+        """Have another switch of the group forward; the name of the one before. Raises NotNow."""
+        return await self._owner.activate(name)
 
     def sessions(self, filters: Mapping[str, str]) -> AsyncIterator[list[Json]]:
         """Sessions in no particular order, those of :data:`SESSIONS_PER_TURN` at a time: the core may go on between two
@@ -230,11 +256,12 @@ class Snapshots:
             "queues": self._queues(),
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},
+            **({"etcd": self.shared()} if self._shared is not None else {}),
         }
 
     def _queues(self) -> dict[str, int]:
-        session, log = self._owner.session, self._session_log
-        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if session is None else session.queues
+        outgoing, log = self._owner.outgoing, self._session_log
+        of_switch = {"updates": 0, "packet_outs": 0, "farewells": 0} if outgoing is None else outgoing.queues
         return {**self._runner.queues, **of_switch, "session_log": log.depth if log else 0}
 
     def _histograms(self) -> dict[str, Histogram]:

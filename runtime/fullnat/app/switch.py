@@ -7,10 +7,13 @@ import logging
 import random
 from collections.abc import Callable
 from time import monotonic
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
+from fullnat.app.group.shown import NotNow, switch_json
+from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
-from fullnat.app.session import Counts, SwitchSession
+from fullnat.app.session import Alone, Home, SwitchSession
+from fullnat.app.shown import Json
 from fullnat.app.writer import Writer
 from fullnat.core.interface import THE_SWITCH, SwitchId
 from fullnat.p4rt.client import Client
@@ -23,17 +26,72 @@ BACKOFF_LAST = 2.0
 _LOGGER = logging.getLogger(__name__)
 
 
+class Switches(Protocol):
+    """What is served: a switch, or a group of them (:class:`fullnat.app.group.owner.GroupOwner`)."""
+
+    @property
+    def client(self) -> Client | None: ...
+
+    @property
+    def writer(self) -> Writer | None: ...
+
+    @property
+    def outgoing(self) -> Outgoing | None: ...
+
+    @property
+    def counts(self) -> Counts: ...
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def stands_by(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def is_held(self) -> bool: ...
+
+    @property
+    def surpassed(self) -> int: ...
+
+    def stand_by(self, leader: str | None) -> None:
+        """``leader`` is another controller, and :meth:`run` does not run; None: we lead."""
+        ...
+
+    async def run(self) -> NoReturn: ...
+
+    def shown(self, sessions: int) -> list[Json]:
+        """What each of them does, while there are so many sessions."""
+        ...
+
+    async def activate(self, name: str) -> str:
+        """Have another one forward; the name of the one before. Raises NotNow."""
+        ...
+
+
 class SwitchOwner:
     """``connect`` makes a new client, with its own connection, for every attempt. Raises P4RuntimeError."""
 
-    def __init__(self, runner: CoreRunner, connect: Callable[[], Client], switch_id: SwitchId = THE_SWITCH) -> None:
-        self.counts = Counts()
+    def __init__(
+        self,
+        runner: CoreRunner,
+        connect: Callable[[], Client],
+        switch_id: SwitchId = THE_SWITCH,
+        home: Home | None = None,
+        counts: Counts | None = None,
+    ) -> None:
+        """``home``: whom the connections serve, None: the core, by themselves."""
+        self.counts = counts or Counts()
         self.session: SwitchSession | None = None
         """None between two connections."""
         self._runner = runner
         self._connect = connect
-        self._switch_id = switch_id
+        self._home = home or Alone(runner, self.counts, switch_id)
+        self._called = "no switch" if home is None else f"no switch {switch_id}"
         self._reason = ""
+        self._leader: str | None = None
         self._heard: float | None = None
         """When the switch was last heard, before the connection was lost; None before the first connection."""
 
@@ -43,7 +101,11 @@ class SwitchOwner:
 
     @property
     def writer(self) -> Writer | None:
-        return self.session.writer if self.session is not None else None
+        return self.outgoing.writer if self.outgoing is not None else None
+
+    @property
+    def outgoing(self) -> Outgoing | None:
+        return self.session.outgoing if self.session is not None else None
 
     @property
     def serving(self) -> bool:
@@ -53,16 +115,34 @@ class SwitchOwner:
     @property
     def state(self) -> str:
         """disconnected, standby, synchronising, serving or silent."""
+        if self._leader is not None:
+            return "standby"
         return self.session.state[0] if self.session is not None else "disconnected"
 
     @property
     def stands_by(self) -> bool:
-        """There is a connection, and on it another controller is primary."""
-        return self.session is not None and self.session.stands_by
+        """There is a connection, and on it another controller is primary; or there is to be none."""
+        return self._leader is not None or (self.session is not None and self.session.stands_by)
+
+    def stand_by(self, leader: str | None) -> None:
+        """``leader`` is another controller, and :meth:`run` does not run; None: we lead."""
+        self._leader = leader
+
+    @property
+    def is_held(self) -> bool:
+        """The switch has us as primary, by its last word."""
+        return self.session is not None and self.session.is_primary
+
+    @property
+    def surpassed(self) -> int:
+        """As :attr:`fullnat.app.arbitration.Candidate.surpassed`."""
+        return self.session.surpassed if self.session is not None else 0
 
     @property
     def reason(self) -> str:
-        """Why the switch is disconnected or silent, and since when."""
+        """Why the switch is disconnected or silent, and since when; or who leads."""
+        if self._leader is not None:
+            return self._leader
         state, reason = self.session.state if self.session is not None else ("disconnected", "")
         if state != "disconnected" or not self._reason:
             return reason
@@ -70,13 +150,20 @@ class SwitchOwner:
             return self._reason
         return f"{self._reason}; the switch was last heard {monotonic() - self._heard:.0f} s ago"
 
+    def shown(self, sessions: int) -> list[Json]:
+        role = "active" if self.serving else "away"
+        return [switch_json("switch", role, self.state, self.reason, self.counts.connects, sessions * self.serving)]
+
+    async def activate(self, name: str) -> str:
+        raise NotNow("there is one switch, and no section [[switch]] of another one")
+
     async def run(self) -> NoReturn:
         """Connect again and again until cancelled."""
         delay = BACKOFF_FIRST
         told = ""
         while True:
             try:
-                self.session = SwitchSession(self._connect(), self._runner, self.counts, self._switch_id)
+                self.session = SwitchSession(self._connect(), self._home, self.counts)
                 reason = await _served(self.session)
                 if self.session.served:
                     delay, told = BACKOFF_FIRST, ""
@@ -86,7 +173,7 @@ class SwitchOwner:
             finally:
                 self.session = None
             if reason != told:
-                _LOGGER.warning("no switch: %s; trying again", reason)
+                _LOGGER.warning("%s: %s; trying again", self._called, reason)
             self._reason = told = reason
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(delay * 2, BACKOFF_LAST)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fullnat.app.switch import SwitchOwner
+from fullnat.app.switch import Switches
 from fullnat.config.model import Interface
 from fullnat.core.model import Model
 from fullnat.core.routing import Router
@@ -47,7 +47,7 @@ class Arrival:
 class Tracing:
     """``cpu_port`` is where packets to the controller leave by."""
 
-    def __init__(self, owner: SwitchOwner, program: Program, cpu_port: int) -> None:
+    def __init__(self, owner: Switches, program: Program, cpu_port: int) -> None:
         self._owner = owner
         self._program = program
         self._cpu_port = cpu_port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 from fullnat.core.histogram import SETUP_BOUNDS, Histogram
 from fullnat.core.interface import Failure, Op, Outcome, Write, Written
+from fullnat.net.flow import made
 from fullnat.p4rt.errors import code_name
 from fullnat.p4rt.outcomes import outcome
 from fullnat.p4rt.packetio import PacketOut
@@ -61,24 +63,43 @@ class _Job:
     failed: dict[int, Failure] = field(default_factory=dict)
 
 
-class _Update:
-    """One position of a Write effect. ``keys`` identify the switch's entries that it touches, ``after`` those that it
+class Update:
+    """What is to become of one entry. ``keys`` identify the switch's entries that it touches, ``after`` those that it
     leads to: nothing, if updates are carried out ``in_order`` anyway."""
 
-    __slots__ = ("after", "entry", "job", "keys", "op", "position")
+    __slots__ = ("after", "entry", "keys", "op", "wires")
 
-    def __init__(self, job: _Job, position: int, op: Op, entry: Entry, in_order: bool) -> None:
-        self.job = job
-        self.position = position
+    def __init__(self, op: Op, entry: Entry, in_order: bool = False) -> None:
         self.op = op
         self.entry = entry
         self.keys: tuple[EntryKey, ...] = ()
         self.after: tuple[EntryKey, ...] = ()
+        self.wires: tuple[bytes, ...] = ()
+        """As the switch takes it, once it is encoded."""
         if not in_order:
             table = table_of(entry)
             self.keys = table.keys(entry)
             if op is not Op.DELETE:
                 self.after = table.requires(entry)
+
+
+class _Update(Update):
+    """One position of a Write effect."""
+
+    __slots__ = ("job", "position")
+
+    def __init__(self, job: _Job, position: int, op: Op, entry: Entry, in_order: bool) -> None:
+        super().__init__(op, entry, in_order)
+        self.job = job
+        self.position = position
+
+
+class Copies(Protocol):
+    """Who has to hold what the switch holds."""
+
+    def took(self, updates: list[Update]) -> None:
+        """The switch has carried these out."""
+        ...
 
 
 class Writer:
@@ -91,8 +112,9 @@ class Writer:
         written: Callable[[Written], None],
         release: Callable[[list[PacketOut]], None],
         took: Histogram | None = None,
+        copies: Copies | None = None,
     ) -> None:
-        """``took`` has the seconds that requests take."""
+        """``took`` has the seconds that requests take; ``copies`` hear of what is done."""
         self.updates = 0
         self.requests = 0
         self.failures = 0
@@ -102,7 +124,12 @@ class Writer:
         self._release = release
         self._pending: deque[_Update] = deque()
         self._busy: set[EntryKey] = set()
-        self._in_flight = 0
+        self._flying: list[list[_Update]] = []
+        """Requests that are not answered."""
+        self._landing: asyncio.Event | None = None
+        """Somebody waits for an answer."""
+        self._held = False
+        self._copies = copies
         self._took = took or Histogram(SETUP_BOUNDS)
         self._told = False
         """The log has it that counters cannot be set."""
@@ -117,11 +144,33 @@ class Writer:
     @property
     def idle(self) -> bool:
         """Nothing is waiting and nothing is on its way."""
-        return not self._pending and not self._in_flight
+        return not self._pending and not self._flying
+
+    async def landed(self) -> None:
+        """Until nothing is on its way."""
+        while self._flying:
+            self._landing = self._landing or asyncio.Event()
+            await self._landing.wait()
 
     def emptied(self) -> None:
         """The switch has just been given its pipeline: no cell of a counter has counted anything."""
         self._counted = {}
+
+    def hold(self) -> None:
+        """Send nothing more until :meth:`move`."""
+        self._held = True
+
+    def move(self, client: WriteClient, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
+        """Go on with another switch, which has all that was answered. What is under way may never be: it is written
+        there first."""
+        for batch in reversed(self._flying):
+            self._pending.extendleft(reversed(batch))
+        self._flying.clear()
+        self._busy.clear()
+        self._tell_landing()
+        self._client, self._spawn = client, spawn
+        self._counted = None
+        self._held = False
 
     def submit(self, write: Write, group: Group) -> None:
         """Queue a Write; :meth:`pump` sends it."""
@@ -129,19 +178,19 @@ class Writer:
         group.jobs += 1
         if not write.updates:
             self._finish(job)
-        in_order = self._client.immediate
+        in_order = self._client.immediate and self._copies is None
         for position, (op, entry) in enumerate(write.updates):
             self._pending.append(_Update(job, position, op, entry, in_order))
 
     def pump(self) -> None:
         """Start as many requests as there is work and room for."""
-        while self._pending and self._in_flight < REQUESTS_IN_FLIGHT:
-            if self._in_flight and len(self._pending) < WORTH_A_REQUEST:
+        while self._pending and len(self._flying) < REQUESTS_IN_FLIGHT and not self._held:
+            if self._flying and len(self._pending) < WORTH_A_REQUEST:
                 return
             batch = self._next_batch()
             if not batch:
                 return
-            self._in_flight += 1
+            self._flying.append(batch)
             if self._client.immediate:
                 _finish_now(self._carry_out(batch))
             else:
@@ -152,6 +201,8 @@ class Writer:
         them, unless it is in this process."""
         batch: list[_Update] = []
         pending, busy = self._pending, self._busy
+        if self._client.immediate:
+            return [pending.popleft() for _ in range(min(len(pending), BATCH_UPDATES))]
         while pending and len(batch) < BATCH_UPDATES:
             update = pending[0]
             keys = update.keys
@@ -174,8 +225,10 @@ class Writer:
             except ValueError as error:
                 failed[index] = Failure(Outcome.REFUSED, str(error))
                 continue
-            wires.extend(encoded)
-            owners.extend([index] * len(encoded))
+            update.wires = encoded
+            for wire in encoded:
+                wires.append(wire)
+                owners.append(index)
             if self._has_counted(update) and (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
                 cells.append(cell)
         if wires:
@@ -183,15 +236,23 @@ class Writer:
             self.updates += len(wires)
             began = monotonic()
             errors = await self._client.write(cells + wires)
+            if not self._is_flying(batch):
+                return
             self._took.observe(monotonic() - began)
             if errors and cells:
                 errors = self._but_cells(errors, len(cells))
             if errors:
                 failed.update(_per_update(batch, owners, errors))
                 await self._roll_back(batch, owners, errors)
-        self._in_flight -= 1
-        for update in batch:
-            self._busy.difference_update(update.keys)
+                if not self._is_flying(batch):
+                    return
+        self._flying = [other for other in self._flying if other is not batch]
+        self._tell_landing()
+        if self._busy:
+            for update in batch:
+                self._busy.difference_update(update.keys)
+        if self._copies is not None:
+            self._copies.took([update for index, update in enumerate(batch) if _is_done(update, failed.get(index))])
         if failed:
             self._log(batch, failed)
         for index, update in enumerate(batch):
@@ -204,10 +265,21 @@ class Writer:
         if not self._client.immediate:
             self.pump()
 
+    def _tell_landing(self) -> None:
+        if self._landing is not None:
+            self._landing.set()
+            self._landing = None
+
+    def _is_flying(self, batch: list[_Update]) -> bool:
+        """Whether its answer still counts: it has not been taken to another switch meanwhile."""
+        return any(other is batch for other in self._flying)
+
     def _has_counted(self, update: _Update) -> bool:
-        """Whether the cell of a new server may be another than zero."""
+        """Whether it is a new server whose cell may be another than zero."""
         entry = update.entry
-        if self._counted is None or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
+        if isinstance(entry, SessionEntry) or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
+            return False
+        if self._counted is None:
             return True
         known = self._counted.setdefault(type(entry), bytearray())
         if entry.server_id >= len(known):
@@ -247,7 +319,7 @@ class Writer:
 
     def _finish(self, job: _Job) -> None:
         if job.write.token:
-            self._written(Written(job.write.token, job.failed))
+            self._written(made(Written, (job.write.token, job.failed)))
         group = job.group
         group.jobs -= 1
         if not group.jobs and group.packets:
@@ -278,6 +350,11 @@ def _finish_now(work: Coroutine[Any, Any, None]) -> None:
         return
     work.close()
     raise RuntimeError("a Write that was to be done at once is waiting")
+
+
+def _is_done(update: Update, failure: Failure | None) -> bool:
+    """What is not there any more is deleted as well."""
+    return failure is None or (update.op is Op.DELETE and failure.outcome is Outcome.ABSENT)
 
 
 def _per_update(batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> dict[int, Failure]:

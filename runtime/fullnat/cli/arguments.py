@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import click
 
 from fullnat.api.identity import Grants
 from fullnat.compiled import CPU_PORTS, V1MODEL
+from fullnat.etcd.settings import PREFIX, SettingError, endpoints, prefix
 
 GRPC_ADDRESS = "127.0.0.1:9559"
 """Where a switch is, unless told otherwise."""
@@ -40,6 +41,15 @@ class Arguments:
     cpu_port: int | None
     grpc_server_addr: str | None
     state_dir: Path | None
+    etcd: str | None
+    etcd_prefix: str | None
+    etcd_ca: Path | None
+    etcd_cert: Path | None
+    etcd_key: Path | None
+    etcd_user: str | None
+    etcd_password_file: Path | None
+    etcd_name: str | None
+    etcd_silence: int | None
     control_socket: Path | None
     api_addr: tuple[str, int] | None
     api_tls_cert: Path | None
@@ -65,6 +75,7 @@ def refuse(given: Arguments) -> None:
     _refuse_tls(given)
     _refuse_ports(given)
     _refuse_api(given)
+    _refuse_etcd(given)
 
 
 def _refuse_switch(given: Arguments) -> None:
@@ -113,3 +124,28 @@ def _refuse_api(given: Arguments) -> None:
         Grants.parse(given.grants)
     except ValueError as error:
         raise click.UsageError(f"--grant: {error}") from None
+
+
+def _refuse_etcd(given: Arguments) -> None:
+    if given.etcd is None:
+        names = [each.name for each in fields(given) if each.name.startswith("etcd_")]
+        if said := [name for name in names if getattr(given, name) is not None]:
+            raise click.UsageError(f"--{said[0].replace('_', '-')} belongs to --etcd")
+        return
+    try:
+        _, is_tls = endpoints(given.etcd)
+        prefix(given.etcd_prefix or PREFIX)
+    except SettingError as error:
+        raise click.UsageError(f"--etcd: {error}") from None
+    if is_tls != (given.etcd_ca is not None):
+        raise click.UsageError("https:// in --etcd and --etcd-ca go together")
+    if (given.etcd_cert is None) != (given.etcd_key is None) or (given.etcd_cert is not None and not is_tls):
+        raise click.UsageError("--etcd-cert and --etcd-key go together, with --etcd-ca")
+    if (given.etcd_user is None) != (given.etcd_password_file is None):
+        raise click.UsageError("--etcd-user and --etcd-password-file go together")
+    if given.embedded:
+        raise click.UsageError(
+            "--etcd is for controllers of a switch that outlives each of them; --embedded dies with its"
+        )
+    if given.election_id is not None:
+        raise click.UsageError("with --etcd, the election id is etcd's")

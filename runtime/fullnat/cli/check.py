@@ -13,6 +13,7 @@ from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config import file
 from fullnat.config.advice import advice
 from fullnat.config.errors import ConfigError
+from fullnat.config.here import absent
 from fullnat.config.model import Config
 from fullnat.config.written import GRAMMARS, document
 from fullnat.words import counted
@@ -31,7 +32,7 @@ def check(config: Path, target: str, running: bool, control_socket: Path | None)
         for line in error.warnings:
             click.echo(f"warning: {line}", err=True)
         end(_problems(error))
-    for line in advice(found):
+    for line in (*advice(found), *(f"{line} on this machine" for line in absent(found))):
         click.echo(f"warning: {line}", err=True)
     click.echo(f"{config}: {', '.join(_summary(found))}")
     if running:

@@ -17,6 +17,7 @@ from fullnat.cli.reload import reload
 from fullnat.cli.run import run
 from fullnat.cli.sessions import sessions
 from fullnat.cli.stats import stats
+from fullnat.cli.switches import switches
 from fullnat.cli.talkers import talkers
 from fullnat.cli.toa import toa_commands
 from fullnat.cli.top import top
@@ -36,7 +37,7 @@ def main() -> None:
     """LVS FULLNAT load balancing on a P4 switch."""
 
 
-for command in (run, sessions, stats, talkers, top, trace, check, convert, reload, upgrade, *toa_commands()):
+for command in (run, sessions, stats, switches, talkers, top, trace, check, convert, reload, upgrade, *toa_commands()):
     main.add_command(command)
 
 if __name__ == "__main__":

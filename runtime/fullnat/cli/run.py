@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,16 @@ from fullnat.cli.ending import end
 from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
+from fullnat.etcd.settings import PREFIX, SILENCE, SettingError, Settings, endpoints, password, prefix
 
 if TYPE_CHECKING:
-    from fullnat.app.daemon import Options
+    from fullnat.app.options import Options
 
 FILE = click.Path(path_type=Path)
 SPREADS = ("flow", "port")
 LEVELS = ("debug", "info", "warning", "error")
 _DEVICE_ID = click.IntRange(0, (1 << 64) - 1)
+_SILENCE = click.IntRange(1, 60)
 _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 
 
@@ -50,6 +53,21 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--cpu-port", show_default=str(CPU_PORT), type=click.IntRange(1, MAX_PORT), help="Embedded: to us.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
+@click.option(
+    "--etcd", metavar="URL,...", help="Members of etcd, which several controllers share instead: https://HOST:2379."
+)
+@click.option(
+    "--etcd-prefix", metavar="/NAME", show_default=PREFIX, help="Of all that is there; one for each balancer."
+)
+@click.option("--etcd-ca", type=FILE, help="What signs the certificates of etcd's members (PEM).")
+@click.option("--etcd-cert", type=FILE, help="Our certificate, for members that ask for one (PEM).")
+@click.option("--etcd-key", type=FILE, help="Its key (PEM).")
+@click.option("--etcd-user", metavar="NAME", help="Of etcd's authentication.")
+@click.option("--etcd-password-file", type=FILE, help="The password of --etcd-user is its first line.")
+@click.option("--etcd-name", metavar="NAME", show_default="the host's", help="What this controller calls itself there.")
+@click.option(
+    "--etcd-silence", type=_SILENCE, show_default=str(SILENCE), help="Seconds; a leader silent for longer is replaced."
+)
 @click.option("--control-socket", type=click.Path(path_type=Path), help="Unix socket of the admin API.")
 @click.option("--api-addr", type=AddressType(), help="Serve the admin API there as well, with mutual TLS.")
 @click.option("--api-tls-cert", type=FILE, help="Our certificate for --api-addr (PEM).")
@@ -111,7 +129,8 @@ def _run(given: Arguments) -> None:
 def _daemon_options(given: Arguments) -> Options:
     """What has been checked, as the controller takes it."""
     from fullnat.api.listener import Tcp
-    from fullnat.app import daemon, paths
+    from fullnat.app import paths
+    from fullnat.app.options import Options
     from fullnat.p4rt.tls import Tls
 
     tls = None
@@ -126,7 +145,7 @@ def _daemon_options(given: Arguments) -> Options:
     if given.api_addr and given.api_tls_cert and given.api_tls_key and given.api_tls_ca:
         api = Tcp(address=given.api_addr, cert=given.api_tls_cert, key=given.api_tls_key, ca=given.api_tls_ca)
     attached = ports(given)
-    return daemon.Options(
+    return Options(
         config=given.config,
         state_dir=given.state_dir or paths.state_directory(),
         control_socket=given.control_socket or paths.control_socket(),
@@ -148,5 +167,29 @@ def _daemon_options(given: Arguments) -> Options:
         http_addr=given.http_addr,
         metrics_addr=given.metrics_addr,
         tls=tls,
+        etcd=_etcd_settings(given),
         session_log=given.session_log,
     )
+
+
+def _etcd_settings(given: Arguments) -> Settings | None:
+    """Raises UsageError for a password file that has none."""
+    if given.etcd is None:
+        return None
+    addresses = (given.api_addr, given.http_addr)
+    where = next((f"{host}:{port}" for host, port in filter(None, addresses)), "")
+    try:
+        return Settings(
+            endpoints=endpoints(given.etcd)[0],
+            prefix=prefix(given.etcd_prefix or PREFIX),
+            silence=given.etcd_silence or SILENCE,
+            ca=given.etcd_ca,
+            cert=given.etcd_cert,
+            key=given.etcd_key,
+            user=given.etcd_user,
+            password=password(given.etcd_password_file) if given.etcd_password_file else "",
+            name=given.etcd_name or socket.gethostname(),
+            address=where,
+        )
+    except SettingError as error:
+        raise click.UsageError(f"--etcd: {error}") from None

@@ -132,7 +132,11 @@ def sections(found: Json) -> list[tuple[str, Row, list[Row]]]:
         ]
         tables.append((title, packets, rows))
     state: Json = {} if changes is None else {name: found["switch"][name] for name in ("state", "reason")}
-    for name, values in (("Controller", shown["controller"]), ("Switch", state | shown["switch"])):
+    for name, values in (
+        ("Controller", shown["controller"]),
+        ("Switch", state | shown["switch"]),
+        ("Controllers sharing etcd", found.get("etcd", {}) if changes is None else {}),
+    ):
         rows = [(item, str(value)) for item, value in values.items() if value and not isinstance(value, dict)]
         tables.append((name, counter, rows))
     return [table for table in tables if table[2] or table[0].startswith("Services")]

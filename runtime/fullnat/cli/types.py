@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
+from fullnat.config.servers import host_and_port, is_grpc
 from fullnat.net.match import interface
 
 MAX_PORT = 510
 """Of a v1model switch."""
-_SCHEME = re.compile(r"(dns:(//[^/]*/)?|ipv4:|ipv6:)")
 
 
 class InterfaceType(click.ParamType[tuple[int, str]]):
@@ -53,7 +51,7 @@ class AddressType(click.ParamType[tuple[str, int]]):
     ) -> tuple[str, int]:
         if isinstance(value, tuple):
             return value
-        host, port = _host_and_port(value)
+        host, port = host_and_port(value)
         if not host or port is None:
             self.fail(f"{value!r} is not HOST:PORT", param, ctx)
         return host.strip("[]"), port
@@ -65,21 +63,6 @@ class GrpcType(click.ParamType[str]):
     name = "HOST:PORT"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not _is_grpc(value):
+        if not is_grpc(value):
             self.fail(f"{value!r} is neither HOST:PORT nor unix:PATH", param, ctx)
         return value
-
-
-def _is_grpc(text: str) -> bool:
-    scheme, _, path = text.partition(":")
-    if scheme in ("unix", "unix-abstract"):
-        return bool(path.strip("/"))
-    host, port = _host_and_port(_SCHEME.sub("", text, count=1))
-    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host.replace(":", " ")
-    return bool(name and port) and not re.search(r"[\s/@]", name)
-
-
-def _host_and_port(text: str) -> tuple[str, int | None]:
-    """The port is None where there is none, or none of TCP's."""
-    host, _, port = text.rpartition(":")
-    return host, int(port) if port.isdecimal() and len(port) <= 5 and int(port) <= 65535 else None

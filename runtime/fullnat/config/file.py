@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.config import addresses, check, hints, keepalived, lists, locate, probes, scalars, snat
+from fullnat.config import addresses, check, hints, keepalived, lists, locate, probes, scalars, snat, switches
 from fullnat.config.advice import advice
 from fullnat.config.check_options import CHECK, objections
 from fullnat.config.errors import ConfigError, Problems, Where
@@ -96,6 +96,7 @@ def of_document(
     if config is not None:
         config = replace(config, vain=vain)
         check.check(config, problems, CPU_PORTS[target])
+        switches.check(config, problems, target)
     if problems.lines or config is None:
         warnings = vain if config is None else advice(config)
         raise ConfigError(problems.sorted(), warnings, holds_back=config is None)
@@ -171,7 +172,7 @@ VIRTUAL_SERVER: dict[str, tuple[Convert, Any]] = {
     "toa": (scalars.boolean, True),
     "toa_kind": (scalars.toa_kind, 254),
     "proxy_protocol": (scalars.one_of(*PROXIES), "off"),
-    "syn_proxy": (scalars.one_of(*SYN_PROXIES), "off"),
+    "syn_proxy": (scalars.one_of(*SYN_PROXIES), "auto"),
     "keep_timestamps": (scalars.boolean, False),
     "keep_mss": (scalars.boolean, False),
     "reset_on_miss": (scalars.boolean, True),
@@ -221,6 +222,7 @@ _PLACES = {
     "[[virtual_server]]": VIRTUAL_SERVER,
     "[[virtual_server.real_server]]": REAL_SERVER,
     "[[snat]]": snat.SNAT,
+    "[[switch]]": switches.SWITCH,
     "[[virtual_server.check]] and [[virtual_server.real_server.check]]": CHECK,
     "[timeouts]": TIMEOUTS,
     "the beginning, before all sections": GLOBAL,
@@ -233,7 +235,8 @@ _PLACES = {
 
 def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     top: Where = ()
-    values = _section(document, GLOBAL, problems, top, ("timeouts", "interface", "route", "virtual_server", "snat"))
+    sections = ("timeouts", "interface", "route", "virtual_server", "snat", "switch")
+    values = _section(document, GLOBAL, problems, top, sections)
     timeouts = _timeouts(document, Timeouts(), problems, top)
     interfaces = [
         Interface(**found | {"address": found["address"][0], "further": found["address"][1:]})
@@ -245,14 +248,17 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         for where, table in _tables(document, "route", problems, top)
         if (found := _route(table, problems, where)) is not None
     ]
-    servers = [
-        virtual
-        for where, table in _tables(document, "virtual_server", problems, top)
-        if (virtual := _virtual_server(table, timeouts, problems, where)) is not None
-    ]
+    found_servers = _tables(document, "virtual_server", problems, top)
+    virtuals = (_virtual_server(table, timeouts, problems, where) for where, table in found_servers)
+    servers = [virtual for virtual in virtuals if virtual is not None]
     for where, table in _tables(document, "snat", problems, top):
         if (found := _section(table, snat.SNAT, problems, where)) is not None:
             servers += snat.services(found, where, problems)
+    members = [
+        switches.switch(found, where, problems)
+        for where, table in _tables(document, "switch", problems, top)
+        if (found := _section(table, switches.SWITCH, problems, where)) is not None
+    ]
     if "interface" not in document and "virtual_server" in document:
         problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:
@@ -261,6 +267,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
         interfaces=tuple(interfaces),
         routes=tuple(routes),
         virtual_servers=tuple(servers),
+        switches=tuple(members),
         timeouts=timeouts,
         **lists.accessed(values),
     )

@@ -24,12 +24,26 @@ _KEEPALIVED = re.compile(r"^\s*(virtual_server|global_defs|local_address_group)\
 _NOT_TEXT = re.compile(r"true|false|[+-]?(inf|nan|[\d_]+(\.[\d_]+)?([eE][+-]?\d+)?)")
 
 
+def close(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of ``known`` that ``word`` may be a slip of. As difflib has it, which is not asked of those that have too
+    few letters in common: most, and any file may be full of unknown words."""
+    size = len(word)
+    near = [
+        name
+        for name in known
+        if 2 * min(size, len(name)) >= cutoff * (size + len(name))
+        and 2 * sum(map(name.__contains__, word)) >= cutoff * (size + len(name))
+    ]
+    found = difflib.get_close_matches(word, near, 1, cutoff) if near else ()
+    return found[0] if found else None
+
+
 def option(key: str, known: Collection[str], places: Mapping[str, Iterable[str]]) -> str:
     """Of an unknown ``key`` where ``known`` ones are; ``places`` are all options, by section."""
     if elsewhere := _ELSEWHERE.get(key.replace("-", "_")):
         return f"; that is {elsewhere}"
-    if close := difflib.get_close_matches(key, known, 1, _ALIKE):
-        return f"; did you mean {close[0]}?"
+    if meant := close(key, known, _ALIKE):
+        return f"; did you mean {meant}?"
     sections = [section for section, options in places.items() if key in options]
     return f"; it is one of {' and '.join(sections)}" if sections else ""
 

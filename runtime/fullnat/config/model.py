@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TypeVar
 
+from fullnat.config.servers import SwitchSettings
 from fullnat.core.modes import Mode
 from fullnat.net.flow import Endpoint, mark_of
 from fullnat.net.flow import address as as_bytes
@@ -230,9 +231,9 @@ class ServiceSettings:
     """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
-    syn_proxy: str = "off"
+    syn_proxy: str = "auto"
     """Which SYNs are answered with a cookie, of :data:`fullnat.core.syn_proxy.COOKIES`: none, those that are too many,
-    or all."""
+    where that can be, or all."""
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
     echo_while_up: bool = False
@@ -372,6 +373,8 @@ class Config(GlobalSettings, Accessible):
     access: Access = OPEN
     """That of all services."""
     virtual_servers: tuple[VirtualServer, ...] = ()
+    switches: tuple[SwitchSettings, ...] = ()
+    """Those of the group; none: the one that the command line names."""
     vain: tuple[str, ...] = field(default=(), compare=False)
     """What the file says and nothing follows from, one line each with its place."""
 
@@ -383,3 +386,12 @@ def only(settings: type[S], said: S) -> S:
     """Of ``said``, which is more, what ``settings`` has."""
     names = (each.name for each in fields(settings))  # type: ignore[arg-type]
     return settings(**{name: getattr(said, name) for name in names})
+
+
+TEXTS = frozenset(
+    each.name
+    for kind in (ServiceSettings, ServerSettings, Check)
+    for each in fields(kind)
+    if str(each.type).startswith(("str", "Mode", "IpAddress"))
+)
+"""Settings that are text, even where it looks like a number."""

@@ -21,7 +21,7 @@ from fullnat.core.sessions import Held, Session
 from fullnat.core.snat import placed
 from fullnat.core.stats import REUSED, Stats
 from fullnat.core.store import SessionStore
-from fullnat.net.flow import Address, Endpoint, Flow
+from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
 from fullnat.p4constants import PuntReason
 
@@ -73,7 +73,7 @@ class Admission:
         if not packet.is_intact():
             self._stats["bad_checksum"] += 1
             return
-        held = Held(packet, event.ingress_port, seq, 0, event.seq)
+        held = made(Held, (packet, event.ingress_port, seq, 0, event.seq))
         session = self._store.table.by_key.get(flow)
         if session is None and self._store.blind and event.reason == PuntReason.SESSION_SYN:
             self._stats["syn_deferred"] += 1  # the client repeats it, and then its session is known
@@ -128,7 +128,7 @@ class Admission:
         """Of the half-open sessions of ``service``, or of the source of ``flow``, the oldest goes if there are as many
         as there may be: whoever answers has done so by then."""
         crowd = service.limits.crowds(flow.src.address)
-        if crowd is None or self.on_crowd(service, now, out):
+        if crowd is None or (crowd is service.limits.half_open and self.on_crowd(service, now, out)):
             return
         oldest = next((each for each in crowd if each.phase is Phase.INSTALLED), None)
         if oldest is None:
@@ -261,7 +261,7 @@ class Admission:
         if held is None:
             return
         if held.seq == session.entry.client_isn:
-            out.append(Inject(held.port, held.packet.frame, session.entry.session_id, True))
+            out.append(made(Inject, (held.port, held.packet.frame, session.entry.session_id, True, False)))
         else:
             # The client began anew while the session was written.
             self._again(session, held, now, out, sent=False)

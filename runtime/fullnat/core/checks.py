@@ -16,7 +16,7 @@ from fullnat.core.named_interfaces import unknown
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.roles import Role, Roles
 from fullnat.core.routing import Router
-from fullnat.core.syn_proxy import OFF, check_syn_proxy
+from fullnat.core.syn_proxy import ALWAYS, check_syn_proxy
 from fullnat.core.telling import INSERTED, check_proxy
 from fullnat.core.values import OPS_OF_UDP, OPS_WITHOUT_LOCAL, TOA_KIND, check_quic_ids, hostless, overlap
 from fullnat.core.wishes import POLICIES, wish_of
@@ -193,7 +193,7 @@ def of_cookies(draft: Draft) -> Iterator[Problem]:
     """Services that ask for SYN cookies in a draft for a program that makes none."""
     for key, declared in draft.affected():
         word = declared.settings.syn_proxy
-        if word != OFF:
+        if word == ALWAYS:
             what = f"{name(key)}: syn_proxy {word} is not in this program of the switch"
             yield Problem(Reason.INVALID, f"{what}: an ASIC's has no stages for the cookies' hash")
 

@@ -26,6 +26,7 @@ from fullnat.core.interface import (
     IdleNotice,
     LimitPunts,
     Log,
+    Moved,
     NeighborHeard,
     PacketIn,
     Probed,
@@ -152,6 +153,8 @@ class Controller(Reporting):
                 self._adoption.found(event.sessions, now)
             case SessionsRead() if self._adoption is not None:
                 self._sessions_read(self._adoption, event, now, out)
+            case Moved():
+                self._moved(event, now, out)
             case SwitchDown():
                 self._switch_down()
                 return []
@@ -265,6 +268,11 @@ class Controller(Reporting):
         self._datagrams.leave(self._store.services, now, out)
         if orphans:
             out.append(Log("WARNING", f"{orphans} half sessions were found on the switch and deleted"))
+
+    def _moved(self, event: Moved, now: float, out: list[Effect]) -> None:
+        if not event.again:
+            self._store.moved = now
+        out += announce(self._declaration.router, self._tables.own)
 
     def _switch_down(self) -> None:
         self._switch = self._adoption = None

@@ -25,7 +25,7 @@ MSS_OF_IPV6 = 32
 
 def key(secret: bytes, period: int) -> int:
     """64 bits."""
-    made = blake2b(period.to_bytes(8, "big"), digest_size=8, key=secret, person=b"SYN cookies")
+    made = blake2b(period.to_bytes(8, "big", signed=True), digest_size=8, key=secret, person=b"SYN cookies")
     return int.from_bytes(made.digest(), "big")
 
 

@@ -52,7 +52,7 @@ class Expiry:
         """A digest: packets that change the state were seen."""
         store = self._store
         session = store.table.by_id.get(event.session_id)
-        if session is None or session.phase not in (Phase.INSTALLED, Phase.RESTORING):
+        if session is None or not (session.phase in (Phase.INSTALLED, Phase.RESTORING) or session.is_being_spliced):
             self._stats["events_unknown"] += 1
             return
         if event.seq:
@@ -66,14 +66,16 @@ class Expiry:
         before = session.state
         store.set_events(session, bits, unjudged, now)
         if session.state is not before:
-            store.arm(session, now)
+            if session.phase is not Phase.REUSING:
+                store.arm(session, now)
             if session.service.passive_failures:
                 self._heed(session, before)
 
     def _heed(self, session: Session, before: IntEnum) -> None:
         """Whether the server takes new sessions is seen by what comes of one."""
         protocol, events = session.protocol, session.events
-        if session.state is protocol.established:
+        was_opened = before is protocol.initial and events & protocol.opened == protocol.opened
+        if was_opened or session.state is protocol.established:
             session.server.failures = session.server.strikes = 0
         elif before is protocol.initial and events & protocol.words and not events & protocol.answers:
             self._store.doubts.not_taken(session)
@@ -144,12 +146,12 @@ class Expiry:
                 store.set_events(session, session.events | session.protocol.opened, 0, last_hit)
         elif session.state is session.protocol.established:
             # One of which the switch counts nothing either way was restored, by an earlier controller.
-            silent = result.in_packets and not result.out_packets
+            silent = result.in_packets and not result.out_packets and store.moved == NEVER
             if silent and session.created == NEVER and session.protocol.sees_servers:
                 store.set_events(session, 0, 0, last_hit)
         elif session.unjudged:
             before = session.baseline
-            if before is None:
+            if before is None or result.in_packets < before.in_packets or result.out_packets < before.out_packets:
                 session.baseline = result
             elif result.in_packets > before.in_packets and result.out_packets > before.out_packets:
                 self._stats["sessions_resumed"] += 1
@@ -167,15 +169,18 @@ class Expiry:
         """
         if result.idle is None or result.idle > now - session.created + CLOCK_SLACK:
             self._counters_only = True
+        store = self._store
         self._tried = self._tried or now - session.created < session.entry.idle_timeout - TELLING
         if not self._counters_only and result.idle is not None:
-            return result.idle
+            # A switch that has taken over knows of no packet before that.
+            return min(result.idle, now - store.moved)
         packets = result.in_packets + result.out_packets
         moved = session.still is None or session.still[0] != packets
         if session.still is None or moved:
             session.still = (packets, now)
         if session.state is session.protocol.established and result.idle is not None:
-            return min(result.idle, self._store.timeout(session) - SECOND_LOOK) if moved else result.idle
+            idle = min(result.idle, now - store.moved)
+            return min(idle, store.timeout(session) - SECOND_LOOK) if moved else idle
         return now - session.still[1]
 
     # ---- timers

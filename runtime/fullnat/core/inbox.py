@@ -8,7 +8,9 @@ A client repeats a SYN that is not answered, after a second at first (RFC 6298 2
 in here twice. So when more SYNs come than sessions can be made, the oldest are given up first. How long they may wait
 is decided as by CoDel (RFC 8289), in the form that servers use for their requests (Maurer, Fail at Scale, ACM Queue
 13/8): a burst may take until the repetition, but a queue that stands, because it has not been empty for that long, has
-nothing to hope for from waiting, and is kept short.
+nothing to hope for from waiting, and is kept short. A few are always kept, as CoDel keeps the last packet: who gets no
+processor for a second is not asked for too much, and clients that began together repeat their SYNs together, so that
+all would be late again and again.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ PATIENCE = 0.9
 """Seconds that a SYN may wait in a burst: a little less than a client waits before it repeats it."""
 HURRY = 0.05
 """The same, in a queue that stands."""
+KEPT = 64
+"""Openings that may wait however long, the newest: sessions are made of so many sooner than HURRY."""
 
 
 class _Queue:
@@ -52,9 +56,9 @@ class _Queue:
         return True
 
     def give_up(self, now: float) -> int:
-        """Drop those that have waited for too long, whatever they have waited for; how many they were."""
+        """Drop those that have waited for too long, whatever they have waited for, but a few; how many they were."""
         given_up = 0
-        while self.waiting and self._is_late(self.waiting[0][0], now):
+        while len(self.waiting) > KEPT and self._is_late(self.waiting[0][0], now):
             self.waiting.popleft()
             given_up += 1
         return given_up

@@ -35,6 +35,7 @@ class Op(Enum):
     INSERT = "insert"
     MODIFY = "modify"
     DELETE = "delete"
+    __hash__ = object.__hash__  # By identity, as they are compared; Enum's own is Python, and every update asks for it.
 
 
 class Outcome(Enum):
@@ -173,6 +174,15 @@ class SessionsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Another switch of the group forwards from now on. It has all entries, but has counted nothing, and its registers
+    know of no session."""
+
+    again: bool = False
+    """That was told before: neighbors are to hear once more where our addresses are."""
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchDown:
     """The stream to the switch was lost. Effects are dropped until the next SwitchUp."""
 
@@ -190,6 +200,7 @@ Event = (
     | SwitchUp
     | SessionsFound
     | SessionsRead
+    | Moved
     | SwitchDown
 )
 

@@ -30,8 +30,8 @@ class Limits:
         "_most_half_open",
         "_of_source",
         "_pace",
-        "_rate",
         "half_open",
+        "rate",
         "sessions",
         "sources",
     )
@@ -48,7 +48,8 @@ class Limits:
         self._of_source = (0, 0)
         """Sessions of one, and half-open ones."""
         self._bits = (32, 64)
-        self._rate = 0
+        self.rate = 0
+        """Sessions that may begin in a second; 0 is any number."""
         self._pace: Pace | None = None
 
     def configure(self, settings: ServiceSettings) -> None:
@@ -57,9 +58,9 @@ class Limits:
         self._most_half_open = settings.half_open
         self._of_source = settings.source_sessions, settings.source_half_open
         self._bits = settings.source_prefix, settings.source_prefix6
-        if settings.new_rate != self._rate:
-            self._rate = settings.new_rate
-            self._pace = Pace(self._rate, self._rate) if self._rate else None
+        if settings.new_rate != self.rate:
+            self.rate = settings.new_rate
+            self._pace = Pace(self.rate, self.rate) if self.rate else None
 
     @property
     def is_full(self) -> bool:

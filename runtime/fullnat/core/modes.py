@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 
 from fullnat.p4constants import SessionFlag
 
@@ -29,22 +30,22 @@ class Mode(StrEnum):
     """Clients are hosts inside, which show themselves outside by a public address of ours: that is what the "server"
     is. The destination stays."""
 
-    @property
+    @cached_property
     def takes_local(self) -> bool:
         """Sessions need an address and port of ours. In all other modes the client's own endpoint is the local one."""
         return self in (Mode.FULLNAT, Mode.SNAT)
 
-    @property
+    @cached_property
     def has_own_numbers(self) -> bool:
         """The server sees sequence numbers of ours. In all other modes the client's stay."""
         return self is Mode.FULLNAT
 
-    @property
+    @cached_property
     def is_outward(self) -> bool:
         """Sessions go from inside to whatever they are addressed to."""
         return self is Mode.SNAT
 
-    @property
+    @cached_property
     def keeps_destination(self) -> bool:
         """The server has the virtual address and port itself, and answers from there. What it answers, the switch does
         not see."""

@@ -30,9 +30,8 @@ def objections(protocol: int, settings: ServiceSettings, *, is_v6: bool) -> Iter
         yield "protocol", f"{'icmpv6' if is_v6 else 'icmp'} is that of {'IPv6' if is_v6 else 'IPv4'}"
     if not settings.sessions:
         yield "sessions", f"{Mode.SNAT} needs sessions"
-    for name in ("proxy_protocol", "syn_proxy"):
-        if getattr(settings, name) != "off":
-            yield name, f"{name} is not for {Mode.SNAT}"
+    if settings.proxy_protocol != "off":
+        yield "proxy_protocol", f"proxy_protocol is not for {Mode.SNAT}"
     yield from ((name, f"{name} is not for {Mode.SNAT}") for name in _OF_SERVERS if getattr(settings, name))
 
 

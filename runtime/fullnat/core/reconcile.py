@@ -13,7 +13,7 @@ from fullnat.core.lifecycle import Phase, Step
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.resets import Resets
 from fullnat.core.restoration import Restoration
-from fullnat.core.server_ids import FoundServers
+from fullnat.core.server_ids import FoundServers, ServerKey
 from fullnat.core.service import Service
 from fullnat.core.sessions import NEVER, Session
 from fullnat.core.store import SessionStore
@@ -109,9 +109,10 @@ class Adoption:
                 continue
             # Of two sessions that give one id to different servers, the one whose packets take the right way stays.
             of = self._service_of(key, entry)
-            if not self.servers.agrees(entry, of):
+            real = self.servers.key(entry, of)
+            if not self.servers.lead(entry, real):
                 self._late.append((key, entry))
-            elif not self._adopt(key, entry, of, now, adopted):
+            elif not self._adopt(key, entry, of, real, now, adopted):
                 self._surplus.append(entry)
         self._look(adopted, now)
 
@@ -129,7 +130,9 @@ class Adoption:
         adopted: list[Session] = []
         for key, entry in self._late:
             of = self._service_of(key, entry)
-            if key not in store.table.by_key and not self._adopt(key, entry, of, now, adopted):
+            if key in store.table.by_key:
+                continue
+            if not self._adopt(key, entry, of, self.servers.key(entry, of), now, adopted):
                 self._surplus.append(entry)
         self._look(adopted, now)
         if self._adopted:
@@ -165,10 +168,17 @@ class Adoption:
             return possible[0]
         return key.protocol, key.dst if virtual is None or virtual.port else virtual
 
-    def _adopt(self, key: Flow, entry: SessionEntry, of: ServiceKey, now: float, adopted: list[Session]) -> bool:
-        """False when something that it uses is another one's."""
+    def _adopt(
+        self,
+        key: Flow,
+        entry: SessionEntry,
+        of: ServiceKey,
+        real: ServerKey | None,
+        now: float,
+        adopted: list[Session],
+    ) -> bool:
+        """False when something that it uses is another one's. ``real``: its server, None when nothing tells."""
         store = self._store
-        real = self.servers.key(entry, of)
         if real is None:
             return False
         service = store.services.by_key.get(of)
@@ -216,7 +226,7 @@ def _missing(store: SessionStore, by_key: dict[Flow, SessionEntry], *, restorabl
     lost: list[Session] = []
     for session in list(store.table):
         entry = by_key.get(session.key)
-        if entry is not None and _same(entry, session.entry):
+        if entry is not None and same(entry, session.entry):
             continue
         if restorable and session.phase in (Phase.INSTALLED, Phase.EXPIRING) and not session.is_over:
             lost.append(session)
@@ -226,7 +236,7 @@ def _missing(store: SessionStore, by_key: dict[Flow, SessionEntry], *, restorabl
     return lost
 
 
-def _same(found: SessionEntry, ours: SessionEntry) -> bool:
+def same(found: SessionEntry, ours: SessionEntry) -> bool:
     """Whether the switch has our session, as far as it tells: not every switch keeps timeouts and metadata."""
     return ours == found._replace(
         idle_timeout=ours.idle_timeout,

@@ -36,6 +36,11 @@ class Remembrance:
             if memo is not None:
                 yield key, memo
 
+    def review(self, keys: Iterable[MemoryKey]) -> None:
+        """Have these told again, as they are now."""
+        for key in keys:
+            self._store.memory.touch(key)
+
     def _keys(self) -> Iterator[MemoryKey]:
         for template in self._store.templates:
             yield MemoryKey(Kind.TEMPLATE, template.service.key, template.client)

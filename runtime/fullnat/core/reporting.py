@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from fullnat.core import reconcile
 from fullnat.core.commands import ServiceKey
 from fullnat.core.histogram import Histogram
+from fullnat.core.lifecycle import Phase
 from fullnat.core.stats import Stats
 from fullnat.core.store import SessionStore
 from fullnat.core.talkers import Talker, Talkers
@@ -23,6 +25,9 @@ from fullnat.core.views import (
 from fullnat.net.flow import Endpoint
 from fullnat.tables.session import SessionEntry
 
+STANDING = (Phase.INSTALLED, Phase.EXPIRING, Phase.CLOSING)
+"""Phases in which the switch has a session's entries as they are, and no write of them is under way."""
+
 
 class Reporting:
     """Of a core; nothing changes by asking."""
@@ -36,6 +41,23 @@ class Reporting:
         """Whether a session that is known has the id of ``entry``, or its client."""
         table = self._store.table
         return entry.session_id in table.by_id or reconcile.key_of(entry) in table.by_key
+
+    def stands(self, entry: SessionEntry) -> bool:
+        """Whether the switch holds just this session, and nothing is under way with it."""
+        session = self._store.table.by_id.get(entry.session_id)
+        return session is not None and session.phase in STANDING and reconcile.same(entry, session.entry)
+
+    def session_ids(self) -> list[int]:
+        """Of all sessions."""
+        return list(self._store.table.by_id)
+
+    def standing(self, session_id: int) -> SessionEntry | Literal["changing"] | None:
+        """What the switch holds of a session: its entry, or something that is about to change; None: nothing, or it is
+        about to go."""
+        session = self._store.table.by_id.get(session_id)
+        if session is None or session.phase in (Phase.REMOVING, Phase.GONE):
+            return None
+        return session.entry if session.phase in STANDING else "changing"
 
     def sessions(self, now: float | None = None) -> Iterator[SessionView]:
         """Every session; ages and expiry as of ``now``, by default the time of the last event. Events may be handled

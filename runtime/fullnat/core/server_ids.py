@@ -121,11 +121,14 @@ class FoundServers:
             return None
         server = made(Endpoint, (session.server, session.server_port if port else 0))
         is_client = session.local == session.client and session.local_port == session.client_port
-        return ServerKey(service, server, Mode.NAT if is_client else Mode.FULLNAT, virtual)
+        return made(ServerKey, (service, server, Mode.NAT if is_client else Mode.FULLNAT, virtual))
 
     def agrees(self, session: SessionEntry, service: ServiceKey) -> bool:
         """Whether the switch sends the session's packets where the session's entries say."""
-        key = self.key(session, service)
+        return self.lead(session, self.key(session, service))
+
+    def lead(self, session: SessionEntry, key: ServerKey | None) -> bool:
+        """The same of whose the session is by its entries."""
         ends = self._ends.get(session.server_id)
         return key is not None and ends == (key.virtual, key.endpoint, key.action)
 

@@ -25,7 +25,7 @@ from fullnat.core.quorum import Quorum
 from fullnat.core.schedulers.base import SCHEDULERS, Scheduler
 from fullnat.core.server_ids import ServerKey, nobody
 from fullnat.core.servers import NO_ID, STAGES, Server
-from fullnat.core.syn_proxy import AUTO, COOKIES
+from fullnat.core.syn_proxy import cookie_flags
 from fullnat.core.telling import session_flags
 from fullnat.net.flow import Address, Endpoint, Flow, made, mark_of
 from fullnat.net.match import Match
@@ -79,8 +79,10 @@ class Service:
     passive_time = 0.0
     """and for how many seconds."""
 
-    def __init__(self, key: ServiceKey, start: float = 0.0) -> None:
-        """``start``: where among its servers schedulers begin, from 0 up to 1."""
+    def __init__(self, key: ServiceKey, start: float = 0.0, *, has_cookies: bool = True) -> None:
+        """``start``: where among its servers schedulers begin, from 0 up to 1. ``has_cookies``: the switch can answer
+        SYNs with them."""
+        self._has_cookies = has_cookies
         self.key = key
         self.is_mark = mark_of(key[1]) is not None
         """It is one by match."""
@@ -172,11 +174,7 @@ class Service:
         if self.protocol.is_numbered:
             self.resets_on_miss = settings.reset_on_miss
             self.service_flags = ServiceFlag.RESET_ON_MISS if settings.reset_on_miss else 0
-            self.service_flags |= COOKIES[settings.syn_proxy]
-            if settings.syn_proxy != AUTO:
-                self.cookies_since = None
-            elif self.cookies_since is not None:
-                self.service_flags |= ServiceFlag.COOKIES
+            self._configure_cookies(declared)
         old, self.servers = self.servers, {}
         for endpoint, of_server in declared.servers.items():
             mode = of_server.mode or settings.mode
@@ -203,6 +201,16 @@ class Service:
             self.scheduler = self.table or SCHEDULERS[settings.scheduler](self._start)
             self._weights = ()
         return list(old.values())
+
+    def _configure_cookies(self, declared: Declared) -> None:
+        settings = declared.settings
+        servers = ((server, of.mode or settings.mode) for server, of in declared.servers.items())
+        flags = cookie_flags(self.protocol, settings, self.key[1].address, servers) if self._has_cookies else 0
+        if not flags & ServiceFlag.COOKIES_IN_NEED:
+            self.cookies_since = None
+        elif self.cookies_since is not None:
+            flags |= ServiceFlag.COOKIES
+        self.service_flags |= flags
 
     def call(self, server: Server, quic_id: str) -> None:
         """``server``, which is configured no more, was known by this to connection ids of QUIC."""
@@ -276,7 +284,7 @@ class Service:
 
     def server_key(self, server: Server, virtual: Endpoint) -> ServerKey:
         """What the id of ``server`` for those who ask for ``virtual`` stands for."""
-        return ServerKey(self.key, server.endpoint, server.mode, virtual)
+        return made(ServerKey, (self.key, server.endpoint, server.mode, virtual))
 
     def memory_key(self, kind: Kind, server: Server) -> MemoryKey:
         """What is remembered of ``server`` goes by that."""

@@ -30,7 +30,8 @@ NOTHING_FOUND = FoundServers()
 class Services:
     """All services, and the ids of their servers. What a change does not concern is not visited by it."""
 
-    def __init__(self, server_ids: int, rng: Random, memory: Memory) -> None:
+    def __init__(self, server_ids: int, rng: Random, memory: Memory, *, has_cookies: bool = True) -> None:
+        self._has_cookies = has_cookies
         self._rng = rng
         self._memory = memory
         self.by_key: dict[ServiceKey, Service] = {}
@@ -59,7 +60,7 @@ class Services:
         if declared is None:
             return None if service is None else self._leave(service)
         if service is None:
-            service = self.by_key[key] = Service(key, self._rng.random())
+            service = self.by_key[key] = Service(key, self._rng.random(), has_cookies=self._has_cookies)
         else:
             self._unlist(service)
         self._answer_for(service, -1)

@@ -151,6 +151,11 @@ class Session:
         self.phase = after(self.phase, step)
 
     @property
+    def is_being_spliced(self) -> bool:
+        """Its entries are written anew for the same connection, which may go on before that is answered."""
+        return self.phase is Phase.REUSING and self.new_entry is not None and self.new_entry.splice is not None
+
+    @property
     def is_over(self) -> bool:
         """Both its endpoints have ended it."""
         return self.protocol.is_over(self.events, self.unjudged)

@@ -3,8 +3,9 @@ real server is asked.
 
 What acknowledges a cookie makes a session, whose server gets a SYN with what the cookie tells of the client's. As long
 as the server has not answered, what the client sends waits here. With the server's SYN-ACK both entries learn by how
-much its numbers differ from the cookie's; then the SYN-ACK goes through the switch, which makes of it an ACK that opens
-the client's window, and behind it what has waited. A server that does not answer, or refuses, is the client's RST.
+much its numbers differ from the cookie's; then what has waited goes through the switch, and behind it the SYN-ACK, of
+which the switch makes an ACK that opens the client's window. A server that does not answer, or refuses, is the client's
+RST.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ _MSS6 = (COOKIE_MSS6_0, COOKIE_MSS6_1, COOKIE_MSS6_2, COOKIE_MSS6_3)
 _SCALES = (None, COOKIE_SCALE_1, COOKIE_SCALE_2, COOKIE_SCALE_3)
 _SCALE_OPTION = 3
 _MASK = 0xFFFFFFFF
+_HALF = 1 << 31
 _MOST = 0xFFFF
 
 
@@ -108,7 +110,7 @@ class Splicing:
         elif not self._waits(session, packet, event.ingress_port):
             self._pass(session, packet, event.ingress_port, out)
 
-    def late(self, event: PacketIn, packet: Packet, now: float) -> bool:
+    def late(self, event: PacketIn, packet: Packet, now: float, out: list[Effect]) -> bool:
         """Whether a segment that the switch had no session for is one of a session that waits for its server; or may
         be of one whose first segment was lost or overtaken, which alone acknowledges the cookie: the first of a flow
         that is late is not answered, as its client repeats it."""
@@ -117,7 +119,7 @@ class Splicing:
             return False
         session = self._store.table.by_key.get(flow)
         if session is not None:
-            return packet.is_intact() and self._waits(session, packet, event.ingress_port)
+            return packet.is_intact() and self._of_session(session, packet, event.ingress_port, out)
         if not event.service_flags & _COOKIES or segment.flags & TcpFlag.RST:
             return False
         since = self._late.get(flow)
@@ -185,9 +187,9 @@ class Splicing:
             self._store.set_events(session, session.events | SessionEvent.SYN_ACK, session.unjudged, now)
             self._store.arm(session, now)
             self._stats["sessions_spliced"] += 1
-            if waiting.answer is not None:
-                out.append(Inject(waiting.answer.port, waiting.answer.packet.frame, number, False))
-            out += (Inject(held.port, held.packet.frame, number, False) for held in waiting.queue)
+            # What the client sends when its window opens would overtake what has waited.
+            held = [*_in_order(waiting.queue), *((waiting.answer,) if waiting.answer is not None else ())]
+            out += (Inject(each.port, each.packet.frame, number, False) for each in held)
         return True
 
     def due(self, now: float, out: list[Effect]) -> None:
@@ -234,6 +236,7 @@ class Splicing:
             service.refused[refusal.value] += 1
             _reset(packet, port, out)
             return
+        self._late.pop(flow, None)
         self._waiting[session.entry.session_id] = _Waiting(segment.ack - 1 & _MASK, first, self.own_scale)
         self._count += 1
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
@@ -297,6 +300,15 @@ class Splicing:
             self._stats["cookie_segments_dropped"] += 1
         return True
 
+    def _of_session(self, session: Session, packet: Packet, port: int, out: list[Effect]) -> bool:
+        """Whether a segment that came before the switch had the session is for it, if a cookie began that."""
+        if self._waits(session, packet, port):
+            return True
+        if session.entry.splice is None or session.phase is not Phase.INSTALLED:
+            return False
+        self._pass(session, packet, port, out)
+        return True
+
     def _of_none(self, session: Session, packet: Packet, port: int, now: float, out: list[Effect]) -> None:
         """A client's segment: of a session that has its server since, or of one that an earlier controller has begun,
         which is nobody's."""
@@ -333,6 +345,18 @@ def _reset(packet: Packet, port: int, out: list[Effect]) -> None:
     answer = reset_answer(packet)
     if answer is not None:
         out.append(Forward(port, answer))
+
+
+def _in_order(queue: list[Held]) -> list[Held]:
+    """As the client has sent them, by their numbers. Bare acknowledgements are as good as none where there are others:
+    one that comes behind what the client has repeated since would say that it has sent no more."""
+    first = queue[0].seq
+    ordered = sorted(queue, key=lambda held: held.seq - first + _HALF & _MASK)
+    return [held for held in ordered if _is_more_than_ack(held.packet.tcp)] or ordered[-1:]
+
+
+def _is_more_than_ack(segment: Segment | None) -> bool:
+    return segment is not None and bool(segment.length or segment.flags & TcpFlag.FIN)
 
 
 def _syn(packet: Packet, cookie: int) -> bytes:

@@ -25,7 +25,7 @@ from fullnat.core.server_ids import ServerKey
 from fullnat.core.servers import Server
 from fullnat.core.service import Service
 from fullnat.core.services import Services
-from fullnat.core.sessions import Held, Session, SessionTable
+from fullnat.core.sessions import NEVER, Held, Session, SessionTable
 from fullnat.core.snat import Mapping, Mappings
 from fullnat.core.stats import Stats
 from fullnat.core.templates import Templates
@@ -58,10 +58,13 @@ class SessionStore(Writes):
         """The switch has sessions that we do not know yet."""
         self.restoring = False
         """The switch lacks sessions that are being written again."""
+        self.moved = NEVER
+        """Since when the switch that forwards has done so, if it has taken over from another one: it has counted
+        nothing before, and its registers knew of no session."""
         self._isn = isn
         self._rng = rng
         self.memory = Memory()
-        self.services = Services(sizes.server_ids, rng, self.memory)
+        self.services = Services(sizes.server_ids, rng, self.memory, has_cookies=sizes.has_cookies)
         self.crowded: set[Service] = set()
         """Those with more half-open sessions than they may have; taken by the reader (:mod:`fullnat.core.need`)."""
         self.unnumbered = 0
@@ -322,6 +325,8 @@ class SessionStore(Writes):
         told = session.client_end
         if self._told_end(session):
             return told
+        if session.began < self.moved:
+            return self.ceiling(session)
         if counters is None:
             return told or first & 0xFFFFFFFF
         octets = counters.in_packets * MSS if counters.in_bytes is None else counters.in_bytes

@@ -21,6 +21,8 @@ from fullnat.tables.table import Entry
 
 _IN_NEED = int(ServiceFlag.COOKIES_IN_NEED)
 _ANY = _IN_NEED | ServiceFlag.COOKIES
+OF_RATE = 2
+"""Seconds of new sessions, at the rate that a service has at most, of which none is answered."""
 
 
 class SynProxies:
@@ -31,19 +33,26 @@ class SynProxies:
         self._need = Need(store)
         self._asking: set[ServiceKey] = set()
         """Services with cookies."""
+        self._most = 0
+        """Half-open sessions of one beyond which it has them always, as far as it has them in need."""
         admission.on_crowd = self._begin_in_need
 
     def follow(self, services: Iterable[ServiceKey], settings: GlobalSettings) -> None:
         """These have changed, or the ``settings`` have; :meth:`sync` must follow."""
         by_key = self._store.services.by_key
+        changed = []
         for key in services:
             if key in by_key and by_key[key].service_flags & _ANY:
                 self._asking.add(key)
+                changed.append(key)
             else:
                 self._asking.discard(key)
-        for key in self._asking:
+        if settings.syn_proxy_half_open != self._most:
+            self._most = settings.syn_proxy_half_open
+            changed = [*self._asking]
+        for key in changed:
             service = by_key[key]
-            service.half_open_most = settings.syn_proxy_half_open if service.service_flags & _IN_NEED else 0
+            service.half_open_most = _most(service, self._most) if service.service_flags & _IN_NEED else 0
         self._splicing.own_scale = settings.syn_proxy_scale
         self._keys.configure(settings if self._asking else None)
 
@@ -73,7 +82,7 @@ class SynProxies:
         elif event.reason == PuntReason.SPLICE:
             self._splicing.segment(event, packet, now, out)
         else:
-            return event.reason == PuntReason.NO_SESSION and self._splicing.late(event, packet, now)
+            return event.reason == PuntReason.NO_SESSION and self._splicing.late(event, packet, now, out)
         return True
 
     def written(self, session: Session, failure: Failure | None, now: float, out: list[Effect]) -> bool:
@@ -93,3 +102,10 @@ class SynProxies:
         self._splicing.due(now, out)
         self._keys.due(now, out)
         return self._need.due(now, out)
+
+
+def _most(service: Service, most: int) -> int:
+    """Half-open sessions beyond which ``service`` needs cookies: as configured, or those of some seconds at the rate of
+    new sessions that it may have, as who answers does so within one."""
+    rate = service.limits.rate
+    return min(most, rate * OF_RATE) if rate else most

@@ -1,4 +1,4 @@
-"""Which services answer SYNs with cookies (``syn_proxy``): never, in need, always."""
+"""Which services answer SYNs with cookies (``syn_proxy``): never, in need where they can, always."""
 
 from __future__ import annotations
 
@@ -15,21 +15,31 @@ COOKIES = {OFF: 0, AUTO: int(ServiceFlag.COOKIES_IN_NEED), ALWAYS: int(ServiceFl
 """The ServiceFlags that these words ask for."""
 
 
-def check_syn_proxy(
-    protocol: Protocol, settings: ServiceSettings, virtual: Address, servers: Iterable[tuple[Endpoint, Mode]]
-) -> None:
-    """Raises ValueError for a service, of these ``servers``, that cannot have what it asks for."""
-    word = settings.syn_proxy
-    if word == OFF:
-        return
+Servers = Iterable[tuple[Endpoint, Mode]]
+
+
+def objection(protocol: Protocol, settings: ServiceSettings, virtual: Address, servers: Servers) -> str:
+    """Why a service of these ``servers`` cannot answer SYNs with cookies; none: it can."""
     if not protocol.is_numbered:
-        raise ValueError(f"syn_proxy {word} is of TCP, and this is a service of {protocol.name.upper()}")
+        return f"is of TCP, and this is a service of {protocol.name.upper()}"
     if not settings.sessions:
-        raise ValueError(f"syn_proxy {word} needs sessions")
+        return "needs sessions"
+    if settings.mode.is_outward:
+        return f"is not for {Mode.SNAT}"
     for server, mode in servers:
         if mode.keeps_destination:
-            raise ValueError(
-                f"syn_proxy {word} is for servers in {Mode.FULLNAT} and {Mode.NAT}: in {mode} they answer past us"
-            )
+            return f"is for servers in {Mode.FULLNAT} and {Mode.NAT}: in {mode} they answer past us"
         if not same_family(virtual, server.address):
-            raise ValueError(f"syn_proxy {word} is for servers of the client's family, and {server} is not")
+            return f"is for servers of the client's family, and {server} is not"
+    return ""
+
+
+def check_syn_proxy(protocol: Protocol, settings: ServiceSettings, virtual: Address, servers: Servers) -> None:
+    """Raises ValueError for a service that cannot have what it asks for."""
+    if settings.syn_proxy == ALWAYS and (said := objection(protocol, settings, virtual, servers)):
+        raise ValueError(f"syn_proxy {ALWAYS} {said}")
+
+
+def cookie_flags(protocol: Protocol, settings: ServiceSettings, virtual: Address, servers: Servers) -> int:
+    """The ServiceFlags of a service, of those of :data:`COOKIES`."""
+    return 0 if objection(protocol, settings, virtual, servers) else COOKIES[settings.syn_proxy]

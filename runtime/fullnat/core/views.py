@@ -88,6 +88,7 @@ class ServerView(NamedTuple):
     """Seconds until it is tried again; None: it takes what it gets."""
     checked_weight: int = 0
     """As configured, or as its checks ask for; 0 while it is not well."""
+    new_rate: int = 0
 
     @property
     def sessions(self) -> int:
@@ -188,6 +189,7 @@ def service_view(service: Service, now: float) -> ServiceView:
             server.on_duty,
             None if server.ejected is None else max(0.0, server.ejected - now),
             server.share if server.is_well and not server.leaving else 0,
+            server.settings.new_rate,
         )
         for server in service.all_servers()
     )

@@ -8,6 +8,7 @@ from fullnat.core.interface import Effect, Failure, Op, Write, Written
 from fullnat.core.lifecycle import Step
 from fullnat.core.sessions import Session, SessionTable
 from fullnat.core.timers import TimerWheel
+from fullnat.net.flow import made
 from fullnat.tables.session import SessionEntry
 
 WRITE_TIMEOUT = 60.0
@@ -34,7 +35,7 @@ class Writes:
         session.step(step)
         self._pending[token] = (session,)
         self.timers.arm(session, now + WRITE_TIMEOUT)
-        out.append(Write(((operation, entry),), token))
+        out.append(made(Write, (((operation, entry),), token)))
 
     def write_all(self, sessions: Sequence[Session], operation: Op, now: float, out: list[Effect]) -> int:
         """Start to insert or delete all of ``sessions``; returns the token of the write."""

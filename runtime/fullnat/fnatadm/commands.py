@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fullnat.config.model import Check, ServerSettings, ServiceSettings
+from fullnat.config.here import no_program
+from fullnat.config.model import TEXTS
 from fullnat.fnatadm import letters, names
 from fullnat.fnatadm.options import BY_NAME, LONGEST
 from fullnat.fnatadm.parse import Line, UsageError
@@ -18,19 +18,12 @@ from fullnat.p4constants import PORT_GUE
 Json = dict[str, Any]
 MODES = {"dr": "dr", "tunnel": "tunnel", "nat": "nat", "fullnat": "fullnat", "snat": "snat"}
 """By the name of the option that says them."""
-_EDITED = (*MODES, "tun_type", "tun_port", "upper", "lower", "option", "check")
+_EDITED = (*MODES, "tun_type", "tun_port", "tun_nocsum", "upper", "lower", "option", "check")
 """What -e can set beside the weight."""
 TUNNELS = {"ipip": "tunnel", "gue": "gue"}
 """By --tun-type."""
 NO_CHECKS = "none"
 """What --check says to take away those that there are."""
-_TEXTS = frozenset(
-    each.name
-    for kind in (ServiceSettings, ServerSettings, Check)
-    for each in fields(kind)
-    if str(each.type).startswith(("str", "Mode", "IpAddress"))
-)
-"""Settings that are text, even where it looks like a number."""
 
 
 def messages(line: Line) -> list[Json]:
@@ -65,6 +58,8 @@ def _mode(line: Line) -> str:
     kind = line.get("tun_type")
     if "tun_port" in line and (kind != "gue" or line["tun_port"] != str(PORT_GUE)):
         raise UsageError(f"--tun-port goes with --tun-type gue, and is {PORT_GUE}")
+    if "tun_nocsum" in line and kind != "gue":
+        raise UsageError("--tun-nocsum goes with --tun-type gue")
     if kind is None:
         return mode
     if mode != "tunnel":
@@ -191,6 +186,20 @@ def _check(text: str) -> Json:
     return {name: _scalar(name, value) for name, value in (_pair("check", word) for word in words)}
 
 
+def check_programs(messages: Iterable[Json]) -> None:
+    """That those of checks are there: the controller would run them on this machine. Raises UsageError."""
+    said = (value for message in messages for value in message.values() if isinstance(value, dict))
+    for checks in (each.get("settings", {}).get("checks", {}) for each in said):
+        for check in checks.get("check", ()):
+            command = check.get("command", "")
+            try:
+                why = no_program(command) if command else ""
+            except ValueError as error:
+                why = str(error)
+            if why:
+                raise UsageError(f"--check: {why}")
+
+
 def _pair(option: str, word: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not name or not equals:
@@ -199,7 +208,7 @@ def _pair(option: str, word: str) -> tuple[str, str]:
 
 
 def _scalar(name: str, text: str) -> Any:
-    if name in _TEXTS:
+    if name in TEXTS:
         return text
     try:
         value = json.loads(text)

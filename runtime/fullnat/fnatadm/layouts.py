@@ -85,7 +85,7 @@ def _flags(found: Json) -> str:
         mask = names.mask(settings["persistence_prefix"], is_six=names.is_six(found["virtual"]))
         flags += f" mask {mask}" if mask is not None else ""
     flags += " ops" if settings.get("ops") else ""
-    flags += {"always": " synproxy", "auto": " synproxy auto"}.get(settings.get("syn_proxy", "off"), "")
+    flags += {"always": " synproxy", "off": " synproxy off"}.get(settings.get("syn_proxy", "auto"), "")
     return flags + ("" if settings.get("proxy_protocol", "off") == "off" else " ppv2")
 
 

@@ -63,6 +63,7 @@ def _socket(line: Line) -> Path | None:
 
 def _change(line: Line) -> None:
     messages = commands.messages(line)
+    commands.check_programs(messages)
     if doubts.concerns(line):
         _warn(line)
     _apply(line, messages)

@@ -97,9 +97,9 @@ def _port_name(port: int, protocol: str) -> str:
 
 
 def mark(at: str) -> int | None:
-    """The number of a service by match, by what the API calls it."""
+    """The number of a service by match, by what the API calls it; None for what is no such name."""
     kind, _, number = at.partition(":")
-    return int(number) if kind in (MARK, MARK6) else None
+    return int(number) if kind in (MARK, MARK6) and number.isascii() and number.isdecimal() else None
 
 
 def is_six(virtual: str) -> bool:

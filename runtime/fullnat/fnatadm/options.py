@@ -79,6 +79,7 @@ OPTIONS = (
     Option("tunnel", "ipip", "A tunnel.", "i"),
     Option("tun_type", "tun-type", "Of a tunnel (default ipip).", "", Value.ONE, "TYPE", choices=("ipip", "gue")),
     Option("tun_port", "tun-port", "Of gue: 6080.", "", Value.ONE, "PORT"),
+    Option("tun_nocsum", "tun-nocsum", "Of gue: without a checksum of its own, as ever."),
     Option("nat", "masquerading", "NAT.", "m"),
     Option("fullnat", "fullnat", "FULLNAT.", "b"),
     Option("snat", "snat", "SNAT: the server is a public address of hosts inside.", "J"),
@@ -123,7 +124,7 @@ _SERVICE_SETTINGS = (
     *("established", "snat", "option", "check"),
 )
 _SERVER_SETTINGS = (
-    *("dr", "tunnel", "tun_type", "tun_port", "nat", "fullnat", "snat"),
+    *("dr", "tunnel", "tun_type", "tun_port", "tun_nocsum", "nat", "fullnat", "snat"),
     *("weight", "upper", "lower", "option", "check"),
 )
 _LISTS = ("stats", "rate", "exact", "thresholds", "persistent_conn", "nosort", "sort", "numeric", "json")
@@ -195,15 +196,33 @@ TOGETHER = (
 
 MISTAKEN = {"established": "-V is LVS's timeout here; DPVS's -V is --del-blklst"}
 """By the name of an option with a value: what to say where another option stands in its place."""
+_NO_DAEMON = "there is no daemon of synchronisation: sessions are in the switch and outlive the controller"
+_NO_FLAGS = "schedulers have no flags"
+_NO_CHECKSUM = "GUE is sent without a checksum of its own"
 REFUSED = {
     "--pe": "persistence engines are not supported",
-    "--start-daemon": "there is no daemon of synchronisation: sessions are in the switch and outlive the controller",
-    "--stop-daemon": "there is no daemon of synchronisation: sessions are in the switch and outlive the controller",
-    "--mcast-interface": "there is no daemon of synchronisation",
-    "--syncid": "there is no daemon of synchronisation",
+    **dict.fromkeys(
+        ("--start-daemon", "--stop-daemon", "--mcast-interface", "--mcast-group", "--mcast-port"), _NO_DAEMON
+    ),
+    **dict.fromkeys(("--mcast-ttl", "--syncid", "--sync-maxlen"), _NO_DAEMON),
+    "--sched-flags": _NO_FLAGS,
+    **dict.fromkeys(("--tun-csum", "--tun-remcsum"), _NO_CHECKSUM),
     "--sctp-service": "SCTP is not supported",
-    "-F": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
-    "--ifname": "--ifname is DPVS's: a local address is of the interface whose subnet it is in",
+    **dict.fromkeys(
+        ("-F", "--ifname"), "--ifname is DPVS's: a local address is of the interface whose subnet it is in"
+    ),
     "--sockpair": "--sockpair is DPVS's; fullnat sessions --filter finds one connection",
+    **dict.fromkeys(("-q", "--icmp-service"), "ICMP has services by match: -f NUMBER/icmp -H dst=ADDRESS"),
+    **dict.fromkeys(("-1", "--icmpv6-service"), "ICMPv6 has services by match: -f NUMBER/icmpv6 -H dst=ADDRESS"),
+    "--cpu": "--cpu is DPVS's: all packet threads are counted together",
+    "--hash-target": "--hash-target is DPVS's: sh and mh hash addresses, and QUIC has --option quic_config=N",
+    "--quic": "--quic is DPVS's; --option quic_config=N and quic_id of servers are that here",
+    "--dest-check": "--dest-check is DPVS's; --option passive_failures=N and passive_time=SECONDS are that here",
+    "--conn-timeout": "--conn-timeout is DPVS's; -V SECONDS is that here",
+    "--expire-quiescent": "--expire-quiescent is DPVS's; -w 0 --within SECONDS ends connections of one server",
 }
 """What ipvsadm or DPVS's has and there is not here, and what to say of it."""
+FLAGS = ("sh-port", "sh-fallback", "mh-port", "mh-fallback", "flag-1", "flag-2", "flag-3")
+"""Of schedulers, behind the -b of ipvsadm, which is FULLNAT's here as in its patches."""
+OF_DPVS = {"laddr": "local", "blklst": "blklst", "whtlst": "whtlst"}
+"""Its long options that are others here, with the names of these."""

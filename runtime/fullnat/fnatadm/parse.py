@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fullnat.config import hints
 from fullnat.core.protocols.base import PROTOCOLS
-from fullnat.fnatadm.options import BY_NAME, COMMANDS, MISTAKEN, OPTIONS, REFUSED, TOGETHER, Command, Option, Value
+from fullnat.fnatadm.options import (
+    BY_NAME,
+    COMMANDS,
+    FLAGS,
+    MISTAKEN,
+    OF_DPVS,
+    OPTIONS,
+    REFUSED,
+    TOGETHER,
+    Command,
+    Option,
+    Value,
+)
 from fullnat.net.flow import MARK
 
 _COMMANDS = {command.option: command for command in COMMANDS}
 _ALL = (*_COMMANDS, *OPTIONS)
 _SHORT = {letter: option for option in _ALL for letter in option.short}
-_LONG = {option.long: option for option in _ALL}
+_LONG = {option.long: option for option in _ALL} | {word: BY_NAME[name] for word, name in OF_DPVS.items()}
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _DEFAULT_PERSISTENCE = 360
 """IPVS_SVC_PERSISTENT_TIMEOUT of ipvsadm."""
@@ -72,7 +84,8 @@ def _taken(word: str, left: list[str]) -> list[tuple[Option, Any]]:
             raise UsageError(f"--{name} takes no value")
         return [(option, value if equals and option.value is not Value.THREE else _value(option, f"--{name}", left))]
     if not word.startswith("-") or len(word) < 2:
-        raise UsageError(f"unexpected {word!r}")
+        flag = ": flags of schedulers are not supported, and -b is FULLNAT here" if word in FLAGS else ""
+        raise UsageError(f"unexpected {word!r}{flag}")
     found: list[tuple[Option, Any]] = []
     letters = word[1:]
     while letters:
@@ -104,8 +117,8 @@ def _long(name: str) -> Option:
         raise UsageError(REFUSED[f"--{name}"])
     option = _LONG.get(name)
     if option is None:
-        close = difflib.get_close_matches(name, _LONG, 1)
-        raise UsageError(f"unknown option {_shown(f'--{name}')}" + (f"; did you mean --{close[0]}?" if close else ""))
+        meant = hints.close(name, _LONG)
+        raise UsageError(f"unknown option {_shown(f'--{name}')}" + (f"; did you mean --{meant}?" if meant else ""))
     return option
 
 

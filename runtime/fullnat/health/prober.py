@@ -98,7 +98,10 @@ class Prober:
                 self._is_stuck = False
                 ended = asyncio.get_running_loop().time()
                 self._take(Result(ended, ended - began, found, weight))
-            await asyncio.sleep(self._pause(ended - began))
+            pause = self._pause(ended - began)
+            # The first checks of all servers fall into one second; the next ones are spread over the interval.
+            await asyncio.sleep(pause * random.random() if first and not self.state.streak else pause)
+            first = False
 
     async def _once(self) -> tuple[str, Weight | None]:
         """Why the check failed, "" if it did not, and what it says of the weight. Raises what is our own fault."""

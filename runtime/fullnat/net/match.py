@@ -19,7 +19,7 @@ MOST_ADDRESSES = 256
 """Of one destination: the switch has an entry for each, and answers ARP for it."""
 LAST_PORT = 510
 """Of the switch."""
-MOST = 64
+MOST = 256
 """Rules of a service."""
 
 

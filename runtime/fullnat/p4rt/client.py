@@ -20,7 +20,7 @@ from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport
-from fullnat.p4rt.wire import delimited, scalar
+from fullnat.p4rt.wire import delimited, scalar, write_request
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
@@ -29,6 +29,7 @@ DIGEST_DELAY_NS = 5_000_000
 NEIGHBOR_DELAY_NS = 1_000_000
 """Shorter, for the neighbor's first packet follows its question. BMv2 takes less than a millisecond for never."""
 DIGEST_ACK_NS = 1_000_000_000
+HIGHEST_BID = (1 << 128) - 1
 COMPLAINTS = 100
 """Different warnings about stream messages that a connection may give rise to."""
 
@@ -78,6 +79,8 @@ class Client:
         self.program = program
         self.schema = Schema(program.p4info, program.sizes)
         self.device_id = device_id
+        self.highest_bid = HIGHEST_BID
+        """What bids where nobody is primary may come to."""
         self.digest_lists = 0
         self.stream_errors = 0
         self._transport = transport
@@ -273,7 +276,7 @@ class Client:
         Raises ConnectionLost, or NotPrimary when another controller has taken over.
         """
         head = scalar(1, self.device_id) + delimited(3, _u128(self._election_id))
-        request = head + b"".join([delimited(4, update) for update in updates])
+        request = write_request(head, updates)
         try:
             await self._checked(self._transport.write(request))
         except RpcError as error:
@@ -293,11 +296,11 @@ class Client:
         await self.delete_halves(halves.orphans)
         return tuple(found), len(halves.orphans)
 
-    async def read_but_sessions(self) -> tuple[Entry, ...]:
-        """Everything in our tables of which there is not much."""
+    async def read_but_sessions(self, table_ids: Sequence[int] | None = None) -> tuple[Entry, ...]:
+        """Everything in our tables of which there is not much, or what is in those of ``table_ids``."""
         found: list[Entry] = []
         cold = self.schema.cold
-        for table_id in cold.ids:
+        for table_id in cold.ids if table_ids is None else table_ids:
             entities = await self._read(_whole_table(table_id))
             found += (entry for entity in entities if (entry := cold.decode(entity.table_entry)) is not None)
         return tuple(found)

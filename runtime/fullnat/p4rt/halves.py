@@ -212,15 +212,17 @@ class HalfSessions:
     def _add(self, half: Half, values: Values) -> None:
         if half.inward:
             self._add_inward(half, values)
-        elif _number(values[5]) in self._inward:
-            self._join(half, values)
+            return
+        number = _number(values[5])
+        if number in self._inward:
+            self._join(half, values, number)
         else:
             self._early.append((half, values))
 
     def finish(self) -> None:
         """There are no more of them."""
         for half, values in self._early:
-            self._join(half, values)
+            self._join(half, values, _number(values[5]))
         self._early = []
         self.orphans.extend((session, True) for session in self._inward.values())
         self._inward = {}
@@ -252,11 +254,11 @@ class HalfSessions:
         else:
             self._inward[session.session_id] = session
 
-    def _join(self, half: Half, values: Values) -> None:
+    def _join(self, half: Half, values: Values, number: int) -> None:
+        """``number``: the session's."""
         numbers, addresses, outer = self._numbers, self._addresses[half.key_bytes], self._addresses[half.param_bytes]
         protocol, server, server_port, local, local_port = values[:5]
-        session_id, server_id, client, client_port, delta = values[5:_METADATA]
-        number = _number(session_id)
+        _, server_id, client, client_port, delta = values[5:_METADATA]
         inward = self._inward.get(number)
         session = made(
             SessionEntry,

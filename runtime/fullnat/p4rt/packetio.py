@@ -9,7 +9,8 @@ from functools import partial
 from finsy.proto import p4r
 
 from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
-from fullnat.net.flow import Address
+from fullnat.core.reports import joined
+from fullnat.net.flow import Address, made
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder, Field
 from fullnat.p4rt.transport import NO_LAYOUT, Layout, PackedDigests
@@ -94,7 +95,8 @@ class PacketIo:
     def decode_frame(self, data: bytes) -> PacketIn:
         """A packet behind the values of packet_in's fields."""
         reason, service_flags, ingress_port, session_id, *seq = self._frame_in.unpack_from(data)
-        return PacketIn(reason, service_flags, ingress_port, session_id, data[self._frame_in.size :], *seq)
+        frame = data[self._frame_in.size :]
+        return made(PacketIn, (reason, service_flags, ingress_port, session_id, frame, seq[0] if seq else 0))
 
     def decode_packet(self, packet: p4r.PacketIn) -> PacketIn:
         """Raises ValueError when the metadata are not those of the packet_in header."""
@@ -124,6 +126,8 @@ class PacketIo:
                 events.append(event(*values))
             except TypeError:
                 raise ValueError(f"digest with {len(values)} members: not those of its struct") from None
+        if digest.digest_id == self.digest_id:
+            return [*joined([event for event in events if isinstance(event, SessionEvents)])]
         return events
 
     def decode_packed(self, digests: PackedDigests) -> list[Event]:
@@ -133,7 +137,10 @@ class PacketIo:
             return []
         event, layout = found
         try:
-            return [event(*values) for values in layout.iter_unpack(b"".join(digests.data))]
+            rows = layout.iter_unpack(b"".join(digests.data))
+            if digests.digest_id == self.digest_id:
+                return [*joined([made(SessionEvents, row if len(row) == 4 else (*row, 0)) for row in rows])]
+            return [event(*row) for row in rows]
         except struct.error:
             raise ValueError("digest with another size than its struct") from None
 

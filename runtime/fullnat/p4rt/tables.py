@@ -120,6 +120,11 @@ class ColdTables:
     def ids(self) -> tuple[int, ...]:
         return tuple(self._by_id)
 
+    @property
+    def gate_ids(self) -> tuple[int, ...]:
+        """Of the tables that make the gate."""
+        return tuple(number for number, codec in self._by_id.items() if codec.table.gate)
+
     def encode(self, entry: Entry, *, with_action: bool) -> bytes:
         """The serialised TableEntry; a deletion needs no action. Raises ValueError for a value wider than its field,
         and for IPv6 in a program without it."""

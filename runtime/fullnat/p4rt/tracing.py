@@ -16,6 +16,9 @@ from fullnat.p4rt.program import Program
 _ABSENT = (Code.NOT_FOUND, Code.UNKNOWN, Code.INVALID_ARGUMENT)
 """What switches say of an entry that is not there: PI has no word of its own for it."""
 
+_TIMED = frozenset(("fragment_flow", "service_pace", "source_pace", "cookie_key"))
+"""Registers and tables of the program that the clock is compared with."""
+
 
 class CannotTrace(P4RuntimeError):
     """The program, or the switch, does not let packets be followed."""
@@ -49,7 +52,7 @@ class Run:
     def __init__(self, interpreter: Interpreter, client: Client) -> None:
         self._interpreter = interpreter
         self._client = client
-        self._state = client.state() or RemoteState(interpreter.program, client.program.p4info)
+        self._state = client.state() or RemoteState(interpreter.program, client.program.p4info, _TIMED)
         self._overlay = Overlay(self._state)
 
     @property

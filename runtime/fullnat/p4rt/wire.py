@@ -7,6 +7,7 @@ Tests hold them against the message objects of the same content.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from fullnat.net.flow import Address
@@ -23,6 +24,9 @@ def varint(value: int) -> bytes:
     """A non-negative integer as protobuf varint: 7 bits a byte, low ones first. Made from ready pieces of 14 bits."""
     if value < 0x4000:
         return _SHORT[value]
+    if 1 << 56 <= value < 1 << 70:
+        pieces = _LONG[value & 0x3FFF] + _LONG[value >> 14 & 0x3FFF] + _LONG[value >> 28 & 0x3FFF]
+        return pieces + _LONG[value >> 42 & 0x3FFF] + _SHORT[value >> 56]
     pieces = b""
     while value >= 0x4000:
         pieces += _LONG[value & 0x3FFF]
@@ -52,6 +56,21 @@ def canonical(value: int) -> bytes:
 def shortest(value: bytes) -> bytes:
     """The same of a value in network order."""
     return value.lstrip(b"\0") or b"\0"
+
+
+_UPDATE = tag(4, LENGTH_DELIMITED)
+_UPDATE_HEADS = tuple(_UPDATE + varint(size) for size in range(1024))
+"""What stands in front of an update of so many bytes."""
+
+
+def write_request(head: bytes, updates: Iterable[bytes]) -> bytes:
+    """A p4.v1.WriteRequest: ``head``, which is all but the ``updates``, and those."""
+    pieces = [head]
+    for update in updates:
+        size = len(update)
+        pieces.append(_UPDATE_HEADS[size] if size < len(_UPDATE_HEADS) else _UPDATE + varint(size))
+        pieces.append(update)
+    return b"".join(pieces)
 
 
 K = TypeVar("K", int, Address)

@@ -169,7 +169,9 @@ function showRest() {
   const machine = stats.switch ?? {};
   byId("switch").textContent = machine.state ?? "unknown";
   byId("switch").className = `badge ${CALM.includes(machine.state) ? "good" : "bad"}`;
-  byId("about").textContent = [about.version, about.embedded ? "embedded switch" : "", machine.reason].filter(Boolean).join(", ");
+  const shared = stats.etcd;
+  const leads = shared ? `${shared.leader || "no controller"} leads${shared.up === false ? ", etcd does not answer" : ""}` : machine.reason;
+  byId("about").textContent = [about.version, about.embedded ? "embedded switch" : "", leads].filter(Boolean).join(", ");
   const addresses = stats.local_addresses ?? [];
   byId("locals").replaceChildren(addresses.length ? element("div", { class: "card" }, table([
     ["Address", "address", (local) => local.address],

@@ -19,6 +19,7 @@ class PortTable(Table[Port]):
     entry = Port
     key = ("port",)
     actions = (Action("port_set", ("mac",)),)
+    gate = True
 
     def wanted(self, model: Wanted) -> Iterable[Port]:
         return (Port(interface.number, interface.mac) for interface in model.config.interfaces)

@@ -120,6 +120,9 @@ class Table(Generic[E]):
     lpm: ClassVar[bool] = False
     """The last field of the key is a prefix: behind it its entries have its length."""
     owner: ClassVar[Owner] = Owner.CONFIGURATION
+    gate: ClassVar[bool] = False
+    """Without its entries a switch answers nothing and forwards nothing, whatever else it holds: of a group of switches
+    the active one alone has them."""
     last: ClassVar[bool] = False
     """Configured entries are written behind those of all other tables, because they let traffic in."""
 

@@ -56,11 +56,12 @@ def text(array: Any) -> str:
 
 def records(buffer: Any, used: int) -> Iterator[tuple[int, int, bytes]]:
     """(kind, aux, data) of the records in a buffer."""
-    view = memoryview(ffi.buffer(buffer, used)) if used else memoryview(b"")
+    taken: bytes = ffi.buffer(buffer, used)[:] if used else b""
+    read, head = _RECORD.unpack_from, _RECORD.size
     at = 0
     while at < used:
-        size, kind, aux, length = _RECORD.unpack_from(view, at)
-        yield kind, aux, bytes(view[at + _RECORD.size : at + _RECORD.size + length])
+        size, kind, aux, length = read(taken, at)
+        yield kind, aux, taken[at + head : at + head + length]
         at += size
 
 

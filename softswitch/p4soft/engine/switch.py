@@ -29,6 +29,9 @@ from p4soft.engine.binding import Error, check, ffi, fields, program, runtime
 from p4soft.engine.images import PortKind, PortOffload, RecordKind, entry_state, packed_sizes, records, text
 
 BUFFER = 1 << 20
+_PACKET, _DIGEST = int(RecordKind.PACKET), int(RecordKind.DIGEST)
+_made = tuple.__new__
+"""A NamedTuple in half the time of its own constructor."""
 _Compiled = tuple[m.ProgramDef, Any, Any]
 """What the program is, its code, and the struct p4s_prog in there."""
 
@@ -337,11 +340,12 @@ class Switch:
     def poll(self, limit: int = 1024) -> list[Event]:
         used = self._c.p4s_poll(self.handle(), self._buffer, BUFFER, limit)
         out: list[Event] = []
+        lists = self._definition.learn_lists
         for kind, aux, data in records(self._buffer, used):
-            if kind == RecordKind.PACKET:
-                out.append(PacketIn(data))
-            elif kind == RecordKind.DIGEST and aux < len(self._definition.learn_lists):
-                out.append(Digest(self._definition.learn_lists[aux].name, data))
+            if kind == _PACKET:
+                out.append(_made(PacketIn, (data,)))
+            elif kind == _DIGEST and aux < len(lists):
+                out.append(_made(Digest, (lists[aux].name, data)))
             elif kind == RecordKind.IDLE:
                 out.append(Idle(aux, entry_state(data, 0)[0].entry))
         return out

@@ -7,7 +7,7 @@ reads that, tells, and begins again. So a trace reads what its packet touches, a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from finsy.proto import p4i, p4r
@@ -22,6 +22,7 @@ from p4soft.server.tables import TableHandler
 
 REGISTERS = "registers: this switch does not tell them, so that they count as 0"
 METERS = "meters: P4Runtime does not tell what is left of their bursts, so that they count as full"
+CLOCK = "clock: P4Runtime does not tell when the switch started, and this depends on how long ago something was"
 
 
 class Lacking(Exception):
@@ -35,8 +36,10 @@ class Lacking(Exception):
 class RemoteState:
     """Implements :class:`p4soft.interpreter.state.State`."""
 
-    def __init__(self, program: m.ProgramDef, p4info: p4i.P4Info) -> None:
-        """Raises p4soft.server.errors.RpcError if the two do not fit."""
+    def __init__(self, program: m.ProgramDef, p4info: p4i.P4Info, timed: Container[str] = ()) -> None:
+        """``timed`` are registers that hold times, and tables whose entries have the time looked at. Raises
+        p4soft.server.errors.RpcError if program and P4Info do not fit."""
+        self._timed = timed
         config = p4r.ForwardingPipelineConfig(p4info=p4info)
         engine: Any = None  # nothing is asked of one
         pipeline = bind(config, api_program(program), engine)
@@ -67,8 +70,10 @@ class RemoteState:
         entity = p4r.Entity()
         entity.table_entry.table_id = handler.id
         handler.keys.decode_into(key, entity.table_entry.match)
-        found = self._found(handler, entity)
-        return next((entry for entry in found if entry.key == key), None)
+        found = next((entry for entry in self._found(handler, entity) if entry.key == key), None)
+        if found is not None and table.name in self._timed:
+            self.unknown.add(CLOCK)
+        return found
 
     def entries(self, table: m.TableDef) -> Sequence[Entry]:
         if table.index not in self._tables:
@@ -111,6 +116,8 @@ class RemoteState:
         if not found:
             self.unknown.add(REGISTERS)
             return 0
+        if register.name in self._timed:
+            self.unknown.add(CLOCK)
         return int.from_bytes(found[0].register_entry.data.bitstring, "big")
 
     def meter(self, meter: m.MeterArray, index: int) -> MeterState | None:

@@ -3,6 +3,8 @@ lines of its ipvsadm: each has the exact services here, or is refused with its l
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, summarize_address_range
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,16 @@ OURS = """\
 @fullnat fullnat {
 @fullnat     interface {
 @fullnat         port 1
+@fullnat         name dpdk0
 @fullnat         mac 02:00:00:00:00:01
 @fullnat         address 192.168.0.1/16 2001::f/64
+@fullnat     }
+@fullnat     interface {
+@fullnat         port 2
+@fullnat         vlan 30
+@fullnat         name dpdk1
+@fullnat         mac 02:00:00:00:00:02
+@fullnat         address 123.1.2.254/24
 @fullnat     }
 @fullnat }
 """
@@ -99,6 +109,93 @@ def test_fullnat_by_keepalived(tmp_path: Path, vip: str, local: str, server: str
     assert vain == ["global_defs", "vrrp_instance", "inhibit_on_failure"]
 
 
+SNAT = """\
+virtual_server match SNAT1 {
+    protocol UDP
+    lb_algo rr
+    lb_kind SNAT
+    src-range 192.168.100.0-192.168.100.254
+    oif dpdk1
+
+    real_server 123.1.2.1  0 {
+        weight 4
+    }
+}
+"""
+OF_SOURCES = SNAT.replace("    oif dpdk1\n", "").replace("123.1.2.1  0", "123.1.2.1")
+ALONE = "is of virtual_server match, without other rules"
+ICMP = """\
+virtual_server match SNAT2 {
+    protocol ICMP
+    lb_algo wrr
+    lb_kind SNAT
+    src-range 192.168.100.1-192.168.100.254
+    dst-range 123.1.2.0-123.1.2.254
+    oif dpdk1
+    iif dpdk0
+
+    real_server 123.1.2.1  0 {
+        weight 4
+    }
+}
+"""
+
+
+def prefixes(first: str, last: str) -> list[str]:
+    return [str(each) for each in summarize_address_range(IPv4Address(first), IPv4Address(last))]
+
+
+def test_snat_by_keepalived(tmp_path: Path) -> None:
+    """In the order of the file, behind what the file numbers itself; devices by the names of interfaces, or ports."""
+    marked = "virtual_server fwmark 4 {\nprotocol TCP\nlb_kind NAT\nmatch dst=192.168.0.88\n}\n"
+    services, vain = read(tmp_path, SNAT + marked + ICMP.replace("iif dpdk0", "iif 1"))
+    real = {"address": "123.1.2.1", "weight": 4}
+    hosts = prefixes("192.168.100.0", "192.168.100.254")
+    udp, _, icmp = services
+    assert udp == {
+        "protocol": "udp",
+        "scheduler": "rr",
+        "mode": "snat",
+        "fwmark": 5,
+        "match": [f"src={each.removesuffix('/32')},oif=2.30" for each in hosts],
+        "real_server": [real],
+    }
+    assert (icmp["fwmark"], icmp["protocol"], icmp["mode"], icmp["real_server"]) == (6, "icmp", "snat", [real])
+    pairs = product(prefixes("192.168.100.1", "192.168.100.254"), prefixes("123.1.2.0", "123.1.2.254"))
+    short = [(source.removesuffix("/32"), target.removesuffix("/32")) for source, target in pairs]
+    assert icmp["match"] == [f"dst={target},src={source},iif=1,oif=2.30" for source, target in short]
+    assert vain == []
+
+
+def test_one_name_for_several_protocols_is_one_number(tmp_path: Path) -> None:
+    services, _ = read(tmp_path, SNAT + SNAT.replace("UDP", "TCP").replace(".254\n", ".255:1024-9999\n"))
+    assert [(each.get("protocol", "tcp"), each["fwmark"]) for each in services] == [("udp", 1), ("tcp", 1)]
+    assert services[1]["match"] == ["sport=1024-9999,src=192.168.100.0/24,oif=2.30"]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "rules"),
+    [
+        ("", ["dst=::/0,oif=1"]),
+        ("dst-range 2001:db8::-2001:db8::ff", ["dst=2001:db8::/120,oif=1"]),
+        ("src-range [2001:db8::1]:80", ["sport=80,src=2001:db8::1,oif=1"]),
+        ("dst-range [2001:db8::-2001:db8::1]:80-90", ["dst=2001:db8::/127,dport=80-90,oif=1"]),
+    ],
+)
+def test_ranges_of_ipv6(tmp_path: Path, ranges: str, rules: list[str]) -> None:
+    said = f"protocol TCP\nlb_kind SNAT\n{ranges}\noif dpdk0\nreal_server 2001::9 0 {{\n}}\n"
+    text = f"virtual_server match six {{\n{said}}}\n"
+    ((service,), _) = read(tmp_path, text)
+    assert service["match"] == rules
+
+
+def test_a_rule_that_checks_its_public_address_is_refused(tmp_path: Path) -> None:
+    """The tutorial's third: its check always succeeds, to make keepalived set the address, which the switch has."""
+    check = "    MISC_CHECK {\n        misc_path /bin/true\n    }\n"
+    told = read(tmp_path, SNAT.replace("        weight 4\n", check))
+    assert told == [f"{LINES + 8}: [real_server 123.1.2.1 0] checks: checks is not for a public address"]
+
+
 NAT = "virtual_server 192.168.0.89 80 {\n    protocol tcp\n    lb_algo rr\n    lb_kind NAT\n"
 
 
@@ -117,11 +214,17 @@ def test_nat_by_keepalived(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
+        (SNAT.replace("oif dpdk1", "oif eth9"), 6, "oif: eth9 is no port of the switch, and no name of an interface "),
+        (SNAT.replace("oif dpdk1", "oif 511"), 6, "oif: 511 is no port of the switch, and no name of an interface "),
+        (SNAT.replace("match SNAT1", "match"), 1, "virtual_server: match takes one name"),
+        (OF_SOURCES.replace("match SNAT1", "9.0.0.9 80").replace("SNAT\n", "NAT\n"), 5, f"src-range: {ALONE}"),
+        (OF_SOURCES.replace("protocol UDP", "match dst=0.0.0.0/0\n    protocol UDP"), 6, f"src-range: {ALONE}"),
+        (SNAT.replace("0-192.168.100.254", "x"), 5, "src-range: '192.168.100.x' is not an address"),
+        (SNAT.replace("254\n", "254:90-80\n"), 5, "src-range: 'dst=::,sport=90-80': sport: 90-80 ends before it"),
         (
-            "virtual_server match SNAT1 {\n    lb_kind SNAT\n}\n",
+            SNAT.replace("254\n", "254\n    dst-range 1.0.0.1-9.9.9.8\n"),
             1,
-            "virtual_server: DPVS's match is virtual_server fwmark N with @fullnat match src=...,oif=... here "
-            "(docs/snat.md)",
+            "virtual_server: its ranges are 8 and 33 prefixes, which makes 264 rules of at most 256: end them where",
         ),
         (NAT.replace("rr", "conhash") + "}\n", 3, "lb_algo: 'conhash' is not rr, wrr, lc, "),
     ],

@@ -197,3 +197,12 @@ def test_a_server_that_bfd_alone_would_check_is_refused(tmp_path: Path) -> None:
     text = SEARCHED.replace("HTTP_GET {", "BFD_CHECK {\nname one\n}\nHTTP_GET {")
     (told,) = problems(tmp_path, text + OURS)
     assert told.split(": ", 1)[1] == f"BFD_CHECK: {keywords.NO_BFD}"
+
+
+@pytest.mark.parametrize(("named", "port"), [("203.0.113.80 80", 80), ("203.0.113.80 0", 0), ("fwmark 3", 0)])
+def test_a_sorry_server_without_a_port(tmp_path: Path, named: str, port: int) -> None:
+    """It has the service's, which is none where that has all ports."""
+    match = "@fullnat match dst=203.0.113.80" if named.startswith("fwmark") else ""
+    text = f"virtual_server {named} {{\nprotocol TCP\nlb_kind NAT\n{match}\nsorry_server 10.0.0.99\n}}\n"
+    ((sorry,),) = (virtual.real_servers for virtual in load(tmp_path, OURS + text).virtual_servers)
+    assert sorry == RealServer(address=ip_address("10.0.0.99"), port=port, sorry=True)

@@ -16,6 +16,8 @@ control UnusedRegisters(inout metadata_t m) {
     register<bit<64>, bit<32>>(FRAGMENT_SLOTS) fragment_flow;
     @id(ID_R_PROXY) @name(".proxy_first") @noWarn("unused")
     register<bit<64>, session_id_t>(SESSION_TABLE_SIZE) proxy_first;
+    @id(ID_R_COOKIE_SENT) @name(".cookie_sent") @noWarn("unused")
+    register<bit<32>, bit<32>>(1) cookie_sent;
 
     @id(ID_C_COOKIE) @name(".cookie_ctr") @noWarn("unused")
     counter<bit<8>>((bit<32>)(bit<8>)CookieEvent.COOKIE_EVENTS, CounterType.packets) cookie_ctr;

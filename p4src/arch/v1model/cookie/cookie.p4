@@ -9,7 +9,8 @@
  *
  * as FreeBSD's cookies have it; so they need no timestamps to tell them, which many clients do not offer. A cookie is good for 67 to
  * 101 s. Of 2^32 numbers 96 are right, and 192 while two keys are. A right one goes to the controller, by a meter of its own; a wrong one is what
- * it would be without cookies.
+ * it would be without cookies. While none has been sent for so long, none is looked for: what has no session is treated and counted as where there
+ * are no cookies (Linux: tcp_synq_no_recent_overflow).
  *
  * After PuntLimit, of what is dropped: m.verdict.drop says whether it is a SYN to be answered, one that was too many for the
  * controller, or what may acknowledge a cookie. The answer leaves by the port that the SYN came by, to who sent it: no route is asked,
@@ -31,6 +32,9 @@
 control SynCookie(inout headers_t hdr, inout metadata_t m) {
     @id(ID_C_COOKIE) @name(".cookie_ctr")
     counter<bit<8>>((bit<32>)(bit<8>)CookieEvent.COOKIE_EVENTS, CounterType.packets) cookie_ctr;
+    /* When the last one was sent: m.target.clock, and 1; 0 = never. */
+    @id(ID_R_COOKIE_SENT) @name(".cookie_sent")
+    register<bit<32>, bit<32>>(1) cookie_sent;
     CookieHash() cookie_hash;
 
     bit<8>  wanted;      /* CookieKey */
@@ -43,6 +47,8 @@ control SynCookie(inout headers_t hdr, inout metadata_t m) {
     bit<32> mac;
     bit<32> first_word;  /* of options behind the MSS */
     bit<32> second_word;
+    bit<32> sent;        /* as the register has it, and as it would be now */
+    bit<32> now;
 
     @id(ID_A_COOKIE_KEY_SET) @name(".cookie_key_set")
     action cookie_key_set(@id(1) bit<64> key, @id(2) bit<1> generation, @id(3) bit<16> mss, @id(4) bit<16> mss6, @id(5) bit<8> scale) {
@@ -188,14 +194,29 @@ control SynCookie(inout headers_t hdr, inout metadata_t m) {
         cookie_ctr.count((bit<8>)CookieEvent.WRONG);
     }
 
+    /* The controller, which gets it without the flags of cookies, need not think of any either. */
+    @hidden
+    action refuse_other() {
+        m.verdict.drop = (bit<8>)DropReason.NO_SESSION;
+        m.verdict.punt = m.own.flags & (bit<8>)ServiceFlag.RESET_ON_MISS != 0 ? (bit<8>)PuntReason.NO_SESSION : 0;
+        m.verdict.service_flags = m.own.flags & ~ANY_COOKIES;
+    }
+
     apply {
         bool is_syn = hdr.tcp.syn == 1;
+        cookie_sent.read(sent, 0);
+        now = (bit<32>)m.target.clock + 1;
+        bool looked_for = is_syn || (sent != 0 && now - sent <= COOKIE_AGE);
         if (is_syn) { begin_syn(); } else { begin_ack(); }
+        if (!looked_for) { wanted = (bit<8>)CookieKey.NONE; }
         cookie_key.apply();
         if (wanted != (bit<8>)CookieKey.NONE) { cookie_hash.apply(m, secret, isn, 4w0 ++ time ++ told[4:0], hdr.ipv6.isValid(), mac); }
-        if (!is_syn) {
+        if (!looked_for) {
+            refuse_other();
+        } else if (!is_syn) {
             if (wanted != (bit<8>)CookieKey.NONE && mac[31:8] == (hdr.tcp.ack - 1)[31:8]) { accept_ack(); } else { refuse_ack(); }
         } else if (wanted != (bit<8>)CookieKey.NONE) {
+            if (sent != now) { cookie_sent.write(0, now); }
             set_options();
             answer();
             if (hdr.ipv6.isValid()) { answer_ipv6(); } else { answer_ipv4(); }

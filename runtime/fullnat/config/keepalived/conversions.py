@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
+from fullnat.config.model import TEXTS
 from fullnat.core.values import PROXIES, SYN_PROXIES
 from fullnat.fnatadm import letters
 
@@ -111,6 +112,15 @@ def factor(arguments: tuple[str, ...]) -> int:
         raise ValueError(f"{rest[0]!r} is not reverse or noreverse")
     number = whole((text.removeprefix("-"),))
     return -number if text.startswith("-") else number
+
+
+def as_option(name: str) -> Convert:
+    """As the option ``name`` of the TOML file is: text stays as it stands, even if it looks like a number."""
+    return text_or_list if name in TEXTS else as_toml
+
+
+def text_or_list(arguments: tuple[str, ...]) -> Value | list[Value]:
+    return arguments[0] if len(arguments) == 1 else as_toml(arguments)
 
 
 def as_toml(arguments: tuple[str, ...]) -> Value | list[Value]:

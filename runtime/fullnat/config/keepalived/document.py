@@ -6,12 +6,12 @@ is told once for each keyword; what it does not have is wrong.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from fullnat.config import hints
 from fullnat.config.errors import Place, Where
-from fullnat.config.keepalived import checkers, conversions, keywords, ranges
+from fullnat.config.keepalived import checkers, conversions, keywords, matching, ranges
 from fullnat.config.keepalived.keywords import Keyword
 from fullnat.config.keepalived.tree import Node
 
@@ -43,6 +43,8 @@ class Document:
         }
         self._files = {node.arguments[0]: node for node in known if node.keyword in keywords.TRACK_FILES}
         self._user = _script_user(nodes)
+        self._devices = matching.devices(known)
+        self._marks = matching.numbers(known, self._virtuals)
         for node in known:
             if node.keyword == "fullnat":
                 self._own(node, self.values, ())
@@ -129,8 +131,8 @@ class Document:
     def _group(self, node: Node, name: str, groups: Mapping[str, list[Any]], kind: str) -> list[Any]:
         if name in groups:
             return groups[name]
-        close = difflib.get_close_matches(name, groups, 1)
-        self._wrong(node, f"there is no {kind} {name}{f'; did you mean {close[0]}?' if close else ''}")
+        meant = hints.close(name, groups)
+        self._wrong(node, f"there is no {kind} {name}{f'; did you mean {meant}?' if meant else ''}")
         return []
 
     # ------------------------------------------------------------------------------------------ virtual servers
@@ -145,6 +147,7 @@ class Document:
             sections.append(section)
             self._said[where, ""] = node
             self._options(node, keywords.VIRTUAL_SERVER, section, where)
+            self._rules(node, section, where)
             self._of_virtual_server(node, section, where)
             self._users(node, keywords.OF_SERVICES, section, where)
             if "protocol" not in section and all(below.keyword != "protocol" for below in node.below or ()):
@@ -157,10 +160,32 @@ class Document:
                 if len(rest) != 1:
                     raise ValueError("group takes one name")
                 return self._group(node, rest[0], self._virtuals, "virtual_server_group")
+            if first == matching.MATCH:
+                if len(rest) != 1:
+                    raise ValueError("match takes one name")
+                return [{"fwmark": self._marks[rest[0]]}]
             return ranges.services(node.arguments)
         except ValueError as error:
             self._wrong(node, str(error))
             return []
+
+    def _rules(self, node: Node, section: Section, where: Where) -> None:
+        """DPVS's match."""
+        rules = matching.Rules(self._devices, is_match=node.arguments[0] == matching.MATCH and "match" not in section)
+        for below in node.below or ():
+            if below.keyword in matching.KEYWORDS and len(below.arguments) == 1:
+                self._told(below, rules.take, below.keyword, below.arguments[0])
+        if rules.is_match:
+            section["match"] = self._told(node, rules.texts, node) or []
+            self._said[where, "match"] = node
+
+    def _told(self, node: Node, make: Callable[..., Any], *words: Any) -> Any:
+        """What ``make`` makes of ``words``; None, and it is told, if it raises ValueError."""
+        try:
+            return make(*words)
+        except ValueError as error:
+            self._wrong(node, str(error))
+            return None
 
     def _of_virtual_server(self, node: Node, section: Section, where: Where) -> None:
         """What is not a value by itself: groups, servers, and what they inherit."""
@@ -190,12 +215,10 @@ class Document:
     def _real_server(self, node: Node, section: Section, where: Where, weight: int, inherited: Section) -> None:
         servers = section.setdefault("real_server", [])
         below: Where = (*where, ("real_server", len(servers) + 1))
-        try:
-            address, port = ranges.server(node.arguments, section.get("port", 0))
-        except ValueError as error:
-            self._wrong(node, str(error))
+        named = self._told(node, ranges.server, node.arguments, section.get("port", 0))
+        if named is None:
             return
-        server: Section = {"address": address, "port": port, "weight": weight}
+        server: Section = {"address": named[0], "port": named[1], "weight": weight}
         servers.append(server)
         self._said[below, ""] = node
         self._options(node, keywords.REAL_SERVER, server, below)
@@ -210,12 +233,10 @@ class Document:
     def _sorry_server(self, node: Node, found: Node, section: Section, where: Where) -> None:
         """A real server that is for times without a quorum, and is not checked."""
         servers = section.setdefault("real_server", [])
-        try:
-            address, port = ranges.server(found.arguments, section["port"])
-        except ValueError as error:
-            self._wrong(found, str(error))
+        named = self._told(found, ranges.server, found.arguments, section.get("port", 0))
+        if named is None:
             return
-        server: Section = {"address": address, "port": port, "sorry": True}
+        server: Section = {"address": named[0], "port": named[1], "sorry": True}
         servers.append(server)
         below: Where = (*where, ("real_server", len(servers)))
         self._said[below, ""] = found
@@ -315,21 +336,18 @@ class Document:
 
     def _converted(self, node: Node, keyword: Keyword, otherwise: Any) -> Any:
         assert keyword.convert is not None, node.keyword
-        try:
-            return keyword.convert(node.arguments)
-        except ValueError as error:
-            self._wrong(node, str(error))
-            return otherwise
+        found = self._told(node, keyword.convert, node.arguments)
+        return otherwise if found is None else found
 
     # ------------------------------------------------------------------------------------------ our own block
 
     def _own(self, node: Node, section: Section, where: Where) -> None:
         """The block ``fullnat``: options and sections of the TOML file by their own names."""
         for below in node.below or ():
-            if not self._is_new(below, section, where):
+            if not self._is_new(below, section, where) or (node.keyword, below.keyword) == ("interface", "name"):
                 continue
             if below.below is None:
-                section[below.keyword] = conversions.as_toml(below.arguments)
+                section[below.keyword] = conversions.as_option(below.keyword)(below.arguments)
                 self._said[where, below.keyword] = below
             elif below.keyword == "timeouts":
                 inner = section.setdefault("timeouts", {})
@@ -363,9 +381,9 @@ def _script_user(nodes: list[Node]) -> str:
 
 
 def _unknown(keyword: str, known: Mapping[str, Keyword], inside: str) -> str:
-    close = difflib.get_close_matches(keyword, known, 1)
+    meant = hints.close(keyword, known)
     place = f"no keyword of {inside}" if inside else "no block of keepalived.conf"
-    return f"is {place}{f'; did you mean {close[0]}?' if close else ''}"
+    return f"is {place}{f'; did you mean {meant}?' if meant else ''}"
 
 
 def _arguments(keyword: Keyword) -> str:

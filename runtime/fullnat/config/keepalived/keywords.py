@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
+from fullnat.config.keepalived import matching
 from fullnat.config.keepalived.conversions import (
     Convert,
     all_words,
-    as_toml,
+    as_option,
     capitals,
     codes,
     command,
@@ -28,6 +29,7 @@ from fullnat.config.keepalived.conversions import (
 )
 from fullnat.config.model import ServerSettings, ServiceSettings
 from fullnat.core.protocols import base as protocols
+from fullnat.net.match import MOST
 from fullnat.p4constants import PORT_GUE
 
 NO_BFD = (
@@ -161,8 +163,9 @@ _HTTP = {
     "url": Keyword(fewest=0, most=0, below=URL),
     "virtualhost": Keyword(option="host", convert=first_word),
     **_all("the name is always sent where there is one", 0, 1, "enable_sni"),
+    **_all("virtualhost is the name that is sent", 1, 1, "sni_name"),
     **_all("HTTP/1.0 is spoken", 1, 1, "http_protocol"),
-    **_all("a server that is down is checked at delay_before_retry", 0, 1, "fast_recovery"),
+    **_all("each url is a check of its own, and all are checked at once", 0, 1, "fast_recovery"),
     **_all("@fullnat verify true has certificates verified", 0, 1, "ssl_verify"),
 }
 _MISC = {
@@ -224,7 +227,7 @@ def _own(settings: type, said: Iterable[Keyword]) -> dict[str, Keyword]:
     """What keepalived has no keyword for, by our own names."""
     covered = {keyword.option for keyword in said} | {"checks"}
     names = (each.name for each in fields(settings) if each.name not in covered)
-    return {name: Keyword(most=MANY, option=name, convert=as_toml) for name in names}
+    return {name: Keyword(most=MANY, option=name, convert=as_option(name)) for name in names}
 
 
 _METHOD = Keyword(most=8, option="mode", convert=method)
@@ -282,7 +285,8 @@ VIRTUAL_SERVER: dict[str, Keyword] = {
     "refused": Keyword(option="refused", convert=first_word),
     "proxy_protocol": Keyword(option="proxy_protocol", convert=proxy),
     "vip_bind_dev": _without(ONE_SWITCH),
-    "match": Keyword(most=MANY, option="match", convert=list),
+    "match": Keyword(most=MOST, option="match", convert=list),
+    **{name: Keyword() for name in matching.KEYWORDS},
     "nat_mask": _without("it was for services of whole networks in Linux 2.0"),
     "snmp_name": _without("it names a value of SNMP, which is not there"),
 }

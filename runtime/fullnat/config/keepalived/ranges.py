@@ -7,6 +7,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address, s
 from typing import Any
 
 from fullnat.config.keepalived.conversions import whole
+from fullnat.config.model import IpNetwork
 from fullnat.net.prefixes import parse
 
 Rows = Callable[[tuple[str, ...]], list[Any]]
@@ -31,8 +32,12 @@ def prefixes(words: tuple[str, ...]) -> list[str]:
         raise ValueError(f"{words[0]}: the switch has no ipset; name prefixes, or a file of them in deny")
     if "/" in words[0]:
         return [str(parse(words[0]))]
-    first, last = _range(words[0])
-    return [str(network) for network in summarize_address_range(first, last)]
+    return [str(network) for network in networks(words[0])]
+
+
+def networks(text: str) -> list[IpNetwork]:
+    """The prefixes that an address or a range is."""
+    return list(summarize_address_range(*_range(text, most=1 << 128)))
 
 
 def services(words: tuple[str, ...]) -> list[dict[str, str | int]]:
@@ -42,10 +47,6 @@ def services(words: tuple[str, ...]) -> list[dict[str, str | int]]:
         if len(words) != 2:
             raise ValueError("fwmark takes a number")
         return [{"fwmark": whole(words[1:])}]
-    if words[0] == "match":
-        raise ValueError(
-            "DPVS's match is virtual_server fwmark N with @fullnat match src=...,oif=... here (docs/snat.md)"
-        )
     if len(words) > 2:
         raise ValueError("takes an address and a port")
     first, last = _range(words[0])
@@ -72,7 +73,7 @@ def _address(text: str) -> IPv4Address | IPv6Address:
         raise ValueError(f"{text!r} is not an address") from None
 
 
-def _range(text: str) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]:
+def _range(text: str, most: int = MOST) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]:
     """``192.0.2.1``, ``192.0.2.1-20`` (the end of its last part), or ``192.0.2.1-192.0.2.20``."""
     low, dash, high = text.partition("-")
     first = _address(low)
@@ -83,8 +84,8 @@ def _range(text: str) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Addr
         raise ValueError(f"{text!r} is not a range like 192.0.2.1-20")
     if last < first:  # type: ignore[operator]
         raise ValueError(f"{text!r} ends before it begins")
-    if int(last) - int(first) >= MOST:
-        raise ValueError(f"{text!r} is a range of more than {MOST} addresses")
+    if int(last) - int(first) >= most:
+        raise ValueError(f"{text!r} is a range of more than {most} addresses")
     return first, last
 
 

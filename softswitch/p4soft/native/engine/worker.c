@@ -78,7 +78,8 @@ static uint32_t end_pass(struct p4s_worker *w) {
   return left;
 }
 
-static uint32_t one_pass(struct p4s_worker *w) {
+/* Run what has come; returns how much that was. */
+static uint32_t run_arrived(struct p4s_worker *w) {
   struct p4s_switch *s = w->s;
   worker_time(w);
   uint32_t work = take_injected(w);
@@ -86,6 +87,11 @@ static uint32_t one_pass(struct p4s_worker *w) {
     if (w->links[s->active[i]].packet) work += w->links[s->active[i]].ops->receive(w, s->active[i]);
   work += forward_backlog(w);
   if (w->index == 0) work += age_tables(w);
+  return work;
+}
+
+static uint32_t one_pass(struct p4s_worker *w) {
+  const uint32_t work = run_arrived(w);
   return work + end_pass(w);
 }
 
@@ -98,7 +104,10 @@ bool worker_run_here(struct p4s_worker *w, uint32_t port, const uint8_t *data, u
   if (alone) {
     run_injected(w, port, data, len);
     forward_backlog(w);
-    more = end_pass(w) > 0 || w->backlog_count > 0;
+    uint32_t left = end_pass(w);
+    /* A host on this machine has answered while the frame was sent: that need not wait for the thread either. */
+    if (run_arrived(w)) left += end_pass(w);
+    more = left > 0 || w->backlog_count > 0;
   }
   pthread_mutex_unlock(&w->lock);
   if (more) raise_event(w->wake_fd);

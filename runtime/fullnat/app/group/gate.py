@@ -1,0 +1,36 @@
+"""The gate of a switch: the entries without which it does nothing (:attr:`fullnat.tables.table.Table.gate`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fullnat.core.interface import Op
+from fullnat.p4rt.client import Client
+from fullnat.p4rt.errors import Code, RpcError
+from fullnat.tables.table import Entry
+
+
+async def read(client: Client) -> tuple[Entry, ...]:
+    """What there is of it. Raises P4RuntimeError."""
+    return await client.read_but_sessions(client.schema.cold.gate_ids)
+
+
+async def shut(client: Client, gate: Iterable[Entry] | None = None) -> int:
+    """Take these entries away, or all there are; of how many it was. Raises P4RuntimeError."""
+    found = await read(client) if gate is None else tuple(gate)
+    await _write(client, Op.DELETE, found, Code.NOT_FOUND)
+    return len(found)
+
+
+async def put(client: Client, gate: Iterable[Entry]) -> None:
+    """Raises P4RuntimeError."""
+    await _write(client, Op.INSERT, gate, Code.ALREADY_EXISTS)
+
+
+async def _write(client: Client, op: Op, gate: Iterable[Entry], harmless: Code) -> None:
+    updates = [wire for entry in gate for wire in client.schema.encode(op, entry)]
+    if updates:
+        failed = await client.write(updates)
+        for code, message in failed.values():
+            if code != harmless:
+                raise RpcError(code, message)

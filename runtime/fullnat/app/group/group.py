@@ -1,0 +1,304 @@
+"""A group of switches: to the core it is one.
+
+The active one is where the core's effects go. What it has taken is passed on to the others from the same bytes, and
+they hold it, but for the gate, without which a switch does nothing. When the active one goes, one that is full gets the
+gate, and what was under way is written there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from time import monotonic
+
+from fullnat.app.group import gate
+from fullnat.app.group.fill import Fill
+from fullnat.app.group.ledger import Ledger
+from fullnat.app.group.member import Member, Role, Takeover
+from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.replica import Replica
+from fullnat.app.group.shown import NotNow
+from fullnat.app.outgoing import Counts, Outgoing
+from fullnat.app.runner import CoreRunner
+from fullnat.app.session import SwitchSession
+from fullnat.app.writer import Update
+from fullnat.core.interface import THE_SWITCH, Event, Moved, SessionsRead, SwitchUp
+from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError
+
+PATIENCE = 3.0
+"""Seconds to wait for a switch that is known to be better than those that are there."""
+TICK = 0.1
+"""Seconds between two looks at whether one is to begin."""
+SHUT_SECONDS = 2.0
+"""For a switch to shut its gate when it is told to."""
+REFILL = 5.0
+"""Seconds until a switch that was taken out is filled again."""
+ANNOUNCEMENTS = (0.2, 1.0, 3.0, 10.0)
+"""Seconds from one announcement of our addresses to the next, after a takeover: they get lost, and nobody says so."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class SwitchGroup:
+    def __init__(self, runner: CoreRunner, remembered: Remembered, names: Sequence[str]) -> None:
+        self.runner = runner
+        self.members = {name: Member(name, self) for name in names}
+        self.active: Member | None = None
+        self.outgoing: Outgoing | None = None
+        self.counts = Counts()
+        self._ledger = Ledger()
+        self._remembered = remembered
+        self._leading: Member | None = None
+        """The one that is read, to be the active one."""
+        self._is_whole = False
+        """The core knows all sessions of the active one."""
+        self.moving = False
+        """The one that is to be active has not got the gate yet."""
+        self._since = monotonic()
+        """When there was no active one for the first time."""
+        self._changed = asyncio.Event()
+
+    # what becomes of a member
+
+    async def serve(self, member: Member, session: SwitchSession, *, was_active: bool = False) -> None:
+        """``member`` is there, until it is the active one. Raises P4RuntimeError."""
+        member.session, member.role, is_shut = session, Role.WAITING, was_active
+        member.turn += 1
+        turn = member.turn
+        if self.active is not None or self._remembered.active not in (None, member.name):
+            await gate.shut(session.client, () if was_active else None)
+            is_shut = True
+        elif self._remembered.active is None:
+            member.has_gate = bool(await gate.read(session.client))
+        self._tell()
+        while self.active is not member and member.turn == turn:
+            if self.active is not None and self._is_whole and not self.moving:
+                if not is_shut:
+                    await gate.shut(session.client)
+                    is_shut = True
+                await self._follow(member, session, turn)
+            elif self._may_lead(member):
+                self._leading = member
+                known = self._remembered.full
+                await session.lead(member.counts.emptied or (bool(known) and member.name not in known))
+            else:
+                await self._change()
+
+    def _may_lead(self, member: Member) -> bool:
+        """Whether it is to be the first one."""
+        if self.active is not None or self._leading is not None:
+            return False
+        last = self.members.get(self._remembered.active or "")
+        if last is not None and last.owner.stands_by:
+            return False
+        there = [each for each in self.members.values() if each.role is Role.WAITING]
+        best = min(there, key=self._rank)
+        is_last = best is last and not best.counts.emptied
+        is_sure = is_last or len(there) == len(self.members) or monotonic() - self._since > PATIENCE
+        return best is member and is_sure
+
+    def _rank(self, member: Member) -> tuple[bool, bool, bool, bool]:
+        """How much worse it is than others to begin with."""
+        has_all = not member.counts.emptied
+        was_active = has_all and member.name == self._remembered.active
+        is_full = has_all and member.name in self._remembered.full
+        return not was_active, not is_full, not member.has_gate, not has_all
+
+    def begin(self, member: Member, session: SwitchSession, event: SwitchUp) -> None:
+        """``member`` is the active one, and the core's switch."""
+        has_counted = self._remembered.active in (None, member.name)
+        self._leading, self.active, member.role = None, member, Role.ACTIVE
+        self._is_whole = event.whole
+        self._ledger.found(event.entries)
+        self.outgoing = session.outgoing = Outgoing(session, self.runner, THE_SWITCH, self.counts, copies=self)
+        self._remember()
+        self.runner.attach(self.outgoing, event)
+        if not has_counted:
+            self.runner.tell(self.outgoing, Moved())
+        _LOGGER.info("switch %s is active", member.name)
+        self._tell()
+
+    def tell(self, member: Member, event: Event) -> None:
+        if self.active is member and self.outgoing is not None:
+            self.runner.tell(self.outgoing, event)
+            if isinstance(event, SessionsRead):
+                self._is_whole = True
+                self._tell()
+
+    async def _follow(self, member: Member, session: SwitchSession, turn: int) -> None:
+        """Until it is the active one, or out of step, or there is none to follow."""
+
+        replica = member.replica or self._replicate(member, session)
+        member.role = Role.STANDBY if member.is_full else Role.FILLING
+        session.follow()
+        if not member.is_full:
+            fill = Fill(session.client, replica, self._ledger, self.runner.core)
+            member.progress = fill.progress
+            await fill.run()
+            if not replica.ended:
+                self._filled(member, replica)
+        await replica.over()
+        if member.turn != turn:
+            return
+        if member.replica is replica:
+            member.replica = None
+        if member.role is not Role.ACTIVE and not member.is_full and self.active is not None:
+            member.role = Role.FILLING
+            self._remember()
+            await asyncio.sleep(REFILL)
+        if member.role is not Role.ACTIVE:
+            member.role = Role.WAITING
+
+    def _replicate(self, member: Member, session: SwitchSession) -> Replica:
+        """Have ``member`` told from now on of what the active one takes."""
+
+        def trouble(what: str) -> None:
+            member.trouble, member.is_full = what, False
+            _LOGGER.error("switch %s is out of step, and is filled again: %s", member.name, what)
+
+        member.replica = Replica(session.client, session.spawn, trouble, is_filling=not member.is_full)
+        return member.replica
+
+    def _filled(self, member: Member, replica: Replica) -> None:
+        progress = member.progress
+        replica.is_filling = False
+        member.is_full, member.role, member.trouble = True, Role.STANDBY, ""
+        member.counts.emptied = False
+        member.fills += 1
+        self._remember()
+        _LOGGER.info(
+            "switch %s is full, after %.1f s: %d sessions, of which %d were missing; %d that it had were deleted",
+            member.name,
+            monotonic() - progress.began,
+            progress.total,
+            progress.inserted,
+            progress.deleted,
+        )
+        self._tell()
+
+    def took(self, updates: list[Update]) -> None:
+        """See :class:`fullnat.app.writer.Copies`."""
+        self._ledger.took(updates)
+        for member in self.members.values():
+            if member.replica is not None:
+                member.replica.put(updates)
+
+    def leave(self, member: Member, reason: str, *, taken: bool) -> None:
+        """``member`` is not ours any more; ``taken``: it is another controller's."""
+        was_active = self.active is member
+        member.turn += 1
+        member.session, member.role, member.is_full, member.trouble = None, Role.AWAY, False, reason
+        self._end_replica(member)
+        if self._leading is member:
+            self._leading = None
+        if not was_active:
+            if self.active is not None:
+                self._remember()
+        elif (successor := self._successor()) is None or taken:
+            self._down(reason)
+        else:
+            self._move(successor, f"{member.name}: {reason}")
+        self._tell()
+
+    def _successor(self) -> Member | None:
+        return next((each for each in self.members.values() if each.role is Role.STANDBY), None)
+
+    def _down(self, reason: str) -> None:
+        """There is none that could go on."""
+        outgoing, self.outgoing, self.active = self.outgoing, None, None
+        self._since, self.moving = monotonic(), False
+        for member in self.members.values():
+            member.is_full = False
+            self._end_replica(member)
+        if outgoing is not None:
+            self.runner.detach(outgoing, reason)
+
+    def _end_replica(self, member: Member) -> None:
+        if member.replica is not None:
+            member.replica.end()
+            member.replica = None
+
+    # takeover
+
+    def _move(self, member: Member, why: str) -> None:
+        """``member``, which is full, becomes the active one; the one before is not there, or has no gate."""
+        assert self.outgoing is not None
+        assert member.session is not None
+        self.outgoing.hold()
+        self.moving = True
+        self.active, member.role = member, Role.ACTIVE
+        self._remember()
+        member.session.spawn(self._open(member, member.session, self.outgoing, why))
+
+    async def _open(self, member: Member, session: SwitchSession, outgoing: Outgoing, why: str) -> None:
+        """Raises P4RuntimeError; then ``member`` leaves as well."""
+        began = monotonic()
+        if member.replica is not None:
+            await member.replica.below(0)
+            self._end_replica(member)
+        await gate.put(session.client, self._ledger.gate())
+        session.take_over(outgoing)
+        self.moving = False
+        member.takeover = Takeover(why, monotonic(), monotonic() - began)
+        member.takeovers += 1
+        self.runner.tell(outgoing, Moved())
+        self.runner.wake()
+        _LOGGER.warning("switch %s is active, after %.3f s: %s", member.name, member.takeover.took, why)
+        self._tell()
+        for pause in ANNOUNCEMENTS:
+            await asyncio.sleep(pause)
+            if self.active is not member:
+                return
+            self.runner.tell(outgoing, Moved(again=True))
+
+    async def activate(self, name: str) -> str:
+        """Have ``name`` forward in the place of the one that does; whose name is returned. Raises NotNow."""
+        member, before = self.members.get(name), self.active
+        if member is None:
+            raise NotNow(f"there is no switch {name}, but {', '.join(self.members)}")
+        if member is before:
+            raise NotNow(f"switch {name} is active already")
+        if before is None or before.session is None or self.moving or self.outgoing is None:
+            raise NotNow("there is no switch that forwards, or another one is about to")
+        if member.role is not Role.STANDBY:
+            raise NotNow(f"switch {name} is {member.role.value}, and not one that holds everything")
+        outgoing, session = self.outgoing, before.session
+        self.moving = True
+        outgoing.hold()
+        try:
+            async with asyncio.timeout(SHUT_SECONDS):
+                await outgoing.writer.landed()
+                await gate.shut(session.client, self._ledger.gate())
+        except (P4RuntimeError, TimeoutError) as error:
+            # Whatever it does now, it is not to be believed: it leaves, and another one takes over.
+            session.fail(ConnectionLost(f"its gate could not be shut: {error or 'it does not answer'}"))
+            raise NotNow(f"switch {before.name} did not shut its gate and is given up: {error}") from None
+        if self.active is not before:
+            raise NotNow(f"switch {before.name} went in the middle of it, and another one took over")
+        if member.role is not Role.STANDBY:
+            self._move(self._successor() or before, f"switch {name} was to take over, and went")
+            raise NotNow(f"switch {name} went in the middle of it")
+        self._move(member, "by command")
+        before.is_full, before.role, session.outgoing = True, Role.WAITING, None
+        self._replicate(before, session)
+        session.spawn(self.serve(before, session, was_active=True))
+        return before.name
+
+    # the small things
+
+    def _remember(self) -> None:
+        if self.active is not None:
+            full = [each.name for each in self.members.values() if each.is_full or each is self.active]
+            self._remembered.write(self.active.name, full)
+
+    def _tell(self) -> None:
+        """Have those that wait look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _change(self) -> None:
+        try:
+            await asyncio.wait_for(self._changed.wait(), TICK)
+        except TimeoutError:
+            return

@@ -1,0 +1,136 @@
+"""One switch of a group: whom its connections serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from fullnat.app.group.fill import Progress
+from fullnat.app.group.replica import Replica
+from fullnat.app.group.shown import switch_json
+from fullnat.app.outgoing import Counts
+from fullnat.app.ports import Core
+from fullnat.app.session import SwitchSession
+from fullnat.app.shown import Json
+from fullnat.app.switch import SwitchOwner
+from fullnat.core.interface import Event, IdleNotice, SwitchUp
+
+if TYPE_CHECKING:
+    from fullnat.app.group.group import SwitchGroup
+
+
+class Role(Enum):
+    AWAY = "away"
+    """There is no connection, or another controller has the switch."""
+    WAITING = "waiting"
+    """It is there, and it is not decided which one begins."""
+    FILLING = "filling"
+    """It is being given what the active one holds."""
+    STANDBY = "standby"
+    """It holds what the active one does, and does nothing."""
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """That a switch became active in the place of another one."""
+
+    why: str
+    at: float
+    """On the monotonic clock."""
+    took: float
+    """Seconds from when that was decided until it forwarded."""
+
+
+class Member:
+    """See :class:`fullnat.app.session.Home`."""
+
+    owner: SwitchOwner
+
+    def __init__(self, name: str, group: SwitchGroup) -> None:
+        self.name = name
+        self.counts = Counts()
+        self.role = Role.AWAY
+        self.session: SwitchSession | None = None
+        """While the switch is ours."""
+        self.turn = 0
+        """Grows with every connection and change of role: who was at work for it before is not any more."""
+        self.is_full = False
+        """It holds what the active one does, but for what its replica still has to tell it."""
+        self.fills = 0
+        self.has_gate = False
+        """It had when it came, and nothing tells which one was the active one."""
+        self.replica: Replica | None = None
+        """While it follows the active one."""
+        self.progress = Progress()
+        """Of the last time that it was filled."""
+        self.takeovers = 0
+        self.takeover: Takeover | None = None
+        """The last one."""
+        self.trouble = ""
+        """Why it was last taken out, or could not be filled."""
+        self._group = group
+
+    @property
+    def core(self) -> Core:
+        return self._group.runner.core
+
+    @property
+    def openings(self) -> tuple[int, int]:
+        return self._group.runner.openings
+
+    @property
+    def openings_waiting(self) -> int:
+        return self._group.runner.queues["openings"]
+
+    @property
+    def behind(self) -> int:
+        """Updates that it has to take to hold what the active one does, but for those of a fill still to come."""
+        return self.replica.behind if self.replica is not None else 0
+
+    def shown(self, sessions: int) -> Json:
+        """While the core has so many sessions."""
+        owner, role, takeover = self.owner, self.role, self.takeover
+        filled = self.progress.share if role is Role.FILLING else float(self.is_full or role is Role.ACTIVE)
+        held = {Role.FILLING: self.progress.done, Role.STANDBY: sessions, Role.ACTIVE: sessions}
+        return switch_json(
+            self.name,
+            role.value,
+            owner.state,
+            self.trouble if role is Role.FILLING else owner.reason,
+            self.counts.connects,
+            held.get(role, 0),
+            behind=self.behind,
+            filled=filled,
+            fills=self.fills,
+            takeovers=self.takeovers,
+            why=takeover.why if takeover is not None else "",
+            ago=monotonic() - takeover.at if takeover is not None else None,
+            took=takeover.took if takeover is not None else None,
+        )
+
+    async def join(self, session: SwitchSession) -> None:
+        session.spawn(self._group.serve(self, session))
+
+    def attach(self, session: SwitchSession, event: SwitchUp) -> None:
+        self._group.begin(self, session, event)
+
+    def tell(self, session: SwitchSession, event: Event) -> None:
+        self._group.tell(self, event)
+
+    def hear(self, session: SwitchSession, events: Sequence[Event]) -> None:
+        """Of one that does nothing, that its entries are idle is no news."""
+        if self.role is not Role.ACTIVE:
+            events = [event for event in events if not isinstance(event, IdleNotice)]
+        if events:
+            self._group.runner.hear(events)
+
+    async def room(self) -> None:
+        await self._group.runner.room()
+
+    def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
+        if self.session is session:
+            self._group.leave(self, reason, taken=taken)

@@ -1,0 +1,116 @@
+"""All connections of a group, as :class:`fullnat.app.switch.SwitchOwner` is those of one switch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from fullnat.app.group.group import SwitchGroup
+from fullnat.app.group.member import Role
+from fullnat.app.group.remembered import Remembered
+from fullnat.app.outgoing import Counts, Outgoing
+from fullnat.app.runner import CoreRunner
+from fullnat.app.shown import Json
+from fullnat.app.switch import SwitchOwner
+from fullnat.app.writer import Writer
+from fullnat.config.servers import SwitchSettings
+from fullnat.core.interface import SwitchId
+from fullnat.p4rt.client import Client
+
+
+class GroupOwner:
+    """``connect`` makes a new client of a member for every attempt. Raises P4RuntimeError."""
+
+    def __init__(
+        self,
+        runner: CoreRunner,
+        remembered: Remembered,
+        switches: Sequence[SwitchSettings],
+        connect: Callable[[SwitchSettings], Client],
+    ) -> None:
+        self.group = SwitchGroup(runner, remembered, [each.name for each in switches])
+        for each in switches:
+            member = self.group.members[each.name]
+            member.owner = SwitchOwner(runner, _connects(connect, each), SwitchId(each.name), member, member.counts)
+
+    @property
+    def client(self) -> Client | None:
+        """Of the active one, as all that follows."""
+        active = self.group.active
+        return active.owner.client if active is not None else None
+
+    @property
+    def writer(self) -> Writer | None:
+        return self.outgoing.writer if self.outgoing is not None else None
+
+    @property
+    def outgoing(self) -> Outgoing | None:
+        return self.group.outgoing
+
+    @property
+    def counts(self) -> Counts:
+        """Of all of them."""
+        of = [member.counts for member in self.group.members.values()]
+        counts = self.group.counts
+        counts.connects = sum(each.connects for each in of)
+        counts.pushes = sum(each.pushes for each in of)
+        counts.orphans = sum(each.orphans for each in of)
+        return counts
+
+    @property
+    def state(self) -> str:
+        """That of the active one, or else how far the others are."""
+        active, members = self.group.active, self.group.members.values()
+        if active is not None:
+            return active.owner.state
+        if self.stands_by:
+            return "standby"
+        return "synchronising" if any(each.role is Role.WAITING for each in members) else "disconnected"
+
+    @property
+    def stands_by(self) -> bool:
+        return self.group.active is None and any(each.owner.stands_by for each in self.group.members.values())
+
+    def stand_by(self, leader: str | None) -> None:
+        """As :meth:`fullnat.app.switch.SwitchOwner.stand_by`."""
+        for member in self.group.members.values():
+            member.owner.stand_by(leader)
+
+    @property
+    def is_held(self) -> bool:
+        """The active one has us as primary, by its last word."""
+        active = self.group.active
+        return active is not None and active.owner.is_held
+
+    @property
+    def surpassed(self) -> int:
+        """The most of any of them."""
+        return max(member.owner.surpassed for member in self.group.members.values())
+
+    @property
+    def reason(self) -> str:
+        """Why there is none that serves."""
+        active = self.group.active
+        if active is not None:
+            return active.owner.reason
+        return "; ".join(f"{name}: {each.owner.reason}" for name, each in self.group.members.items())
+
+    def shown(self, sessions: int) -> list[Json]:
+        """What each of them does, while there are so many sessions."""
+        return [member.shown(sessions) for member in self.group.members.values()]
+
+    async def activate(self, name: str) -> str:
+        """Have another one forward; the name of the one before. Raises NotNow."""
+        return await self.group.activate(name)
+
+    async def run(self) -> NoReturn:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for member in self.group.members.values():
+                tasks.create_task(member.owner.run(), name=f"switch-owner-{member.name}")
+        raise AssertionError("an owner of a switch has come to an end")
+
+
+def _connects(connect: Callable[[SwitchSettings], Client], switch: SwitchSettings) -> Callable[[], Client]:
+    return lambda: connect(switch)

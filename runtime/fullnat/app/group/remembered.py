@@ -1,0 +1,49 @@
+"""Which switches of the group hold everything, kept in the state directory: what the next controller may believe."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Remembered:
+    """``active`` was so last, and ``full`` are those that held what it did; both by name. Nothing, if there is no
+    file, or none that can be read."""
+
+    def __init__(self, directory: Path) -> None:
+        self.active: str | None = None
+        self.full: frozenset[str] = frozenset()
+        self._path = directory / "switches"
+        self._failing = False
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            active, full = found["active"], found["full"]
+            if not isinstance(active, str) or not all(isinstance(name, str) for name in full):
+                raise ValueError
+            self.active, self.full = active, frozenset(full)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            _LOGGER.warning("%s cannot be read, and no switch is known to be full: %s", self._path, error)
+
+    def write(self, active: str, full: Collection[str]) -> None:
+        """Remember these, if they are others."""
+        if (active, frozenset(full)) == (self.active, self.full):
+            return
+        self.active, self.full = active, frozenset(full)
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            temporary.write_text(json.dumps({"active": active, "full": sorted(full)}) + "\n", encoding="utf-8")
+            os.replace(temporary, self._path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            if not self._failing:
+                _LOGGER.error("%s: %s; the next controller may wait for a switch in vain", self._path, error.strerror)
+            self._failing = True
+        else:
+            self._failing = False

@@ -1,0 +1,145 @@
+"""What one more switch of a group has to be told: what the active one has taken, from the same bytes, in the same order
+for each entry. It waits for nobody, and nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from fullnat.app.group.ledger import is_gate
+from fullnat.app.writer import BATCH_UPDATES, Update, WriteClient
+from fullnat.core.interface import Op
+from fullnat.p4rt.errors import Code, code_name
+from fullnat.tables.table import EntryKey, shown
+
+_OTHERWISE: dict[tuple[Op, int], Op] = {
+    (Op.INSERT, Code.ALREADY_EXISTS): Op.MODIFY,
+    (Op.MODIFY, Code.NOT_FOUND): Op.INSERT,
+}
+"""What else brings an entry to where it is to be, while the switch still holds what it did before."""
+
+
+class Replica:
+    """``trouble`` hears of what the switch has refused; no more is sent then. ``is_filling``: it may hold anything, and
+    an entry that is there, or is not, is no trouble."""
+
+    def __init__(
+        self,
+        client: WriteClient,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        trouble: Callable[[str], None],
+        *,
+        is_filling: bool,
+    ) -> None:
+        self.is_filling = is_filling
+        self.updates = 0
+        self._client = client
+        self._spawn = spawn
+        self._trouble = trouble
+        self._waiting: deque[Update] = deque()
+        self._sent = 0
+        """Updates that are not answered."""
+        self._progress = asyncio.Event()
+        self._over = False
+
+    @property
+    def behind(self) -> int:
+        """Updates that the switch has not confirmed."""
+        return len(self._waiting) + self._sent
+
+    @property
+    def ended(self) -> bool:
+        return self._over
+
+    def put(self, updates: Iterable[Update]) -> None:
+        self._waiting.extend(update for update in updates if not is_gate(update.entry))
+        self._pump()
+
+    def end(self) -> None:
+        """It is sent nothing more."""
+        self._over = True
+        self._waiting.clear()
+        self._progress.set()
+
+    async def over(self) -> None:
+        """Until it has come to its end."""
+        while not self._over:
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def below(self, most: int) -> None:
+        """Until no more than so many updates are not confirmed, or it has come to its end."""
+        while self.behind > most and not self._over:
+            self._progress.clear()
+            await self._progress.wait()
+
+    def _pump(self) -> None:
+        if not self._sent and self._waiting and not self._over:
+            batch = self._next_batch()
+            self._sent = len(batch)
+            self._spawn(self._send(batch))
+
+    def _next_batch(self) -> list[Update]:
+        """The next updates that touch or lead to no entry of each other: the switch may reorder them."""
+        batch: list[Update] = []
+        busy: set[EntryKey] = set()
+        waiting = self._waiting
+        while waiting and len(batch) < BATCH_UPDATES:
+            update = waiting[0]
+            if not (busy.isdisjoint(update.keys) and busy.isdisjoint(update.after)):
+                break
+            busy.update(update.keys)
+            batch.append(waiting.popleft())
+        return batch
+
+    async def _send(self, batch: list[Update]) -> None:
+        """Raises P4RuntimeError."""
+        problem = await self._written(batch)
+        self._sent = 0
+        self.updates += len(batch)
+        self._progress.set()
+        if problem is not None and not self._over:
+            self.end()
+            self._trouble(problem)
+        self._pump()
+
+    async def _written(self, batch: list[Update]) -> str | None:
+        """What the switch has refused for good."""
+        schema = self._client.schema
+        cells: list[bytes] = []
+        wires: list[bytes] = []
+        owners: list[tuple[Update, int]] = []
+        for update in batch:
+            if not update.wires:
+                update.wires = schema.encode(update.op, update.entry)
+            if (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
+                cells.append(cell)
+            wires.extend(update.wires)
+            owners.extend((update, part) for part in range(len(update.wires)))
+        errors = await self._client.write(cells + wires)
+        refused = {
+            wire - len(cells): error
+            for wire, error in errors.items()
+            if wire >= len(cells) and not _is_gone(owners[wire - len(cells)][0].op, error[0])
+        }
+        return await self._amended(owners, refused) if refused else None
+
+    async def _amended(self, owners: list[tuple[Update, int]], errors: dict[int, tuple[int, str]]) -> str | None:
+        """Have what was refused in another way, if it may be."""
+        again: list[bytes] = []
+        for wire, (code, message) in errors.items():
+            update, part = owners[wire]
+            instead = _OTHERWISE.get((update.op, code)) if self.is_filling else None
+            if instead is None:
+                return f"{update.op.value} {shown(update.entry)}: {code_name(code)} {message}"
+            again.append(self._client.schema.encode(instead, update.entry)[part])
+        failed = await self._client.write(again)
+        for code, message in failed.values():
+            return f"an entry that was there, or was not, is refused otherwise as well: {code_name(code)} {message}"
+        return None
+
+
+def _is_gone(op: Op, code: int) -> bool:
+    return op is Op.DELETE and code == Code.NOT_FOUND

@@ -1,0 +1,43 @@
+"""What operators see of the switches."""
+
+from __future__ import annotations
+
+from fullnat.app.shown import Json, seconds
+
+
+class NotNow(Exception):
+    """A switch cannot be made the active one; the message says why."""
+
+
+def switch_json(
+    name: str,
+    role: str,
+    state: str,
+    reason: str,
+    connects: int,
+    sessions: int,
+    *,
+    behind: int = 0,
+    filled: float = 1.0,
+    fills: int = 0,
+    takeovers: int = 0,
+    why: str = "",
+    ago: float | None = None,
+    took: float | None = None,
+) -> Json:
+    """A Switch of admin.proto."""
+    return {
+        "name": name,
+        "role": role,
+        "state": state,
+        "reason": reason,
+        "behind": behind,
+        "sessions": sessions,
+        "filled": round(filled, 3),
+        "fills": fills,
+        "connects": connects,
+        "takeovers": takeovers,
+        "why": why,
+        "ago": seconds(ago),
+        "took": seconds(took),
+    }

@@ -1,0 +1,35 @@
+"""``fullnat switches``: what each switch does, and who forwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fullnat.cli.controlclient import ask, socket_option, tell
+
+
+@click.command()
+@click.option("--activate", metavar="NAME", help="Have this switch forward in the place of the one that does.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@socket_option
+def switches(activate: str | None, as_json: bool, control_socket: Path | None) -> None:
+    """Show what each switch does, what it lacks of what the active one holds, and when it took over last and why; or
+    have another one forward."""
+    if activate is not None:
+        before = tell(control_socket, "activate", {"name": activate})["before"]
+        if not as_json:
+            click.echo(f"{activate} is active; it was {before} before")
+            return
+    for found in ask(control_socket, "switches"):
+        click.echo(json.dumps(found) if as_json else _line(found))
+
+
+def _line(switch: dict[str, Any]) -> str:
+    role = f"{switch['role']} {switch['filled']:.0%}" if switch["role"] == "filling" else switch["role"]
+    line = f"{switch['name']:<16} {role:<14} {switch['sessions']:>9} sessions {switch['behind']:>6} behind"
+    if switch["why"]:
+        line += f"  took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}"
+    return f"{line}  ({switch['reason']})" if switch["reason"] else line

@@ -1,0 +1,38 @@
+"""Where servers are: HOST:PORT, and addresses as gRPC has them; and the switches that have some."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SCHEME = re.compile(r"(dns:(//[^/]*/)?|ipv4:|ipv6:)")
+
+
+def is_grpc(text: str) -> bool:
+    """Of one server: a host, with or without a scheme, or a Unix socket (gRPC's naming.md)."""
+    scheme, _, path = text.partition(":")
+    if scheme in ("unix", "unix-abstract"):
+        return bool(path.strip("/"))
+    host, port = host_and_port(_SCHEME.sub("", text, count=1))
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host.replace(":", " ")
+    return bool(name and port) and not re.search(r"[\s/@]", name)
+
+
+def host_and_port(text: str) -> tuple[str, int | None]:
+    """The port is None where there is none, or none of TCP's."""
+    host, _, port = text.rpartition(":")
+    return host, int(port) if port.isdecimal() and len(port) <= 5 and int(port) <= 65535 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchSettings:
+    """A switch of the group."""
+
+    name: str
+    grpc_addr: str = ""
+    """Its P4Runtime server."""
+    device_id: int = 1
+    target: str = ""
+    """What it runs, as all others; none: what the command line says."""
+    embedded: bool = False
+    """It is p4soft in the controller's process, with the command line's options."""

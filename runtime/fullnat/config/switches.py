@@ -1,0 +1,78 @@
+"""Sections ``[[switch]]`` of the configuration file: the switches of the group, of which one is active. Without any
+there is one switch, where the command line says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fullnat.compiled import TARGETS
+from fullnat.config import scalars
+from fullnat.config.errors import Problems, Where
+from fullnat.config.model import Config
+from fullnat.config.scalars import REQUIRED, Convert
+from fullnat.config.servers import SwitchSettings, is_grpc
+
+MOST = 16
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not a name of up to 32 letters, digits, dots, dashes and underscores")
+    return value
+
+
+def _grpc(value: Any) -> str:
+    if not isinstance(value, str) or not is_grpc(value):
+        raise ValueError(f"{value!r} is neither HOST:PORT nor unix:PATH")
+    return value
+
+
+SWITCH: dict[str, tuple[Convert, Any]] = {
+    "name": (_name, REQUIRED),
+    "grpc_addr": (_grpc, ""),
+    "device_id": (scalars.integer(0, (1 << 63) - 1), 1),
+    "target": (scalars.one_of(*TARGETS), ""),
+    "embedded": (scalars.boolean, False),
+}
+
+
+def switch(found: Mapping[str, Any], where: Where, problems: Problems) -> SwitchSettings:
+    """One section, whose values are right each by itself."""
+    if found["embedded"] and found["grpc_addr"]:
+        problems.add(where, "grpc_addr", "is where a switch is connected to, and an embedded one is in this process")
+    elif not found["embedded"] and not found["grpc_addr"]:
+        problems.add(where, "grpc_addr", "is missing")
+    return SwitchSettings(**found)
+
+
+def check(config: Config, problems: Problems, target: str) -> None:
+    """What is wrong between the sections; ``target`` is that of the command line."""
+    switches = config.switches
+    if len(switches) > MOST:
+        problems.add((("switch", MOST + 1),), "name", f"a group has {MOST} switches at most")
+    for number, each in enumerate(switches, 1):
+        where: Where = (("switch", number),)
+        before = switches[: number - 1]
+        if each.target not in ("", target):
+            problems.add(where, "target", f"{each.target} is another program than {target}, which the others run")
+        for key, same in (("name", _same_name), ("grpc_addr", _same_place), ("embedded", _both_embedded)):
+            if (first := same(each, before)) is not None:
+                problems.add(where, key, f"is already that of switch {first + 1}")
+
+
+def _same_name(new: SwitchSettings, before: Sequence[SwitchSettings]) -> int | None:
+    return next((number for number, each in enumerate(before) if each.name == new.name), None)
+
+
+def _same_place(new: SwitchSettings, before: Sequence[SwitchSettings]) -> int | None:
+    place = new.grpc_addr, new.device_id
+    found = (number for number, each in enumerate(before) if (each.grpc_addr, each.device_id) == place)
+    return None if new.embedded else next(found, None)
+
+
+def _both_embedded(new: SwitchSettings, before: Sequence[SwitchSettings]) -> int | None:
+    """A process has one at most."""
+    return next((number for number, each in enumerate(before) if each.embedded and new.embedded), None)

@@ -1,0 +1,1 @@
+"""etcd, as far as several controllers share it: the client, who leads, and what changes."""

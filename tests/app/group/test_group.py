@@ -1,0 +1,99 @@
+"""A group of switches: who is active, what the others hold, and what is lost with one: nothing."""
+
+from __future__ import annotations
+
+from fullnat.core.interface import Probed
+from p4rt.waiting import until
+
+from .conftest import MakeCluster
+
+
+async def test_all_hold_the_same_and_one_forwards(make: MakeCluster) -> None:
+    cluster = make("abc")
+    await cluster.full()
+    await cluster.connect(50)
+    await cluster.settled()
+    assert len(cluster.core.session_ids()) == 50
+    cluster.assert_agreed()
+    assert cluster.roles() == {"a": "active", "b": "standby", "c": "standby"}
+
+
+async def test_another_one_takes_over_with_everything(make: MakeCluster) -> None:
+    cluster = make()
+    await cluster.full()
+    await cluster.connect(50)
+    cluster.syns(30)
+    cluster.switches["a"].kill()
+    await cluster.full("b")
+    assert cluster.member("b").takeovers == 1
+    await cluster.connect(5)
+    await cluster.settled("b")
+    cluster.assert_agreed("b")
+    assert len(cluster.core.session_ids()) >= 55
+    assert cluster.runner.errors == 0
+
+
+async def test_one_that_comes_back_is_filled_before_it_counts(make: MakeCluster) -> None:
+    cluster = make()
+    await cluster.full()
+    await cluster.connect(50)
+    cluster.switches["a"].kill()
+    await cluster.full("b")
+    for number in cluster.core.session_ids()[:20]:
+        cluster.end(number)
+    await until(lambda: len(cluster.core.session_ids()) == 30)
+    await cluster.connect(10)
+    cluster.switches["a"].revive(emptied=False)
+    assert cluster.switches["a"].gate_entries()
+    await until(lambda: cluster.roles() == {"a": "standby", "b": "active"})
+    await cluster.settled()
+    cluster.assert_agreed()
+    progress = cluster.member("a").progress
+    assert (progress.deleted, progress.inserted) == (20, 10)
+
+
+async def test_it_is_made_active_by_command(make: MakeCluster) -> None:
+    cluster = make()
+    await cluster.full()
+    await cluster.connect(20)
+    assert await cluster.owner.activate("b") == "a"
+    await until(lambda: cluster.roles() == {"a": "standby", "b": "active"})
+    await cluster.connect(20)
+    await cluster.settled()
+    cluster.assert_agreed()
+    assert cluster.member("a").fills == 0
+    assert cluster.owner.counts.connects == 2
+
+
+async def test_the_next_controller_believes_those_that_were_full(make: MakeCluster) -> None:
+    cluster = make()
+    await cluster.full()
+    await cluster.connect(20)
+    await cluster.settled()
+    cluster.switches["a"].kill()
+    await cluster.full("b")
+    await cluster.stop()
+    cluster.switches["a"].revive(emptied=True)
+    cluster.start()
+    cluster.run()
+    await until(lambda: cluster.roles() == {"a": "standby", "b": "active"})
+    await until(lambda: len(cluster.core.session_ids()) == 20)
+    await cluster.settled()
+    cluster.assert_agreed()
+
+
+async def test_a_refusal_puts_one_out_of_step(make: MakeCluster) -> None:
+    cluster = make()
+    await cluster.full()
+    await cluster.connect(5)
+    await cluster.settled()
+    cluster.switches["b"].refuse = lambda update: (8, "full") if update.entity.HasField("table_entry") else None
+    await cluster.connect(5)
+    await until(lambda: cluster.member("b").trouble)
+    assert "RESOURCE_EXHAUSTED full" in cluster.member("b").trouble
+    assert cluster.roles()["b"] == "filling"
+    cluster.switches["b"].refuse = lambda _update: None
+    await cluster.full()
+    await cluster.settled()
+    cluster.assert_agreed()
+    assert cluster.runner.events[Probed] == 0

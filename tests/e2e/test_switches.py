@@ -1,0 +1,133 @@
+"""Two switches, of which one is active: kill -9 of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from topo import standard
+from topo.netns import Network
+from topo.pair import NAMES, Pair
+from topo.process import Process, poll
+from topo.world import World, lines, report
+
+from .checks import CLOSING, assert_all_good, assert_clean
+
+MEGABYTE = 1 << 20
+SMALL, FULL = (10, 100, 4), (100, 500, 30)
+"""Transfers, connections a second beside them, and seconds."""
+GAP, FAILING = 1.0, 2.0
+"""Seconds that a connection may be silent for, and that a new one may take."""
+
+
+@contextlib.contextmanager
+def pair(targets: tuple[str, str] = ("p4soft", "p4soft")) -> Iterator[tuple[World, Pair]]:
+    with Network(standard.topology(), offloads="bmv2" not in targets) as network:
+        stack = Pair(network, standard.config(timeouts=CLOSING), targets)
+        world = World(network, stack)
+        world.start_servers()
+        stack.start()
+        yield world, stack
+
+
+class Talk:
+    """Established connections that ask and are answered, one after the other, until the end of the context; none may
+    break. ``gap`` is the longest time that an answer took."""
+
+    def __init__(self, world: World, count: int = 5) -> None:
+        self.gap = 0.0
+        self.answers = 0
+        self._connections = [world.http("c1") for _ in range(count)]
+        self._over = threading.Event()
+        self._errors: list[Exception] = []
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Talk:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        for connection in self._connections:
+            connection.close()
+        assert self._errors == []
+
+    def _run(self) -> None:
+        try:
+            while not self._over.is_set():
+                for connection in self._connections:
+                    began = time.monotonic()
+                    connection.request("GET", "/")
+                    connection.getresponse().read()
+                    self.gap = max(self.gap, time.monotonic() - began)
+                    self.answers += 1
+        except (OSError, http.client.HTTPException) as error:
+            self._errors.append(error)
+
+
+def other(name: str) -> str:
+    (found,) = set(NAMES) - {name}
+    return found
+
+
+def come_and_go(load: Process, goal: int) -> None:
+    poll(lambda: any(line["done"] > goal for line in lines(load, "progress")), 30, "connections come and go")
+
+
+def test_the_active_one_is_killed(target: str) -> None:
+    """No transfer breaks, and no connection that begins fails: SYNs that come meanwhile are repeated. The switch comes
+    back, is filled, and takes over by command; nothing breaks then either."""
+    if target != "p4soft":
+        pytest.skip("the switches are p4soft, whatever the target")
+    transfers, rate, seconds = FULL if os.environ.get("FULLNAT_E2E") == "full" else SMALL
+    throttle = 8 * MEGABYTE
+    with pair() as (world, stack):
+        first = stack.active()
+        assert first is not None
+        second = other(first)
+        answer = throttle * seconds // transfers
+        long = world.start_load("c1", n=transfers, c=transfers, answer=answer, throttle=throttle, timeout=100)
+        short = world.start_load("c2", n=rate * seconds, c=rate * seconds, rate=rate, toa=True, progress=True)
+        with Talk(world) as talk:
+            come_and_go(short, rate * seconds // 4)
+            stack.switches[first].kill()
+            poll(lambda: stack.active() == second, 5, f"{second} is active")
+            come_and_go(short, rate * seconds // 2)
+            stack.start_one(first)
+            stack.wait_full()
+            assert stack.active() == second
+            stack.command("switches", "--activate", first)
+            assert stack.active() == first
+            told = report(short)
+        assert_all_good(told, rate * seconds)
+        assert_all_good(report(long), transfers)
+        longest = told["connect_us"]["max"] / 1e6
+        print(f"longest silence {talk.gap:.3f} s of {talk.answers} answers; longest connect {longest:.3f} s")
+        assert talk.gap < GAP
+        assert longest < FAILING
+        assert {name: each["takeovers"] for name, each in stack.members().items()} == {first: 1, second: 1}
+        assert_clean(world)
+
+
+def test_bmv2_stands_by() -> None:
+    """simple_switch_grpc holds what p4soft does, and goes on with it."""
+    with pair(("p4soft", "bmv2")) as (world, stack):
+        assert stack.active() == "a"
+        load = world.start_load("c2", n=20, c=20, rate=20, toa=True)
+        with Talk(world, count=2) as talk:
+            poll(lambda: talk.answers > 20, 10, "they talk")
+            stack.switches["a"].kill()
+            poll(lambda: stack.active() == "b", 5, "b is active")
+            reached = talk.answers
+            poll(lambda: talk.answers > reached + 20, 10, "they go on")
+        assert_all_good(report(load), 20)
+        assert talk.gap < GAP
+        assert world.get("c2").toa is not None
+        assert_clean(world)

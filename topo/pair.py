@@ -1,0 +1,79 @@
+"""Two switches on one network, of which one is active: a switch more beside that of a :class:`topo.stack.Stack`, and a
+controller that has them as a group."""
+
+from __future__ import annotations
+
+from topo.netns import Network
+from topo.process import Process, ProcessFailed, poll
+from topo.stack import CPU_PORT, START_TIMEOUT, Json, Stack, installed
+
+NAMES = ("a", "b")
+_PREFIXES = {"a": "sw", "b": "sx"}
+_PORTS = {"a": 9559, "b": 9560}
+SECTIONS = "".join(f'[[switch]]\nname = "{name}"\ngrpc_addr = "127.0.0.1:{port}"\n\n' for name, port in _PORTS.items())
+
+
+class Pair(Stack):
+    """``targets``: what the switches a and b are, p4soft or bmv2."""
+
+    def __init__(self, network: Network, config: str, targets: tuple[str, str] = ("p4soft", "p4soft")) -> None:
+        super().__init__(network, config + "\n" + SECTIONS)
+        self.switches: dict[str, Process] = {}
+        self._targets = dict(zip(NAMES, targets, strict=True))
+        network.add_uplinks(_PREFIXES["b"])
+
+    def start(self) -> None:
+        for name in NAMES:
+            self.start_one(name)
+        self.start_controller()
+        self.wait_ready()
+        self.wait_full()
+
+    def start_one(self, name: str) -> None:
+        """Start a switch; returns once it takes connections."""
+        self._starts += 1
+        target, address = self._targets[name], f"127.0.0.1:{_PORTS[name]}"
+        ports = [f"{subnet.port}@{_PREFIXES[name]}{subnet.port}" for subnet in self.network.topology.subnets]
+        command = ["simple_switch_grpc", "--no-p4"] if target == "bmv2" else installed("p4soft")
+        command += [word for pair in ports for word in ("-i", pair)] + ["--device-id", "1"]
+        command += ["--log-level", "error", "--"] if target == "bmv2" else []
+        command += ["--grpc-server-addr", address, "--cpu-port", str(CPU_PORT)]
+        host = self.network.topology.switch
+        process = self.switches[name] = self.network.start(host, f"switch-{name}{self._starts}", command)
+
+        def listening() -> bool:
+            process.check_running()
+            return self.network.listens(host, _PORTS[name])
+
+        poll(listening, START_TIMEOUT, f"{target} listens on {address}")
+
+    def start_controller(self) -> None:
+        self._starts += 1
+        command = [*installed("fullnat"), "run", str(self.config_path)]
+        command += ["--state-dir", str(self.state), "--control-socket", str(self.socket)]
+        self.controller = self.network.start(self.network.topology.switch, f"controller{self._starts}", command)
+
+    def stop(self) -> None:
+        super().stop()
+        for process in self.switches.values():
+            process.stop()
+
+    def members(self) -> dict[str, Json]:
+        """What is known of each switch, by name."""
+        return {each["name"]: each for each in self._ask("switches")}
+
+    def active(self) -> str | None:
+        return next((name for name, each in self.members().items() if each["role"] == "active"), None)
+
+    def wait_full(self, names: tuple[str, ...] = NAMES) -> None:
+        """Until these hold everything, and one is active."""
+
+        def full() -> bool:
+            try:
+                members = self.members()
+            except ProcessFailed:
+                return False
+            roles = [members[name]["role"] for name in names]
+            return roles.count("active") == 1 and roles.count("standby") == len(names) - 1
+
+        poll(full, START_TIMEOUT, f"{', '.join(names)} are full", interval=0.05)
