@@ -204,3 +204,19 @@ def test_prometheus_finds_nothing_to_mend() -> None:
     everything = render(stats(counted) | {"drops": {"NO_ROUTE": {"packets": 1, "bytes": 2}}})
     done = subprocess.run(["promtool", "check", "metrics"], input=everything, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+async def test_head_of_the_metrics_has_no_body() -> None:
+    runner = CoreRunner(Controller(Sizes(1 << 10, 1 << 10), bytes(32), Random(1)))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = free.getsockname()
+    stop = await serve_metrics(address, Snapshots(runner, SwitchOwner(runner, Client)))  # type: ignore[arg-type]
+    for path, status in (("/metrics", b"200 OK"), ("/", b"404 Not Found")):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(f"HEAD {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 " + status)
+        assert body == b""
+        writer.close()
+    await stop()

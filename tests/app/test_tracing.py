@@ -39,6 +39,9 @@ ENTRIES = [
     Route(v4(0x0A090000), 16, "route_drop"),
     NextHop(65535, Way(2, 0x020000000002, 0x02000000000B, 1500)),
     Host(v4(0x0A00000B), 65535),
+    Port(5 << 16 | 2, 0x020000000002),
+    NextHop(65534, Way(5 << 16 | 2, 0x020000000002, 0x02000000000C, 1500)),
+    Host(v4(0x0A00000C), 65534),
 ]
 MODEL = Model(
     interfaces={
@@ -117,6 +120,25 @@ async def test_where_packets_go(switch: Switch, compiled: Program, kind: type[In
     assert switch.engine.collect() == []
     assert list(switch.engine.counts("drop_ctr")) == list(switch.engine.counts("punt_ctr")) == []
     assert [port.rx_packets for port in switch.engine.port_stats()] == before == [0, 0]
+    await client.close()
+
+
+async def test_interfaces_of_a_vlan_are_named_with_it(switch: Switch, compiled: Program) -> None:
+    client = await connected(switch, compiled, InProcessTransport)
+    run = Tracer(compiled).begin(client)
+    words = Words(compiled.p4info, run.program)
+    described = ["udp 198.51.100.7:5 > 10.0.0.12:53 vlan 5 to 02:00:00:00:00:02", "udp 198.51.100.7:5 > 10.0.0.11:53"]
+    found = []
+    for arrival, port in zip(Arrivals(MODEL, None, to_us=False).every(described, ()), (2, 1), strict=True):
+        trace = await run.follow(port, arrival.frame)
+        found.append(words.told(trace, cpu_port=CPU_PORT, with_log=False))
+    assert [(each["port"], each["vlan"], each["out_port"], each["out_vlan"]) for each in found] == [
+        (2, 5, 2, 5),
+        (1, 0, 2, 0),
+    ]
+    steps = [(step["table"], step["key"], step["params"]) for step in found[0]["steps"]]
+    assert steps[0][:2] == ("port", [{"name": "port", "value": "2.5"}])
+    assert {"name": "port", "value": "2.5"} in steps[-1][2]
     await client.close()
 
 

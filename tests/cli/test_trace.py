@@ -15,12 +15,14 @@ from cli.controllerkit import invoke
 FRAME = bytes.fromhex("020000000001020000000002" + "0800" + "45" + "00" * 19)
 TOLD = {
     "port": 1,
+    "vlan": 0,
     "packet": "udp 192.0.2.1:5 > 192.0.2.2:6",
     "verdict": "dropped",
     "reason": "NO_ROUTE",
     "why": "",
     "because": "ipv4_route: no_route (core/x.p4:1)",
     "out_port": 0,
+    "out_vlan": 0,
     "out_frame": "",
     "steps": [
         {"table": "port", "key": [{"name": "port", "value": "1"}], "result": "hit", "action": "set", "params": []},
@@ -70,6 +72,21 @@ def test_a_description(asked: list[Any]) -> None:
     ]
     assert asked == [
         ("trace", {"log": False, "to_us": False, "packets": ["udp 192.0.2.1:5 to 192.0.2.2:6"], "port": 3})
+    ]
+
+
+def test_an_interface_of_a_vlan_is_named_with_it(
+    asked: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = TOLD | {"vlan": 12, "verdict": "forwarded", "out_port": 1, "out_vlan": 20}
+    monkeypatch.setattr("fullnat.cli.trace.tell_all", lambda *_: iter([told]))
+    lines = invoke("trace", "udp", "192.0.2.1:5", "to", "192.0.2.2:6", "vlan", "12").output.splitlines()
+    assert lines[0] == "udp 192.0.2.1:5 > 192.0.2.2:6, into port 1 VLAN 12"
+    assert lines[3] == "forwarded: by port 1 VLAN 20"
+    path = capture(tmp_path / "c", 1, FRAME)
+    assert invoke("trace", "--pcap", path).output.splitlines()[:2] == [
+        "   port  packet                         verdict",
+        "1  1.12  udp 192.0.2.1:5 > 192.0.2.2:6  forwarded  by port 1 VLAN 20",
     ]
 
 

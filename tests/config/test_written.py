@@ -15,6 +15,8 @@ from fullnat.core.modes import Mode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .test_snat import INTERFACES, SNAT
+
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example.toml"
 BASE = file.load(EXAMPLE)
 WEB, _, DNS, *_HOSTS = BASE.virtual_servers
@@ -182,6 +184,17 @@ def test_the_command(tmp_path: Path) -> None:
         1,
         f"{path}:1: the block of virtual_server is not closed ({path}:1 is its last line)\n",
     )
+
+
+def test_a_rule_of_snat_has_no_lines_of_ipvsadm() -> None:
+    """Its addresses were servers of a mode that their service had not."""
+    rules = file.parse(f"{INTERFACES}{SNAT}").virtual_servers
+    text, unsaid = GRAMMARS["ipvsadm"](document(replace(BASE, virtual_servers=(WEB, *rules))))
+    plain, of_others = GRAMMARS["ipvsadm"](document(replace(BASE, virtual_servers=(WEB,))))
+    assert text == plain
+    assert [line for line in unsaid if line not in of_others] == [
+        f"-f 1{protocol}: ipvsadm has no word for snat" for protocol in ("", "/udp", "/icmp")
+    ]
 
 
 def test_lines_of_ipvsadm_are_read(tmp_path: Path) -> None:

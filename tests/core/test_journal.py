@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from fullnat.config.model import VirtualServer
 from fullnat.core.commands import DrainServer, RemoveService
+from fullnat.core.interface import PacketIn
 from fullnat.core.journal import CLOSED, OPENED, Record
 from fullnat.net.flow import Endpoint
 from fullnat.net.headers import PROTO_TCP
 
-from .builders import RPORT, SERVER, VIP, VPORT, config, syn, virtual
+from .builders import RPORT, SERVER, VIP, VPORT, config, real, syn, virtual
 from .helpers import again, established, nothing_left, opened, over, tell, time_wait
+from .snatkit import OUTSIDE, first, rule
 from .switch import Rig
 from .udpkit import TWO, answered, begun, service
 
@@ -144,3 +147,23 @@ def test_one_that_was_found_has_no_beginning() -> None:
     tell(rig, entry.session_id, "FIN_IN", "FIN_OUT")
     over(rig)
     assert [(record.event, record.began, record.why) for record in records] == [(CLOSED, None, "finished")]
+
+
+@pytest.mark.parametrize(
+    ("service", "packet", "server"),
+    [
+        (rule(), first(), Endpoint(OUTSIDE, 443)),
+        (virtual(port=0, real_servers=(real(port=0),)), syn(), Endpoint(SERVER, VPORT)),
+    ],
+    ids=["snat", "all ports"],
+)
+def test_the_server_is_who_answers(service: VirtualServer, packet: PacketIn, server: Endpoint) -> None:
+    """With its port, which a server of all ports has not; of SNAT it is the host outside, no address of the pool."""
+    rig = Kept(service)
+    rig.send(packet)
+    rig.settle()
+    (view,) = rig.controller.sessions()
+    rig.advance(400)
+    rig.advance(400)
+    assert [(record.event, record.server) for record in rig.records] == [(OPENED, server), (CLOSED, server)]
+    assert view.server == server

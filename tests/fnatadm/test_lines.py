@@ -49,6 +49,8 @@ WRONG = [
     ("-a -t 192.0.2.1:80 -r 192.0.2.2 -w x", "'x' is not a number"),
     ("-L --stats --rate", "--stats and --rate do not go together"),
     ("-L -c -t 192.0.2.1:80", "-t and -c do not go together"),
+    ("-L -c --rate", "--rate and -c do not go together"),
+    ("-L --rate --persistent-conn", "--rate and --persistent-conn do not go together"),
     ("-L --numeric=yes", "--numeric takes no value"),
     ("-L --numerc", "unknown option --numerc; did you mean --numeric?"),
     ("-K", "unknown option -K"),

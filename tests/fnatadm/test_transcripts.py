@@ -178,6 +178,7 @@ TCP 01:05  NONE        198.51.100.0:0     203.0.113.80:80    10.0.0.12:8080
 """,
         "",
     )
+    assert await fnatadm("-Lnc --persistent-conn") == await fnatadm("-Lnc")
     shown = [json.loads(line)["client"] for line in (await fnatadm("-Lnc --json")).out.splitlines()]
     assert shown == ["192.0.2.9:1024", "192.0.2.8:1025", "192.0.2.9", "198.51.100.0/24"]
     states = [json.loads(line)["state"] for line in (await fnatadm("-Lnc --json")).out.splitlines()]

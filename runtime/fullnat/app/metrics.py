@@ -328,12 +328,14 @@ async def serve_metrics(address: tuple[str, int], snapshots: Snapshots) -> Calla
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_SECONDS)
-            if head.split(b" ", 2)[:2] == [b"GET", b"/metrics"]:
+            method, path = (*head.split(b" ", 2), b"")[:2]
+            if method in (b"GET", b"HEAD") and path == b"/metrics":
                 status, body = "200 OK", await asyncio.to_thread(render, await snapshots.stats())
             else:
                 status, body = "404 Not Found", b"only GET /metrics\n"
             header = f"HTTP/1.1 {status}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n"
-            writer.write(header.encode() + b"Connection: close\r\n\r\n" + body)
+            # HEAD gets the head alone (RFC 9110 9.3.2).
+            writer.write(header.encode() + b"Connection: close\r\n\r\n" + (b"" if method == b"HEAD" else body))
             await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             _LOGGER.debug("metrics connection: %s", error)

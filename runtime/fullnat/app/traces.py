@@ -16,6 +16,7 @@ from p4soft.interpreter.interpreter import Headers, Trace
 from p4soft.interpreter.log import log
 
 from fullnat.config.addresses import mac_text
+from fullnat.net.vlan import interface_word
 from fullnat.p4constants import EXPLAINED, CookieEvent, Direction, DropReason, PuntReason, SessionEvent, ToaResult
 
 Json = dict[str, Any]
@@ -36,12 +37,14 @@ TRACED = frozenset(
         "log",
         "out_frame",
         "out_port",
+        "out_vlan",
         "packet",
         "port",
         "reason",
         "steps",
         "unknown",
         "verdict",
+        "vlan",
         "why",
     )
 )
@@ -106,7 +109,9 @@ class Words:
             "reason": reason,
             "why": explained(COUNTERS[named], reason) if named and reason else "",
             "because": _cause(trace.events) if named else "",
+            "vlan": _vlan(trace.parsed),
             "out_port": 0 if out is None else out.port,
+            "out_vlan": 0 if out is None else _vlan(trace.left),
             "out_frame": "" if out is None else out.frame.hex(),
             "steps": list(self._steps(trace.events)),
             "changes": [] if out is None else list(self._changes(trace.parsed, trace.left)),
@@ -160,6 +165,11 @@ class Words:
     def _digest(self, event: e.Told) -> str:
         names = self._digests.get(event.digest, [str(at) for at in range(len(event.fields))])
         return f"{event.digest} " + " ".join(_told(n, v) for n, v in zip(names, event.fields, strict=True))
+
+
+def _vlan(headers: Headers) -> int:
+    tag = headers.get("vlan")
+    return 0 if tag is None else tag["vid"]
 
 
 def _step(table: str, key: list[Json], result: str) -> Json:
@@ -234,6 +244,8 @@ def shown(name: str, bits: int, value: int) -> str:
         return mac_text(value)
     if bits == 32 and last in _ADDRESSES:
         return str(IPv4Address(value))
+    if bits == 32 and last.endswith("port"):
+        return interface_word(value)
     return f"{value:#06x}" if last in _HEXADECIMAL and bits == 16 else str(value)
 
 

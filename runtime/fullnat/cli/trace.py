@@ -15,7 +15,7 @@ import click
 from fullnat.cli.controlclient import socket_option, tell_all
 from fullnat.cli.pcap import BadCapture, packets
 from fullnat.cli.types import PortType
-from fullnat.net.vlan import interface_word, port_and_vlan
+from fullnat.net.vlan import interface_number, interface_text, interface_word, port_and_vlan
 from fullnat.words import counted
 
 Json = dict[str, Any]
@@ -108,14 +108,15 @@ def _lines(found: Iterator[Json], notes: Sequence[str]) -> None:
     verdicts: Counter[str] = Counter()
     for number, told in enumerate(found):
         verdicts[" ".join(filter(None, (told["verdict"], told["reason"])))] += 1
-        rows.append((str(number + 1), str(told["port"]), told["packet"], *_verdict(told, notes[number])))
+        port = interface_word(interface_number(told["port"], told["vlan"]))
+        rows.append((str(number + 1), port, told["packet"], *_verdict(told, notes[number])))
     _print(rows)
     click.echo(", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()))
 
 
 def _verdict(told: Json, note: str = "") -> tuple[str, str]:
     if told["verdict"] == "forwarded":
-        words = f"by port {told['out_port']}"
+        words = f"by port {interface_text(interface_number(told['out_port'], told['out_vlan']))}"
     else:
         words = " ".join(filter(None, (told["reason"], told["why"] and f"({told['why']})")))
     return told["verdict"], f"{words} [{note}]" if note else words
@@ -129,7 +130,8 @@ def _in_full(found: Iterator[Json], notes: Sequence[str]) -> None:
         if number:
             click.echo()
         note = notes[number] if notes else ""
-        click.echo(f"{told['packet']}, into port {told['port']}" + (f" [{note}]" if note else ""))
+        port = interface_text(interface_number(told["port"], told["vlan"]))
+        click.echo(f"{told['packet']}, into port {port}" + (f" [{note}]" if note else ""))
         for line in told.get("log", ()):
             click.echo(f"  {line}")
         steps = [(step["table"], _values(step["key"]), step["result"], _action(step)) for step in told["steps"]]

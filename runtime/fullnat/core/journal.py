@@ -38,6 +38,7 @@ class Record(NamedTuple):
     """On the clock of the core."""
     entry: SessionEntry
     server: Endpoint
+    """Of SNAT the host outside."""
     mode: str
     service: Endpoint
     """The name of its service."""
@@ -60,8 +61,8 @@ class Journal:
         """What others have sent by the entries of sessions that took them over, by id."""
 
     def opened(self, session: Session, now: float) -> None:
-        server, service = session.server, session.service
-        self._put(Record(OPENED, now, session.entry, server.endpoint, server.mode.value, service.key[1]))
+        mode, service = session.server.mode.value, session.service.key[1]
+        self._put(Record(OPENED, now, session.entry, session.named_server, mode, service))
 
     def ends(self, session: Session, why: str) -> None:
         """``session`` is going to be closed; the first reason is the one that counts."""
@@ -72,10 +73,10 @@ class Journal:
         return self._why.get(session.entry.session_id) == IDLE
 
     def closed(self, session: Session, now: float, why: str = "") -> None:
-        entry, server = session.entry, session.server
+        entry, mode = session.entry, session.server.mode.value
         told = why or self._why.get(entry.session_id) or _of_endpoints(session.events)
         counters = None if session.counters is None else once(session.counters, session.twice)
-        record = Record(CLOSED, now, entry, server.endpoint, server.mode.value, session.service.key[1])
+        record = Record(CLOSED, now, entry, session.named_server, mode, session.service.key[1])
         began = None if session.began == NEVER else session.began
         before = self._before.pop(entry.session_id, None)
         self._put(record._replace(state=session.state.name, why=told, began=began, counters=_since(before, counters)))

@@ -176,6 +176,12 @@ class Session:
         return made(Endpoint, (entry.server, entry.server_port))
 
     @property
+    def named_server(self) -> Endpoint:
+        """The real server as it is told, with the port that it answers on; of SNAT it is the host outside."""
+        server = self.real if self.server.mode.is_outward else self.server.endpoint
+        return server if server.port else server._replace(port=self.entry.flow_out.src.port)
+
+    @property
     def receiver(self) -> Address:
         """Whom packets of the client are sent to."""
         return self.entry.server if self.server.mode.is_outward else self.server.endpoint.address

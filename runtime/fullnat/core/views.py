@@ -162,10 +162,7 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     age = max(0.0, now - session.changed)
     entry, state, phase = session.entry, session.state.name, session.phase.name
     is_over = session.is_over
-    server = session.real if session.server.mode.is_outward else session.server.endpoint
-    if not server.port:
-        server = server._replace(port=entry.flow_out.src.port)
-    twice, service = session.twice, session.service.key[1]
+    server, twice, service = session.named_server, session.twice, session.service.key[1]
     counters = session.counters and once(session.counters, twice)
     return SessionView(entry, state, phase, age, expires, counters, timeout, is_over, server, twice, service)
 

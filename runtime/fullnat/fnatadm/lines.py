@@ -37,10 +37,13 @@ def saved(services: list[Json], lists: list[Json], fin_wait: float, numeric: boo
 
 
 def foreign(services: list[Json]) -> tuple[list[str], list[str]]:
-    """The lines for ipvsadm, and what it has no word for."""
-    lines = [line for found in services for line in _service(found, True, is_own=False)]
-    unsaid = [word for found in services for word in _unsaid(found)]
-    return [*lines, *(line for found in services for line in _locals(found, True))], unsaid
+    """The lines for ipvsadm, and what it has no word for. Of a rule of SNAT there are none: LVS has no such mode, and
+    DPVS no mark for it."""
+    known = [found for found in services if found["settings"]["mode"] != Mode.SNAT]
+    lines = [line for found in known for line in _service(found, True, is_own=False)]
+    unsaid = [word for found in known for word in _unsaid(found)]
+    unsaid += [f"{_name(found, True)}: ipvsadm has no word for snat" for found in services if found not in known]
+    return [*lines, *(line for found in known for line in _locals(found, True))], unsaid
 
 
 def _name(found: Json, numeric: bool) -> str:
@@ -83,7 +86,7 @@ def _service(found: Json, numeric: bool, is_own: bool) -> Iterator[str]:
 
 def _letters(found: Json, is_own: bool) -> Iterator[str]:
     settings = found["settings"]
-    if settings["mode"] == Mode.SNAT and is_own:
+    if settings["mode"] == Mode.SNAT:
         yield letters.MODES[Mode.SNAT]
     if persistence := settings.get("persistence_timeout"):
         yield f"-p {_seconds(persistence, is_own)}"

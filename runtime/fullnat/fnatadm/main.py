@@ -213,6 +213,8 @@ def _listed(line: Line) -> None:
             of = f"{found['protocol'].upper()} {found['virtual']}" if found.get("virtual") else "all services"
             for prefix in found[kind]:
                 print(f"{of:<43} {prefix}")
+            if found["refused"] != OPEN.refused:
+                print(f"{of:<43} refused: {found['refused']}")
 
 
 def _counted(service: Json, used: Mapping[str, Json]) -> list[Json]:

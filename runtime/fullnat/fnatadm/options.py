@@ -187,7 +187,8 @@ COMMANDS = (
 
 TOGETHER = (
     ("dr", "tunnel", "nat", "fullnat", "snat"),
-    ("stats", "rate", "thresholds", "persistent_conn", "connection", "timeout", "daemon"),
+    ("stats", "rate", "thresholds", "persistent_conn", "timeout", "daemon"),
+    ("stats", "rate", "thresholds", "connection", "timeout", "daemon"),
     ("sort", "nosort"),
     ("service", "connection", "timeout", "daemon"),
 )
