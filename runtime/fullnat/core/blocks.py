@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from fullnat.core.interface import Log
 from fullnat.core.pool import LocalPool, Peer
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.stats import Stats
@@ -52,10 +53,15 @@ class Blocks:
         """The first port of the block that comes next."""
         self._of_host: dict[_Host, list[Block]] = {}
         self.log: list[str] = []
-        """What is to be told; taken by the reader."""
+        """What is to be told; see :meth:`told`."""
 
     def __len__(self) -> int:
         return sum(map(len, self._given.values()))
+
+    def told(self) -> list[Log]:
+        """Which hosts inside got blocks of ports, and gave them back, since this was last asked."""
+        log, self.log = self.log, []
+        return [Log("INFO", line) for line in log]
 
     def addresses(self, host: Address, protocol: int) -> Iterable[Address]:
         """The public addresses that a host has blocks of."""

@@ -164,7 +164,7 @@ class Controller(Reporting):
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         if self._store.mappings.blocks.log:
-            self._tell_blocks(out)
+            out += self._store.mappings.blocks.told()
         if self._store.crowded:
             self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
@@ -378,12 +378,6 @@ class Controller(Reporting):
         self._warming.begin(self._now)
         self._draining.follow(change.services, change.drains, self._now)
         return new, gone, told
-
-    def _tell_blocks(self, out: list[Effect]) -> None:
-        """Which hosts inside got blocks of ports, and gave them back."""
-        log = self._store.mappings.blocks.log
-        out += (Log("INFO", line) for line in log)
-        log.clear()
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
         """For how many servers there is no id is told when the switch comes up, and when it changes."""
