@@ -132,6 +132,8 @@ async def test_services_by_both(api: Api, channel: grpc.aio.Channel) -> None:
         "local_addresses": ["10.0.1.1"],
         "access": {"deny": 0, "allow": 0, "refused": "drop"},
         "has_quorum": True,
+        "half_open": 0,
+        "cookies_for": None,
     }
     assert await get(api, "services", {**VIRTUAL, "counters": True}) == [shown]
     (by_grpc,) = await call(channel, "ListServices", VIRTUAL)

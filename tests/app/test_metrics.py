@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import shutil
 import socket
+import subprocess
 from random import Random
 from typing import Any, cast
 
 import pytest
 from cli.samples import CONFIG_TEXT
+from fullnat.app.group.shown import switch_json
 from fullnat.app.metrics import (
     _HISTOGRAMS,
     _SERVER_COUNTERS,
@@ -52,6 +55,8 @@ SERVICE: dict[str, Any] = {
     "templates": 5,
     "persistent": 3,
     "has_quorum": False,
+    "half_open": 7,
+    "cookies_for": 61.5,
     "refused": {"service_full": 4, "no_local_port": 1},
     "servers": [SERVER],
 }
@@ -65,6 +70,7 @@ def stats(controller: dict[str, int]) -> dict[str, Any]:
         "queues": {"openings": 2},
         "histograms": dict.fromkeys(_HISTOGRAMS, HISTOGRAM),
         "session_log": {"written": 8, "dropped": 1},
+        "switches": [switch_json("left", "filling", "serving", "", 1, 20, behind=3, filled=0.25, fills=2, takeovers=4)],
         "services": [SERVICE],
         "local_addresses": [LOCAL],
         "drops": {},
@@ -117,6 +123,12 @@ def test_histograms_queues_and_the_switch() -> None:
         "fullnat_switch_failed_updates_total 6.0",
         "fullnat_session_log_written_total 8.0",
         "fullnat_session_log_dropped_total 1.0",
+        'fullnat_member_role{role="filling",switch="left"} 1.0',
+        'fullnat_member_filled_ratio{switch="left"} 0.25',
+        'fullnat_member_behind_updates{switch="left"} 3.0',
+        'fullnat_member_sessions{switch="left"} 20.0',
+        'fullnat_member_takeovers_total{switch="left"} 4.0',
+        'fullnat_member_fills_total{switch="left"} 2.0',
     } <= set(lines)
 
 
@@ -161,6 +173,8 @@ def test_checks_are_counted_by_type_and_result() -> None:
         f"fullnat_check_seconds{{{of.format('', 'http')}}} 0.25",
         f"fullnat_check_seconds{{{of.format('', 'tcp')}}} 0.5",
         'fullnat_service_has_quorum{protocol="udp",virtual="203.0.113.80:53"} 0.0',
+        'fullnat_service_half_open{protocol="udp",virtual="203.0.113.80:53"} 7.0',
+        'fullnat_service_cookies_for_seconds{protocol="udp",virtual="203.0.113.80:53"} 61.5',
     } <= set(lines)
 
 
@@ -195,3 +209,14 @@ async def test_head_of_the_metrics_has_no_body() -> None:
         assert body == b""
         writer.close()
     await stop()
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: it is in the package prometheus"
+)
+def test_prometheus_finds_nothing_to_mend() -> None:
+    """Names with base units, _total for counters and for nothing else, help, and no sample twice."""
+    counted = new_stats() | {"fullnat_conn_reused": 3}
+    everything = render(stats(counted) | {"drops": {"NO_ROUTE": {"packets": 1, "bytes": 2}}})
+    done = subprocess.run(["promtool", "check", "metrics"], input=everything, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")

@@ -381,6 +381,8 @@ def test_what_is_no_controller_is_one_line(tmp_path: Path, answer: bytes) -> Non
         ({"warming": 0.0}, " (slow start)"),
         ({"has_quorum": False}, " (no quorum)"),
         ({"has_quorum": True}, ""),
+        ({"has_quorum": True, "cookies_for": 61.4}, " (cookies for every SYN, for 61 s)"),
+        ({"has_quorum": True, "cookies_for": None}, ""),
         ({"on_duty": True, "sorry": False}, ""),
         ({"on_duty": False, "sorry": False}, " (off duty: a sorry server serves)"),
         ({"on_duty": False, "sorry": True}, " (sorry server)"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fullnat.config.model import ServiceSettings
 from fullnat.core.commands import CommandError
-from fullnat.core.interface import Op
+from fullnat.core.interface import Behind, Op
 from fullnat.core.modes import Mode
 from fullnat.p4constants import CookieKey, ServiceFlag
 from fullnat.tables.cookie_key import CookieKeyEntry
@@ -81,6 +81,23 @@ def test_auto_begins_with_half_open_sessions_and_ends_without() -> None:
     rig.advance(30)
     (service,) = rig.switch.of(VirtualService)
     assert service.flags == ServiceFlag.COOKIES_IN_NEED
+
+
+@pytest.mark.parametrize(("half_open", "begins"), [(256, True), (255, False)])
+def test_auto_begins_when_syns_wait(half_open: int, begins: bool) -> None:
+    """As soon as they do, for the service that they are for."""
+    rig = Rig(config(virtual(syn_proxy="auto"), virtual(syn_proxy="auto", port=81)))
+    rig.settle()
+    for port in range(1000, 1000 + half_open):
+        rig.send(syn(port))
+        rig.settle()
+    rig.send(Behind())
+    rig.settle()
+    flags = {entry.vport: entry.flags for entry in rig.switch.of(VirtualService)}
+    usual = ServiceFlag.COOKIES_IN_NEED
+    assert flags == {VPORT: usual | ServiceFlag.COOKIES if begins else usual, 81: usual}
+    (first, _) = rig.controller.services()
+    assert (first.half_open, first.cookies_for) == (half_open, 0 if begins else None)
 
 
 def test_auto_begins_when_nobody_answers_for_two_seconds_of_the_rate() -> None:

@@ -143,6 +143,7 @@ class Handlers:
                     "local_addresses": translate.locals_of(model, key),
                     "access": translate.counted(declared.access),
                     "has_quorum": self._snapshots.has_quorum(key),
+                    **self._snapshots.need(key),
                 }
 
     async def local_addresses(self, _request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:

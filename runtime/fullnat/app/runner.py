@@ -20,7 +20,19 @@ from fullnat.core.commands import Command, CommandError
 from fullnat.core.health import Verdict
 from fullnat.core.histogram import Histogram
 from fullnat.core.inbox import Inbox
-from fullnat.core.interface import Effect, Envelope, Event, Log, Shed, SwitchDown, SwitchId, SwitchUp, Turned, Written
+from fullnat.core.interface import (
+    Behind,
+    Effect,
+    Envelope,
+    Event,
+    Log,
+    Shed,
+    SwitchDown,
+    SwitchId,
+    SwitchUp,
+    Turned,
+    Written,
+)
 from fullnat.core.model import Model
 
 EVENTS_PER_ROUND = 128
@@ -31,6 +43,10 @@ OPENINGS_WAITING = 32768
 """SYNs among them: what can come in the time that they may wait, and some."""
 YOUNG = 1_000
 """New objects that the garbage collector looks at where nothing waits for it: 0.1 ms instead of 3 when it has to."""
+MANY_OPENINGS = 2048
+"""Of those so many are half a second's work, of which the core is told,"""
+BEHIND_INTERVAL = 0.05
+"""and again after so many seconds."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -69,6 +85,8 @@ class CoreRunner:
         self._inbox = Inbox(OPENINGS_WAITING)
         self._shed = (0, 0)
         """SYNs given up that the core knows of."""
+        self._behind = 0.0
+        """From when on the core may be told again that it is."""
         self._answers: deque[Event] = deque()
         self._after: deque[Callable[[], None]] = deque()
         self._watches: list[Watch] = []
@@ -291,6 +309,9 @@ class CoreRunner:
         if switch is None:
             return
         name = switch.switch_id
+        if inbox.openings > MANY_OPENINGS and (now := monotonic()) >= self._behind:
+            self._behind = now + BEHIND_INTERVAL
+            self._feed(Behind(), now, name)
         for _ in range(limit):
             now = monotonic()
             event = inbox.take(now)

@@ -55,6 +55,12 @@ def template_json(view: TemplateView) -> Json:
     }
 
 
+def need_json(service: ServiceView) -> Json:
+    """What a flood makes of it."""
+    since = service.cookies_for
+    return {"half_open": service.half_open, "cookies_for": None if since is None else round(since, 3)}
+
+
 def service_json(service: ServiceView, servers: list[Json]) -> Json:
     """With its servers as they are shown."""
     return {
@@ -68,6 +74,7 @@ def service_json(service: ServiceView, servers: list[Json]) -> Json:
         "templates": service.templates,
         "persistent": service.persistent,
         "has_quorum": service.has_quorum,
+        **need_json(service),
         **{name: _sum(servers, name) for name in _SUMMED},
         "servers": servers,
     }

@@ -19,6 +19,7 @@ from fullnat.app.shown import (
     Cells,
     Json,
     histogram_json,
+    need_json,
     rounded,
     seconds,
     server_json,
@@ -155,6 +156,11 @@ class Snapshots:
         """Whether servers of enough weight are well."""
         return self._core.has_quorum(service)
 
+    def need(self, service: ServiceKey) -> Json:
+        """What a flood makes of it."""
+        view = self._core.service(service, asyncio.get_running_loop().time())
+        return {} if view is None else need_json(view)
+
     def talkers(self, most: int) -> list[Json]:
         """Of the sources that ask for new sessions the first ones."""
         found = self._core.talkers(most, asyncio.get_running_loop().time())
@@ -256,6 +262,7 @@ class Snapshots:
             "queues": self._queues(),
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},
+            "switches": self.switches(),
             **({"etcd": self.shared()} if self._shared is not None else {}),
         }
 

@@ -51,6 +51,7 @@ _NOTES = (
     ("sorry", "sorry server"),
     ("ejected", "took no sessions, tried again in {:.0f} s"),
     ("full", "full"),
+    ("cookies_for", "cookies for every SYN, for {:.0f} s"),
     ("warming", "slow start"),
     ("out_for", "out for {:.0f} s"),
     ("reset_in", "reset in {:.0f} s"),

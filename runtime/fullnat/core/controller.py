@@ -20,6 +20,7 @@ from fullnat.core.expiry import Expiry
 from fullnat.core.health import Health, Verdict
 from fullnat.core.interface import (
     THE_SWITCH,
+    Behind,
     Effect,
     Envelope,
     Event,
@@ -147,6 +148,8 @@ class Controller(Reporting):
             case Shed():
                 self._stats["syn_shed"] += event.syns
                 self._stats["packet_shed"] += event.others
+            case Behind():
+                self._syn_proxies.behind()
             case SwitchUp():
                 self._switch_up(event, now, out)
             case SessionsFound() if self._adoption is not None:

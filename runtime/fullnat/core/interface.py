@@ -146,6 +146,11 @@ class Shed:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """More asks for new sessions than is handled soon."""
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchUp:
     """The controller is primary on a switch that runs our pipeline; ``entries`` is everything found in its tables, or
     not ``whole``: everything but sessions, which come in :class:`SessionsFound` while others begin already."""
@@ -197,6 +202,7 @@ Event = (
     | Written
     | Probed
     | Shed
+    | Behind
     | SwitchUp
     | SessionsFound
     | SessionsRead

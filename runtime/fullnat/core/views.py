@@ -122,6 +122,10 @@ class ServiceView(NamedTuple):
     """Sessions that went where a template said."""
     has_quorum: bool = True
     """Servers of enough weight are well."""
+    half_open: int = 0
+    """Sessions whose handshake is not over."""
+    cookies_for: float | None = None
+    """Seconds since when it answers every SYN with a cookie for need, if it does."""
 
 
 class TemplateView(NamedTuple):
@@ -206,6 +210,8 @@ def service_view(service: Service, now: float) -> ServiceView:
         len(service.templates),
         service.persistent,
         service.quorum.is_up,
+        service.half_open,
+        _since(service.cookies_since, now),
     )
 
 

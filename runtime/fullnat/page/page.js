@@ -5,10 +5,13 @@ const PERIOD = 2000; // ms between two readings,
 const SHARE = 20; // of which asking takes no more than one in so many
 const STATS_TURN = 3; // that only one in so many asks the switch for its counters
 const FIRST = 50; // services that are shown at first
+const TALKERS = 5; // sources that are shown
 const SESSIONS = 200; // that are shown of a search
 const CALM = ["serving"];
+const LIMITS = [["service_full", "sessions of a service"], ["service_rate", "new sessions of a service"], ["server_rate", "new sessions of a server"],
+  ["source_full", "sessions of a source"], ["half_open_ended", "half-open sessions that went for others"], ["refused_told", "told by a list"], ["syn_shed", "SYNs and datagrams that were too many"]];
 const byId = (name) => document.getElementById(name);
-const state = { services: [], stats: {}, about: {}, shown: FIRST, read: 0, turn: 0 };
+const state = { services: [], stats: {}, talkers: [], about: {}, shown: FIRST, read: 0, turn: 0 };
 
 async function ask(path) {
   const answer = await fetch(path);
@@ -39,7 +42,7 @@ function condition(server) {
   return ["up", "good"];
 }
 
-const isTroubled = (service) => service.servers.length === 0 || service.servers.some((server) => !["good", "quiet"].includes(condition(server)[1])) || service.has_quorum === false;
+const isTroubled = (service) => service.servers.length === 0 || service.servers.some((server) => !["good", "quiet"].includes(condition(server)[1])) || service.has_quorum === false || service.cookies_for != null;
 
 function why(server) {
   const parts = [];
@@ -109,6 +112,9 @@ function card(service) {
     element("b", {}, `${service.protocol} ${service.virtual}`),
     element("span", { class: "quiet" }, described(settings)),
     service.has_quorum === false ? badge("no quorum", "bad") : null,
+    service.cookies_for != null ? badge(`cookies for every SYN, for ${duration(service.cookies_for)}`, "warn") : null,
+    Number(service.half_open ?? 0) ? element("span", { class: "quiet" }, `${whole(service.half_open)} half open`) : null,
+    ...["deny", "allow"].filter((list) => Number(service.access?.[list] ?? 0)).map((list) => element("span", { class: "quiet" }, `${whole(service.access[list])} prefixes in ${list}`)),
     service.servers.some((server) => ["up", "slow start", "sorry server, serves"].includes(condition(server)[0])) ? null : badge("no server takes new connections", "bad"));
   return element("div", { class: "card" }, name, table(columns(service), service.servers));
 }
@@ -162,6 +168,22 @@ function cells(heading, counters) {
   ], seen));
 }
 
+function rows(heading, columns, found) {
+  return found.length ? element("div", { class: "card" }, table([[heading, "", ([name]) => name], ...columns], found)) : null;
+}
+
+/** What its limits have kept away. */
+function limited(controller) {
+  const found = LIMITS.map(([name, words]) => [words, Number(controller?.[name] ?? 0)]).filter(([, count]) => count);
+  return rows("Limits", [number("Times", ([, count]) => whole(count))], found) ?? "";
+}
+
+/** Who asks for the most connections. */
+function talkers() {
+  const columns = [number("New/s", ([, talker]) => short(talker.rate)), number("Share", ([, talker]) => `${Math.round(100 * talker.share)} %`)];
+  return rows("Top talkers", columns, state.talkers.map((talker) => [talker.source, talker])) ?? "";
+}
+
 const differences = (values) => values.slice(1).map((value, place) => Math.max(0, value - values[place]));
 
 function showRest() {
@@ -182,10 +204,19 @@ function showRest() {
     number("Times exhausted", (local) => whole(local.exhausted)),
     ["", "", (local) => local.draining ? badge("draining", "warn") : null],
   ], addresses)) : element("p", { class: "quiet" }, "None."));
-  byId("drops").replaceChildren(cells("Reason", stats.drops));
+  byId("drops").replaceChildren(cells("Reason", stats.drops), cells("SYN cookies", stats.cookies), limited(stats.controller), talkers());
   const counted = [["updates", "updates written"], ["failed_updates", "updates refused"], ["packet_outs", "packet-outs"],
     ["connects", "connects to the switch"], ["pipeline_pushes", "times that the program was pushed"]];
-  byId("machine").replaceChildren(element("div", { class: "card" }, table([
+  const group = (stats.switches ?? []).length > 1 ? [element("div", { class: "card" }, table([
+    ["Switch", "", (one) => one.name],
+    ["Role", "", (one) => badge(one.role, one.role === "active" || one.role === "standby" ? "good" : "warn")],
+    number("Sessions", (one) => whole(one.sessions)),
+    number("Filled", (one) => `${Math.floor(100 * one.filled)} %`),
+    number("Behind", (one) => whole(one.behind)),
+    ["Took over", "wide", (one) => one.why ? `${whole(Math.round(one.ago))} s ago: ${one.why}` : ""],
+    ["", "wide", (one) => one.reason],
+  ], stats.switches))] : [];
+  byId("machine").replaceChildren(...group, element("div", { class: "card" }, table([
     ["Counter", "", ([, words]) => words], number("Times", ([name]) => whole(machine[name])),
   ], counted)), cells("To the controller", stats.punts));
 }
@@ -219,7 +250,7 @@ async function search(event) {
 
 async function refresh() {
   [state.about, state.services] = await Promise.all([one("v1/about"), all("v1/services")]);
-  if (state.turn++ % STATS_TURN === 0) state.stats = await one("v1/stats?brief=true");
+  if (state.turn++ % STATS_TURN === 0) [state.stats, state.talkers] = await Promise.all([one("v1/stats?brief=true"), all(`v1/talkers?most=${TALKERS}`)]);
   for (const service of state.services) {
     service.servers ??= [];
     for (const server of service.servers) history(key(service, server), rate(server, "connections"));

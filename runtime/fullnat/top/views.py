@@ -124,9 +124,13 @@ def _services(reading: Reading) -> Iterator[Row]:
         elif not takers:
             state, mood = "down", BAD
         values = {"SERVICE": _name(service), "STATE": state, "SCHED": settings.get("scheduler", "")}
+        begun = service.get("cookies_for")
+        if begun is not None and mood is not BAD:
+            state, mood = "flood", WARN
+        flood = "" if begun is None else f"cookies for every SYN, for {duration(begun)}"
         rules = " ".join(settings.get("match", ()))
         kind = "" if settings.get("sessions", True) else "stateless"
-        said = ", ".join(filter(None, (kind, settings.get("proxy_protocol", "off").replace("off", ""), rules)))
+        said = ", ".join(filter(None, (flood, kind, settings.get("proxy_protocol", "off").replace("off", ""), rules)))
         of = {name: service[name] for name in ("protocol", "virtual")}
         yield Row({**values, "UP": f"{takers}/{len(servers)}", **traffic}, mood, said, of, True, _idle(traffic))
 
