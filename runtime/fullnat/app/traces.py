@@ -16,6 +16,7 @@ from p4soft.interpreter.interpreter import Headers, Trace
 from p4soft.interpreter.log import log
 
 from fullnat.config.addresses import mac_text
+from fullnat.net.described import ETHERTYPE_VLAN
 from fullnat.net.vlan import interface_word
 from fullnat.p4constants import EXPLAINED, CookieEvent, Direction, DropReason, PuntReason, SessionEvent, ToaResult
 
@@ -109,9 +110,9 @@ class Words:
             "reason": reason,
             "why": explained(COUNTERS[named], reason) if named and reason else "",
             "because": _cause(trace.events) if named else "",
-            "vlan": _vlan(trace.parsed),
+            "vlan": _vlan(trace.frame),
             "out_port": 0 if out is None else out.port,
-            "out_vlan": 0 if out is None else _vlan(trace.left),
+            "out_vlan": _vlan(out.frame) if out is not None and verdict == "forwarded" else 0,
             "out_frame": "" if out is None else out.frame.hex(),
             "steps": list(self._steps(trace.events)),
             "changes": [] if out is None else list(self._changes(trace.parsed, trace.left)),
@@ -167,9 +168,10 @@ class Words:
         return f"{event.digest} " + " ".join(_told(n, v) for n, v in zip(names, event.fields, strict=True))
 
 
-def _vlan(headers: Headers) -> int:
-    tag = headers.get("vlan")
-    return 0 if tag is None else tag["vid"]
+def _vlan(frame: bytes) -> int:
+    """The program's headers do not tell: what it has received of a tag is none that it sends."""
+    is_tagged = int.from_bytes(frame[12:14], "big") == ETHERTYPE_VLAN
+    return int.from_bytes(frame[14:16], "big") & 0xFFF if is_tagged else 0
 
 
 def _step(table: str, key: list[Json], result: str) -> Json:
