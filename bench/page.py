@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 import shutil
 import statistics
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
+from bench.usage import times
 from topo import namespaces, standard
 from topo.devtools import Browser, browser
 from topo.netns import Network
@@ -48,9 +53,8 @@ sock.bind(("", {port}))
 while True: sock.sendto(*sock.recvfrom(99))
 """
 SHELL = '#!/bin/bash\necho $$ >{pid}\nexec setsid {chromium} "$@"\n'
-SOONEST, LATEST = -20, 19
-"""Of whom the machine serves first (sched(7), autogroup): while the page loads its browser; then everybody else, as who
-looks does so on a machine of his own."""
+SOONEST = -20
+"""When the machine serves the browser that loads the page (sched(7), autogroup)."""
 
 
 def config() -> str:
@@ -106,9 +110,9 @@ async def _browser(network: Network, scratch: Path) -> AsyncIterator[Browser]:
             yield found
 
 
-def _serve(scratch: Path, when: int) -> None:
+def _serve_first(scratch: Path) -> None:
     """The browser."""
-    Path("/proc", (scratch / "pid").read_text().strip(), "autogroup").write_text(str(when))
+    Path("/proc", (scratch / "pid").read_text().strip(), "autogroup").write_text(str(SOONEST))
 
 
 async def _load(page: Browser) -> float:
@@ -119,11 +123,15 @@ async def _load(page: Browser) -> float:
     return float(await page.value("window.readyAt"))
 
 
-def _bulk(network: Network) -> float:
-    """Bits a second of one transfer through the switch."""
+def _bulk(network: Network, stack: Stack) -> tuple[float, float]:
+    """Bits a second of one transfer through the switch, and bits for a second of the switch's processor time, which a
+    machine that is busy with others hardly changes."""
+    assert stack.switch is not None
+    before = times([stack.switch])
     command = ["iperf3", "-c", str(standard.VIP), "-p", str(BULK_PORT), "-t", str(SECONDS), "-J"]
-    told = network.start("c1", "bulk", command).result(SECONDS + 20)
-    return float(json.loads(told)["end"]["sum_received"]["bits_per_second"])
+    told = json.loads(network.start("c1", "bulk", command).result(SECONDS + 20))["end"]["sum_received"]
+    spent = times([stack.switch]) - before
+    return float(told["bits_per_second"]), 8 * float(told["bytes"]) / (spent.user + spent.system)
 
 
 async def _pictures(page: Browser, directory: Path) -> None:
@@ -145,22 +153,46 @@ async def _pictures(page: Browser, directory: Path) -> None:
 async def measure(network: Network, scratch: Path, pictures: Path | None) -> None:
     async with _browser(network, scratch) as page:
         await page.open("about:blank")
-        _serve(scratch, SOONEST)
+        await asyncio.to_thread(_serve_first, scratch)
         await page.call("Page.addScriptToEvaluateOnNewDocument", source=READY)
         loads = [await _load(page) for _ in range(LOADS)]
         print(f"loads: {', '.join(f'{took:.0f}' for took in loads)} ms; median {statistics.median(loads):.0f} ms")
         if pictures is not None:
             await _pictures(page, pictures)
-        _serve(scratch, LATEST)
-        shares = []
-        for _ in range(ROUNDS):
-            await page.call("Page.navigate", url="about:blank")
-            alone = await asyncio.to_thread(_bulk, network)
-            await _load(page)
-            watched = await asyncio.to_thread(_bulk, network)
-            shares.append(watched / alone)
-            print(f"alone {alone / 1e9:.2f}, watched {watched / 1e9:.2f} Gbit/s: {shares[-1]:.3f}", flush=True)
-        print(f"watched by alone: median {statistics.median(shares):.3f}")
+
+
+def compare(network: Network, stack: Stack) -> None:
+    """A transfer alone, and one while somebody looks, in turn."""
+    shares, costs = [], []
+    for _ in range(ROUNDS):
+        alone = _bulk(network, stack)
+        ends = threading.Event()
+        watching = threading.Thread(target=_watch, args=(network, ends))
+        watching.start()
+        watched = _bulk(network, stack)
+        ends.set()
+        watching.join()
+        shares.append(watched[0] / alone[0])
+        costs.append(watched[1] / alone[1])
+        print(
+            f"{alone[0] / 1e9:.2f} Gbit/s alone; watched {shares[-1]:.3f}, by processor time {costs[-1]:.3f}",
+            flush=True,
+        )
+    print(f"watched by alone: median {statistics.median(shares):.3f}, by processor time {statistics.median(costs):.3f}")
+
+
+def _watch(network: Network, ends: threading.Event) -> None:
+    """Ask as the page does (page.js): what a browser takes besides, it takes of another machine."""
+    with network.inside(network.topology.switch):
+        for turn in itertools.count():
+            began = time.monotonic()
+            for path in ("about", "services", *(("stats?brief=true",) if turn % 3 == 0 else ())):
+                connection = HTTPConnection("127.0.0.1", HTTP_PORT, timeout=30)
+                connection.request("GET", f"/v1/{path}")
+                connection.getresponse().read()
+                connection.close()
+            if ends.wait(max(2.0, 20 * (time.monotonic() - began))):
+                return
 
 
 def main() -> int:
@@ -176,6 +208,7 @@ def main() -> int:
             stack.start()
             _open_sessions(network, stack)
             print(f"{len(stack.stats()['services'])} services, {_sessions(stack)} sessions")
+            compare(network, stack)
             asyncio.run(measure(network, Path(scratch), pictures))
         except (ProcessFailed, TimeoutError) as error:
             print(error, file=sys.stderr)

@@ -210,7 +210,9 @@ def keepalived(generator: random.Random) -> str:
 
 
 def _block(generator: random.Random, keyword: Keyword) -> str:
-    below = keyword.below or {}
+    below = keyword.below
+    if not below:
+        return _statements(generator, _LEAVES["real_server"])
     name = generator.choice([*below])
     if below[name].is_block:
         return f"{name} {{\n{_block(generator, below[name])}}}\n"

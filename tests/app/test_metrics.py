@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import shutil
 import socket
+import subprocess
 from random import Random
 from typing import Any, cast
 
 import pytest
 from cli.samples import CONFIG_TEXT
+from fullnat.app.group.shown import switch_json
 from fullnat.app.metrics import (
     _HISTOGRAMS,
     _SERVER_COUNTERS,
@@ -67,6 +70,7 @@ def stats(controller: dict[str, int]) -> dict[str, Any]:
         "queues": {"openings": 2},
         "histograms": dict.fromkeys(_HISTOGRAMS, HISTOGRAM),
         "session_log": {"written": 8, "dropped": 1},
+        "switches": [switch_json("left", "filling", "serving", "", 1, 20, behind=3, filled=0.25, fills=2, takeovers=4)],
         "services": [SERVICE],
         "local_addresses": [LOCAL],
         "drops": {},
@@ -119,6 +123,12 @@ def test_histograms_queues_and_the_switch() -> None:
         "fullnat_switch_failed_updates_total 6.0",
         "fullnat_session_log_written_total 8.0",
         "fullnat_session_log_dropped_total 1.0",
+        'fullnat_member_role{role="filling",switch="left"} 1.0',
+        'fullnat_member_filled_ratio{switch="left"} 0.25',
+        'fullnat_member_behind_updates{switch="left"} 3.0',
+        'fullnat_member_sessions{switch="left"} 20.0',
+        'fullnat_member_takeovers_total{switch="left"} 4.0',
+        'fullnat_member_fills_total{switch="left"} 2.0',
     } <= set(lines)
 
 
@@ -183,3 +193,14 @@ def test_a_connection_that_is_open_when_we_end_is_no_error(caplog: pytest.LogCap
 
     asyncio.run(ends())
     assert caplog.records == []
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: it is in the package prometheus"
+)
+def test_prometheus_finds_nothing_to_mend() -> None:
+    """Names with base units, _total for counters and for nothing else, help, and no sample twice."""
+    counted = new_stats() | {"fullnat_conn_reused": 3}
+    everything = render(stats(counted) | {"drops": {"NO_ROUTE": {"packets": 1, "bytes": 2}}})
+    done = subprocess.run(["promtool", "check", "metrics"], input=everything, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")

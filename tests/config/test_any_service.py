@@ -68,3 +68,32 @@ def test_commands_say_it(controllers: tuple[Controller, Controller], config: Con
     assert problems == []
     again = file.parse(NETWORK + toml)
     assert diff(model_of(again), first.api.model) == []
+
+
+OF_ALL: dict[str, Any] = {
+    "deny": ["192.0.2.66", "2001:db8:bad::/48"],
+    "allow": ["192.0.2.0/24"],
+    "refused": "rst",
+    "local_port_min": 6000,
+    "local_port_max": 7000,
+    "punt_rate": 5,
+    "punt_burst": 6,
+    "source_rate": 7,
+    "source_prefix": 24,
+    "source_prefix6": 48,
+    "syn_proxy_mss": 1400,
+    "syn_proxy_scale": 9,
+    "syn_proxy_half_open": 100,
+}
+
+
+def test_files_say_what_holds_for_all_services() -> None:
+    assert {*OF_ALL} == {*file.GLOBAL}
+    text, _ = GRAMMARS["toml"](OF_ALL)
+    tagged = NETWORK.replace("port = 1\n", "port = 1\nvlan = 30\nmtu = 9000\n")
+    config = file.parse(f"{text}\n{tagged}[timeouts]\nfin_wait = 60\nudp_oneway = 5.5\n")
+    written, unsaid = GRAMMARS["toml"](document(config))
+    assert (file.parse(written), unsaid) == (config, [])
+    values, problems, vain = keepalived.parse(GRAMMARS["keepalived"](document(config))[0])
+    assert (problems.sorted(), vain) == ([], ())
+    assert file.of_document(values, problems) == config

@@ -18,6 +18,7 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
 from fullnat.config.merge import merged
 from fullnat.config.model import Config
+from fullnat.config.servers import SwitchSettings
 from fullnat.core.commands import Command, CommandError
 from fullnat.core.model import Model
 from fullnat.words import counted
@@ -49,12 +50,14 @@ class Changes:
         taken: Callable[[Config], None] = lambda _config: None,
         keep: bool = False,
         target: str = V1MODEL,
+        switches: Sequence[SwitchSettings] = (),
     ) -> None:
-        """The core runs what the file at ``path`` says. ``taken`` hears of a configuration that was taken over;
-        ``keep`` is what :meth:`reload` does when it is not told."""
+        """The core runs what the file at ``path`` says, on ``switches``. ``taken`` hears of a configuration that was
+        taken over; ``keep`` is what :meth:`reload` does when it is not told."""
         self._runner = runner
         self._path = path
         self._target = target
+        self._switches = tuple(switches)
         self._taken = taken
         self._keep = keep
         self._file = _copy(runner.core.model)
@@ -111,7 +114,9 @@ class Changes:
 
     async def compare(self, text: str) -> list[str]:
         """What the configuration in ``text``, TOML, would change. Raises ConfigError."""
-        new = model_of(await asyncio.to_thread(file.parse, text, target=self._target))
+        config = await asyncio.to_thread(file.parse, text, target=self._target)
+        self._require_same(config)
+        new = model_of(config)
         commands = diff(self.model, new)
         try:
             return self.check(commands)
@@ -135,9 +140,18 @@ class Changes:
         """The file as it is now, and its model; what commands have made different from what it was, in words; and what
         leads from what runs to where a reload shall."""
         config = file.load(self._path, self._target)
+        self._require_same(config)
         new = model_of(config)
         told = described(diff(self._file, self.model), self._file)
         return config, new, told, diff(self.model, merged(self._file, new, self.model) if keeps else new)
+
+    def _require_same(self, config: Config) -> None:
+        """Raises ConfigError if ``config`` has other switches than those that run."""
+        if config.switches != self._switches:
+            ours, new = set(self._switches), set(config.switches)
+            names = ", ".join(sorted({each.name for each in ours ^ new}))
+            of = f" ({names})" if names else ""
+            raise ConfigError([f"the sections [[switch]] have changed{of}, and are read at the start alone: restart"])
 
     def keeps(self, keep: bool | None) -> bool:
         """Whether :meth:`reload` with ``keep`` leaves what commands have changed."""

@@ -71,6 +71,16 @@ _SWITCH_COUNTERS = {
     "stream_errors": "Messages of the stream that the switch refused",
     "core_errors": "Events on which the controller failed; the log has each",
 }
+_MEMBER_GAUGES = {
+    "filled": ("_ratio", "How much it holds of what the active switch does, from 0 to 1"),
+    "behind": ("_updates", "Updates that it has yet to take to hold what the active switch does"),
+    "sessions": ("", "Sessions that it holds"),
+}
+"""Of each switch of a group; with their units."""
+_MEMBER_COUNTERS = {
+    "takeovers": "Times that it became active in the place of another switch",
+    "fills": "Times that it was filled",
+}
 _ETCD_GAUGES = {
     "up": ("fullnat_etcd_up", "1 while etcd has answered the last call"),
     "leads": ("fullnat_leader", "1 while this controller leads"),
@@ -123,6 +133,7 @@ class _Reading(Collector):
             "fullnat_switch_up", "1 while the switch is served", value=stats["switch"]["state"] == "serving"
         )
         yield from self._switch()
+        yield from self._members()
         yield from self._etcd()
         for names, unit in ((_SERVER_GAUGES, ""), (_SERVER_SECONDS, "_seconds")):
             for name, help_text in names.items():
@@ -171,6 +182,24 @@ class _Reading(Collector):
         ):
             value = stats["session_log"].get(name, 0)
             yield CounterMetricFamily(f"fullnat_session_log_{name}", f"Lines of the session log {words}", value=value)
+
+    def _members(self) -> Iterator[Metric]:
+        """The switches of a group, or the one that there is."""
+        switches = self._stats["switches"]
+        role = GaugeMetricFamily("fullnat_member_role", "1 for what the switch does", labels=("switch", "role"))
+        for each in switches:
+            role.add_metric((each["name"], each["role"]), 1)
+        yield role
+        for name, (unit, help_text) in _MEMBER_GAUGES.items():
+            gauge = GaugeMetricFamily(f"fullnat_member_{name}{unit}", help_text, labels=("switch",))
+            for each in switches:
+                gauge.add_metric((each["name"],), each[name])
+            yield gauge
+        for name, help_text in _MEMBER_COUNTERS.items():
+            counter = CounterMetricFamily(f"fullnat_member_{name}", help_text, labels=("switch",))
+            for each in switches:
+                counter.add_metric((each["name"],), each[name])
+            yield counter
 
     def _etcd(self) -> Iterator[Metric]:
         found = self._stats.get("etcd")
@@ -267,6 +296,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "queues": {"": 0},
         "histograms": dict.fromkeys(_HISTOGRAMS, nothing),
         "session_log": {},
+        "switches": [{"name": "", "role": "", **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0)}],
         "etcd": {"seconds": nothing, **dict.fromkeys((*_ETCD_GAUGES, *_ETCD_COUNTERS), 0)},
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],

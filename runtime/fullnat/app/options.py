@@ -26,7 +26,8 @@ class Options:
     keep: bool = False
     """Reading the file again keeps what commands have changed."""
     device_id: int = 1
-    grpc_addr: str = "127.0.0.1:9559"
+    grpc_addr: str | None = None
+    """None: :data:`fullnat.config.servers.GRPC_ADDRESS`."""
     target: str = V1MODEL
     """What the switch is: one of fullnat.compiled.TARGETS."""
     device_config: Path | None = None

@@ -41,12 +41,12 @@ EVENTS_WAITING = 65536
 """Events taken from the switch ahead of the core."""
 OPENINGS_WAITING = 32768
 """SYNs among them: what can come in the time that they may wait, and some."""
+YOUNG = 1_000
+"""New objects that the garbage collector looks at where nothing waits for it: 0.1 ms instead of 3 when it has to."""
 MANY_OPENINGS = 2048
 """Of those so many are half a second's work, of which the core is told,"""
 BEHIND_INTERVAL = 0.05
 """and again after so many seconds."""
-YOUNG = 1_000
-"""New objects that the garbage collector looks at where nothing waits for it: 0.1 ms instead of 3 when it has to."""
 
 _LOGGER = logging.getLogger(__name__)
 

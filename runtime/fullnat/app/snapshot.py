@@ -262,6 +262,7 @@ class Snapshots:
             "queues": self._queues(),
             "histograms": {name: histogram_json(one) for name, one in self._histograms().items()},
             "session_log": self._session_log.counts if self._session_log else {},
+            "switches": self.switches(),
             **({"etcd": self.shared()} if self._shared is not None else {}),
         }
 

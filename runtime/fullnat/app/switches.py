@@ -17,7 +17,7 @@ from fullnat.app.shared.role import Bids, Role
 from fullnat.app.switch import Switches, SwitchOwner
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
-from fullnat.config.servers import SwitchSettings
+from fullnat.config.servers import GRPC_ADDRESS, SwitchSettings
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
@@ -62,6 +62,8 @@ async def group_transports(
     """What makes connections to the switches of a group, by their names. Raises ConfigError and P4RuntimeError."""
     if options.embedded is not any(each.embedded for each in switches):
         raise ConfigError(["--embedded and a section [[switch]] with embedded = true go together"])
+    if options.grpc_addr is not None:
+        raise ConfigError(["--grpc-addr is where the only switch is, and there are sections [[switch]]"])
     return {
         each.name: await transports(
             replace(options, embedded=each.embedded, device_id=each.device_id, grpc_addr=each.grpc_addr), stack
@@ -72,16 +74,17 @@ async def group_transports(
 
 async def transports(options: Options, stack: contextlib.AsyncExitStack) -> Callable[[], Transport]:
     """What makes a connection to the switch. Raises P4RuntimeError for what no further attempt would mend."""
+    address = options.grpc_addr or GRPC_ADDRESS
     if not options.embedded:
         if options.tls is not None:
             options.tls.context()
-        elif not await is_here(options.grpc_addr):
+        elif not await is_here(address):
             _LOGGER.warning(
                 "P4Runtime to %s goes over the network in plain text: whoever can read or change it there controls the "
                 "switch; see --grpc-tls-ca",
-                options.grpc_addr,
+                address,
             )
-        return lambda: GrpcTransport(options.grpc_addr, options.tls)
+        return lambda: GrpcTransport(address, options.tls)
     from fullnat.p4rt.inprocess import EmbeddedSwitch  # p4soft, only where it is asked for
 
     switch = EmbeddedSwitch(

@@ -11,8 +11,6 @@ from fullnat.api.identity import Grants
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.etcd.settings import PREFIX, SettingError, endpoints, prefix
 
-GRPC_ADDRESS = "127.0.0.1:9559"
-"""Where a switch is, unless told otherwise."""
 DEVICE_ID = 1
 """What a switch calls itself, likewise."""
 CPU_PORT = CPU_PORTS[V1MODEL]

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fullnat.cli import logs
-from fullnat.cli.arguments import CPU_PORT, DEVICE_ID, GRPC_ADDRESS, Arguments, ports, refuse
+from fullnat.cli.arguments import CPU_PORT, DEVICE_ID, Arguments, ports, refuse
 from fullnat.cli.ending import end
 from fullnat.cli.types import MAX_PORT, AddressType, GrpcType, InterfaceType
 from fullnat.compiled import TARGETS, V1MODEL
 from fullnat.config.errors import ConfigError
+from fullnat.config.servers import GRPC_ADDRESS
 from fullnat.etcd.settings import PREFIX, SILENCE, SettingError, Settings, endpoints, password, prefix
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _daemon_options(given: Arguments) -> Options:
         grants=given.grants,
         keep=given.reload_keeps,
         device_id=given.device_id,
-        grpc_addr=given.grpc_addr or GRPC_ADDRESS,
+        grpc_addr=given.grpc_addr,
         target=given.target,
         device_config=given.device_config,
         election_id=given.election_id,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fullnat.cli.arguments import DEVICE_ID, GRPC_ADDRESS
+from fullnat.cli.arguments import DEVICE_ID
 from fullnat.cli.controlclient import NobodyListens, ask, socket_option
 from fullnat.cli.types import GrpcType
 from fullnat.compiled import TARGETS, V1MODEL
+from fullnat.config.servers import GRPC_ADDRESS
 
 if TYPE_CHECKING:
     from fullnat.app.upgrade import Controller

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+GRPC_ADDRESS = "127.0.0.1:9559"
+"""Where a switch is, unless told otherwise."""
 _SCHEME = re.compile(r"(dns:(//[^/]*/)?|ipv4:|ipv6:)")
 
 

@@ -207,7 +207,16 @@ function showRest() {
   byId("drops").replaceChildren(cells("Reason", stats.drops), cells("SYN cookies", stats.cookies), limited(stats.controller), talkers());
   const counted = [["updates", "updates written"], ["failed_updates", "updates refused"], ["packet_outs", "packet-outs"],
     ["connects", "connects to the switch"], ["pipeline_pushes", "times that the program was pushed"]];
-  byId("machine").replaceChildren(element("div", { class: "card" }, table([
+  const group = (stats.switches ?? []).length > 1 ? [element("div", { class: "card" }, table([
+    ["Switch", "", (one) => one.name],
+    ["Role", "", (one) => badge(one.role, one.role === "active" || one.role === "standby" ? "good" : "warn")],
+    number("Sessions", (one) => whole(one.sessions)),
+    number("Filled", (one) => `${Math.floor(100 * one.filled)} %`),
+    number("Behind", (one) => whole(one.behind)),
+    ["Took over", "wide", (one) => one.why ? `${whole(Math.round(one.ago))} s ago: ${one.why}` : ""],
+    ["", "wide", (one) => one.reason],
+  ], stats.switches))] : [];
+  byId("machine").replaceChildren(...group, element("div", { class: "card" }, table([
     ["Counter", "", ([, words]) => words], number("Times", ([name]) => whole(machine[name])),
   ], counted)), cells("To the controller", stats.punts));
 }

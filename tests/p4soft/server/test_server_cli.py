@@ -16,6 +16,7 @@ from clikit import fails, running, stop
 from finsy.proto import p4r, p4r_grpc
 from fullnat.cli import arguments
 from fullnat.cli.run import run
+from fullnat.config.servers import GRPC_ADDRESS
 from p4kit import CONFIG, PROGRAMS, table_id
 from p4soft.api import Offload, PortStats
 from p4soft.cli import UsageError, main, parse
@@ -46,7 +47,7 @@ def test_defaults_are_what_fullnat_expects() -> None:
     fullnat = run.make_context("run", ["x.toml"]).params
     assert (options.device_id, options.cpu_port) == (fullnat["device_id"], arguments.CPU_PORT) == (1, 255)
     host, _, port = options.grpc_server_addr.rpartition(":")
-    assert (host, port) == ("0.0.0.0", arguments.GRPC_ADDRESS.rpartition(":")[2])
+    assert (host, port) == ("0.0.0.0", GRPC_ADDRESS.rpartition(":")[2])
     assert (options.workers, options.spread) == (1, "flow")
     assert options.no_offload == set()
 

@@ -79,9 +79,8 @@ class GroupOwner:
 
     @property
     def is_held(self) -> bool:
-        """The active one has us as primary, by its last word."""
-        active = self.group.active
-        return active is not None and active.owner.is_held
+        """Each of them has us as primary, by its last word: where one has not, another controller may be."""
+        return all(member.owner.is_held for member in self.group.members.values())
 
     @property
     def surpassed(self) -> int:

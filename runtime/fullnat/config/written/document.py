@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import groupby
 from typing import Any
 
-from fullnat.config import check_options, file
+from fullnat.config import check_options, file, switches
 from fullnat.config.addresses import mac_text
 from fullnat.config.lists import shown
 from fullnat.config.model import Check, Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
@@ -25,6 +25,7 @@ def document(config: Config) -> Section:
         found["timeouts"] = timeouts
     found["interface"] = [_interface(interface) for interface in config.interfaces]
     found["route"] = [_route(route) for route in config.routes]
+    found["switch"] = [_section(switch, switches.SWITCH) for switch in config.switches]
     found["virtual_server"] = [_virtual_server(virtual, config.timeouts) for virtual in config.virtual_servers]
     return {key: value for key, value in found.items() if value != []}
 

@@ -37,12 +37,13 @@ _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 """The file's own, which are others in keepalived.conf and so are always written."""
 _OF_SORRY = frozenset(("address", "port", "sorry", "mode"))
 """What keepalived can say of one."""
+_NO_SWITCHES = "the sections [[switch]] have no counterpart: of several switches (docs/switches.md) TOML alone can tell"
 _WORD = re.compile(r"[^\s\"'!#{}]+")
 
 
 def text(found: Section) -> tuple[str, list[str]]:
     """Read again by fullnat, it is the same configuration; and what keepalived itself makes of it."""
-    own = {key: value for key, value in found.items() if key != "virtual_server"}
+    own = {key: value for key, value in found.items() if key not in ("virtual_server", "switch")}
     groups: dict[tuple[str, ...], str] = {}
     services = [list(_service(service, groups)) for service in found.get("virtual_server", ())]
     parts = [list(_block("fullnat", list(_own(own)), f"@{CONFIG_ID} "))] if own else []
@@ -50,7 +51,10 @@ def text(found: Section) -> tuple[str, list[str]]:
         list(_block(f"local_address_group {name}", [_range(row) for row in group])) for group, name in groups.items()
     ]
     written = [line for service in services for line in service]
-    return "\n".join(line for part in [*parts, *services] for line in [*part, ""]), [*_unread(written)]
+    return "\n".join(line for part in [*parts, *services] for line in [*part, ""]), [
+        *([_NO_SWITCHES] if "switch" in found else []),
+        *_unread(written),
+    ]
 
 
 def _unread(written: list[str]) -> Iterator[str]:

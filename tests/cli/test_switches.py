@@ -1,0 +1,46 @@
+"""fullnat switches: what it shows, and what it has done."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fullnat.app.group.shown import switch_json
+
+from cli.controllerkit import invoke
+
+LEFT = switch_json(
+    "left", "active", "serving", "", 3, 20, takeovers=1, why="right: Connection reset by peer", ago=12.4, took=0.0014
+)
+RIGHT = switch_json("right", "filling", "serving", "insert Port(1): no room", 4, 5, behind=128, filled=0.256, fills=2)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    done: list[Any] = []
+
+    def tell(_path: object, call: str, message: Any) -> dict[str, Any]:
+        done.append((call, message))
+        return {"before": "left"}
+
+    monkeypatch.setattr(
+        "fullnat.cli.switches.ask", lambda _path, call: iter([LEFT, RIGHT] if call == "switches" else [])
+    )
+    monkeypatch.setattr("fullnat.cli.switches.tell", tell)
+    return done
+
+
+def test_they_are_listed(told: list[Any]) -> None:
+    assert invoke("switches").output.splitlines() == [
+        "left             active                20 sessions      0 behind  "
+        "took over 12 s ago in 0.001 s: right: Connection reset by peer",
+        "right            filling 26%            5 sessions    128 behind  (insert Port(1): no room)",
+    ]
+    assert [json.loads(line) for line in invoke("switches", "--json").output.splitlines()] == [LEFT, RIGHT]
+    assert told == []
+
+
+def test_another_one_is_made_active(told: list[Any]) -> None:
+    assert invoke("switches", "--activate", "right").output == "right is active; it was left before\n"
+    assert told == [("activate", {"name": "right"})]
