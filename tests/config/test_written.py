@@ -148,7 +148,7 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
         *(
             f"-t 203.0.113.80:80: ipvsadm has no word for {key}"
             for key in (
-                *("syn_proxy", "slow_start", "persistence_group", "drain_timeout", "timeouts"),
+                *("slow_start", "persistence_group", "drain_timeout", "timeouts"),
                 *("quorum_up", "quorum_down", "notify_user", "deny", "allow"),
             )
         ),
