@@ -157,7 +157,8 @@ class Controller(Reporting):
             case SessionsRead() if self._adoption is not None:
                 self._sessions_read(self._adoption, event, now, out)
             case Moved():
-                self._moved(event, now, out)
+                self._store.moved = self._store.moved if event.again else now
+                out += announce(self._declaration.router, self._tables.own)
             case SwitchDown():
                 self._switch_down()
                 return []
@@ -271,11 +272,6 @@ class Controller(Reporting):
         self._datagrams.leave(self._store.services, now, out)
         if orphans:
             out.append(Log("WARNING", f"{orphans} half sessions were found on the switch and deleted"))
-
-    def _moved(self, event: Moved, now: float, out: list[Effect]) -> None:
-        if not event.again:
-            self._store.moved = now
-        out += announce(self._declaration.router, self._tables.own)
 
     def _switch_down(self) -> None:
         self._switch = self._adoption = None
