@@ -202,7 +202,7 @@ def test_the_services_mode_is_that_of_servers_without_one() -> None:
 def test_flags_that_change_leave_nat_alone() -> None:
     rig = Rig(config(virtual(real_servers=(real(), real("10.0.2.12", mode=Mode.NAT)))))
     rig.switch.log_of_updates.clear()
-    rig.apply(EditService(KEY, ServiceSettings(toa=False, reset_on_miss=False)))
+    rig.apply(EditService(KEY, ServiceSettings(toa=False, reset_on_miss=False, syn_proxy="off")))
     rig.settle()
     assert rig.switch.log_of_updates == [
         (Op.MODIFY, ServerIn(0, 0, *FIRST)),
