@@ -13,7 +13,15 @@ import pytest
 from fullnat.app.runner import EVENTS_PER_ROUND, YOUNG, CoreRunner
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import StaticRoute
-from fullnat.core.commands import Command, CommandError, EditGlobals, Problem, Reason, RemoveInterface, RemoveRoute
+from fullnat.core.declared.commands import (
+    Command,
+    CommandError,
+    EditGlobals,
+    Problem,
+    Reason,
+    RemoveInterface,
+    RemoveRoute,
+)
 from fullnat.core.inbox import KEPT, PATIENCE
 from fullnat.core.interface import (
     THE_SWITCH,

@@ -11,7 +11,7 @@ from cli.controllerkit import invoke
 from fullnat.config import file, keepalived
 from fullnat.config.model import Config, RealServer, Timeouts, VirtualServer
 from fullnat.config.written import GRAMMARS, document
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

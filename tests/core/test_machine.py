@@ -10,11 +10,11 @@ from collections import Counter
 from ipaddress import IPv4Address
 
 from fullnat.config.model import Config
+from fullnat.core.balancing.servers import NO_ID
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import IdleNotice, Outcome, SessionEvents, SwitchDown, SwitchUp
-from fullnat.core.lifecycle import Phase
-from fullnat.core.modes import Mode
-from fullnat.core.servers import NO_ID
-from fullnat.core.sessions import Session
+from fullnat.core.session.lifecycle import Phase
+from fullnat.core.session.sessions import Session
 from fullnat.net.flow import address
 from fullnat.net.match import parse
 from fullnat.tables.server_in import ServerIn

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import CommandError, EditServer, EditService
-from fullnat.core.frames import bare_reset
+from fullnat.core.declared.commands import CommandError, EditServer, EditService
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Inject, Op, Reset
-from fullnat.core.modes import Mode
+from fullnat.core.network.frames import bare_reset
 from fullnat.net.flow import Endpoint, Flow
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.own_address import OwnAddress

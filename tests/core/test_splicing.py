@@ -7,9 +7,9 @@ from ipaddress import IPv6Address, IPv6Interface
 from typing import Any
 
 import pytest
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Inject, Outcome, PacketIn, SessionEvents
-from fullnat.core.modes import Mode
-from fullnat.core.splicing import PATIENCE
+from fullnat.core.synproxy.splicing import PATIENCE
 from fullnat.net.flow import Address, Endpoint, Flow, address
 from fullnat.net.headers import TcpFlag, ethernet, ethertype_of, tcp_packet
 from fullnat.net.parse import Packet, Segment, parse
