@@ -30,7 +30,10 @@ ONE = ["--etcd", "http://127.0.0.1:2379"]
         (["--etcd", "https://a", "--etcd-ca", "a", "--etcd-cert", "a"], "--etcd-cert and --etcd-key go together"),
         ([*ONE, "--etcd-user", "lb"], "--etcd-user and --etcd-password-file go together"),
         ([*ONE, "--etcd-user", "lb", "--etcd-password-file", "none"], "--etcd: cannot read the password file none"),
-        ([*ONE, "--embedded"], "--etcd is for a switch that outlives its controllers, and --embedded is none"),
+        (
+            [*ONE, "--embedded"],
+            "--etcd is for controllers of a switch that outlives each of them; --embedded dies with its",
+        ),
         ([*ONE, "--election-id", "5"], "with --etcd, the election id is etcd's"),
         ([*ONE, "--etcd-silence", "0"], "0 is not in the range"),
     ],

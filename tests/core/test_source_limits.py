@@ -136,7 +136,7 @@ def test_auto_begins_where_the_service_has_as_many_as_it_may() -> None:
 
 def test_more_policies_than_there_are_numbers_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """For want of a number the core would look for one for ever."""
-    for module in ("checks", "policies"):
+    for module in ("declared.checks", "access.policies"):
         monkeypatch.setattr(f"fullnat.core.{module}.POLICIES", 4)
     services = [virtual(port=port, new_rate=5) for port in (81, 82, 83)]
     rig = Rig(config(*services[:2]))

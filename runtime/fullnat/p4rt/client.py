@@ -22,7 +22,7 @@ from fullnat.p4rt.packetio import PacketOut
 from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport
-from fullnat.p4rt.wire import delimited, scalar, write_request
+from fullnat.p4rt.wire import delimited, scalar, u128, whole_table, write_request
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
@@ -277,7 +277,7 @@ class Client:
 
         Raises ConnectionLost, or NotPrimary when another controller has taken over.
         """
-        head = scalar(1, self.device_id) + delimited(3, _u128(self._election_id))
+        head = scalar(1, self.device_id) + delimited(3, u128(self._election_id))
         request = write_request(head, updates)
         try:
             await self._checked(self._transport.write(request))
@@ -303,14 +303,14 @@ class Client:
         found: list[Entry] = []
         cold = self.schema.cold
         for table_id in cold.ids if table_ids is None else table_ids:
-            entities = await self._read(_whole_table(table_id))
+            entities = await self._read(whole_table(table_id))
             found += (entry for entity in entities if (entry := cold.decode(entity.table_entry)) is not None)
         return tuple(found)
 
     async def read_sessions(self, halves: HalfSessions) -> AsyncIterator[list[SessionEntry]]:
         """All sessions, as they come; what is left in ``halves`` at the end are half ones."""
         for table_id in self.schema.session_tables:
-            async for response in self._transport.read(self._reading(_whole_table(table_id))):
+            async for response in self._transport.read(self._reading(whole_table(table_id))):
                 halves.add(response)
                 yield halves.take()
         halves.finish()
@@ -381,11 +381,6 @@ class Client:
             raise
 
 
-def _whole_table(table_id: int) -> bytes:
-    """ReadRequest.entities: every entry of a table."""
-    return delimited(2, delimited(2, scalar(1, table_id)))
-
-
 def _counter_entity(counter_id: int, index: int) -> bytes:
     entity = p4r.Entity()
     entity.counter_entry.counter_id = counter_id
@@ -396,7 +391,3 @@ def _counter_entity(counter_id: int, index: int) -> bytes:
 def _set_u128(message: p4r.Uint128, value: int) -> None:
     message.high = value >> 64
     message.low = value & 0xFFFF_FFFF_FFFF_FFFF
-
-
-def _u128(value: int) -> bytes:
-    return scalar(1, value >> 64) + scalar(2, value & 0xFFFF_FFFF_FFFF_FFFF)

@@ -136,3 +136,13 @@ class AddressField(BytesField[Address]):
             return self._prefix[-1] + value
         content = shortest(value)
         return self._prefix[len(content)] + content
+
+
+def u128(value: int) -> bytes:
+    """The content of a Uint128."""
+    return scalar(1, value >> 64) + scalar(2, value & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def whole_table(table_id: int) -> bytes:
+    """ReadRequest.entities: every entry of a table."""
+    return delimited(2, delimited(2, scalar(1, table_id)))
