@@ -109,6 +109,7 @@ class SwitchGroup:
         """``member`` is the active one, and the core's switch."""
         has_counted = self._remembered.active in (None, member.name)
         self._leading, self.active, member.role = None, member, Role.ACTIVE
+        member.is_full = True
         self._is_whole = event.whole
         self._ledger.found(event.entries)
         self.outgoing = session.outgoing = Outgoing(session, self.runner, THE_SWITCH, self.counts, copies=self)
@@ -155,6 +156,8 @@ class SwitchGroup:
 
         def trouble(what: str) -> None:
             member.trouble, member.is_full = what, False
+            if member.role is Role.STANDBY:
+                member.role = Role.FILLING
             _LOGGER.error("switch %s is out of step, and is filled again: %s", member.name, what)
 
         member.replica = Replica(session.client, session.spawn, trouble, is_filling=not member.is_full)
@@ -280,7 +283,7 @@ class SwitchGroup:
             self._move(self._successor() or before, f"switch {name} was to take over, and went")
             raise NotNow(f"switch {name} went in the middle of it")
         self._move(member, "by command")
-        before.is_full, before.role, session.outgoing = True, Role.WAITING, None
+        before.role, session.outgoing = Role.WAITING, None
         self._replicate(before, session)
         session.spawn(self.serve(before, session, was_active=True))
         return before.name
