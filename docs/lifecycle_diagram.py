@@ -1,4 +1,4 @@
-"""Writes what fullnat.core.lifecycle and fullnat.core.protocols.tcp say into docs/life-of-a-session.md.
+"""Writes what fullnat.core.session.lifecycle and fullnat.core.protocols.tcp say into docs/life-of-a-session.md.
 
 python docs/lifecycle_diagram.py
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fullnat.core.lifecycle import STEPS, Phase, Step
 from fullnat.core.protocols.tcp import RULES
+from fullnat.core.session.lifecycle import STEPS, Phase, Step
 
 PAGE = Path(__file__).with_name("life-of-a-session.md")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fullnat.core.icmp_errors import change
-from fullnat.core.options import BadOptions, edit_options
+from fullnat.core.network.icmp_errors import change
+from fullnat.core.session.options import BadOptions, edit_options
 from fullnat.net.flow import V4_BYTES, V6_BYTES, Address
 from fullnat.net.icmp import quoted, translated
 from fullnat.net.parse import parse

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.p4constants import SessionFlag
 
 from ptf_tests import topology

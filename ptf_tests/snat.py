@@ -8,7 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Self
 
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest

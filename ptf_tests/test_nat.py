@@ -1,6 +1,6 @@
 """NAT (masquerading): the destination alone changes towards the server, and the client's numbers and options stay."""
 
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 from ptf_tests import topology
 from ptf_tests.base import FullnatTest, PacketOut, Punt, over_ipv6_too

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.p4constants import SessionFlag
 
 from ptf_tests.base import PacketOut, Punt, over_ipv6_too

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 from ptf_tests.base import over_ipv6_too
 from ptf_tests.errors import LEAST, WITH_CHECKSUM, IcmpErrorTest

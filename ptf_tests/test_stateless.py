@@ -6,7 +6,7 @@ import zlib
 from dataclasses import replace
 from typing import Any
 
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.p4constants import OF_SERVER
 
 from ptf_tests import topology

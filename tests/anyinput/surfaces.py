@@ -26,7 +26,7 @@ from fullnat.api.server import Dispatcher
 from fullnat.config import file, keepalived, probes
 from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
-from fullnat.core.model import Model
+from fullnat.core.declared.model import Model
 from fullnat.fnatadm import commands, names, saved
 from fullnat.fnatadm.parse import UsageError, parse
 from fullnat.net import described, match, prefixes

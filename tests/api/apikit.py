@@ -22,8 +22,8 @@ from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
 from fullnat.config import file
 from fullnat.core.controller import Controller
+from fullnat.core.declared.model import Model
 from fullnat.core.interface import Sizes
-from fullnat.core.model import Model
 from fullnat.p4rt.client import Client
 from google.protobuf import json_format
 

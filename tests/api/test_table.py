@@ -26,7 +26,7 @@ from fullnat.config.model import (
     StaticRoute,
     Timeouts,
 )
-from fullnat.core import commands
+from fullnat.core.declared import commands
 from fullnat.core.histogram import Histogram
 
 from deploy import proto

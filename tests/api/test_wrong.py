@@ -19,7 +19,7 @@ from fullnat.api.listener import CONNECTIONS
 from fullnat.config.diff import diff, model_of
 from fullnat.config.file import parse
 from fullnat.config.model import ServiceSettings
-from fullnat.core.commands import AddService
+from fullnat.core.declared.commands import AddService
 from fullnat.net import match
 from fullnat.net.flow import marked
 

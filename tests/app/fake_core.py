@@ -7,12 +7,12 @@ from typing import Literal
 
 from fullnat.config.diff import model_of
 from fullnat.config.model import Config
-from fullnat.core.commands import Command, EditGlobals, ServiceKey
-from fullnat.core.health import Verdict
+from fullnat.core.access.talkers import Talker
+from fullnat.core.balancing.health import Verdict
+from fullnat.core.declared.commands import Command, EditGlobals, ServiceKey
+from fullnat.core.declared.model import Model
 from fullnat.core.histogram import Histogram
 from fullnat.core.interface import THE_SWITCH, Effect, Envelope, Event, SwitchId
-from fullnat.core.model import Model
-from fullnat.core.talkers import Talker
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 

@@ -21,10 +21,10 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
 from fullnat.config.merge import merged
 from fullnat.config.model import ServerSettings
-from fullnat.core.commands import AddLocal, AddServer, Command, EditServer, RemoveService
 from fullnat.core.controller import Controller
+from fullnat.core.declared.commands import AddLocal, AddServer, Command, EditServer, RemoveService
+from fullnat.core.declared.model import Declared, Model
 from fullnat.core.interface import Sizes
-from fullnat.core.model import Declared, Model
 from fullnat.net.flow import Endpoint, address
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client

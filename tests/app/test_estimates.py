@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from fullnat.app.estimates import PER_TURN, RATES, Cells, Estimates
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.core.views import ServerView, ServiceView
 from fullnat.net.flow import Endpoint, v4
 

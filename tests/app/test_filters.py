@@ -14,7 +14,7 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.shown import session_json
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.switch import SwitchOwner
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.net.flow import address, marked
 from fullnat.net.match import parse
 from fullnat.p4rt.client import Client

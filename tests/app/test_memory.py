@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from fullnat.app import memory as module
 from fullnat.app.memory import HEADER, Item, Keeper, MemoryFile, decoded, encoded
+from fullnat.core.declared.modes import Mode
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.modes import Mode
 from fullnat.net.flow import Endpoint, address
 from hypothesis import given, settings
 from hypothesis import strategies as st

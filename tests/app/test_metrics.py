@@ -195,6 +195,17 @@ def test_a_connection_that_is_open_when_we_end_is_no_error(caplog: pytest.LogCap
     assert caplog.records == []
 
 
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: it is in the package prometheus"
+)
+def test_prometheus_finds_nothing_to_mend() -> None:
+    """Names with base units, _total for counters and for nothing else, help, and no sample twice."""
+    counted = new_stats() | {"fullnat_conn_reused": 3}
+    everything = render(stats(counted) | {"drops": {"NO_ROUTE": {"packets": 1, "bytes": 2}}})
+    done = subprocess.run(["promtool", "check", "metrics"], input=everything, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
 async def test_head_of_the_metrics_has_no_body() -> None:
     runner = CoreRunner(Controller(Sizes(1 << 10, 1 << 10), bytes(32), Random(1)))
     with socket.socket() as free:
@@ -209,14 +220,3 @@ async def test_head_of_the_metrics_has_no_body() -> None:
         assert body == b""
         writer.close()
     await stop()
-
-
-@pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed: it is in the package prometheus"
-)
-def test_prometheus_finds_nothing_to_mend() -> None:
-    """Names with base units, _total for counters and for nothing else, help, and no sample twice."""
-    counted = new_stats() | {"fullnat_conn_reused": 3}
-    everything = render(stats(counted) | {"drops": {"NO_ROUTE": {"packets": 1, "bytes": 2}}})
-    done = subprocess.run(["promtool", "check", "metrics"], input=everything, capture_output=True, timeout=60)
-    assert (done.returncode, done.stdout + done.stderr) == (0, b"")

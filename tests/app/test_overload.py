@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 from finsy.proto import p4r
-from fullnat.core.commands import EditGlobals
+from fullnat.core.declared.commands import EditGlobals
 from fullnat.core.interface import Effect, Event, LimitPunts, PacketIn, Shed
 from fullnat.p4constants import PuntReason
 from p4rt.fake_switch import FakeSwitch

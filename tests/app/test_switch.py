@@ -9,7 +9,7 @@ import logging
 import pytest
 from finsy.proto import p4r
 from fullnat.app.runner import CoreRunner
-from fullnat.core.commands import EditGlobals
+from fullnat.core.declared.commands import EditGlobals
 from fullnat.core.interface import (
     Effect,
     Event,

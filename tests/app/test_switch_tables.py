@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fullnat.core.commands import EditGlobals
+from fullnat.core.declared.commands import EditGlobals
 from fullnat.core.interface import (
     Inject,
     Op,

@@ -13,8 +13,8 @@ pytest.importorskip("p4soft.engine")
 from fullnat.app.traces import TRACED, Words
 from fullnat.app.tracing import MOST_PACKETS, Arrival, Arrivals, BadRequest
 from fullnat.config.model import Interface, StaticRoute
+from fullnat.core.declared.model import Model
 from fullnat.core.interface import Op
-from fullnat.core.model import Model
 from fullnat.net.flow import v4
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.inprocess import InProcessTransport

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import ProbeResult
-from fullnat.core.modes import Mode
 from fullnat.core.views import LocalAddressView, ServerView, ServiceView, SessionView, TemplateView
 from fullnat.net.flow import Endpoint, v4
 from p4rt.entries import session

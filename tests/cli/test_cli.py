@@ -234,6 +234,10 @@ def test_stats_as_json(running: Path) -> None:
     }
     assert (service["connections"], service["unanswered"], service["in_packets"]) == (12, 4, 10)
     assert service["refused"] == {"no_local_port": 3}
+
+
+def test_stats_of_the_whole_as_json(running: Path) -> None:
+    found = json.loads(invoke("stats", "--json", "--control-socket", running).output)
     assert found["drops"]["no_session"] == {"packets": 5, "bytes": 300}
     assert found["toa"]["ok"]["packets"] == 6
     assert set(found["punts"]) >= {"service_syn", "arp"}

@@ -13,7 +13,7 @@ from core.builders import config, real, virtual
 from core.switch import Rig
 from fullnat.app.runner import CoreRunner
 from fullnat.cli import logs
-from fullnat.core.health import Verdict
+from fullnat.core.balancing.health import Verdict
 from fullnat.core.interface import Log
 from fullnat.net.flow import Endpoint
 

@@ -10,9 +10,9 @@ from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import Problems
 from fullnat.config.locate import Locator
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, VirtualServer
-from fullnat.core.commands import CommandError
-from fullnat.core.declaration import Declaration
-from fullnat.core.modes import Mode
+from fullnat.core.declared.commands import CommandError
+from fullnat.core.declared.declaration import Declaration
+from fullnat.core.declared.modes import Mode
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ import pytest
 from fullnat.config import file
 from fullnat.config.describe import described
 from fullnat.config.diff import diff, model_of
-from fullnat.core.model import Model
+from fullnat.core.declared.model import Model
 
 BEFORE = """\
 [[interface]]

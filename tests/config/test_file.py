@@ -10,7 +10,7 @@ from fullnat.config import file
 from fullnat.config.check_options import CHECK
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, Timeouts, VirtualServer
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example.toml"

@@ -9,7 +9,7 @@ from fullnat.config import file, keepalived
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Interface, RealServer, StaticRoute, VirtualServer
 from fullnat.config.written import GRAMMARS, document
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 GOOD = """\
 [[interface]]

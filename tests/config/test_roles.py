@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
-from fullnat.core.roles import EXCLUSIVE, Role
+from fullnat.core.declared.roles import EXCLUSIVE, Role
 
 SECTIONS = {
     Role.INTERFACE: "[interface 2] address",

@@ -11,7 +11,7 @@ from cli.controllerkit import invoke
 from fullnat.config import file, keepalived
 from fullnat.config.model import Config, RealServer, Timeouts, VirtualServer
 from fullnat.config.written import GRAMMARS, document
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -148,7 +148,7 @@ def test_lines_of_ipvsadm_and_what_it_has_no_word_for() -> None:
         *(
             f"-t 203.0.113.80:80: ipvsadm has no word for {key}"
             for key in (
-                *("syn_proxy", "slow_start", "persistence_group", "drain_timeout", "timeouts"),
+                *("slow_start", "persistence_group", "drain_timeout", "timeouts"),
                 *("quorum_up", "quorum_down", "notify_user", "deny", "allow"),
             )
         ),

@@ -6,9 +6,9 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
 from fullnat.config.model import Config, Interface, RealServer, StaticRoute, VirtualServer
-from fullnat.core import frames
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import PacketIn
-from fullnat.core.modes import Mode
+from fullnat.core.network import frames
 from fullnat.net.flow import Address, Endpoint, Flow, address, v4
 from fullnat.net.headers import ARP_REPLY, ETHERTYPE_ARP, PROTO_TCP, TcpFlag, arp, ethernet
 from fullnat.p4constants import Direction, PuntReason, SessionEvent

@@ -7,9 +7,9 @@ from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 
 from fullnat.config.model import Config, RealServer, StaticRoute, VirtualServer
-from fullnat.core import frames
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import PacketIn
-from fullnat.core.modes import Mode
+from fullnat.core.network import frames
 from fullnat.net import nd
 from fullnat.net.flow import Address, Endpoint, Flow, address
 from fullnat.net.headers import PROTO_TCP, TcpFlag

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Interface, IPv4Network
 
 from fullnat.config.model import Interface, ServiceSettings, StaticRoute
-from fullnat.core.commands import (
+from fullnat.core.declared.commands import (
     Command,
     ServiceKey,
 )

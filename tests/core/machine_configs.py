@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from fullnat.config.model import Access, Config
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.net.match import parse
 from fullnat.net.prefixes import parse as prefix
 from hypothesis import strategies as st

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from fullnat.config.model import RealServer, VirtualServer
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import PacketIn
-from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.net.checksum import checksum
 from fullnat.net.flow import Address, Endpoint, Flow, marked

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import Config
-from fullnat.core.commands import Command
 from fullnat.core.controller import Controller
+from fullnat.core.declared.commands import Command
 from fullnat.core.interface import (
     THE_SWITCH,
     Effect,

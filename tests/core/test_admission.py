@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 import pytest
-from fullnat.core.frames import port_unreachable
 from fullnat.core.interface import Failure, Forward, Inject, Op, Outcome, PacketIn, Write, Written
-from fullnat.core.isn import IsnGenerator
+from fullnat.core.network.frames import port_unreachable
+from fullnat.core.session.isn import IsnGenerator
 from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.parse import parse
 from fullnat.tables.session import SessionEntry

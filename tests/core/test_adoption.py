@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fullnat.core.interface import Op, SessionsFound, SessionsRead, SwitchDown, SwitchUp
-from fullnat.core.sessions import SPARE
+from fullnat.core.session.sessions import SPARE
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry

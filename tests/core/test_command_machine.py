@@ -8,11 +8,11 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from fullnat.config.diff import diff
 from fullnat.config.model import GlobalSettings, Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
-from fullnat.core import commands as c
-from fullnat.core.commands import Command, CommandError, ServiceKey
-from fullnat.core.draft import Draft
+from fullnat.core.declared import commands as c
+from fullnat.core.declared.commands import Command, CommandError, ServiceKey
+from fullnat.core.declared.draft import Draft
+from fullnat.core.declared.model import Model
 from fullnat.core.interface import SwitchDown, SwitchUp
-from fullnat.core.model import Model
 from fullnat.net.flow import Endpoint
 from fullnat.tables.next_hop import NextHop
 from fullnat.tables.route import Route

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 from fullnat.config.model import GlobalSettings, ServerSettings, ServiceSettings, Timeouts
-from fullnat.core.commands import (
+from fullnat.core.declared.commands import (
     AddInterface,
     AddLocal,
     AddRoute,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from fullnat.config.model import GlobalSettings, ServerSettings
-from fullnat.core.commands import (
+from fullnat.core.controller import SeveralSwitches
+from fullnat.core.declared.commands import (
     AddLocal,
     AddRoute,
     AddServer,
@@ -17,7 +18,6 @@ from fullnat.core.commands import (
     RemoveLocal,
     RemoveService,
 )
-from fullnat.core.controller import SeveralSwitches
 from fullnat.core.interface import Op, SwitchDown, SwitchId, SwitchUp
 from fullnat.tables.own_address import OwnAddress
 from fullnat.tables.route import Route

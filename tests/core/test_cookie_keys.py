@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from fullnat.config.model import ServiceSettings
-from fullnat.core.commands import CommandError
+from fullnat.core.declared.commands import CommandError
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Behind, Op
-from fullnat.core.modes import Mode
 from fullnat.p4constants import CookieKey, ServiceFlag
 from fullnat.tables.cookie_key import CookieKeyEntry
 from fullnat.tables.virtual_service import VirtualService

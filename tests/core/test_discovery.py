@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address
 
-from fullnat.core.frames import readdressed
 from fullnat.core.interface import Log, NeighborHeard, PacketIn, SwitchDown
-from fullnat.core.neighbors import HEARD_LIMIT
+from fullnat.core.network.frames import readdressed
+from fullnat.core.network.neighbors import HEARD_LIMIT
 from fullnat.net import nd
 from fullnat.net.flow import Address, address
 from fullnat.net.headers import TcpFlag, ethernet, icmpv6, ip

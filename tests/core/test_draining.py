@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import ServerSettings
-from fullnat.core.commands import (
+from fullnat.core.declared.commands import (
     AddServer,
     Command,
     CommandError,

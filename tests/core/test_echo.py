@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import AddServer, AddService, EditServer, EditService, RemoveServer, RemoveService
+from fullnat.core.declared.commands import AddServer, AddService, EditServer, EditService, RemoveServer, RemoveService
 from fullnat.core.interface import SwitchDown
 from fullnat.net.flow import Endpoint
 from fullnat.tables.own_address import OwnAddress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.estimator import INTERVAL, Estimator
+from fullnat.core.balancing.estimator import INTERVAL, Estimator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import Timeouts
+from fullnat.core.access.pace import Pace
 from fullnat.core.interface import IdleNotice, Op, ProbeResult, SessionEvents
-from fullnat.core.pace import Pace
-from fullnat.core.resets import RESET_BURST, RESET_RATE
+from fullnat.core.session.resets import RESET_BURST, RESET_RATE
 from fullnat.net.flow import Endpoint
 from fullnat.net.headers import TcpFlag
 from fullnat.net.parse import parse

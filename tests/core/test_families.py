@@ -7,9 +7,9 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from fullnat.config.model import Config, ServerSettings
-from fullnat.core.commands import AddLocal, AddServer, EditInterface, RemoveLocal
-from fullnat.core.frames import bare_reset
+from fullnat.core.declared.commands import AddLocal, AddServer, EditInterface, RemoveLocal
 from fullnat.core.interface import PacketIn, Reset
+from fullnat.core.network.frames import bare_reset
 from fullnat.net.flow import Address, Endpoint, is_v6
 from fullnat.net.headers import TcpFlag
 from fullnat.tables.server_in import ServerIn

@@ -9,7 +9,7 @@ import pytest
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import ServerSettings
-from fullnat.core.commands import AddServer, EditServer
+from fullnat.core.declared.commands import AddServer, EditServer
 from fullnat.net.flow import Address, Endpoint
 
 from .builders import SERVER, SERVER2, config, ip, real, syn, virtual

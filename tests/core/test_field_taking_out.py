@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fullnat.config.model import RealServer, ServerSettings
-from fullnat.core.commands import EditServer, RemoveServer
+from fullnat.core.declared.commands import EditServer, RemoveServer
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import Address
 from fullnat.tables.session import SessionEntry

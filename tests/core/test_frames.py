@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fullnat.core import frames
+from fullnat.core.network import frames
 from fullnat.net.flow import Endpoint, Flow, address
 from fullnat.net.parse import Arp, Segment, parse
 from scapy.layers.inet import ICMP, IP, TCP, IPerror, TCPerror

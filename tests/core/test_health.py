@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from fullnat.config.model import ServerSettings
-from fullnat.core.commands import EditServer
-from fullnat.core.health import Verdict
+from fullnat.core.balancing.health import Verdict
+from fullnat.core.declared.commands import EditServer
 from fullnat.core.interface import Log, SwitchDown, Turned
 from fullnat.net.flow import Address, Endpoint
 

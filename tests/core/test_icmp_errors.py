@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fullnat.core.icmp_errors import REFRESH
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import PacketIn
-from fullnat.core.modes import Mode
+from fullnat.core.network.icmp_errors import REFRESH
 from fullnat.net.checksum import sum16
 from fullnat.net.flow import Address, Endpoint, Flow, address
 from fullnat.net.headers import ETHERTYPE_IPV4, PROTO_ICMP, PROTO_TCP, TcpFlag, ethernet, tcp_packet

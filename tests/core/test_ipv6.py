@@ -8,12 +8,12 @@ from ipaddress import IPv6Address
 import pytest
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import RealServer, ServerSettings, ServiceSettings
-from fullnat.core.commands import AddServer, Command, CommandError, EditInterface, EditService, Reason
-from fullnat.core.frames import bare_reset
+from fullnat.core.declared.commands import AddServer, Command, CommandError, EditInterface, EditService, Reason
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Inject, PacketIn, Reset, SwitchDown
-from fullnat.core.isn import IsnGenerator
-from fullnat.core.modes import Mode
-from fullnat.core.options import BadOptions, edit_options
+from fullnat.core.network.frames import bare_reset
+from fullnat.core.session.isn import IsnGenerator
+from fullnat.core.session.options import BadOptions, edit_options
 from fullnat.net.flow import Address, Endpoint, Flow, address
 from fullnat.net.headers import TcpFlag, ethernet, ip, tcp_packet, udp
 from fullnat.net.parse import parse

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fullnat.core.interface import SessionEvents
-from fullnat.core.isn import TICKS_PER_SECOND, IsnGenerator
+from fullnat.core.session.isn import TICKS_PER_SECOND, IsnGenerator
 from fullnat.net.flow import Endpoint
 from fullnat.tables.session import SessionEntry
 from hypothesis import given, settings
@@ -121,7 +121,7 @@ def test_only_what_matters_is_remembered() -> None:
 
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fullnat.core.isn.REMEMBERED", 100)
+    monkeypatch.setattr("fullnat.core.session.isn.REMEMBERED", 100)
     isn = IsnGenerator(SECRET)
     for port in range(2000, 3000):
         place = Endpoint(LOCAL, port), PLACE[1]

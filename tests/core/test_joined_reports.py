@@ -7,7 +7,7 @@ from random import Random
 
 from fullnat.core.interface import SessionEvents
 from fullnat.core.protocols.base import PROTOCOLS
-from fullnat.core.reports import joined
+from fullnat.core.session.reports import joined
 from fullnat.p4constants import SessionEvent
 
 from .builders import EVENT, IN, OUT, config, real, virtual

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import VirtualServer
-from fullnat.core.commands import DrainServer, RemoveService
+from fullnat.core.declared.commands import DrainServer, RemoveService
 from fullnat.core.interface import PacketIn
 from fullnat.core.journal import CLOSED, OPENED, Record
 from fullnat.net.flow import Endpoint

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fullnat.core.lifecycle import STEPS, IllegalStep, Phase, Step, after
+from fullnat.core.session.lifecycle import STEPS, IllegalStep, Phase, Step, after
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "runtime" / "fullnat" / "core"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 
 from fullnat.config.model import Config
+from fullnat.core.balancing.servers import NO_ID
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import IdleNotice, Outcome, SessionEvents, SwitchDown, SwitchUp
-from fullnat.core.lifecycle import Phase
-from fullnat.core.modes import Mode
-from fullnat.core.servers import NO_ID
-from fullnat.core.sessions import Session
+from fullnat.core.session.lifecycle import Phase
+from fullnat.core.session.sessions import Session
 from fullnat.net.flow import Address, address
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut

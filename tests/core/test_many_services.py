@@ -10,7 +10,8 @@ from time import process_time
 import pytest
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import (
+from fullnat.core.controller import Controller
+from fullnat.core.declared.commands import (
     AddLocal,
     AddServer,
     AddService,
@@ -21,7 +22,6 @@ from fullnat.core.commands import (
     RemoveService,
     ServiceKey,
 )
-from fullnat.core.controller import Controller
 from fullnat.core.interface import THE_SWITCH, Envelope, Op, Sizes, SwitchUp, Write, Written
 from fullnat.net.flow import Endpoint, v4
 from fullnat.p4constants import SessionFlag

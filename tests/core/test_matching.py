@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fullnat.config.diff import model_of
 from fullnat.config.model import ServerSettings, VirtualServer
-from fullnat.core.commands import AddServer, AddService, CommandError, EditService, RemoveService
 from fullnat.core.controller import Controller
+from fullnat.core.declared.commands import AddServer, AddService, CommandError, EditService, RemoveService
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Op, Sizes, SwitchDown
-from fullnat.core.modes import Mode
 from fullnat.net.flow import MARKS, Endpoint, Flow, address, mark_of, marked, named_mark
 from fullnat.net.match import Match, parse
 from fullnat.tables.own_address import OwnAddress

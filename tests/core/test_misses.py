@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from fullnat.core.interface import PacketIn
-from fullnat.core.misses import MISS_BURST, MISS_RATE
+from fullnat.core.session.misses import MISS_BURST, MISS_RATE
 from fullnat.net.flow import Address, Endpoint, Flow
 from fullnat.net.headers import TcpFlag
 from fullnat.net.parse import Segment, parse

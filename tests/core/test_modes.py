@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import CommandError, EditServer, EditService
-from fullnat.core.frames import bare_reset
+from fullnat.core.declared.commands import CommandError, EditServer, EditService
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Inject, Op, Reset
-from fullnat.core.modes import Mode
+from fullnat.core.network.frames import bare_reset
 from fullnat.net.flow import Endpoint, Flow
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.own_address import OwnAddress
@@ -202,7 +202,7 @@ def test_the_services_mode_is_that_of_servers_without_one() -> None:
 def test_flags_that_change_leave_nat_alone() -> None:
     rig = Rig(config(virtual(real_servers=(real(), real("10.0.2.12", mode=Mode.NAT)))))
     rig.switch.log_of_updates.clear()
-    rig.apply(EditService(KEY, ServiceSettings(toa=False, reset_on_miss=False)))
+    rig.apply(EditService(KEY, ServiceSettings(toa=False, reset_on_miss=False, syn_proxy="off")))
     rig.settle()
     assert rig.switch.log_of_updates == [
         (Op.MODIFY, ServerIn(0, 0, *FIRST)),

@@ -6,10 +6,10 @@ from dataclasses import replace
 from ipaddress import IPv4Interface, IPv4Network
 
 from fullnat.config.model import StaticRoute
-from fullnat.core.frames import readdressed
 from fullnat.core.interface import Log, Op, PacketIn, SwitchDown
-from fullnat.core.neighbors import UNRESOLVED_LIMIT
-from fullnat.core.waiting import BYTES, FEW, OVERHEAD, PACKETS, TOTAL_BYTES
+from fullnat.core.network.frames import readdressed
+from fullnat.core.network.neighbors import UNRESOLVED_LIMIT
+from fullnat.core.network.waiting import BYTES, FEW, OVERHEAD, PACKETS, TOTAL_BYTES
 from fullnat.net.flow import Address, text
 from fullnat.net.headers import ARP_REQUEST, BROADCAST, TcpFlag
 from fullnat.net.parse import Arp, parse

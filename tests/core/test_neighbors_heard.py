@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Interface
 
-from fullnat.core.frames import readdressed
 from fullnat.core.interface import NeighborHeard
-from fullnat.core.neighbors import HEARD_LIMIT
+from fullnat.core.network.frames import readdressed
+from fullnat.core.network.neighbors import HEARD_LIMIT
 from fullnat.net.flow import Address
 from fullnat.net.headers import BROADCAST
 

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 from fullnat.config.model import Config, StaticRoute
-from fullnat.core import next_hops
 from fullnat.core.interface import Failure, NeighborHeard, Op, Outcome, Written
-from fullnat.core.mirror import Mirror
-from fullnat.core.next_hops import NextHops
+from fullnat.core.network import next_hops
+from fullnat.core.network.next_hops import NextHops
+from fullnat.core.switch.mirror import Mirror
 from fullnat.net.flow import Address, text
 from fullnat.tables.host import Host
 from fullnat.tables.next_hop import NextHop, Way

@@ -7,9 +7,9 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from fullnat.core.commands import CommandError
+from fullnat.core.declared.commands import CommandError
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Forward, Inject
-from fullnat.core.modes import Mode
 from fullnat.net.checksum import checksum
 from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.headers import PROTO_UDP, ip, udp

@@ -7,10 +7,10 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 from fullnat.config.model import RealServer, ServerSettings, ServiceSettings
-from fullnat.core.commands import AddServer, CommandError, EditInterface, EditService
-from fullnat.core.frames import bare_reset
+from fullnat.core.declared.commands import AddServer, CommandError, EditInterface, EditService
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import PacketIn, Reset, SessionEvents
-from fullnat.core.modes import Mode
+from fullnat.core.network.frames import bare_reset
 from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.headers import TcpFlag
 from fullnat.p4constants import SessionFlag

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fullnat.core.options import BadOptions, edit_options, walk
+from fullnat.core.session.options import BadOptions, edit_options, walk
 from fullnat.net.flow import address
 from fullnat.net.parse import parse
 from fullnat.p4constants import SessionFlag

@@ -7,7 +7,14 @@ from ipaddress import IPv4Address
 
 import pytest
 from fullnat.config.model import RealServer, ServerSettings, ServiceSettings, VirtualServer
-from fullnat.core.commands import CommandError, DrainServer, EditServer, EditService, RemoveServer, RemoveService
+from fullnat.core.declared.commands import (
+    CommandError,
+    DrainServer,
+    EditServer,
+    EditService,
+    RemoveServer,
+    RemoveService,
+)
 from fullnat.net.flow import Address, address, marked, prefix_of
 from fullnat.net.match import parse
 

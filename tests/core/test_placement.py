@@ -7,12 +7,12 @@ from random import Random
 import pytest
 from fullnat.config.diff import model_of
 from fullnat.config.model import RealServer, Timeouts
+from fullnat.core.balancing.placement import Place, Refusal, place
+from fullnat.core.balancing.service import Service
+from fullnat.core.balancing.services import Services
+from fullnat.core.declared.modes import Mode
 from fullnat.core.memory import Memory
-from fullnat.core.modes import Mode
-from fullnat.core.placement import Place, Refusal, place
-from fullnat.core.pool import ClientEndpoints, LocalPool, Peer
-from fullnat.core.service import Service
-from fullnat.core.services import Services
+from fullnat.core.session.pool import ClientEndpoints, LocalPool, Peer
 from fullnat.net.flow import Address, Endpoint, Flow
 
 from .builders import CLIENT, LOCAL, LOCAL2, RPORT, SERVER, SERVER2, VIP, VPORT, config, real, virtual

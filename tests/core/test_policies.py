@@ -6,7 +6,9 @@ from ipaddress import IPv4Address
 
 import pytest
 from fullnat.config.model import Access, ServiceSettings
-from fullnat.core.commands import (
+from fullnat.core.access.policies import CHUNK, IN_PLACE
+from fullnat.core.access.prefix_lists import PrefixList
+from fullnat.core.declared.commands import (
     AddPrefixes,
     CommandError,
     EditAccess,
@@ -16,8 +18,6 @@ from fullnat.core.commands import (
     RemoveService,
 )
 from fullnat.core.interface import Op, Outcome, SwitchUp
-from fullnat.core.policies import CHUNK, IN_PLACE
-from fullnat.core.prefix_lists import PrefixList
 from fullnat.net.flow import Address, address
 from fullnat.net.prefixes import LongestPrefix, Prefix, parse
 from fullnat.p4constants import PolicyFlag

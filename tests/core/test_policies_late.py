@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from fullnat.config.model import Access, ServiceSettings
-from fullnat.core import policies, prefix_lists
-from fullnat.core.commands import Command, EditAccess, EditService, ServiceKey
+from fullnat.core.access import policies, prefix_lists
+from fullnat.core.access.policies import CHUNK, IN_PLACE
+from fullnat.core.declared.commands import Command, EditAccess, EditService, ServiceKey
 from fullnat.core.interface import Failure, Op, Outcome, Write, Written
-from fullnat.core.policies import CHUNK, IN_PLACE
 from fullnat.net.flow import Address, address
 from fullnat.net.prefixes import LongestPrefix, Prefix
 from fullnat.p4constants import PolicyFlag

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from fullnat.core.pool import IdPool, LocalPool, Peer
+from fullnat.core.session.pool import IdPool, LocalPool, Peer
 from fullnat.net.flow import Address, Endpoint, address
 from hypothesis import given
 from hypothesis import strategies as st

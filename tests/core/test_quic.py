@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from fullnat.config.model import RealServer, ServerSettings, ServiceSettings
-from fullnat.core.commands import (
+from fullnat.core.balancing.quic import ServerOfId, server_of
+from fullnat.core.declared.commands import (
     AddServer,
     Command,
     CommandError,
@@ -16,7 +17,6 @@ from fullnat.core.commands import (
     RemoveServer,
     ServiceKey,
 )
-from fullnat.core.quic import ServerOfId, server_of
 from fullnat.net.flow import Address, Endpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st

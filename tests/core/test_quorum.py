@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from fullnat.config.model import RealServer, ServerSettings, ServiceSettings
-from fullnat.core.commands import CommandError, EditServer, EditService
-from fullnat.core.health import Verdict
+from fullnat.core.balancing.health import Verdict
+from fullnat.core.declared.commands import CommandError, EditServer, EditService
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Log, Turned
-from fullnat.core.modes import Mode
 from fullnat.net.flow import Address, Endpoint
 
 from .builders import SERVER, SERVER2, SERVER3, VIP, VPORT, config, ip, real, virtual

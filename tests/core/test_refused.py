@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from fullnat.core.access.refused import TELL_RATE
 from fullnat.core.interface import PacketIn
-from fullnat.core.refused import TELL_RATE
 from fullnat.net.flow import Endpoint, Flow
 from fullnat.net.headers import PROTO_ICMP, TcpFlag
 from fullnat.net.parse import parse

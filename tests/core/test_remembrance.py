@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 from fullnat.config.model import ServerSettings
-from fullnat.core.commands import AddServer, Command, DrainAll, DrainServer, EditServer, RemoveServer
+from fullnat.core.declared.commands import AddServer, Command, DrainAll, DrainServer, EditServer, RemoveServer
+from fullnat.core.declared.modes import Mode
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.modes import Mode
 from fullnat.core.views import ServerView
 from fullnat.net.flow import Endpoint
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core.commands import DrainServer
+from fullnat.core.declared.commands import DrainServer
 from fullnat.core.interface import Failure, Op, Outcome, SwitchDown, SwitchUp, Written
 from fullnat.net.flow import Endpoint
 

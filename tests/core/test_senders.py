@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fullnat.core.commands import EditInterface
+from fullnat.core.declared.commands import EditInterface
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import PacketIn
-from fullnat.core.modes import Mode
-from fullnat.core.senders import TOLD_BURST
+from fullnat.core.network.senders import TOLD_BURST
 from fullnat.net.flow import Address, address
 from fullnat.net.headers import PROTO_ICMP, TcpFlag, ethernet
 from fullnat.net.headers import ip as ip_packet

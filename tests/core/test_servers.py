@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import ServerSettings
-from fullnat.core.commands import AddServer
+from fullnat.core.balancing.server_ids import ServerEntry, ServerIds, ServerKey
+from fullnat.core.declared.commands import AddServer
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Op, Outcome, SwitchDown
-from fullnat.core.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.server_ids import ServerEntry, ServerIds, ServerKey
 from fullnat.net.flow import Address, Endpoint
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.server_in import ServerIn

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import AddServer, AddService, CommandError, EditServer, EditService
+from fullnat.core.declared.commands import AddServer, AddService, CommandError, EditServer, EditService
 from fullnat.net.flow import Address, Endpoint
 
 from .builders import SERVER, SERVER2, VIP, config, real, virtual

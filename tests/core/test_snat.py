@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import (
+from fullnat.core.declared.commands import (
     AddLocal,
     AddPrefixes,
     AddServer,
@@ -18,8 +18,8 @@ from fullnat.core.commands import (
     RemoveInterface,
     RemoveServer,
 )
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import SessionsFound, SessionsRead, SwitchUp
-from fullnat.core.modes import Mode
 from fullnat.net.flow import Address, Endpoint, marked
 from fullnat.net.match import parse
 from fullnat.net.prefixes import parse as prefix

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from fullnat.config.diff import model_of
-from fullnat.core.model import Declared
-from fullnat.core.placement import Place, Refusal
-from fullnat.core.pool import LocalPool, Peer
-from fullnat.core.service import Service
-from fullnat.core.snat import TRIES, Mappings
+from fullnat.core.balancing.placement import Place, Refusal
+from fullnat.core.balancing.service import Service
+from fullnat.core.declared.model import Declared
+from fullnat.core.session.pool import LocalPool, Peer
+from fullnat.core.snat.mappings import TRIES, Mappings
 from fullnat.core.stats import new_stats
 from fullnat.net.flow import Address, Endpoint, Flow
 from hypothesis import given, settings

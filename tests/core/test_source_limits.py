@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fullnat.config.model import RealServer
-from fullnat.core.commands import CommandError
+from fullnat.core.declared.commands import CommandError
 from fullnat.core.interface import SessionEvents
 from fullnat.net.flow import Address, address
 from fullnat.p4constants import ServiceFlag

@@ -7,9 +7,9 @@ from ipaddress import IPv6Address, IPv6Interface
 from typing import Any
 
 import pytest
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Inject, Outcome, PacketIn, SessionEvents
-from fullnat.core.modes import Mode
-from fullnat.core.splicing import PATIENCE
+from fullnat.core.synproxy.splicing import PATIENCE
 from fullnat.net.flow import Address, Endpoint, Flow, address
 from fullnat.net.headers import TcpFlag, ethernet, ethertype_of, tcp_packet
 from fullnat.net.parse import Packet, Segment, parse
@@ -21,11 +21,10 @@ from .builders import real as real_server
 from .switch import Rig
 
 ACK, SYN, FIN, RST, PSH = TcpFlag.ACK, TcpFlag.SYN, TcpFlag.FIN, TcpFlag.RST, TcpFlag.PSH
-ISN, SERVER_ISN = 5000, 0x12345678
+ISN, SERVER_ISN, MACS = 5000, 0x12345678, (2, 1)
 COOKIE = 0xABCDEF00 | 1 << 4 | 3 << 2 | 2
 """SACK, a scale of 7, an MSS of 1440."""
 SOURCE = Endpoint(CLIENT, 40000)
-MACS = 2, 1
 
 
 def frame(flow: Flow, seq: int, ack: int, flags: int, **more: Any) -> bytes:
@@ -386,10 +385,7 @@ def test_nat_keeps_the_clients_numbers() -> None:
 
 def test_ipv6_has_its_own_sizes() -> None:
     vip = "2001:db8:a::10"
-    interfaces = (
-        INTERFACES[0],
-        INTERFACES[1].__class__(port=3, mac=7, address=IPv6Interface("2001:db8:2::1/64")),
-    )
+    inside = INTERFACES[1].__class__(port=3, mac=7, address=IPv6Interface("2001:db8:2::1/64"))
     service = virtual(
         syn_proxy="always",
         address=IPv6Address(vip),
@@ -397,7 +393,7 @@ def test_ipv6_has_its_own_sizes() -> None:
         real_servers=(real_server().__class__(address=IPv6Address("2001:db8:2::20"), port=8080),),
     )
     proxied = Proxied(address(vip), Endpoint(address("2001:db8:1::9"), 40000))
-    proxied.rig.reconfigure(config(service, interfaces=interfaces, routes=()))
+    proxied.rig.reconfigure(config(service, interfaces=(INTERFACES[0], inside), routes=()))
     proxied.settle()
     asked = proxied.begin()
     assert asked.is_intact()

@@ -10,13 +10,20 @@ from typing import Any
 import pytest
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import RealServer, VirtualServer
-from fullnat.core.commands import CommandError, DrainServer, EditServer, EditService, RemoveServer, RemoveService
-from fullnat.core.flow_table import FlowTable
-from fullnat.core.frames import readdressed
-from fullnat.core.health import Verdict
+from fullnat.core.balancing.flow_table import FlowTable
+from fullnat.core.balancing.health import Verdict
+from fullnat.core.balancing.servers import Server
+from fullnat.core.declared.commands import (
+    CommandError,
+    DrainServer,
+    EditServer,
+    EditService,
+    RemoveServer,
+    RemoveService,
+)
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Op, Sizes
-from fullnat.core.modes import Mode
-from fullnat.core.servers import Server
+from fullnat.core.network.frames import readdressed
 from fullnat.net.flow import Address, Endpoint, address
 from fullnat.net.headers import PROTO_TCP, TcpFlag
 from fullnat.net.icmp import quoted

@@ -9,13 +9,13 @@ from random import Random
 import pytest
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import CommandError, EditServer, EditService
 from fullnat.core.controller import Controller
+from fullnat.core.declared.commands import CommandError, EditServer, EditService
+from fullnat.core.declared.model import Model
+from fullnat.core.declared.modes import Mode
+from fullnat.core.declared.telling import session_flags, told_bytes
 from fullnat.core.interface import Sizes
-from fullnat.core.model import Model
-from fullnat.core.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
-from fullnat.core.telling import session_flags, told_bytes
 from fullnat.net.flow import Endpoint, address
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.server_in import ServerIn

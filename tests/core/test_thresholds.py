@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fullnat.config.model import RealServer, ServerSettings
-from fullnat.core.commands import AddServer, CommandError, EditServer, Reason
+from fullnat.core.declared.commands import AddServer, CommandError, EditServer, Reason
 from fullnat.core.schedulers.base import SCHEDULERS
 
 from .builders import SERVER, SERVER2, config, real, syn, virtual

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from fullnat.core.access.throttle import HEADROOM, INTERVAL, LEAST, Throttle
 from fullnat.core.inbox import Inbox
 from fullnat.core.interface import PacketIn
-from fullnat.core.throttle import HEADROOM, INTERVAL, LEAST, Throttle
 from fullnat.p4constants import PuntReason
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fullnat.core import datagrams
-from fullnat.core.frames import port_unreachable
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import Forward, IdleNotice, Inject, Op, Outcome
-from fullnat.core.modes import Mode
+from fullnat.core.network.frames import port_unreachable
+from fullnat.core.session import datagrams
 from fullnat.net.parse import parse
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.session import SessionEntry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 from .builders import config, real, syn, virtual
 from .helpers import nothing_left, opened, session_writes

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 from fullnat.config.diff import diff, model_of
-from fullnat.core.commands import AddInterface, CommandError, Reason, RemoveInterface
 from fullnat.core.controller import Controller
-from fullnat.core.frames import readdressed
+from fullnat.core.declared.commands import AddInterface, CommandError, Reason, RemoveInterface
 from fullnat.core.interface import Forward, NeighborHeard, Sizes
+from fullnat.core.network.frames import readdressed
 from fullnat.net.vlan import interface_number
 from fullnat.tables.port import Port
 

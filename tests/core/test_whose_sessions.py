@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from fullnat.core.balancing.server_ids import FoundServers, ServerKey
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import SessionEvents
-from fullnat.core.modes import Mode
-from fullnat.core.server_ids import FoundServers, ServerKey
 from fullnat.net.flow import Endpoint
 from fullnat.net.headers import PROTO_TCP
 from fullnat.tables.server_in import ServerIn

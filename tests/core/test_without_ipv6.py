@@ -9,8 +9,8 @@ from random import Random
 import pytest
 from fullnat.config.diff import diff, model_of
 from fullnat.config.model import Config, RealServer, StaticRoute
-from fullnat.core.commands import CommandError, Reason
 from fullnat.core.controller import Controller
+from fullnat.core.declared.commands import CommandError, Reason
 from fullnat.core.interface import Sizes
 
 from .builders import INTERFACES, ROUTES, config, virtual

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from fullnat.core.interface import Effect, Inject, Op, Outcome, Reset, Write
-from fullnat.core.lifecycle import Phase
+from fullnat.core.session.lifecycle import Phase
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 

@@ -9,6 +9,7 @@ SOURCES = "what a developer and CI run; a test would run the tests"
 ELSEWHERE: Mapping[str, Mapping[str, str]] = {
     "README.md": {"make demo": "tests/demo/test_usertcp.py", "make test": SOURCES},
     "docs/development.md": {"make ": SOURCES},
+    "docs/controllers.md": {"fullnat run fullnat.toml --grpc-addr": "tests/e2e/test_controllers.py"},
     "docs/api.md": {
         "curl --unix-socket": "tests/api/test_calls.py",
         "fullnat run ... --grant": "tests/api/test_who.py",
@@ -49,6 +50,7 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "fullnat run CONFIG --target tofino1": "it needs a chip, or the vendor's model",
         "ptf ": "it needs a chip, or the vendor's model",
     },
+    "docs/switches.md": {"fullnat switches": "tests/e2e/test_switches.py"},
     "docs/trace.md": {"fullnat trace": "tests/app/test_tracing.py"},
     "docs/tutorial.md": {"make setup": SOURCES},
     "docs/vlans.md": {"ip ": "few kernels of test machines have VLANs; tests/e2e/test_vlans.py does with or without"},

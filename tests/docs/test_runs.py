@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from fullnat.config import file
 from fullnat.config.model import Check
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 from deploy.links import ROOT
 from docs.elsewhere import ELSEWHERE

@@ -23,6 +23,7 @@ from topo.world import world as make_world
 
 from .checks import CLOSING, assert_all_good, assert_clean
 
+pytestmark = pytest.mark.alone
 MEGABYTE = 1 << 20
 ATTEMPT_SECONDS = 0.05
 TAKEOVER_SECONDS = 2.0
@@ -99,7 +100,6 @@ def weighted(world: World, value: int) -> dict[str, Any]:
     return {"commands": [{"edit_server": {**server, "settings": {"weight": value}}}]}
 
 
-@pytest.mark.alone
 def test_kill_9_of_the_leader(several: tuple[World, Controllers]) -> None:
     """No connection breaks, and the other takes over within 2 s, with what commands have changed; who comes back stands
     by, and takes no commands."""

@@ -24,6 +24,8 @@ SMALL, FULL = (10, 100, 4), (100, 500, 30)
 """Transfers, connections a second beside them, and seconds."""
 GAP, FAILING = 1.0, 2.0
 """Seconds that a connection may be silent for, and that a new one may take."""
+GAP_OF_BMV2 = 3.0
+"""It takes longer for its first packets, and TCP's retransmission twice as long each time."""
 
 
 @contextlib.contextmanager
@@ -128,6 +130,8 @@ def test_bmv2_stands_by() -> None:
             reached = talk.answers
             poll(lambda: talk.answers > reached + 20, 10, "they go on")
         assert_all_good(report(load), 20)
-        assert talk.gap < GAP
+        took = stack.members()["b"]["took"]
+        print(f"longest silence {talk.gap:.3f} s of {talk.answers} answers; takeover {took:.3f} s")
+        assert talk.gap < GAP_OF_BMV2
         assert world.get("c2").toa is not None
         assert_clean(world)

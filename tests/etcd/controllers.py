@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from fullnat.app.shared.role import Role
 from fullnat.app.shared.store import SharedStore
+from fullnat.core.declared.model import Model
+from fullnat.core.declared.modes import Mode
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.model import Model
-from fullnat.core.modes import Mode
 from fullnat.etcd.client import Etcd
 from fullnat.etcd.settings import Endpoint, Settings
 from fullnat.net.flow import Endpoint as Server

@@ -19,9 +19,9 @@ from fullnat.app.state import StateError
 from fullnat.config import file
 from fullnat.config.diff import diff, model_of
 from fullnat.config.written.model import text_of
+from fullnat.core.declared.model import Model
+from fullnat.core.declared.modes import Mode
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.model import Model
-from fullnat.core.modes import Mode
 from fullnat.etcd.client import Change, Etcd
 from fullnat.net.flow import Endpoint, address
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from api.apikit import Api
-from fullnat.core.health import Verdict
+from fullnat.core.balancing.health import Verdict
 
 from fnatadm.conftest import Run
 from fnatadm.test_transcripts import made

@@ -13,7 +13,7 @@ from api.apikit import Api
 from fullnat.api.calls import BY_NAME
 from fullnat.api.identity import Identity, Role
 from fullnat.config.model import ServerSettings
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.fnatadm import commands, lines
 from fullnat.fnatadm.options import COMMANDS, OPTIONS, REFUSED, TOGETHER, Value

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.fnatadm import layouts
 
 from fnatadm.conftest import Done, Run

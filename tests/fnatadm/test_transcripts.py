@@ -386,15 +386,13 @@ async def test_services_of_all_ports_and_by_match(api: Api, fnatadm: Run) -> Non
         ["FWM", "3/udp", "IPv6"],
     ]
     assert "persistent 300 mask 255.255.255.0" in listed.out
-    saved = await fnatadm("-S -n")
-    assert (
-        "-A -f 3 -s rr -p 300 -M 255.255.255.0 -H dst=203.0.113.90,dport=80 -H dst=203.0.113.91,dport=443" in saved.out
-    )
-    assert "-a -f 3 -r 10.0.0.12:0 -m -w 2" in saved.out
-    assert "-A -f 3/udp -6 -s rr -H dst=2001:db8:9::90,src=2001:db8:1::/48,iif=1" in saved.out
+    saved = (await fnatadm("-S -n")).out
+    assert "-A -f 3 -s rr -p 300 -M 255.255.255.0 -H dst=203.0.113.90,dport=80 -H dst=203.0.113.91,dport=443" in saved
+    assert "-a -f 3 -r 10.0.0.12:0 -m -w 2" in saved
+    assert "-A -f 3/udp -6 -s rr -H dst=2001:db8:9::90,src=2001:db8:1::/48,iif=1" in saved
     before = {**api.model.services}
     assert await fnatadm("-C") == Done(0, "", "")
-    assert await fnatadm("-R", saved.out) == Done(0, "", "")
+    assert await fnatadm("-R", saved) == Done(0, "", "")
     assert api.model.services == before
     assert await fnatadm("-E -f 3 -H dst=203.0.113.92") == Done(0, "", "")
     assert [str(rule) for rule in api.model.services[6, marked(3)].settings.match] == ["dst=203.0.113.92"]

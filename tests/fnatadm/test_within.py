@@ -7,7 +7,7 @@ import json
 import pytest
 from api.apikit import Api
 from fullnat.config.model import ServerSettings
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.fnatadm import commands
 from fullnat.fnatadm.parse import parse
 from fullnat.net.flow import Endpoint, v4

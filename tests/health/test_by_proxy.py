@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fullnat.config.model import Check, ServerSettings, ServiceSettings
-from fullnat.core.model import Declared, Model
+from fullnat.core.declared.model import Declared, Model
 from fullnat.health.connect import LOCAL, Target
 from fullnat.health.prober import Prober
 from fullnat.health.watch import Watch

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from fullnat.config.model import Check, ServerSettings, ServiceSettings
-from fullnat.core.model import Declared, Model
+from fullnat.core.declared.model import Declared, Model
 from fullnat.health import prober as probing
 from fullnat.health.connect import Target
 from fullnat.health.failed import Failed

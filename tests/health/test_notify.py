@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import ServiceKey
+from fullnat.core.declared.commands import ServiceKey
+from fullnat.core.declared.model import Declared, Model
 from fullnat.core.interface import Turned
-from fullnat.core.model import Declared, Model
 from fullnat.health.notify import Known, Notifier
 from fullnat.net.flow import Endpoint, address
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from fullnat.config.model import Check, ServerSettings, ServiceSettings
-from fullnat.core.commands import ServiceKey
-from fullnat.core.health import Verdict
-from fullnat.core.model import Declared, Model
+from fullnat.core.balancing.health import Verdict
+from fullnat.core.declared.commands import ServiceKey
+from fullnat.core.declared.model import Declared, Model
 from fullnat.health import prober as probing
 from fullnat.health import watch as watching
 from fullnat.health.connect import Target

@@ -10,7 +10,7 @@ import pytest
 from finsy.proto import p4i, p4r
 from fullnat.config.model import Config
 from fullnat.core.interface import Op, Outcome
-from fullnat.core.mirror import Mirror, desired_entries
+from fullnat.core.switch.mirror import Mirror, desired_entries
 from fullnat.net.flow import v4
 from fullnat.p4rt import program
 from fullnat.p4rt.binding import Binder

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from fullnat.core.commands import Command, CommandError, Reason
+from fullnat.core.declared.commands import Command, CommandError, Reason
 
 
 class Kind(Enum):

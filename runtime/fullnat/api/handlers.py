@@ -18,8 +18,8 @@ from fullnat.app.snapshot import SERVICES_PER_TURN, Snapshots
 from fullnat.app.tracing import Arrivals, BadRequest, NoSwitch, Tracing
 from fullnat.config.errors import ConfigError
 from fullnat.config.lists import shown
-from fullnat.core.commands import CommandError, ServiceKey
-from fullnat.core.draft import absent
+from fullnat.core.declared.commands import CommandError, ServiceKey
+from fullnat.core.declared.draft import absent
 from fullnat.p4rt.errors import P4RuntimeError
 
 COMMANDS_PER_TURN = 500

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from fullnat.api import checks
 from fullnat.config import addresses
 from fullnat.config.model import OPEN, Access, Interface, ServerSettings, ServiceSettings, StaticRoute, Timeouts
-from fullnat.core import commands as c
-from fullnat.core.commands import Command, ServiceKey
-from fullnat.core.model import Model
-from fullnat.core.modes import Mode
+from fullnat.core.declared import commands as c
+from fullnat.core.declared.commands import Command, ServiceKey
+from fullnat.core.declared.model import Model
+from fullnat.core.declared.modes import Mode
 from fullnat.core.protocols.base import BY_NUMBER, PROTOCOLS
 from fullnat.net.flow import Endpoint, address, named_mark, text
 from fullnat.net.match import parse as parse_match

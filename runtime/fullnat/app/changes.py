@@ -19,8 +19,8 @@ from fullnat.config.errors import ConfigError
 from fullnat.config.merge import merged
 from fullnat.config.model import Config
 from fullnat.config.servers import SwitchSettings
-from fullnat.core.commands import Command, CommandError
-from fullnat.core.model import Model
+from fullnat.core.declared.commands import Command, CommandError
+from fullnat.core.declared.model import Model
 from fullnat.words import counted
 
 _LOGGER = logging.getLogger(__name__)

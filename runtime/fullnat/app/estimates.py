@@ -1,4 +1,5 @@
-"""The rates of every service and real server, sampled while the controller runs (:mod:`fullnat.core.estimator`)."""
+"""The rates of every service and real server, sampled while the controller runs
+(:mod:`fullnat.core.balancing.estimator`)."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from itertools import islice
 from typing import NoReturn
 
 from fullnat.app.ports import Core
-from fullnat.core.estimator import INTERVAL, Estimator
-from fullnat.core.modes import Mode
+from fullnat.core.balancing.estimator import INTERVAL, Estimator
+from fullnat.core.declared.modes import Mode
 from fullnat.core.views import ServerView, ServiceView
 from fullnat.net.flow import Endpoint
 

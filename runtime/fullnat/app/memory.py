@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fullnat.app.ports import Remembering
+from fullnat.core.declared.modes import Mode
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.modes import Mode
 from fullnat.net.flow import Address, Endpoint, address, text
 
 INTERVAL = 1.0

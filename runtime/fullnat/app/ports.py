@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
-from fullnat.core.commands import Command, ServiceKey
-from fullnat.core.health import Verdict
+from fullnat.core.access.talkers import Talker
+from fullnat.core.balancing.health import Verdict
+from fullnat.core.declared.commands import Command, ServiceKey
+from fullnat.core.declared.model import Model
 from fullnat.core.histogram import Histogram
 from fullnat.core.interface import Envelope, Event, SwitchId
 from fullnat.core.memory import Memo, MemoryKey
-from fullnat.core.model import Model
-from fullnat.core.talkers import Talker
 from fullnat.core.views import LocalAddressView, ServiceView, SessionView, TemplateView
 from fullnat.tables.session import SessionEntry
 

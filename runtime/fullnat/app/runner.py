@@ -16,8 +16,9 @@ from fullnat.app.watch import Watch
 from fullnat.config.diff import diff, model_of
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
-from fullnat.core.commands import Command, CommandError
-from fullnat.core.health import Verdict
+from fullnat.core.balancing.health import Verdict
+from fullnat.core.declared.commands import Command, CommandError
+from fullnat.core.declared.model import Model
 from fullnat.core.histogram import Histogram
 from fullnat.core.inbox import Inbox
 from fullnat.core.interface import (
@@ -33,7 +34,6 @@ from fullnat.core.interface import (
     Turned,
     Written,
 )
-from fullnat.core.model import Model
 
 EVENTS_PER_ROUND = 128
 """What other work may have to wait for is 5 ms or so."""

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from fullnat.config.model import IpNetwork
-from fullnat.core.values import PORTS
+from fullnat.core.declared.values import PORTS
 from fullnat.net.flow import Endpoint, mark_of, named_mark, text
 from fullnat.net.match import Match
 

@@ -15,6 +15,7 @@ from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.ports import Core
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
 from fullnat.app.tasks import Tasks
+from fullnat.core.access.throttle import INTERVAL, Throttle
 from fullnat.core.inbox import OPENINGS
 from fullnat.core.interface import (
     Event,
@@ -24,7 +25,6 @@ from fullnat.core.interface import (
     SwitchId,
     SwitchUp,
 )
-from fullnat.core.throttle import INTERVAL, Throttle
 from fullnat.p4rt.client import Arbitration, Client
 from fullnat.p4rt.errors import NotPrimary
 

@@ -28,7 +28,7 @@ from fullnat.app.shown import (
     template_json,
 )
 from fullnat.app.switch import Switches
-from fullnat.core.commands import ServiceKey
+from fullnat.core.declared.commands import ServiceKey
 from fullnat.core.histogram import Histogram
 from fullnat.core.interface import ProbeResult
 from fullnat.core.views import ServerView, ServiceView, SessionView, TemplateView

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fullnat.app.switch import Switches
 from fullnat.config.model import Interface
-from fullnat.core.model import Model
-from fullnat.core.routing import Router
+from fullnat.core.declared.model import Model
+from fullnat.core.network.routing import Router
 from fullnat.net.described import BadDescription, described
 from fullnat.net.flow import V4_BYTES, V6_BYTES, Address, text
 from fullnat.net.headers import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6

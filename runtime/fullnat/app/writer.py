@@ -63,15 +63,24 @@ class _Job:
     failed: dict[int, Failure] = field(default_factory=dict)
 
 
+_NO_JOB = _Job(Write(()), Group(), 0)
+"""Of updates that nobody waits for."""
+
+
 class Update:
     """What is to become of one entry. ``keys`` identify the switch's entries that it touches, ``after`` those that it
     leads to: nothing, if updates are carried out ``in_order`` anyway."""
 
-    __slots__ = ("after", "entry", "keys", "op", "wires")
+    __slots__ = ("after", "entry", "job", "keys", "op", "position", "wires")
 
-    def __init__(self, op: Op, entry: Entry, in_order: bool = False) -> None:
+    def __init__(
+        self, op: Op, entry: Entry, in_order: bool = False, job: _Job | None = None, position: int = 0
+    ) -> None:
+        """``position``: in the Write effect of ``job``, if it is of one."""
         self.op = op
         self.entry = entry
+        self.job = job or _NO_JOB
+        self.position = position
         self.keys: tuple[EntryKey, ...] = ()
         self.after: tuple[EntryKey, ...] = ()
         self.wires: tuple[bytes, ...] = ()
@@ -81,17 +90,6 @@ class Update:
             self.keys = table.keys(entry)
             if op is not Op.DELETE:
                 self.after = table.requires(entry)
-
-
-class _Update(Update):
-    """One position of a Write effect."""
-
-    __slots__ = ("job", "position")
-
-    def __init__(self, job: _Job, position: int, op: Op, entry: Entry, in_order: bool) -> None:
-        super().__init__(op, entry, in_order)
-        self.job = job
-        self.position = position
 
 
 class Copies(Protocol):
@@ -122,9 +120,9 @@ class Writer:
         self._spawn = spawn
         self._written = written
         self._release = release
-        self._pending: deque[_Update] = deque()
+        self._pending: deque[Update] = deque()
         self._busy: set[EntryKey] = set()
-        self._flying: list[list[_Update]] = []
+        self._flying: list[list[Update]] = []
         """Requests that are not answered."""
         self._landing: asyncio.Event | None = None
         """Somebody waits for an answer."""
@@ -180,7 +178,7 @@ class Writer:
             self._finish(job)
         in_order = self._client.immediate and self._copies is None
         for position, (op, entry) in enumerate(write.updates):
-            self._pending.append(_Update(job, position, op, entry, in_order))
+            self._pending.append(Update(op, entry, in_order, job, position))
 
     def pump(self) -> None:
         """Start as many requests as there is work and room for."""
@@ -196,10 +194,10 @@ class Writer:
             else:
                 self._spawn(self._carry_out(batch))
 
-    def _next_batch(self) -> list[_Update]:
+    def _next_batch(self) -> list[Update]:
         """The next updates that touch or lead to no entry of each other or of those in flight: the switch may reorder
         them, unless it is in this process."""
-        batch: list[_Update] = []
+        batch: list[Update] = []
         pending, busy = self._pending, self._busy
         if self._client.immediate:
             return [pending.popleft() for _ in range(min(len(pending), BATCH_UPDATES))]
@@ -213,7 +211,7 @@ class Writer:
             pending.popleft()
         return batch
 
-    async def _carry_out(self, batch: list[_Update]) -> None:
+    async def _carry_out(self, batch: list[Update]) -> None:
         cells: list[bytes] = []
         wires: list[bytes] = []
         owners: list[int] = []
@@ -270,11 +268,11 @@ class Writer:
             self._landing.set()
             self._landing = None
 
-    def _is_flying(self, batch: list[_Update]) -> bool:
+    def _is_flying(self, batch: list[Update]) -> bool:
         """Whether its answer still counts: it has not been taken to another switch meanwhile."""
         return any(other is batch for other in self._flying)
 
-    def _has_counted(self, update: _Update) -> bool:
+    def _has_counted(self, update: Update) -> bool:
         """Whether it is a new server whose cell may be another than zero."""
         entry = update.entry
         if isinstance(entry, SessionEntry) or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
@@ -302,7 +300,7 @@ class Writer:
             )
         return {wire - cells: error for wire, error in errors.items() if wire >= cells}
 
-    async def _roll_back(self, batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> None:
+    async def _roll_back(self, batch: list[Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> None:
         """Remove the half of an inserted session whose other half failed."""
         halves = []
         for wire in errors:
@@ -326,7 +324,7 @@ class Writer:
             packets, group.packets = group.packets, []
             self._release(packets)
 
-    def _log(self, batch: list[_Update], failed: dict[int, Failure]) -> None:
+    def _log(self, batch: list[Update], failed: dict[int, Failure]) -> None:
         self.failures += len(failed)
         silent = [index for index in failed if not batch[index].job.write.token]
         if silent:
@@ -357,7 +355,7 @@ def _is_done(update: Update, failure: Failure | None) -> bool:
     return failure is None or (update.op is Op.DELETE and failure.outcome is Outcome.ABSENT)
 
 
-def _per_update(batch: list[_Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> dict[int, Failure]:
+def _per_update(batch: list[Update], owners: list[int], errors: dict[int, tuple[int, str]]) -> dict[int, Failure]:
     """The errors by position in ``batch``; of two, the first, but ABSENT only when there is no other."""
     failed: dict[int, Failure] = {}
     for wire in sorted(errors):

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fullnat.cli.controlclient import ask, socket_option
-from fullnat.core.talkers import WINDOW
+from fullnat.core.access.talkers import WINDOW
 
 
 @click.command()

@@ -7,7 +7,7 @@ from typing import Any
 
 from fullnat.config import hints
 from fullnat.config.model import IpAddress, IpInterface, IpNetwork
-from fullnat.core.values import check_host
+from fullnat.core.declared.values import check_host
 from fullnat.net.flow import address as as_bytes
 
 

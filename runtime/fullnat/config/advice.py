@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fullnat.config.model import Config, VirtualServer
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 _DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
 

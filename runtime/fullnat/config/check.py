@@ -10,13 +10,11 @@ from typing import Any
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, IpInterface, RealServer, VirtualServer
 from fullnat.config.roles import check_roles, place
-from fullnat.core import outward_rules
-from fullnat.core.checks import ONLY_V6, mixed, without_local, without_port
-from fullnat.core.named_interfaces import unknown
-from fullnat.core.protocols.base import PROTOCOLS, Protocol
-from fullnat.core.syn_proxy import check_syn_proxy
-from fullnat.core.telling import check_proxy
-from fullnat.core.values import (
+from fullnat.core.declared import outward_rules
+from fullnat.core.declared.checks import ONLY_V6, mixed, without_local, without_port
+from fullnat.core.declared.named_interfaces import unknown
+from fullnat.core.declared.telling import check_proxy
+from fullnat.core.declared.values import (
     OPS_WITHOUT_LOCAL,
     TOA_KIND,
     check_match,
@@ -28,7 +26,9 @@ from fullnat.core.values import (
     check_thresholds,
     overlap,
 )
-from fullnat.core.without_sessions import objections, objections_to_server
+from fullnat.core.declared.without_sessions import objections, objections_to_server
+from fullnat.core.protocols.base import PROTOCOLS, Protocol
+from fullnat.core.synproxy.syn_proxy import check_syn_proxy
 from fullnat.net.flow import Endpoint
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.headers import V6_MTU

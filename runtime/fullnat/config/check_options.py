@@ -7,7 +7,7 @@ from typing import Any
 
 from fullnat.config import addresses, probes, scalars
 from fullnat.config.scalars import Convert
-from fullnat.core.values import PORTS
+from fullnat.core.declared.values import PORTS
 from fullnat.health import pcre2
 
 CHECK_TYPES = ("tcp", "http", "script", "smtp", "udp", "ping", "dns", "file")

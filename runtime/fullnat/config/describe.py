@@ -8,9 +8,9 @@ from typing import Any
 
 from fullnat.config.addresses import mac_text
 from fullnat.config.model import Interface, ServerSettings, ServiceSettings
-from fullnat.core import commands
-from fullnat.core.commands import Command, OfAccess, ServiceKey
-from fullnat.core.model import Model
+from fullnat.core.declared import commands
+from fullnat.core.declared.commands import Command, OfAccess, ServiceKey
+from fullnat.core.declared.model import Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.net.flow import text
 from fullnat.net.vlan import interface_text

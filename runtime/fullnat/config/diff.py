@@ -13,7 +13,7 @@ from fullnat.config.model import (
     VirtualServer,
     only,
 )
-from fullnat.core.commands import (
+from fullnat.core.declared.commands import (
     AddInterface,
     AddLocal,
     AddRoute,
@@ -35,7 +35,7 @@ from fullnat.core.commands import (
     RemoveService,
     ServiceKey,
 )
-from fullnat.core.model import Declared, Model
+from fullnat.core.declared.model import Declared, Model
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.net.flow import Endpoint, address
 

@@ -28,10 +28,8 @@ from fullnat.config.model import (
     VirtualServer,
 )
 from fullnat.config.scalars import REQUIRED, Convert
-from fullnat.core.modes import Mode
-from fullnat.core.protocols.base import PROTOCOLS
-from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import (
+from fullnat.core.declared.modes import Mode
+from fullnat.core.declared.values import (
     BLOCKS,
     COOKIE_MSS,
     COOKIE_SCALES,
@@ -51,6 +49,8 @@ from fullnat.core.values import (
     SYN_PROXIES,
     WEIGHTS,
 )
+from fullnat.core.protocols.base import PROTOCOLS
+from fullnat.core.schedulers.base import SCHEDULERS
 from fullnat.net.flow import MARKS, marked
 from fullnat.net.vlan import VLANS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from fullnat.core.model import Declared, Model
+from fullnat.core.declared.model import Declared, Model
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 from typing import TypeVar
 
 from fullnat.config.servers import SwitchSettings
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.net.flow import Endpoint, mark_of
 from fullnat.net.flow import address as as_bytes
 from fullnat.net.match import Match
@@ -130,7 +130,7 @@ class Access:
     allow: frozenset[Prefix] = frozenset()
     """If there are any, who is in none is refused. Of a prefix in both, the denial counts."""
     refused: str = "drop"
-    """What who is refused gets, of :data:`fullnat.core.values.REFUSALS`."""
+    """What who is refused gets, of :data:`fullnat.core.declared.values.REFUSALS`."""
 
 
 OPEN = Access()
@@ -228,12 +228,12 @@ class ServiceSettings:
     toa_kind: int = 254
     """Of the TOA option for an IPv6 client: 254 as DPVS has it, or 253 as LVS. IPv4 has 254 in both."""
     proxy_protocol: str = "off"
-    """PROXY protocol instead of TOA, of :data:`fullnat.core.values.PROXIES`."""
+    """PROXY protocol instead of TOA, of :data:`fullnat.core.declared.values.PROXIES`."""
     keep_timestamps: bool = False
     keep_mss: bool = False
     syn_proxy: str = "auto"
-    """Which SYNs are answered with a cookie, of :data:`fullnat.core.syn_proxy.COOKIES`: none, those that are too many,
-    where that can be, or all."""
+    """Which SYNs are answered with a cookie, of :data:`fullnat.core.synproxy.syn_proxy.COOKIES`: none, those that are
+    too many, where that can be, or all."""
     reset_on_miss: bool = True
     """Answer RST to segments that belong to no session, instead of dropping them."""
     echo_while_up: bool = False
@@ -278,8 +278,8 @@ class ServiceSettings:
     match: tuple[Match, ...] = ()
     """Of a service by match: the packets that are of it."""
     mapping: str = "endpoint-independent"
-    """Of SNAT: what a host's port is shown by one public port for, of :data:`fullnat.core.values.MAPPINGS` (RFC 4787
-    4.1)."""
+    """Of SNAT: what a host's port is shown by one public port for, of :data:`fullnat.core.declared.values.MAPPINGS`
+    (RFC 4787 4.1)."""
     block_size: int = 0
     """Of SNAT: public ports that a host gets at once, for itself; 0: it shares them all."""
     block_log: bool = False

@@ -1,4 +1,4 @@
-"""Addresses in a file in roles that exclude each other (:mod:`fullnat.core.roles`), by their lines."""
+"""Addresses in a file in roles that exclude each other (:mod:`fullnat.core.declared.roles`), by their lines."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import Config, IpAddress, VirtualServer
-from fullnat.core.roles import EXCLUSIVE, Role
-from fullnat.core.values import hostless
+from fullnat.core.declared.roles import EXCLUSIVE, Role
+from fullnat.core.declared.values import hostless
 from fullnat.net.flow import Address
 from fullnat.net.match import MOST_ADDRESSES, Match
 

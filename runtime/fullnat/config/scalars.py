@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fullnat.core.modes import Mode
-from fullnat.core.values import SECONDS, check_buckets, check_name, check_quic_id, check_toa_kind
+from fullnat.core.declared.modes import Mode
+from fullnat.core.declared.values import SECONDS, check_buckets, check_name, check_quic_id, check_toa_kind
 from fullnat.net.match import Match, parse
 
 Convert = Callable[[Any], Any]

@@ -11,10 +11,10 @@ from fullnat.config import addresses, scalars
 from fullnat.config.errors import Problems, Where
 from fullnat.config.model import IpNetwork, RealServer, VirtualServer
 from fullnat.config.scalars import REQUIRED, Convert
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
+from fullnat.core.declared.values import BLOCKS, INDEPENDENT, LIMITS, MAPPINGS
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.core.schedulers.base import SCHEDULERS
-from fullnat.core.values import BLOCKS, INDEPENDENT, LIMITS, MAPPINGS
 from fullnat.net import match
 from fullnat.net.flow import MARKS, marked
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fullnat.core.admission import Admission
-from fullnat.core.configured import Configured
-from fullnat.core.datagrams import Datagrams
-from fullnat.core.declaration import Declaration
-from fullnat.core.discovery import Discovery
-from fullnat.core.edits import Edits
-from fullnat.core.icmp_errors import IcmpErrors
+from fullnat.core.access.refused import RefusedClients
+from fullnat.core.access.talkers import ASKING, Talkers
+from fullnat.core.declared.declaration import Declaration
 from fullnat.core.interface import Effect, PacketIn
-from fullnat.core.misses import Misses
-from fullnat.core.neighbors import Neighbors
-from fullnat.core.refused import RefusedClients
-from fullnat.core.senders import Senders
-from fullnat.core.store import SessionStore
-from fullnat.core.syn_proxies import SynProxies
-from fullnat.core.talkers import ASKING, Talkers
+from fullnat.core.network.discovery import Discovery
+from fullnat.core.network.icmp_errors import IcmpErrors
+from fullnat.core.network.neighbors import Neighbors
+from fullnat.core.network.senders import Senders
+from fullnat.core.session.admission import Admission
+from fullnat.core.session.datagrams import Datagrams
+from fullnat.core.session.edits import Edits
+from fullnat.core.session.misses import Misses
+from fullnat.core.session.store import SessionStore
+from fullnat.core.switch.configured import Configured
+from fullnat.core.synproxy.syn_proxies import SynProxies
 from fullnat.net.parse import Packet, parse
 from fullnat.net.vlan import priority, without_priority
 from fullnat.p4constants import PuntReason

@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
-from fullnat.core import reconcile
-from fullnat.core.admission import Admission
+from fullnat.core.access.refused import RefusedClients
+from fullnat.core.access.talkers import Talkers
+from fullnat.core.access.wishes import OF_ALL, of_all, wish_of
 from fullnat.core.arrivals import Arrivals
-from fullnat.core.awaited import Awaited
-from fullnat.core.commands import Command
-from fullnat.core.configured import Configured
-from fullnat.core.datagrams import Datagrams
-from fullnat.core.declaration import Change, Declaration
-from fullnat.core.draining import Draining
-from fullnat.core.expiry import Expiry
-from fullnat.core.health import Health, Verdict
+from fullnat.core.balancing.draining import Draining
+from fullnat.core.balancing.health import Health, Verdict
+from fullnat.core.balancing.passive import Passive
+from fullnat.core.balancing.server_ids import FoundServers
+from fullnat.core.balancing.services import NOTHING_FOUND
+from fullnat.core.balancing.warming import Warming
+from fullnat.core.declared.commands import Command
+from fullnat.core.declared.declaration import Change, Declaration
+from fullnat.core.declared.model import Model
 from fullnat.core.interface import (
     THE_SWITCH,
     Behind,
@@ -41,28 +43,26 @@ from fullnat.core.interface import (
     SwitchUp,
     Written,
 )
-from fullnat.core.isn import IsnGenerator
 from fullnat.core.journal import Journal, Record
-from fullnat.core.lifecycle import Phase
 from fullnat.core.memory import Memo, MemoryKey
-from fullnat.core.model import Model
-from fullnat.core.neighbors import Neighbors, announce
-from fullnat.core.next_hops import NextHops
-from fullnat.core.one_packet import OnePacket
-from fullnat.core.passive import Passive
-from fullnat.core.refused import RefusedClients
+from fullnat.core.network.awaited import Awaited
+from fullnat.core.network.neighbors import Neighbors, announce
+from fullnat.core.network.next_hops import NextHops
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
-from fullnat.core.resets import Resets
-from fullnat.core.restoration import Restoration
-from fullnat.core.server_ids import FoundServers
-from fullnat.core.services import NOTHING_FOUND
+from fullnat.core.session.admission import Admission
+from fullnat.core.session.datagrams import Datagrams
+from fullnat.core.session.expiry import Expiry
+from fullnat.core.session.isn import IsnGenerator
+from fullnat.core.session.lifecycle import Phase
+from fullnat.core.session.one_packet import OnePacket
+from fullnat.core.session.resets import Resets
+from fullnat.core.session.store import SessionStore
 from fullnat.core.stats import new_stats
-from fullnat.core.store import SessionStore
-from fullnat.core.syn_proxies import SynProxies
-from fullnat.core.talkers import Talkers
-from fullnat.core.warming import Warming
-from fullnat.core.wishes import OF_ALL, of_all, wish_of
+from fullnat.core.switch import reconcile
+from fullnat.core.switch.configured import Configured
+from fullnat.core.switch.restoration import Restoration
+from fullnat.core.synproxy.syn_proxies import SynProxies
 from fullnat.net.flow import Address
 from fullnat.tables.table import Owner, table_of
 
@@ -157,14 +157,15 @@ class Controller(Reporting):
             case SessionsRead() if self._adoption is not None:
                 self._sessions_read(self._adoption, event, now, out)
             case Moved():
-                self._moved(event, now, out)
+                self._store.moved = self._store.moved if event.again else now
+                out += announce(self._declaration.router, self._tables.own)
             case SwitchDown():
                 self._switch_down()
                 return []
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         if self._store.mappings.blocks.log:
-            self._tell_blocks(out)
+            out += self._store.mappings.blocks.told()
         if self._store.crowded:
             self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
@@ -272,11 +273,6 @@ class Controller(Reporting):
         if orphans:
             out.append(Log("WARNING", f"{orphans} half sessions were found on the switch and deleted"))
 
-    def _moved(self, event: Moved, now: float, out: list[Effect]) -> None:
-        if not event.again:
-            self._store.moved = now
-        out += announce(self._declaration.router, self._tables.own)
-
     def _switch_down(self) -> None:
         self._switch = self._adoption = None
         self._store.blind = False
@@ -330,7 +326,7 @@ class Controller(Reporting):
         return [(self._switch, out)] if out else []
 
     def judge(self, verdict: Verdict, now: float) -> list[Envelope]:
-        """Take over what checks have found of a server (:mod:`fullnat.core.health`)."""
+        """Take over what checks have found of a server (:mod:`fullnat.core.balancing.health`)."""
         self._now = now
         out: list[Effect] = []
         self._health.judge(verdict, now, self._switch is not None, out)
@@ -378,12 +374,6 @@ class Controller(Reporting):
         self._warming.begin(self._now)
         self._draining.follow(change.services, change.drains, self._now)
         return new, gone, told
-
-    def _tell_blocks(self, out: list[Effect]) -> None:
-        """Which hosts inside got blocks of ports, and gave them back."""
-        log = self._store.mappings.blocks.log
-        out += (Log("INFO", line) for line in log)
-        log.clear()
 
     def _number(self, found: FoundServers, out: list[Effect]) -> None:
         """For how many servers there is no id is told when the switch comes up, and when it changes."""

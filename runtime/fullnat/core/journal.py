@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
-from fullnat.core.sessions import NEVER, Session, Twice, once
+from fullnat.core.session.sessions import NEVER, Session, Twice, once
 from fullnat.net.flow import Endpoint
 from fullnat.p4constants import SessionEvent
 from fullnat.tables.session import SessionEntry

@@ -11,8 +11,8 @@ from enum import StrEnum
 from itertools import islice
 from typing import NamedTuple
 
-from fullnat.core.commands import ServiceKey
-from fullnat.core.modes import Mode
+from fullnat.core.declared.commands import ServiceKey
+from fullnat.core.declared.modes import Mode
 from fullnat.net.flow import Address, Endpoint
 
 

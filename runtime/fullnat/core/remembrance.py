@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fullnat.core.commands import DrainServer
-from fullnat.core.draining import Draining
+from fullnat.core.balancing.draining import Draining
+from fullnat.core.balancing.service import Service
+from fullnat.core.balancing.warming import Warming
+from fullnat.core.declared.commands import DrainServer
+from fullnat.core.declared.values import SECONDS
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.service import Service
-from fullnat.core.store import SessionStore
-from fullnat.core.values import SECONDS
-from fullnat.core.warming import Warming
+from fullnat.core.session.store import SessionStore
 from fullnat.net.flow import Address
 
 Memos = Iterable[tuple[MemoryKey, Memo]]

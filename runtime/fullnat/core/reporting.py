@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from fullnat.core import reconcile
-from fullnat.core.commands import ServiceKey
+from fullnat.core.access.talkers import Talker, Talkers
+from fullnat.core.declared.commands import ServiceKey
 from fullnat.core.histogram import Histogram
-from fullnat.core.lifecycle import Phase
+from fullnat.core.session.lifecycle import Phase
+from fullnat.core.session.store import SessionStore
 from fullnat.core.stats import Stats
-from fullnat.core.store import SessionStore
-from fullnat.core.talkers import Talker, Talkers
+from fullnat.core.switch import reconcile
 from fullnat.core.views import (
     LocalAddressView,
     ServiceView,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from fullnat.core.balancing.servers import NO_ID
+from fullnat.core.balancing.service import Service
+from fullnat.core.balancing.templates import Template
+from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import ProbeResult
-from fullnat.core.lifecycle import Phase
-from fullnat.core.modes import Mode
-from fullnat.core.pool import LocalAddress, LocalPool
-from fullnat.core.servers import NO_ID
-from fullnat.core.service import Service
-from fullnat.core.sessions import Session, Twice, once
-from fullnat.core.templates import Template
+from fullnat.core.session.lifecycle import Phase
+from fullnat.core.session.pool import LocalAddress, LocalPool
+from fullnat.core.session.sessions import Session, Twice, once
 from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.session import SessionEntry
 

@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from fullnat.config.model import OPEN, ServerSettings, ServiceSettings, Timeouts
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.core.protocols.base import PROTOCOLS
 from fullnat.fnatadm import letters, names
 

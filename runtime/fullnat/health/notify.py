@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fullnat.config.model import ServerSettings, ServiceSettings
-from fullnat.core.commands import ServiceKey
+from fullnat.core.declared.commands import ServiceKey
+from fullnat.core.declared.model import Declared, Model
 from fullnat.core.interface import Turned
-from fullnat.core.model import Declared, Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.health.failed import Failed, Unusable, reason
 from fullnat.health.program import Program

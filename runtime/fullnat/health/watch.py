@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from fullnat.config.model import Check
-from fullnat.core.commands import ServiceKey
-from fullnat.core.health import Verdict
-from fullnat.core.model import Declared, Model
-from fullnat.core.telling import OFF
-from fullnat.core.values import WEIGHTS
+from fullnat.core.balancing.health import Verdict
+from fullnat.core.declared.commands import ServiceKey
+from fullnat.core.declared.model import Declared, Model
+from fullnat.core.declared.telling import OFF
+from fullnat.core.declared.values import WEIGHTS
 from fullnat.health.connect import Target
 from fullnat.health.prober import Prober, State
 from fullnat.net.flow import Endpoint, is_v6, text

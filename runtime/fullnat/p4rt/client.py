@@ -10,8 +10,10 @@ from typing import Any
 
 from finsy.proto import p4r
 
-from fullnat.core import discovery, icmp_errors, misses, neighbors, refused, senders
+from fullnat.core.access import refused
 from fullnat.core.interface import Event, ProbeResult
+from fullnat.core.network import discovery, icmp_errors, neighbors, senders
+from fullnat.core.session import misses
 from fullnat.p4constants import PuntReason
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError

@@ -9,7 +9,7 @@ from functools import partial
 from finsy.proto import p4r
 
 from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
-from fullnat.core.reports import joined
+from fullnat.core.session.reports import joined
 from fullnat.net.flow import Address, made
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder, Field

@@ -1,7 +1,8 @@
 """Tables ``service_match`` and ``service_match6``: what opens sessions of services of all ports and by match.
 
 Of several entries that a packet fits the one of the highest priority counts: of services by match that of the lowest
-number, and any of them before one of all ports. The controller goes by the same rules (:mod:`fullnat.core.matching`).
+number, and any of them before one of all ports. The controller goes by the same rules
+(:mod:`fullnat.core.balancing.matching`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tables ``snat_match`` and ``snat_match6``: what hosts inside send out that opens sessions of SNAT.
 
 Of several rules that a packet fits that of the lowest number counts. The controller goes by the same rules
-(:mod:`fullnat.core.outward`).
+(:mod:`fullnat.core.snat.outward`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.keepalived import keywords
 from fullnat.config.model import Check, Config
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 from fullnat.core.schedulers.base import SCHEDULERS
 
 OURS = """\

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fullnat.config.keepalived import keywords
 from fullnat.config.model import Check, RealServer
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 from .test_document import OURS, load, problems
 

@@ -13,7 +13,7 @@ import pytest
 from fullnat.config import file
 from fullnat.config.errors import ConfigError
 from fullnat.config.written import GRAMMARS, document
-from fullnat.core.modes import Mode
+from fullnat.core.declared.modes import Mode
 
 SAMPLES = Path("/usr/share/doc/keepalived/samples")
 GOLDEN = Path(__file__).with_name("samples.json")

@@ -18,8 +18,8 @@ from fullnat.app.shown import Json, histogram_json
 from fullnat.app.state import StateError
 from fullnat.app.switch import Switches
 from fullnat.config.errors import ConfigError
+from fullnat.core.declared.model import Model
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.model import Model
 from fullnat.etcd.client import Change
 from fullnat.etcd.election import Clock, Election
 from fullnat.etcd.errors import EtcdError

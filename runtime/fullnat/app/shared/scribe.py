@@ -14,8 +14,8 @@ from typing import NoReturn, Protocol
 from fullnat.app.ports import Remembering
 from fullnat.app.shared.keys import Keys, packed, written
 from fullnat.config.written.model import text_of
+from fullnat.core.declared.model import Model
 from fullnat.core.memory import Kind, Memo, MemoryKey
-from fullnat.core.model import Model
 from fullnat.etcd.client import Change
 from fullnat.etcd.errors import EtcdError, Unreachable
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
 from fullnat.config.model import TEXTS
-from fullnat.core.values import PROXIES, SYN_PROXIES
+from fullnat.core.declared.values import PROXIES, SYN_PROXIES
 from fullnat.fnatadm import letters
 
 Value = int | float | bool | str

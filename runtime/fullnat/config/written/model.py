@@ -9,8 +9,8 @@ from typing import Any
 from fullnat.config.model import Config, RealServer, VirtualServer
 from fullnat.config.written import toml
 from fullnat.config.written.document import document
-from fullnat.core.commands import ServiceKey
-from fullnat.core.model import Declared, Model
+from fullnat.core.declared.commands import ServiceKey
+from fullnat.core.declared.model import Declared, Model
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.net.flow import Endpoint, text
 

@@ -1,0 +1,1 @@
+"""Who may use services, how much and how often."""

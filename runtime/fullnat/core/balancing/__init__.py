@@ -1,0 +1,1 @@
+"""Where a new flow goes: services, their real servers, and what speaks for and against each."""
