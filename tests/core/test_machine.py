@@ -1,13 +1,12 @@
 """Random lives: whatever happens in whatever order, nothing is leaked, doubled or freed too early.
 
-The machine plays clients, servers, an operator and a faulty switch. After every step the resources that the core
-holds must be exactly those of its sessions; at the end everything idles out and must be given back.
+The machine plays clients, hosts inside, servers, an operator and a faulty switch. After every step the resources that
+the core holds must be exactly those of its sessions; at the end everything idles out and must be given back.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import IPv4Address
 
 from fullnat.config.model import Config
 from fullnat.core.balancing.servers import NO_ID
@@ -15,69 +14,26 @@ from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import IdleNotice, Outcome, SessionEvents, SwitchDown, SwitchUp
 from fullnat.core.session.lifecycle import Phase
 from fullnat.core.session.sessions import Session
-from fullnat.net.flow import address
-from fullnat.net.match import parse
+from fullnat.net.flow import Address, address
 from fullnat.tables.server_in import ServerIn
 from fullnat.tables.server_out import ServerOut
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition
+from hypothesis.stateful import rule as step
 
-from .builders import EVENT, IN, LOCAL, LOCAL2, OUT, VPORT, config, ip, real, syn, virtual
+from .builders import EVENT, IN, OUT, PUNT, ip, syn
+from .machine_configs import CONFIGS
+from .snatkit import HOST, OUTSIDE, OUTSIDE2, first
 from .switch import FakeSwitch, Rig, keys
 from .witness import Witness
 
 CLIENT_PORTS = st.integers(40000, 40005)
 ISNS = st.integers(0, 3).map(lambda number: number * 0x50000001)
 SESSION_IDS = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7])
-LOCALS = ((LOCAL,), (LOCAL, LOCAL2), (LOCAL2,))
-SERVERS = (
-    (real(),),
-    (real(), real("10.0.2.12")),
-    (real("10.0.2.12", weight=2), real("10.0.2.13")),
-    (real(weight=0), real("10.0.2.12")),
-    (real(mode=Mode.NAT), real("10.0.2.12")),
-    (real(), real("10.0.2.12", mode=Mode.NAT)),
-    (real(port=VPORT), real("10.0.2.12", port=VPORT, mode=Mode.DR)),
-    (real(port=VPORT, mode=Mode.TUNNEL), real("10.0.2.12", port=VPORT, mode=Mode.FULLNAT)),
-    (real(port=VPORT, mode=Mode.GUE), real("10.0.2.12", port=VPORT, mode=Mode.TUNNEL)),
-    (),
-)
-
-
-WIDE = {
-    "exact": {"port": 81, "real_servers": (real(port=81),)},
-    "any port": {"port": 0, "real_servers": (real(port=0),)},
-    "match": {
-        "address": IPv4Address(ip("0.0.0.7")),
-        "port": 0,
-        "real_servers": (real(port=0),),
-        "match": (parse("dst=198.51.100.10/31,dport=81-90"), parse("dst=198.51.100.10,iif=2")),
-    },
-}
-"""What the second service is of: port 81, and more."""
-
-
-def choice(servers: int, locals_: int, other: bool, scheduler: str, toa: bool, mode: Mode, wide: str) -> Config:
-    addresses = tuple(IPv4Address(address) for address in LOCALS[locals_])
-    first = virtual(real_servers=SERVERS[servers], local_addresses=addresses, scheduler=scheduler, toa=toa)
-    second = virtual(**(WIDE[wide] | {"local_addresses": addresses, "mode": mode}))
-    return config(*((first, second) if other else (second,)), local_port_min=5000, local_port_max=5002)
-
-
-CONFIGS = st.builds(
-    choice,
-    st.integers(0, len(SERVERS) - 1),
-    st.integers(0, 2),
-    st.booleans(),
-    st.sampled_from(["rr", "wrr"]),
-    st.booleans(),
-    st.sampled_from([mode for mode in Mode if not mode.is_outward]),
-    st.sampled_from(sorted(WIDE)),
-)
-SERVER_IDS = 4
+SERVER_IDS = 8
 MARKS = st.sampled_from([0, 0, EVENT["RESUMED"], EVENT["UNJUDGED"]])
 REPORTED = sorted(set(EVENT.__members__) - {"RESUMED", "UNJUDGED"})
 
@@ -86,13 +42,13 @@ class Machine(RuleBasedStateMachine):
     rig: Rig
     is_up = True
 
-    @initialize(first=CONFIGS)
-    def connect(self, first: Config) -> None:
-        self.rig = Rig(first, switch=FakeSwitch(strict=False), session_ids=8, server_ids=SERVER_IDS)
+    @initialize(config_=CONFIGS)
+    def connect(self, config_: Config) -> None:
+        self.rig = Rig(config_, switch=FakeSwitch(strict=False), session_ids=8, server_ids=SERVER_IDS)
 
     # ---- clients and servers
 
-    @rule(port=CLIENT_PORTS, seq=ISNS, vport=st.sampled_from([80, 80, 81]))
+    @step(port=CLIENT_PORTS, seq=ISNS, vport=st.sampled_from([80, 80, 81]))
     def client_syn(self, port: int, seq: int, vport: int) -> None:
         """The switch punts it by what it has."""
         packet = syn(port, seq, vport=vport)
@@ -101,7 +57,16 @@ class Machine(RuleBasedStateMachine):
             packet = syn(port, seq, vport=vport, reason="SESSION_SYN", session_id=entry.session_id)
         self.rig.send(packet)
 
-    @rule(
+    @step(port=CLIENT_PORTS, seq=ISNS, to=st.sampled_from([OUTSIDE, OUTSIDE2]))
+    def host_syn(self, port: int, seq: int, to: Address) -> None:
+        """Of a host inside: there may be a rule of SNAT."""
+        packet = first(port, to=to, seq=seq)
+        entry = self.rig.switch.tables.get(("session_in", 6, HOST, port, to, 443))
+        if isinstance(entry, SessionEntry):
+            packet = packet._replace(reason=PUNT["SESSION_SYN"], session_id=entry.session_id)
+        self.rig.send(packet)
+
+    @step(
         number=SESSION_IDS,
         event=st.sampled_from(REPORTED),
         mark=MARKS,
@@ -115,7 +80,7 @@ class Machine(RuleBasedStateMachine):
         self.heard(number, event, mark)
         self.rig.send(SessionEvents(number, direction, bits, seq))
 
-    @rule(
+    @step(
         port=CLIENT_PORTS,
         seq=ISNS,
         vport=st.sampled_from([80, 81]),
@@ -134,7 +99,7 @@ class Machine(RuleBasedStateMachine):
     def heard(self, number: int, event: str, mark: int) -> None:
         """What the controller is about to hear."""
 
-    @rule(number=SESSION_IDS, into=st.integers(0, 20), out=st.integers(0, 20))
+    @step(number=SESSION_IDS, into=st.integers(0, 20), out=st.integers(0, 20))
     def traffic(self, number: int, into: int, out: int) -> None:
         if number in self.rig.switch.sessions():
             self.rig.hit(number, into, out)
@@ -142,26 +107,26 @@ class Machine(RuleBasedStateMachine):
     # ---- the switch
 
     @precondition(lambda self: self.rig.switch.writes)
-    @rule()
+    @step()
     def answer_one(self) -> None:
         written = self.rig.switch.apply(self.rig.now)
         if written is not None:
             self.rig.send(written)
 
-    @rule()
+    @step()
     def settle(self) -> None:
         self.rig.settle()
 
-    @rule(outcome=st.sampled_from(Outcome), of_server=st.booleans())
+    @step(outcome=st.sampled_from(Outcome), of_server=st.booleans())
     def fail_next(self, outcome: Outcome, of_server: bool) -> None:
         switch = self.rig.switch
         (switch.fail_servers if of_server else switch.fail).append(outcome)
 
-    @rule(number=SESSION_IDS)
+    @step(number=SESSION_IDS)
     def idle_notice(self, number: int) -> None:
         self.rig.send(IdleNotice(number))
 
-    @rule(is_lost=st.booleans())
+    @step(is_lost=st.booleans())
     def probes(self, is_lost: bool) -> None:
         while self.rig.switch.probes:
             if is_lost:
@@ -169,20 +134,20 @@ class Machine(RuleBasedStateMachine):
             else:
                 self.rig.send(self.rig.switch.probe(self.rig.now))
 
-    @rule(number=SESSION_IDS)
+    @step(number=SESSION_IDS)
     def vanish(self, number: int) -> None:
         if number in self.rig.switch.sessions():
             self.rig.switch.lose(number)
 
-    @rule(number=st.integers(0, SERVER_IDS - 1), table=st.sampled_from(["server_in", "server_out"]))
+    @step(number=st.integers(0, SERVER_IDS - 1), table=st.sampled_from(["server_in", "server_out"]))
     def server_vanishes(self, number: int, table: str) -> None:
         self.rig.switch.tables.pop((table, number), None)
 
-    @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.booleans())
+    @step(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.booleans())
     def time(self, seconds: float, is_settled: bool) -> None:
         self.rig.advance(seconds, settle=is_settled)
 
-    @rule(is_lost=st.booleans(), is_wiped=st.booleans(), is_settled=st.booleans())
+    @step(is_lost=st.booleans(), is_wiped=st.booleans(), is_settled=st.booleans())
     def reconnect(self, is_lost: bool, is_wiped: bool, is_settled: bool) -> None:
         """The stream breaks; what was under way may have been done. What is written then may be under way for long."""
         self.rig.send(SwitchDown("broken"))
@@ -200,7 +165,7 @@ class Machine(RuleBasedStateMachine):
         if is_settled:
             self.rig.settle()
 
-    @rule()
+    @step()
     def restart(self) -> None:
         """Another controller process; the first one's writes were done."""
         self.apply_all()
@@ -223,7 +188,7 @@ class Machine(RuleBasedStateMachine):
 
     # ---- the operator
 
-    @rule(new=CONFIGS)
+    @step(new=CONFIGS)
     def reconfigure(self, new: Config) -> None:
         self.rig.reconfigure(new)
 
@@ -240,7 +205,9 @@ class Machine(RuleBasedStateMachine):
         places = {(e.protocol, e.local, e.local_port, e.server, e.server_port) for e in entries}
         assert len(places) == len(entries)
         assert len(store.table.by_key) == len(entries)
-        used = Counter(session.entry.local for session in sessions if session.server.mode.takes_local)
+        used = Counter(each.entry.local for each in sessions if each.server.mode is Mode.FULLNAT)
+        # Flows of one endpoint of a host share a mapping.
+        used += Counter({id(each.mapping): each.entry.local for each in sessions if each.mapping is not None}.values())
         assert {local.address: local.used for local in store.pool if local.used} == used
         for local in store.pool:
             assert sum(ports.count for ports in local.ports.values()) == local.used
@@ -286,6 +253,8 @@ class Machine(RuleBasedStateMachine):
         self.servers_are_on_the_switch()
         self.resources_are_those_of_the_sessions()
         configured = {address(local) for server in self.rig.config.virtual_servers for local in server.local_addresses}
+        outward = (server for server in self.rig.config.virtual_servers if server.mode.is_outward)
+        configured |= {address(real.address) for server in outward for real in server.real_servers}
         assert {local.address for local in self.rig.controller.local_addresses()} == configured
 
     def repair(self) -> None:
@@ -313,9 +282,9 @@ class CarefulMachine(Machine):
     """The same with a switch that never fails: then no write may ever be in vain, nothing may be left on the switch,
     and no connection that somebody holds for open may go without a word."""
 
-    @initialize(first=CONFIGS)
-    def connect(self, first: Config) -> None:
-        self.rig = Rig(first, switch=Witness(strict=True), session_ids=8, server_ids=SERVER_IDS)
+    @initialize(config_=CONFIGS)
+    def connect(self, config_: Config) -> None:
+        self.rig = Rig(config_, switch=Witness(strict=True), session_ids=8, server_ids=SERVER_IDS)
         self.witness.phase_of = self.phase_of
 
     def phase_of(self, number: int) -> Phase | None:
@@ -332,7 +301,7 @@ class CarefulMachine(Machine):
         assert isinstance(self.rig.switch, Witness)
         return self.rig.switch
 
-    @rule()
+    @step()
     def restart(self) -> None:
         self.apply_all()
         self.witness.is_asked_by_another()
@@ -345,7 +314,7 @@ class CarefulMachine(Machine):
     def repair(self) -> None:
         """There is nothing to repair."""
 
-    @rule(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.just(True))
+    @step(seconds=st.sampled_from([0.1, 1.0, 3.0, 8.0, 31.0, 91.0, 200.0]), is_settled=st.just(True))
     def time(self, seconds: float, is_settled: bool) -> None:
         """Answers take no time: after a minute without one the core rightly takes it for lost, and deletes in vain."""
         self.rig.settle()
