@@ -16,7 +16,7 @@ from fullnat.p4rt.program import Program
 _ABSENT = (Code.NOT_FOUND, Code.UNKNOWN, Code.INVALID_ARGUMENT)
 """What switches say of an entry that is not there: PI has no word of its own for it."""
 
-_TIMED = frozenset(("fragment_flow", "service_pace", "source_pace", "cookie_key"))
+_TIMED = frozenset(("fragment_flow", "service_pace", "source_pace", "cookie_key", "cookie_sent"))
 """Registers and tables of the program that the clock is compared with."""
 
 
