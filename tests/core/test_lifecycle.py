@@ -36,7 +36,7 @@ def test_a_step_leads_where_the_table_says_or_is_an_error(phase: Phase, step: St
 def test_nobody_sets_a_phase_by_hand() -> None:
     """Every change goes through Session.step."""
     found = []
-    for path in CORE.glob("*.py"):
+    for path in CORE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             targets = node.targets if isinstance(node, ast.Assign) else []
             found += [path.name for target in targets if isinstance(target, ast.Attribute) and target.attr == "phase"]
