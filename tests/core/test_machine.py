@@ -293,7 +293,7 @@ class CarefulMachine(Machine):
 
     def heard(self, number: int, event: str, mark: int) -> None:
         phases = {view.entry.session_id: view.phase for view in self.rig.controller.sessions()}
-        if phases.get(number) == "INSTALLED":
+        if phases.get(number) in ("INSTALLED", "RESTORING"):
             self.witness.hears(number, event, mark)
 
     @property

@@ -172,3 +172,18 @@ def test_a_list_that_a_restarted_controller_does_not_know_goes_behind_its_policy
     assert kinds == [VirtualService, Policy, Listed]
     assert [operation for operation, _ in rig.switch.log_of_updates] == [Op.MODIFY, Op.DELETE, Op.DELETE]
     assert lets_in(rig, OUTSIDE)
+
+
+def test_a_number_is_not_given_again_before_its_policy_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its entry was asked for and taken back before any answer."""
+    monkeypatch.setattr(policies, "POLICIES", 3)
+    rig = two()
+    rig.apply(EditAccess(KEY, denying("10.0.0.0/8")))
+    rig.apply(EditAccess(KEY, Access()))
+    answer(rig)
+    rig.apply(EditAccess(OTHER, denying("10.0.0.0/8")))
+    rig.settle()
+    (policy,) = rig.switch.of(Policy)
+    assert policy.policy == 2
+    assert not lets_in(rig, address("10.0.0.1"), 81)
+    assert [log for log in rig.switch.logs if log.level == "ERROR"] == []

@@ -182,3 +182,19 @@ def test_what_was_restored_outlives_the_controller_that_did_it() -> None:
     assert [reset.session_id for reset in rig.switch.resets] == [entry.session_id] * 2
     rig.advance(2)
     nothing_left(rig)
+
+
+def test_what_was_found_and_then_restored_is_not_judged_by_what_is_counted_since() -> None:
+    """Its client alone has sent something."""
+    rig = Rig(config())
+    entry = established(rig)
+    rig.restart()
+    wiped(rig)
+    rig.up(emptied=True)
+    rig.hit(entry.session_id, 1, 0)
+    rig.advance(80)
+    assert rig.switch.sessions() == {entry.session_id: entry}
+    over(rig)
+    assert [reset.session_id for reset in rig.switch.resets] == [entry.session_id] * 2
+    rig.advance(2)
+    nothing_left(rig)

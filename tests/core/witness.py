@@ -51,10 +51,10 @@ class Witness(FakeSwitch):
             known.pop(number, None)
 
     def is_asked_by_another(self) -> None:
-        """A controller begins that knows nothing but what the switch has. A session to which its client has sent, and
-        its server has answered nothing since the switch got it again, looks as if it never had."""
-        for number, (into, out) in self.packets.items():
-            if into and not out:
+        """A controller begins that knows nothing but what the switch has. A session whose server has sent nothing since
+        the switch got it again looks as if it never had, once its client sends something."""
+        for number, (_, out) in self.packets.items():
+            if not out:
                 self.begins(number)
 
     def execute(self, effects: list[Effect]) -> None:

@@ -256,7 +256,7 @@ class Policies:
         self._empty(policy)
         if policy.has_failed:
             self._failed.add(number)
-        if policy.said is None:
+        if policy.there is None and not policy.asked:
             self._leaving.pop(number, None)
 
     def _loaded(self, which: PrefixList, failed: str) -> None:

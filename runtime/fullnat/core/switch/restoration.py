@@ -78,7 +78,8 @@ class Restoration:
         """A SYN that came meanwhile is repeated by its client."""
         for session in sessions:
             session.held = None
-            session.changed = now
+            # What the switch counts and times begins anew.
+            session.created = session.changed = now
             session.not_before = 0.0
             session.step(Step.WRITTEN)
             self._store.arm(session, now)
