@@ -28,4 +28,4 @@ def test_what_is_remembered_of_switches_makes_its_directory(tmp_path: Path) -> N
     directory = tmp_path / "state" / "of"
     Remembered(directory).write("left", ["left", "right"])
     found = Remembered(directory)
-    assert (found.active, found.full) == ("left", {"left", "right"})
+    assert (found.active, found.full) == ("left", frozenset(("left", "right")))
