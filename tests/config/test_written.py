@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cli.controllerkit import invoke
 from fullnat.config import file, keepalived
-from fullnat.config.model import Config, RealServer, Timeouts, VirtualServer
+from fullnat.config.model import Check, Config, RealServer, Timeouts, VirtualServer
 from fullnat.config.written import GRAMMARS, document
 from fullnat.core.declared.modes import Mode
 from hypothesis import given, settings
@@ -71,6 +72,15 @@ def _plausible(virtual: VirtualServer) -> VirtualServer:
         replace(real, lower_threshold=min(real.lower_threshold, real.upper_threshold)) for real in virtual.real_servers
     )
     return replace(virtual, real_servers=tuple(reals))
+
+
+@pytest.mark.parametrize("regex", [r"hello\s+from", r"a\.b", r"\$", r"it's \d", r'"up"\s', "up$", "a{2}", r"\\x41"])
+def test_a_regular_expression_keeps_its_backslashes(regex: str) -> None:
+    """What was read as ``hellos+from`` matched nothing, and every server was down."""
+    virtual = replace(WEB, checks=(Check(type="http", port=80, regex=regex),))
+    text, _ = GRAMMARS["keepalived"](document(replace(PLAIN, virtual_servers=(virtual,))))
+    values, problems, _ = keepalived.parse(text)
+    assert file.of_document(values, problems).virtual_servers[0].checks[0].regex == regex
 
 
 @settings(max_examples=200, deadline=None)

@@ -66,6 +66,10 @@ def test_toa_and_a_wrong_checksum() -> None:
         ("tcp 192.0.2.1:1 > [::1]:2", "are of two families"),
         ("tcp 192.0.2.1:1 > 192.0.2.2:99999", "'192.0.2.2:99999' is not an address with a port"),
         ("udp 192.0.2.1:1 > 192.0.2.2:9 SYN", "'SYN' says nothing of udp"),
+        (
+            "tcp 192.0.2.1:1 > 192.0.2.2:9 SYNN",
+            "'SYNN' says nothing of tcp; there are ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, ack, ",
+        ),
         ("udp 192.0.2.1:1 > 192.0.2.2:9 ttl", "'ttl' lacks its value"),
         ("udp 192.0.2.1:1 > 192.0.2.2:9 ttl 999", "ttl: 999 is not from 0 to 255"),
         ("udp 192.0.2.1:1 > 192.0.2.2:9 data xy", "data: 'xy' is not bytes in hexadecimal"),

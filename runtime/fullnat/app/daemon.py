@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -127,11 +128,13 @@ async def opened(options: Options) -> Storage:
 
 
 def configured(options: Options, storage: Storage) -> Config:
-    """What other controllers run, or else what the file says. Raises ConfigError or StateError."""
+    """What other controllers run, or else what the file says, as it always does of switches: they are told to each
+    controller, as ``--grpc-addr`` is. Raises ConfigError or StateError."""
+    own = file.load(options.config, options.target)
     shared = storage.config_text()
     if shared is None:
-        return file.load(options.config, options.target)
-    return file.parse(shared, storage.config_name, options.target)
+        return own
+    return replace(file.parse(shared, storage.config_name, options.target), switches=own.switches)
 
 
 def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitStack) -> Watch:

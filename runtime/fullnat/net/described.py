@@ -171,7 +171,8 @@ def _word(packet: Described, rest: list[str]) -> None:
         return
     allowed = WORDS[packet.protocol]
     if word not in allowed:
-        raise BadDescription(f"{word!r} says nothing of {packet.protocol}; there are {', '.join(sorted(allowed))}")
+        known = sorted((*FLAGS, *allowed) if packet.protocol == "tcp" else allowed)
+        raise BadDescription(f"{word!r} says nothing of {packet.protocol}; there are {', '.join(known)}")
     read = allowed[word]
     if read is not None:
         _valued(packet, word, read, rest)

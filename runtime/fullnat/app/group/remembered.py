@@ -38,6 +38,7 @@ class Remembered:
         self.active, self.full = active, frozenset(full)
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary.write_text(json.dumps({"active": active, "full": sorted(full)}) + "\n", encoding="utf-8")
             os.replace(temporary, self._path)
         except OSError as error:

@@ -38,7 +38,7 @@ _DEFAULTS = {"scheduler": "wrr", "mode": "fullnat", "protocol": "tcp"}
 _OF_SORRY = frozenset(("address", "port", "sorry", "mode"))
 """What keepalived can say of one."""
 _NO_SWITCHES = "the sections [[switch]] have no counterpart: of several switches (docs/switches.md) TOML alone can tell"
-_WORD = re.compile(r"[^\s\"'!#{}]+")
+_WORD = re.compile(r"[^\s\"'!#{}\\]+")
 
 
 def text(found: Section) -> tuple[str, list[str]]:
