@@ -100,6 +100,24 @@ def test_auto_begins_when_syns_wait(half_open: int, begins: bool) -> None:
     assert (first.half_open, first.cookies_for) == (half_open, 0 if begins else None)
 
 
+def test_a_syn_that_waited_when_cookies_began_makes_no_session() -> None:
+    """Its repetition has got a cookie, and the server's own numbers are others: it would reset the client. One that the
+    switch sends later, without cookies as it seems, does."""
+    rig = Rig(config(virtual(syn_proxy="auto")))
+    rig.settle()
+    for port in range(1000, 1256):
+        rig.send(syn(port))
+        rig.settle()
+    rig.send(Behind())
+    rig.send(syn(2000))
+    rig.settle()
+    assert (len(rig.switch.sessions()), rig.controller.stats()["cookie_syn_waited"]) == (256, 1)
+    rig.now += 2
+    rig.send(syn(2000))
+    rig.settle()
+    assert (len(rig.switch.sessions()), rig.controller.stats()["cookie_syn_waited"]) == (257, 1)
+
+
 def test_auto_begins_when_nobody_answers_for_two_seconds_of_the_rate() -> None:
     """Forged SYNs at the rate that the service may have would take all of it, and never be more than the limit."""
     rig = Rig(config(virtual(syn_proxy="auto", new_rate=3)))

@@ -67,6 +67,7 @@ NAMES: dict[str, str] = {
     "cookie_server_refused": "connections that a SYN cookie began and that the real server refused: RST to the client",
     "cookie_client_gone": "connections that a SYN cookie began and that their client reset before the server answered",
     "cookie_segments_dropped": "segments dropped while they waited for a real server: too many, or their session ends",
+    "cookie_syn_waited": "SYNs that waited when their service began to answer all with cookies; clients repeat them",
     "cookie_late_spared": "late segments of services with SYN cookies that were not answered: their client may be new",
     "cookies_begun": "times that a service began to answer every SYN with a cookie, for its half-open sessions",
     "options_edited": "segments whose TCP options the controller edited for the switch",

@@ -33,6 +33,8 @@ REPORTED = 1.0
 """Seconds after which the switch has reported what it has seen, and after which a client repeats its SYN."""
 SUSPICIOUS = 2.0
 """Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
+UNDER_WAY = 2.0
+"""Seconds in which SYNs may come that waited when their service began to answer every SYN with a cookie."""
 
 
 def refuse(stats: Stats, service: Service, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
@@ -110,6 +112,10 @@ class Admission:
         service = store.services.serving(flow, held.port)
         if service is None:
             self._stats["syn_without_service"] += 1
+            return
+        if service.cookies_since is not None and now - service.cookies_since < UNDER_WAY:
+            # A repetition may have got a cookie: the server, with numbers of its own, would reset who acknowledges it.
+            self._stats["cookie_syn_waited"] += 1
             return
         found = self.placed(service, flow, held.packet, now)
         if isinstance(found, Refusal):
