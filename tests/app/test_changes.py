@@ -29,7 +29,7 @@ from fullnat.net.flow import Endpoint, address
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from p4rt.fake_switch import FakeSwitch
 from p4rt.waiting import until
@@ -258,6 +258,7 @@ def flat(given_: Model) -> dict[object, object]:
     return found
 
 
+@settings(deadline=None)
 @given(MODELS, MODELS, MODELS)
 def test_merging(old: list[int | None], new: list[int | None], current: list[int | None]) -> None:
     """What the file changes is as the new one has it; of the rest, what commands have made stays."""

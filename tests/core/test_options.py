@@ -10,7 +10,7 @@ from fullnat.net.flow import address
 from fullnat.net.parse import parse
 from fullnat.p4constants import SessionFlag
 from fullnat.tables.session import SessionEntry
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
@@ -110,6 +110,7 @@ def test_session_flags_keep_what_they_say() -> None:
     assert edited(MSS_1460, inward=False, flags="SA", session_flags=keep) == MSS_1460
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"\x01", MSS_1460, TIMESTAMPS, b"\xfe\x03a", b"\x22\x02"]), max_size=4), st.booleans())
 def test_damaged_stays_damaged(parts: list[bytes], inward: bool) -> None:
     """By as much: see ``edited``."""
