@@ -35,7 +35,10 @@ class Notifier:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._leads = False
+        self._seen: dict[ServiceKey, Declared] = {}
+        """All services, as they were last seen,"""
         self._declared: dict[ServiceKey, Declared] = {}
+        """and those of them that have programs."""
         self._waiting: dict[ServiceKey, dict[Endpoint | None, bool]] = {}
         """What has yet to be told of each service: of one server the last alone. While another controller leads, what
         has changed."""
@@ -45,9 +48,15 @@ class Notifier:
         self._closed = False
 
     def follow(self, model: Model) -> None:
-        """The programs are those of ``model``. How the quorum of a service that is new stands is told at once."""
-        known = self._declared
-        self._declared = {key: declared for key, declared in model.services.items() if _tells(declared)}
+        """The programs are those of ``model``. How the quorum of a service that is new stands is told at once. Services
+        that it has as they were are not looked at."""
+        known, seen, services = self._declared, self._seen, model.services
+        self._seen = services.copy()
+        self._declared = {
+            key: declared
+            for key, declared in services.items()
+            if (key in known if seen.get(key) is declared else _tells(declared))
+        }
         for key in self._declared:
             if key not in known:
                 self.turned(Turned(key, None, self._known.has_quorum(key)))
