@@ -131,6 +131,11 @@ class CoreRunner:
         """SYNs that asked for new sessions, since the start: those that the core has had, and those given up."""
         return self._inbox.handled, self._inbox.shed
 
+    @property
+    def openings_waiting(self) -> int:
+        """Those that the core has yet to have."""
+        return self._inbox.openings
+
     def _call(self) -> None:
         """Have a round, or in one go on with it."""
         if not self._in_round:
@@ -149,7 +154,7 @@ class CoreRunner:
     @property
     def queues(self) -> dict[str, int]:
         """What waits for the core: by name, how much."""
-        return {"openings": self._inbox.openings, "events": len(self._inbox) - self._inbox.openings}
+        return {"openings": self.openings_waiting, "events": len(self._inbox) - self.openings_waiting}
 
     @property
     def waited(self) -> Histogram:

@@ -12,7 +12,6 @@ from typing import Any, NoReturn, Protocol
 from fullnat.app.arbitration import Candidate
 from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
 from fullnat.app.outgoing import Counts, Outgoing
-from fullnat.app.ports import Core
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
 from fullnat.app.tasks import Tasks
 from fullnat.core.access.throttle import INTERVAL, Throttle
@@ -41,13 +40,7 @@ class Home(Protocol):
     (:class:`fullnat.app.group.member.Member`)."""
 
     @property
-    def core(self) -> Core: ...
-
-    @property
-    def openings(self) -> tuple[int, int]: ...
-
-    @property
-    def openings_waiting(self) -> int: ...
+    def runner(self) -> CoreRunner: ...
 
     async def join(self, session: SwitchSession) -> None:
         """We are primary, and the switch has our pipeline. Raises P4RuntimeError."""
@@ -65,10 +58,6 @@ class Home(Protocol):
         """What has just come from it."""
         ...
 
-    async def room(self) -> None:
-        """Until the core is not far behind."""
-        ...
-
     def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
         """It is ours no more, if it was; ``taken``: it is another controller's."""
         ...
@@ -78,40 +67,30 @@ class Alone:
     """The only switch of the core."""
 
     def __init__(self, runner: CoreRunner, counts: Counts, switch_id: SwitchId) -> None:
-        self.core = runner.core
-        self.room = runner.room
-        self._runner = runner
+        self.runner = runner
         self._counts = counts
         self._switch_id = switch_id
-
-    @property
-    def openings(self) -> tuple[int, int]:
-        return self._runner.openings
-
-    @property
-    def openings_waiting(self) -> int:
-        return self._runner.queues["openings"]
 
     async def join(self, session: SwitchSession) -> None:
         await session.lead(self._counts.emptied)
 
     def attach(self, session: SwitchSession, event: SwitchUp) -> None:
-        outgoing = Outgoing(session, self._runner, self._switch_id, self._counts)
+        outgoing = Outgoing(session, self.runner, self._switch_id, self._counts)
         if event.emptied:
             outgoing.writer.emptied()
         session.outgoing = outgoing
-        self._runner.attach(outgoing, event)
+        self.runner.attach(outgoing, event)
 
     def tell(self, session: SwitchSession, event: Event) -> None:
         if session.outgoing is not None:
-            self._runner.tell(session.outgoing, event)
+            self.runner.tell(session.outgoing, event)
 
     def hear(self, session: SwitchSession, events: Sequence[Event]) -> None:
-        self._runner.hear(events)
+        self.runner.hear(events)
 
     def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
         if session.outgoing is not None:
-            self._runner.detach(session.outgoing, reason)
+            self.runner.detach(session.outgoing, reason)
             session.outgoing = None
 
 
@@ -207,7 +186,7 @@ class SwitchSession:
             while len(events) > EVENTS_WAITING:
                 self._taken.clear()
                 await self._taken.wait()
-            await self._home.room()
+            await self._home.runner.room()
             while self.outgoing is not None and self.outgoing.packets > PACKETS_WAITING:
                 await self.client.room()
                 await asyncio.sleep(0)
@@ -229,7 +208,7 @@ class SwitchSession:
     async def lead(self, emptied: bool) -> None:
         """Give the switch to the core, as it is. ``emptied``: what is missing there is lost."""
         client = self.client
-        if emptied or self._home.core.stats()["sessions"]:
+        if emptied or self._home.runner.core.stats()["sessions"]:
             entries, orphans = await client.read_all()
             self._attach(SwitchUp(entries, orphans, emptied=emptied))
         else:
@@ -276,21 +255,21 @@ class SwitchSession:
                 self._home.tell(self, SessionsFound(sessions))
             await asyncio.sleep(0)
         # One that began meanwhile may have been seen by half.
-        orphans = [half for half in halves.orphans if not self._home.core.holds(half[0])]
+        orphans = [half for half in halves.orphans if not self._home.runner.core.holds(half[0])]
         await self.client.delete_halves(orphans)
         self._home.tell(self, SessionsRead(len(orphans)))
         return len(orphans)
 
     async def _limit_openings(self) -> None:
         """Have the switch drop what would be shed here, before it costs anything."""
-        before, time = self._home.openings, monotonic()
+        before, time = self._home.runner.openings, monotonic()
         while True:
             await asyncio.sleep(INTERVAL)
-            now, seconds = self._home.openings, monotonic() - time
+            now, seconds = self._home.runner.openings, monotonic() - time
             handled, shed = now[0] - before[0], now[1] - before[1]
             before, time = now, time + seconds
             throttle, was_active = self._throttle, self._throttle.active
-            if not throttle.look(handled, shed, seconds, self._home.openings_waiting):
+            if not throttle.look(handled, shed, seconds, self._home.runner.openings_waiting):
                 continue
             if throttle.active is not was_active:
                 _LOGGER.warning("%s", _FEWER if throttle.active else _ALL)
@@ -316,7 +295,7 @@ class SwitchSession:
 
     @property
     def _punt_limit(self) -> LimitPunts:
-        settings = self._home.core.model.settings
+        settings = self._home.runner.core.model.settings
         return LimitPunts(settings.punt_rate, settings.punt_burst)
 
     def _forget_early(self) -> None:

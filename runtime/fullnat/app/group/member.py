@@ -12,7 +12,7 @@ from fullnat.app.group.fill import Progress
 from fullnat.app.group.replica import Replica
 from fullnat.app.group.shown import switch_json
 from fullnat.app.outgoing import Counts
-from fullnat.app.ports import Core
+from fullnat.app.runner import CoreRunner
 from fullnat.app.session import SwitchSession
 from fullnat.app.shown import Json
 from fullnat.app.switch import SwitchOwner
@@ -75,16 +75,8 @@ class Member:
         self._group = group
 
     @property
-    def core(self) -> Core:
-        return self._group.runner.core
-
-    @property
-    def openings(self) -> tuple[int, int]:
-        return self._group.runner.openings
-
-    @property
-    def openings_waiting(self) -> int:
-        return self._group.runner.queues["openings"]
+    def runner(self) -> CoreRunner:
+        return self._group.runner
 
     @property
     def behind(self) -> int:
@@ -126,10 +118,7 @@ class Member:
         if self.role is not Role.ACTIVE:
             events = [event for event in events if not isinstance(event, IdleNotice)]
         if events:
-            self._group.runner.hear(events)
-
-    async def room(self) -> None:
-        await self._group.runner.room()
+            self.runner.hear(events)
 
     def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
         if self.session is session:
