@@ -195,21 +195,11 @@ class Writer:
                 self._spawn(self._carry_out(batch))
 
     def _next_batch(self) -> list[Update]:
-        """The next updates that touch or lead to no entry of each other or of those in flight: the switch may reorder
-        them, unless it is in this process."""
-        batch: list[Update] = []
-        pending, busy = self._pending, self._busy
+        """Those of which no order counts; a switch in this process carries them out in theirs."""
+        pending = self._pending
         if self._client.immediate:
             return [pending.popleft() for _ in range(min(len(pending), BATCH_UPDATES))]
-        while pending and len(batch) < BATCH_UPDATES:
-            update = pending[0]
-            keys = update.keys
-            if not (busy.isdisjoint(keys) and busy.isdisjoint(update.after)):
-                break
-            busy.update(keys)
-            batch.append(update)
-            pending.popleft()
-        return batch
+        return next_batch(pending, self._busy)
 
     async def _carry_out(self, batch: list[Update]) -> None:
         cells: list[bytes] = []
@@ -338,6 +328,19 @@ class Writer:
                 update.entry,
                 failure.message,
             )
+
+
+def next_batch(pending: deque[Update], busy: set[EntryKey]) -> list[Update]:
+    """Take the next updates that touch or lead to no entry of each other or ``busy``, to which theirs are added: the
+    switch may reorder them."""
+    batch: list[Update] = []
+    while pending and len(batch) < BATCH_UPDATES:
+        update = pending[0]
+        if not (busy.isdisjoint(update.keys) and busy.isdisjoint(update.after)):
+            break
+        busy.update(update.keys)
+        batch.append(pending.popleft())
+    return batch
 
 
 def _finish_now(work: Coroutine[Any, Any, None]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from fullnat.app.group.ledger import is_gate
-from fullnat.app.writer import BATCH_UPDATES, Update, WriteClient
+from fullnat.app.writer import Update, WriteClient, next_batch
 from fullnat.core.interface import Op
 from fullnat.p4rt.errors import Code, code_name
-from fullnat.tables.table import EntryKey, shown
+from fullnat.tables.table import shown
 
 _OTHERWISE: dict[tuple[Op, int], Op] = {
     (Op.INSERT, Code.ALREADY_EXISTS): Op.MODIFY,
@@ -77,22 +77,9 @@ class Replica:
 
     def _pump(self) -> None:
         if not self._sent and self._waiting and not self._over:
-            batch = self._next_batch()
+            batch = next_batch(self._waiting, set())
             self._sent = len(batch)
             self._spawn(self._send(batch))
-
-    def _next_batch(self) -> list[Update]:
-        """The next updates that touch or lead to no entry of each other: the switch may reorder them."""
-        batch: list[Update] = []
-        busy: set[EntryKey] = set()
-        waiting = self._waiting
-        while waiting and len(batch) < BATCH_UPDATES:
-            update = waiting[0]
-            if not (busy.isdisjoint(update.keys) and busy.isdisjoint(update.after)):
-                break
-            busy.update(update.keys)
-            batch.append(waiting.popleft())
-        return batch
 
     async def _send(self, batch: list[Update]) -> None:
         """Raises P4RuntimeError."""
