@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +59,7 @@ class Changes:
         self._switches = tuple(switches)
         self._taken = taken
         self._keep = keep
-        self._file = _copy(runner.core.model)
+        self._file = runner.core.model.copy()
         """The model as the file had it when it was last read."""
         self._one_at_a_time = asyncio.Lock()
         self._closed = ""
@@ -158,7 +157,7 @@ class Changes:
         return self._keep if keep is None else keep
 
     async def _carry_out(self, commands: Sequence[Command]) -> list[str]:
-        before = _copy(self.model)
+        before = self.model.copy()
         changes = described(commands, before)
         refused = await self._runner.settle(commands)
         if refused:
@@ -168,11 +167,6 @@ class Changes:
         if self._kept is not None and commands:
             await self._kept()
         return changes
-
-
-def _copy(model: Model) -> Model:
-    """What commands change from now on, the copy keeps: services are replaced and never edited."""
-    return replace(model, services=dict(model.services))
 
 
 def _tell(form: str, lines: Sequence[str]) -> None:

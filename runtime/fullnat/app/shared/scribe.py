@@ -7,7 +7,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, MutableMapping
-from dataclasses import replace
 from itertools import islice
 from typing import NoReturn, Protocol
 
@@ -152,9 +151,7 @@ class Scribe:
 
     async def write_config(self) -> bool:
         """Whether etcd has what runs now. Raises Deposed."""
-        model = self._model()
-        # What commands change from now on, the copy keeps: services are replaced and never edited.
-        text = await asyncio.to_thread(text_of, replace(model, services=dict(model.services)))
+        text = await asyncio.to_thread(text_of, self._model().copy())
         value = await asyncio.to_thread(packed, text)
         if value is None:
             self._tell(

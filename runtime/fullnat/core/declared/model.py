@@ -7,7 +7,7 @@ What becomes of it is elsewhere: services at work in :mod:`fullnat.core.balancin
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fullnat.config.model import (
     OPEN,
@@ -56,6 +56,10 @@ class Model:
     services: dict[ServiceKey, Declared] = field(default_factory=dict)
     access: Access = OPEN
     """That of all services."""
+
+    def copy(self) -> Model:
+        """What commands change from now on, the copy keeps: services are replaced and never edited."""
+        return replace(self, services=self.services.copy())
 
     def network(self) -> Config:
         """Interfaces and routes, as the router and the tables take them."""
