@@ -4,7 +4,7 @@ there is one switch, where the command line says."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fullnat.compiled import TARGETS
@@ -58,21 +58,24 @@ def check(config: Config, problems: Problems, target: str) -> None:
         before = switches[: number - 1]
         if each.target not in ("", target):
             problems.add(where, "target", f"{each.target} is another program than {target}, which the others run")
-        for key, same in (("name", _same_name), ("grpc_addr", _same_place), ("embedded", _both_embedded)):
-            if (first := same(each, before)) is not None:
-                problems.add(where, key, f"is already that of switch {first + 1}")
+        for key, same in _APART.items():
+            first = next((other for other, old in enumerate(before, 1) if same(old, each)), None)
+            if first is not None:
+                problems.add(where, key, f"is already that of switch {first}")
 
 
-def _same_name(new: SwitchSettings, before: Sequence[SwitchSettings]) -> int | None:
-    return next((number for number, each in enumerate(before) if each.name == new.name), None)
+def _same_name(old: SwitchSettings, new: SwitchSettings) -> bool:
+    return old.name == new.name
 
 
-def _same_place(new: SwitchSettings, before: Sequence[SwitchSettings]) -> int | None:
-    place = new.grpc_addr, new.device_id
-    found = (number for number, each in enumerate(before) if (each.grpc_addr, each.device_id) == place)
-    return None if new.embedded else next(found, None)
+def _same_place(old: SwitchSettings, new: SwitchSettings) -> bool:
+    return not new.embedded and (old.grpc_addr, old.device_id) == (new.grpc_addr, new.device_id)
 
 
-def _both_embedded(new: SwitchSettings, before: Sequence[SwitchSettings]) -> int | None:
+def _both_embedded(old: SwitchSettings, new: SwitchSettings) -> bool:
     """A process has one at most."""
-    return next((number for number, each in enumerate(before) if each.embedded and new.embedded), None)
+    return old.embedded and new.embedded
+
+
+_APART = {"name": _same_name, "grpc_addr": _same_place, "embedded": _both_embedded}
+"""By option, in what no two switches may be the same."""
