@@ -13,7 +13,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from ipaddress import IPv4Address, ip_interface
@@ -25,7 +24,7 @@ from bench.usage import times
 from topo import namespaces, standard
 from topo.model import Host, HostRoute, Subnet, Topology
 from topo.netns import Network
-from topo.process import Process, ProcessFailed, poll
+from topo.process import ProcessFailed, poll
 from topo.stack import Stack
 
 SERVERS, PER_SERVICE = 10_000, 100
@@ -128,18 +127,13 @@ def _measured(kind: str, network: Network, stack: Stack, seconds: float) -> Foun
     before, began = _taken(network), time.monotonic()
     own, others = [], []
     for _ in range(SLICES):
-        spent = _spent([stack.controller]), _spent([stack.switch]), time.monotonic()
+        spent = times([stack.controller]).total, times([stack.switch]).total, time.monotonic()
         time.sleep(seconds / SLICES)
         took = time.monotonic() - spent[2]
-        own.append((_spent([stack.controller]) - spent[0]) / took)
-        others.append((_spent([stack.switch]) - spent[1]) / took)
+        own.append((times([stack.controller]).total - spent[0]) / took)
+        others.append((times([stack.switch]).total - spent[1]) / took)
     rate = (_taken(network) - before) / (time.monotonic() - began)
     return Found(kind, rate, _down(stack), statistics.median(own), statistics.median(others))
-
-
-def _spent(processes: Sequence[Process]) -> float:
-    found = times(processes)
-    return found.user + found.system
 
 
 def _taken(network: Network) -> int:

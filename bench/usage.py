@@ -44,6 +44,10 @@ class Times:
     user: float
     system: float
 
+    @property
+    def total(self) -> float:
+        return self.user + self.system
+
     def __sub__(self, before: Times) -> Times:
         return Times(self.user - before.user, self.system - before.system)
 
