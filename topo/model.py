@@ -11,6 +11,9 @@ from ipaddress import IPv4Interface, IPv6Interface
 
 from fullnat.config.model import IpAddress, IpInterface, IpNetwork
 
+SWITCH_PREFIX = "sw"
+"""How the names of the switch's interfaces begin."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impairment:
@@ -75,7 +78,7 @@ class Subnet:
     @property
     def switch_interface(self) -> str:
         """Name of the switch's end of the wire, in the switch's namespace."""
-        return f"sw{self.port}"
+        return f"{SWITCH_PREFIX}{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,13 @@ controller that has them as a group."""
 
 from __future__ import annotations
 
+from topo.model import SWITCH_PREFIX
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
-from topo.stack import CPU_PORT, START_TIMEOUT, Json, Stack, installed
+from topo.stack import START_TIMEOUT, Json, Stack
 
 NAMES = ("a", "b")
-_PREFIXES = {"a": "sw", "b": "sx"}
+_PREFIXES = {"a": SWITCH_PREFIX, "b": "sx"}
 _PORTS = {"a": 9559, "b": 9560}
 SECTIONS = "".join(f'[[switch]]\nname = "{name}"\ngrpc_addr = "127.0.0.1:{port}"\n\n' for name, port in _PORTS.items())
 
@@ -20,6 +21,7 @@ class Pair(Stack):
         super().__init__(network, config + "\n" + SECTIONS)
         self.switches: dict[str, Process] = {}
         self._targets = dict(zip(NAMES, targets, strict=True))
+        self._grpc = ""
         network.add_uplinks(_PREFIXES["b"])
 
     def start(self) -> None:
@@ -31,27 +33,10 @@ class Pair(Stack):
 
     def start_one(self, name: str) -> None:
         """Start a switch; returns once it takes connections."""
-        self._starts += 1
-        target, address = self._targets[name], f"127.0.0.1:{_PORTS[name]}"
-        ports = [f"{subnet.port}@{_PREFIXES[name]}{subnet.port}" for subnet in self.network.topology.subnets]
-        command = ["simple_switch_grpc", "--no-p4"] if target == "bmv2" else installed("p4soft")
-        command += [word for pair in ports for word in ("-i", pair)] + ["--device-id", "1"]
-        command += ["--log-level", "error", "--"] if target == "bmv2" else []
-        command += ["--grpc-server-addr", address, "--cpu-port", str(CPU_PORT)]
-        host = self.network.topology.switch
-        process = self.switches[name] = self.network.start(host, f"switch-{name}{self._starts}", command)
-
-        def listening() -> bool:
-            process.check_running()
-            return self.network.listens(host, _PORTS[name])
-
-        poll(listening, START_TIMEOUT, f"{target} listens on {address}")
-
-    def start_controller(self) -> None:
-        self._starts += 1
-        command = [*installed("fullnat"), "run", str(self.config_path)]
-        command += ["--state-dir", str(self.state), "--control-socket", str(self.socket)]
-        self.controller = self.network.start(self.network.topology.switch, f"controller{self._starts}", command)
+        address = f"127.0.0.1:{_PORTS[name]}"
+        self.switches[name] = self._started(
+            f"switch-{name}", self._targets[name], self._ports(_PREFIXES[name]), address
+        )
 
     def stop(self) -> None:
         super().stop()

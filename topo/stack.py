@@ -13,6 +13,7 @@ from click import ClickException
 from fullnat import compiled
 from fullnat.cli.controlclient import ask
 
+from topo.model import SWITCH_PREFIX
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
 
@@ -93,22 +94,25 @@ class Stack:
         """Start the switch; returns once it takes connections. The embedded one comes with the controller."""
         if self.target == "embedded":
             return
+        self.switch = self._started("switch", self.target, self._ports(), self._grpc)
+
+    def _started(self, name: str, target: str, ports: list[str], address: str) -> Process:
+        """A switch whose P4Runtime is at ``address``, once it takes connections."""
         self._starts += 1
-        ports = self._ports()
-        if self.target == "bmv2":
-            command = ["simple_switch_grpc", "--no-p4", *ports, "--device-id", "1", "--log-level", "error"]
-            command += ["--", "--grpc-server-addr", self._grpc, "--cpu-port", str(CPU_PORT)]
+        if target == "bmv2":
+            command = ["simple_switch_grpc", "--no-p4", *ports, "--device-id", "1", "--log-level", "error", "--"]
         else:
             command = [*installed("p4soft"), *ports, "--device-id", "1", "--workers", str(self._workers)]
-            command += ["--grpc-server-addr", self._grpc, "--cpu-port", str(CPU_PORT)]
+        command += ["--grpc-server-addr", address, "--cpu-port", str(CPU_PORT)]
         host = self.network.topology.switch
-        process = self.switch = self.network.start(host, f"switch{self._starts}", command)
+        process = self.network.start(host, f"{name}{self._starts}", command)
 
         def listening() -> bool:
             process.check_running()
-            return self._listening()
+            return self.network.listens(host, int(address.rpartition(":")[2]))
 
-        poll(listening, START_TIMEOUT, f"{self.target} listens on {self._grpc}")
+        poll(listening, START_TIMEOUT, f"{target} listens on {address}")
+        return process
 
     def start_controller(self) -> None:
         """Start the controller; does not wait for it (:meth:`wait_ready`)."""
@@ -116,7 +120,7 @@ class Stack:
         command = [*installed("fullnat"), "run", str(self.config_path)]
         if self.target == "embedded":
             command += ["--embedded", *self._ports(), "--cpu-port", str(CPU_PORT), "--workers", str(self._workers)]
-        else:
+        elif self._grpc:
             command += ["--grpc-addr", self._grpc]
         if self.target == "asic":
             command += ["--device-config", str(compiled.directory() / "asic.json")]
@@ -143,13 +147,10 @@ class Stack:
             if process is not None:
                 process.stop()
 
-    def _ports(self) -> list[str]:
-        pairs = [f"{subnet.port}@{subnet.switch_interface}" for subnet in self.network.topology.subnets]
+    def _ports(self, prefix: str = SWITCH_PREFIX) -> list[str]:
+        """Those of a switch whose interfaces begin so."""
+        pairs = [f"{subnet.port}@{prefix}{subnet.port}" for subnet in self.network.topology.subnets]
         return [word for pair in pairs for word in ("-i", pair)]
-
-    def _listening(self) -> bool:
-        """Whether somebody listens on the P4Runtime port in the switch's namespace."""
-        return self.network.listens(self.network.topology.switch, int(GRPC.rpartition(":")[2]))
 
     # -------------------------------------------------------------------------------------------------- questions
     # Questions go over the control socket as the command line tools send them; a process for each would cost half a
