@@ -116,7 +116,7 @@ compiled: setup  ## the same with the core compiled by mypyc, for this Python: c
 
 COMPILED_TESTS := core net p4rt app cli config api fnatadm health e2e/test_sessions.py e2e/test_endings.py e2e/test_crashes.py
 test-compiled: compiled  ## what the tests say of the controller, said of a compiled one; as root
-	@PYTHONPATH=build/compiled $(BIN)/python -c "from fullnat.core import store; assert store.__file__.endswith('.so'), store.__file__"
+	@PYTHONPATH=build/compiled $(BIN)/python -c "from fullnat.core.session import store; assert store.__file__.endswith('.so'), store.__file__"
 	PYTHONPATH=$(abspath build/compiled) $(BIN)/pytest -o "pythonpath=build/compiled . toa/python tests/p4 tests/p4soft/server" \
 	  -m "not interpreted" $(PARALLEL) $(addprefix tests/,$(COMPILED_TESTS))
 
