@@ -33,6 +33,8 @@ _OPTIONS = (
 )
 """Members come and go, and are wanted as soon as they are back. etcd ends connections that ping more often than every 5
 s (--grpc-keepalive-min-time)."""
+_HAS_LEADER: tuple[tuple[str, str], ...] = (("hasleader", "true"),)
+"""A member without a leader says so at once instead of waiting for one (etcd's MetadataRequireLeaderKey)."""
 _NO_AUTH = "authentication is not enabled"
 _LOGGER = logging.getLogger(__name__)
 
@@ -88,20 +90,15 @@ class Members:
     async def stream(self, method: Method, request: Any) -> AsyncIterator[Any]:
         """What the member that is asked first answers to ``request``, until it ends, which is raised as EtcdError."""
         member = self.asked
-        call = self._channel(member).stream_stream(
-            method.path, request_serializer=_serialized, response_deserializer=method.answer.FromString
-        )(metadata=await self._metadata())
+        call = self._streams(member, method)(metadata=await self._metadata())
         try:
             await call.write(request)
             while True:
-                answer = await call.read()
-                if answer is grpc.aio.EOF:
-                    raise Unreachable(f"etcd at {member} has ended the stream")
-                yield answer
+                yield await _next(call, member)
         except grpc.RpcError as error:
             raise errors.of(error, str(member)) from None
         except asyncio.InvalidStateError:
-            raise Unreachable(f"etcd at {member} has ended the stream") from None
+            raise _ended(member) from None
         finally:
             call.cancel()
 
@@ -167,30 +164,23 @@ class Members:
         self._told = trouble
 
     async def _unary(self, member: Endpoint, method: Method, request: Any, seconds: float) -> Any:
-        call = self._channel(member).unary_unary(
-            method.path, request_serializer=_serialized, response_deserializer=method.answer.FromString
-        )
+        call = self._one(member, method)
         try:
             return await call(request, timeout=seconds, metadata=await self._metadata())
         except grpc.RpcError as error:
             raise errors.of(error, str(member)) from None
 
     async def _streamed(self, member: Endpoint, method: Method, request: Any, seconds: float) -> Any:
-        call = self._channel(member).stream_stream(
-            method.path, request_serializer=_serialized, response_deserializer=method.answer.FromString
-        )(timeout=seconds, metadata=await self._metadata())
+        call = self._streams(member, method)(timeout=seconds, metadata=await self._metadata())
         try:
             await call.write(request)
-            answer = await call.read()
+            return await _next(call, member)
         except grpc.RpcError as error:
             raise errors.of(error, str(member)) from None
         except asyncio.InvalidStateError:
-            answer = grpc.aio.EOF
+            raise _ended(member) from None
         finally:
             call.cancel()
-        if answer is grpc.aio.EOF:
-            raise Unreachable(f"etcd at {member} has ended the stream")
-        return answer
 
     # ---- what calls need
 
@@ -203,30 +193,46 @@ class Members:
             self._channels[member] = made
         return self._channels[member]
 
+    def _one(self, member: Endpoint, method: Method) -> Any:
+        """What makes a call with one message each way."""
+        return self._channel(member).unary_unary(method.path, _serialized, method.answer.FromString)
+
+    def _streams(self, member: Endpoint, method: Method) -> Any:
+        """The same, whose messages are streams."""
+        return self._channel(member).stream_stream(method.path, _serialized, method.answer.FromString)
+
     async def _metadata(self) -> tuple[tuple[str, str], ...]:
-        """A member without a leader says so at once instead of waiting for one (etcd's MetadataRequireLeaderKey)."""
-        found: tuple[tuple[str, str], ...] = (("hasleader", "true"),)
         if self._settings.user is None:
-            return found
+            return _HAS_LEADER
         if self._token is None:
             self._token = await self._authenticated(self._settings.user)
-        return (*found, ("token", self._token)) if self._token else found
+        return (*_HAS_LEADER, ("token", self._token)) if self._token else _HAS_LEADER
 
     async def _authenticated(self, user: str) -> str:
         """A token; "" where etcd has no authentication."""
         request = pb.AuthenticateRequest(name=user, password=self._settings.password)
         member = self.asked
-        call = self._channel(member).unary_unary(
-            AUTHENTICATE.path, request_serializer=_serialized, response_deserializer=AUTHENTICATE.answer.FromString
-        )
+        call = self._one(member, AUTHENTICATE)
         try:
-            answer = await call(request, timeout=self._otherwise, metadata=(("hasleader", "true"),))
+            answer = await call(request, timeout=self._otherwise, metadata=_HAS_LEADER)
         except grpc.RpcError as error:
             if _NO_AUTH in str(error.details()):
                 _LOGGER.warning("etcd has no authentication enabled: whoever reaches it can change what is in it")
                 return ""
             raise errors.of(error, str(member)) from None
         return str(answer.token)
+
+
+async def _next(call: Any, member: Endpoint) -> Any:
+    """The next message of a stream. Raises Unreachable at its end."""
+    answer = await call.read()
+    if answer is grpc.aio.EOF:
+        raise _ended(member)
+    return answer
+
+
+def _ended(member: Endpoint) -> Unreachable:
+    return Unreachable(f"etcd at {member} has ended the stream")
 
 
 def _serialized(message: Any) -> bytes:
