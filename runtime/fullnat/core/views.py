@@ -10,6 +10,7 @@ from fullnat.core.balancing.service import Service
 from fullnat.core.balancing.templates import Template
 from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import ProbeResult
+from fullnat.core.protocols.tcp import TcpState
 from fullnat.core.session.lifecycle import Phase
 from fullnat.core.session.pool import LocalAddress, LocalPool
 from fullnat.core.session.sessions import Session, Twice, once
@@ -44,9 +45,10 @@ class SessionView(NamedTuple):
     def read(self, result: ProbeResult) -> SessionView:
         """The same as a reading of the switch just now shows it."""
         result = once(result, self.twice)
-        if self.expires is None or result.idle is None or self.is_over:
+        idle = result.idle_in if self.state == TcpState.SYN_RECV.name else result.idle
+        if self.expires is None or idle is None or self.is_over:
             return self._replace(counters=result)
-        expires = max(0.0, self.timeout - min(max(result.idle, 0.0), self.age))
+        expires = max(0.0, self.timeout - min(max(idle, 0.0), self.age))
         return self._replace(counters=result, expires=expires)
 
 

@@ -37,6 +37,8 @@ class Held(NamedTuple):
     """Sessions already tried for it in vain."""
     end: int = 0
     """What the session's client had sent before, in the server's numbering; 0 = the switch does not tell."""
+    came_again: bool = False
+    """It is the repetition of one that is here."""
 
 
 class Twice(NamedTuple):
