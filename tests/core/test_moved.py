@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fullnat.core.interface import IdleNotice, Moved, ProbeResult
+from fullnat.core.session.sessions import added
 from fullnat.core.views import SessionView
 
 from .builders import SWITCH_MAC_1, SWITCH_MAC_2, config, virtual
@@ -98,3 +99,8 @@ def test_a_session_counts_on() -> None:
 def counted(view: SessionView) -> tuple[int, int]:
     assert view.counters is not None
     return view.counters.in_packets, view.counters.out_packets
+
+
+def test_what_is_added_says_nothing_of_how_long_a_session_is_idle() -> None:
+    now, before = ProbeResult(2.0, 1, 100, 3, None, idle_in=4.0), ProbeResult(9.0, 10, 1000, 30, None, idle_in=9.0)
+    assert added(now, before) == ProbeResult(2.0, 11, 1100, 33, None, idle_in=4.0)

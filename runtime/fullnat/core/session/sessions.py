@@ -63,12 +63,11 @@ def added(counters: ProbeResult, before: ProbeResult | None) -> ProbeResult:
     """``counters`` that go on where those ``before`` have stopped."""
     if before is None:
         return counters
-    return ProbeResult(
-        counters.idle,
-        counters.in_packets + before.in_packets,
-        None if counters.in_bytes is None else counters.in_bytes + (before.in_bytes or 0),
-        counters.out_packets + before.out_packets,
-        None if counters.out_bytes is None else counters.out_bytes + (before.out_bytes or 0),
+    return counters._replace(
+        in_packets=counters.in_packets + before.in_packets,
+        in_bytes=None if counters.in_bytes is None else counters.in_bytes + (before.in_bytes or 0),
+        out_packets=counters.out_packets + before.out_packets,
+        out_bytes=None if counters.out_bytes is None else counters.out_bytes + (before.out_bytes or 0),
     )
 
 
