@@ -22,7 +22,9 @@ from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.tables.session import SessionEntry
 
 ADOPTED_SPREAD = 10.0
-"""Seconds over which adopted sessions are looked at for the first time."""
+"""Seconds over which adopted sessions are looked at for the first time,"""
+LOOKS = 20_000
+"""or as many as it takes to look at no more in a second: while others are read, and connections begin."""
 
 DEFERRED = 1 << 20
 """News of sessions that are not known yet that are kept. What else there was is found out when they are looked at."""
@@ -228,7 +230,7 @@ class Adoption:
         """See soon whether they live."""
         self._adopted += len(adopted)
         self._store.stats["sessions_adopted"] += len(adopted)
-        self._expiry.look(adopted, now, ADOPTED_SPREAD)
+        self._expiry.look(adopted, now, max(ADOPTED_SPREAD, self._adopted / LOOKS))
 
 
 def _deleted(surplus: Sequence[SessionEntry]) -> str:
