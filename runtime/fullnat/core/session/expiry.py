@@ -19,8 +19,8 @@ from fullnat.core.session.store import SessionStore
 
 PROBE_BATCH = 256
 """Sessions per Probe effect."""
-DUE_LIMIT = 4096
-"""Sessions handled per deadline; more follow at once, after whatever else has come in between."""
+DUE_LIMIT = 128
+"""Sessions handled per deadline, some 2 ms of work; more follow at once, after whatever else has come in between."""
 PROBE_RETRY = 10.0
 """Seconds after which a probe is taken for lost."""
 SECOND_LOOK = 1.0
