@@ -283,7 +283,7 @@ class SessionStore(Writes):
                     service.limits.opened(session)
                 else:
                     service.limits.settled(session)
-                if service.half_open > service.half_open_most > 0:
+                if 0 < service.half_open_most < service.half_open:
                     self.crowded.add(service)
         if server.has_threshold and server.judge():
             scheduler.opened(server)
