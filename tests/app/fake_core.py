@@ -42,6 +42,9 @@ class FakeCore:
         self.events.append(event)
         return [(switch, self.on_event(event))]
 
+    def conclude(self, now: float) -> list[Envelope]:
+        return []
+
     def deadline(self) -> float | None:
         return self.due
 

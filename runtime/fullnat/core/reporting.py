@@ -40,7 +40,7 @@ class Reporting:
     def holds(self, entry: SessionEntry) -> bool:
         """Whether a session that is known has the id of ``entry``, or its client."""
         table = self._store.table
-        return entry.session_id in table.by_id or reconcile.key_of(entry) in table.by_key
+        return entry.session_id in table.by_id or entry.flow_in in table.by_key
 
     def stands(self, entry: SessionEntry) -> bool:
         """Whether the switch holds just this session, and nothing is under way with it."""
