@@ -100,7 +100,8 @@ class Expiry:
                 continue
             session.probing = False
             if session.phase is Phase.CLOSING:
-                session.counters = result or session.counters
+                if result is not None:
+                    session.counted(result)
                 over.append(session)
                 continue
             if result is None:
@@ -108,7 +109,7 @@ class Expiry:
                 ends(self._store.journal, session, LOST)
                 over.append(session)
                 continue
-            session.counters = result
+            session.counted(result)
             if self._judge(session, result, now):
                 self._expire(session, now, over, out)
         self._store.remove(over, now, out)
