@@ -139,13 +139,12 @@ def test_talkers_are_told_by_their_share() -> None:
 def test_who_gets_cookies_is_among_the_talkers() -> None:
     """Of a flood that gets cookies no SYN is brought; some are told, each for many."""
     rig = Rig(config(virtual(syn_proxy="always")))
-    for number in range(1000):
+    for number in range(4000):
         rig.send(Asked(CLIENT if number % 4 else ip("10.1.0.0", number), 512))
         rig.now += 0.001
-    (first, *others) = rig.controller.talkers(3, rig.now)
+    (first,) = rig.controller.talkers(3, rig.now)
     assert (str(first.source), round(first.share, 2)) == ("203.0.113.9/32", 0.75)
     assert first.rate == pytest.approx(750 * 512, rel=0.1)
-    assert all(other.share < 0.01 for other in others)
 
 
 def test_auto_begins_where_the_service_has_as_many_as_it_may() -> None:

@@ -17,6 +17,8 @@ SAMPLE = 4
 """One packet in so many, by chance. SYNs that get a cookie are not brought; of those the switch tells some."""
 KEPT = 512
 """Sources; while they are counted twice as many."""
+SHARE = 0.001
+"""Of all, that a source has to be told of: of a flood from random ones each has been seen by chance."""
 WINDOW = 10.0
 """Seconds that are counted together; what is told is of the last one and of what has followed it."""
 
@@ -74,6 +76,7 @@ class Talkers:
         return [
             Talker(self._prefix(source), count / max(seconds, 1.0), count / total)
             for count, source in nlargest(most, ((count, source) for source, count in both.items()))
+            if count >= total * SHARE
         ]
 
     def _prefix(self, source: Address) -> Prefix:
