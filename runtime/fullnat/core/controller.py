@@ -22,6 +22,7 @@ from fullnat.core.declared.declaration import Change, Declaration
 from fullnat.core.declared.model import Model
 from fullnat.core.interface import (
     THE_SWITCH,
+    Asked,
     Behind,
     Effect,
     Envelope,
@@ -139,6 +140,8 @@ class Controller(Reporting):
                 self._expiry.events(event, now)
             case NeighborHeard():
                 self._neighbors.heard(event, now, out)
+            case Asked():
+                self._talkers.seen(event.source, now, event.of)
             case Probed():
                 self._expiry.probed(event, now, out)
             case IdleNotice():

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from fullnat.core.histogram import SETUP_BOUNDS, Histogram
-from fullnat.core.interface import Event, NeighborHeard, PacketIn
+from fullnat.core.interface import Asked, Event, NeighborHeard, PacketIn
 from fullnat.p4constants import PuntReason
 
 OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM), int(PuntReason.SNAT))
@@ -75,7 +75,7 @@ class Inbox:
         self._events: deque[Event] = deque()
         self._openings = {reason: _Queue(openings) for reason in OPENINGS}
         self._queues: dict[int, _Queue] = {**self._openings}
-        """By reason; -1 are neighbors that were heard."""
+        """By reason; -1 are neighbors that were heard, -2 who gets cookies."""
         self._turns: deque[int] = deque()
         """Reasons of which something waits, the next one first."""
         self.handled = 0
@@ -101,6 +101,8 @@ class Inbox:
                 self._packet(event.reason, event, now)
             elif type(event) is NeighborHeard:
                 self._packet(-1, event, now)
+            elif type(event) is Asked:
+                self._packet(-2, event, now)
             else:
                 self._events.append(event)
 

@@ -97,6 +97,14 @@ class NeighborHeard:
     ingress_port: int
 
 
+class Asked(NamedTuple):
+    """The source of a SYN that the switch has answered with a cookie, chosen by chance (a digest)."""
+
+    source: Address
+    of: int
+    """SYNs that it stands for."""
+
+
 @dataclass(frozen=True, slots=True)
 class IdleNotice:
     """One direction's entry was not hit for its idle timeout. A hint: may repeat or be lost."""
@@ -200,6 +208,7 @@ Event = (
     PacketIn
     | SessionEvents
     | NeighborHeard
+    | Asked
     | IdleNotice
     | Written
     | Probed

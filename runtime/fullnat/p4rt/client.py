@@ -233,9 +233,9 @@ class Client:
         return True
 
     async def enable_digests(self) -> None:
-        """Have session events reported, and neighbors that ask for our addresses."""
+        """Have session events reported, neighbors that ask for our addresses, and who gets cookies."""
         await self._enable_digest(self.schema.packets.digest_id, DIGEST_DELAY_NS)
-        for digest_id in self.schema.packets.neighbor_digest_ids:
+        for digest_id in self.schema.packets.other_digest_ids:
             await self._enable_digest(digest_id, NEIGHBOR_DELAY_NS)
 
     async def _enable_digest(self, digest_id: int, delay_ns: int) -> None:
