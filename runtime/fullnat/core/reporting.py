@@ -38,7 +38,7 @@ class Reporting:
     _talkers: Talkers
 
     def holds(self, entry: SessionEntry, *, is_inward: bool) -> bool:
-        """Whether a session that is known has the same key in session_in, if that ``is_inward``, or else in session_out;
+        """Whether a session that is known has the same key in session_in, if that ``is_inward``, else in session_out:
         another one may have the same id."""
         table = self._store.table
         if is_inward:
