@@ -123,8 +123,6 @@ class Controller(Reporting):
         """Real servers without sessions, as last told."""
         self._now = 0.0
 
-    # ---- events
-
     def handle(self, event: Event, now: float, switch: SwitchId) -> list[Envelope]:
         """News of ``switch``. Raises SeveralSwitches when it comes up while another one is."""
         out: list[Effect] = []
@@ -134,6 +132,8 @@ class Controller(Reporting):
         match event:
             case PacketIn():
                 self._arrivals.packet(event, now, out)
+            case Written():
+                self._written(event, now, out)
             case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
                 pass
             case SessionEvents():
@@ -142,8 +142,6 @@ class Controller(Reporting):
                 self._neighbors.heard(event, now, out)
             case Asked():
                 self._talkers.seen(event.source, now, event.of)
-            case Written():
-                self._written(event, now, out)
             case Probed():
                 self._expiry.probed(event, now, out)
             case IdleNotice():
@@ -164,7 +162,13 @@ class Controller(Reporting):
                 out += announce(self._declaration.router, self._tables.own)
             case SwitchDown():
                 self._switch_down()
-                return []
+        return [(switch, out)] if out else []
+
+    def conclude(self, now: float) -> list[Envelope]:
+        """What events that have come together lead to; it follows them."""
+        if self._switch is None:
+            return []
+        out: list[Effect] = []
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         if self._store.mappings.blocks.log:
@@ -177,7 +181,7 @@ class Controller(Reporting):
             self._tables.write([], out)
         elif self._tables.policies.changed:
             self._tables.follow_policies(out)
-        return [(switch, out)] if out else []
+        return [(self._switch, out)] if out else []
 
     def _comes_up(self, event: Event, switch: SwitchId) -> bool:
         if not isinstance(event, SwitchUp):

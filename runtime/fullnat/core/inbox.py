@@ -118,26 +118,26 @@ class Inbox:
             else:
                 self.overflown += 1
 
-    def take(self, now: float) -> Event | None:
-        """The next one; None: there is nothing that is worth doing."""
+    def take(self, most: int, now: float) -> list[Event]:
+        """The next ones, so many at most; none when there is nothing that is worth doing."""
         for openings in self._openings.values():
             if openings.waiting:
                 self.shed += openings.give_up(now)
-        if self._events:
-            return self._events.popleft()
-        while self._turns:
-            reason = self._turns.popleft()
+        events, turns = self._events, self._turns
+        taken = [events.popleft() for _ in range(min(most, len(events)))]
+        while turns and len(taken) < most:
+            reason = turns.popleft()
             waiting = self._queues[reason].waiting
             if not waiting:
                 continue
             came, event = waiting.popleft()
             if waiting:
-                self._turns.append(reason)
+                turns.append(reason)
             if reason in self._openings:
                 self.handled += 1
                 self.waited.observe(now - came)
-            return event
-        return None
+            taken.append(event)
+        return taken
 
     def clear(self) -> None:
         self._events.clear()

@@ -55,6 +55,7 @@ class PacketIo:
             self.layout = Layout(*(tuple((field.id, field.bits) for field in side) for side in (packet_in, packet_out)))
             self._frame_in, self._frame_out = _packed(packet_in), _packed(packet_out)
         self.digest_id = session_event.id
+        self._tells_ends = len(session_event.fields) == len(SessionEvents._fields)
         self._digests: dict[int, tuple[Callable[..., Event], struct.Struct]] = {
             self.digest_id: (SessionEvents, _packed(session_event.fields))
         }
@@ -165,7 +166,7 @@ class PacketIo:
         try:
             rows = layout.iter_unpack(b"".join(digests.data))
             if digests.digest_id == self.digest_id:
-                return [*joined([made(SessionEvents, row if len(row) == 4 else (*row, 0)) for row in rows])]
+                return [*joined(rows if self._tells_ends else [(*row, 0) for row in rows])]
             return [event(*row) for row in rows]
         except struct.error:
             raise ValueError("digest with another size than its struct") from None
