@@ -97,7 +97,7 @@ class Controller(Reporting):
         self._refused = RefusedClients(self._store, self._tables.policies, self._resets)
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
         self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
-        self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
+        self._datagrams = Datagrams(self._store, OnePacket(self._store, self._neighbors))
         self._arrivals = Arrivals(
             self._store,
             self._declaration,
