@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from fullnat.app.group import gate
+from fullnat.app.group.admission import Admission
 from fullnat.app.group.fill import Fill
 from fullnat.app.group.ledger import Ledger
 from fullnat.app.group.member import Member, Role, Takeover
@@ -24,7 +25,7 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.session import SwitchSession
 from fullnat.app.writer import Update
 from fullnat.core.interface import THE_SWITCH, Event, Moved, SessionsRead, SwitchUp
-from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError
+from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
 
 PATIENCE = 3.0
 """Seconds to wait for a switch that is known to be better than those that are there."""
@@ -47,6 +48,9 @@ class SwitchGroup:
         self.active: Member | None = None
         self.outgoing: Outgoing | None = None
         self.counts = Counts()
+        self.admission = Admission(remembered, names)
+        self._is_over = False
+        """The controller gives them all up, and nobody takes over from anybody."""
         self._ledger = Ledger()
         self._remembered = remembered
         self._leading: Member | None = None
@@ -60,6 +64,24 @@ class SwitchGroup:
         self._changed = asyncio.Event()
 
     # what becomes of a member
+
+    def starts(self) -> None:
+        """Connections to the switches are made from now on."""
+        self.admission.begin()
+        self._is_over = False
+
+    def ends(self) -> None:
+        """They are about to be ended."""
+        self._is_over = True
+
+    async def admit(self, member: Member, session: SwitchSession) -> None:
+        """Until ``member`` may be written to. Raises NotPrimary."""
+        while not self.admission.is_alone([name for name, each in self.members.items() if each.owner.is_held]):
+            await self._change()
+            if not session.is_primary:
+                raise NotPrimary("another controller is primary")
+        await self.admission.admit(member.name)
+        self._tell()
 
     async def serve(self, member: Member, session: SwitchSession, *, was_active: bool = False) -> None:
         """``member`` is there, until it is the active one. Raises P4RuntimeError."""
@@ -196,9 +218,9 @@ class SwitchGroup:
         if self._leading is member:
             self._leading = None
         if not was_active:
-            if self.active is not None:
+            if self.active is not None and not self._is_over:
                 self._remember()
-        elif (successor := self._successor()) is None or taken:
+        elif (successor := self._successor()) is None or taken or self._is_over:
             self._down(reason)
         else:
             self._move(successor, f"{member.name}: {reason}")

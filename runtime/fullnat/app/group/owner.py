@@ -79,8 +79,10 @@ class GroupOwner:
 
     @property
     def is_held(self) -> bool:
-        """Each of them has us as primary, by its last word: where one has not, another controller may be."""
-        return all(member.owner.is_held for member in self.group.members.values())
+        """Each of them has us as primary, by its last word, and may be written to: where one has not, another
+        controller may be."""
+        admitted = self.group.admission.admitted
+        return all(member.owner.is_held and name in admitted for name, member in self.group.members.items())
 
     @property
     def surpassed(self) -> int:
@@ -105,10 +107,17 @@ class GroupOwner:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for member in self.group.members.values():
-                tasks.create_task(member.owner.run(), name=f"switch-owner-{member.name}")
-        raise AssertionError("an owner of a switch has come to an end")
+        self.group.starts()
+        members = self.group.members.values()
+        tasks = [asyncio.create_task(each.owner.run(), name=f"switch-owner-{each.name}") for each in members]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            self.group.ends()
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        raise next(end for end in ends if isinstance(end, Exception))
 
 
 def _connects(connect: Callable[[SwitchSettings], Client], switch: SwitchSettings) -> Callable[[], Client]:
