@@ -74,7 +74,7 @@ def run(options: Options, console: Console) -> Outcome:
             _run(options, world, stack, clocks, console, outcome)
         finally:
             if not outcome.passed and options.keep is not None:
-                shutil.copytree(world.network.logs, options.keep, dirs_exist_ok=True, ignore=_ignored)
+                _keep(world.network.logs, options.keep)
     return outcome
 
 
@@ -150,6 +150,8 @@ def summary(outcome: Outcome) -> Table:
     return table
 
 
-def _ignored(_directory: str, names: list[str]) -> list[str]:
-    """Sockets, and what etcd keeps."""
-    return [name for name in names if name.endswith(".sock") or name.startswith("m")]
+def _keep(logs: Path, to: Path) -> None:
+    to.mkdir(parents=True, exist_ok=True)
+    for pattern in ("*.err", "*.out", "*.toml"):
+        for log in logs.glob(pattern):
+            shutil.copy(log, to)

@@ -61,13 +61,12 @@ class Links:
         said = [f"ip daddr {{ {cut} }} drop"] if cut else []
         if host in self._slow:
             heard.append(f"iifname {self._interface} numgen random mod 100 < {SLOW_LOSS} drop")
-        chains = "".join(
-            f" chain {hook} {{ type filter hook {hook} priority 0; {'; '.join(rules)} }}"
-            for hook, rules in (("input", heard), ("output", said))
-        )
-        self._run(
-            host, ["nft", "-f", "-"], f"table inet links\ndelete table inet links\ntable inet links {{{chains} }}\n"
-        )
+        chains = ""
+        for hook, rules in (("input", heard), ("output", said)):
+            body = [f"type filter hook {hook} priority 0", *rules]
+            chains += f"chain {hook} {{\n" + "".join(f"{line}\n" for line in body) + "}\n"
+        anew = "table inet links\ndelete table inet links\n"
+        self._run(host, ["nft", "-f", "-"], f"{anew}table inet links {{\n{chains}}}\n")
 
     def _run(self, host: str, command: list[str], text: str = "") -> None:
         with self._network.inside(host):
