@@ -38,7 +38,7 @@ class Faults:
         kind = KINDS[fault.kind]
         if kind.of is Of.SWITCH and not self._switches_are_well():
             return None
-        begun = _ACTIONS[fault.kind](self)
+        begun = ACTIONS[fault.kind](self)
         if begun is None:
             return None
         self._hurt.add(fault.kind)
@@ -171,7 +171,7 @@ def _stopped(process: Process) -> Undo:
     return partial(process.signal, signal.SIGCONT)
 
 
-_ACTIONS: Mapping[str, Callable[[Faults], Begun]] = {
+ACTIONS: Mapping[str, Callable[[Faults], Begun]] = {
     "kill the active switch": lambda faults: faults.kill_switch("active"),
     "kill the switch that stands by": lambda faults: faults.kill_switch("standby"),
     "stop the active switch": lambda faults: faults.stop_switch("active"),

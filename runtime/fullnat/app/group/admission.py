@@ -27,6 +27,8 @@ class Admission:
     def __init__(self, remembered: Remembered, names: Collection[str]) -> None:
         self.admitted: frozenset[str] = frozenset()
         """Switches that we may write to."""
+        self._told: frozenset[str] = frozenset()
+        """Those that others are to know of: these, and some that will be."""
         self._remembered = remembered
         self._names = frozenset(names)
         self._is_alone = False
@@ -35,7 +37,8 @@ class Admission:
 
     def begin(self) -> None:
         """We lead, and have no switch yet."""
-        self.admitted, self._since = frozenset(), None
+        self.admitted = self._told = frozenset()
+        self._since = None
         self._is_alone = not self._remembered.shared or self._remembered.held != self._names
 
     def is_alone(self, primary: Collection[str]) -> bool:
@@ -50,11 +53,13 @@ class Admission:
 
     async def admit(self, name: str) -> None:
         """We are alone: once others would know that we hold ``name``, it may be written to."""
-        await self._remembered.hold(self.admitted | {name})
+        self._told |= {name}
+        await self._remembered.hold(self._told)
         self.admitted |= {name}
 
     def leave(self, name: str) -> None:
         """``name`` is ours no more."""
-        if name in self.admitted:
-            self.admitted -= {name}
-            self._remembered.release(self.admitted)
+        self.admitted -= {name}
+        if name in self._told:
+            self._told -= {name}
+            self._remembered.release(self._told)

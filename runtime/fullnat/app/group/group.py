@@ -68,7 +68,7 @@ class SwitchGroup:
     def starts(self) -> None:
         """Connections to the switches are made from now on."""
         self.admission.begin()
-        self._is_over = False
+        self._is_over, self._since = False, monotonic()
 
     def ends(self) -> None:
         """They are about to be ended."""

@@ -90,14 +90,18 @@ class Role:
         self._last: Scribe | None = None
         self._written = 0
         """Memos, in earlier terms."""
+        self._connections = 0
+        """To switches, so far."""
         store.on_change(self._adopting.set, self.election.changed)
 
     def bids(self) -> Bids:
-        """Those of a new connection to a switch. Raises ConnectionLost for who is not sure to lead."""
+        """Those of a new connection to a switch, higher than of the one before: a switch that has not noticed yet that
+        this one is gone refuses another connection with the same. Raises ConnectionLost for who is not sure to lead."""
         if not self.election.confirmed:
             raise ConnectionLost("etcd does not confirm that this controller leads")
         first = self.store.raised + self.election.term << TERM_BITS
-        return Bids(first, first | (1 << TERM_BITS) - 1)
+        self._connections += 1
+        return Bids(first + self._connections, first | (1 << TERM_BITS) - 1)
 
     def remember(self, switches: bytes) -> None:
         """Have the next leader know this of the switches of a group."""
