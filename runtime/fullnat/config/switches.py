@@ -4,7 +4,7 @@ there is one switch, where the command line says."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fullnat.compiled import TARGETS
@@ -39,6 +39,13 @@ SWITCH: dict[str, tuple[Convert, Any]] = {
 }
 
 
+def member(name: str, grpc_addr: str, device_id: int | None = None) -> SwitchSettings:
+    """One that is told by a command. Raises ValueError."""
+    convert, default = SWITCH["device_id"]
+    number = default if device_id is None else convert(device_id)
+    return SwitchSettings(name=_name(name), grpc_addr=_grpc(grpc_addr), device_id=number)
+
+
 def switch(found: Mapping[str, Any], where: Where, problems: Problems) -> SwitchSettings:
     """One section, whose values are right each by itself."""
     if found["embedded"] and found["grpc_addr"]:
@@ -62,6 +69,19 @@ def check(config: Config, problems: Problems, target: str) -> None:
             first = next((other for other, old in enumerate(before, 1) if same(old, each)), None)
             if first is not None:
                 problems.add(where, key, f"is already that of switch {first}")
+
+
+def apart(switches: Sequence[SwitchSettings]) -> list[str]:
+    """Why these cannot be one group, as :func:`check` finds it."""
+    if len(switches) > MOST:
+        return [f"a group has {MOST} switches at most"]
+    return [
+        f"switch {new.name}: {key} is already that of switch {old.name}"
+        for number, new in enumerate(switches)
+        for old in switches[:number]
+        for key, same in _APART.items()
+        if same(old, new)
+    ]
 
 
 def _same_name(old: SwitchSettings, new: SwitchSettings) -> bool:

@@ -223,7 +223,7 @@ class SharedStream:
             election = request.arbitration.election_id
             self._switch.bids(self, election.high << 64 | election.low)
         elif request.HasField("packet"):
-            self._switch.packet_outs.append(request.packet)
+            self._switch.take(request.packet)
 
     async def room(self, limit: int = QUEUE_LIMIT) -> None:
         if self._over:

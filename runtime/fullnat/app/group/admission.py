@@ -22,16 +22,16 @@ NOTICE_SECONDS = LOST_SECONDS + 2 * TICK_SECONDS
 
 
 class Admission:
-    """Of one group with these switches."""
+    """Of one group."""
 
-    def __init__(self, remembered: Remembered, names: Collection[str]) -> None:
+    def __init__(self, remembered: Remembered) -> None:
         self.admitted: frozenset[str] = frozenset()
         """Switches that we may write to."""
         self._told: frozenset[str] = frozenset()
         """Those that others are to know of: these, and some that will be."""
         self._remembered = remembered
-        self._names = frozenset(names)
-        self._is_alone = False
+        self._others: frozenset[str] = frozenset()
+        """Switches that the leader before may write to."""
         self._since: float | None = None
         """From when on we have been primary on one of them."""
 
@@ -39,22 +39,26 @@ class Admission:
         """We lead, and have no switch yet."""
         self.admitted = self._told = frozenset()
         self._since = None
-        self._is_alone = not self._remembered.shared or self._remembered.held != self._names
+        remembered = self._remembered
+        holds_all = remembered.shared and remembered.held == remembered.group
+        self._others = remembered.held if holds_all else frozenset()
 
     def is_alone(self, primary: Collection[str]) -> bool:
         """``primary``: the switches on which we are so now."""
-        if not primary:
+        ours = self._others & set(primary)
+        if not ours:
             self._since = None
         elif self._since is None:
             self._since = monotonic()
-        noticed = self._since is not None and monotonic() - self._since > NOTICE_SECONDS
-        self._is_alone = self._is_alone or len(primary) == len(self._names) or noticed
-        return self._is_alone
+        if ours == self._others or (self._since is not None and monotonic() - self._since > NOTICE_SECONDS):
+            self._others = frozenset()
+        return not self._others
 
-    async def admit(self, name: str) -> None:
-        """We are alone: once others would know that we hold ``name``, it may be written to."""
+    async def admit(self, name: str, group: Collection[str]) -> None:
+        """We are alone: once others would know that we hold ``name``, of the switches ``group``, it may be written
+        to."""
         self._told |= {name}
-        await self._remembered.hold(self._told)
+        await self._remembered.hold(self._told, frozenset(group))
         self.admitted |= {name}
 
     def leave(self, name: str) -> None:

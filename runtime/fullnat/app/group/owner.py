@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from fullnat.app.group.group import SwitchGroup
-from fullnat.app.group.member import Role
+from fullnat.app.group.member import Member, Role
+from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shown import Json
 from fullnat.app.switch import SwitchOwner
 from fullnat.app.writer import Writer
+from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config.servers import SwitchSettings
 from fullnat.core.interface import SwitchId
+from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
+from fullnat.p4rt.errors import ConnectionLost
 
 
 class GroupOwner:
@@ -28,11 +32,21 @@ class GroupOwner:
         remembered: Remembered,
         switches: Sequence[SwitchSettings],
         connect: Callable[[SwitchSettings], Client],
+        patience: Patience = Patience(),  # noqa: B008
+        cpu_port: int = CPU_PORTS[V1MODEL],
     ) -> None:
-        self.group = SwitchGroup(runner, remembered, [each.name for each in switches])
-        for each in switches:
-            member = self.group.members[each.name]
-            member.owner = SwitchOwner(runner, _connects(connect, each), SwitchId(each.name), member, member.counts)
+        """As :class:`fullnat.app.group.group.SwitchGroup`."""
+        self.group = SwitchGroup(runner, remembered, patience, cpu_port)
+        self.switches: tuple[SwitchSettings, ...] = ()
+        """In whose order one is chosen."""
+        self._runner = runner
+        self._connect = connect
+        self._gone = Counts()
+        """Of those that are of the group no more."""
+        self._tasks: dict[str, asyncio.Task[NoReturn]] = {}
+        self._work: asyncio.TaskGroup | None = None
+        """While :meth:`run` runs."""
+        self._have(switches)
 
     @property
     def client(self) -> Client | None:
@@ -53,6 +67,7 @@ class GroupOwner:
         """Of all of them."""
         of = [member.counts for member in self.group.members.values()]
         counts = self.group.counts
+        of.append(self._gone)
         counts.connects = sum(each.connects for each in of)
         counts.pushes = sum(each.pushes for each in of)
         counts.orphans = sum(each.orphans for each in of)
@@ -67,6 +82,19 @@ class GroupOwner:
         if self.stands_by:
             return "standby"
         return "synchronising" if any(each.role is Role.WAITING for each in members) else "disconnected"
+
+    async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """As the client of one switch has them, added up over all of them. Raises P4RuntimeError."""
+        active = self.group.active
+        if active is None or active.owner.client is None:
+            raise ConnectionLost("no switch of the group forwards")
+        found = await active.owner.client.counters(array, indexes)
+        return self.group.odometer.read(active.name, array.id, found)
+
+    @property
+    def active_name(self) -> str:
+        active = self.group.active
+        return "" if active is None else active.name
 
     @property
     def stands_by(self) -> bool:
@@ -105,19 +133,73 @@ class GroupOwner:
         """Have another one forward; the name of the one before. Raises NotNow."""
         return await self.group.activate(name)
 
+    async def change(self, switches: Sequence[SwitchSettings]) -> list[str]:
+        """Have these switches, in this order, and touch none that is there already; what that changes. If the one that
+        forwards goes, another one does so first. Raises NotNow, and then nothing has changed."""
+        leaving = [each for each in self.switches if each not in switches]
+        staying = [each.name for each in switches if each in self.switches]
+        active = self.group.active
+        if active is not None and active.name in (each.name for each in leaving):
+            await self.group.hand_over(staying)
+        for each in leaving:
+            await self._part(each.name)
+        changes = self.would_change(switches)
+        self._have(switches)
+        self.group.chosen()
+        return changes
+
+    def would_change(self, switches: Sequence[SwitchSettings]) -> list[str]:
+        """What :meth:`change` would tell."""
+        leaving = [f"switch {each.name} leaves the group" for each in self.switches if each not in switches]
+        return leaving + [f"switch {each.name} joins the group" for each in switches if each not in self.switches]
+
+    def _have(self, switches: Sequence[SwitchSettings]) -> None:
+        """Those that are new begin to be connected to."""
+        known = self.group.members
+        self.group.members = {each.name: known.get(each.name) or self._made(each) for each in switches}
+        self.switches = tuple(switches)
+        if self._work is not None:
+            for each in self.group.members.values():
+                self._start(each, self._work)
+
+    def _made(self, switch: SwitchSettings) -> Member:
+        member = Member(switch.name, self.group)
+        connects = _connects(self._connect, switch)
+        member.owner = SwitchOwner(self._runner, connects, SwitchId(switch.name), member, member.counts)
+        return member
+
+    def _start(self, member: Member, work: asyncio.TaskGroup) -> None:
+        if member.name not in self._tasks:
+            owner = member.owner.run()
+            self._tasks[member.name] = work.create_task(owner, name=f"switch-owner-{member.name}")
+
+    async def _part(self, name: str) -> None:
+        """From a switch that does nothing: its connection ends, and it keeps what it holds."""
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        self.group.odometer.anew(name)
+        counts = self.group.members.pop(name).counts
+        self._gone.connects += counts.connects
+        self._gone.pushes += counts.pushes
+        self._gone.orphans += counts.orphans
+
     async def run(self) -> NoReturn:
         """Until cancelled."""
         self.group.starts()
-        members = self.group.members.values()
-        tasks = [asyncio.create_task(each.owner.run(), name=f"switch-owner-{each.name}") for each in members]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            async with asyncio.TaskGroup() as self._work:
+                for member in self.group.members.values():
+                    self._start(member, self._work)
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self.group.ends()
         finally:
-            self.group.ends()
-            for task in tasks:
-                task.cancel()
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
-        raise next(end for end in ends if isinstance(end, Exception))
+            self._work = None
+            self._tasks.clear()
+        raise AssertionError("nobody has ended this")
 
 
 def _connects(connect: Callable[[SwitchSettings], Client], switch: SwitchSettings) -> Callable[[], Client]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Collection
 from pathlib import Path
+
+from fullnat.app.replacing import replace
 
 _LOGGER = logging.getLogger(__name__)
 
 
 class Remembered:
-    """``active`` was so last, ``full`` are those that held what it did, and ``held`` those that a controller writes to;
-    all by name. Nothing, at first."""
+    """``active`` was so last, ``full`` are those that held what it did, and ``held`` those that a controller writes to,
+    of its ``group``; all by name. Nothing, at first."""
 
     shared = False
     """Other controllers go by it."""
@@ -23,6 +24,7 @@ class Remembered:
         self.active: str | None = None
         self.full: frozenset[str] = frozenset()
         self.held: frozenset[str] = frozenset()
+        self.group: frozenset[str] = frozenset()
 
     def write(self, active: str, full: Collection[str]) -> None:
         """Remember these, if they are others."""
@@ -30,8 +32,8 @@ class Remembered:
             self.active, self.full = active, frozenset(full)
             self.keep(self._text())
 
-    async def hold(self, held: frozenset[str]) -> None:
-        """Until others would know that we write to these."""
+    async def hold(self, held: frozenset[str], group: frozenset[str]) -> None:
+        """Until others would know that we write to these of our switches."""
 
     def release(self, held: frozenset[str]) -> None:
         """We write to these alone."""
@@ -43,15 +45,19 @@ class Remembered:
         """What :meth:`keep` has kept. Raises ValueError for what never was."""
         try:
             found = json.loads(text)
-            active, full, held = found["active"], found["full"], found.get("held", [])
-            if not isinstance(active, str | None) or not all(isinstance(name, str) for name in (*full, *held)):
+            active, full = found["active"], found["full"]
+            held, group = found.get("held", []), found.get("group", [])
+            if not isinstance(active, str | None) or not all(isinstance(name, str) for name in (*full, *held, *group)):
                 raise ValueError
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{type(error).__name__} {error}") from None
-        self.active, self.full, self.held = active, frozenset(full), frozenset(held)
+        self.active, self.full = active, frozenset(full)
+        self.held, self.group = frozenset(held), frozenset(group)
 
     def _text(self) -> str:
-        said = {"active": self.active, "full": sorted(self.full), "held": sorted(self.held)}
+        said = {"active": self.active, "full": sorted(self.full)}
+        if self.shared:
+            said |= {"held": sorted(self.held), "group": sorted(self.group)}
         return json.dumps(said) + "\n"
 
 
@@ -70,13 +76,10 @@ class OnDisk(Remembered):
             _LOGGER.warning("%s cannot be read, and no switch is known to be full: %s", self._path, error)
 
     def keep(self, text: str) -> None:
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, self._path)
+            replace(self._path, text.encode())
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             if not self._failing:
                 _LOGGER.error("%s: %s; the next controller may wait for a switch in vain", self._path, error.strerror)
             self._failing = True

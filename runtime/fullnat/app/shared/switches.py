@@ -23,8 +23,8 @@ class InEtcd(Remembered):
     def keep(self, text: str) -> None:
         self._role.remember(text.encode())
 
-    async def hold(self, held: frozenset[str]) -> None:
-        self.held = held
+    async def hold(self, held: frozenset[str], group: frozenset[str]) -> None:
+        self.held, self.group = held, group
         self.keep(self._text())
         await self._role.remembered()
 
@@ -35,7 +35,7 @@ class InEtcd(Remembered):
     def _hear(self, value: bytes | None) -> None:
         try:
             if value is None:
-                self.active, self.full, self.held = None, frozenset(), frozenset()
+                self.active, self.full, self.held, self.group = None, frozenset(), frozenset(), frozenset()
             else:
                 self.take(value)
         except ValueError as error:
