@@ -1,4 +1,4 @@
-"""A short run of ``make chaos``: a switch and a controller die in one round, and another switch in the next."""
+"""A short run of ``make chaos``: the active switch and the leader die in one round."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaos.run import Options, run
 from topo.cluster import why_not
 
 pytestmark = pytest.mark.alone
-OPTIONS = Options(seed=0, rounds=2, longest=2.0, members=1, established=8.0)
+OPTIONS = Options(seed=0, rounds=1, longest=1.5, members=1, established=6.0)
 
 
 def test_nothing_is_lost(target: str) -> None:
@@ -25,11 +25,10 @@ def test_nothing_is_lost(target: str) -> None:
     said = io.StringIO()
     outcome = run(replace(OPTIONS, seed=seed), Console(file=said, width=200))
     assert outcome.lost == [], said.getvalue()
-    assert [row.lost for row in outcome.rows] == [[], []], said.getvalue()
+    assert [row.lost for row in outcome.rows] == [[]], said.getvalue()
     assert "kill the active switch" in said.getvalue()
     assert outcome.passed
 
 
 def _is_worth_it(seed: int) -> bool:
-    kinds = [{fault.kind for fault in planned(seed, number)} for number in (1, 2)]
-    return {"kill the active switch", "kill the leader"} <= kinds[0] and "kill the active switch" in kinds[1]
+    return {"kill the active switch", "kill the leader"} <= {fault.kind for fault in planned(seed, 1)}
