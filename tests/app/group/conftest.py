@@ -16,7 +16,7 @@ from fullnat.app.group import group as group_module
 from fullnat.app.group.member import Member, Role
 from fullnat.app.group.owner import GroupOwner
 from fullnat.app.group.proof import Patience
-from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.remembered import OnDisk
 from fullnat.app.runner import CoreRunner
 from fullnat.config.model import Config, Timeouts
 from fullnat.config.servers import SwitchSettings
@@ -55,7 +55,7 @@ class Cluster:
         elections = itertools.count(time.time_ns())
         self.owner = GroupOwner(
             self.runner,
-            Remembered(self.directory),
+            OnDisk(self.directory),
             [SwitchSettings(name=name, grpc_addr=f"{name}:1") for name in self.switches],
             lambda switch: Client(
                 self.switches[switch.name].transport(), PROGRAM, device_id=1, election_id=lambda: next(elections)

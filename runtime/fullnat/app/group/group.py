@@ -13,6 +13,7 @@ from collections.abc import Collection
 from time import monotonic
 
 from fullnat.app.group import gate
+from fullnat.app.group.admission import Admission
 from fullnat.app.group.fill import Fill
 from fullnat.app.group.ledger import Ledger
 from fullnat.app.group.member import MUTE, Member, Role, Takeover
@@ -27,7 +28,7 @@ from fullnat.app.session import SwitchSession
 from fullnat.app.writer import Update
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.core.interface import THE_SWITCH, Event, Moved, Op, SessionsRead, SwitchUp
-from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError
+from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
 from fullnat.tables.server_in import ServerIn
 
 PATIENCE = 3.0
@@ -60,6 +61,9 @@ class SwitchGroup:
         self.active: Member | None = None
         self.outgoing: Outgoing | None = None
         self.counts = Counts()
+        self.admission = Admission(remembered)
+        self._is_over = False
+        """The controller gives them all up, and nobody takes over from anybody."""
         self.odometer = Odometer()
         self._ledger = Ledger()
         self._remembered = remembered
@@ -74,6 +78,24 @@ class SwitchGroup:
         self._changed = asyncio.Event()
 
     # what becomes of a member
+
+    def starts(self) -> None:
+        """Connections to the switches are made from now on."""
+        self.admission.begin()
+        self._is_over, self._since = False, monotonic()
+
+    def ends(self) -> None:
+        """They are about to be ended."""
+        self._is_over = True
+
+    async def admit(self, member: Member, session: SwitchSession) -> None:
+        """Until ``member`` may be written to. Raises NotPrimary."""
+        while not self.admission.is_alone([name for name, each in self.members.items() if each.owner.is_held]):
+            await self._change()
+            if not session.is_primary:
+                raise NotPrimary("another controller is primary")
+        await self.admission.admit(member.name, self.members)
+        self._tell()
 
     async def serve(self, member: Member, session: SwitchSession, *, was_active: bool = False) -> None:
         """``member`` is there, until it is the active one. Raises P4RuntimeError."""
@@ -224,9 +246,9 @@ class SwitchGroup:
         if self._leading is member:
             self._leading = None
         if not was_active:
-            if self.active is not None:
+            if self.active is not None and not self._is_over:
                 self._remember()
-        elif (successor := self._successor()) is None or taken:
+        elif (successor := self._successor()) is None or taken or self._is_over:
             self._down(reason)
         else:
             self._move(successor, f"{member.name}: {reason}")
