@@ -22,8 +22,8 @@ from fullnat.app.group.shown import NotNow
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.session import SwitchSession
-from fullnat.app.writer import Update
-from fullnat.core.interface import THE_SWITCH, Event, Moved, SessionsRead, SwitchUp
+from fullnat.app.writer import Update, Wait
+from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, SessionsRead, SwitchUp
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError
 
 PATIENCE = 3.0
@@ -112,13 +112,24 @@ class SwitchGroup:
         member.is_full = True
         self._is_whole = event.whole
         self._ledger.found(event.entries)
-        self.outgoing = session.outgoing = Outgoing(session, self.runner, THE_SWITCH, self.counts, copies=self)
+        self.outgoing = session.outgoing = self._made(session)
         self._remember()
         self.runner.attach(self.outgoing, event)
         if not has_counted:
             self.runner.tell(self.outgoing, Moved())
         _LOGGER.info("switch %s is active", member.name)
         self._tell()
+
+    def _made(self, session: SwitchSession) -> Outgoing:
+        """By which the core's effects leave."""
+        return Outgoing(session, self.runner, THE_SWITCH, self.counts, copies=self)
+
+    def hear(self, member: Member, events: Sequence[Event]) -> None:
+        """Of one that does nothing, that its entries are idle is no news."""
+        if member.role is not Role.ACTIVE:
+            events = [event for event in events if not isinstance(event, IdleNotice)]
+        if events:
+            self.runner.hear(events)
 
     def tell(self, member: Member, event: Event) -> None:
         if self.active is member and self.outgoing is not None:
@@ -159,9 +170,13 @@ class SwitchGroup:
             if member.role is Role.STANDBY:
                 member.role = Role.FILLING
             _LOGGER.error("switch %s is out of step, and is filled again: %s", member.name, what)
+            self._out_of_step(member)
 
         member.replica = Replica(session.client, session.spawn, trouble, is_filling=not member.is_full)
         return member.replica
+
+    def _out_of_step(self, member: Member) -> None:
+        """It does nothing anyway."""
 
     def _filled(self, member: Member, replica: Replica) -> None:
         progress = member.progress
@@ -180,12 +195,13 @@ class SwitchGroup:
         )
         self._tell()
 
-    def took(self, updates: list[Update]) -> None:
+    def took(self, updates: list[Update]) -> Wait | None:
         """See :class:`fullnat.app.writer.Copies`."""
         self._ledger.took(updates)
         for member in self.members.values():
             if member.replica is not None:
                 member.replica.put(updates)
+        return None
 
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
         """``member`` is not ours any more; ``taken``: it is another controller's."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from fullnat.app.group.all_active import AllActive
 from fullnat.app.group.group import SwitchGroup
 from fullnat.app.group.member import Role
 from fullnat.app.group.remembered import Remembered
@@ -14,7 +15,7 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.shown import Json
 from fullnat.app.switch import SwitchOwner
 from fullnat.app.writer import Writer
-from fullnat.config.servers import SwitchSettings
+from fullnat.config.servers import SwitchSettings, all_forward
 from fullnat.core.interface import SwitchId
 from fullnat.p4rt.client import Client
 
@@ -29,7 +30,8 @@ class GroupOwner:
         switches: Sequence[SwitchSettings],
         connect: Callable[[SwitchSettings], Client],
     ) -> None:
-        self.group = SwitchGroup(runner, remembered, [each.name for each in switches])
+        kind = AllActive if all_forward(switches) else SwitchGroup
+        self.group: SwitchGroup = kind(runner, remembered, [each.name for each in switches])
         for each in switches:
             member = self.group.members[each.name]
             member.owner = SwitchOwner(runner, _connects(connect, each), SwitchId(each.name), member, member.counts)

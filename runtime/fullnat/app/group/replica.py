@@ -43,6 +43,9 @@ class Replica:
         """Updates that are not answered."""
         self._progress = asyncio.Event()
         self._over = False
+        self._put = 0
+        self._waits: deque[tuple[int, Callable[[], None]]] = deque()
+        """How many updates have to be confirmed, and who waits for that."""
 
     @property
     def behind(self) -> int:
@@ -54,14 +57,25 @@ class Replica:
         return self._over
 
     def put(self, updates: Iterable[Update]) -> None:
+        before = len(self._waiting)
         self._waiting.extend(update for update in updates if not is_gate(update.entry))
+        self._put += len(self._waiting) - before
         self._pump()
+
+    def when_confirmed(self, call: Callable[[], None]) -> None:
+        """``call`` is called once the switch has confirmed what was put so far, or has come to its end."""
+        if self._over or not self.behind:
+            call()
+        else:
+            self._waits.append((self._put, call))
 
     def end(self) -> None:
         """It is sent nothing more."""
         self._over = True
         self._waiting.clear()
         self._progress.set()
+        while self._waits:
+            self._waits.popleft()[1]()
 
     async def over(self) -> None:
         """Until it has come to its end."""
@@ -87,6 +101,8 @@ class Replica:
         self._sent = 0
         self.updates += len(batch)
         self._progress.set()
+        while self._waits and self._waits[0][0] <= self._put - len(self._waiting):
+            self._waits.popleft()[1]()
         if problem is not None and not self._over:
             self.end()
             self._trouble(problem)
