@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from fullnat.config.diff import diff, model_of
-from fullnat.config.model import Config, Interface, StaticRoute
+from fullnat.config.model import Config, Interface, StaticRoute, VirtualServer
 from fullnat.core.controller import Controller
 from fullnat.core.declared.commands import AddInterface, CommandError
 from fullnat.core.interface import (
@@ -68,7 +68,7 @@ NETWORKS = {LEFT: network(1), RIGHT: network(2)}
 class Rig:
     """A controller, and what THE_SWITCH and each network is told: switches hold both together, as a group has it."""
 
-    def __init__(self, service: builders.VirtualServer = SERVICE) -> None:
+    def __init__(self, service: VirtualServer = SERVICE) -> None:
         self.now = 1000.0
         self.core = Controller(Sizes(1 << 20, 1 << 16), SECRET, Random(7), WALL_OFFSET, NETWORKS)
         self.config = Config(interfaces=(), virtual_servers=(service,))

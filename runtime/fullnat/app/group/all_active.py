@@ -8,9 +8,10 @@ them. A packet-out leaves by the switch whose packet it answers; when a switch g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from fullnat.app.bgp.announcements import Announcements
 from fullnat.app.group import gate
 from fullnat.app.group.group import SwitchGroup
 from fullnat.app.group.ledger import Ledger
@@ -76,8 +77,7 @@ class _Wait:
 class AllActive(SwitchGroup):
     def __init__(self, runner: CoreRunner, remembered: Remembered, names: Sequence[str]) -> None:
         super().__init__(runner, remembered, names)
-        self.withdraw: Callable[[str], Awaitable[None]] = _nobody
-        """Have no router send anything to the switch of this name, before it is closed."""
+        self.announcements: Announcements | None = None
         self._ledger = Ledger(is_of_network)
         self._numbers = {name: number for number, name in enumerate(names, 1)}
         self._outlived = set(names if remembered.active is None else {*remembered.full, remembered.active})
@@ -191,7 +191,8 @@ class AllActive(SwitchGroup):
     async def _close(self, member: Member, session: SwitchSession) -> None:
         """Have nothing sent to ``member``, and then have it do nothing. Raises P4RuntimeError."""
         self._close_network(member, "it is closed")
-        await self.withdraw(member.name)
+        if self.announcements is not None:
+            await self.announcements.withdraw(member.name)
         await gate.shut(session.client)
 
     def _out_of_step(self, member: Member) -> None:
@@ -199,10 +200,16 @@ class AllActive(SwitchGroup):
             self._close_network(member, member.trouble)
             member.session.spawn(self._close(member, member.session))
 
+    def forwards(self, name: str) -> bool:
+        """Whether the switch holds everything, and its gate."""
+        return self.members[name].network is not None and self.runner.core.forwards(SwitchId(name))
+
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
         """What it has counted is lost, and when the last packet of a session passed it."""
         was_beside = self.active is not member and member.network is not None
         self._close_network(member, reason)
+        if self.announcements is not None:
+            self.announcements.closed(member.name, taken=taken)
         super().leave(member, reason, taken=taken)
         if was_beside and self.outgoing is not None:
             self.runner.tell(self.outgoing, Moved())
@@ -214,7 +221,3 @@ class AllActive(SwitchGroup):
 
     async def activate(self, name: str) -> str:
         raise NotNow("all switches forward that hold everything: drain the others, to have one forward alone")
-
-
-async def _nobody(_name: str) -> None:
-    """Nobody announces anything."""

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from fullnat.app.bgp.announcements import Announcements
 from fullnat.app.group.all_active import AllActive
 from fullnat.app.group.group import SwitchGroup
 from fullnat.app.group.member import Role
 from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.shown import NotNow
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shown import Json
@@ -30,8 +32,18 @@ class GroupOwner:
         switches: Sequence[SwitchSettings],
         connect: Callable[[SwitchSettings], Client],
     ) -> None:
-        kind = AllActive if all_forward(switches) else SwitchGroup
-        self.group: SwitchGroup = kind(runner, remembered, [each.name for each in switches])
+        names = [each.name for each in switches]
+        self.announcements: Announcements | None = None
+        if all_forward(switches):
+            group = AllActive(runner, remembered, names)
+            self.group: SwitchGroup = group
+            if any(each.bgp is not None for each in switches):
+                self.announcements = Announcements(runner.core, switches, remembered, group.forwards)
+                runner.on_change(lambda _: self._services_changed())
+                runner.on_turn(lambda _: self._services_changed())
+                group.announcements = self.announcements
+        else:
+            self.group = SwitchGroup(runner, remembered, names)
         for each in switches:
             member = self.group.members[each.name]
             member.owner = SwitchOwner(runner, _connects(connect, each), SwitchId(each.name), member, member.counts)
@@ -99,7 +111,19 @@ class GroupOwner:
 
     def shown(self, sessions: int) -> list[Json]:
         """What each of them does, while there are so many sessions."""
-        return [member.shown(sessions) for member in self.group.members.values()]
+        bgp = self.announcements
+        members = self.group.members.values()
+        return [member.shown(sessions) | (bgp.shown(member.name) if bgp is not None else {}) for member in members]
+
+    def drain(self, name: str, *, drains: bool) -> str:
+        """Have routers send nothing to a switch, or again; what becomes of it. Raises NotNow."""
+        if self.announcements is None:
+            raise NotNow("no switch has a section [switch.bgp], by which it would be announced")
+        return self.announcements.drain(name, drains=drains)
+
+    def _services_changed(self) -> None:
+        if self.announcements is not None:
+            self.announcements.changed()
 
     async def activate(self, name: str) -> str:
         """Have another one forward; the name of the one before. Raises NotNow."""
@@ -110,6 +134,8 @@ class GroupOwner:
         async with asyncio.TaskGroup() as tasks:
             for member in self.group.members.values():
                 tasks.create_task(member.owner.run(), name=f"switch-owner-{member.name}")
+            if self.announcements is not None:
+                tasks.create_task(self.announcements.run(), name="bgp")
         raise AssertionError("an owner of a switch has come to an end")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 _LOGGER = logging.getLogger(__name__)
@@ -18,14 +18,17 @@ class Remembered:
     def __init__(self, directory: Path) -> None:
         self.active: str | None = None
         self.full: frozenset[str] = frozenset()
+        self.drained: frozenset[str] = frozenset()
+        """Those that are out of service by command."""
         self._path = directory / "switches"
         self._failing = False
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
             active, full = found["active"], found["full"]
-            if not isinstance(active, str) or not all(isinstance(name, str) for name in full):
+            if not isinstance(active, str | None) or not all(isinstance(name, str) for name in full):
                 raise ValueError
             self.active, self.full = active, frozenset(full)
+            self.drained = frozenset(str(name) for name in found.get("drained", ()))
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -36,10 +39,19 @@ class Remembered:
         if (active, frozenset(full)) == (self.active, self.full):
             return
         self.active, self.full = active, frozenset(full)
+        self._keep()
+
+    def drain(self, names: Iterable[str]) -> None:
+        """Remember that these are out of service."""
+        self.drained = frozenset(names)
+        self._keep()
+
+    def _keep(self) -> None:
+        found = {"active": self.active, "full": sorted(self.full), "drained": sorted(self.drained)}
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"active": active, "full": sorted(full)}) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(found) + "\n", encoding="utf-8")
             os.replace(temporary, self._path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
