@@ -5,10 +5,16 @@ import time
 from collections.abc import Iterator
 from typing import SupportsBytes
 
+from fullnat.compiled import CPU_PORTS, V1MODEL
+from fullnat.core.interface import Forward
+from fullnat.p4constants import PacketOutAction
+from fullnat.p4rt import program
+from fullnat.p4rt.packetio import RETURNED
+from fullnat.p4rt.schema import Schema
 from ptf.testutils import send_packet
 
 from ptf_tests import topology
-from ptf_tests.base import over_ipv6_too
+from ptf_tests.base import FullnatTest, over_ipv6_too
 from ptf_tests.harness import PATIENCE
 from ptf_tests.p4rt import Entry
 from ptf_tests.packets import mac
@@ -52,3 +58,28 @@ class WithoutInterfacesASwitchIsSilent(SessionTest):
         for address in (topology.VIP, topology.LOCAL, topology.INTERFACE[CLIENT_SIDE]):
             yield CLIENT_SIDE, arp(address)
             yield CLIENT_SIDE, arp(address, dst=PORT_MAC[CLIENT_SIDE])
+
+
+class ASwitchProvesThatItLives(FullnatTest):
+    """What the controller sends to its own port comes back as it was, with its gate open or shut; nothing counts
+    it, and no meter has a word in it."""
+
+    def runTest(self) -> None:
+        compiled = program.load()
+        proof = Schema(compiled.p4info, compiled.sizes).packets.returning(CPU_PORTS[V1MODEL])
+        assert proof is not None
+        gate = [Entry("port", {"port": port}, "port_set", {"mac": mac(PORT_MAC[port])}) for port in PORT_MAC]
+        self._comes_back(proof)
+        self.delete(*gate)
+        self._comes_back(proof)
+        self.insert(*gate)
+        self.exchange()
+
+    def _comes_back(self, proof: Forward) -> None:
+        metadata = {"request": PacketOutAction.FORWARD, "flags": 0, "port": proof.port, "session_id": 0}
+        self.client.packet_out(metadata, proof.frame)
+        came = self.client.packet_in(time.monotonic() + PATIENCE)
+        assert came is not None, "nothing comes back"
+        header = sum(description.bitwidth for description in self.client.schema.packet_metadata["packet_in"].values())
+        self._equal(dict.fromkeys(came.metadata, RETURNED), dict(came.metadata), "metadata of the packet-in")
+        self._equal(proof.frame[header // 8 :], came.payload, "what came back")

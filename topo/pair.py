@@ -3,6 +3,8 @@ controller that has them as a group."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from topo.model import SWITCH_PREFIX
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
@@ -11,14 +13,24 @@ from topo.stack import START_TIMEOUT, Json, Stack
 NAMES = ("a", "b")
 _PREFIXES = {"a": SWITCH_PREFIX, "b": "sx"}
 _PORTS = {"a": 9559, "b": 9560}
-SECTIONS = "".join(f'[[switch]]\nname = "{name}"\ngrpc_addr = "127.0.0.1:{port}"\n\n' for name, port in _PORTS.items())
+
+
+def section(name: str) -> str:
+    """That of the configuration."""
+    return f'[[switch]]\nname = "{name}"\ngrpc_addr = "127.0.0.1:{_PORTS[name]}"\n\n'
 
 
 class Pair(Stack):
-    """``targets``: what the switches a and b are, p4soft or bmv2."""
+    """``targets``: what the switches a and b are, p4soft or bmv2. ``options``: more of ``fullnat run``."""
 
-    def __init__(self, network: Network, config: str, targets: tuple[str, str] = ("p4soft", "p4soft")) -> None:
-        super().__init__(network, config + "\n" + SECTIONS)
+    def __init__(
+        self,
+        network: Network,
+        config: str,
+        targets: tuple[str, str] = ("p4soft", "p4soft"),
+        options: Sequence[str] = (),
+    ) -> None:
+        super().__init__(network, config + "\n" + "".join(map(section, NAMES)), options=options)
         self.switches: dict[str, Process] = {}
         self._targets = dict(zip(NAMES, targets, strict=True))
         self._grpc = ""

@@ -51,7 +51,14 @@ ALLOWED = {
     },
 }
 EVERY = {each.name for each in CALLS}
-TAKEN = ("OK", "INVALID_ARGUMENT: no packet is given", "FAILED_PRECONDITION: there is one switch")
+OF_ADMIN = {"AddSwitch", "RemoveSwitch"}
+ALLOWED[Role.OPERATOR] = EVERY - OF_ADMIN
+TAKEN = (
+    "OK",
+    "INVALID_ARGUMENT: no packet is given",
+    "INVALID_ARGUMENT: '' is not a name",
+    "FAILED_PRECONDITION: there is one switch",
+)
 """How answers begin of calls that are allowed, whatever becomes of them."""
 
 

@@ -22,7 +22,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def tell(_path: object, call: str, message: Any) -> dict[str, Any]:
         done.append((call, message))
-        return {"before": "left"}
+        return {"before": "left", "changes": ["switch third joins the group"]}
 
     monkeypatch.setattr(
         "fullnat.cli.switches.ask", lambda _path, call: iter([LEFT, RIGHT] if call == "switches" else [])
@@ -44,3 +44,14 @@ def test_they_are_listed(told: list[Any]) -> None:
 def test_another_one_is_made_active(told: list[Any]) -> None:
     assert invoke("switches", "--activate", "right").output == "right is active; it was left before\n"
     assert told == [("activate", {"name": "right"})]
+
+
+def test_one_joins_and_one_leaves(told: list[Any]) -> None:
+    lines = "switch third joins the group\n"
+    assert invoke("switches", "--add", "third=192.0.2.23:9559", "--device-id", "3").output == lines
+    assert invoke("switches", "--remove", "left").output == lines
+    assert told == [
+        ("add_switch", {"name": "third", "grpc_addr": "192.0.2.23:9559", "device_id": 3}),
+        ("remove_switch", {"name": "left"}),
+    ]
+    assert "do not go together" in invoke("switches", "--remove", "left", "--activate", "right").output

@@ -70,6 +70,8 @@ class FakeSwitch:
 
     tables: dict[tuple[object, ...], Entry] = field(default_factory=dict)
     last_hit: dict[int, float] = field(default_factory=dict)
+    last_in: dict[int, float] = field(default_factory=dict)
+    """The same of the client's direction alone."""
     packets: dict[int, tuple[int, int]] = field(default_factory=dict)
     capacity: int | None = None
     """Sessions that fit; None is no limit."""
@@ -174,7 +176,7 @@ class FakeSwitch:
             for key in keys(entry):
                 del self.tables[key]
         if isinstance(entry, SessionEntry):
-            self.last_hit[entry.session_id] = now
+            self.last_hit[entry.session_id] = self.last_in[entry.session_id] = now
             if operation is Op.INSERT:
                 self.packets[entry.session_id] = (0, 0)
         return Outcome.DONE
@@ -215,14 +217,20 @@ class FakeSwitch:
         for entry in self.probes.popleft().sessions:
             if all(key in self.tables for key in keys(entry)):
                 into, out = self.packets[entry.session_id]
-                idle = now - self.last_hit[entry.session_id]
-                if self.idle_in_32_bits and (left := entry.idle_timeout - idle) > 0:
-                    idle = entry.idle_timeout - (round(left * 1000) * 1_000_000 & 0xFFFFFFFF) / 1e9
-                told = idle if self.tells_idle_times else None
-                answer.append((entry.session_id, ProbeResult(told, into, into * self.frame, out, out * self.frame)))
+                idle, idle_in = (self._idle(entry, hit, now) for hit in (self.last_hit, self.last_in))
+                octets = into * self.frame, out * self.frame
+                answer.append((entry.session_id, ProbeResult(idle, into, octets[0], out, octets[1], idle_in)))
             else:
                 answer.append((entry.session_id, None))
         return Probed(tuple(answer))
+
+    def _idle(self, entry: SessionEntry, hits: dict[int, float], now: float) -> float | None:
+        if not self.tells_idle_times:
+            return None
+        idle = now - hits.get(entry.session_id, self.last_hit[entry.session_id])
+        if self.idle_in_32_bits and (left := entry.idle_timeout - idle) > 0:
+            idle = entry.idle_timeout - (round(left * 1000) * 1_000_000 & 0xFFFFFFFF) / 1e9
+        return idle
 
     def sessions(self) -> dict[int, SessionEntry]:
         return {entry.session_id: entry for entry in self.tables.values() if isinstance(entry, SessionEntry)}
@@ -369,5 +377,7 @@ class Rig:
     def hit(self, session_id: int, into: int = 1, out: int = 1) -> None:
         """Packets of a session pass the switch."""
         self.switch.last_hit[session_id] = self.now
+        if into:
+            self.switch.last_in[session_id] = self.now
         old_in, old_out = self.switch.packets[session_id]
         self.switch.packets[session_id] = (old_in + into, old_out + out)

@@ -112,10 +112,14 @@ def test_a_syn_that_waited_when_cookies_began_makes_no_session() -> None:
     rig.send(syn(2000))
     rig.settle()
     assert (len(rig.switch.sessions()), rig.controller.stats()["cookie_syn_waited"]) == (256, 1)
-    rig.now += 2
+    rig.now += 5
     rig.send(syn(2000))
     rig.settle()
-    assert (len(rig.switch.sessions()), rig.controller.stats()["cookie_syn_waited"]) == (257, 1)
+    assert (len(rig.switch.sessions()), rig.controller.stats()["cookie_syn_waited"]) == (256, 2), "a ring has stalled"
+    rig.now += 6
+    rig.send(syn(2000))
+    rig.settle()
+    assert (len(rig.switch.sessions()), rig.controller.stats()["cookie_syn_waited"]) == (257, 2)
 
 
 def test_auto_begins_when_nobody_answers_for_two_seconds_of_the_rate() -> None:

@@ -111,6 +111,22 @@ def test_packets_restart_the_time(events: tuple[str, ...], state: str, seconds: 
     nothing_left(rig)
 
 
+@pytest.mark.parametrize("tells_idle_times", [True, False])
+def test_servers_repetitions_do_not_keep_a_handshake(tells_idle_times: bool) -> None:
+    """Linux sends its SYN-ACK for 63 s; who does not answer may be forged."""
+    rig = Rig(config())
+    rig.switch.tells_idle_times = tells_idle_times
+    entry = opened(rig)
+    tell(rig, entry.session_id, "SYN_ACK")
+    for _ in range(29):
+        rig.advance(1)
+        rig.hit(entry.session_id, into=0)
+    assert only(rig).state == "SYN_RECV"
+    rig.advance(3 if tells_idle_times else 33)
+    nothing_left(rig)
+    assert len(rig.switch.resets) == 2
+
+
 @pytest.mark.parametrize(("events", "state", "seconds"), ENDED)
 def test_what_both_sides_have_ended_goes_unasked_when_its_time_is_up(
     events: tuple[str, ...], state: str, seconds: int
@@ -349,13 +365,15 @@ def test_views_tell_age_expiry_and_counters() -> None:
     assert (view.age, view.expires, view.timeout, view.counters) == (5, 85, 90, None)
     rig.send(IdleNotice(entry.session_id))
     rig.advance(1)
-    assert only(rig).counters == ProbeResult(0.25, 3, 300, 2, 200)
+    assert only(rig).counters == ProbeResult(0.25, 3, 300, 2, 200, 0.25)
     rig.advance(39, idle_notices=False)
     (view,) = rig.controller.sessions(rig.now)
     assert view.expires == 50
     fresh = view.read(ProbeResult(10.0, 9, 900, 8, 800))
     assert (fresh.expires, fresh.counters) == (80, ProbeResult(10.0, 9, 900, 8, 800))
     assert view.read(ProbeResult(None, 9, None, 8, None)).expires == 50
+    half_open = view._replace(state="SYN_RECV", timeout=30)
+    assert half_open.read(ProbeResult(1.0, 1, 60, 8, 480, 25.0)).expires == 5, "the server's packets do not restart it"
     tell(rig, entry.session_id, "FIN_OUT", "FIN_IN")
     assert only(rig).expires == 7
     rig.advance(3, idle_notices=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fullnat.core.interface import Moved
+from fullnat.core.interface import IdleNotice, Moved, ProbeResult
+from fullnat.core.session.sessions import added
+from fullnat.core.views import SessionView
 
 from .builders import SWITCH_MAC_1, SWITCH_MAC_2, config, virtual
 from .helpers import established, only, time_wait
@@ -71,3 +73,34 @@ def test_the_end_of_what_was_sent_is_not_known_from_the_counters_of_another_swit
     made.send(Moved())
     assert store.client_end(session) == store.ceiling(session)
     assert store.client_end(session) != before
+
+
+def test_a_session_counts_on() -> None:
+    """What the switch before had counted is added, as far as it was read: to what the controller shows, and to what is
+    read for it later."""
+    made = rig()
+    entry = established(made)
+    made.switch.packets[entry.session_id] = (50, 40)
+    made.advance(60)
+    made.send(IdleNotice(entry.session_id))
+    made.advance(1)
+    assert counted(only(made)) == (50, 40)
+    made.send(Moved())
+    made.switch.packets[entry.session_id] = (3, 2)
+    assert counted(only(made).read(ProbeResult(0.0, 3, 300, 2, 200))) == (53, 42)
+    made.hit(entry.session_id)
+    made.advance(80)
+    made.send(IdleNotice(entry.session_id))
+    made.advance(11)
+    assert counted(only(made)) == (54, 43)
+    assert counted(only(made).read(ProbeResult(0.0, 5, 500, 3, 300))) == (55, 43)
+
+
+def counted(view: SessionView) -> tuple[int, int]:
+    assert view.counters is not None
+    return view.counters.in_packets, view.counters.out_packets
+
+
+def test_what_is_added_says_nothing_of_how_long_a_session_is_idle() -> None:
+    now, before = ProbeResult(2.0, 1, 100, 3, None, idle_in=4.0), ProbeResult(9.0, 10, 1000, 30, None, idle_in=9.0)
+    assert added(now, before) == ProbeResult(2.0, 11, 1100, 33, None, idle_in=4.0)

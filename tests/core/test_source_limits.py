@@ -12,6 +12,7 @@ from fullnat.tables.virtual_service import VirtualService
 
 from .builders import CLIENT, EVENT, OUT, SERVER, VPORT, config, ip, real, syn, virtual
 from .switch import Rig
+from .udpkit import datagram
 
 
 def clients(rig: Rig) -> set[Address]:
@@ -43,6 +44,19 @@ def test_the_oldest_half_open_session_makes_room() -> None:
     rig.advance(2)
     assert clients(rig) == {third, fourth}
     assert rig.controller.stats()["half_open_ended"] == 2
+
+
+def test_a_service_that_says_nothing_has_no_more_than_all_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of TCP, whatever it does about SYNs; UDP has no handshake."""
+    monkeypatch.setattr("fullnat.core.access.limits.HALF_OPEN", 3)
+    rig = Rig(config(virtual(syn_proxy="off"), virtual(protocol="udp")))
+    begin(rig, *(ip("203.0.113.1", number) for number in range(7)))
+    assert clients(rig) == {ip("203.0.113.1", number) for number in range(4, 7)}
+    assert rig.controller.stats()["half_open_ended"] == 4
+    for port in range(40000, 40007):
+        rig.send(datagram(port))
+        rig.settle()
+    assert len(rig.switch.sessions()) == 10
 
 
 def test_established_sessions_are_none_of_them() -> None:

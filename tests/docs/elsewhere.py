@@ -50,7 +50,10 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "fullnat run CONFIG --target tofino1": "it needs a chip, or the vendor's model",
         "ptf ": "it needs a chip, or the vendor's model",
     },
-    "docs/switches.md": {"fullnat switches": "tests/e2e/test_switches.py"},
+    "docs/switches.md": {
+        "fullnat switches": "tests/e2e/test_switches.py",
+        "fullnat reload": "tests/e2e/test_switches.py",
+    },
     "docs/trace.md": {"fullnat trace": "tests/app/test_tracing.py"},
     "docs/tutorial.md": {"make setup": SOURCES},
     "docs/vlans.md": {"ip ": "few kernels of test machines have VLANs; tests/e2e/test_vlans.py does with or without"},

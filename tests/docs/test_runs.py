@@ -98,6 +98,13 @@ def test_what_servers_are_told_to_do(tmp_path: Path) -> None:
     assert lines == ["net.mptcp.enabled = 0", "127.0.0.1 id 1 signal ", "0"]
 
 
+def test_a_group_of_switches_is_tried_on_one_machine(tmp_path: Path) -> None:
+    if (reason := namespaces.unavailable()) is not None:
+        pytest.skip(reason)
+    lines = run("ip link set lo up\n" + "\n".join(blocks("switches.md")), tmp_path)
+    assert [line.split()[:2] for line in lines] == [["right", "standby"], ["right", "active"]]
+
+
 def test_the_keepalived_conf_that_is_shown_is_one(tmp_path: Path) -> None:
     """With what a reader has to know of it: it runs as it stands, and keepalived passes over what is ours."""
     text = (DOCS / "from-keepalived.md").read_text()

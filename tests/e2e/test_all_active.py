@@ -10,13 +10,12 @@ import pytest
 
 from bench.tools import build
 from topo import frr
-from topo.all_active import NAMES, SERVERS, VIP, AllActive, topology
+from topo.all_active import SERVERS, AllActive, topology
 from topo.netns import Network
-from topo.process import ProcessFailed, poll
-from topo.world import World, _ready, report
+from topo.process import poll
+from topo.world import World, _ready
 
-from .checks import CLOSING, assert_all_good
-from .test_switches import FAILING, GAP, Talk, come_and_go
+from .checks import CLOSING
 
 pytestmark = pytest.mark.skipif(frr.unavailable() is not None, reason=str(frr.unavailable()))
 

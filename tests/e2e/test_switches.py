@@ -7,14 +7,15 @@ import http.client
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from topo import standard
 from topo.netns import Network
-from topo.pair import NAMES, Pair
-from topo.process import Process, poll
+from topo.pair import NAMES, Pair, section
+from topo.process import Process, ProcessFailed, poll
+from topo.threads import hanging
 from topo.world import World, lines, report
 
 from .checks import CLOSING, assert_all_good, assert_clean
@@ -26,12 +27,14 @@ GAP, FAILING = 1.0, 2.0
 """Seconds that a connection may be silent for, and that a new one may take."""
 GAP_OF_BMV2 = 3.0
 """It takes longer for its first packets, and TCP's retransmission twice as long each time."""
+GAP_OF_MUTE = 4.0
+"""Three packets have to be lost first."""
 
 
 @contextlib.contextmanager
-def pair(targets: tuple[str, str] = ("p4soft", "p4soft")) -> Iterator[tuple[World, Pair]]:
+def pair(targets: tuple[str, str] = ("p4soft", "p4soft"), options: Sequence[str] = ()) -> Iterator[tuple[World, Pair]]:
     with Network(standard.topology(), offloads="bmv2" not in targets) as network:
-        stack = Pair(network, standard.config(timeouts=CLOSING), targets)
+        stack = Pair(network, standard.config(timeouts=CLOSING), targets, options)
         world = World(network, stack)
         world.start_servers()
         stack.start()
@@ -115,6 +118,60 @@ def test_the_active_one_is_killed(target: str) -> None:
         assert talk.gap < GAP
         assert longest < FAILING
         assert {name: each["takeovers"] for name, each in stack.members().items()} == {first: 1, second: 1}
+        assert_clean(world)
+
+
+def test_the_data_plane_hangs(target: str) -> None:
+    """A packet thread of the active one stands still, and its server answers: what the controller sends through it does
+    not come back, and the other one takes over. When the thread goes on, its switch stands by."""
+    if target != "p4soft":
+        pytest.skip("the switches are p4soft, whatever the target")
+    with pair(options=("--proof-interval", "0.2")) as (world, stack):
+        first = stack.active()
+        assert first is not None
+        second = other(first)
+        with Talk(world, count=2) as talk:
+            poll(lambda: talk.answers > 20, 10, "they talk")
+            with hanging(stack.switches[first].pid, "p4soft"):
+                poll(lambda: stack.active() == second, 5, f"{second} is active")
+                reached = talk.answers
+                poll(lambda: talk.answers > reached + 20, 10, "they go on")
+            stack.wait_full()
+        found = stack.members()[second]
+        print(f"longest silence {talk.gap:.3f} s of {talk.answers} answers; {found['why']}")
+        assert found["why"] == f"{first}: what is sent through its data plane does not come back"
+        assert talk.gap < GAP_OF_MUTE
+        assert_clean(world)
+
+
+def test_switches_join_and_leave(target: str) -> None:
+    """By reload: the active one leaves under load, and comes back; nothing breaks, and nothing is counted anew."""
+    if target != "p4soft":
+        pytest.skip("the switches are p4soft, whatever the target")
+    with pair() as (world, stack):
+        first = stack.active()
+        assert first is not None
+        second = other(first)
+        whole = stack.config_path.read_text()
+        load = world.start_load("c2", n=100, c=100, rate=50, toa=True, progress=True)
+        with Talk(world, count=2) as talk:
+            poll(lambda: talk.answers > 100, 10, "they talk")
+            before = stack.stats()["services"][0]["in_packets"]
+            stack.configure(whole.replace(section(first), ""))
+            assert stack.command("reload").splitlines()[0] == f"switch {first} leaves the group"
+            assert {name: each["role"] for name, each in stack.members().items()} == {second: "active"}
+            reached = talk.answers
+            poll(lambda: talk.answers > reached + 100, 10, "they go on")
+            found = stack.stats()
+            assert (found["switch"]["name"], found["services"][0]["in_packets"] > before) == (second, True)
+            stack.configure(whole.replace(section(second), ""))
+            with pytest.raises(ProcessFailed, match="no other one that stays could go on"):
+                stack.command("reload")
+            stack.configure(whole)
+            stack.command("reload")
+            stack.wait_full()
+            assert stack.active() == second
+        assert_all_good(report(load), 100)
         assert_clean(world)
 
 

@@ -156,6 +156,22 @@ async def test_confirmation_counts_from_before_the_request_was_sent(rig: Rig) ->
 
 
 @simulated
+async def test_a_confirmation_that_comes_too_late_is_told_as_such(rig: Rig) -> None:
+    election, machine = rig.election("a"), rig.machines["a"]
+    await election.lead()
+    keep_alive = machine.keep_alive
+
+    async def late(lease: int, seconds: float = 0.5) -> bool:
+        await asyncio.sleep(1.5)
+        return await keep_alive(lease, seconds)
+
+    machine.keep_alive = late  # type: ignore[method-assign]
+    rig.holds = False
+    reason, _ = await within(5, asyncio.create_task(election.lost()))
+    assert reason == "etcd does not confirm it, and not every switch is ours: its answer came too late"
+
+
+@simulated
 async def test_without_etcd_a_leader_keeps_what_it_has_and_begins_nothing(rig: Rig) -> None:
     election = rig.election("a")
     term = await election.lead()

@@ -86,7 +86,7 @@ async def test_probes_answer_in_order_and_none_for_what_is_gone(connect: Connect
     await client.write([*wires(client, Op.INSERT, session(1), session(3)), wires(client, Op.INSERT, session(2))[0]])
     switch.since_hit_ns = 2_500_000_000
     asked = [session(number) for number in (3, 2, 9, 1)]
-    result = ProbeResult(2.5, 3, 180, 3, 180)
+    result = ProbeResult(2.5, 3, 180, 3, 180, 2.5)
     assert await client.probe(asked) == ((3, result), (2, None), (9, None), (1, result))
     assert await client.probe([session(number) for number in range(1, 1200)]) == (
         (1, result),

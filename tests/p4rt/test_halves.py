@@ -129,5 +129,5 @@ def test_probes_are_answered_in_the_order_of_the_sessions(told: bool, forms: tup
     since = (3_000_000_000, 2_000_000_000) if told else (None, None)
     inward, outward = (since[0], 300, 1 << 40), (since[1], 0, 1 << 40)
     assert hits == [inward, outward, inward, None, inward, outward, None, None]
-    result = ProbeResult(2.0 if told else None, 300, 1 << 40, 0, 1 << 40)
+    result = ProbeResult(2.0 if told else None, 300, 1 << 40, 0, 1 << 40, 3.0 if told else None)
     assert tables.probe_results(asked, hits) == [(2, result), (3, None), (1, result), (4, None)]

@@ -66,6 +66,8 @@ CALLS = (
     Call("Trace", "POST", "/v1/trace", _READ, answers=Handlers.trace),
     Call("ListSwitches", "GET", "/v1/switches", _READ, answers=Handlers.switches),
     Call("Activate", "POST", "/v1/activate", _OPERATOR, answer=Handlers.activate),
+    Call("AddSwitch", "POST", "/v1/add_switch", Role.ADMIN, answer=Handlers.add_switch),
+    Call("RemoveSwitch", "POST", "/v1/remove_switch", Role.ADMIN, answer=Handlers.remove_switch),
 )
 BY_NAME: Mapping[str, Call] = {call.name: call for call in CALLS}
 BY_PATH: Mapping[str, Call] = {call.path: call for call in CALLS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,6 +18,7 @@ from fullnat.app.snapshot import SERVICES_PER_TURN, Snapshots
 from fullnat.app.tracing import Arrivals, BadRequest, NoSwitch, Tracing
 from fullnat.config.errors import ConfigError
 from fullnat.config.lists import shown
+from fullnat.config.switches import member
 from fullnat.core.declared.commands import CommandError, ServiceKey
 from fullnat.core.declared.draft import absent
 from fullnat.p4rt.errors import P4RuntimeError
@@ -160,6 +161,25 @@ class Handlers:
         try:
             return {"before": await self._snapshots.activate(request.name)}
         except NotNow as error:
+            raise CallError(Kind.CONFLICT, str(error)) from None
+
+    async def add_switch(self, request: Any, _caller: Identity) -> Json:
+        self._require_primary()
+        device_id = request.device_id if request.HasField("device_id") else None
+        try:
+            switch = member(request.name, request.grpc_addr, device_id)
+        except ValueError as error:
+            raise _invalid([Problem(str(error))]) from None
+        return await self._arranged(self._changes.arrange(add=switch))
+
+    async def remove_switch(self, request: Any, _caller: Identity) -> Json:
+        self._require_primary()
+        return await self._arranged(self._changes.arrange(remove=request.name))
+
+    async def _arranged(self, change: Awaitable[list[str]]) -> Json:
+        try:
+            return {"changes": await change}
+        except Refused as error:
             raise CallError(Kind.CONFLICT, str(error)) from None
 
     async def sessions(self, request: Any, _caller: Identity) -> AsyncIterator[list[Json]]:

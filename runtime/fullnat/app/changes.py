@@ -7,8 +7,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from fullnat.app.group.shown import NotNow
 from fullnat.app.runner import CoreRunner
 from fullnat.compiled import V1MODEL
 from fullnat.config import file
@@ -18,6 +19,7 @@ from fullnat.config.errors import ConfigError
 from fullnat.config.merge import merged
 from fullnat.config.model import Config
 from fullnat.config.servers import SwitchSettings
+from fullnat.config.switches import apart
 from fullnat.core.declared.commands import Command, CommandError
 from fullnat.core.declared.model import Model
 from fullnat.words import counted
@@ -27,6 +29,17 @@ TOLD = 20
 """Lines of the log that one change may have."""
 FIRST = 3
 """Refusals of the switch that are told."""
+
+
+class Group(Protocol):
+    """Switches that may be exchanged (:class:`fullnat.app.group.owner.GroupOwner`)."""
+
+    @property
+    def switches(self) -> tuple[SwitchSettings, ...]: ...
+
+    def would_change(self, switches: Sequence[SwitchSettings]) -> list[str]: ...
+
+    async def change(self, switches: Sequence[SwitchSettings]) -> list[str]: ...
 
 
 class Refused(Exception):
@@ -50,13 +63,16 @@ class Changes:
         keep: bool = False,
         target: str = V1MODEL,
         switches: Sequence[SwitchSettings] = (),
+        group: Group | None = None,
     ) -> None:
-        """The core runs what the file at ``path`` says, on ``switches``. ``taken`` hears of a configuration that was
-        taken over; ``keep`` is what :meth:`reload` does when it is not told."""
+        """The core runs what the file at ``path`` says, on ``switches``, which are those of ``group``. ``taken`` hears
+        of a configuration that was taken over; ``keep`` is what :meth:`reload` does when it is not told."""
         self._runner = runner
         self._path = path
         self._target = target
         self._switches = tuple(switches)
+        """As the file had them."""
+        self._group = group
         self._taken = taken
         self._keep = keep
         self._file = runner.core.model.copy()
@@ -98,13 +114,21 @@ class Changes:
             keeps = self.keeps(keep)
             # What is compared is changed by nobody but us.
             config, new, told, commands = await asyncio.to_thread(self._compared, keeps)
+            switches = self._wanted(config, keeps)
             try:
+                changes = self.check(commands)
                 if dry_run:
-                    return Reloaded(self.check(commands), told)
-                changes = await self._carry_out(commands)
+                    return Reloaded(self._regrouped(switches) + changes, told)
+                before = self._running
+                moves = await self._regroup(switches)
+                try:
+                    changes = moves + await self._carry_out(commands)
+                except Refused:
+                    await self._regroup(before)
+                    raise
             except CommandError as error:
                 raise ConfigError(error.messages) from None
-            self._file = new
+            self._file, self._switches = new, config.switches
             self._taken(config)
             _tell(f"changed by command and not in the file, {'kept' if keeps else 'undone'}: %s", told)
             _LOGGER.info("configuration reloaded from %s: %s", self._path, counted(len(changes), "change"))
@@ -118,7 +142,7 @@ class Changes:
         new = model_of(config)
         commands = diff(self.model, new)
         try:
-            return self.check(commands)
+            return self._regrouped(config.switches) + self.check(commands)
         except CommandError as error:
             raise ConfigError(error.messages) from None
 
@@ -130,6 +154,51 @@ class Changes:
             self._runner.reconfigure(config)
             self._taken(config)
             _tell("as the leader has it: %s", changes)
+
+    async def arrange(self, add: SwitchSettings | None = None, remove: str | None = None) -> list[str]:
+        """Have one switch more in the group, or one less; what that changes. Raises Refused, and then nothing has."""
+        async with self._one_at_a_time:
+            self._require_open()
+            running = self._running
+            if self._group is None or (remove is not None and len(running) == 1):
+                raise Refused("it is the last one" if running else "there is one switch, where the command line says")
+            if remove is not None and remove not in [each.name for each in running]:
+                raise Refused(f"there is no switch {remove}")
+            stay = [each for each in running if each.name != remove]
+            if add is not None:
+                stay.append(add)
+            problems = apart(stay)
+            if problems:
+                raise Refused(problems[0])
+            return await self._regroup(stay)
+
+    @property
+    def _running(self) -> tuple[SwitchSettings, ...]:
+        return () if self._group is None else self._group.switches
+
+    def _wanted(self, config: Config, keeps: bool) -> tuple[SwitchSettings, ...]:
+        """The switches of ``config``; if commands are kept, with those that they have added, without those that they
+        have removed."""
+        if not keeps or self._group is None:
+            return config.switches
+        running = self._running
+        added = [each for each in running if each not in self._switches]
+        names = {each.name for each in added}
+        removed = [each for each in self._switches if each not in running]
+        return (*(each for each in config.switches if each not in removed and each.name not in names), *added)
+
+    def _regrouped(self, switches: Sequence[SwitchSettings]) -> list[str]:
+        """What :meth:`_regroup` would tell."""
+        return [] if self._group is None else self._group.would_change(switches)
+
+    async def _regroup(self, switches: Sequence[SwitchSettings]) -> list[str]:
+        """Have these switches. Raises Refused, and then nothing has changed."""
+        if self._group is None or tuple(switches) == self._group.switches:
+            return []
+        try:
+            return await self._group.change(switches)
+        except NotNow as error:
+            raise Refused(str(error)) from None
 
     def _require_open(self) -> None:
         if self._closed:
@@ -145,12 +214,12 @@ class Changes:
         return config, new, told, diff(self.model, merged(self._file, new, self.model) if keeps else new)
 
     def _require_same(self, config: Config) -> None:
-        """Raises ConfigError if ``config`` has other switches than those that run."""
-        if config.switches != self._switches:
-            ours, new = set(self._switches), set(config.switches)
-            names = ", ".join(sorted({each.name for each in ours ^ new}))
-            of = f" ({names})" if names else ""
-            raise ConfigError([f"the sections [[switch]] have changed{of}, and are read at the start alone: restart"])
+        """Raises ConfigError if ``config`` has other switches than those that run, and they cannot be exchanged."""
+        ours, new = self._running, config.switches
+        if bool(ours) is not bool(new):
+            raise ConfigError(["whether there are sections [[switch]] is decided at the start alone: restart"])
+        if [each for each in ours if each.embedded] != [each for each in new if each.embedded]:
+            raise ConfigError(["which [[switch]] is embedded is decided at the start alone: restart"])
 
     def keeps(self, keep: bool | None) -> bool:
         """Whether :meth:`reload` with ``keep`` leaves what commands have changed."""

@@ -21,6 +21,7 @@ from fullnat.api.listener import Listener, Where
 from fullnat.api.server import Dispatcher
 from fullnat.app import upgrade
 from fullnat.app.changes import Changes, Refused
+from fullnat.app.group.owner import GroupOwner
 from fullnat.app.metrics import serve_metrics
 from fullnat.app.notify import Notifier as Manager
 from fullnat.app.options import Options
@@ -81,6 +82,7 @@ async def run(options: Options) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         owner = await switches(options, config, compiled, runner, stack, role)
+        group = owner if isinstance(owner, GroupOwner) else None
         log = _session_log(options, core, stack)
         snapshots = Snapshots(runner, owner, _watched(runner, core, stack), log, role)
         programs = Notifier(Known(core.has_quorum, core.found_well))
@@ -94,7 +96,7 @@ async def run(options: Options) -> None:
             ports.compare(config)
 
         taken(config)
-        changes = Changes(runner, options.config, taken, options.keep, options.target, config.switches)
+        changes = Changes(runner, options.config, taken, options.keep, options.target, config.switches, group)
         tracing = Tracing(owner, compiled, options.cpu_port if options.embedded else CPU_PORTS[options.target])
         where = Where(options.control_socket, options.api, options.http_addr, Grants.parse(options.grants))
         api = Listener(where, Dispatcher(Handlers(snapshots, changes, about, tracing)))

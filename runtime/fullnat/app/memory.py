@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fullnat.app.ports import Remembering
+from fullnat.app.replacing import replace, write
 from fullnat.core.declared.modes import Mode
 from fullnat.core.memory import Kind, Memo, MemoryKey
 from fullnat.net.flow import Address, Endpoint, address, text
@@ -73,7 +74,7 @@ class MemoryFile:
         lines = [encoded(key, memo) + "\n" for key, memo in news]
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
         try:
-            _write(descriptor, "".join(lines))
+            write(descriptor, "".join(lines).encode())
         finally:
             os.close(descriptor)
         self._lines += len(lines)
@@ -84,18 +85,8 @@ class MemoryFile:
 
     def rewrite(self, items: Iterable[Item]) -> None:
         """Raises OSError, and then the old file is there as it was."""
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         lines = [HEADER, *(encoded(key, memo) for key, memo in items)]
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                _write(descriptor, "\n".join(lines) + "\n")
-            finally:
-                os.close(descriptor)
-            os.replace(temporary, self.path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        replace(self.path, ("\n".join(lines) + "\n").encode())
         self._lines = len(lines) - 1
 
 
@@ -149,12 +140,6 @@ class Keeper:
             _LOGGER.info("%s: is written again", self._file.path)
         self._failing = False
         return len(news) == PER_TURN
-
-
-def _write(descriptor: int, lines: str) -> None:
-    rest = memoryview(lines.encode())
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
 
 
 def encoded(key: MemoryKey, memo: Memo | None) -> str:

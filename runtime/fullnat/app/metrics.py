@@ -190,6 +190,14 @@ class _Reading(Collector):
         for each in switches:
             role.add_metric((each["name"], each["role"]), 1)
         yield role
+        mute = GaugeMetricFamily(
+            "fullnat_member_mute",
+            "1 while what is sent through the data plane of the switch does not come back",
+            labels=("switch",),
+        )
+        for each in switches:
+            mute.add_metric((each["name"],), each["state"] == "mute")
+        yield mute
         for name, (unit, help_text) in _MEMBER_GAUGES.items():
             gauge = GaugeMetricFamily(f"fullnat_member_{name}{unit}", help_text, labels=("switch",))
             for each in switches:
@@ -296,7 +304,7 @@ def described() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         "queues": {"": 0},
         "histograms": dict.fromkeys(_HISTOGRAMS, nothing),
         "session_log": {},
-        "switches": [{"name": "", "role": "", **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0)}],
+        "switches": [{"name": "", "role": "", "state": "", **dict.fromkeys((*_MEMBER_GAUGES, *_MEMBER_COUNTERS), 0)}],
         "etcd": {"seconds": nothing, **dict.fromkeys((*_ETCD_GAUGES, *_ETCD_COUNTERS), 0)},
         "services": [{**one, "refused": {"": 0}, "servers": [one]}],
         "local_addresses": [{"address": "", **dict.fromkeys((*_LOCAL_GAUGES, *_LOCAL_COUNTERS), 0)}],

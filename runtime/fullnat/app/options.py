@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fullnat.api.listener import Tcp
+from fullnat.app.group.proof import Patience
 from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.etcd.settings import Settings
 from fullnat.p4rt.tls import Tls
@@ -50,5 +51,7 @@ class Options:
     """None: plain text."""
     etcd: Settings | None = None
     """Where several controllers share what they know; None: this one is alone, with its state directory."""
+    patience: Patience = field(default_factory=Patience)
+    """With switches of a group whose data plane says nothing."""
     session_log: str | None = None
     """Where it goes (:func:`fullnat.app.session_log.target`)."""

@@ -276,7 +276,7 @@ async def probed(
     for answer in answers:
         if isinstance(answer, BaseException):
             # Who cannot be asked may have seen packets a moment ago.
-            found = {number: result and result._replace(idle=0.0) for number, result in found.items()}
+            found = {number: result and result._replace(idle=0.0, idle_in=0.0) for number, result in found.items()}
             continue
         for number, result in answer:
             found[number] = _together(found[number], result)
@@ -292,4 +292,5 @@ def _together(one: ProbeResult | None, other: ProbeResult | None) -> ProbeResult
         None if one.in_bytes is None or other.in_bytes is None else one.in_bytes + other.in_bytes,
         one.out_packets + other.out_packets,
         None if one.out_bytes is None or other.out_bytes is None else one.out_bytes + other.out_bytes,
+        None if one.idle_in is None or other.idle_in is None else min(one.idle_in, other.idle_in),
     )

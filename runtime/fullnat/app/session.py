@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, NoReturn, Protocol
 
 from fullnat.app.arbitration import Candidate
+from fullnat.app.group.proof import Proof
 from fullnat.app.liveness import SILENT_SECONDS, Liveness, describe
 from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import EVENTS_WAITING, CoreRunner
@@ -103,6 +104,10 @@ class SwitchSession:
         """Where the core's effects wait for this switch."""
         self.served = False
         """We have been primary."""
+        self.proof: Proof | None = None
+        """What waits for the data plane to prove that it lives."""
+        self.is_behind = False
+        """What has come is not looked at yet."""
         self._home = home
         self._counts = counts
         self._candidate = Candidate(client)
@@ -175,11 +180,18 @@ class SwitchSession:
         """Take what arrives, unless the core is far behind: then the stream's flow control holds the switch back."""
         while True:
             events = self._early
-            for event in await self.client.receive():
+            self.is_behind = False
+            arrived = await self.client.receive()
+            self.is_behind = True
+            new: list[Event] = []
+            for event in arrived:
                 if isinstance(event, Arbitration):
                     self._candidate.heard(event)
                 elif self._candidate.primary:
-                    events.append(event)
+                    new.append(event)
+            if self.proof is not None:
+                self.proof.heard(new)
+            events += new
             if self._attached:
                 self._home.hear(self, events)
                 events.clear()

@@ -36,7 +36,6 @@ from fullnat.health.watch import Watch
 from fullnat.net.flow import Endpoint, text
 from fullnat.p4constants import CookieEvent, DropReason, PuntReason, ToaResult
 from fullnat.p4rt.binding import Array
-from fullnat.p4rt.client import Client
 from fullnat.p4rt.errors import P4RuntimeError
 
 SERVICES_PER_TURN = 16
@@ -253,6 +252,7 @@ class Snapshots:
                 "events": {kind.__name__: count for kind, count in self._runner.events.items()},
                 "core_errors": self._runner.errors,
                 "stream_errors": owner.client.stream_errors if owner.client else 0,
+                "name": owner.active_name,
             },
             "switch_counters": reasons is not None,
             "services": services,
@@ -324,8 +324,8 @@ class Snapshots:
             async with asyncio.timeout(COUNTER_SECONDS):
                 for start in range(0, len(server_ids), CELLS_PER_TURN):
                     some = server_ids[start : start + CELLS_PER_TURN]
-                    inward |= await client.counters(client.schema.server_in_counter, some)
-                    outward |= await client.counters(client.schema.server_out_counter, some)
+                    inward |= await self._owner.counters(client.schema.server_in_counter, some)
+                    outward |= await self._owner.counters(client.schema.server_out_counter, some)
         except (P4RuntimeError, TimeoutError):
             return None
         return inward, outward
@@ -339,24 +339,24 @@ class Snapshots:
         try:
             async with asyncio.timeout(COUNTER_SECONDS):
                 return {
-                    "drops": await _by_name(client, schema.drop_counter, DropReason, DropReason.NONE),
-                    "punts": await _by_name(client, schema.punt_counter, PuntReason),
-                    "toa": await _by_name(client, schema.toa_counter, ToaResult),
-                    "cookies": await _cookies(client, schema.cookie_counter),
+                    "drops": await _by_name(self._owner, schema.drop_counter, DropReason, DropReason.NONE),
+                    "punts": await _by_name(self._owner, schema.punt_counter, PuntReason),
+                    "toa": await _by_name(self._owner, schema.toa_counter, ToaResult),
+                    "cookies": await _cookies(self._owner, schema.cookie_counter),
                 }
         except (P4RuntimeError, TimeoutError):
             return None
 
 
-async def _cookies(client: Client, array: Array | None) -> Json:
+async def _cookies(owner: Switches, array: Array | None) -> Json:
     """Nothing of a program that makes none."""
-    return {} if array is None else await _by_name(client, array, CookieEvent)
+    return {} if array is None else await _by_name(owner, array, CookieEvent)
 
 
-async def _by_name(client: Client, array: Array, names: type[IntEnum], skip: IntEnum | None = None) -> Json:
+async def _by_name(owner: Switches, array: Array, names: type[IntEnum], skip: IntEnum | None = None) -> Json:
     """Packets and bytes of every cell that has a name."""
     indexes = {cell.name: cell.value for cell in names if cell is not skip and cell < array.size}
-    cells = await client.counters(array, indexes.values())
+    cells = await owner.counters(array, indexes.values())
     return {name.lower(): _count(cells, index) for name, index in indexes.items()}
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fullnat.app.replacing import replace
+
 SECRET_BYTES = 32
 
 
@@ -34,15 +36,5 @@ def load_secret(directory: Path) -> bytes:
 
 def _create(path: Path) -> bytes:
     secret = os.urandom(SECRET_BYTES)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    replace(path, secret, lasts=True)
     return secret

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import NoReturn, Protocol
 
@@ -16,8 +16,9 @@ from fullnat.app.session import Alone, Home, SwitchSession
 from fullnat.app.shown import Json
 from fullnat.app.writer import Writer
 from fullnat.core.interface import THE_SWITCH, SwitchId
+from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
-from fullnat.p4rt.errors import P4RuntimeError
+from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError
 
 BACKOFF_FIRST = 0.1
 BACKOFF_LAST = 2.0
@@ -43,6 +44,15 @@ class Switches(Protocol):
 
     @property
     def state(self) -> str: ...
+
+    async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Packets and bytes of the cells of an indexed counter. Raises P4RuntimeError."""
+        ...
+
+    @property
+    def active_name(self) -> str:
+        """Of a group, that of the one that forwards, if there is one."""
+        ...
 
     @property
     def stands_by(self) -> bool: ...
@@ -106,6 +116,15 @@ class SwitchOwner:
     @property
     def outgoing(self) -> Outgoing | None:
         return self.session.outgoing if self.session is not None else None
+
+    async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
+        if self.client is None:
+            raise ConnectionLost(self.reason)
+        return await self.client.counters(array, indexes)
+
+    @property
+    def active_name(self) -> str:
+        return ""
 
     @property
     def serving(self) -> bool:

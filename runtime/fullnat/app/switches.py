@@ -15,6 +15,7 @@ from fullnat.app.options import Options
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shared.role import Bids, Role
 from fullnat.app.switch import Switches, SwitchOwner
+from fullnat.compiled import CPU_PORTS
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.config.servers import GRPC_ADDRESS, SwitchSettings
@@ -55,24 +56,32 @@ async def switches(
         make = await transports(options, stack)
         return SwitchOwner(runner, lambda: client(make(), options.device_id))
     makers = await group_transports(options, config.switches, stack)
+
+    def connection(switch: SwitchSettings) -> Transport:
+        """One that has joined later is somewhere else."""
+        made = makers.get(switch)
+        return GrpcTransport(switch.grpc_addr, options.tls) if made is None else made()
+
     return GroupOwner(
         runner,
         Remembered(options.state_dir),
         config.switches,
-        lambda switch: client(makers[switch.name](), switch.device_id),
+        lambda switch: client(connection(switch), switch.device_id),
+        options.patience,
+        options.cpu_port if options.embedded else CPU_PORTS[options.target],
     )
 
 
 async def group_transports(
     options: Options, switches: Sequence[SwitchSettings], stack: contextlib.AsyncExitStack
-) -> dict[str, Callable[[], Transport]]:
-    """What makes connections to the switches of a group, by their names. Raises ConfigError and P4RuntimeError."""
+) -> dict[SwitchSettings, Callable[[], Transport]]:
+    """What makes connections to the switches of a group. Raises ConfigError and P4RuntimeError."""
     if options.embedded is not any(each.embedded for each in switches):
         raise ConfigError(["--embedded and a section [[switch]] with embedded = true go together"])
     if options.grpc_addr is not None:
         raise ConfigError(["--grpc-addr is where the only switch is, and there are sections [[switch]]"])
     return {
-        each.name: await transports(
+        each: await transports(
             replace(options, embedded=each.embedded, device_id=each.device_id, grpc_addr=each.grpc_addr), stack
         )
         for each in switches

@@ -38,6 +38,8 @@ class Arguments:
     spread: str
     cpu_port: int | None
     grpc_server_addr: str | None
+    proof_interval: float
+    proof_lost: int
     state_dir: Path | None
     etcd: str | None
     etcd_prefix: str | None

@@ -53,6 +53,20 @@ _ELECTION_ID = click.IntRange(1, (1 << 128) - 1)
 @click.option("--spread", default="flow", show_default=True, type=click.Choice(SPREADS), help="Embedded: among them.")
 @click.option("--cpu-port", show_default=str(CPU_PORT), type=click.IntRange(1, MAX_PORT), help="Embedded: to us.")
 @click.option("--grpc-server-addr", help="Embedded: also serve P4Runtime there.")
+@click.option(
+    "--proof-interval",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 60),
+    help="Of a group: a packet goes through a switch whose data plane has been silent for so many seconds; 0: none.",
+)
+@click.option(
+    "--proof-lost",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Of a group: after so many that did not come back another switch takes over.",
+)
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where the sequence number secret is kept.")
 @click.option(
     "--etcd", metavar="URL,...", help="Members of etcd, which several controllers share instead: https://HOST:2379."
@@ -131,6 +145,7 @@ def _daemon_options(given: Arguments) -> Options:
     """What has been checked, as the controller takes it."""
     from fullnat.api.listener import Tcp
     from fullnat.app import paths
+    from fullnat.app.group.proof import Patience
     from fullnat.app.options import Options
     from fullnat.p4rt.tls import Tls
 
@@ -169,6 +184,7 @@ def _daemon_options(given: Arguments) -> Options:
         metrics_addr=given.metrics_addr,
         tls=tls,
         etcd=_etcd_settings(given),
+        patience=Patience(given.proof_interval, given.proof_lost),
         session_log=given.session_log,
     )
 

@@ -13,11 +13,26 @@ from fullnat.cli.controlclient import ask, socket_option, tell
 
 @click.command()
 @click.option("--activate", metavar="NAME", help="Have this switch forward in the place of the one that does.")
+@click.option("--add", metavar="NAME=HOST:PORT", help="Have one switch more in the group.")
+@click.option("--device-id", type=click.IntRange(0), help="With --add: its P4Runtime device id.", show_default="1")
+@click.option("--remove", metavar="NAME", help="Have this one leave the group; if it forwards, another one does first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @socket_option
-def switches(activate: str | None, as_json: bool, control_socket: Path | None) -> None:
+def switches(
+    activate: str | None,
+    add: str | None,
+    device_id: int | None,
+    remove: str | None,
+    as_json: bool,
+    control_socket: Path | None,
+) -> None:
     """Show what each switch does, what it lacks of what the active one holds, and when it took over last and why; or
-    have another one forward."""
+    have another one forward, join or leave."""
+    if sum(each is not None for each in (activate, add, remove)) > 1:
+        raise click.UsageError("--activate, --add and --remove do not go together")
+    if add is not None or remove is not None:
+        _arrange(add, device_id, remove, control_socket)
+        return
     if activate is not None:
         before = tell(control_socket, "activate", {"name": activate})["before"]
         if not as_json:
@@ -25,6 +40,17 @@ def switches(activate: str | None, as_json: bool, control_socket: Path | None) -
             return
     for found in ask(control_socket, "switches"):
         click.echo(json.dumps(found) if as_json else _line(found))
+
+
+def _arrange(add: str | None, device_id: int | None, remove: str | None, control_socket: Path | None) -> None:
+    if add is None:
+        done = tell(control_socket, "remove_switch", {"name": remove})
+    else:
+        name, _, address = add.partition("=")
+        message = {"name": name, "grpc_addr": address}
+        done = tell(control_socket, "add_switch", message | ({} if device_id is None else {"device_id": device_id}))
+    for line in done["changes"]:
+        click.echo(line)
 
 
 def _line(switch: dict[str, Any]) -> str:

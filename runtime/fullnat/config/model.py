@@ -248,9 +248,10 @@ class ServiceSettings:
     source_sessions: int = 0
     """Sessions that one source prefix may have; 0 is no limit."""
     half_open: int = 0
-    """Of TCP, sessions that nobody has answered yet: of more the oldest goes. 0 is no limit."""
+    """Of TCP, sessions that nobody has answered yet: of more the oldest goes. 0 is the controller's own limit
+    (:data:`fullnat.core.access.limits.HALF_OPEN`)."""
     source_half_open: int = 0
-    """The same of one source prefix."""
+    """The same of one source prefix; 0 is no limit."""
     source_prefix: int = 32
     """Bits of an IPv4 address that are a source by that,"""
     source_prefix6: int = 64

@@ -7,7 +7,7 @@ active."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,13 @@ SWITCH: dict[str, tuple[Convert, Any]] = {
     "target": (scalars.one_of(*TARGETS), ""),
     "embedded": (scalars.boolean, False),
 }
+
+
+def member(name: str, grpc_addr: str, device_id: int | None = None) -> SwitchSettings:
+    """One that is told by a command. Raises ValueError."""
+    convert, default = SWITCH["device_id"]
+    number = default if device_id is None else convert(device_id)
+    return SwitchSettings(name=_name(name), grpc_addr=_grpc(grpc_addr), device_id=number)
 
 
 def sections(document: Mapping[str, Any], problems: Problems, top: Where) -> tuple[SwitchSettings, ...]:
@@ -129,6 +136,19 @@ def _check_network(config: Config, switch: SwitchSettings, where: Where, problem
         problems.add(where, "interface", said)
     if switch.bgp is not None:
         bgp.check(switch.bgp, switch.interfaces, (*where, ("bgp", 1)), problems)
+
+
+def apart(switches: Sequence[SwitchSettings]) -> list[str]:
+    """Why these cannot be one group, as :func:`check` finds it."""
+    if len(switches) > MOST:
+        return [f"a group has {MOST} switches at most"]
+    return [
+        f"switch {new.name}: {key} is already that of switch {old.name}"
+        for number, new in enumerate(switches)
+        for old in switches[:number]
+        for key, same in _APART.items()
+        if same(old, new)
+    ]
 
 
 def _same_name(old: SwitchSettings, new: SwitchSettings) -> bool:

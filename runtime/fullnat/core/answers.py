@@ -44,6 +44,8 @@ class Answers:
                 opener.written(session, failure, now, out)
                 continue
             held = self._store.removed(session, failure, now)
+            if self._syn_proxies.removed(session, now, out):
+                continue
             if held is not None:
                 self._admission.create(session.key, held, now, out)
             elif not session.protocol.is_numbered:

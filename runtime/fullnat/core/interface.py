@@ -133,6 +133,8 @@ class ProbeResult(NamedTuple):
     """None: the switch counts only packets, as out_bytes."""
     out_packets: int
     out_bytes: int | None
+    idle_in: float | None = None
+    """That of the client's direction alone."""
 
 
 @dataclass(frozen=True, slots=True)

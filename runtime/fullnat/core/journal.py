@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fullnat.core.interface import ProbeResult
-from fullnat.core.session.sessions import NEVER, Session, Twice, once
+from fullnat.core.session.sessions import NEVER, Session, Twice, added, once
 from fullnat.net.flow import Endpoint
 from fullnat.p4constants import SessionEvent
 from fullnat.tables.session import SessionEntry
@@ -75,7 +75,7 @@ class Journal:
     def closed(self, session: Session, now: float, why: str = "") -> None:
         entry, mode = session.entry, session.server.mode.value
         told = why or self._why.get(entry.session_id) or _of_endpoints(session.events)
-        counters = None if session.counters is None else once(session.counters, session.twice)
+        counters = session.counters and added(once(session.counters, session.twice), session.earlier)
         record = Record(CLOSED, now, entry, session.named_server, mode, session.service.key[1])
         began = None if session.began == NEVER else session.began
         before = self._before.pop(entry.session_id, None)

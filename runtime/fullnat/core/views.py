@@ -10,9 +10,10 @@ from fullnat.core.balancing.service import Service
 from fullnat.core.balancing.templates import Template
 from fullnat.core.declared.modes import Mode
 from fullnat.core.interface import ProbeResult
+from fullnat.core.protocols.tcp import TcpState
 from fullnat.core.session.lifecycle import Phase
 from fullnat.core.session.pool import LocalAddress, LocalPool
-from fullnat.core.session.sessions import Session, Twice, once
+from fullnat.core.session.sessions import Session, Twice, added, begins_anew, once
 from fullnat.net.flow import Address, Endpoint
 from fullnat.tables.session import SessionEntry
 
@@ -41,12 +42,21 @@ class SessionView(NamedTuple):
     service: Endpoint | None = None
     """The name of its service, which is another than where it goes if that is of several ports; None: the same."""
 
+    last: ProbeResult | None = None
+    """What the switch told last."""
+    earlier: ProbeResult | None = None
+    """What others have counted before."""
+
     def read(self, result: ProbeResult) -> SessionView:
         """The same as a reading of the switch just now shows it."""
-        result = once(result, self.twice)
-        if self.expires is None or result.idle is None or self.is_over:
+        earlier = self.earlier
+        if begins_anew(result, self.last) and self.last is not None:
+            earlier = added(self.last, earlier)
+        result = added(once(result, self.twice), earlier)
+        idle = result.idle_in if self.state == TcpState.SYN_RECV.name else result.idle
+        if self.expires is None or idle is None or self.is_over:
             return self._replace(counters=result)
-        expires = max(0.0, self.timeout - min(max(result.idle, 0.0), self.age))
+        expires = max(0.0, self.timeout - min(max(idle, 0.0), self.age))
         return self._replace(counters=result, expires=expires)
 
 
@@ -163,8 +173,11 @@ def session_view(session: Session, timeout: float, now: float) -> SessionView:
     entry, state, phase = session.entry, session.state.name, session.phase.name
     is_over = session.is_over
     server, twice, service = session.named_server, session.twice, session.service.key[1]
-    counters = session.counters and once(session.counters, twice)
-    return SessionView(entry, state, phase, age, expires, counters, timeout, is_over, server, twice, service)
+    last, earlier = session.counters, session.earlier
+    counters = last and added(once(last, twice), earlier)
+    return SessionView(
+        entry, state, phase, age, expires, counters, timeout, is_over, server, twice, service, last, earlier
+    )
 
 
 def service_view(service: Service, now: float) -> ServiceView:

@@ -198,7 +198,8 @@ class Election:
                 self._tell(error)
                 reason = ""
             if not reason and not self.confirmed and not self._holds():
-                reason = f"etcd does not confirm it, and not every switch is ours: {self._trouble}"
+                trouble = self._trouble or "its answer came too late"
+                reason = f"etcd does not confirm it, and not every switch is ours: {trouble}"
             if reason:
                 self.term = 0
                 return reason

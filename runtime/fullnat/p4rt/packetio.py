@@ -17,6 +17,10 @@ from fullnat.p4rt.transport import NO_LAYOUT, Layout, PackedDigests
 from fullnat.p4rt.wire import IntField, delimited, scalar, tag, varint
 
 PacketOut = Forward | Inject | Reset
+RETURNED = 0
+"""In the place of a PuntReason: the packet is one of ours (:meth:`PacketIo.returning`)."""
+_LONE_FRAME = b"\2" + bytes(4) + b"\1" + b"\2" + bytes(4) + b"\2" + 0x88B5.to_bytes(2, "big") + bytes(46)
+"""Of an EtherType for experiments (IEEE 802a), from nobody to nobody."""
 
 _STREAM_PACKET = tag(2, 2)
 _PAYLOAD = tag(1, 2)
@@ -91,6 +95,14 @@ class PacketIo:
             return self._frame_out.pack(*values) + effect.frame
         except struct.error as error:
             raise OverflowError(str(error)) from None
+
+    def returning(self, cpu_port: int) -> Forward | None:
+        """A packet-out that the pipeline hands out by ``cpu_port`` as it is, where it passes for a packet-in of reason
+        :data:`RETURNED`; None for a program whose headers are not made of whole bytes."""
+        if not self.layout.packet_in:
+            return None
+        values = [RETURNED] + [0] * (len(self.layout.packet_in) - 1)
+        return Forward(cpu_port, self._frame_in.pack(*values) + _LONE_FRAME)
 
     def decode_frame(self, data: bytes) -> PacketIn:
         """A packet behind the values of packet_in's fields."""

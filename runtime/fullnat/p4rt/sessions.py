@@ -178,10 +178,11 @@ class SessionTables:
             if inward is not None and outward is not None:
                 since_in, packets_in, bytes_in = inward
                 since_out, packets_out, bytes_out = outward
-                told = since_in is not None and since_out is not None
-                idle = min(since_in, since_out) / _NANOSECONDS if told else None  # type: ignore[type-var, operator]
+                idle = idle_in = None
+                if since_in is not None and since_out is not None:
+                    idle, idle_in = min(since_in, since_out) / _NANOSECONDS, since_in / _NANOSECONDS
                 octets = (bytes_in, bytes_out) if counts_bytes else (None, None)
-                result = ProbeResult(idle, packets_in, octets[0], packets_out, octets[1])
+                result = ProbeResult(idle, packets_in, octets[0], packets_out, octets[1], idle_in)
             results.append((session.session_id, result))
         return results
 

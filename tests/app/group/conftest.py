@@ -15,6 +15,7 @@ from fullnat.app import switch as switch_module
 from fullnat.app.group import group as group_module
 from fullnat.app.group.member import Member, Role
 from fullnat.app.group.owner import GroupOwner
+from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.runner import CoreRunner
 from fullnat.config.model import Config, Timeouts
@@ -59,6 +60,7 @@ class Cluster:
             lambda switch: Client(
                 self.switches[switch.name].transport(), PROGRAM, device_id=1, election_id=lambda: next(elections)
             ),
+            Patience(0.02, 5),
         )
         self.group = self.owner.group
 
@@ -92,7 +94,7 @@ class Cluster:
             raise AssertionError(f"not full: {told}, {self.group.moving}, {self.core.stats()}") from None
 
     def _is_full(self, *names: str) -> bool:
-        roles = [self.member(name).role for name in names or self.switches]
+        roles = [self.member(name).role for name in names or self.group.members]
         is_full = roles.count(Role.ACTIVE) == 1 and roles.count(Role.STANDBY) == len(roles) - 1
         return is_full and self.runner.serving and not self.group.moving
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Sequence
 from random import Random
 
 from finsy.proto import p4r
+from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.core.interface import PacketIn
+from fullnat.p4constants import PacketOutAction
 from fullnat.p4rt.errors import ConnectionLost, RpcError
 from fullnat.p4rt.transport import NO_LAYOUT, QUEUE_LIMIT, Arrival, Layout
 from p4rt.fake_switch import FakeSwitch, Key
+
+PACKET_IN = struct.Struct("!BBIII")
+"""The header packet_in."""
 
 
 class MemorySwitch(FakeSwitch):
@@ -22,6 +28,8 @@ class MemorySwitch(FakeSwitch):
         self.rng = rng
         self.alive = True
         self.gate_tables: frozenset[int] = frozenset()
+        self.hangs = False
+        """Its data plane does: what is sent through it does not come back."""
         self.lives = 0
         """Times that it has died: connections from before are of no use."""
         self._stream: MemoryStream | None = None
@@ -50,6 +58,15 @@ class MemorySwitch(FakeSwitch):
             content = value.to_bytes((value.bit_length() + 7) // 8 or 1, "big")
             message.packet.metadata.add(metadata_id=ident, value=content)
         self.say(message)
+
+    def take(self, packet: p4r.PacketOut) -> None:
+        """A packet-out. What is for the controller's own port goes back to it as it is."""
+        request, _, port, _ = (int.from_bytes(field.value, "big") for field in packet.metadata)
+        if (request, port) != (PacketOutAction.FORWARD, CPU_PORTS[V1MODEL]):
+            self.packet_outs.append(packet)
+        elif not self.hangs:
+            reason, flags, ingress_port, session_id, seq = PACKET_IN.unpack_from(packet.payload)
+            self.punt(PacketIn(reason, flags, ingress_port, session_id, packet.payload[PACKET_IN.size :], seq))
 
     def say(self, message: p4r.StreamMessageResponse) -> None:
         if self.alive and self._stream is not None:
@@ -180,7 +197,7 @@ class MemoryStream:
             answer.arbitration.CopyFrom(request.arbitration)
             self.put(answer)
         elif request.HasField("packet"):
-            self._switch.packet_outs.append(request.packet)
+            self._switch.take(request.packet)
         return True
 
     async def room(self, limit: int = QUEUE_LIMIT) -> None:

@@ -8,7 +8,8 @@ them. A packet-out leaves by the switch whose packet it answers; when a switch g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from fullnat.app.bgp.announcements import Announcements
@@ -16,6 +17,7 @@ from fullnat.app.group import gate
 from fullnat.app.group.group import SwitchGroup
 from fullnat.app.group.ledger import Ledger
 from fullnat.app.group.member import Member, Role
+from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.group.replica import Replica
 from fullnat.app.group.shown import NotNow
@@ -41,7 +43,11 @@ from fullnat.tables.table import Entry
 PATIENCE = 0.1
 """Seconds that what waits for an entry waits for those who have not confirmed it. A switch that hangs is given up after
 7 s; meanwhile packets that meet it too early are sent again."""
+FIXED = "switches with networks of their own join and leave when the controller starts"
 _MISSES = (PuntReason.NO_SESSION, PuntReason.LATE_ANSWER)
+
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class _Wait:
@@ -75,8 +81,10 @@ class _Wait:
 
 
 class AllActive(SwitchGroup):
-    def __init__(self, runner: CoreRunner, remembered: Remembered, names: Sequence[str]) -> None:
-        super().__init__(runner, remembered, names)
+    def __init__(
+        self, runner: CoreRunner, remembered: Remembered, patience: Patience, cpu_port: int, names: Sequence[str]
+    ) -> None:
+        super().__init__(runner, remembered, patience, cpu_port)
         self.announcements: Announcements | None = None
         self._ledger = Ledger(is_of_network)
         self._numbers = {name: number for number, name in enumerate(names, 1)}
@@ -131,6 +139,8 @@ class AllActive(SwitchGroup):
         member.session, member.role = session, Role.WAITING
         member.turn += 1
         turn = member.turn
+        if member.counts.emptied:
+            self.odometer.anew(member.name)
         member.has_gate = bool(await gate.read(session.client))
         outlived = member.name in self._outlived and not member.counts.emptied
         self._outlived.discard(member.name)
@@ -181,6 +191,16 @@ class AllActive(SwitchGroup):
         self.runner.networks.open(network, SwitchUp(entries))
         self._tell()
 
+    def proved(self, member: Member, lives: bool) -> None:
+        """One that is mute is withdrawn, and holds everything still."""
+        if lives is member.is_mute:
+            said = "comes back again" if lives else "does not come back"
+            _LOGGER.log(
+                logging.INFO if lives else logging.ERROR, "what is sent through switch %s %s", member.name, said
+            )
+        member.is_mute = not lives
+        member.has_proved = member.has_proved or lives
+
     def _close_network(self, member: Member, reason: str) -> None:
         network, member.network = member.network, None
         if network is not None:
@@ -201,8 +221,14 @@ class AllActive(SwitchGroup):
             member.session.spawn(self._close(member, member.session))
 
     def forwards(self, name: str) -> bool:
-        """Whether the switch holds everything, and its gate."""
-        return self.members[name].network is not None and self.runner.core.forwards(SwitchId(name))
+        """Whether the switch holds everything, and its gate; one whose data plane is mute does not if another does."""
+        there = [each for each in self.members.values() if each.network is not None]
+        member = self.members[name]
+        is_mute = member.is_mute and any(each.lives for each in there)
+        return member in there and not is_mute and self.runner.core.forwards(SwitchId(name))
+
+    def counting(self) -> list[Member]:
+        return [each for each in self.members.values() if each.network is not None]
 
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
         """What it has counted is lost, and when the last packet of a session passed it."""
@@ -221,3 +247,6 @@ class AllActive(SwitchGroup):
 
     async def activate(self, name: str) -> str:
         raise NotNow("all switches forward that hold everything: drain the others, to have one forward alone")
+
+    async def hand_over(self, names: Collection[str]) -> None:
+        raise NotNow(FIXED)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import monotonic
 
 from fullnat.app.group import gate
 from fullnat.app.group.fill import Fill
 from fullnat.app.group.ledger import Ledger
-from fullnat.app.group.member import Member, Role, Takeover
+from fullnat.app.group.member import MUTE, Member, Role, Takeover
+from fullnat.app.group.odometer import Odometer
+from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.group.replica import Replica
 from fullnat.app.group.shown import NotNow
@@ -23,8 +25,10 @@ from fullnat.app.outgoing import Counts, Outgoing
 from fullnat.app.runner import CoreRunner
 from fullnat.app.session import SwitchSession
 from fullnat.app.writer import Update, Wait
-from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, SessionsRead, SwitchUp
+from fullnat.compiled import CPU_PORTS, V1MODEL
+from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, Op, SessionsRead, SwitchUp
 from fullnat.p4rt.errors import ConnectionLost, P4RuntimeError
+from fullnat.tables.server_in import ServerIn
 
 PATIENCE = 3.0
 """Seconds to wait for a switch that is known to be better than those that are there."""
@@ -41,12 +45,22 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class SwitchGroup:
-    def __init__(self, runner: CoreRunner, remembered: Remembered, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        runner: CoreRunner,
+        remembered: Remembered,
+        patience: Patience = Patience(),  # noqa: B008
+        cpu_port: int = CPU_PORTS[V1MODEL],
+    ) -> None:
+        """``patience``: with a data plane that says nothing, to which the controller is ``cpu_port``."""
         self.runner = runner
-        self.members = {name: Member(name, self) for name in names}
+        self.patience = patience
+        self.cpu_port = cpu_port
+        self.members: dict[str, Member] = {}
         self.active: Member | None = None
         self.outgoing: Outgoing | None = None
         self.counts = Counts()
+        self.odometer = Odometer()
         self._ledger = Ledger()
         self._remembered = remembered
         self._leading: Member | None = None
@@ -66,6 +80,8 @@ class SwitchGroup:
         member.session, member.role, is_shut = session, Role.WAITING, was_active
         member.turn += 1
         turn = member.turn
+        if member.counts.emptied:
+            self.odometer.anew(member.name)
         if self.active is not None or self._remembered.active not in (None, member.name):
             await gate.shut(session.client, () if was_active else None)
             is_shut = True
@@ -175,6 +191,10 @@ class SwitchGroup:
         member.replica = Replica(session.client, session.spawn, trouble, is_filling=not member.is_full)
         return member.replica
 
+    def counting(self) -> list[Member]:
+        """Those whose counters count."""
+        return [] if self.active is None else [self.active]
+
     def _out_of_step(self, member: Member) -> None:
         """It does nothing anyway."""
 
@@ -198,10 +218,22 @@ class SwitchGroup:
     def took(self, updates: list[Update]) -> Wait | None:
         """See :class:`fullnat.app.writer.Copies`."""
         self._ledger.took(updates)
+        self._begin_to_count(updates)
         for member in self.members.values():
             if member.replica is not None:
                 member.replica.put(updates)
         return None
+
+    def _begin_to_count(self, updates: list[Update]) -> None:
+        """Of new servers, from zero."""
+        for update in updates:
+            entry = update.entry
+            if update.op is Op.INSERT and isinstance(entry, ServerIn) and self.active is not None:
+                client = self.active.owner.client
+                if client is not None:
+                    schema = client.schema
+                    arrays = schema.server_in_counter.id, schema.server_out_counter.id
+                    self.odometer.forget(arrays, entry.server_id)
 
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
         """``member`` is not ours any more; ``taken``: it is another controller's."""
@@ -220,8 +252,24 @@ class SwitchGroup:
             self._move(successor, f"{member.name}: {reason}")
         self._tell()
 
+    def proved(self, member: Member, lives: bool) -> None:
+        """Whether the data plane of ``member`` lives. One that does not is given up if there is another that does:
+        where none has ever proved to, it is the program that gives nothing back."""
+        if lives and member.is_mute:
+            _LOGGER.info("what is sent through the data plane of switch %s comes back again", member.name)
+        elif not lives and not member.is_mute:
+            _LOGGER.error("what is sent through the data plane of switch %s does not come back", member.name)
+        member.is_mute = not lives
+        member.has_proved = member.has_proved or lives
+        successor = self._successor()
+        if not lives and self.active is member and not self.moving and successor is not None and successor.lives:
+            assert member.session is not None
+            member.session.fail(ConnectionLost(MUTE))
+
     def _successor(self) -> Member | None:
-        return next((each for each in self.members.values() if each.role is Role.STANDBY), None)
+        """One that is known to forward, if there is one."""
+        full = [each for each in self.members.values() if each.role is Role.STANDBY]
+        return min(full, key=lambda each: each.is_mute, default=None)
 
     def _down(self, reason: str) -> None:
         """There is none that could go on."""
@@ -278,6 +326,8 @@ class SwitchGroup:
             raise NotNow(f"there is no switch {name}, but {', '.join(self.members)}")
         if member is before:
             raise NotNow(f"switch {name} is active already")
+        if member.is_mute:
+            raise NotNow(f"switch {name} would forward nothing: {MUTE}")
         if before is None or before.session is None or self.moving or self.outgoing is None:
             raise NotNow("there is no switch that forwards, or another one is about to")
         if member.role is not Role.STANDBY:
@@ -303,6 +353,24 @@ class SwitchGroup:
         self._replicate(before, session)
         session.spawn(self.serve(before, session, was_active=True))
         return before.name
+
+    async def hand_over(self, names: Collection[str]) -> None:
+        """Have one of these forward in the place of the one that does. Raises NotNow."""
+        full = [each for each in self.members.values() if each.name in names and each.role is Role.STANDBY]
+        successor = next((each for each in full if not each.is_mute), None)
+        if successor is None:
+            assert self.active is not None
+            raise NotNow(f"switch {self.active.name} forwards, and no other one that stays could go on in its place")
+        await self.activate(successor.name)
+        while self.moving:
+            await self._change()
+        if self.active is not successor:
+            raise NotNow(f"switch {successor.name} was to take over, and went")
+
+    def chosen(self) -> None:
+        """There are other members."""
+        self._remember()
+        self._tell()
 
     # the small things
 

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from fullnat.app.group.fill import Progress
+from fullnat.app.group.proof import Proof
 from fullnat.app.group.replica import Replica
 from fullnat.app.group.shown import switch_json
 from fullnat.app.outgoing import Counts, Outgoing
@@ -20,6 +21,9 @@ from fullnat.core.interface import Event, SwitchUp
 
 if TYPE_CHECKING:
     from fullnat.app.group.group import SwitchGroup
+
+
+MUTE = "what is sent through its data plane does not come back"
 
 
 class Role(Enum):
@@ -74,6 +78,10 @@ class Member:
         """The last one."""
         self.trouble = ""
         """Why it was last taken out, or could not be filled."""
+        self.is_mute = False
+        """What is sent through its data plane does not come back."""
+        self.has_proved = False
+        """It has come back, once at least."""
         self._group = group
 
     @property
@@ -85,6 +93,11 @@ class Member:
         """Updates that it has to take to hold what the active one does, but for those of a fill still to come."""
         return self.replica.behind if self.replica is not None else 0
 
+    @property
+    def lives(self) -> bool:
+        """Its data plane has proved to, and does still."""
+        return self.has_proved and not self.is_mute
+
     def shown(self, sessions: int) -> Json:
         """While the core has so many sessions."""
         owner, role, takeover = self.owner, self.role, self.takeover
@@ -93,8 +106,8 @@ class Member:
         return switch_json(
             self.name,
             role.value if self.network is None else Role.ACTIVE.value,
-            owner.state,
-            self.trouble if role is Role.FILLING else owner.reason,
+            "mute" if self.is_mute and owner.state == "serving" else owner.state,
+            self.trouble if role is Role.FILLING else (owner.reason or MUTE * self.is_mute),
             self.counts.connects,
             held.get(role, 0),
             behind=self.behind,
@@ -107,7 +120,12 @@ class Member:
         )
 
     async def join(self, session: SwitchSession) -> None:
+        proof = session.proof = Proof(session, self._group.patience, self._group.cpu_port, self._proved)
+        session.spawn(proof.watch())
         session.spawn(self._group.serve(self, session))
+
+    def _proved(self, lives: bool) -> None:
+        self._group.proved(self, lives)
 
     def attach(self, session: SwitchSession, event: SwitchUp) -> None:
         self._group.begin(self, session, event)

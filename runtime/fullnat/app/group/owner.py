@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from fullnat.app.bgp.announcements import Announcements
-from fullnat.app.group.all_active import AllActive
+from fullnat.app.group.all_active import FIXED, AllActive
 from fullnat.app.group.group import SwitchGroup
-from fullnat.app.group.member import Role
+from fullnat.app.group.member import Member, Role
+from fullnat.app.group.proof import Patience
 from fullnat.app.group.remembered import Remembered
 from fullnat.app.group.shown import NotNow
 from fullnat.app.outgoing import Counts, Outgoing
@@ -17,9 +18,12 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.shown import Json
 from fullnat.app.switch import SwitchOwner
 from fullnat.app.writer import Writer
+from fullnat.compiled import CPU_PORTS, V1MODEL
 from fullnat.config.servers import SwitchSettings, all_forward
 from fullnat.core.interface import SwitchId
+from fullnat.p4rt.binding import Array
 from fullnat.p4rt.client import Client
+from fullnat.p4rt.errors import ConnectionLost
 
 
 class GroupOwner:
@@ -31,11 +35,13 @@ class GroupOwner:
         remembered: Remembered,
         switches: Sequence[SwitchSettings],
         connect: Callable[[SwitchSettings], Client],
+        patience: Patience = Patience(),  # noqa: B008
+        cpu_port: int = CPU_PORTS[V1MODEL],
     ) -> None:
-        names = [each.name for each in switches]
+        """As :class:`fullnat.app.group.group.SwitchGroup`."""
         self.announcements: Announcements | None = None
         if all_forward(switches):
-            group = AllActive(runner, remembered, names)
+            group = AllActive(runner, remembered, patience, cpu_port, [each.name for each in switches])
             self.group: SwitchGroup = group
             if any(each.bgp is not None for each in switches):
                 self.announcements = Announcements(runner.core, switches, remembered, group.forwards)
@@ -43,10 +49,17 @@ class GroupOwner:
                 runner.on_turn(lambda _: self._services_changed())
                 group.announcements = self.announcements
         else:
-            self.group = SwitchGroup(runner, remembered, names)
-        for each in switches:
-            member = self.group.members[each.name]
-            member.owner = SwitchOwner(runner, _connects(connect, each), SwitchId(each.name), member, member.counts)
+            self.group = SwitchGroup(runner, remembered, patience, cpu_port)
+        self.switches: tuple[SwitchSettings, ...] = ()
+        """In whose order one is chosen."""
+        self._runner = runner
+        self._connect = connect
+        self._gone = Counts()
+        """Of those that are of the group no more."""
+        self._tasks: dict[str, asyncio.Task[NoReturn]] = {}
+        self._work: asyncio.TaskGroup | None = None
+        """While :meth:`run` runs."""
+        self._have(switches)
 
     @property
     def client(self) -> Client | None:
@@ -67,6 +80,7 @@ class GroupOwner:
         """Of all of them."""
         of = [member.counts for member in self.group.members.values()]
         counts = self.group.counts
+        of.append(self._gone)
         counts.connects = sum(each.connects for each in of)
         counts.pushes = sum(each.pushes for each in of)
         counts.orphans = sum(each.orphans for each in of)
@@ -81,6 +95,23 @@ class GroupOwner:
         if self.stands_by:
             return "standby"
         return "synchronising" if any(each.role is Role.WAITING for each in members) else "disconnected"
+
+    async def counters(self, array: Array, indexes: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """As the client of one switch has them, added up over all of them. Raises P4RuntimeError."""
+        wanted = list(indexes)
+        sums: dict[int, tuple[int, int]] | None = None
+        for member in self.group.counting():
+            if member.owner.client is not None:
+                found = await member.owner.client.counters(array, wanted)
+                sums = self.group.odometer.read(member.name, array.id, found)
+        if sums is None:
+            raise ConnectionLost("no switch of the group forwards")
+        return sums
+
+    @property
+    def active_name(self) -> str:
+        active = self.group.active
+        return "" if active is None else active.name
 
     @property
     def stands_by(self) -> bool:
@@ -129,14 +160,73 @@ class GroupOwner:
         """Have another one forward; the name of the one before. Raises NotNow."""
         return await self.group.activate(name)
 
+    async def change(self, switches: Sequence[SwitchSettings]) -> list[str]:
+        """Have these switches, in this order, and touch none that is there already; what that changes. If the one that
+        forwards goes, another one does so first. Raises NotNow, and then nothing has changed."""
+        if all_forward(switches) or all_forward(self.switches):
+            raise NotNow(FIXED)
+        leaving = [each for each in self.switches if each not in switches]
+        staying = [each.name for each in switches if each in self.switches]
+        active = self.group.active
+        if active is not None and active.name in (each.name for each in leaving):
+            await self.group.hand_over(staying)
+        for each in leaving:
+            await self._part(each.name)
+        changes = self.would_change(switches)
+        self._have(switches)
+        self.group.chosen()
+        return changes
+
+    def would_change(self, switches: Sequence[SwitchSettings]) -> list[str]:
+        """What :meth:`change` would tell."""
+        leaving = [f"switch {each.name} leaves the group" for each in self.switches if each not in switches]
+        return leaving + [f"switch {each.name} joins the group" for each in switches if each not in self.switches]
+
+    def _have(self, switches: Sequence[SwitchSettings]) -> None:
+        """Those that are new begin to be connected to."""
+        known = self.group.members
+        self.group.members = {each.name: known.get(each.name) or self._made(each) for each in switches}
+        self.switches = tuple(switches)
+        if self._work is not None:
+            for each in self.group.members.values():
+                self._start(each, self._work)
+
+    def _made(self, switch: SwitchSettings) -> Member:
+        member = Member(switch.name, self.group)
+        connects = _connects(self._connect, switch)
+        member.owner = SwitchOwner(self._runner, connects, SwitchId(switch.name), member, member.counts)
+        return member
+
+    def _start(self, member: Member, work: asyncio.TaskGroup) -> None:
+        if member.name not in self._tasks:
+            owner = member.owner.run()
+            self._tasks[member.name] = work.create_task(owner, name=f"switch-owner-{member.name}")
+
+    async def _part(self, name: str) -> None:
+        """From a switch that does nothing: its connection ends, and it keeps what it holds."""
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        self.group.odometer.anew(name)
+        counts = self.group.members.pop(name).counts
+        self._gone.connects += counts.connects
+        self._gone.pushes += counts.pushes
+        self._gone.orphans += counts.orphans
+
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for member in self.group.members.values():
-                tasks.create_task(member.owner.run(), name=f"switch-owner-{member.name}")
-            if self.announcements is not None:
-                tasks.create_task(self.announcements.run(), name="bgp")
-        raise AssertionError("an owner of a switch has come to an end")
+        try:
+            async with asyncio.TaskGroup() as self._work:
+                for member in self.group.members.values():
+                    self._start(member, self._work)
+                if self.announcements is not None:
+                    self._work.create_task(self.announcements.run(), name="bgp")
+                await asyncio.Event().wait()
+        finally:
+            self._work = None
+            self._tasks.clear()
+        raise AssertionError("nobody has ended this")
 
 
 def _connects(connect: Callable[[SwitchSettings], Client], switch: SwitchSettings) -> Callable[[], Client]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
+
+from fullnat.app.replacing import replace
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,13 +49,10 @@ class Remembered:
 
     def _keep(self) -> None:
         found = {"active": self.active, "full": sorted(self.full), "drained": sorted(self.drained)}
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(found) + "\n", encoding="utf-8")
-            os.replace(temporary, self._path)
+            replace(self._path, (json.dumps(found) + "\n").encode())
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             if not self._failing:
                 _LOGGER.error("%s: %s; the next controller may wait for a switch in vain", self._path, error.strerror)
             self._failing = True

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from fullnat.core.session.sessions import Session
 
 
+HALF_OPEN = 32_768
+"""Half-open sessions that a service of TCP may have where it does not say how many: a flood without cookies gets no
+further, and who answers within a second and a half has its connection at the highest rate of SYNs (``punt_rate``)."""
+
+
 class Source:
     """What one source has of a service."""
 
@@ -52,10 +57,11 @@ class Limits:
         """Sessions that may begin in a second; 0 is any number."""
         self._pace: Pace | None = None
 
-    def configure(self, settings: ServiceSettings) -> None:
-        """0 is no limit. Of sources what begins from now on is counted."""
+    def configure(self, settings: ServiceSettings, *, is_bounded: bool) -> None:
+        """0 is no limit, but of half-open sessions where those ``is_bounded``. Of sources what begins from now on is
+        counted."""
         self._most = settings.max_sessions
-        self._most_half_open = settings.half_open
+        self._most_half_open = settings.half_open or (HALF_OPEN if is_bounded else 0)
         self._of_source = settings.source_sessions, settings.source_half_open
         self._bits = settings.source_prefix, settings.source_prefix6
         if settings.new_rate != self.rate:

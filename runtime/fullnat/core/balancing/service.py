@@ -165,7 +165,7 @@ class Service:
         self.drain_timeout = settings.drain_timeout
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
-        self.limits.configure(settings)
+        self.limits.configure(settings, is_bounded=self.protocol.is_numbered)
         self.one_packet = settings.ops
         self.session_flags = session_flags(settings, self.protocol)
         self.passive_failures = settings.passive_failures

@@ -23,7 +23,7 @@ from fullnat.core.snat.mappings import placed
 from fullnat.core.stats import REUSED, Stats
 from fullnat.net.flow import Address, Endpoint, Flow, made
 from fullnat.net.parse import Packet
-from fullnat.p4constants import PuntReason
+from fullnat.p4constants import PuntReason, ServiceFlag
 
 ATTEMPTS = 2
 """Sessions tried for one SYN when the switch already has entries of them,"""
@@ -33,8 +33,11 @@ REPORTED = 1.0
 """Seconds after which the switch has reported what it has seen, and after which a client repeats its SYN."""
 SUSPICIOUS = 2.0
 """Seconds after its installation from which a session that the switch does not find is suspected to be lost."""
-UNDER_WAY = 2.0
-"""Seconds in which SYNs may come that waited when their service began to answer every SYN with a cookie."""
+AGAIN = 1.2
+"""Seconds after which the repetition of a SYN is here, if it is to come here."""
+UNDER_WAY = 10.0
+"""Seconds in which SYNs may come that waited when their service began to answer every SYN with a cookie, here or on
+their way from a switch that got no processor."""
 
 
 def refuse(stats: Stats, service: Service, refusal: Refusal, flow: Flow, held: Held, out: list[Effect]) -> None:
@@ -75,7 +78,7 @@ class Admission:
         if not packet.is_intact():
             self._stats["bad_checksum"] += 1
             return
-        held = made(Held, (packet, event.ingress_port, seq, 0, event.seq))
+        held = made(Held, (packet, event.ingress_port, seq, 0, event.seq, False))
         session = self._store.table.by_key.get(flow)
         if session is None and self._store.blind and event.reason == PuntReason.SESSION_SYN:
             self._stats["syn_deferred"] += 1  # the client repeats it, and then its session is known
@@ -89,19 +92,21 @@ class Admission:
         """A SYN of a session that there is."""
         phase = session.phase
         if phase is Phase.INSTALLED or phase is Phase.EXPIRING:
-            if (
-                phase is Phase.INSTALLED
-                and event.reason != PuntReason.SESSION_SYN
-                and now - session.changed > SUSPICIOUS
-            ):
+            is_known = event.reason == PuntReason.SESSION_SYN
+            if phase is Phase.INSTALLED and not is_known and now - session.changed > SUSPICIOUS:
                 self._store.timers.arm(session, now)
+            if session.entry.splice is not None and not is_known:
+                # It came before the session was there, which the client has begun with what came behind it.
+                self._stats["syn_retransmitted"] += 1
+                return
             self._again(session, held, now, out)
         elif session.entry.splice is not None and phase in (Phase.INSTALLING, Phase.REUSING):
             self._stats["syn_retransmitted"] += 1
         elif phase is Phase.INSTALLING or phase is Phase.REUSING:
             waiting = session.held
-            self._stats["syn_retransmitted"] += waiting is not None and waiting.seq == held.seq
-            session.held = held
+            came_again = waiting is not None and waiting.seq == held.seq
+            self._stats["syn_retransmitted"] += came_again
+            session.held = held._replace(came_again=came_again)
         else:
             self._stats["syn_deferred"] += session.held is None
             session.held = held
@@ -252,6 +257,10 @@ class Admission:
             return
         held, journal = session.held, self._store.journal
         session.held = None
+        if held is not None and self._may_have_cookie(session, held, now):
+            self._stats["cookie_syn_waited"] += 1
+            self._store.remove((session,), now, out)
+            return
         if session.phase is Phase.INSTALLING:
             self._stats["sessions_created"] += 1
             self._store.setup.observe(now - session.created)
@@ -271,6 +280,13 @@ class Admission:
         else:
             # The client began anew while the session was written.
             self._again(session, held, now, out, sent=False)
+
+    @staticmethod
+    def _may_have_cookie(session: Session, held: Held, now: float) -> bool:
+        """Whether the SYN that asked for a session has waited for so long that its client has repeated it, and the
+        repetition has not come here: it may have got a cookie, and the server would reset who acknowledges that."""
+        has_waited = session.phase is Phase.INSTALLING and now - session.created > AGAIN and not held.came_again
+        return has_waited and bool(session.service.service_flags & ServiceFlag.COOKIES_IN_NEED)
 
     def _failed(self, session: Session, failure: Failure, now: float, out: list[Effect]) -> None:
         store = self._store

@@ -100,7 +100,8 @@ class Expiry:
                 continue
             session.probing = False
             if session.phase is Phase.CLOSING:
-                session.counters = result or session.counters
+                if result is not None:
+                    session.counted(result)
                 over.append(session)
                 continue
             if result is None:
@@ -108,7 +109,7 @@ class Expiry:
                 ends(self._store.journal, session, LOST)
                 over.append(session)
                 continue
-            session.counters = result
+            session.counted(result)
             if self._judge(session, result, now):
                 self._expire(session, now, over, out)
         self._store.remove(over, now, out)
@@ -166,20 +167,25 @@ class Expiry:
         states shorter than the entry's own timeout are judged by how long the counters have stood still, and an
         established session is not over before they stood still between two probes. Stratum tells no idle times at all:
         there the counters decide in every state.
+
+        Of a handshake only what the client sends counts: a server repeats its SYN-ACK for a minute, and a client that
+        is not there would have its session for as much longer.
         """
-        if result.idle is None or result.idle > now - session.created + CLOCK_SLACK:
+        begins = session.state is session.protocol.initial and session.protocol.is_numbered
+        idle = result.idle_in if begins else result.idle
+        if idle is None or idle > now - session.created + CLOCK_SLACK:
             self._counters_only = True
         store = self._store
         self._tried = self._tried or now - session.created < session.entry.idle_timeout - TELLING
-        if not self._counters_only and result.idle is not None:
+        if not self._counters_only and idle is not None:
             # A switch that has taken over knows of no packet before that.
-            return min(result.idle, now - store.moved)
-        packets = result.in_packets + result.out_packets
+            return min(idle, now - store.moved)
+        packets = result.in_packets + (0 if begins else result.out_packets)
         moved = session.still is None or session.still[0] != packets
         if session.still is None or moved:
             session.still = (packets, now)
-        if session.state is session.protocol.established and result.idle is not None:
-            idle = min(result.idle, now - store.moved)
+        if session.state is session.protocol.established and idle is not None:
+            idle = min(idle, now - store.moved)
             return min(idle, store.timeout(session) - SECOND_LOOK) if moved else idle
         return now - session.still[1]
 

@@ -37,6 +37,8 @@ class Held(NamedTuple):
     """Sessions already tried for it in vain."""
     end: int = 0
     """What the session's client had sent before, in the server's numbering; 0 = the switch does not tell."""
+    came_again: bool = False
+    """It is the repetition of one that is here."""
 
 
 class Twice(NamedTuple):
@@ -57,6 +59,23 @@ def once(counters: ProbeResult, twice: Twice | None) -> ProbeResult:
     return counters._replace(**{name: value and max(0, value - getattr(twice, name)) for name, value in found.items()})
 
 
+def added(counters: ProbeResult, before: ProbeResult | None) -> ProbeResult:
+    """``counters`` that go on where those ``before`` have stopped."""
+    if before is None:
+        return counters
+    return counters._replace(
+        in_packets=counters.in_packets + before.in_packets,
+        in_bytes=None if counters.in_bytes is None else counters.in_bytes + (before.in_bytes or 0),
+        out_packets=counters.out_packets + before.out_packets,
+        out_bytes=None if counters.out_bytes is None else counters.out_bytes + (before.out_bytes or 0),
+    )
+
+
+def begins_anew(counters: ProbeResult, last: ProbeResult | None) -> bool:
+    """Whether another switch counts them than counted the ``last`` ones."""
+    return last is not None and (counters.in_packets < last.in_packets or counters.out_packets < last.out_packets)
+
+
 class Session:
     __slots__ = (
         "baseline",
@@ -65,6 +84,7 @@ class Session:
         "client_end",
         "counters",
         "created",
+        "earlier",
         "entry",
         "events",
         "failures",
@@ -128,11 +148,19 @@ class Session:
         """Failed deletes in a row."""
         self.counters: ProbeResult | None = None
         """Of the last probe."""
+        self.earlier: ProbeResult | None = None
+        """What switches that forwarded before have counted, as far as probes tell."""
         self.still: tuple[int, float] | None = None
         """Packets so far, and since when the probes have found that number."""
 
         self.twice: Twice | None = None
         """None: nothing."""
+
+    def counted(self, counters: ProbeResult) -> None:
+        """A probe has found these."""
+        if begins_anew(counters, self.counters) and self.counters is not None:
+            self.earlier = added(self.counters, self.earlier)
+        self.counters = counters
 
     def punted(self, packet: Packet, octets: int) -> None:
         """The switch has found it by ``packet``, of so many ``octets``, and gave it to the controller."""

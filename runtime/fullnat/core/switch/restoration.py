@@ -70,7 +70,7 @@ class Restoration:
     def _lose(self, session: Session) -> None:
         """What the switch counted is gone, so that of the end of what the client has sent there is only a bound."""
         session.client_end = self._store.ceiling(session)
-        session.counters = session.still = session.baseline = session.twice = None
+        session.counters = session.still = session.baseline = session.twice = session.earlier = None
         self._store.timers.cancel(session)
         session.step(Step.LOST)
 

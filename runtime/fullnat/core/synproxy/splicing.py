@@ -15,28 +15,15 @@ from fullnat.core.interface import Effect, Failure, Forward, Inject, Op, PacketI
 from fullnat.core.network.frames import reset_answer
 from fullnat.core.session.admission import Admission
 from fullnat.core.session.lifecycle import Phase, Step
-from fullnat.core.session.options import BadOptions, walk
 from fullnat.core.session.sessions import Held, Session
 from fullnat.core.session.store import SessionStore
+from fullnat.core.synproxy.successors import Successors
+from fullnat.core.synproxy.told import has_scale, server_scale, syn
 from fullnat.core.timers import TimerWheel
-from fullnat.net.flow import Flow, is_v6
-from fullnat.net.headers import ETHERNET_BYTES, TcpFlag, tcp_packet
+from fullnat.net.flow import Flow
+from fullnat.net.headers import TcpFlag
 from fullnat.net.parse import Packet, Segment
-from fullnat.p4constants import (
-    COOKIE_MSS6_0,
-    COOKIE_MSS6_1,
-    COOKIE_MSS6_2,
-    COOKIE_MSS6_3,
-    COOKIE_MSS_0,
-    COOKIE_MSS_1,
-    COOKIE_MSS_2,
-    COOKIE_MSS_3,
-    COOKIE_SCALE_1,
-    COOKIE_SCALE_2,
-    COOKIE_SCALE_3,
-    ServiceFlag,
-    SessionEvent,
-)
+from fullnat.p4constants import ServiceFlag, SessionEvent
 from fullnat.tables.session import Splice
 
 PER_SESSION = 16
@@ -52,13 +39,8 @@ LATE = 65536
 """Flows that are known to be late."""
 _COOKIES = int(ServiceFlag.COOKIES | ServiceFlag.COOKIES_IN_NEED)
 
-_MSS = (COOKIE_MSS_0, COOKIE_MSS_1, COOKIE_MSS_2, COOKIE_MSS_3)
-_MSS6 = (COOKIE_MSS6_0, COOKIE_MSS6_1, COOKIE_MSS6_2, COOKIE_MSS6_3)
-_SCALES = (None, COOKIE_SCALE_1, COOKIE_SCALE_2, COOKIE_SCALE_3)
-_SCALE_OPTION = 3
 _MASK = 0xFFFFFFFF
 _HALF = 1 << 31
-_MOST = 0xFFFF
 
 
 class _Waiting:
@@ -71,9 +53,9 @@ class _Waiting:
         self.queue = [first]
         """What the client has sent, in its order. There is at least one."""
         self.port = first.port
-        self.syn = _syn(first.packet, cookie)
+        self.syn = syn(first.packet, cookie)
         """For the server."""
-        self.scale = own_scale if _SCALES[cookie >> 2 & 3] is not None else 0
+        self.scale = own_scale if has_scale(cookie) else 0
         """By which the client shifts windows of the server's."""
         self.tries = 0
         self.answer: Held | None = None
@@ -85,6 +67,7 @@ class Splicing:
         self._store = store
         self._admission = admission
         self._stats = store.stats
+        self._successors = Successors(store)
         self._waiting: dict[int, _Waiting] = {}
         """By session id."""
         self._count = 0
@@ -106,9 +89,11 @@ class Splicing:
         elif not packet.is_intact():
             self._stats["bad_checksum"] += 1
         elif (session := self._store.table.by_key.get(flow)) is None:
-            self._open(flow, segment, packet, event.ingress_port, now, out)
+            self._open(flow, Held(packet, event.ingress_port, segment.seq), now, out)
         elif not self._waits(session, packet, event.ingress_port):
-            self._pass(session, packet, event.ingress_port, out)
+            held = Held(packet, event.ingress_port, segment.seq)
+            if not self._successors.begins(session, held, now, out):
+                self._pass(session, packet, event.ingress_port, out)
 
     def late(self, event: PacketIn, packet: Packet, now: float, out: list[Effect]) -> bool:
         """Whether a segment that the switch had no session for is one of a session that waits for its server; or may
@@ -119,7 +104,10 @@ class Splicing:
             return False
         session = self._store.table.by_key.get(flow)
         if session is not None:
-            return packet.is_intact() and self._of_session(session, packet, event.ingress_port, out)
+            if not packet.is_intact():
+                return False
+            held = Held(packet, event.ingress_port, segment.seq)
+            return self._successors.follows(flow, held) or self._of_session(session, packet, event.ingress_port, out)
         if not event.service_flags & _COOKIES or segment.flags & TcpFlag.RST:
             return False
         since = self._late.get(flow)
@@ -192,6 +180,18 @@ class Splicing:
             out += (Inject(each.port, each.packet.frame, number, False) for each in held)
         return True
 
+    def removed(self, session: Session, now: float, out: list[Effect]) -> bool:
+        """``session`` may be gone; whether a cookie begins another one in its place."""
+        queue = self._successors.gone(session)
+        if not queue:
+            return False
+        self._open(session.key, queue[0], now, out)
+        successor = self._store.table.by_key.get(session.key)
+        if successor is not None:
+            for held in queue[1:]:
+                self._waits(successor, held.packet, held.port)
+        return True
+
     def due(self, now: float, out: list[Effect]) -> None:
         """Servers that have not answered are asked once more, or taken for dead."""
         for number in [*self.timers.due(now, IN_ALL)]:
@@ -212,20 +212,20 @@ class Splicing:
 
     def switch_down(self) -> None:
         """Nothing that waits will be answered."""
+        self._successors.clear()
         for number in [*self._waiting]:
             self._forget(number)
 
     # ---- one session
 
-    def _open(self, flow: Flow, segment: Segment, packet: Packet, port: int, now: float, out: list[Effect]) -> None:
-        store = self._store
+    def _open(self, flow: Flow, first: Held, now: float, out: list[Effect]) -> None:
+        store, packet, port, seq, *_ = self._store, *first
         service = store.services.serving(flow, port)
         if service is None:
             self._stats["syn_without_service"] += 1
             return
-        first = Held(packet, port, segment.seq)
         found = Refusal.NO_ROOM if self._count >= IN_ALL else self._admission.placed(service, flow, packet, now)
-        client_isn = segment.seq - 1 & _MASK
+        client_isn = seq - 1 & _MASK
         session = None
         if not isinstance(found, Refusal):
             isn = self._admission.towards(found.server, found.server.at(flow.dst), found.local, client_isn, now)
@@ -237,7 +237,7 @@ class Splicing:
             _reset(packet, port, out)
             return
         self._late.pop(flow, None)
-        self._waiting[session.entry.session_id] = _Waiting(segment.ack - 1 & _MASK, first, self.own_scale)
+        self._waiting[session.entry.session_id] = _Waiting(_cookie(first), first, self.own_scale)
         self._count += 1
         store.write(session, Op.INSERT, session.entry, Step.INSERT, now, out)
 
@@ -277,7 +277,7 @@ class Splicing:
             self._end(session, now, out)
             return
         waiting.answer = Held(packet, port, segment.seq)
-        narrowed = max(waiting.scale - _scale(packet, segment), 0)
+        narrowed = max(waiting.scale - server_scale(packet, segment), 0)
         session.new_entry = session.entry._replace(splice=Splice(difference, waiting.scale, narrowed))
         self._store.write(session, Op.MODIFY, session.new_entry, Step.REUSE, now, out)
 
@@ -347,6 +347,13 @@ def _reset(packet: Packet, port: int, out: list[Effect]) -> None:
         out.append(Forward(port, answer))
 
 
+def _cookie(first: Held) -> int:
+    """The one that it acknowledges."""
+    segment = first.packet.tcp
+    assert segment is not None
+    return segment.ack - 1 & _MASK
+
+
 def _in_order(queue: list[Held]) -> list[Held]:
     """As the client has sent them, by their numbers. Bare acknowledgements are as good as none where there are others:
     one that comes behind what the client has repeated since would say that it has sent no more."""
@@ -357,32 +364,3 @@ def _in_order(queue: list[Held]) -> list[Held]:
 
 def _is_more_than_ack(segment: Segment | None) -> bool:
     return segment is not None and bool(segment.length or segment.flags & TcpFlag.FIN)
-
-
-def _syn(packet: Packet, cookie: int) -> bytes:
-    """The SYN that a client sent, as far as ``packet``, which acknowledges its ``cookie``, and that tell."""
-    flow, segment = packet.flow, packet.tcp
-    assert flow is not None
-    assert segment is not None
-    mss = (_MSS6 if is_v6(flow.src.address) else _MSS)[cookie & 3]
-    options = bytes((2, 4)) + mss.to_bytes(2, "big")
-    scale = _SCALES[cookie >> 2 & 3]
-    if cookie >> 4 & 1:
-        options += bytes((1, 1, 4, 2))
-    if scale is not None:
-        options += bytes((1, _SCALE_OPTION, 3, scale))
-    window = int.from_bytes(packet.frame[packet.transport + 14 : packet.transport + 16], "big")
-    offered = min(window << (scale or 0), _MOST)
-    head = packet.frame[:ETHERNET_BYTES]
-    return head + tcp_packet(flow, segment.seq - 1, 0, TcpFlag.SYN, window=offered, options=options)
-
-
-def _scale(packet: Packet, segment: Segment) -> int:
-    """Of the server's windows, by its SYN-ACK."""
-    start = packet.transport + 20
-    options = packet.frame[start : packet.transport + segment.header]
-    try:
-        found = [options[at + 2] for kind, at, end in walk(options) if kind == _SCALE_OPTION and end - at == 3]
-    except BadOptions:
-        return 0
-    return min(found[0], 14) if found else 0

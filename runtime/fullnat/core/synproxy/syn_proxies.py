@@ -99,6 +99,10 @@ class SynProxies:
         """Whether a write that was answered is of such a connection."""
         return session.entry.splice is not None and self._splicing.written(session, failure, now, out)
 
+    def removed(self, session: Session, now: float, out: list[Effect]) -> bool:
+        """A delete of ``session`` was answered; whether a cookie begins another one in its place."""
+        return self._splicing.removed(session, now, out)
+
     def crowded(self, now: float, out: list[Effect]) -> list[ServiceKey]:
         """The services that answer every SYN with a cookie from now on."""
         return self._need.begin(now, out)
