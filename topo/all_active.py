@@ -70,7 +70,12 @@ def router_config(name: str) -> str:
     lines = ["configure terminal", f"router bgp {ROUTERS[name]}", "no bgp ebgp-requires-policy", "timers bgp 1 3"]
     peers = [str(addresses[port].ip) for addresses in _SPEAKER_ADDRESSES.values()]
     for peer in peers:
-        lines += [f"neighbor {peer} remote-as {OUR_AS}", f"neighbor {peer} bfd", f"neighbor {peer} timers connect 1"]
+        lines += [
+            f"neighbor {peer} remote-as {OUR_AS}",
+            f"neighbor {peer} bfd",
+            f"neighbor {peer} timers connect 1",
+            f"neighbor {peer} advertisement-interval 0",
+        ]
     lines += ["address-family ipv4 unicast", "maximum-paths 8", "exit-address-family", "end"]
     return "\n".join(lines) + "\n"
 
@@ -102,13 +107,16 @@ def config(speakers: dict[str, Frr], *, timeouts: dict[str, float] | None = None
 class AllActive(Stack):
     """Two p4soft, their speakers, both routers, and a controller that has them as a group. Needs FRR."""
 
-    def __init__(self, network: Network, *, timeouts: dict[str, float] | None = None) -> None:
+    def __init__(
+        self, network: Network, *, timeouts: dict[str, float] | None = None, options: Sequence[str] = ()
+    ) -> None:
+        """As :func:`config`."""
         network.add_uplinks(_PREFIXES["b"])
         network.add_leg("sa", _LANS[2], _SPEAKER_ADDRESSES["a"][2])
         network.add_leg("sb", _LANS[1], _SPEAKER_ADDRESSES["b"][1])
         self.speakers = {name: Frr(network, SPEAKERS[name]) for name in NAMES}
         self.routers = {name: Frr(network, name, router_config(name)) for name in ROUTERS}
-        super().__init__(network, config(self.speakers, timeouts=timeouts))
+        super().__init__(network, config(self.speakers, timeouts=timeouts, options=options))
         self.switches: dict[str, Process] = {}
         self._grpc = ""
 
@@ -149,12 +157,12 @@ class AllActive(Stack):
         own = {str(GATEWAYS[name][2].ip): name for name in NAMES}
         return {str(local): {own[via] for via in routes.get(str(local), ())} for local in LOCALS}
 
-    def wait_spread(self, names: Sequence[str] = NAMES) -> None:
-        """Until both routers send to these switches, and to no other."""
-        wanted = set(names)
+    def wait_spread(self, *names: str) -> None:
+        """Until both routers send to these switches, or all, and to no other."""
+        wanted = set(names or NAMES)
 
         def spread() -> bool:
             back = self.returning()
             return self.spread() == wanted and all(back.values()) and set.union(*back.values()) == wanted
 
-        poll(spread, START_TIMEOUT, f"the routers send to {', '.join(names)}", interval=0.05)
+        poll(spread, START_TIMEOUT, f"the routers send to {wanted}", interval=0.05)

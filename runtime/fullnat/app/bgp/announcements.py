@@ -56,7 +56,8 @@ class _Announced:
 
 
 class Announcements:
-    """``forwards`` says of a switch whether it is to be announced at all."""
+    """``forwards`` says of a switch whether it is to be announced at all, and ``keeps`` whether it goes on as the
+    controller before has left it."""
 
     def __init__(
         self,
@@ -64,10 +65,12 @@ class Announcements:
         switches: Sequence[SwitchSettings],
         remembered: Remembered,
         forwards: Callable[[str], bool],
+        keeps: Callable[[str], bool],
     ) -> None:
         self._core = core
         self._remembered = remembered
         self._forwards = forwards
+        self._keeps = keeps
         self._count = len(switches)
         self._served: set[Address] = set()
         self._is_old = True
@@ -153,8 +156,8 @@ class Announcements:
     def _judge(self, each: _Announced) -> None:
         before, now = each.state, monotonic()
         if not self._forwards(each.name):
-            is_early = each.state is State.UNKNOWN and now - self._began < GRACE
-            each.state = State.UNKNOWN if is_early else State.WITHDRAWN
+            is_early = now - self._began < GRACE or self._keeps(each.name)
+            each.state = State.UNKNOWN if each.state is State.UNKNOWN and is_early else State.WITHDRAWN
         elif each.drained_at is None:
             each.state = State.ANNOUNCING
         else:

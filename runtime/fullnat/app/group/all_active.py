@@ -210,6 +210,7 @@ class AllActive(SwitchGroup):
 
     async def _close(self, member: Member, session: SwitchSession) -> None:
         """Have nothing sent to ``member``, and then have it do nothing. Raises P4RuntimeError."""
+        member.has_gate = False
         self._close_network(member, "it is closed")
         if self.announcements is not None:
             await self.announcements.withdraw(member.name)
@@ -226,6 +227,11 @@ class AllActive(SwitchGroup):
         member = self.members[name]
         is_mute = member.is_mute and any(each.lives for each in there)
         return member in there and not is_mute and self.runner.core.forwards(SwitchId(name))
+
+    def keeps(self, name: str) -> bool:
+        """Whether the switch has gone on since the controller before, and is compared."""
+        member = self.members[name]
+        return member.session is not None and member.has_gate
 
     def counting(self) -> list[Member]:
         return [each for each in self.members.values() if each.network is not None]

@@ -61,6 +61,8 @@ class SwitchGroup:
         self.outgoing: Outgoing | None = None
         self.counts = Counts()
         self.odometer = Odometer()
+        self.ends = False
+        """The controller does: what members leave for is no news for the next one."""
         self._ledger = Ledger()
         self._remembered = remembered
         self._leading: Member | None = None
@@ -375,7 +377,7 @@ class SwitchGroup:
     # the small things
 
     def _remember(self) -> None:
-        if self.active is not None:
+        if self.active is not None and not self.ends:
             full = [each.name for each in self.members.values() if each.is_full or each is self.active]
             self._remembered.write(self.active.name, full)
 

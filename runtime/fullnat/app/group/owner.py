@@ -44,7 +44,7 @@ class GroupOwner:
             group = AllActive(runner, remembered, patience, cpu_port, [each.name for each in switches])
             self.group: SwitchGroup = group
             if any(each.bgp is not None for each in switches):
-                self.announcements = Announcements(runner.core, switches, remembered, group.forwards)
+                self.announcements = Announcements(runner.core, switches, remembered, group.forwards, group.keeps)
                 runner.on_change(lambda _: self._services_changed())
                 runner.on_turn(lambda _: self._services_changed())
                 group.announcements = self.announcements
@@ -216,13 +216,17 @@ class GroupOwner:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
+        self.group.ends = False
         try:
             async with asyncio.TaskGroup() as self._work:
                 for member in self.group.members.values():
                     self._start(member, self._work)
                 if self.announcements is not None:
                     self._work.create_task(self.announcements.run(), name="bgp")
-                await asyncio.Event().wait()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self.group.ends = True
         finally:
             self._work = None
             self._tasks.clear()
