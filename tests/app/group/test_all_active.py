@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 from core import builders
+from fullnat.app.group import all_active
 from fullnat.app.group.shown import NotNow
 from fullnat.core.interface import PacketIn, Probe, ProbeResult
 from fullnat.p4constants import PacketOutAction, PuntReason
@@ -20,6 +21,12 @@ from .test_random import Fate
 
 SEEDS = range(200) if os.environ.get("FULLNAT_E2E") == "full" else range(12)
 STEPS = 12
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is."""
+    monkeypatch.setattr(all_active, "PATIENCE", 10.0)
 
 
 async def started(make: MakeCluster, names: str = "ab", seed: int = 1) -> Several:
@@ -58,7 +65,8 @@ async def test_a_syn_goes_on_by_the_switch_that_it_came_by(make: MakeCluster) ->
         assert (PacketOutAction.INJECT, 1) not in requests(cluster, other)
 
 
-async def test_nothing_waits_long_for_one_that_hangs(make: MakeCluster) -> None:
+async def test_nothing_waits_long_for_one_that_hangs(make: MakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(all_active, "PATIENCE", 0.1)
     cluster = await started(make)
     cluster.switches["b"].gate = asyncio.Event()
     began = asyncio.get_running_loop().time()
