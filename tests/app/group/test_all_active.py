@@ -189,7 +189,7 @@ async def test_none_is_made_active_and_none_joins(make: MakeCluster) -> None:
     cluster = await started(make)
     with pytest.raises(NotNow, match="drain the others"):
         await cluster.owner.activate("b")
-    with pytest.raises(NotNow, match="when the controller starts"):
+    with pytest.raises(NotNow, match="has started with"):
         await cluster.owner.change(cluster.settings[:1])
     with pytest.raises(NotNow, match=r"no switch has a section \[switch.bgp\]"):
         cluster.owner.drain("b", drains=True)
