@@ -31,9 +31,9 @@ class Usage:
 
 def now(network: Network, forwarding: Sequence[Process], ends: Sequence[Process]) -> Usage:
     """``ends``: those that run still; others count once they have ended, as children of this process."""
-    own = sum(_run_time(process.pid) for process in forwarding)
+    own = sum(run_time(process.pid) for process in forwarding)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = own + sum(_run_time(pid) for pid in (*(process.pid for process in ends), *_softirq_threads()))
+    total = own + sum(run_time(pid) for pid in (*(process.pid for process in ends), *_softirq_threads()))
     return Usage(total + ended.ru_utime + ended.ru_stime, own, _packets(network))
 
 
@@ -79,12 +79,12 @@ def _softirq_threads() -> tuple[int, ...]:
     return tuple(int(path.parent.name) for path, name in names if name.startswith("ksoftirqd/"))
 
 
-def _run_time(pid: int) -> float:
+def run_time(pid: int) -> float:
     """Of all threads of a process and of its children."""
     tasks = list(Path(f"/proc/{pid}/task").iterdir())
     children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
     own = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
-    return own / 1e9 + sum(_run_time(child) for child in children)
+    return own / 1e9 + sum(run_time(child) for child in children)
 
 
 def _packets(network: Network) -> int:

@@ -12,12 +12,12 @@ from topo.stack import START_TIMEOUT, Json, Stack
 
 NAMES = ("a", "b")
 _PREFIXES = {"a": SWITCH_PREFIX, "b": "sx"}
-_PORTS = {"a": 9559, "b": 9560}
+ADDRESSES = {"a": "127.0.0.1:9559", "b": "127.0.0.1:9560"}
 
 
 def section(name: str) -> str:
     """That of the configuration."""
-    return f'[[switch]]\nname = "{name}"\ngrpc_addr = "127.0.0.1:{_PORTS[name]}"\n\n'
+    return f'[[switch]]\nname = "{name}"\ngrpc_addr = "{ADDRESSES[name]}"\n\n'
 
 
 class Pair(Stack):
@@ -45,9 +45,8 @@ class Pair(Stack):
 
     def start_one(self, name: str) -> None:
         """Start a switch; returns once it takes connections."""
-        address = f"127.0.0.1:{_PORTS[name]}"
         self.switches[name] = self._started(
-            f"switch-{name}", self._targets[name], self._ports(_PREFIXES[name]), address
+            f"switch-{name}", self._targets[name], self._ports(_PREFIXES[name]), ADDRESSES[name]
         )
 
     def stop(self) -> None:

@@ -24,6 +24,7 @@ from fullnat.core.declared.declaration import Change, Declaration
 from fullnat.core.declared.model import Model
 from fullnat.core.interface import (
     THE_SWITCH,
+    Asked,
     Behind,
     Effect,
     Envelope,
@@ -51,7 +52,6 @@ from fullnat.core.network.awaited import Awaited
 from fullnat.core.network.neighbors import Neighbors, announce
 from fullnat.core.network.networks import Networks
 from fullnat.core.network.next_hops import NextHops
-from fullnat.core.network.routing import NOWHERE, Router
 from fullnat.core.remembrance import Remembrance
 from fullnat.core.reporting import Reporting
 from fullnat.core.session.admission import Admission
@@ -86,8 +86,8 @@ class Controller(Reporting):
         networks: Mapping[SwitchId, Config] | None = None,
     ) -> None:
         """Without configuration: :meth:`apply` gives it all it has. ``secret``: at least 16 random bytes, the same
-        after a restart. ``wall_offset``: time of day minus ``now``, seconds. ``networks``: of several switches, by
-        name, that hold what THE_SWITCH is told and all forward; then commands say nothing of interfaces and routes."""
+        after a restart. ``wall_offset``: time of day minus ``now``, seconds. ``networks``: of switches that all
+        forward, and hold what THE_SWITCH is told; commands say nothing of them."""
         self._stats = new_stats()
         isn = IsnGenerator(secret, wall_offset)
         self._store = SessionStore(sizes, rng, self._stats, isn)
@@ -98,7 +98,7 @@ class Controller(Reporting):
         self._tables = Configured(self._store, self._next_hops)
         self._store.services.outward.own = self._tables.own
         self._store.services.ids.route(self._declaration.router.source)
-        router, write = self._router, self._tables.write_next_hops
+        router, write = self._declaration.common, self._tables.write_next_hops
         self._neighbors = Neighbors(router, self._stats, self._next_hops, write)
         self._awaited = Awaited(router)
         self._resets = Resets(self._store)
@@ -138,13 +138,6 @@ class Controller(Reporting):
         """Real servers without sessions, as last told."""
         self._now = 0.0
 
-    @property
-    def _router(self) -> Router:
-        """Of the one network; there is nobody on it where each switch has its own."""
-        return NOWHERE if self._networks else self._declaration.router
-
-    # ---- events
-
     def handle(self, event: Event, now: float, switch: SwitchId) -> list[Envelope]:
         """News of ``switch``. Raises SeveralSwitches when it comes up while another one is."""
         out: list[Effect] = []
@@ -157,14 +150,16 @@ class Controller(Reporting):
         match event:
             case PacketIn():
                 self._arrivals.packet(event, now, out)
+            case Written():
+                self._answers.written(event, now, out)
             case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
                 pass
             case SessionEvents():
                 self._expiry.events(event, now)
             case NeighborHeard():
                 self._neighbors.heard(event, now, out)
-            case Written():
-                self._answers.written(event, now, out)
+            case Asked():
+                self._talkers.seen(event.source, now, event.of)
             case Probed():
                 self._expiry.probed(event, now, out)
             case IdleNotice():
@@ -182,10 +177,16 @@ class Controller(Reporting):
                 self._sessions_read(self._adoption, event, now, out)
             case Moved():
                 self._store.moved = self._store.moved if event.again else now
-                out += announce(self._router, self._tables.own)
+                out += announce(self._declaration.common, self._tables.own)
             case SwitchDown():
                 self._switch_down()
-                return []
+        return [(switch, out)] if out else []
+
+    def conclude(self, now: float) -> list[Envelope]:
+        """What events that have come together lead to; it follows them."""
+        if self._switch is None:
+            return []
+        out: list[Effect] = []
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         if self._store.mappings.blocks.log:
@@ -198,7 +199,7 @@ class Controller(Reporting):
             self._tables.write([], out)
         elif self._tables.policies.changed:
             self._tables.follow_policies(out)
-        return [(switch, out)] if out else []
+        return [(self._switch, out)] if out else []
 
     def _comes_up(self, event: Event, switch: SwitchId) -> bool:
         if not isinstance(event, SwitchUp):
@@ -232,8 +233,7 @@ class Controller(Reporting):
             self._tables.change(calm, (), out)
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
-        beside = self._networks.due(now)
-        return [(self._switch, out), *beside] if out else beside
+        return [(self._switch, out), *self._networks.due(now)] if out else self._networks.due(now)
 
     # ---- the switch comes and goes
 
@@ -251,7 +251,7 @@ class Controller(Reporting):
         else:
             self._store.services.switch_up(found)
             self._adoption = reconcile.Adoption(self._parts, found)
-        routes, gateways = self._tables.routes(), self._router.gateways
+        routes, gateways = self._tables.routes(), self._declaration.common.gateways
         self._neighbors.switch_up(self._next_hops.switch_up(of[Owner.NEIGHBORS], routes, gateways), now)
         self._number(found, out)
         self._tables.found_buckets(of[Owner.BUCKETS])
@@ -259,7 +259,7 @@ class Controller(Reporting):
         self._syn_proxies.switch_up(of[Owner.COOKIES], now, out)
         self._tables.sync(out)
         self._neighbors.resume(now, out)
-        out += announce(self._router, self._tables.own)
+        out += announce(self._declaration.common, self._tables.own)
         out += of_sessions
         if event.whole:
             self._adopted(event.orphans, now, out)
@@ -317,7 +317,7 @@ class Controller(Reporting):
         self._syn_proxies.sync(now, out)
         self._number(NOTHING_FOUND, out)
         new = self._tables.sync(out) if change.network else self._tables.change(change.services, change.locals, out)
-        out += announce(self._router, new)
+        out += announce(self._declaration.common, new)
         by_key = self._store.services.by_key
         self._datagrams.leave([by_key[key] for key in change.services if key in by_key], now, out)
         if gone:

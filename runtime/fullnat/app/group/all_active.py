@@ -165,6 +165,11 @@ class AllActive(SwitchGroup):
     def _made(self, session: SwitchSession) -> Outgoing:
         return Outgoing(session, self.runner, THE_SWITCH, self.counts, copies=self, beside=self)
 
+    def _replicate(self, member: Member, session: SwitchSession) -> Replica:
+        replica = super()._replicate(member, session)
+        replica.is_awaited = True
+        return replica
+
     def _filled(self, member: Member, replica: Replica) -> None:
         super()._filled(member, replica)
         if member.session is not None:

@@ -30,8 +30,8 @@ SESSIONS_PER_TURN = 64
 """Sessions looked at before other work of the controller gets its turn: a millisecond or so."""
 AHEAD = 256
 """Updates on their way to the switch beside which no more are made."""
-SHARE = 1.0
-"""Of the time that a turn took, what is left to others before the next one."""
+SHARE = 3.0
+"""Of the time that a turn took, what is left to others before the next one: a quarter of the controller's is for it."""
 CHANGING = 0.05
 """Seconds until a session whose write is under way is looked at again."""
 

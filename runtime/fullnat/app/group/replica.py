@@ -9,10 +9,14 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from fullnat.app.group.ledger import is_gate
-from fullnat.app.writer import Update, WriteClient, next_batch
+from fullnat.app.writer import WORTH_A_REQUEST, Update, WriteClient, next_batch
 from fullnat.core.interface import Op
 from fullnat.p4rt.errors import Code, code_name
 from fullnat.tables.table import shown
+
+GATHERING = 0.01
+"""Seconds that an update waits for others to be sent with: a request costs more than several updates. A standby is so
+much behind at most, and a round trip."""
 
 _OTHERWISE: dict[tuple[Op, int], Op] = {
     (Op.INSERT, Code.ALREADY_EXISTS): Op.MODIFY,
@@ -38,6 +42,8 @@ class Replica:
         self._client = client
         self._spawn = spawn
         self._trouble = trouble
+        self.is_awaited = False
+        """Somebody waits for what is put: it is sent at once."""
         self._waiting: deque[Update] = deque()
         self._sent = 0
         """Updates that are not answered."""
@@ -46,6 +52,8 @@ class Replica:
         self._put = 0
         self._waits: deque[tuple[int, Callable[[], None]]] = deque()
         """How many updates have to be confirmed, and who waits for that."""
+        self._gathering: asyncio.TimerHandle | None = None
+        """When what waits is sent."""
 
     @property
     def behind(self) -> int:
@@ -60,7 +68,14 @@ class Replica:
         before = len(self._waiting)
         self._waiting.extend(update for update in updates if not is_gate(update.entry))
         self._put += len(self._waiting) - before
-        self._pump()
+        self._gather()
+
+    def _gather(self) -> None:
+        """Send what waits soon, or at once if it is much."""
+        if self.is_filling or self.is_awaited or len(self._waiting) >= WORTH_A_REQUEST:
+            self._pump()
+        elif self._waiting and not self._sent and self._gathering is None and not self._over:
+            self._gathering = asyncio.get_running_loop().call_later(GATHERING, self._pump)
 
     def when_confirmed(self, call: Callable[[], None]) -> None:
         """``call`` is called once the switch has confirmed what was put so far, or has come to its end."""
@@ -73,6 +88,7 @@ class Replica:
         """It is sent nothing more."""
         self._over = True
         self._waiting.clear()
+        self._gather_no_more()
         self._progress.set()
         while self._waits:
             self._waits.popleft()[1]()
@@ -85,11 +101,18 @@ class Replica:
 
     async def below(self, most: int) -> None:
         """Until no more than so many updates are not confirmed, or it has come to its end."""
+        self._pump()
         while self.behind > most and not self._over:
             self._progress.clear()
             await self._progress.wait()
 
+    def _gather_no_more(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+
     def _pump(self) -> None:
+        self._gather_no_more()
         if not self._sent and self._waiting and not self._over:
             batch = next_batch(self._waiting, set())
             self._sent = len(batch)
@@ -106,7 +129,7 @@ class Replica:
         if problem is not None and not self._over:
             self.end()
             self._trouble(problem)
-        self._pump()
+        self._gather()
 
     async def _written(self, batch: list[Update]) -> str | None:
         """What the switch has refused for good."""

@@ -23,7 +23,7 @@ from fullnat.core.declared.draft import Draft, Leaving
 from fullnat.core.declared.model import Declared, Model
 from fullnat.core.declared.roles import Roles
 from fullnat.core.interface import Sizes
-from fullnat.core.network.routing import Router
+from fullnat.core.network.routing import NOWHERE, Router
 from fullnat.net.flow import Address, Endpoint
 
 T = TypeVar("T")
@@ -97,6 +97,11 @@ class Declaration:
         self.router = router or Router(self.model.network())
         self._is_one_of_several = router is not None
         self._roles = Roles()
+
+    @property
+    def common(self) -> Router:
+        """Of the network that all is on; there is nobody on it where each switch has its own."""
+        return NOWHERE if self._is_one_of_several else self.router
 
     def change(self, commands: Iterable[Command]) -> Change:
         """Carry out all of ``commands``. Raises CommandError with everything that is wrong, and then nothing has
