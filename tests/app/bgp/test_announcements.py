@@ -173,6 +173,9 @@ async def test_services_that_come_and_go_are_followed(bed: Bed) -> None:
     bed.bgp.changed()
     await until(lambda: bed.has("a") == set())
     assert bed.state("a") == "announcing"
+    bed.vips.add(Address(address("203.0.113.80")))
+    bed.bgp.changed()
+    await until(lambda: bed.has("a") == VIP)
 
 
 async def test_another_controllers_switch_is_let_alone(bed: Bed) -> None:
@@ -241,6 +244,36 @@ async def test_a_program_that_ends_is_started_anew_and_told_everything(tmp_path:
     assert await program.tell(plan)
     await until(lambda: out.read_text().count('"announce"') == 2)
     await program.close()
+
+
+FAKE = """
+import sys
+path, lines = sys.argv[1], sys.stdin.read()
+with open(path, "a") as out:
+    out.write(lines.replace("show running-config", "").replace("show bgp summary json", "").strip())
+if "show" in lines:
+    print("router bgp 65001" if "router" in open(path).read() else "")
+    print(" no bgp network import-check" if "import-check" in open(path).read() else "")
+    print("end")
+    print("{}")
+"""
+
+
+async def test_a_line_that_frr_does_not_show_is_told_once(tmp_path: Path) -> None:
+    """Which it may know by default: "frr defaults datacenter" has others than "traditional"."""
+    out = tmp_path / "out"
+    out.touch()
+    frr = speaker.Frr(Bgp(local_as=65001, prepend=0, vtysh=(sys.executable, "-c", FAKE, str(out))), INTERFACES)
+    assert await frr.tell(NOTHING)
+    await frr.look()
+    for _ in range(3):
+        assert not await frr.tell(NOTHING)
+        await frr.look()
+    assert out.read_text().count("ebgp-requires-policy") == 1
+    out.write_text("")
+    await frr.look()
+    assert await frr.tell(NOTHING)
+    assert out.read_text().count("ebgp-requires-policy") == 1
 
 
 async def test_a_command_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,15 +48,19 @@ class Frr:
         self._interfaces = interfaces
         self._there: list[frr.Line] | None = None
         """As far as known; None: it has to be asked."""
+        self._told: frozenset[frr.Line] = frozenset()
+        """Lines of the last commands: those that it does not show then are its defaults."""
+        self._silent: frozenset[frr.Line] = frozenset()
 
     async def tell(self, plan: Plan) -> bool:
         if self._there is None:
             await self.look()
         want = frr.wanted(self._bgp, self._interfaces, plan)
         changes = frr.changes(self._bgp, want, self._there or ())
-        if not changes:
+        told = frozenset((*above, line) for above, line in changes)
+        if told <= self._silent:
             return False
-        self._there = None
+        self._there, self._told = None, told
         said = await self._vtysh(frr.commands(changes))
         if trouble := [line for line in said.splitlines() if line.startswith("%")]:
             raise SpeakerError(f"FRR says: {trouble[0].lstrip('% ')}")
@@ -67,6 +71,8 @@ class Frr:
         said = await self._vtysh("show running-config\nshow bgp summary json\n")
         text, brace, shown = said.partition("\n{")
         self._there = frr.found(text)
+        if self._told:
+            self._silent, self._told = self._told - frozenset(self._there), frozenset()
         self.sessions = frr.sessions(brace.strip() + shown, self._bgp)
 
     async def close(self) -> None:
