@@ -43,6 +43,7 @@ def announced(stack: AllActive) -> dict[str, str]:
 def test_both_forward_and_answers_come_back_by_the_same(beds: tuple[World, AllActive]) -> None:
     world, stack = beds
     assert announced(stack) == dict.fromkeys(NAMES, "announcing")
+    poll(lambda: {each["neighbors_up"] for each in stack.members().values()} == {2}, 5, "all sessions are seen")
     back = stack.returning()
     assert {len(names) for names in back.values()} == {1}
     told = report(world.start_load("c1", n=100, c=20))

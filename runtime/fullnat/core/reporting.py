@@ -52,7 +52,7 @@ class Reporting:
         return {each for service in alive for each in virtual_addresses(service.key, service.matches)}
 
     def holds(self, entry: SessionEntry, *, is_inward: bool) -> bool:
-        """Whether a session that is known has the same key in session_in, if it ``is_inward``, or else in session_out;
+        """Whether a session that is known has the same key in session_in, if that ``is_inward``, else in session_out:
         another one may have the same id."""
         table = self._store.table
         if is_inward:

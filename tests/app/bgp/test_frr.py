@@ -159,6 +159,7 @@ def test_what_others_have_configured_stays() -> None:
     ("text", "up"),
     [
         ('{"ipv4Unicast": {"peers": {"10.1.0.1": {"state": "Established"}, "198.51.100.1": {"state": "Idle"}}}}', [1]),
+        ('{"ipv4Unicast": {"peers": {"10.1.0.1": {"state": "Established"}}}}\nvm# ', [1]),
         ("{}", []),
         ("", []),
         ("% BGP instance not found", []),

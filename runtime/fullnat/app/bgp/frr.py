@@ -100,10 +100,10 @@ def commands(changes: Iterable[tuple[Line, str]]) -> str:
 
 
 def sessions(text: str, bgp: Bgp) -> dict[str, bool]:
-    """By neighbor, whether there is a session, of what ``show bgp summary json`` has shown."""
+    """By neighbor, whether there is a session, of what ``show bgp summary json`` has shown; vtysh's prompt follows."""
     up: dict[str, bool] = {}
     try:
-        families = json.loads(text or "{}")
+        families, _ = json.JSONDecoder().raw_decode(text or "{}")
         for family in families.values():
             for address, peer in family.get("peers", {}).items():
                 up[address] = peer.get("state") == "Established"
