@@ -146,7 +146,7 @@ class Announcements:
         up = [neighbor for neighbor, is_up in each.speaker.sessions.items() if is_up]
         return {
             "announced": each.state.value,
-            "neighbors": len(each.bgp.neighbors),
+            "neighbors": len(each.speaker.sessions),
             "neighbors_up": len(up),
             "bgp_trouble": each.trouble,
             "bgp_changes": each.changes,
