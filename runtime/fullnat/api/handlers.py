@@ -163,6 +163,13 @@ class Handlers:
         except NotNow as error:
             raise CallError(Kind.CONFLICT, str(error)) from None
 
+    async def drain_switch(self, request: Any, _caller: Identity) -> Json:
+        self._require_primary()
+        try:
+            return {"announced": self._snapshots.drain(request.name, drains=not request.back)}
+        except NotNow as error:
+            raise CallError(Kind.CONFLICT, str(error)) from None
+
     async def add_switch(self, request: Any, _caller: Identity) -> Json:
         self._require_primary()
         device_id = request.device_id if request.HasField("device_id") else None

@@ -33,7 +33,7 @@ from fullnat.app.shared.store import SharedStore
 from fullnat.app.snapshot import Snapshots
 from fullnat.app.state import StateError
 from fullnat.app.storage import Directory, Storage
-from fullnat.app.switches import switches
+from fullnat.app.switches import networks, switches
 from fullnat.app.tracing import Tracing
 from fullnat.compiled import CPU_PORTS
 from fullnat.config import file
@@ -69,6 +69,7 @@ async def run(options: Options) -> None:
         await storage.secret(),
         random.Random(os.urandom(16)),
         wall_offset=time.time() - asyncio.get_running_loop().time(),
+        networks=networks(config.switches),
     )
     runner = CoreRunner(core)
     runner.reconfigure(config)

@@ -35,6 +35,8 @@ PROGRAM = program.load()
 class Cluster:
     """A controller with its core, and switches in memory."""
 
+    vip = builders.VIP
+
     def __init__(self, directory: Path, names: str = "ab", seed: int = 1) -> None:
         self.directory = directory
         self.rng = Random(seed)
@@ -107,7 +109,7 @@ class Cluster:
             assert asyncio.get_running_loop().time() < end, "no sessions"
             if self.group.active is not None:
                 for port, seq in waiting.items():
-                    self.active.punt(builders.syn(port, seq))
+                    self.active.punt(builders.syn(port, seq, vip=self.vip))
             for _ in range(50):
                 await asyncio.sleep(0.005)
                 for number in self.core.session_ids():
@@ -119,7 +121,7 @@ class Cluster:
 
     def syns(self, count: int = 1) -> None:
         for _ in range(count):
-            self.active.punt(builders.syn(next(self._ports), self.rng.getrandbits(32)))
+            self.active.punt(builders.syn(next(self._ports), self.rng.getrandbits(32), vip=self.vip))
 
     def end(self, session_id: int) -> None:
         """Both its ends reset it."""
@@ -181,8 +183,8 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(group_module, "TICK", 0.005)
     made: list[Cluster] = []
 
-    def make(names: str = "ab", seed: int = 1) -> Cluster:
-        cluster = Cluster(tmp_path, names, seed)
+    def make(names: str = "ab", seed: int = 1, kind: type[Cluster] = Cluster) -> Cluster:
+        cluster = kind(tmp_path, names, seed)
         gates = frozenset(table.preamble.id for table in PROGRAM.p4info.tables if table.preamble.name == "port")
         for switch in cluster.switches.values():
             switch.gate_tables = gates
