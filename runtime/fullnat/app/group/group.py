@@ -14,6 +14,7 @@ from time import monotonic
 
 from fullnat.app.group import gate
 from fullnat.app.group.admission import Admission
+from fullnat.app.group.choice import first
 from fullnat.app.group.fill import Fill
 from fullnat.app.group.ledger import Ledger
 from fullnat.app.group.member import MUTE, Member, Role, Takeover
@@ -127,21 +128,7 @@ class SwitchGroup:
         """Whether it is to be the first one."""
         if self.active is not None or self._leading is not None:
             return False
-        last = self.members.get(self._remembered.active or "")
-        if last is not None and last.owner.stands_by:
-            return False
-        there = [each for each in self.members.values() if each.role is Role.WAITING]
-        best = min(there, key=self._rank)
-        is_last = best is last and not best.counts.emptied
-        is_sure = is_last or len(there) == len(self.members) or monotonic() - self._since > PATIENCE
-        return best is member and is_sure
-
-    def _rank(self, member: Member) -> tuple[bool, bool, bool, bool]:
-        """How much worse it is than others to begin with."""
-        has_all = not member.counts.emptied
-        was_active = has_all and member.name == self._remembered.active
-        is_full = has_all and member.name in self._remembered.full
-        return not was_active, not is_full, not member.has_gate, not has_all
+        return first(self.members, self._remembered, is_patient=monotonic() - self._since <= PATIENCE) is member
 
     def begin(self, member: Member, session: SwitchSession, event: SwitchUp) -> None:
         """``member`` is the active one, and the core's switch."""
