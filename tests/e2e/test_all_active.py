@@ -46,6 +46,7 @@ def test_both_forward_and_answers_come_back_by_the_same(beds: tuple[World, AllAc
     poll(lambda: {each["neighbors_up"] for each in stack.members().values()} == {2}, 5, "all sessions are seen")
     back = stack.returning()
     assert {len(names) for names in back.values()} == {1}
+    assert "to the controller: SERVICE_SYN" in stack.command("trace", "tcp 10.10.0.1:4000 > 10.9.0.1:80 SYN")
     told = report(world.start_load("c1", n=100, c=20))
     assert_all_good(told, 100)
     assert {each["state"] for each in stack.sessions()} <= {"CLOSE", "TIME_WAIT", "NONE"}
