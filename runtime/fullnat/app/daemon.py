@@ -138,7 +138,7 @@ def configured(options: Options, storage: Storage) -> Config:
     shared = storage.config_text()
     if shared is None:
         return own
-    return replace(file.parse(shared, storage.config_name, options.target), switches=own.switches)
+    return replace(file.parse(shared, storage.config_name, options.target, own.switches), switches=own.switches)
 
 
 def _watched(runner: CoreRunner, core: Controller, stack: contextlib.AsyncExitStack) -> Watch:

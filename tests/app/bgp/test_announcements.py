@@ -100,14 +100,28 @@ VIP = {"203.0.113.80/32"}
 
 
 async def test_one_that_forwards_is_announced_until_it_does_not(bed: Bed) -> None:
-    bed.forwarding.add("a")
+    bed.forwarding |= {"a", "b"}
     await until(lambda: bed.has("a") == VIP)
     assert bed.state("a") == "announcing"
     assert bed.bgp.shown("a")["neighbors_up"] == 1
-    bed.forwarding.clear()
+    bed.forwarding.remove("a")
     await until(lambda: bed.has("a") == set())
     assert bed.state("a") == "withdrawn"
     assert bed.speaker("a").plans[-1] == NOTHING
+
+
+async def test_the_last_one_stays_for_a_while(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When none is ours it may be the controller that is cut off, and switches go on."""
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    bed.forwarding.clear()
+    bed.bgp.closed("a", taken=False)
+    reached = bed.speaker("a").looks
+    await until(lambda: bed.speaker("a").looks > reached + 1)
+    assert (bed.state("a"), bed.has("a")) == ("announcing", VIP)
+    monkeypatch.setattr(announcements, "GRACE", 0.0)
+    await until(lambda: bed.has("a") == set())
+    assert bed.state("a") == "withdrawn"
 
 
 async def test_what_the_controller_before_has_left_stays_while_it_is_not_known(

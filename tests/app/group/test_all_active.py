@@ -133,6 +133,29 @@ async def test_the_next_controller_has_them_forward_all_the_while(make: MakeClus
     cluster.assert_agreed()
 
 
+async def test_those_that_forwarded_last_go_on_while_none_is_ours(make: MakeCluster) -> None:
+    """The controller was cut off from all of them."""
+    cluster = await started(make)
+    await cluster.connect(10)
+    await cluster.settled()
+    gates: list[int] = []
+
+    def watch(update: object) -> None:
+        gates.append(max(len(switch.gate_entries()) for switch in cluster.switches.values()))
+
+    for switch in cluster.switches.values():
+        switch.refuse = watch
+        switch.kill()
+    await until(lambda: cluster.group.active is None)
+    for switch in cluster.switches.values():
+        switch.revive(emptied=False)
+    await cluster.full()
+    await cluster.settled()
+    assert set(gates) <= {2}
+    assert len(cluster.core.session_ids()) == 10
+    cluster.assert_agreed()
+
+
 async def test_one_out_of_step_is_closed_and_filled(make: MakeCluster) -> None:
     cluster = await started(make)
     await cluster.connect(5)
