@@ -290,7 +290,8 @@ async def test_a_line_that_frr_does_not_show_is_told_once(tmp_path: Path) -> Non
     assert out.read_text().count("ebgp-requires-policy") == 1
 
 
-async def test_a_command_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_command_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaker, "PATIENCE", 60.0)
     with pytest.raises(SpeakerError, match="/nowhere: No such file"):
         await Program(Bgp(local_as=1, program=("/nowhere",)), INTERFACES).tell(NOTHING)
     with pytest.raises(SpeakerError, match="/nowhere: No such file"):
@@ -298,9 +299,9 @@ async def test_a_command_that_is_not_there_is_one_line(tmp_path: Path, monkeypat
     false = speaker.Frr(Bgp(local_as=1, vtysh=("sh", "-c", "echo no daemon >&2; exit 1")), INTERFACES)
     with pytest.raises(SpeakerError, match="ended with 1: no daemon"):
         await false.tell(NOTHING)
-    monkeypatch.setattr(speaker, "PATIENCE", 0.1)
-    with pytest.raises(SpeakerError, match=r"sleep 100 takes longer than 0.1 s"):
-        await speaker.Frr(Bgp(local_as=1, vtysh=("sleep", "100")), INTERFACES).tell(NOTHING)
     refuses = speaker.Frr(Bgp(local_as=1, vtysh=("sh", "-c", "cat >/dev/null; echo '% BGP is already running'")), ())
     with pytest.raises(SpeakerError, match="FRR says: BGP is already running"):
         await refuses.tell(NOTHING)
+    monkeypatch.setattr(speaker, "PATIENCE", 0.1)
+    with pytest.raises(SpeakerError, match=r"sleep 100 takes longer than 0.1 s"):
+        await speaker.Frr(Bgp(local_as=1, vtysh=("sleep", "100")), INTERFACES).tell(NOTHING)
