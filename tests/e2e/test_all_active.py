@@ -13,7 +13,7 @@ from bench.tools import build
 from topo import frr
 from topo.all_active import NAMES, SERVERS, AllActive, topology
 from topo.netns import Network
-from topo.process import ProcessFailed, poll
+from topo.process import Process, ProcessFailed, poll
 from topo.world import World, _ready, report
 
 from .checks import CLOSING, assert_all_good
@@ -119,22 +119,22 @@ def test_a_switch_is_drained_and_comes_back(beds: tuple[World, AllActive]) -> No
 def test_what_is_announced_stays_without_controller(beds: tuple[World, AllActive]) -> None:
     """Of one that stops and of one that dies; the next one withdraws nothing while it takes over."""
     world, stack = beds
-    controller = stack.controller
-    assert controller is not None
-    with Talk(world, count=4) as talk:
-        controller.stop()
-        for _ in range(3):
-            assert stack.spread() == set(NAMES)
-            reached = talk.answers
-            poll(lambda reached=reached: talk.answers > reached + 20, 10, "they talk")  # type: ignore[misc]
-        stack.start_controller()
 
-        def ready() -> bool:
-            assert stack.spread() == set(NAMES)
-            return announced(stack) == dict.fromkeys(NAMES, "announcing")
-
-        poll(ready, 20, "both are announced by the next controller", interval=0.05)
+    def ready() -> bool:
         assert stack.spread() == set(NAMES)
+        return announced(stack) == dict.fromkeys(NAMES, "announcing")
+
+    with Talk(world, count=4) as talk:
+        for end in (Process.stop, Process.kill):
+            assert stack.controller is not None
+            end(stack.controller)
+            for _ in range(3):
+                assert stack.spread() == set(NAMES)
+                reached = talk.answers
+                poll(lambda reached=reached: talk.answers > reached + 20, 10, "they talk")  # type: ignore[misc]
+            stack.start_controller()
+            poll(ready, 20, "both are announced by the next controller", interval=0.05)
+            assert stack.spread() == set(NAMES)
     assert talk.gap < GAP
     assert world.get("c2").server in SERVERS
     world.drained()
