@@ -19,7 +19,10 @@ from topo.world import World, _ready, report
 from .checks import CLOSING, assert_all_good
 from .test_switches import FAILING, FULL, GAP, MEGABYTE, SMALL, Talk, come_and_go
 
-pytestmark = pytest.mark.skipif(frr.unavailable() is not None, reason=str(frr.unavailable()))
+pytestmark = [
+    pytest.mark.skipif(frr.unavailable() is not None, reason=str(frr.unavailable())),
+    pytest.mark.alone,
+]
 
 
 @pytest.fixture(scope="module")
