@@ -171,3 +171,11 @@ program = ["/bin/x"]
 """
     with pytest.raises(ConfigError, match="one that stands by announces nothing"):
         file.parse(text)
+
+
+def test_what_controllers_share_is_of_the_switches_of_each() -> None:
+    """The text has no sections [[switch]], and none of networks."""
+    own = file.parse(SERVICE + LEFT + RIGHT)
+    assert file.parse(SERVICE, members=own.switches) == own
+    with pytest.raises(ConfigError, match="at least one is needed"):
+        file.parse(SERVICE)

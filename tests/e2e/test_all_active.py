@@ -13,14 +13,17 @@ from bench.tools import build
 from topo import frr
 from topo.all_active import NAMES, SERVERS, AllActive, topology
 from topo.netns import Network
-from topo.process import ProcessFailed, poll
+from topo.process import Process, ProcessFailed, poll
 from topo.talk import Talk
 from topo.world import World, _ready, report
 
 from .checks import CLOSING, assert_all_good
 from .test_switches import FAILING, FULL, GAP, MEGABYTE, SMALL, come_and_go
 
-pytestmark = pytest.mark.skipif(frr.unavailable() is not None, reason=str(frr.unavailable()))
+pytestmark = [
+    pytest.mark.skipif(frr.unavailable() is not None, reason=str(frr.unavailable())),
+    pytest.mark.alone,
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,7 @@ def test_both_forward_and_answers_come_back_by_the_same(beds: tuple[World, AllAc
     poll(lambda: {each["neighbors_up"] for each in stack.members().values()} == {2}, 5, "all sessions are seen")
     back = stack.returning()
     assert {len(names) for names in back.values()} == {1}
+    assert "to the controller: SERVICE_SYN" in stack.command("trace", "tcp 10.10.0.1:4000 > 10.9.0.1:80 SYN")
     told = report(world.start_load("c1", n=100, c=20))
     assert_all_good(told, 100)
     assert {each["state"] for each in stack.sessions()} <= {"CLOSE", "TIME_WAIT", "NONE"}
@@ -119,22 +123,22 @@ def test_a_switch_is_drained_and_comes_back(beds: tuple[World, AllActive]) -> No
 def test_what_is_announced_stays_without_controller(beds: tuple[World, AllActive]) -> None:
     """Of one that stops and of one that dies; the next one withdraws nothing while it takes over."""
     world, stack = beds
-    controller = stack.controller
-    assert controller is not None
-    with Talk(world, count=4) as talk:
-        controller.stop()
-        for _ in range(3):
-            assert stack.spread() == set(NAMES)
-            reached = talk.answers
-            poll(lambda reached=reached: talk.answers > reached + 20, 10, "they talk")  # type: ignore[misc]
-        stack.start_controller()
 
-        def ready() -> bool:
-            assert stack.spread() == set(NAMES)
-            return announced(stack) == dict.fromkeys(NAMES, "announcing")
-
-        poll(ready, 20, "both are announced by the next controller", interval=0.05)
+    def ready() -> bool:
         assert stack.spread() == set(NAMES)
+        return announced(stack) == dict.fromkeys(NAMES, "announcing")
+
+    with Talk(world, count=4) as talk:
+        for end in (Process.stop, Process.kill):
+            assert stack.controller is not None
+            end(stack.controller)
+            for _ in range(3):
+                assert stack.spread() == set(NAMES)
+                reached = talk.answers
+                poll(lambda reached=reached: talk.answers > reached + 20, 10, "they talk")  # type: ignore[misc]
+            stack.start_controller()
+            poll(ready, 20, "both are announced by the next controller", interval=0.05)
+            assert stack.spread() == set(NAMES)
     assert talk.gap < GAP
     assert world.get("c2").server in SERVERS
     world.drained()

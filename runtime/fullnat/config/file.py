@@ -39,7 +39,7 @@ from fullnat.config.model import (
 )
 from fullnat.config.scalars import REQUIRED, Convert
 from fullnat.config.sections import PLACES, section, tables
-from fullnat.config.servers import all_forward
+from fullnat.config.servers import SwitchSettings, all_forward
 from fullnat.core.declared.modes import Mode
 from fullnat.core.declared.values import (
     BLOCKS,
@@ -80,8 +80,8 @@ def load(path: Path, target: str = V1MODEL) -> Config:
     return parse(text, str(path), target)
 
 
-def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
-    """As :func:`load`, of a text; ``name`` is for messages."""
+def parse(text: str, name: str = "<config>", target: str = V1MODEL, members: tuple[SwitchSettings, ...] = ()) -> Config:
+    """As :func:`load`, of a text; ``name`` is for messages. ``members`` are the switches of a text that names none."""
     try:
         document = tomllib.loads(text)
     except RecursionError:
@@ -91,15 +91,19 @@ def parse(text: str, name: str = "<config>", target: str = V1MODEL) -> Config:
         grammar = hints.grammar(text, KEEPALIVED)
         message = f"{locate.syntax_error(name, text, str(error))}{grammar}"
         raise ConfigError([message], holds_back=True) from None
-    return of_document(document, Problems(locate.Locator(text, name)), target)
+    return of_document(document, Problems(locate.Locator(text, name)), target, members=members)
 
 
 def of_document(
-    document: Mapping[str, Any], problems: Problems, target: str = V1MODEL, vain: tuple[str, ...] = ()
+    document: Mapping[str, Any],
+    problems: Problems,
+    target: str = V1MODEL,
+    vain: tuple[str, ...] = (),
+    members: tuple[SwitchSettings, ...] = (),
 ) -> Config:
     """The configuration that ``document`` says, if ``problems`` has none so far; ``vain`` is what it says in vain.
     Raises ConfigError with all there are."""
-    config = _config(document, problems)
+    config = _config(document, problems, members)
     if config is not None:
         config = replace(config, vain=vain)
         check.check(config, problems, CPU_PORTS[target])
@@ -230,7 +234,7 @@ PLACES |= {
 # ---------------------------------------------------------------------------------------------- sections
 
 
-def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
+def _config(document: Mapping[str, Any], problems: Problems, known: tuple[SwitchSettings, ...]) -> Config | None:
     top: Where = ()
     sections = ("timeouts", "interface", "route", "virtual_server", "snat", "switch")
     values = section(document, GLOBAL, problems, top, sections)
@@ -242,7 +246,7 @@ def _config(document: Mapping[str, Any], problems: Problems) -> Config | None:
     for where, table in tables(document, "snat", problems, top):
         if (found := section(table, snat.SNAT, problems, where)) is not None:
             servers += snat.services(found, where, problems)
-    members = switches.sections(document, problems, top)
+    members = switches.sections(document, problems, top) or known
     if "interface" not in document and "virtual_server" in document and not all_forward(members):
         problems.add(top, "interface", "at least one is needed: what ports the switch has, with their addresses")
     if problems.lines or values is None or timeouts is None:

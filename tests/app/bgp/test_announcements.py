@@ -100,14 +100,28 @@ VIP = {"203.0.113.80/32"}
 
 
 async def test_one_that_forwards_is_announced_until_it_does_not(bed: Bed) -> None:
-    bed.forwarding.add("a")
+    bed.forwarding |= {"a", "b"}
     await until(lambda: bed.has("a") == VIP)
     assert bed.state("a") == "announcing"
     assert bed.bgp.shown("a")["neighbors_up"] == 1
-    bed.forwarding.clear()
+    bed.forwarding.remove("a")
     await until(lambda: bed.has("a") == set())
     assert bed.state("a") == "withdrawn"
     assert bed.speaker("a").plans[-1] == NOTHING
+
+
+async def test_the_last_one_stays_for_a_while(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When none is ours it may be the controller that is cut off, and switches go on."""
+    bed.forwarding.add("a")
+    await until(lambda: bed.has("a") == VIP)
+    bed.forwarding.clear()
+    bed.bgp.closed("a", taken=False)
+    reached = bed.speaker("a").looks
+    await until(lambda: bed.speaker("a").looks > reached + 1)
+    assert (bed.state("a"), bed.has("a")) == ("announcing", VIP)
+    monkeypatch.setattr(announcements, "GRACE", 0.0)
+    await until(lambda: bed.has("a") == set())
+    assert bed.state("a") == "withdrawn"
 
 
 async def test_what_the_controller_before_has_left_stays_while_it_is_not_known(
@@ -276,7 +290,8 @@ async def test_a_line_that_frr_does_not_show_is_told_once(tmp_path: Path) -> Non
     assert out.read_text().count("ebgp-requires-policy") == 1
 
 
-async def test_a_command_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_command_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaker, "PATIENCE", 60.0)
     with pytest.raises(SpeakerError, match="/nowhere: No such file"):
         await Program(Bgp(local_as=1, program=("/nowhere",)), INTERFACES).tell(NOTHING)
     with pytest.raises(SpeakerError, match="/nowhere: No such file"):
@@ -284,9 +299,9 @@ async def test_a_command_that_is_not_there_is_one_line(tmp_path: Path, monkeypat
     false = speaker.Frr(Bgp(local_as=1, vtysh=("sh", "-c", "echo no daemon >&2; exit 1")), INTERFACES)
     with pytest.raises(SpeakerError, match="ended with 1: no daemon"):
         await false.tell(NOTHING)
-    monkeypatch.setattr(speaker, "PATIENCE", 0.1)
-    with pytest.raises(SpeakerError, match=r"sleep 100 takes longer than 0.1 s"):
-        await speaker.Frr(Bgp(local_as=1, vtysh=("sleep", "100")), INTERFACES).tell(NOTHING)
     refuses = speaker.Frr(Bgp(local_as=1, vtysh=("sh", "-c", "cat >/dev/null; echo '% BGP is already running'")), ())
     with pytest.raises(SpeakerError, match="FRR says: BGP is already running"):
         await refuses.tell(NOTHING)
+    monkeypatch.setattr(speaker, "PATIENCE", 0.1)
+    with pytest.raises(SpeakerError, match=r"sleep 100 takes longer than 0.1 s"):
+        await speaker.Frr(Bgp(local_as=1, vtysh=("sleep", "100")), INTERFACES).tell(NOTHING)

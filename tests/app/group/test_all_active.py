@@ -65,6 +65,20 @@ async def test_a_syn_goes_on_by_the_switch_that_it_came_by(make: MakeCluster) ->
         assert (PacketOutAction.INJECT, 1) not in requests(cluster, other)
 
 
+async def test_a_syn_that_comes_again_by_another_switch_is_of_the_same_session(make: MakeCluster) -> None:
+    cluster = await started(make)
+    syn = builders.syn(next(cluster._ports), 7, vip=cluster.vip)
+    for switch in cluster.switches.values():
+        switch.punt(syn)
+    await until(lambda: cluster.core.stats()["sessions_created"] == 1)
+    number = cluster.core.session_ids()[0]
+    cluster.switches["b"].punt(syn._replace(reason=PuntReason.SESSION_SYN, session_id=number))
+    await until(lambda: cluster.core.stats()["syn_retransmitted"] >= 2)
+    await cluster.settled()
+    assert cluster.core.session_ids() == [number]
+    cluster.assert_agreed()
+
+
 async def test_nothing_waits_long_for_one_that_hangs(make: MakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(all_active, "PATIENCE", 0.1)
     cluster = await started(make)
@@ -116,6 +130,29 @@ async def test_the_next_controller_has_them_forward_all_the_while(make: MakeClus
     await until(lambda: len(cluster.core.session_ids()) == 20)
     await cluster.settled()
     assert set(gates) <= {2}
+    cluster.assert_agreed()
+
+
+async def test_those_that_forwarded_last_go_on_while_none_is_ours(make: MakeCluster) -> None:
+    """The controller was cut off from all of them."""
+    cluster = await started(make)
+    await cluster.connect(10)
+    await cluster.settled()
+    gates: list[int] = []
+
+    def watch(update: object) -> None:
+        gates.append(max(len(switch.gate_entries()) for switch in cluster.switches.values()))
+
+    for switch in cluster.switches.values():
+        switch.refuse = watch
+        switch.kill()
+    await until(lambda: cluster.group.active is None)
+    for switch in cluster.switches.values():
+        switch.revive(emptied=False)
+    await cluster.full()
+    await cluster.settled()
+    assert set(gates) <= {2}
+    assert len(cluster.core.session_ids()) == 10
     cluster.assert_agreed()
 
 

@@ -24,7 +24,8 @@ GLANCE = 0.05
 LOOK = 2.0
 """Seconds between two looks at what the speakers have, and at what services there are."""
 GRACE = 10.0
-"""Seconds that a switch which the controller before has announced may take to be there."""
+"""Seconds that a switch which the controller before has announced may take to be there, and that the last one stays
+announced when none is ours: it may be the controller that is cut off."""
 RETRY = 1.0
 """Seconds until a speaker that did not do what it was told is told again."""
 WITHDRAWAL = 2.0
@@ -74,7 +75,8 @@ class Announcements:
         self._count = len(switches)
         self._served: set[Address] = set()
         self._is_old = True
-        self._began = monotonic()
+        self._began = self._forwarded = monotonic()
+        """When it began, and when any switch forwarded last."""
         self._of = {
             each.name: _Announced(each.name, number, each.bgp, speaker(each.bgp, each.interfaces))
             for number, each in enumerate(switches)
@@ -113,9 +115,9 @@ class Announcements:
         each = self._of.get(name)
         if each is None:
             return
-        if each.state is State.UNKNOWN:
-            each.state = State.WITHDRAWN
+        each.state = State.WITHDRAWN
         self._judge(each)
+        each.wake.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WITHDRAWAL):
                 while each.confirmed is not each.state and not each.trouble:
@@ -156,7 +158,10 @@ class Announcements:
         before, now = each.state, monotonic()
         if not self._forwards(each.name):
             is_early = now - self._began < GRACE or self._keeps(each.name)
-            each.state = State.UNKNOWN if each.state is State.UNKNOWN and is_early else State.WITHDRAWN
+            if each.state is State.UNKNOWN:
+                each.state = State.UNKNOWN if is_early else State.WITHDRAWN
+            elif any(map(self._forwards, self._of)) or not (is_early or now - self._forwarded < GRACE):
+                each.state = State.WITHDRAWN
         elif each.drained_at is None:
             each.state = State.ANNOUNCING
         else:
@@ -174,6 +179,8 @@ class Announcements:
                 looked, self._is_old = monotonic(), False
                 before, self._served = self._served, self._core.served()
                 is_new = self._served != before
+            if any(map(self._forwards, self._of)):
+                self._forwarded = monotonic()
             for each in self._of.values():
                 self._judge(each)
                 if is_new:

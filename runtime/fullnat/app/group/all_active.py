@@ -89,7 +89,7 @@ class AllActive(SwitchGroup):
         self._ledger = Ledger(is_of_network)
         self._numbers = {name: number for number, name in enumerate(names, 1)}
         self._outlived = set(names if remembered.active is None else {*remembered.full, remembered.active})
-        """Those that may have gone on forwarding since the controller before, with all that there was."""
+        """Those that may have gone on forwarding while none was ours, with all that there was."""
 
     # what the core's effects need of the others (fullnat.app.outgoing.Beside)
 
@@ -243,16 +243,22 @@ class AllActive(SwitchGroup):
 
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
         """What it has counted is lost, and when the last packet of a session passed it."""
-        was_beside = self.active is not member and member.network is not None
+        was_open = member.network is not None
+        was_beside = self.active is not member and was_open
         self._close_network(member, reason)
         if self.announcements is not None:
             self.announcements.closed(member.name, taken=taken)
         super().leave(member, reason, taken=taken)
         if was_beside and self.outgoing is not None:
             self.runner.tell(self.outgoing, Moved())
+        if was_open and self.active is None:
+            self._outlived.add(member.name)
 
     def _down(self, reason: str) -> None:
+        """None is ours: those that forwarded go on with what there was."""
         for member in self.members.values():
+            if member.network is not None:
+                self._outlived.add(member.name)
             self._close_network(member, reason)
         super()._down(reason)
 
