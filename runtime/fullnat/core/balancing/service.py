@@ -125,8 +125,6 @@ class Service:
         self.quic_servers: dict[bytes, Server] = {}
         """By what connection ids of QUIC call them; all as long."""
         self.limits = Limits()
-        self.answers = 0
-        """PolicyFlags: what those get of whom it takes no more."""
         self.refused: Counter[str] = Counter()
         """Flows that got no session, by the reason's name."""
         self.timeouts = _timeouts(self.protocol, Timeouts())
@@ -169,7 +167,7 @@ class Service:
         self.established_timeout = positive(settings.established_timeout, self.protocol.established_timeout)
         self.own_timeouts = settings.timeouts
         self.limits.configure(settings, is_bounded=self.protocol.is_numbered)
-        self.answers = ANSWERS[declared.access.refused]
+        self.limits.answers = ANSWERS[declared.access.refused]
         self.one_packet = settings.ops
         self.session_flags = session_flags(settings, self.protocol)
         self.passive_failures = settings.passive_failures

@@ -50,8 +50,8 @@ def refuse(
     if refusal.is_told and not service.is_outward:
         stats["conn_sched_unreach"] += 1
         out.append(Forward(held.port, port_unreachable(held.packet, flow)))
-    elif refusal.is_limit and service.answers:
-        store.telling.refuse(held.packet, service.answers, held.port, now, out)
+    elif refusal.is_limit and service.limits.answers:
+        store.telling.refuse(held.packet, service.limits.answers, held.port, now, out)
 
 
 class Admission:
