@@ -56,6 +56,8 @@ class Limits:
         self._bits = (32, 64)
         self.rate = 0
         """Sessions that may begin in a second; 0 is any number."""
+        self.answers = 0
+        """PolicyFlags: what those get who are above them."""
         self._pace: Pace | None = None
         self.answers = 0
         """PolicyFlags: what those get of whom it takes no more."""
