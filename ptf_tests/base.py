@@ -146,7 +146,10 @@ class FullnatTest(BaseTest):  # type: ignore[misc]  # PTF has no types
 
     def meter_punts(self, reason: str, burst: int) -> None:
         """Let ``burst`` of this PuntReason pass, and one a second from then on, until the end of the test."""
-        index = PuntReason[reason]
+        self.meter(PuntReason[reason], burst)
+
+    def meter(self, index: int, burst: int) -> None:
+        """The same by the index of the meter; 0 is that of answers to echo requests."""
         self._meters.append(index)
         self.client.set_meter("punt_meter", index, 1, burst)
 

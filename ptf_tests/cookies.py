@@ -66,14 +66,20 @@ class Cookie:
     sack: bool = False
 
     @property
-    def value(self) -> int:
-        told = (self.time & 3) << 5 | self.sack << 4 | self.scale << 2 | self.mss
+    def told(self) -> int:
+        return (self.time & 3) << 5 | self.sack << 4 | self.scale << 2 | self.mss
+
+    @property
+    def mac(self) -> int:
         syn = self.syn
         source, destination = (ipaddress.ip_address(address).packed for address in (syn.src, syn.dst))
         addresses = struct.unpack(f"!{len(source) // 2}I", source + destination)
-        dated = (self.time & (1 << TIME_BITS) - 1) << 5 | told & 0x1F
-        mac = halfsiphash(self.key, [syn.seq, dated, syn.sport << 16 | syn.dport, *addresses])
-        return mac & 0xFFFFFF00 | self.generation << 7 | told
+        dated = (self.time & (1 << TIME_BITS) - 1) << 5 | self.told & 0x1F
+        return halfsiphash(self.key, [syn.seq, dated, syn.sport << 16 | syn.dport, *addresses])
+
+    @property
+    def value(self) -> int:
+        return self.mac & 0xFFFFFF00 | self.generation << 7 | self.told
 
 
 def ticks_of(key: int, syn: Tcp, value: int) -> int:

@@ -59,6 +59,7 @@ CAPABILITIES = {
     "syn-cookies": "SYNs are answered with cookies; others refuse a configuration that asks for them",
     "vlans": "a port has interfaces by VLAN, and a frame keeps its priority; others drop the tags of VLANs",
     "stateless": "flows of services without sessions go to a real server by their hash",
+    "echo-rate": "echo requests are answered up to a rate",
     "tells-senders": "what ends by TTL or MTU goes to the controller, which tells its sender",
     "any-options": "the data plane edits any list of TCP options; others leave the uncommon ones to the controller",
     # BMv2 (PI/src/pi_tables_imp.cpp, _pi_table_entry_get_remaining_ttl) multiplies milliseconds by 10^6 in 32 bits.
@@ -71,6 +72,7 @@ ASIC = COMPILED / "asic.json"
 """The ASIC's program on v1model."""
 ASIC_LACKS = {
     "any-options",
+    "echo-rate",
     "families",
     "fragments",
     "icmp-errors",

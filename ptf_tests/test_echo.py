@@ -49,6 +49,17 @@ class SilentVipAnswersNoEcho(FullnatTest):
         self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, echo_reply(request))])
 
 
+@requires("echo-rate")
+class EchoIsAnsweredUpToARate(FullnatTest):
+    """A flood of echo requests takes no more than that."""
+
+    def runTest(self) -> None:
+        request = echo_request(topology.VIP, b"data")
+        self.meter(0, 1)
+        self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, echo_reply(request))])
+        self.exchange((CLIENT_SIDE, request), (CLIENT_SIDE, request), drops={"PUNT_METER": 2})
+
+
 class EchoInFragmentsIsNotAnswered(FullnatTest):
     """Nothing is reassembled, and a part of the data is no answer: each is dropped by name."""
 

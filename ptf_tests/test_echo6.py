@@ -49,6 +49,18 @@ class EchoOverIpv6IsAnswered(FullnatTest):
                     self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, echo_reply(request))])
 
 
+@requires("echo-rate")
+@requires("ipv6")
+class EchoIsAnsweredUpToARate6(FullnatTest):
+    """A flood of echo requests takes no more than that."""
+
+    def runTest(self) -> None:
+        request = echo_request(IPV6.vip, b"data")
+        self.meter(0, 1)
+        self.exchange((CLIENT_SIDE, request), out=[(CLIENT_SIDE, echo_reply(request))])
+        self.exchange((CLIENT_SIDE, request), (CLIENT_SIDE, request), drops={"PUNT_METER": 2})
+
+
 @requires("ipv6")
 class EchoHopLimitStartsAnew(FullnatTest):
     """The answer is the switch's own packet: hop limit 64, whatever came."""

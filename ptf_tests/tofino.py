@@ -16,6 +16,7 @@ LACKS = {
     "icmp-errors": "neither parser nor decision has room for a packet within a packet; the controller translates those "
     "to addresses of ours in FULLNAT, and the clients' side's in NAT; others are routed as they are, or dropped",
     "tells-senders": "TTL and MTU are judged behind the meter of what goes to the controller; dropped as TTL and MTU",
+    "echo-rate": "an answer has left the decision before the meter of what goes to the controller; all are answered",
     "stateless": "a hash and a lookup by it, between those of service and server, are two stages too many",
     "proxy-protocol": "bytes in front of a payload pass what the egress parser and its checksums see; refused by name",
     "vlans": "a VLAN in every port number would widen the containers of ingress; frames of VLANs are dropped as VLAN",

@@ -42,6 +42,9 @@ class FakeCore:
         self.events.append(event)
         return [(switch, self.on_event(event))]
 
+    def conclude(self, now: float) -> list[Envelope]:
+        return []
+
     def deadline(self) -> float | None:
         return self.due
 
@@ -63,7 +66,7 @@ class FakeCore:
     def judge(self, verdict: Verdict, now: float) -> list[Envelope]:
         raise AssertionError(f"nobody is checked: {verdict}, {now}")
 
-    def holds(self, entry: SessionEntry) -> bool:
+    def holds(self, entry: SessionEntry, *, is_inward: bool) -> bool:
         return entry.session_id in self.held
 
     def stands(self, entry: SessionEntry) -> bool:

@@ -55,7 +55,7 @@ async def test_an_empty_switch_is_set_up_and_announced(rig: Rig) -> None:
     await serving(rig)
     assert rig.core.events == [SwitchUp((), 0, emptied=True)]
     assert rig.switch.pushes == 1
-    assert len(rig.switch.digest_configs) == 3
+    assert len(rig.switch.digest_configs) == 4
     assert rig.switch.meters[0].cir == 500
     assert rig.switch.meters[0].cburst == 50
 

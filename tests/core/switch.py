@@ -322,6 +322,7 @@ class Rig:
 
     def send(self, event: Event) -> None:
         self.execute(self.controller.handle(event, self.now, THE_SWITCH))
+        self.execute(self.controller.conclude(self.now))
 
     def reconfigure(self, config: Config) -> None:
         self.config = config

@@ -201,3 +201,12 @@ def test_sessions_of_a_protocol_that_is_served_no_more_are_reset() -> None:
     rig.advance(2)
     assert sorted(reset.session_id for reset in rig.switch.resets) == sorted(gone * 2)
     assert {*rig.switch.sessions().values()} == left
+
+
+def test_half_a_session_is_anothers_by_its_key_and_not_by_its_id() -> None:
+    rig = Rig(config())
+    known = established(rig, 40000)
+    before = known._replace(client=ip("203.0.113.77"), local_port=known.local_port + 1)
+    for is_inward in (True, False):
+        assert rig.controller.holds(known, is_inward=is_inward)
+        assert not rig.controller.holds(before, is_inward=is_inward)

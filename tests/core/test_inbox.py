@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fullnat.core.inbox import HURRY, KEPT, OPENINGS, PATIENCE, ROOM, Inbox
 from fullnat.core.interface import Event, IdleNotice, NeighborHeard, PacketIn, SessionEvents, Shed
@@ -21,12 +19,7 @@ def opening(number: int) -> PacketIn:
 
 
 def taken(inbox: Inbox, now: float) -> list[Event]:
-    return list(_each(inbox, now))
-
-
-def _each(inbox: Inbox, now: float) -> Iterator[Event]:
-    while (event := inbox.take(now)) is not None:
-        yield event
+    return inbox.take(len(inbox), now)
 
 
 def test_reports_of_the_switch_come_first_and_each_kind_of_packet_has_its_turn() -> None:
@@ -79,9 +72,9 @@ def test_neighbors_that_were_heard_are_one_kind() -> None:
 def test_a_burst_may_wait_until_its_clients_would_repeat() -> None:
     inbox = Inbox(KEPT + 10)
     inbox.post(map(opening, range(KEPT + 3)), 0.0)
-    assert inbox.take(PATIENCE - 2 * STEP) == opening(0)
-    assert inbox.take(PATIENCE - STEP) == opening(1)
-    assert inbox.take(PATIENCE + STEP) == opening(3)
+    assert inbox.take(1, PATIENCE - 2 * STEP) == [opening(0)]
+    assert inbox.take(1, PATIENCE - STEP) == [opening(1)]
+    assert inbox.take(1, PATIENCE + STEP) == [opening(3)]
     assert (inbox.handled, inbox.shed) == (3, 1)
 
 
@@ -97,7 +90,7 @@ def test_who_is_away_for_longer_than_that_makes_sessions_of_what_came_meanwhile(
 def test_what_is_no_opening_is_never_given_up() -> None:
     inbox = Inbox(10)
     inbox.post([IdleNotice(1)], 0.0)
-    assert inbox.take(1000.0) == IdleNotice(1)
+    assert inbox.take(1, 1000.0) == [IdleNotice(1)]
     assert inbox.shed == 0
 
 
@@ -113,10 +106,9 @@ def served(inbox: Inbox, seconds: float, arrive: int, serve: int) -> tuple[list[
         came |= {event.frame: now for event in events}
         number += arrive
         inbox.post(events, now)
-        for _ in range(serve):
-            event = inbox.take(now)
-            if isinstance(event, PacketIn):
-                waits.append(now - came[event.frame])
+        for event in inbox.take(serve, now):
+            assert isinstance(event, PacketIn)
+            waits.append(now - came[event.frame])
     return waits, inbox.shed
 
 
@@ -157,7 +149,7 @@ def test_what_a_switch_sent_goes_with_it() -> None:
     inbox.post([opening(1), IdleNotice(1)], 0.0)
     inbox.clear()
     assert not inbox
-    assert inbox.take(0.0) is None
+    assert inbox.take(1, 0.0) == []
 
 
 def test_shed_syns_are_counted() -> None:
@@ -174,7 +166,7 @@ def test_openings_that_other_events_hold_up_are_shed_meanwhile() -> None:
     now = 0.0
     while now <= PATIENCE:
         inbox.post([IdleNotice(1), IdleNotice(2)], now)
-        assert inbox.take(now) is not None
+        assert inbox.take(1, now)
         now += STEP
-    assert isinstance(inbox.take(now), IdleNotice)
+    assert [type(event) for event in inbox.take(1, now)] == [IdleNotice]
     assert (inbox.handled, inbox.shed) == (0, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fullnat.config.model import RealServer
 from fullnat.core.declared.commands import CommandError
-from fullnat.core.interface import SessionEvents
+from fullnat.core.interface import Asked, SessionEvents
 from fullnat.net.flow import Address, address
 from fullnat.p4constants import ServiceFlag
 from fullnat.tables.virtual_service import VirtualService
@@ -134,6 +134,17 @@ def test_talkers_are_told_by_their_share() -> None:
     assert all(other.share < 0.01 for other in others)
     rig.now += 60
     assert rig.controller.talkers(3, rig.now) == []
+
+
+def test_who_gets_cookies_is_among_the_talkers() -> None:
+    """Of a flood that gets cookies no SYN is brought; some are told, each for many."""
+    rig = Rig(config(virtual(syn_proxy="always")))
+    for number in range(4000):
+        rig.send(Asked(CLIENT if number % 4 else ip("10.1.0.0", number), 512))
+        rig.now += 0.001
+    (first,) = rig.controller.talkers(3, rig.now)
+    assert (str(first.source), round(first.share, 2)) == ("203.0.113.9/32", 0.75)
+    assert first.rate == pytest.approx(750 * 512, rel=0.1)
 
 
 def test_auto_begins_where_the_service_has_as_many_as_it_may() -> None:

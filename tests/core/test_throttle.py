@@ -76,8 +76,7 @@ class Overloaded:
             self.due += min(offered, self.throttle.rate) * self.STEP
             self.inbox.post([SYN] * int(self.due), self.now)
             self.due %= 1
-            for _ in range(each):
-                self.inbox.take(self.now)
+            self.inbox.take(each, self.now)
         self.throttle.look(self.inbox.handled - handled, self.inbox.shed - shed, INTERVAL, self.inbox.openings)
 
 

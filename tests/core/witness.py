@@ -80,10 +80,17 @@ class Witness(FakeSwitch):
             number = entry.session_id
             if operation is Op.DELETE:
                 is_open = self.is_open(number, one_way=entry.flow_out.src == entry.flow_in.dst)
+                is_open = is_open and not self._awaits_server(number)
                 assert not is_open or self.told[number] >= 2, "a session went without a word"
             if operation is Op.DELETE or (operation is Op.MODIFY and self._begins_anew(entry)):
                 self.begins(number)
         return super()._update(operation, entry, now)
+
+    def _awaits_server(self, number: int) -> bool:
+        """A cookie has begun it, and its client knows of no server's numbers: it gets a RST of its own. The server's
+        next SYN-ACK finds no session, and is answered with one."""
+        entry = self.sessions().get(number)
+        return entry is not None and entry.splice is not None and not entry.splice.number
 
     def _begins_anew(self, entry: SessionEntry) -> bool:
         """Its client has begun another connection."""

@@ -114,7 +114,7 @@ async def test_set_up_enables_digests_and_limits_punts(connect: Connect, switch:
     client = await primary(connect)
     await client.enable_digests()
     await client.enable_digests()
-    both = [client.schema.packets.digest_id, *client.schema.packets.neighbor_digest_ids]
+    both = [client.schema.packets.digest_id, *client.schema.packets.other_digest_ids]
     assert [entry.digest_id for entry in switch.digest_configs] == both * 2
     await client.limit_punts(1000, 200)
     assert sorted(switch.meters) == list(range(client.schema.punt_meter.size))

@@ -3,6 +3,7 @@ another one."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -70,6 +71,27 @@ def test_sessions_are_found_as_they_were_written(sessions: list[SessionEntry], o
         halves = joined(responses(sessions, *forms), order)
         assert sorted(halves.sessions) == sorted(sessions)
         assert halves.orphans == []
+
+
+@given(DISTINCT, st.randoms())
+def test_halves_come_in_any_order(sessions: list[SessionEntry], chance: random.Random) -> None:
+    parts = [part for answers in responses(sessions, parts=5).values() for part in answers]
+    chance.shuffle(parts)
+    halves = SCHEMA.sessions.halves()
+    for part in parts:
+        halves.add(part)
+    halves.finish()
+    assert sorted(halves.sessions) == sorted(sessions)
+    assert halves.orphans == []
+
+
+def test_one_half_as_a_message_belongs_to_the_other() -> None:
+    """Numbers that are 0 are no different from those that are missing, nor strings that are longer than need be."""
+    session = entries.session(0)._replace(client_isn=0, delta=7, idle_timeout=0.0)
+    usual, other = responses([session]), responses([session], unlike_ours)
+    for answers in ({**usual, INWARD: other[INWARD]}, {**usual, OUTWARD: other[OUTWARD]}):
+        halves = joined(answers)
+        assert (halves.sessions, halves.orphans) == ([session], [])
 
 
 def test_entries_of_the_usual_form_are_never_made_messages(monkeypatch: pytest.MonkeyPatch) -> None:

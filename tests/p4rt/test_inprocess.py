@@ -249,7 +249,7 @@ async def test_digests_come_as_they_are_packed(client: Client, switch: Switch) -
     assert client.digest_lists == 1
     pipeline = switch.service.pipelines.running
     assert pipeline is not None
-    handler = pipeline.digests[client.schema.packets.neighbor_digest_ids[0]]
+    handler = pipeline.digests[client.schema.packets.other_digest_ids[0]]
     assert not handler._unacked
     events = pipeline.digests[client.schema.packets.digest_id]
     for of, data in (

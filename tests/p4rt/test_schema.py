@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from finsy.proto import p4i, p4r
 from fullnat.core.interface import (
+    Asked,
     Forward,
     IdleNotice,
     Inject,
@@ -300,6 +302,19 @@ def test_a_digest_of_another_struct_is_a_value_error(members: int) -> None:
         SCHEMA.packets.decode_digest(digest)
 
 
+def test_who_gets_a_cookie_is_of_either_family() -> None:
+    digest = p4r.DigestList(digest_id=SCHEMA.packets.other_digest_ids[-1])
+    for source in (0xFFFF_CB007109, 0x20010DB8 << 96 | 7):
+        members = digest.data.add().struct.members
+        for value in (source, 512):
+            members.add(bitstring=canonical(value))
+    sources = [address("203.0.113.9"), address("2001:db8::7")]
+    assert SCHEMA.packets.decode_digest(digest) == [Asked(source, 512) for source in sources]
+    rows = [(0xFFFF_CB007109).to_bytes(16, "big") + b"\2\0", address("2001:db8::7") + b"\2\0"]
+    packed = SimpleNamespace(digest_id=digest.digest_id, list_id=1, data=rows)
+    assert SCHEMA.packets.decode_packed(packed) == [Asked(source, 512) for source in sources]
+
+
 def test_packet_in_of_another_program_is_refused() -> None:
     with pytest.raises(ValueError, match="metadata"):
         SCHEMA.packets.decode_packet(packet_in({1: 2, 2: 1}))
@@ -313,7 +328,7 @@ def test_digests_and_their_acknowledgement() -> None:
                 struct = digest.data.add().struct
             struct.members.add(bitstring=canonical(value))
     assert SCHEMA.packets.decode_digest(digest) == [SessionEvents(0x12345, 2, 1), SessionEvents(0, 1, 32)]
-    digest.digest_id = SCHEMA.packets.neighbor_digest_ids[0]
+    digest.digest_id = SCHEMA.packets.other_digest_ids[0]
     assert SCHEMA.packets.decode_digest(digest) == [NeighborHeard(v4(0x12345), 2, 1), NeighborHeard(v4(0), 1, 32)]
     digest.digest_id = 1
     assert SCHEMA.packets.decode_digest(digest) == []
@@ -364,6 +379,7 @@ def test_every_difference_is_reported_at_once() -> None:
         "no digest session_event_t",
         "no digest neighbor_event_t",
         "no digest neighbor_event6_t",
+        "no digest asked_event_t",
         f"counter drop_ctr: size 3, expected {DropReason.DROP_REASONS}",
     }
 

@@ -25,6 +25,17 @@ from topo.devtools import browser
 CHROMIUM = shutil.which("chromium")
 BROWSER = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,900")
 READ = "/v1/services"
+GROWING = """
+const [fetched, later] = [window.fetch, window.setTimeout];
+window.readings = 0;
+window.setTimeout = (what, when) => later(what, Math.min(when, 20));
+window.fetch = async (path) => {
+  if (!path.startsWith("v1/stats")) return fetched(path);
+  window.readings += 1;
+  return new Response(JSON.stringify({ drops: { ttl: { packets: 1000 * window.readings, bytes: 1 } } }));
+};
+"""
+"""Counters that go up by as much at every reading, of which there are many in a second."""
 OTHERS = """
 [[virtual_server]]
 fwmark = 7
@@ -237,6 +248,23 @@ async def test_drains_and_enables_by_click(
         assert weight() == 7
     title = f"{server} of tcp {key[1]}"
     assert page.asked == [*[f"No new connections to {title}?"] * 2, f"Weight of {title}"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.usefixtures("api")
+async def test_counters_are_drawn_as_often_as_they_are_read(port: int, tmp_path: Path) -> None:
+    """One that grows evenly is a level line, though not every turn asks the switch."""
+    assert CHROMIUM is not None
+    line = "document.querySelector('#drops .spark path')?.getAttribute('d')"
+    async with browser(CHROMIUM, tmp_path / "browser") as page:
+        await page.open("about:blank")
+        await page.call("Page.addScriptToEvaluateOnNewDocument", source=GROWING)
+        await page.call("Page.navigate", url=f"http://127.0.0.1:{port}/")
+        await page.until("window.readings >= 5")
+        await page.until(f"{line}?.split('L').length >= 4")
+        found = str(await page.value(line))
+    heights = {point.split(",")[1] for point in found.removeprefix("M").split("L")}
+    assert heights == {"1.0"}
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

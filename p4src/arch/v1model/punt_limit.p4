@@ -1,5 +1,6 @@
 /* v1model: the rate at which packets may go to the controller. What is above it is dropped for that
- * reason. ARP requests and neighbor solicitations are answered above it too, and not told. */
+ * reason. ARP requests and neighbor solicitations are answered above it too, and not told. Answers to echo
+ * requests, which have no reason, have a meter as well: number 0. */
 #ifndef _V1MODEL_PUNT_LIMIT_P4_
 #define _V1MODEL_PUNT_LIMIT_P4_
 

@@ -80,6 +80,9 @@ struct target_metadata_t {
                 } \
                 if (m.verdict.punt != 0) { punt_limit.apply(m); } \
             } \
+        } else if (m.own_packet && m.verdict.punt == 0 && (hdr.icmp.isValid() || (hdr.icmpv6.isValid() && !IS_DISCOVERY))) { \
+            /* Echo requests are answered up to a rate, by the meter of what goes to the controller for no reason. */ \
+            punt_limit.apply(m); \
         }
 #define BEHIND_ICMP parse_icmp_rest
 #define BEHIND_ICMPV6 parse_icmpv6_rest

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from time import monotonic
 
-from fullnat.core.interface import Effect, Op, Reset, Write
+from fullnat.core.interface import Op, Reset, Write
 from fullnat.tables.session import SessionEntry
 
 MARGIN = 1.0
@@ -24,13 +24,13 @@ class Farewells:
         self._queue: deque[Reset | Write] = deque()
         self._behind_until = 0.0
 
-    def take(self, effect: Effect) -> bool:
-        """Queue ``effect`` if it is a reset, or a removal that resets stand before."""
-        if isinstance(effect, Reset):
-            self._queue.append(effect)
-            return True
-        if isinstance(effect, Write) and (self._queue or monotonic() < self._behind_until) and _removes(effect):
-            self._queue.append(effect)
+    def reset(self, effect: Reset) -> None:
+        self._queue.append(effect)
+
+    def holds(self, write: Write) -> bool:
+        """Queue ``write`` if it is a removal that resets stand before."""
+        if (self._queue or monotonic() < self._behind_until) and _removes(write):
+            self._queue.append(write)
             return True
         return False
 

@@ -110,7 +110,7 @@ class Outgoing:
         group: Group | None = None
         for effect in effects:
             if isinstance(effect, Write):
-                if not self._farewells.take(effect):
+                if not self._farewells.holds(effect):
                     group = group or Group()
                     self.writer.submit(effect, group)
             elif isinstance(effect, (Inject, Forward)):
@@ -119,7 +119,7 @@ class Outgoing:
                 else:
                     self._packets.append(effect)
             elif isinstance(effect, Reset):
-                self._farewells.take(effect)
+                self._farewells.reset(effect)
             elif isinstance(effect, Probe):
                 self._probes.append(effect)
             elif isinstance(effect, LimitPunts):

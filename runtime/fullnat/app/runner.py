@@ -291,11 +291,13 @@ class CoreRunner:
             self._take_answers()
             self._take(EVENTS_PER_ROUND)
             self._run_deadline()
+            self._conclude()
             self._tell(lambda switch: switch.flush())
             if self._answers or self._woken:
                 # A switch in this process has answered already: what waited for that goes in the same round.
                 self._woken = False
                 self._take_answers()
+                self._conclude()
                 self._tell(lambda switch: switch.flush())
         finally:
             self._in_round = False
@@ -304,29 +306,26 @@ class CoreRunner:
 
     def _take_answers(self) -> None:
         """Those that are there: what they lead to may be answered as well, and waits for the next round."""
-        if self._switch is not None:
+        if self._switch is not None and self._answers:
+            now = monotonic()
             for _ in range(len(self._answers)):
-                self._feed(self._answers.popleft(), monotonic(), self._switch.switch_id)
+                self._feed(self._answers.popleft(), now, self._switch.switch_id)
 
     def _take(self, limit: int) -> None:
         """Have the core handle so many events, if there are."""
         inbox, switch = self._inbox, self._switch
         if switch is None:
             return
-        name = switch.switch_id
-        if inbox.openings > MANY_OPENINGS and (now := monotonic()) >= self._behind:
+        name, now = switch.switch_id, monotonic()
+        if inbox.openings > MANY_OPENINGS and now >= self._behind:
             self._behind = now + BEHIND_INTERVAL
             self._feed(Behind(), now, name)
-        for _ in range(limit):
-            now = monotonic()
-            event = inbox.take(now)
-            if event is None:
-                break
+        for event in inbox.take(limit, now):
             self._feed(event, now, name)
         shed = inbox.shed, inbox.overflown
         if shed != self._shed:
             (old, old_others), self._shed = self._shed, shed
-            self._feed(Shed(shed[0] - old, shed[1] - old_others), monotonic(), name)
+            self._feed(Shed(shed[0] - old, shed[1] - old_others), now, name)
 
     def _feed(self, event: Event, now: float, switch: SwitchId) -> None:
         self.events[type(event)] += 1
@@ -339,6 +338,13 @@ class CoreRunner:
         else:
             if envelopes:
                 self._carry_out(envelopes)
+
+    def _conclude(self) -> None:
+        """Have the core do what all that it has had together leads to."""
+        try:
+            self._carry_out(self.core.conclude(monotonic()))
+        except Exception:
+            self._failed()
 
     def _run_deadline(self) -> None:
         """Do what is due, and have the timer wake us for what is next."""
@@ -366,9 +372,9 @@ class CoreRunner:
         """Of effects for a switch that is not there, all that is left is what they log and tell."""
         for switch_id, effects in envelopes:
             for effect in effects:
-                if isinstance(effect, Log):
+                if type(effect) is Log:
                     self._log(effect)
-                elif isinstance(effect, Turned):
+                elif type(effect) is Turned:
                     for call in self._told:
                         call(effect)
             switch = self._switch

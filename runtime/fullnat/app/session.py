@@ -265,9 +265,12 @@ class SwitchSession:
         async for sessions in self.client.read_sessions(halves):
             if sessions:
                 self._home.tell(self, SessionsFound(sessions))
+                # What has been found stays long: nothing is to look at all of it at once, or at much of it at all.
+                gc.freeze()
             await asyncio.sleep(0)
         # One that began meanwhile may have been seen by half.
-        orphans = [half for half in halves.orphans if not self._home.runner.core.holds(half[0])]
+        holds = self._home.runner.core.holds
+        orphans = [(entry, inward) for entry, inward in halves.orphans if not holds(entry, is_inward=inward)]
         await self.client.delete_halves(orphans)
         self._home.tell(self, SessionsRead(len(orphans)))
         return len(orphans)

@@ -29,6 +29,8 @@ COUNTERS: dict[str, type[IntEnum]] = {
 }
 """And what indexes them."""
 METERS = {"punt_meter": PuntReason}
+ECHO = "ECHO"
+"""What the meter is of that has no reason: echo requests that are answered."""
 TRACED = frozenset(
     (
         "because",
@@ -127,7 +129,7 @@ class Words:
         for at, event in enumerate(events):
             if isinstance(event, e.Metered):
                 kind = METERS.get(event.meter)
-                name = kind(event.at).name if kind is not None else str(event.at)
+                name = str(event.at) if kind is None else kind(event.at).name if event.at else ECHO
                 yield _step(event.meter, [_value("index", name)], COLOURS[min(event.colour, 2)])
             elif isinstance(event, e.Applied) and event.key and not event.table.entries:
                 fields = zip(event.table.key, event.key, strict=True)

@@ -217,7 +217,11 @@ class Writer:
             for wire in encoded:
                 wires.append(wire)
                 owners.append(index)
-            if self._has_counted(update) and (cell := schema.cell_to_clear(update.op, update.entry)) is not None:
+            if (
+                type(update.entry) is not SessionEntry
+                and self._has_counted(update)
+                and (cell := schema.cell_to_clear(update.op, update.entry)) is not None
+            ):
                 cells.append(cell)
         if wires:
             self.requests += 1
@@ -265,7 +269,7 @@ class Writer:
     def _has_counted(self, update: Update) -> bool:
         """Whether it is a new server whose cell may be another than zero."""
         entry = update.entry
-        if isinstance(entry, SessionEntry) or update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
+        if update.op is not Op.INSERT or not isinstance(entry, ServerIn | ServerOut):
             return False
         if self._counted is None:
             return True

@@ -77,7 +77,7 @@ class Arrivals:
             if session is not None:
                 session.punted(packet, len(event.frame))
         if reason in ASKING and packet.src is not None:
-            self._talkers.seen(packet.src, now)
+            self._talkers.brought(packet.src, now)
         taker = self._takers.get(reason)
         if taker is None:
             self._store.stats["bad_frame"] += 1

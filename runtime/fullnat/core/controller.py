@@ -22,6 +22,7 @@ from fullnat.core.declared.declaration import Change, Declaration
 from fullnat.core.declared.model import Model
 from fullnat.core.interface import (
     THE_SWITCH,
+    Asked,
     Behind,
     Effect,
     Envelope,
@@ -122,8 +123,6 @@ class Controller(Reporting):
         """Real servers without sessions, as last told."""
         self._now = 0.0
 
-    # ---- events
-
     def handle(self, event: Event, now: float, switch: SwitchId) -> list[Envelope]:
         """News of ``switch``. Raises SeveralSwitches when it comes up while another one is."""
         out: list[Effect] = []
@@ -133,14 +132,16 @@ class Controller(Reporting):
         match event:
             case PacketIn():
                 self._arrivals.packet(event, now, out)
+            case Written():
+                self._written(event, now, out)
             case SessionEvents() | IdleNotice() if self._adoption is not None and self._adoption.defers(event):
                 pass
             case SessionEvents():
                 self._expiry.events(event, now)
             case NeighborHeard():
                 self._neighbors.heard(event, now, out)
-            case Written():
-                self._written(event, now, out)
+            case Asked():
+                self._talkers.seen(event.source, now, event.of)
             case Probed():
                 self._expiry.probed(event, now, out)
             case IdleNotice():
@@ -161,7 +162,13 @@ class Controller(Reporting):
                 out += announce(self._declaration.router, self._tables.own)
             case SwitchDown():
                 self._switch_down()
-                return []
+        return [(switch, out)] if out else []
+
+    def conclude(self, now: float) -> list[Envelope]:
+        """What events that have come together lead to; it follows them."""
+        if self._switch is None:
+            return []
+        out: list[Effect] = []
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
         if self._store.mappings.blocks.log:
@@ -174,7 +181,7 @@ class Controller(Reporting):
             self._tables.write([], out)
         elif self._tables.policies.changed:
             self._tables.follow_policies(out)
-        return [(switch, out)] if out else []
+        return [(self._switch, out)] if out else []
 
     def _comes_up(self, event: Event, switch: SwitchId) -> bool:
         if not isinstance(event, SwitchUp):

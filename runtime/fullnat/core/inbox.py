@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from fullnat.core.histogram import SETUP_BOUNDS, Histogram
-from fullnat.core.interface import Event, NeighborHeard, PacketIn
+from fullnat.core.interface import Asked, Event, NeighborHeard, PacketIn
 from fullnat.p4constants import PuntReason
 
 OPENINGS = (int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM), int(PuntReason.SNAT))
@@ -75,7 +75,7 @@ class Inbox:
         self._events: deque[Event] = deque()
         self._openings = {reason: _Queue(openings) for reason in OPENINGS}
         self._queues: dict[int, _Queue] = {**self._openings}
-        """By reason; -1 are neighbors that were heard."""
+        """By reason; -1 are neighbors that were heard, -2 who gets cookies."""
         self._turns: deque[int] = deque()
         """Reasons of which something waits, the next one first."""
         self.handled = 0
@@ -101,6 +101,8 @@ class Inbox:
                 self._packet(event.reason, event, now)
             elif type(event) is NeighborHeard:
                 self._packet(-1, event, now)
+            elif type(event) is Asked:
+                self._packet(-2, event, now)
             else:
                 self._events.append(event)
 
@@ -116,26 +118,26 @@ class Inbox:
             else:
                 self.overflown += 1
 
-    def take(self, now: float) -> Event | None:
-        """The next one; None: there is nothing that is worth doing."""
+    def take(self, most: int, now: float) -> list[Event]:
+        """The next ones, so many at most; none when there is nothing that is worth doing."""
         for openings in self._openings.values():
             if openings.waiting:
                 self.shed += openings.give_up(now)
-        if self._events:
-            return self._events.popleft()
-        while self._turns:
-            reason = self._turns.popleft()
+        events, turns = self._events, self._turns
+        taken = [events.popleft() for _ in range(min(most, len(events)))]
+        while turns and len(taken) < most:
+            reason = turns.popleft()
             waiting = self._queues[reason].waiting
             if not waiting:
                 continue
             came, event = waiting.popleft()
             if waiting:
-                self._turns.append(reason)
+                turns.append(reason)
             if reason in self._openings:
                 self.handled += 1
                 self.waited.observe(now - came)
-            return event
-        return None
+            taken.append(event)
+        return taken
 
     def clear(self) -> None:
         self._events.clear()

@@ -1,13 +1,13 @@
 """Events into and effects out of the controller core.
 
 The core (:class:`fullnat.core.controller.Controller`) does no I/O and has no clock or randomness of its own:
-``handle(event, now, switch)``, ``apply(commands, now)`` (:mod:`fullnat.core.declared.commands`) and
-``handle_deadline(now)`` return effects in the order they must be carried out, and ``deadline()`` says when to call
-again. An event comes with the name of its switch, and effects go out in an envelope for each switch that they are for.
-The asyncio shell (:mod:`fullnat.app`) turns P4Runtime into these events and these effects into P4Runtime. Addresses are
-bytes (:mod:`fullnat.net.flow`), MACs plain ints here; ports of the switch are numbers with their VLAN
-(:mod:`fullnat.net.vlan`), in PacketIn, Forward and Inject with the frame's priority; times are seconds on a monotonic
-clock unless a name says otherwise.
+``handle(event, now, switch)``, ``conclude(now)`` after the events that have come together, ``apply(commands, now)``
+(:mod:`fullnat.core.declared.commands`) and ``handle_deadline(now)`` return effects in the order they must be carried
+out, and ``deadline()`` says when to call again. An event comes with the name of its switch, and effects go out in an
+envelope for each switch that they are for. The asyncio shell (:mod:`fullnat.app`) turns P4Runtime into these events and
+these effects into P4Runtime. Addresses are bytes (:mod:`fullnat.net.flow`), MACs plain ints here; ports of the switch
+are numbers with their VLAN (:mod:`fullnat.net.vlan`), in PacketIn, Forward and Inject with the frame's priority; times
+are seconds on a monotonic clock unless a name says otherwise.
 
 Table entries are those of :mod:`fullnat.tables`: named tuples in the order of P4Info. :mod:`fullnat.p4rt.schema`
 checks at connect that names, order and widths agree with the P4Info of the pipeline, so nothing here repeats an id or a
@@ -95,6 +95,14 @@ class NeighborHeard:
     address: Address
     mac: int
     ingress_port: int
+
+
+class Asked(NamedTuple):
+    """The source of a SYN that the switch has answered with a cookie, chosen by chance (a digest)."""
+
+    source: Address
+    of: int
+    """SYNs that it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +208,7 @@ Event = (
     PacketIn
     | SessionEvents
     | NeighborHeard
+    | Asked
     | IdleNotice
     | Written
     | Probed

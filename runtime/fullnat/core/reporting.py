@@ -37,10 +37,14 @@ class Reporting:
     _now: float
     _talkers: Talkers
 
-    def holds(self, entry: SessionEntry) -> bool:
-        """Whether a session that is known has the id of ``entry``, or its client."""
+    def holds(self, entry: SessionEntry, *, is_inward: bool) -> bool:
+        """Whether a session that is known has the same key in session_in, if that ``is_inward``, else in session_out:
+        another one may have the same id."""
         table = self._store.table
-        return entry.session_id in table.by_id or reconcile.key_of(entry) in table.by_key
+        if is_inward:
+            return entry.flow_in in table.by_key
+        session = table.by_id.get(entry.session_id)
+        return session is not None and session.entry.flow_out == entry.flow_out
 
     def stands(self, entry: SessionEntry) -> bool:
         """Whether the switch holds just this session, and nothing is under way with it."""

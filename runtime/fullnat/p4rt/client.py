@@ -233,9 +233,9 @@ class Client:
         return True
 
     async def enable_digests(self) -> None:
-        """Have session events reported, and neighbors that ask for our addresses."""
+        """Have session events reported, neighbors that ask for our addresses, and who gets cookies."""
         await self._enable_digest(self.schema.packets.digest_id, DIGEST_DELAY_NS)
-        for digest_id in self.schema.packets.neighbor_digest_ids:
+        for digest_id in self.schema.packets.other_digest_ids:
             await self._enable_digest(digest_id, NEIGHBOR_DELAY_NS)
 
     async def _enable_digest(self, digest_id: int, delay_ns: int) -> None:
@@ -308,9 +308,12 @@ class Client:
         return tuple(found)
 
     async def read_sessions(self, halves: HalfSessions) -> AsyncIterator[list[SessionEntry]]:
-        """All sessions, as they come; what is left in ``halves`` at the end are half ones."""
-        for table_id in self.schema.session_tables:
-            async for response in self._transport.read(self._reading(whole_table(table_id))):
+        """All sessions, as they come; what is left in ``halves`` at the end are half ones. Both tables of a family are
+        read at once: few halves have to wait for the other one where the switch has them in one order."""
+        tables = self.schema.session_tables
+        for start in range(0, len(tables), 2):
+            reads = [self._transport.read(self._reading(whole_table(table))) for table in tables[start : start + 2]]
+            async for response in _in_turns(reads):
                 halves.add(response)
                 yield halves.take()
         halves.finish()
@@ -379,6 +382,17 @@ class Client:
             if error.code == Code.PERMISSION_DENIED and not error.updates:
                 raise NotPrimary(error.message or "another controller is primary") from None
             raise
+
+
+async def _in_turns(streams: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
+    """One of each, until all have ended."""
+    while streams:
+        for stream in tuple(streams):
+            async for message in stream:
+                yield message
+                break
+            else:
+                streams.remove(stream)
 
 
 def _counter_entity(counter_id: int, index: int) -> bytes:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 from finsy.proto import p4r
@@ -29,7 +30,7 @@ _NANOSECONDS = 1_000_000_000
 REMEMBERED = 1 << 17
 """Values of a kind that are kept, so that sessions share them."""
 
-Values = Sequence[bytes | None]
+Values = tuple[bytes | None, ...]
 """Of one half: the fields of the key and the parameters of the action, each behind its length, and then in the order of
 :class:`Rest` what goes with them. None is what is not there; a number that is not there is 0."""
 
@@ -78,13 +79,15 @@ class Half:
         """Of an address in the key."""
         self.param_bytes = params[2].bits // 8
         """Of the address among the parameters."""
+        self.families = (self.key_bytes, self.param_bytes) if inward else (self.param_bytes, self.key_bytes)
+        """Bytes of the client's and of the local address."""
         self.further = len(params) - (_METADATA - len(key))
         """Parameters of the action, of a spliced session."""
         self.key_ids = [field.id for field in key]
         self.param_ids = [param.id for param in params]
         matches = b"".join(rb"\x12.\x08" + _literal(field.id) + rb"\x12.\x0a" + _value(field.bits) for field in key)
         action = b"".join(rb"\x22.\x10" + _literal(param.id) + rb"\x1a" + _value(param.bits) for param in params)
-        self._entity = re.compile(
+        self.match = re.compile(
             rb"\x0a" + _LENGTH + rb"\x12" + _LENGTH + rb"\x08" + _literal(table_id) + matches
             + rb"\x1a" + _LENGTH + rb"\x0a" + _LENGTH + rb"\x08" + _literal(action_id) + action
             + rb"(?:\x28" + _VARINT + rb")?"
@@ -92,16 +95,13 @@ class Half:
             + rb"(?:\x48" + _VARINT + rb")?"
             + rb"(\x52.(?:\x08" + _VARINT + rb")?)?",
             re.DOTALL,
-        )  # fmt: skip
-
-    def match(self, response: bytes, at: int) -> re.Match[bytes] | None:
-        """The entity of a serialised ReadResponse that begins at ``at``; its groups are its :meth:`ordered` Values."""
-        return self._entity.match(response, at)
+        ).match  # fmt: skip
+        """Of a serialised ReadResponse the entity that begins at a place; its groups are its :meth:`ordered` Values."""
 
     def ordered(self, groups: Values) -> Values:
         """With what is further of the parameters behind all else."""
         end = _METADATA + self.further
-        return groups if not self.further else [*groups[:_METADATA], *groups[end:], *groups[_METADATA:end]]
+        return groups if not self.further else (*groups[:_METADATA], *groups[end:], *groups[_METADATA:end])
 
     def values(self, entry: p4r.TableEntry) -> Values:
         """Raises ValueError for what we cannot have written."""
@@ -113,15 +113,15 @@ class Half:
         values = [*(key[ident] for ident in self.key_ids), *(data[ident] for ident in self.param_ids)]
         behind_lengths: list[bytes | None] = [*map(_behind_length, values)]
         rest: list[bytes | None] = [
-            varint(entry.controller_metadata),
+            _told(entry.controller_metadata),
             b"" if entry.HasField("counter_data") else None,
-            varint(entry.counter_data.byte_count),
-            varint(entry.counter_data.packet_count),
-            varint(entry.idle_timeout_ns),
+            _told(entry.counter_data.byte_count),
+            _told(entry.counter_data.packet_count),
+            _told(entry.idle_timeout_ns),
             b"" if entry.HasField("time_since_last_hit") else None,
-            varint(entry.time_since_last_hit.elapsed_ns),
+            _told(entry.time_since_last_hit.elapsed_ns),
         ]
-        return self.ordered(behind_lengths + rest)
+        return self.ordered((*behind_lengths, *rest))
 
 
 class Halves:
@@ -152,7 +152,7 @@ class Halves:
             if half is not likely[0]:
                 likely.remove(half)
                 likely.insert(0, half)
-            found.append((half, half.ordered(entity.groups())))
+            found.append((half, half.ordered(entity.groups()) if half.further else entity.groups()))
             at = entity.end()
         return found
 
@@ -185,9 +185,11 @@ class HalfSessions:
         self._addresses = {size: Remembered(partial(_address, size)) for size in (V4_BYTES, V6_BYTES)}
         """By their bytes."""
         self._timeouts = Remembered(lambda value: _unvarint(value) / _NANOSECONDS)
-        self._inward: dict[int, SessionEntry] = {}
-        self._early: list[tuple[Half, Values]] = []
-        """Outward halves that came before the other one, if there is one."""
+        self._inward: dict[bytes | None, tuple[Half, Values]] = {}
+        """By session id, those that wait for the other one; they are decoded with it."""
+        self._outward: dict[bytes | None, tuple[Half, Values]] = {}
+        self._beside: list[tuple[Half, Values]] = []
+        """Further outward ones with the same ids."""
         self.sessions: list[SessionEntry] = []
         self.orphans: list[tuple[SessionEntry, bool]] = []
         """Halves without another one; True: of session_in."""
@@ -210,90 +212,91 @@ class HalfSessions:
         return sessions
 
     def _add(self, half: Half, values: Values) -> None:
+        number = values[_NUMBER]
+        found = half, values
+        inward, outward = self._inward, self._outward
         if half.inward:
-            self._add_inward(half, values)
-            return
-        number = _number(values[5])
-        if number in self._inward:
-            self._join(half, values, number)
+            if number in inward:
+                self._orphan(found)
+            elif number in outward and self._join(found, outward[number]):
+                del outward[number]
+            else:
+                inward[number] = found
+        elif number in inward and self._join(inward[number], found):
+            del inward[number]
+        elif number in outward:
+            self._beside.append(found)
         else:
-            self._early.append((half, values))
+            outward[number] = found
 
     def finish(self) -> None:
         """There are no more of them."""
-        for half, values in self._early:
-            self._join(half, values, _number(values[5]))
-        self._early = []
-        self.orphans.extend((session, True) for session in self._inward.values())
-        self._inward = {}
+        for found in (*self._outward.values(), *self._beside):
+            number = found[1][_NUMBER]
+            if number in self._inward and self._join(self._inward[number], found):
+                del self._inward[number]
+            else:
+                self._orphan(found)
+        for found in self._inward.values():
+            self._orphan(found)
+        self._inward, self._outward, self._beside = {}, {}, []
 
-    def _add_inward(self, half: Half, values: Values) -> None:
-        protocol, client, client_port, vip, vport, *_ = values
-        addresses, inner = self._addresses[half.key_bytes], self._addresses[half.param_bytes]
-        ends = (addresses[client], self._numbers[client_port], addresses[vip], self._numbers[vport])
-        session_id, server_id, local, local_port, delta = values[5:_METADATA]
-        session = made(
+    def _join(self, inward: tuple[Half, Values], outward: tuple[Half, Values]) -> bool:
+        """Whether they belong together, to a session that is found then."""
+        (half, values), (other, rest) = inward, outward
+        shared = _OF_INWARD(values)
+        if half.families != other.families or shared != _OF_OUTWARD(rest):
+            return False
+        if values[_SPLICE : _SPLICE + 1] != rest[_SPLICE : _SPLICE + 1]:
+            return False
+        self.sessions.append(self._entry(half.families, rest, shared, values[3:5], rest[1:3]))
+        return True
+
+    def _orphan(self, found: tuple[Half, Values]) -> None:
+        half, values = found
+        of, virtual, real = _OF_OUTWARD(values), _NOWHERE, values[1:3]
+        if half.inward:
+            of, virtual, real = _OF_INWARD(values), values[3:5], _NOWHERE
+        self.orphans.append((self._entry(half.families, values, of, virtual, real), half.inward))
+
+    def _entry(
+        self, families: tuple[int, int], values: Values, shared: Values, virtual: Values, real: Values
+    ) -> SessionEntry:
+        """The session of ``values``, which are of one half, and of what both halves of it tell."""
+        numbers = self._numbers
+        outer, inner = self._addresses[families[0]], self._addresses[families[1]]
+        protocol, client, client_port, server_id, local, local_port, delta, metadata, timeout = shared
+        vip, vport = virtual
+        server, server_port = real
+        return made(
             SessionEntry,
             (
-                _number(session_id),
-                self._numbers[server_id],
-                self._numbers[protocol],
-                *ends,
-                inner[local],
-                self._numbers[local_port],
-                inner[None],
-                0,
-                _number(delta),
-                _isn(values[_METADATA]),
-                self._timeouts[values[_TIMEOUT]],
-                _splice(values),
-            ),
-        )
-        if session.session_id in self._inward:
-            self.orphans.append((session, True))
-        else:
-            self._inward[session.session_id] = session
-
-    def _join(self, half: Half, values: Values, number: int) -> None:
-        """``number``: the session's."""
-        numbers, addresses, outer = self._numbers, self._addresses[half.key_bytes], self._addresses[half.param_bytes]
-        protocol, server, server_port, local, local_port = values[:5]
-        _, server_id, client, client_port, delta = values[5:_METADATA]
-        inward = self._inward.get(number)
-        session = made(
-            SessionEntry,
-            (
-                number,
+                _number(values[_NUMBER]),
                 numbers[server_id],
                 numbers[protocol],
                 outer[client],
                 numbers[client_port],
-                outer[None] if inward is None else inward.vip,
-                0 if inward is None else inward.vport,
-                addresses[local],
+                outer[vip],
+                numbers[vport],
+                inner[local],
                 numbers[local_port],
-                addresses[server],
+                inner[server],
                 numbers[server_port],
                 _number(delta),
-                _isn(values[_METADATA]),
-                self._timeouts[values[_TIMEOUT]],
+                _isn(metadata),
+                self._timeouts[timeout],
                 _splice(values),
             ),
         )
-        if (
-            inward is not None
-            and inward[:9] == session[:9]
-            and inward[11:14] == session[11:14]
-            and (inward.splice or _NONE).number == (session.splice or _NONE).number
-            and (inward.splice is None) == (session.splice is None)
-        ):
-            self.sessions.append(session)
-            del self._inward[number]
-        else:
-            self.orphans.append((session._replace(vip=outer[None], vport=0), False))
 
 
-_NONE = Splice(0)
+_NUMBER = 5
+"""Where the session id is, the first parameter."""
+_OF_INWARD = itemgetter(0, 1, 2, 6, 7, 8, 9, _METADATA, _TIMEOUT)
+_OF_OUTWARD = itemgetter(0, 7, 8, 6, 3, 4, 9, _METADATA, _TIMEOUT)
+"""What both halves of a session tell, in one order."""
+_NOWHERE: Values = (None, None)
+"""An address and port that the other half would tell."""
 
 
 def _splice(values: Values) -> Splice | None:
@@ -306,14 +309,19 @@ def _address(size: int, value: bytes | None) -> Address:
     return Address((value or b"\0")[1:].rjust(size, b"\0"))
 
 
+def _told(number: int) -> bytes | None:
+    """As it is on the wire."""
+    return varint(number) if number else None
+
+
 def _literal(number: int) -> bytes:
     return re.escape(varint(number))
 
 
 def _value(bits: int) -> bytes:
-    """A bytestring behind its length."""
-    sizes = range((bits + 7) // 8, 0, -1)
-    return b"(" + b"|".join(b"\\x%02x" % size + b"." * size for size in sizes) + b")"
+    """A bytestring behind its length, as short as can be: values are equal if they are the same bytes."""
+    sizes = range((bits + 7) // 8, 1, -1)
+    return b"(" + b"|".join([b"\\x%02x[^\\0]" % size + b"." * (size - 1) for size in sizes] + [rb"\x01."]) + b")"
 
 
 def _behind_length(value: bytes) -> bytes:

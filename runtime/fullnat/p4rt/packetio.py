@@ -8,9 +8,19 @@ from functools import partial
 
 from finsy.proto import p4r
 
-from fullnat.core.interface import Event, Forward, IdleNotice, Inject, NeighborHeard, PacketIn, Reset, SessionEvents
+from fullnat.core.interface import (
+    Asked,
+    Event,
+    Forward,
+    IdleNotice,
+    Inject,
+    NeighborHeard,
+    PacketIn,
+    Reset,
+    SessionEvents,
+)
 from fullnat.core.session.reports import joined
-from fullnat.net.flow import Address, made
+from fullnat.net.flow import V6_BYTES, Address, made
 from fullnat.p4constants import PacketOutAction, PacketOutFlag
 from fullnat.p4rt.binding import Binder, Field
 from fullnat.p4rt.transport import NO_LAYOUT, Layout, PackedDigests
@@ -24,6 +34,7 @@ _LONE_FRAME = b"\2" + bytes(4) + b"\1" + b"\2" + bytes(4) + b"\2" + 0x88B5.to_by
 
 _STREAM_PACKET = tag(2, 2)
 _PAYLOAD = tag(1, 2)
+_IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
 
 class PacketIo:
@@ -35,6 +46,7 @@ class PacketIo:
         neighbor_event6 = None
         if binder.has_ipv6:
             neighbor_event6 = binder.digest("neighbor_event6_t", ("address", "mac", "ingress_port"))
+        asked_event = binder.digest("asked_event_t", ("source", "of")) if binder.has_cookies else None
         self.layout = NO_LAYOUT
         """Of packets that :meth:`decode_frame` and :meth:`frame` know."""
         if binder.differences:
@@ -43,12 +55,15 @@ class PacketIo:
             self.layout = Layout(*(tuple((field.id, field.bits) for field in side) for side in (packet_in, packet_out)))
             self._frame_in, self._frame_out = _packed(packet_in), _packed(packet_out)
         self.digest_id = session_event.id
+        self._tells_ends = len(session_event.fields) == len(SessionEvents._fields)
         self._digests: dict[int, tuple[Callable[..., Event], struct.Struct]] = {
             self.digest_id: (SessionEvents, _packed(session_event.fields))
         }
         for digest in filter(None, (neighbor_event, neighbor_event6)):
             event = partial(_neighbor_heard, digest.fields[0].bits // 8)
             self._digests[digest.id] = (event, _packed(digest.fields))
+        if asked_event is not None:
+            self._digests[asked_event.id] = (_asked, _packed(asked_event.fields))
         self._in_ids = [field.id for field in packet_in]
         self._request, self._flags, self._port, self._session_id = (
             IntField(2, 1, field.id, 2, 0, field.bits) for field in packet_out
@@ -60,8 +75,8 @@ class PacketIo:
         self._reset = self._request[PacketOutAction.RESET] + self._flags[0] + self._port[0]
 
     @property
-    def neighbor_digest_ids(self) -> tuple[int, ...]:
-        """Of neighbors that ask for our addresses, of each family."""
+    def other_digest_ids(self) -> tuple[int, ...]:
+        """Of neighbors that ask for our addresses, of each family, and of who gets cookies."""
         return tuple(number for number in self._digests if number != self.digest_id)
 
     def encode(self, effect: PacketOut) -> bytes:
@@ -151,7 +166,7 @@ class PacketIo:
         try:
             rows = layout.iter_unpack(b"".join(digests.data))
             if digests.digest_id == self.digest_id:
-                return [*joined([made(SessionEvents, row if len(row) == 4 else (*row, 0)) for row in rows])]
+                return [*joined(rows if self._tells_ends else [(*row, 0) for row in rows])]
             return [event(*row) for row in rows]
         except struct.error:
             raise ValueError("digest with another size than its struct") from None
@@ -173,6 +188,12 @@ class PacketIo:
 def _neighbor_heard(size: int, address: int | bytes, mac: int | bytes, ingress_port: int) -> NeighborHeard:
     """``size``: bytes of the address."""
     return NeighborHeard(Address(_number(address).to_bytes(size, "big")), _number(mac), ingress_port)
+
+
+def _asked(source: int | bytes, of: int | bytes) -> Asked:
+    octets = _number(source).to_bytes(V6_BYTES, "big")
+    is_ipv4 = octets.startswith(_IPV4_IN_IPV6)
+    return Asked(Address(octets[len(_IPV4_IN_IPV6) :] if is_ipv4 else octets), _number(of))
 
 
 def _number(value: int | bytes) -> int:

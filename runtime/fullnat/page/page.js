@@ -11,7 +11,7 @@ const CALM = ["serving"];
 const LIMITS = [["service_full", "sessions of a service"], ["service_rate", "new sessions of a service"], ["server_rate", "new sessions of a server"],
   ["source_full", "sessions of a source"], ["half_open_ended", "half-open sessions that went for others"], ["refused_told", "told by a list"], ["syn_shed", "SYNs and datagrams that were too many"]];
 const byId = (name) => document.getElementById(name);
-const state = { services: [], stats: {}, talkers: [], about: {}, shown: FIRST, read: 0, turn: 0 };
+const state = { services: [], stats: {}, talkers: [], about: {}, shown: FIRST, read: 0, turn: 0, isFresh: false };
 
 async function ask(path) {
   const answer = await fetch(path);
@@ -148,13 +148,16 @@ function showTotals() {
   const packets = sum("in_packets") + sum("out_packets");
   const bits = 8 * (sum("in_bytes") + sum("out_bytes"));
   byId("totals").replaceChildren(
-    tile("Sessions", whole(sessions), history("sessions", sessions)),
+    tile("Sessions", whole(sessions), lately("sessions", sessions)),
     tile("New connections/s", short(begun), history("begun", begun)),
     tile("Packets/s", short(packets), history("packets", packets)),
     tile("Bits/s", short(bits), history("bits", bits)),
     tile("Services, servers", `${whole(state.services.length)}, ${whole(servers.length)}`),
     tile("Servers down", whole(down)));
 }
+
+/** The last values of a counter, as often as they were read. */
+const lately = (name, value) => (state.isFresh ? history(name, value) : past(name));
 
 function cells(heading, counters) {
   const rows = Object.entries(counters ?? {}).map(([name, cell]) => ({ name, packets: Number(cell.packets ?? 0), bytes: Number(cell.bytes ?? 0) }));
@@ -164,7 +167,7 @@ function cells(heading, counters) {
     [heading, "", (row) => row.name],
     number("Packets", (row) => whole(row.packets)),
     number("Bytes", (row) => short(row.bytes)),
-    ["lately", "wide", (row) => spark(differences(history(`${heading} ${row.name}`, row.packets)))],
+    ["lately", "wide", (row) => spark(differences(lately(`${heading} ${row.name}`, row.packets)))],
   ], seen));
 }
 
@@ -250,7 +253,8 @@ async function search(event) {
 
 async function refresh() {
   [state.about, state.services] = await Promise.all([one("v1/about"), all("v1/services")]);
-  if (state.turn++ % STATS_TURN === 0) [state.stats, state.talkers] = await Promise.all([one("v1/stats?brief=true"), all(`v1/talkers?most=${TALKERS}`)]);
+  state.isFresh = state.turn++ % STATS_TURN === 0;
+  if (state.isFresh) [state.stats, state.talkers] = await Promise.all([one("v1/stats?brief=true"), all(`v1/talkers?most=${TALKERS}`)]);
   for (const service of state.services) {
     service.servers ??= [];
     for (const server of service.servers) history(key(service, server), rate(server, "connections"));

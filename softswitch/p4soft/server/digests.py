@@ -7,7 +7,7 @@ handed in by the caller; nothing here waits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from finsy.proto import p4i, p4r
 
@@ -103,18 +103,24 @@ class DigestHandler:
 
     # the data plane's side
 
-    def add(self, data: bytes, now: int) -> DigestList | None:
-        """Take one digest; returns the list that became full with it."""
-        if self._config is None or data in self._buffer or len(data) != self._decoder.size:
-            return None
+    def add(self, digests: Iterable[bytes], now: int) -> list[DigestList]:
+        """Take digests; returns the lists that became full with them."""
+        if self._config is None:
+            return []
         if self._cache:
             self._expire(now)
-            if data in self._cache:
-                return None
-        if not self._buffer:
-            self._buffer_since = now
-        self._buffer[data] = None
-        return self._flush(now) if len(self._buffer) >= self._max_list else None
+        full: list[DigestList] = []
+        buffer, size, most = self._buffer, self._decoder.size, self._max_list
+        for data in digests:
+            if data in buffer or data in self._cache or len(data) != size:
+                continue
+            if not buffer:
+                self._buffer_since = now
+            buffer[data] = None
+            if len(buffer) >= most:
+                full.append(self._flush(now))
+                buffer = self._buffer
+        return full
 
     def due(self, now: int) -> DigestList | None:
         """The buffered list, once its oldest digest has waited for max_timeout_ns."""

@@ -69,7 +69,7 @@ class EventDispatcher:
                 handler.discard()
             return
         packets: list[Punted] = []
-        digests: list[Digest] = []
+        digests: dict[str, list[bytes]] = {}
         idle: list[Idle] = []
         header = pipeline.packet_in
         least = header.size
@@ -82,7 +82,8 @@ class EventDispatcher:
                 else:
                     packets.append(Punted(header, data))
             elif kind is Digest:
-                digests.append(event)  # type: ignore[arg-type]
+                name, data = event  # type: ignore[misc]
+                digests.setdefault(name, []).append(data)
             else:
                 idle.append(event)  # type: ignore[arg-type]
         self.stats.packets_in += len(packets)
@@ -109,14 +110,14 @@ class EventDispatcher:
             for digest in pipeline.digests.values():
                 digest.forget_unacked()
 
-    def _digests(self, pipeline: Pipeline, digests: list[Digest]) -> list[DigestList]:
-        """The lists that are to be sent now."""
+    def _digests(self, pipeline: Pipeline, digests: dict[str, list[bytes]]) -> list[DigestList]:
+        """The lists that are to be sent now; ``digests`` have come, by name."""
         now = self._monotonic()
-        lists = []
-        for digest in digests:
-            handler = pipeline.digests_by_name.get(digest.name)
-            if handler is not None and (full := handler.add(digest.data, now)) is not None:
-                lists.append(full)
+        lists: list[DigestList] = []
+        for name, data in digests.items():
+            handler = pipeline.digests_by_name.get(name)
+            if handler is not None:
+                lists += handler.add(data, now)
         lists += [due for handler in pipeline.digests.values() if (due := handler.due(now)) is not None]
         if lists:
             timestamp = self._epoch()

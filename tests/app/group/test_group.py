@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+from finsy.proto import p4r
+from fullnat.app.group.shown import NotNow
 from fullnat.core.interface import Probed
 from p4rt.waiting import until
 
-from .conftest import MakeCluster
+from .conftest import Cluster, MakeCluster, program_schema
 
 
 async def test_all_hold_the_same_and_one_forwards(make: MakeCluster) -> None:
@@ -97,3 +102,38 @@ async def test_a_refusal_puts_one_out_of_step(make: MakeCluster) -> None:
     await cluster.settled()
     cluster.assert_agreed()
     assert cluster.runner.events[Probed] == 0
+
+
+def by_half(cluster: Cluster) -> Callable[[p4r.Update], tuple[int, str] | None]:
+    """A switch has no room for what comes back of a session."""
+    outward = program_schema(cluster)[1]
+    return lambda update: (8, "full") if update.entity.table_entry.table_id == outward else None
+
+
+async def test_one_that_refuses_what_it_still_had_to_take_is_not_made_active(make: MakeCluster) -> None:
+    cluster = make()
+    await cluster.full()
+    cluster.switches["b"].refuse = by_half(cluster)
+    await cluster.connect()
+    with pytest.raises(NotNow, match="switch b went in the middle of it"):
+        await cluster.owner.activate("b")
+    assert cluster.active is cluster.switches["a"]
+    cluster.switches["b"].refuse = lambda _update: None
+    await cluster.full()
+    await cluster.settled()
+    cluster.assert_agreed()
+
+
+async def test_one_that_refuses_it_while_it_takes_over_is_read_before_it_serves(make: MakeCluster) -> None:
+    cluster = make()
+    await cluster.full()
+    cluster.switches["b"].refuse = by_half(cluster)
+    await cluster.connect()
+    cluster.switches["a"].kill()
+    await until(lambda: cluster.group.active is None or cluster.member("b").counts.connects > 1)
+    cluster.switches["b"].refuse = lambda _update: None
+    cluster.switches["a"].revive(emptied=True)
+    await cluster.full()
+    await cluster.connect(3)
+    await cluster.settled()
+    cluster.assert_agreed()

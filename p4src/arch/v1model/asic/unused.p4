@@ -2,6 +2,8 @@
 #ifndef _V1MODEL_ASIC_UNUSED_P4_
 #define _V1MODEL_ASIC_UNUSED_P4_
 
+#include "../cookie/asked.p4"
+
 /* What an ASIC does not have of registers, counters and tables, for this program has the P4Info of v1model's. */
 control UnusedRegisters(inout metadata_t m) {
     @id(ID_R_CLIENT_END_SEQ) @name(".client_end_seq") @noWarn("unused")
@@ -25,6 +27,7 @@ control UnusedRegisters(inout metadata_t m) {
     @id(ID_A_COOKIE_KEY_SET) @name(".cookie_key_set")
     action cookie_key_set(@id(1) bit<64> key, @id(2) bit<1> generation, @id(3) bit<16> mss, @id(4) bit<16> mss6, @id(5) bit<8> scale) {
         m.next_hop6 = 23w0 ++ generation ++ scale ++ mss ++ mss6 ++ key;
+        digest<asked_event_t>(1, { m.next_hop6, mss });
     }
 
     @id(ID_A_NO_COOKIE_KEY) @name(".no_cookie_key")

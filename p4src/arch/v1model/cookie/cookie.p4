@@ -15,13 +15,15 @@
  * After PuntLimit, of what is dropped: m.verdict.drop says whether it is a SYN to be answered, one that was too many for the
  * controller, or what may acknowledge a cookie. The answer leaves by the port that the SYN came by, to who sent it: no route is asked,
  * and none can be missing. Data in a SYN are not acknowledged. Reads m.target.options and m.target.clock; writes
- * hdr and m.verdict. */
+ * hdr and m.verdict. Of the SYNs that get one the source of one in COOKIE_SAMPLE is told, by chance. */
 #ifndef _V1MODEL_COOKIE_COOKIE_P4_
 #define _V1MODEL_COOKIE_COOKIE_P4_
 
+#include "asked.p4"
 #include "hash.p4"
 
 #define COOKIE_AGE 2        /* in units of the clock, that a cookie may have */
+#define COOKIE_SAMPLE 512
 #define RANK(VALUE, FIRST, SECOND, THIRD) (VALUE >= THIRD ? 2w3 : (VALUE >= SECOND ? 2w2 : (VALUE >= FIRST ? 2w1 : 2w0)))
 #define OPT_HEAD_MSS 16w0x0204
 #define OPT_HEAD_SCALE 24w0x010303
@@ -181,6 +183,12 @@ control SynCookie(inout headers_t hdr, inout metadata_t m) {
     }
 
     @hidden
+    action tell() {
+        ipv6_addr_t source = hdr.ipv6.isValid() ? m.flow.src6 : 96w0xffff ++ m.flow.src;
+        digest<asked_event_t>(1, { source, COOKIE_SAMPLE });
+    }
+
+    @hidden
     action accept_ack() {
         m.verdict.punt = (bit<8>)PuntReason.COOKIE_ACK;
         m.verdict.service_flags = m.own.flags;
@@ -220,6 +228,7 @@ control SynCookie(inout headers_t hdr, inout metadata_t m) {
             set_options();
             answer();
             if (hdr.ipv6.isValid()) { answer_ipv6(); } else { answer_ipv4(); }
+            if (mac[8:0] == 0) { tell(); }
         }
     }
 }

@@ -283,6 +283,8 @@ class SwitchGroup:
         began = monotonic()
         if member.replica is not None:
             await member.replica.below(0)
+            if member.replica.ended:
+                raise ConnectionLost(f"it is out of step: {member.trouble}")
             self._end_replica(member)
         await gate.put(session.client, self._ledger.gate())
         session.take_over(outgoing)
@@ -318,6 +320,8 @@ class SwitchGroup:
         try:
             async with asyncio.timeout(SHUT_SECONDS):
                 await outgoing.writer.landed()
+                if member.replica is not None:
+                    await member.replica.below(0)
                 await gate.shut(session.client, self._ledger.gate())
         except (P4RuntimeError, TimeoutError) as error:
             # Whatever it does now, it is not to be believed: it leaves, and another one takes over.

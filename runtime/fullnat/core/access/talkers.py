@@ -14,9 +14,11 @@ from fullnat.p4constants import PuntReason
 ASKING = frozenset({int(PuntReason.SERVICE_SYN), int(PuntReason.SERVICE_DATAGRAM), int(PuntReason.REFUSED)})
 """Why packets come that ask for new sessions."""
 SAMPLE = 4
-"""One packet in so many, by chance."""
+"""One packet in so many, by chance. SYNs that get a cookie are not brought; of those the switch tells some."""
 KEPT = 512
 """Sources; while they are counted twice as many."""
+SHARE = 0.001
+"""Of all, that a source has to be told of: of a flood from random ones each has been seen by chance."""
 WINDOW = 10.0
 """Seconds that are counted together; what is told is of the last one and of what has followed it."""
 
@@ -40,16 +42,19 @@ class Talkers:
         self._last: tuple[float, int, dict[Address, int]] = (0.0, 0, {})
         """Seconds, packets and counts of the window before."""
 
-    def seen(self, source: Address, now: float) -> None:
+    def brought(self, source: Address, now: float) -> None:
         """A packet that asks for a new session."""
         # By chance, or who comes in step would be seen always, or never (a generator of Lehmer's).
         self._chance = self._chance * 48271 % 0x7FFFFFFF
-        if self._chance % SAMPLE:
-            return
+        if self._chance % SAMPLE == 0:
+            self.seen(source, now, SAMPLE)
+
+    def seen(self, source: Address, now: float, packets: int) -> None:
+        """One that stands for so many."""
         self._roll(now)
-        self._total += 1
+        self._total += packets
         counts, source = self._counts, prefix_of(source, self.bits[len(source) > 4])
-        counts[source] = counts.get(source, 0) + 1
+        counts[source] = counts.get(source, 0) + packets
         if len(counts) > 2 * KEPT:
             least = nlargest(KEPT, counts.values())[-1]
             self._counts = {each: count - least for each, count in counts.items() if count > least}
@@ -69,8 +74,9 @@ class Talkers:
         if not total or seconds <= 0:
             return []
         return [
-            Talker(self._prefix(source), count * SAMPLE / max(seconds, 1.0), count / total)
+            Talker(self._prefix(source), count / max(seconds, 1.0), count / total)
             for count, source in nlargest(most, ((count, source) for source, count in both.items()))
+            if count >= total * SHARE
         ]
 
     def _prefix(self, source: Address) -> Prefix:

@@ -205,12 +205,17 @@ class ServerIds:
 
     def hold(self, number: int, key: ServerKey, flags: int) -> None:
         """One more holder of an id that fits; the first one claims it."""
-        binding = self._bindings.get(number)
-        if binding is not None:
-            binding.holders += 1
-        else:
+        if not self.hold_again(number):
             self._claim(number)
             self._bind(number, key, flags)
+
+    def hold_again(self, number: int) -> bool:
+        """One more holder of an id, unless it would be the first one."""
+        binding = self._bindings.get(number)
+        if binding is None:
+            return False
+        binding.holders += 1
+        return True
 
     def drop(self, number: int) -> None:
         binding = self._bindings[number]

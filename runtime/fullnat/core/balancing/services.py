@@ -222,8 +222,11 @@ class Services:
         """A session of a client that has ``asked`` for this begins to use ``server_id``, which fits. A server without
         id, after a restart, takes that of its first session."""
         virtual = service.virtual(asked)
+        is_first = server.id_of(virtual) == NO_ID
+        if not is_first and self.ids.hold_again(server_id):
+            return
         key = service.server_key(server, virtual)
-        if server.id_of(virtual) == NO_ID:
+        if is_first:
             server.set_id(virtual, server_id)
             self.ids.hold(server_id, key, service.session_flags)
         self.ids.hold(server_id, key, service.session_flags)

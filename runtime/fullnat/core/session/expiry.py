@@ -17,10 +17,8 @@ from fullnat.core.session.resets import Resets
 from fullnat.core.session.sessions import NEVER, Session
 from fullnat.core.session.store import SessionStore
 
-PROBE_BATCH = 256
-"""Sessions per Probe effect."""
-DUE_LIMIT = 4096
-"""Sessions handled per deadline; more follow at once, after whatever else has come in between."""
+DUE_LIMIT = 128
+"""Sessions handled per deadline, some 2 ms of work; more follow at once, after whatever else has come in between."""
 PROBE_RETRY = 10.0
 """Seconds after which a probe is taken for lost."""
 SECOND_LOOK = 1.0
@@ -213,10 +211,8 @@ class Expiry:
                         remove.append(session)
                 case _:
                     remove.append(session)
-        out.extend(
-            Probe(tuple(session.entry for session in probe[start : start + PROBE_BATCH]))
-            for start in range(0, len(probe), PROBE_BATCH)
-        )
+        if probe:
+            out.append(Probe(tuple([session.entry for session in probe])))
         self._stats["probes"] += len(probe)
         self._store.remove(remove, now, out)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fullnat.core.interface import SessionEvents
 from fullnat.net.flow import made
@@ -12,10 +12,10 @@ _FIRST_OTHER = int(SessionEvent.RESUMED)
 """Bits below it only tell more: together they say what they say one after the other."""
 
 
-def joined(reports: Sequence[SessionEvents]) -> list[SessionEvents]:
-    """The same news in fewer ``reports``, each in the place of the first that it is made of. What takes something back,
-    or could not be judged, stays as it is, before what follows it."""
-    found: list[SessionEvents] = []
+def joined(reports: Iterable[Sequence[int]]) -> list[SessionEvents]:
+    """The same news in fewer ``reports``, which may be plain, each in the place of the first that it is made of. What
+    takes something back, or could not be judged, stays as it is, before what follows it."""
+    found: list[Sequence[int]] = []
     places: dict[int, int] = {}
     for report in reports:
         session_id, direction, events, seq = report
@@ -29,6 +29,5 @@ def joined(reports: Sequence[SessionEvents]) -> list[SessionEvents]:
             found.append(report)
         else:
             before = found[place]
-            fields = (session_id, direction, before.events | events, seq or before.seq)
-            found[place] = made(SessionEvents, fields)
-    return found
+            found[place] = (session_id, direction, before[2] | events, seq or before[3])
+    return [made(SessionEvents, report) for report in found]

@@ -136,15 +136,16 @@ class SessionStore(Writes):
             self.templates.placed(service, key, server, now)
         return session
 
-    def adopt(self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, now: float) -> Session | None:
-        """A session of the server ``real`` found on the switch, taken for established; ``key`` is its ``flow_in``. None
-        when what it uses is taken."""
-        local = made(Endpoint, (entry.local, entry.local_port))
+    def adopt(
+        self, entry: SessionEntry, key: Flow, service: Service, real: ServerKey, peer: Peer, now: float
+    ) -> Session | None:
+        """A session of the server ``real`` found on the switch, taken for established; ``key`` is its ``flow_in``, and
+        ``peer`` where its server answers. None when what it uses is taken."""
         if key in self.table.by_key or not self.services.ids.fits(entry.server_id, real):
             return None
         if not self.table.ids.claim(entry.session_id):
             return None
-        claimed = self._claim(service, real, entry, local)
+        claimed = self._claim(service, real, entry, peer)
         if not claimed:
             self.table.ids.release(entry.session_id)
             return None
@@ -169,11 +170,11 @@ class SessionStore(Writes):
         elif not server.mode.keeps_destination:
             self.clients.release(local, peer)
 
-    def _claim(self, service: Service, real: ServerKey, entry: SessionEntry, local: Endpoint) -> bool | Mapping:
-        """Take this very ``local`` of a session found on the switch; False when it is in use."""
+    def _claim(self, service: Service, real: ServerKey, entry: SessionEntry, peer: Peer) -> bool | Mapping:
+        """Take this very local endpoint of a session found on the switch; False when it is in use."""
+        local = made(Endpoint, (entry.local, entry.local_port))
         if real.mode.is_outward:
             return self.mappings.claim(service, entry.flow_in, local) or False
-        peer = made(Peer, (entry.protocol, made(Endpoint, (entry.server, entry.server_port))))
         if real.mode.takes_local:
             return self.pool.claim(local, peer)
         return real.mode.keeps_destination or self.clients.take(local, peer)
@@ -282,7 +283,7 @@ class SessionStore(Writes):
                     service.limits.opened(session)
                 else:
                     service.limits.settled(session)
-                if service.half_open > service.half_open_most > 0:
+                if 0 < service.half_open_most < service.half_open:
                     self.crowded.add(service)
         if server.has_threshold and server.judge():
             scheduler.opened(server)

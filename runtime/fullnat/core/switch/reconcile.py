@@ -13,6 +13,7 @@ from fullnat.core.interface import Effect, IdleNotice, Log, Op, SessionEvents, S
 from fullnat.core.protocols.base import BY_NUMBER
 from fullnat.core.session.expiry import Expiry
 from fullnat.core.session.lifecycle import Phase, Step
+from fullnat.core.session.pool import Peer
 from fullnat.core.session.resets import Resets
 from fullnat.core.session.sessions import NEVER, Session
 from fullnat.core.session.store import SessionStore
@@ -21,7 +22,9 @@ from fullnat.net.flow import Endpoint, Flow, made
 from fullnat.tables.session import SessionEntry
 
 ADOPTED_SPREAD = 10.0
-"""Seconds over which adopted sessions are looked at for the first time."""
+"""Seconds over which adopted sessions are looked at for the first time,"""
+LOOKS = 20_000
+"""or as many as it takes to look at no more in a second: while others are read, and connections begin."""
 
 DEFERRED = 1 << 20
 """News of sessions that are not known yet that are kept. What else there was is found out when they are looked at."""
@@ -69,7 +72,7 @@ def switch_up(
     lost: list[Session] = []
     if len(store.table):
         restorable = event.emptied or parts.restoration.interrupted
-        lost = _missing(store, {key_of(entry): entry for entry in entries}, restorable=restorable)
+        lost = _missing(store, {entry.flow_in: entry for entry in entries}, restorable=restorable)
         parts.restoration.lose(lost)
     store.services.switch_up(servers)
     _resume(store, resets, now, out)
@@ -81,6 +84,20 @@ def switch_up(
         parts.restoration.begin(now, out)
 
 
+class _Whose(NamedTuple):
+    """What sessions found on the switch have in common, that are of one server and address."""
+
+    service: ServiceKey
+    """It may be configured no more."""
+    real: ServerKey | None
+    """None: nothing tells."""
+    leads: bool
+    """The switch sends their packets where their entries say."""
+    virtual: Endpoint
+    peer: Peer
+    """What their local ports are taken towards."""
+
+
 class Adoption:
     """Sessions are taken over as they are found, while others begin and end. None was known before."""
 
@@ -90,13 +107,14 @@ class Adoption:
         self.deferred: list[SessionEvents | IdleNotice] = []
         """News of sessions that were not known yet."""
         self._store, self._expiry, self._resets, _ = parts
-        self._late: list[tuple[Flow, SessionEntry]] = []
+        self._late: list[SessionEntry] = []
         """Those whose turn is last."""
         self._orphans: list[Session] = []
         """Of services that are configured no more."""
         self._gone: dict[ServiceKey, Service] = {}
         self._surplus: list[SessionEntry] = []
-        self._virtual: dict[Endpoint, Endpoint] = {}
+        self._known: dict[tuple[object, ...], _Whose] = {}
+        """By what their entries say of it, where that tells."""
         self._adopted = 0
 
     def found(self, entries: Iterable[SessionEntry], now: float) -> None:
@@ -104,15 +122,13 @@ class Adoption:
         by_key = self._store.table.by_key
         adopted: list[Session] = []
         for entry in entries:
-            key = key_of(entry, self._virtual)
+            key, whose = self._whose(entry)
             if key in by_key:
                 continue
             # Of two sessions that give one id to different servers, the one whose packets take the right way stays.
-            of = self._service_of(key, entry)
-            real = self.servers.key(entry, of)
-            if not self.servers.lead(entry, real):
-                self._late.append((key, entry))
-            elif not self._adopt(key, entry, of, real, now, adopted):
+            if not whose.leads:
+                self._late.append(entry)
+            elif not self._adopt(key, entry, whose, now, adopted):
                 self._surplus.append(entry)
         self._look(adopted, now)
 
@@ -128,11 +144,9 @@ class Adoption:
         """There are no more of them. ``first`` as for :func:`switch_up`."""
         store = self._store
         adopted: list[Session] = []
-        for key, entry in self._late:
-            of = self._service_of(key, entry)
-            if key in store.table.by_key:
-                continue
-            if not self._adopt(key, entry, of, self.servers.key(entry, of), now, adopted):
+        for entry in self._late:
+            key, whose = self._whose(entry)
+            if key not in store.table.by_key and not self._adopt(key, entry, whose, now, adopted):
                 self._surplus.append(entry)
         self._look(adopted, now)
         if self._adopted:
@@ -147,6 +161,30 @@ class Adoption:
                 self._expiry.idle(event, now)
             else:
                 self._expiry.events(event, now)
+
+    def _whose(self, entry: SessionEntry) -> tuple[Flow, _Whose]:
+        """Its ``flow_in``, and whose it is. What sessions of one server have in common is found once, and they share
+        it."""
+        _, server_id, protocol, client, client_port, vip, vport, local, local_port, server, server_port, _, _, _, _ = (
+            entry
+        )
+        is_client = local == client and local_port == client_port
+        said = server_id, protocol, vip, vport, server, server_port, is_client
+        source = made(Endpoint, (client, client_port))
+        known = self._known.get(said)
+        if known is not None:
+            return made(Flow, (protocol, source, known.virtual)), known
+        virtual = made(Endpoint, (vip, vport))
+        key = made(Flow, (protocol, source, virtual))
+        of = self._service_of(key, entry)
+        real = self.servers.key(entry, of)
+        peer = made(Peer, (protocol, made(Endpoint, (entry.server, entry.server_port))))
+        whose = _Whose(of, real, self.servers.lead(entry, real), virtual, peer)
+        asked = self.servers.virtual(entry)
+        if asked is not None and asked.port:
+            # A server of one port: whatever the client, there is one service that it may be of.
+            self._known[said] = whose
+        return key, whose
 
     def _service_of(self, key: Flow, entry: SessionEntry) -> ServiceKey:
         """The service that the session is of: of several the one that its server is known to be of. It may be
@@ -168,28 +206,23 @@ class Adoption:
             return possible[0]
         return key.protocol, key.dst if virtual is None or virtual.port else virtual
 
-    def _adopt(
-        self,
-        key: Flow,
-        entry: SessionEntry,
-        of: ServiceKey,
-        real: ServerKey | None,
-        now: float,
-        adopted: list[Session],
-    ) -> bool:
-        """False when something that it uses is another one's. ``real``: its server, None when nothing tells."""
+    def _adopt(self, key: Flow, entry: SessionEntry, whose: _Whose, now: float, adopted: list[Session]) -> bool:
+        """False when something that it uses is another one's, or nothing tells whose it is."""
         store = self._store
+        of, real, _, _, peer = whose
         if real is None:
             return False
         service = store.services.by_key.get(of)
         home = service or self._gone.get(of)
         if home is None:
             home = self._gone[of] = _gone(of, self.servers.flags.get(entry.server_id, 0))
-        session = store.adopt(_with_timeout(entry, home), key, home, real, now)
+        if entry.idle_timeout <= 0:
+            entry = entry._replace(idle_timeout=home.established_timeout)
+        session = store.adopt(entry, key, home, real, peer, now)
         if session is None:
             return False
         session.created = NEVER
-        session.changed = now - session.entry.idle_timeout
+        session.changed = now - entry.idle_timeout
         (adopted if service is not None else self._orphans).append(session)
         return True
 
@@ -197,7 +230,7 @@ class Adoption:
         """See soon whether they live."""
         self._adopted += len(adopted)
         self._store.stats["sessions_adopted"] += len(adopted)
-        self._expiry.look(adopted, now, ADOPTED_SPREAD)
+        self._expiry.look(adopted, now, max(ADOPTED_SPREAD, self._adopted / LOOKS))
 
 
 def _deleted(surplus: Sequence[SessionEntry]) -> str:
@@ -210,14 +243,6 @@ def _deleted(surplus: Sequence[SessionEntry]) -> str:
         "the same session id or local port or gives the server id to another real server, or nothing tells whose they "
         f"are ({', '.join(flows)}{more})"
     )
-
-
-def key_of(entry: SessionEntry, virtual: dict[Endpoint, Endpoint] | None = None) -> Flow:
-    """Its ``flow_in``; those to one virtual service share its endpoint if it is in ``virtual``."""
-    dst = made(Endpoint, (entry.vip, entry.vport))
-    if virtual is not None:
-        dst = virtual.setdefault(dst, dst)
-    return made(Flow, (entry.protocol, made(Endpoint, (entry.client, entry.client_port)), dst))
 
 
 def _missing(store: SessionStore, by_key: dict[Flow, SessionEntry], *, restorable: bool) -> list[Session]:
@@ -250,10 +275,6 @@ def _gone(key: ServiceKey, session_flags: int) -> Service:
     service.configured = False
     service.session_flags = session_flags
     return service
-
-
-def _with_timeout(entry: SessionEntry, service: Service) -> SessionEntry:
-    return entry if entry.idle_timeout > 0 else entry._replace(idle_timeout=service.established_timeout)
 
 
 def _resume(store: SessionStore, resets: Resets, now: float, out: list[Effect]) -> None:
