@@ -51,7 +51,6 @@ ELSEWHERE: Mapping[str, Mapping[str, str]] = {
         "fullnat run CONFIG --target tofino1": "it needs a chip, or the vendor's model",
         "ptf ": "it needs a chip, or the vendor's model",
     },
-    "docs/bgp.md": {"fullnat switches": "tests/e2e/test_all_active.py"},
     "docs/switches.md": {
         "fullnat switches": "tests/e2e/test_switches.py",
         "fullnat reload": "tests/e2e/test_switches.py",

@@ -12,6 +12,7 @@ from core import builders
 from core.switch import SECRET
 from finsy.proto import p4r
 from fullnat.app import switch as switch_module
+from fullnat.app.group import choice
 from fullnat.app.group import group as group_module
 from fullnat.app.group.member import Member, Role
 from fullnat.app.group.owner import GroupOwner
@@ -178,7 +179,7 @@ MakeCluster = Callable[..., Cluster]
 async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeCluster]:
     monkeypatch.setattr(switch_module, "BACKOFF_FIRST", 0.01)
     monkeypatch.setattr(switch_module, "BACKOFF_LAST", 0.02)
-    monkeypatch.setattr(group_module, "PATIENCE", 0.3)
+    monkeypatch.setattr(choice, "PATIENCE", 0.3)
     monkeypatch.setattr(group_module, "REFILL", 0.02)
     monkeypatch.setattr(group_module, "TICK", 0.005)
     made: list[Cluster] = []

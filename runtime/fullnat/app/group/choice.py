@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import monotonic
 
 from fullnat.app.group.member import Member, Role
 from fullnat.app.group.remembered import Remembered
 
+PATIENCE = 3.0
+"""Seconds to wait for a switch that is known to be better than those that are there."""
 
-def first(members: Mapping[str, Member], remembered: Remembered, *, is_patient: bool) -> Member | None:
-    """None: a better one may come yet, for which there is time while one ``is_patient``; or another controller has
-    it."""
+
+def first(members: Mapping[str, Member], remembered: Remembered, since: float) -> Member | None:
+    """``since``: when there was no active one for the first time. None: a better one may come yet, or another
+    controller has it."""
     last = members.get(remembered.active or "")
     if last is not None and last.owner.stands_by:
         return None
@@ -19,7 +23,7 @@ def first(members: Mapping[str, Member], remembered: Remembered, *, is_patient: 
         return None
     best = min(there, key=lambda member: _rank(member, remembered))
     is_last = best is last and not best.counts.emptied
-    return best if is_last or len(there) == len(members) or not is_patient else None
+    return best if is_last or len(there) == len(members) or monotonic() - since > PATIENCE else None
 
 
 def _rank(member: Member, remembered: Remembered) -> tuple[bool, bool, bool, bool]:

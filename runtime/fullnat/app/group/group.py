@@ -32,8 +32,6 @@ from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, Op, Ses
 from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
 from fullnat.tables.server_in import ServerIn
 
-PATIENCE = 3.0
-"""Seconds to wait for a switch that is known to be better than those that are there."""
 TICK = 0.1
 """Seconds between two looks at whether one is to begin."""
 SHUT_SECONDS = 2.0
@@ -126,9 +124,8 @@ class SwitchGroup:
 
     def _may_lead(self, member: Member) -> bool:
         """Whether it is to be the first one."""
-        if self.active is not None or self._leading is not None:
-            return False
-        return first(self.members, self._remembered, is_patient=monotonic() - self._since <= PATIENCE) is member
+        is_none = self.active is None and self._leading is None
+        return is_none and first(self.members, self._remembered, self._since) is member
 
     def begin(self, member: Member, session: SwitchSession, event: SwitchUp) -> None:
         """``member`` is the active one, and the core's switch."""
@@ -165,7 +162,6 @@ class SwitchGroup:
 
     async def _follow(self, member: Member, session: SwitchSession, turn: int) -> None:
         """Until it is the active one, or out of step, or there is none to follow."""
-
         replica = member.replica or self._replicate(member, session)
         member.role = Role.STANDBY if member.is_full else Role.FILLING
         session.follow()
