@@ -222,6 +222,24 @@ async def test_one_that_lacks_something_says_nothing_of_what_is_missing(make: Ma
     await until(lambda: (PacketOutAction.FORWARD, 2) in requests(cluster, "b")[before:])
 
 
+async def test_one_that_is_mute_is_sent_nothing(make: MakeCluster) -> None:
+    """And if effects were written there first, another one is in its place."""
+    cluster = await started(make)
+    await until(lambda: all(cluster.member(name).lives for name in "ab"))
+    lead = cluster.several.active
+    assert lead is not None
+    (other,) = {"a", "b"} - {lead.name}
+    cluster.switches[lead.name].hangs = True
+    await until(lambda: cluster.several.active is cluster.member(other))
+    await until(lambda: not cluster.forwards(lead.name) and cluster.forwards(other))
+    cluster.switches[other].punt(builders.syn(next(cluster._ports), 7, vip=cluster.vip))
+    await until(lambda: len(cluster.core.session_ids()) == 1)
+    cluster.switches[lead.name].hangs = False
+    await cluster.full()
+    await cluster.settled()
+    cluster.assert_agreed()
+
+
 async def test_none_is_made_active_and_none_joins(make: MakeCluster) -> None:
     cluster = await started(make)
     with pytest.raises(NotNow, match="drain the others"):

@@ -8,7 +8,6 @@ them. A packet-out leaves by the switch whose packet it answers; when a switch g
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -45,9 +44,6 @@ PATIENCE = 0.1
 7 s; meanwhile packets that meet it too early are sent again."""
 FIXED = "switches that each have a network of their own are those that the controller has started with"
 _MISSES = (PuntReason.NO_SESSION, PuntReason.LATE_ANSWER)
-
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class _Wait:
@@ -195,16 +191,6 @@ class AllActive(SwitchGroup):
         entries = tuple(entry for entry in found if is_of_network(entry))
         self.runner.networks.open(network, SwitchUp(entries))
         self._tell()
-
-    def proved(self, member: Member, lives: bool) -> None:
-        """One that is mute is withdrawn, and holds everything still."""
-        if lives is member.is_mute:
-            said = "comes back again" if lives else "does not come back"
-            _LOGGER.log(
-                logging.INFO if lives else logging.ERROR, "what is sent through switch %s %s", member.name, said
-            )
-        member.is_mute = not lives
-        member.has_proved = member.has_proved or lives
 
     def _close_network(self, member: Member, reason: str) -> None:
         network, member.network = member.network, None
