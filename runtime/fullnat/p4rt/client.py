@@ -10,11 +10,7 @@ from typing import Any
 
 from finsy.proto import p4r
 
-from fullnat.core.access import refused
 from fullnat.core.interface import Event, ProbeResult
-from fullnat.core.network import discovery, icmp_errors, neighbors, senders
-from fullnat.core.session import misses
-from fullnat.p4constants import PuntReason
 from fullnat.p4rt.binding import Array
 from fullnat.p4rt.errors import Code, ConnectionLost, NotPrimary, RpcError
 from fullnat.p4rt.halves import HalfSessions
@@ -23,6 +19,7 @@ from fullnat.p4rt.program import Program
 from fullnat.p4rt.schema import Schema
 from fullnat.p4rt.transport import QUEUE_LIMIT, Hit, ShowsState, Stream, TellsHits, Transport, in_turns
 from fullnat.p4rt.wire import delimited, scalar, u128, whole_table, write_request
+from fullnat.p4rt.worth import WORTH_BRINGING
 from fullnat.tables.session import SessionEntry
 from fullnat.tables.table import Entry
 
@@ -36,20 +33,6 @@ COMPLAINTS = 100
 """Different warnings about stream messages that a connection may give rise to."""
 
 _LOGGER = logging.getLogger(__name__)
-_WORTH_BRINGING: dict[int, int] = {
-    PuntReason.NO_SESSION: misses.WORTH_BRINGING,
-    PuntReason.LATE_ANSWER: misses.WORTH_BRINGING,
-    PuntReason.ARP: discovery.WORTH_HEARING,
-    PuntReason.ND: discovery.WORTH_HEARING,
-    PuntReason.NEIGHBOR: discovery.WORTH_HEARING,
-    PuntReason.NEIGHBOR6: discovery.WORTH_HEARING,
-    PuntReason.ICMP_ERROR: icmp_errors.WORTH_BRINGING,
-    PuntReason.NO_NEIGHBOR: neighbors.WORTH_BRINGING,
-    PuntReason.TOO_BIG: senders.WORTH_BRINGING,
-    PuntReason.TTL_EXPIRED: senders.WORTH_BRINGING,
-    PuntReason.REFUSED: refused.WORTH_BRINGING,
-}
-"""Packets a second, and at once. Each reason has its meter: a flood of the one kind takes nothing of another's."""
 _BATCH = 512
 """Updates or entities a request made here carries."""
 
@@ -262,7 +245,7 @@ class Client:
             entry = update.entity.meter_entry
             entry.meter_id = meter.id
             entry.index.index = index
-            most = _WORTH_BRINGING.get(index, max(rate, burst))
+            most = WORTH_BRINGING.get(index, max(rate, burst))
             entry.config.cir = entry.config.pir = min(rate, most)
             entry.config.cburst = entry.config.pburst = min(burst, most)
             updates.append(update.SerializeToString())

@@ -219,13 +219,13 @@ class Splicing:
     # ---- one session
 
     def _open(self, flow: Flow, first: Held, now: float, out: list[Effect]) -> None:
-        store, packet, port, seq, *_ = self._store, *first
+        store, packet, port = self._store, first.packet, first.port
         service = store.services.serving(flow, port)
         if service is None:
             self._stats["syn_without_service"] += 1
             return
         found = Refusal.NO_ROOM if self._count >= IN_ALL else self._admission.placed(service, flow, packet, now)
-        client_isn = seq - 1 & _MASK
+        client_isn = first.seq - 1 & _MASK
         session = None
         if not isinstance(found, Refusal):
             isn = self._admission.towards(found.server, found.server.at(flow.dst), found.local, client_isn, now)

@@ -34,7 +34,8 @@ class Successors:
                 return False
             session.held = None
             self._store.remove((session,), now, out)
-        self.follows(session.key, first) or self._waiting.setdefault(session.key, [first])
+        if not self.follows(session.key, first):
+            self._waiting[session.key] = [first]
         return True
 
     def _is_of_same_attempt(self, session: Session, first: Held) -> bool:
