@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from finsy.proto import p4r
+from fullnat.app.group import group as group_module
 from fullnat.app.group.shown import NotNow
 from fullnat.core.interface import Probed
 from p4rt.waiting import until
@@ -137,3 +138,21 @@ async def test_one_that_refuses_it_while_it_takes_over_is_read_before_it_serves(
     await cluster.connect(3)
     await cluster.settled()
     cluster.assert_agreed()
+
+
+async def test_where_our_addresses_are_is_told_again_when_one_that_forwarded_meanwhile_is_back(
+    make: MakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was cut off from the controller went on answering ARP, so frames still go there
+    (acassen/keepalived#166)."""
+    monkeypatch.setattr(group_module, "ANNOUNCEMENTS", ())
+    cluster = make()
+    await cluster.full()
+    cluster.switches["a"].kill()
+    await cluster.full("b")
+    await cluster.settled("b")
+    cluster.switches["b"].packet_outs.clear()
+    cluster.switches["a"].revive(emptied=False)
+    await cluster.full()
+    told = [packet.payload for packet in cluster.switches["b"].packet_outs]
+    assert any(frame[12:14] == b"\x08\x06" and frame[28:32] == frame[38:42] for frame in told)

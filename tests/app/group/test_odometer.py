@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fullnat.app.group.odometer import Odometer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .conftest import MakeCluster
@@ -42,6 +42,7 @@ def test_what_counts_something_else_begins_at_zero() -> None:
     assert read(odometer, "b", 1, 100) == (1, 100)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.booleans())))
 def test_nothing_is_counted_twice_or_lost(steps: list[tuple[str, int, bool]]) -> None:
     """Whatever forwards and is restarted, if it is read before it goes."""

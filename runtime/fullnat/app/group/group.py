@@ -28,9 +28,9 @@ from fullnat.app.runner import CoreRunner
 from fullnat.app.session import SwitchSession
 from fullnat.app.writer import Update, Wait
 from fullnat.compiled import CPU_PORTS, V1MODEL
-from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, Op, SessionsRead, SwitchUp
+from fullnat.core.interface import THE_SWITCH, Event, IdleNotice, Moved, SessionsRead, SwitchUp
 from fullnat.p4rt.errors import ConnectionLost, NotPrimary, P4RuntimeError
-from fullnat.tables.server_in import ServerIn
+from fullnat.tables.table import Entry
 
 TICK = 0.1
 """Seconds between two looks at whether one is to begin."""
@@ -104,7 +104,7 @@ class SwitchGroup:
         if member.counts.emptied:
             self.odometer.anew(member.name)
         if self.active is not None or self._remembered.active not in (None, member.name):
-            await gate.shut(session.client, () if was_active else None)
+            await self._shut(session, () if was_active else None)
             is_shut = True
         elif self._remembered.active is None:
             member.has_gate = bool(await gate.read(session.client))
@@ -112,7 +112,7 @@ class SwitchGroup:
         while self.active is not member and member.turn == turn:
             if self.active is not None and self._is_whole and not self.moving:
                 if not is_shut:
-                    await gate.shut(session.client)
+                    await self._shut(session)
                     is_shut = True
                 await self._follow(member, session, turn)
             elif self._may_lead(member):
@@ -121,6 +121,12 @@ class SwitchGroup:
                 await session.lead(member.counts.emptied or (bool(known) and member.name not in known))
             else:
                 await self._change()
+
+    async def _shut(self, session: SwitchSession, known: Sequence[Entry] | None = None) -> None:
+        """Take its gate away. What it has sent with it until now has led frames to it: others hear once more whose our
+        addresses are."""
+        if await gate.shut(session.client, known) and self.outgoing is not None and not self.moving:
+            self.runner.tell(self.outgoing, Moved(again=True))
 
     def _may_lead(self, member: Member) -> bool:
         """Whether it is to be the first one."""
@@ -223,22 +229,12 @@ class SwitchGroup:
     def took(self, updates: list[Update]) -> Wait | None:
         """See :class:`fullnat.app.writer.Copies`."""
         self._ledger.took(updates)
-        self._begin_to_count(updates)
+        if self.active is not None and self.active.owner.client is not None:
+            self.odometer.took(updates, self.active.owner.client.schema)
         for member in self.members.values():
             if member.replica is not None:
                 member.replica.put(updates)
         return None
-
-    def _begin_to_count(self, updates: list[Update]) -> None:
-        """Of new servers, from zero."""
-        for update in updates:
-            entry = update.entry
-            if update.op is Op.INSERT and isinstance(entry, ServerIn) and self.active is not None:
-                client = self.active.owner.client
-                if client is not None:
-                    schema = client.schema
-                    arrays = schema.server_in_counter.id, schema.server_out_counter.id
-                    self.odometer.forget(arrays, entry.server_id)
 
     def leave(self, member: Member, reason: str, *, taken: bool) -> None:
         """``member`` is not ours any more; ``taken``: it is another controller's."""

@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from fullnat.app.writer import Update
+from fullnat.core.interface import Op
+from fullnat.p4rt.schema import Schema
+from fullnat.tables.server_in import ServerIn
+
 Cell = tuple[int, int]
 """Packets and bytes."""
 _Key = tuple[int, int]
@@ -46,6 +51,12 @@ class Odometer:
         for key, seen in self._seen.items():
             if (last := seen.pop(name, None)) is not None:
                 self._keep(key, last)
+
+    def took(self, updates: Iterable[Update], schema: Schema) -> None:
+        """The switch that forwards has carried these out. New servers count from zero."""
+        for update in updates:
+            if update.op is Op.INSERT and isinstance(update.entry, ServerIn):
+                self.forget((schema.server_in_counter.id, schema.server_out_counter.id), update.entry.server_id)
 
     def forget(self, arrays: Iterable[int], index: int) -> None:
         """It counts something else from now on, and all switches clear it."""
