@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from types import FrameType
 
 from fullnat.cli.output import guarded
@@ -179,7 +180,8 @@ def show(world: World, steps: Iterator[Step], whole: Callable[[], None], console
     return checks.passed
 
 
-def run(console: Console, members: int = 3) -> bool:
+def run(console: Console, members: int = 3, most: int | None = None) -> bool:
+    """``most``: steps that are shown. Whether nothing was lost."""
     config = standard.config(timeouts=CLOSING, established_timeout=ESTABLISHED)
     console.rule("[bold]Two switches, two controllers, etcd")
     if missing := cluster.missing():
@@ -190,12 +192,12 @@ def run(console: Console, members: int = 3) -> bool:
             world.start_servers()
             with console.status("starting switches and controller ..."):
                 pair.start()
-            return show(world, of_pair(pair), pair.wait_full, console)
+            return show(world, islice(of_pair(pair), most), pair.wait_full, console)
     console.print(PICTURE, highlight=False)
     with cluster.cluster(config, members=members) as (world, stack):
         with console.status("starting switches, controllers and etcd ..."):
             stack.start()
-        return show(world, of_cluster(stack), stack.wait_whole, console)
+        return show(world, islice(of_cluster(stack), most), stack.wait_whole, console)
 
 
 def main() -> int:

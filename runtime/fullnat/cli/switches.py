@@ -38,7 +38,9 @@ def switches(
         if not as_json:
             click.echo(f"{activate} is active; it was {before} before")
             return
-    for found in ask(control_socket, "switches"):
+    for number, found in enumerate(ask(control_socket, "switches")):
+        if not number and not as_json:
+            click.echo(f"{'switch':<16} {'role':<14} {'sessions':>8} {'behind':>7}  why")
         click.echo(json.dumps(found) if as_json else _line(found))
 
 
@@ -55,7 +57,8 @@ def _arrange(add: str | None, device_id: int | None, remove: str | None, control
 
 def _line(switch: dict[str, Any]) -> str:
     role = f"{switch['role']} {switch['filled']:.0%}" if switch["role"] == "filling" else switch["role"]
-    line = f"{switch['name']:<16} {role:<14} {switch['sessions']:>9} sessions {switch['behind']:>6} behind"
-    if switch["why"]:
-        line += f"  took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}"
-    return f"{line}  ({switch['reason']})" if switch["reason"] else line
+    why = switch["reason"]
+    if switch["role"] == "active" and switch["why"]:
+        taken = f"took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}"
+        why = f"{taken}; {why}" if why else taken
+    return f"{switch['name']:<16} {role:<14} {switch['sessions']:>8} {switch['behind']:>7}  {why}".rstrip()

@@ -216,7 +216,7 @@ function showRest() {
     number("Sessions", (one) => whole(one.sessions)),
     number("Filled", (one) => `${Math.floor(100 * one.filled)} %`),
     number("Behind", (one) => whole(one.behind)),
-    ["Took over", "wide", (one) => one.why ? `${whole(Math.round(one.ago))} s ago: ${one.why}` : ""],
+    ["Took over", "wide", (one) => one.why && one.role === "active" ? `${whole(Math.round(one.ago))} s ago: ${one.why}` : ""],
     ["", "wide", (one) => one.reason],
   ], stats.switches))] : [];
   byId("machine").replaceChildren(...group, element("div", { class: "card" }, table([
