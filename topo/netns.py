@@ -26,6 +26,8 @@ from topo.model import Host, Subnet, Topology
 from topo.offloads import disable as disable_offloads
 from topo.process import Process, poll
 
+_MEMORY = Path("/dev/shm")
+"""Files in memory (shm_overview(7))."""
 _HOST_SYSCTLS = (
     ("ipv4/ip_local_port_range", "1024 65535"),
     ("ipv4/tcp_max_syn_backlog", "16384"),
@@ -51,13 +53,14 @@ class Network:
         self.topology = topology
         self._offloads = offloads
         self.logs = Path(tempfile.mkdtemp(prefix=namespaces.prefix()))
+        self._memory: Path | None = None
         self._namespaces: dict[str, str] = {}
         self._processes: list[Process] = []
         self._macs = 0
 
     def __enter__(self) -> Network:
         namespaces.sweep()
-        for directory in self.logs.parent.glob("fnat-*"):
+        for directory in (*self.logs.parent.glob("fnat-*"), *_MEMORY.glob("fnat-*")):
             if namespaces.abandoned(directory.name):
                 shutil.rmtree(directory, ignore_errors=True)
         atexit.register(self.close)
@@ -83,6 +86,16 @@ class Network:
             namespaces.remove(full)
         self._namespaces.clear()
         shutil.rmtree(self.logs, ignore_errors=True)
+        if self._memory is not None:
+            shutil.rmtree(self._memory, ignore_errors=True)
+
+    @property
+    def memory(self) -> Path:
+        """A directory for what is to be written fast, whatever else the disk has to do; on disk where there is no
+        other."""
+        if self._memory is None:
+            self._memory = Path(tempfile.mkdtemp(prefix=namespaces.prefix(), dir=_MEMORY if _MEMORY.is_dir() else None))
+        return self._memory
 
     def namespace(self, host: str) -> str:
         """The full name of the host's namespace."""

@@ -34,12 +34,24 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_they_are_listed(told: list[Any]) -> None:
     assert invoke("switches").output.splitlines() == [
-        "left             active                20 sessions      0 behind  "
+        "switch           role           sessions  behind  why",
+        "left             active               20       0  "
         "took over 12 s ago in 0.001 s: right: Connection reset by peer",
-        "right            filling 26%            5 sessions    128 behind  (insert Port(1): no room)",
+        "right            filling 26%           5     128  insert Port(1): no room",
     ]
     assert [json.loads(line) for line in invoke("switches", "--json").output.splitlines()] == [LEFT, RIGHT]
     assert told == []
+
+
+def test_one_that_is_away_has_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had, before it went: that was told as if it forwarded."""
+    away = switch_json(
+        "left", "away", "disconnected", "Connection refused", 3, 0, takeovers=1, why="x", ago=9, took=0.1
+    )
+    monkeypatch.setattr("fullnat.cli.switches.ask", lambda _path, _call: iter([away]))
+    assert invoke("switches").output.splitlines()[1:] == [
+        "left             away                  0       0  Connection refused",
+    ]
 
 
 def test_another_one_is_made_active(told: list[Any]) -> None:

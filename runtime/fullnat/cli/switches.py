@@ -47,7 +47,9 @@ def switches(
         if not as_json:
             click.echo(f"{activate} is active; it was {before} before")
             return
-    for found in ask(control_socket, "switches"):
+    for number, found in enumerate(ask(control_socket, "switches")):
+        if not number and not as_json:
+            click.echo(f"{'switch':<16} {'role':<14} {'sessions':>8} {'behind':>7}  why")
         click.echo(json.dumps(found) if as_json else _line(found))
 
 
@@ -64,10 +66,10 @@ def _arrange(add: str | None, device_id: int | None, remove: str | None, control
 
 def _line(switch: dict[str, Any]) -> str:
     role = f"{switch['role']} {switch['filled']:.0%}" if switch["role"] == "filling" else switch["role"]
-    line = f"{switch['name']:<16} {role:<14} {switch['sessions']:>9} sessions {switch['behind']:>6} behind"
-    if switch["why"]:
-        line += f"  took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}"
-    if switch["announced"]:
-        line += f"  {switch['announced']}, {switch['neighbors_up']} of {switch['neighbors']} routers"
-    said = "; ".join(filter(None, (switch["reason"], switch["bgp_trouble"])))
-    return f"{line}  ({said})" if said else line
+    taken = ""
+    if switch["role"] == "active" and switch["why"]:
+        taken = f"took over {switch['ago']:.0f} s ago in {switch['took']:.3f} s: {switch['why']}"
+    announced = f"{switch['announced']}, {switch['neighbors_up']} of {switch['neighbors']} routers"
+    said = (announced if switch["announced"] else "", taken, switch["reason"], switch["bgp_trouble"])
+    held = f"{switch['name']:<16} {role:<14} {switch['sessions']:>8} {switch['behind']:>7}"
+    return f"{held}  {'; '.join(filter(None, said))}".rstrip()

@@ -220,7 +220,7 @@ function showRest() {
       ["Announced", "", (one) => badge(one.announced, one.announced === "announcing" ? "good" : "warn")],
       number("Routers", (one) => `${one.neighbors_up} of ${one.neighbors}`),
     ] : []),
-    ["Took over", "wide", (one) => one.why ? `${whole(Math.round(one.ago))} s ago: ${one.why}` : ""],
+    ["Took over", "wide", (one) => one.why && one.role === "active" ? `${whole(Math.round(one.ago))} s ago: ${one.why}` : ""],
     ["", "wide", (one) => [one.reason, one.bgp_trouble].filter(Boolean).join("; ")],
   ], stats.switches))] : [];
   byId("machine").replaceChildren(...group, element("div", { class: "card" }, table([
