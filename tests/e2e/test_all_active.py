@@ -14,10 +14,11 @@ from topo import frr
 from topo.all_active import NAMES, SERVERS, AllActive, topology
 from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
+from topo.talk import Talk
 from topo.world import World, _ready, report
 
 from .checks import CLOSING, assert_all_good
-from .test_switches import FAILING, FULL, GAP, MEGABYTE, SMALL, Talk, come_and_go
+from .test_switches import FAILING, FULL, GAP, MEGABYTE, SMALL, come_and_go
 
 pytestmark = [
     pytest.mark.skipif(frr.unavailable() is not None, reason=str(frr.unavailable())),

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from fullnat.app.group.owner import GroupOwner
-from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.remembered import OnDisk
 from fullnat.app.here import is_here
 from fullnat.app.options import Options
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shared.role import Bids, Role
+from fullnat.app.shared.switches import InEtcd
 from fullnat.app.switch import Switches, SwitchOwner
 from fullnat.compiled import CPU_PORTS
 from fullnat.config.errors import ConfigError
@@ -64,7 +65,7 @@ async def switches(
 
     return GroupOwner(
         runner,
-        Remembered(options.state_dir),
+        OnDisk(options.state_dir) if role is None else InEtcd(role),
         config.switches,
         lambda switch: client(connection(switch), switch.device_id),
         options.patience,

@@ -109,7 +109,7 @@ class Controller(Reporting):
         self._refused = RefusedClients(self._store, self._tables.policies, self._resets)
         self._admission = Admission(self._store, isn, self._resets, self._neighbors.suspect)
         self._syn_proxies = SynProxies(self._store, self._admission, secret, wall_offset)
-        self._datagrams = Datagrams(self._store, OnePacket(self._stats, self._neighbors))
+        self._datagrams = Datagrams(self._store, OnePacket(self._store, self._neighbors))
         self._arrivals = Arrivals(
             self._store,
             self._declaration,
@@ -228,8 +228,7 @@ class Controller(Reporting):
         self._draining.due(now, out)
         self._store.templates.due(now)
         self._passive.due(now, out)
-        calm = self._syn_proxies.due(now, out)
-        if calm:
+        if calm := self._syn_proxies.due(now, out):
             self._tables.change(calm, (), out)
         if self._store.doubts.doubted:
             self._passive.eject(now, out)
@@ -244,7 +243,7 @@ class Controller(Reporting):
             of[table_of(entry).owner].append(entry)
         self._tables.found(of[Owner.CONFIGURATION])
         of_sessions: list[Effect] = []
-        found = FoundServers(of[Owner.SERVERS])
+        found = FoundServers(of[Owner.SERVERS], of[Owner.CONFIGURATION])
         self._store.blind = not event.whole
         if event.whole:
             reconcile.switch_up(self._parts, event, of[Owner.SESSIONS], found, now, out, of_sessions)
@@ -361,8 +360,7 @@ class Controller(Reporting):
         if settings.timeouts != change.settings.timeouts:
             for service in store.services:
                 service.set_timeouts(settings.timeouts)
-        new: set[Address] = set()
-        gone, told = False, list[Effect]()
+        new, gone, told = set[Address](), False, list[Effect]()
         for key, service_change in change.services.items():
             known = store.services.by_key.get(key)
             had_quorum = known is not None and known.quorum.is_up

@@ -14,7 +14,7 @@ from fullnat.app.bgp import announcements, speaker
 from fullnat.app.bgp.announcements import Announcements
 from fullnat.app.bgp.plan import NOTHING, Plan
 from fullnat.app.bgp.speaker import Program, SpeakerError
-from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.remembered import OnDisk
 from fullnat.app.group.shown import NotNow
 from fullnat.config.bgp import Bgp
 from fullnat.config.model import Interface
@@ -64,7 +64,7 @@ class Bed:
         self.core = FakeCore()
         self.vips = {address("203.0.113.80")}
         self.core.served = lambda: set(self.vips)  # type: ignore[method-assign]
-        self.remembered = Remembered(directory)
+        self.remembered = OnDisk(directory)
         switches = [SwitchSettings(name=name, grpc_addr="h:1", interfaces=INTERFACES, bgp=BGP) for name in ("a", "b")]
         self.bgp = Announcements(
             self.core, switches, self.remembered, self.forwarding.__contains__, self.kept.__contains__
@@ -167,14 +167,14 @@ async def test_a_drain_is_graceful_first_and_is_remembered(bed: Bed, tmp_path: P
     await until(lambda: bed.state("a") == "drained")
     await until(lambda: bed.has("a") == set())
     assert [(bool(plan.first), plan.graceful) for plan in bed.speaker("a").plans[-2:]] == [(True, True), (False, False)]
-    assert Remembered(tmp_path).drained == {"a"}
+    assert OnDisk(tmp_path).drained == {"a"}
     with pytest.raises(NotNow, match="without b nothing would be served"):
         bed.bgp.drain("b", drains=True)
     with pytest.raises(NotNow, match="no switch c"):
         bed.bgp.drain("c", drains=True)
     assert bed.bgp.drain("a", drains=False) == "announcing"
     await until(lambda: bed.has("a") == VIP)
-    assert Remembered(tmp_path).drained == set()
+    assert OnDisk(tmp_path).drained == set()
 
 
 async def test_services_that_come_and_go_are_followed(bed: Bed) -> None:

@@ -12,11 +12,12 @@ from core import builders
 from core.switch import SECRET
 from finsy.proto import p4r
 from fullnat.app import switch as switch_module
+from fullnat.app.group import choice
 from fullnat.app.group import group as group_module
 from fullnat.app.group.member import Member, Role
 from fullnat.app.group.owner import GroupOwner
 from fullnat.app.group.proof import Patience
-from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.remembered import OnDisk
 from fullnat.app.runner import CoreRunner
 from fullnat.config.model import Config, Timeouts
 from fullnat.config.servers import SwitchSettings
@@ -57,7 +58,7 @@ class Cluster:
         elections = itertools.count(time.time_ns())
         self.owner = GroupOwner(
             self.runner,
-            Remembered(self.directory),
+            OnDisk(self.directory),
             [SwitchSettings(name=name, grpc_addr=f"{name}:1") for name in self.switches],
             lambda switch: Client(
                 self.switches[switch.name].transport(), PROGRAM, device_id=1, election_id=lambda: next(elections)
@@ -178,7 +179,7 @@ MakeCluster = Callable[..., Cluster]
 async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeCluster]:
     monkeypatch.setattr(switch_module, "BACKOFF_FIRST", 0.01)
     monkeypatch.setattr(switch_module, "BACKOFF_LAST", 0.02)
-    monkeypatch.setattr(group_module, "PATIENCE", 0.3)
+    monkeypatch.setattr(choice, "PATIENCE", 0.3)
     monkeypatch.setattr(group_module, "REFILL", 0.02)
     monkeypatch.setattr(group_module, "TICK", 0.005)
     made: list[Cluster] = []

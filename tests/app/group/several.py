@@ -14,7 +14,7 @@ from finsy.proto import p4r
 from fullnat.app.group.all_active import AllActive
 from fullnat.app.group.owner import GroupOwner
 from fullnat.app.group.proof import Patience
-from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.remembered import OnDisk
 from fullnat.app.runner import CoreRunner
 from fullnat.app.switches import networks
 from fullnat.config.model import Config, Interface, StaticRoute
@@ -82,7 +82,7 @@ class Several(Cluster):
         elections = itertools.count(time.time_ns())
         self.owner = GroupOwner(
             self.runner,
-            Remembered(self.directory),
+            OnDisk(self.directory),
             self.settings,
             lambda switch: Client(
                 self.switches[switch.name].transport(), PROGRAM, device_id=1, election_id=lambda: next(elections)

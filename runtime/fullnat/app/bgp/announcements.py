@@ -82,8 +82,6 @@ class Announcements:
             for number, each in enumerate(switches)
             if each.bgp is not None
         }
-        for name in remembered.drained & self._of.keys():
-            self._of[name].drained_at = monotonic()
 
     def changed(self) -> None:
         """Services or servers are others."""
@@ -99,8 +97,9 @@ class Announcements:
     async def run(self) -> NoReturn:
         """Until cancelled; what is announced then stays."""
         self._began = monotonic()
-        for each in self._of.values():
+        for name, each in self._of.items():
             each.state, each.confirmed = State.UNKNOWN, None
+            each.drained_at = self._began if name in self._remembered.drained else None
         try:
             async with asyncio.TaskGroup() as tasks:
                 for each in self._of.values():

@@ -119,6 +119,9 @@ class Member:
             took=takeover.took if takeover is not None else None,
         )
 
+    async def admit(self, session: SwitchSession) -> None:
+        await self._group.admit(self, session)
+
     async def join(self, session: SwitchSession) -> None:
         proof = session.proof = Proof(session, self._group.patience, self._group.cpu_port, self._proved)
         session.spawn(proof.watch())
@@ -137,5 +140,6 @@ class Member:
         self._group.hear(self, events)
 
     def leave(self, session: SwitchSession, reason: str, *, taken: bool) -> None:
+        self._group.admission.leave(self.name)
         if self.session is session:
             self._group.leave(self, reason, taken=taken)

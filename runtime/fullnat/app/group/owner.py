@@ -124,8 +124,10 @@ class GroupOwner:
 
     @property
     def is_held(self) -> bool:
-        """Each of them has us as primary, by its last word: where one has not, another controller may be."""
-        return all(member.owner.is_held for member in self.group.members.values())
+        """Each of them has us as primary, by its last word, and may be written to: where one has not, another
+        controller may be."""
+        admitted = self.group.admission.admitted
+        return all(member.owner.is_held and name in admitted for name, member in self.group.members.items())
 
     @property
     def surpassed(self) -> int:
@@ -216,7 +218,7 @@ class GroupOwner:
 
     async def run(self) -> NoReturn:
         """Until cancelled."""
-        self.group.ends = False
+        self.group.starts()
         try:
             async with asyncio.TaskGroup() as self._work:
                 for member in self.group.members.values():
@@ -226,7 +228,7 @@ class GroupOwner:
                 try:
                     await asyncio.Event().wait()
                 finally:
-                    self.group.ends = True
+                    self.group.ends()
         finally:
             self._work = None
             self._tasks.clear()
