@@ -172,6 +172,7 @@ async def test_one_out_of_step_is_closed_and_filled(make: MakeCluster) -> None:
     cluster.assert_agreed()
 
 
+@pytest.mark.interpreted
 async def test_a_session_is_as_idle_as_on_the_switch_that_saw_it_last(make: MakeCluster) -> None:
     """And what all have counted is added up."""
     cluster = await started(make)
