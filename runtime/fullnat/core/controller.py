@@ -162,6 +162,9 @@ class Controller(Reporting):
                 out += announce(self._declaration.router, self._tables.own)
             case SwitchDown():
                 self._switch_down()
+                return []
+        if self._store.services.ids.changed or self._next_hops.changed:
+            self._tables.write([], out)  # before anything that leads there
         return [(switch, out)] if out else []
 
     def conclude(self, now: float) -> list[Envelope]:
@@ -169,10 +172,8 @@ class Controller(Reporting):
         if self._switch is None:
             return []
         out: list[Effect] = []
-        if self._store.doubts.doubted:
-            self._passive.eject(now, out)
-        if self._store.mappings.blocks.log:
-            out += self._store.mappings.blocks.told()
+        self._passive.eject(now, out)
+        out += self._store.mappings.blocks.told()
         if self._store.crowded:
             self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
@@ -213,8 +214,7 @@ class Controller(Reporting):
         calm = self._syn_proxies.due(now, out)
         if calm:
             self._tables.change(calm, (), out)
-        if self._store.doubts.doubted:
-            self._passive.eject(now, out)
+        self._passive.eject(now, out)
         return [(self._switch, out)] if out else []
 
     def _written(self, event: Written, now: float, out: list[Effect]) -> None:
@@ -308,8 +308,7 @@ class Controller(Reporting):
         and then nothing has changed.
 
         Removed real servers drain; sessions of removed services are reset and removed. While the switch is away only
-        the model changes, and the switch follows at the next SwitchUp. No commands at all try again what the switch has
-        refused."""
+        the model changes. No commands at all try again what the switch has refused."""
         change = self._declaration.change(commands)
         out: list[Effect] = []
         self._now = now
@@ -348,8 +347,7 @@ class Controller(Reporting):
         self._declaration.check(commands)
 
     def _take_over(self, change: Change, out: list[Effect]) -> tuple[set[Address], bool, list[Effect]]:
-        """Bring every module to the model as it is now; returns the next hops that are new, whether a service left, and
-        what is to be told even without a switch."""
+        """Bring all to the model; returns new next hops, whether a service left, and what is told without a switch."""
         store, hops, settings = self._store, self._awaited, self.model.settings
         store.pool.low, store.pool.high = settings.local_port_min, settings.local_port_max
         if change.network:
@@ -396,7 +394,6 @@ class Controller(Reporting):
         self._store.journal = Journal(put)
 
     def recall(self, memos: Sequence[tuple[MemoryKey, Memo]], now: float) -> None:
-        """Take over what an earlier controller has remembered, after the configuration and before the switch. Whatever
-        it no longer fits is forgotten."""
+        """Take over what an earlier controller has remembered that still fits, when configured, before the switch."""
         self.apply(self.memory.commands(memos, now), now)
         self.memory.recall(memos, now)
