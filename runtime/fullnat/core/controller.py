@@ -180,6 +180,9 @@ class Controller(Reporting):
                 out += announce(self._declaration.common, self._tables.own)
             case SwitchDown():
                 self._switch_down()
+                return []
+        if self._store.services.ids.changed or self._next_hops.changed:
+            self._tables.write([], out)  # before anything that leads there
         return [(switch, out)] if out else []
 
     def conclude(self, now: float) -> list[Envelope]:
@@ -187,10 +190,8 @@ class Controller(Reporting):
         if self._switch is None:
             return []
         out: list[Effect] = []
-        if self._store.doubts.doubted:
-            self._passive.eject(now, out)
-        if self._store.mappings.blocks.log:
-            out += self._store.mappings.blocks.told()
+        self._passive.eject(now, out)
+        out += self._store.mappings.blocks.told()
         if self._store.crowded:
             self._tables.change(self._syn_proxies.crowded(now, out), (), out)
         if self._store.pool.retired:
@@ -230,8 +231,7 @@ class Controller(Reporting):
         self._passive.due(now, out)
         if calm := self._syn_proxies.due(now, out):
             self._tables.change(calm, (), out)
-        if self._store.doubts.doubted:
-            self._passive.eject(now, out)
+        self._passive.eject(now, out)
         return [(self._switch, out), *self._networks.due(now)] if out else self._networks.due(now)
 
     # ---- the switch comes and goes

@@ -37,6 +37,7 @@ class Limits:
         "_pace",
         "answers",
         "half_open",
+        "is_unlimited",
         "rate",
         "sessions",
         "sources",
@@ -49,6 +50,8 @@ class Limits:
         """Those of them that nobody has answered yet, the oldest first."""
         self.sources: dict[Address, Source] = {}
         """By prefix: those that have sessions, while they are counted."""
+        self.is_unlimited = True
+        """Anybody may begin any number of sessions at any time."""
         self._most = 0
         self._most_half_open = 0
         self._of_source = (0, 0)
@@ -72,6 +75,7 @@ class Limits:
         if settings.new_rate != self.rate:
             self.rate = settings.new_rate
             self._pace = Pace(self.rate, self.rate) if self.rate else None
+        self.is_unlimited = not (self._most or self._most_half_open or any(self._of_source) or self.rate)
 
     @property
     def is_full(self) -> bool:

@@ -68,6 +68,8 @@ _LIMITS = (Refusal.SERVICE_FULL, Refusal.SERVICE_RATE, Refusal.SOURCE_FULL, Refu
 
 def limited(service: Service, client: Address, now: float) -> Refusal | None:
     """Why ``service`` may not begin a session of ``client``; None: it may, and one more counts."""
+    if service.limits.is_unlimited:
+        return None
     if service.limits.is_full:
         return Refusal.SERVICE_FULL
     if service.limits.is_source_full(client):

@@ -143,6 +143,8 @@ class Admission:
     def _make_room(self, service: Service, flow: Flow, now: float, out: list[Effect]) -> None:
         """Of the half-open sessions of ``service``, or of the source of ``flow``, the oldest goes if there are as many
         as there may be: whoever answers has done so by then."""
+        if service.limits.is_unlimited:
+            return
         crowd = service.limits.crowds(flow.src.address)
         if crowd is None or (crowd is service.limits.half_open and self.on_crowd(service, now, out)):
             return
