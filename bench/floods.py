@@ -184,14 +184,11 @@ def markdown(floods: Sequence[Flooded], seconds: float) -> list[str]:
     ]
     lines += [
         f"| {each.name} | {each.kind} | {each.sent:,.0f} | {each.kept:.2f} | {each.good} of {each.asked} | "
-        f"{each.p50:.1f} ms | {each.p99:.0f} ms | {each.left} | {each.grown / 1e6:+.0f} MB | {_word(each)} |"
+        f"{each.p50:.1f} ms | {each.p99:.0f} ms | {each.left} | {each.grown / 1e6:+.0f} MB | "
+        f"{'yes' if each.holds else 'no'} |"
         for each in floods
     ]
     return lines
-
-
-def _word(flood: Flooded) -> str:
-    return "yes" if flood.holds else "no"
 
 
 def as_json(floods: Sequence[Flooded]) -> str:
