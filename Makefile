@@ -13,7 +13,7 @@ PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 HAVE_CC := $(shell command -v cc || command -v gcc || command -v clang)
 HAVE_BMV2 := $(shell command -v simple_switch_grpc)
 
-.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz fuzz-inputs differential frames traces bench demo toa toa-wheel deb wheel compiled test-compiled docs topo topo-test shell doctor clean
+.PHONY: help setup peers p4 proto tofino lint test ptf e2e fuzz fuzz-inputs differential frames traces bench demo demo-cluster chaos toa toa-wheel deb wheel compiled test-compiled docs topo topo-test shell doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,9 +37,9 @@ endif
 # Other people's programs that tests, topologies and measurements run when they are there, and the packages of Debian and
 # Ubuntu that they are in.
 PEERS := nginx=nginx redis-server=redis-server haproxy=haproxy mn=mininet mnexec=mininet ifconfig=net-tools ip=iproute2 \
-  ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables wrk=wrk curl=curl openssl=openssl nm=binutils systemd-analyze=systemd \
+  ping=iputils-ping tcpdump=tcpdump ethtool=ethtool iperf3=iperf3 nft=nftables tc=iproute2 wrk=wrk curl=curl openssl=openssl nm=binutils systemd-analyze=systemd \
   dnsmasq=dnsmasq-base dig=dnsutils debootstrap=debootstrap shellcheck=shellcheck strace=strace groff=groff-base zsh=zsh fish=fish keepalived=keepalived chromium=chromium \
-  dnsdist=dnsdist postfix=postfix etcd=etcd-server
+  dnsdist=dnsdist postfix=postfix etcd=etcd-server vtysh=frr
 
 peers:  ## install what Debian and Ubuntu have of the programs that the tests can use; as root
 	topo/install-peers $(sort $(foreach peer,$(PEERS),$(lastword $(subst =, ,$(peer)))))
@@ -94,6 +94,12 @@ bench: setup  ## measure, side by side in one run; writes docs/bench/
 
 demo: setup  ## see it work: clients, a VIP, three real servers, real HTTP; as root with the kernel's TCP
 	@$(BIN)/python -m demo
+
+demo-cluster: setup  ## see it go on: two switches, two controllers and etcd, each killed in turn under transfers; as root
+	@$(BIN)/python -m demo.cluster $(ARGS)
+
+chaos: setup  ## kills, pauses, partitions, slow links and clocks on a real cluster, as root: make chaos [MINUTES=5] [SEED=n] [ARGS=--help]
+	@$(BIN)/python -m chaos --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 toa: $(if $(HAVE_CC),,setup)  ## libtoa_preload.so for the real servers, in build/toa/; toa/README.md is its guide
 	$(MAKE) -C toa CC="$(or $(HAVE_CC),$(abspath $(BIN))/python -m ziglang cc)"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from topo.netns import Network
 from topo.process import Process, ProcessFailed, poll
 from topo.stack import START_TIMEOUT, Json
 from topo.world import World
@@ -18,37 +21,47 @@ SECONDS = 20.0
 class Members:
     """Of etcd. Each can be killed, and started again with what it had."""
 
-    def __init__(self, world: World, size: int) -> None:
-        self._world = world
-        self._host = world.network.topology.switch
-        self._names = [f"m{number}" for number in range(size)]
+    def __init__(self, network: Network, places: Sequence[tuple[str, str]]) -> None:
+        """``places``: the host of each, and its address there."""
+        self._network = network
+        self._places = {f"m{number}": place for number, place in enumerate(places)}
         self._starts = 0
         self.processes: dict[str, Process] = {}
 
     @property
     def urls(self) -> list[str]:
-        return [self._url(name, _CLIENTS) for name in self._names]
+        return [self._url(name, _CLIENTS) for name in self._places]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._places)
+
+    def host(self, name: str) -> str:
+        return self._places[name][0]
 
     def _url(self, name: str, port: int) -> str:
-        return f"http://127.0.0.1:{port + 10 * self._names.index(name)}"
+        return f"http://{self._places[name][1]}:{port + 10 * self.names.index(name)}"
 
     def start(self, *names: str) -> None:
         """These, or all; returns once they take connections."""
-        for name in names or self._names:
+        for name in names or self.names:
             self._starts += 1
             client, peer = self._url(name, _CLIENTS), self._url(name, _PEERS)
-            command: list[str | Path] = ["etcd", "--name", name, "--data-dir", self._world.network.logs / name]
+            command: list[str | Path] = ["etcd", "--name", name, "--data-dir", self._network.logs / name]
             command += ["--listen-client-urls", client, "--advertise-client-urls", client]
             command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster"]
-            command += [",".join(f"{each}={self._url(each, _PEERS)}" for each in self._names)]
-            self.processes[name] = self._world.network.start(self._host, f"etcd-{name}-{self._starts}", command)
-        for name in names or self._names:
-            port = int(self._url(name, _CLIENTS).rpartition(":")[2])
-            poll(lambda port=port: self._world.network.listens(self._host, port), SECONDS, f"etcd {name} listens")  # type: ignore[misc]
+            command += [",".join(f"{each}={self._url(each, _PEERS)}" for each in self.names)]
+            self.processes[name] = self._network.start(self.host(name), f"etcd-{name}-{self._starts}", command)
+        for name in names or self.names:
+            poll(partial(self._listens, name), SECONDS, f"etcd {name} listens")
+
+    def _listens(self, name: str) -> bool:
+        self.processes[name].check_running()
+        return self._network.listens(self.host(name), int(self._url(name, _CLIENTS).rpartition(":")[2]))
 
     def kill(self, *names: str) -> None:
         """These, or all."""
-        for name in names or tuple(self._names):
+        for name in names or self.names:
             self.processes[name].kill()
 
     @property
@@ -66,7 +79,7 @@ class Controllers:
     """``world`` is not started; it asks the controller that leads (:meth:`follow`)."""
 
     def __init__(self, world: World, members: int = 1) -> None:
-        self.members = Members(world, members)
+        self.members = Members(world.network, [(world.network.topology.switch, "127.0.0.1")] * members)
         self.processes: dict[str, Process] = {}
         self._world = world
 

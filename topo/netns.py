@@ -126,19 +126,25 @@ class Network:
 
     def add_management(self) -> tuple[str, IPv4Address]:
         """A host for a controller of its own, joined to the switch by a bridge; its name, and the switch's address."""
-        lan, name, switch = "lan-management", "controller", self.topology.switch
-        addresses = {switch: IPv4Interface("10.255.0.1/24"), name: IPv4Interface("10.255.0.2/24")}
+        name, switch = "controller", self.topology.switch
+        here, there = IPv4Interface("10.255.0.1/24"), IPv4Interface("10.255.0.2/24")
+        self.add_lan("lan-management", "manage", {switch: [here], name: [there]})
+        return name, here.ip
+
+    def add_lan(self, lan: str, interface: str, addresses: Mapping[str, Sequence[IPv4Interface]]) -> None:
+        """A bridge, and an interface on it for each of these hosts, which are made unless there are."""
         self._create(lan, ())
-        self._create(name, ())
         with self._netlink(lan) as ip:
             ip.link("add", ifname="br0", kind="bridge", br_stp_state=0, br_mcast_snooping=0)
             ip.link("set", index=ip.link_lookup(ifname="br0")[0], state="up")
-        for host, address in addresses.items():
-            self._pair((host, "manage"), (lan, f"h-{host}"), 1500)
-            self._set_address(host, "manage", address)
+        for host, own in addresses.items():
+            if host not in self._namespaces:
+                self._create(host, ())
+            self._pair((host, interface), (lan, f"h-{host}"), 1500)
+            for address in own:
+                self._set_address(host, interface, address)
             with self._netlink(lan) as ip:
                 ip.link("set", index=ip.link_lookup(ifname=f"h-{host}")[0], master=ip.link_lookup(ifname="br0")[0])
-        return name, addresses[switch].ip
 
     def add_uplinks(self, prefix: str) -> dict[int, str]:
         """Wires from the bridge of every subnet to another switch in the switch's namespace: its interfaces, which are
@@ -151,6 +157,13 @@ class Network:
             with self._netlink(lan) as ip:
                 ip.link("set", index=ip.link_lookup(ifname=uplink)[0], master=ip.link_lookup(ifname="br0")[0])
         return made
+
+    def add_leg(self, host: str, lan: str, address: IpInterface) -> None:
+        """One more wire of a host, to the bridge of another subnet; its end is ``leg``."""
+        self._pair((host, "leg"), (lan, f"leg-{host}"), self.topology.subnets[0].mtu)
+        self._set_address(host, "leg", address)
+        with self._netlink(lan) as ip:
+            ip.link("set", index=ip.link_lookup(ifname=f"leg-{host}")[0], master=ip.link_lookup(ifname="br0")[0])
 
     def cut_management(self, cut: bool) -> None:
         """Have the bridge lose every packet, which neither end is told, or forward again."""

@@ -69,9 +69,9 @@ class World:
         """Run conn_load to its end, at most ``limit`` seconds; its report."""
         return report(self.start_load(client, **options), limit)
 
-    def http(self, client: str) -> http.client.HTTPConnection:
+    def http(self, client: str, timeout: float = 10) -> http.client.HTTPConnection:
         """A connection from ``client`` to the VIP, open."""
-        connection = http.client.HTTPConnection(str(self.plan.vip), standard.VPORT, timeout=10)
+        connection = http.client.HTTPConnection(str(self.plan.vip), standard.VPORT, timeout=timeout)
         with self.network.inside(client):
             connection.connect()
         return connection

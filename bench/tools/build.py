@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -25,6 +26,8 @@ _SOURCES = {
     "rpc_load": ("rpc_load.c",),
 }
 TOOLS = tuple(_SOURCES)
+_LIBRARIES = {"wall_clock": ("wall_clock.c",)}
+_SHARED = ("-shared", "-fPIC")
 
 
 class BuildError(Exception):
@@ -51,22 +54,31 @@ def cache() -> Path:
 
 def tool(name: str) -> Path:
     """Path of the compiled tool ``name``, one of :data:`TOOLS`."""
-    command = [*compiler(), *_FLAGS]
+    return _built(name, _SOURCES[name], _FLAGS)
+
+
+def library(name: str) -> Path:
+    """Path of a compiled library that processes are started with."""
+    return _built(f"{name}.so", _LIBRARIES[name], (*_FLAGS, *_SHARED))
+
+
+def _built(name: str, sources: Sequence[str], flags: Sequence[str]) -> Path:
+    command = [*compiler(), *flags]
     digest = hashlib.sha256(repr(command).encode())
     for source in sorted(_HERE.glob("*.[ch]")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     binary = cache() / digest.hexdigest()[:16] / name
     if not binary.exists():
-        _compile(command, name, binary)
+        _compile(command, sources, binary)
     return binary
 
 
-def _compile(command: list[str], name: str, binary: Path) -> None:
+def _compile(command: list[str], sources: Sequence[str], binary: Path) -> None:
     binary.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=binary.parent) as scratch:
-        output = Path(scratch, name)
-        run = [*command, "-o", str(output), *(str(_HERE / source) for source in _SOURCES[name])]
+        output = Path(scratch, binary.name)
+        run = [*command, "-o", str(output), *(str(_HERE / source) for source in sources)]
         done = subprocess.run(run, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise BuildError(f"cannot compile {name}: {shlex.join(run)}\n{done.stderr}")
+            raise BuildError(f"cannot compile {binary.name}: {shlex.join(run)}\n{done.stderr}")
         output.replace(binary)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fullnat.app.daemon import configured
-from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.remembered import OnDisk
 
 INTERFACE = '[[interface]]\nport = 1\nmac = "02:00:00:00:00:01"\naddress = "192.0.2.1/24"\n'
 SWITCHES = "".join(f'[[switch]]\nname = "{name}"\ngrpc_addr = "unix:/run/{name}"\n' for name in ("left", "right"))
@@ -26,6 +26,6 @@ def test_switches_are_those_of_the_file_where_etcd_has_the_configuration(tmp_pat
 def test_what_is_remembered_of_switches_makes_its_directory(tmp_path: Path) -> None:
     """With etcd nobody else does: the secret is there."""
     directory = tmp_path / "state" / "of"
-    Remembered(directory).write("left", ["left", "right"])
-    found = Remembered(directory)
+    OnDisk(directory).write("left", ["left", "right"])
+    found = OnDisk(directory)
     assert (found.active, found.full) == ("left", frozenset(("left", "right")))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
-import threading
-import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -15,6 +12,7 @@ from topo import standard
 from topo.netns import Network
 from topo.pair import NAMES, Pair, section
 from topo.process import Process, ProcessFailed, poll
+from topo.talk import Talk
 from topo.threads import hanging
 from topo.world import World, lines, report
 
@@ -39,42 +37,6 @@ def pair(targets: tuple[str, str] = ("p4soft", "p4soft"), options: Sequence[str]
         world.start_servers()
         stack.start()
         yield world, stack
-
-
-class Talk:
-    """Established connections that ask and are answered, one after the other, until the end of the context; none may
-    break. ``gap`` is the longest time that an answer took."""
-
-    def __init__(self, world: World, count: int = 5) -> None:
-        self.gap = 0.0
-        self.answers = 0
-        self._connections = [world.http("c1") for _ in range(count)]
-        self._over = threading.Event()
-        self._errors: list[Exception] = []
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Talk:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        for connection in self._connections:
-            connection.close()
-        assert self._errors == []
-
-    def _run(self) -> None:
-        try:
-            while not self._over.is_set():
-                for connection in self._connections:
-                    began = time.monotonic()
-                    connection.request("GET", "/")
-                    connection.getresponse().read()
-                    self.gap = max(self.gap, time.monotonic() - began)
-                    self.answers += 1
-        except (OSError, http.client.HTTPException) as error:
-            self._errors.append(error)
 
 
 def other(name: str) -> str:

@@ -143,7 +143,7 @@ async def whole(world: World, steps: list[tuple[str, int, int, float]]) -> None:
 
 
 @pytest.mark.parametrize("switches", [1, 2])
-@settings(max_examples=SEQUENCES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=SEQUENCES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, seed=st.integers(0, 1 << 30))
 def test_whatever_happens(switches: int, steps: list[tuple[str, int, int, float]], seed: int) -> None:
     async def tried() -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TREES = ("bench", "demo", "p4src", "ptf_tests", "runtime/fullnat", "softswitch/p4soft", "tests", "toa", "topo")
+TREES = ("bench", "chaos", "demo", "p4src", "ptf_tests", "runtime/fullnat", "softswitch/p4soft", "tests", "toa", "topo")
 KINDS = {".py", ".c", ".h", ".p4"}
 GENERATED = {ROOT / "runtime/fullnat/p4constants.py"}
 PACKAGES = {ROOT / "runtime": "fullnat", ROOT / "softswitch": "p4soft", ROOT / "toa/python": "fullnat_toa"}
-TOOLS = ("bench", "demo", "p4src", "ptf_tests", "topo")
+TOOLS = ("bench", "chaos", "demo", "p4src", "ptf_tests", "topo")
 """Packages that lie at the root."""
 _BLOCKS = ("body", "orelse", "finalbody")
 """Of statements."""

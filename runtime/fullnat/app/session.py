@@ -43,6 +43,10 @@ class Home(Protocol):
     @property
     def runner(self) -> CoreRunner: ...
 
+    async def admit(self, session: SwitchSession) -> None:
+        """We are primary: until the switch may be written to. Raises NotPrimary."""
+        ...
+
     async def join(self, session: SwitchSession) -> None:
         """We are primary, and the switch has our pipeline. Raises P4RuntimeError."""
         ...
@@ -71,6 +75,9 @@ class Alone:
         self.runner = runner
         self._counts = counts
         self._switch_id = switch_id
+
+    async def admit(self, session: SwitchSession) -> None:
+        pass
 
     async def join(self, session: SwitchSession) -> None:
         await session.lead(self._counts.emptied)
@@ -206,6 +213,7 @@ class SwitchSession:
     async def _synchronise(self) -> None:
         client, limit = self.client, self._punt_limit
         self._phase = "synchronising"
+        await self._home.admit(self)
         if await client.ensure_pipeline():
             self._counts.pushes += 1
             self._counts.emptied = True

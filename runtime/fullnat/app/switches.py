@@ -9,22 +9,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from fullnat.app.group.owner import GroupOwner
-from fullnat.app.group.remembered import Remembered
+from fullnat.app.group.remembered import OnDisk
 from fullnat.app.here import is_here
 from fullnat.app.options import Options
 from fullnat.app.runner import CoreRunner
 from fullnat.app.shared.role import Bids, Role
+from fullnat.app.shared.switches import InEtcd
 from fullnat.app.switch import Switches, SwitchOwner
 from fullnat.compiled import CPU_PORTS
 from fullnat.config.errors import ConfigError
 from fullnat.config.model import Config
 from fullnat.config.servers import GRPC_ADDRESS, SwitchSettings
+from fullnat.core.interface import SwitchId
 from fullnat.p4rt import program
 from fullnat.p4rt.client import Client
 from fullnat.p4rt.grpc_transport import GrpcTransport
 from fullnat.p4rt.transport import Transport
 
 _LOGGER = logging.getLogger(__name__)
+
+
+def networks(switches: Sequence[SwitchSettings]) -> dict[SwitchId, Config]:
+    """Interfaces and routes of those that have their own."""
+    own = (each for each in switches if each.interfaces)
+    return {SwitchId(each.name): Config(interfaces=each.interfaces, routes=each.routes) for each in own}
 
 
 async def switches(
@@ -57,7 +65,7 @@ async def switches(
 
     return GroupOwner(
         runner,
-        Remembered(options.state_dir),
+        OnDisk(options.state_dir) if role is None else InEtcd(role),
         config.switches,
         lambda switch: client(connection(switch), switch.device_id),
         options.patience,

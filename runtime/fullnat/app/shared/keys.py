@@ -1,12 +1,13 @@
 """What is in etcd, below the prefix of the balancer, and how it is written there.
 
-=================  ==================================================================================
-``PREFIX/leader``  who leads: name, address, since; JSON, with the leader's lease
-``PREFIX/secret``  that of initial sequence numbers, 32 bytes
-``PREFIX/config``  what runs, as TOML; zlib's form of it where it is longer than :data:`PLAIN_BYTES`
-``PREFIX/raised``  what terms are raised by since etcd was put back; decimal
-``PREFIX/memo/K``  one memo: K says of what (:func:`fullnat.app.memory.encoded`), and the value what it is
-=================  ==================================================================================
+===================  ================================================================================
+``PREFIX/leader``    who leads: name, address, since; JSON, with the leader's lease
+``PREFIX/secret``    that of initial sequence numbers, 32 bytes
+``PREFIX/config``    what runs, as TOML; zlib's form of it where it is longer than :data:`PLAIN_BYTES`
+``PREFIX/switches``  which switch of a group is active, and which are full; JSON
+``PREFIX/raised``    what terms are raised by since etcd was put back; decimal
+``PREFIX/memo/K``    one memo: K says of what (:func:`fullnat.app.memory.encoded`), and the value what it is
+===================  ================================================================================
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class Keys(NamedTuple):
     @property
     def config(self) -> bytes:
         return self.prefix + b"/config"
+
+    @property
+    def switches(self) -> bytes:
+        return self.prefix + b"/switches"
 
     @property
     def raised(self) -> bytes:

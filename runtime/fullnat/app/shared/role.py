@@ -90,14 +90,28 @@ class Role:
         self._last: Scribe | None = None
         self._written = 0
         """Memos, in earlier terms."""
+        self._connections = 0
+        """To switches, so far."""
         store.on_change(self._adopting.set, self.election.changed)
 
     def bids(self) -> Bids:
-        """Those of a new connection to a switch. Raises ConnectionLost for who is not sure to lead."""
+        """Those of a new connection to a switch, higher than of the one before: a switch that has not noticed yet that
+        this one is gone refuses another connection with the same. Raises ConnectionLost for who is not sure to lead."""
         if not self.election.confirmed:
             raise ConnectionLost("etcd does not confirm that this controller leads")
         first = self.store.raised + self.election.term << TERM_BITS
-        return Bids(first, first | (1 << TERM_BITS) - 1)
+        self._connections += 1
+        return Bids(first + self._connections, first | (1 << TERM_BITS) - 1)
+
+    def remember(self, switches: bytes) -> None:
+        """Have the next leader know this of the switches of a group."""
+        if self.scribe is not None:
+            self.scribe.remember(switches)
+
+    async def remembered(self) -> None:
+        """Until it would."""
+        if self.scribe is not None:
+            await self.scribe.switches_current()
 
     def shown(self) -> Json:
         """For operators."""
@@ -163,6 +177,7 @@ class Role:
             "switches": self._serve(owner),
             "memos": scribe.keep_memos(),
             "config": scribe.keep_config(),
+            "group": scribe.keep_switches(),
             "lead": self.election.lost(),
             "secret": self._keep_secret(term),
         }
@@ -239,9 +254,13 @@ class Role:
         """The controller ends."""
         with contextlib.suppress(TimeoutError, EtcdError, Deposed):
             if self._last is not None:
-                await asyncio.wait_for(self._last.write_memos(), FAREWELL_SECONDS)
+                await asyncio.wait_for(self._farewell(self._last), FAREWELL_SECONDS)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.election.resign(), FAREWELL_SECONDS)
+
+    async def _farewell(self, scribe: Scribe) -> None:
+        await scribe.write_switches()
+        await scribe.write_memos()
 
     # ---- standing by
 

@@ -69,6 +69,10 @@ class Scribe:
         self._memory = memory
         self._model = model
         self._pending: dict[MemoryKey, Memo | None] = {}
+        self._switches: bytes | None = None
+        """What is to be known of a group's, and etcd does not have."""
+        self._news_of_switches = asyncio.Event()
+        self._has_switches = asyncio.Event()
         self._changed = asyncio.Event()
         self._current = asyncio.Event()
         self._told = ""
@@ -123,6 +127,36 @@ class Scribe:
                 self._pending.pop(key, None)
             else:
                 self._pending[key] = memo
+
+    # ---- the switches of a group
+
+    def remember(self, switches: bytes) -> None:
+        self._switches = switches
+        self._has_switches.clear()
+        self._news_of_switches.set()
+
+    async def switches_current(self) -> None:
+        """Until etcd has what was last to be remembered."""
+        await self._has_switches.wait()
+
+    async def keep_switches(self) -> NoReturn:
+        """Raises Deposed."""
+        while True:
+            await self._news_of_switches.wait()
+            self._news_of_switches.clear()
+            if not await self.write_switches():
+                self._news_of_switches.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def write_switches(self) -> bool:
+        """Whether etcd has what is to be remembered. Raises Deposed."""
+        while (switches := self._switches) is not None:
+            if not await self._write([Change(self._keys.switches, switches)], "what is known of the switches"):
+                return False
+            if self._switches is switches:
+                self._switches = None
+                self._has_switches.set()
+        return True
 
     # ---- the configuration
 

@@ -46,11 +46,18 @@ class SharedStore:
         self._mirror = Mirror(etcd, self.keys.all, self._hear)
         self._on_config: Callable[[], None] = lambda: None
         self._on_leader: Callable[[], None] = lambda: None
+        self._on_switches: Callable[[bytes | None], None] = lambda _value: None
+        self._switches: bytes | None = None
         self._damaged = 0
 
     def on_change(self, config: Callable[[], None], leader: Callable[[], None]) -> None:
         """Have these called when the one or the other has changed."""
         self._on_config, self._on_leader = config, leader
+
+    def on_switches(self, call: Callable[[bytes | None], None]) -> None:
+        """Have ``call`` hear what is said of a group's switches, now and whenever it is read."""
+        self._on_switches = call
+        call(self._switches)
 
     # ---- as fullnat.app.storage.Storage
 
@@ -160,6 +167,9 @@ class SharedStore:
                 self._on_config()
         elif key == keys.leader:
             self._on_leader()
+        elif key == keys.switches:
+            self._switches = value
+            self._on_switches(value)
         elif key == keys.raised:
             self.raised = int(value) if value is not None and value.isdigit() and len(value) < LONGEST_NUMBER else 0
         elif key.startswith(keys.memo):
